@@ -1,0 +1,40 @@
+# `make run` and `make test` are all a new checkout needs; both install what is missing. `make help` lists the rest.
+SHELL := /bin/bash
+ROUNDS ?= 20
+ARGS ?=
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# The program says which commit it is from. Set here and not left to Go, which GOFLAGS may have told not to look.
+COMMIT := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X feddag/cli.commit=$(COMMIT)
+
+# Compiles the C++ libraries if need be and loads the CGO_* variables into the shell of the recipe.
+NATIVE = env=$$(scripts/build_native.sh) && . "$$env"
+
+.PHONY: help setup build run test check lint clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: ## install what is missing (packages, Go modules)
+	@scripts/setup.sh
+
+build: setup ## build ./feddag
+	@$(NATIVE) && go build -ldflags "$(LDFLAGS)" -o feddag .
+
+run: build ## build, then train FedDAG on Fashion-MNIST for ROUNDS=20 rounds; more flags in ARGS
+	./feddag train --rounds $(ROUNDS) $(ARGS)
+
+test: setup ## go vet and the tests
+	@$(NATIVE) && go vet ./... && go test ./...
+
+check: setup ## the tests and the long ones too
+	@$(NATIVE) && FEDDAG_LONG=1 go test -count=1 -timeout 120m ./...
+
+lint: setup ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .) && if [[ -n $$unformatted ]]; then printf 'gofmt: %s\n' $$unformatted; exit 1; fi
+	@$(NATIVE) && go vet ./... && go run $(STATICCHECK) ./...
+
+clean: ## remove what was built, not runs/, data/ or .venv/
+	rm -rf build feddag
