@@ -1,0 +1,116 @@
+package data
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// maxIDXBytes bounds what one IDX file may unpack to: 16 times Fashion-MNIST's training images.
+const maxIDXBytes = 16 * 60000 * 28 * 28
+
+// readIDXFile reads an IDX file of unsigned bytes, plain or gzip (told apart by content, not by name).
+// See readIDX.
+func readIDXFile(path string, rank int, item []int) (count int, payload []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, nil, err // an *os.PathError names the file
+	}
+	defer f.Close()
+	count, payload, err = readIDX(f, rank, item)
+	if err != nil {
+		return 0, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return count, payload, nil
+}
+
+// readIDX reads unsigned bytes in the IDX format of yann.lecun.com/exdb/mnist: two zero bytes, the type 0x08, the
+// rank, the dimensions as big-endian uint32, the bytes. The first dimension is the returned count, the others must
+// equal item. The header is believed only as far as bytes follow it, so no header makes it allocate more than
+// about twice what the file holds.
+func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err error) {
+	br := bufio.NewReaderSize(r, 1<<16)
+	body := io.Reader(br)
+	if head, _ := br.Peek(2); len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
+		zr, err := gzip.NewReader(br)
+		if err != nil {
+			return 0, nil, damaged(err)
+		}
+		defer zr.Close()
+		body = zr
+	}
+
+	header := make([]byte, 4+4*rank)
+	if n, err := io.ReadFull(body, header[:4]); err != nil {
+		if n == 0 && err == io.EOF {
+			return 0, nil, errors.New("empty file; fetch it again")
+		}
+		return 0, nil, damaged(err)
+	}
+	if magic := [4]byte(header[:4]); magic != [4]byte{0, 0, 8, byte(rank)} {
+		return 0, nil, fmt.Errorf("not an IDX file of %d-dimensional bytes: starts with %#08x, must be %#08x",
+			rank, binary.BigEndian.Uint32(header), 0x800+rank)
+	}
+	if _, err := io.ReadFull(body, header[4:]); err != nil {
+		return 0, nil, damaged(err)
+	}
+	first := int64(binary.BigEndian.Uint32(header[4:]))
+	size := int64(1)
+	for i, want := range item {
+		if got := binary.BigEndian.Uint32(header[8+4*i:]); int64(got) != int64(want) {
+			return 0, nil, fmt.Errorf("dimension %d is %d, must be %d", i+1, got, want)
+		}
+		size *= int64(want)
+	}
+	if first == 0 {
+		return 0, nil, errors.New("holds no items; fetch it again")
+	}
+	if first > maxIDXBytes/size {
+		return 0, nil, fmt.Errorf("header promises %d items, more than the %d this program reads", first, maxIDXBytes/size)
+	}
+
+	want := int(first * size)
+	payload = make([]byte, 0, min(want, 1<<20))
+	for len(payload) < want {
+		if len(payload) == cap(payload) {
+			grown := make([]byte, len(payload), min(want, 2*cap(payload)))
+			copy(grown, payload)
+			payload = grown
+		}
+		n, err := io.ReadFull(body, payload[len(payload):cap(payload)])
+		payload = payload[:len(payload)+n]
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return 0, nil, fmt.Errorf("truncated: %d of %d items follow the header; fetch it again", int64(len(payload))/size, first)
+		}
+		if err != nil {
+			return 0, nil, damaged(err)
+		}
+	}
+	// Reading on to the end also makes gzip compare its checksum.
+	switch _, err := io.ReadFull(body, make([]byte, 1)); {
+	case err == nil:
+		return 0, nil, fmt.Errorf("more bytes follow than the %d items its header promises; fetch it again", first)
+	case err != io.EOF:
+		return 0, nil, damaged(err)
+	}
+	return int(first), payload, nil
+}
+
+// damaged words an error of the gzip reader or of a file that ends too soon.
+func damaged(err error) error {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("truncated: ends too soon; fetch it again")
+	case errors.Is(err, gzip.ErrChecksum):
+		return errors.New("damaged: the gzip checksum does not match; fetch it again")
+	}
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) { // a failing disk or a directory, not damage; the caller names the file
+		return pathErr.Err
+	}
+	return fmt.Errorf("damaged: %v; fetch it again", err)
+}

@@ -1,0 +1,159 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// idxSet is a data set of four IDX files in the layout of MNIST: 28 x 28 grey images, ten classes. MNIST and its
+// descendants share the very file names, so a folder's name, and what is known of the labels, tell them apart.
+type idxSet struct {
+	name       string
+	aliases    []string
+	folders    []string // folders below a root, or below a root with raw/ in them (torchvision)
+	classNames []string
+	mean, std  float32
+	trainCount []int  // class counts of the published training split, to recognise a sibling by
+	advice     string // how to get it
+}
+
+// idxSets are the registered sets of this layout, by name.
+var idxSets = map[string]*idxSet{}
+
+func registerIDX(x *idxSet) {
+	idxSets[x.name] = x
+	register(source{name: x.name, aliases: x.aliases, find: x.find, read: x.read})
+}
+
+// idxFiles are the four files, in the order of find and read; dotted is how some mirrors name them.
+var idxFiles = [4]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}
+
+func dotted(file string) string { return strings.Replace(file, "-idx", ".idx", 1) }
+
+// find returns the four files of the first complete copy: plain if there, else .gz.
+func (x *idxSet) find(dirs []string) ([]string, error) {
+	notFound := &NotFoundError{
+		Name:   x.name,
+		Needs:  strings.Join(idxFiles[:], ", ") + " (plain or .gz) in " + strings.Join(x.folders, "/, ") + "/, their raw/, or there",
+		Advice: x.advice,
+	}
+	for _, root := range dirs {
+		remark := ""
+		for _, dir := range x.places(root) {
+			files, missing, err := idxFilesIn(dir)
+			switch {
+			case err != nil:
+				remark = fmt.Sprintf(" (%v)", err)
+			case len(missing) == 0:
+				return files, nil
+			case len(missing) < len(idxFiles):
+				remark = fmt.Sprintf(" (%s lacks %s)", dir, strings.Join(missing, ", "))
+			}
+		}
+		notFound.Looked = append(notFound.Looked, root+remark)
+	}
+	return nil, notFound
+}
+
+// places returns the directories below (and at) a root where the set may lie. The root itself counts unless its name
+// says that it holds a sibling: the files inside could not tell.
+func (x *idxSet) places(root string) []string {
+	var places []string
+	for _, folder := range x.folders {
+		places = append(places, filepath.Join(root, folder), filepath.Join(root, folder, "raw"))
+	}
+	if owner := folderOwner(root); owner == "" || owner == x.name {
+		places = append(places, root, filepath.Join(root, "raw"))
+	}
+	return places
+}
+
+// folderOwner returns the set that a directory is named after, or "".
+func folderOwner(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	base := filepath.Base(dir)
+	if base == "raw" {
+		base = filepath.Base(filepath.Dir(dir))
+	}
+	for _, name := range sortedKeys(idxSets) {
+		x := idxSets[name]
+		if slices.Contains(x.folders, base) || slices.Contains(x.aliases, strings.ToLower(base)) {
+			return name
+		}
+	}
+	return ""
+}
+
+// idxFilesIn returns the four files in a directory, or the names of those it lacks. err is for a place that may hold
+// them but cannot be looked into.
+func idxFilesIn(dir string) (files, missing []string, err error) {
+	for _, file := range idxFiles {
+		found := ""
+		for _, name := range []string{file, dotted(file), file + ".gz", dotted(file) + ".gz"} {
+			path := filepath.Join(dir, name)
+			info, statErr := os.Stat(path)
+			if statErr == nil && info.Mode().IsRegular() {
+				found = path
+				break
+			}
+			if errors.Is(statErr, fs.ErrPermission) {
+				err = statErr
+			}
+		}
+		if found == "" {
+			missing = append(missing, file)
+		} else {
+			files = append(files, found)
+		}
+	}
+	return files, missing, err
+}
+
+// read reads the four files.
+func (x *idxSet) read(files []string) (*Set, error) {
+	if len(files) != len(idxFiles) {
+		return nil, fmt.Errorf("data set %s: %d files given, needs the four %s", x.name, len(files), strings.Join(idxFiles[:], ", "))
+	}
+	s := &Set{
+		Name: x.name, Channels: 1, Height: 28, Width: 28,
+		Classes: len(x.classNames), ClassNames: slices.Clone(x.classNames),
+		Mean: []float32{x.mean}, Std: []float32{x.std},
+		Files: slices.Clone(files),
+	}
+	for i, split := range []*Images{&s.Train, &s.Test} {
+		images, labels := files[2*i], files[2*i+1]
+		nImages, pixels, err := readIDXFile(images, 3, []int{s.Height, s.Width})
+		if err != nil {
+			return nil, err
+		}
+		nLabels, l, err := readIDXFile(labels, 1, nil)
+		if err != nil {
+			return nil, err
+		}
+		if nImages != nLabels {
+			return nil, fmt.Errorf("%s: %d labels for the %d images of %s; fetch both again", labels, nLabels, nImages, images)
+		}
+		for j, label := range l {
+			if int(label) >= s.Classes {
+				return nil, fmt.Errorf("%s: label %d of image %d is out of range, must be below %d", labels, label, j, s.Classes)
+			}
+		}
+		split.Pixels, split.Labels = pixels, l
+	}
+	counts := s.ClassCounts(s.Train)
+	for _, name := range sortedKeys(idxSets) {
+		// Siblings with equal classes (6,000 of each is common) cannot be told apart by this.
+		if other := idxSets[name]; slices.Equal(counts, other.trainCount) && !slices.Equal(counts, x.trainCount) {
+			return nil, fmt.Errorf("%s: these are the labels of %s, not of %s; choose --dataset %s or another --data-dir",
+				files[1], name, x.name, name)
+		}
+	}
+	return s, nil
+}

@@ -1,0 +1,104 @@
+package data
+
+import (
+	"fmt"
+	"slices"
+)
+
+// PartitionOptions are the parameters of all kinds of partition; each kind reads the ones its help names and ignores
+// the others. The JSON names are those of partition.json, the flags those of the command line.
+type PartitionOptions struct {
+	Kind           string  `json:"kind"`                       // --partition: one of PartitionKinds
+	Clients        int     `json:"clients"`                    // --clients: N
+	Groups         int     `json:"groups,omitempty"`           // --groups: G, client groups (label-skew)
+	LabelsPerGroup int     `json:"labels_per_group,omitempty"` // --labels-per-group: ρC (label-skew)
+	LabelFraction  float64 `json:"label_fraction,omitempty"`   // --label-fraction: ρ in (0, 1]; if not 0, LabelsPerGroup is round(ρC), at least 1
+	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: of the Dirichlet (label-skew, lda)
+	MinSamples     int     `json:"min_samples,omitempty"`      // --min-samples: training samples a client has at least (lda)
+	// Extra holds options that one kind alone knows, so that a new kind needs no field here.
+	Extra map[string]string `json:"extra,omitempty"`
+}
+
+// DefaultPartitionOptions returns the defaults of every field.
+func DefaultPartitionOptions() PartitionOptions {
+	return PartitionOptions{
+		Kind:           "label-skew",
+		Clients:        100,
+		Groups:         5,
+		LabelsPerGroup: 3,
+		Concentration:  1,
+		MinSamples:     10,
+	}
+}
+
+// partitionKind is a registered way to deal a set out.
+type partitionKind struct {
+	name  string
+	help  string   // one line; names the flags it reads
+	extra []string // names in PartitionOptions.Extra that it knows
+	// resolve checks the options against the set and returns those the kind uses, ready to be recorded.
+	resolve func(s *Set, o PartitionOptions) (PartitionOptions, error)
+	// deal sets Shards[i].Train of p's Params.Clients shards, and LabelMap, Test and Groups where it has them, drawing
+	// from streams of p.Seed alone. Order does not matter; a Test left nil becomes all test samples of the classes held.
+	deal func(p *Partition, s *Set) error
+}
+
+var partitionKinds = map[string]partitionKind{}
+
+// registerPartition adds a kind; each kind's file calls it in init. Two kinds of one name are a programming error.
+func registerPartition(k partitionKind) {
+	if _, dup := partitionKinds[k.name]; dup {
+		panic("data: two partitions named " + k.name)
+	}
+	partitionKinds[k.name] = k
+}
+
+// PartitionKinds returns the registered kinds of partition, sorted.
+func PartitionKinds() []string { return sortedKeys(partitionKinds) }
+
+// PartitionHelp returns one line about a kind, which names the flags it reads; "" for an unknown kind.
+func PartitionHelp(kind string) string { return partitionKinds[kind].help }
+
+// NewPartition deals a set out to o.Clients clients in the way of o.Kind. Equal arguments give equal partitions. It
+// ends for any options: draws are repeated a fixed number of times at most, then repaired. Options that cannot be met
+// (more groups than clients, more clients than samples, ...) are an error that names the flag.
+func NewPartition(s *Set, o PartitionOptions, seed uint64) (*Partition, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	kind, ok := partitionKinds[o.Kind]
+	if !ok {
+		return nil, unknown("--partition", o.Kind, PartitionKinds())
+	}
+	for _, name := range sortedKeys(o.Extra) {
+		if !slices.Contains(kind.extra, name) {
+			if len(kind.extra) == 0 {
+				return nil, fmt.Errorf("partition %s: unknown option %q; it has no options of its own", o.Kind, name)
+			}
+			return nil, unknown("option of partition "+o.Kind, name, kind.extra)
+		}
+	}
+	if err := checkClients(s, o.Clients); err != nil {
+		return nil, err
+	}
+	params, err := kind.resolve(s, o)
+	if err != nil {
+		return nil, err
+	}
+	params.Kind, params.Clients = o.Kind, o.Clients
+	p := &Partition{
+		Kind: o.Kind, Seed: seed, Params: params, DataSet: s.Name, DataHash: s.Hash(),
+		Shards: make([]Shard, params.Clients),
+	}
+	if err := kind.deal(p, s); err != nil {
+		return nil, err
+	}
+	for i := range p.Shards {
+		slices.Sort(p.Shards[i].Train)
+	}
+	p.fillTests(s)
+	if err := p.Check(s); err != nil {
+		return nil, fmt.Errorf("--partition %s: %w", o.Kind, err)
+	}
+	return p, nil
+}

@@ -1,0 +1,97 @@
+package data
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"math"
+)
+
+// Images is one split: N images of Channels x Height x Width bytes (CHW, 0..255), and their labels.
+type Images struct {
+	Pixels []byte  // N*Channels*Height*Width, image after image
+	Labels []uint8 // N, each below Set.Classes
+}
+
+// Len returns the number of images N.
+func (im Images) Len() int { return len(im.Labels) }
+
+// Set is a data set in memory. It is shared by every client and never modified after Load.
+type Set struct {
+	Name                    string
+	Channels, Height, Width int
+	Classes                 int
+	ClassNames              []string  // Classes names, by label
+	Mean, Std               []float32 // per channel, of pixels/255: an input is (pixel/255 - Mean)/Std
+	Train, Test             Images
+	Files                   []string // where it was read from
+}
+
+// ImageSize returns the bytes of one image, Channels*Height*Width.
+func (s *Set) ImageSize() int { return s.Channels * s.Height * s.Width }
+
+// Image returns the pixels of image i of a split (s.Train or s.Test), Channels x Height x Width, as a view of
+// split.Pixels. i is an index below split.Len().
+func (s *Set) Image(split Images, i int) []byte {
+	size := s.ImageSize()
+	return split.Pixels[i*size : (i+1)*size : (i+1)*size]
+}
+
+// ClassCounts returns how many images of each class a split has, by label (length Classes).
+func (s *Set) ClassCounts(split Images) []int {
+	counts := make([]int, s.Classes)
+	for _, l := range split.Labels {
+		if int(l) < s.Classes {
+			counts[l]++
+		}
+	}
+	return counts
+}
+
+// Hash identifies the set's labels and shape ("sha256:..."): an index into one set means nothing in another, so a
+// partition carries it. Pixels are left out; two sets whose 70,000 labels agree in order do not differ by accident.
+func (s *Set) Hash() string {
+	h := sha256.New()
+	var head []byte
+	for _, v := range []int{s.Channels, s.Height, s.Width, s.Classes, s.Train.Len(), s.Test.Len()} {
+		head = binary.LittleEndian.AppendUint64(head, uint64(v))
+	}
+	h.Write(head)
+	h.Write(s.Train.Labels)
+	h.Write(s.Test.Labels)
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// Check returns an error if the set contradicts itself: sizes that do not multiply out, or a label without a class.
+func (s *Set) Check() error {
+	switch {
+	case s == nil:
+		return fmt.Errorf("data set: none given")
+	case s.Channels < 1 || s.Height < 1 || s.Width < 1:
+		return fmt.Errorf("data set %s: images of %d x %d x %d hold nothing", s.Name, s.Channels, s.Height, s.Width)
+	case s.Classes < 1 || s.Classes > 256:
+		return fmt.Errorf("data set %s: %d classes, must be 1 to 256", s.Name, s.Classes)
+	case len(s.ClassNames) != 0 && len(s.ClassNames) != s.Classes:
+		return fmt.Errorf("data set %s: %d class names for %d classes", s.Name, len(s.ClassNames), s.Classes)
+	}
+	for _, split := range []struct {
+		name string
+		im   Images
+	}{{"training", s.Train}, {"test", s.Test}} {
+		n := split.im.Len()
+		if n > math.MaxInt32 {
+			return fmt.Errorf("data set %s: %d %s images, more than an index can name", s.Name, n, split.name)
+		}
+		if len(split.im.Pixels) != n*s.ImageSize() {
+			return fmt.Errorf("data set %s: %d bytes of %s pixels for %d labels, must be %d", s.Name,
+				len(split.im.Pixels), split.name, n, n*s.ImageSize())
+		}
+		for i, l := range split.im.Labels {
+			if int(l) >= s.Classes {
+				return fmt.Errorf("data set %s: %s image %d has label %d, must be below %d", s.Name, split.name, i, l, s.Classes)
+			}
+		}
+	}
+	return nil
+}
