@@ -1,0 +1,67 @@
+package report
+
+import (
+	"encoding/csv"
+	"io"
+	"math"
+	"strconv"
+)
+
+// Client is one line of clients.csv. Accuracies are on the client's test set,
+// in percent; NaN, an empty cell, where not measured.
+type Client struct {
+	Client       int
+	Group        int // the true group of the partition; negative, an empty cell, where there is none
+	Cluster      int
+	TrainSamples int
+	TestSamples  int
+	Pre          ClientScore // last measured, before local training
+	Post         ClientScore // last measured, after local training
+	BestPre      ClientScore // highest of any round, before local training
+	BestPost     ClientScore // highest of any round, after local training
+}
+
+// ClientScore is one client's accuracies, in percent.
+type ClientScore struct {
+	Balanced, Accuracy float64
+}
+
+// NoClientScore is a score that was not measured.
+var NoClientScore = ClientScore{math.NaN(), math.NaN()}
+
+// WriteClients writes clients.csv.
+func (d *Dir) WriteClients(rows []Client) error {
+	return d.WriteFile(ClientsFile, func(w io.Writer) error {
+		out := csv.NewWriter(w)
+		err := out.Write([]string{
+			"client", "group", "cluster", "train_samples", "test_samples",
+			"pre_balanced_accuracy", "pre_accuracy", "post_balanced_accuracy", "post_accuracy",
+			"best_pre_balanced_accuracy", "best_pre_accuracy", "best_post_balanced_accuracy", "best_post_accuracy",
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			group := ""
+			if r.Group >= 0 {
+				group = strconv.Itoa(r.Group)
+			}
+			record := []string{strconv.Itoa(r.Client), group, strconv.Itoa(r.Cluster), strconv.Itoa(r.TrainSamples), strconv.Itoa(r.TestSamples)}
+			for _, s := range []ClientScore{r.Pre, r.Post, r.BestPre, r.BestPost} {
+				record = append(record, cell(s.Balanced), cell(s.Accuracy))
+			}
+			if err := out.Write(record); err != nil {
+				return err
+			}
+		}
+		out.Flush()
+		return out.Error()
+	})
+}
+
+func cell(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'f', 4, 64)
+}

@@ -1,0 +1,141 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// Env is env.json: what the numbers of a run were made with. NewEnv fills what
+// Go and the system know; the caller adds what libtorch knows.
+type Env struct {
+	Feddag   string `json:"feddag"`   // commit, "+modified" where the tree had changes
+	Go       string `json:"go"`       // version
+	Libtorch string `json:"libtorch"` // version
+	BLAS     string `json:"blas"`
+	CUDA     string `json:"cuda,omitempty"` // runtime and driver
+	Device   string `json:"device"`         // "cpu", or the GPU's name
+	CPU      string `json:"cpu"`            // model
+	Cores    int    `json:"cores"`          // usable by this process
+	Workers  int    `json:"workers"`
+	OS       string `json:"os"`
+	Kernel   string `json:"kernel"`
+
+	Command []string  `json:"command"`
+	Started time.Time `json:"started"`
+
+	// Extra holds what has no field: environment variables, flags of the
+	// build, versions of the data.
+	Extra map[string]string `json:"extra,omitempty"`
+}
+
+// NewEnv is the environment of this process, without libtorch's part.
+func NewEnv() Env {
+	return Env{
+		Feddag:  Commit(),
+		Go:      runtime.Version(),
+		CPU:     cpuModel(),
+		Cores:   runtime.NumCPU(),
+		OS:      osName(),
+		Kernel:  firstLine("/proc/sys/kernel/osrelease"),
+		Command: os.Args,
+		Started: time.Now().Round(time.Second),
+	}
+}
+
+// WriteEnv writes env.json.
+func (d *Dir) WriteEnv(e Env) error { return d.WriteJSON(EnvFile, e) }
+
+// Commit is the commit this program was built from, or "unknown".
+func Commit() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		var revision, modified string
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				revision = s.Value
+			case "vcs.modified":
+				if s.Value == "true" {
+					modified = "+modified"
+				}
+			}
+		}
+		if revision != "" {
+			return revision + modified
+		}
+	}
+	// Built with -buildvcs=false, or as a test: ask git, but only about our
+	// own checkout.
+	exe, err := os.Executable()
+	if err != nil {
+		return "unknown"
+	}
+	for _, dir := range []string{filepath.Dir(exe), "."} {
+		top := git(dir, "rev-parse", "--show-toplevel")
+		if top == "" || firstLine(filepath.Join(top, "go.mod")) != "module feddag" {
+			continue
+		}
+		if c := git(dir, "rev-parse", "HEAD"); c != "" {
+			if git(dir, "status", "--porcelain", "--untracked-files=no") != "" {
+				c += "+modified"
+			}
+			return c
+		}
+	}
+	return "unknown"
+}
+
+func git(dir string, args ...string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
+	if err != nil {
+		return ""
+	}
+	return string(bytes.TrimSpace(out))
+}
+
+func cpuModel() string {
+	if s := lookup("/proc/cpuinfo", "model name", ":"); s != "" {
+		return s
+	}
+	return runtime.GOARCH
+}
+
+func osName() string {
+	if s := strings.Trim(lookup("/etc/os-release", "PRETTY_NAME", "="), `"`); s != "" {
+		return s
+	}
+	return runtime.GOOS
+}
+
+// lookup is the value of the first line `key sep value` of a file.
+func lookup(path, key, sep string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		if k, v, ok := strings.Cut(sc.Text(), sep); ok && strings.TrimSpace(k) == key {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
+func firstLine(path string) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	line, _, _ := bytes.Cut(raw, []byte("\n"))
+	return string(bytes.TrimSpace(line))
+}

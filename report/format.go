@@ -1,0 +1,74 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// String is "mean ± std" in percent, or a dash where nothing was measured.
+func (s Stat) String() string {
+	if math.IsNaN(s.Mean) {
+		return "–"
+	}
+	return fmt.Sprintf("%5.2f ± %5.2f", s.Mean, s.Std)
+}
+
+// FormatBytes writes a size in the decimal unit that suits it.
+func FormatBytes(n int64) string {
+	v, units := float64(n), []string{"B", "kB", "MB", "GB", "TB", "PB"}
+	i := 0
+	for i < len(units)-1 && math.Abs(v) >= 999.5 {
+		v /= 1000
+		i++
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%s %s", strconv.FormatFloat(v, 'f', max(0, 2-int(math.Log10(math.Max(v, 1)))), 64), units[i])
+}
+
+// duration writes seconds as a person would say them.
+func duration(s float64) string {
+	switch {
+	case math.IsNaN(s) || math.IsInf(s, 0):
+		return "–"
+	case s < 0.0995:
+		return fmt.Sprintf("%.0f ms", s*1000)
+	case s < 9.95:
+		return fmt.Sprintf("%.2g s", s)
+	case s < 119.5:
+		return fmt.Sprintf("%.0f s", s)
+	}
+	t := int64(math.Round(s))
+	if t < 3600 {
+		return fmt.Sprintf("%d min %02d s", t/60, t%60)
+	}
+	return fmt.Sprintf("%d h %02d min", t/3600, t/60%60)
+}
+
+// thousands writes a whole number with separators.
+func thousands(v float64) string {
+	if math.IsNaN(v) || math.Abs(v) >= 1<<62 {
+		return "–"
+	}
+	s := strconv.FormatInt(int64(math.Round(v)), 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func decimal(v float64, places int) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "–"
+	}
+	return strconv.FormatFloat(v, 'f', places, 64)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,234 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+)
+
+// Round is one line of metrics.jsonl.
+type Round struct {
+	Round int `json:"round"` // from 0
+
+	// TrainLoss is the mean over the cohort of each client's mean
+	// cross-entropy in its last local epoch.
+	TrainLoss float64 `json:"train_loss"`
+
+	// Pre is over every client: its test set, with the model the server
+	// assigns to it, before local training.
+	Pre Score `json:"pre"`
+
+	// CohortPre and CohortPost are over the clients sampled in this round
+	// only, before and after this round's local training.
+	CohortPre  Score `json:"cohort_pre"`
+	CohortPost Score `json:"cohort_post"`
+
+	BytesUp   int64   `json:"bytes_up"`   // clients to server, this round
+	BytesDown int64   `json:"bytes_down"` // server to clients, this round
+	Seconds   float64 `json:"seconds"`    // wall time of this round, evaluation included
+	Samples   int64   `json:"samples"`    // training samples processed, every epoch counted
+	Clients   []int   `json:"clients"`    // the cohort, ascending
+}
+
+// Score is a pair of accuracies over a set of clients.
+type Score struct {
+	Balanced Stat `json:"balanced_accuracy"` // mean of per-class recalls
+	Accuracy Stat `json:"accuracy"`          // share of samples
+}
+
+// Stat is a mean and standard deviation over clients, in percent.
+type Stat struct {
+	Mean float64 `json:"mean"`
+	Std  float64 `json:"std"`
+}
+
+// NoScore is a score that was not measured. It is null in JSON.
+var NoScore = Score{Stat{math.NaN(), math.NaN()}, Stat{math.NaN(), math.NaN()}}
+
+// NewStat is the mean and population standard deviation of values, skipping
+// those that are NaN; NaN where none is left.
+func NewStat(values []float64) Stat {
+	var sum float64
+	n := 0
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			sum += v
+			n++
+		}
+	}
+	if n == 0 {
+		return Stat{math.NaN(), math.NaN()}
+	}
+	mean := sum / float64(n)
+	var square float64
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			square += (v - mean) * (v - mean)
+		}
+	}
+	return Stat{mean, math.Sqrt(square / float64(n))}
+}
+
+// UnmarshalJSON reads null as NaN, which is how a Stat is written.
+func (s *Stat) UnmarshalJSON(raw []byte) error {
+	var p struct{ Mean, Std *float64 }
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return err
+	}
+	*s = Stat{orNaN(p.Mean), orNaN(p.Std)}
+	return nil
+}
+
+// UnmarshalJSON reads a null loss as NaN, which is how a Round is written.
+func (r *Round) UnmarshalJSON(raw []byte) error {
+	type plain Round // without this method
+	p := struct {
+		*plain
+		Round     *int     `json:"round"`
+		TrainLoss *float64 `json:"train_loss"`
+	}{plain: (*plain)(r)}
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return err
+	}
+	if p.Round == nil {
+		return errors.New(`no "round"`)
+	}
+	r.Round, r.TrainLoss = *p.Round, orNaN(p.TrainLoss)
+	return nil
+}
+
+func orNaN(p *float64) float64 {
+	if p == nil {
+		return math.NaN()
+	}
+	return *p
+}
+
+// AppendMetrics adds v, a Round or an object with the key "round", to
+// metrics.jsonl as one line, and returns when it is on the disk. When the disk
+// is full the file stays as it was. A round's line goes before the round's
+// checkpoint, so that no checkpoint is ahead of the metrics.
+func (d *Dir) AppendMetrics(v any) error {
+	path := d.Path(MetricsFile)
+	line, err := Marshal(v)
+	if err != nil {
+		return fmt.Errorf("appending to %s: %w", path, err)
+	}
+	if err := appendLine(path, append(line, '\n')); err != nil {
+		return fmt.Errorf("appending to %s: %w", path, cause(err))
+	}
+	return nil
+}
+
+func appendLine(path string, line []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(line); err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		return errors.Join(err, f.Truncate(st.Size()))
+	}
+	if st.Size() == 0 {
+		if err := syncDir(filepath.Dir(path)); err != nil {
+			return err
+		}
+	}
+	return f.Close()
+}
+
+// TruncateMetrics keeps exactly the lines of rounds below rounds, for a run
+// that resumes at that round, and drops a half-written last line. A file that
+// needs no change, or is not there, is left alone.
+func (d *Dir) TruncateMetrics(rounds int) error {
+	path := d.Path(MetricsFile)
+	raw, lines, err := d.metrics()
+	if err != nil {
+		return err
+	}
+	var keep bytes.Buffer
+	for _, l := range lines {
+		if l.round < rounds {
+			keep.Write(l.raw)
+			keep.WriteByte('\n')
+		}
+	}
+	if bytes.Equal(raw, keep.Bytes()) {
+		return nil
+	}
+	err = replace(path, func(w io.Writer) error {
+		_, err := w.Write(keep.Bytes())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("truncating %s to %d rounds: %w", path, rounds, cause(err))
+	}
+	return nil
+}
+
+// ReadMetrics reads metrics.jsonl; a half-written last line is left out, and a
+// file that is not there has no rounds.
+func (d *Dir) ReadMetrics() ([]Round, error) {
+	_, lines, err := d.metrics()
+	if err != nil {
+		return nil, err
+	}
+	rounds := make([]Round, len(lines))
+	for i, l := range lines {
+		if err := json.Unmarshal(l.raw, &rounds[i]); err != nil {
+			return nil, fmt.Errorf("reading %s, line %d: %w", d.Path(MetricsFile), i+1, err)
+		}
+	}
+	return rounds, nil
+}
+
+type metricsLine struct {
+	round int
+	raw   []byte
+}
+
+// metrics reads metrics.jsonl as far as a resume needs it: any object with a
+// round. Only the last line may be broken, by a kill or a power cut.
+func (d *Dir) metrics() (raw []byte, lines []metricsLine, err error) {
+	path := d.Path(MetricsFile)
+	raw, err = os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading %s: %w", path, cause(err))
+	}
+	rest := raw
+	for n := 1; len(rest) > 0; n++ {
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, []byte("\n"))
+		var key struct {
+			Round *int `json:"round"`
+		}
+		err := json.Unmarshal(line, &key)
+		if err == nil && key.Round == nil {
+			err = errors.New(`no "round"`)
+		}
+		if err != nil {
+			if len(rest) == 0 {
+				break
+			}
+			return nil, nil, fmt.Errorf("reading %s, line %d: %w", path, n, err)
+		}
+		lines = append(lines, metricsLine{*key.Round, line})
+	}
+	return raw, lines, nil
+}

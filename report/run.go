@@ -1,0 +1,105 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// The names of the files of a run that this package writes or looks for.
+const (
+	ConfigFile  = "config.yaml"   // every flag, resolved
+	EnvFile     = "env.json"      // versions, device, BLAS, commit
+	MetricsFile = "metrics.jsonl" // one Round a line
+	ClientsFile = "clients.csv"   // one Client a line
+	SummaryFile = "summary.json"  // one Summary
+	HTMLFile    = "report.html"   // one Page
+)
+
+// Dir is one run's directory.
+type Dir struct {
+	path string
+}
+
+// Create makes the directory of a new run, and its parents. An existing
+// directory is accepted only when it is empty: results are never written over.
+func Create(path string) (*Dir, error) {
+	if path == "" {
+		return nil, errors.New("creating a run directory: the name is empty; give one with --out")
+	}
+	entries, err := os.ReadDir(path)
+	switch {
+	case err == nil && len(entries) > 0:
+		if isRun(path) {
+			return nil, fmt.Errorf("run directory %s already holds a run: continue it with --resume %s, or choose another with --out", path, path)
+		}
+		return nil, fmt.Errorf("run directory %s exists and is not empty: choose another with --out", path)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		if st, serr := os.Stat(path); serr == nil && !st.IsDir() {
+			return nil, fmt.Errorf("run directory %s: a file of that name exists; choose another with --out", path)
+		}
+		return nil, fmt.Errorf("creating run directory %s: %w; choose another with --out", path, cause(err))
+	}
+	if err := os.MkdirAll(path, 0o777); err != nil {
+		return nil, fmt.Errorf("creating run directory %s: %w; choose another with --out", path, cause(err))
+	}
+	if err := probe(path); err != nil {
+		return nil, fmt.Errorf("run directory %s cannot be written: %w; choose another with --out", path, cause(err))
+	}
+	return &Dir{path: path}, nil
+}
+
+// Open takes up the directory of an existing run. What makes a directory a run
+// is its config.yaml, which a run writes first.
+func Open(path string) (*Dir, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening run directory %s: %w", path, cause(err))
+	}
+	if !st.IsDir() {
+		return nil, fmt.Errorf("opening run directory %s: it is a file, not a directory", path)
+	}
+	if !isRun(path) {
+		return nil, fmt.Errorf("%s is not a run directory: it has no %s", path, ConfigFile)
+	}
+	if err := probe(path); err != nil {
+		return nil, fmt.Errorf("run directory %s cannot be written: %w", path, cause(err))
+	}
+	return &Dir{path: path}, nil
+}
+
+// Path joins elem to the directory's path.
+func (d *Dir) Path(elem ...string) string {
+	return filepath.Join(append([]string{d.path}, elem...)...)
+}
+
+func isRun(path string) bool {
+	st, err := os.Stat(filepath.Join(path, ConfigFile))
+	return err == nil && st.Mode().IsRegular()
+}
+
+// probe creates and removes a file, because permission bits say nothing about
+// read-only mounts, quotas or network file systems.
+func probe(path string) error {
+	f, err := os.CreateTemp(path, ".probe*.tmp")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// cause drops the operation and path of a file system error, for messages that
+// name the path already. errors.Is still sees the reason.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	var le *os.LinkError
+	if errors.As(err, &le) {
+		return le.Err
+	}
+	return err
+}

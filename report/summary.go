@@ -1,0 +1,227 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Summary is summary.json, and the last line of a run's standard output.
+type Summary struct {
+	Algorithm string `json:"algorithm"`
+	Dataset   string `json:"dataset"`
+	Rounds    int    `json:"rounds"`
+	Clusters  int    `json:"clusters"`
+
+	// AdjustedRandIndex compares the clusters with the partition's true
+	// groups; nil where there are none.
+	AdjustedRandIndex *float64 `json:"adjusted_rand_index,omitempty"`
+
+	// Final is the last round. Best takes, for each of its four accuracies
+	// apart, the round where the mean over clients was highest. Last10 is the
+	// mean of the last ten rounds (of all, where there are fewer), of the
+	// means and of the standard deviations.
+	Final  PrePost `json:"final"`
+	Best   PrePost `json:"best"`
+	Last10 PrePost `json:"last10"`
+
+	// PostOver says over which clients every post is taken: OverCohort or
+	// OverAll. A pre is always over all clients.
+	PostOver string `json:"post_over"`
+
+	// Swing is the population standard deviation, over the last ten rounds,
+	// of the mean pre balanced accuracy, in points.
+	Swing float64 `json:"swing"`
+
+	BytesUp   int64   `json:"bytes_up"`   // clients to server, warm-up and rounds
+	BytesDown int64   `json:"bytes_down"` // server to clients, warm-up and rounds
+	Seconds   Seconds `json:"seconds"`
+
+	SecondsPerRound  float64 `json:"seconds_per_round"`  // median
+	SamplesPerSecond float64 `json:"samples_per_second"` // training samples over the time of the rounds, evaluation included
+	PeakRSSBytes     int64   `json:"peak_rss_bytes"`
+	Device           string  `json:"device"`
+	Precision        string  `json:"precision"`
+	Seed             int64   `json:"seed"`
+}
+
+// The values of Summary.PostOver.
+const (
+	OverCohort = "cohort" // the clients sampled in the round
+	OverAll    = "all"    // every client
+)
+
+// PrePost is a score before and after local training.
+type PrePost struct {
+	Pre  Score `json:"pre"`
+	Post Score `json:"post"`
+}
+
+// Seconds is the wall time of a run's stages.
+type Seconds struct {
+	Setup      float64 `json:"setup"`
+	Warmup     float64 `json:"warmup"`
+	Clustering float64 `json:"clustering"`
+	Rounds     float64 `json:"rounds"`
+	Total      float64 `json:"total"`
+}
+
+// lastRounds is how many rounds Last10 and Swing look back.
+const lastRounds = 10
+
+// SetRounds fills what follows from the rounds alone: Rounds, Final, Best,
+// Last10, PostOver (the cohort), Swing, Seconds.Rounds, SecondsPerRound and
+// SamplesPerSecond. It adds the rounds' traffic to BytesUp and BytesDown,
+// which hold the warm-up's before. Accuracies that were not measured in a
+// round (NaN) are skipped.
+func (s *Summary) SetRounds(rounds []Round) {
+	s.Rounds, s.PostOver = len(rounds), OverCohort
+	var seconds []float64
+	var samples int64
+	s.Seconds.Rounds = 0
+	for _, r := range rounds {
+		s.BytesUp += r.BytesUp
+		s.BytesDown += r.BytesDown
+		s.Seconds.Rounds += r.Seconds
+		samples += r.Samples
+		seconds = append(seconds, r.Seconds)
+	}
+	s.SecondsPerRound = median(seconds)
+	s.SamplesPerSecond = 0
+	if s.Seconds.Rounds > 0 {
+		s.SamplesPerSecond = float64(samples) / s.Seconds.Rounds
+	}
+
+	tail := rounds[max(0, len(rounds)-lastRounds):]
+	for _, m := range measures {
+		*m.to(&s.Final), *m.to(&s.Best) = NoScore.Accuracy, NoScore.Accuracy
+		for _, r := range rounds {
+			v := m.of(r)
+			if math.IsNaN(v.Mean) {
+				continue
+			}
+			*m.to(&s.Final) = v
+			if best := m.to(&s.Best); math.IsNaN(best.Mean) || v.Mean > best.Mean {
+				*best = v
+			}
+		}
+		var means, stds []float64
+		for _, r := range tail {
+			means = append(means, m.of(r).Mean)
+			stds = append(stds, m.of(r).Std)
+		}
+		*m.to(&s.Last10) = Stat{NewStat(means).Mean, NewStat(stds).Mean}
+	}
+	var pre []float64
+	for _, r := range tail {
+		pre = append(pre, r.Pre.Balanced.Mean)
+	}
+	s.Swing = NewStat(pre).Std
+}
+
+// measures says which accuracy of a round each one of a PrePost is.
+var measures = []struct {
+	of func(Round) Stat
+	to func(*PrePost) *Stat
+}{
+	{func(r Round) Stat { return r.Pre.Balanced }, func(p *PrePost) *Stat { return &p.Pre.Balanced }},
+	{func(r Round) Stat { return r.Pre.Accuracy }, func(p *PrePost) *Stat { return &p.Pre.Accuracy }},
+	{func(r Round) Stat { return r.CohortPost.Balanced }, func(p *PrePost) *Stat { return &p.Post.Balanced }},
+	{func(r Round) Stat { return r.CohortPost.Accuracy }, func(p *PrePost) *Stat { return &p.Post.Accuracy }},
+}
+
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	v = slices.Sorted(slices.Values(v))
+	n := len(v)
+	return (v[(n-1)/2] + v[n/2]) / 2
+}
+
+// JSON is the summary on one line.
+func (s Summary) JSON() (string, error) {
+	raw, err := Marshal(s)
+	return string(raw), err
+}
+
+// WriteSummary writes summary.json.
+func (d *Dir) WriteSummary(s Summary) error { return d.WriteJSON(SummaryFile, s) }
+
+// ReadSummary reads summary.json.
+func (d *Dir) ReadSummary() (Summary, error) {
+	var s Summary
+	return s, d.ReadJSON(SummaryFile, &s)
+}
+
+// Table is the summary as a short text for a person, saying what each number
+// is.
+func (s Summary) Table() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s on %s, seed %d: %s, %s on %s\n", s.Algorithm, s.Dataset, s.Seed, count(s.Rounds, "round"), s.Precision, s.Device)
+	fmt.Fprintf(&b, "%s%s\n\n", count(s.Clusters, "cluster"), s.randIndex())
+	fmt.Fprintf(&b, "Accuracy on the clients' test sets, percent: mean ± standard deviation over clients\n\n")
+
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "\t\tbalanced\tplain\tover\n")
+	for _, row := range s.accuracyRows() {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", row.when, row.phase, row.score.Balanced, row.score.Accuracy, row.over)
+	}
+	w.Flush()
+
+	b.WriteByte('\n')
+	w = tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	for _, row := range s.factRows() {
+		fmt.Fprintf(w, "%s\t%s\n", row.Key, row.Value)
+	}
+	w.Flush()
+	return b.String()
+}
+
+func (s Summary) randIndex() string {
+	if s.AdjustedRandIndex == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (adjusted Rand index %.3f against the true groups)", *s.AdjustedRandIndex)
+}
+
+type accuracyRow struct {
+	when, phase, over string
+	score             Score
+}
+
+// accuracyRows are the lines of the accuracy table, on a terminal and in HTML.
+func (s Summary) accuracyRows() []accuracyRow {
+	over := "the round's sampled clients"
+	if s.PostOver == OverAll {
+		over = "every client"
+	}
+	var rows []accuracyRow
+	for _, p := range []struct {
+		when string
+		PrePost
+	}{
+		{"final round", s.Final},
+		{"best round", s.Best},
+		{fmt.Sprintf("mean of last %d", min(max(s.Rounds, 1), lastRounds)), s.Last10},
+	} {
+		rows = append(rows,
+			accuracyRow{p.when, "before local training", "every client", p.Pre},
+			accuracyRow{"", "after local training", over, p.Post})
+	}
+	return rows
+}
+
+// factRows are the other lines of the summary.
+func (s Summary) factRows() []Pair {
+	sec := s.Seconds
+	return []Pair{
+		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the last %d rounds of balanced accuracy before local training)", decimal(s.Swing, 2), min(max(s.Rounds, 1), lastRounds))},
+		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", FormatBytes(s.BytesUp), FormatBytes(s.BytesDown))},
+		{Key: "time", Value: fmt.Sprintf("%s: set-up %s, warm-up %s, clustering %s, rounds %s", duration(sec.Total), duration(sec.Setup), duration(sec.Warmup), duration(sec.Clustering), duration(sec.Rounds))},
+		{Key: "speed", Value: fmt.Sprintf("%s a round (median), %s training samples/s in rounds, evaluation included, on %s", duration(s.SecondsPerRound), thousands(s.SamplesPerSecond), s.Device)},
+		{Key: "memory", Value: fmt.Sprintf("%s resident at the peak", FormatBytes(s.PeakRSSBytes))},
+	}
+}
