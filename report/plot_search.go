@@ -1,0 +1,159 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// Cut is one candidate of the search for the number of clusters.
+type Cut struct {
+	Alpha    float64 // threshold of the dendrogram; NaN for a candidate without one (spectral clustering)
+	Loss     float64 // eq. 10
+	Clusters int     // Z
+}
+
+// SearchPlot draws the search: the loss (left axis) and the number of clusters
+// (right axis, steps) of each cut against α, and marks cuts[chosen]; a chosen
+// outside cuts marks none. Where no cut has an α, the loss is drawn against
+// the number of clusters.
+func SearchPlot(w io.Writer, title string, cuts []Cut, chosen int) error {
+	var mark *Cut
+	if chosen >= 0 && chosen < len(cuts) {
+		mark = &cuts[chosen]
+	}
+	byAlpha := slices.ContainsFunc(cuts, func(c Cut) bool { return finite(c.Alpha) })
+	at := func(c Cut) float64 {
+		if byAlpha {
+			return c.Alpha
+		}
+		return float64(c.Clusters)
+	}
+	cuts = slices.DeleteFunc(slices.Clone(cuts), func(c Cut) bool { return !finite(at(c)) })
+	slices.SortStableFunc(cuts, func(a, b Cut) int {
+		switch {
+		case at(a) < at(b):
+			return -1
+		case at(a) > at(b):
+			return 1
+		}
+		return 0
+	})
+	var xs, losses, counts []float64
+	for _, c := range cuts {
+		xs = append(xs, at(c))
+		counts = append(counts, float64(c.Clusters))
+		if finite(c.Loss) {
+			losses = append(losses, c.Loss)
+		}
+	}
+
+	g := newCanvas(760, 440, title)
+	b := box{left: 72, top: g.title(title) + 8, right: g.width - 72, bottom: g.height - 54}
+	entries := []entry{{name: "loss L (eq. 10), left axis", colour: palette[0]}}
+	name, minStep := "threshold α on the fused proximity A (0 alike, 1 unlike)", 0.0
+	if byAlpha {
+		entries = append(entries, entry{name: "number of clusters Z, right axis", colour: palette[1]})
+	} else {
+		b.right = g.width - 28
+		name, minStep = "number of clusters Z", 1
+	}
+	if mark != nil {
+		text := fmt.Sprintf("chosen: Z = %d, L = %s", mark.Clusters, strconv.FormatFloat(mark.Loss, 'g', 3, 64))
+		if byAlpha {
+			text = fmt.Sprintf("chosen: α = %s, Z = %d, L = %s", strconv.FormatFloat(mark.Alpha, 'g', 3, 64), mark.Clusters, strconv.FormatFloat(mark.Loss, 'g', 3, 64))
+		}
+		entries = append(entries, entry{name: text, colour: palette[2], dot: true})
+	}
+	b.top += g.legend(b.top, entries) + 12
+
+	x := linearScale(least(xs), most(xs), 10, minStep, false)
+	x.from, x.to = b.left+10, b.right-10
+	l := lossScale(losses)
+	l.from, l.to = b.bottom, b.top
+	lossName := "loss L"
+	if l.log {
+		lossName = "loss L (logarithmic)"
+	}
+	g.yAxis(b, l, lossName, palette[0])
+	g.xAxis(b, x, name)
+	if len(cuts) == 0 {
+		g.text((b.left+b.right)/2, (b.top+b.bottom)/2, "middle", "no candidates", `fill="`+quiet+`" font-size="14"`)
+		return g.writeTo(w)
+	}
+	if mark != nil && finite(at(*mark)) {
+		g.line(x.at(at(*mark)), b.top, x.at(at(*mark)), b.bottom, `stroke="`+palette[2]+`" stroke-width="1.5" stroke-dasharray="5 4"`)
+	}
+	if byAlpha {
+		z := linearScale(0, most(counts), 6, 1, true)
+		zName := "clusters Z"
+		if most(counts) > 30 {
+			// Most cuts of a dendrogram are into many clusters, and the
+			// interesting ones into few.
+			z = logScale(math.Max(1, least(counts)), most(counts))
+			zName = "clusters Z (logarithmic)"
+		}
+		z.from, z.to = b.bottom, b.top
+		g.rightAxis(b, z, zName, palette[1])
+		var steps []point
+		for i, c := range cuts {
+			y := z.at(z.clamp(float64(c.Clusters)))
+			if i > 0 {
+				steps = append(steps, point{x.at(at(c)), steps[len(steps)-1].y})
+			}
+			steps = append(steps, point{x.at(at(c)), y})
+		}
+		// The last cut holds for every larger α.
+		steps = append(steps, point{b.right, steps[len(steps)-1].y})
+		g.path(steps, stroke(palette[1], false, 1.8))
+	}
+	var line []point
+	for _, c := range cuts {
+		if finite(c.Loss) {
+			line = append(line, point{x.at(at(c)), l.at(l.clamp(c.Loss))})
+		}
+	}
+	g.path(line, stroke(palette[0], false, 1.8))
+	for _, p := range line {
+		g.circle(p.x, p.y, 2.4, `fill="`+palette[0]+`"`)
+	}
+	if mark != nil && finite(at(*mark)) && finite(mark.Loss) {
+		g.circle(x.at(at(*mark)), l.at(l.clamp(mark.Loss)), 5, `fill="`+palette[2]+`" stroke="#ffffff" stroke-width="1.5"`)
+	}
+	return g.writeTo(w)
+}
+
+// lossScale is logarithmic where the losses, which hold an exponential of the
+// cluster sizes, span more than two powers of ten.
+func lossScale(losses []float64) scale {
+	lo, hi := least(losses), most(losses)
+	var positive []float64
+	for _, v := range losses {
+		if v > 0 {
+			positive = append(positive, v)
+		}
+	}
+	// A loss of zero, as where every client is alone, sits on the axis.
+	if p := least(positive); len(positive) > 0 && hi/p > 100 {
+		return logScale(math.Max(p, hi*1e-12), hi)
+	}
+	return linearScale(math.Min(lo, 0), hi, 6, 0, true)
+}
+
+func least(v []float64) float64 {
+	m := math.Inf(1)
+	for _, x := range v {
+		m = math.Min(m, x)
+	}
+	return m
+}
+
+func most(v []float64) float64 {
+	m := math.Inf(-1)
+	for _, x := range v {
+		m = math.Max(m, x)
+	}
+	return m
+}
