@@ -1,0 +1,297 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Page is what report.html shows.
+type Page struct {
+	Title    string // "FedDAG on fashion-mnist, seed 1"
+	Summary  Summary
+	Config   []Pair
+	Env      any       // Env, or anything that encodes as a JSON object
+	Classes  []string  // names of the classes; nil for their numbers
+	Clusters []Cluster // empty for none
+	Plots    []Plot    // files already written
+	Rounds   []Round
+}
+
+// Cluster is one row of the report's table of clusters.
+type Cluster struct {
+	Members   []int // client ids, ascending
+	Samples   int   // training samples of all members
+	Histogram []int // training samples of each class
+}
+
+// WriteHTML writes report.html: one page that needs no other file and no
+// network, with the plots inside it.
+func (d *Dir) WriteHTML(p Page) error {
+	v, err := d.view(p)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", d.Path(HTMLFile), err)
+	}
+	return d.WriteFile(HTMLFile, func(w io.Writer) error { return page.Execute(w, v) })
+}
+
+// view is a Page made ready for the template.
+type view struct {
+	Page
+	Lines    []string // the first two lines of the summary
+	Accuracy []accuracyView
+	Facts    []Pair
+	EnvPairs []Pair
+	Drawings []drawing
+	Names    []string
+	Groups   []clusterView
+	JSON     string
+}
+
+type accuracyView struct{ When, Phase, Balanced, Plain, Over string }
+
+type drawing struct {
+	SVG  template.HTML
+	Text string
+}
+
+type clusterView struct {
+	Cluster
+	Cells []cellView
+}
+
+type cellView struct {
+	Count string
+	Style template.CSS
+}
+
+func (d *Dir) view(p Page) (view, error) {
+	v := view{Page: p, Facts: p.Summary.factRows()}
+	s := p.Summary
+	v.Lines = []string{
+		fmt.Sprintf("%s on %s, seed %d: %s, %s on %s.", s.Algorithm, s.Dataset, s.Seed, count(s.Rounds, "round"), s.Precision, s.Device),
+		count(s.Clusters, "cluster") + s.randIndex() + ".",
+	}
+	for _, r := range s.accuracyRows() {
+		v.Accuracy = append(v.Accuracy, accuracyView{r.when, r.phase, r.score.Balanced.String(), r.score.Accuracy.String(), r.over})
+	}
+	for _, plot := range p.Plots {
+		raw, err := os.ReadFile(d.Path(plot.File))
+		if err != nil {
+			return v, fmt.Errorf("reading the plot %s: %w", plot.File, cause(err))
+		}
+		// Drawn by this package, which escapes every text in it.
+		v.Drawings = append(v.Drawings, drawing{template.HTML(raw), plot.Text})
+	}
+	classes := 0
+	for _, c := range p.Clusters {
+		classes = max(classes, len(c.Histogram))
+	}
+	for c := range classes {
+		name := strconv.Itoa(c)
+		if c < len(p.Classes) {
+			name = p.Classes[c]
+		}
+		v.Names = append(v.Names, name)
+	}
+	for _, c := range p.Clusters {
+		v.Groups = append(v.Groups, clusterView{c, histogramCells(c.Histogram, classes)})
+	}
+	var err error
+	if v.EnvPairs, err = flatten(p.Env); err != nil {
+		return v, fmt.Errorf("the environment: %w", err)
+	}
+	if v.JSON, err = s.JSON(); err != nil {
+		return v, fmt.Errorf("the summary: %w", err)
+	}
+	return v, nil
+}
+
+// histogramCells shades each count by its share of the cluster's largest.
+func histogramCells(counts []int, classes int) []cellView {
+	cells := make([]cellView, classes)
+	top := 1
+	for _, n := range counts {
+		top = max(top, n)
+	}
+	for c, n := range counts {
+		if n <= 0 {
+			continue
+		}
+		share := 0.12 + 0.55*float64(n)/float64(top)
+		cells[c] = cellView{thousands(float64(n)), template.CSS(fmt.Sprintf("background:rgba(0,114,178,%.2f)", share))}
+	}
+	return cells
+}
+
+// flatten is v's JSON object as key and value pairs, in order; nested objects
+// join their keys with a dot.
+func flatten(v any) ([]Pair, error) {
+	if v == nil {
+		return nil, nil
+	}
+	raw, err := Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return flattenJSON("", raw)
+}
+
+func flattenJSON(prefix string, raw []byte) ([]Pair, error) {
+	dec := json.NewDecoder(strings.NewReader(string(raw)))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, fmt.Errorf("%.40s is not a JSON object", raw)
+	}
+	var pairs []Pair
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, err
+		}
+		name := prefix + fmt.Sprint(key)
+		if value[0] == '{' {
+			inner, err := flattenJSON(name+".", value)
+			if err != nil {
+				return nil, err
+			}
+			pairs = append(pairs, inner...)
+			continue
+		}
+		text := string(value)
+		var s string
+		var list []string
+		switch {
+		case text == "null":
+			text = ""
+		case json.Unmarshal(value, &s) == nil:
+			text = s
+		case json.Unmarshal(value, &list) == nil:
+			text = strings.Join(list, " ")
+		}
+		pairs = append(pairs, Pair{Key: name, Value: text})
+	}
+	return pairs, nil
+}
+
+// ranges writes ascending ids with runs shortened: 0-4, 7, 9-10.
+func ranges(ids []int) string {
+	ids = slices.Sorted(slices.Values(ids))
+	var b strings.Builder
+	for i := 0; i < len(ids); {
+		j := i
+		for j+1 < len(ids) && ids[j+1] == ids[j]+1 {
+			j++
+		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Itoa(ids[i]))
+		if j > i {
+			b.WriteString("–" + strconv.Itoa(ids[j]))
+		}
+		i = j + 1
+	}
+	return b.String()
+}
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"ranges":    ranges,
+	"bytes":     FormatBytes,
+	"duration":  duration,
+	"thousands": func(n int) string { return thousands(float64(n)) },
+	"loss":      func(v float64) string { return decimal(v, 4) },
+}).Parse(pageText))
+
+const pageText = `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Title}}</title>
+<style>
+:root { color-scheme: light; }
+body { margin: 0; background: #f5f7fa; color: #1f2933; font: 15px/1.5 system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
+main { max-width: 1100px; margin: 0 auto; padding: 24px 20px 64px; }
+h1 { font-size: 26px; margin: 8px 0 4px; }
+h2 { font-size: 18px; margin: 36px 0 10px; }
+p { margin: 4px 0; }
+.note, figcaption { color: #52606d; font-size: 13.5px; }
+.card, figure { background: #fff; border: 1px solid #e4e7eb; border-radius: 8px; padding: 14px 18px; overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 4px 14px 4px 0; text-align: left; vertical-align: top; }
+th { color: #52606d; font-weight: 600; font-size: 13px; border-bottom: 1px solid #e4e7eb; }
+td.n, th.n { text-align: right; white-space: nowrap; }
+tr.part td { border-top: 1px solid #e4e7eb; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 16px; }
+figure { margin: 0; }
+figure svg { width: 100%; height: auto; display: block; }
+.hist td, .hist th { padding: 4px 8px; }
+.members { max-width: 340px; color: #52606d; font-size: 13px; }
+summary { cursor: pointer; color: #0072b2; }
+code, pre { font: 13px/1.45 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 8px 0 0; }
+.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 16px; align-items: start; }
+.two td { overflow-wrap: anywhere; font-size: 13.5px; }
+</style>
+</head>
+<body><main>
+<h1>{{.Title}}</h1>
+{{range .Lines}}<p>{{.}}</p>
+{{end}}
+<h2>Accuracy</h2>
+<div class="card">
+<p class="note">On the clients' test sets, in percent: mean ± standard deviation over clients. Balanced: mean of the recalls of the classes in a client's test set. “Best round” is found for each number apart.</p>
+<table>
+<tr><th></th><th></th><th class="n">balanced</th><th class="n">plain</th><th>over</th></tr>
+{{range .Accuracy}}<tr{{if .When}} class="part"{{end}}><td>{{.When}}</td><td>{{.Phase}}</td><td class="n">{{.Balanced}}</td><td class="n">{{.Plain}}</td><td>{{.Over}}</td></tr>
+{{end}}</table>
+</div>
+<h2>Cost</h2>
+<div class="card"><table>
+{{range .Facts}}<tr><th>{{.Key}}</th><td>{{.Value}}</td></tr>
+{{end}}</table></div>
+{{if .Drawings}}<h2>Plots</h2>
+<div class="plots">
+{{range .Drawings}}<figure>
+{{.SVG}}{{if .Text}}<figcaption>{{.Text}}</figcaption>{{end}}
+</figure>
+{{end}}</div>
+{{end}}{{if .Groups}}<h2>Clusters</h2>
+<div class="card">
+<p class="note">Training samples of each class, all members of the cluster together; shaded by the share of the cluster's largest class.</p>
+<table class="hist">
+<tr><th class="n">cluster</th><th class="n">clients</th><th class="n">samples</th>{{range .Names}}<th class="n">{{.}}</th>{{end}}<th>members</th></tr>
+{{range $z, $c := .Groups}}<tr><td class="n">{{$z}}</td><td class="n">{{len $c.Members}}</td><td class="n">{{thousands $c.Samples}}</td>{{range $c.Cells}}<td class="n"{{if .Count}} style="{{.Style}}"{{end}}>{{.Count}}</td>{{end}}<td class="members">{{ranges $c.Members}}</td></tr>
+{{end}}</table>
+</div>
+{{end}}{{if .Rounds}}<h2>Rounds</h2>
+<div class="card"><details><summary>Every round</summary>
+<p class="note">Balanced accuracy, percent, mean ± standard deviation over the clients named. Loss: cross-entropy of the last local epoch, mean over the cohort.</p>
+<table>
+<tr><th class="n">round</th><th class="n">loss</th><th class="n">all clients, before</th><th class="n">cohort, before</th><th class="n">cohort, after</th><th class="n">up</th><th class="n">down</th><th class="n">time</th><th>cohort</th></tr>
+{{range .Rounds}}<tr><td class="n">{{.Round}}</td><td class="n">{{loss .TrainLoss}}</td><td class="n">{{.Pre.Balanced}}</td><td class="n">{{.CohortPre.Balanced}}</td><td class="n">{{.CohortPost.Balanced}}</td><td class="n">{{bytes .BytesUp}}</td><td class="n">{{bytes .BytesDown}}</td><td class="n">{{duration .Seconds}}</td><td class="members">{{ranges .Clients}}</td></tr>
+{{end}}</table>
+</details></div>
+{{end}}<h2>How it was run</h2>
+<div class="two">
+{{if .EnvPairs}}<div class="card"><table>
+<tr><th>environment</th><th></th></tr>
+{{range .EnvPairs}}<tr><td>{{.Key}}</td><td>{{.Value}}</td></tr>
+{{end}}</table></div>
+{{end}}{{if .Config}}<div class="card"><details><summary>Configuration ({{len .Config}} settings)</summary><table>
+{{range .Config}}<tr><td><code>{{.Key}}</code></td><td><code>{{.Value}}</code></td></tr>
+{{end}}</table></details></div>
+{{end}}<div class="card"><details><summary>summary.json</summary><pre>{{.JSON}}</pre></details></div>
+</div>
+</main></body>
+</html>
+`
