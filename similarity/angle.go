@@ -1,0 +1,42 @@
+package similarity
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+const degree = math.Pi / 180 // radians
+
+// blockRows bounds the products of stacked vectors: at most blockRows x blockRows of their cosines exist at a time.
+const blockRows = 512
+
+// angle returns the angle in degrees between unit vectors u and v (length F) of cosine dot. Near 0 and 180 degrees,
+// where arccos loses half the digits, it is 2 atan2(|u-v|, |u+v|) instead.
+func angle(dot float64, u, v []float64) float64 {
+	if math.Abs(dot) < 1-1e-4 {
+		return math.Acos(dot) / degree
+	}
+	var minus, plus float64
+	for k, x := range u {
+		minus += (x - v[k]) * (x - v[k])
+		plus += (x + v[k]) * (x + v[k])
+	}
+	return 2 * math.Atan2(math.Sqrt(minus), math.Sqrt(plus)) / degree
+}
+
+// cosines calls visit with every block of S S' (S: rows x F) that touches the upper triangle, each at most blockRows
+// square, so that memory stays bounded. block[a][b] is the product of rows i+a and j+b, j >= i. The block is reused.
+func cosines(s *mat.Dense, visit func(i, j int, block *mat.Dense)) {
+	rows, f := s.Dims()
+	store := make([]float64, min(rows, blockRows)*min(rows, blockRows))
+	for i := 0; i < rows; i += blockRows {
+		ni := min(blockRows, rows-i)
+		for j := i; j < rows; j += blockRows {
+			nj := min(blockRows, rows-j)
+			block := mat.NewDense(ni, nj, store[:ni*nj])
+			block.Mul(s.Slice(i, i+ni, 0, f), s.Slice(j, j+nj, 0, f).T())
+			visit(i, j, block)
+		}
+	}
+}

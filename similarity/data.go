@@ -1,0 +1,217 @@
+package similarity
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// missing returns the angle between two clients of which only one holds the class.
+func (o Options) missing() float64 {
+	if o.Rules == "prototype" {
+		return 180
+	}
+	return 90
+}
+
+// ClassAngles returns V'_c (N x N, degrees) for each of the C classes (eq. 4), the smallest angle between a principal
+// vector of client i and one of client j:
+//
+//	V'_ijc = min over v in U_c^i, x in U_c^j of arccos |v.x|
+//
+// bases[i][c] is U_c^i (F x p, unit columns), nil where client i lacks class c; p may differ. 90 where only one of the
+// two holds the class, 0 where neither does, 0 on the diagonal. Under the prototype's rules the angle keeps its sign
+// (0..180) and a missing class is 180. One blocked product of all clients' stacked vectors a class.
+//
+// It is an error to give no client, different numbers of classes, different F, or a column that is not a finite unit
+// vector.
+func ClassAngles(bases [][]*mat.Dense, o Options) ([]*mat.SymDense, error) {
+	if len(bases) == 0 {
+		return nil, fmt.Errorf("class angles: no client given")
+	}
+	classes := len(bases[0])
+	for i := range bases {
+		if len(bases[i]) != classes {
+			return nil, fmt.Errorf("client %d: bases for %d classes, client 0 has %d", i, len(bases[i]), classes)
+		}
+	}
+	angles := make([]*mat.SymDense, classes)
+	f := 0 // set by the first basis
+	for c := range classes {
+		stack, owner, err := stackBases(bases, c, &f)
+		if err != nil {
+			return nil, err
+		}
+		angles[c] = classAngles(stack, owner, len(bases), o)
+	}
+	return angles, nil
+}
+
+// stackBases returns all clients' vectors of class c as rows (P_c x F; nil where nobody holds it) and each row's
+// client, ascending.
+func stackBases(bases [][]*mat.Dense, c int, f *int) (stack *mat.Dense, owner []int, err error) {
+	for i := range bases {
+		u := bases[i][c]
+		if u == nil {
+			continue
+		}
+		rows, p := u.Dims()
+		if *f == 0 {
+			*f = rows
+		}
+		if rows != *f || p == 0 {
+			return nil, nil, fmt.Errorf("client %d, class %d: its basis is %d x %d, the others' vectors have %d entries", i, c, rows, p, *f)
+		}
+		for range p {
+			owner = append(owner, i)
+		}
+	}
+	if len(owner) == 0 {
+		return nil, nil, nil
+	}
+	stack = mat.NewDense(len(owner), *f, nil)
+	row := 0
+	for i := range bases {
+		if bases[i][c] == nil {
+			continue
+		}
+		_, p := bases[i][c].Dims()
+		for k := range p {
+			v := mat.Col(stack.RawRowView(row), k, bases[i][c])
+			if norm := floats.Norm(v, 2); !(math.Abs(norm-1) < 1e-3) {
+				return nil, nil, fmt.Errorf("client %d, class %d: principal vector %d has length %g, not 1: send orthonormal columns", i, c, k, norm)
+			}
+			row++
+		}
+	}
+	return stack, owner, nil
+}
+
+// classAngles is V'_c from stacked vectors (P_c x F) and their owners.
+func classAngles(stack *mat.Dense, owner []int, n int, o Options) *mat.SymDense {
+	holds := make([]bool, n)
+	for _, i := range owner {
+		holds[i] = true
+	}
+	v := mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := i + 1; j < n; j++ {
+			switch {
+			case holds[i] && holds[j]:
+				v.SetSym(i, j, 180) // until a smaller one is found
+			case holds[i] || holds[j]:
+				v.SetSym(i, j, o.missing())
+			}
+		}
+	}
+	if stack == nil {
+		return v
+	}
+	signed := o.Rules == "prototype"
+	cosines(stack, func(i0, j0 int, block *mat.Dense) {
+		ni, nj := block.Dims()
+		for a := 0; a < ni; {
+			i, aEnd := owner[i0+a], a+1
+			for aEnd < ni && owner[i0+aEnd] == i {
+				aEnd++
+			}
+			for b := 0; b < nj; {
+				j, bEnd := owner[j0+b], b+1
+				for bEnd < nj && owner[j0+bEnd] == j {
+					bEnd++
+				}
+				if j > i {
+					x := nearest(block, a, aEnd, b, bEnd, signed, stack, i0, j0)
+					v.SetSym(i, j, min(v.At(i, j), x))
+				}
+				b = bEnd
+			}
+			a = aEnd
+		}
+	})
+	return v
+}
+
+// nearest returns the smallest angle in degrees between rows i0+[a, aEnd) and j0+[b, bEnd) of the stack, whose cosines
+// the block holds.
+func nearest(block *mat.Dense, a, aEnd, b, bEnd int, signed bool, stack *mat.Dense, i0, j0 int) float64 {
+	best, sign, bestA, bestB := math.Inf(-1), 1.0, a, b
+	for s := a; s < aEnd; s++ {
+		row := block.RawRowView(s)
+		for t := b; t < bEnd; t++ {
+			x, sx := row[t], 1.0
+			if !signed && x < 0 {
+				x, sx = -x, -1
+			}
+			if x > best {
+				best, sign, bestA, bestB = x, sx, s, t
+			}
+		}
+	}
+	x := angle(sign*best, stack.RawRowView(i0+bestA), stack.RawRowView(j0+bestB))
+	if sign < 0 {
+		return 180 - x
+	}
+	return x
+}
+
+// DataAngles returns V (N x N, degrees), the weighted mean of the class angles (eq. 6):
+//
+//	V_ij = 1/C Σ_c V'_ijc W'_ijc,  V_ii = 0
+//
+// classAngles are C matrices N x N in degrees. Under the prototype's rules each term is capped at 180 degrees.
+func DataAngles(classAngles []*mat.SymDense, w *Weights, o Options) (*mat.SymDense, error) {
+	n := len(w.size)
+	if n == 0 || len(classAngles) == 0 || len(classAngles) != len(w.size[0]) {
+		return nil, fmt.Errorf("data angles: angles of %d classes and weights of %d clients: need one matrix per class", len(classAngles), n)
+	}
+	v := mat.NewSymDense(n, nil)
+	for c, angles := range classAngles {
+		if angles.SymmetricDim() != n {
+			return nil, fmt.Errorf("data angles: class %d has angles of %d clients, the weights are of %d", c, angles.SymmetricDim(), n)
+		}
+		for i := range n {
+			for j := i + 1; j < n; j++ {
+				x := angles.At(i, j) * w.At(i, j, c)
+				if o.Rules == "prototype" {
+					x = min(x, 180)
+				}
+				v.SetSym(i, j, v.At(i, j)+x)
+			}
+		}
+	}
+	v.ScaleSym(1/float64(len(classAngles)), v)
+	return v, nil
+}
+
+// MinMax returns G^ or V^ (N x N, 0..1): the off-diagonal entries of m scaled so that the least is 0 and the largest 1,
+// and a zero diagonal. A matrix of equal entries (within 1e-9 degrees, far below what rounding leaves of an angle and
+// far above what it adds) becomes all zeros. It is an error where an entry is not finite.
+func MinMax(m *mat.SymDense) (*mat.SymDense, error) {
+	n := m.SymmetricDim()
+	if n == 0 {
+		return nil, fmt.Errorf("scaling: empty matrix")
+	}
+	scaled := mat.NewSymDense(n, nil)
+	least, most := math.Inf(1), math.Inf(-1)
+	for i := range n {
+		for j := i + 1; j < n; j++ {
+			x := m.At(i, j)
+			if math.IsNaN(x) || math.IsInf(x, 0) {
+				return nil, fmt.Errorf("scaling: the entry of clients %d and %d is %g", i, j, x)
+			}
+			least, most = min(least, x), max(most, x)
+		}
+	}
+	if !(most-least > 1e-9) { // also a single client, where nothing was seen
+		return scaled, nil
+	}
+	for i := range n {
+		for j := i + 1; j < n; j++ {
+			scaled.SetSym(i, j, (m.At(i, j)-least)/(most-least))
+		}
+	}
+	return scaled, nil
+}

@@ -1,0 +1,21 @@
+// Package similarity is the server's mathematics of FedDAG: from what every client sends once (a Sketch) to clusters
+// of clients and a graph of which cluster may learn from which. It needs no accelerator and no cgo.
+//
+// The steps follow the paper (arXiv 2602.23504), one file per group of equations:
+//
+//	principal.go   what a client computes: top left singular vectors of a class     section 3, phase 1
+//	gradient.go    angles between warm-up updates, G                                eq. 3
+//	data.go        smallest principal angles per class V'_c, their mean V           eq. 4, 6
+//	weight.go      class-frequency weights W                                        eq. 5
+//	fusion.go      gates w that minimise the entropy of A = w G^ + (1-w) V^         eq. 7, 8
+//	linkage.go     agglomerative clustering, the dendrogram and its cuts            section 3.4
+//	spectral.go    spectral clustering, as another source of candidates
+//	loss.go        the loss of a partition                                          eq. 9, 10
+//	search.go      which candidate to keep                                          algorithm 3
+//	ccgraph.go     demand, supply, alignment and the CC-graph                       eq. 11-14
+//	cluster.go     all of it, in order
+//
+// Angles are in degrees. Every matrix between clients is a dissimilarity: larger is less alike, the diagonal is zero.
+// Clusterings are [][]int, clusters ordered by their first member, members ascending. All matrix products go through
+// gonum's blas64, so that blas64.Use can put another BLAS under the whole package.
+package similarity

@@ -1,0 +1,152 @@
+package similarity
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// Fuse returns A (N x N, 0..1, a dissimilarity), eq. 7:
+//
+//	A_ij = w_i G^_ij + (1-w_i) V^_ij  for i < j,  A_ji = A_ij,  A_ii = 0
+//
+// from G^ and V^ (N x N, 0..1) and gates w (N, 0..1; 1 is gradient only). By the paper's i < j it is the client of the
+// smaller number whose gate decides a pair. Sizes that differ and gates outside 0..1 are errors.
+func Fuse(g, v *mat.SymDense, w []float64) (*mat.SymDense, error) {
+	n := g.SymmetricDim()
+	if n == 0 || v.SymmetricDim() != n || len(w) != n {
+		return nil, fmt.Errorf("fusion: %d gradient rows, %d data rows and %d gates: need the same number, at least 1", n, v.SymmetricDim(), len(w))
+	}
+	a := mat.NewSymDense(n, nil)
+	for i, wi := range w {
+		if !(wi >= 0 && wi <= 1) {
+			return nil, fmt.Errorf("client %d: its gate is %g, outside 0..1", i, wi)
+		}
+		for j := i + 1; j < n; j++ {
+			a.SetSym(i, j, wi*g.At(i, j)+(1-wi)*v.At(i, j))
+		}
+	}
+	return a, nil
+}
+
+// Gates is what a solver of eq. 8 found.
+type Gates struct {
+	W             []float64 // w, N, 0..1
+	Before, After float64   // entropy (nats) at the solver's start and at W; After <= Before
+}
+
+// LearnGates returns gates that lower the mean entropy of the row-wise softmax of A (eq. 8),
+//
+//	L(w) = -1/N Σ_i Σ_j p_ij ln p_ij,  p_i = softmax(A_i)
+//
+// by the solver that o.Fusion names: "mlp" (mlp.go), "direct" (projected gradient descent on w itself, from 1/2) or
+// "fixed:x" (no solver: every w_i = x). g and v are G^ and V^, N x N, 0..1.
+func LearnGates(g, v *mat.SymDense, o Options) (Gates, error) {
+	n := g.SymmetricDim()
+	if n == 0 || v.SymmetricDim() != n {
+		return Gates{}, fmt.Errorf("fusion: %d gradient rows and %d data rows: need the same number, at least 1", n, v.SymmetricDim())
+	}
+	name, x, err := o.fusion()
+	if err != nil {
+		return Gates{}, err
+	}
+	switch name {
+	case "mlp":
+		return mlpGates(g, v, o.Seed), nil
+	case "direct":
+		return directGates(g, v), nil
+	}
+	w := make([]float64, n)
+	for i := range w {
+		w[i] = x
+	}
+	e := entropy(g, v, w, nil)
+	return Gates{w, e, e}, nil
+}
+
+const directSteps = 100
+
+// directGates is w <- clip(w - η ∇L, 0, 1). A step that would raise L is taken again with half the η; one that lowers
+// it doubles the next. The first η moves the most sensitive gate by 1/4.
+func directGates(g, v *mat.SymDense) Gates {
+	n := g.SymmetricDim()
+	w, next := make([]float64, n), make([]float64, n)
+	for i := range w {
+		w[i] = 0.5
+	}
+	slope, nextSlope := make([]float64, n), make([]float64, n)
+	before := entropy(g, v, w, slope)
+	current := before
+	eta := 0.25 / max(floats.Norm(slope, math.Inf(1)), 1e-300)
+	for range directSteps {
+		for i := range w {
+			next[i] = min(max(w[i]-eta*slope[i], 0), 1)
+		}
+		if floats.Distance(w, next, math.Inf(1)) < 1e-9 {
+			break
+		}
+		if e := entropy(g, v, next, nextSlope); e <= current {
+			current, eta = e, 2*eta
+			w, next, slope, nextSlope = next, w, nextSlope, slope
+		} else {
+			eta /= 2
+		}
+	}
+	return Gates{w, before, current}
+}
+
+// entropy returns L(w) in nats and, where slope is not nil, writes ∂L/∂w (N) to it. With H_i the entropy of row i,
+//
+//	∂H_i/∂A_ij = -p_ij (ln p_ij + H_i),  ∂L/∂w_i = 1/N Σ_{j>i} (∂H_i/∂A_ij + ∂H_j/∂A_ij) (G^_ij - V^_ij)
+//
+// A itself is never stored. Entries are in 0..1, so that no exponential overflows.
+func entropy(g, v *mat.SymDense, w, slope []float64) float64 {
+	n := len(w)
+	sum := make([]float64, n)  // Σ_j exp A_ij
+	mean := make([]float64, n) // Σ_j A_ij exp A_ij, then Σ_j p_ij A_ij
+	for i := range n {
+		sum[i]++ // exp A_ii
+		gi, vi := upper(g, i), upper(v, i)
+		for k, gij := range gi {
+			a := w[i]*gij + (1-w[i])*vi[k]
+			e := math.Exp(a)
+			j := i + 1 + k
+			sum[i] += e
+			sum[j] += e
+			mean[i] += a * e
+			mean[j] += a * e
+		}
+	}
+	total := 0.0
+	for i := range n {
+		mean[i] /= sum[i]
+		total += math.Log(sum[i]) - mean[i] // H_i
+	}
+	if slope == nil {
+		return total / float64(n)
+	}
+	for i := range n {
+		slope[i] = 0
+		gi, vi := upper(g, i), upper(v, i)
+		for k, gij := range gi {
+			if gij == vi[k] {
+				continue
+			}
+			a := w[i]*gij + (1-w[i])*vi[k]
+			j := i + 1 + k
+			// ln p_ij + H_i = A_ij - Σ_j p_ij A_ij
+			d := (a-mean[i])/sum[i] + (a-mean[j])/sum[j]
+			slope[i] -= math.Exp(a) * d * (gij - vi[k])
+		}
+		slope[i] /= float64(n)
+	}
+	return total / float64(n)
+}
+
+// upper returns entries i+1..N-1 of row i of a symmetric matrix, in place.
+func upper(m *mat.SymDense, i int) []float64 {
+	raw := m.RawSymmetric()
+	return raw.Data[i*raw.Stride+i+1 : i*raw.Stride+raw.N]
+}

@@ -1,0 +1,64 @@
+package similarity
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// GradientAngles returns G (N x N, degrees in 0..180), the angles between the clients' sparsified updates (eq. 3):
+//
+//	G_ij = arccos( <Δ~_i, Δ~_j> / (|Δ~_i| |Δ~_j|) ),  G_ii = 0
+//
+// updates has N rows of the same length k. A zero update has no direction: it is at 90 degrees from every other
+// update and at 0 from another zero one. It is an error to give no update, updates of different or zero length, or a
+// value that is not a finite number.
+func GradientAngles(updates [][]float64) (*mat.SymDense, error) {
+	n := len(updates)
+	if n == 0 {
+		return nil, fmt.Errorf("gradient angles: no client given")
+	}
+	k := len(updates[0])
+	if k == 0 {
+		return nil, fmt.Errorf("client 0: its update keeps no coordinate: raise the kept fraction")
+	}
+	unit := mat.NewDense(n, k, nil) // N x k
+	zero := make([]bool, n)
+	for i, update := range updates {
+		if len(update) != k {
+			return nil, fmt.Errorf("client %d: its update has %d coordinates, client 0's has %d: all need the same mask", i, len(update), k)
+		}
+		row := unit.RawRowView(i)
+		copy(row, update)
+		for c, x := range row {
+			if math.IsNaN(x) || math.IsInf(x, 0) {
+				return nil, fmt.Errorf("client %d: coordinate %d of its update is %g: its warm-up diverged, lower the learning rate or leave the client out", i, c, x)
+			}
+		}
+		size := floats.Norm(row, math.Inf(1))
+		if zero[i] = size == 0; zero[i] {
+			continue
+		}
+		for c := range row { // by the largest entry first, so that squares neither overflow nor vanish
+			row[c] /= size
+		}
+		floats.Scale(1/floats.Norm(row, 2), row)
+	}
+	g := mat.NewSymDense(n, nil)
+	cosines(unit, func(i0, j0 int, block *mat.Dense) {
+		ni, nj := block.Dims()
+		for a := range ni {
+			i := i0 + a
+			for b := range nj {
+				j := j0 + b
+				if j <= i || zero[i] && zero[j] {
+					continue
+				}
+				g.SetSym(i, j, angle(block.At(a, b), unit.RawRowView(i), unit.RawRowView(j)))
+			}
+		}
+	})
+	return g, nil
+}

@@ -1,0 +1,153 @@
+package similarity
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"feddag/federation/stream"
+)
+
+const (
+	mlpHidden = 128
+	mlpSteps  = 50
+	adamRate  = 1e-3
+	adamB1    = 0.9
+	adamB2    = 0.999
+	adamEps   = 1e-8
+	mlpBins   = 1024
+)
+
+// mlpGates trains the paper's gate network: x = (vec G^, vec V^) in 0..1, D = 2 N^2 inputs; h = ReLU(W1 x + b1), 128;
+// w = sigmoid(W2 h + b2), N; Adam on L(w). The gates of the least entropy seen are kept, so it never ends above where
+// it started.
+//
+// x never changes, so W1 (128 x D) itself is never needed, only z = W1 x + b1, and the network costs O(N^2) memory:
+//   - Uniform initial weights of ±1/sqrt(D) make each entry of W1 x a sum of D terms of variance x_d^2/(3 D). It is
+//     drawn as the normal number that sum tends to, of variance Σ x_d^2 / (3 D), instead of D numbers.
+//   - The gradient of W1 is δ x', so Adam's moments are M x_d and Q x_d^2 with one M and Q a hidden unit, and a step
+//     moves z by -rate Σ_d x_d^2 M/(x_d sqrt(Q) + ε). That sum runs over a histogram of x (bin means), exact wherever
+//     ε is small beside x_d sqrt(Q).
+func mlpGates(g, v *mat.SymDense, seed uint64) Gates {
+	n := g.SymmetricDim()
+	x := summarise(g, v)
+	random := stream.New(seed, "gates")
+	inputs := 2 * float64(n) * float64(n)
+
+	z := make([]adam, mlpHidden) // W1 x
+	b1 := make([]adam, mlpHidden)
+	for k := range z {
+		z[k].value = random.NormFloat64() * math.Sqrt(x.squares/(3*inputs))
+		b1[k].value = uniform(random, 1/math.Sqrt(inputs))
+	}
+	w2 := make([]adam, n*mlpHidden) // N x 128
+	b2 := make([]adam, n)
+	bound := 1 / math.Sqrt(mlpHidden)
+	for i := range b2 {
+		for k := range mlpHidden {
+			w2[i*mlpHidden+k].value = uniform(random, bound)
+		}
+		b2[i].value = uniform(random, bound)
+	}
+
+	h := make([]float64, mlpHidden)
+	w, slope, delta := make([]float64, n), make([]float64, n), make([]float64, mlpHidden)
+	var best Gates
+	for step := 0; ; step++ {
+		for k := range h {
+			h[k] = max(0, z[k].value+b1[k].value)
+		}
+		for i := range w {
+			s := b2[i].value
+			for k, x := range h {
+				s += w2[i*mlpHidden+k].value * x
+			}
+			w[i] = 1 / (1 + math.Exp(-s))
+		}
+		e := entropy(g, v, w, slope)
+		if step == 0 {
+			best = Gates{slices.Clone(w), e, e}
+		} else if e < best.After {
+			copy(best.W, w)
+			best.After = e
+		}
+		if step == mlpSteps {
+			return best
+		}
+
+		clear(delta) // ∂L/∂z
+		for i := range w {
+			d := slope[i] * w[i] * (1 - w[i]) // ∂L/∂ of the sigmoid's argument
+			for k := range h {
+				p := &w2[i*mlpHidden+k]
+				delta[k] += d * p.value
+				p.step(d*h[k], step+1)
+			}
+			b2[i].step(d, step+1)
+		}
+		for k := range h {
+			d := delta[k]
+			if h[k] == 0 {
+				d = 0
+			}
+			b1[k].step(d, step+1)
+			m, q := z[k].moments(d, step+1)
+			z[k].value -= adamRate * x.sum(m, math.Sqrt(q))
+		}
+	}
+}
+
+func uniform(random *rand.Rand, bound float64) float64 { return bound * (2*random.Float64() - 1) }
+
+// adam is one parameter with its two moments.
+type adam struct{ value, m, q float64 }
+
+// moments takes in a gradient and returns the bias-corrected moments after the t-th step, t from 1.
+func (p *adam) moments(gradient float64, t int) (m, q float64) {
+	p.m = adamB1*p.m + (1-adamB1)*gradient
+	p.q = adamB2*p.q + (1-adamB2)*gradient*gradient
+	return p.m / (1 - math.Pow(adamB1, float64(t))), p.q / (1 - math.Pow(adamB2, float64(t)))
+}
+
+func (p *adam) step(gradient float64, t int) {
+	m, q := p.moments(gradient, t)
+	p.value -= adamRate * m / (math.Sqrt(q) + adamEps)
+}
+
+// inputs is what Adam needs to know of x: a histogram.
+type inputs struct {
+	count, mean [mlpBins]float64
+	squares     float64 // Σ x_d^2
+}
+
+// summarise makes the histogram of both matrices' entries, 0..1, each off-diagonal one counted twice.
+func summarise(g, v *mat.SymDense) *inputs {
+	x := new(inputs)
+	n := g.SymmetricDim()
+	for _, m := range []*mat.SymDense{g, v} {
+		for i := range n {
+			for _, a := range upper(m, i) {
+				bin := min(max(int(a*mlpBins), 0), mlpBins-1)
+				x.count[bin] += 2
+				x.mean[bin] += 2 * a
+				x.squares += 2 * a * a
+			}
+		}
+	}
+	for b, count := range x.count {
+		if count > 0 {
+			x.mean[b] /= count
+		}
+	}
+	return x
+}
+
+// sum returns Σ_d x_d^2 m / (x_d s + ε).
+func (x *inputs) sum(m, s float64) (total float64) {
+	for b, a := range x.mean {
+		total += x.count[b] * a * a * m / (a*s + adamEps)
+	}
+	return total
+}

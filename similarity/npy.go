@@ -1,0 +1,221 @@
+package similarity
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Array is an array as NumPy's .npy files hold it, row by row.
+type Array struct {
+	Shape []int // empty for a single number
+	Data  any   // []float64, []float32, []int64, []int32 or []uint8
+}
+
+// npyTypes are the element types read and written: the header's name and the size in bytes.
+var npyTypes = map[string]int{"<f8": 8, "<f4": 4, "<i8": 8, "<i4": 4, "|u1": 1}
+
+const (
+	npyMagic  = "\x93NUMPY"
+	npyHeader = 1 << 16 // most bytes of a header
+)
+
+var (
+	npyDescr   = regexp.MustCompile(`'descr':\s*'([^']*)'`)
+	npyFortran = regexp.MustCompile(`'fortran_order':\s*(True|False)`)
+	npyShape   = regexp.MustCompile(`'shape':\s*\(([^)]*)\)`)
+)
+
+// ReadNPY reads a .npy file (versions 1 to 3) of float64, float32, int64, int32 or uint8, little-endian, row by row.
+// Any other content is an error; memory use is bounded by the bytes that are there, whatever the header claims.
+func ReadNPY(r io.Reader) (*Array, error) {
+	start := make([]byte, 8)
+	if _, err := io.ReadFull(r, start); err != nil || string(start[:6]) != npyMagic {
+		return nil, fmt.Errorf("npy: not a .npy file")
+	}
+	length := make([]byte, 2)
+	if start[6] > 1 {
+		length = make([]byte, 4)
+	}
+	if start[6] < 1 || start[6] > 3 {
+		return nil, fmt.Errorf("npy: version %d.%d is unknown, use 1.0", start[6], start[7])
+	}
+	if _, err := io.ReadFull(r, length); err != nil {
+		return nil, fmt.Errorf("npy: the header is cut short")
+	}
+	size := binary.LittleEndian.Uint32(append(length, 0, 0)[:4])
+	if size > npyHeader {
+		return nil, fmt.Errorf("npy: a header of %d bytes", size)
+	}
+	text := make([]byte, size)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return nil, fmt.Errorf("npy: the header is cut short")
+	}
+	descr, shape, count, err := parseNPY(string(text))
+	if err != nil {
+		return nil, err
+	}
+	width := npyTypes[descr]
+	var data bytes.Buffer // grows with what is read
+	n, err := io.CopyN(&data, r, int64(count)*int64(width))
+	if err != nil {
+		return nil, fmt.Errorf("npy: %d bytes of data, the shape %v of %s needs %d", n, shape, descr, count*width)
+	}
+	a := &Array{Shape: shape}
+	switch descr {
+	case "<f8":
+		a.Data = make([]float64, count)
+	case "<f4":
+		a.Data = make([]float32, count)
+	case "<i8":
+		a.Data = make([]int64, count)
+	case "<i4":
+		a.Data = make([]int32, count)
+	case "|u1":
+		a.Data = make([]uint8, count)
+	}
+	_, err = binary.Decode(data.Bytes(), binary.LittleEndian, a.Data)
+	return a, err
+}
+
+func parseNPY(header string) (descr string, shape []int, count int, err error) {
+	d, f, s := npyDescr.FindStringSubmatch(header), npyFortran.FindStringSubmatch(header), npyShape.FindStringSubmatch(header)
+	if d == nil || f == nil || s == nil {
+		return "", nil, 0, fmt.Errorf("npy: the header %.80q lacks descr, fortran_order or shape", header)
+	}
+	if npyTypes[d[1]] == 0 {
+		return "", nil, 0, fmt.Errorf("npy: element type %q is not read: save as float64, float32, int64, int32 or uint8, little-endian", d[1])
+	}
+	count = 1
+	for _, text := range strings.Split(s[1], ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 || n > 0 && count > math.MaxInt/8/n {
+			return "", nil, 0, fmt.Errorf("npy: the shape (%.80s) is no shape", s[1])
+		}
+		shape, count = append(shape, n), count*n
+	}
+	if f[1] == "True" && len(shape) > 1 {
+		return "", nil, 0, fmt.Errorf("npy: columns first (fortran_order) is not read: save np.ascontiguousarray of it")
+	}
+	return d[1], shape, count, nil
+}
+
+// WriteNPY writes a .npy file, version 1.0. It is an error where the shape and the data do not agree, or Data is of
+// another type than Array lists.
+func WriteNPY(w io.Writer, a *Array) error {
+	var descr string
+	var length int
+	switch data := a.Data.(type) {
+	case []float64:
+		descr, length = "<f8", len(data)
+	case []float32:
+		descr, length = "<f4", len(data)
+	case []int64:
+		descr, length = "<i8", len(data)
+	case []int32:
+		descr, length = "<i4", len(data)
+	case []uint8:
+		descr, length = "|u1", len(data)
+	default:
+		return fmt.Errorf("npy: elements of type %T cannot be written", a.Data)
+	}
+	count := 1
+	dims := make([]string, len(a.Shape))
+	for k, n := range a.Shape {
+		if n < 0 {
+			return fmt.Errorf("npy: the shape %v is no shape", a.Shape)
+		}
+		count *= n
+		dims[k] = strconv.Itoa(n)
+	}
+	if count != length {
+		return fmt.Errorf("npy: %d elements, the shape %v needs %d", length, a.Shape, count)
+	}
+	shape := strings.Join(dims, ", ")
+	if len(dims) == 1 {
+		shape += ","
+	}
+	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, shape)
+	header += strings.Repeat(" ", 63-(10+len(header))%64) + "\n" // the data starts at a multiple of 64
+	if len(header) >= npyHeader {
+		return fmt.Errorf("npy: %d dimensions are too many", len(dims))
+	}
+	start := binary.LittleEndian.AppendUint16([]byte(npyMagic+"\x01\x00"), uint16(len(header)))
+	if _, err := w.Write(append(start, header...)); err != nil {
+		return err
+	}
+	return binary.Write(w, binary.LittleEndian, a.Data)
+}
+
+// Float64s returns the elements as float64, rows first; int64 beyond 2^53 are rounded.
+func (a *Array) Float64s() []float64 {
+	switch data := a.Data.(type) {
+	case []float64:
+		return data
+	case []float32:
+		return converted[float64](data)
+	case []int64:
+		return converted[float64](data)
+	case []int32:
+		return converted[float64](data)
+	case []uint8:
+		return converted[float64](data)
+	}
+	return nil
+}
+
+// Ints returns the elements as int. Floating-point arrays are an error.
+func (a *Array) Ints() ([]int, error) {
+	switch data := a.Data.(type) {
+	case []int64:
+		return converted[int](data), nil
+	case []int32:
+		return converted[int](data), nil
+	case []uint8:
+		return converted[int](data), nil
+	}
+	return nil, fmt.Errorf("npy: elements of type %T where whole numbers are needed", a.Data)
+}
+
+func converted[To float64 | int, From float32 | int64 | int32 | uint8](from []From) []To {
+	to := make([]To, len(from))
+	for k, x := range from {
+		to[k] = To(x)
+	}
+	return to
+}
+
+// Matrix returns the array as a matrix, which may share its data. It is an error where it has not two dimensions, or
+// none of a row or column.
+func (a *Array) Matrix() (*mat.Dense, error) {
+	if len(a.Shape) != 2 || a.Shape[0] == 0 || a.Shape[1] == 0 {
+		return nil, fmt.Errorf("npy: an array of shape %v where a matrix is needed", a.Shape)
+	}
+	data := a.Float64s()
+	if len(data) != a.Shape[0]*a.Shape[1] {
+		return nil, fmt.Errorf("npy: %d elements, the shape %v needs %d", len(data), a.Shape, a.Shape[0]*a.Shape[1])
+	}
+	return mat.NewDense(a.Shape[0], a.Shape[1], data), nil
+}
+
+// MatrixArray returns a matrix as an array of float64, ready for WriteNPY.
+func MatrixArray(m mat.Matrix) *Array {
+	rows, columns := m.Dims()
+	data := make([]float64, 0, rows*columns)
+	for i := range rows {
+		for j := range columns {
+			data = append(data, m.At(i, j))
+		}
+	}
+	return &Array{Shape: []int{rows, columns}, Data: data}
+}

@@ -1,0 +1,154 @@
+package similarity
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Options are the choices of phases 2 to 4. Start from DefaultOptions, PaperOptions or PrototypeOptions.
+type Options struct {
+	// Rules is "paper" (angle of |cosine|, 90 degrees where one client lacks the class, weight from the ratio of
+	// ln(n+ε), scaled to 1-δ..1+δ) or "prototype" (signed angle, 180 degrees, weight from the ratio of counts, scaled
+	// to 1..1.5, weighted angle capped at 180 degrees).
+	Rules          string
+	Delta, Epsilon float64 // δ and ε of eq. 5; paper rules only
+
+	Fusion string // "mlp", "direct" or "fixed:x" with x in 0 (data only) .. 1 (gradient only); eq. 7, 8
+
+	Method  string // "linkage" or "spectral"
+	Linkage string // "average", "single", "complete", "weighted" or "ward"
+	Scaling string // width of the spectral affinity: "local" or "global"
+
+	// Choose is the rule that picks among the candidates: "silhouette" (ours), "ratio" (of merge heights; linkage
+	// only), "loss" (eq. 10), "fixed:α" (the cut at α; linkage only) or "count:Z". See Search.
+	Choose             string
+	Gamma, Tau, Lambda float64 // γ, τ and λ of eq. 9, 10
+	MaxClusters        int     // candidates have 1..MaxClusters clusters
+
+	TopK      int  // sources kept for each learner of the CC-graph
+	Alignment bool // eq. 14 (true) or eq. 12 (false)
+
+	Seed uint64 // of the gates' initial network and of k-means++
+}
+
+// DefaultOptions returns the paper's values, average linkage and our choice rule (highest mean silhouette).
+func DefaultOptions() Options {
+	return Options{
+		Rules: "paper", Delta: 0.6, Epsilon: 1,
+		Fusion: "mlp",
+		Method: "linkage", Linkage: "average", Scaling: "local",
+		Choose: "silhouette", Gamma: 1, Tau: 1, Lambda: 0.01, MaxClusters: 30,
+		TopK: 2, Alignment: true,
+	}
+}
+
+// PaperOptions returns DefaultOptions with the clusters chosen by the paper's loss.
+func PaperOptions() Options {
+	o := DefaultOptions()
+	o.Choose = "loss"
+	return o
+}
+
+// PrototypeOptions returns what the authors' published prototype does: its angle and weight rules, single linkage cut
+// at 0.4, and a CC-graph without alignment.
+func PrototypeOptions() Options {
+	o := DefaultOptions()
+	o.Rules, o.Linkage, o.Choose, o.Alignment = "prototype", "single", "fixed:0.4", false
+	return o
+}
+
+// Names of the options' values, in the order in which they should be offered to a person.
+var (
+	RuleSets       = []string{"paper", "prototype"}
+	FusionNames    = []string{"mlp", "direct", "fixed:x"}
+	MethodNames    = []string{"linkage", "spectral"}
+	LinkageNames   = []string{"average", "single", "complete", "weighted", "ward"}
+	ScalingNames   = []string{"local", "global"}
+	ChoiceNames    = []string{"silhouette", "ratio", "loss", "fixed:α", "count:Z"}
+	linkageChoices = []string{"ratio", "fixed"} // need a dendrogram
+)
+
+// Validate reports the first option that has no meaning, with the values it may take.
+func (o Options) Validate() error {
+	for _, v := range []struct {
+		name, value string
+		known       []string
+	}{
+		{"rules", o.Rules, RuleSets},
+		{"method", o.Method, MethodNames},
+		{"linkage", o.Linkage, LinkageNames},
+		{"scaling", o.Scaling, ScalingNames},
+	} {
+		if !slices.Contains(v.known, v.value) {
+			return fmt.Errorf("%s %q is unknown: use one of %s", v.name, v.value, strings.Join(v.known, ", "))
+		}
+	}
+	if _, _, err := o.fusion(); err != nil {
+		return err
+	}
+	if _, _, err := o.choice(); err != nil {
+		return err
+	}
+	for _, v := range []struct {
+		name             string
+		value, low, high float64
+	}{
+		{"delta", o.Delta, 0, 1},
+		{"epsilon", o.Epsilon, 0, 1e9},
+		{"gamma", o.Gamma, 0, 1e9},
+		{"tau", o.Tau, 1e-9, 1e9},
+		{"lambda", o.Lambda, 0, 1e9},
+	} {
+		if !(v.value >= v.low && v.value <= v.high) {
+			return fmt.Errorf("%s is %g: use a number in %g..%g", v.name, v.value, v.low, v.high)
+		}
+	}
+	if o.MaxClusters < 1 {
+		return fmt.Errorf("max clusters is %d: use 1 or more", o.MaxClusters)
+	}
+	if o.TopK < 0 {
+		return fmt.Errorf("top k is %d: use 0 or more", o.TopK)
+	}
+	return nil
+}
+
+// fusion splits Fusion into its name and, for fixed:x, the gate x.
+func (o Options) fusion() (name string, x float64, err error) {
+	if o.Fusion == "mlp" || o.Fusion == "direct" {
+		return o.Fusion, 0, nil
+	}
+	text, fixed := strings.CutPrefix(o.Fusion, "fixed:")
+	x, err = strconv.ParseFloat(text, 64)
+	if !fixed || err != nil || !(x >= 0 && x <= 1) {
+		return "", 0, fmt.Errorf("fusion %q is unknown: use one of %s, x in 0..1", o.Fusion, strings.Join(FusionNames, ", "))
+	}
+	return "fixed", x, nil
+}
+
+// choice splits Choose into its name and, for fixed:α and count:Z, the number.
+func (o Options) choice() (name string, x float64, err error) {
+	name, text, numbered := strings.Cut(o.Choose, ":")
+	bad := fmt.Errorf("choice rule %q is unknown: use one of %s, α >= 0, Z >= 1", o.Choose, strings.Join(ChoiceNames, ", "))
+	switch {
+	case !numbered && (name == "silhouette" || name == "ratio" || name == "loss"):
+	case numbered && name == "fixed":
+		if x, err = strconv.ParseFloat(text, 64); err != nil || !(x >= 0) || math.IsInf(x, 0) {
+			return "", 0, bad
+		}
+	case numbered && name == "count":
+		z, err := strconv.Atoi(text)
+		if err != nil || z < 1 {
+			return "", 0, bad
+		}
+		x = float64(z)
+	default:
+		return "", 0, bad
+	}
+	if o.Method == "spectral" && slices.Contains(linkageChoices, name) {
+		return "", 0, fmt.Errorf("choice rule %q needs a dendrogram: use silhouette, loss or count:Z with spectral clustering", o.Choose)
+	}
+	return name, x, nil
+}

@@ -1,0 +1,196 @@
+package similarity
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+
+	"feddag/federation/stream"
+)
+
+const (
+	scaleNeighbour = 7    // whose distance is a client's local scale
+	minScale       = 1e-6 // of distances in 0..1
+	restarts       = 10
+	lloydSteps     = 100
+)
+
+// Spectral returns partitions of A's N rows into 1..o.MaxClusters clusters, fewest first, each number once (a number
+// for which k-means leaves a cluster empty is left out), and the Laplacian's smallest eigenvalues, ascending:
+//
+//	S_ij = exp( -A_ij^2 / (2 s_i s_j) ),  L = I - D^-1/2 S D^-1/2,  D_ii = Σ_j S_ij
+//
+// s_i is the distance of client i's 7th neighbour (Scaling "local") or the median of all those ("global"). The rows of
+// L's first k eigenvectors (N x k), at unit length, are clustered by k-means: k-means++ starts from o.Seed, the best of
+// 10 restarts. It costs O(N^3).
+func Spectral(a *mat.SymDense, o Options) (partitions [][][]int, eigenvalues []float64, err error) {
+	n := a.SymmetricDim()
+	if n == 0 {
+		return nil, nil, fmt.Errorf("spectral clustering: empty matrix")
+	}
+	for i := range n {
+		for k, x := range upper(a, i) {
+			if !(x >= 0) || math.IsInf(x, 0) {
+				return nil, nil, fmt.Errorf("spectral clustering: the distance of clients %d and %d is %g", i, i+1+k, x)
+			}
+		}
+	}
+	var eigen mat.EigenSym
+	if !eigen.Factorize(laplacian(a, o.Scaling), true) {
+		return nil, nil, fmt.Errorf("spectral clustering: the eigenvalues of %d clients' Laplacian did not converge", n)
+	}
+	eigenvalues = eigen.Values(nil)
+	var vectors mat.Dense
+	eigen.VectorsTo(&vectors)
+	most := min(o.MaxClusters, n)
+	for k := 1; k <= most; k++ {
+		rows := mat.DenseCopyOf(vectors.Slice(0, n, 0, k)) // N x k
+		for i := range n {
+			if norm := floats.Norm(rows.RawRowView(i), 2); norm > 0 {
+				floats.Scale(1/norm, rows.RawRowView(i))
+			}
+		}
+		clusters := groups(kMeans(rows, k, stream.New(o.Seed, "spectral", uint64(k))))
+		if len(clusters) == k {
+			partitions = append(partitions, clusters)
+		}
+	}
+	return partitions, eigenvalues[:min(most+1, n)], nil
+}
+
+func laplacian(a *mat.SymDense, scaling string) *mat.SymDense {
+	n := a.SymmetricDim()
+	scale := make([]float64, n)
+	row := make([]float64, 0, n)
+	for i := range n {
+		row = row[:0]
+		for j := range n {
+			if j != i {
+				row = append(row, a.At(i, j))
+			}
+		}
+		slices.Sort(row)
+		scale[i] = minScale
+		if len(row) > 0 {
+			scale[i] = max(row[min(scaleNeighbour, len(row))-1], minScale)
+		}
+	}
+	if scaling == "global" {
+		sorted := slices.Sorted(slices.Values(scale))
+		for i := range scale {
+			scale[i] = sorted[n/2]
+		}
+	}
+	l := mat.NewSymDense(n, nil)
+	degrees := make([]float64, n)
+	for i := range n {
+		degrees[i]++ // S_ii
+		l.SetSym(i, i, 1)
+		for k, x := range upper(a, i) {
+			j := i + 1 + k
+			s := math.Exp(-x * x / (2 * scale[i] * scale[j]))
+			l.SetSym(i, j, s)
+			degrees[i] += s
+			degrees[j] += s
+		}
+	}
+	for i := range n {
+		for j := i; j < n; j++ {
+			s := -l.At(i, j) / math.Sqrt(degrees[i]*degrees[j])
+			if i == j {
+				s++
+			}
+			l.SetSym(i, j, s)
+		}
+	}
+	return l
+}
+
+// kMeans returns the label of each row of x (N x F), the best of several k-means++ starts by the sum of squares.
+func kMeans(x *mat.Dense, k int, random *rand.Rand) []int {
+	var best []int
+	least := math.Inf(1)
+	for range restarts {
+		labels, sum := lloyd(x, plusPlus(x, k, random))
+		if sum < least {
+			best, least = labels, sum
+		}
+	}
+	return best
+}
+
+// plusPlus picks k rows as centres (k x F), each with probability proportional to its squared distance from the
+// nearest centre so far.
+func plusPlus(x *mat.Dense, k int, random *rand.Rand) *mat.Dense {
+	n, f := x.Dims()
+	centres := mat.NewDense(k, f, nil)
+	distance := make([]float64, n)
+	pick := random.IntN(n)
+	for c := range k {
+		centres.SetRow(c, x.RawRowView(pick))
+		total := 0.0
+		for i := range n {
+			d := square(x.RawRowView(i), centres.RawRowView(c))
+			if c == 0 || d < distance[i] {
+				distance[i] = d
+			}
+			total += distance[i]
+		}
+		r := random.Float64() * total
+		pick = n - 1
+		for i, d := range distance {
+			if r -= d; r < 0 {
+				pick = i
+				break
+			}
+		}
+	}
+	return centres
+}
+
+// lloyd moves the centres until no row changes cluster. A centre without rows stays where it is.
+func lloyd(x, centres *mat.Dense) (labels []int, sum float64) {
+	n, f := x.Dims()
+	k, _ := centres.Dims()
+	labels = make([]int, n)
+	for step := range lloydSteps {
+		moved := step == 0
+		sum = 0
+		for i := range n {
+			best, least := 0, math.Inf(1)
+			for c := range k {
+				if d := square(x.RawRowView(i), centres.RawRowView(c)); d < least {
+					best, least = c, d
+				}
+			}
+			moved = moved || labels[i] != best
+			labels[i] = best
+			sum += least
+		}
+		if !moved {
+			break
+		}
+		total, size := mat.NewDense(k, f, nil), make([]float64, k)
+		for i, c := range labels {
+			floats.Add(total.RawRowView(c), x.RawRowView(i))
+			size[c]++
+		}
+		for c := range k {
+			if size[c] > 0 {
+				floats.ScaleTo(centres.RawRowView(c), 1/size[c], total.RawRowView(c))
+			}
+		}
+	}
+	return labels, sum
+}
+
+func square(u, v []float64) (d float64) {
+	for k, x := range u {
+		d += (x - v[k]) * (x - v[k])
+	}
+	return d
+}
