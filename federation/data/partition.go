@@ -70,7 +70,7 @@ func (p *Partition) Check(s *Set) error {
 	}
 	// A partition written by hand may leave the hash out; then the indices alone are checked.
 	if hash := s.Hash(); p.DataHash != "" && p.DataHash != hash {
-		return fmt.Errorf("this partition was made for another copy of %s: its labels hash to %.20s..., here they are %.20s...",
+		return fmt.Errorf("this partition was made for another copy of %s: its labels hash to %.20s, here they are %.20s (first digits)",
 			s.Name, p.DataHash, hash)
 	}
 	if len(p.Shards) == 0 {
