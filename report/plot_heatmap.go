@@ -164,7 +164,7 @@ func (c *canvas) colourBar(b box, lo, hi float64) {
 	x, h := b.right+24, (b.bottom-b.top)/strips
 	for i := range strips {
 		// A little taller than its share, against seams.
-		c.rect(x, b.bottom-float64(i+1)*h, 18, h+0.5, `fill="`+hex(viridis((float64(i)+0.5)/strips))+`"`)
+		c.rect(x, b.bottom-float64(i+1)*h, 18, h+0.5, `fill="`+hex(viridis((float64(i)+0.5)/strips))+`" shape-rendering="crispEdges"`)
 	}
 	c.rect(x, b.top, 18, b.bottom-b.top, `fill="none" stroke="`+frame+`"`)
 	s := linearScale(lo, hi, 5, 0, false)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 )
 
 // Series is one line of a plot. Points whose Y is not finite are left out, and
@@ -102,6 +103,7 @@ func LinePlot(w io.Writer, c Chart) error {
 	if bounded {
 		// Rounding to whole ticks must not show what cannot be.
 		y.min, y.max = math.Max(y.min, c.MinY), math.Min(y.max, c.MaxY)
+		y.ticks = slices.DeleteFunc(y.ticks, func(t float64) bool { return t < y.min || t > y.max })
 	}
 	// Room for the marks of the first and last point.
 	x.from, x.to, y.from, y.to = b.left+8, b.right-8, b.bottom, b.top

@@ -94,8 +94,14 @@ func TestAccuracyNeverBeyondBounds(t *testing.T) {
 	if err := AccuracyPlot(&b, "t", []Series{s}); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(b.String(), ">102<") || strings.Contains(b.String(), ">105<") {
-		t.Error("the axis goes beyond 100 percent")
+	s.Y, s.Low, s.High = []float64{100, 100}, nil, nil
+	if err := AccuracyPlot(&b, "t", []Series{s}); err != nil {
+		t.Fatal(err)
+	}
+	for _, beyond := range []string{">101<", ">102<", ">105<", ">110<"} {
+		if strings.Contains(b.String(), beyond) {
+			t.Errorf("the axis has a tick %s percent", beyond)
+		}
 	}
 }
 

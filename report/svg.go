@@ -121,7 +121,7 @@ func escape(s string) string {
 // textWidth estimates the width of s in a sans-serif face. SVG has no way to
 // ask without a renderer; the estimate is on the wide side.
 func textWidth(s string, size float64) float64 {
-	return 0.58 * size * float64(utf8.RuneCountInString(s))
+	return 0.56 * size * float64(utf8.RuneCountInString(s))
 }
 
 // wrap breaks s at spaces into lines that fit width.

@@ -1,0 +1,396 @@
+package report
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+func create(t *testing.T) *Dir {
+	t.Helper()
+	d, err := Create(filepath.Join(t.TempDir(), "a", "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// want fails unless err says each of words.
+func want(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("no error; want one with %q", words)
+		return
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("error %q does not say %q", err, w)
+		}
+	}
+}
+
+func names(t *testing.T, d *Dir) []string {
+	t.Helper()
+	entries, err := os.ReadDir(d.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n []string
+	for _, e := range entries {
+		n = append(n, e.Name())
+	}
+	return n
+}
+
+func text(t *testing.T, d *Dir, name string) string {
+	t.Helper()
+	raw, err := os.ReadFile(d.Path(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func put(t *testing.T, d *Dir, name, s string) {
+	t.Helper()
+	if err := os.WriteFile(d.Path(name), []byte(s), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCreateAndOpen(t *testing.T) {
+	d := create(t)
+	if n := names(t, d); len(n) != 0 {
+		t.Errorf("a new run directory holds %v", n)
+	}
+	if _, err := Create(d.Path()); err != nil {
+		t.Errorf("an empty directory: %v", err)
+	}
+	_, err := Open(d.Path())
+	want(t, err, d.Path(), "not a run directory")
+	if err := d.WriteYAML(ConfigFile, []Pair{{"seed", "1", ""}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(d.Path()); err != nil {
+		t.Error(err)
+	}
+	_, err = Create(d.Path())
+	want(t, err, d.Path(), "--resume", "--out")
+
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "letter.txt"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Create(other)
+	want(t, err, other, "not empty", "--out")
+	if strings.Contains(err.Error(), "--resume") {
+		t.Errorf("suggests to resume what is no run: %v", err)
+	}
+	file := filepath.Join(other, "letter.txt")
+	_, err = Create(file)
+	want(t, err, file, "file of that name", "--out")
+	_, err = Create(filepath.Join(file, "run"))
+	want(t, err, "not a directory", "--out")
+	_, err = Create("")
+	want(t, err, "--out")
+	_, err = Open(file)
+	want(t, err, file, "not a directory")
+	_, err = Open(filepath.Join(other, "gone"))
+	want(t, err, "gone", "no such file")
+}
+
+func TestUnwritable(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may write anywhere")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Create(dir)
+	want(t, err, dir, "cannot be written", "permission denied", "--out")
+	_, err = Create(filepath.Join(dir, "run"))
+	want(t, err, dir, "permission denied", "--out")
+}
+
+func TestWriteFileKeepsTheOldOne(t *testing.T) {
+	d := create(t)
+	if err := d.WriteFile("model/a.bin", func(w io.Writer) error { _, err := io.WriteString(w, "old"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	full := func(w io.Writer) error {
+		// More than any buffer, so that part of it has reached the disk.
+		if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+			return err
+		}
+		return syscall.ENOSPC
+	}
+	err := d.WriteFile("model/a.bin", full)
+	want(t, err, d.Path("model/a.bin"), "no space left")
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Error("errors.Is does not see ENOSPC")
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = d.WriteFile("model/a.bin", func(io.Writer) error { panic("writer") })
+	}()
+	if got := text(t, d, "model/a.bin"); got != "old" {
+		t.Errorf("the old file became %q", got)
+	}
+	entries, err := os.ReadDir(d.Path("model"))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+
+	// What a killed run left is written over.
+	put(t, d, "model/.a.bin.tmp", "half")
+	if err := d.WriteFile("model/a.bin", func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if got := text(t, d, "model/a.bin"); got != "new" {
+		t.Errorf("got %q", got)
+	}
+	for _, bad := range []string{"", ".", "../x", "/etc/x", "a/../../x"} {
+		want(t, d.WriteFile(bad, full), "not a path inside")
+	}
+	if err := os.Mkdir(d.Path("folder"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	want(t, d.WriteFile("folder", func(io.Writer) error { return nil }), "folder")
+	want(t, d.WriteFile("model/a.bin/b", func(io.Writer) error { return nil }), "a.bin")
+}
+
+// TestDiskFull writes to a device that is always full.
+func TestDiskFull(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full")
+	}
+	d := create(t)
+	if err := os.Symlink("/dev/full", d.Path(MetricsFile)); err != nil {
+		t.Fatal(err)
+	}
+	err := d.AppendMetrics(Round{})
+	want(t, err, MetricsFile, "no space left")
+}
+
+func TestJSON(t *testing.T) {
+	type inner struct {
+		A float64 `json:"a"`
+	}
+	type Embedded struct{ E, Name float64 }
+	type all struct {
+		Embedded
+		Name   string             `json:"name"`
+		F      float32            `json:"f,omitempty"`
+		Hidden float64            `json:"-"`
+		L      []float64          `json:"l"`
+		P      *inner             `json:"p,omitempty"`
+		Q      *inner             `json:"q"`
+		M      map[int]float64    `json:"m"`
+		S      map[string]inner   `json:"s"`
+		Any    any                `json:"any"`
+		B      []byte             `json:"b"`
+		Nil    []int              `json:"nil"`
+		N      [2]inner           `json:"n"`
+		None   map[string]float64 `json:"none,omitempty"`
+		lower  float64
+	}
+	v := all{Name: "a<b", L: []float64{1, math.NaN(), 0.1}, Q: &inner{math.Inf(1)}, M: map[int]float64{10: 1, 9: math.Inf(-1)},
+		S: map[string]inner{"k": {2}}, Any: []any{math.NaN(), "x", nil}, B: []byte("hi"), lower: 1}
+	got, err := Marshal(&v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected := `{"name":"a<b","l":[1,null,0.1],"q":{"a":null},"m":{"10":1,"9":null},"s":{"k":{"a":2}},"any":[null,"x",null],"b":"aGk=","nil":null,"n":[{"a":0},{"a":0}],"E":0,"Name":0}`
+	if string(got) != expected {
+		t.Errorf("got  %s\nwant %s", got, expected)
+	}
+	type cycle struct {
+		F    float64
+		Next *cycle
+	}
+	c := &cycle{F: math.NaN()}
+	c.Next = c
+	if _, err := Marshal(c); err == nil {
+		t.Error("a cycle: no error")
+	}
+
+	d := create(t)
+	in := map[string]any{"a": []int{1, 2, 3}, "b": []string{"x,y", `q"[`}, "c": map[string]any{}, "d": []any{[]int{1}, []int{}}, "e": "a:b,{"}
+	if err := d.WriteJSON("x.json", in); err != nil {
+		t.Fatal(err)
+	}
+	wantText := "{\n  \"a\": [1, 2, 3],\n  \"b\": [\n    \"x,y\",\n    \"q\\\"[\"\n  ],\n  \"c\": {},\n  \"d\": [\n    [1],\n    []\n  ],\n  \"e\": \"a:b,{\"\n}\n"
+	if got := text(t, d, "x.json"); got != wantText {
+		t.Errorf("got\n%s", got)
+	}
+	var out map[string]any
+	if err := d.ReadJSON("x.json", &out); err != nil {
+		t.Fatal(err)
+	}
+	want(t, d.WriteJSON("x.json", func() {}), "x.json")
+	want(t, d.ReadJSON("gone.json", &out), "gone.json")
+	put(t, d, "bad.json", "{")
+	want(t, d.ReadJSON("bad.json", &out), "bad.json")
+}
+
+func TestYAML(t *testing.T) {
+	d := create(t)
+	values := []string{
+		"", "1", "-1", "0.01", "1e-4", "true", "lenet", "fashion-mnist", "/data/a b", "fixed:0.5", "a: b", "a #b", "# no",
+		"null", "~", "No", "y", ".inf", "-", "- x", "---", "...", "12:30", "007", "1_000", "2026-01-02", "[1,2]", "{a}", "&x", "*x", "!t",
+		"|", ">", "%", "@", "`", "'", "\"", "it's", "\\", "tab\there", "new\nline", "ünï", "\u2028", "1,2,3", "ends:", " lead", "trail ", "\x01", "<a&b>", "50%",
+	}
+	var pairs []Pair
+	expected := make(map[string]string)
+	for i, v := range values {
+		key := "k" + num(float64(i))
+		pairs = append(pairs, Pair{key, v, []string{"", "a comment: with # and\nnewline"}[i%2]})
+		expected[key] = v
+	}
+	if err := d.WriteYAML(ConfigFile, pairs); err != nil {
+		t.Fatal(err)
+	}
+	keep(t, "all.yaml", []byte(text(t, d, ConfigFile)))
+	got, err := d.ReadYAML(ConfigFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(got, expected) {
+		for k, v := range expected {
+			if got[k] != v {
+				t.Errorf("%s: %q came back as %q", k, v, got[k])
+			}
+		}
+	}
+	if s := text(t, d, ConfigFile); !strings.Contains(s, "k3: 0.01  # a comment: with # and newline\nk4: 1e-4\n") {
+		t.Errorf("got\n%s", s)
+	}
+	want(t, d.WriteYAML(ConfigFile, []Pair{{"a b", "", ""}}), "a b")
+	want(t, d.WriteYAML(ConfigFile, []Pair{{"a", "\xff", ""}}), "UTF-8")
+
+	put(t, d, "hand.yaml", "\ufeff---\r\n# comment\n\n  # another\na: 1   # one\nb:   'it''s'  # two\nc: x#y\nd: ~\ne:\nf: # nothing\ng:\t\"\\u00e9\"\n")
+	got, err = d.ReadYAML("hand.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(got, map[string]string{"a": "1", "b": "it's", "c": "x#y", "d": "", "e": "", "f": "", "g": "é"}) {
+		t.Errorf("got %q", got)
+	}
+	for _, bad := range []string{
+		"  x: 1", "- x", "-", "x", "x:1", "x: [1]", "x: {a: 1}", "x: |", "x: &a 1", "x: *a", "x: \"open", "x: 'open", "x: 'a' b", "x: \"a\"#b",
+		"a b: 1", "x: a: b", "x: - a", "? x", "x: \"\\q\"", "\x00", "ok: 2", "x: \"",
+	} {
+		put(t, d, "bad.yaml", "ok: 1\n"+bad+"\n")
+		_, err := d.ReadYAML("bad.yaml")
+		want(t, err, "bad.yaml", "line 2")
+	}
+	_, err = d.ReadYAML("gone.yaml")
+	want(t, err, "gone.yaml")
+}
+
+func FuzzYAML(f *testing.F) {
+	f.Add("a: 1\nb: 'x'\n")
+	f.Add("a: \"")
+	f.Fuzz(func(t *testing.T, s string) {
+		d := &Dir{t.TempDir()}
+		put(t, d, "x.yaml", s)
+		m, err := d.ReadYAML("x.yaml")
+		if err != nil {
+			return
+		}
+		for k, v := range m {
+			// What was read can be written, and comes back.
+			err := d.WriteYAML("y.yaml", []Pair{{Key: k, Value: v}})
+			if err != nil {
+				continue // not UTF-8
+			}
+			back, err := d.ReadYAML("y.yaml")
+			if err != nil || back[k] != v {
+				t.Errorf("%q: %q came back as %q, %v", k, v, back[k], err)
+			}
+		}
+	})
+}
+
+func TestNPY(t *testing.T) {
+	d := create(t)
+	for _, n := range []int{1, 3, 100} {
+		a, _ := blocks(n, 1)
+		if err := d.WriteNPY("a.npy", a); err != nil {
+			t.Fatal(err)
+		}
+		raw := []byte(text(t, d, "a.npy"))
+		if !bytes.HasPrefix(raw, []byte("\x93NUMPY\x01\x00")) {
+			t.Fatalf("magic %q", raw[:8])
+		}
+		size := 10 + int(binary.LittleEndian.Uint16(raw[8:]))
+		header := string(raw[10:size])
+		if size%64 != 0 || !strings.HasSuffix(header, "\n") {
+			t.Errorf("header of %d bytes: %q", size, header)
+		}
+		if wantHeader := "{'descr': '<f8', 'fortran_order': False, 'shape': (" + num(float64(n)) + ", " + num(float64(n)) + "), }"; strings.TrimSpace(header) != wantHeader {
+			t.Errorf("header %q", header)
+		}
+		data := raw[size:]
+		if len(data) != 8*n*n {
+			t.Fatalf("%d bytes of data", len(data))
+		}
+		for i := range n {
+			for j := range n {
+				if v := math.Float64frombits(binary.LittleEndian.Uint64(data[8*(i*n+j):])); v != a.At(i, j) {
+					t.Fatalf("(%d, %d) = %v, want %v", i, j, v, a.At(i, j))
+				}
+			}
+		}
+	}
+	if err := d.WriteNPY("empty.npy", &mat.SymDense{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClients(t *testing.T) {
+	d := create(t)
+	err := d.WriteClients([]Client{
+		{Client: 0, Group: 2, Cluster: 1, TrainSamples: 600, TestSamples: 3000, Pre: ClientScore{91.25, 92}, Post: NoClientScore, BestPre: ClientScore{93, 94}, BestPost: NoClientScore},
+		{Client: 1, Group: -1, Cluster: 0, Pre: NoClientScore, Post: NoClientScore, BestPre: NoClientScore, BestPost: NoClientScore},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected := "client,group,cluster,train_samples,test_samples,pre_balanced_accuracy,pre_accuracy,post_balanced_accuracy,post_accuracy," +
+		"best_pre_balanced_accuracy,best_pre_accuracy,best_post_balanced_accuracy,best_post_accuracy\n" +
+		"0,2,1,600,3000,91.2500,92.0000,,,93.0000,94.0000,,\n1,,0,0,0,,,,,,,,\n"
+	if got := text(t, d, ClientsFile); got != expected {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestEnv(t *testing.T) {
+	e := NewEnv()
+	if e.Go == "" || e.Cores < 1 || e.CPU == "" || e.OS == "" || e.Feddag == "" {
+		t.Errorf("%+v", e)
+	}
+	d := create(t)
+	if err := d.WriteEnv(e); err != nil {
+		t.Fatal(err)
+	}
+	var back Env
+	if err := d.ReadJSON(EnvFile, &back); err != nil || back.CPU != e.CPU || !slices.Equal(back.Command, e.Command) {
+		t.Errorf("%+v, %v", back, err)
+	}
+	if rss := PeakRSS(); rss < 1<<20 || rss > 1<<40 {
+		t.Errorf("peak resident size %d", rss)
+	}
+}
