@@ -50,7 +50,7 @@ func ReadNPY(r io.Reader) (*Array, error) {
 	if _, err := io.ReadFull(r, length); err != nil {
 		return nil, fmt.Errorf("npy: the header is cut short")
 	}
-	size := binary.LittleEndian.Uint32(append(length, 0, 0)[:4])
+	size := binary.LittleEndian.Uint32(append(length, 0, 0))
 	if size > npyHeader {
 		return nil, fmt.Errorf("npy: a header of %d bytes", size)
 	}
