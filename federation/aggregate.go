@@ -1,0 +1,50 @@
+package federation
+
+import "feddag/torch"
+
+// mean returns the weighted mean of states, Σ w x / Σ w, over the given parts of the network, and base elsewhere. The
+// caller closes it. States come in ascending client id.
+func mean(net *torch.Network, base *torch.Vector, states vectors, weights []float64, parts torch.Part) (*torch.Vector, error) {
+	v, err := base.Clone()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range ranges(net, parts) {
+		if err := v.SetMean(states, weights, r); err != nil {
+			v.Close()
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// ranges returns where some parts of a network lie.
+func ranges(net *torch.Network, parts torch.Part) []torch.Range {
+	if parts == torch.All {
+		return []torch.Range{{Begin: 0, End: net.Len()}}
+	}
+	var rs []torch.Range
+	for _, p := range []torch.Part{torch.Primary, torch.Secondary, torch.Head} {
+		if r := net.Range(p); parts&p != 0 && r.Len() > 0 {
+			rs = append(rs, r)
+		}
+	}
+	return rs
+}
+
+// locals pairs clients with what their training left.
+func locals(net *torch.Network, clients []*Client, trained []torch.Trained) []Local {
+	l := make([]Local, len(clients))
+	for i, c := range clients {
+		l[i] = Local{c, Model{net, trained[i].End}}
+	}
+	return l
+}
+
+// initial returns the state all clients of a single-encoder method start from, θ^0 of the run's seed: the same for
+// every algorithm.
+func (e *Env) initial(net *torch.Network) []float32 {
+	x := make([]float32, net.Len())
+	net.Init(x, torch.All, e.initStream(0))
+	return x
+}

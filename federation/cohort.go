@@ -1,0 +1,19 @@
+package federation
+
+import (
+	"math"
+
+	"feddag/federation/stream"
+)
+
+// cohort returns the clients of round t: max(1, round(R N)) of them, uniform without replacement, ascending.
+func (e *Env) cohort(t int) []*Client {
+	n := len(e.Clients)
+	m := min(n, max(1, int(math.Round(e.Rate*float64(n)))))
+	chosen := stream.New(e.Seed, "cohort", uint64(t)).Perm(n)[:m]
+	cohort := make([]*Client, m)
+	for i, id := range chosen {
+		cohort[i] = e.Clients[id]
+	}
+	return byID(cohort)
+}

@@ -1,0 +1,175 @@
+package federation
+
+import (
+	"fmt"
+
+	"feddag/similarity"
+	"feddag/torch"
+)
+
+func init() {
+	for _, v := range []struct{ name, summary, variant string }{
+		{"feddag", "clusters, each with its own encoder and one learned from complementary clusters", FullVariant},
+		{"feddag-star", "FedDAG*: the same clusters, one encoder each, no sharing between them", StarVariant},
+		{"feddag-dagger", "FedDAG†: two encoders each, the secondary learned from the cluster's own clients", DaggerVariant},
+	} {
+		Register(v.name, v.summary, func() Algorithm {
+			return &FedDAG{
+				Variant:    v.variant,
+				Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: 2, MaskFraction: 0.02,
+				PrimaryInit: "warm", HeadInit: "warm", SecondaryInit: "random",
+				Sources: "mean", ServerRate: 1, Schedule: "both", SecondaryFrom: "start",
+			}
+		})
+	}
+}
+
+// The variants of FedDAG.
+const (
+	FullVariant   = "full"   // the secondary encoder learns along the CC-graph
+	StarVariant   = "star"   // FedDAG*: no secondary encoder
+	DaggerVariant = "dagger" // FedDAG†: the secondary learns from the cluster's own clients
+)
+
+// FedDAG finds clusters of clients from their data and their gradients, and trains for each a primary encoder, a
+// secondary encoder and a head on both. The secondary is learned from clusters that are rich in the classes the
+// cluster is poor in (Pramanik, Kantarcioglu, Oria, Sharma, ICLR 2026, arXiv 2602.23504).
+//
+// As printed (random head, sum of sources: --preset=paper) it starts low and swings. The defaults here begin with the
+// warm-up's head and take the mean over sources.
+type FedDAG struct {
+	Variant string // FullVariant, StarVariant, DaggerVariant
+
+	Clustering       similarity.Options // phases 2 to 4
+	PrincipalVectors string             // p per class: a fraction of n_i,c or a count
+	SVDSamples       int                // images of a class looked at; 0 is all
+	WarmUpRounds     int                // tg
+	MaskFraction     float64            // share of the update's coordinates that is sent
+
+	PrimaryInit   string  // of Θ1: "warm" (eq. 22) or "common" (θ^0)
+	HeadInit      string  // of Θc: "warm" or "random" (algorithm 1)
+	SecondaryInit string  // of Θ2: "random" or "primary" (a copy of Θ1)
+	Sources       string  // a learner's sources are averaged ("mean") or added ("sum", eq. 21)
+	ServerRate    float64 // η2
+	Schedule      string  // "both", or "K:1": a secondary phase every K rounds (B.9)
+	SecondaryFrom string  // the secondary phase trains under "start" (eq. 19) or the just "trained" primary and head
+
+	env      *Env
+	net      *torch.Network
+	clusters [][]int
+	of       []int   // cluster of each client
+	graph    [][]int // sources of each learner
+	learners [][]int // learners of each source, ascending
+	states   vectors // [Θ1_z | Θ2_z | Θc_z], by cluster
+}
+
+// dual says whether the method has a secondary encoder.
+func (a *FedDAG) dual() bool { return a.Variant != StarVariant }
+
+// Validate implements [Validator].
+func (a *FedDAG) Validate() error {
+	for _, v := range []struct {
+		flag, value string
+		known       []string
+	}{
+		{"primary-init", a.PrimaryInit, []string{"warm", "common"}},
+		{"head-init", a.HeadInit, []string{"warm", "random"}},
+		{"secondary-init", a.SecondaryInit, []string{"random", "primary"}},
+		{"sources", a.Sources, []string{"mean", "sum"}},
+		{"secondary-from", a.SecondaryFrom, []string{"start", "trained"}},
+	} {
+		if err := OneOf("--feddag-"+v.flag, v.value, v.known); err != nil {
+			return err
+		}
+	}
+	if _, err := a.secondaryEvery(); err != nil {
+		return err
+	}
+	if _, err := similarity.ParseCount(a.PrincipalVectors); err != nil {
+		return fmt.Errorf("--feddag-principal-vectors: %w", err)
+	}
+	switch {
+	case a.WarmUpRounds < 1:
+		return fmt.Errorf("--feddag-warmup-rounds is %d: use 1 or more", a.WarmUpRounds)
+	case !(a.MaskFraction > 0 && a.MaskFraction <= 1):
+		return fmt.Errorf("--feddag-mask is %g: use a fraction above 0, at most 1", a.MaskFraction)
+	case a.SVDSamples < 0:
+		return fmt.Errorf("--feddag-svd-samples is %d: use 0 (all) or more", a.SVDSamples)
+	case !(a.ServerRate >= 0 && a.ServerRate <= 1e6):
+		return fmt.Errorf("--feddag-server-rate is %g: use 0 or more", a.ServerRate)
+	}
+	if err := a.Clustering.Validate(); err != nil {
+		return fmt.Errorf("--feddag-...: %w", err)
+	}
+	return nil
+}
+
+// secondaryEvery returns K of the schedule, 1 for "both".
+func (a *FedDAG) secondaryEvery() (int, error) {
+	if a.Schedule == "both" {
+		return 1, nil
+	}
+	var k int
+	if _, err := fmt.Sscanf(a.Schedule+" ", "%d:1 ", &k); err != nil || k < 1 || a.Schedule != fmt.Sprintf("%d:1", k) {
+		return 0, fmt.Errorf("--feddag-schedule is %q: use both, or K:1 with a whole number K", a.Schedule)
+	}
+	return k, nil
+}
+
+// assign takes up a clustering and its CC-graph, and returns an error unless they fit.
+func (a *FedDAG) assign(n int, clusters, graph [][]int) error {
+	a.clusters, a.graph = clusters, graph
+	a.of = make([]int, n)
+	seen := 0
+	for z, members := range clusters {
+		for _, i := range members {
+			if i < 0 || i >= n {
+				return fmt.Errorf("cluster %d has client %d of %d", z, i, n)
+			}
+			a.of[i] = z
+			seen++
+		}
+	}
+	if seen != n || len(graph) != len(clusters) {
+		return fmt.Errorf("clusters of %d clients and a graph of %d for %d clients in %d clusters", seen, len(graph), n, len(clusters))
+	}
+	a.learners = make([][]int, len(clusters))
+	for j, sources := range graph {
+		if a.Variant == DaggerVariant {
+			sources = []int{j}
+		}
+		for _, z := range sources {
+			if z < 0 || z >= len(clusters) {
+				return fmt.Errorf("cluster %d learns from cluster %d of %d", j, z, len(clusters))
+			}
+			a.learners[z] = append(a.learners[z], j)
+		}
+	}
+	return nil
+}
+
+// Clusters implements [Clusterer].
+func (a *FedDAG) Clusters() [][]int { return a.clusters }
+
+// Model implements [Algorithm].
+func (a *FedDAG) Model(client int) Model { return Model{a.net, a.states[a.of[client]]} }
+
+// Models implements [Algorithm].
+func (a *FedDAG) Models() []NamedModel {
+	models := make([]NamedModel, len(a.states))
+	for z, s := range a.states {
+		models[z] = NamedModel{fmt.Sprintf("cluster-%d", z), Model{a.net, s}}
+	}
+	return models
+}
+
+// LocalParts implements [PartialTrainer]: a client adapts its primary encoder and head.
+func (a *FedDAG) LocalParts() torch.Part {
+	if !a.dual() {
+		return torch.All
+	}
+	return torch.Primary | torch.Head
+}
+
+// Close implements [Algorithm].
+func (a *FedDAG) Close() { a.states.Close() }

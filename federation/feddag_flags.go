@@ -1,0 +1,76 @@
+package federation
+
+import (
+	"strings"
+
+	"feddag/similarity"
+
+	"github.com/spf13/pflag"
+)
+
+// Flags implements [Flagger]. The three variants share them.
+func (a *FedDAG) Flags(fs *pflag.FlagSet) {
+	c := &a.Clustering
+	one := func(known []string) string { return ": " + strings.Join(known, ", ") }
+
+	fs.IntVar(&a.WarmUpRounds, "feddag-warmup-rounds", a.WarmUpRounds, "tg, rounds of E epochs each client trains alone first")
+	fs.Float64Var(&a.MaskFraction, "feddag-mask", a.MaskFraction, "fraction of the warm-up update's coordinates a client sends")
+	fs.StringVar(&a.PrincipalVectors, "feddag-principal-vectors", a.PrincipalVectors, "p, principal vectors per class: a fraction of its samples (0.01) or a count (3)")
+	fs.IntVar(&a.SVDSamples, "feddag-svd-samples", a.SVDSamples, "images of a class the principal vectors are taken from at most; 0 is all")
+
+	fs.StringVar(&c.Rules, "feddag-rules", c.Rules, "angle and weight rules"+one(similarity.RuleSets))
+	fs.Float64Var(&c.Delta, "feddag-delta", c.Delta, "δ, class-frequency weights lie in 1-δ..1+δ")
+	fs.Float64Var(&c.Epsilon, "feddag-epsilon", c.Epsilon, "ε, added to counts before the logarithm")
+	fs.StringVar(&c.Fusion, "feddag-fusion", c.Fusion, "gates between gradient and data"+one(similarity.FusionNames)+" (0 data only, 1 gradient only)")
+
+	fs.StringVar(&c.Method, "feddag-method", c.Method, "clustering"+one(similarity.MethodNames))
+	fs.StringVar(&c.Linkage, "feddag-linkage", c.Linkage, "linkage"+one(similarity.LinkageNames))
+	fs.StringVar(&c.Scaling, "feddag-scaling", c.Scaling, "width of the spectral affinity"+one(similarity.ScalingNames))
+	fs.StringVar(&c.Choose, "feddag-choose", c.Choose, "which number of clusters"+one(similarity.ChoiceNames))
+	fs.Float64Var(&c.Gamma, "feddag-gamma", c.Gamma, "γ of the clustering loss, standard deviations of size that are free")
+	fs.Float64Var(&c.Tau, "feddag-tau", c.Tau, "τ of the clustering loss, temperature in clients")
+	fs.Float64Var(&c.Lambda, "feddag-lambda", c.Lambda, "λ of the clustering loss, weight of the size term")
+	fs.IntVar(&c.MaxClusters, "feddag-max-clusters", c.MaxClusters, "largest number of clusters considered")
+	fs.IntVar(&c.TopK, "feddag-top-k", c.TopK, "k, sources of each cluster in the CC-graph")
+	fs.BoolVar(&c.Alignment, "feddag-alignment", c.Alignment, "weigh the CC-graph by class alignment (eq. 14), not eq. 12")
+
+	fs.StringVar(&a.PrimaryInit, "feddag-primary-init", a.PrimaryInit, "primary encoder at the start: warm (mean of the warm-up's, eq. 22), common (θ^0)")
+	if !a.dual() {
+		return
+	}
+	fs.StringVar(&a.HeadInit, "feddag-head-init", a.HeadInit, "head at the start: warm (the warm-up's on the primary's features), random (algorithm 1)")
+	fs.StringVar(&a.SecondaryInit, "feddag-secondary-init", a.SecondaryInit, "secondary encoder at the start: random, primary (a copy)")
+	fs.StringVar(&a.Sources, "feddag-sources", a.Sources, "what a learner's several sources add: their mean, or their sum (eq. 21)")
+	fs.Float64Var(&a.ServerRate, "feddag-server-rate", a.ServerRate, "η2, step along what the sources add")
+	fs.StringVar(&a.Schedule, "feddag-schedule", a.Schedule, "secondary phase: both (every round), K:1 (every K rounds)")
+	fs.StringVar(&a.SecondaryFrom, "feddag-secondary-from", a.SecondaryFrom, "primary and head in the secondary phase: start (the round's, eq. 19), trained (the client's)")
+}
+
+// Presets implements [Preseter].
+func (a *FedDAG) Presets() map[string]map[string]string {
+	paper := map[string]string{
+		"feddag-choose": "loss", "batch": "64", "weight-decay": "0.0001", "rounds": "200", "dropout": "0",
+		"feddag-rules": "paper", "feddag-delta": "0.6", "feddag-epsilon": "1", "feddag-principal-vectors": "0.01",
+		"feddag-linkage": "average", "feddag-alignment": "true", "feddag-primary-init": "warm",
+	}
+	prototype := map[string]string{
+		"batch": "32", "weight-decay": "0", "rounds": "161", "dropout": "0.5",
+		"feddag-rules": "prototype", "feddag-principal-vectors": "3", "feddag-linkage": "single",
+		"feddag-choose": "fixed:0.4", "feddag-alignment": "false", "feddag-primary-init": "common",
+	}
+	if a.dual() {
+		for flag, v := range map[string]string{
+			"feddag-head-init": "random", "feddag-sources": "sum", "feddag-secondary-init": "random",
+			"feddag-server-rate": "1", "feddag-schedule": "both", "feddag-secondary-from": "start",
+		} {
+			paper[flag] = v
+		}
+		for flag, v := range map[string]string{
+			"feddag-head-init": "random", "feddag-sources": "sum", "feddag-secondary-init": "primary",
+			"feddag-server-rate": "1", "feddag-schedule": "both", "feddag-secondary-from": "trained",
+		} {
+			prototype[flag] = v
+		}
+	}
+	return map[string]map[string]string{"paper": paper, "prototype": prototype}
+}

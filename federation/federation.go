@@ -1,0 +1,130 @@
+// Package federation simulates federated learning: clients with their data, cohorts, rounds, and the algorithms, one
+// file each.
+//
+// [Run] owns what every algorithm shares: who is sampled, evaluation, timing, the byte ledger, checkpoints and
+// observers. An [Algorithm] owns the rest. Algorithms never print; the run tells [Observer]s what happens. Sums run in
+// ascending client id, every random number comes from a stream named by seed, purpose, round and client, and so a run
+// does not depend on the order of a cohort, the number of workers, or where it was stopped and resumed.
+package federation
+
+import (
+	"slices"
+
+	"feddag/similarity"
+	"feddag/torch"
+
+	"github.com/spf13/pflag"
+)
+
+// Client is one participant: its samples, as indices into the data set's splits. Shared and never modified.
+type Client struct {
+	ID          int
+	Train, Test []int32 // indices into the training and the test images
+	LabelMap    []uint8 // label -> the label this client uses; nil is the identity
+	Group       int     // true group of the partition, -1 where it has none; for reports, not for algorithms
+}
+
+// Size returns n_i, the number of the client's training samples.
+func (c *Client) Size() int { return len(c.Train) }
+
+// Model is what a client predicts with.
+type Model struct {
+	Net   *torch.Network
+	State *torch.Vector // equal pointers are equal models: one evaluation serves all their clients
+}
+
+// NamedModel is one of the models an algorithm holds.
+type NamedModel struct {
+	Name string // "global", "cluster-3"
+	Model
+}
+
+// Algorithm is a method of federated learning. Its exported fields are its options, their values in the registered
+// literal the defaults.
+type Algorithm interface {
+	// Init prepares round 0. It may visit every client.
+	Init(env *Env) error
+	// Round trains a cohort and aggregates. On an error nothing the algorithm holds has changed.
+	Round(env *Env, t int, cohort []*Client) (Report, error)
+	// Model returns what a client predicts with, as assigned by the server.
+	Model(client int) Model
+	// Models lists the distinct models.
+	Models() []NamedModel
+	// Close frees the models.
+	Close()
+}
+
+// Report is what a round tells its run.
+type Report struct {
+	Loss    float64 // mean over the cohort of each client's mean cross-entropy in its last local epoch
+	Trained []Local // ascending client id; the run scores them and closes their states
+}
+
+// Local is a client's model as its local training left it.
+type Local struct {
+	Client *Client
+	Model
+}
+
+// Optional interfaces of an Algorithm.
+type (
+	// Flagger declares flags bound to the algorithm's fields. Their names start with the algorithm's.
+	Flagger interface{ Flags(fs *pflag.FlagSet) }
+
+	// Preseter offers named sets of flag values, its own flags and the run's.
+	Preseter interface {
+		Presets() map[string]map[string]string
+	}
+
+	// Validator reports options that make no sense, before any work.
+	Validator interface{ Validate() error }
+
+	// Checkpointer saves all that Round and Model depend on, and takes it up again in place of Init.
+	Checkpointer interface {
+		Save() (Saved, error)
+		Load(env *Env, s Saved) error
+	}
+
+	// Clusterer has a clustering, found before the rounds.
+	Clusterer interface {
+		// Cluster finds it; Init calls it, and a caller that wants no more than the clusters may.
+		Cluster(env *Env) (*similarity.Result, error)
+		// Clusters returns it: a partition of the clients, ordered by first member.
+		Clusters() [][]int
+	}
+
+	// PartialTrainer trains only some parts of a client's model in its local training. Without it, all.
+	PartialTrainer interface{ LocalParts() torch.Part }
+)
+
+// Saved is an algorithm's part of a checkpoint.
+type Saved struct {
+	Vectors map[string][]float32
+	Meta    []byte // JSON
+}
+
+// byID returns the cohort in ascending client id.
+func byID(cohort []*Client) []*Client {
+	return slices.SortedFunc(slices.Values(cohort), func(a, b *Client) int { return a.ID - b.ID })
+}
+
+// sizes returns the clients' n_i, the weights of every average.
+func sizes(clients []*Client) []float64 {
+	w := make([]float64, len(clients))
+	for i, c := range clients {
+		w[i] = float64(c.Size())
+	}
+	return w
+}
+
+// vectors are handles that are freed together.
+type vectors []*torch.Vector
+
+// Close frees them. Nil entries are skipped, and closing twice is harmless.
+func (v vectors) Close() {
+	for _, x := range v {
+		if x != nil {
+			x.Close()
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package federation
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"feddag/federation/stream"
+	"feddag/torch"
+)
+
+// Phase names a kind of local training. Its number keys the phase's random streams: never reuse one.
+type Phase uint8
+
+// The phases.
+const (
+	PrimaryPhase   Phase = iota // FedDAG's first phase, and every method's plain local training
+	SecondaryPhase              // FedDAG's second phase
+	WarmUpPhase                 // each client alone, before the clustering
+	FinalPhase                  // each client once more, after the last round
+)
+
+func (p Phase) String() string {
+	return [...]string{"training", "secondary", "warm-up", "final"}[p]
+}
+
+// Task is one client's local training: the weights it receives.
+type Task struct {
+	Client *Client
+	Start  *torch.Vector
+}
+
+// LocalSGD trains every task for E epochs, changing only the given parts, and returns the results in the order of the
+// tasks. Shuffles come from (seed, round, client, phase, epoch). A loss that is not finite is an error.
+func (e *Env) LocalSGD(net *torch.Network, tasks []Task, t int, phase Phase, parts torch.Part) ([]torch.Trained, error) {
+	if len(tasks) == 0 {
+		return nil, nil
+	}
+	jobs := make([]torch.Job, len(tasks))
+	var total int64
+	for i, task := range tasks {
+		c := task.Client
+		keys := []uint64{uint64(t), uint64(c.ID), uint64(phase)}
+		jobs[i] = torch.Job{
+			Client: c.ID, Start: task.Start, Samples: c.Train, LabelMap: c.LabelMap,
+			Order: make([][]int32, e.Epochs),
+			Seed:  stream.New(e.Seed, "dropout", keys...).Uint64(),
+		}
+		for epoch := range jobs[i].Order {
+			jobs[i].Order[epoch] = e.shuffle(c, append(keys, uint64(epoch)))
+		}
+		total += int64(e.Epochs) * int64(c.Size())
+	}
+	sgd := torch.SGD{Batch: e.Batch, LearningRate: e.LearningRate, Momentum: e.Momentum, WeightDecay: e.WeightDecay}
+	var trained []torch.Trained
+	err := e.await(Progress{Round: t, Phase: phase.String(), Total: total}, func() (err error) {
+		trained, err = e.Executor.Train(net, e.Train, jobs, parts, sgd)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.samples += total
+	for i, r := range trained {
+		for epoch, loss := range r.Loss {
+			if math.IsNaN(loss) || math.IsInf(loss, 0) {
+				ends(trained).Close()
+				return nil, fmt.Errorf("client %d, round %d, %s: the training loss is %v in epoch %d; lower --lr (now %g)",
+					jobs[i].Client, t, phase, loss, epoch, e.LearningRate)
+			}
+		}
+	}
+	return trained, nil
+}
+
+// shuffle returns a permutation of a client's samples.
+func (e *Env) shuffle(c *Client, keys []uint64) []int32 {
+	order := make([]int32, c.Size())
+	for i := range order {
+		order[i] = int32(i)
+	}
+	stream.New(e.Seed, "shuffle", keys...).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	return order
+}
+
+// ends returns the vectors of finished trainings.
+func ends(trained []torch.Trained) vectors {
+	v := make(vectors, len(trained))
+	for i, r := range trained {
+		v[i] = r.End
+	}
+	return v
+}
+
+// lastLoss is the mean over the clients of each one's loss in its last epoch.
+func lastLoss(trained []torch.Trained) float64 {
+	if len(trained) == 0 {
+		return math.NaN()
+	}
+	var sum float64
+	for _, r := range trained {
+		sum += r.Loss[len(r.Loss)-1]
+	}
+	return sum / float64(len(trained))
+}
+
+// await makes a call of the executor, tells the observers how far it is, and cancels it when the run is.
+func (e *Env) await(p Progress, call func() error) error {
+	if err := e.ctx.Err(); err != nil {
+		return err
+	}
+	counter, _ := e.Executor.(interface{ Progress() int64 })
+	show := func(done int64) {
+		p.Done = min(done, p.Total)
+		for _, o := range e.Observers {
+			o.Phase(p)
+		}
+	}
+	var before int64
+	if counter != nil {
+		before = counter.Progress()
+	}
+	show(0)
+	done := make(chan error, 1)
+	go func() { done <- call() }()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	stop := e.ctx.Done()
+	for {
+		select {
+		case err := <-done:
+			if err != nil && e.ctx.Err() != nil {
+				return errors.Join(e.ctx.Err(), err)
+			}
+			if err == nil {
+				show(p.Total)
+			}
+			return err
+		case <-stop:
+			stop = nil
+			if c, ok := e.Executor.(interface{ Cancel() }); ok {
+				c.Cancel()
+			}
+		case <-tick.C:
+			if counter != nil {
+				show(counter.Progress() - before)
+			}
+		}
+	}
+}
+
+// initStream is the stream of the run's initialisation k: 0 is θ^0, 1 the secondary encoder, 2 the head of two encoders.
+func (e *Env) initStream(k uint64) *rand.Rand { return stream.New(e.Seed, "init", k) }

@@ -1,0 +1,88 @@
+package federation
+
+import (
+	"feddag/similarity"
+	"feddag/torch"
+)
+
+// Observer hears what happens in a run. An error ends the run; the last checkpoint stands.
+type Observer interface {
+	// Phase says how far the work in hand is. It comes often.
+	Phase(p Progress)
+	// Weights hands over weights worth keeping: "initial", "start-2", "cluster-2", "global".
+	Weights(name string, tensors []torch.NamedTensor) error
+	// Clustered comes once the clusters are known.
+	Clustered(r *similarity.Result) error
+	// Ready comes before round 0, with every client's score.
+	Ready(pre []Score) error
+	// Round comes after every round, before its checkpoint.
+	Round(r RoundResult) error
+}
+
+// Progress of a phase.
+type Progress struct {
+	Round       int    // -1 before the first
+	Phase       string // "warm-up", "primary", "secondary", ...
+	Done, Total int64  // training samples, every epoch counted
+}
+
+// RoundResult is what a round came to. Bytes are of all clients together.
+type RoundResult struct {
+	Round    int
+	Cohort   []int   // client ids, ascending
+	Loss     float64 // see Report
+	Pre      []Score // [len(Cohort)] of the models the round started from
+	Post     []Score // [len(Cohort)] of the clients' models after their local training
+	All      []Score // [clients] of the models after aggregation; nil in a round without evaluation
+	Traffic  Traffic
+	Samples  int64   // training samples, every epoch counted
+	Training float64 // seconds of local training and aggregation
+	Seconds  float64 // wall time, evaluation included
+}
+
+// tell passes an event to every observer, and stops at the first error.
+func (e *Env) tell(event func(Observer) error) error {
+	for _, o := range e.Observers {
+		if err := event(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Tensors names a state's tensors, as a PyTorch state_dict would.
+func Tensors(m Model) ([]torch.NamedTensor, error) {
+	x, err := m.State.Floats()
+	if err != nil {
+		return nil, err
+	}
+	return tensorsOf(m.Net, x, torch.All), nil
+}
+
+// tensorsOf names the tensors of some parts of a state.
+func tensorsOf(net *torch.Network, x []float32, parts torch.Part) []torch.NamedTensor {
+	var named []torch.NamedTensor
+	for _, p := range net.Params() {
+		if p.Part&parts != 0 {
+			named = append(named, torch.NamedTensor{Name: p.Name, Shape: p.Shape, Data: x[p.Range.Begin:p.Range.End]})
+		}
+	}
+	return named
+}
+
+// tellModels hands every model of an algorithm to the observers, as prefix and name.
+func (e *Env) tellModels(a Algorithm, name func(string) string) error {
+	if len(e.Observers) == 0 {
+		return nil
+	}
+	for _, m := range a.Models() {
+		tensors, err := Tensors(m.Model)
+		if err != nil {
+			return err
+		}
+		if err := e.tell(func(o Observer) error { return o.Weights(name(m.Name), tensors) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package federation
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"feddag/federation/stream"
+	"feddag/similarity"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// sketches makes what every client sends for the clustering: its class counts, the principal vectors of each class's
+// raw pixels, and its masked warm-up update. svdSamples, if above 0, bounds the images of a class that are looked at
+// (appendix A.6.2).
+func (e *Env) sketches(updates [][]float32, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
+	sketches := make([]similarity.Sketch, len(e.Clients))
+	errs := make([]error, len(e.Clients))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(max(e.Workers, runtime.GOMAXPROCS(0)), len(e.Clients)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(e.Clients) || e.ctx.Err() != nil {
+					return
+				}
+				sketches[i], errs[i] = e.sketch(e.Clients[i], p, svdSamples)
+			}
+		})
+	}
+	wg.Wait()
+	if err := e.ctx.Err(); err != nil {
+		return nil, err
+	}
+	for i, c := range e.Clients {
+		if errs[i] != nil {
+			return nil, fmt.Errorf("client %d: %w", i, errs[i])
+		}
+		s := &sketches[i]
+		s.Update = make([]float64, len(updates[i]))
+		for k, x := range updates[i] {
+			s.Update[k] = float64(x)
+		}
+		e.Ledger.Up(c, "counts", len(s.Counts))
+		for _, basis := range s.Bases {
+			if basis != nil {
+				rows, columns := basis.Dims()
+				e.Ledger.Up(c, "principal vectors", rows*columns)
+			}
+		}
+	}
+	return sketches, nil
+}
+
+// sketch counts a client's classes and takes the principal vectors of each.
+func (e *Env) sketch(c *Client, p similarity.Count, svdSamples int) (similarity.Sketch, error) {
+	s := similarity.Sketch{Counts: make([]int, e.Data.Classes), Bases: make([]*mat.Dense, e.Data.Classes)}
+	byClass := make([][][]byte, e.Data.Classes)
+	for _, sample := range c.Train {
+		l := e.label(c, sample)
+		s.Counts[l]++
+		byClass[l] = append(byClass[l], e.Data.Image(e.Data.Train, int(sample)))
+	}
+	for class, images := range byClass {
+		if len(images) == 0 {
+			continue
+		}
+		vectors := p.Of(len(images))
+		if svdSamples > 0 && len(images) > svdSamples {
+			images = subsample(images, svdSamples, e.Seed, c.ID, class)
+		}
+		var err error
+		if s.Bases[class], err = similarity.PrincipalVectors(images, min(vectors, len(images))); err != nil {
+			return s, fmt.Errorf("class %d: %w", class, err)
+		}
+	}
+	return s, nil
+}
+
+// subsample draws n of the images, in their order.
+func subsample(images [][]byte, n int, seed uint64, client, class int) [][]byte {
+	chosen := stream.New(seed, "svd", uint64(client), uint64(class)).Perm(len(images))[:n]
+	slices.Sort(chosen)
+	some := make([][]byte, n)
+	for k, i := range chosen {
+		some[k] = images[i]
+	}
+	return some
+}
