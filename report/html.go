@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"feddag/similarity"
 )
 
 // Page is what report.html shows.
@@ -21,6 +23,10 @@ type Page struct {
 	Clusters []Cluster // empty for none
 	Plots    []Plot    // files already written
 	Rounds   []Round
+
+	// Candidates are what the search for the number of clusters looked at;
+	// nil for an algorithm without one.
+	Candidates []similarity.Candidate
 }
 
 // Cluster is one row of the report's table of clusters.
@@ -130,7 +136,7 @@ func histogramCells(counts []int, classes int) []cellView {
 }
 
 // flatten is v's JSON object as key and value pairs, in order; nested objects
-// join their keys with a dot.
+// join their keys with a dot, and what is empty is left out.
 func flatten(v any) ([]Pair, error) {
 	if v == nil {
 		return nil, nil
@@ -177,7 +183,9 @@ func flattenJSON(prefix string, raw []byte) ([]Pair, error) {
 		case json.Unmarshal(value, &list) == nil:
 			text = strings.Join(list, " ")
 		}
-		pairs = append(pairs, Pair{Key: name, Value: text})
+		if text != "" {
+			pairs = append(pairs, Pair{Key: name, Value: text})
+		}
 	}
 	return pairs, nil
 }
@@ -208,6 +216,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"bytes":     FormatBytes,
 	"duration":  duration,
 	"thousands": func(n int) string { return thousands(float64(n)) },
+	"score":     func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) },
 	"loss":      func(v float64) string { return decimal(v, 4) },
 }).Parse(pageText))
 
@@ -230,6 +239,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 14px 4px 0; text-align: left; vertical-align: top; }
 th { color: #52606d; font-weight: 600; font-size: 13px; border-bottom: 1px solid #e4e7eb; }
 td.n, th.n { text-align: right; white-space: nowrap; }
+.facts th { border: 0; padding-right: 20px; }
+tr.chosen td { background: #e3f4ee; font-weight: 600; }
 tr.part td { border-top: 1px solid #e4e7eb; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 16px; }
 figure { margin: 0; }
@@ -256,7 +267,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 8px 0 0; }
 {{end}}</table>
 </div>
 <h2>Cost</h2>
-<div class="card"><table>
+<div class="card"><table class="facts">
 {{range .Facts}}<tr><th>{{.Key}}</th><td>{{.Value}}</td></tr>
 {{end}}</table></div>
 {{if .Drawings}}<h2>Plots</h2>
@@ -273,6 +284,14 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 8px 0 0; }
 {{range $z, $c := .Groups}}<tr><td class="n">{{$z}}</td><td class="n">{{len $c.Members}}</td><td class="n">{{thousands $c.Samples}}</td>{{range $c.Cells}}<td class="n"{{if .Count}} style="{{.Style}}"{{end}}>{{.Count}}</td>{{end}}<td class="members">{{ranges $c.Members}}</td></tr>
 {{end}}</table>
 </div>
+{{end}}{{if .Candidates}}<h2>Search for the number of clusters</h2>
+<div class="card"><details><summary>Every candidate</summary>
+<p class="note">L = L1 + λ L2 (eq. 9, 10), lower is better; silhouette: mean on the proximity matrix, higher is better; ratio: height of the next merge over that of the last, higher is better. The chosen one is marked.</p>
+<table>
+<tr><th class="n">clusters</th><th class="n">α</th><th class="n">L</th><th class="n">L1</th><th class="n">L2</th><th class="n">silhouette</th><th class="n">ratio</th></tr>
+{{range .Candidates}}<tr{{if .Chosen}} class="chosen"{{end}}><td class="n">{{len .Clusters}}</td><td class="n">{{score .Threshold}}</td><td class="n">{{score .Loss}}</td><td class="n">{{score .L1}}</td><td class="n">{{score .L2}}</td><td class="n">{{score .Silhouette}}</td><td class="n">{{score .Ratio}}</td></tr>
+{{end}}</table>
+</details></div>
 {{end}}{{if .Rounds}}<h2>Rounds</h2>
 <div class="card"><details><summary>Every round</summary>
 <p class="note">Balanced accuracy, percent, mean ± standard deviation over the clients named. Loss: cross-entropy of the last local epoch, mean over the cohort.</p>

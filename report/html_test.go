@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"feddag/similarity"
 )
 
 // someRounds is a plausible run, with one round whose loss diverged.
@@ -70,6 +72,7 @@ func TestHTML(t *testing.T) {
 		Classes:  []string{"T-shirt", "Trouser", "Pullover"},
 		Clusters: []Cluster{{[]int{0, 1, 2, 7}, 12345, []int{6000, 6000, 345, 0}}, {[]int{3}, 5, []int{0, 0, 0, 5}}},
 		Plots:    plots, Rounds: rounds,
+		Candidates: []similarity.Candidate{{Threshold: 0.9, Clusters: [][]int{{0}}, Loss: 0.6, L1: 0.6}, {Threshold: 0.4, Clusters: [][]int{{0}, {1}}, Loss: 0.1, L1: 0.1, Silhouette: 0.8, Ratio: 3, Chosen: true}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"feddag/similarity"
 )
 
 // Cut is one candidate of the search for the number of clusters.
@@ -13,6 +15,41 @@ type Cut struct {
 	Alpha    float64 // threshold of the dendrogram; NaN for a candidate without one (spectral clustering)
 	Loss     float64 // eq. 10
 	Clusters int     // Z
+
+	// From and To are the range of α that cuts here; both zero where it is not
+	// known, and the cut then holds from its Alpha to that of the next.
+	From, To float64
+}
+
+// SearchCuts are the candidates of a search and the index of the chosen one,
+// -1 where none is.
+func SearchCuts(s *similarity.Choice) (cuts []Cut, chosen int) {
+	var heights []float64
+	if s.Dendrogram != nil {
+		heights = s.Dendrogram.Heights()
+	}
+	chosen = -1
+	for i, c := range s.Candidates {
+		cut := Cut{Alpha: math.NaN(), Loss: c.Loss, Clusters: len(c.Clusters)}
+		if s.Dendrogram != nil {
+			cut.Alpha = c.Threshold
+			// After m merges: from the height of the last to that of the next.
+			if m := s.Dendrogram.N - cut.Clusters; m >= 0 && m <= len(heights) {
+				cut.To = math.Inf(1)
+				if m > 0 {
+					cut.From = heights[m-1]
+				}
+				if m < len(heights) {
+					cut.To = heights[m]
+				}
+			}
+		}
+		if c.Chosen {
+			chosen = i
+		}
+		cuts = append(cuts, cut)
+	}
+	return cuts, chosen
 }
 
 // SearchPlot draws the search: the loss (left axis) and the number of clusters
@@ -44,6 +81,10 @@ func SearchPlot(w io.Writer, title string, cuts []Cut, chosen int) error {
 	var xs, losses, counts []float64
 	for _, c := range cuts {
 		xs = append(xs, at(c))
+		if c.From < c.To {
+			// The range of the last cut has no end.
+			xs = append(xs, c.From, math.Min(c.To, at(c)))
+		}
 		counts = append(counts, float64(c.Clusters))
 		if finite(c.Loss) {
 			losses = append(losses, c.Loss)
@@ -99,11 +140,14 @@ func SearchPlot(w io.Writer, title string, cuts []Cut, chosen int) error {
 		g.rightAxis(b, z, zName, palette[1])
 		var steps []point
 		for i, c := range cuts {
-			y := z.at(z.clamp(float64(c.Clusters)))
-			if i > 0 {
-				steps = append(steps, point{x.at(at(c)), steps[len(steps)-1].y})
+			y, from := z.at(z.clamp(float64(c.Clusters))), x.at(at(c))
+			if c.From < c.To {
+				from = x.at(c.From)
 			}
-			steps = append(steps, point{x.at(at(c)), y})
+			if i > 0 {
+				steps = append(steps, point{from, steps[len(steps)-1].y})
+			}
+			steps = append(steps, point{from, y})
 		}
 		// The last cut holds for every larger α.
 		steps = append(steps, point{b.right, steps[len(steps)-1].y})

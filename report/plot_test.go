@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
+
+	"feddag/similarity"
 )
 
 // checkSVG demands well-formed XML with an svg root and no coordinate that is
@@ -115,15 +117,15 @@ func TestSearchPlot(t *testing.T) {
 		}
 		many = append(many, Cut{Alpha: h, Loss: loss, Clusters: z})
 	}
-	few := []Cut{{0.62, 0.628, 1}, {0.55, 0.515, 2}, {0.5, 0.324, 3}, {0.42, 0.223, 4}, {0.2, 0.086, 5}, {0.12, 0.269, 7}}
-	spectral := []Cut{{math.NaN(), 0.6, 1}, {math.NaN(), 0.3, 2}, {math.NaN(), 0.1, 3}, {math.NaN(), math.NaN(), 4}}
+	few := []Cut{{Alpha: 0.62, Loss: 0.628, Clusters: 1}, {Alpha: 0.55, Loss: 0.515, Clusters: 2}, {Alpha: 0.5, Loss: 0.324, Clusters: 3}, {Alpha: 0.42, Loss: 0.223, Clusters: 4}, {Alpha: 0.2, Loss: 0.086, Clusters: 5}, {Alpha: 0.12, Loss: 0.269, Clusters: 7}}
+	spectral := []Cut{{Alpha: math.NaN(), Loss: 0.6, Clusters: 1}, {Alpha: math.NaN(), Loss: 0.3, Clusters: 2}, {Alpha: math.NaN(), Loss: 0.1, Clusters: 3}, {Alpha: math.NaN(), Loss: math.NaN(), Clusters: 4}}
 	for _, c := range []struct {
 		name   string
 		cuts   []Cut
 		chosen int
 	}{
 		{"many", many, 95}, {"few", few, 4}, {"spectral", spectral, 2}, {"none", nil, -1},
-		{"one", few[:1], 0}, {"beyond", few, 99}, {"zero", []Cut{{0, 0, 3}, {0.1, 500, 1}, {0.1, 0.2, 2}}, 0},
+		{"one", few[:1], 0}, {"beyond", few, 99}, {"zero", []Cut{{Clusters: 3}, {Alpha: 0.1, Loss: 500, Clusters: 1}, {Alpha: 0.1, Loss: 0.2, Clusters: 2}}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -133,6 +135,31 @@ func TestSearchPlot(t *testing.T) {
 			checkSVG(t, b.Bytes())
 			keep(t, "search-"+c.name+".svg", b.Bytes())
 		})
+	}
+}
+
+func TestSearchCuts(t *testing.T) {
+	a, _ := blocks(24, 3)
+	for _, method := range []string{"linkage", "spectral"} {
+		o := similarity.DefaultOptions()
+		o.Method = method
+		s, err := similarity.Search(a, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cuts, chosen := SearchCuts(s)
+		if len(cuts) != len(s.Candidates) || chosen < 0 || cuts[chosen].Clusters != len(s.Clusters) {
+			t.Errorf("%s: chosen %d of %v", method, chosen, cuts)
+		}
+		if c := cuts[chosen]; method == "linkage" && !(c.From < c.Alpha && c.Alpha < c.To) {
+			t.Errorf("the chosen cut %+v lies outside its range", c)
+		}
+		var b bytes.Buffer
+		if err := SearchPlot(&b, "The search for the number of clusters\n"+method, cuts, chosen); err != nil {
+			t.Fatal(err)
+		}
+		checkSVG(t, b.Bytes())
+		keep(t, "search-real-"+method+".svg", b.Bytes())
 	}
 }
 
