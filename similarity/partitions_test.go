@@ -154,26 +154,33 @@ func pairs(r *rand.Rand, n int) [][]int {
 	return g
 }
 
-// skew puts clients in groups at random and draws every label's shares over its holders by Dirichlet(concentration).
+// skew puts clients in groups at random and draws every label's shares over its holders by Dirichlet(concentration),
+// at least one sample each.
 func skew(r *rand.Rand, groupLabels [][]int, clients int, concentration float64) (owner func(label int) int, truth []int) {
 	truth = make([]int, clients)
 	for i := range truth {
 		truth[i] = r.IntN(len(groupLabels))
 	}
 	shares := make([][]float64, 10) // cumulative, of each label over clients
+	first := make([][]int, 10)      // holders that have no sample yet
 	for c := range shares {
 		total := 0.0
 		shares[c] = make([]float64, clients)
 		for i := range clients {
 			for _, held := range groupLabels[truth[i]] {
 				if held == c {
-					total += gamma(r, concentration) + 1e-4
+					total += gamma(r, concentration)
+					first[c] = append(first[c], i)
 				}
 			}
 			shares[c][i] = total
 		}
 	}
 	return func(label int) int {
+		if waiting := first[label]; len(waiting) > 0 {
+			first[label] = waiting[1:]
+			return waiting[0]
+		}
 		s := shares[label]
 		x := r.Float64() * s[clients-1]
 		for i, edge := range s {
