@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -69,14 +70,8 @@ func apportion(n int, shares []float64, least int) []int {
 		left -= whole
 		parts[i], remainder[i], order[i] = least+whole, exact-float64(whole), i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case remainder[a] > remainder[b]:
-			return -1
-		case remainder[a] < remainder[b]:
-			return 1
-		}
-		return 0
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(remainder[b], remainder[a]), cmp.Compare(a, b))
 	})
 	for k := 0; left > 0; k, left = (k+1)%len(order), left-1 {
 		parts[order[k]]++
