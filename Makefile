@@ -21,7 +21,7 @@ setup: ## install what is missing (packages, Go modules)
 	@scripts/setup.sh
 
 build: setup ## build ./feddag
-	@$(NATIVE) && go build -ldflags "$(LDFLAGS)" -o feddag .
+	@$(NATIVE) && go build -ldflags "$$FEDDAG_LDFLAGS $(LDFLAGS)" -o feddag .
 
 run: build ## build, then train FedDAG on Fashion-MNIST for ROUNDS=20 rounds; more flags in ARGS
 	./feddag train --rounds $(ROUNDS) $(ARGS)

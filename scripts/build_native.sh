@@ -2,7 +2,7 @@
 # Compiles the two C++ libraries against the libtorch that find_libtorch.sh chose:
 #   libcgotorch.so   gotorch's C++ half, straight out of the Go module cache (GOTORCH_DIR: out of that folder)
 #   libfeddag.so     our shim, torch/shim/*.cc
-# and writes an env.sh with the CGO_* variables that `go build` and `go test` need. The last and only line on stdout
+# and writes an env.sh with the variables (CGO_*, GOFLAGS) that `go build` and `go test` need. The last and only line on stdout
 # is the path of that env.sh:
 #   env=$(scripts/build_native.sh) && . "$env" && go build .
 #
@@ -45,28 +45,39 @@ includes=(-isystem "$LIBTORCH_INCLUDE/torch/csrc/api/include")
 [[ $LIBTORCH_INCLUDE == /usr/include ]] || includes=(-isystem "$LIBTORCH_INCLUDE" "${includes[@]}")
 
 libs=("-L$LIBTORCH_LIB" -lc10 -ltorch_cpu -ltorch)
-cuda_include=''
+cuda=()
 if [[ $LIBTORCH_CUDA == 1 ]]; then
-	# The toolkit's headers, or those of the pip packages that came with the wheel (beside torch/ in site-packages).
+	# The toolkit's headers, or those of the pip packages that came with the wheel, beside torch/ in site-packages:
+	# one folder for all of CUDA 13, one per library before. Those of CUDA 13 lack crt/, which is a package of its own
+	# (nvidia-cuda-crt); triton, which the wheel needs anyway, has a copy of it.
 	site=${LIBTORCH_LIB%/torch/lib}
-	for dir in "${CUDA_HOME:+$CUDA_HOME/include}" "$site"/nvidia/cu*/include "$site"/nvidia/cuda_runtime/include \
-		/usr/local/cuda/include; do
-		if [[ -z $cuda_include && -n $dir && -f $dir/cuda_runtime_api.h ]]; then cuda_include=$dir; fi
+	if [[ -f ${CUDA_HOME:-/usr/local/cuda}/include/cuda_runtime_api.h ]]; then
+		folders=("${CUDA_HOME:-/usr/local/cuda}/include")
+	else
+		folders=("$site"/nvidia/*/include "$site/triton/backends/nvidia/include")
+	fi
+	runtime='' crt=''
+	for dir in "${folders[@]}"; do
+		[[ -d $dir ]] || continue
+		cuda+=(-isystem "$dir")
+		if [[ -f $dir/cuda_runtime_api.h && $dir != */triton/* ]]; then runtime=1; fi
+		if [[ -f $dir/crt/host_defines.h ]]; then crt=1; fi
 	done
-	if [[ -n $cuda_include ]]; then
+	[[ -n $runtime && -n $crt ]] || cuda=()
+	if ((${#cuda[@]})); then
 		# Without --no-as-needed the linker drops torch_cuda, which registers itself only by being loaded, and CUDA
 		# silently reads as unavailable.
 		libs+=("-Wl,--no-as-needed" -ltorch_cuda -lc10_cuda)
 	else
-		say "libtorch has CUDA, but cuda_runtime_api.h was not found: CUDA code is left out (set CUDA_HOME)"
+		say "libtorch has CUDA, but its headers (cuda_runtime_api.h, crt/host_defines.h) were not found:" \
+			"CUDA code is left out. Set CUDA_HOME, or for PyPI's torch with CUDA 13: pip install nvidia-cuda-crt"
 	fi
 fi
 
-common=("-std=$std" -fPIC -pthread "-D_GLIBCXX_USE_CXX11_ABI=$LIBTORCH_ABI" "${includes[@]}")
-if [[ -n $cuda_include ]]; then common+=(-isystem "$cuda_include"); fi
+common=("-std=$std" -fPIC -pthread "-D_GLIBCXX_USE_CXX11_ABI=$LIBTORCH_ABI" "${includes[@]}" "${cuda[@]}")
 gotorch_flags=(-O2 -w "-I$gotorch" "${common[@]}")
 shim_flags=(-O3 -Wall -Wextra -Itorch/shim "${common[@]}")
-if [[ -n $cuda_include ]]; then
+if ((${#cuda[@]})); then
 	gotorch_flags+=(-DWITH_CUDA)
 	shim_flags+=(-DFD_CUDA=1)
 fi
@@ -77,49 +88,48 @@ hash=$({
 	stat -L -c '%s %Y' "$LIBTORCH_LIB/libtorch_cpu.so" # the same version, installed anew
 } | sha256sum | cut -c 1-8)
 out=$root/build/$LIBTORCH_ORIGIN-$LIBTORCH_VERSION-$hash
-mkdir -p "$out/lib" "$out/obj/gotorch" "$out/obj/shim"
+mkdir -p "$out/lib" "$out/obj/shim"
 
-# One build at a time: `make test` in two terminals must not write the same files.
+# One build of it at a time: `make test` in two terminals must not write the same files.
 if command -v flock >/dev/null; then
-	exec 9>"$root/build/.lock"
+	exec 9>"$out/.lock"
 	flock 9
 fi
 
 # --- compile and link ------------------------------------------------------------------------------------------------
 cores=$(nproc 2>/dev/null || echo 2)
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+shopt -s nullglob
 
-# stale OBJECT SOURCE: missing, older than its source, or older than a header in the source's folder.
-stale() {
-	[[ ! -f $1 || $2 -nt $1 ]] || [[ -n $(find "$(dirname "$2")" -maxdepth 1 -name '*.h' -newer "$1" -print -quit) ]]
+# newer FILE FOLDER PATTERN...: FILE is missing or older than something in FOLDER that matches.
+newer() {
+	local file=$1 folder=$2 pattern
+	shift 2
+	[[ -f $file ]] || return 0
+	for pattern in "$@"; do
+		[[ -z $(find "$folder" -maxdepth 1 -name "$pattern" -newer "$file" -print -quit) ]] || return 0
+	done
+	return 1
 }
 
-# compile FOLDER SOURCES... -- FLAGS...: every stale source to its object, as many at a time as there are cores.
+# compile WHAT SOURCE OUTPUT FLAGS...: written aside and renamed, so that a build that was killed leaves no half file.
 compile() {
-	local folder=$1 sources=() source object
-	shift
-	while [[ $1 != -- ]]; do sources+=("$1") && shift; done
-	shift
-	for source in "${sources[@]}"; do
-		object=$folder/$(basename "$source" .cc).o
-		stale "$object" "$source" || continue
-		while (($(jobs -rp | wc -l) >= cores)); do wait -n || fail "compilation failed"; done
-		say "$(basename "$folder")/$(basename "$source")"
-		# Written aside and renamed: a build that was killed leaves no half object.
-		("$cxx" "$@" -c "$source" -o "$object.tmp" && mv "$object.tmp" "$object") 9>&- &
-	done
-	while [[ -n $(jobs -p) ]]; do wait -n || fail "compilation failed"; done
+	local source=$2 output=$3
+	say "$1"
+	shift 3
+	"$cxx" "$@" "$source" -o "$output.tmp" && mv "$output.tmp" "$output"
 }
 
 # link LIBRARY OBJECTS...: if an object is newer, or the list of objects changed.
 link() {
-	local library=$out/lib/$1 object list=$out/obj/$1.list newer=''
+	local library=$out/lib/$1 list=$out/obj/$1.list object old=''
 	shift
-	for object in "$@"; do [[ $object -nt $library ]] && newer=1; done
-	if [[ -n $newer || ! -f $list || $(<"$list") != "$*" ]]; then
-		# --no-undefined: a library that is missing shows here, and not when the program starts. It finds libtorch by
-		# its own path, and the other libraries of the wheel by libtorch's.
-		"$cxx" -shared -pthread "$@" -o "$library.tmp" "-Wl,-soname,$(basename "$library")" -Wl,--no-undefined \
+	for object in "$@"; do
+		if [[ $object -nt $library ]]; then old=1; fi
+	done
+	if [[ -n $old || ! -f $list || $(<"$list") != "$*" ]]; then
+		# --no-undefined: a library that is missing shows here, and not when the program starts.
+		"$cxx" -shared -pthread "$@" -o "$library.tmp" "-Wl,-soname,$(basename "$library")" "-Wl,--no-undefined" \
 			"-Wl,-rpath,$LIBTORCH_LIB" "${libs[@]}" ||
 			fail "linking $(basename "$library") against libtorch $LIBTORCH_VERSION in $LIBTORCH_LIB failed"
 		mv "$library.tmp" "$library"
@@ -127,25 +137,48 @@ link() {
 	fi
 }
 
-shopt -s nullglob
-gotorch_sources=("$gotorch"/cgotorch/*.cc)
-shim_sources=(torch/shim/*.cc)
-compile "$out/obj/gotorch" "${gotorch_sources[@]}" -- "${gotorch_flags[@]}"
-gotorch_objects=()
-for source in "${gotorch_sources[@]}"; do gotorch_objects+=("$out/obj/gotorch/$(basename "$source" .cc).o"); done
-link libcgotorch.so "${gotorch_objects[@]}"
-if ((${#shim_sources[@]})); then
-	compile "$out/obj/shim" "${shim_sources[@]}" -- "${shim_flags[@]}"
-	shim_objects=()
-	for source in "${shim_sources[@]}"; do shim_objects+=("$out/obj/shim/$(basename "$source" .cc).o"); done
-	link libfeddag.so "${shim_objects[@]}"
+# gotorch as one unit: its nine files are short, and most of the time goes into reading libtorch's headers.
+object=$out/obj/gotorch.o
+if newer "$object" "$gotorch/cgotorch" '*.cc' '*.h'; then
+	printf '#include "%s"\n' "$gotorch"/cgotorch/*.cc >"$out/obj/gotorch.cc"
+	compile gotorch "$out/obj/gotorch.cc" "$object" -c "${gotorch_flags[@]}" 9>&- &
 fi
 
+# The same headers for the shim, read once. Everything they depend on is in the folder's name, so they never go stale.
+shim=(torch/shim/*.cc)
+if ((${#shim[@]})); then
+	prefix=$out/obj/shim/prefix.h
+	if [[ ! -f $prefix.gch ]]; then
+		printf '#include <ATen/ATen.h>\n' >"$prefix"
+		compile 'the headers of libtorch' "$prefix" "$prefix.gch" -x c++-header "${shim_flags[@]}" || fail "compilation failed"
+	fi
+fi
+objects=()
+for source in "${shim[@]}"; do
+	object=$out/obj/shim/$(basename "$source" .cc).o
+	objects+=("$object")
+	if [[ $source -nt $object ]] || newer "$object" torch/shim '*.h'; then
+		while (($(jobs -rp | wc -l) >= cores)); do wait -n || fail "compilation failed"; done
+		compile "$source" "$source" "$object" -c -include "$prefix" "${shim_flags[@]}" 9>&- &
+	fi
+done
+while [[ -n $(jobs -p) ]]; do wait -n || fail "compilation failed"; done
+
+link libcgotorch.so "$out/obj/gotorch.o"
+if ((${#objects[@]})); then link libfeddag.so "${objects[@]}"; fi
+
 # --- what Go needs to know -------------------------------------------------------------------------------------------
-# Go's cache does not look at headers in a subfolder of a package. Their hash in the flags makes it rebuild.
-headers=(torch/shim/*.h)
-header_hash=none
-if ((${#headers[@]})); then header_hash=$(cat "${headers[@]}" | sha256sum | cut -c 1-8); fi
+# Go's cache does not see what lies outside a package's own folder. So the C header's hash is in the compiler's flags,
+# and the hash of all C++ in the linker's: a change there rebuilds what includes it, and no test result is left over.
+digest() { cat "$@" </dev/null | sha256sum | cut -c 1-8; }
+cflags="-O2 -g -DFD_HEADER_$(digest torch/shim/fd.h*)"
+goflags=()
+if command -v go >/dev/null; then
+	for flag in $(go env GOFLAGS); do
+		[[ $flag == -ldflags=-X=feddag/torch.native=* ]] || goflags+=("$flag")
+	done
+fi
+native="-X=feddag/torch.native=$(digest torch/shim/*.cc torch/shim/*.h)"
 
 # The flags go through no shell on their way to the linker: $ORIGIN stays as it is. Go splits at blanks unless quoted.
 ld=()
@@ -155,20 +188,21 @@ for flag in -O2 -g "-L$out/lib" "-L$LIBTORCH_LIB" '-Wl,-rpath,$ORIGIN/build/'"$(
 	if [[ $flag == *[[:space:]]* ]]; then flag="'$flag'"; fi
 	ld+=("$flag")
 done
-if [[ -n $cuda_include ]]; then ld+=("-Wl,--no-as-needed" -ltorch_cuda -lc10_cuda "-Wl,--as-needed"); fi
+if ((${#cuda[@]})); then ld+=("-Wl,--no-as-needed" -ltorch_cuda -lc10_cuda "-Wl,--as-needed"); fi
 {
 	printf '# Made by scripts/build_native.sh.\n'
 	printf 'export CGO_ENABLED=1\n'
-	printf 'export CGO_CFLAGS=%q\n' "-O2 -g -DFD_HEADERS_$header_hash"
+	printf 'export CGO_CFLAGS=%q\n' "$cflags"
 	printf 'export CGO_CXXFLAGS=%q\n' "-O2 -g -std=$std -D_GLIBCXX_USE_CXX11_ABI=$LIBTORCH_ABI"
 	printf 'export CGO_LDFLAGS=%q\n' "${ld[*]}"
-	printf 'export FEDDAG_LIBTORCH=%q\n' "$LIBTORCH_ORIGIN $LIBTORCH_VERSION $LIBTORCH_LIB"
+	printf 'export GOFLAGS=%q\n' "${goflags[*]} -ldflags=$native"
+	printf 'export FEDDAG_LDFLAGS=%q # for those who give -ldflags themselves\n' "$native"
 } >"$out/env.sh.tmp"
 mv "$out/env.sh.tmp" "$out/env.sh"
 ln -sfn "$(basename "$out")/lib" build/lib
 ln -sfn "$(basename "$out")/env.sh" build/env.sh
 
 cuda_note='no CUDA'
-if [[ -n $cuda_include ]]; then cuda_note=CUDA; fi
+if ((${#cuda[@]})); then cuda_note=CUDA; fi
 say "libtorch $LIBTORCH_VERSION ($LIBTORCH_ORIGIN, $cuda_note) in $LIBTORCH_LIB"
 printf '%s\n' "$out/env.sh"
