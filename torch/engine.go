@@ -1,0 +1,168 @@
+package torch
+
+// #include "shim/fd.h"
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+)
+
+// Engine trains and predicts in C++, one C call a phase: on the CPU with worker threads of one libtorch thread each, a
+// job at a time, gradients written by hand. It implements Executor.
+type Engine struct {
+	handle *C.fd_engine
+	device Device
+	// Plain leaves out the fused CPU kernels, so that a test can run on the CPU what a CUDA device runs.
+	Plain bool
+}
+
+// NewEngine starts an engine with a number of workers.
+func NewEngine(device Device, workers int) (*Engine, error) {
+	e := &Engine{device: device}
+	err := device.call(func(name *C.char) *C.char { return C.fd_engine_new(name, C.int(workers), &e.handle) })
+	if err != nil {
+		return nil, fmt.Errorf("starting the engine: %w", err)
+	}
+	runtime.SetFinalizer(e, (*Engine).Close)
+	return e, nil
+}
+
+// Close ends the worker threads. No call may be running. It may be called again.
+func (e *Engine) Close() {
+	if e == nil || e.handle == nil {
+		return
+	}
+	C.fd_engine_close(e.handle)
+	e.handle = nil
+	runtime.SetFinalizer(e, nil)
+}
+
+// Progress is the number of samples trained since the engine was made. It may be read while Train runs.
+func (e *Engine) Progress() int64 { return int64(C.fd_engine_progress(e.handle)) }
+
+// Cancel makes the calls that run, and later ones, return ErrCancelled soon.
+func (e *Engine) Cancel() { C.fd_engine_cancel(e.handle) }
+
+// Train implements Executor.
+func (e *Engine) Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) (trained []Trained, err error) {
+	if len(jobs) == 0 {
+		return nil, nil
+	}
+	epochs := len(jobs[0].Order)
+	trained = make([]Trained, len(jobs))
+	defer func() {
+		if err != nil {
+			for _, t := range trained {
+				t.End.Close()
+			}
+			trained = nil
+		}
+	}()
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	compiled := make([]C.fd_job, len(jobs))
+	for i, job := range jobs {
+		order, err := flatten(job, epochs)
+		if err != nil {
+			return trained, err
+		}
+		if trained[i].End, err = NewVector(e.device, net.Len()); err != nil {
+			return trained, err
+		}
+		trained[i].Loss = make([]float64, epochs)
+		compiled[i] = C.fd_job{
+			client:  C.int64_t(job.Client),
+			start:   job.Start.handle,
+			end:     trained[i].End.handle,
+			samples: (*C.int32_t)(pinned(&pins, job.Samples)),
+			n:       C.int64_t(len(job.Samples)),
+			order:   (*C.int32_t)(pinned(&pins, order)),
+			seed:    C.uint64_t(job.Seed),
+			losses:  (*C.double)(pinned(&pins, trained[i].Loss)),
+		}
+		if job.LabelMap != nil {
+			full := make([]uint8, 256) // the whole range of a byte, so that C needs no bounds check
+			copy(full, job.LabelMap)
+			compiled[i].label_map = (*C.uint8_t)(pinned(&pins, full))
+		}
+	}
+	settings := C.fd_sgd{
+		parts:         C.int32_t(parts),
+		epochs:        C.int64_t(epochs),
+		batch:         C.int64_t(sgd.Batch),
+		learning_rate: C.double(sgd.LearningRate),
+		momentum:      C.double(sgd.Momentum),
+		weight_decay:  C.double(sgd.WeightDecay),
+		proximal:      C.double(sgd.Proximal),
+	}
+	if e.Plain {
+		settings.plain = 1
+	}
+	err = failure(C.fd_engine_train(e.handle, net.handle, images.handle, &compiled[0], C.int64_t(len(jobs)), &settings))
+	runtime.KeepAlive(e)
+	runtime.KeepAlive(net)
+	runtime.KeepAlive(images)
+	runtime.KeepAlive(jobs)
+	return trained, err
+}
+
+// flatten checks a job's permutations and lays them end to end.
+func flatten(job Job, epochs int) ([]int32, error) {
+	if len(job.Order) != epochs {
+		return nil, fmt.Errorf("client %d: %d epochs where the first job has %d", job.Client, len(job.Order), epochs)
+	}
+	order := make([]int32, 0, epochs*len(job.Samples))
+	for _, epoch := range job.Order {
+		if len(epoch) != len(job.Samples) {
+			return nil, fmt.Errorf("client %d: an order of %d positions for %d samples", job.Client, len(epoch), len(job.Samples))
+		}
+		order = append(order, epoch...)
+	}
+	return order, nil
+}
+
+// Predict implements Executor.
+func (e *Engine) Predict(net *Network, images *Images, jobs []Prediction) ([]Predicted, error) {
+	if len(jobs) == 0 {
+		return nil, nil
+	}
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	compiled := make([]C.fd_prediction, len(jobs))
+	predicted := make([]Predicted, len(jobs))
+	losses := make([][]float32, len(jobs))
+	for i, job := range jobs {
+		predicted[i].Classes = make([]uint8, len(job.Samples))
+		losses[i] = make([]float32, len(job.Samples))
+		compiled[i] = C.fd_prediction{
+			state:   job.State.handle,
+			samples: (*C.int32_t)(pinned(&pins, job.Samples)),
+			n:       C.int64_t(len(job.Samples)),
+			classes: (*C.uint8_t)(pinned(&pins, predicted[i].Classes)),
+			losses:  (*C.float)(pinned(&pins, losses[i])),
+		}
+	}
+	err := failure(C.fd_engine_predict(e.handle, net.handle, images.handle, &compiled[0], C.int64_t(len(jobs))))
+	runtime.KeepAlive(e)
+	runtime.KeepAlive(net)
+	runtime.KeepAlive(images)
+	runtime.KeepAlive(jobs)
+	if err != nil {
+		return nil, err
+	}
+	for i, loss := range losses {
+		predicted[i].Loss = mean(loss)
+	}
+	return predicted, nil
+}
+
+func mean(x []float32) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(v)
+	}
+	return sum / float64(max(len(x), 1))
+}
+
+var _ Executor = (*Engine)(nil)

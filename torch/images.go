@@ -1,0 +1,53 @@
+package torch
+
+// #include "shim/fd.h"
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+)
+
+// Images is a set of labelled images on a device, held as bytes. Batches are gathered from it by index, with
+// normalisation (x/255 - mean)/std on the way. All clients share it.
+type Images struct {
+	handle *C.fd_images
+	n      int
+	shape  [3]int
+}
+
+// NewImages copies pixels (n x shape, in C, H, W order, 0..255) and n labels to a device. mean and std have one value
+// a channel, in units of pixels/255.
+func NewImages(device Device, pixels []byte, shape [3]int, labels []uint8, mean, std []float32) (*Images, error) {
+	n, channels := len(labels), shape[0]
+	if channels < 1 || shape[1] < 1 || shape[2] < 1 || len(pixels) != n*channels*shape[1]*shape[2] {
+		return nil, fmt.Errorf("images: %d bytes are not %d images of %v", len(pixels), n, shape)
+	}
+	if len(mean) != channels || len(std) != channels {
+		return nil, fmt.Errorf("images: %d means and %d deviations for %d channels", len(mean), len(std), channels)
+	}
+	im := &Images{n: n, shape: shape}
+	dims := []C.int64_t{C.int64_t(shape[0]), C.int64_t(shape[1]), C.int64_t(shape[2])}
+	err := device.call(func(name *C.char) *C.char {
+		return C.fd_images_new(name, (*C.uint8_t)(first(pixels)), (*C.uint8_t)(first(labels)), C.int64_t(n), &dims[0],
+			(*C.float)(&mean[0]), (*C.float)(&std[0]), &im.handle)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("putting %d images on %v: %w", n, device, err)
+	}
+	runtime.SetFinalizer(im, (*Images).Close)
+	return im, nil
+}
+
+// Len is the number of images.
+func (im *Images) Len() int { return im.n }
+
+// Close frees the images. It may be called again.
+func (im *Images) Close() {
+	if im == nil || im.handle == nil {
+		return
+	}
+	C.fd_images_close(im.handle)
+	im.handle = nil
+	runtime.SetFinalizer(im, nil)
+}

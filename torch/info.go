@@ -1,0 +1,74 @@
+package torch
+
+// #include "shim/fd.h"
+import "C"
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Info says what was linked and loaded.
+type Info struct {
+	Version     string // of libtorch, "1.13.1"
+	Library     string // the libtorch_cpu file in memory
+	BLAS        string // the BLAS files in memory, or "inside libtorch"
+	FastBLAS    bool   // false for the reference BLAS, which is several times slower
+	OneDNN      bool   // libtorch has oneDNN
+	CUDABuilt   bool   // libtorch has CUDA code
+	CUDADevices int    // visible
+}
+
+// Describe asks libtorch and the loader.
+func Describe() (Info, error) {
+	var info Info
+	if err := ready(); err != nil {
+		return info, err
+	}
+	var version *C.char
+	if err := failure(C.fd_version(&version)); err != nil {
+		return info, err
+	}
+	info.Version = C.GoString(version)
+	var onednn, built, devices C.int
+	if err := failure(C.fd_features(&onednn, &built, &devices)); err != nil {
+		return info, err
+	}
+	info.OneDNN, info.CUDABuilt, info.CUDADevices = onednn != 0, built != 0, int(devices)
+	info.BLAS, info.FastBLAS = "inside libtorch", true
+	for _, path := range loaded() {
+		name := filepath.Base(path)
+		switch {
+		case strings.HasPrefix(name, "libtorch_cpu"):
+			info.Library = path
+		case strings.HasPrefix(name, "libopenblas"), strings.HasPrefix(name, "libmkl_rt"):
+			info.BLAS = path
+		case strings.HasPrefix(name, "libblas"):
+			// Debian's alternative: OpenBLAS hides behind the same name.
+			info.BLAS, info.FastBLAS = path, strings.Contains(path, "openblas") || strings.Contains(path, "atlas")
+		}
+	}
+	return info, nil
+}
+
+// loaded lists the shared libraries in this process.
+func loaded() []string {
+	f, err := os.Open("/proc/self/maps")
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var paths []string
+	seen := map[string]bool{}
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if i := strings.IndexByte(lines.Text(), '/'); i >= 0 {
+			if path := lines.Text()[i:]; strings.Contains(path, ".so") && !seen[path] {
+				seen[path] = true
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths
+}

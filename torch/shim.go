@@ -1,0 +1,68 @@
+package torch
+
+// #include <stdlib.h>
+// #include "shim/fd.h"
+// #cgo LDFLAGS: -lfeddag -lcgotorch
+import "C"
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"unsafe"
+
+	_ "feddag/torch/preload" // its init must run before gotorch's
+)
+
+// ErrCancelled is what a call returns that [Engine.Cancel] ended.
+var ErrCancelled = errors.New("cancelled")
+
+// failure turns a message of the shim into an error and frees it; NULL is no error.
+func failure(message *C.char) error {
+	if message == nil {
+		return nil
+	}
+	text := C.GoString(message)
+	C.fd_free_message(message)
+	if text == "cancelled" || len(text) > 11 && text[len(text)-11:] == ": cancelled" {
+		return ErrCancelled
+	}
+	return errors.New(text)
+}
+
+// ready makes the process-wide settings of libtorch, once.
+var ready = sync.OnceValue(func() error { return failure(C.fd_init()) })
+
+// device runs fn with a C copy of the device's name.
+func (d Device) call(fn func(name *C.char) *C.char) error {
+	if err := ready(); err != nil {
+		return err
+	}
+	name := C.CString(d.String())
+	defer C.free(unsafe.Pointer(name))
+	return failure(fn(name))
+}
+
+// Live returns how many handles of this package are alive, and the bytes of their tensors.
+func Live() (handles, bytes int64) {
+	var h, b C.int64_t
+	C.fd_live(&h, &b)
+	return int64(h), int64(b)
+}
+
+// first returns a pointer to a slice's first element for C, nil for an empty slice.
+func first[T any](x []T) *T {
+	if len(x) == 0 {
+		return nil
+	}
+	return &x[0]
+}
+
+// pinned pins a slice's memory so that its address may be stored in a struct that C reads.
+func pinned[T any](p *runtime.Pinner, x []T) unsafe.Pointer {
+	if len(x) == 0 {
+		return nil
+	}
+	p.Pin(&x[0])
+	return unsafe.Pointer(&x[0])
+}

@@ -1,0 +1,130 @@
+// The C boundary of package torch: plain C, opaque handles. Every function returns NULL, or a message that the caller
+// frees with fd_free_message, and writes its results through pointers. No function throws.
+#pragma once
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fd_vector fd_vector;    // a flat float32 vector on a device
+typedef struct fd_images fd_images;    // uint8 images [N, C, H, W] and their labels on a device
+typedef struct fd_network fd_network;  // a layer list with its parameter offsets; immutable
+typedef struct fd_engine fd_engine;    // worker threads
+
+void fd_free_message(char *message);
+
+// --- the library -----------------------------------------------------------------------------------------------------
+
+// Once per process, before any other call: allocator thresholds, one BLAS thread, one libtorch thread for the caller.
+char *fd_init(void);
+// libtorch's version ("1.13.1"). The string is static.
+char *fd_version(const char **version);
+// Whether libtorch has oneDNN, whether it was built with CUDA code, and how many CUDA devices it sees.
+char *fd_features(int *onednn, int *cuda_built, int *cuda_devices);
+// Live handles made through this header, and the bytes of their tensors.
+void fd_live(int64_t *handles, int64_t *bytes);
+
+// --- vectors ---------------------------------------------------------------------------------------------------------
+
+// n zeros on device ("cpu", "cuda:0").
+char *fd_vector_new(const char *device, int64_t n, fd_vector **out);
+void fd_vector_close(fd_vector *v);
+// Host copies of all n values, in and out.
+char *fd_vector_set(fd_vector *v, const float *values, int64_t n);
+char *fd_vector_get(const fd_vector *v, float *values, int64_t n);
+// dst[dst_begin : dst_begin+n] = src[src_begin : src_begin+n]
+char *fd_vector_copy(fd_vector *dst, int64_t dst_begin, const fd_vector *src, int64_t src_begin, int64_t n);
+// v[begin:end] += a x[begin:end]
+char *fd_vector_axpy(fd_vector *v, double a, const fd_vector *x, int64_t begin, int64_t end);
+// v[begin:end] = sum_i w_i x_i[begin:end] / sum_i w_i, added in the order given, in float64.
+char *fd_vector_mean(fd_vector *v, const fd_vector *const *xs, const double *weights, int64_t count, int64_t begin,
+                     int64_t end);
+
+// --- images ----------------------------------------------------------------------------------------------------------
+
+// Copies n images [n, shape[0], shape[1], shape[2]] to the device. mean and std: one a channel, of pixels / 255.
+char *fd_images_new(const char *device, const uint8_t *pixels, const uint8_t *labels, int64_t n, const int64_t shape[3],
+                    const float *mean, const float *std, fd_images **out);
+void fd_images_close(fd_images *images);
+
+// --- networks --------------------------------------------------------------------------------------------------------
+
+enum { FD_CONV2D, FD_RELU, FD_MAXPOOL2D, FD_FLATTEN, FD_LINEAR, FD_DROPOUT };
+enum { FD_PRIMARY = 1, FD_SECONDARY = 2, FD_HEAD = 4 };
+
+typedef struct {
+  int32_t kind;
+  char name[28];                                // "conv1", for messages
+  int64_t in, out, kernel, stride, padding;     // FD_MAXPOOL2D uses kernel alone
+  int64_t weight, bias;                         // offsets within the encoder
+  double p;                                     // FD_DROPOUT
+} fd_layer;
+
+// One encoder (dual = 0) or two of the same layers, and a linear head on their features side by side.
+// State layout: primary, secondary, head weight [classes, features or 2 features], head bias [classes].
+char *fd_network_new(const fd_layer *layers, int64_t count, const int64_t input[3], int64_t encoder_size,
+                     int64_t features, int64_t classes, int dual, fd_network **out);
+void fd_network_close(fd_network *network);
+
+// --- the engine ------------------------------------------------------------------------------------------------------
+
+// Starts workers threads, each with one libtorch thread for life.
+char *fd_engine_new(const char *device, int workers, fd_engine **out);
+void fd_engine_close(fd_engine *engine);
+// Samples trained since the engine was made. May be called from any thread while another is in fd_engine_train.
+int64_t fd_engine_progress(const fd_engine *engine);
+// Makes calls that are running return the message "cancelled" soon. fd_engine_rearm undoes it for later calls.
+void fd_engine_cancel(fd_engine *engine);
+void fd_engine_rearm(fd_engine *engine);
+
+typedef struct {
+  int64_t client;            // for messages
+  const fd_vector *start;    // left untouched
+  fd_vector *end;            // written: the trained weights
+  const int32_t *samples;    // [n] indices into the images
+  int64_t n;
+  const int32_t *order;      // [epochs, n] positions in samples
+  const uint8_t *label_map;  // [256] or NULL
+  uint64_t seed;             // of dropout masks
+  double *losses;            // [epochs], written: mean training loss over the epoch
+} fd_job;
+
+typedef struct {
+  int32_t parts;             // what is trained: FD_PRIMARY | FD_SECONDARY | FD_HEAD
+  int64_t epochs, batch;
+  double learning_rate, momentum, weight_decay, proximal;
+  int32_t plain;             // 1: ATen operators only, none of the fused CPU kernels (what a CUDA device runs)
+} fd_sgd;
+
+char *fd_engine_train(fd_engine *engine, const fd_network *network, const fd_images *images, const fd_job *jobs,
+                      int64_t count, const fd_sgd *sgd);
+
+typedef struct {
+  const fd_vector *state;
+  const int32_t *samples;    // [n] indices into the images
+  int64_t n;
+  uint8_t *classes;          // [n], written: the most probable class
+  float *losses;             // [n], written: cross-entropy against the image's label
+} fd_prediction;
+
+char *fd_engine_predict(fd_engine *engine, const fd_network *network, const fd_images *images,
+                        const fd_prediction *jobs, int64_t count);
+
+// --- guarded calls on gotorch's tensors (at::Tensor*), for the eager executor ---------------------------------------
+
+// Marks a leaf for autograd.
+char *fd_eager_require_grad(void *tensor);
+// Runs backward from a scalar.
+char *fd_eager_backward(void *loss);
+// Copies the gradient's n values; zeros where there is none.
+char *fd_eager_grad(void *tensor, float *values, int64_t n);
+// Copies a float32 tensor's n values.
+char *fd_eager_values(void *tensor, float *values, int64_t n);
+// The dropout mask of (seed, step, layer) for n activations, as the engine draws it: 0 or 1/(1-p).
+char *fd_dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, int64_t n, float *mask);
+
+#ifdef __cplusplus
+}
+#endif

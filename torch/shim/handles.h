@@ -1,0 +1,49 @@
+// What the opaque handles hold, and the count of those alive.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <atomic>
+
+#include "fd.h"
+
+namespace fd {
+inline std::atomic<int64_t> live_handles{0};
+inline std::atomic<int64_t> live_bytes{0};
+
+// Counts one handle with the bytes of its tensors for as long as it lives.
+class Counted {
+ public:
+  Counted() { live_handles++; }
+  ~Counted() {
+    live_handles--;
+    live_bytes -= bytes_;
+  }
+  Counted(const Counted &) = delete;
+  Counted &operator=(const Counted &) = delete;
+  void add(const at::Tensor &t) {
+    int64_t n = t.numel() * t.element_size();
+    bytes_ += n;
+    live_bytes += n;
+  }
+
+ private:
+  int64_t bytes_ = 0;
+};
+}  // namespace fd
+
+struct fd_vector : fd::Counted {
+  at::Tensor t;  // [n] float32
+  explicit fd_vector(at::Tensor tensor) : t(std::move(tensor)) { add(t); }
+};
+
+struct fd_images : fd::Counted {
+  at::Tensor pixels;  // [N, C, H, W] uint8
+  at::Tensor labels;  // [N] uint8
+  at::Tensor table;   // [C, 256] float32: the normalised value of each byte
+  fd_images(at::Tensor p, at::Tensor l, at::Tensor t) : pixels(std::move(p)), labels(std::move(l)), table(std::move(t)) {
+    add(pixels);
+    add(labels);
+    add(table);
+  }
+};

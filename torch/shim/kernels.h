@@ -1,0 +1,36 @@
+// What the engine computes outside ATen's operators: fused CPU kernels, and beside each the same thing in ATen
+// operators for other devices (and for tests that hold the two together).
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include "fd.h"
+#include "handles.h"
+
+namespace fd {
+
+// Normalised images of the samples at rows (int64 [b], on the host) as float32 [b, C, H, W].
+at::Tensor gather_images(const fd_images &images, const at::Tensor &rows, bool plain);
+
+// max(0, 2x2 maximum), and which of the four it was (0..3 in scan order, 4 where nothing was positive).
+// x: [b, C, H, W], contiguous or channels-last; the results are laid out alike.
+struct Pooled {
+  at::Tensor out;    // [b, C, H/2, W/2]
+  at::Tensor which;  // uint8, same shape
+};
+Pooled relu_pool2(const at::Tensor &x);
+// The gradient of relu_pool2 for an input of size H x W.
+at::Tensor relu_pool2_backward(const at::Tensor &grad, const at::Tensor &which, int64_t height, int64_t width);
+
+// One step of SGD on the range [begin, end): g += wd w + mu (w - start); m = momentum m + g; w -= lr m.
+struct State {
+  at::Tensor weights, grads, momentum;  // flat, [size]
+  at::Tensor start;                     // flat; read only when sgd.proximal > 0
+};
+void sgd_step(const State &state, const fd_sgd &sgd, int64_t begin, int64_t end);
+
+// 0 or 1/(1-p), from a generator that (seed, step, layer) alone decides.
+at::Tensor dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, at::IntArrayRef shape,
+                        const at::Device &device);
+
+}  // namespace fd

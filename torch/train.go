@@ -1,0 +1,53 @@
+package torch
+
+// Job is one client's local training: where it starts, on which samples, in which order.
+type Job struct {
+	Client   int       // named in errors
+	Start    *Vector   // the weights the client receives; left untouched
+	Samples  []int32   // the client's samples: indices into the Images
+	LabelMap []uint8   // label -> the label this client uses; nil is the identity
+	Order    [][]int32 // [epochs][len(Samples)] positions in Samples, a permutation an epoch
+	Seed     uint64    // of the dropout masks; unused without dropout
+}
+
+// SGD says how every job of a call trains. Each job starts with zero momentum. Cross-entropy, mean over the batch; the
+// last, partial batch of an epoch is kept.
+type SGD struct {
+	Batch        int     // samples a step
+	LearningRate float64 // η
+	Momentum     float64 // buffer <- Momentum*buffer + gradient
+	WeightDecay  float64 // added to the gradient as WeightDecay*weight
+	Proximal     float64 // µ of the proximal term (µ/2)|w - Start|²; 0 is none
+}
+
+// Trained is what a Job left behind.
+type Trained struct {
+	End  *Vector   // the weights after training; the caller closes it
+	Loss []float64 // [epochs] mean training loss over the epoch's samples
+}
+
+// Prediction asks for the classes a network sees in samples.
+type Prediction struct {
+	State   *Vector // weights
+	Samples []int32 // indices into the Images
+}
+
+// Executor trains clients and predicts with networks. Both calls block until all jobs are done, and return results in
+// the order of the jobs. Two executors given the same jobs agree to 1e-5; one executor given the same jobs twice
+// returns the same bits, whatever its number of workers.
+type Executor interface {
+	// Train runs every job, changing only the given parts of the network; the others are frozen, and frozen encoders
+	// run in evaluation mode. On an error it returns no vector.
+	Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error)
+	// Predict returns the most probable class of each sample (the lowest of equals), and each job's mean
+	// cross-entropy against the images' own labels.
+	Predict(net *Network, images *Images, jobs []Prediction) ([]Predicted, error)
+	// Close frees the executor's threads.
+	Close()
+}
+
+// Predicted is what a Prediction came to.
+type Predicted struct {
+	Classes []uint8 // [len(Samples)]
+	Loss    float64 // mean cross-entropy, natural logarithm
+}
