@@ -32,6 +32,8 @@ installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == i
 command -v "${CXX:-g++}" >/dev/null || packages+=(g++)
 command -v "${CC:-gcc}" >/dev/null || packages+=(gcc)
 command -v make >/dev/null || packages+=(make)
+# Without them go cannot fetch modules.
+[[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/ssl/cert.pem || -d /etc/pki ]] || optional+=(ca-certificates)
 
 chosen=${LIBTORCH:-}
 if [[ ${LIBTORCH_USE_PYTORCH:-0} == 1 ]]; then chosen=pytorch; fi
