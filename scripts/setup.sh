@@ -19,7 +19,7 @@ command -v go >/dev/null || fail "there is no go on PATH" "$go_help"
 # In this folder, go itself refuses when it is too old for go.mod and may not fetch a newer one.
 have=$(go env GOVERSION 2>&1) || fail "$have" "$go_help"
 have=${have#go}
-if [[ $have =~ ^[0-9] && $(printf '%s\n' "$need" "$have" | sort -V | head -n 1) != "$need" ]]; then
+if [[ $have =~ ^[0-9] && $(printf '%s\n' "$need" "$have" | sort -V | sed -n 1p) != "$need" ]]; then
 	fail "Go $have is too old" "$go_help"
 fi
 
@@ -63,7 +63,7 @@ have_data() {
 have_data || optional+=(dataset-fashion-mnist)
 
 # --- install it ------------------------------------------------------------------------------------------------------
-has_candidate() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+has_candidate() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
 
 if ((${#packages[@]} + ${#optional[@]})); then
 	sudo=()
