@@ -1,0 +1,128 @@
+// Package cli is the command line: one file per command, flags, progress, exit codes. Results go to standard output,
+// logs and progress bars to standard error.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+
+	"feddag/federation"
+)
+
+// Exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// commit is set by the linker: -X feddag/cli.commit=...
+var commit string
+
+// command is one verb of the program. Its file registers it.
+type command struct {
+	summary string
+	run     func(ctx context.Context, args []string, out, log io.Writer) error
+}
+
+var commands = map[string]command{}
+
+func register(name, summary string, run func(ctx context.Context, args []string, out, log io.Writer) error) {
+	commands[name] = command{summary, run}
+}
+
+// usageError is a mistake on the command line: exit code 2.
+type usageError struct{ error }
+
+func usagef(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
+
+// Main runs the program and returns its exit code.
+func Main(args []string, out, log io.Writer) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(log, "feddag: a bug, please report it: %v\n%s", p, debug.Stack())
+			code = exitFailed
+		}
+	}()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+
+	err := dispatch(ctx, args, out, log)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage):
+		fmt.Fprintf(log, "feddag: %v\n", err)
+		return exitUsage
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.Is(err, errReported):
+		return exitFailed
+	}
+	fmt.Fprintf(log, "feddag: %v\n", err)
+	return exitFailed
+}
+
+// errReported fails a command that has said why.
+var errReported = errors.New("")
+
+func dispatch(ctx context.Context, args []string, out, log io.Writer) error {
+	if len(args) == 0 {
+		help(log)
+		return usagef("no command given")
+	}
+	switch args[0] {
+	case "-h", "--help":
+		args[0] = "help"
+	case "-v", "--version":
+		args[0] = "version"
+	}
+	c, ok := commands[args[0]]
+	if !ok {
+		return usageError{federation.OneOf("command", args[0], commandNames())}
+	}
+	return c.run(ctx, args[1:], out, log)
+}
+
+func commandNames() []string {
+	names := []string{}
+	for name := range commands {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// help lists the commands.
+func help(w io.Writer) {
+	var b strings.Builder
+	b.WriteString("Feddag trains clustered federated learning: FedDAG (ICLR 2026) and what it is compared with.\n\n")
+	b.WriteString("Usage: feddag COMMAND [flags]\n\nCommands:\n")
+	for _, name := range commandNames() {
+		fmt.Fprintf(&b, "  %-9s %s\n", name, commands[name].summary)
+	}
+	b.WriteString("\n`feddag COMMAND --help` explains a command's flags.\n")
+	b.WriteString("Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (continue with --resume).\n")
+	io.WriteString(w, b.String())
+}
+
+func init() {
+	register("help", "this list, or `help COMMAND`", func(ctx context.Context, args []string, out, log io.Writer) error {
+		if len(args) == 0 {
+			help(out)
+			return nil
+		}
+		return dispatch(ctx, []string{args[0], "--help"}, out, log)
+	})
+}

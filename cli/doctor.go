@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+
+	"feddag/federation/data"
+	"feddag/torch"
+
+	"github.com/spf13/pflag"
+)
+
+func init() {
+	register("doctor", "what this machine has, and what to do about what it lacks", doctor)
+}
+
+const doctorIntro = `Says which libtorch, BLAS, GPU and data were found, and what to do about what was not.
+Exit code 0 if training is possible, 1 if not.
+
+Usage: feddag doctor [flags]
+`
+
+func doctor(_ context.Context, args []string, out, _ io.Writer) error {
+	fs := newFlagSet()
+	dataDir := fs.String("data-dir", "", "where to look first for data sets")
+	device := fs.String("device", "auto", "auto, cpu, cuda, cuda:N")
+	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		fmt.Fprintf(out, "%s\n%s", doctorIntro, fs.FlagUsages())
+		return nil
+	} else if err != nil {
+		return usageError{err}
+	}
+	if fs.NArg() > 0 {
+		return usagef("doctor takes no argument, got %q", fs.Arg(0))
+	}
+	fmt.Fprintf(out, "feddag    %s, %s, %d cores\n", revision(), runtime.Version(), runtime.NumCPU())
+	able := checkTorch(out, *device)
+	able = checkData(out, data.SearchDirs(*dataDir)) && able
+	if !able {
+		fmt.Fprintln(out, "\nnot able to train: see the lines marked with !")
+		return errReported
+	}
+	fmt.Fprintln(out, "\nable to train: feddag train")
+	return nil
+}
+
+// checkTorch says which libtorch and device there is.
+func checkTorch(out io.Writer, name string) bool {
+	info, err := torch.Describe()
+	if err != nil {
+		fmt.Fprintf(out, "! libtorch %v\n  build again: make build (LIBTORCH=DIR or LIBTORCH_USE_PYTORCH=1 chooses another)\n", err)
+		return false
+	}
+	fmt.Fprintf(out, "libtorch  %s, %s\n", info.Version, info.Library)
+	fmt.Fprintf(out, "BLAS      %s\n", info.BLAS)
+	if !info.FastBLAS {
+		fmt.Fprintf(out, "  this is the slow reference BLAS. On Debian: apt-get install libopenblas0-pthread\n")
+	}
+	if !info.OneDNN {
+		fmt.Fprintf(out, "  this libtorch lacks oneDNN: convolutions are slow\n")
+	}
+	switch {
+	case info.CUDADevices > 0:
+		fmt.Fprintf(out, "CUDA      %d devices\n", info.CUDADevices)
+	case info.CUDABuilt:
+		fmt.Fprintf(out, "CUDA      in this libtorch, but no GPU is visible: check nvidia-smi and CUDA_VISIBLE_DEVICES\n")
+	default:
+		fmt.Fprintf(out, "CUDA      not in this libtorch; for a GPU build with LIBTORCH=DIR of a CUDA build\n")
+	}
+	device, err := torch.ParseDevice(name)
+	if err != nil {
+		fmt.Fprintf(out, "! device  %v\n", err)
+		return false
+	}
+	v, err := torch.VectorOf(device, []float32{1})
+	if err != nil {
+		fmt.Fprintf(out, "! device  %s: %v\n", device, err)
+		return false
+	}
+	v.Close()
+	fmt.Fprintf(out, "device    %s\n", device)
+	return true
+}
+
+// checkData says where each data set is. One is enough.
+func checkData(out io.Writer, dirs []string) bool {
+	any := false
+	for _, name := range data.Names() {
+		files, err := data.Find(name, dirs)
+		if err != nil {
+			fmt.Fprintf(out, "data      %v\n", err)
+			continue
+		}
+		any = true
+		fmt.Fprintf(out, "data      %s: %s\n", name, files[0])
+	}
+	if !any {
+		fmt.Fprintln(out, "! no data set found")
+	}
+	return any
+}

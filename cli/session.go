@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strconv"
+	"time"
+
+	"feddag/federation"
+	"feddag/federation/data"
+	"feddag/models"
+	"feddag/report"
+	"feddag/torch"
+)
+
+// The files of a run that are this package's.
+const (
+	partitionFile  = "partition.json"
+	checkpointFile = "checkpoint/last.safetensors"
+)
+
+// session is a run made ready: data, partition, device, directory.
+type session struct {
+	o          *options
+	started    time.Time
+	set        *data.Set
+	partition  *data.Partition
+	env        *federation.Env
+	dir        *report.Dir
+	checkpoint *federation.Checkpoint // to resume from; nil to begin
+	hash       string
+	closers    []func()
+	setup      float64 // seconds
+}
+
+// Close frees what the session holds on the device.
+func (s *session) Close() {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i]()
+	}
+	s.closers = nil
+}
+
+// open makes a session: the data and everything that may be refused first, the directory last.
+func open(o *options, prefix string, log io.Writer) (_ *session, err error) {
+	s := &session{o: o, started: time.Now()}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if s.set, err = data.Load(o.dataset, data.SearchDirs(o.dataDir)); err != nil {
+		return nil, err
+	}
+	if o.resume != "" {
+		if s.dir, err = report.Open(o.resume); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.deal(); err != nil {
+		return nil, err
+	}
+	device, err := torch.ParseDevice(o.device)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	o.device = device.String()
+	if err := s.environment(device); err != nil {
+		return nil, err
+	}
+	var partition bytes.Buffer
+	if err := s.partition.WriteJSON(&partition); err != nil {
+		return nil, err
+	}
+	s.hash = o.hash(partition.Bytes())
+	if o.resume != "" {
+		err = s.takeUp(log)
+	} else {
+		err = s.create(prefix, partition.Bytes())
+	}
+	s.setup = time.Since(s.started).Seconds()
+	return s, err
+}
+
+// deal makes or reads the partition.
+func (s *session) deal() (err error) {
+	o := s.o
+	switch {
+	case o.resume != "":
+		s.partition, err = data.ReadPartition(s.dir.Path(partitionFile), s.set)
+	case o.partitionFile != "":
+		s.partition, err = data.ReadPartition(o.partitionFile, s.set)
+	default:
+		var seed uint64
+		if seed, err = strconv.ParseUint(o.dataSeed, 10, 64); err != nil {
+			return usageError{err}
+		}
+		if s.partition, err = data.NewPartition(s.set, o.partition, seed); err != nil {
+			return usageError{err}
+		}
+	}
+	if err == nil {
+		o.partition.Clients, o.partition.Kind = len(s.partition.Shards), s.partition.Kind
+	}
+	return err
+}
+
+// environment puts the data on the device and starts the executor.
+func (s *session) environment(device torch.Device) error {
+	o, set := s.o, s.set
+	shape := [3]int{set.Channels, set.Height, set.Width}
+	if o.model == "" {
+		o.model = "cnn"
+		if shape == [3]int{1, 28, 28} {
+			o.model = "lenet"
+		}
+	}
+	nets := map[bool]*torch.Network{}
+	net := func(dual bool) (*torch.Network, error) {
+		if nets[dual] == nil {
+			n, err := models.New(o.model, shape, set.Classes, dual, models.Options{Dropout: o.dropout})
+			if err != nil {
+				return nil, err
+			}
+			nets[dual] = n
+		}
+		return nets[dual], nil
+	}
+	if _, err := net(false); err != nil {
+		return usageError{err}
+	}
+	s.env = &federation.Env{
+		Options: o.run, Data: set, Clients: federation.NewClients(s.partition), Device: device, Workers: o.workers, Net: net,
+	}
+	var err error
+	for _, split := range []struct {
+		images data.Images
+		on     **torch.Images
+	}{{set.Train, &s.env.Train}, {set.Test, &s.env.Test}} {
+		if *split.on, err = torch.NewImages(device, split.images.Pixels, shape, split.images.Labels, set.Mean, set.Std); err != nil {
+			return err
+		}
+		s.closers = append(s.closers, (*split.on).Close)
+	}
+	if s.env.Executor, err = newExecutor(o.engine, device, o.workers); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.env.Executor.Close)
+	return nil
+}
+
+// create makes the directory of a new run and writes what is known before it.
+func (s *session) create(prefix string, partition []byte) (err error) {
+	o := s.o
+	if o.out == "" {
+		o.out = fmt.Sprintf("runs/%s-%s-%d-%s", prefix, o.dataset, o.run.Seed, s.started.Format("20060102-150405"))
+	}
+	if s.dir, err = report.Create(o.out); err != nil {
+		return err
+	}
+	// The configuration comes last: it makes the directory a run that can be resumed.
+	if err := s.dir.WriteFile(partitionFile, func(w io.Writer) error { _, err := w.Write(partition); return err }); err != nil {
+		return err
+	}
+	if err := s.dir.WriteEnv(s.machine()); err != nil {
+		return err
+	}
+	return s.dir.WriteYAML(report.ConfigFile, o.pairs())
+}
+
+// takeUp finds where an interrupted run stands. One that has no rounds yet and no checkpoint begins again.
+func (s *session) takeUp(log io.Writer) error {
+	o := s.o
+	o.out = o.resume
+	c, err := federation.ReadCheckpoint(s.dir.Path(checkpointFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		rounds, err := s.dir.ReadMetrics()
+		if err != nil {
+			return err
+		}
+		if len(rounds) > 0 {
+			return fmt.Errorf("%s has %d rounds but no %s: the run cannot be continued", o.resume, len(rounds), checkpointFile)
+		}
+		if !o.quiet {
+			fmt.Fprintf(log, "%s: interrupted before its first checkpoint, beginning again\n", o.resume)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !o.quiet {
+		fmt.Fprintf(log, "%s: continuing after %d rounds\n", o.resume, c.Rounds)
+	}
+	s.checkpoint = c
+	return s.dir.TruncateMetrics(c.Rounds)
+}
+
+// machine describes what the numbers are made with.
+func (s *session) machine() report.Env {
+	e := report.NewEnv()
+	e.Feddag, e.Device, e.Workers = revision(), s.o.device, s.o.workers
+	if info, err := torch.Describe(); err == nil {
+		e.Libtorch, e.BLAS = info.Version, info.BLAS
+	}
+	e.Extra = map[string]string{}
+	for i, f := range s.set.Files {
+		e.Extra[fmt.Sprintf("data file %d", i)] = f
+	}
+	return e
+}
+
+// newExecutor starts the executor that --engine names.
+func newExecutor(engine string, device torch.Device, workers int) (torch.Executor, error) {
+	if engine == "eager" {
+		return torch.NewEager(device)
+	}
+	return torch.NewEngine(device, workers)
+}

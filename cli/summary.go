@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"feddag/federation"
+	"feddag/report"
+)
+
+// summary is report.Summary and what this package adds to it.
+type summary struct {
+	report.Summary
+	// FinalPost is every client's accuracy after one more local training from the final models; null without
+	// --final-post.
+	FinalPost report.Score `json:"final_post_all"`
+}
+
+// finish writes what a complete run leaves behind, and prints its results.
+func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) error {
+	rounds, err := s.dir.ReadMetrics()
+	if err != nil {
+		return err
+	}
+	if err := s.dir.WriteClients(s.clients(result)); err != nil {
+		return err
+	}
+	plots, err := s.dir.PlotRounds(s.title(), rounds)
+	if err != nil {
+		return err
+	}
+	clusters := s.clusters()
+	if _, ok := s.o.alg.(federation.Clusterer); ok {
+		plots = append(plots,
+			report.Plot{File: searchPlot, Text: "What the search for the number of clusters looked at."},
+			report.Plot{File: heatPlot, Text: "What the clusters were found in."})
+	}
+	sum := summary{Summary: s.summary(r, rounds, len(clusters)), FinalPost: report.NoScore}
+	if s.o.run.FinalPost {
+		sum.FinalPost = score(posts(result.Last))
+	}
+	if err := s.dir.WriteJSON(report.SummaryFile, sum); err != nil {
+		return err
+	}
+	err = s.dir.WriteHTML(report.Page{
+		Title: s.title(), Summary: sum.Summary, Config: s.o.pairs(), Env: s.machine(), Classes: s.set.ClassNames,
+		Clusters: clusters, Plots: plots, Rounds: rounds, Candidates: r.candidates,
+	})
+	if err != nil {
+		return err
+	}
+	line, err := report.Marshal(sum)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(out, sum.Table())
+	if s.o.run.FinalPost {
+		fmt.Fprintf(out, "final, after one more local training of every client: balanced %s, plain %s\n",
+			sum.FinalPost.Balanced, sum.FinalPost.Accuracy)
+	}
+	_, err = fmt.Fprintf(out, "report: %s\n%s\n", s.dir.Path(report.HTMLFile), line)
+	return err
+}
+
+func (s *session) summary(r *recorder, rounds []report.Round, clusters int) report.Summary {
+	o := s.o
+	sum := report.Summary{
+		Algorithm: o.algorithm, Dataset: o.dataset, Clusters: clusters, AdjustedRandIndex: r.ari,
+		Device: o.device, Precision: "fp32", Seed: int64(o.run.Seed), PeakRSSBytes: report.PeakRSS(),
+	}
+	sum.SetRounds(rounds)
+	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()
+	seconds := s.env.Seconds()
+	sum.Seconds.Setup, sum.Seconds.Warmup, sum.Seconds.Clustering = s.setup, seconds["warmup"], seconds["clustering"]
+	sum.Seconds.Total = time.Since(s.started).Seconds()
+	if s.checkpoint != nil { // of several processes, the parts of one run
+		sum.Seconds.Total = s.setup + seconds["warmup"] + seconds["clustering"] + seconds["rounds"] + seconds["final"]
+	}
+	return sum
+}
+
+// clients are the rows of clients.csv.
+func (s *session) clients(result *federation.Result) []report.Client {
+	cluster := make([]int, len(s.env.Clients))
+	if a, ok := s.o.alg.(federation.Clusterer); ok {
+		for z, members := range a.Clusters() {
+			for _, i := range members {
+				cluster[i] = z
+			}
+		}
+	}
+	percent := func(x federation.Score) report.ClientScore {
+		return report.ClientScore{Balanced: 100 * x.Balanced, Accuracy: 100 * x.Accuracy}
+	}
+	rows := make([]report.Client, len(s.env.Clients))
+	for i, c := range s.env.Clients {
+		rows[i] = report.Client{
+			Client: i, Group: c.Group, Cluster: cluster[i], TrainSamples: len(c.Train), TestSamples: len(c.Test),
+			Pre: percent(result.Last[i].Pre), Post: percent(result.Last[i].Post),
+			BestPre: percent(result.Best[i].Pre), BestPost: percent(result.Best[i].Post),
+		}
+	}
+	return rows
+}
+
+// clusters describes the clusters; one of all clients where the algorithm has none.
+func (s *session) clusters() []report.Cluster {
+	var all []int
+	for i := range s.env.Clients {
+		all = append(all, i)
+	}
+	clusters := [][]int{all}
+	if a, ok := s.o.alg.(federation.Clusterer); ok {
+		clusters = a.Clusters()
+	}
+	counts := s.partition.Counts(s.set)
+	rows := make([]report.Cluster, len(clusters))
+	for z, members := range clusters {
+		rows[z] = report.Cluster{Members: members, Histogram: make([]int, s.set.Classes)}
+		for _, i := range members {
+			for class, n := range counts[i] {
+				rows[z].Histogram[class] += n
+				rows[z].Samples += n
+			}
+		}
+	}
+	return rows
+}
+
+func posts(last []federation.PrePost) []federation.Score {
+	scores := make([]federation.Score, len(last))
+	for i, x := range last {
+		scores[i] = x.Post
+	}
+	return scores
+}

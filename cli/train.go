@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"feddag/federation"
+
+	"github.com/spf13/pflag"
+)
+
+func init() {
+	register("train", "train a federation: clusters, rounds, report", train)
+}
+
+const trainIntro = `Trains a federation and leaves a run directory with metrics, models, plots and a report.
+The last line on standard output is the summary as one JSON object.
+
+Usage: feddag train [flags]`
+
+func train(ctx context.Context, args []string, out, log io.Writer) (err error) {
+	o, err := parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		o.usage(out, trainIntro)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s, err := open(o, o.algorithm, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r, err := newRecorder(s)
+	if err != nil {
+		return err
+	}
+	defer r.events.Close()
+	first := 0
+	if s.checkpoint != nil {
+		first = s.checkpoint.Rounds
+	}
+	p := newProgress(log, o, first)
+	s.env.Observers = []federation.Observer{r, p}
+	if !o.quiet {
+		fmt.Fprintf(log, "%s: %d clients, %s on %s; results in %s\n", s.title(), len(s.env.Clients), o.model, o.device, o.out)
+	}
+	defer o.alg.Close()
+	result, err := federation.Run(ctx, s.env, o.alg, federation.RunOptions{
+		Algorithm: o.algorithm, Config: s.hash, Checkpoint: s.dir.Path(checkpointFile), Resume: s.checkpoint,
+	})
+	p.close()
+	if err != nil {
+		if ctx.Err() != nil {
+			fmt.Fprintf(log, "interrupted; continue with: feddag train --resume %s\n", o.out)
+		}
+		return err
+	}
+	return s.finish(r, result, out)
+}
