@@ -3,6 +3,8 @@ package similarity
 import (
 	"fmt"
 	"testing"
+
+	"feddag/federation/stream"
 )
 
 // Everything from sketches to clusters and CC-graph: 10 classes of which a client holds a few, 5 vectors of 784.
@@ -38,6 +40,26 @@ func BenchmarkParts(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if err := part(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkPrincipalVectors(b *testing.B) {
+	r := stream.New(1, "test")
+	for _, size := range []struct{ n, f int }{{100, 784}, {500, 784}, {500, 3072}, {2000, 784}} {
+		images := make([][]byte, size.n)
+		for k := range images {
+			images[k] = make([]byte, size.f)
+			for p := range images[k] {
+				images[k][p] = byte(r.IntN(256))
+			}
+		}
+		b.Run(fmt.Sprintf("%dx%d", size.f, size.n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := PrincipalVectors(images, 5); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -23,7 +23,7 @@ func (o Options) missing() float64 {
 //
 // bases[i][c] is U_c^i (F x p, unit columns), nil where client i lacks class c; p may differ. 90 where only one of the
 // two holds the class, 0 where neither does, 0 on the diagonal. Under the prototype's rules the angle keeps its sign
-// (0..180) and a missing class is 180. One blocked product of all clients' stacked vectors a class.
+// (0..180) and a missing class is 180. One blocked product of all clients' stacked vectors a class (project.go).
 //
 // It is an error to give no client, different numbers of classes, different F, or a column that is not a finite unit
 // vector.
@@ -109,52 +109,34 @@ func classAngles(stack *mat.Dense, owner []int, n int, o Options) *mat.SymDense 
 	if stack == nil {
 		return v
 	}
-	signed := o.Rules == "prototype"
-	cosines(stack, func(i0, j0 int, block *mat.Dense) {
+	p := project(stack, o.Rules == "prototype")
+	cosines(p.low, func(i0, j0 int, block *mat.Dense) {
 		ni, nj := block.Dims()
-		for a := 0; a < ni; {
-			i, aEnd := owner[i0+a], a+1
-			for aEnd < ni && owner[i0+aEnd] == i {
-				aEnd++
-			}
-			for b := 0; b < nj; {
-				j, bEnd := owner[j0+b], b+1
-				for bEnd < nj && owner[j0+bEnd] == j {
-					bEnd++
+		rows := runs(owner[i0 : i0+ni])
+		columns := runs(owner[j0 : j0+nj])
+		parallel(len(rows), func(r int) { // each r writes to its own client's row
+			i := owner[i0+rows[r].from]
+			for _, column := range columns {
+				if j := owner[j0+column.from]; j > i {
+					v.SetSym(i, j, min(v.At(i, j), p.nearest(block, i0, j0, rows[r], column)))
 				}
-				if j > i {
-					x := nearest(block, a, aEnd, b, bEnd, signed, stack, i0, j0)
-					v.SetSym(i, j, min(v.At(i, j), x))
-				}
-				b = bEnd
 			}
-			a = aEnd
-		}
+		})
 	})
 	return v
 }
 
-// nearest returns the smallest angle in degrees between rows i0+[a, aEnd) and j0+[b, bEnd) of the stack, whose cosines
-// the block holds.
-func nearest(block *mat.Dense, a, aEnd, b, bEnd int, signed bool, stack *mat.Dense, i0, j0 int) float64 {
-	best, sign, bestA, bestB := math.Inf(-1), 1.0, a, b
-	for s := a; s < aEnd; s++ {
-		row := block.RawRowView(s)
-		for t := b; t < bEnd; t++ {
-			x, sx := row[t], 1.0
-			if !signed && x < 0 {
-				x, sx = -x, -1
-			}
-			if x > best {
-				best, sign, bestA, bestB = x, sx, s, t
-			}
+// run is the rows from..to-1 of a block that are one client's.
+type run struct{ from, to int }
+
+func runs(owner []int) (r []run) {
+	for k, i := range owner {
+		if k == 0 || i != owner[k-1] {
+			r = append(r, run{k, k})
 		}
+		r[len(r)-1].to++
 	}
-	x := angle(sign*best, stack.RawRowView(i0+bestA), stack.RawRowView(j0+bestB))
-	if sign < 0 {
-		return 180 - x
-	}
-	return x
+	return r
 }
 
 // DataAngles returns V (N x N, degrees), the weighted mean of the class angles (eq. 6):

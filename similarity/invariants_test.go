@@ -273,12 +273,18 @@ func TestIdenticalDataIsAtZero(t *testing.T) {
 // Blocks must not change what one product would give, also where a client's vectors straddle two blocks.
 func TestBlocks(t *testing.T) {
 	r := stream.New(3, "test")
-	const n, p, f = 300, 5, 12 // 1500 rows, 512 a block
+	for _, f := range []int{12, 4 * projectRank} { // without and with the subspace
+		testBlocks(t, r, f)
+	}
+}
+
+func testBlocks(t *testing.T, r *rand.Rand, f int) {
+	const n, p = 300, 5 // 1500 rows, 512 a block
 	bases := make([][]*mat.Dense, n)
 	for i := range bases {
 		u := mat.NewDense(f, p, nil)
 		for k := range u.RawMatrix().Data {
-			u.RawMatrix().Data[k] = r.NormFloat64()
+			u.RawMatrix().Data[k] = 1/float64(1+k/p) + 0.1*r.NormFloat64()/float64(1+k%p)
 		}
 		bases[i] = []*mat.Dense{orthonormal(u)}
 	}
