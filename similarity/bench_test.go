@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"gonum.org/v1/gonum/mat"
+
 	"feddag/federation/stream"
 )
 
@@ -65,4 +67,40 @@ func BenchmarkPrincipalVectors(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Class angles of 1,000 clients that hold 4 of Fashion-MNIST's classes, 5 vectors of 784 each, with the subspace and
+// without.
+func BenchmarkClassAnglesOfImages(b *testing.B) {
+	images, labels := fashion(b)
+	of := make([][][]byte, 10)
+	for n, c := range labels {
+		of[c] = append(of[c], images[n])
+	}
+	r := stream.New(1, "test")
+	bases := make([][]*mat.Dense, 1000)
+	for i := range bases {
+		bases[i] = make([]*mat.Dense, 10)
+		for _, c := range r.Perm(10)[:4] {
+			own := make([][]byte, 20)
+			for k := range own {
+				own[k] = of[c][r.IntN(len(of[c]))]
+			}
+			bases[i][c], _ = PrincipalVectors(own, 5)
+		}
+	}
+	b.Run("bound", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = ClassAngles(bases, DefaultOptions())
+		}
+	})
+	b.Run("product", func(b *testing.B) {
+		for b.Loop() {
+			for c := range 10 {
+				f := 0
+				stack, _, _ := stackBases(bases, c, &f)
+				cosines(stack, func(_, _ int, _ *mat.Dense) {})
+			}
+		}
+	})
 }
