@@ -48,29 +48,35 @@ libs=("-L$LIBTORCH_LIB" -lc10 -ltorch_cpu -ltorch)
 cuda=()
 if [[ $LIBTORCH_CUDA == 1 ]]; then
 	# The toolkit's headers, or those of the pip packages that came with the wheel, beside torch/ in site-packages:
-	# one folder for all of CUDA 13, one per library before. Those of CUDA 13 lack crt/, which is a package of its own
-	# (nvidia-cuda-crt); triton, which the wheel needs anyway, has a copy of it.
+	# one folder for all of CUDA 13, one per library before. Those of CUDA 13 lack crt/ (which triton has a copy of) and
+	# nv/ (without which c10/cuda compiles, but not ATen/cuda); they are packages of their own.
 	site=${LIBTORCH_LIB%/torch/lib}
 	if [[ -f ${CUDA_HOME:-/usr/local/cuda}/include/cuda_runtime_api.h ]]; then
 		folders=("${CUDA_HOME:-/usr/local/cuda}/include")
 	else
 		folders=("$site"/nvidia/*/include "$site/triton/backends/nvidia/include")
 	fi
-	runtime='' crt=''
+	runtime='' crt='' nv=''
 	for dir in "${folders[@]}"; do
 		[[ -d $dir ]] || continue
 		cuda+=(-isystem "$dir")
 		if [[ -f $dir/cuda_runtime_api.h && $dir != */triton/* ]]; then runtime=1; fi
 		if [[ -f $dir/crt/host_defines.h ]]; then crt=1; fi
+		if [[ -f $dir/nv/target ]]; then nv=1; fi
+		if [[ -f $dir/cccl/nv/target ]]; then
+			nv=1
+			cuda+=(-isystem "$dir/cccl")
+		fi
 	done
-	[[ -n $runtime && -n $crt ]] || cuda=()
+	[[ -n $runtime && -n $crt && -n $nv ]] || cuda=()
 	if ((${#cuda[@]})); then
 		# Without --no-as-needed the linker drops torch_cuda, which registers itself only by being loaded, and CUDA
 		# silently reads as unavailable.
 		libs+=("-Wl,--no-as-needed" -ltorch_cuda -lc10_cuda)
 	else
-		say "libtorch has CUDA, but its headers (cuda_runtime_api.h, crt/host_defines.h) were not found:" \
-			"CUDA code is left out. Set CUDA_HOME, or for PyPI's torch with CUDA 13: pip install nvidia-cuda-crt"
+		say "libtorch has CUDA, but not all of its headers (cuda_runtime_api.h, crt/, nv/target) were found:" \
+			"CUDA code is left out. Set CUDA_HOME, or for PyPI's torch with CUDA 13:" \
+			"python3 -m pip install 'nvidia-cuda-crt==13.0.*' 'nvidia-cuda-cccl==13.0.*'"
 	fi
 fi
 
