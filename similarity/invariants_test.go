@@ -397,6 +397,51 @@ func TestCCGraph(t *testing.T) {
 	}
 }
 
+// One client far from all others is no second group.
+func TestOutlierIsNoGroup(t *testing.T) {
+	const n = 30
+	r := stream.New(5, "test")
+	a := mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := i + 1; j < n; j++ {
+			x := 0.2 + 0.1*r.Float64()
+			if j == n-1 {
+				x = 0.9 + 0.1*r.Float64()
+			}
+			a.SetSym(i, j, x)
+		}
+	}
+	for _, linkage := range LinkageNames {
+		o := DefaultOptions()
+		o.Linkage = linkage
+		choice, err := Search(a, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(choice.Clusters) != 1 {
+			t.Errorf("%s: clusters %v", linkage, choice.Clusters)
+		}
+	}
+}
+
+func TestLossOfKnownPartition(t *testing.T) {
+	a := symmetric(4, []float64{0.1, 0.5, 0.6, 0.7, 0.8, 0.3})
+	o := DefaultOptions()
+	loss, l1, l2, err := Loss(a, [][]int{{0, 1, 2}, {3}}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantL1 := 2 * (0.1 + 0.5 + 0.7) / 9 // and 0 for the client alone
+	wantL2 := 1.0                       // N/Z - γσ - |C_z| = 2 - 1 - 1
+	if math.Abs(l1-wantL1) > 1e-12 || math.Abs(l2-wantL2) > 1e-12 || math.Abs(loss-wantL1-0.01) > 1e-12 {
+		t.Errorf("loss %g, L1 %g, L2 %g, want L1 %g and L2 %g", loss, l1, l2, wantL1, wantL2)
+	}
+	o.Gamma = 0
+	if _, _, l2, _ = Loss(a, [][]int{{0, 1, 2}, {3}}, o); math.Abs(l2-(1+math.E)/2) > 1e-12 {
+		t.Errorf("L2 %g without γ, want %g", l2, (1+math.E)/2)
+	}
+}
+
 func TestNPY(t *testing.T) {
 	for _, a := range []*Array{
 		{[]int{2, 3}, []float64{1, -2, math.Pi, 0, math.Inf(1), 5}},
@@ -418,6 +463,11 @@ func TestNPY(t *testing.T) {
 		}
 		if !slices.Equal(a.Shape, b.Shape) || !slices.Equal(a.Float64s(), b.Float64s()) {
 			t.Errorf("%v came back as %v", a, b)
+		}
+		if m, err := b.Matrix(); err == nil && !slices.Equal(MatrixArray(m).Float64s(), a.Float64s()) {
+			t.Errorf("%v is the matrix %v", a, mat.Formatted(m))
+		} else if (err == nil) != (len(a.Shape) == 2 && a.Shape[0] > 0) {
+			t.Errorf("shape %v as a matrix: %v", a.Shape, err)
 		}
 		for cut := range file.Len() {
 			if _, err := ReadNPY(bytes.NewReader(file.Bytes()[:cut])); err == nil {

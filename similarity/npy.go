@@ -132,7 +132,7 @@ func WriteNPY(w io.Writer, a *Array) error {
 	count := 1
 	dims := make([]string, len(a.Shape))
 	for k, n := range a.Shape {
-		if n < 0 {
+		if n < 0 || n > 0 && count > math.MaxInt/8/n {
 			return fmt.Errorf("npy: the shape %v is no shape", a.Shape)
 		}
 		count *= n

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -104,21 +105,18 @@ func TestPartitions(t *testing.T) {
 							best = max(best, c.Silhouette)
 							ratio = max(ratio, c.Ratio)
 						}
-						t.Logf("%s, seed %d, %s, %s: %d clusters of %d, ARI %.3f, silhouette %.3f, ratio %.2f", k.name, seed, linkage, choose, len(res.Clusters), 1+maxOf(truth), score, best, ratio)
+						chosen := res.Candidates[slices.IndexFunc(res.Candidates, func(c Candidate) bool { return c.Chosen })]
+						sizes := make([]int, len(res.Clusters))
+						for z := range sizes {
+							sizes[z] = len(res.Clusters[z])
+						}
+						t.Logf("%s, seed %d, %s, %s: %d true groups, clusters of %v, ARI %.3f, silhouette %.3f (highest %.3f), even %.3f, ratio %.2f (%.2f)", k.name, seed, linkage, choose, 1+slices.Max(truth), sizes, score, chosen.Silhouette, best, chosen.Even, chosen.Ratio, ratio)
 					}
 				}
 			}
 			t.Logf("%s: exact in %v of %d", k.name, exact, seeds)
 		})
 	}
-}
-
-func maxOf(v []int) int {
-	m := 0
-	for _, x := range v {
-		m = max(m, x)
-	}
-	return m
 }
 
 func groupLabels(r *rand.Rand, each int) [][]int {

@@ -13,7 +13,8 @@ type Candidate struct {
 	Threshold    float64 // an α that cuts the dendrogram here, halfway between two merges; 0 for spectral
 	Clusters     [][]int
 	Loss, L1, L2 float64 // eq. 9, 10; lower is better
-	Silhouette   float64 // mean, -1..1; higher is better; 0 for one cluster
+	Silhouette   float64 // mean over the clients, -1..1; higher is better; 0 for one cluster
+	Even         float64 // the same with every cluster counted alike: low where a few outliers are set apart
 	Ratio        float64 // height of the next merge over that of the last one; 0 where either is missing, and for spectral
 	Chosen       bool
 }
@@ -30,6 +31,9 @@ type Choice struct {
 const (
 	// minSilhouette is what Kaufman and Rousseeuw (Finding Groups in Data, 1990) call no substantial structure.
 	minSilhouette = 0.25
+	// minEven is the least share of the mean silhouette that must be left when every cluster counts alike. It is about
+	// 1 for groups, and 0.5..0.8 where one or a few outliers are set apart from all others.
+	minEven = 0.8
 	// minRatio is the least ratio of merge heights that counts as groups, heightFloor the height (of 1) below which two
 	// merges are alike.
 	minRatio, heightFloor = 1.5, 0.01
@@ -40,7 +44,8 @@ const (
 // Search makes candidate partitions of A (N x N, 0..1) and picks one (algorithm 3). The candidates are the cuts of one
 // dendrogram into 1..o.MaxClusters clusters, or k-means on the spectral embedding for each such number. o.Choose picks:
 //
-//	silhouette  the highest mean silhouette on A; one cluster where none is above 0.25
+//	silhouette  the highest mean silhouette on A, of the candidates that do not merely set outliers apart (Even at
+//	            least 0.8 of Silhouette); one cluster where none is above 0.25
 //	ratio       the largest ratio of the next merge's height to the last one's; one cluster where none is above 1.5
 //	loss        the largest ratio of the next coarser candidate's loss to its own (LossRatio), among the cuts on the
 //	            paper's grid α = 1.00, 0.95 .. 0.05; all candidates for spectral
@@ -48,7 +53,8 @@ const (
 //	count:Z     Z clusters, or as many as there are clients
 //
 // The paper says no more than "low score and relatively few clusters"; silhouette and ratio are ours. Neither ever
-// answers one cluster per client.
+// answers one cluster per client. With data angles of fresh Fashion-MNIST partitions (TestPartitions) and average or
+// complete linkage, silhouette was exact on all it was tried on, and ratio on all but some of pairs of classes.
 func Search(a *mat.SymDense, o Options) (*Choice, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -87,7 +93,7 @@ func searchCuts(a *mat.SymDense, o Options) (*Choice, error) {
 	s.score(a, o)
 	switch name {
 	case "silhouette":
-		chosen = s.best(minSilhouette, func(c Candidate) float64 { return c.Silhouette })
+		chosen = s.best(minSilhouette, evenSilhouette)
 	case "ratio":
 		chosen = s.best(minRatio, func(c Candidate) float64 { return c.Ratio })
 	case "loss":
@@ -113,7 +119,7 @@ func searchSpectral(a *mat.SymDense, o Options) (*Choice, error) {
 	chosen := 0
 	switch name {
 	case "silhouette":
-		chosen = s.best(minSilhouette, func(c Candidate) float64 { return c.Silhouette })
+		chosen = s.best(minSilhouette, evenSilhouette)
 	case "loss":
 		all := make([]int, len(s.Candidates))
 		for k := range all {
@@ -169,7 +175,7 @@ func (s *Choice) score(a *mat.SymDense, o Options) {
 		c := &s.Candidates[k]
 		sums := clusterSums(a, c.Clusters)
 		c.Loss, c.L1, c.L2 = lossOf(sums, c.Clusters, o)
-		c.Silhouette = silhouetteOf(sums, c.Clusters)
+		c.Silhouette, c.Even = silhouetteOf(sums, c.Clusters)
 	}
 }
 
@@ -182,6 +188,14 @@ func (s *Choice) best(least float64, value func(Candidate) float64) int {
 		}
 	}
 	return best
+}
+
+// evenSilhouette is the mean silhouette, or 0 where it is owed to setting outliers apart.
+func evenSilhouette(c Candidate) float64 {
+	if c.Even < minEven*c.Silhouette {
+		return 0
+	}
+	return c.Silhouette
 }
 
 // byLoss applies LossRatio to some of the candidates.

@@ -14,19 +14,21 @@ func Silhouette(a *mat.SymDense, clusters [][]int) (float64, error) {
 	if err := checkPartition(clusters, a.SymmetricDim()); err != nil {
 		return 0, fmt.Errorf("silhouette: %w", err)
 	}
-	return silhouetteOf(clusterSums(a, clusters), clusters), nil
+	mean, _ := silhouetteOf(clusterSums(a, clusters), clusters)
+	return mean, nil
 }
 
-func silhouetteOf(sums *mat.Dense, clusters [][]int) float64 {
+// silhouetteOf returns the mean over the clients, and the mean over the clusters of their clients' means.
+func silhouetteOf(sums *mat.Dense, clusters [][]int) (mean, even float64) {
 	if len(clusters) < 2 {
-		return 0
+		return 0, 0
 	}
 	n, _ := sums.Dims()
-	total := 0.0
 	for z, members := range clusters {
 		if len(members) == 1 {
 			continue
 		}
+		total := 0.0
 		for _, i := range members {
 			row := sums.RawRowView(i)
 			a := row[z] / float64(len(members)-1)
@@ -40,8 +42,10 @@ func silhouetteOf(sums *mat.Dense, clusters [][]int) float64 {
 				total += (b - a) / m
 			}
 		}
+		mean += total / float64(n)
+		even += total / float64(len(members)*len(clusters))
 	}
-	return total / float64(n)
+	return mean, even
 }
 
 // contingency counts the pairs of labels: cells[x][y] clients have label x in a and y in b; rows and columns are sums.
