@@ -1,0 +1,242 @@
+package federation
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"feddag/similarity"
+	"feddag/torch"
+)
+
+// Every registered algorithm keeps these promises. A new one is tested without a new test.
+func TestConformance(t *testing.T) {
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Run("same seed, any workers, same bits", func(t *testing.T) { sameBits(t, name) })
+			t.Run("another seed, other bits", func(t *testing.T) { otherBits(t, name) })
+			t.Run("stop and resume", func(t *testing.T) { stopAndResume(t, name) })
+			t.Run("interrupted in a round", func(t *testing.T) { interrupted(t, name) })
+			t.Run("order of the cohort", func(t *testing.T) { cohortOrder(t, name) })
+			t.Run("rate 0 changes nothing", func(t *testing.T) { rateZero(t, name) })
+			t.Run("models and clusters", func(t *testing.T) { modelsAndClusters(t, name) })
+			t.Run("nothing leaks", func(t *testing.T) { leaks(t, name) })
+		})
+	}
+}
+
+func equalWeights(a, b map[string][]float32) bool {
+	return maps.EqualFunc(a, b, func(x, y []float32) bool { return slices.Equal(x, y) })
+}
+
+// finished runs an algorithm and returns its weights and result.
+func finished(t *testing.T, name string, workers int, change func(*Env)) (map[string][]float32, *Result) {
+	t.Helper()
+	e, a := tinyEnv(t, workers), algorithm(t, name)
+	if change != nil {
+		change(e)
+	}
+	r := mustRun(t, e, a, RunOptions{Algorithm: name})
+	return weights(t, a), r
+}
+
+func equalResults(a, b *Result) bool {
+	same := func(x, y PrePost) bool {
+		return sameScore(x.Pre, y.Pre) && sameScore(x.Post, y.Post)
+	}
+	return a.Rounds == b.Rounds && slices.EqualFunc(a.Last, b.Last, same) && slices.EqualFunc(a.Best, b.Best, same)
+}
+
+func sameScore(a, b Score) bool {
+	return a == b || math.IsNaN(a.Balanced) && math.IsNaN(b.Balanced)
+}
+
+func sameBits(t *testing.T, name string) {
+	w1, r1 := finished(t, name, 1, nil)
+	w2, r2 := finished(t, name, 3, nil)
+	if !equalWeights(w1, w2) {
+		t.Error("weights differ between 1 and 3 workers")
+	}
+	if !equalResults(r1, r2) {
+		t.Error("scores differ between 1 and 3 workers")
+	}
+}
+
+func otherBits(t *testing.T, name string) {
+	w1, _ := finished(t, name, 2, nil)
+	w2, _ := finished(t, name, 2, func(e *Env) { e.Seed++ })
+	if equalWeights(w1, w2) {
+		t.Error("the seed changes nothing")
+	}
+}
+
+func stopAndResume(t *testing.T, name string) {
+	want, wantResult := finished(t, name, 2, nil)
+	for stop := range 5 {
+		path := filepath.Join(t.TempDir(), "checkpoint", "last.safetensors")
+		o := RunOptions{Algorithm: name, Config: "c", Checkpoint: path}
+		e, a := tinyEnv(t, 2), algorithm(t, name)
+		e.Rounds, e.FinalPost = stop, false
+		mustRun(t, e, a, o)
+
+		c, err := ReadCheckpoint(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Resume = c
+		e, a = tinyEnv(t, 1), algorithm(t, name)
+		r := mustRun(t, e, a, o)
+		if !equalWeights(weights(t, a), want) {
+			t.Errorf("resumed after round %d: other weights", stop)
+		}
+		if !equalResults(r, wantResult) {
+			t.Errorf("resumed after round %d: other scores", stop)
+		}
+	}
+}
+
+// canceller ends the run in the middle of round 2's training.
+type canceller struct{ cancel func() }
+
+func (c canceller) Phase(p Progress) {
+	if p.Round == 2 && p.Phase == PrimaryPhase.String() {
+		c.cancel()
+	}
+}
+func (canceller) Weights(string, []torch.NamedTensor) error { return nil }
+func (canceller) Clustered(*similarity.Result) error        { return nil }
+func (canceller) Ready([]Score) error                       { return nil }
+func (canceller) Round(RoundResult) error                   { return nil }
+
+func interrupted(t *testing.T, name string) {
+	want, _ := finished(t, name, 2, nil)
+	path := filepath.Join(t.TempDir(), "last.safetensors")
+	o := RunOptions{Algorithm: name, Config: "c", Checkpoint: path}
+	e, a := tinyEnv(t, 2), algorithm(t, name)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	e.Observers = []Observer{canceller{cancel}}
+	if _, err := Run(ctx, e, a, o); !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted run: %v", err)
+	}
+	c, err := ReadCheckpoint(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Rounds < 2 || c.Rounds > 3 { // a round that was as good as done may finish
+		t.Errorf("checkpoint after %d rounds, want 2", c.Rounds)
+	}
+	o.Resume = c
+	e, a = tinyEnv(t, 2), algorithm(t, name)
+	mustRun(t, e, a, o)
+	if !equalWeights(weights(t, a), want) {
+		t.Error("other weights after an interrupt")
+	}
+}
+
+func cohortOrder(t *testing.T, name string) {
+	var first map[string][]float32
+	for _, reverse := range []bool{false, true} {
+		e, a := tinyEnv(t, 2), algorithm(t, name)
+		if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+			t.Fatal(err)
+		}
+		for round := range 2 {
+			cohort := e.cohort(round)
+			if reverse {
+				slices.Reverse(cohort)
+			}
+			report, err := a.Round(e, round, cohort)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range report.Trained {
+				l.State.Close()
+			}
+		}
+		if got := weights(t, a); first == nil {
+			first = got
+		} else if !equalWeights(got, first) {
+			t.Error("the order of the cohort changes the weights")
+		}
+	}
+}
+
+func rateZero(t *testing.T, name string) {
+	e, a := tinyEnv(t, 2), algorithm(t, name)
+	e.LearningRate = 0
+	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+		t.Fatal(err)
+	}
+	before := weights(t, a)
+	for round := range 2 {
+		report, err := a.Round(e, round, e.cohort(round))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range report.Trained {
+			l.State.Close()
+		}
+	}
+	if !equalWeights(weights(t, a), before) {
+		t.Error("training with learning rate 0 moved the weights")
+	}
+}
+
+func modelsAndClusters(t *testing.T, name string) {
+	e, a := tinyEnv(t, 2), algorithm(t, name)
+	r := mustRun(t, e, a, RunOptions{Algorithm: name})
+	for _, c := range e.Clients {
+		m := a.Model(c.ID)
+		if m.Net == nil || m.State == nil || m.State.Len() != m.Net.Len() {
+			t.Errorf("client %d has no whole model", c.ID)
+		}
+		if s := r.Last[c.ID]; !(s.Pre.Balanced >= 0 && s.Pre.Balanced <= 1 && s.Post.Accuracy >= 0 && s.Post.Accuracy <= 1) {
+			t.Errorf("client %d scores %+v", c.ID, s)
+		}
+	}
+	if up, down := e.Ledger.Total.Totals(); up <= 0 || down <= 0 {
+		t.Errorf("%d bytes up, %d down", up, down)
+	}
+	x, ok := a.(Clusterer)
+	if !ok {
+		return
+	}
+	var members []int
+	for _, cluster := range x.Clusters() {
+		members = append(members, cluster...)
+	}
+	slices.Sort(members)
+	for i, m := range members {
+		if i != m {
+			t.Fatalf("the clusters are no partition: %v", x.Clusters())
+		}
+	}
+	if len(members) != len(e.Clients) {
+		t.Fatalf("the clusters are no partition: %v", x.Clusters())
+	}
+}
+
+func leaks(t *testing.T, name string) {
+	e, a := tinyEnv(t, 2), algorithm(t, name)
+	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+		t.Fatal(err)
+	}
+	r := &run{env: e, alg: a, last: make([]PrePost, 8), best: make([]PrePost, 8)}
+	var before int64
+	for round := range 6 {
+		if err := r.round(round); err != nil {
+			t.Fatal(err)
+		}
+		live, _ := torch.Live()
+		if round == 0 {
+			before = live
+		} else if live != before {
+			t.Fatalf("%d live handles after round %d, %d after the first", live, round, before)
+		}
+	}
+}
