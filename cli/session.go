@@ -216,7 +216,10 @@ func (s *session) machine() report.Env {
 // newExecutor starts the executor that --engine names.
 func newExecutor(engine string, device torch.Device, workers int) (torch.Executor, error) {
 	if engine == "eager" {
-		return torch.NewEager(device)
+		if device.String() != "cpu" {
+			return nil, usagef("--engine eager runs on the CPU only: add --device cpu")
+		}
+		return torch.NewEager()
 	}
 	return torch.NewEngine(device, workers)
 }

@@ -1,0 +1,316 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The test binary is also the program, so that tests can kill it.
+func TestMain(m *testing.M) {
+	if os.Getenv("FEDDAG_TEST_PROGRAM") == "1" {
+		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// mnist writes a small data set in MNIST's files and returns its folder.
+func mnist(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "mnist")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	for name, n := range map[string]int{"train": 300, "t10k": 60} {
+		images := header(0x803, n, 28, 28)
+		labels := header(0x801, n)
+		for i := range n {
+			labels = append(labels, byte(i%10))
+			for p := range 28 * 28 {
+				bright := 0
+				if p/28/2 == i%10 {
+					bright = 180
+				}
+				images = append(images, byte(bright+r.IntN(70)))
+			}
+		}
+		write(t, filepath.Join(dir, name+"-images-idx3-ubyte"), images)
+		write(t, filepath.Join(dir, name+"-labels-idx1-ubyte"), labels)
+	}
+	return dir
+}
+
+func header(words ...int) (b []byte) {
+	for _, w := range words {
+		b = binary.BigEndian.AppendUint32(b, uint32(w))
+	}
+	return b
+}
+
+func write(t *testing.T, path string, raw []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, raw, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// feddag runs the program in this process.
+func feddag(args ...string) (code int, out, log string) {
+	var o, l bytes.Buffer
+	code = Main(args, &o, &l)
+	return code, o.String(), l.String()
+}
+
+// small are the flags of a run of a few seconds.
+func small(data, out string, more ...string) []string {
+	return append([]string{"train", "--dataset", "mnist", "--data-dir", data, "--clients", "6", "--groups", "2",
+		"--labels-per-group", "3", "--rounds", "3", "--rate", "0.5", "--epochs", "1", "--device", "cpu", "--out", out}, more...)
+}
+
+func TestTrainLeavesARunDirectory(t *testing.T) {
+	data, out := mnist(t), filepath.Join(t.TempDir(), "run")
+	code, stdout, log := feddag(small(data, out)...)
+	if code != exitDone {
+		t.Fatalf("exit code %d: %s", code, log)
+	}
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	var summary map[string]any
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &summary); err != nil {
+		t.Fatalf("the last line is no JSON: %v", err)
+	}
+	for _, key := range []string{"algorithm", "dataset", "rounds", "clusters", "final", "best", "last10", "bytes_up", "bytes_down",
+		"seconds", "seconds_per_round", "samples_per_second", "peak_rss_bytes", "device", "precision", "seed"} {
+		if _, ok := summary[key]; !ok {
+			t.Errorf("the summary lacks %s", key)
+		}
+	}
+	for _, name := range []string{"config.yaml", "env.json", "partition.json", "clusters.json", "metrics.jsonl", "clients.csv",
+		"summary.json", "proximity.npy", checkpointFile, "report.html", "plots/accuracy.svg", "plots/search.svg",
+		"plots/proximity.svg", "model/initial.safetensors", "model/start-0.safetensors", "model/cluster-0.safetensors"} {
+		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: missing or empty (%v)", name, err)
+		}
+	}
+	if n := strings.Count(log, "\nround "); n != 3 {
+		t.Errorf("%d lines of rounds in the log:\n%s", n, log)
+	}
+
+	// Once more into the same folder.
+	if code, _, log := feddag(small(data, out)...); code != exitFailed || !strings.Contains(log, "--resume") {
+		t.Errorf("exit code %d: %s", code, log)
+	}
+	// A complete run resumes to the same end.
+	if code, _, log := feddag("train", "--resume", out); code != exitDone {
+		t.Errorf("resume of a complete run: exit code %d: %s", code, log)
+	}
+	// Another configuration in config.yaml, the old checkpoint.
+	path := filepath.Join(out, "config.yaml")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, bytes.Replace(raw, []byte("\nlr: 0.01"), []byte("\nlr: 0.02"), 1))
+	if code, _, log := feddag("train", "--resume", out); code != exitFailed || !strings.Contains(log, "another configuration") {
+		t.Errorf("exit code %d: %s", code, log)
+	}
+	write(t, path, append(raw, "lrr: 1\n"...))
+	if code, _, log := feddag("train", "--resume", out); code != exitFailed || !strings.Contains(log, "did you mean lr?") {
+		t.Errorf("exit code %d: %s", code, log)
+	}
+	write(t, path, raw)
+	write(t, filepath.Join(out, checkpointFile), []byte("half"))
+	if code, _, log := feddag("train", "--resume", out); code != exitFailed || !strings.Contains(log, "half written") {
+		t.Errorf("exit code %d: %s", code, log)
+	}
+	if err := os.Remove(filepath.Join(out, checkpointFile)); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, log := feddag("train", "--resume", out); code != exitFailed || !strings.Contains(log, "cannot be continued") {
+		t.Errorf("exit code %d: %s", code, log)
+	}
+}
+
+// Stopped by a signal after a round, then resumed: the same bytes in every model file.
+func TestSignalsAndResume(t *testing.T) {
+	data := mnist(t)
+	whole := filepath.Join(t.TempDir(), "whole")
+	if code, _, log := feddag(small(data, whole, "--rounds", "12")...); code != exitDone {
+		t.Fatal(log)
+	}
+	for name, signal := range map[string]syscall.Signal{"interrupt": syscall.SIGINT, "terminate": syscall.SIGTERM, "kill": syscall.SIGKILL} {
+		t.Run(name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "run")
+			cmd := exec.Command(os.Args[0], small(data, out, "--rounds", "12", "--workers", "1")...)
+			cmd.Env = append(os.Environ(), "FEDDAG_TEST_PROGRAM=1")
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for range 600 {
+				if info, err := os.Stat(filepath.Join(out, "metrics.jsonl")); err == nil && info.Size() > 0 {
+					break
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			cmd.Process.Signal(signal)
+			cmd.Wait()
+			t.Log(cmd.ProcessState)
+			if code := cmd.ProcessState.ExitCode(); signal != syscall.SIGKILL && code != exitInterrupted && code != exitDone {
+				t.Errorf("exit code %d", code)
+			}
+			if code, _, log := feddag("train", "--resume", out, "--workers", "2"); code != exitDone {
+				t.Fatalf("resume: exit code %d: %s", code, log)
+			}
+			for _, name := range []string{"cluster-0", "start-0", "initial"} {
+				a, err := os.ReadFile(filepath.Join(whole, "model", name+".safetensors"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := os.ReadFile(filepath.Join(out, "model", name+".safetensors"))
+				if err != nil || !bytes.Equal(a, b) {
+					t.Errorf("%s.safetensors differs after the resume (%v)", name, err)
+				}
+			}
+			if raw, _ := os.ReadFile(filepath.Join(out, "metrics.jsonl")); bytes.Count(raw, []byte("\n")) != 12 {
+				t.Errorf("metrics.jsonl has %d lines", bytes.Count(raw, []byte("\n")))
+			}
+		})
+	}
+}
+
+func TestClusterStopsBeforeTheRounds(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	args := small(mnist(t), out)
+	args[0] = "cluster"
+	code, stdout, log := feddag(args...)
+	if code != exitDone {
+		t.Fatal(log)
+	}
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	var summary struct{ Clusters int }
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &summary); err != nil || summary.Clusters < 1 {
+		t.Errorf("last line %s (%v)", lines[len(lines)-1], err)
+	}
+	if _, err := os.Stat(filepath.Join(out, "metrics.jsonl")); err == nil {
+		t.Error("cluster trained")
+	}
+}
+
+func TestOtherRunsEnd(t *testing.T) {
+	data := mnist(t)
+	for _, more := range [][]string{
+		{"--rounds", "0"},
+		{"--algorithm", "fedavg", "--eval-every", "2", "--checkpoint-every", "2"},
+		{"--algorithm=feddag-star", "--preset", "paper", "--rounds", "1"},
+		{"--preset", "prototype", "--rounds", "1", "--final-post=false"},
+		{"--partition", "iid", "--rounds", "1", "--engine", "eager"},
+	} {
+		args := small(data, filepath.Join(t.TempDir(), "run"), more...)
+		if code, _, log := feddag(args...); code != exitDone {
+			t.Errorf("%v: exit code %d: %s", more, code, log)
+		}
+	}
+}
+
+func TestWrongUsage(t *testing.T) {
+	data := mnist(t)
+	truncated := mnist(t)
+	if err := os.Truncate(filepath.Join(truncated, "train-images-idx3-ubyte"), 5000); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, []byte("x"))
+	out := filepath.Join(t.TempDir(), "run")
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{nil, exitUsage, "no command"},
+		{[]string{"trian"}, exitUsage, "did you mean train?"},
+		{[]string{"train", "--rouns", "3"}, exitUsage, "did you mean --rounds?"},
+		{[]string{"train", "--rounds", "three"}, exitUsage, "--rounds"},
+		{[]string{"train", "--rounds"}, exitUsage, "--rounds"},
+		{[]string{"train", "now"}, exitUsage, "now"},
+		{[]string{"train", "--algorithm", "fedavgg"}, exitUsage, "did you mean fedavg?"},
+		{[]string{"train", "--algorithm"}, exitUsage, "needs a value"},
+		{[]string{"train", "--algorithm", "fedavg", "--feddag-top-k", "3"}, exitUsage, "of --algorithm feddag"},
+		{[]string{"train", "--dataset", "fashionmnit"}, exitUsage, "did you mean fashion-mnist?"},
+		{[]string{"train", "--model", "lenett"}, exitUsage, "did you mean lenet?"},
+		{[]string{"train", "--partition", "lad"}, exitUsage, "did you mean lda?"},
+		{[]string{"train", "--preset", "papper"}, exitUsage, "did you mean paper?"},
+		{[]string{"train", "--engine", "batched"}, exitUsage, "not in this build"},
+		{[]string{"train", "--rate", "0"}, exitUsage, "samples nobody"},
+		{[]string{"train", "--rate", "1.1"}, exitUsage, "--rate"},
+		{[]string{"train", "--lr", "NaN"}, exitUsage, "--lr"},
+		{[]string{"train", "--workers", "0"}, exitUsage, "--workers"},
+		{[]string{"train", "--data-seed", "-1"}, exitUsage, "--data-seed"},
+		{[]string{"train", "--feddag-sources", "avg"}, exitUsage, "--feddag-sources"},
+		{[]string{"train", "--feddag-schedule", "0:1"}, exitUsage, "--feddag-schedule"},
+		{[]string{"train", "--feddag-schedule", "3:1x"}, exitUsage, "--feddag-schedule"},
+		{[]string{"train", "--feddag-fusion", "fixed:2"}, exitUsage, "fixed:2"},
+		{[]string{"train", "--feddag-principal-vectors", "0"}, exitUsage, "--feddag-principal-vectors"},
+		{[]string{"train", "--resume", out}, exitFailed, out},
+		{[]string{"cluster", "--algorithm", "fedavg"}, exitUsage, "no clustering"},
+		{small(data, out, "--device", "tpu"), exitUsage, "tpu"},
+		{small(data, out, "--model", "cnn"), exitUsage, "cnn"},
+		{small(data, out, "--groups", "7"), exitUsage, "groups"},
+		{small(data, out, "--clients", "1000"), exitUsage, "--clients"},
+		{small(data, out, "--partition-file", file), exitFailed, file},
+		{small(data, file), exitFailed, file},
+		{small(truncated, out), exitFailed, "train-images"},
+		{small(filepath.Dir(file), out, "--data-dir", filepath.Dir(file)), exitFailed, "not found"},
+		{[]string{"version", "x"}, exitUsage, "x"},
+		{[]string{"doctor", "--x"}, exitUsage, "x"},
+	} {
+		code, stdout, log := feddag(c.args...)
+		if code != c.code || !strings.Contains(log, c.says) {
+			t.Errorf("feddag %s: exit code %d, want %d and %q\n%s", strings.Join(c.args, " "), code, c.code, c.says, log)
+		}
+		if stdout != "" {
+			t.Errorf("feddag %s: on standard output: %s", strings.Join(c.args, " "), stdout)
+		}
+		if strings.Contains(log, "bug") || strings.Contains(log, "goroutine") {
+			t.Errorf("feddag %s: a crash:\n%s", strings.Join(c.args, " "), log)
+		}
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("a refused run left a directory")
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"--help"}, {"train", "--help"}, {"train", "--algorithm", "fedavg", "-h"},
+		{"cluster", "--help"}, {"doctor", "--help"}, {"help", "train"}, {"version"}, {"--version"}} {
+		code, out, log := feddag(args...)
+		if code != exitDone || out == "" || log != "" {
+			t.Errorf("feddag %v: exit code %d, %q, %q", args, code, out, log)
+		}
+	}
+	code, out, _ := feddag("doctor", "--data-dir", mnist(t))
+	if code != exitDone || !strings.Contains(out, "libtorch") || !strings.Contains(out, "mnist") {
+		t.Errorf("doctor: exit code %d\n%s", code, out)
+	}
+}
+
+// Every flag of a preset exists.
+func TestPresets(t *testing.T) {
+	for _, algorithm := range []string{"feddag", "feddag-star", "feddag-dagger"} {
+		for _, preset := range []string{"paper", "prototype", "default"} {
+			o, err := parse([]string{"--algorithm", algorithm, "--preset", preset, "--batch", "17"})
+			if err != nil {
+				t.Errorf("%s, %s: %v", algorithm, preset, err)
+			} else if o.run.Batch != 17 {
+				t.Errorf("%s, %s: a given flag lost against the preset", algorithm, preset)
+			}
+		}
+	}
+}
