@@ -51,3 +51,16 @@ func (im *Images) Close() {
 	im.handle = nil
 	runtime.SetFinalizer(im, nil)
 }
+
+// batch copies the normalised images at rows, [len(rows), C, H, W], and their labels to the host.
+func (im *Images) batch(rows []int32) ([]float32, []int64, error) {
+	x := make([]float32, len(rows)*im.shape[0]*im.shape[1]*im.shape[2])
+	labels := make([]int64, len(rows))
+	err := failure(C.fd_images_batch(im.handle, (*C.int32_t)(first(rows)), C.int64_t(len(rows)), (*C.float)(first(x)),
+		(*C.int64_t)(first(labels))))
+	runtime.KeepAlive(im)
+	if err != nil {
+		return nil, nil, fmt.Errorf("gathering a batch of %d images: %w", len(rows), err)
+	}
+	return x, labels, nil
+}

@@ -48,6 +48,8 @@ char *fd_vector_mean(fd_vector *v, const fd_vector *const *xs, const double *wei
 char *fd_images_new(const char *device, const uint8_t *pixels, const uint8_t *labels, int64_t n, const int64_t shape[3],
                     const float *mean, const float *std, fd_images **out);
 void fd_images_close(fd_images *images);
+// Host copies of the normalised images at rows, [n, shape], and of their labels, [n].
+char *fd_images_batch(const fd_images *images, const int32_t *rows, int64_t n, float *pixels, int64_t *labels);
 
 // --- networks --------------------------------------------------------------------------------------------------------
 

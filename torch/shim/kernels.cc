@@ -37,15 +37,6 @@ inline void pool_one(float a, float b, float c, float d, float *out, uint8_t *wh
   *which = static_cast<uint8_t>(m > 0 ? i : 4);
 }
 
-FD_CLONES void pool_planes(const float *x, int64_t planes, int64_t height, int64_t width, float *out, uint8_t *which) {
-  int64_t oh = height / 2, ow = width / 2;
-  for (int64_t p = 0; p < planes; p++, x += height * width)
-    for (int64_t y = 0; y < oh; y++, out += ow, which += ow) {
-      const float *r0 = x + 2 * y * width, *r1 = r0 + width;
-      for (int64_t j = 0; j < ow; j++) pool_one(r0[2 * j], r0[2 * j + 1], r1[2 * j], r1[2 * j + 1], out + j, which + j);
-    }
-}
-
 FD_CLONES void pool_pixels(const float *x, int64_t images, int64_t channels, int64_t height, int64_t width, float *out,
                            uint8_t *which) {
   int64_t oh = height / 2, ow = width / 2;
@@ -55,38 +46,6 @@ FD_CLONES void pool_pixels(const float *x, int64_t images, int64_t channels, int
         const float *a = x + (2 * y * width + 2 * j) * channels, *b = a + channels;
         const float *c = a + width * channels, *d = c + channels;
         for (int64_t k = 0; k < channels; k++) pool_one(a[k], b[k], c[k], d[k], out + k, which + k);
-      }
-}
-
-FD_CLONES void unpool_planes(const float *grad, const uint8_t *which, int64_t planes, int64_t height, int64_t width,
-                             float *out) {
-  int64_t oh = height / 2, ow = width / 2;
-  for (int64_t p = 0; p < planes; p++, out += height * width)
-    for (int64_t y = 0; y < oh; y++, grad += ow, which += ow) {
-      float *r0 = out + 2 * y * width, *r1 = r0 + width;
-      for (int64_t j = 0; j < ow; j++) {
-        r0[2 * j] = which[j] == 0 ? grad[j] : 0.0f;
-        r0[2 * j + 1] = which[j] == 1 ? grad[j] : 0.0f;
-        r1[2 * j] = which[j] == 2 ? grad[j] : 0.0f;
-        r1[2 * j + 1] = which[j] == 3 ? grad[j] : 0.0f;
-      }
-    }
-}
-
-FD_CLONES void unpool_pixels(const float *grad, const uint8_t *which, int64_t images, int64_t channels, int64_t height,
-                             int64_t width, float *out) {
-  int64_t oh = height / 2, ow = width / 2;
-  for (int64_t n = 0; n < images; n++, out += height * width * channels)
-    for (int64_t y = 0; y < oh; y++)
-      for (int64_t j = 0; j < ow; j++, grad += channels, which += channels) {
-        float *a = out + (2 * y * width + 2 * j) * channels, *b = a + channels;
-        float *c = a + width * channels, *d = c + channels;
-        for (int64_t k = 0; k < channels; k++) {
-          a[k] = which[k] == 0 ? grad[k] : 0.0f;
-          b[k] = which[k] == 1 ? grad[k] : 0.0f;
-          c[k] = which[k] == 2 ? grad[k] : 0.0f;
-          d[k] = which[k] == 3 ? grad[k] : 0.0f;
-        }
       }
 }
 
@@ -105,11 +64,16 @@ FD_CLONES void sgd_range(float *w, const float *g, float *m, const float *start,
   }
 }
 
-bool channels_last(const at::Tensor &x) {
-  return !x.is_contiguous() && x.is_contiguous(at::MemoryFormat::ChannelsLast);
+}  // namespace
+
+at::Tensor host_rows(const int32_t *values, int64_t n) {
+  return at::from_blob(const_cast<int32_t *>(values), {n}, at::kInt).to(at::kLong);
 }
 
-}  // namespace
+void check_rows(const int32_t *rows, int64_t n, int64_t limit, const char *what) {
+  for (int64_t i = 0; i < n; i++)
+    TORCH_CHECK(0 <= rows[i] && rows[i] < limit, what, " ", i, " is ", rows[i], ", outside 0..", limit - 1);
+}
 
 at::Tensor gather_images(const fd_images &images, const at::Tensor &rows, bool plain) {
   const at::Tensor &px = images.pixels;
@@ -127,34 +91,12 @@ at::Tensor gather_images(const fd_images &images, const at::Tensor &rows, bool p
 
 Pooled relu_pool2(const at::Tensor &x) {
   int64_t b = x.size(0), channels = x.size(1), height = x.size(2), width = x.size(3);
-  bool last = channels_last(x);
-  auto format = last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  auto format = at::MemoryFormat::ChannelsLast;
   at::Tensor in = x.contiguous(format);
   Pooled p{at::empty({b, channels, height / 2, width / 2}, in.options(), format),
            at::empty({b, channels, height / 2, width / 2}, in.options().dtype(at::kByte), format)};
-  const float *src = in.data_ptr<float>();
-  float *out = p.out.data_ptr<float>();
-  uint8_t *which = p.which.data_ptr<uint8_t>();
-  if (last)
-    pool_pixels(src, b, channels, height, width, out, which);
-  else
-    pool_planes(src, b * channels, height, width, out, which);
+  pool_pixels(in.data_ptr<float>(), b, channels, height, width, p.out.data_ptr<float>(), p.which.data_ptr<uint8_t>());
   return p;
-}
-
-at::Tensor relu_pool2_backward(const at::Tensor &grad, const at::Tensor &which, int64_t height, int64_t width) {
-  int64_t b = which.size(0), channels = which.size(1);
-  bool last = channels_last(which);
-  auto format = last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-  at::Tensor g = grad.contiguous(format);
-  // An odd edge was dropped by the pooling and gets no gradient.
-  at::Tensor out = height % 2 || width % 2 ? at::zeros({b, channels, height, width}, g.options()).contiguous(format)
-                                           : at::empty({b, channels, height, width}, g.options(), format);
-  if (last)
-    unpool_pixels(g.data_ptr<float>(), which.data_ptr<uint8_t>(), b, channels, height, width, out.data_ptr<float>());
-  else
-    unpool_planes(g.data_ptr<float>(), which.data_ptr<uint8_t>(), b * channels, height, width, out.data_ptr<float>());
-  return out;
 }
 
 void sgd_step(const State &s, const fd_sgd &sgd, int64_t begin, int64_t end) {

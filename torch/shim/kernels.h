@@ -9,18 +9,20 @@
 
 namespace fd {
 
+// Indices from the caller as int64 [n] on the host.
+at::Tensor host_rows(const int32_t *values, int64_t n);
+// Throws unless every index lies in 0..limit-1.
+void check_rows(const int32_t *rows, int64_t n, int64_t limit, const char *what);
+
 // Normalised images of the samples at rows (int64 [b], on the host) as float32 [b, C, H, W].
 at::Tensor gather_images(const fd_images &images, const at::Tensor &rows, bool plain);
 
 // max(0, 2x2 maximum), and which of the four it was (0..3 in scan order, 4 where nothing was positive).
-// x: [b, C, H, W], contiguous or channels-last; the results are laid out alike.
 struct Pooled {
-  at::Tensor out;    // [b, C, H/2, W/2]
-  at::Tensor which;  // uint8, same shape
+  at::Tensor out;    // [b, C, H/2, W/2], channels-last
+  at::Tensor which;  // uint8, alike
 };
-Pooled relu_pool2(const at::Tensor &x);
-// The gradient of relu_pool2 for an input of size H x W.
-at::Tensor relu_pool2_backward(const at::Tensor &grad, const at::Tensor &which, int64_t height, int64_t width);
+Pooled relu_pool2(const at::Tensor &x);  // x: [b, C, H, W]
 
 // One step of SGD on the range [begin, end): g += wd w + mu (w - start); m = momentum m + g; w -= lr m.
 struct State {

@@ -30,10 +30,10 @@ at::Tensor EncoderPass::bias(size_t i) const {
   return shaped(weights_, l.bias, {l.out});
 }
 
-bool EncoderPass::fused_pool(size_t i) const {
-  const auto &layers = network_.layers;
-  return !plain_ && layers[i].kind == FD_RELU && i + 1 < layers.size() && layers[i + 1].kind == FD_MAXPOOL2D &&
-         layers[i + 1].kernel == 2;
+bool EncoderPass::is_block(size_t i) const {
+  const auto &l = network_.layers;
+  return !plain_ && i + 2 < l.size() && l[i].kind == FD_CONV2D && l[i + 1].kind == FD_RELU &&
+         l[i + 2].kind == FD_MAXPOOL2D && l[i + 2].kernel == 2 && block_supported(l[i]);
 }
 
 at::Tensor EncoderPass::evaluate(const at::Tensor &x) { return run(x, nullptr); }
@@ -48,17 +48,17 @@ at::Tensor EncoderPass::run(at::Tensor x, const Draw *draw) {
     Kept kept;
     switch (l.kind) {
       case FD_CONV2D:
+        if (is_block(i)) {
+          Block block = block_forward(l, x, weight(i), bias(i));
+          x = block.out;
+          if (draw) kept_[i].block = block;
+          i += 2;  // the ReLU and the maximum are done
+          continue;
+        }
         kept.a = x;
         x = at::conv2d(x, weight(i), bias(i), l.stride, l.padding);
         break;
       case FD_RELU:
-        if (fused_pool(i)) {
-          Pooled p = relu_pool2(x);
-          if (draw) kept_[i] = {x, p.which};
-          x = p.out;
-          i++;  // the pool is done
-          continue;
-        }
         x = at::relu(x);
         kept.a = x;
         break;
@@ -76,7 +76,7 @@ at::Tensor EncoderPass::run(at::Tensor x, const Draw *draw) {
         break;
       case FD_FLATTEN:
         kept.a = x;
-        x = x.flatten(1);
+        x = x.flatten(1);  // copies a channels-last tensor into the order of the weights
         break;
       case FD_LINEAR:
         kept.a = x;
@@ -99,18 +99,17 @@ void EncoderPass::backward(at::Tensor g) {
          network_.layers[first].kind != FD_LINEAR)
     first++;
   for (size_t i = network_.layers.size(); i-- > first;) {
+    if (i >= 2 && is_block(i - 2)) i -= 2;
     const fd_layer &l = network_.layers[i];
     where.layer = l.name;
-    bool fused = i > 0 && fused_pool(i - 1);
-    if (fused) i--;
     Kept &k = kept_[i];
-    if (fused) {
-      g = relu_pool2_backward(g, k.b, k.a.size(2), k.a.size(3));
-      continue;
-    }
     switch (l.kind) {
       case FD_CONV2D: {
         at::Tensor w = weight(i);
+        if (is_block(i)) {
+          g = block_backward(l, k.block, g, w, weight_of(l, grads_), shaped(grads_, l.bias, {l.out}), i > first);
+          break;
+        }
         auto [gx, gw, gb] = at::convolution_backward(g, k.a, w, at::IntArrayRef(&l.out, 1), {l.stride, l.stride},
                                                      {l.padding, l.padding}, {1, 1}, false, {0, 0}, 1,
                                                      {i > first, true, true});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fd.h"
+#include "block.h"
 #include "handles.h"
 
 struct fd_network : fd::Counted {
@@ -41,11 +42,12 @@ class EncoderPass {
  private:
   struct Kept {
     at::Tensor a, b;  // what the layer's backward wants: input, output, mask or indices
+    Block block{};    // of a convolution that runs as a block
   };
   at::Tensor run(at::Tensor x, const Draw *draw);
   at::Tensor weight(size_t layer) const;  // views
   at::Tensor bias(size_t layer) const;
-  bool fused_pool(size_t layer) const;  // ReLU and 2x2 maximum in one kernel
+  bool is_block(size_t layer) const;  // a convolution, a ReLU and a 2x2 maximum, run by one kernel
 
   const fd_network &network_;
   const char *name_;

@@ -25,15 +25,11 @@ at::Tensor frozen_features(const fd_network &network, int part, const at::Tensor
   return at::cat(chunks);
 }
 
-at::Tensor host_rows(const int32_t *values, int64_t n) {
-  return at::from_blob(const_cast<int32_t *>(values), {n}, at::kInt).to(at::kLong);
-}
-
 class Training {
  public:
   Training(const fd_network &network, const fd_images &images, const fd_job &job, const fd_sgd &sgd)
       : network_(network), images_(images), job_(job), sgd_(sgd), device_(images.pixels.device()) {
-    rows_ = host_rows(job.samples, job.n);
+    rows_ = fd::host_rows(job.samples, job.n);
     labels_ = images.labels.index_select(0, rows_.to(device_)).to(at::kLong);
     if (job.label_map != nullptr) {
       auto map = at::from_blob(const_cast<uint8_t *>(job.label_map), {256}, at::kByte).to(at::kLong).to(device_);
@@ -62,7 +58,7 @@ class Training {
     at::Tensor one = at::ones({}, at::TensorOptions().dtype(at::kFloat).device(device_));
     fd::Draw draw{job_.seed, 0};
     for (int64_t epoch = 0; epoch < sgd_.epochs; epoch++) {
-      at::Tensor order = host_rows(job_.order + epoch * job_.n, job_.n);
+      at::Tensor order = fd::host_rows(job_.order + epoch * job_.n, job_.n);
       for (int64_t begin = 0; begin < job_.n; begin += sgd_.batch, draw.step++) {
         TORCH_CHECK(!engine.cancelled, "cancelled");
         int64_t b = std::min(sgd_.batch, job_.n - begin);
@@ -123,11 +119,6 @@ void check_images(const fd_network &network, const fd_images &images) {
                 " for a network of input [", network.input[0], ", ", network.input[1], ", ", network.input[2], "]");
 }
 
-void check_rows(const int32_t *rows, int64_t n, int64_t limit, const char *what) {
-  for (int64_t i = 0; i < n; i++)
-    TORCH_CHECK(0 <= rows[i] && rows[i] < limit, what, " ", i, " is ", rows[i], ", outside 0..", limit - 1);
-}
-
 }  // namespace
 
 extern "C" {
@@ -142,8 +133,8 @@ char *fd_engine_train(fd_engine *engine, const fd_network *network, const fd_ima
       TORCH_CHECK(jobs[i].n >= 1, "no samples to train on");
       check_state(*network, jobs[i].start, "the start vector");
       check_state(*network, jobs[i].end, "the end vector");
-      check_rows(jobs[i].samples, jobs[i].n, images->pixels.size(0), "sample");
-      check_rows(jobs[i].order, jobs[i].n * sgd->epochs, jobs[i].n, "position");
+      fd::check_rows(jobs[i].samples, jobs[i].n, images->pixels.size(0), "sample");
+      fd::check_rows(jobs[i].order, jobs[i].n * sgd->epochs, jobs[i].n, "position");
     }
     fd::where.client = -1;
     // The longest first, so that no worker is left with a long one at the end.
@@ -167,7 +158,7 @@ char *fd_engine_predict(fd_engine *engine, const fd_network *network, const fd_i
     std::vector<Piece> pieces;
     for (int64_t j = 0; j < count; j++) {
       check_state(*network, jobs[j].state, "the state vector");
-      check_rows(jobs[j].samples, jobs[j].n, images->pixels.size(0), "sample");
+      fd::check_rows(jobs[j].samples, jobs[j].n, images->pixels.size(0), "sample");
       for (int64_t begin = 0; begin < jobs[j].n; begin += kEvaluationBatch)
         pieces.push_back({j, begin, std::min(begin + kEvaluationBatch, jobs[j].n)});
     }
@@ -178,7 +169,7 @@ char *fd_engine_predict(fd_engine *engine, const fd_network *network, const fd_i
       const Piece &piece = pieces[p];
       const fd_prediction &job = jobs[piece.job];
       const at::Tensor &weights = job.state->t;
-      at::Tensor rows = host_rows(job.samples + piece.begin, piece.end - piece.begin);
+      at::Tensor rows = fd::host_rows(job.samples + piece.begin, piece.end - piece.begin);
       at::Tensor x = fd::gather_images(*images, rows, false);
       at::Tensor f = fd::EncoderPass(*network, FD_PRIMARY, weights, at::Tensor(), false).evaluate(x);
       if (network->dual)

@@ -1,0 +1,254 @@
+package torch_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+
+	"feddag/models"
+	"feddag/torch"
+)
+
+// parityCase is ten steps of plain PyTorch, made by testdata/make_fixtures.py.
+type parityCase struct {
+	Model   string
+	Dual    bool
+	Parts   []string
+	Losses  []float64
+	Tensors map[string]struct {
+		Norm float64   // of the change
+		Step int       // every Step-th value is kept
+		End  []float64 // those values after training
+	}
+}
+
+// hashed is the script's integer hash: n values of a stream.
+func hashed(stream uint32, n int) []uint32 {
+	out := make([]uint32, n)
+	for i := range out {
+		h := uint32(i) + stream*0x9E3779B9
+		h ^= h >> 16
+		h *= 0x85EBCA6B
+		h ^= h >> 13
+		h *= 0xC2B2AE35
+		out[i] = h ^ h>>16
+	}
+	return out
+}
+
+const parityN, parityEpochs = 70, 2
+
+var paritySGD = torch.SGD{Batch: 16, LearningRate: 0.05, Momentum: 0.5, WeightDecay: 1e-4}
+
+func partsOf(names []string) torch.Part {
+	var parts torch.Part
+	for _, n := range names {
+		parts |= map[string]torch.Part{"primary": torch.Primary, "secondary": torch.Secondary, "head": torch.Head}[n]
+	}
+	return parts
+}
+
+// parityJob is the script's network, images and job.
+func parityJob(t *testing.T, model string, dual bool, o models.Options) (*torch.Network, *torch.Images, torch.Job) {
+	t.Helper()
+	input := map[string][3]int{"lenet": {1, 28, 28}, "cnn": {3, 32, 32}}[model]
+	net, err := models.New(model, input, 10, dual, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := make([]float32, net.Len())
+	unit := hashed(1, net.Len())
+	for _, p := range net.Params() {
+		fan := 1
+		for _, s := range p.Shape[1:] {
+			fan *= s
+		}
+		if strings.HasSuffix(p.Name, ".bias") { // shares its weight's fan-in
+			fan = (p.Range.Begin - lastWeight(net, p).Begin) / p.Shape[0]
+		}
+		for i := p.Range.Begin; i < p.Range.End; i++ {
+			weights[i] = float32((2*(float64(unit[i])/(1<<32)) - 1) / math.Sqrt(float64(fan)))
+		}
+	}
+	start, err := torch.VectorOf(torch.CPU, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(start.Close)
+	pixels := make([]byte, parityN*input[0]*input[1]*input[2])
+	for i, h := range hashed(2, len(pixels)) {
+		pixels[i] = byte(h >> 24)
+	}
+	labels := make([]uint8, parityN)
+	for i, h := range hashed(3, parityN) {
+		labels[i] = uint8(h % 10)
+	}
+	mean, std := []float32{.45, .45, .45}[:input[0]], []float32{.25, .25, .25}[:input[0]]
+	images, err := torch.NewImages(torch.CPU, pixels, input, labels, mean, std)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(images.Close)
+	job := torch.Job{Client: 7, Start: start, Seed: 11}
+	for i := range parityN {
+		job.Samples = append(job.Samples, int32(i))
+	}
+	for e := range parityEpochs {
+		keys := hashed(10+uint32(e), parityN)
+		order := slices.Clone(job.Samples)
+		sort.SliceStable(order, func(a, b int) bool { return keys[order[a]] < keys[order[b]] })
+		job.Order = append(job.Order, order)
+	}
+	return net, images, job
+}
+
+// lastWeight is the range of the weight that a bias belongs to.
+func lastWeight(net *torch.Network, bias torch.Param) torch.Range {
+	want := strings.TrimSuffix(bias.Name, ".bias") + ".weight"
+	for _, p := range net.Params() {
+		if p.Name == want {
+			return p.Range
+		}
+	}
+	return torch.Range{}
+}
+
+// executors are all that must agree.
+func executors(t *testing.T) map[string]torch.Executor {
+	t.Helper()
+	engine, err := torch.NewEngine(torch.CPU, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := torch.NewEngine(torch.CPU, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain.Plain = true
+	eager, err := torch.NewEager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(engine.Close)
+	t.Cleanup(plain.Close)
+	return map[string]torch.Executor{"engine": engine, "plain engine": plain, "eager": eager}
+}
+
+// The engine (fused and plain) and the eager executor equal PyTorch to 1e-5 after ten steps, whatever is frozen; and
+// what is frozen keeps its bits.
+func TestTenStepsEqualPyTorch(t *testing.T) {
+	text, err := os.ReadFile("testdata/parity.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fixture struct{ Cases []parityCase }
+	if err := json.Unmarshal(text, &fixture); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range fixture.Cases {
+		for name, executor := range executors(t) {
+			t.Run(fmt.Sprintf("%s/dual=%v/%s/%s", c.Model, c.Dual, strings.Join(c.Parts, "+"), name), func(t *testing.T) {
+				net, images, job := parityJob(t, c.Model, c.Dual, models.Options{})
+				parts := partsOf(c.Parts)
+				trained, err := executor.Train(net, images, []torch.Job{job}, parts, paritySGD)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer trained[0].End.Close()
+				for e, want := range c.Losses {
+					if got := trained[0].Loss[e]; math.Abs(got-want) > 1e-5*want {
+						t.Errorf("epoch %d: loss %.8f, PyTorch %.8f", e, got, want)
+					}
+				}
+				start, end := values(t, job.Start), values(t, trained[0].End)
+				worst := 0.0
+				for _, p := range net.Params() {
+					want, ok := c.Tensors[p.Name]
+					if !ok {
+						t.Fatalf("PyTorch has no %s", p.Name)
+					}
+					change := 0.0
+					for i := p.Range.Begin; i < p.Range.End; i++ {
+						change += math.Pow(float64(end[i])-float64(start[i]), 2)
+						if p.Part&parts == 0 && end[i] != start[i] {
+							t.Fatalf("%s is frozen and moved", p.Name)
+						}
+					}
+					if got := math.Sqrt(change); math.Abs(got-want.Norm) > 1e-4*want.Norm+1e-7 {
+						t.Errorf("%s moved by %.8f, PyTorch's by %.8f", p.Name, got, want.Norm)
+					}
+					for k, w := range want.End {
+						diff := math.Abs(float64(end[p.Range.Begin+k*want.Step]) - w)
+						worst = max(worst, diff)
+						if diff > 1e-5 {
+							t.Fatalf("%s[%d] differs from PyTorch's by %g", p.Name, k*want.Step, diff)
+						}
+					}
+				}
+				t.Logf("largest difference %.2g", worst)
+			})
+		}
+	}
+}
+
+func values(t *testing.T, v *torch.Vector) []float32 {
+	t.Helper()
+	x, err := v.Floats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// With dropout, a label map and a proximal term, too, the executors agree.
+func TestExecutorsAgreeOnTheRest(t *testing.T) {
+	net, images, job := parityJob(t, "lenet", true, models.Options{Dropout: 0.3})
+	job.LabelMap = []uint8{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}
+	sgd := paritySGD
+	sgd.Proximal = 0.1
+	ends := map[string][]float32{}
+	for name, executor := range executors(t) {
+		trained, err := executor.Train(net, images, []torch.Job{job}, torch.Primary|torch.Head, sgd)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		ends[name] = values(t, trained[0].End)
+		trained[0].End.Close()
+	}
+	for name, end := range ends {
+		for i, w := range ends["eager"] {
+			if diff := math.Abs(float64(end[i] - w)); diff > 1e-5 {
+				t.Fatalf("%s: value %d differs from eager's by %g", name, i, diff)
+			}
+		}
+	}
+}
+
+// Predictions are equal, and so are the losses, to 1e-5.
+func TestPredictionsAgree(t *testing.T) {
+	for _, model := range []string{"lenet", "cnn"} {
+		net, images, job := parityJob(t, model, true, models.Options{Dropout: 0.5})
+		results := map[string]torch.Predicted{}
+		for name, executor := range executors(t) {
+			p, err := executor.Predict(net, images, []torch.Prediction{{State: job.Start, Samples: job.Samples}})
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			results[name] = p[0]
+		}
+		want := results["eager"]
+		for name, got := range results {
+			if !slices.Equal(got.Classes, want.Classes) {
+				t.Errorf("%s: %s predicts other classes than eager", model, name)
+			}
+			if math.Abs(got.Loss-want.Loss) > 1e-5 {
+				t.Errorf("%s: %s has loss %g, eager %g", model, name, got.Loss, want.Loss)
+			}
+		}
+	}
+}
