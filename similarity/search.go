@@ -53,8 +53,9 @@ const (
 //	count:Z     Z clusters, or as many as there are clients
 //
 // The paper says no more than "low score and relatively few clusters"; silhouette and ratio are ours. Neither ever
-// answers one cluster per client. With data angles of fresh Fashion-MNIST partitions (TestPartitions) and average or
-// complete linkage, silhouette was exact on all it was tried on, and ratio on all but some of pairs of classes.
+// answers one cluster per client. Measured with data angles on fresh Fashion-MNIST partitions (TestPartitions, 2 seeds),
+// average and complete linkage: silhouette was exact on 10 of 10 with groups and answered one cluster on 8 of 8
+// without; ratio on 9 of 10 and 8 of 8. The price: one client far from all the others gets no cluster of its own.
 func Search(a *mat.SymDense, o Options) (*Choice, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
