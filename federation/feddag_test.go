@@ -1,0 +1,171 @@
+package federation
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"feddag/torch"
+)
+
+// adder stands in for training: client i's trained weights are the ones it received plus i+1. It notes the first
+// weight of each part that a secondary phase started from.
+type adder struct {
+	t      *testing.T
+	starts map[int][3]float32 // by client: primary, secondary, head
+}
+
+func (a *adder) Train(net *torch.Network, _ *torch.Images, jobs []torch.Job, parts torch.Part, _ torch.SGD) ([]torch.Trained, error) {
+	var out []torch.Trained
+	for _, j := range jobs {
+		x, err := j.Start.Floats()
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		if parts == torch.Secondary {
+			var s [3]float32
+			for k, p := range []torch.Part{torch.Primary, torch.Secondary, torch.Head} {
+				s[k] = x[net.Range(p).Begin]
+			}
+			a.starts[j.Client] = s
+		}
+		for _, r := range ranges(net, parts) {
+			for k := r.Begin; k < r.End; k++ {
+				x[k] += float32(j.Client + 1)
+			}
+		}
+		v, err := torch.VectorOf(torch.Device{}, x)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		out = append(out, torch.Trained{End: v, Loss: []float64{1}})
+	}
+	return out, nil
+}
+func (*adder) Predict(*torch.Network, *torch.Images, []torch.Prediction) ([]torch.Predicted, error) {
+	return nil, nil
+}
+func (*adder) Close() {}
+
+// One round on three clusters, by hand (eq. 16 to 21). Clients 0 and 1 (12 and 13 samples) are cluster 0, client 2
+// cluster 1, client 3 cluster 2; cluster 0 learns from 1 and 2, cluster 1 from 2, cluster 2 from 0.
+//
+//	at the start  Θ1 = 1, 2, 3    Θ2 = 10, 20, 40    Θc = 5, 6, 7
+//	primary       cluster 0 gains (12*1 + 13*2)/25 = 1.52, cluster 1 gains 3, cluster 2 gains 4
+//	source 0      starts at Θ2 of its learner 2 = 40, finds 1.52
+//	source 1      starts at Θ2 of its learner 0 = 10, finds 3
+//	source 2      starts at the mean of learners 0 and 1 = 15, finds 4
+//	learner 0     gains the mean of 3 and 4, or their sum; learner 1 gains 4; learner 2 gains 1.52
+func TestRoundByHand(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		change    func(*FedDAG)
+		cohort    []int
+		primary   [3]float64
+		secondary [3]float64
+	}{
+		{"mean", func(*FedDAG) {}, []int{0, 1, 2, 3}, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
+		{"sum", func(a *FedDAG) { a.Sources = "sum" }, []int{0, 1, 2, 3}, [3]float64{2.52, 5, 7}, [3]float64{17, 24, 41.52}},
+		{"server rate", func(a *FedDAG) { a.ServerRate = 0.5 }, []int{0, 1, 2, 3}, [3]float64{2.52, 5, 7}, [3]float64{11.75, 22, 40.76}},
+		{"source 2 not sampled", func(*FedDAG) {}, []int{0, 1, 2}, [3]float64{2.52, 5, 3}, [3]float64{13, 20, 41.52}},
+		{"own clients only", func(a *FedDAG) { a.Variant = DaggerVariant }, []int{0, 1, 2, 3}, [3]float64{2.52, 5, 7}, [3]float64{11.52, 23, 44}},
+		{"trained", func(a *FedDAG) { a.SecondaryFrom = "trained" }, []int{0, 1, 2, 3}, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, a := tinyEnv(t, 1), algorithm(t, "feddag").(*FedDAG)
+			stand := &adder{t, map[int][3]float32{}}
+			e.Clients, e.Executor, e.Epochs = e.Clients[:4], stand, 1
+			if err := e.Start(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			c.change(a)
+			a.net, _ = e.Net(true)
+			if err := a.assign(4, [][]int{{0, 1}, {2}, {3}}, [][]int{{1, 2}, {2}, {0}}); err != nil {
+				t.Fatal(err)
+			}
+			parts := []torch.Part{torch.Primary, torch.Secondary, torch.Head}
+			for _, values := range [][3]float32{{1, 10, 5}, {2, 20, 6}, {3, 40, 7}} {
+				x := make([]float32, a.net.Len())
+				for k, p := range parts {
+					for i := a.net.Range(p).Begin; i < a.net.Range(p).End; i++ {
+						x[i] = values[k]
+					}
+				}
+				v, err := torch.VectorOf(e.Device, x)
+				if err != nil {
+					t.Fatal(err)
+				}
+				a.states = append(a.states, v)
+			}
+			var cohort []*Client
+			for _, i := range c.cohort {
+				cohort = append(cohort, e.Clients[i])
+			}
+			report, err := a.Round(e, 0, cohort)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range report.Trained {
+				l.State.Close()
+			}
+			head := [3]float64{5 + c.primary[0] - 1, 6 + c.primary[1] - 2, 7 + c.primary[2] - 3}
+			for z, m := range a.Models() {
+				x, err := m.State.Floats()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for k, want := range []float64{c.primary[z], c.secondary[z], head[z]} {
+					for i := a.net.Range(parts[k]).Begin; i < a.net.Range(parts[k]).End; i++ {
+						if math.Abs(float64(x[i])-want) > 1e-5 {
+							t.Fatalf("cluster %d, part %d: %g, want %g", z, k, x[i], want)
+						}
+					}
+				}
+			}
+			if c.name == "mean" {
+				if s := stand.starts[3]; s != [3]float32{3, 15, 7} {
+					t.Errorf("client 3's secondary phase starts at %v", s)
+				}
+				if s := stand.starts[1]; s != [3]float32{1, 40, 5} {
+					t.Errorf("client 1's secondary phase starts at %v", s)
+				}
+			}
+			if c.name == "trained" {
+				if s := stand.starts[3]; s != [3]float32{7, 15, 11} {
+					t.Errorf("client 3's secondary phase starts at %v", s)
+				}
+			}
+		})
+	}
+}
+
+// Bytes of a run of FedDAG*: what phase 1 sends, and a model each way for every sampled client.
+func TestLedger(t *testing.T) {
+	e, a := tinyEnv(t, 2), algorithm(t, "feddag-star").(*FedDAG)
+	e.Rounds = 2
+	mustRun(t, e, a, RunOptions{})
+	p := int64(4 * a.net.Len())
+	total := e.Ledger.Total
+	for kind, want := range map[string]int64{
+		"initial": 8 * p, "primary and head": 2 * 4 * p, "cluster": 8 * 4,
+	} {
+		if got := total.Down[kind]; got != want {
+			t.Errorf("down, %s: %d bytes, want %d", kind, got, want)
+		}
+	}
+	for kind, want := range map[string]int64{
+		"update": 8 * 4 * max(1, int64(math.Round(0.02*float64(a.net.Len())))), "warm-up weights": 8 * p,
+		"counts": 8 * 4 * classes, "principal vectors": 8 * 2 * 4 * side * side, "primary and head": 2 * 4 * p,
+	} {
+		if got := total.Up[kind]; got != want {
+			t.Errorf("up, %s: %d bytes, want %d", kind, got, want)
+		}
+	}
+	var up, down int64
+	for _, c := range e.Ledger.Clients {
+		up, down = up+c[0], down+c[1]
+	}
+	if u, d := total.Totals(); u != up || d != down {
+		t.Errorf("clients sent %d and received %d bytes, kinds say %d and %d", up, down, u, d)
+	}
+}
