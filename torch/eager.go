@@ -80,6 +80,9 @@ func (e *Eager) Train(net *Network, images *Images, jobs []Job, parts Part, sgd 
 }
 
 func (e *Eager) trainOne(net *Network, images *Images, job Job, parts Part, sgd SGD) (Trained, error) {
+	if err := images.fits(net); err != nil {
+		return Trained{}, err
+	}
 	weights, err := job.Start.Floats()
 	if err != nil {
 		return Trained{}, err
@@ -300,6 +303,9 @@ func update(leaves []leaf, weights, start, momentum []float32, sgd SGD) error {
 // Predict implements Executor.
 func (e *Eager) Predict(net *Network, images *Images, jobs []Prediction) ([]Predicted, error) {
 	out := make([]Predicted, len(jobs))
+	if err := images.fits(net); err != nil {
+		return nil, err
+	}
 	for i, job := range jobs {
 		weights, err := job.State.Floats()
 		if err != nil {

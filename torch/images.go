@@ -52,6 +52,14 @@ func (im *Images) Close() {
 	runtime.SetFinalizer(im, nil)
 }
 
+// fits says whether a network takes these images.
+func (im *Images) fits(net *Network) error {
+	if im.shape != net.input {
+		return fmt.Errorf("images of %v for a network of input %v (channels, height, width)", im.shape, net.input)
+	}
+	return nil
+}
+
 // batch copies the normalised images at rows, [len(rows), C, H, W], and their labels to the host.
 func (im *Images) batch(rows []int32) ([]float32, []int64, error) {
 	x := make([]float32, len(rows)*im.shape[0]*im.shape[1]*im.shape[2])

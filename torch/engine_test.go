@@ -1,0 +1,286 @@
+package torch_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"feddag/models"
+	"feddag/torch"
+)
+
+func newEngine(t *testing.T, workers int) *torch.Engine {
+	t.Helper()
+	e, err := torch.NewEngine(torch.CPU, workers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+func train(t *testing.T, e torch.Executor, net *torch.Network, images *torch.Images, jobs []torch.Job, parts torch.Part) [][]float32 {
+	t.Helper()
+	trained, err := e.Train(net, images, jobs, parts, paperSGD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [][]float32
+	for _, r := range trained {
+		ends = append(ends, values(t, r.End))
+		r.End.Close()
+	}
+	return ends
+}
+
+// The number of workers, the order of the jobs and a second run change no bit.
+func TestSameBitsWhateverTheWorkers(t *testing.T) {
+	for model, input := range map[string][3]int{"lenet": {1, 28, 28}, "cnn": {3, 32, 32}} {
+		for _, parts := range []torch.Part{torch.Primary | torch.Head, torch.Secondary} {
+			net, images, jobs := workload(t, model, input, true, 4, 40, 2)
+			for i := range jobs { // ragged: 40, 33, 26, 19 samples
+				jobs[i].Samples = jobs[i].Samples[:40-7*i]
+				for e, order := range jobs[i].Order {
+					jobs[i].Order[e] = slices.DeleteFunc(slices.Clone(order), func(p int32) bool { return int(p) >= len(jobs[i].Samples) })
+				}
+			}
+			want := train(t, newEngine(t, 1), net, images, jobs, parts)
+			for _, workers := range []int{1, 2, 3} {
+				for i, end := range train(t, newEngine(t, workers), net, images, jobs, parts) {
+					if !slices.Equal(end, want[i]) {
+						t.Errorf("%s, %d workers: client %d has other bits", model, workers, i)
+					}
+				}
+			}
+			slices.Reverse(jobs)
+			slices.Reverse(want)
+			for i, end := range train(t, newEngine(t, 2), net, images, jobs, parts) {
+				if !slices.Equal(end, want[i]) {
+					t.Errorf("%s, jobs reversed: client %d has other bits", model, jobs[i].Client)
+				}
+			}
+		}
+	}
+}
+
+// One sample, a batch larger than the client, an epoch of one step: all defined.
+func TestSmallestClients(t *testing.T) {
+	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 2, 1, 3)
+	for i, end := range train(t, newEngine(t, 2), net, images, jobs, torch.All) {
+		if slices.ContainsFunc(end, func(x float32) bool { return math.IsNaN(float64(x)) }) {
+			t.Errorf("client %d has NaN weights", i)
+		}
+	}
+}
+
+// With learning rate 0 nothing moves, to the bit.
+func TestRateZeroChangesNothing(t *testing.T) {
+	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, true, 1, 20, 1)
+	sgd := paperSGD
+	sgd.LearningRate = 0
+	trained, err := newEngine(t, 1).Train(net, images, jobs, torch.All, sgd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer trained[0].End.Close()
+	if !slices.Equal(values(t, trained[0].End), values(t, jobs[0].Start)) {
+		t.Error("weights moved at rate 0")
+	}
+}
+
+// A proximal term pulls towards the start: the larger µ, the shorter the way. µ = 0 is no term, to the bit.
+func TestProximalTerm(t *testing.T) {
+	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 1, 64, 5)
+	distance := func(mu float64) float64 {
+		sgd := paperSGD
+		sgd.Proximal, sgd.Batch = mu, 16
+		trained, err := newEngine(t, 1).Train(net, images, jobs, torch.All, sgd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer trained[0].End.Close()
+		sum := 0.0
+		start := values(t, jobs[0].Start)
+		for i, x := range values(t, trained[0].End) {
+			sum += math.Pow(float64(x-start[i]), 2)
+		}
+		return math.Sqrt(sum)
+	}
+	if d0, d1, d10 := distance(0), distance(1), distance(10); !(d0 > d1 && d1 > d10) {
+		t.Errorf("distances %g, %g, %g for µ = 0, 1, 10", d0, d1, d10)
+	}
+}
+
+// What C++ throws becomes an error that names the client, and the layer where there is one; the engine works on.
+func TestEngineErrors(t *testing.T) {
+	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 2, 10, 1)
+	other, _, otherJobs := workload(t, "cnn", [3]int{3, 32, 32}, false, 1, 10, 1)
+	e := newEngine(t, 2)
+	change := func(fn func(j *torch.Job)) []torch.Job {
+		j := slices.Clone(jobs)
+		fn(&j[1])
+		return j
+	}
+	closed := vectorOf(t, make([]float32, net.Len())...)
+	closed.Close()
+	for name, c := range map[string]struct {
+		net  *torch.Network
+		jobs []torch.Job
+		sgd  torch.SGD
+		want string
+	}{
+		"another network's images":  {other, otherJobs, paperSGD, "images of [1, 28, 28]"},
+		"another network's weights": {net, change(func(j *torch.Job) { j.Start = otherJobs[0].Start }), paperSGD, "client 1: the start vector has"},
+		"a closed start":            {net, change(func(j *torch.Job) { j.Start = closed }), paperSGD, "client 1: the start vector is closed"},
+		"a sample outside":          {net, change(func(j *torch.Job) { j.Samples = []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 20} }), paperSGD, "client 1: sample 9 is 20, outside 0..19"},
+		"no samples":                {net, change(func(j *torch.Job) { j.Samples, j.Order = nil, [][]int32{{}} }), paperSGD, "client 1: no samples"},
+		"a short order":             {net, change(func(j *torch.Job) { j.Order = [][]int32{{0}} }), paperSGD, "client 1: an order of 1"},
+		"a position outside":        {net, change(func(j *torch.Job) { j.Order = [][]int32{{0, 1, 2, 3, 4, 5, 6, 7, 8, 10}} }), paperSGD, "client 1: position 9 is 10"},
+		"no batch":                  {net, jobs, torch.SGD{}, "a batch of 0"},
+		"a label beyond the head":   {net, change(func(j *torch.Job) { j.LabelMap = []uint8{99, 99, 99, 99, 99, 99, 99, 99, 99, 99} }), paperSGD, "client 1: "},
+	} {
+		trained, err := e.Train(c.net, images, c.jobs, torch.All, c.sgd)
+		if err == nil || trained != nil {
+			t.Errorf("%s: no error", name)
+		} else if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "frame #") {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	if _, err := e.Predict(net, images, []torch.Prediction{{State: jobs[0].Start, Samples: []int32{20}}}); err == nil {
+		t.Error("a prediction for a sample outside: no error")
+	}
+	train(t, e, net, images, jobs, torch.All)
+}
+
+// The eager executor, which runs gotorch's panicking operators, names the layer too.
+func TestEagerErrors(t *testing.T) {
+	eager, err := torch.NewEager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 1, 10, 1)
+	_, wrong, _ := workload(t, "cnn", [3]int{3, 32, 32}, false, 1, 10, 1)
+	if _, err := eager.Train(net, wrong, jobs, torch.All, paperSGD); err == nil || !strings.Contains(err.Error(), "client 0: ") {
+		t.Errorf("images of another shape: %v", err)
+	}
+	jobs[0].LabelMap = []uint8{99, 99, 99, 99, 99, 99, 99, 99, 99, 99}
+	if _, err := eager.Train(net, images, jobs, torch.All, paperSGD); err == nil || !strings.Contains(err.Error(), "client 0: layer loss") {
+		t.Errorf("labels beyond the head: %v", err)
+	}
+}
+
+func TestNetworkErrors(t *testing.T) {
+	conv := torch.Conv2d{Name: "conv1", In: 1, Out: 2, Kernel: 3, Stride: 1}
+	for name, c := range map[string]struct {
+		layers []torch.Layer
+		want   string
+	}{
+		"channels":      {[]torch.Layer{torch.Conv2d{Name: "conv1", In: 3, Out: 2, Kernel: 3, Stride: 1}}, "conv1 takes 3 channels, it gets 1"},
+		"kernel":        {[]torch.Layer{torch.Conv2d{Name: "conv1", In: 1, Out: 2, Kernel: 9, Stride: 1}}, "larger than its input"},
+		"not flat":      {[]torch.Layer{conv}, "flat feature vector"},
+		"width":         {[]torch.Layer{torch.Flatten{}, torch.Linear{Name: "fc1", In: 5, Out: 2}}, "fc1 takes 5 features"},
+		"linear on map": {[]torch.Layer{conv, torch.Linear{Name: "fc1", In: 2, Out: 2}}, "fc1 takes 2 features"},
+		"window":        {[]torch.Layer{conv, torch.MaxPool2d{Size: 7}}, "a window of 7"},
+		"dropout":       {[]torch.Layer{torch.Dropout{P: 1}}, "0 <= p < 1"},
+	} {
+		_, err := torch.NewNetwork(c.layers, [3]int{1, 8, 8}, 10, false)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	if _, err := models.New("lenet", [3]int{3, 32, 32}, 10, false, models.Options{}); err == nil {
+		t.Error("lenet took colour images")
+	}
+	if _, err := models.New("vgg", [3]int{3, 32, 32}, 10, false, models.Options{}); err == nil || !strings.Contains(err.Error(), "cnn, lenet") {
+		t.Errorf("an unknown model: %v", err)
+	}
+}
+
+// The sizes the paper's models have.
+func TestModelSizes(t *testing.T) {
+	for _, c := range []struct {
+		model        string
+		input        [3]int
+		single, dual int
+	}{{"lenet", [3]int{1, 28, 28}, 61706, 123402}, {"cnn", [3]int{3, 32, 32}, 537610, 1075210}} {
+		for dual, want := range map[bool]int{false: c.single, true: c.dual} {
+			net, err := models.New(c.model, c.input, 10, dual, models.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if net.Len() != want {
+				t.Errorf("%s, dual %v: %d parameters, want %d", c.model, dual, net.Len(), want)
+			}
+		}
+	}
+}
+
+// Cancel ends a running call soon, with ErrCancelled.
+func TestCancel(t *testing.T) {
+	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 2, 50, 100000)
+	e := newEngine(t, 2)
+	go func() {
+		for e.Progress() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		e.Cancel()
+	}()
+	if _, err := e.Train(net, images, jobs, torch.All, paperSGD); !errors.Is(err, torch.ErrCancelled) {
+		t.Errorf("a cancelled training returned %v", err)
+	}
+}
+
+// residentBytes is the process's resident memory.
+func residentBytes(t *testing.T) int64 {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Skip("no /proc/self/statm: ", err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(text))[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// Training again and again keeps the live handles constant and resident memory within 5%.
+func TestMemoryIsFlat(t *testing.T) {
+	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, true, 4, 64, 1)
+	eager, err := torch.NewEager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		executor torch.Executor
+		rounds   int
+	}{"engine": {newEngine(t, 2), 200}, "eager": {eager, 30}} {
+		round := func() {
+			train(t, c.executor, net, images, jobs, torch.Primary|torch.Head)
+			runtime.GC()
+		}
+		for range c.rounds / 5 { // the allocators reach their size
+			round()
+		}
+		handles, bytes := torch.Live()
+		before := residentBytes(t)
+		for range c.rounds {
+			round()
+		}
+		after := residentBytes(t)
+		if h, b := torch.Live(); h != handles || b != bytes {
+			t.Errorf("%s: %d handles and %d bytes became %d and %d", name, handles, bytes, h, b)
+		}
+		if float64(after) > 1.05*float64(before) {
+			t.Errorf("%s: resident memory grew from %d to %d MB", name, before>>20, after>>20)
+		}
+		t.Log(name, fmt.Sprintf("%d -> %d MB", before>>20, after>>20))
+	}
+}

@@ -1,0 +1,144 @@
+package torch_test
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"feddag/torch"
+)
+
+func vectorOf(t *testing.T, x ...float32) *torch.Vector {
+	t.Helper()
+	v, err := torch.VectorOf(torch.CPU, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(v.Close)
+	return v
+}
+
+func wantValues(t *testing.T, v *torch.Vector, want ...float32) {
+	t.Helper()
+	if got := values(t, v); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestVectorArithmetic(t *testing.T) {
+	v := vectorOf(t, 1, 2, 3, 4)
+	c, err := v.Clone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Copy(torch.Range{Begin: 0, End: 2}, v, torch.Range{Begin: 2, End: 4}); err != nil {
+		t.Fatal(err)
+	}
+	wantValues(t, c, 3, 4, 3, 4)
+	if err := c.AddScaled(-2, v, torch.Range{Begin: 1, End: 3}); err != nil {
+		t.Fatal(err)
+	}
+	wantValues(t, c, 3, 0, -3, 4)
+	wantValues(t, v, 1, 2, 3, 4)
+	if x, err := v.Gather([]int64{3, 0, 3}); err != nil || !slices.Equal(x, []float32{4, 1, 4}) {
+		t.Errorf("gathered %v, %v", x, err)
+	}
+}
+
+// By hand: (1*10 + 3*20) / 4 = 17.5, outside the range nothing moves; weights need not sum to 1; the result may be one
+// of the operands.
+func TestSetMean(t *testing.T) {
+	a, b := vectorOf(t, 10, 10), vectorOf(t, 20, 20)
+	if err := a.SetMean([]*torch.Vector{a, b}, []float64{1, 3}, torch.Range{Begin: 1, End: 2}); err != nil {
+		t.Fatal(err)
+	}
+	wantValues(t, a, 10, 17.5)
+}
+
+// Sums are in float64: in float32 a million would swallow the 0.01s.
+func TestSetMeanInFloat64(t *testing.T) {
+	xs, w := []*torch.Vector{vectorOf(t, 1e6)}, []float64{1}
+	for range 100 {
+		xs, w = append(xs, vectorOf(t, 0.01)), append(w, 1)
+	}
+	v := vectorOf(t, 0)
+	if err := v.SetMean(xs, w, v.Range()); err != nil {
+		t.Fatal(err)
+	}
+	if got := float64(values(t, v)[0]) * 101; got < 1e6+0.9 || got > 1e6+1.1 {
+		t.Errorf("sum of 101 = %f, want 1000001", got)
+	}
+}
+
+func TestVectorErrors(t *testing.T) {
+	v := vectorOf(t, 1, 2)
+	closed := vectorOf(t, 1, 2)
+	closed.Close()
+	closed.Close() // may be repeated
+	_, floats := closed.Floats()
+	_, negative := torch.NewVector(torch.CPU, -1)
+	_, outside := v.Gather([]int64{2})
+	for name, err := range map[string]error{
+		"closed":            floats,
+		"closed operand":    v.AddScaled(1, closed, v.Range()),
+		"negative size":     negative,
+		"range too long":    v.AddScaled(1, v, torch.Range{Begin: 0, End: 3}),
+		"range backwards":   v.AddScaled(1, v, torch.Range{Begin: 2, End: 1}),
+		"lengths differ":    v.Copy(torch.Range{Begin: 0, End: 1}, v, v.Range()),
+		"wrong size":        v.Set([]float32{1}),
+		"no vectors":        v.SetMean(nil, nil, v.Range()),
+		"weights are short": v.SetMean([]*torch.Vector{v}, nil, v.Range()),
+		"weights all zero":  v.SetMean([]*torch.Vector{v}, []float64{0}, v.Range()),
+		"negative weight":   v.SetMean([]*torch.Vector{v, v}, []float64{2, -1}, v.Range()),
+		"index outside":     outside,
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		} else if strings.Contains(err.Error(), "frame #") {
+			t.Errorf("%s: the error carries a C++ stack: %v", name, err)
+		}
+	}
+	wantValues(t, v, 1, 2)
+}
+
+// Handles that are not closed are freed by the collector; those that are, at once.
+func TestLiveCounters(t *testing.T) {
+	runtime.GC()
+	h0, b0 := torch.Live()
+	v, err := torch.NewVector(torch.CPU, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, b := torch.Live(); h != h0+1 || b != b0+4000 {
+		t.Errorf("a vector of 1000 counts as %d handles, %d bytes", h-h0, b-b0)
+	}
+	v.Close()
+	if h, b := torch.Live(); h != h0 || b != b0 {
+		t.Errorf("after Close %d handles, %d bytes are left", h-h0, b-b0)
+	}
+}
+
+func TestParseDevice(t *testing.T) {
+	info, err := torch.Describe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := torch.ParseDevice("cpu"); err != nil || d.String() != "cpu" {
+		t.Errorf("cpu: %v, %v", d, err)
+	}
+	if d, err := torch.ParseDevice("auto"); err != nil || (d.String() == "cpu") != (info.CUDADevices == 0) {
+		t.Errorf("auto: %v, %v with %d CUDA devices", d, err, info.CUDADevices)
+	}
+	for _, bad := range []string{"", "gpu", "cuda:", "cuda:-1", "cuda:x", "cuda:99", "cpu:0"} {
+		if d, err := torch.ParseDevice(bad); err == nil {
+			t.Errorf("%q was read as %v", bad, d)
+		}
+	}
+	if info.CUDADevices == 0 {
+		if d, err := torch.ParseDevice("cuda"); err == nil {
+			t.Errorf("without a CUDA device, cuda fell back to %v", d)
+		}
+	}
+}
