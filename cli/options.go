@@ -82,7 +82,7 @@ func newOptions(algorithm string) (*options, error) {
 	f.Float64Var(&p.Concentration, "concentration", p.Concentration, "of the Dirichlet distribution; smaller is more uneven (label-skew, lda)")
 	f.IntVar(&p.MinSamples, "min-samples", p.MinSamples, "training samples every client has at least (lda)")
 	f.StringArrayVar(&o.extra, "partition-option", nil, "key=value, an option of this kind of partition alone; may be repeated")
-	f.StringVar(&o.partitionFile, "partition-file", "", "read the partition from a partition.json instead")
+	f.StringVar(&o.partitionFile, "partition-file", "", "read the partition, and the number of clients, from a partition.json instead")
 	f.StringVar(&o.dataSeed, "data-seed", "", "of the partition (default: --seed)")
 
 	f = o.group("Training")
@@ -317,8 +317,10 @@ func (o *options) check() (err error) {
 			return usageError{err}
 		}
 	}
-	if err := federation.OneOf("partition", o.partition.Kind, data.PartitionKinds()); err != nil {
-		return usageError{err}
+	if o.partitionFile == "" && o.resume == "" { // else the kind comes from a file, which may be of any
+		if err := federation.OneOf("partition", o.partition.Kind, data.PartitionKinds()); err != nil {
+			return usageError{err}
+		}
 	}
 	for _, kv := range o.extra {
 		key, value, ok := strings.Cut(kv, "=")

@@ -26,6 +26,8 @@ type progress struct {
 	phase  string
 	since  time.Time // of the phase
 	text   string    // of the last round
+	from   int64     // samples done when it began
+	done   int64     // samples done
 	rate   float64   // samples/s of the phase
 }
 
@@ -37,9 +39,9 @@ func newProgress(log io.Writer, o *options, first int) *progress {
 		return p
 	}
 	p.lines = false
-	p.bar = progressbar.NewOptions64(perRound*int64(max(1, p.rounds-first)),
+	p.bar = progressbar.NewOptions64(p.length(),
 		progressbar.OptionSetWriter(log), progressbar.OptionSetDescription("set-up"), progressbar.OptionSetWidth(20),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(true),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false),
 		progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true))
 	return p
 }
@@ -49,37 +51,56 @@ const perRound = 1000
 
 // Phase implements federation.Observer.
 func (p *progress) Phase(x federation.Progress) {
-	if p.phase != x.Phase || x.Done == 0 {
-		p.phase, p.since = x.Phase, time.Now()
+	if x.Total == 0 { // evaluation
+		return
 	}
-	if s := time.Since(p.since).Seconds(); s > 0.1 && x.Total > 0 {
-		p.rate = float64(x.Done) / s
+	if p.phase != x.Phase || x.Done < p.done {
+		p.phase, p.since, p.from = x.Phase, time.Now(), x.Done
+	}
+	p.done = x.Done
+	if s := time.Since(p.since).Seconds(); s > 0.5 {
+		p.rate = float64(x.Done-p.from) / s
 	}
 	if p.bar == nil {
 		return
 	}
-	speed := ""
-	if p.rate > 0 {
-		speed = fmt.Sprintf(" %.0f samples/s", p.rate)
-	}
-	share := 0.0
-	if x.Total > 0 {
-		share = float64(x.Done) / float64(x.Total)
-	}
+	share := float64(x.Done) / float64(x.Total)
 	at := int64(perRound * (x.Round - p.first))
 	switch x.Phase {
 	case "training":
 		at += int64(share * perRound * 0.45)
+		p.describe(x.Round, left(p.began, at, p.length()))
 	case "secondary":
 		at += int64((0.45 + 0.45*share) * perRound)
-	case "warm-up", "final":
-		p.bar.Describe(fmt.Sprintf("%s %.0f%%%s%s", x.Phase, 100*share, speed, p.text))
-		return
-	default:
-		return
+		p.describe(x.Round, left(p.began, at, p.length()))
+	default: // a piece of work of its own: warm-up, final
+		at = int64(share * float64(p.length()))
+		p.bar.Describe(fmt.Sprintf("%s%s%s%s", x.Phase, p.text, p.speed(), left(p.since, x.Done-p.from, x.Total-p.from)))
 	}
-	p.bar.Describe(fmt.Sprintf("round %d/%d %s%s%s", x.Round+1, p.rounds, x.Phase, p.text, speed))
-	p.bar.Set64(at)
+	p.bar.Set64(min(at, p.length()-1)) // at its end the bar would go away
+}
+
+// length is what the bar counts to.
+func (p *progress) length() int64 { return perRound * int64(max(1, p.rounds-p.first)) }
+
+func (p *progress) describe(round int, left string) {
+	p.bar.Describe(fmt.Sprintf("round %d/%d%s%s%s", round+1, p.rounds, p.text, p.speed(), left))
+}
+
+func (p *progress) speed() string {
+	if p.rate <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %.0f samples/s", p.rate)
+}
+
+// left estimates the time to go from the time since a start.
+func left(start time.Time, done, total int64) string {
+	if done <= 0 || total <= done {
+		return ""
+	}
+	d := time.Duration(float64(time.Since(start)) * float64(total-done) / float64(done))
+	return fmt.Sprintf(" %s left", d.Round(time.Second))
 }
 
 // Weights implements federation.Observer.
@@ -101,6 +122,9 @@ func clientCount(clusters [][]int) (n int) {
 // Ready implements federation.Observer.
 func (p *progress) Ready(pre []federation.Score) error {
 	p.began = time.Now()
+	if p.bar != nil {
+		p.bar.Reset()
+	}
 	p.say("before round 1: balanced accuracy %s of all clients before local training", score(pre).Balanced)
 	return nil
 }
@@ -119,7 +143,7 @@ func (p *progress) Round(r federation.RoundResult) error {
 	done := r.Round + 1 - p.first
 	left := time.Duration(float64(time.Since(p.began)) / float64(done) * float64(p.rounds-r.Round-1)).Round(time.Second)
 	if p.bar != nil {
-		return p.bar.Set64(perRound * int64(done))
+		return p.bar.Set64(min(perRound*int64(done), p.length()-1))
 	}
 	p.say("round %d/%d: loss %.3f%s, %.0f samples/s, %.1f s, %s left", r.Round+1, p.rounds, r.Loss, accuracy,
 		float64(r.Samples)/max(r.Training, 1e-9), r.Seconds, left)

@@ -81,6 +81,18 @@ type Env struct {
 	ctx     context.Context
 	seconds map[string]float64 // by stage: warmup, clustering, ...
 	samples int64              // trained so far
+	span    span
+}
+
+// span is a piece of work of several calls, which observers see as one.
+type span struct{ done, total int64 }
+
+// spanning tells the observers that the following local trainings, of each client times times, are one piece of work.
+func (e *Env) spanning(times int) (end func()) {
+	for _, c := range e.Clients {
+		e.span.total += int64(times) * int64(e.Epochs) * int64(c.Size())
+	}
+	return func() { e.span = span{} }
 }
 
 // NewClients turns a partition into clients.

@@ -56,8 +56,19 @@ func (e *Env) LocalSGD(net *torch.Network, tasks []Task, t int, phase Phase, par
 	sgd := torch.SGD{Batch: e.Batch, LearningRate: e.LearningRate, Momentum: e.Momentum, WeightDecay: e.WeightDecay}
 	var trained []torch.Trained
 	err := e.await(Progress{Round: t, Phase: phase.String(), Total: total}, func() (err error) {
-		trained, err = e.Executor.Train(net, e.Train, jobs, parts, sgd)
-		return err
+		if _, ok := e.Executor.(interface{ Cancel() }); ok {
+			trained, err = e.Executor.Train(net, e.Train, jobs, parts, sgd)
+			return err
+		}
+		for i := range jobs { // one at a time, so that the run can end between two
+			one, err := e.Executor.Train(net, e.Train, jobs[i:i+1], parts, sgd)
+			if err = errors.Join(err, e.ctx.Err()); err != nil {
+				ends(append(trained, one...)).Close()
+				return err
+			}
+			trained = append(trained, one...)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -112,8 +123,12 @@ func (e *Env) await(p Progress, call func() error) error {
 		return err
 	}
 	counter, _ := e.Executor.(interface{ Progress() int64 })
+	here := p.Total
+	if e.span.total > 0 {
+		p.Total = e.span.total
+	}
 	show := func(done int64) {
-		p.Done = min(done, p.Total)
+		p.Done = min(e.span.done+min(done, here), p.Total)
 		for _, o := range e.Observers {
 			o.Phase(p)
 		}
@@ -135,7 +150,8 @@ func (e *Env) await(p Progress, call func() error) error {
 				return errors.Join(e.ctx.Err(), err)
 			}
 			if err == nil {
-				show(p.Total)
+				show(here)
+				e.span.done += here
 			}
 			return err
 		case <-stop:

@@ -228,6 +228,7 @@ func (r *run) end() error {
 // finalPost goes through the clients, a few at a time; within those, one call for each network.
 func (r *run) finalPost(parts torch.Part) error {
 	e := r.env
+	defer e.spanning(1)()
 	for first := 0; first < len(e.Clients); {
 		net := r.alg.Model(first).Net
 		var clients []*Client

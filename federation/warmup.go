@@ -31,6 +31,7 @@ func (e *Env) warmUp(net *torch.Network, theta0 []float32, tg int, fraction floa
 		return nil, err
 	}
 	defer start.Close()
+	defer e.spanning(tg)()
 	for clients := range slices.Chunk(e.Clients, warmUpAtOnce) {
 		if err := w.train(e, net, clients, start, tg); err != nil {
 			return nil, fmt.Errorf("warm-up: %w", err)
