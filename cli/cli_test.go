@@ -104,6 +104,19 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 		t.Errorf("%d lines of rounds in the log:\n%s", n, log)
 	}
 
+	// The same partition out of its file, and all flags as before: the same weights.
+	again := filepath.Join(t.TempDir(), "again")
+	if code, _, log := feddag(small(data, again, "--partition-file", filepath.Join(out, "partition.json"))...); code != exitDone {
+		t.Errorf("--partition-file: exit code %d: %s", code, log)
+	}
+	a, _ := os.ReadFile(filepath.Join(out, "model/cluster-0.safetensors"))
+	if b, err := os.ReadFile(filepath.Join(again, "model/cluster-0.safetensors")); !bytes.Equal(a, b) {
+		t.Errorf("--partition-file: other weights (%v)", err)
+	}
+	if code, _, log := feddag("train", "--resume", again, "--rounds", "4"); code != exitDone || !strings.Contains(log, "round 4/4") {
+		t.Errorf("a round more: exit code %d: %s", code, log)
+	}
+
 	// Once more into the same folder.
 	if code, _, log := feddag(small(data, out)...); code != exitFailed || !strings.Contains(log, "--resume") {
 		t.Errorf("exit code %d: %s", code, log)

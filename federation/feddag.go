@@ -13,14 +13,17 @@ func init() {
 		{"feddag-star", "FedDAG*: the same clusters, one encoder each, no sharing between them", StarVariant},
 		{"feddag-dagger", "FedDAG†: two encoders each, the secondary learned from the cluster's own clients", DaggerVariant},
 	} {
-		Register(v.name, v.summary, func() Algorithm {
-			return &FedDAG{
-				Variant:    v.variant,
-				Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: 2, MaskFraction: 0.02,
-				PrimaryInit: "warm", HeadInit: "warm", SecondaryInit: "random",
-				Sources: "mean", ServerRate: 1, Schedule: "both", SecondaryFrom: "start",
-			}
-		})
+		Register(v.name, v.summary, func() Algorithm { return newFedDAG(v.variant) })
+	}
+}
+
+// newFedDAG returns a variant with its defaults.
+func newFedDAG(variant string) *FedDAG {
+	return &FedDAG{
+		Variant:    variant,
+		Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: 2, MaskFraction: 0.02,
+		PrimaryInit: "warm", HeadInit: "warm", SecondaryInit: "random",
+		Sources: "mean", ServerRate: 1, Schedule: "both", SecondaryFrom: "start",
 	}
 }
 

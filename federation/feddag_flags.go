@@ -46,31 +46,33 @@ func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&a.SecondaryFrom, "feddag-secondary-from", a.SecondaryFrom, "primary and head in the secondary phase: start (the round's, eq. 19), trained (the client's)")
 }
 
-// Presets implements [Preseter].
+// Presets implements [Preseter]: the letter of the paper, and what the authors' published prototype does. Each sets all
+// of FedDAG's flags.
 func (a *FedDAG) Presets() map[string]map[string]string {
-	paper := map[string]string{
-		"feddag-choose": "loss", "batch": "64", "weight-decay": "0.0001", "rounds": "200", "dropout": "0",
-		"feddag-rules": "paper", "feddag-delta": "0.6", "feddag-epsilon": "1", "feddag-principal-vectors": "0.01",
-		"feddag-linkage": "average", "feddag-alignment": "true", "feddag-primary-init": "warm",
+	paper := newFedDAG(a.Variant)
+	paper.Clustering = similarity.PaperOptions()
+	paper.HeadInit, paper.Sources = "random", "sum"
+
+	prototype := newFedDAG(a.Variant)
+	prototype.Clustering = similarity.PrototypeOptions()
+	prototype.PrincipalVectors = "3"
+	prototype.PrimaryInit, prototype.HeadInit, prototype.SecondaryInit = "common", "random", "primary"
+	prototype.Sources, prototype.SecondaryFrom = "sum", "trained"
+
+	return map[string]map[string]string{
+		"paper": paper.values(map[string]string{
+			"rounds": "200", "batch": "64", "weight-decay": "0.0001", "dropout": "0",
+		}),
+		"prototype": prototype.values(map[string]string{
+			"rounds": "161", "batch": "32", "weight-decay": "0", "dropout": "0.5",
+		}),
 	}
-	prototype := map[string]string{
-		"batch": "32", "weight-decay": "0", "rounds": "161", "dropout": "0.5",
-		"feddag-rules": "prototype", "feddag-principal-vectors": "3", "feddag-linkage": "single",
-		"feddag-choose": "fixed:0.4", "feddag-alignment": "false", "feddag-primary-init": "common",
-	}
-	if a.dual() {
-		for flag, v := range map[string]string{
-			"feddag-head-init": "random", "feddag-sources": "sum", "feddag-secondary-init": "random",
-			"feddag-server-rate": "1", "feddag-schedule": "both", "feddag-secondary-from": "start",
-		} {
-			paper[flag] = v
-		}
-		for flag, v := range map[string]string{
-			"feddag-head-init": "random", "feddag-sources": "sum", "feddag-secondary-init": "primary",
-			"feddag-server-rate": "1", "feddag-schedule": "both", "feddag-secondary-from": "trained",
-		} {
-			prototype[flag] = v
-		}
-	}
-	return map[string]map[string]string{"paper": paper, "prototype": prototype}
+}
+
+// values adds the algorithm's flags, as they stand, to others.
+func (a *FedDAG) values(others map[string]string) map[string]string {
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	a.Flags(fs)
+	fs.VisitAll(func(f *pflag.Flag) { others[f.Name] = f.Value.String() })
+	return others
 }
