@@ -17,7 +17,6 @@ type recorder struct {
 	s          *session
 	events     *report.Events
 	candidates []similarity.Candidate
-	plots      []report.Plot
 	ari        *float64
 }
 

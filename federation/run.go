@@ -3,10 +3,7 @@ package federation
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
-
-	"feddag/torch"
 )
 
 // RunOptions say where a run's checkpoints go and where it takes up.
@@ -150,100 +147,6 @@ func (r *run) round(t int) error {
 	}
 	if (t+1)%e.CheckpointEvery == 0 || t == e.Rounds-1 {
 		return r.checkpoint(t + 1)
-	}
-	return nil
-}
-
-// cohortScores returns the scores of the models a round starts from.
-func (r *run) cohortScores(cohort []*Client) ([]Score, error) {
-	if r.scores == nil {
-		return r.env.evaluate(r.alg, cohort)
-	}
-	scores := make([]Score, len(cohort))
-	for i, c := range cohort {
-		scores[i] = r.scores[c.ID]
-	}
-	return scores, nil
-}
-
-// post scores locally trained models and frees them.
-func (r *run) post(trained []Local) ([]Score, error) {
-	clients, models := make([]*Client, len(trained)), make([]Model, len(trained))
-	for i, l := range trained {
-		clients[i], models[i] = l.Client, l.Model
-		defer l.State.Close()
-	}
-	scores, err := r.env.Scores(clients, models)
-	if err != nil {
-		return nil, err
-	}
-	for i, c := range clients {
-		r.last[c.ID].Post = scores[i]
-		r.best[c.ID].Post = higher(r.best[c.ID].Post, scores[i])
-	}
-	return scores, nil
-}
-
-// evaluateAll scores every client.
-func (r *run) evaluateAll() (err error) {
-	if r.scores, err = r.env.evaluate(r.alg, r.env.Clients); err != nil {
-		return err
-	}
-	for i, s := range r.scores {
-		r.last[i].Pre = s
-		r.best[i].Pre = higher(r.best[i].Pre, s)
-	}
-	return nil
-}
-
-// higher takes the higher of each number; one that is NaN yields.
-func higher(a, b Score) Score {
-	if math.IsNaN(a.Balanced) {
-		return b
-	}
-	if math.IsNaN(b.Balanced) {
-		return a
-	}
-	return Score{max(a.Balanced, b.Balanced), max(a.Accuracy, b.Accuracy)}
-}
-
-// finalAtOnce bounds how many clients' models the last local training holds.
-const finalAtOnce = 32
-
-// end trains every client once more, for its score after local training, and hands over the models.
-func (r *run) end() error {
-	e := r.env
-	if e.FinalPost {
-		parts := torch.All
-		if p, ok := r.alg.(PartialTrainer); ok {
-			parts = p.LocalParts()
-		}
-		if err := e.stage("final", func() error { return r.finalPost(parts) }); err != nil {
-			return err
-		}
-	}
-	return e.tellModels(r.alg, func(name string) string { return name })
-}
-
-// finalPost goes through the clients, a few at a time; within those, one call for each network.
-func (r *run) finalPost(parts torch.Part) error {
-	e := r.env
-	defer e.spanning(1)()
-	for first := 0; first < len(e.Clients); {
-		net := r.alg.Model(first).Net
-		var clients []*Client
-		var tasks []Task
-		for ; first < len(e.Clients) && len(clients) < finalAtOnce && r.alg.Model(first).Net == net; first++ {
-			clients = append(clients, e.Clients[first])
-			tasks = append(tasks, Task{e.Clients[first], r.alg.Model(first).State})
-		}
-		trained, err := e.LocalSGD(net, tasks, e.Rounds, FinalPhase, parts)
-		if err != nil {
-			return err
-		}
-		if _, err := r.post(locals(net, clients, trained)); err != nil {
-			return err
-		}
 	}
 	return nil
 }

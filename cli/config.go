@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"feddag/report"
+
+	"github.com/spf13/pflag"
+)
+
+// pairs are the resolved flags, for config.yaml.
+func (o *options) pairs() []report.Pair {
+	var pairs []report.Pair
+	for _, g := range o.groups {
+		g.flags.VisitAll(func(f *pflag.Flag) {
+			if f.Name == "resume" {
+				return
+			}
+			value := f.Value.String()
+			if s, ok := f.Value.(pflag.SliceValue); ok {
+				value = strings.Join(s.GetSlice(), " ")
+			}
+			pairs = append(pairs, report.Pair{Key: f.Name, Value: value, Comment: f.Usage})
+		})
+	}
+	return pairs
+}
+
+// free are the flags that a checkpoint need not agree in.
+var free = append([]string{"out", "preset", "partition-file", "eval-every"}, onResume...)
+
+// hash identifies what the weights after a round depend on: the flags that matter and the partition.
+func (o *options) hash(partition []byte) string {
+	h := sha256.New()
+	for _, p := range o.pairs() {
+		if !slices.Contains(free, p.Key) {
+			fmt.Fprintf(h, "%s=%s\n", p.Key, p.Value)
+		}
+	}
+	h.Write(partition)
+	return hex.EncodeToString(h.Sum(nil))
+}

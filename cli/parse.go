@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"feddag/federation"
+	"feddag/federation/data"
+	"feddag/models"
+	"feddag/report"
+
+	"github.com/spf13/pflag"
+)
+
+// onResume are the flags that may be given beside --resume: they change no result up to the round they act on.
+var onResume = []string{"resume", "rounds", "workers", "quiet", "data-dir", "checkpoint-every", "final-post"}
+
+// parse reads a command line. A run to resume lends its own flags.
+func parse(args []string) (*options, error) {
+	algorithm, err := scan(args, "algorithm")
+	if err != nil {
+		return nil, err
+	}
+	resume, err := scan(args, "resume")
+	if err != nil {
+		return nil, err
+	}
+	var saved map[string]string
+	if resume != "" {
+		dir, err := report.Open(resume)
+		if err != nil {
+			return nil, err
+		}
+		if saved, err = dir.ReadYAML(report.ConfigFile); err != nil {
+			return nil, err
+		}
+		if algorithm == "" {
+			algorithm = saved["algorithm"]
+		}
+	}
+	if algorithm == "" {
+		algorithm = defaultAlgorithm
+	}
+	o, err := newOptions(algorithm)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.take(resume, saved); err != nil {
+		return nil, err
+	}
+	if err := o.flags.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			return o, err
+		}
+		return nil, o.explain(err)
+	}
+	if o.flags.NArg() > 0 {
+		return nil, usagef("unexpected argument %q; flags start with --", o.flags.Arg(0))
+	}
+	if resume != "" {
+		var refused error
+		o.flags.Visit(func(f *pflag.Flag) {
+			if f.Changed && !slices.Contains(onResume, f.Name) && refused == nil {
+				refused = usagef("--%s cannot change on --resume; only --%s can", f.Name, strings.Join(onResume[1:], ", --"))
+			}
+		})
+		if refused != nil {
+			return nil, refused
+		}
+		return o, o.check()
+	}
+	if err := o.applyPreset(); err != nil {
+		return nil, err
+	}
+	return o, o.check()
+}
+
+// take sets the flags of a run to resume.
+func (o *options) take(resume string, saved map[string]string) error {
+	known := []string{}
+	o.flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	for _, key := range slices.Sorted(maps.Keys(saved)) {
+		if !slices.Contains(known, key) {
+			return fmt.Errorf("%s/%s: %w", resume, report.ConfigFile, federation.OneOf("key", key, known))
+		}
+		if key == "resume" {
+			continue
+		}
+		f := o.flags.Lookup(key)
+		if s, ok := f.Value.(pflag.SliceValue); ok {
+			if err := s.Replace(strings.Fields(saved[key])); err != nil {
+				return fmt.Errorf("%s/%s: %s: %w", resume, report.ConfigFile, key, err)
+			}
+		} else if err := f.Value.Set(saved[key]); err != nil {
+			return fmt.Errorf("%s/%s: %s is %q: %w", resume, report.ConfigFile, key, saved[key], err)
+		}
+	}
+	return nil
+}
+
+// scan finds the value of one flag before the others are known.
+func scan(args []string, name string) (value string, err error) {
+	for i, a := range args {
+		if a == "--" {
+			break
+		}
+		if v, ok := strings.CutPrefix(a, "--"+name+"="); ok {
+			value = v
+		} else if a == "--"+name {
+			if i+1 == len(args) {
+				return "", usagef("--%s needs a value", name)
+			}
+			value = args[i+1]
+		} else {
+			continue
+		}
+		if value == "" {
+			return "", usagef("--%s needs a value", name)
+		}
+	}
+	return value, nil
+}
+
+// explain words a mistake in the flags, and names the nearest known one.
+func (o *options) explain(err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usageError{err}
+	}
+	name := unknown.GetSpecifiedName()
+	known := []string{"help"}
+	o.flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	for _, other := range federation.Names() {
+		if other == o.algorithm {
+			continue
+		}
+		if x, err := newOptions(other); err == nil && x.flags.Lookup(name) != nil {
+			return usagef("--%s is a flag of --algorithm %s, not of %s", name, other, o.algorithm)
+		}
+	}
+	hint := ""
+	if near := federation.Nearest(name, known); near != "" {
+		hint = fmt.Sprintf("; did you mean --%s?", near)
+	}
+	return usagef("unknown flag --%s%s (see --help)", name, hint)
+}
+
+// applyPreset sets the flags of the preset that were not given.
+func (o *options) applyPreset() error {
+	if o.preset == "" || o.preset == "default" {
+		return nil
+	}
+	if err := federation.OneOf("preset", o.preset, presetNames(o.alg)); err != nil {
+		return usageError{err}
+	}
+	for name, value := range o.alg.(federation.Preseter).Presets()[o.preset] {
+		f := o.flags.Lookup(name)
+		if f == nil {
+			return fmt.Errorf("preset %s: no flag --%s", o.preset, name)
+		}
+		if !f.Changed {
+			if err := f.Value.Set(value); err != nil {
+				return fmt.Errorf("preset %s: --%s: %w", o.preset, name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// check finds mistakes that need no data.
+func (o *options) check() (err error) {
+	if o.dataset, err = data.Canonical(o.dataset); err != nil {
+		return usageError{err}
+	}
+	if o.model != "" {
+		if err := federation.OneOf("model", o.model, models.Names()); err != nil {
+			return usageError{err}
+		}
+	}
+	if o.partitionFile == "" && o.resume == "" { // else the kind comes from a file, which may be of any
+		if err := federation.OneOf("partition", o.partition.Kind, data.PartitionKinds()); err != nil {
+			return usageError{err}
+		}
+	}
+	for _, kv := range o.extra {
+		key, value, ok := strings.Cut(kv, "=")
+		if !ok || key == "" || strings.ContainsAny(kv, " \t\n") {
+			return usagef("--partition-option %q: use key=value, without blanks", kv)
+		}
+		if o.partition.Extra == nil {
+			o.partition.Extra = map[string]string{}
+		}
+		o.partition.Extra[key] = value
+	}
+	if o.dataSeed == "" {
+		o.dataSeed = strconv.FormatUint(o.run.Seed, 10)
+	}
+	if _, err := strconv.ParseUint(o.dataSeed, 10, 64); err != nil {
+		return usagef("--data-seed %q: use a whole number of 0 or more", o.dataSeed)
+	}
+	if o.engine == "batched" {
+		return usagef("--engine batched is not in this build: use serial or eager")
+	}
+	if err := federation.OneOf("engine", o.engine, []string{"serial", "eager"}); err != nil {
+		return usageError{err}
+	}
+	switch {
+	case !(o.dropout >= 0 && o.dropout < 1):
+		return usagef("--dropout is %g: use a probability from 0 to below 1", o.dropout)
+	case o.workers < 1:
+		return usagef("--workers is %d: use 1 or more", o.workers)
+	}
+	if err := o.run.Validate(); err != nil {
+		return usageError{err}
+	}
+	if v, ok := o.alg.(federation.Validator); ok {
+		if err := v.Validate(); err != nil {
+			return usageError{err}
+		}
+	}
+	return nil
+}
