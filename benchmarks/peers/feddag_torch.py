@@ -1,0 +1,431 @@
+#!/usr/bin/env python3
+"""FedDAG, FedDAG* and FedAvg as a plain PyTorch script: a second opinion on ./feddag train.
+
+It reads a run directory of ours (config.yaml, partition.json, clusters.json, model/initial.safetensors) and does
+everything after the clustering again with autograd and torch.optim.SGD: warm-up, the start of eq. 22, both phases,
+evaluation. Shuffles and, without --cohorts-from-run, cohorts are its own, so the curves agree statistically, not
+bitwise.
+
+    python benchmarks/peers/feddag_torch.py --run RUN --out PEER --cohorts-from-run
+    python benchmarks/peers/compare.py RUN PEER
+    python benchmarks/peers/feddag_torch.py --run RUN --check-models    # scores our model files, trains nothing
+
+Needs torch and numpy. Forks, so Linux only.
+"""
+import argparse
+import gzip
+import json
+import os
+import struct
+import sys
+import time
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+import numpy as np
+import torch
+import torch.multiprocessing as mp
+import torch.nn.functional as F
+from torch import nn
+
+WARM_UP, PRIMARY, SECONDARY, COHORT = range(4)  # random streams
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+def read_config(path):
+    """config.yaml: lines of `key: value  # comment`."""
+    config = {}
+    with open(path) as f:
+        for line in f:
+            key, _, value = line.split("  #")[0].strip().partition(": ")
+            config[key] = value.strip('"')
+    return config
+
+
+def read_safetensors(path):
+    with open(path, "rb") as f:
+        raw = f.read()
+    (n,) = struct.unpack("<Q", raw[:8])
+    header, body = json.loads(raw[8:8 + n]), raw[8 + n:]
+    tensors = {}
+    for name, t in header.items():
+        if name != "__metadata__":
+            assert t["dtype"] == "F32", f"{path}: {name} is {t['dtype']}"
+            begin, end = t["data_offsets"]
+            tensors[name] = np.frombuffer(body[begin:end], "<f4").reshape(t["shape"]).copy()
+    return tensors
+
+
+def read_idx(path):
+    with gzip.open(path, "rb") as f:
+        raw = f.read()
+    dims = raw[3]
+    shape = struct.unpack(f">{dims}I", raw[4:4 + 4 * dims])
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * dims).reshape(shape)
+
+
+def read_split(folder, name):
+    """Images scaled as (x/255 - mean)/std, and labels."""
+    x = torch.from_numpy(read_idx(f"{folder}/{name}-images-idx3-ubyte.gz").astype(np.float32))
+    y = torch.from_numpy(read_idx(f"{folder}/{name}-labels-idx1-ubyte.gz").astype(np.int64))
+    return ((x / 255 - 0.1307) / 0.3081).unsqueeze(1), y
+
+
+def read_lines(path):
+    """The complete lines of a metrics.jsonl, which may still be growing."""
+    rounds = []
+    if os.path.exists(path):
+        with open(path) as f:
+            rounds = [json.loads(line) for line in f if line.endswith("\n")]
+    return rounds
+
+
+# ---- model ----------------------------------------------------------------------------------------------------------
+
+class LeNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, 5, padding=2)
+        self.conv2 = nn.Conv2d(6, 16, 5)
+        self.fc1 = nn.Linear(400, 120)
+        self.fc2 = nn.Linear(120, 84)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        return F.relu(self.fc2(F.relu(self.fc1(x.flatten(1)))))
+
+
+class Model(nn.Module):
+    """A head on the features of one encoder, or on those of two side by side."""
+
+    def __init__(self, state):
+        super().__init__()
+        self.primary = LeNet()
+        self.secondary = LeNet() if "secondary.conv1.weight" in state else None
+        self.head = nn.Linear(*reversed(state["head.weight"].shape))
+        self.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
+
+    def forward(self, x):
+        features = self.primary(x)
+        if self.secondary is not None:
+            features = torch.cat([features, self.secondary(x)], 1)
+        return self.head(features)
+
+
+# ---- what a client does ---------------------------------------------------------------------------------------------
+
+DATA = {}  # set before the processes are forked: train, test (images, labels), clients, hyperparameters
+
+
+def score(model, client):
+    """(balanced accuracy, accuracy) in percent on a client's test set."""
+    images, labels = DATA["test"]
+    samples, mapped = client["test"], client["label_map"]
+    with torch.no_grad():
+        predicted = torch.cat([model(images[s]).argmax(1) for s in samples.split(1000)])
+    y = labels[samples]
+    if mapped is not None:
+        y = mapped[y]
+    hit = (predicted == y).double()
+    recalls = [hit[y == c].mean().item() for c in y.unique()]
+    return 100 * float(np.mean(recalls)), 100 * hit.mean().item()
+
+
+def local_sgd(task):
+    """Trains one client from a state, only the blocks named in parts; returns these, the last epoch's loss, and the
+    trained model's score if it is wanted."""
+    i, state, parts, stream, scored = task
+    h, client = DATA["h"], DATA["clients"][i]
+    images, labels = DATA["train"]
+    y_of = labels if client["label_map"] is None else client["label_map"][labels]
+    shuffle = torch.Generator().manual_seed(int(np.random.SeedSequence(stream).generate_state(1, np.uint64)[0] >> 1))
+    model = Model(state)
+    for name, p in model.named_parameters():
+        p.requires_grad_(name.split(".")[0] in parts)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad],
+                                lr=h["lr"], momentum=h["momentum"], weight_decay=h["weight-decay"])
+    samples = client["train"]
+    for _ in range(h["epochs"]):
+        total = 0.0
+        for batch in samples[torch.randperm(len(samples), generator=shuffle)].split(h["batch"]):
+            loss = F.cross_entropy(model(images[batch]), y_of[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+    trained = {k: v.numpy().copy() for k, v in model.state_dict().items() if k.split(".")[0] in parts}
+    return trained, total / len(samples), score(model, client) if scored else None
+
+
+def score_cluster(task):
+    state, members = task
+    model = Model(state)
+    by_test_set = {}  # clients with the same test set and labels share the answer
+    scores = []
+    for i in members:
+        c = DATA["clients"][i]
+        key = c["test_set"], None if c["label_map"] is None else tuple(c["label_map"].tolist())
+        if key not in by_test_set:
+            by_test_set[key] = score(model, c)
+        scores.append((i, by_test_set[key]))
+    return scores
+
+
+# ---- what the server does -------------------------------------------------------------------------------------------
+
+def mean(states, weights, names=None):
+    """Σ w x / Σ w of each named array."""
+    w = np.asarray(weights, np.float64)
+    w = w / w.sum()
+    return {k: sum(a * s[k].astype(np.float64) for a, s in zip(w, states)).astype(np.float32)
+            for k in (names or states[0])}
+
+
+def stats(scores):
+    s = np.array(scores)
+    return {name: {"mean": s[:, k].mean(), "std": s[:, k].std()}
+            for k, name in enumerate(("balanced_accuracy", "accuracy"))}
+
+
+def block(state, *parts):
+    return {k: v for k, v in state.items() if k.split(".")[0] in parts}
+
+
+class Federation:
+    def __init__(self, pool, algorithm, config, clients, clusters, graph, seed):
+        self.pool, self.algorithm, self.config, self.clients, self.seed = pool, algorithm, config, clients, seed
+        self.clusters, self.graph = clusters, graph
+        self.of = {i: z for z, members in enumerate(clusters) for i in members}
+        self.learners = [[j for j, sources in enumerate(graph) if z in sources] for z in range(len(clusters))]
+        self.dual = algorithm == "feddag"
+        self.states = []
+
+    def size(self, i):
+        return len(self.clients[i]["train"])
+
+    def train(self, tasks):
+        return self.pool.map(local_sgd, tasks, chunksize=1)
+
+    def warm_up(self, theta0):
+        """Phase 1: every client alone, tg rounds of E epochs, momentum anew in each. Largest clients first."""
+        order = sorted(range(len(self.clients)), key=self.size, reverse=True)
+        states = {i: theta0 for i in order}
+        for r in range(int(self.config["feddag-warmup-rounds"])):
+            t = time.time()
+            ended = self.train([(i, states[i], ("primary", "head"), (self.seed, WARM_UP, r, i), False) for i in order])
+            states = {i: trained for i, (trained, _, _) in zip(order, ended)}
+            print(f"warm-up round {r + 1}: {time.time() - t:.0f} s", file=sys.stderr, flush=True)
+        return [states[i] for i in range(len(self.clients))]
+
+    def start(self, theta0, fresh, warm):
+        """The models of round 0: eq. 22, or θ^0 for FedAvg."""
+        if self.algorithm == "fedavg":
+            self.states = [theta0]
+            return
+        for members in self.clusters:
+            theta = mean([warm[i] for i in members], [self.size(i) for i in members])
+            self.states.append(self.join(theta, fresh) if self.dual else theta)
+
+    def join(self, theta, fresh):
+        state = block(theta, "primary")
+        secondary = fresh
+        if self.config["feddag-secondary-init"] == "primary":
+            secondary = {k.replace("primary", "secondary"): v for k, v in state.items()}
+        state.update(secondary)
+        w, b = theta["head.weight"], theta["head.bias"]
+        if self.config["feddag-head-init"] == "warm":
+            state["head.weight"] = np.concatenate([w, np.zeros_like(w)], 1)
+            state["head.bias"] = b
+        else:
+            torch.manual_seed(self.seed)
+            head = nn.Linear(2 * w.shape[1], w.shape[0])
+            state["head.weight"], state["head.bias"] = head.weight.detach().numpy(), head.bias.detach().numpy()
+        return state
+
+    def round(self, t, cohort):
+        """Both phases from the round's starting values; returns the mean loss and the cohort's scores after training."""
+        old = self.states
+        sampled = [[i for i in cohort if self.of[i] == z] for z in range(len(old))]
+        new = [dict(s) for s in old]
+
+        # Primary, eq. 16-18: Θ1_z and Θc_z, with Θ2_z frozen. Without a second encoder this is FedAvg in each cluster.
+        first = [(i, old[self.of[i]], ("primary", "head"), (self.seed, PRIMARY, t, i), True) for i in cohort]
+        # Secondary, eq. 19-21: z as a source starts at the mean of its learners' Θ2 and trains only that, under its
+        # own Θ1_z and Θc_z of the round's start.
+        starts = {}
+        if self.dual:
+            for z, members in enumerate(sampled):
+                if members and self.learners[z]:
+                    theta2 = mean([block(old[j], "secondary") for j in self.learners[z]], [1] * len(self.learners[z]))
+                    starts[z] = {**old[z], **theta2}
+        helpers = [i for i in cohort if self.of[i] in starts]
+        second = [(i, starts[self.of[i]], ("secondary",), (self.seed, SECONDARY, t, i), False) for i in helpers]
+
+        ended = self.train(first + second)
+        firsts = dict(zip(cohort, ended))
+        seconds = dict(zip(helpers, ended[len(cohort):]))
+        for z, members in enumerate(sampled):
+            if members:
+                new[z].update(mean([firsts[i][0] for i in members], [self.size(i) for i in members]))
+        delta = {}  # of each source
+        for z, start in starts.items():
+            theta2 = mean([seconds[i][0] for i in sampled[z]], [self.size(i) for i in sampled[z]])
+            delta[z] = {k: theta2[k] - start[k] for k in theta2}
+        for j, sources in enumerate(self.graph if self.dual else []):
+            found = [z for z in sources if z in delta]
+            for z in found:
+                rate = float(self.config["feddag-server-rate"])
+                if self.config["feddag-sources"] == "mean":
+                    rate /= len(found)
+                for k in delta[z]:
+                    new[j][k] = new[j][k] + np.float32(rate) * delta[z][k]
+        self.states = new
+        return float(np.mean([firsts[i][1] for i in cohort])), [firsts[i][2] for i in cohort]
+
+    def evaluate(self, states=None):
+        """Every client's score with its cluster's model, by client."""
+        scored = self.pool.map(score_cluster, list(zip(states or self.states, self.clusters)), chunksize=1)
+        return [s for _, s in sorted(pair for part in scored for pair in part)]
+
+
+# ---- the program ----------------------------------------------------------------------------------------------------
+
+def cached_warm_up(federation, theta0, path, key):
+    names = sorted(theta0)
+    if path and os.path.exists(path):
+        with np.load(path) as f:
+            if str(f["key"]) != key:
+                sys.exit(f"{path} is the warm-up of another run: it has {f['key']}, this one is {key}")
+            return [{k: f[k][i] for k in names} for i in range(len(federation.clients))]
+    warm = federation.warm_up(theta0)
+    if path:
+        partial = path + ".partial.npz"
+        np.savez(partial, key=key, **{k: np.stack([w[k] for w in warm]) for k in names})
+        os.replace(partial, path)
+    return warm
+
+
+def check(config, algorithm):
+    """Refuses a run that this script does not know how to repeat."""
+    want = {"dataset": "fashion-mnist", "model": "lenet", "dropout": "0"}
+    if algorithm != "fedavg":
+        want["feddag-primary-init"] = "warm"
+    if algorithm == "feddag":
+        want.update({"feddag-schedule": "both", "feddag-secondary-from": "start"})
+    for key, value in want.items():
+        if config.get(key) != value:
+            sys.exit(f"the run has {key} {config.get(key)}; this script knows {value} only")
+    defaults = {"feddag-secondary-init": "random", "feddag-head-init": "warm", "feddag-sources": "mean",
+                "feddag-server-rate": "1", "feddag-warmup-rounds": "2"}
+    for key, value in defaults.items():  # a single-encoder run does not have them
+        config.setdefault(key, value)
+
+
+def model_files(run, prefix, count):
+    names = ["global"] if count == 1 and os.path.exists(f"{run}/model/{prefix}global.safetensors") else \
+        [f"cluster-{z}" for z in range(count)]
+    if prefix:  # start-cluster-0, or start-0
+        names = [prefix + n for n in names] if os.path.exists(f"{run}/model/{prefix}{names[0]}.safetensors") else \
+            [prefix + n.removeprefix("cluster-") for n in names]
+    paths = [f"{run}/model/{n}.safetensors" for n in names]
+    return [read_safetensors(p) for p in paths] if all(map(os.path.exists, paths)) else None
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--run", required=True, help="a run directory of ./feddag train")
+    p.add_argument("--out", help="directory for metrics.jsonl")
+    p.add_argument("--algorithm", choices=["feddag", "feddag-star", "fedavg"], help="default: the run's")
+    p.add_argument("--rounds", type=int, help="default: the run's")
+    p.add_argument("--seed", type=int, help="of the shuffles and cohorts here (default: the run's)")
+    p.add_argument("--cohorts-from-run", action="store_true", help="take each round's clients from its metrics.jsonl")
+    p.add_argument("--warmup-cache", metavar="FILE.npz", help="keep the warm-up here, or take it from here")
+    p.add_argument("--data", default="/usr/share/datasets/fashion-mnist", help="folder of the .gz files (%(default)s)")
+    p.add_argument("--processes", type=int, default=2, help="clients trained at the same time (%(default)s)")
+    p.add_argument("--check-models", action="store_true", help="score the run's start and end models, train nothing")
+    o = p.parse_args()
+    if not o.out and not o.check_models:
+        p.error("--out is required")
+    torch.set_num_threads(1)
+
+    config = read_config(f"{o.run}/config.yaml")
+    algorithm = o.algorithm or config["algorithm"]
+    check(config, algorithm)
+    with open(f"{o.run}/partition.json") as f:
+        partition = json.load(f)
+    clients = [{"train": torch.tensor(c["train"]), "test": torch.tensor(partition["test_sets"][c["test_set"]]),
+                "test_set": c["test_set"], "label_map": torch.tensor(c["label_map"]) if "label_map" in c else None}
+               for c in partition["clients"]]
+    clusters, graph = [list(range(len(clients)))], [[]]
+    if algorithm != "fedavg":
+        with open(f"{o.run}/clusters.json") as f:
+            found = json.load(f)
+        clusters, graph = found["clusters"], found["graph"]
+    initial = read_safetensors(f"{o.run}/model/initial.safetensors")
+    rounds = o.rounds if o.rounds is not None else int(config["rounds"])
+    seed = o.seed if o.seed is not None else int(config["seed"])
+    ours = read_lines(f"{o.run}/metrics.jsonl")
+    DATA.update(clients=clients, train=read_split(o.data, "train"), test=read_split(o.data, "t10k"),
+                h={"epochs": int(config["epochs"]), "batch": int(config["batch"]), "lr": float(config["lr"]),
+                   "momentum": float(config["momentum"]), "weight-decay": float(config["weight-decay"])})
+
+    # Forked, so that the images are there once; numpy arrays travel, so that no shared memory is needed.
+    with mp.get_context("fork").Pool(o.processes, torch.set_num_threads, (1,)) as pool:
+        f = Federation(pool, algorithm, config, clients, clusters, graph, seed)
+        start = model_files(o.run, "start-", len(clusters)) if algorithm == config["algorithm"] else None
+        start = start and stats(f.evaluate(start))["balanced_accuracy"]["mean"]
+        if o.check_models:
+            print(f"the run's models at the start, scored here: {start if start is None else round(start, 4)}")
+            end = model_files(o.run, "", len(clusters))
+            if end:
+                print(f"its models at the end, scored here: {stats(f.evaluate(end))['balanced_accuracy']['mean']:.4f};"
+                      f" its metrics.jsonl has {ours[-1]['pre']['balanced_accuracy']['mean']:.4f}")
+            return
+        train(f, o, config, algorithm, initial, start, ours, rounds, seed, partition)
+
+
+def train(f, o, config, algorithm, initial, start, ours, rounds, seed, partition):
+    theta0, fresh = block(initial, "primary", "head"), block(initial, "secondary")
+    if f.dual and not fresh:
+        sys.exit("the run has no fresh secondary encoder in model/initial.safetensors: take a run of feddag")
+    warm = None
+    if algorithm != "fedavg":
+        key = json.dumps([partition.get("data_hash"), partition["seed"], config["seed"], seed, DATA["h"],
+                          config["feddag-warmup-rounds"], len(f.clients)])
+        warm = cached_warm_up(f, theta0, o.warmup_cache, key)
+    f.start(theta0, fresh, warm)
+    os.makedirs(o.out, exist_ok=True)
+    scores = f.evaluate()
+    told = f"before round 1: balanced accuracy {stats(scores)['balanced_accuracy']['mean']:.2f} here"
+    print(told + ("" if start is None else f", {start:.2f} with the run's own models"), file=sys.stderr, flush=True)
+    with open(f"{o.out}/start.json", "w") as out:
+        json.dump({"pre": stats(scores), "run": start}, out)
+    with open(f"{o.out}/metrics.jsonl", "w") as out:
+        for t in range(rounds):
+            began = time.time()
+            n = len(f.clients)
+            if o.cohorts_from_run and t < len(ours):
+                cohort = ours[t]["clients"]
+            else:
+                if o.cohorts_from_run:
+                    print(f"round {t + 1} is not in the run: own cohort", file=sys.stderr)
+                rng = np.random.default_rng([seed, COHORT, t])
+                m = min(n, max(1, int(float(config["rate"]) * n + 0.5)))
+                cohort = sorted(int(i) for i in rng.choice(n, m, replace=False))
+            before = [scores[i] for i in cohort]
+            loss, after = f.round(t, cohort)
+            scores = f.evaluate()
+            line = {"round": t, "train_loss": loss, "pre": stats(scores), "cohort_pre": stats(before),
+                    "cohort_post": stats(after), "seconds": time.time() - began, "clients": cohort}
+            out.write(json.dumps(line) + "\n")
+            out.flush()
+            mine, text = line["pre"]["balanced_accuracy"]["mean"], ""
+            if t < len(ours):
+                text = f" (the run: {ours[t]['pre']['balanced_accuracy']['mean']:.2f})"
+            print(f"round {t + 1}: balanced accuracy {mine:.2f}{text}, loss {loss:.4f}, {line['seconds']:.1f} s",
+                  file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
