@@ -8,7 +8,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-N, BATCH, EPOCHS, CLASSES = 70, 16, 2, 10  # five steps an epoch, the last one ragged
+N, BATCH, EPOCHS, CLASSES = 22, 5, 2, 10  # five steps an epoch, the last one ragged
+SEEDS = range(100, 112)
 LR, MOMENTUM, DECAY = 0.05, 0.5, 1e-4
 
 
@@ -29,7 +30,7 @@ MODELS = {  # conv: (name, in, out, kernel, padding); linear: (name, in, out)
 }
 
 
-def parameters(model, dual):
+def parameters(model, dual, dtype):
     shapes = []
     for part in ["primary", "secondary"][: 1 + dual]:
         for name, i, o, k, _ in model["convs"]:
@@ -44,7 +45,7 @@ def parameters(model, dual):
     for name, shape, fan in shapes:
         n = int(np.prod(shape))
         w = ((2 * unit[at:at + n] - 1) / np.sqrt(fan)).astype(np.float32)
-        out[name] = torch.tensor(w.reshape(shape))
+        out[name] = torch.tensor(w.reshape(shape)).to(dtype)
         at += n
     return out
 
@@ -58,13 +59,13 @@ def encode(model, p, part, x):
     return x
 
 
-def run(name, dual, parts):
+def run(name, dual, parts, seed, dtype):
     model = MODELS[name]
     size = int(np.prod(model["input"]))
-    pixels = (hashed(2, N * size) >> np.uint64(24)).astype(np.uint8).reshape((N,) + model["input"])
+    pixels = (hashed(seed, N * size) >> np.uint64(24)).astype(np.uint8).reshape((N,) + model["input"])
     labels = torch.tensor((hashed(3, N) % np.uint64(CLASSES)).astype(np.int64))
-    x = (torch.tensor(pixels).float() / 255 - 0.45) / 0.25
-    p = parameters(model, dual)
+    x = ((torch.tensor(pixels).float() / 255 - 0.45) / 0.25).to(dtype)
+    p = parameters(model, dual, dtype)
     start = {k: v.clone() for k, v in p.items()}
     trained = [k for k in p if k.split(".")[0] in parts]
     for k in trained:
@@ -90,11 +91,20 @@ def run(name, dual, parts):
         change = (p[k].detach().double() - start[k].double()).flatten().numpy()
         step = max(1, len(change) // 40)
         tensors[k] = {"norm": float(np.linalg.norm(change)), "step": step, "end": p[k].detach().flatten().numpy()[::step].astype(float).tolist()}
-    return {"model": name, "dual": dual, "parts": parts, "losses": losses, "tensors": tensors}
+    result = {"model": name, "dual": dual, "parts": parts, "seed": seed, "losses": losses, "tensors": tensors}
+    return result, torch.cat([v.detach().double().flatten() for v in p.values()])
+
+
+def best(name, dual, parts):
+    """The images on which rounding matters least: a ReLU or a maximum within rounding of its kink makes two correct
+    programs differ by far more than rounding, and float32 against float64 shows where that happens."""
+    def gap(seed):
+        return (run(name, dual, parts, seed, torch.float32)[1] - run(name, dual, parts, seed, torch.float64)[1]).abs().max()
+    return run(name, dual, parts, min(SEEDS, key=gap), torch.float32)[0]
 
 
 torch.set_num_threads(1)
 CASES = [(False, ["primary", "head"])] + [(True, parts) for parts in (
     ["primary", "head"], ["secondary"], ["secondary", "head"], ["primary", "secondary"], ["head"],
     ["primary", "secondary", "head"])]
-print(json.dumps({"torch": torch.__version__, "cases": [run(m, d, parts) for m in MODELS for d, parts in CASES]}))
+print(json.dumps({"torch": torch.__version__, "cases": [best(m, d, parts) for m in MODELS for d, parts in CASES]}))
