@@ -63,6 +63,9 @@ func open(o *options, prefix string, log io.Writer) (_ *session, err error) {
 	if err := s.deal(); err != nil {
 		return nil, err
 	}
+	if _, err := torch.Describe(); err != nil {
+		return nil, fmt.Errorf("%w (see feddag doctor)", err)
+	}
 	device, err := torch.ParseDevice(o.device)
 	if err != nil {
 		return nil, usageError{err}
