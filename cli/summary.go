@@ -9,14 +9,6 @@ import (
 	"feddag/report"
 )
 
-// summary is report.Summary and what this package adds to it.
-type summary struct {
-	report.Summary
-	// FinalPost is every client's accuracy after one more local training from the final models; null without
-	// --final-post.
-	FinalPost report.Score `json:"final_post_all"`
-}
-
 // finish writes what a complete run leaves behind, and prints its results.
 func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) error {
 	rounds, err := s.dir.ReadMetrics()
@@ -36,29 +28,25 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 			report.Plot{File: searchPlot, Text: "What the search for the number of clusters looked at."},
 			report.Plot{File: heatPlot, Text: "What the clusters were found in."})
 	}
-	sum := summary{Summary: s.summary(r, rounds, len(clusters)), FinalPost: report.NoScore}
+	sum := s.summary(r, rounds, len(clusters))
 	if s.o.run.FinalPost {
-		sum.FinalPost = score(posts(result.Last))
+		sum.SetFinalPost(score(posts(result.Last)))
 	}
-	if err := s.dir.WriteJSON(report.SummaryFile, sum); err != nil {
+	if err := s.dir.WriteSummary(sum); err != nil {
 		return err
 	}
 	err = s.dir.WriteHTML(report.Page{
-		Title: s.title(), Summary: sum.Summary, Config: s.o.pairs(), Env: s.machine(), Classes: s.set.ClassNames,
+		Title: s.title(), Summary: sum, Config: s.o.pairs(), Env: s.machine(), Classes: s.set.ClassNames,
 		Clusters: clusters, Plots: plots, Rounds: rounds, Candidates: r.candidates,
 	})
 	if err != nil {
 		return err
 	}
-	line, err := report.Marshal(sum)
+	line, err := sum.JSON()
 	if err != nil {
 		return err
 	}
 	fmt.Fprint(out, sum.Table())
-	if s.o.run.FinalPost {
-		fmt.Fprintf(out, "final, after one more local training of every client: balanced %s, plain %s\n",
-			sum.FinalPost.Balanced, sum.FinalPost.Accuracy)
-	}
 	_, err = fmt.Fprintf(out, "report: %s\n%s\n", s.dir.Path(report.HTMLFile), line)
 	return err
 }

@@ -27,10 +27,6 @@ type Summary struct {
 	Best   PrePost `json:"best"`
 	Last10 PrePost `json:"last10"`
 
-	// PostOver says over which clients every post is taken: OverCohort or
-	// OverAll. A pre is always over all clients.
-	PostOver string `json:"post_over"`
-
 	// Swing is the population standard deviation, over the last ten rounds,
 	// of the mean pre balanced accuracy, in points.
 	Swing float64 `json:"swing"`
@@ -47,16 +43,18 @@ type Summary struct {
 	Seed             int64   `json:"seed"`
 }
 
-// The values of Summary.PostOver.
+// The values of PrePost.PostOver.
 const (
 	OverCohort = "cohort" // the clients sampled in the round
 	OverAll    = "all"    // every client
 )
 
-// PrePost is a score before and after local training.
+// PrePost is a score before local training, over all clients, and after it,
+// over those that PostOver names.
 type PrePost struct {
-	Pre  Score `json:"pre"`
-	Post Score `json:"post"`
+	Pre      Score  `json:"pre"`
+	Post     Score  `json:"post"`
+	PostOver string `json:"post_over"` // OverCohort or OverAll
 }
 
 // Seconds is the wall time of a run's stages.
@@ -72,12 +70,13 @@ type Seconds struct {
 const lastRounds = 10
 
 // SetRounds fills what follows from the rounds alone: Rounds, Final, Best,
-// Last10, PostOver (the cohort), Swing, Seconds.Rounds, SecondsPerRound and
+// Last10, Swing, Seconds.Rounds, SecondsPerRound and
 // SamplesPerSecond. It adds the rounds' traffic to BytesUp and BytesDown,
 // which hold the warm-up's before. Accuracies that were not measured in a
 // round (NaN) are skipped.
 func (s *Summary) SetRounds(rounds []Round) {
-	s.Rounds, s.PostOver = len(rounds), OverCohort
+	s.Rounds = len(rounds)
+	s.Final.PostOver, s.Best.PostOver, s.Last10.PostOver = OverCohort, OverCohort, OverCohort
 	var seconds []float64
 	var samples int64
 	s.Seconds.Rounds = 0
@@ -119,6 +118,12 @@ func (s *Summary) SetRounds(rounds []Round) {
 		pre = append(pre, r.Pre.Balanced.Mean)
 	}
 	s.Swing = NewStat(pre).Std
+}
+
+// SetFinalPost replaces the last cohort's accuracy after local training by that
+// of every client, each trained once more from the final models.
+func (s *Summary) SetFinalPost(all Score) {
+	s.Final.Post, s.Final.PostOver = all, OverAll
 }
 
 // measures says which accuracy of a round each one of a PrePost is.
@@ -194,10 +199,7 @@ type accuracyRow struct {
 
 // accuracyRows are the lines of the accuracy table, on a terminal and in HTML.
 func (s Summary) accuracyRows() []accuracyRow {
-	over := "the round's sampled clients"
-	if s.PostOver == OverAll {
-		over = "every client"
-	}
+	over := map[string]string{OverCohort: "the round's sampled clients", OverAll: "every client"}
 	var rows []accuracyRow
 	for _, p := range []struct {
 		when string
@@ -209,7 +211,7 @@ func (s Summary) accuracyRows() []accuracyRow {
 	} {
 		rows = append(rows,
 			accuracyRow{p.when, "before local training", "every client", p.Pre},
-			accuracyRow{"", "after local training", over, p.Post})
+			accuracyRow{"", "after local training", over[p.PostOver], p.Post})
 	}
 	return rows
 }
