@@ -341,6 +341,7 @@ def main():
     p.add_argument("--seed", type=int, help="of the shuffles and cohorts here (default: the run's)")
     p.add_argument("--cohorts-from-run", action="store_true", help="take each round's clients from its metrics.jsonl")
     p.add_argument("--warmup-cache", metavar="FILE.npz", help="keep the warm-up here, or take it from here")
+    p.add_argument("--start-from-run", action="store_true", help="no warm-up: begin at the run's own models of round 0")
     p.add_argument("--data", default="/usr/share/datasets/fashion-mnist", help="folder of the .gz files (%(default)s)")
     p.add_argument("--processes", type=int, default=2, help="clients trained at the same time (%(default)s)")
     p.add_argument("--check-models", action="store_true", help="score the run's start and end models, train nothing")
@@ -373,8 +374,8 @@ def main():
     # Forked, so that the images are there once; numpy arrays travel, so that no shared memory is needed.
     with mp.get_context("fork").Pool(o.processes, torch.set_num_threads, (1,)) as pool:
         f = Federation(pool, algorithm, config, clients, clusters, graph, seed)
-        start = model_files(o.run, "start-", len(clusters)) if algorithm == config["algorithm"] else None
-        start = start and stats(f.evaluate(start))["balanced_accuracy"]["mean"]
+        starts = model_files(o.run, "start-", len(clusters)) if algorithm == config["algorithm"] else None
+        start = starts and stats(f.evaluate(starts))["balanced_accuracy"]["mean"]
         if o.check_models:
             print(f"the run's models at the start, scored here: {start if start is None else round(start, 4)}")
             end = model_files(o.run, "", len(clusters))
@@ -382,19 +383,16 @@ def main():
                 print(f"its models at the end, scored here: {stats(f.evaluate(end))['balanced_accuracy']['mean']:.4f};"
                       f" its metrics.jsonl has {ours[-1]['pre']['balanced_accuracy']['mean']:.4f}")
             return
+        if o.start_from_run:
+            if not starts:
+                sys.exit(f"{o.run} has no models of {algorithm} at round 0")
+            f.states = starts
         train(f, o, config, algorithm, initial, start, ours, rounds, seed, partition)
 
 
 def train(f, o, config, algorithm, initial, start, ours, rounds, seed, partition):
-    theta0, fresh = block(initial, "primary", "head"), block(initial, "secondary")
-    if f.dual and not fresh:
-        sys.exit("the run has no fresh secondary encoder in model/initial.safetensors: take a run of feddag")
-    warm = None
-    if algorithm != "fedavg":
-        key = json.dumps([partition.get("data_hash"), partition["seed"], config["seed"], seed, DATA["h"],
-                          config["feddag-warmup-rounds"], len(f.clients)])
-        warm = cached_warm_up(f, theta0, o.warmup_cache, key)
-    f.start(theta0, fresh, warm)
+    if not f.states:
+        begin(f, o, config, algorithm, initial, seed, partition)
     os.makedirs(o.out, exist_ok=True)
     scores = f.evaluate()
     told = f"before round 1: balanced accuracy {stats(scores)['balanced_accuracy']['mean']:.2f} here"
@@ -425,6 +423,19 @@ def train(f, o, config, algorithm, initial, start, ours, rounds, seed, partition
                 text = f" (the run: {ours[t]['pre']['balanced_accuracy']['mean']:.2f})"
             print(f"round {t + 1}: balanced accuracy {mine:.2f}{text}, loss {loss:.4f}, {line['seconds']:.1f} s",
                   file=sys.stderr, flush=True)
+
+
+def begin(f, o, config, algorithm, initial, seed, partition):
+    """Warm-up and eq. 22."""
+    theta0, fresh = block(initial, "primary", "head"), block(initial, "secondary")
+    if f.dual and not fresh:
+        sys.exit("the run has no fresh secondary encoder in model/initial.safetensors: take a run of feddag")
+    warm = None
+    if algorithm != "fedavg":
+        key = json.dumps([partition.get("data_hash"), partition["params"], partition["seed"], len(f.clients),
+                          config["seed"], seed, DATA["h"], config["feddag-warmup-rounds"]])
+        warm = cached_warm_up(f, theta0, o.warmup_cache, key)
+    f.start(theta0, fresh, warm)
 
 
 if __name__ == "__main__":
