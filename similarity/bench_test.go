@@ -69,6 +69,26 @@ func BenchmarkPrincipalVectors(b *testing.B) {
 	}
 }
 
+// One class of one client: n images of 784 pixels, p = 1% of n.
+func BenchmarkPrincipalVectorsOfImages(b *testing.B) {
+	images, labels := fashion(b)
+	var shirts [][]byte
+	for i, c := range labels {
+		if c == 6 {
+			shirts = append(shirts, images[i])
+		}
+	}
+	for _, n := range []int{200, 600, 2000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := PrincipalVectors(shirts[:n], n/100); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // Class angles of 1,000 clients that hold 4 of Fashion-MNIST's classes, 5 vectors of 784 each, with the subspace and
 // without.
 func BenchmarkClassAnglesOfImages(b *testing.B) {
