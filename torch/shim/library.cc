@@ -33,7 +33,12 @@ char *fd_version(const char **version) {
 char *fd_features(int *onednn, int *cuda_built, int *cuda_devices) {
   return fd::guard([&] {
     *onednn = at::hasMKLDNN();
-    *cuda_built = at::globalContext().hasCUDA() || at::detail::getCUDAHooks().hasCUDA();
+#ifdef FD_CUDA
+    *cuda_built = 1;
+#else
+    *cuda_built = 0;
+#endif
+    // hasCUDA asks for a device that works, not for code: a CUDA build on a machine without one says no.
     *cuda_devices = at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
   });
 }
