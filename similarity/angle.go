@@ -26,8 +26,9 @@ func angle(dot float64, u, v []float64) float64 {
 }
 
 // cosines calls visit with every block of S S' (S: rows x F) that touches the upper triangle, each at most blockRows
-// square, so that memory stays bounded. block[a][b] is the product of rows i+a and j+b, j >= i. The block is reused.
-func cosines(s *mat.Dense, visit func(i, j int, block *mat.Dense)) {
+// square, so that memory stays bounded. block[a][b] is the product of rows i+a and j+b, j >= i. The block is reused. It
+// ends where visit returns false.
+func cosines(s *mat.Dense, visit func(i, j int, block *mat.Dense) bool) {
 	rows, f := s.Dims()
 	store := make([]float64, min(rows, blockRows)*min(rows, blockRows))
 	for i := 0; i < rows; i += blockRows {
@@ -36,7 +37,9 @@ func cosines(s *mat.Dense, visit func(i, j int, block *mat.Dense)) {
 			nj := min(blockRows, rows-j)
 			block := mat.NewDense(ni, nj, store[:ni*nj])
 			block.Mul(s.Slice(i, i+ni, 0, f), s.Slice(j, j+nj, 0, f).T())
-			visit(i, j, block)
+			if !visit(i, j, block) {
+				return
+			}
 		}
 	}
 }

@@ -57,7 +57,7 @@ func TestOddInput(t *testing.T) {
 	for name, sketches := range cases {
 		for _, method := range MethodNames {
 			for _, fusion := range []string{"mlp", "direct", "fixed:1"} {
-				for _, choose := range []string{"silhouette", "ratio", "loss", "fixed:0.3", "count:1"} {
+				for _, choose := range []string{"silhouette", "bend", "ratio", "eigengap", "loss", "fixed:0.3", "count:1"} {
 					for _, rules := range RuleSets {
 						o := DefaultOptions()
 						o.Method, o.Fusion, o.Choose, o.Rules = method, fusion, choose, rules
@@ -74,7 +74,7 @@ func TestOddInput(t *testing.T) {
 							t.Errorf("%s: %v", what, err)
 						}
 						alike := name == "all alike" || name == "no samples at all" || len(sketches) <= 2
-						if alike && choose == "silhouette" && len(r.Clusters) != 1 {
+						if alike && (choose == "silhouette" || choose == "bend" || choose == "eigengap") && len(r.Clusters) != 1 {
 							t.Errorf("%s: %d clusters of clients that cannot be told apart", what, len(r.Clusters))
 						}
 						if len(r.Clusters) == 1 && (len(r.Graph) != 1 || len(r.Graph[0]) != 0) {
@@ -197,6 +197,9 @@ func TestErrors(t *testing.T) {
 		{`choice rule "loss:2" is unknown`, option(func(o *Options) { o.Choose = "loss:2" })},
 		{"needs a dendrogram", option(func(o *Options) { o.Method, o.Choose = "spectral", "fixed:0.4" })},
 		{"raise max clusters", option(func(o *Options) { o.Method, o.Choose, o.MaxClusters = "spectral", "count:4", 2 })},
+		{"needs eigenvalues", option(func(o *Options) { o.Choose = "eigengap" })},
+		{`angle "x" is unknown: use one of pair, principal`, option(func(o *Options) { o.Angle = "x" })},
+		{`angle "principal" has no sign`, option(func(o *Options) { o.Rules, o.Angle = "prototype", "principal" })},
 		{"max clusters is 0", option(func(o *Options) { o.MaxClusters = 0 })},
 		{"top k is -1", option(func(o *Options) { o.TopK = -1 })},
 		{"tau is 0", option(func(o *Options) { o.Tau = 0 })},

@@ -31,10 +31,10 @@ func BenchmarkParts(b *testing.B) {
 	sketches, _ := synthetic(1000, 5, 10, 784, 5, 1)
 	o := DefaultOptions()
 	r := mustCluster(b, sketches, o)
-	_, bases, updates, _ := split(sketches)
+	m, _ := split(sketches)
 	for name, part := range map[string]func() error{
-		"gradient":  func() error { _, err := GradientAngles(updates); return err },
-		"classes":   func() error { _, err := ClassAngles(bases, o); return err },
+		"gradient":  func() error { _, err := GradientAngles(m.updates); return err },
+		"classes":   func() error { _, err := ClassAngles(m.bases, o); return err },
 		"gates":     func() error { _, err := LearnGates(r.GradientScaled, r.DataScaled, o); return err },
 		"average":   func() error { _, err := Agglomerate(r.Proximity, "average"); return err },
 		"candidate": func() error { _, _, _, err := Loss(r.Proximity, r.Clusters, o); return err },
@@ -119,7 +119,7 @@ func BenchmarkClassAnglesOfImages(b *testing.B) {
 			for c := range 10 {
 				f := 0
 				stack, _, _ := stackBases(bases, c, &f)
-				cosines(stack, func(_, _ int, _ *mat.Dense) {})
+				cosines(stack, func(_, _ int, _ *mat.Dense) bool { return true })
 			}
 		}
 	})

@@ -18,9 +18,9 @@ import (
 //	Γ_ijc = 1 - V'_ijc/90, clipped to 0..1                   alignment; Γ-_pqc its mean over C_p x C_q
 //	H_pq  = Σ_c d_p,c s_q,c Γ-_pqc,  H_pp = -inf             eq. 14; without alignment Γ- is 1 (eq. 12)
 //
-// counts are n_i,c (N x C), classAngles V'_c in degrees (C matrices N x N; not read without alignment). With Z = 1 the
+// counts are n_i,c (N x C), classAngles V'_c of C classes and N clients (not read without alignment). With Z = 1 the
 // graph is empty.
-func CCGraph(counts [][]int, classAngles []*mat.SymDense, clusters [][]int, topK int, alignment bool) (*mat.Dense, [][]int, error) {
+func CCGraph(counts [][]int, classAngles []*HeldAngles, clusters [][]int, topK int, alignment bool) (*mat.Dense, [][]int, error) {
 	n, z := len(counts), len(clusters)
 	if n == 0 {
 		return nil, nil, fmt.Errorf("CC-graph: no client given")
@@ -42,8 +42,8 @@ func CCGraph(counts [][]int, classAngles []*mat.SymDense, clusters [][]int, topK
 			return nil, nil, fmt.Errorf("CC-graph: angles of %d classes, counts of %d", len(classAngles), classes)
 		}
 		for c, angles := range classAngles {
-			if angles.SymmetricDim() != n {
-				return nil, nil, fmt.Errorf("CC-graph: class %d has angles of %d clients, the counts are of %d", c, angles.SymmetricDim(), n)
+			if angles.Clients() != n {
+				return nil, nil, fmt.Errorf("CC-graph: class %d has angles of %d clients, the counts are of %d", c, angles.Clients(), n)
 			}
 		}
 	}
@@ -102,19 +102,26 @@ func demandSupply(counts [][]int, clusters [][]int) (demand, supply [][]float64)
 	return demand, supply
 }
 
-// meanAlignment returns Γ-_c (Z x Z), the mean of 1 - V'/90 clipped to 0..1 over the pairs of two clusters.
-func meanAlignment(angles *mat.SymDense, clusters [][]int) *mat.Dense {
-	labels := Labels(clusters, angles.SymmetricDim())
+// meanAlignment returns Γ-_c (Z x Z), the mean of 1 - V'/90 clipped to 0..1 over the pairs of two clusters: 1 for a pair
+// of which neither holds the class, 0 where only one does.
+func meanAlignment(angles *HeldAngles, clusters [][]int) *mat.Dense {
+	labels := Labels(clusters, angles.Clients())
+	lacking := make([]float64, len(clusters)) // clients of each cluster without the class
+	for i, z := range labels {
+		if angles.place[i] < 0 {
+			lacking[z]++
+		}
+	}
 	mean := mat.NewDense(len(clusters), len(clusters), nil)
-	for i := range labels {
+	for a, i := range angles.holders {
 		row := mean.RawRowView(labels[i])
-		for k, x := range upper(angles, i) {
-			row[labels[i+1+k]] += min(max(1-x/90, 0), 1)
+		for b := a + 1; b < len(angles.holders); b++ {
+			row[labels[angles.holders[b]]] += min(max(1-angles.stored(a, b)/90, 0), 1)
 		}
 	}
 	for p := range clusters {
 		for q := range p {
-			x := (mean.At(p, q) + mean.At(q, p)) / float64(len(clusters[p])*len(clusters[q]))
+			x := (mean.At(p, q) + mean.At(q, p) + lacking[p]*lacking[q]) / float64(len(clusters[p])*len(clusters[q]))
 			mean.Set(p, q, x)
 			mean.Set(q, p, x)
 		}

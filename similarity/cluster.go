@@ -15,9 +15,9 @@ type Sketch struct {
 
 // Result is everything that phases 2 to 4 computed, for N clients, C classes and Z clusters.
 type Result struct {
-	Gradient, Data             *mat.SymDense   // G and V (weighted mean over the classes), N x N, degrees
-	GradientScaled, DataScaled *mat.SymDense   // G^ and V^, N x N, 0..1
-	ClassAngles                []*mat.SymDense // V'_c, C matrices N x N, degrees
+	Gradient, Data             *mat.SymDense // G and V (weighted mean over the classes), N x N, degrees
+	GradientScaled, DataScaled *mat.SymDense // G^ and V^, N x N, 0..1
+	ClassAngles                []*HeldAngles // V'_c of each class between the N clients, degrees
 
 	Gates                       []float64 // w, N, 0..1: 1 is gradient only
 	EntropyBefore, EntropyAfter float64   // mean over the rows of softmax(A), nats
@@ -40,33 +40,45 @@ type Result struct {
 // 90 degrees (data) from every client in the classes that one holds, and at 0 from other such clients. One client gives
 // one cluster and an empty graph. Every error names the client (and class) or the option at fault.
 func Cluster(sketches []Sketch, o Options) (*Result, error) {
+	return ClusterProgress(sketches, o, nil)
+}
+
+// ClusterProgress is Cluster that tells how far it is; progress may be nil.
+func ClusterProgress(sketches []Sketch, o Options, progress Progress) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("clustering: %w", err)
 	}
-	r, err := cluster(sketches, o)
-	if err != nil {
-		return nil, fmt.Errorf("clustering: %w", err)
+	source, err := split(sketches)
+	if err == nil {
+		var r *Result
+		if r, err = clusterSource(source, o, progress); err == nil {
+			return r, nil
+		}
 	}
-	return r, nil
+	return nil, fmt.Errorf("clustering: %w", err)
 }
 
-func cluster(sketches []Sketch, o Options) (*Result, error) {
-	counts, bases, updates, err := split(sketches)
-	if err != nil {
-		return nil, err
-	}
+// source is where the clients' sketches come from: from memory, or a class at a time from a file.
+type source interface {
+	allCounts() [][]int
+	allUpdates() [][]float64
+	// stack returns all clients' vectors of class c as rows (P_c x F; nil where nobody holds it) and each row's client,
+	// ascending. The next call may overwrite them.
+	stack(c int) (*mat.Dense, []int, error)
+}
+
+func clusterSource(from source, o Options, progress Progress) (*Result, error) {
+	counts := from.allCounts()
 	r := new(Result)
-	if r.Gradient, err = GradientAngles(updates); err != nil {
-		return nil, err
-	}
-	if r.ClassAngles, err = ClassAngles(bases, o); err != nil {
+	var err error
+	if r.Gradient, err = gradientAngles(from.allUpdates(), progress.step("gradient angles")); err != nil {
 		return nil, err
 	}
 	weights, err := NewWeights(counts, o)
 	if err != nil {
 		return nil, err
 	}
-	if r.Data, err = DataAngles(r.ClassAngles, weights, o); err != nil {
+	if r.Data, r.ClassAngles, err = dataAngles(from, weights, o, progress.step("class angles")); err != nil {
 		return nil, err
 	}
 	if r.GradientScaled, err = MinMax(r.Gradient); err != nil {
@@ -75,7 +87,7 @@ func cluster(sketches []Sketch, o Options) (*Result, error) {
 	if r.DataScaled, err = MinMax(r.Data); err != nil {
 		return nil, err
 	}
-	gates, err := LearnGates(r.GradientScaled, r.DataScaled, o)
+	gates, err := learnGates(r.GradientScaled, r.DataScaled, o, progress.step("gates"))
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +95,7 @@ func cluster(sketches []Sketch, o Options) (*Result, error) {
 	if r.Proximity, err = Fuse(r.GradientScaled, r.DataScaled, r.Gates); err != nil {
 		return nil, err
 	}
-	choice, err := Search(r.Proximity, o)
+	choice, err := search(r.Proximity, o, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -93,30 +105,70 @@ func cluster(sketches []Sketch, o Options) (*Result, error) {
 	return r, err
 }
 
+// dataAngles returns V and V'_c, a class's vectors in memory at a time.
+func dataAngles(from source, w *Weights, o Options, tell teller) (*mat.SymDense, []*HeldAngles, error) {
+	counts := from.allCounts()
+	n, classes := len(counts), len(counts[0])
+	v := mat.NewSymDense(n, nil)
+	angles := make([]*HeldAngles, classes)
+	for c := range classes {
+		if err := tell.tell(100*c, 100*classes); err != nil {
+			return nil, nil, err
+		}
+		stack, owner, err := from.stack(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		angles[c], err = classAngles(stack, owner, n, o, func(done, total int) error {
+			return tell.tell(c*total+done, classes*total)
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		addClass(v, angles[c], w, c, o)
+		angles[c].shrink()
+	}
+	return v, angles, nil
+}
+
+// memory is sketches as a source.
+type memory struct {
+	counts  [][]int
+	bases   [][]*mat.Dense
+	updates [][]float64
+	f       int
+}
+
+func (m *memory) allCounts() [][]int      { return m.counts }
+func (m *memory) allUpdates() [][]float64 { return m.updates }
+
+func (m *memory) stack(c int) (*mat.Dense, []int, error) { return stackBases(m.bases, c, &m.f) }
+
 // split checks the sketches against each other and takes them apart.
-func split(sketches []Sketch) (counts [][]int, bases [][]*mat.Dense, updates [][]float64, err error) {
+func split(sketches []Sketch) (*memory, error) {
+	m := new(memory)
 	if len(sketches) == 0 {
-		return nil, nil, nil, fmt.Errorf("no client given")
+		return nil, fmt.Errorf("no client given")
 	}
 	classes := len(sketches[0].Counts)
 	if classes == 0 {
-		return nil, nil, nil, fmt.Errorf("client 0: counts for no class")
+		return nil, fmt.Errorf("client 0: counts for no class")
 	}
 	for i, s := range sketches {
 		if len(s.Counts) != classes || len(s.Bases) != classes {
-			return nil, nil, nil, fmt.Errorf("client %d: %d counts and %d bases for %d classes: need one of each per class", i, len(s.Counts), len(s.Bases), classes)
+			return nil, fmt.Errorf("client %d: %d counts and %d bases for %d classes: need one of each per class", i, len(s.Counts), len(s.Bases), classes)
 		}
 		for c, n := range s.Counts {
 			switch {
 			case n < 0:
-				return nil, nil, nil, fmt.Errorf("client %d: class %d has %d samples", i, c, n)
+				return nil, fmt.Errorf("client %d: class %d has %d samples", i, c, n)
 			case n > 0 && s.Bases[c] == nil:
-				return nil, nil, nil, fmt.Errorf("client %d: class %d has %d samples but no principal vectors: send at least one", i, c, n)
+				return nil, fmt.Errorf("client %d: class %d has %d samples but no principal vectors: send at least one", i, c, n)
 			case n == 0 && s.Bases[c] != nil:
-				return nil, nil, nil, fmt.Errorf("client %d: class %d has no sample but principal vectors: send nil", i, c)
+				return nil, fmt.Errorf("client %d: class %d has no sample but principal vectors: send nil", i, c)
 			}
 		}
-		counts, bases, updates = append(counts, s.Counts), append(bases, s.Bases), append(updates, s.Update)
+		m.counts, m.bases, m.updates = append(m.counts, s.Counts), append(m.bases, s.Bases), append(m.updates, s.Update)
 	}
-	return counts, bases, updates, nil
+	return m, nil
 }

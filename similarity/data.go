@@ -16,18 +16,19 @@ func (o Options) missing() float64 {
 	return 90
 }
 
-// ClassAngles returns V'_c (N x N, degrees) for each of the C classes (eq. 4), the smallest angle between a principal
-// vector of client i and one of client j:
+// ClassAngles returns V'_c (degrees) between all N clients for each of the C classes (eq. 4), by default the smallest
+// angle between a principal vector of client i and one of client j:
 //
 //	V'_ijc = min over v in U_c^i, x in U_c^j of arccos |v.x|
 //
-// bases[i][c] is U_c^i (F x p, unit columns), nil where client i lacks class c; p may differ. 90 where only one of the
-// two holds the class, 0 where neither does, 0 on the diagonal. Under the prototype's rules the angle keeps its sign
-// (0..180) and a missing class is 180. One blocked product of all clients' stacked vectors a class (project.go).
+// bases[i][c] is U_c^i (F x p, orthonormal columns), nil where client i lacks class c; p may differ. 90 where only one
+// of the two holds the class, 0 where neither does, 0 on the diagonal. Under the prototype's rules the angle keeps its
+// sign (0..180) and a missing class is 180. One blocked product of all clients' stacked vectors a class (project.go).
+// With o.Angle "principal" it is the smallest angle between any two vectors of the spans instead (principal_angle.go).
 //
 // It is an error to give no client, different numbers of classes, different F, or a column that is not a finite unit
 // vector.
-func ClassAngles(bases [][]*mat.Dense, o Options) ([]*mat.SymDense, error) {
+func ClassAngles(bases [][]*mat.Dense, o Options) ([]*HeldAngles, error) {
 	if len(bases) == 0 {
 		return nil, fmt.Errorf("class angles: no client given")
 	}
@@ -37,14 +38,16 @@ func ClassAngles(bases [][]*mat.Dense, o Options) ([]*mat.SymDense, error) {
 			return nil, fmt.Errorf("client %d: bases for %d classes, client 0 has %d", i, len(bases[i]), classes)
 		}
 	}
-	angles := make([]*mat.SymDense, classes)
+	angles := make([]*HeldAngles, classes)
 	f := 0 // set by the first basis
 	for c := range classes {
 		stack, owner, err := stackBases(bases, c, &f)
 		if err != nil {
 			return nil, err
 		}
-		angles[c] = classAngles(stack, owner, len(bases), o)
+		if angles[c], err = classAngles(stack, owner, len(bases), o, nil); err != nil {
+			return nil, err
+		}
 	}
 	return angles, nil
 }
@@ -89,41 +92,51 @@ func stackBases(bases [][]*mat.Dense, c int, f *int) (stack *mat.Dense, owner []
 	return stack, owner, nil
 }
 
-// classAngles is V'_c from stacked vectors (P_c x F) and their owners.
-func classAngles(stack *mat.Dense, owner []int, n int, o Options) *mat.SymDense {
-	holds := make([]bool, n)
-	for _, i := range owner {
-		holds[i] = true
+// classAngles is V'_c from stacked vectors (P_c x F, nil where nobody holds the class) and their owners. tell hears how
+// many hundredths are done.
+func classAngles(stack *mat.Dense, owner []int, n int, o Options, tell teller) (*HeldAngles, error) {
+	h := newHeldAngles(owner, n, o.missing())
+	if stack == nil {
+		return h, nil
 	}
-	v := mat.NewSymDense(n, nil)
-	for i := range n {
-		for j := i + 1; j < n; j++ {
-			switch {
-			case holds[i] && holds[j]:
-				v.SetSym(i, j, 180) // until a smaller one is found
-			case holds[i] || holds[j]:
-				v.SetSym(i, j, o.missing())
+	var p pairAngles = project(stack, o.Rules == "prototype")
+	if o.Angle == "principal" {
+		p = &spans{stack}
+	}
+	at := 0
+	var err error
+	cosines(p.factor(), func(i0, j0 int, block *mat.Dense) bool {
+		ni, nj := block.Dims()
+		if i0 != at { // a row of blocks is done; the later ones are shorter
+			left := 1 - float64(i0)/float64(len(owner))
+			if err = tell.tell(int(100*(1-left*left)), 100); err != nil {
+				return false
 			}
 		}
-	}
-	if stack == nil {
-		return v
-	}
-	p := project(stack, o.Rules == "prototype")
-	cosines(p.low, func(i0, j0 int, block *mat.Dense) {
-		ni, nj := block.Dims()
+		at = i0
 		rows := runs(owner[i0 : i0+ni])
 		columns := runs(owner[j0 : j0+nj])
 		parallel(len(rows), func(r int) { // each r writes to its own client's row
 			i := owner[i0+rows[r].from]
 			for _, column := range columns {
 				if j := owner[j0+column.from]; j > i {
-					v.SetSym(i, j, min(v.At(i, j), p.nearest(block, i0, j0, rows[r], column)))
+					k := h.wide.index(len(h.holders), int(h.place[i]), int(h.place[j]))
+					h.wide[k] = min(h.wide[k], p.nearest(block, i0, j0, rows[r], column))
 				}
 			}
 		})
+		return true
 	})
-	return v
+	return h, err
+}
+
+// pairAngles finds the angle of two clients from the products of their vectors.
+type pairAngles interface {
+	// factor returns the vectors whose products nearest needs, as rows.
+	factor() *mat.Dense
+	// nearest returns the angle in degrees between two clients whose products the block holds: rows i0+a and j0+b of the
+	// stack.
+	nearest(block *mat.Dense, i0, j0 int, a, b run) float64
 }
 
 // run is the rows from..to-1 of a block that are one client's.
@@ -143,29 +156,49 @@ func runs(owner []int) (r []run) {
 //
 //	V_ij = 1/C Σ_c V'_ijc W'_ijc,  V_ii = 0
 //
-// classAngles are C matrices N x N in degrees. Under the prototype's rules each term is capped at 180 degrees.
-func DataAngles(classAngles []*mat.SymDense, w *Weights, o Options) (*mat.SymDense, error) {
+// classAngles are of C classes and N clients. Under the prototype's rules each term is capped at 180 degrees.
+func DataAngles(classAngles []*HeldAngles, w *Weights, o Options) (*mat.SymDense, error) {
 	n := len(w.size)
 	if n == 0 || len(classAngles) == 0 || len(classAngles) != len(w.size[0]) {
 		return nil, fmt.Errorf("data angles: angles of %d classes and weights of %d clients: need one matrix per class", len(classAngles), n)
 	}
 	v := mat.NewSymDense(n, nil)
 	for c, angles := range classAngles {
-		if angles.SymmetricDim() != n {
-			return nil, fmt.Errorf("data angles: class %d has angles of %d clients, the weights are of %d", c, angles.SymmetricDim(), n)
+		if angles.Clients() != n {
+			return nil, fmt.Errorf("data angles: class %d has angles of %d clients, the weights are of %d", c, angles.Clients(), n)
 		}
-		for i := range n {
-			for j := i + 1; j < n; j++ {
-				x := angles.At(i, j) * w.At(i, j, c)
-				if o.Rules == "prototype" {
-					x = min(x, 180)
-				}
-				v.SetSym(i, j, v.At(i, j)+x)
+		addClass(v, angles, w, c, o)
+	}
+	return v, nil
+}
+
+// addClass adds a class's 1/C V'_ijc W'_ijc to V.
+func addClass(v *mat.SymDense, h *HeldAngles, w *Weights, c int, o Options) {
+	n := h.Clients()
+	size := make([]float64, n)
+	for i := range size {
+		size[i] = w.size[i][c]
+	}
+	term := func(x float64) float64 {
+		if o.Rules == "prototype" {
+			x = min(x, 180)
+		}
+		return x / float64(len(w.size[0]))
+	}
+	missing := term(h.missing)
+	parallel(n, func(i int) {
+		row := upper(v, i) // of i+1..N-1
+		a := int(h.place[i])
+		for k := range row {
+			j := i + 1 + k
+			switch b := int(h.place[j]); {
+			case a >= 0 && b >= 0:
+				row[k] += term(h.stored(a, b) * w.scaled(size[i], size[j]))
+			case a >= 0 || b >= 0:
+				row[k] += missing
 			}
 		}
-	}
-	v.ScaleSym(1/float64(len(classAngles)), v)
-	return v, nil
+	})
 }
 
 // MinMax returns G^ or V^ (N x N, 0..1): the off-diagonal entries of m scaled so that the least is 0 and the largest 1,

@@ -5,7 +5,7 @@
 //
 //	principal.go   what a client computes: top left singular vectors of a class     section 3, phase 1
 //	gradient.go    angles between warm-up updates, G                                eq. 3
-//	data.go        smallest principal angles per class V'_c, their mean V           eq. 4, 6
+//	data.go        smallest angles of principal vectors per class V'_c, their mean V  eq. 4, 6
 //	weight.go      class-frequency weights W                                        eq. 5
 //	fusion.go      gates w that minimise the entropy of A = w G^ + (1-w) V^         eq. 7, 8
 //	linkage.go     agglomerative clustering, the dendrogram and its cuts            section 3.4

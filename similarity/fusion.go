@@ -44,6 +44,10 @@ type Gates struct {
 // by the solver that o.Fusion names: "mlp" (mlp.go), "direct" (projected gradient descent on w itself, from 1/2) or
 // "fixed:x" (no solver: every w_i = x). g and v are G^ and V^, N x N, 0..1.
 func LearnGates(g, v *mat.SymDense, o Options) (Gates, error) {
+	return learnGates(g, v, o, nil)
+}
+
+func learnGates(g, v *mat.SymDense, o Options, tell teller) (Gates, error) {
 	n := g.SymmetricDim()
 	if n == 0 || v.SymmetricDim() != n {
 		return Gates{}, fmt.Errorf("fusion: %d gradient rows and %d data rows: need the same number, at least 1", n, v.SymmetricDim())
@@ -54,9 +58,9 @@ func LearnGates(g, v *mat.SymDense, o Options) (Gates, error) {
 	}
 	switch name {
 	case "mlp":
-		return mlpGates(g, v, o.Seed), nil
+		return mlpGates(g, v, o.Seed, tell)
 	case "direct":
-		return directGates(g, v), nil
+		return directGates(g, v, tell)
 	}
 	w := make([]float64, n)
 	for i := range w {
@@ -70,7 +74,7 @@ const directSteps = 100
 
 // directGates is w <- clip(w - η ∇L, 0, 1). A step that would raise L is taken again with half the η; one that lowers
 // it doubles the next. The first η moves the most sensitive gate by 1/4.
-func directGates(g, v *mat.SymDense) Gates {
+func directGates(g, v *mat.SymDense, tell teller) (Gates, error) {
 	n := g.SymmetricDim()
 	w, next := make([]float64, n), make([]float64, n)
 	for i := range w {
@@ -80,7 +84,10 @@ func directGates(g, v *mat.SymDense) Gates {
 	before := entropy(g, v, w, slope)
 	current := before
 	eta := 0.25 / max(floats.Norm(slope, math.Inf(1)), 1e-300)
-	for range directSteps {
+	for step := range directSteps {
+		if err := tell.tell(step, directSteps); err != nil {
+			return Gates{}, err
+		}
 		for i := range w {
 			next[i] = min(max(w[i]-eta*slope[i], 0), 1)
 		}
@@ -94,7 +101,7 @@ func directGates(g, v *mat.SymDense) Gates {
 			eta /= 2
 		}
 	}
-	return Gates{w, before, current}
+	return Gates{w, before, current}, nil
 }
 
 // entropy returns L(w) in nats and, where slope is not nil, writes ∂L/∂w (N) to it. With H_i the entropy of row i,
@@ -104,21 +111,7 @@ func directGates(g, v *mat.SymDense) Gates {
 // A itself is never stored. Entries are in 0..1, so that no exponential overflows.
 func entropy(g, v *mat.SymDense, w, slope []float64) float64 {
 	n := len(w)
-	sum := make([]float64, n)  // Σ_j exp A_ij
-	mean := make([]float64, n) // Σ_j A_ij exp A_ij, then Σ_j p_ij A_ij
-	for i := range n {
-		sum[i]++ // exp A_ii
-		gi, vi := upper(g, i), upper(v, i)
-		for k, gij := range gi {
-			a := w[i]*gij + (1-w[i])*vi[k]
-			e := math.Exp(a)
-			j := i + 1 + k
-			sum[i] += e
-			sum[j] += e
-			mean[i] += a * e
-			mean[j] += a * e
-		}
-	}
+	sum, mean := rowSums(g, v, w) // mean is Σ_j A_ij exp A_ij, then Σ_j p_ij A_ij
 	total := 0.0
 	for i := range n {
 		mean[i] /= sum[i]
@@ -127,7 +120,7 @@ func entropy(g, v *mat.SymDense, w, slope []float64) float64 {
 	if slope == nil {
 		return total / float64(n)
 	}
-	for i := range n {
+	parallel(n, func(i int) {
 		slope[i] = 0
 		gi, vi := upper(g, i), upper(v, i)
 		for k, gij := range gi {
@@ -141,9 +134,44 @@ func entropy(g, v *mat.SymDense, w, slope []float64) float64 {
 			slope[i] -= math.Exp(a) * d * (gij - vi[k])
 		}
 		slope[i] /= float64(n)
-	}
+	})
 	return total / float64(n)
 }
+
+// rowSums returns Σ_j exp A_ij and Σ_j A_ij exp A_ij of every row i (N each). Many rows are added up in entropyParts
+// parts, always the same ones, so that the sums do not depend on the number of processors.
+func rowSums(g, v *mat.SymDense, w []float64) (sum, mean []float64) {
+	n := len(w)
+	parts := entropyParts
+	if n < 64*parts {
+		parts = 1
+	}
+	sums, means := make([][]float64, parts), make([][]float64, parts)
+	parallel(parts, func(p int) {
+		sum, mean := make([]float64, n), make([]float64, n)
+		for i := p; i < n; i += parts { // every parts-th row: the work is shared evenly
+			sum[i]++ // exp A_ii
+			gi, vi := upper(g, i), upper(v, i)
+			for k, gij := range gi {
+				a := w[i]*gij + (1-w[i])*vi[k]
+				e := math.Exp(a)
+				j := i + 1 + k
+				sum[i] += e
+				sum[j] += e
+				mean[i] += a * e
+				mean[j] += a * e
+			}
+		}
+		sums[p], means[p] = sum, mean
+	})
+	for p := 1; p < parts; p++ {
+		floats.Add(sums[0], sums[p])
+		floats.Add(means[0], means[p])
+	}
+	return sums[0], means[0]
+}
+
+const entropyParts = 8
 
 // upper returns entries i+1..N-1 of row i of a symmetric matrix, in place.
 func upper(m *mat.SymDense, i int) []float64 {

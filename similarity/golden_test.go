@@ -134,8 +134,8 @@ func TestGoldenPrototype(t *testing.T) {
 	if choice.Threshold != 0.4 {
 		t.Errorf("threshold %g, want 0.4", choice.Threshold)
 	}
-	counts, _, _, _ := split(sketches)
-	_, graph, err := CCGraph(counts, r.ClassAngles, choice.Clusters, want.TopK, false)
+	m, _ := split(sketches)
+	_, graph, err := CCGraph(m.counts, r.ClassAngles, choice.Clusters, want.TopK, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestGoldenPrototype(t *testing.T) {
 func TestGoldenPaper(t *testing.T) {
 	sketches := goldenSketches(t)
 	for _, fusion := range []string{"fixed:0", "direct"} {
-		for _, choose := range []string{"silhouette", "ratio", "loss"} {
+		for _, choose := range []string{"silhouette", "bend", "ratio", "loss"} {
 			o := DefaultOptions()
 			o.Fusion, o.Choose = fusion, choose
 			r, err := Cluster(sketches, o)

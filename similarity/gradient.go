@@ -16,25 +16,60 @@ import (
 // update and at 0 from another zero one. It is an error to give no update, updates of different or zero length, or a
 // value that is not a finite number.
 func GradientAngles(updates [][]float64) (*mat.SymDense, error) {
+	return gradientAngles(updates, nil)
+}
+
+// gradientAngles tells how many rows of N are done.
+func gradientAngles(updates [][]float64, tell teller) (*mat.SymDense, error) {
+	unit, zero, err := unitRows(updates)
+	if err != nil {
+		return nil, err
+	}
+	n := len(zero)
+	g := mat.NewSymDense(n, nil)
+	cosines(unit, func(i0, j0 int, block *mat.Dense) bool {
+		ni, nj := block.Dims()
+		if i0 == j0 {
+			if err = tell.tell(i0, n); err != nil {
+				return false
+			}
+		}
+		parallel(ni, func(a int) { // each a writes to its own client's row
+			i := i0 + a
+			for b := range nj {
+				j := j0 + b
+				if j <= i || zero[i] && zero[j] {
+					continue
+				}
+				g.SetSym(i, j, angle(block.At(a, b), unit.RawRowView(i), unit.RawRowView(j)))
+			}
+		})
+		return true
+	})
+	return g, err
+}
+
+// unitRows returns the updates as rows of length 1 (N x k), and which of them are zero and stay so.
+func unitRows(updates [][]float64) (unit *mat.Dense, zero []bool, err error) {
 	n := len(updates)
 	if n == 0 {
-		return nil, fmt.Errorf("gradient angles: no client given")
+		return nil, nil, fmt.Errorf("gradient angles: no client given")
 	}
 	k := len(updates[0])
 	if k == 0 {
-		return nil, fmt.Errorf("client 0: its update keeps no coordinate: raise the kept fraction")
+		return nil, nil, fmt.Errorf("client 0: its update keeps no coordinate: raise the kept fraction")
 	}
-	unit := mat.NewDense(n, k, nil) // N x k
-	zero := make([]bool, n)
+	unit = mat.NewDense(n, k, nil) // N x k
+	zero = make([]bool, n)
 	for i, update := range updates {
 		if len(update) != k {
-			return nil, fmt.Errorf("client %d: its update has %d coordinates, client 0's has %d: all need the same mask", i, len(update), k)
+			return nil, nil, fmt.Errorf("client %d: its update has %d coordinates, client 0's has %d: all need the same mask", i, len(update), k)
 		}
 		row := unit.RawRowView(i)
 		copy(row, update)
 		for c, x := range row {
 			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return nil, fmt.Errorf("client %d: coordinate %d of its update is %g: its warm-up diverged, lower the learning rate or leave the client out", i, c, x)
+				return nil, nil, fmt.Errorf("client %d: coordinate %d of its update is %g: its warm-up diverged, lower the learning rate or leave the client out", i, c, x)
 			}
 		}
 		size := floats.Norm(row, math.Inf(1))
@@ -46,19 +81,5 @@ func GradientAngles(updates [][]float64) (*mat.SymDense, error) {
 		}
 		floats.Scale(1/floats.Norm(row, 2), row)
 	}
-	g := mat.NewSymDense(n, nil)
-	cosines(unit, func(i0, j0 int, block *mat.Dense) {
-		ni, nj := block.Dims()
-		for a := range ni {
-			i := i0 + a
-			for b := range nj {
-				j := j0 + b
-				if j <= i || zero[i] && zero[j] {
-					continue
-				}
-				g.SetSym(i, j, angle(block.At(a, b), unit.RawRowView(i), unit.RawRowView(j)))
-			}
-		}
-	})
-	return g, nil
+	return unit, zero, nil
 }

@@ -102,6 +102,15 @@ func TestGroupsAreFound(t *testing.T) {
 				if score, _ := AdjustedRandIndex(Labels(r.Clusters, 60), truth); fusion != "mlp" && score != 1 {
 					t.Errorf("%s, %s, %s: %d clusters, adjusted Rand index %.3f", method, linkage, fusion, len(r.Clusters), score)
 				}
+				for _, choose := range []string{"bend", "eigengap"} {
+					o.Choose = choose
+					if o.Validate() != nil || fusion == "mlp" {
+						continue
+					}
+					if c, err := Search(r.Proximity, o); err != nil || !slices.EqualFunc(c.Clusters, r.Clusters, slices.Equal) {
+						t.Errorf("%s, %s, %s: %s gives %v (%v)", method, linkage, fusion, choose, c, err)
+					}
+				}
 				if err := checkPartition(r.Clusters, 60); err != nil {
 					t.Error(err)
 				}
@@ -367,12 +376,25 @@ func TestWeights(t *testing.T) {
 	}
 }
 
+// equalAngles are those of n clients that all hold the class.
+func equalAngles(n int, degrees float64) *HeldAngles {
+	owner := make([]int, n)
+	for i := range owner {
+		owner[i] = i
+	}
+	h := newHeldAngles(owner, n, 90)
+	for k := range h.wide {
+		h.wide[k] = degrees
+	}
+	return h
+}
+
 func TestCCGraph(t *testing.T) {
 	// Cluster 0 = {0, 1}, cluster 1 = {2}, cluster 2 = {3}.
 	counts := [][]int{{1, 9, 0}, {5, 5, 0}, {7, 0, 2}, {0, 3, 4}}
 	clusters := [][]int{{0, 1}, {2}, {3}}
-	zero := mat.NewSymDense(4, nil)
-	h, graph, err := CCGraph(counts, []*mat.SymDense{zero, zero, zero}, clusters, 1, true)
+	zero := equalAngles(4, 0)
+	h, graph, err := CCGraph(counts, []*HeldAngles{zero, zero, zero}, clusters, 1, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -385,13 +407,8 @@ func TestCCGraph(t *testing.T) {
 	if !slices.EqualFunc(graph, [][]int{{1}, {2}, {0}}, slices.Equal) {
 		t.Errorf("graph is %v", graph)
 	}
-	half := mat.NewSymDense(4, nil)
-	for i := range 4 {
-		for j := i + 1; j < 4; j++ {
-			half.SetSym(i, j, 45)
-		}
-	}
-	h, _, _ = CCGraph(counts, []*mat.SymDense{half, half, half}, clusters, 5, true)
+	half := equalAngles(4, 45)
+	h, _, _ = CCGraph(counts, []*HeldAngles{half, half, half}, clusters, 5, true)
 	if x := h.At(0, 1); x != 4 {
 		t.Errorf("H_01 at half alignment is %g, want 4", x)
 	}

@@ -34,6 +34,10 @@ type Dendrogram struct {
 //
 // by the nearest-neighbour chain: O(N^2) time, one N(N-1)/2 copy of the distances. Heights never fall.
 func Agglomerate(a *mat.SymDense, linkage string) (*Dendrogram, error) {
+	return agglomerate(a, linkage, nil)
+}
+
+func agglomerate(a *mat.SymDense, linkage string, tell teller) (*Dendrogram, error) {
 	n := a.SymmetricDim()
 	if n == 0 {
 		return nil, fmt.Errorf("linkage: empty matrix")
@@ -59,6 +63,11 @@ func Agglomerate(a *mat.SymDense, linkage string) (*Dendrogram, error) {
 	merges := make([]Merge, 0, n-1) // A, B: slots
 	var chain []int
 	for first := 0; len(merges) < n-1; {
+		if len(merges)%1024 == 0 {
+			if err := tell.tell(len(merges), n-1); err != nil {
+				return nil, err
+			}
+		}
 		if len(chain) == 0 {
 			for size[first] == 0 {
 				first++

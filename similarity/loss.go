@@ -19,35 +19,19 @@ func Loss(a *mat.SymDense, clusters [][]int, o Options) (loss, l1, l2 float64, e
 	if err := checkPartition(clusters, n); err != nil {
 		return 0, 0, 0, fmt.Errorf("loss: %w", err)
 	}
-	loss, l1, l2 = lossOf(clusterSums(a, clusters), clusters, o)
+	loss, l1, l2 = lossOf(scoreAll(a, [][][]int{clusters}, nil)[0], o)
 	return loss, l1, l2, nil
 }
 
-// clusterSums returns S (N x Z), S_iz the sum of A_ij over j in C_z: all that the loss and the silhouette need.
-func clusterSums(a *mat.SymDense, clusters [][]int) *mat.Dense {
-	n := a.SymmetricDim()
-	labels := Labels(clusters, n)
-	s := mat.NewDense(n, len(clusters), nil)
-	for i := range n {
-		row := s.RawRowView(i)
-		for k, x := range upper(a, i) {
-			j := i + 1 + k
-			row[labels[j]] += x
-			s.RawRowView(j)[labels[i]] += x
-		}
-	}
-	return s
-}
-
-func lossOf(sums *mat.Dense, clusters [][]int, o Options) (loss, l1, l2 float64) {
-	n, _ := sums.Dims()
-	mean := float64(n) / float64(len(clusters))
+func lossOf(s *scored, o Options) (loss, l1, l2 float64) {
+	clusters := s.clusters
+	mean := float64(len(s.labels)) / float64(len(clusters))
 	variance := 0.0
-	for z, members := range clusters {
+	for _, members := range clusters {
 		size := float64(len(members))
 		variance += (size - mean) * (size - mean) / float64(len(clusters))
 		for _, i := range members {
-			l1 += sums.At(i, z) / (size * size)
+			l1 += s.within[i] / (size * size)
 		}
 	}
 	for _, members := range clusters {

@@ -30,7 +30,7 @@ const (
 //   - The gradient of W1 is δ x', so Adam's moments are M x_d and Q x_d^2 with one M and Q a hidden unit, and a step
 //     moves z by -rate Σ_d x_d^2 M/(x_d sqrt(Q) + ε). That sum runs over a histogram of x (bin means), exact wherever
 //     ε is small beside x_d sqrt(Q).
-func mlpGates(g, v *mat.SymDense, seed uint64) Gates {
+func mlpGates(g, v *mat.SymDense, seed uint64, tell teller) (Gates, error) {
 	n := g.SymmetricDim()
 	x := summarise(g, v)
 	random := stream.New(seed, "gates")
@@ -56,6 +56,9 @@ func mlpGates(g, v *mat.SymDense, seed uint64) Gates {
 	w, slope, delta := make([]float64, n), make([]float64, n), make([]float64, mlpHidden)
 	var best Gates
 	for step := 0; ; step++ {
+		if err := tell.tell(step, mlpSteps); err != nil {
+			return Gates{}, err
+		}
 		for k := range h {
 			h[k] = max(0, z[k].value+b1[k].value)
 		}
@@ -74,7 +77,7 @@ func mlpGates(g, v *mat.SymDense, seed uint64) Gates {
 			best.After = e
 		}
 		if step == mlpSteps {
-			return best
+			return best, nil
 		}
 
 		clear(delta) // ∂L/∂z

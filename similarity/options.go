@@ -16,14 +16,19 @@ type Options struct {
 	Rules          string
 	Delta, Epsilon float64 // δ and ε of eq. 5; paper rules only
 
+	// Angle is "pair" (the smallest angle between two principal vectors, eq. 4) or "principal" (the smallest between
+	// any two vectors of the spans: the first principal angle of the subspaces; no sign, so not under the prototype's
+	// rules).
+	Angle string
+
 	Fusion string // "mlp", "direct" or "fixed:x" with x in 0 (data only) .. 1 (gradient only); eq. 7, 8
 
 	Method  string // "linkage" or "spectral"
 	Linkage string // "average", "single", "complete", "weighted" or "ward"
 	Scaling string // width of the spectral affinity: "local" or "global"
 
-	// Choose is the rule that picks among the candidates: "silhouette" (ours), "ratio" (of merge heights; linkage
-	// only), "loss" (eq. 10), "fixed:α" (the cut at α; linkage only) or "count:Z". See Search.
+	// Choose is the rule that picks among the candidates: "silhouette" (ours), "bend" (of the distance within
+	// clusters), "ratio" (of merge heights; linkage only), "eigengap" (spectral only), "loss" (eq. 10), "fixed:α" (the cut at α; linkage only) or "count:Z". See Search.
 	Choose             string
 	Gamma, Tau, Lambda float64 // γ, τ and λ of eq. 9, 10
 	MaxClusters        int     // candidates have 1..MaxClusters clusters
@@ -39,7 +44,7 @@ type Options struct {
 // the wrong end (11 of 100 in the prototype's own run, which costs it the true groups there).
 func DefaultOptions() Options {
 	return Options{
-		Rules: "paper", Delta: 0.6, Epsilon: 1,
+		Rules: "paper", Delta: 0.6, Epsilon: 1, Angle: "pair",
 		Fusion: "direct",
 		Method: "linkage", Linkage: "average", Scaling: "local",
 		Choose: "silhouette", Gamma: 1, Tau: 1, Lambda: 0.01, MaxClusters: 30,
@@ -65,11 +70,12 @@ func PrototypeOptions() Options {
 // Names of the options' values, in the order in which they should be offered to a person.
 var (
 	RuleSets       = []string{"paper", "prototype"}
+	AngleNames     = []string{"pair", "principal"}
 	FusionNames    = []string{"mlp", "direct", "fixed:x"}
 	MethodNames    = []string{"linkage", "spectral"}
 	LinkageNames   = []string{"average", "single", "complete", "weighted", "ward"}
 	ScalingNames   = []string{"local", "global"}
-	ChoiceNames    = []string{"silhouette", "ratio", "loss", "fixed:α", "count:Z"}
+	ChoiceNames    = []string{"silhouette", "bend", "ratio", "eigengap", "loss", "fixed:α", "count:Z"}
 	linkageChoices = []string{"ratio", "fixed"} // need a dendrogram
 )
 
@@ -80,6 +86,7 @@ func (o Options) Validate() error {
 		known       []string
 	}{
 		{"rules", o.Rules, RuleSets},
+		{"angle", o.Angle, AngleNames},
 		{"method", o.Method, MethodNames},
 		{"linkage", o.Linkage, LinkageNames},
 		{"scaling", o.Scaling, ScalingNames},
@@ -87,6 +94,9 @@ func (o Options) Validate() error {
 		if !slices.Contains(v.known, v.value) {
 			return fmt.Errorf("%s %q is unknown: use one of %s", v.name, v.value, strings.Join(v.known, ", "))
 		}
+	}
+	if o.Angle == "principal" && o.Rules == "prototype" {
+		return fmt.Errorf("angle %q has no sign, which the rules %q keep: use angle pair or rules paper", o.Angle, o.Rules)
 	}
 	if _, _, err := o.fusion(); err != nil {
 		return err
@@ -135,7 +145,7 @@ func (o Options) choice() (name string, x float64, err error) {
 	name, text, numbered := strings.Cut(o.Choose, ":")
 	bad := fmt.Errorf("choice rule %q is unknown: use one of %s, α >= 0, Z >= 1", o.Choose, strings.Join(ChoiceNames, ", "))
 	switch {
-	case !numbered && (name == "silhouette" || name == "ratio" || name == "loss"):
+	case !numbered && slices.Contains(ChoiceNames, name):
 	case numbered && name == "fixed":
 		if x, err = strconv.ParseFloat(text, 64); err != nil || !(x >= 0) || math.IsInf(x, 0) {
 			return "", 0, bad
@@ -151,6 +161,9 @@ func (o Options) choice() (name string, x float64, err error) {
 	}
 	if o.Method == "spectral" && slices.Contains(linkageChoices, name) {
 		return "", 0, fmt.Errorf("choice rule %q needs a dendrogram: use silhouette, loss or count:Z with spectral clustering", o.Choose)
+	}
+	if o.Method != "spectral" && name == "eigengap" {
+		return "", 0, fmt.Errorf("choice rule %q needs eigenvalues: use it with spectral clustering", o.Choose)
 	}
 	return name, x, nil
 }

@@ -66,8 +66,9 @@ func project(stack *mat.Dense, signed bool) *projected {
 	return p
 }
 
-// nearest returns the smallest angle in degrees between two clients' vectors, whose products in the subspace the block
-// holds: rows i0+a and j0+b of the stack.
+func (p *projected) factor() *mat.Dense { return p.low }
+
+// nearest implements pairAngles: the smallest angle between two vectors. The block holds their products in the subspace.
 func (p *projected) nearest(block *mat.Dense, i0, j0 int, a, b run) float64 {
 	score := func(x float64) float64 {
 		if p.signed {

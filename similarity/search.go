@@ -16,6 +16,7 @@ type Candidate struct {
 	Silhouette   float64 // mean over the clients, -1..1; higher is better; 0 for one cluster
 	Even         float64 // the same with every cluster counted alike: low where a few outliers are set apart
 	Ratio        float64 // height of the next merge over that of the last one; 0 where either is missing, and for spectral
+	Bend         float64 // of the log mean distance within clusters: its fall to here less its fall to the next; 0 at the ends
 	Chosen       bool
 }
 
@@ -37,6 +38,8 @@ const (
 	// minRatio is the least ratio of merge heights that counts as groups, heightFloor the height (of 1) below which two
 	// merges are alike.
 	minRatio, heightFloor = 1.5, 0.01
+	// minBend is the least bend, and minEigengap the least distance of two eigenvalues, that count as groups.
+	minBend, minEigengap = 0.2, 0.1
 	// sameHeight is the difference below which two merges cannot be told apart.
 	sameHeight = 1e-12
 )
@@ -46,6 +49,9 @@ const (
 //
 //	silhouette  the highest mean silhouette on A, of the candidates that do not merely set outliers apart (Even at
 //	            least 0.8 of Silhouette); one cluster where none is above 0.25
+//	bend        the largest bend of the log mean distance within clusters; one cluster where none is above 0.2
+//	eigengap    the largest distance of the Laplacian's k-th eigenvalue to the next (spectral only); one cluster where
+//	            none is above 0.1
 //	ratio       the largest ratio of the next merge's height to the last one's; one cluster where none is above 1.5
 //	loss        the largest ratio of the next coarser candidate's loss to its own (LossRatio), among the cuts on the
 //	            paper's grid α = 1.00, 0.95 .. 0.05; all candidates for spectral
@@ -57,17 +63,21 @@ const (
 // average and complete linkage: silhouette was exact on 10 of 10 with groups and answered one cluster on 8 of 8
 // without; ratio on 9 of 10 and 8 of 8. The price: one client far from all the others gets no cluster of its own.
 func Search(a *mat.SymDense, o Options) (*Choice, error) {
+	return search(a, o, nil)
+}
+
+func search(a *mat.SymDense, o Options, progress Progress) (*Choice, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	if o.Method == "spectral" {
-		return searchSpectral(a, o)
+		return searchSpectral(a, o, progress)
 	}
-	return searchCuts(a, o)
+	return searchCuts(a, o, progress)
 }
 
-func searchCuts(a *mat.SymDense, o Options) (*Choice, error) {
-	tree, err := Agglomerate(a, o.Linkage)
+func searchCuts(a *mat.SymDense, o Options, progress Progress) (*Choice, error) {
+	tree, err := agglomerate(a, o.Linkage, progress.step("linkage"))
 	if err != nil {
 		return nil, err
 	}
@@ -91,10 +101,15 @@ func searchCuts(a *mat.SymDense, o Options) (*Choice, error) {
 		m := max(tree.N-int(x), 0)
 		chosen = s.insert(Candidate{Threshold: between(h, m), Clusters: tree.After(m)})
 	}
-	s.score(a, o)
+	if err := progress.step("candidates").tell(0, len(s.Candidates)); err != nil {
+		return nil, err
+	}
+	s.score(a, o, true)
 	switch name {
 	case "silhouette":
 		chosen = s.best(minSilhouette, evenSilhouette)
+	case "bend":
+		chosen = s.best(minBend, func(c Candidate) float64 { return c.Bend })
 	case "ratio":
 		chosen = s.best(minRatio, func(c Candidate) float64 { return c.Ratio })
 	case "loss":
@@ -103,8 +118,8 @@ func searchCuts(a *mat.SymDense, o Options) (*Choice, error) {
 	return s.choose(chosen), nil
 }
 
-func searchSpectral(a *mat.SymDense, o Options) (*Choice, error) {
-	partitions, eigenvalues, err := Spectral(a, o)
+func searchSpectral(a *mat.SymDense, o Options, progress Progress) (*Choice, error) {
+	partitions, eigenvalues, err := spectral(a, o, progress.step("spectral"))
 	if err != nil {
 		return nil, err
 	}
@@ -116,11 +131,18 @@ func searchSpectral(a *mat.SymDense, o Options) (*Choice, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.score(a, o)
+	if err := progress.step("candidates").tell(0, len(s.Candidates)); err != nil {
+		return nil, err
+	}
+	s.score(a, o, false)
 	chosen := 0
 	switch name {
 	case "silhouette":
 		chosen = s.best(minSilhouette, evenSilhouette)
+	case "bend":
+		chosen = s.best(minBend, func(c Candidate) float64 { return c.Bend })
+	case "eigengap":
+		chosen = s.best(minEigengap, func(c Candidate) float64 { return eigengap(eigenvalues, len(c.Clusters)) })
 	case "loss":
 		all := make([]int, len(s.Candidates))
 		for k := range all {
@@ -171,13 +193,37 @@ func (s *Choice) insert(c Candidate) int {
 	return at
 }
 
-func (s *Choice) score(a *mat.SymDense, o Options) {
-	for k := range s.Candidates {
-		c := &s.Candidates[k]
-		sums := clusterSums(a, c.Clusters)
-		c.Loss, c.L1, c.L2 = lossOf(sums, c.Clusters, o)
-		c.Silhouette, c.Even = silhouetteOf(sums, c.Clusters)
+// score fills in what speaks for the candidates; nested says that each one's clusters are unions of the next one's.
+func (s *Choice) score(a *mat.SymDense, o Options, nested bool) {
+	partitions := make([][][]int, len(s.Candidates))
+	var fine [][]int
+	for k, c := range s.Candidates {
+		partitions[k] = c.Clusters
+		if nested {
+			fine = c.Clusters
+		}
 	}
+	scores := scoreAll(a, partitions, fine)
+	fall := make([]float64, len(scores)+1) // of the log mean distance, from the candidate before
+	for k, score := range scores {
+		c := &s.Candidates[k]
+		c.Loss, c.L1, c.L2 = lossOf(score, o)
+		c.Silhouette, c.Even = score.means()
+		if k > 0 {
+			fall[k] = math.Log(max(scores[k-1].distance(), heightFloor) / max(score.distance(), heightFloor))
+		}
+	}
+	for k := 1; k < len(scores)-1; k++ {
+		s.Candidates[k].Bend = fall[k] - fall[k+1]
+	}
+}
+
+// eigengap returns the distance of the k-th eigenvalue to the next one; 0 where there is none.
+func eigengap(eigenvalues []float64, k int) float64 {
+	if k >= len(eigenvalues) {
+		return 0
+	}
+	return eigenvalues[k] - eigenvalues[k-1]
 }
 
 // best returns the candidate of the highest value above least, the coarser of equal ones; the coarsest where none is.

@@ -28,6 +28,10 @@ const (
 // L's first k eigenvectors (N x k), at unit length, are clustered by k-means: k-means++ starts from o.Seed, the best of
 // 10 restarts. It costs O(N^3).
 func Spectral(a *mat.SymDense, o Options) (partitions [][][]int, eigenvalues []float64, err error) {
+	return spectral(a, o, nil)
+}
+
+func spectral(a *mat.SymDense, o Options, tell teller) (partitions [][][]int, eigenvalues []float64, err error) {
 	n := a.SymmetricDim()
 	if n == 0 {
 		return nil, nil, fmt.Errorf("spectral clustering: empty matrix")
@@ -48,6 +52,9 @@ func Spectral(a *mat.SymDense, o Options) (partitions [][][]int, eigenvalues []f
 	eigen.VectorsTo(&vectors)
 	most := min(o.MaxClusters, n)
 	for k := 1; k <= most; k++ {
+		if err := tell.tell(k-1, most); err != nil {
+			return nil, nil, err
+		}
 		rows := mat.DenseCopyOf(vectors.Slice(0, n, 0, k)) // N x k
 		for i := range n {
 			if norm := floats.Norm(rows.RawRowView(i), 2); norm > 0 {

@@ -14,38 +14,8 @@ func Silhouette(a *mat.SymDense, clusters [][]int) (float64, error) {
 	if err := checkPartition(clusters, a.SymmetricDim()); err != nil {
 		return 0, fmt.Errorf("silhouette: %w", err)
 	}
-	mean, _ := silhouetteOf(clusterSums(a, clusters), clusters)
+	mean, _ := scoreAll(a, [][][]int{clusters}, nil)[0].means()
 	return mean, nil
-}
-
-// silhouetteOf returns the mean over the clients, and the mean over the clusters of their clients' means.
-func silhouetteOf(sums *mat.Dense, clusters [][]int) (mean, even float64) {
-	if len(clusters) < 2 {
-		return 0, 0
-	}
-	n, _ := sums.Dims()
-	for z, members := range clusters {
-		if len(members) == 1 {
-			continue
-		}
-		total := 0.0
-		for _, i := range members {
-			row := sums.RawRowView(i)
-			a := row[z] / float64(len(members)-1)
-			b := math.Inf(1)
-			for y, s := range row {
-				if y != z {
-					b = min(b, s/float64(len(clusters[y])))
-				}
-			}
-			if m := max(a, b); m > 0 {
-				total += (b - a) / m
-			}
-		}
-		mean += total / float64(n)
-		even += total / float64(len(members)*len(clusters))
-	}
-	return mean, even
 }
 
 // contingency counts the pairs of labels: cells[x][y] clients have label x in a and y in b; rows and columns are sums.

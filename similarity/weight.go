@@ -67,8 +67,10 @@ func NewWeights(counts [][]int, o Options) (*Weights, error) {
 }
 
 // At returns the scaled weight of clients i and j, i != j, for class c: 1 where not both hold it.
-func (w *Weights) At(i, j, c int) float64 {
-	a, b := w.size[i][c], w.size[j][c]
+func (w *Weights) At(i, j, c int) float64 { return w.scaled(w.size[i][c], w.size[j][c]) }
+
+// scaled returns the weight of two clients by the sizes of the class.
+func (w *Weights) scaled(a, b float64) float64 {
 	if a == 0 || b == 0 || w.least == w.most {
 		return 1
 	}

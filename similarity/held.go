@@ -1,0 +1,71 @@
+package similarity
+
+// narrowHolders is the number of a class's holders above which a clustering keeps their angles as float32: 7 digits,
+// where 8 bytes a pair would fill the memory. V is always made from the float64 angles.
+const narrowHolders = 4096
+
+// HeldAngles is V'_c, the angles of one class between all N clients (eq. 4), in degrees. Only those between two holders
+// of the class are stored, H(H-1)/2 numbers; the others are known.
+type HeldAngles struct {
+	missing float64   // where one of two clients lacks the class
+	place   []int32   // of each client among the holders, -1 for one that lacks the class; N
+	holders []int32   // the clients that hold the class, ascending; H
+	wide    condensed // the angles of the holders' pairs
+	narrow  []float32 // the same, rounded, where wide is nil
+}
+
+// newHeldAngles takes each stored vector's client, ascending, and sets every stored angle to 180.
+func newHeldAngles(owner []int, n int, missing float64) *HeldAngles {
+	h := &HeldAngles{missing: missing, place: make([]int32, n)}
+	for i := range h.place {
+		h.place[i] = -1
+	}
+	for _, i := range owner {
+		if h.place[i] < 0 {
+			h.place[i] = int32(len(h.holders))
+			h.holders = append(h.holders, int32(i))
+		}
+	}
+	h.wide = make(condensed, len(h.holders)*(len(h.holders)-1)/2)
+	for k := range h.wide {
+		h.wide[k] = 180
+	}
+	return h
+}
+
+// Clients returns N.
+func (h *HeldAngles) Clients() int { return len(h.place) }
+
+// At returns the angle between clients i and j in degrees: 0 for i = j and where neither holds the class; 90 (180 under
+// the prototype's rules) where one does. It panics where a client is not in 0..N-1.
+func (h *HeldAngles) At(i, j int) float64 {
+	a, b := h.place[i], h.place[j]
+	switch {
+	case i == j || a < 0 && b < 0:
+		return 0
+	case a < 0 || b < 0:
+		return h.missing
+	}
+	return h.stored(int(a), int(b))
+}
+
+// stored returns the angle of holders a and b, by their places, a != b.
+func (h *HeldAngles) stored(a, b int) float64 {
+	k := h.wide.index(len(h.holders), a, b)
+	if h.wide == nil {
+		return float64(h.narrow[k])
+	}
+	return h.wide[k]
+}
+
+// shrink rounds the angles to float32 where there are many.
+func (h *HeldAngles) shrink() {
+	if len(h.holders) <= narrowHolders {
+		return
+	}
+	h.narrow = make([]float32, len(h.wide))
+	for k, x := range h.wide {
+		h.narrow[k] = float32(x)
+	}
+	h.wide = nil
+}

@@ -1,0 +1,119 @@
+package similarity
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// sumRows is the number of A's rows that are added up at a time: an eighth of a page of each other row.
+const sumRows = 64
+
+// eachRowSums calls visit once for every client i with s (Z), s_z = Σ_{j in C_z} A_ij of the clusters that labels (N,
+// 0..Z-1) say: all that the loss and the silhouette need. Calls run in parallel, so visit may write only what is i's; s
+// is reused.
+func eachRowSums(a *mat.SymDense, labels []int, z int, visit func(i int, s []float64)) {
+	n := a.SymmetricDim()
+	raw := a.RawSymmetric()
+	parallel((n+sumRows-1)/sumRows, func(b int) {
+		from := b * sumRows
+		to := min(from+sumRows, n)
+		sums := mat.NewDense(to-from, z, nil)
+		for j := range from { // from rows above, that part of them which lies over the block
+			for k, x := range raw.Data[j*raw.Stride+from : j*raw.Stride+to] {
+				sums.RawRowView(k)[labels[j]] += x
+			}
+		}
+		for i := from; i < to; i++ {
+			own := sums.RawRowView(i - from)
+			for k, x := range upper(a, i) {
+				j := i + 1 + k
+				own[labels[j]] += x
+				if j < to {
+					sums.RawRowView(j - from)[labels[i]] += x
+				}
+			}
+		}
+		for i := from; i < to; i++ {
+			visit(i, sums.RawRowView(i-from))
+		}
+	})
+}
+
+// scored is what the loss, the silhouette and the bend need of one partition, client by client.
+type scored struct {
+	clusters   [][]int
+	labels     []int
+	within     []float64 // Σ_j A_ij over i's cluster
+	silhouette []float64
+}
+
+// scoreAll returns the scores of several partitions of A's rows. fine is a partition of which all the others' clusters
+// are unions, so that A is read once; nil where there is none.
+func scoreAll(a *mat.SymDense, partitions [][][]int, fine [][]int) []*scored {
+	n := a.SymmetricDim()
+	scores := make([]*scored, len(partitions))
+	for k, clusters := range partitions {
+		scores[k] = &scored{clusters, Labels(clusters, n), make([]float64, n), make([]float64, n)}
+	}
+	if fine == nil {
+		for _, s := range scores {
+			eachRowSums(a, s.labels, len(s.clusters), s.take)
+		}
+		return scores
+	}
+	eachRowSums(a, Labels(fine, n), len(fine), func(i int, sums []float64) {
+		for _, s := range scores {
+			own := make([]float64, len(s.clusters))
+			for z, x := range sums {
+				own[s.labels[fine[z][0]]] += x
+			}
+			s.take(i, own)
+		}
+	})
+	return scores
+}
+
+// take reads client i's sums over the clusters.
+func (s *scored) take(i int, sums []float64) {
+	z := s.labels[i]
+	s.within[i] = sums[z]
+	if len(s.clusters) < 2 || len(s.clusters[z]) == 1 {
+		return
+	}
+	a := sums[z] / float64(len(s.clusters[z])-1)
+	b := math.Inf(1)
+	for y, x := range sums {
+		if y != z {
+			b = min(b, x/float64(len(s.clusters[y])))
+		}
+	}
+	if m := max(a, b); m > 0 {
+		s.silhouette[i] = (b - a) / m
+	}
+}
+
+// means returns the mean silhouette over the clients, and over the clusters the mean of their clients' means.
+func (s *scored) means() (mean, even float64) {
+	for _, members := range s.clusters {
+		total := 0.0
+		for _, i := range members {
+			total += s.silhouette[i]
+		}
+		mean += total / float64(len(s.labels))
+		even += total / float64(len(members)*len(s.clusters))
+	}
+	return mean, even
+}
+
+// distance returns the mean A_ij over the pairs i < j of one cluster; 0 where there is no such pair.
+func (s *scored) distance() float64 {
+	total, pairs := 0.0, 0.0
+	for _, members := range s.clusters {
+		for _, i := range members {
+			total += s.within[i]
+		}
+		pairs += float64(len(members)) * float64(len(members)-1)
+	}
+	return total / max(pairs, 1)
+}
