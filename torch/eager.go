@@ -39,6 +39,15 @@ type leaf struct {
 	trained bool
 }
 
+// tape keeps a step's tensors until the step is done: gotorch hands C a tensor's address and forgets the tensor, whose
+// finalizer could then run while C still reads it.
+type tape struct{ tensors []gotorch.Tensor }
+
+func (t *tape) keep(x gotorch.Tensor) gotorch.Tensor {
+	t.tensors = append(t.tensors, x)
+	return x
+}
+
 // tensorOf copies values into a float32 tensor of a shape.
 func tensorOf(values []float32, shape ...int) gotorch.Tensor {
 	sizes := make([]int64, len(shape))
@@ -156,15 +165,18 @@ func (e *Eager) step(net *Network, images *Images, rows []int32, job Job, leaves
 		return &draw{job.Seed, step}
 	}
 	var loss gotorch.Tensor
+	var kept tape
+	defer runtime.KeepAlive(&kept)
 	at := ""
 	err = attempt(&at, func() error {
-		logits, err := net.logits(leaves, tensorOf(x, append([]int{len(rows)}, net.input[:]...)...), draw, &at)
+		images := kept.keep(tensorOf(x, append([]int{len(rows)}, net.input[:]...)...))
+		logits, err := net.logits(leaves, images, draw, &kept, &at)
 		if err != nil {
 			return err
 		}
 		at = "loss"
-		y := gotorch.FromBlob(unsafe.Pointer(&labels[0]), gotorch.Long, []int64{int64(len(labels))})
-		loss = F.NllLoss(F.LogSoftmax(logits, 1), y, gotorch.Tensor{}, -100, "mean")
+		y := kept.keep(gotorch.FromBlob(unsafe.Pointer(&labels[0]), gotorch.Long, []int64{int64(len(labels))}))
+		loss = F.NllLoss(kept.keep(F.LogSoftmax(logits, 1)), y, gotorch.Tensor{}, -100, "mean")
 		return nil
 	})
 	if err != nil {
@@ -186,28 +198,31 @@ type draw struct {
 }
 
 // logits runs the encoders and the head. gotorch has no concatenation, so each encoder meets its columns of the head.
-func (n *Network) logits(leaves []leaf, x gotorch.Tensor, masks func(Part) *draw, at *string) (gotorch.Tensor, error) {
+func (n *Network) logits(leaves []leaf, x gotorch.Tensor, masks func(Part) *draw, kept *tape, at *string) (gotorch.Tensor, error) {
 	perEncoder := len(leaves) - 2
 	if n.dual {
 		perEncoder /= 2
 	}
 	weight, bias := leaves[len(leaves)-2].tensor, leaves[len(leaves)-1].tensor
-	f, err := n.encode(leaves[:perEncoder], x, masks(Primary), at)
+	f, err := n.encode(leaves[:perEncoder], x, masks(Primary), kept, at)
 	if err != nil {
 		return f, err
 	}
 	*at = "head"
 	if !n.dual {
-		return F.Linear(f, weight, bias), nil
+		return kept.keep(F.Linear(f, weight, bias)), nil
 	}
-	g, err := n.encode(leaves[perEncoder:2*perEncoder], x, masks(Secondary), at)
+	g, err := n.encode(leaves[perEncoder:2*perEncoder], x, masks(Secondary), kept, at)
 	if err != nil {
 		return g, err
 	}
 	*at = "head"
-	left := gotorch.IndexSelect(weight, 1, counting(0, n.features))
-	right := gotorch.IndexSelect(weight, 1, counting(n.features, 2*n.features))
-	return gotorch.Add(F.Linear(f, left, bias), F.Linear(g, right, gotorch.Tensor{}), 1), nil
+	columns := func(begin int) gotorch.Tensor {
+		return kept.keep(gotorch.IndexSelect(weight, 1, kept.keep(counting(begin, begin+n.features))))
+	}
+	left := kept.keep(F.Linear(f, columns(0), bias))
+	right := kept.keep(F.Linear(g, columns(n.features), gotorch.Tensor{}))
+	return kept.keep(gotorch.Add(left, right, 1)), nil
 }
 
 // counting is the index tensor begin, begin+1, ..., end-1.
@@ -222,18 +237,18 @@ func counting(begin, end int) gotorch.Tensor {
 }
 
 // encode runs one encoder's layers: [b, C, H, W] -> [b, features].
-func (n *Network) encode(leaves []leaf, x gotorch.Tensor, mask *draw, at *string) (gotorch.Tensor, error) {
+func (n *Network) encode(leaves []leaf, x gotorch.Tensor, mask *draw, kept *tape, at *string) (gotorch.Tensor, error) {
 	k := 0
 	for i, layer := range n.layers {
 		switch l := layer.(type) {
 		case Conv2d:
 			*at = leaves[k].param.Name
-			x = F.Conv2d(x, leaves[k].tensor, leaves[k+1].tensor, pair(l.Stride), pair(l.Padding), pair(1), 1)
+			x = kept.keep(F.Conv2d(x, leaves[k].tensor, leaves[k+1].tensor, pair(l.Stride), pair(l.Padding), pair(1), 1))
 			k += 2
 		case ReLU:
-			x = F.Relu(x, false)
+			x = kept.keep(F.Relu(x, false))
 		case MaxPool2d:
-			x = F.MaxPool2d(x, pair(l.Size), pair(l.Size), pair(0), pair(1), false)
+			x = kept.keep(F.MaxPool2d(x, pair(l.Size), pair(l.Size), pair(0), pair(1), false))
 		case Dropout:
 			if mask == nil {
 				continue
@@ -242,12 +257,12 @@ func (n *Network) encode(leaves []leaf, x gotorch.Tensor, mask *draw, at *string
 			if err != nil {
 				return x, err
 			}
-			x = gotorch.Mul(x, m)
+			x = kept.keep(gotorch.Mul(x, kept.keep(m)))
 		case Flatten:
-			x = gotorch.Flatten(x, 1, -1)
+			x = kept.keep(gotorch.Flatten(x, 1, -1))
 		case Linear:
 			*at = leaves[k].param.Name
-			x = F.Linear(x, leaves[k].tensor, leaves[k+1].tensor)
+			x = kept.keep(F.Linear(x, leaves[k].tensor, leaves[k+1].tensor))
 			k += 2
 		}
 	}
@@ -337,18 +352,20 @@ func (n *Network) logProbabilities(images *Images, rows []int32, leaves []leaf) 
 		return nil, nil, err
 	}
 	logp := make([]float32, len(rows)*n.classes)
+	var kept tape
 	at := ""
 	err = attempt(&at, func() error {
 		none := func(Part) *draw { return nil }
-		logits, err := n.logits(leaves, tensorOf(x, append([]int{len(rows)}, n.input[:]...)...), none, &at)
+		images := kept.keep(tensorOf(x, append([]int{len(rows)}, n.input[:]...)...))
+		logits, err := n.logits(leaves, images, none, &kept, &at)
 		if err != nil {
 			return err
 		}
-		t := F.LogSoftmax(logits, 1)
-		err = failure(C.fd_eager_values(raw(t), (*C.float)(&logp[0]), C.int64_t(len(logp))))
-		runtime.KeepAlive(t.T)
-		return err
+		t := kept.keep(F.LogSoftmax(logits, 1))
+		return failure(C.fd_eager_values(raw(t), (*C.float)(&logp[0]), C.int64_t(len(logp))))
 	})
+	runtime.KeepAlive(&kept)
+	runtime.KeepAlive(leaves)
 	return logp, labels, err
 }
 
