@@ -179,13 +179,8 @@ func addClass(v *mat.SymDense, h *HeldAngles, w *Weights, c int, o Options) {
 	for i := range size {
 		size[i] = w.size[i][c]
 	}
-	term := func(x float64) float64 {
-		if o.Rules == "prototype" {
-			x = min(x, 180)
-		}
-		return x / float64(len(w.size[0]))
-	}
-	missing := term(h.missing)
+	classes := float64(len(w.size[0]))
+	missing := o.capped(h.missing) / classes
 	parallel(n, func(i int) {
 		row := upper(v, i) // of i+1..N-1
 		a := int(h.place[i])
@@ -193,12 +188,20 @@ func addClass(v *mat.SymDense, h *HeldAngles, w *Weights, c int, o Options) {
 			j := i + 1 + k
 			switch b := int(h.place[j]); {
 			case a >= 0 && b >= 0:
-				row[k] += term(h.stored(a, b) * w.scaled(size[i], size[j]))
+				row[k] += o.capped(h.stored(a, b)*w.scaled(size[i], size[j])) / classes
 			case a >= 0 || b >= 0:
 				row[k] += missing
 			}
 		}
 	})
+}
+
+// capped is a weighted class angle as it enters V.
+func (o Options) capped(x float64) float64 {
+	if o.Rules == "prototype" {
+		return min(x, 180)
+	}
+	return x
 }
 
 // MinMax returns G^ or V^ (N x N, 0..1): the off-diagonal entries of m scaled so that the least is 0 and the largest 1,

@@ -5,7 +5,8 @@
 //
 //	principal.go   what a client computes: top left singular vectors of a class     section 3, phase 1
 //	gradient.go    angles between warm-up updates, G                                eq. 3
-//	data.go        smallest angles of principal vectors per class V'_c, their mean V  eq. 4, 6
+//	data.go        angles of principal vectors per class, V'_c, and their mean V    eq. 4, 6
+//	held.go        how V'_c is kept: the angles of the class's holders
 //	weight.go      class-frequency weights W                                        eq. 5
 //	fusion.go      gates w that minimise the entropy of A = w G^ + (1-w) V^         eq. 7, 8
 //	linkage.go     agglomerative clustering, the dendrogram and its cuts            section 3.4
@@ -14,6 +15,10 @@
 //	search.go      which candidate to keep                                          algorithm 3
 //	ccgraph.go     demand, supply, alignment and the CC-graph                       eq. 11-14
 //	cluster.go     all of it, in order
+//	roster.go      clients that come, leave or change afterwards                    algorithm 4
+//	shift.go       whether a client's classes changed                               appendix A.9, eq. 41
+//	validity.go    how good a clustering is; stability.go: how steady; describe.go: what is in it
+//	sketches.go    sketches on disk; npy.go: arrays as NumPy writes them
 //
 // Angles are in degrees. Every matrix between clients is a dissimilarity: larger is less alike, the diagonal is zero.
 // Clusterings are [][]int, clusters ordered by their first member, members ascending. All matrix products go through

@@ -72,16 +72,20 @@ func learnGates(g, v *mat.SymDense, o Options, tell teller) (Gates, error) {
 
 const directSteps = 100
 
-// directGates is w <- clip(w - η ∇L, 0, 1). A step that would raise L is taken again with half the η; one that lowers
-// it doubles the next. The first η moves the most sensitive gate by 1/4.
 func directGates(g, v *mat.SymDense, tell teller) (Gates, error) {
-	n := g.SymmetricDim()
+	return descend(g.SymmetricDim(), func(w, slope []float64) float64 { return entropy(g, v, w, slope) }, tell)
+}
+
+// descend minimises a loss L of n gates from 1/2: w <- clip(w - η ∇L, 0, 1). A step that would raise L is taken again
+// with half the η; one that lowers it doubles the next. The first η moves the most sensitive gate by 1/4. loss returns
+// L and writes ∇L.
+func descend(n int, loss func(w, slope []float64) float64, tell teller) (Gates, error) {
 	w, next := make([]float64, n), make([]float64, n)
 	for i := range w {
 		w[i] = 0.5
 	}
 	slope, nextSlope := make([]float64, n), make([]float64, n)
-	before := entropy(g, v, w, slope)
+	before := loss(w, slope)
 	current := before
 	eta := 0.25 / max(floats.Norm(slope, math.Inf(1)), 1e-300)
 	for step := range directSteps {
@@ -94,7 +98,7 @@ func directGates(g, v *mat.SymDense, tell teller) (Gates, error) {
 		if floats.Distance(w, next, math.Inf(1)) < 1e-9 {
 			break
 		}
-		if e := entropy(g, v, next, nextSlope); e <= current {
+		if e := loss(next, nextSlope); e <= current {
 			current, eta = e, 2*eta
 			w, next, slope, nextSlope = next, w, nextSlope, slope
 		} else {

@@ -33,6 +33,17 @@ func newHeldAngles(owner []int, n int, missing float64) *HeldAngles {
 	return h
 }
 
+// fill sets every stored angle from a function of two clients.
+func (h *HeldAngles) fill(at func(i, j int) float64) {
+	k := 0
+	for a, i := range h.holders {
+		for _, j := range h.holders[a+1:] {
+			h.wide[k] = at(int(i), int(j))
+			k++
+		}
+	}
+}
+
 // Clients returns N.
 func (h *HeldAngles) Clients() int { return len(h.place) }
 

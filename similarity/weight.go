@@ -69,10 +69,12 @@ func NewWeights(counts [][]int, o Options) (*Weights, error) {
 // At returns the scaled weight of clients i and j, i != j, for class c: 1 where not both hold it.
 func (w *Weights) At(i, j, c int) float64 { return w.scaled(w.size[i][c], w.size[j][c]) }
 
-// scaled returns the weight of two clients by the sizes of the class.
+// scaled returns the weight of two clients by the sizes of the class. A ratio that the weights were not made from counts
+// as the nearest that is among them.
 func (w *Weights) scaled(a, b float64) float64 {
-	if a == 0 || b == 0 || w.least == w.most {
+	if a == 0 || b == 0 || !(w.least < w.most) {
 		return 1
 	}
-	return w.bottom + w.width*(max(a, b)/min(a, b)-w.least)/(w.most-w.least)
+	ratio := min(max(max(a, b)/min(a, b), w.least), w.most)
+	return w.bottom + w.width*(ratio-w.least)/(w.most-w.least)
 }

@@ -1,0 +1,42 @@
+package similarity
+
+import "fmt"
+
+// ClusterProfile is what a person wants to know of a cluster.
+type ClusterProfile struct {
+	Clients int   // |C_z|
+	Samples int   // of all its clients
+	Classes []int // samples of each class; C
+	Holders []int // clients that hold each class; C
+}
+
+// Profiles returns the size and class histogram of every cluster, from counts n_i,c (N x C).
+func Profiles(counts [][]int, clusters [][]int) ([]ClusterProfile, error) {
+	if len(counts) == 0 {
+		return nil, fmt.Errorf("profiles: no client given")
+	}
+	if err := checkPartition(clusters, len(counts)); err != nil {
+		return nil, fmt.Errorf("profiles: %w", err)
+	}
+	classes := len(counts[0])
+	for i, row := range counts {
+		if len(row) != classes {
+			return nil, fmt.Errorf("profiles: client %d: counts for %d classes, client 0 has %d", i, len(row), classes)
+		}
+	}
+	profiles := make([]ClusterProfile, len(clusters))
+	for z, members := range clusters {
+		p := ClusterProfile{Clients: len(members), Classes: make([]int, classes), Holders: make([]int, classes)}
+		for _, i := range members {
+			for c, n := range counts[i] {
+				p.Samples += n
+				p.Classes[c] += n
+				if n > 0 {
+					p.Holders[c]++
+				}
+			}
+		}
+		profiles[z] = p
+	}
+	return profiles, nil
+}

@@ -1,0 +1,284 @@
+package similarity
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Roster is what the server keeps of a clustering, so that clients can come (algorithm 4), leave and change (appendix
+// A.9) without another search. All scales stay those of the search: the range of eq. 5's weights, those of G and V
+// behind G^ and V^, and α*. What falls outside a range counts as its end. So no entry between two other clients changes
+// and nobody else moves.
+//
+// A cluster keeps its number for good, though its last client may leave; new clusters come after the last one. Clients
+// are numbered 0..N-1. Every method that returns an error has changed nothing.
+type Roster struct {
+	Sketches []Sketch
+	Clusters [][]int   // members ascending; none for a cluster that all have left
+	Gates    []float64 // w, N
+
+	Gradient, Data             *mat.SymDense // G and V, N x N, degrees
+	GradientScaled, DataScaled *mat.SymDense // G^ and V^, N x N, 0..1
+	Proximity                  *mat.SymDense // A, N x N, 0..1
+
+	Threshold float64 // α*; 0 for spectral, where a client joins the cluster of the least mean A
+	Changes   int     // clients that came or changed since the search: when there are many, search again
+
+	options                Options
+	weights                *Weights
+	gradientEnds, dataEnds ends
+	angles                 []*HeldAngles
+	share                  []float64 // of each client in its cluster's mean distances: 1/|C_z| but for weighted linkage
+}
+
+// NewRoster keeps what Cluster found with these options from these sketches. Later changes leave result as it is.
+func NewRoster(sketches []Sketch, result *Result, o Options) (*Roster, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("roster: %w", err)
+	}
+	m, err := split(sketches)
+	if err != nil {
+		return nil, fmt.Errorf("roster: %w", err)
+	}
+	n := len(sketches)
+	if result.Proximity == nil || result.Proximity.SymmetricDim() != n || len(result.ClassAngles) != len(m.counts[0]) {
+		return nil, fmt.Errorf("roster: %d sketches are not those of the clustering", n)
+	}
+	if err := checkPartition(result.Clusters, n); err != nil {
+		return nil, fmt.Errorf("roster: %w", err)
+	}
+	r := &Roster{
+		Sketches: slices.Clone(sketches), Gates: slices.Clone(result.Gates),
+		Gradient: result.Gradient, Data: result.Data,
+		GradientScaled: result.GradientScaled, DataScaled: result.DataScaled, Proximity: result.Proximity,
+		Threshold: result.Threshold, options: o, angles: result.ClassAngles,
+		gradientEnds: endsOf(result.Gradient), dataEnds: endsOf(result.Data), share: make([]float64, n),
+	}
+	for _, members := range result.Clusters {
+		r.Clusters = append(r.Clusters, slices.Clone(members))
+		for _, i := range members {
+			r.share[i] = 1 / float64(len(members))
+		}
+	}
+	if o.Method == "linkage" && o.Linkage == "weighted" {
+		r.share = result.Dendrogram.shares(n - len(result.Clusters))
+	}
+	r.weights, err = NewWeights(m.counts, o)
+	return r, err
+}
+
+// shares returns each client's share in the distances of its cluster after m merges of weighted linkage, where every
+// merge counts both sides alike: 1/2 a merge.
+func (t *Dendrogram) shares(m int) []float64 {
+	share := make([]float64, t.N+m)
+	for k := range share {
+		share[k] = 1
+	}
+	for k := m - 1; k >= 0; k-- {
+		share[t.Merges[k].A], share[t.Merges[k].B] = share[t.N+k]/2, share[t.N+k]/2
+	}
+	return share[:t.N]
+}
+
+// Add takes in newcomers (algorithm 4) and returns their clusters' numbers. They are clients N, N+1, ... afterwards.
+//
+// Eq. 7 gives a pair to the gate of the smaller number, so the last client's gate would decide nothing. A newcomer
+// comes last, and algorithm 4 still learns its gate. Here it decides what there is to learn: the newcomer's pairs with
+// all who were there before it. For two that come together it is the gate of the smaller number, as in eq. 7. The
+// gates minimise the entropy of eq. 8 over the newcomers' own gates, by the direct solver (also where the search used
+// the network, which is of N clients), from 1/2; with fixed:x they are x.
+//
+// One pass of the linkage with α* follows, in which no two of the old clusters merge: a newcomer joins the nearest
+// cluster, or newcomer, that is within α*, and those near nobody make clusters of their own.
+func (r *Roster) Add(newcomers []Sketch) ([]int, error) {
+	if len(newcomers) == 0 {
+		return nil, nil
+	}
+	n := len(r.Sketches)
+	next := r.resized(n+len(newcomers), func(i int) int { return i })
+	next.Sketches = slices.Concat(r.Sketches, newcomers)
+	movers := make([]int, len(newcomers))
+	for k := range movers {
+		movers[k] = n + k
+	}
+	placed, err := next.settle(movers)
+	if err != nil {
+		return nil, fmt.Errorf("newcomers: %w", err)
+	}
+	*r = *next
+	return placed, nil
+}
+
+// Replace gives a client another sketch, as after a shift of its data (appendix A.9), and returns its cluster's number.
+// Its rows of G^, V^ and A are computed anew, by its own new gate, and it is placed like a newcomer.
+func (r *Roster) Replace(client int, sketch Sketch) (int, error) {
+	n := len(r.Sketches)
+	if client < 0 || client >= n {
+		return 0, fmt.Errorf("shifted client: client %d, clients are 0..%d", client, n-1)
+	}
+	next := r.resized(n, func(i int) int { return i })
+	next.Sketches = slices.Clone(r.Sketches)
+	next.Sketches[client] = sketch
+	next.leave(map[int]bool{client: true})
+	placed, err := next.settle([]int{client})
+	if err != nil {
+		return 0, fmt.Errorf("shifted client: %w", err)
+	}
+	*r = *next
+	return placed[0], nil
+}
+
+// Remove takes clients out. Those who stay keep their order and their clusters, and are numbered 0.. again. At least
+// one must stay.
+func (r *Roster) Remove(clients ...int) error {
+	n := len(r.Sketches)
+	gone := map[int]bool{}
+	for _, i := range clients {
+		if i < 0 || i >= n {
+			return fmt.Errorf("removal: client %d, clients are 0..%d", i, n-1)
+		}
+		gone[i] = true
+	}
+	if len(gone) == n {
+		return fmt.Errorf("removal: client %d is the last one: at least one must stay", clients[0])
+	}
+	var stay []int // old numbers
+	number := make([]int, n)
+	for i := range n {
+		number[i] = len(stay)
+		if !gone[i] {
+			stay = append(stay, i)
+		}
+	}
+	next := r.resized(n, func(i int) int { return i })
+	next.leave(gone)
+	for z, members := range next.Clusters {
+		for k, i := range members {
+			next.Clusters[z][k] = number[i]
+		}
+	}
+	clusters, share := next.Clusters, next.share
+	next = r.resized(len(stay), func(i int) int { return stay[i] })
+	next.Clusters, next.Sketches = clusters, nil
+	for k, i := range stay {
+		next.share[k] = share[i]
+		next.Sketches = append(next.Sketches, r.Sketches[i])
+	}
+	*r = *next
+	return nil
+}
+
+// CCGraph returns H (Z x Z) and the CC-graph of the clusters as they now are (eq. 11-14). A cluster that all have left
+// takes no part: its scores are -inf.
+func (r *Roster) CCGraph() (*mat.Dense, [][]int, error) {
+	m, err := split(r.Sketches)
+	if err != nil {
+		return nil, nil, err
+	}
+	var clusters [][]int
+	var number []int // of each of those among all
+	for z, members := range r.Clusters {
+		if len(members) > 0 {
+			clusters, number = append(clusters, members), append(number, z)
+		}
+	}
+	h, graph, err := CCGraph(m.counts, r.angles, clusters, r.options.TopK, r.options.Alignment)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := mat.NewDense(len(r.Clusters), len(r.Clusters), nil)
+	for k := range all.RawMatrix().Data {
+		all.RawMatrix().Data[k] = math.Inf(-1)
+	}
+	sources := make([][]int, len(r.Clusters))
+	for p, z := range number {
+		for q, y := range number {
+			all.Set(z, y, h.At(p, q))
+		}
+		for _, q := range graph[p] {
+			sources[z] = append(sources[z], number[q])
+		}
+	}
+	return all, sources, nil
+}
+
+// resized returns a copy for n clients, client i being old client from(i), or a new one where that is N or more.
+func (r *Roster) resized(n int, from func(int) int) *Roster {
+	old := len(r.Sketches)
+	c := *r
+	c.Clusters = make([][]int, len(r.Clusters))
+	for z, members := range r.Clusters {
+		c.Clusters[z] = slices.Clone(members)
+	}
+	c.Gates, c.share = make([]float64, n), make([]float64, n)
+	for _, m := range []**mat.SymDense{&c.Gradient, &c.Data, &c.GradientScaled, &c.DataScaled, &c.Proximity} {
+		resized := mat.NewSymDense(n, nil)
+		for i := range n {
+			for j := i + 1; j < n; j++ {
+				if from(i) < old && from(j) < old {
+					resized.SetSym(i, j, (*m).At(from(i), from(j)))
+				}
+			}
+		}
+		*m = resized
+	}
+	weights := *r.weights
+	weights.size = make([][]float64, n)
+	for i := range n {
+		if k := from(i); k < old {
+			c.Gates[i], c.share[i], weights.size[i] = r.Gates[k], r.share[k], r.weights.size[k]
+		}
+	}
+	c.weights = &weights
+	c.angles = make([]*HeldAngles, len(r.angles))
+	for k, h := range r.angles {
+		var owner []int
+		for i := range n {
+			if j := from(i); j < old && h.place[j] >= 0 {
+				owner = append(owner, i)
+			}
+		}
+		c.angles[k] = newHeldAngles(owner, n, h.missing)
+		c.angles[k].fill(func(i, j int) float64 { return h.At(from(i), from(j)) })
+		c.angles[k].shrink()
+	}
+	return &c
+}
+
+// leave takes clients out of their clusters.
+func (r *Roster) leave(gone map[int]bool) {
+	for z, members := range r.Clusters {
+		r.Clusters[z] = slices.DeleteFunc(members, func(i int) bool { return gone[i] })
+		total := 0.0
+		for _, i := range r.Clusters[z] {
+			total += r.share[i]
+		}
+		for _, i := range r.Clusters[z] {
+			r.share[i] /= total
+		}
+	}
+}
+
+// ends are the smallest and largest off-diagonal entry of G or V.
+type ends struct{ least, most float64 }
+
+func endsOf(m *mat.SymDense) ends {
+	e := ends{math.Inf(1), math.Inf(-1)}
+	for i := range m.SymmetricDim() {
+		for _, x := range upper(m, i) {
+			e.least, e.most = min(e.least, x), max(e.most, x)
+		}
+	}
+	return e
+}
+
+// scaled is MinMax of one more entry: 0 where all were equal.
+func (e ends) scaled(x float64) float64 {
+	if !(e.most-e.least > 1e-9) {
+		return 0
+	}
+	return min(max((x-e.least)/(e.most-e.least), 0), 1)
+}

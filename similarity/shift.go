@@ -1,0 +1,48 @@
+package similarity
+
+import (
+	"fmt"
+	"math"
+)
+
+// ShiftFactor is the paper's 0.2 in eq. 41.
+const ShiftFactor = 0.2
+
+// HistogramShift compares a client's class histograms of two times (appendix A.9): the 1-Wasserstein distance between
+// them, classes being the points 0..C-1, and the bound above which the client has shifted (eq. 41):
+//
+//	W1 = n Σ_{c<C-1} | F_old(c) - F_new(c) |,  bound = 0.2 n / C
+//
+// F(c) is the share of the samples of classes 0..c and n the number of samples newly processed; W1 is in samples times
+// classes. Both histograms are taken with n samples, as a distance between masses needs: so n cancels, and the test is
+// whether the mean sample moved by more than 0.2/C of a class. That is little: n samples drawn anew from equal shares
+// of 10 classes are on average at 3/sqrt(n) of a class from the shares themselves, so that below some 20,000 samples
+// chance alone exceeds the bound. Compare W1 with a multiple of it where histograms are samples.
+//
+// old and now are counts n_i,c of the same C classes (C at least 1), at least one sample each; n is 1 or more.
+func HistogramShift(old, now []int, n int) (w1, bound float64, err error) {
+	if len(old) != len(now) || len(old) == 0 {
+		return 0, 0, fmt.Errorf("shift: histograms of %d and %d classes: need the same number, at least 1", len(old), len(now))
+	}
+	if n < 1 {
+		return 0, 0, fmt.Errorf("shift: %d samples newly processed, need 1 or more", n)
+	}
+	var totalOld, totalNow float64
+	for c := range old {
+		if old[c] < 0 || now[c] < 0 {
+			return 0, 0, fmt.Errorf("shift: class %d has %d and %d samples", c, old[c], now[c])
+		}
+		totalOld += float64(old[c])
+		totalNow += float64(now[c])
+	}
+	if totalOld == 0 || totalNow == 0 {
+		return 0, 0, fmt.Errorf("shift: a histogram without samples has no shares to compare")
+	}
+	var fOld, fNow float64 // samples of classes 0..c
+	for c := range len(old) - 1 {
+		fOld += float64(old[c])
+		fNow += float64(now[c])
+		w1 += float64(n) * math.Abs(fOld/totalOld-fNow/totalNow)
+	}
+	return w1, ShiftFactor * float64(n) / float64(len(old)), nil
+}

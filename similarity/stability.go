@@ -1,0 +1,115 @@
+package similarity
+
+import (
+	"fmt"
+	"slices"
+
+	"feddag/federation/stream"
+)
+
+// Steadiness says how much of a clustering comes back when the mask had been another one.
+type Steadiness struct {
+	ARI      []float64 // adjusted Rand index of each repetition against the clustering
+	Count    []int     // its number of clusters
+	Clusters []float64 // of each cluster, the mean over the repetitions of its largest Jaccard index with any of theirs
+}
+
+// Stability clusters again repeats times with a random share (0 < share <= 1) of the mask's coordinates, each time
+// others, and compares with result, which Cluster gave for the same sketches and options. Only G, the gates and the
+// clusters are computed again; V does not depend on the mask.
+//
+// A cluster whose Jaccard index is below 0.5 is dissolved as often as not, one above 0.85 is highly stable (Hennig 2007,
+// Cluster-wise assessment of cluster stability). The draws come from o.Seed. Under fixed:0 the mask has no say, and all
+// is 1.
+func Stability(sketches []Sketch, result *Result, o Options, share float64, repeats int, progress Progress) (*Steadiness, error) {
+	m, err := split(sketches)
+	if err != nil {
+		return nil, fmt.Errorf("stability: %w", err)
+	}
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("stability: %w", err)
+	}
+	n := len(sketches)
+	switch {
+	case !(share > 0 && share <= 1):
+		return nil, fmt.Errorf("stability: a share of %g of the coordinates: use a number above 0, up to 1", share)
+	case repeats < 1:
+		return nil, fmt.Errorf("stability: %d repetitions: use 1 or more", repeats)
+	case result.DataScaled == nil || result.DataScaled.SymmetricDim() != n:
+		return nil, fmt.Errorf("stability: %d sketches are not those of the clustering", n)
+	}
+	k := len(m.updates[0])
+	for i, u := range m.updates {
+		if len(u) != k || k == 0 {
+			return nil, fmt.Errorf("stability: client %d: its update has %d coordinates, client 0's has %d: need the same number, at least 1", i, len(u), k)
+		}
+	}
+	keep := max(1, int(share*float64(k)))
+	labels := Labels(result.Clusters, n)
+	s := &Steadiness{Clusters: make([]float64, len(result.Clusters))}
+	tell := progress.step("stability")
+	for b := range repeats {
+		if err := tell.tell(b, repeats); err != nil {
+			return nil, err
+		}
+		chosen := stream.New(o.Seed, "stability", uint64(b)).Perm(k)[:keep]
+		slices.Sort(chosen)
+		updates := make([][]float64, n)
+		for i, u := range m.updates {
+			updates[i] = make([]float64, keep)
+			for at, c := range chosen {
+				updates[i][at] = u[c]
+			}
+		}
+		clusters, err := recluster(updates, result, o)
+		if err != nil {
+			return nil, fmt.Errorf("stability: %w", err)
+		}
+		other := Labels(clusters, n)
+		ari, err := AdjustedRandIndex(labels, other)
+		if err != nil {
+			return nil, fmt.Errorf("stability: %w", err)
+		}
+		s.ARI, s.Count = append(s.ARI, ari), append(s.Count, len(clusters))
+		for z, members := range result.Clusters {
+			s.Clusters[z] += jaccard(members, clusters, other) / float64(repeats)
+		}
+	}
+	return s, nil
+}
+
+// recluster is phases 2 and 3 with other updates and the same V^.
+func recluster(updates [][]float64, result *Result, o Options) ([][]int, error) {
+	g, err := GradientAngles(updates)
+	if err != nil {
+		return nil, err
+	}
+	if g, err = MinMax(g); err != nil {
+		return nil, err
+	}
+	gates, err := LearnGates(g, result.DataScaled, o)
+	if err != nil {
+		return nil, err
+	}
+	a, err := Fuse(g, result.DataScaled, gates.W)
+	if err != nil {
+		return nil, err
+	}
+	choice, err := Search(a, o)
+	if err != nil {
+		return nil, err
+	}
+	return choice.Clusters, nil
+}
+
+// jaccard returns the largest |A ∩ B| / |A ∪ B| of a cluster and any of a partition's, whose labels are given too.
+func jaccard(members []int, clusters [][]int, labels []int) (best float64) {
+	both := make([]int, len(clusters))
+	for _, i := range members {
+		both[labels[i]]++
+	}
+	for z, n := range both {
+		best = max(best, float64(n)/float64(len(members)+len(clusters[z])-n))
+	}
+	return best
+}
