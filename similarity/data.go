@@ -8,6 +8,9 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
+// unitTolerance is how far from 1 the length of a principal vector may be: well above float32's rounding.
+const unitTolerance = 1e-3
+
 // missing returns the angle between two clients of which only one holds the class.
 func (o Options) missing() float64 {
 	if o.Rules == "prototype" {
@@ -83,7 +86,7 @@ func stackBases(bases [][]*mat.Dense, c int, f *int) (stack *mat.Dense, owner []
 		_, p := bases[i][c].Dims()
 		for k := range p {
 			v := mat.Col(stack.RawRowView(row), k, bases[i][c])
-			if norm := floats.Norm(v, 2); !(math.Abs(norm-1) < 1e-3) {
+			if norm := floats.Norm(v, 2); !(math.Abs(norm-1) < unitTolerance) {
 				return nil, nil, fmt.Errorf("client %d, class %d: principal vector %d has length %g, not 1: send orthonormal columns", i, c, k, norm)
 			}
 			row++

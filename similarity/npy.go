@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,53 +37,73 @@ var (
 // ReadNPY reads a .npy file (versions 1 to 3) of float64, float32, int64, int32 or uint8, little-endian, row by row.
 // Any other content is an error; memory use is bounded by the bytes that are there, whatever the header claims.
 func ReadNPY(r io.Reader) (*Array, error) {
+	h, err := readNPYHeader(r)
+	if err != nil {
+		return nil, err
+	}
+	var data bytes.Buffer // grows with what is read
+	need := int64(h.count) * int64(npyTypes[h.descr])
+	n, err := io.CopyN(&data, r, need)
+	if err != nil {
+		return nil, fmt.Errorf("npy: %d bytes of data, the shape %v of %s needs %d", n, h.shape, h.descr, need)
+	}
+	return &Array{Shape: h.shape, Data: decodeNPY(h.descr, data.Bytes())}, nil
+}
+
+// npyHead is what stands before a .npy file's data.
+type npyHead struct {
+	descr string // element type
+	shape []int
+	count int // of the elements
+	size  int // bytes up to the data
+}
+
+func readNPYHeader(r io.Reader) (h npyHead, err error) {
 	start := make([]byte, 8)
 	if _, err := io.ReadFull(r, start); err != nil || string(start[:6]) != npyMagic {
-		return nil, fmt.Errorf("npy: not a .npy file")
+		return h, fmt.Errorf("npy: not a .npy file")
 	}
 	length := make([]byte, 2)
 	if start[6] > 1 {
 		length = make([]byte, 4)
 	}
 	if start[6] < 1 || start[6] > 3 {
-		return nil, fmt.Errorf("npy: version %d.%d is unknown, use 1.0", start[6], start[7])
+		return h, fmt.Errorf("npy: version %d.%d is unknown, use 1.0", start[6], start[7])
 	}
 	if _, err := io.ReadFull(r, length); err != nil {
-		return nil, fmt.Errorf("npy: the header is cut short")
+		return h, fmt.Errorf("npy: the header is cut short")
 	}
-	size := binary.LittleEndian.Uint32(append(length, 0, 0))
+	size := binary.LittleEndian.Uint32(append(slices.Clone(length), 0, 0))
 	if size > npyHeader {
-		return nil, fmt.Errorf("npy: a header of %d bytes", size)
+		return h, fmt.Errorf("npy: a header of %d bytes", size)
 	}
 	text := make([]byte, size)
 	if _, err := io.ReadFull(r, text); err != nil {
-		return nil, fmt.Errorf("npy: the header is cut short")
+		return h, fmt.Errorf("npy: the header is cut short")
 	}
-	descr, shape, count, err := parseNPY(string(text))
-	if err != nil {
-		return nil, err
-	}
-	width := npyTypes[descr]
-	var data bytes.Buffer // grows with what is read
-	n, err := io.CopyN(&data, r, int64(count)*int64(width))
-	if err != nil {
-		return nil, fmt.Errorf("npy: %d bytes of data, the shape %v of %s needs %d", n, shape, descr, count*width)
-	}
-	a := &Array{Shape: shape}
+	h.descr, h.shape, h.count, err = parseNPY(string(text))
+	h.size = len(start) + len(length) + len(text)
+	return h, err
+}
+
+// decodeNPY returns the elements of one of npyTypes.
+func decodeNPY(descr string, data []byte) any {
+	var elements any
+	count := len(data) / npyTypes[descr]
 	switch descr {
 	case "<f8":
-		a.Data = make([]float64, count)
+		elements = make([]float64, count)
 	case "<f4":
-		a.Data = make([]float32, count)
+		elements = make([]float32, count)
 	case "<i8":
-		a.Data = make([]int64, count)
+		elements = make([]int64, count)
 	case "<i4":
-		a.Data = make([]int32, count)
+		elements = make([]int32, count)
 	case "|u1":
-		a.Data = make([]uint8, count)
+		elements = make([]uint8, count)
 	}
-	_, err = binary.Decode(data.Bytes(), binary.LittleEndian, a.Data)
-	return a, err
+	_, _ = binary.Decode(data, binary.LittleEndian, elements) // as long as what it is read from
+	return elements
 }
 
 func parseNPY(header string) (descr string, shape []int, count int, err error) {
@@ -130,18 +151,27 @@ func WriteNPY(w io.Writer, a *Array) error {
 		return fmt.Errorf("npy: elements of type %T cannot be written", a.Data)
 	}
 	count := 1
-	dims := make([]string, len(a.Shape))
-	for k, n := range a.Shape {
+	for _, n := range a.Shape {
 		if n < 0 || n > 0 && count > math.MaxInt/8/n {
 			return fmt.Errorf("npy: the shape %v is no shape", a.Shape)
 		}
 		count *= n
-		dims[k] = strconv.Itoa(n)
 	}
 	if count != length {
 		return fmt.Errorf("npy: %d elements, the shape %v needs %d", length, a.Shape, count)
 	}
-	shape := strings.Join(dims, ", ")
+	if err := writeNPYHeader(w, descr, a.Shape); err != nil {
+		return err
+	}
+	return writeNPYData(w, a.Data)
+}
+
+func writeNPYHeader(w io.Writer, descr string, dims []int) error {
+	texts := make([]string, len(dims))
+	for k, n := range dims {
+		texts[k] = strconv.Itoa(n)
+	}
+	shape := strings.Join(texts, ", ")
 	if len(dims) == 1 {
 		shape += ","
 	}
@@ -151,11 +181,11 @@ func WriteNPY(w io.Writer, a *Array) error {
 		return fmt.Errorf("npy: %d dimensions are too many", len(dims))
 	}
 	start := binary.LittleEndian.AppendUint16([]byte(npyMagic+"\x01\x00"), uint16(len(header)))
-	if _, err := w.Write(append(start, header...)); err != nil {
-		return err
-	}
-	return binary.Write(w, binary.LittleEndian, a.Data)
+	_, err := w.Write(append(start, header...))
+	return err
 }
+
+func writeNPYData(w io.Writer, data any) error { return binary.Write(w, binary.LittleEndian, data) }
 
 // Float64s returns the elements as float64, rows first; int64 beyond 2^53 are rounded.
 func (a *Array) Float64s() []float64 {

@@ -1,0 +1,202 @@
+package similarity
+
+import (
+	"archive/zip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Sketches on disk are four arrays, as .npy files in a folder or together in one .npz file, as np.savez writes it:
+//
+//	class_counts             n_i,c, N x C, whole numbers
+//	sparse_updates           Δ~_i, N x k
+//	principal_vectors        the columns of all U_c^i as rows, P x F, in any order
+//	principal_vectors_owner  client, class and place in the basis of each, P x 3, whole numbers
+//
+// Clients, classes and places count from 0.
+const (
+	countsArray  = "class_counts"
+	updatesArray = "sparse_updates"
+	vectorsArray = "principal_vectors"
+	ownerArray   = "principal_vectors_owner"
+)
+
+// WriteSketches writes sketches to a folder, which it makes where there is none, or to a file whose name ends in .npz:
+// float64, and vectors by class, so that a class can be read alone. Each file is complete or not there. It is an error
+// where the sketches do not fit together, or a basis is not of unit columns.
+func WriteSketches(path string, sketches []Sketch) error {
+	if err := writeSketches(path, sketches); err != nil {
+		return fmt.Errorf("writing sketches to %s: %w", path, err)
+	}
+	return nil
+}
+
+func writeSketches(path string, sketches []Sketch) error {
+	m, err := split(sketches)
+	if err != nil {
+		return err
+	}
+	if _, _, err := unitRows(m.updates); err != nil {
+		return err
+	}
+	n, classes, k := len(m.counts), len(m.counts[0]), len(m.updates[0])
+	counts := &Array{Shape: []int{n, classes}}
+	var countData []int64
+	updates := make([]float64, 0, n*k)
+	for i := range n {
+		for _, x := range m.counts[i] {
+			countData = append(countData, int64(x))
+		}
+		updates = append(updates, m.updates[i]...)
+	}
+	counts.Data = countData
+	var owner []int64
+	for c := range classes {
+		for i := range n {
+			if m.bases[i][c] == nil {
+				continue
+			}
+			_, p := m.bases[i][c].Dims()
+			for place := range p {
+				owner = append(owner, int64(i), int64(c), int64(place))
+			}
+		}
+		// The first class that anyone holds sets F; here only for what is wrong.
+		if _, _, err := m.stack(c); err != nil {
+			return err
+		}
+	}
+	vectors := func(w io.Writer) error {
+		if err := writeNPYHeader(w, "<f8", []int{len(owner) / 3, m.f}); err != nil {
+			return err
+		}
+		for c := range classes { // a class in memory at a time
+			stack, _, err := m.stack(c)
+			if err != nil {
+				return err
+			}
+			if stack == nil {
+				continue
+			}
+			if err := writeNPYData(w, stack.RawMatrix().Data); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	of := func(a *Array) func(io.Writer) error { return func(w io.Writer) error { return WriteNPY(w, a) } }
+	return writeArrays(path, []named{
+		{countsArray, of(counts)},
+		{updatesArray, of(&Array{Shape: []int{n, k}, Data: updates})},
+		{vectorsArray, vectors},
+		{ownerArray, of(&Array{Shape: []int{len(owner) / 3, 3}, Data: owner})},
+	})
+}
+
+// named is an array to be written.
+type named struct {
+	name  string
+	write func(io.Writer) error
+}
+
+func writeArrays(path string, arrays []named) error {
+	if strings.HasSuffix(path, ".npz") {
+		return writeFile(path, func(w io.Writer) error {
+			z := zip.NewWriter(w)
+			for _, a := range arrays {
+				entry, err := z.CreateHeader(&zip.FileHeader{Name: a.name + ".npy", Method: zip.Store})
+				if err != nil {
+					return err
+				}
+				if err := a.write(entry); err != nil {
+					return err
+				}
+			}
+			return z.Close()
+		})
+	}
+	if err := os.MkdirAll(path, 0o777); err != nil {
+		return err
+	}
+	for _, a := range arrays {
+		if err := writeFile(filepath.Join(path, a.name+".npy"), a.write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFile writes a file beside path and then renames it, so that path is the old file, the new one, or not there.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = file.Close()
+			_ = os.Remove(file.Name())
+		}
+	}()
+	if err = write(file); err != nil {
+		return err
+	}
+	if err = file.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = file.Sync(); err != nil {
+		return err
+	}
+	if err = file.Close(); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// ReadSketches reads what WriteSketches writes, or numpy: a folder or a .npz file, numbers of any type that ReadNPY
+// reads. It is an error where an array is missing or of the wrong shape, and where a client's vectors and counts do not
+// fit: it names the array, or the client and class.
+func ReadSketches(path string) ([]Sketch, error) {
+	f, err := openSketches(path)
+	if err != nil {
+		return nil, fmt.Errorf("sketches in %s: %w", path, err)
+	}
+	defer f.close()
+	sketches := make([]Sketch, len(f.counts))
+	for i := range sketches {
+		sketches[i] = Sketch{f.counts[i], make([]*mat.Dense, len(f.counts[i])), f.updates[i]}
+	}
+	for c := range f.counts[0] {
+		stack, owner, err := f.stack(c)
+		if err != nil {
+			return nil, fmt.Errorf("sketches in %s: %w", path, err)
+		}
+		for _, own := range runs(owner) {
+			sketches[owner[own.from]].Bases[c] = mat.DenseCopyOf(stack.Slice(own.from, own.to, 0, f.pixels).T())
+		}
+	}
+	return sketches, nil
+}
+
+// ClusterFile is ClusterProgress on sketches on disk, of which it keeps only one class's vectors in memory at a time
+// (of a compressed .npz file, all).
+func ClusterFile(path string, o Options, progress Progress) (*Result, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("clustering: %w", err)
+	}
+	f, err := openSketches(path)
+	if err != nil {
+		return nil, fmt.Errorf("sketches in %s: %w", path, err)
+	}
+	defer f.close()
+	r, err := clusterSource(f, o, progress)
+	if err != nil {
+		return nil, fmt.Errorf("clustering %s: %w", path, err)
+	}
+	return r, nil
+}

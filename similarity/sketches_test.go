@@ -1,0 +1,182 @@
+package similarity
+
+import (
+	"archive/zip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+func sameSketches(t *testing.T, what string, got, want []Sketch) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d clients, want %d", what, len(got), len(want))
+	}
+	for i, s := range got {
+		if !slices.Equal(s.Counts, want[i].Counts) || !slices.Equal(s.Update, want[i].Update) {
+			t.Fatalf("%s: client %d came back otherwise", what, i)
+		}
+		for c, u := range s.Bases {
+			if (u == nil) != (want[i].Bases[c] == nil) || u != nil && !mat.Equal(u, want[i].Bases[c]) {
+				t.Fatalf("%s: client %d, class %d came back otherwise", what, i, c)
+			}
+		}
+	}
+}
+
+// Sketches come back to the bit from a folder, a .npz file and a compressed one, and cluster alike from disk.
+func TestSketchesOnDisk(t *testing.T) {
+	sketches, _ := synthetic(30, 3, 6, 25, 2, 18)
+	sketches[4] = Sketch{make([]int, 6), make([]*mat.Dense, 6), make([]float64, 64)} // a client without samples
+	o := DefaultOptions()
+	want := mustCluster(t, sketches, o)
+	folder := t.TempDir()
+	plain, tight := filepath.Join(folder, "sketches.npz"), filepath.Join(folder, "tight.npz")
+	loose := filepath.Join(folder, "some", "sketches")
+	for _, path := range []string{loose, plain} {
+		for range 2 { // the second time over the first
+			if err := WriteSketches(path, sketches); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	compress(t, plain, tight)
+	for _, path := range []string{loose, plain, tight} {
+		got, err := ReadSketches(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameSketches(t, path, got, sketches)
+		r, err := ClusterFile(path, o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !mat.Equal(r.Proximity, want.Proximity) || !slices.EqualFunc(r.Clusters, want.Clusters, slices.Equal) || !mat.Equal(r.Complementarity, want.Complementarity) {
+			t.Errorf("%s clusters otherwise than from memory", path)
+		}
+	}
+	if files, _ := filepath.Glob(filepath.Join(loose, ".*")); len(files) > 0 {
+		t.Errorf("left behind: %v", files)
+	}
+}
+
+// compress copies a .npz file as np.savez_compressed writes it.
+func compress(t *testing.T, from, to string) {
+	t.Helper()
+	r, err := zip.OpenReader(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	file, err := os.Create(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	w := zip.NewWriter(file)
+	for _, e := range r.File {
+		in, err := e.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := w.Create(e.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(out, in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The golden folder's arrays are sketches on disk, in float32 and by client.
+func TestGoldenSketches(t *testing.T) {
+	want := goldenSketches(t)
+	got, err := ReadSketches(shared(t, "golden", "prototype-fmnist"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameSketches(t, "golden", got, want)
+}
+
+func TestSketchErrors(t *testing.T) {
+	good := func() map[string]*Array {
+		return map[string]*Array{
+			countsArray:  {[]int{2, 2}, []int64{3, 0, 1, 2}},
+			updatesArray: {[]int{2, 1}, []float32{1, 2}},
+			vectorsArray: {[]int{4, 2}, []float64{1, 0, 0, 1, 0.6, 0.8, 0, 1}},
+			ownerArray:   {[]int{4, 3}, []int32{0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0}},
+		}
+	}
+	write := func(change func(a map[string]*Array)) string {
+		folder := t.TempDir()
+		arrays := good()
+		change(arrays)
+		for name, a := range arrays {
+			err := writeFile(filepath.Join(folder, name+".npy"), func(w io.Writer) error { return WriteNPY(w, a) })
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return folder
+	}
+	if s, err := ReadSketches(write(func(map[string]*Array) {})); err != nil || s[0].Bases[0].At(1, 1) != 1 || s[1].Bases[0].At(1, 0) != 0.8 {
+		t.Fatalf("good sketches: %v (%v)", s, err)
+	}
+	short := write(func(map[string]*Array) {})
+	if err := os.Truncate(filepath.Join(short, vectorsArray+".npy"), 128+40); err != nil {
+		t.Fatal(err)
+	}
+	text := filepath.Join(short, "text.npz")
+	if err := os.WriteFile(text, []byte("hello"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	lacking := filepath.Join(short, "lacking.npz")
+	if err := writeArrays(lacking, nil); err != nil {
+		t.Fatal(err)
+	}
+	for want, path := range map[string]string{
+		"no such file":                                  filepath.Join(short, "nowhere"),
+		"neither a folder nor a .npz file":              text,
+		"it has no array class_counts":                  lacking,
+		"client 0, class 0: its vectors cannot be read": short,
+		"class_counts.npy: no such file":                write(func(a map[string]*Array) { delete(a, countsArray) }),
+		"class_counts: an array of shape [4]":           write(func(a map[string]*Array) { a[countsArray].Shape = []int{4} }),
+		"class_counts has 4 clients":                    write(func(a map[string]*Array) { a[countsArray].Shape = []int{4, 1} }),
+		"class_counts: npy: elements of type []float64": write(func(a map[string]*Array) { a[countsArray].Data = make([]float64, 4) }),
+		"sparse_updates: npy: an array of shape [2]":    write(func(a map[string]*Array) { a[updatesArray].Shape = []int{2} }),
+		"principal_vectors: an array of shape [2 4]":    write(func(a map[string]*Array) { a[vectorsArray].Shape = []int{2, 4} }),
+		"principal_vectors: elements of type |u1":       write(func(a map[string]*Array) { a[vectorsArray].Data = make([]uint8, 8) }),
+		"principal_vectors_owner: an array of shape":    write(func(a map[string]*Array) { a[ownerArray].Shape = []int{3, 4} }),
+		"row 3 is of client 2 and class 1":              write(func(a map[string]*Array) { a[ownerArray].Data.([]int32)[9] = 2 }),
+		"client 0, class 0: its vectors' places do not": write(func(a map[string]*Array) { a[ownerArray].Data.([]int32)[5] = 0 }),
+		"client 1: class 1 has 0 samples and 1":         write(func(a map[string]*Array) { a[countsArray].Data.([]int64)[3] = 0 }),
+		"client 0: class 1 has 7 samples and 0":         write(func(a map[string]*Array) { a[countsArray].Data.([]int64)[1] = 7 }),
+		"client 1: class 1 has -2 samples":              write(func(a map[string]*Array) { a[countsArray].Data.([]int64)[3] = -2 }),
+		"client 1, class 0: principal vector 0 has":     write(func(a map[string]*Array) { a[vectorsArray].Data.([]float64)[4] = 6 }),
+	} {
+		if _, err := ReadSketches(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if _, err := ClusterFile(path, DefaultOptions(), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("clustering: got %v, want %q", err, want)
+		}
+	}
+	sketches, _ := synthetic(3, 2, 2, 10, 2, 1)
+	sketches[2].Update = nil
+	if err := WriteSketches(filepath.Join(short, "new"), sketches); err == nil || !strings.Contains(err.Error(), "client 2: its update") {
+		t.Errorf("writing: got %v", err)
+	}
+	if err := WriteSketches(filepath.Join(text, "below"), nil); err == nil || !strings.Contains(fmt.Sprint(err), "no client") {
+		t.Errorf("writing nothing: got %v", err)
+	}
+}

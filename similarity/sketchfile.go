@@ -1,0 +1,252 @@
+package similarity
+
+import (
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// sketchFile is sketches on disk as a source.
+type sketchFile struct {
+	counts  [][]int
+	updates [][]float64
+	pixels  int           // F
+	rows    [][]vectorRow // of each class, by client and place
+	vectors io.ReaderAt   // the data of principal_vectors
+	descr   string        // its element type
+	buffer  []float64     // of the stack
+	closers []io.Closer
+}
+
+// vectorRow is a principal vector and where it stands.
+type vectorRow struct{ client, place, row int }
+
+func (f *sketchFile) allCounts() [][]int      { return f.counts }
+func (f *sketchFile) allUpdates() [][]float64 { return f.updates }
+
+func (f *sketchFile) close() {
+	for _, c := range f.closers {
+		_ = c.Close()
+	}
+}
+
+func openSketches(path string) (f *sketchFile, err error) {
+	f = new(sketchFile)
+	defer func() {
+		if err != nil {
+			f.close()
+			f = nil
+		}
+	}()
+	open, err := f.opener(path)
+	if err != nil {
+		return f, err
+	}
+	counts, err := readInts(open, countsArray, 0)
+	if err != nil {
+		return f, err
+	}
+	owner, err := readInts(open, ownerArray, 3)
+	if err != nil {
+		return f, err
+	}
+	data, err := open(updatesArray)
+	if err != nil {
+		return f, err
+	}
+	array, err := ReadNPY(data)
+	if err != nil {
+		return f, fmt.Errorf("%s: %w", updatesArray, err)
+	}
+	updates, err := array.Matrix()
+	if err != nil {
+		return f, fmt.Errorf("%s: %w", updatesArray, err)
+	}
+	n, _ := updates.Dims()
+	if len(counts) != n || n == 0 {
+		return f, fmt.Errorf("%s has %d clients and %s %d: need the same number, at least 1", countsArray, len(counts), updatesArray, n)
+	}
+	f.counts = counts
+	for i := range n {
+		f.updates = append(f.updates, updates.RawRowView(i))
+	}
+	if err := f.openVectors(open, len(owner)); err != nil {
+		return f, err
+	}
+	return f, f.index(owner)
+}
+
+// opener returns what opens an array by name, in a folder or a .npz file.
+func (f *sketchFile) opener(path string) (func(name string) (*io.SectionReader, error), error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return func(name string) (*io.SectionReader, error) {
+			file, err := os.Open(filepath.Join(path, name+".npy"))
+			if err != nil {
+				return nil, err
+			}
+			f.closers = append(f.closers, file)
+			return io.NewSectionReader(file, 0, math.MaxInt64), nil
+		}, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f.closers = append(f.closers, file)
+	z, err := zip.NewReader(file, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("neither a folder nor a .npz file: %w", err)
+	}
+	return func(name string) (*io.SectionReader, error) {
+		at := slices.IndexFunc(z.File, func(e *zip.File) bool { return e.Name == name+".npy" })
+		if at < 0 {
+			return nil, fmt.Errorf("it has no array %s", name)
+		}
+		e := z.File[at]
+		if e.Method == zip.Store {
+			from, err := e.DataOffset()
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			return io.NewSectionReader(file, from, int64(e.UncompressedSize64)), nil
+		}
+		r, err := e.Open()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text))), nil
+	}, nil
+}
+
+// readInts returns the rows of a matrix of whole numbers; columns is 0 where any number above 0 will do.
+func readInts(open func(string) (*io.SectionReader, error), name string, columns int) ([][]int, error) {
+	r, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	a, err := ReadNPY(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	flat, err := a.Ints()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(a.Shape) != 2 || a.Shape[1] == 0 || columns > 0 && a.Shape[1] != columns {
+		return nil, fmt.Errorf("%s: an array of shape %v where rows of %d are needed", name, a.Shape, max(columns, 1))
+	}
+	rows := make([][]int, a.Shape[0])
+	for i := range rows {
+		rows[i] = flat[i*a.Shape[1] : (i+1)*a.Shape[1]]
+	}
+	return rows, nil
+}
+
+// openVectors reads the head of principal_vectors, which must have so many rows.
+func (f *sketchFile) openVectors(open func(string) (*io.SectionReader, error), rows int) error {
+	r, err := open(vectorsArray)
+	if err != nil {
+		return err
+	}
+	h, err := readNPYHeader(r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", vectorsArray, err)
+	}
+	switch {
+	case len(h.shape) != 2 || h.shape[0] != rows || rows > 0 && h.shape[1] == 0:
+		return fmt.Errorf("%s: an array of shape %v, %s tells of %d vectors", vectorsArray, h.shape, ownerArray, rows)
+	case h.descr != "<f8" && h.descr != "<f4":
+		return fmt.Errorf("%s: elements of type %s: save as float64 or float32", vectorsArray, h.descr)
+	}
+	f.pixels, f.descr = h.shape[1], h.descr
+	f.vectors = io.NewSectionReader(r, int64(h.size), math.MaxInt64-int64(h.size))
+	return nil
+}
+
+// index sorts the vectors by class, client and place, and holds them to the counts.
+func (f *sketchFile) index(owner [][]int) error {
+	classes := len(f.counts[0])
+	f.rows = make([][]vectorRow, classes)
+	for row, o := range owner {
+		i, c := o[0], o[1]
+		if i < 0 || i >= len(f.counts) || c < 0 || c >= classes {
+			return fmt.Errorf("%s: row %d is of client %d and class %d, there are %d clients and %d classes", ownerArray, row, i, c, len(f.counts), classes)
+		}
+		f.rows[c] = append(f.rows[c], vectorRow{i, o[2], row})
+	}
+	for c, rows := range f.rows {
+		slices.SortFunc(rows, func(a, b vectorRow) int {
+			return cmp.Or(cmp.Compare(a.client, b.client), cmp.Compare(a.place, b.place))
+		})
+		vectors := make([]int, len(f.counts))
+		for _, v := range rows {
+			if v.place != vectors[v.client] {
+				return fmt.Errorf("client %d, class %d: its vectors' places do not count 0, 1, ...: %d where %d is due", v.client, c, v.place, vectors[v.client])
+			}
+			vectors[v.client]++
+		}
+		for i, p := range vectors {
+			switch n := f.counts[i][c]; {
+			case n < 0:
+				return fmt.Errorf("client %d: class %d has %d samples", i, c, n)
+			case (n > 0) != (p > 0):
+				return fmt.Errorf("client %d: class %d has %d samples and %d principal vectors: both or neither", i, c, n, p)
+			}
+		}
+	}
+	return nil
+}
+
+// stack implements source.
+func (f *sketchFile) stack(c int) (*mat.Dense, []int, error) {
+	rows := f.rows[c]
+	if len(rows) == 0 {
+		return nil, nil, nil
+	}
+	if need := len(rows) * f.pixels; cap(f.buffer) < need {
+		f.buffer = make([]float64, need)
+	}
+	stack := mat.NewDense(len(rows), f.pixels, f.buffer[:len(rows)*f.pixels])
+	owner := make([]int, len(rows))
+	width := npyTypes[f.descr] * f.pixels
+	const most = 256 // rows read at once, where they stand together
+	text := make([]byte, most*width)
+	for from := 0; from < len(rows); {
+		to := from + 1
+		for to < len(rows) && to-from < most && rows[to].row == rows[from].row+to-from {
+			to++
+		}
+		part := text[:(to-from)*width]
+		if _, err := f.vectors.ReadAt(part, int64(rows[from].row)*int64(width)); err != nil {
+			return nil, nil, fmt.Errorf("client %d, class %d: its vectors cannot be read from %s: %w", rows[from].client, c, vectorsArray, err)
+		}
+		values := (&Array{Data: decodeNPY(f.descr, part)}).Float64s()
+		for k := from; k < to; k++ {
+			own := stack.RawRowView(k)
+			copy(own, values[(k-from)*f.pixels:])
+			owner[k] = rows[k].client
+			if norm := floats.Norm(own, 2); !(math.Abs(norm-1) < unitTolerance) {
+				return nil, nil, fmt.Errorf("client %d, class %d: principal vector %d has length %g, not 1: send orthonormal columns", owner[k], c, rows[k].place, norm)
+			}
+		}
+		from = to
+	}
+	return stack, owner, nil
+}
