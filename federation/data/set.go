@@ -12,6 +12,8 @@ import (
 type Images struct {
 	Pixels []byte  // N*Channels*Height*Width, image after image
 	Labels []uint8 // N, each below Set.Classes
+	// Users has the person or source each image came from, an index into Set.UserNames, N; nil where that is unknown.
+	Users []int32
 }
 
 // Len returns the number of images N.
@@ -24,8 +26,13 @@ type Set struct {
 	Classes                 int
 	ClassNames              []string  // Classes names, by label
 	Mean, Std               []float32 // per channel, of pixels/255: an input is (pixel/255 - Mean)/Std
-	Train, Test             Images
-	Files                   []string // where it was read from
+	// Superclass has the coarser class of each class, an index into SuperclassNames, Classes of them; nil if there are
+	// none (CIFAR-100 has).
+	Superclass      []uint8
+	SuperclassNames []string
+	UserNames       []string // what Images.Users count
+	Train, Test     Images
+	Files           []string // where it was read from
 }
 
 // ImageSize returns the bytes of one image, Channels*Height*Width.
@@ -75,6 +82,14 @@ func (s *Set) Check() error {
 	case len(s.ClassNames) != 0 && len(s.ClassNames) != s.Classes:
 		return fmt.Errorf("data set %s: %d class names for %d classes", s.Name, len(s.ClassNames), s.Classes)
 	}
+	if len(s.Superclass) != 0 && len(s.Superclass) != s.Classes {
+		return fmt.Errorf("data set %s: %d superclass entries for %d classes", s.Name, len(s.Superclass), s.Classes)
+	}
+	for c, super := range s.Superclass {
+		if int(super) >= len(s.SuperclassNames) {
+			return fmt.Errorf("data set %s: class %d has superclass %d, must be below %d", s.Name, c, super, len(s.SuperclassNames))
+		}
+	}
 	for _, split := range []struct {
 		name string
 		im   Images
@@ -86,6 +101,14 @@ func (s *Set) Check() error {
 		if len(split.im.Pixels) != n*s.ImageSize() {
 			return fmt.Errorf("data set %s: %d bytes of %s pixels for %d labels, must be %d", s.Name,
 				len(split.im.Pixels), split.name, n, n*s.ImageSize())
+		}
+		if split.im.Users != nil && len(split.im.Users) != n {
+			return fmt.Errorf("data set %s: %d users of %s images for %d labels", s.Name, len(split.im.Users), split.name, n)
+		}
+		for i, u := range split.im.Users {
+			if u < 0 || int(u) >= len(s.UserNames) {
+				return fmt.Errorf("data set %s: %s image %d has user %d, must be below %d", s.Name, split.name, i, u, len(s.UserNames))
+			}
 		}
 		for i, l := range split.im.Labels {
 			if int(l) >= s.Classes {
