@@ -13,7 +13,7 @@ import (
 const (
 	projectRows   = 1024 // stacks with fewer vectors are multiplied as they are
 	projectSample = 192  // vectors that the subspace is fitted to
-	projectRank   = 48   // its dimension r
+	projectRank   = 32   // its dimension r
 )
 
 // projected finds the nearest of many vectors without most of the work: with t = Q'u the part of u in a subspace
