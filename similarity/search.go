@@ -105,15 +105,8 @@ func searchCuts(a *mat.SymDense, o Options, progress Progress) (*Choice, error) 
 		return nil, err
 	}
 	s.score(a, o, true)
-	switch name {
-	case "silhouette":
-		chosen = s.best(minSilhouette, evenSilhouette)
-	case "bend":
-		chosen = s.best(minBend, func(c Candidate) float64 { return c.Bend })
-	case "ratio":
-		chosen = s.best(minRatio, func(c Candidate) float64 { return c.Ratio })
-	case "loss":
-		chosen = s.byLoss(onGrid(tree, s.Candidates))
+	if chosen < 0 {
+		chosen = s.pick(name)
 	}
 	return s.choose(chosen), nil
 }
@@ -135,27 +128,36 @@ func searchSpectral(a *mat.SymDense, o Options, progress Progress) (*Choice, err
 		return nil, err
 	}
 	s.score(a, o, false)
-	chosen := 0
-	switch name {
-	case "silhouette":
-		chosen = s.best(minSilhouette, evenSilhouette)
-	case "bend":
-		chosen = s.best(minBend, func(c Candidate) float64 { return c.Bend })
-	case "eigengap":
-		chosen = s.best(minEigengap, func(c Candidate) float64 { return eigengap(eigenvalues, len(c.Clusters)) })
-	case "loss":
-		all := make([]int, len(s.Candidates))
-		for k := range all {
-			all[k] = k
-		}
-		chosen = s.byLoss(all)
-	case "count":
-		chosen = slices.IndexFunc(s.Candidates, func(c Candidate) bool { return len(c.Clusters) == min(int(x), a.SymmetricDim()) })
-		if chosen < 0 {
-			return nil, fmt.Errorf("count %g: spectral clustering found no partition into so many: raise max clusters (%d) or ask for fewer", x, o.MaxClusters)
-		}
+	if name != "count" {
+		return s.choose(s.pick(name)), nil
+	}
+	chosen := slices.IndexFunc(s.Candidates, func(c Candidate) bool { return len(c.Clusters) == min(int(x), a.SymmetricDim()) })
+	if chosen < 0 {
+		return nil, fmt.Errorf("count %g: spectral clustering found no partition into so many: raise max clusters (%d) or ask for fewer", x, o.MaxClusters)
 	}
 	return s.choose(chosen), nil
+}
+
+// pick returns the place of the candidate that a rule without a number chooses; the candidates are scored.
+func (s *Choice) pick(rule string) int {
+	switch rule {
+	case "silhouette":
+		return s.best(minSilhouette, evenSilhouette)
+	case "bend":
+		return s.best(minBend, func(c Candidate) float64 { return c.Bend })
+	case "ratio":
+		return s.best(minRatio, func(c Candidate) float64 { return c.Ratio })
+	case "eigengap":
+		return s.best(minEigengap, func(c Candidate) float64 { return eigengap(s.Eigenvalues, len(c.Clusters)) })
+	}
+	if s.Dendrogram != nil {
+		return s.byLoss(onGrid(s.Dendrogram, s.Candidates))
+	}
+	all := make([]int, len(s.Candidates))
+	for k := range all {
+		all[k] = k
+	}
+	return s.byLoss(all)
 }
 
 // between returns a threshold after which the first m merges are made and no more: halfway to the next height; 1, or

@@ -1,0 +1,47 @@
+package similarity
+
+import (
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// SpectralClients is the number of clients above which Compare leaves spectral clustering out: it costs O(N^3).
+const SpectralClients = 2000
+
+// Comparison is what one way of clustering and one choice rule make of A.
+type Comparison struct {
+	Method    string // "spectral", or the linkage
+	Choose    string // "silhouette", "bend", "ratio", "eigengap" or "loss"
+	Candidate        // the one chosen; Chosen is set
+}
+
+// Compare clusters A (N x N, 0..1) by every linkage and by spectral clustering, and applies to each one's candidates
+// every choice rule that needs no number and has a meaning there (Search). Of o only what those use is read: Method,
+// Linkage and Choose are not. Above SpectralClients clients there is no spectral clustering.
+func Compare(a *mat.SymDense, o Options, progress Progress) ([]Comparison, error) {
+	methods := slices.Clone(LinkageNames)
+	if a.SymmetricDim() <= SpectralClients {
+		methods = append(methods, "spectral")
+	}
+	var table []Comparison
+	for _, method := range methods {
+		o.Method, o.Linkage, o.Choose = "linkage", method, "silhouette"
+		if method == "spectral" {
+			o.Method, o.Linkage = "spectral", "average" // the linkage is not read
+		}
+		s, err := search(a, o, progress)
+		if err != nil {
+			return nil, err
+		}
+		for _, rule := range []string{"silhouette", "bend", "ratio", "eigengap", "loss"} {
+			if o.Choose = rule; o.Validate() != nil {
+				continue // ratio needs a dendrogram, eigengap eigenvalues
+			}
+			c := s.Candidates[s.pick(rule)]
+			c.Chosen = true
+			table = append(table, Comparison{method, rule, c})
+		}
+	}
+	return table, nil
+}

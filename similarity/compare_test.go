@@ -1,0 +1,70 @@
+package similarity
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Every row of a comparison is what Search answers for that method and rule.
+func TestCompareIsSearch(t *testing.T) {
+	sketches, truth := synthetic(60, 4, 8, 30, 2, 3)
+	o := DefaultOptions()
+	a := mustCluster(t, sketches, o).Proximity
+	table, err := Compare(a, o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := len(LinkageNames)*4 + 4; len(table) != want {
+		t.Errorf("%d rows, want %d: four rules for every linkage and for spectral", len(table), want)
+	}
+	for _, row := range table {
+		o := o
+		o.Choose = row.Choose
+		if row.Method == "spectral" {
+			o.Method = "spectral"
+		} else {
+			o.Linkage = row.Method
+		}
+		want, err := Search(a, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := slices.IndexFunc(want.Candidates, func(c Candidate) bool { return c.Chosen })
+		if !slices.EqualFunc(row.Clusters, want.Clusters, slices.Equal) || row.Loss != want.Candidates[k].Loss || row.Silhouette != want.Candidates[k].Silhouette {
+			t.Errorf("%s, %s: %d clusters, loss %g; Search has %d, %g", row.Method, row.Choose, len(row.Clusters), row.Loss, len(want.Clusters), want.Candidates[k].Loss)
+		}
+		if row.Choose == "silhouette" {
+			if x, _ := AdjustedRandIndex(Labels(row.Clusters, 60), truth); x != 1 {
+				t.Errorf("%s, silhouette: adjusted Rand index %g on separate groups", row.Method, x)
+			}
+		}
+	}
+}
+
+func TestCompareOdd(t *testing.T) {
+	for n := 1; n <= 3; n++ { // all alike: one cluster, whatever the method, by every rule with a least value
+		table, err := Compare(mat.NewSymDense(n, nil), DefaultOptions(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range table {
+			if row.Choose != "loss" && len(row.Clusters) != 1 {
+				t.Errorf("%d clients, %s, %s: %d clusters", n, row.Method, row.Choose, len(row.Clusters))
+			}
+		}
+	}
+	large, err := Compare(mat.NewSymDense(SpectralClients+1, nil), DefaultOptions(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(large, func(c Comparison) bool { return c.Method == "spectral" }) {
+		t.Error("spectral clustering of more clients than SpectralClients")
+	}
+	stop := errors.New("stop")
+	if _, err := Compare(mat.NewSymDense(3, nil), DefaultOptions(), func(string, int, int) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("stopped: got %v", err)
+	}
+}
