@@ -77,14 +77,14 @@ func TestStability(t *testing.T) {
 	sketches, _ := synthetic(40, 4, 8, 20, 2, 16)
 	o := DefaultOptions()
 	r := mustCluster(t, sketches, o)
-	s, err := Stability(sketches, r, o, 0.5, 5, nil)
+	s, err := Stability(updatesOf(sketches), r, o, 0.5, 5, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if slices.Min(s.ARI) != 1 || slices.Min(s.Clusters) < 1-1e-12 || len(s.ARI) != 5 || s.Count[0] != 4 {
 		t.Errorf("clear groups: %+v", s)
 	}
-	again, _ := Stability(sketches, r, o, 0.5, 5, nil)
+	again, _ := Stability(updatesOf(sketches), r, o, 0.5, 5, nil)
 	if !slices.Equal(again.Clusters, s.Clusters) {
 		t.Error("a second measurement differs")
 	}
@@ -92,7 +92,7 @@ func TestStability(t *testing.T) {
 	noise, _ := synthetic(40, 40, 8, 20, 2, 17) // every client its own group
 	o.Fusion, o.Choose = "fixed:1", "count:4"
 	r = mustCluster(t, noise, o)
-	if s, err = Stability(noise, r, o, 0.5, 10, nil); err != nil {
+	if s, err = Stability(updatesOf(noise), r, o, 0.5, 10, nil); err != nil {
 		t.Fatal(err)
 	}
 	mean := 0.0
@@ -104,17 +104,24 @@ func TestStability(t *testing.T) {
 	}
 
 	stop := errors.New("enough")
-	if _, err := Stability(noise, r, o, 0.5, 3, func(string, int, int) error { return stop }); !errors.Is(err, stop) {
+	if _, err := Stability(updatesOf(noise), r, o, 0.5, 3, func(string, int, int) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("stopped: %v", err)
 	}
 	for want, run := range map[string]func() error{
-		"a share of 0":     func() error { _, err := Stability(noise, r, o, 0, 3, nil); return err },
-		"0 repetitions":    func() error { _, err := Stability(noise, r, o, 0.5, 0, nil); return err },
-		"are not those of": func() error { _, err := Stability(noise[:9], r, o, 0.5, 1, nil); return err },
+		"a share of 0":     func() error { _, err := Stability(updatesOf(noise), r, o, 0, 3, nil); return err },
+		"0 repetitions":    func() error { _, err := Stability(updatesOf(noise), r, o, 0.5, 0, nil); return err },
+		"are not those of": func() error { _, err := Stability(updatesOf(noise[:9]), r, o, 0.5, 1, nil); return err },
 		"no client":        func() error { _, err := Stability(nil, r, o, 0.5, 1, nil); return err },
 	} {
 		if err := run(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
+}
+
+func updatesOf(sketches []Sketch) (updates [][]float64) {
+	for _, s := range sketches {
+		updates = append(updates, s.Update)
+	}
+	return updates
 }

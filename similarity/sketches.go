@@ -2,8 +2,10 @@ package similarity
 
 import (
 	"archive/zip"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,28 +20,37 @@ import (
 //	principal_vectors        the columns of all U_c^i as rows, P x F, in any order
 //	principal_vectors_owner  client, class and place in the basis of each, P x 3, whole numbers
 //
+// and, where the clients' true groups are known,
+//
+//	true_groups              a whole number for each client, N
+//
 // Clients, classes and places count from 0.
 const (
 	countsArray  = "class_counts"
 	updatesArray = "sparse_updates"
 	vectorsArray = "principal_vectors"
 	ownerArray   = "principal_vectors_owner"
+	groupsArray  = "true_groups"
 )
 
 // WriteSketches writes sketches to a folder, which it makes where there is none, or to a file whose name ends in .npz:
 // float64, and vectors by class, so that a class can be read alone. Each file is complete or not there. It is an error
-// where the sketches do not fit together, or a basis is not of unit columns.
-func WriteSketches(path string, sketches []Sketch) error {
-	if err := writeSketches(path, sketches); err != nil {
+// where the sketches do not fit together, or a basis is not of unit columns. groups are the clients' true groups, nil
+// where they are not known.
+func WriteSketches(path string, sketches []Sketch, groups []int) error {
+	if err := writeSketches(path, sketches, groups); err != nil {
 		return fmt.Errorf("writing sketches to %s: %w", path, err)
 	}
 	return nil
 }
 
-func writeSketches(path string, sketches []Sketch) error {
+func writeSketches(path string, sketches []Sketch, groups []int) error {
 	m, err := split(sketches)
 	if err != nil {
 		return err
+	}
+	if groups != nil && len(groups) != len(sketches) {
+		return fmt.Errorf("true groups of %d clients, there are %d", len(groups), len(sketches))
 	}
 	if _, _, err := unitRows(m.updates); err != nil {
 		return err
@@ -90,12 +101,27 @@ func writeSketches(path string, sketches []Sketch) error {
 		return nil
 	}
 	of := func(a *Array) func(io.Writer) error { return func(w io.Writer) error { return WriteNPY(w, a) } }
-	return writeArrays(path, []named{
+	arrays := []named{
 		{countsArray, of(counts)},
 		{updatesArray, of(&Array{Shape: []int{n, k}, Data: updates})},
 		{vectorsArray, vectors},
 		{ownerArray, of(&Array{Shape: []int{len(owner) / 3, 3}, Data: owner})},
-	})
+	}
+	if groups != nil {
+		numbers := make([]int64, n)
+		for i, g := range groups {
+			numbers[i] = int64(g)
+		}
+		arrays = append(arrays, named{groupsArray, of(&Array{Shape: []int{n}, Data: numbers})})
+	}
+	if err := writeArrays(path, arrays); err != nil || groups != nil || strings.HasSuffix(path, ".npz") {
+		return err
+	}
+	// The folder may have held other sketches, whose groups are not these clients'.
+	if err := os.Remove(filepath.Join(path, groupsArray+".npy")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // named is an array to be written.
@@ -158,15 +184,13 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 	return os.Rename(file.Name(), path)
 }
 
-// ReadSketches reads what WriteSketches writes, or numpy: a folder or a .npz file, numbers of any type that ReadNPY
-// reads. It is an error where an array is missing or of the wrong shape, and where a client's vectors and counts do not
-// fit: it names the array, or the client and class.
+// ReadSketches reads all that OpenSketches opens.
 func ReadSketches(path string) ([]Sketch, error) {
-	f, err := openSketches(path)
+	f, err := OpenSketches(path)
 	if err != nil {
-		return nil, fmt.Errorf("sketches in %s: %w", path, err)
+		return nil, err
 	}
-	defer f.close()
+	defer f.Close()
 	sketches := make([]Sketch, len(f.counts))
 	for i := range sketches {
 		sketches[i] = Sketch{f.counts[i], make([]*mat.Dense, len(f.counts[i])), f.updates[i]}
@@ -183,20 +207,14 @@ func ReadSketches(path string) ([]Sketch, error) {
 	return sketches, nil
 }
 
-// ClusterFile is ClusterProgress on sketches on disk, of which it keeps only one class's vectors in memory at a time
-// (of a compressed .npz file, all).
-func ClusterFile(path string, o Options, progress Progress) (*Result, error) {
+// Cluster is ClusterProgress on the file's sketches.
+func (f *SketchFile) Cluster(o Options, progress Progress) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("clustering: %w", err)
 	}
-	f, err := openSketches(path)
-	if err != nil {
-		return nil, fmt.Errorf("sketches in %s: %w", path, err)
-	}
-	defer f.close()
 	r, err := clusterSource(f, o, progress)
 	if err != nil {
-		return nil, fmt.Errorf("clustering %s: %w", path, err)
+		return nil, fmt.Errorf("clustering %s: %w", f.path, err)
 	}
 	return r, nil
 }

@@ -32,7 +32,7 @@ func sameSketches(t *testing.T, what string, got, want []Sketch) {
 
 // Sketches come back to the bit from a folder, a .npz file and a compressed one, and cluster alike from disk.
 func TestSketchesOnDisk(t *testing.T) {
-	sketches, _ := synthetic(30, 3, 6, 25, 2, 18)
+	sketches, truth := synthetic(30, 3, 6, 25, 2, 18)
 	sketches[4] = Sketch{make([]int, 6), make([]*mat.Dense, 6), make([]float64, 64)} // a client without samples
 	o := DefaultOptions()
 	want := mustCluster(t, sketches, o)
@@ -41,7 +41,7 @@ func TestSketchesOnDisk(t *testing.T) {
 	loose := filepath.Join(folder, "some", "sketches")
 	for _, path := range []string{loose, plain} {
 		for range 2 { // the second time over the first
-			if err := WriteSketches(path, sketches); err != nil {
+			if err := WriteSketches(path, sketches, truth); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -53,12 +53,37 @@ func TestSketchesOnDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		sameSketches(t, path, got, sketches)
-		r, err := ClusterFile(path, o, nil)
+		f, err := OpenSketches(path)
 		if err != nil {
 			t.Fatal(err)
 		}
+		if !slices.Equal(f.Groups(), truth) || len(f.Counts()) != 30 || !slices.Equal(f.Updates()[7], sketches[7].Update) {
+			t.Errorf("%s: groups %v, want %v", path, f.Groups(), truth)
+		}
+		r, err := f.Cluster(o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
 		if !mat.Equal(r.Proximity, want.Proximity) || !slices.EqualFunc(r.Clusters, want.Clusters, slices.Equal) || !mat.Equal(r.Complementarity, want.Complementarity) {
 			t.Errorf("%s clusters otherwise than from memory", path)
+		}
+	}
+	for _, path := range []string{loose, plain} { // other sketches in their place, of no known groups
+		if err := WriteSketches(path, sketches[:5], nil); err != nil {
+			t.Fatal(err)
+		}
+		f, err := OpenSketches(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Groups() != nil {
+			t.Errorf("%s: groups %v of sketches that were there before", path, f.Groups())
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 	if files, _ := filepath.Glob(filepath.Join(loose, ".*")); len(files) > 0 {
@@ -162,21 +187,31 @@ func TestSketchErrors(t *testing.T) {
 		"client 1: class 1 has 0 samples and 1":         write(func(a map[string]*Array) { a[countsArray].Data.([]int64)[3] = 0 }),
 		"client 0: class 1 has 7 samples and 0":         write(func(a map[string]*Array) { a[countsArray].Data.([]int64)[1] = 7 }),
 		"client 1: class 1 has -2 samples":              write(func(a map[string]*Array) { a[countsArray].Data.([]int64)[3] = -2 }),
+		"true_groups: an array of shape [3]":            write(func(a map[string]*Array) { a[groupsArray] = &Array{[]int{3}, []int64{0, 0, 1}} }),
+		"true_groups: npy: elements of type []float64":  write(func(a map[string]*Array) { a[groupsArray] = &Array{[]int{2}, []float64{0, 1}} }),
 		"client 1, class 0: principal vector 0 has":     write(func(a map[string]*Array) { a[vectorsArray].Data.([]float64)[4] = 6 }),
 	} {
 		if _, err := ReadSketches(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
-		if _, err := ClusterFile(path, DefaultOptions(), nil); err == nil || !strings.Contains(err.Error(), want) {
+		f, err := OpenSketches(path)
+		if err == nil {
+			_, err = f.Cluster(DefaultOptions(), nil)
+			_ = f.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("clustering: got %v, want %q", err, want)
 		}
 	}
 	sketches, _ := synthetic(3, 2, 2, 10, 2, 1)
 	sketches[2].Update = nil
-	if err := WriteSketches(filepath.Join(short, "new"), sketches); err == nil || !strings.Contains(err.Error(), "client 2: its update") {
+	if err := WriteSketches(filepath.Join(short, "new"), sketches, nil); err == nil || !strings.Contains(err.Error(), "client 2: its update") {
 		t.Errorf("writing: got %v", err)
 	}
-	if err := WriteSketches(filepath.Join(text, "below"), nil); err == nil || !strings.Contains(fmt.Sprint(err), "no client") {
+	if err := WriteSketches(filepath.Join(short, "new"), sketches, []int{1}); err == nil || !strings.Contains(err.Error(), "true groups of 1 clients") {
+		t.Errorf("writing groups of others: got %v", err)
+	}
+	if err := WriteSketches(filepath.Join(text, "below"), nil, nil); err == nil || !strings.Contains(fmt.Sprint(err), "no client") {
 		t.Errorf("writing nothing: got %v", err)
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,10 +17,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// sketchFile is sketches on disk as a source.
-type sketchFile struct {
+// SketchFile is sketches on disk, opened: everything but the principal vectors is in memory, and of those one class at a
+// time (of a compressed .npz file, all).
+type SketchFile struct {
+	path    string
 	counts  [][]int
 	updates [][]float64
+	groups  []int         // nil where not known
 	pixels  int           // F
 	rows    [][]vectorRow // of each class, by client and place
 	vectors io.ReaderAt   // the data of principal_vectors
@@ -30,20 +35,44 @@ type sketchFile struct {
 // vectorRow is a principal vector and where it stands.
 type vectorRow struct{ client, place, row int }
 
-func (f *sketchFile) allCounts() [][]int      { return f.counts }
-func (f *sketchFile) allUpdates() [][]float64 { return f.updates }
+func (f *SketchFile) allCounts() [][]int      { return f.counts }
+func (f *SketchFile) allUpdates() [][]float64 { return f.updates }
 
-func (f *sketchFile) close() {
+// Counts returns n_i,c, N x C. It is the file's own: do not modify it.
+func (f *SketchFile) Counts() [][]int { return f.counts }
+
+// Updates returns the Δ~_i, N x k. It is the file's own: do not modify it.
+func (f *SketchFile) Updates() [][]float64 { return f.updates }
+
+// Groups returns each client's true group; nil where the file has none.
+func (f *SketchFile) Groups() []int { return f.groups }
+
+// Close closes the file. What the methods returned stays.
+func (f *SketchFile) Close() error {
+	var errs []error
 	for _, c := range f.closers {
-		_ = c.Close()
+		errs = append(errs, c.Close())
 	}
+	f.closers = nil
+	return errors.Join(errs...)
 }
 
-func openSketches(path string) (f *sketchFile, err error) {
-	f = new(sketchFile)
+// OpenSketches opens what WriteSketches writes, or numpy: a folder or a .npz file, numbers of any type that ReadNPY
+// reads. It is an error where an array is missing or of the wrong shape, and where a client's vectors and counts do not
+// fit: it names the array, or the client and class. The vectors themselves are looked at when they are read.
+func OpenSketches(path string) (*SketchFile, error) {
+	f, err := openSketches(path)
+	if err != nil {
+		return nil, fmt.Errorf("sketches in %s: %w", path, err)
+	}
+	return f, nil
+}
+
+func openSketches(path string) (f *SketchFile, err error) {
+	f = &SketchFile{path: path}
 	defer func() {
 		if err != nil {
-			f.close()
+			_ = f.Close()
 			f = nil
 		}
 	}()
@@ -79,14 +108,39 @@ func openSketches(path string) (f *sketchFile, err error) {
 	for i := range n {
 		f.updates = append(f.updates, updates.RawRowView(i))
 	}
+	if err := f.readGroups(open); err != nil {
+		return f, err
+	}
 	if err := f.openVectors(open, len(owner)); err != nil {
 		return f, err
 	}
 	return f, f.index(owner)
 }
 
+// readGroups reads true_groups, which need not be there.
+func (f *SketchFile) readGroups(open func(string) (*io.SectionReader, error)) error {
+	r, err := open(groupsArray)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a, err := ReadNPY(r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", groupsArray, err)
+	}
+	if f.groups, err = a.Ints(); err != nil {
+		return fmt.Errorf("%s: %w", groupsArray, err)
+	}
+	if len(a.Shape) != 1 || len(f.groups) != len(f.counts) {
+		return fmt.Errorf("%s: an array of shape %v, there are %d clients: need one number each", groupsArray, a.Shape, len(f.counts))
+	}
+	return nil
+}
+
 // opener returns what opens an array by name, in a folder or a .npz file.
-func (f *sketchFile) opener(path string) (func(name string) (*io.SectionReader, error), error) {
+func (f *SketchFile) opener(path string) (func(name string) (*io.SectionReader, error), error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -113,7 +167,7 @@ func (f *sketchFile) opener(path string) (func(name string) (*io.SectionReader, 
 	return func(name string) (*io.SectionReader, error) {
 		at := slices.IndexFunc(z.File, func(e *zip.File) bool { return e.Name == name+".npy" })
 		if at < 0 {
-			return nil, fmt.Errorf("it has no array %s", name)
+			return nil, fmt.Errorf("it has no array %s: %w", name, fs.ErrNotExist)
 		}
 		e := z.File[at]
 		if e.Method == zip.Store {
@@ -160,7 +214,7 @@ func readInts(open func(string) (*io.SectionReader, error), name string, columns
 }
 
 // openVectors reads the head of principal_vectors, which must have so many rows.
-func (f *sketchFile) openVectors(open func(string) (*io.SectionReader, error), rows int) error {
+func (f *SketchFile) openVectors(open func(string) (*io.SectionReader, error), rows int) error {
 	r, err := open(vectorsArray)
 	if err != nil {
 		return err
@@ -181,7 +235,7 @@ func (f *sketchFile) openVectors(open func(string) (*io.SectionReader, error), r
 }
 
 // index sorts the vectors by class, client and place, and holds them to the counts.
-func (f *sketchFile) index(owner [][]int) error {
+func (f *SketchFile) index(owner [][]int) error {
 	classes := len(f.counts[0])
 	f.rows = make([][]vectorRow, classes)
 	for row, o := range owner {
@@ -215,7 +269,7 @@ func (f *sketchFile) index(owner [][]int) error {
 }
 
 // stack implements source.
-func (f *sketchFile) stack(c int) (*mat.Dense, []int, error) {
+func (f *SketchFile) stack(c int) (*mat.Dense, []int, error) {
 	rows := f.rows[c]
 	if len(rows) == 0 {
 		return nil, nil, nil

@@ -15,31 +15,29 @@ type Steadiness struct {
 }
 
 // Stability clusters again repeats times with a random share (0 < share <= 1) of the mask's coordinates, each time
-// others, and compares with result, which Cluster gave for the same sketches and options. Only G, the gates and the
+// others, and compares with result, which Cluster gave for these updates (N x k) and options. Only G, the gates and the
 // clusters are computed again; V does not depend on the mask.
 //
 // A cluster whose Jaccard index is below 0.5 is dissolved as often as not, one above 0.85 is highly stable (Hennig 2007,
 // Cluster-wise assessment of cluster stability). The draws come from o.Seed. Under fixed:0 the mask has no say, and all
 // is 1.
-func Stability(sketches []Sketch, result *Result, o Options, share float64, repeats int, progress Progress) (*Steadiness, error) {
-	m, err := split(sketches)
-	if err != nil {
-		return nil, fmt.Errorf("stability: %w", err)
-	}
+func Stability(updates [][]float64, result *Result, o Options, share float64, repeats int, progress Progress) (*Steadiness, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("stability: %w", err)
 	}
-	n := len(sketches)
+	n := len(updates)
 	switch {
+	case n == 0:
+		return nil, fmt.Errorf("stability: no client given")
 	case !(share > 0 && share <= 1):
 		return nil, fmt.Errorf("stability: a share of %g of the coordinates: use a number above 0, up to 1", share)
 	case repeats < 1:
 		return nil, fmt.Errorf("stability: %d repetitions: use 1 or more", repeats)
 	case result.DataScaled == nil || result.DataScaled.SymmetricDim() != n:
-		return nil, fmt.Errorf("stability: %d sketches are not those of the clustering", n)
+		return nil, fmt.Errorf("stability: %d updates are not those of the clustering", n)
 	}
-	k := len(m.updates[0])
-	for i, u := range m.updates {
+	k := len(updates[0])
+	for i, u := range updates {
 		if len(u) != k || k == 0 {
 			return nil, fmt.Errorf("stability: client %d: its update has %d coordinates, client 0's has %d: need the same number, at least 1", i, len(u), k)
 		}
@@ -54,14 +52,14 @@ func Stability(sketches []Sketch, result *Result, o Options, share float64, repe
 		}
 		chosen := stream.New(o.Seed, "stability", uint64(b)).Perm(k)[:keep]
 		slices.Sort(chosen)
-		updates := make([][]float64, n)
-		for i, u := range m.updates {
-			updates[i] = make([]float64, keep)
+		some := make([][]float64, n)
+		for i, u := range updates {
+			some[i] = make([]float64, keep)
 			for at, c := range chosen {
-				updates[i][at] = u[c]
+				some[i][at] = u[c]
 			}
 		}
-		clusters, err := recluster(updates, result, o)
+		clusters, err := recluster(some, result, o)
 		if err != nil {
 			return nil, fmt.Errorf("stability: %w", err)
 		}
