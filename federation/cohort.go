@@ -6,14 +6,15 @@ import (
 	"feddag/federation/stream"
 )
 
-// cohort returns the clients of round t: max(1, round(R N)) of them, uniform without replacement, ascending.
+// cohort returns the clients of round t: max(1, round(R N)) of the N that are there, uniform without replacement,
+// ascending.
 func (e *Env) cohort(t int) []*Client {
-	n := len(e.Clients)
+	n := len(e.present)
 	m := min(n, max(1, int(math.Round(e.Rate*float64(n)))))
 	chosen := stream.New(e.Seed, "cohort", uint64(t)).Perm(n)[:m]
 	cohort := make([]*Client, m)
 	for i, id := range chosen {
-		cohort[i] = e.Clients[id]
+		cohort[i] = e.present[id]
 	}
 	return byID(cohort)
 }

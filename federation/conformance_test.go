@@ -23,6 +23,7 @@ func TestConformance(t *testing.T) {
 			t.Run("interrupted in a round", func(t *testing.T) { interrupted(t, name) })
 			t.Run("order of the cohort", func(t *testing.T) { cohortOrder(t, name) })
 			t.Run("rate 0 changes nothing", func(t *testing.T) { rateZero(t, name) })
+			t.Run("newcomers", func(t *testing.T) { newcomers(t, name) })
 			t.Run("models and clusters", func(t *testing.T) { modelsAndClusters(t, name) })
 			t.Run("nothing leaks", func(t *testing.T) { leaks(t, name) })
 		})
@@ -218,6 +219,62 @@ func modelsAndClusters(t *testing.T, name string) {
 	}
 	if len(members) != len(e.Clients) {
 		t.Fatalf("the clusters are no partition: %v", x.Clusters())
+	}
+}
+
+// newcomers come after some rounds: they have models, nobody else's changes, they can train, and the number of workers
+// does not matter.
+func newcomers(t *testing.T, name string) {
+	var first map[string][]float32
+	for _, workers := range []int{1, 3} {
+		e, a := tinyEnv(t, workers), algorithm(t, name)
+		n, ok := a.(Newcomer)
+		if !ok {
+			t.Skip("takes no newcomers")
+		}
+		for _, i := range []int{3, 6} {
+			e.Clients[i].HeldOut = true
+		}
+		mustRun(t, e, a, RunOptions{Algorithm: name})
+		before, models := weights(t, a), map[int]Model{}
+		for _, c := range e.Present() {
+			models[c.ID] = a.Model(c.ID)
+		}
+		up, down := e.Ledger.Total.Totals()
+		if err := n.Join(e, e.Rounds, []*Client{e.Clients[6], e.Clients[3]}); err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range models {
+			if a.Model(i) != m {
+				t.Errorf("client %d's model changed", i)
+			}
+		}
+		after := weights(t, a)
+		for model, x := range before {
+			if !slices.Equal(after[model], x) {
+				t.Errorf("%s moved", model)
+			}
+		}
+		for _, i := range []int{3, 6} {
+			if m := a.Model(i); m.Net == nil || m.State == nil || m.State.Len() != m.Net.Len() {
+				t.Errorf("newcomer %d has no whole model", i)
+			}
+		}
+		if u, d := e.Ledger.Total.Totals(); u < up || d < down {
+			t.Errorf("bytes went from %d, %d to %d, %d", up, down, u, d)
+		}
+		report, err := a.Round(e, e.Rounds, []*Client{e.Clients[2], e.Clients[3], e.Clients[6]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range report.Trained {
+			l.State.Close()
+		}
+		if trained := weights(t, a); first == nil {
+			first = trained
+		} else if !equalWeights(trained, first) {
+			t.Error("weights differ between 1 and 3 workers")
+		}
 	}
 }
 

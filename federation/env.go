@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"feddag/federation/data"
@@ -69,7 +70,7 @@ type Env struct {
 	Options
 	Data        *data.Set
 	Train, Test *torch.Images // Data's splits, on the device
-	Clients     []*Client     // by id
+	Clients     []*Client     // by id, held-out ones too; those who are there: Present
 	Device      torch.Device
 	Executor    torch.Executor
 	Workers     int // goroutines for work outside the executor
@@ -79,6 +80,7 @@ type Env struct {
 	Observers []Observer
 
 	ctx     context.Context
+	present []*Client          // ascending id
 	seconds map[string]float64 // by stage: warmup, clustering, ...
 	samples int64              // trained so far
 	span    span
@@ -88,8 +90,8 @@ type Env struct {
 type span struct{ done, total int64 }
 
 // spanning tells the observers that the following local trainings, of each client times times, are one piece of work.
-func (e *Env) spanning(times int) (end func()) {
-	for _, c := range e.Clients {
+func (e *Env) spanning(clients []*Client, times int) (end func()) {
+	for _, c := range clients {
 		e.span.total += int64(times) * int64(e.Epochs) * int64(c.Size())
 	}
 	return func() { e.span = span{} }
@@ -119,6 +121,10 @@ func (e *Env) Start(ctx context.Context) error {
 	if err := e.checkClients(); err != nil {
 		return err
 	}
+	e.present = slices.DeleteFunc(slices.Clone(e.Clients), func(c *Client) bool { return c.HeldOut })
+	if len(e.present) == 0 {
+		return fmt.Errorf("every client is held out: nobody is left to train")
+	}
 	e.ctx = ctx
 	e.Workers = max(1, e.Workers)
 	if e.Ledger == nil {
@@ -129,6 +135,12 @@ func (e *Env) Start(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Present returns the clients that take part now, by ascending id: all but those held out.
+func (e *Env) Present() []*Client { return e.present }
+
+// changes says whether clients may come later.
+func (e *Env) changes() bool { return len(e.present) < len(e.Clients) }
 
 func (e *Env) checkClients() error {
 	for i, c := range e.Clients {

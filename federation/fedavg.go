@@ -64,6 +64,9 @@ func (a *FedAvg) Round(env *Env, t int, cohort []*Client) (Report, error) {
 // Model implements [Algorithm].
 func (a *FedAvg) Model(int) Model { return Model{a.net, a.state} }
 
+// Join implements [Newcomer]: the one model is everybody's.
+func (a *FedAvg) Join(*Env, int, []*Client) error { return nil }
+
 // Models implements [Algorithm].
 func (a *FedAvg) Models() []NamedModel { return []NamedModel{{"global", a.Model(0)}} }
 

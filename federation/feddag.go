@@ -2,6 +2,7 @@ package federation
 
 import (
 	"fmt"
+	"slices"
 
 	"feddag/similarity"
 	"feddag/torch"
@@ -60,10 +61,13 @@ type FedDAG struct {
 	env      *Env
 	net      *torch.Network
 	clusters [][]int
-	of       []int   // cluster of each client
+	of       []int   // cluster of each client, -1 of one that is not there
 	graph    [][]int // sources of each learner
 	learners [][]int // learners of each source, ascending
 	states   vectors // [Θ1_z | Θ2_z | Θc_z], by cluster
+
+	roster *similarity.Roster // the clustering as the server keeps it; nil where no client can come
+	ids    []int              // client of each place in the roster
 }
 
 // dual says whether the method has a secondary encoder.
@@ -119,26 +123,28 @@ func (a *FedDAG) secondaryEvery() (int, error) {
 	return k, nil
 }
 
-// assign takes up a clustering and its CC-graph, and returns an error unless they fit.
+// assign takes up a clustering of those of n clients that are there and its CC-graph, and returns an error unless they
+// fit.
 func (a *FedDAG) assign(n int, clusters, graph [][]int) error {
 	a.clusters, a.graph = clusters, graph
-	a.of = make([]int, n)
-	seen := 0
+	a.of = slices.Repeat([]int{-1}, n)
 	for z, members := range clusters {
 		for _, i := range members {
 			if i < 0 || i >= n {
 				return fmt.Errorf("cluster %d has client %d of %d", z, i, n)
 			}
+			if a.of[i] >= 0 {
+				return fmt.Errorf("client %d is in clusters %d and %d", i, a.of[i], z)
+			}
 			a.of[i] = z
-			seen++
 		}
 	}
-	if seen != n || len(graph) != len(clusters) {
-		return fmt.Errorf("clusters of %d clients and a graph of %d for %d clients in %d clusters", seen, len(graph), n, len(clusters))
+	if len(graph) != len(clusters) {
+		return fmt.Errorf("a graph of %d clusters for %d", len(graph), len(clusters))
 	}
 	a.learners = make([][]int, len(clusters))
 	for j, sources := range graph {
-		if a.Variant == DaggerVariant {
+		if a.Variant == DaggerVariant && len(clusters[j]) > 0 {
 			sources = []int{j}
 		}
 		for _, z := range sources {

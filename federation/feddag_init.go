@@ -1,6 +1,8 @@
 package federation
 
 import (
+	"slices"
+
 	"feddag/similarity"
 	"feddag/torch"
 )
@@ -16,39 +18,78 @@ func (a *FedDAG) cluster(env *Env) (*similarity.Result, *WarmUp, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	theta0 := env.initial(single)
-	if err := a.tellInitial(env, single, theta0); err != nil {
+	if err := a.tellInitial(env, single, env.initial(single)); err != nil {
 		return nil, nil, err
 	}
-	var warm *WarmUp
-	err = env.stage("warmup", func() (err error) {
-		warm, err = env.warmUp(single, theta0, a.WarmUpRounds, a.MaskFraction, a.keepsWarmUp())
-		return err
-	})
+	clients := env.Present()
+	warm, sketches, err := a.sketch(env, clients)
 	if err != nil {
 		return nil, nil, err
 	}
 	var result *similarity.Result
-	err = env.stage("clustering", func() error {
-		count, err := similarity.ParseCount(a.PrincipalVectors)
-		if err != nil {
-			return err
-		}
-		sketches, err := env.sketches(warm.Updates, count, a.SVDSamples)
-		if err != nil {
-			return err
-		}
-		o := a.Clustering
-		o.Seed = env.Seed
+	err = env.stage("clustering", func() (err error) {
+		o := a.clustering(env)
 		if result, err = similarity.Cluster(sketches, o); err != nil {
 			return err
 		}
-		return a.assign(len(env.Clients), result.Clusters, result.Graph)
+		a.ids = nil
+		for _, c := range clients {
+			a.ids = append(a.ids, c.ID)
+		}
+		if env.changes() {
+			if a.roster, err = similarity.NewRoster(sketches, result, o); err != nil {
+				return err
+			}
+		}
+		return a.assign(len(env.Clients), a.named(result.Clusters), result.Graph)
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	return result, warm, env.tell(func(o Observer) error { return o.Clustered(result) })
+}
+
+// sketch is phase 1 for some clients: their warm-up and what they send.
+func (a *FedDAG) sketch(env *Env, clients []*Client) (warm *WarmUp, sketches []similarity.Sketch, err error) {
+	single, err := env.Net(false)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = env.stage("warmup", func() (err error) {
+		warm, err = env.warmUp(single, env.initial(single), clients, a.WarmUpRounds, a.MaskFraction, a.keepsWarmUp())
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	err = env.stage("clustering", func() error {
+		count, err := similarity.ParseCount(a.PrincipalVectors)
+		if err != nil {
+			return err
+		}
+		sketches, err = env.sketches(clients, warm.Updates, count, a.SVDSamples)
+		return err
+	})
+	return warm, sketches, err
+}
+
+// clustering returns the options of phases 2 to 4 for a run.
+func (a *FedDAG) clustering(env *Env) similarity.Options {
+	o := a.Clustering
+	o.Seed = env.Seed
+	return o
+}
+
+// named turns places in the roster into clients.
+func (a *FedDAG) named(clusters [][]int) [][]int {
+	of := make([][]int, len(clusters))
+	for z, members := range clusters {
+		for _, k := range members {
+			of[z] = append(of[z], a.ids[k])
+		}
+		slices.Sort(of[z])
+	}
+	return of
 }
 
 // keepsWarmUp says whether the warm-up's weights are used after it.
@@ -83,50 +124,56 @@ func (a *FedDAG) Init(env *Env) error {
 	if err != nil {
 		return err
 	}
-	single, err := env.Net(false)
-	if err != nil {
-		return err
-	}
 	if a.net, err = env.Net(a.dual()); err != nil {
 		return err
 	}
-	theta0 := env.initial(single)
-	for _, members := range a.clusters {
-		theta, err := a.warmMean(env, single, warm, members, theta0)
-		if err != nil {
-			return err
-		}
-		x := theta
-		if a.dual() {
-			x = a.join(env, single, theta, theta0)
-		}
-		v, err := torch.VectorOf(env.Device, x)
+	for z := range a.clusters {
+		v, err := a.start(env, warm, env.Present(), z)
 		if err != nil {
 			return err
 		}
 		a.states = append(a.states, v)
-		for _, i := range members {
-			env.Ledger.Down(env.Clients[i], "cluster", 1)
-		}
+	}
+	for _, c := range env.Present() {
+		env.Ledger.Down(c, "cluster", 1)
 	}
 	return nil
 }
 
-// warmMean returns the n_i-weighted mean of the members' weights after warm-up (eq. 22), or θ^0 if none were kept.
-func (a *FedDAG) warmMean(env *Env, single *torch.Network, warm *WarmUp, members []int, theta0 []float32) ([]float32, error) {
-	if warm.States == nil {
-		return theta0, nil
+// start returns the first state of cluster z, from the warm-up of those of the clients that are in it.
+func (a *FedDAG) start(env *Env, warm *WarmUp, clients []*Client, z int) (*torch.Vector, error) {
+	single, err := env.Net(false)
+	if err != nil {
+		return nil, err
 	}
+	theta0 := env.initial(single)
+	x := theta0
+	if warm.States != nil {
+		if x, err = a.warmMean(env, single, warm, clients, z); err != nil {
+			return nil, err
+		}
+	}
+	if a.dual() {
+		x = a.join(env, single, x, theta0)
+	}
+	return torch.VectorOf(env.Device, x)
+}
+
+// warmMean returns the n_i-weighted mean of the weights after warm-up of those of the clients that are in cluster z
+// (eq. 22).
+func (a *FedDAG) warmMean(env *Env, single *torch.Network, warm *WarmUp, clients []*Client, z int) ([]float32, error) {
 	var states vectors
 	defer func() { states.Close() }()
-	weights := make([]float64, len(members))
-	for k, i := range members {
-		v, err := torch.VectorOf(env.Device, warm.States[i])
+	var weights []float64
+	for k, c := range clients {
+		if a.of[c.ID] != z {
+			continue
+		}
+		v, err := torch.VectorOf(env.Device, warm.States[k])
 		if err != nil {
 			return nil, err
 		}
-		states = append(states, v)
-		weights[k] = float64(env.Clients[i].Size())
+		states, weights = append(states, v), append(weights, float64(c.Size()))
 	}
 	v, err := mean(single, states[0], states, weights, torch.All)
 	if err != nil {

@@ -22,6 +22,7 @@ type Client struct {
 	Train, Test []int32 // indices into the training and the test images
 	LabelMap    []uint8 // label -> the label this client uses; nil is the identity
 	Group       int     // true group of the partition, -1 where it has none; for reports, not for algorithms
+	HeldOut     bool    // not there when the run starts; it may come later (see [Newcomer])
 }
 
 // Size returns n_i, the number of the client's training samples.
@@ -42,11 +43,11 @@ type NamedModel struct {
 // Algorithm is a method of federated learning. Its exported fields are its options, their values in the registered
 // literal the defaults.
 type Algorithm interface {
-	// Init prepares round 0. It may visit every client.
+	// Init prepares round 0. It may visit every client that is there: [Env.Present].
 	Init(env *Env) error
 	// Round trains a cohort and aggregates. On an error nothing the algorithm holds has changed.
 	Round(env *Env, t int, cohort []*Client) (Report, error)
-	// Model returns what a client predicts with, as assigned by the server.
+	// Model returns what a client that is there predicts with, as assigned by the server.
 	Model(client int) Model
 	// Models lists the distinct models.
 	Models() []NamedModel
@@ -87,10 +88,23 @@ type (
 
 	// Clusterer has a clustering, found before the rounds.
 	Clusterer interface {
-		// Cluster finds it; Init calls it, and a caller that wants no more than the clusters may.
+		// Cluster finds it among the clients that are there; Init calls it, and a caller that wants no more may.
 		Cluster(env *Env) (*similarity.Result, error)
-		// Clusters returns it: a partition of the clients, ordered by first member.
+		// Clusters returns it: a partition of the clients that are there. It is ordered by first member until clients
+		// come or leave, for which no cluster changes its place: one may be empty then, and new ones come last.
 		Clusters() [][]int
+	}
+
+	// Newcomer takes in clients that were not there at Init, before round t (t is T after the last one). The method
+	// assigns each what its rule says: a cluster, a mixture, the one model. Nobody else's model changes. From then on
+	// Model answers for them and they may be in a cohort. Join books what they send and receive for it, not the model
+	// that they receive when they train.
+	//
+	// A newcomer's accuracy before local training is that of Model right after Join; after it, that of one local
+	// training of the method from there. That is the protocol of the paper's tables 11 and 13. On an error nothing the
+	// algorithm holds has changed.
+	Newcomer interface {
+		Join(env *Env, t int, newcomers []*Client) error
 	}
 
 	// PartialTrainer trains only some parts of a client's model in its local training. Without it, all.

@@ -144,6 +144,9 @@ func TestBadOptions(t *testing.T) {
 
 func TestSampling(t *testing.T) {
 	e := tinyEnv(t, 1)
+	if err := e.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	for rate, want := range map[float64]int{0.01: 1, 0.2: 2, 0.5: 4, 1: 8} {
 		e.Rate = rate
 		cohort := e.cohort(3)

@@ -11,7 +11,7 @@ type Observer interface {
 	Phase(p Progress)
 	// Weights hands over weights worth keeping: "initial", "start-2", "cluster-2", "global".
 	Weights(name string, tensors []torch.NamedTensor) error
-	// Clustered comes once the clusters are known.
+	// Clustered comes once the clusters are known. Clients are numbered by their place among those who are there.
 	Clustered(r *similarity.Result) error
 	// Ready comes before round 0, with every client's score.
 	Ready(pre []Score) error
@@ -33,7 +33,7 @@ type RoundResult struct {
 	Loss     float64 // see Report
 	Pre      []Score // [len(Cohort)] of the models the round started from
 	Post     []Score // [len(Cohort)] of the clients' models after their local training
-	All      []Score // [clients] of the models after aggregation; nil in a round without evaluation
+	All      []Score // [clients] of the models after aggregation, NaN for those not there; nil in a round without evaluation
 	Traffic  Traffic
 	Samples  int64   // training samples, every epoch counted
 	Training float64 // seconds of local training and aggregation

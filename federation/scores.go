@@ -2,6 +2,7 @@ package federation
 
 import (
 	"math"
+	"slices"
 )
 
 // cohortScores returns the scores of the models a round starts from.
@@ -34,14 +35,18 @@ func (r *run) post(trained []Local) ([]Score, error) {
 	return scores, nil
 }
 
-// evaluateAll scores every client.
-func (r *run) evaluateAll() (err error) {
-	if r.scores, err = r.env.evaluate(r.alg, r.env.Clients); err != nil {
+// evaluateAll scores every client that is there; the others have no score.
+func (r *run) evaluateAll() error {
+	clients := r.env.Present()
+	scores, err := r.env.evaluate(r.alg, clients)
+	if err != nil {
 		return err
 	}
-	for i, s := range r.scores {
-		r.last[i].Pre = s
-		r.best[i].Pre = higher(r.best[i].Pre, s)
+	r.scores = slices.Repeat([]Score{noScore}, len(r.env.Clients))
+	for k, c := range clients {
+		r.scores[c.ID] = scores[k]
+		r.last[c.ID].Pre = scores[k]
+		r.best[c.ID].Pre = higher(r.best[c.ID].Pre, scores[k])
 	}
 	return nil
 }

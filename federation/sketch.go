@@ -13,22 +13,22 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// sketches makes what every client sends for the clustering: its class counts, the principal vectors of each class's
-// raw pixels, and its masked warm-up update. svdSamples, if above 0, bounds the images of a class that are looked at
+// sketches makes what clients send for the clustering: the class counts, the principal vectors of each class's
+// raw pixels, and the masked warm-up update. svdSamples, if above 0, bounds the images of a class that are looked at
 // (appendix A.6.2).
-func (e *Env) sketches(updates [][]float32, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
-	sketches := make([]similarity.Sketch, len(e.Clients))
-	errs := make([]error, len(e.Clients))
+func (e *Env) sketches(clients []*Client, updates [][]float32, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
+	sketches := make([]similarity.Sketch, len(clients))
+	errs := make([]error, len(clients))
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(max(e.Workers, runtime.GOMAXPROCS(0)), len(e.Clients)) {
+	for range min(max(e.Workers, runtime.GOMAXPROCS(0)), len(clients)) {
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(e.Clients) || e.ctx.Err() != nil {
+				if i >= len(clients) || e.ctx.Err() != nil {
 					return
 				}
-				sketches[i], errs[i] = e.sketch(e.Clients[i], p, svdSamples)
+				sketches[i], errs[i] = e.sketch(clients[i], p, svdSamples)
 			}
 		})
 	}
@@ -36,9 +36,9 @@ func (e *Env) sketches(updates [][]float32, p similarity.Count, svdSamples int) 
 	if err := e.ctx.Err(); err != nil {
 		return nil, err
 	}
-	for i, c := range e.Clients {
+	for i, c := range clients {
 		if errs[i] != nil {
-			return nil, fmt.Errorf("client %d: %w", i, errs[i])
+			return nil, fmt.Errorf("client %d: %w", c.ID, errs[i])
 		}
 		s := &sketches[i]
 		s.Update = make([]float64, len(updates[i]))

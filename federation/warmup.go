@@ -15,29 +15,27 @@ const warmUpAtOnce = 32
 // WarmUp is what every client's training alone left behind (section 3, phase 1).
 type WarmUp struct {
 	Mask    []int64     // the coordinates kept, ascending
-	Updates [][]float32 // Δ~_i, by client: the masked update over the last warm-up round
-	States  [][]float32 // θ_i after warm-up, by client; nil if not kept
+	Updates [][]float32 // Δ~_i, of each client: the masked update over the last warm-up round
+	States  [][]float32 // θ_i after warm-up, of each client; nil if not kept
 }
 
-// warmUp lets every client train alone for tg rounds of E epochs from θ^0 and sends the masked change over the last of
-// them. Momentum starts anew each round. With keep, the trained weights are sent too (eq. 22 averages them).
-func (e *Env) warmUp(net *torch.Network, theta0 []float32, tg int, fraction float64, keep bool) (*WarmUp, error) {
-	w := &WarmUp{Mask: e.mask(net.Len(), fraction), Updates: make([][]float32, len(e.Clients))}
-	if keep {
-		w.States = make([][]float32, len(e.Clients))
-	}
+// warmUp lets clients train alone for tg rounds of E epochs from θ^0 and sends the masked change over the last of them.
+// Momentum starts anew each round. With keep, the trained weights are sent too (eq. 22 averages them). A client's
+// result depends on its data and the seed alone, not on when it warms up or with whom.
+func (e *Env) warmUp(net *torch.Network, theta0 []float32, clients []*Client, tg int, fraction float64, keep bool) (*WarmUp, error) {
+	w := &WarmUp{Mask: e.mask(net.Len(), fraction)}
 	start, err := torch.VectorOf(e.Device, theta0)
 	if err != nil {
 		return nil, err
 	}
 	defer start.Close()
-	defer e.spanning(tg)()
-	for clients := range slices.Chunk(e.Clients, warmUpAtOnce) {
-		if err := w.train(e, net, clients, start, tg); err != nil {
+	defer e.spanning(clients, tg)()
+	for some := range slices.Chunk(clients, warmUpAtOnce) {
+		if err := w.train(e, net, some, start, tg, keep); err != nil {
 			return nil, fmt.Errorf("warm-up: %w", err)
 		}
 	}
-	for _, c := range e.Clients {
+	for _, c := range clients {
 		e.Ledger.Down(c, "initial", net.Len())
 		e.Ledger.Up(c, "update", len(w.Mask))
 		if keep {
@@ -48,7 +46,7 @@ func (e *Env) warmUp(net *torch.Network, theta0 []float32, tg int, fraction floa
 }
 
 // train warms up a few clients.
-func (w *WarmUp) train(e *Env, net *torch.Network, clients []*Client, start *torch.Vector, tg int) error {
+func (w *WarmUp) train(e *Env, net *torch.Network, clients []*Client, start *torch.Vector, tg int, keep bool) error {
 	var before vectors
 	for range clients {
 		before = append(before, start)
@@ -60,7 +58,7 @@ func (w *WarmUp) train(e *Env, net *torch.Network, clients []*Client, start *tor
 		}
 		trained, err := e.LocalSGD(net, tasks, round, WarmUpPhase, torch.All)
 		if err == nil && round == tg-1 {
-			err = w.keep(clients, before, ends(trained))
+			err = w.take(before, ends(trained), keep)
 		}
 		if round > 0 {
 			before.Close()
@@ -75,9 +73,9 @@ func (w *WarmUp) train(e *Env, net *torch.Network, clients []*Client, start *tor
 	return nil
 }
 
-// keep takes the masked updates, and the weights, of a few clients to the host.
-func (w *WarmUp) keep(clients []*Client, before, after vectors) error {
-	for i, c := range clients {
+// take brings the masked updates of a few clients to the host, and with keep their weights.
+func (w *WarmUp) take(before, after vectors, keep bool) error {
+	for i := range after {
 		old, err := before[i].Gather(w.Mask)
 		if err != nil {
 			return err
@@ -89,11 +87,13 @@ func (w *WarmUp) keep(clients []*Client, before, after vectors) error {
 		for k := range update {
 			update[k] -= old[k]
 		}
-		w.Updates[c.ID] = update
-		if w.States != nil {
-			if w.States[c.ID], err = after[i].Floats(); err != nil {
+		w.Updates = append(w.Updates, update)
+		if keep {
+			x, err := after[i].Floats()
+			if err != nil {
 				return err
 			}
+			w.States = append(w.States, x)
 		}
 	}
 	return nil
