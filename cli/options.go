@@ -74,10 +74,10 @@ func newOptions(algorithm string) (*options, error) {
 	f.IntVar(&p.Groups, "groups", p.Groups, "G, groups of clients (label-skew)")
 	f.IntVar(&p.LabelsPerGroup, "labels-per-group", p.LabelsPerGroup, "labels of a group (label-skew)")
 	f.Float64Var(&p.LabelFraction, "label-fraction", p.LabelFraction, "ρ, labels of a group as a share of all, 0..1; 0 takes --labels-per-group (label-skew)")
-	f.Float64Var(&p.Concentration, "concentration", p.Concentration, "of the Dirichlet distribution; smaller is more uneven (label-skew, lda)")
+	f.Float64Var(&p.Concentration, "concentration", p.Concentration, "of the Dirichlet distribution; smaller is more uneven (label-skew, lda, pairs, superclass)")
 	f.IntVar(&p.MinSamples, "min-samples", p.MinSamples, "training samples every client has at least (lda)")
-	f.StringArrayVar(&o.extra, "partition-option", nil, "key=value, an option of this kind of partition alone; may be repeated")
-	f.StringVar(&o.partitionFile, "partition-file", "", "read the partition, and the number of clients, from a partition.json instead")
+	f.StringArrayVar(&o.extra, "partition-option", nil, "key=value, an option of this kind of partition alone, see Partitions below; may be repeated")
+	f.StringVar(&o.partitionFile, "partition-file", "", "read the partition, and the number of clients, from a partition.json or .npz instead")
 	f.StringVar(&o.dataSeed, "data-seed", "", "of the partition (default: --seed)")
 
 	f = o.group("Training")

@@ -31,6 +31,26 @@ func labelSet(train, test []int) *Set {
 	return s
 }
 
+// richSet is a labelSet that every kind of partition can deal out: classes 2k and 2k+1 are superclass k, and the
+// training images come from as many users as there are images, but 10,000 at most.
+func richSet(train, test []int) *Set {
+	s := labelSet(train, test)
+	for c := range s.Classes {
+		s.Superclass = append(s.Superclass, uint8(c/2))
+		if c%2 == 0 {
+			s.SuperclassNames = append(s.SuperclassNames, fmt.Sprint("super ", c/2))
+		}
+	}
+	users := min(s.Train.Len(), 10000)
+	for u := range users {
+		s.UserNames = append(s.UserNames, fmt.Sprint("user ", u))
+	}
+	for i := range s.Train.Len() {
+		s.Train.Users = append(s.Train.Users, int32(i%users))
+	}
+	return s
+}
+
 // even is n classes of k images.
 func even(n, k int) []int {
 	counts := make([]int, n)

@@ -73,7 +73,7 @@ func dealLabelSkew(p *Partition, s *Set) error {
 		// The last draw spreads the labels evenly over the groups: the repair where chance does not do it.
 		sets := drawLabelSets(stream.New(p.Seed, "partition/label-skew/labels", draw), labels, p.Params.Groups,
 			p.Params.LabelsPerGroup, draw == skewDraws)
-		p.Groups = drawGroups(stream.New(p.Seed, "partition/label-skew/groups", draw), len(p.Shards), p.Params.Groups)
+		p.Groups = drawGroups(stream.New(p.Seed, "partition/label-skew/groups", draw), len(p.Shards), p.Params.Groups, false)
 		holders = make([][]int, s.Classes)
 		for i, g := range p.Groups {
 			for _, l := range sets[g] {
@@ -86,14 +86,21 @@ func dealLabelSkew(p *Partition, s *Set) error {
 		}
 	}
 	if l := crowded(holders, byClass); l >= 0 {
-		return fmt.Errorf("--clients %d: %d clients would hold label %d of %s, which has only %d training samples; use fewer --clients or more --groups",
-			len(p.Shards), len(holders[l]), l, s.Name, len(byClass[l]))
+		return crowdedError(p, s, l, holders, byClass, "use fewer --clients or more --groups")
 	}
+	dealHolders(p, "partition/label-skew/shares", holders, byClass)
+	return nil
+}
+
+// dealHolders divides the samples of each label among the clients that hold it by a Dirichlet draw of
+// p.Params.Concentration, at least 1 each, from streams of the given purpose. holders (clients by label) must not be
+// crowded; the order of byClass is changed.
+func dealHolders(p *Partition, purpose string, holders [][]int, byClass [][]int32) {
 	for l, clients := range holders {
 		if len(clients) == 0 {
 			continue
 		}
-		r := stream.New(p.Seed, "partition/label-skew/shares", uint64(l))
+		r := stream.New(p.Seed, purpose, uint64(l))
 		indices := byClass[l]
 		r.Shuffle(len(indices), func(i, j int) { indices[i], indices[j] = indices[j], indices[i] })
 		parts := apportion(len(indices), normalise(logDirichlet(r, p.Params.Concentration, len(clients))), 1)
@@ -102,7 +109,12 @@ func dealLabelSkew(p *Partition, s *Set) error {
 			indices = indices[parts[k]:]
 		}
 	}
-	return nil
+}
+
+// crowdedError says that label l has fewer samples than holders, and what to do.
+func crowdedError(p *Partition, s *Set, l int, holders [][]int, byClass [][]int32, advice string) error {
+	return fmt.Errorf("--clients %d: %d clients would hold label %d of %s, which has only %d training samples; %s",
+		len(p.Shards), len(holders[l]), l, s.Name, len(byClass[l]), advice)
 }
 
 // crowded returns a label that has fewer samples than holders, or -1.
@@ -187,9 +199,16 @@ func nextUnseen(set, labels []int, seen map[string]bool) []int {
 }
 
 // drawGroups lets each client join a group at random. If after some draws a group is still empty, random clients of
-// groups that can spare one move to the empty ones. There are at least as many clients as groups.
-func drawGroups(r *rand.Rand, clients, groups int) []int {
+// groups that can spare one move to the empty ones. If even is set the groups are of equal size, within one. There are
+// at least as many clients as groups.
+func drawGroups(r *rand.Rand, clients, groups int, even bool) []int {
 	member := make([]int, clients)
+	if even {
+		for k, i := range r.Perm(clients) {
+			member[i] = k % groups
+		}
+		return member
+	}
 	var size []int
 	for range 20 {
 		size = make([]int, groups)

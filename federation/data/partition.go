@@ -35,6 +35,9 @@ type Partition struct {
 	Shards   []Shard
 	// Groups is the true group of each client, 0 to the number of groups - 1; nil where the kind has none.
 	Groups []int
+	// HeldOut has the clients, ascending, that take no part in training or clustering: newcomers, clients never seen.
+	// nil if there are none.
+	HeldOut []int
 }
 
 // Counts returns the training samples of each client by label, N x Classes, after label maps.
@@ -78,6 +81,9 @@ func (p *Partition) Check(s *Set) error {
 	}
 	if p.Groups != nil && len(p.Groups) != len(p.Shards) {
 		return fmt.Errorf("%d group entries for %d clients", len(p.Groups), len(p.Shards))
+	}
+	if err := p.checkHeldOut(); err != nil {
+		return err
 	}
 	for i, g := range p.Groups {
 		if g < 0 || g >= len(p.Shards) {

@@ -32,6 +32,7 @@ type partitionFile struct {
 type clientFile struct {
 	Group    *int    `json:"group,omitempty"`     // absent where the kind has no groups
 	LabelMap []int   `json:"label_map,omitempty"` // absent for the identity
+	HeldOut  bool    `json:"held_out,omitempty"`  // absent for clients that take part
 	TestSet  int     `json:"test_set"`            // place in test_sets
 	Train    []int32 `json:"train"`
 }
@@ -58,23 +59,10 @@ func (p *Partition) WriteJSON(w io.Writer) error {
 		fmt.Fprintf(bw, "  %q: %s,\n", f.key, value)
 	}
 
-	type slice struct {
-		first *int32
-		n     int
-	}
-	place := map[slice]int{}
-	var testSets [][]int32
+	testSets, place := p.testSets()
 	bw.WriteString(`  "clients": [`)
 	for i, sh := range p.Shards {
-		key := slice{n: len(sh.Test)}
-		if key.n > 0 {
-			key.first = &sh.Test[0]
-		}
-		if _, ok := place[key]; !ok {
-			place[key] = len(testSets)
-			testSets = append(testSets, sh.Test)
-		}
-		c := clientFile{TestSet: place[key], Train: sh.Train}
+		c := clientFile{TestSet: place[i], Train: sh.Train, HeldOut: p.IsHeldOut(i)}
 		if p.Groups != nil {
 			c.Group = &p.Groups[i]
 		}
@@ -91,6 +79,28 @@ func (p *Partition) WriteJSON(w io.Writer) error {
 	return bw.Flush() // also reports what an earlier write could not do
 }
 
+// testSets returns the distinct test sets, in the order of the first client of each, and each client's place among
+// them.
+func (p *Partition) testSets() (sets [][]int32, place []int) {
+	type slice struct {
+		first *int32
+		n     int
+	}
+	seen := map[slice]int{}
+	for _, sh := range p.Shards {
+		key := slice{n: len(sh.Test)}
+		if key.n > 0 {
+			key.first = &sh.Test[0]
+		}
+		if _, ok := seen[key]; !ok {
+			seen[key] = len(sets)
+			sets = append(sets, sh.Test)
+		}
+		place = append(place, seen[key])
+	}
+	return sets, place
+}
+
 // writeItem writes item i of a list on a line of its own.
 func writeItem(bw *bufio.Writer, i int, item any) {
 	if i > 0 {
@@ -104,15 +114,16 @@ func writeItem(bw *bufio.Writer, i int, item any) {
 	bw.Write(line)
 }
 
-// ReadPartition reads a partition.json of data set s. Indices out of range or used twice, a partition of another set
-// and whatever else does not fit s are errors that name the file and the client. Index lists may stand in any order.
+// ReadPartition reads a partition of data set s: a partition.json, or an .npz (see WriteNPZ), told apart by content.
+// Indices out of range or used twice, a partition of another set and whatever else does not fit s are errors that name
+// the file and the client. Index lists may stand in any order.
 func ReadPartition(path string, s *Set) (*Partition, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err // an *os.PathError names the file
 	}
 	defer f.Close()
-	p, err := DecodePartition(f, s)
+	p, err := decodeAnyPartition(f, s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -153,6 +164,9 @@ func DecodePartition(r io.Reader, s *Set) (*Partition, error) {
 		}
 		slices.Sort(c.Train)
 		p.Shards[i] = Shard{Train: c.Train, Test: file.TestSets[c.TestSet]}
+		if c.HeldOut {
+			p.HeldOut = append(p.HeldOut, i)
+		}
 		for class, l := range c.LabelMap {
 			if l < 0 || l > 255 {
 				return nil, fmt.Errorf("client %d: its label map sends class %d to %d, no label", i, class, l)

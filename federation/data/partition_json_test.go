@@ -3,6 +3,7 @@ package data
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -11,25 +12,29 @@ import (
 )
 
 func TestPartitionRoundTrip(t *testing.T) {
-	s := labelSet(even(10, 60), even(10, 5))
+	s := richSet(even(10, 60), even(10, 5))
 	for _, kind := range PartitionKinds() {
-		o := params(kind, func(o *PartitionOptions) { o.Clients = 12 })
-		p := mustPartition(t, s, o, 1<<63+1)
-		p.Shards[3].LabelMap = []uint8{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}
-		path := filepath.Join(t.TempDir(), "partition.json")
-		f, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(p.WriteJSON(f), f.Close()); err != nil {
-			t.Fatal(err)
-		}
-		got, err := ReadPartition(path, s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !reflect.DeepEqual(got, p) {
-			t.Errorf("%s: read back\n%+v\nwrote\n%+v", kind, got, p)
+		for _, holdout := range []float64{0, 0.25} {
+			o := params(kind, func(o *PartitionOptions) { o.Clients, o.Holdout = 12, holdout })
+			p := mustPartition(t, s, o, 1<<63+1)
+			p.Shards[3].LabelMap = []uint8{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}
+			for format, write := range map[string]func(io.Writer) error{"json": p.WriteJSON, "npz": p.WriteNPZ} {
+				path := filepath.Join(t.TempDir(), "partition."+format)
+				f, err := os.Create(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := errors.Join(write(f), f.Close()); err != nil {
+					t.Fatal(err)
+				}
+				got, err := ReadPartition(path, s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(got, p) {
+					t.Errorf("%s.%s: read back\n%+v\nwrote\n%+v", kind, format, got, p)
+				}
+			}
 		}
 	}
 }

@@ -13,8 +13,9 @@ type PartitionOptions struct {
 	Groups         int     `json:"groups,omitempty"`           // --groups: G, client groups (label-skew)
 	LabelsPerGroup int     `json:"labels_per_group,omitempty"` // --labels-per-group: ρC (label-skew)
 	LabelFraction  float64 `json:"label_fraction,omitempty"`   // --label-fraction: ρ in (0, 1]; if not 0, LabelsPerGroup is round(ρC), at least 1
-	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: of the Dirichlet (label-skew, lda)
+	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: of the Dirichlet (label-skew, lda, pairs, superclass)
 	MinSamples     int     `json:"min_samples,omitempty"`      // --min-samples: training samples a client has at least (lda)
+	Holdout        float64 `json:"holdout,omitempty"`          // --holdout: share of the clients held out of training, 0 to below 1 (all kinds)
 	// Extra holds options that one kind alone knows, so that a new kind needs no field here.
 	Extra map[string]string `json:"extra,omitempty"`
 }
@@ -36,6 +37,8 @@ type partitionKind struct {
 	name  string
 	help  string   // one line; names the flags it reads
 	extra []string // names in PartitionOptions.Extra that it knows
+	// over says that it lies on top of another kind, which Extra["base"] names; see resolveBase and dealBase.
+	over bool
 	// resolve checks the options against the set and returns those the kind uses, ready to be recorded.
 	resolve func(s *Set, o PartitionOptions) (PartitionOptions, error)
 	// deal sets Shards[i].Train of p's Params.Clients shards, and LabelMap, Test and Groups where it has them, drawing
@@ -70,13 +73,24 @@ func NewPartition(s *Set, o PartitionOptions, seed uint64) (*Partition, error) {
 	if !ok {
 		return nil, unknown("--partition", o.Kind, PartitionKinds())
 	}
+	known := kind.extra
+	if kind.over {
+		base, err := kind.base(o)
+		if err != nil {
+			return nil, err
+		}
+		known = slices.Concat(known, base.extra)
+	}
 	for _, name := range sortedKeys(o.Extra) {
-		if !slices.Contains(kind.extra, name) {
-			if len(kind.extra) == 0 {
+		if !slices.Contains(known, name) {
+			if len(known) == 0 {
 				return nil, fmt.Errorf("partition %s: unknown option %q; it has no options of its own", o.Kind, name)
 			}
-			return nil, unknown("option of partition "+o.Kind, name, kind.extra)
+			return nil, unknown("option of partition "+o.Kind, name, known)
 		}
+	}
+	if err := checkHoldout(o); err != nil {
+		return nil, err
 	}
 	if err := checkClients(s, o.Clients); err != nil {
 		return nil, err
@@ -85,7 +99,7 @@ func NewPartition(s *Set, o PartitionOptions, seed uint64) (*Partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	params.Kind, params.Clients = o.Kind, o.Clients
+	params.Kind, params.Clients, params.Holdout = o.Kind, o.Clients, o.Holdout
 	p := &Partition{
 		Kind: o.Kind, Seed: seed, Params: params, DataSet: s.Name, DataHash: s.Hash(),
 		Shards: make([]Shard, params.Clients),
@@ -96,6 +110,7 @@ func NewPartition(s *Set, o PartitionOptions, seed uint64) (*Partition, error) {
 	for i := range p.Shards {
 		slices.Sort(p.Shards[i].Train)
 	}
+	p.drawHeldOut()
 	p.fillTests(s)
 	if err := p.Check(s); err != nil {
 		return nil, fmt.Errorf("--partition %s: %w", o.Kind, err)
