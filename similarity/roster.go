@@ -112,23 +112,39 @@ func (r *Roster) Add(newcomers []Sketch) ([]int, error) {
 	return placed, nil
 }
 
-// Replace gives a client another sketch, as after a shift of its data (appendix A.9), and returns its cluster's number.
-// Its rows of G^, V^ and A are computed anew, by its own new gate, and it is placed like a newcomer.
-func (r *Roster) Replace(client int, sketch Sketch) (int, error) {
+// Replace gives clients (ascending) other sketches, as after a shift of their data (appendix A.9), and returns their
+// clusters' numbers. Their rows of G^, V^ and A are computed anew, by their own new gates, and they are placed like
+// newcomers, in one pass. It is an error to replace everyone: nobody would be left to compare with.
+func (r *Roster) Replace(clients []int, sketches []Sketch) ([]int, error) {
 	n := len(r.Sketches)
-	if client < 0 || client >= n {
-		return 0, fmt.Errorf("shifted client: client %d, clients are 0..%d", client, n-1)
+	if len(clients) == 0 && len(sketches) == 0 {
+		return nil, nil
+	}
+	if len(clients) != len(sketches) {
+		return nil, fmt.Errorf("shifted clients: %d sketches of %d clients", len(sketches), len(clients))
+	}
+	if len(clients) >= n {
+		return nil, fmt.Errorf("shifted clients: all %d: at least one must stay as it was", n)
 	}
 	next := r.resized(n, func(i int) int { return i })
 	next.Sketches = slices.Clone(r.Sketches)
-	next.Sketches[client] = sketch
-	next.leave(map[int]bool{client: true})
-	placed, err := next.settle([]int{client})
+	gone := map[int]bool{}
+	for k, i := range clients {
+		if i < 0 || i >= n {
+			return nil, fmt.Errorf("shifted clients: client %d, clients are 0..%d", i, n-1)
+		}
+		if k > 0 && i <= clients[k-1] {
+			return nil, fmt.Errorf("shifted clients: client %d follows %d: they must ascend", i, clients[k-1])
+		}
+		next.Sketches[i], gone[i] = sketches[k], true
+	}
+	next.leave(gone)
+	placed, err := next.settle(clients)
 	if err != nil {
-		return 0, fmt.Errorf("shifted client: %w", err)
+		return nil, fmt.Errorf("shifted clients: %w", err)
 	}
 	*r = *next
-	return placed[0], nil
+	return placed, nil
 }
 
 // Remove takes clients out. Those who stay keep their order and their clusters, and are numbered 0.. again. At least

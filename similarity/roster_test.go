@@ -356,15 +356,15 @@ func TestShiftedClient(t *testing.T) {
 		r := hold(t, sketches, n, o)
 		labels := Labels(r.Clusters, n)
 		before := *r
-		if z, err := r.Replace(n-1, sketches[n-1]); err != nil || z != labels[n-1] {
+		if z, err := r.Replace([]int{n - 1}, sketches[n-1:]); err != nil || z[0] != labels[n-1] {
 			t.Errorf("the same sketch moved client %d from %d to %d (%v)", n-1, labels[n-1], z, err)
 		}
 		sameOldEntries(t, fusion, &before, r, n-1)
 		within(t, "V", r.Data, before.Data, 1e-9)
 		within(t, "G", r.Gradient, before.Gradient, 1e-9)
 		other := slices.IndexFunc(truth, func(g int) bool { return g != truth[5] })
-		z, err := r.Replace(5, sketches[other])
-		if err != nil || z != labels[other] {
+		z, err := r.Replace([]int{5}, sketches[other:other+1])
+		if err != nil || z[0] != labels[other] {
 			t.Errorf("client 5 with client %d's data is in cluster %d, want %d (%v)", other, z, labels[other], err)
 		}
 		now := Labels(r.Clusters, n)
@@ -375,6 +375,38 @@ func TestShiftedClient(t *testing.T) {
 		if r.Changes != 2 {
 			t.Errorf("%d changes", r.Changes)
 		}
+	}
+}
+
+// All clients of a group change to another group's data at once: their old cluster is empty, nobody else moves.
+func TestShiftedGroup(t *testing.T) {
+	const n = 40
+	sketches, truth := synthetic(n, 3, 6, 30, 2, 14)
+	r := hold(t, sketches, n, DefaultOptions())
+	labels := Labels(r.Clusters, n)
+	other := slices.IndexFunc(truth, func(g int) bool { return g != truth[0] })
+	var movers []int
+	var now []Sketch
+	for i, g := range truth {
+		if g == truth[0] {
+			movers, now = append(movers, i), append(now, sketches[other])
+		}
+	}
+	placed, err := r.Replace(movers, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, i := range movers {
+		if placed[k] != labels[other] {
+			t.Errorf("client %d is in cluster %d, want %d", i, placed[k], labels[other])
+		}
+		labels[i] = labels[other]
+	}
+	if !slices.Equal(Labels(r.Clusters, n), labels) {
+		t.Error("others moved too")
+	}
+	if len(r.Clusters[0]) != 0 {
+		t.Errorf("cluster 0 still has %v", r.Clusters[0])
 	}
 }
 
@@ -407,9 +439,18 @@ func TestRosterErrors(t *testing.T) {
 			_, err := r.Add(bad(func(s *Sketch) { s.Bases[held] = mat.NewDense(20, 1, nil) }))
 			return err
 		},
-		"shifted client: client 10, clients are 0..9": func() error { _, err := r.Replace(10, sketches[0]); return err },
-		"shifted client: client 2: coordinate 0": func() error {
-			_, err := r.Replace(2, bad(func(s *Sketch) { s.Update[0] = math.Inf(1) })[1])
+		"shifted clients: client 10, clients are 0..9": func() error {
+			_, err := r.Replace([]int{10}, sketches[:1])
+			return err
+		},
+		"shifted clients: client 2 follows 2": func() error {
+			_, err := r.Replace([]int{2, 2}, sketches[:2])
+			return err
+		},
+		"shifted clients: 1 sketches of 2": func() error { _, err := r.Replace([]int{1, 2}, sketches[:1]); return err },
+		"shifted clients: all 10":          func() error { _, err := r.Replace([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, sketches[:10]); return err },
+		"shifted clients: client 2: coordinate 0": func() error {
+			_, err := r.Replace([]int{2}, bad(func(s *Sketch) { s.Update[0] = math.Inf(1) })[1:])
 			return err
 		},
 		"removal: client -1": func() error { return r.Remove(0, -1) },
