@@ -21,6 +21,7 @@ func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Rules, "feddag-rules", c.Rules, "angle and weight rules"+one(similarity.RuleSets))
 	fs.Float64Var(&c.Delta, "feddag-delta", c.Delta, "δ, class-frequency weights lie in 1-δ..1+δ")
 	fs.Float64Var(&c.Epsilon, "feddag-epsilon", c.Epsilon, "ε, added to counts before the logarithm")
+	fs.StringVar(&c.Angle, "feddag-angle", c.Angle, "angle of two clients in a class"+one(similarity.AngleNames)+" (of two principal vectors, eq. 4, or of the spans)")
 	fs.StringVar(&c.Fusion, "feddag-fusion", c.Fusion, "gates between gradient and data"+one(similarity.FusionNames)+" (0 data only, 1 gradient only)")
 
 	fs.StringVar(&c.Method, "feddag-method", c.Method, "clustering"+one(similarity.MethodNames))

@@ -26,10 +26,13 @@ func (a *FedDAG) cluster(env *Env) (*similarity.Result, *WarmUp, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	o := a.clustering(env)
+	if err := env.tellSketches(clients, sketches, o); err != nil {
+		return nil, nil, err
+	}
 	var result *similarity.Result
 	err = env.stage("clustering", func() (err error) {
-		o := a.clustering(env)
-		if result, err = similarity.Cluster(sketches, o); err != nil {
+		if result, err = similarity.ClusterProgress(sketches, o, env.clusteringProgress); err != nil {
 			return err
 		}
 		a.ids = nil

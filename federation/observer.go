@@ -19,6 +19,35 @@ type Observer interface {
 	Round(r RoundResult) error
 }
 
+// ClusterObserver is an Observer that also wants to hear what is clustered, and how far that is.
+type ClusterObserver interface {
+	// Sketched comes once the clients' sketches are there, before they are clustered with these options. Neither it nor
+	// Clustered may keep or change them beyond what it copies, unless the run ends with the clustering.
+	Sketched(clients []*Client, sketches []similarity.Sketch, o similarity.Options) error
+	// Clustering says how far the clustering is, see similarity.Progress.
+	Clustering(step string, done, total int)
+}
+
+// tellSketches passes the sketches to the observers that want them.
+func (e *Env) tellSketches(clients []*Client, sketches []similarity.Sketch, o similarity.Options) error {
+	return e.tell(func(x Observer) error {
+		if c, ok := x.(ClusterObserver); ok {
+			return c.Sketched(clients, sketches, o)
+		}
+		return nil
+	})
+}
+
+// clusteringProgress passes a clustering's progress on, and ends it when the run is interrupted.
+func (e *Env) clusteringProgress(step string, done, total int) error {
+	for _, o := range e.Observers {
+		if c, ok := o.(ClusterObserver); ok {
+			c.Clustering(step, done, total)
+		}
+	}
+	return e.ctx.Err()
+}
+
 // Progress of a phase.
 type Progress struct {
 	Round       int    // -1 before the first
