@@ -96,24 +96,25 @@ func (e *Eager) trainOne(net *Network, images *Images, job Job, parts Part, sgd 
 	if err != nil {
 		return Trained{}, err
 	}
-	start := append([]float32(nil), weights...)
+	anchor := append([]float32(nil), weights...)
+	if job.Anchor != nil {
+		if anchor, err = job.Anchor.Floats(); err != nil {
+			return Trained{}, err
+		}
+	}
 	momentum := make([]float32, len(weights))
 	losses := make([]float64, len(job.Order))
 	n, step := len(job.Samples), int64(0)
 	for epoch, order := range job.Order {
 		for begin := 0; begin < n; begin += sgd.Batch {
 			batch := order[begin:min(begin+sgd.Batch, n)]
-			rows := make([]int32, len(batch))
-			for i, p := range batch {
-				rows[i] = job.Samples[p]
-			}
 			leaves := leavesOf(net, weights, parts)
-			loss, err := e.step(net, images, rows, job, leaves, parts, step)
+			loss, err := e.step(net, images, batch, job, leaves, parts, step)
 			if err != nil {
 				return Trained{}, err
 			}
 			losses[epoch] += loss * float64(len(batch)) / float64(n)
-			if err := update(leaves, weights, start, momentum, sgd); err != nil {
+			if err := update(leaves, weights, anchor, momentum, job.Proximal, sgd); err != nil {
 				return Trained{}, err
 			}
 			step++
@@ -140,8 +141,9 @@ func leavesOf(net *Network, weights []float32, parts Part) []leaf {
 	return leaves
 }
 
-// step runs one forward and backward pass and returns the batch's mean loss; the gradients stay in the leaves.
-func (e *Eager) step(net *Network, images *Images, rows []int32, job Job, leaves []leaf, parts Part, step int64) (float64, error) {
+// step runs one forward and backward pass on a batch of the job's samples, given by their positions, and returns the
+// mean loss; the gradients stay in the leaves.
+func (e *Eager) step(net *Network, images *Images, batch []int32, job Job, leaves []leaf, parts Part, step int64) (float64, error) {
 	for _, l := range leaves {
 		if l.trained {
 			if err := failure(C.fd_eager_require_grad(raw(l.tensor))); err != nil {
@@ -149,15 +151,15 @@ func (e *Eager) step(net *Network, images *Images, rows []int32, job Job, leaves
 			}
 		}
 	}
+	rows := make([]int32, len(batch))
+	for i, p := range batch {
+		rows[i] = job.Samples[p]
+	}
 	x, labels, err := images.batch(rows)
 	if err != nil {
 		return 0, err
 	}
-	if job.LabelMap != nil {
-		for i, y := range labels {
-			labels[i] = int64(job.LabelMap[y])
-		}
-	}
+	relabel(labels, job.LabelMap)
 	draw := func(part Part) *draw {
 		if parts&part == 0 {
 			return nil // frozen encoders run in evaluation mode
@@ -176,7 +178,17 @@ func (e *Eager) step(net *Network, images *Images, rows []int32, job Job, leaves
 		}
 		at = "loss"
 		y := kept.keep(gotorch.FromBlob(unsafe.Pointer(&labels[0]), gotorch.Long, []int64{int64(len(labels))}))
-		loss = F.NllLoss(kept.keep(F.LogSoftmax(logits, 1)), y, gotorch.Tensor{}, -100, "mean")
+		logp := kept.keep(F.LogSoftmax(logits, 1))
+		if job.Weights == nil {
+			loss = F.NllLoss(logp, y, gotorch.Tensor{}, -100, "mean")
+			return nil
+		}
+		weights := make([]float32, len(batch))
+		for i, p := range batch {
+			weights[i] = job.Weights[p]
+		}
+		each := kept.keep(F.NllLoss(logp, y, gotorch.Tensor{}, -100, "none"))
+		loss = gotorch.Mean(kept.keep(gotorch.Mul(each, kept.keep(tensorOf(weights, len(weights))))))
 		return nil
 	})
 	if err != nil {
@@ -191,38 +203,62 @@ func (e *Eager) step(net *Network, images *Images, rows []int32, job Job, leaves
 	return float64(value[0]), err
 }
 
+// relabel applies a client's label map.
+func relabel(labels []int64, labelMap []uint8) {
+	if labelMap == nil {
+		return
+	}
+	full := widened(labelMap)
+	for i, y := range labels {
+		labels[i] = int64(full[y])
+	}
+}
+
 // draw says which dropout masks a training forward pass takes.
 type draw struct {
 	seed uint64
 	step int64
 }
 
-// logits runs the encoders and the head. gotorch has no concatenation, so each encoder meets its columns of the head.
+// logits runs the encoders and the head.
 func (n *Network) logits(leaves []leaf, x gotorch.Tensor, masks func(Part) *draw, kept *tape, at *string) (gotorch.Tensor, error) {
-	perEncoder := len(leaves) - 2
-	if n.dual {
-		perEncoder /= 2
-	}
-	weight, bias := leaves[len(leaves)-2].tensor, leaves[len(leaves)-1].tensor
-	f, err := n.encode(leaves[:perEncoder], x, masks(Primary), kept, at)
+	f, err := n.encoders(leaves, x, masks, kept, at)
 	if err != nil {
-		return f, err
+		return gotorch.Tensor{}, err
 	}
 	*at = "head"
+	return n.head(leaves, f, kept), nil
+}
+
+// encoders returns each encoder's features, [b, features].
+func (n *Network) encoders(leaves []leaf, x gotorch.Tensor, masks func(Part) *draw, kept *tape, at *string) ([]gotorch.Tensor, error) {
+	parts := []Part{Primary, Secondary}
 	if !n.dual {
-		return kept.keep(F.Linear(f, weight, bias)), nil
+		parts = parts[:1]
 	}
-	g, err := n.encode(leaves[perEncoder:2*perEncoder], x, masks(Secondary), kept, at)
-	if err != nil {
-		return g, err
+	each := (len(leaves) - 2) / len(parts)
+	features := make([]gotorch.Tensor, len(parts))
+	for i, part := range parts {
+		var err error
+		if features[i], err = n.encode(leaves[i*each:(i+1)*each], x, masks(part), kept, at); err != nil {
+			return nil, err
+		}
 	}
-	*at = "head"
+	return features, nil
+}
+
+// head returns the logits. gotorch has no concatenation, so each encoder meets its columns of the head.
+func (n *Network) head(leaves []leaf, features []gotorch.Tensor, kept *tape) gotorch.Tensor {
+	weight, bias := leaves[len(leaves)-2].tensor, leaves[len(leaves)-1].tensor
+	if !n.dual {
+		return kept.keep(F.Linear(features[0], weight, bias))
+	}
 	columns := func(begin int) gotorch.Tensor {
 		return kept.keep(gotorch.IndexSelect(weight, 1, kept.keep(counting(begin, begin+n.features))))
 	}
-	left := kept.keep(F.Linear(f, columns(0), bias))
-	right := kept.keep(F.Linear(g, columns(n.features), gotorch.Tensor{}))
-	return kept.keep(gotorch.Add(left, right, 1)), nil
+	left := kept.keep(F.Linear(features[0], columns(0), bias))
+	right := kept.keep(F.Linear(features[1], columns(n.features), gotorch.Tensor{}))
+	return kept.keep(gotorch.Add(left, right, 1))
 }
 
 // counting is the index tensor begin, begin+1, ..., end-1.
@@ -289,9 +325,9 @@ func dropoutMask(d draw, layer int, p float64, shape []int64) (gotorch.Tensor, e
 	return tensorOf(mask, dims...), nil
 }
 
-// update is one step of SGD on the host, as PyTorch's: g += wd w + mu (w - start); m = momentum m + g; w -= lr m.
-func update(leaves []leaf, weights, start, momentum []float32, sgd SGD) error {
-	lr, m, wd, mu := float32(sgd.LearningRate), float32(sgd.Momentum), float32(sgd.WeightDecay), float32(sgd.Proximal)
+// update is one step of SGD on the host, as PyTorch's: g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.
+func update(leaves []leaf, weights, anchor, momentum []float32, proximal float64, sgd SGD) error {
+	lr, m, wd, mu := float32(sgd.LearningRate), float32(sgd.Momentum), float32(sgd.WeightDecay), float32(proximal)
 	for _, l := range leaves {
 		if !l.trained {
 			continue
@@ -306,76 +342,11 @@ func update(leaves []leaf, weights, start, momentum []float32, sgd SGD) error {
 			k := l.param.Range.Begin + i
 			d := g[i] + wd*weights[k]
 			if mu > 0 {
-				d += mu * (weights[k] - start[k])
+				d += mu * (weights[k] - anchor[k])
 			}
 			momentum[k] = m*momentum[k] + d
 			weights[k] -= lr * momentum[k]
 		}
 	}
 	return nil
-}
-
-// Predict implements Executor.
-func (e *Eager) Predict(net *Network, images *Images, jobs []Prediction) ([]Predicted, error) {
-	out := make([]Predicted, len(jobs))
-	if err := images.fits(net); err != nil {
-		return nil, err
-	}
-	for i, job := range jobs {
-		weights, err := job.State.Floats()
-		if err != nil {
-			return nil, err
-		}
-		leaves := leavesOf(net, weights, 0)
-		out[i].Classes = make([]uint8, 0, len(job.Samples))
-		for begin := 0; begin < len(job.Samples); begin += 128 {
-			rows := job.Samples[begin:min(begin+128, len(job.Samples))]
-			logp, labels, err := net.logProbabilities(images, rows, leaves)
-			if err != nil {
-				return nil, err
-			}
-			for r := range rows {
-				row := logp[r*net.classes : (r+1)*net.classes]
-				out[i].Classes = append(out[i].Classes, argmax(row))
-				out[i].Loss -= float64(row[labels[r]]) / float64(len(job.Samples))
-			}
-			runtime.GC()
-		}
-	}
-	return out, nil
-}
-
-// logProbabilities evaluates a batch: [len(rows), classes], and the labels.
-func (n *Network) logProbabilities(images *Images, rows []int32, leaves []leaf) ([]float32, []int64, error) {
-	x, labels, err := images.batch(rows)
-	if err != nil {
-		return nil, nil, err
-	}
-	logp := make([]float32, len(rows)*n.classes)
-	var kept tape
-	at := ""
-	err = attempt(&at, func() error {
-		none := func(Part) *draw { return nil }
-		images := kept.keep(tensorOf(x, append([]int{len(rows)}, n.input[:]...)...))
-		logits, err := n.logits(leaves, images, none, &kept, &at)
-		if err != nil {
-			return err
-		}
-		t := kept.keep(F.LogSoftmax(logits, 1))
-		return failure(C.fd_eager_values(raw(t), (*C.float)(&logp[0]), C.int64_t(len(logp))))
-	})
-	runtime.KeepAlive(&kept)
-	runtime.KeepAlive(leaves)
-	return logp, labels, err
-}
-
-// argmax is the index of the largest value, the lowest of equals.
-func argmax(x []float32) uint8 {
-	best := 0
-	for i, v := range x {
-		if v > x[best] {
-			best = i
-		}
-	}
-	return uint8(best)
 }

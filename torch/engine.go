@@ -6,6 +6,7 @@ import "C"
 import (
 	"fmt"
 	"runtime"
+	"slices"
 )
 
 // Engine trains and predicts in C++, one C call a phase: on the CPU with worker threads of one libtorch thread each, a
@@ -81,10 +82,18 @@ func (e *Engine) Train(net *Network, images *Images, jobs []Job, parts Part, sgd
 			seed:    C.uint64_t(job.Seed),
 			losses:  (*C.double)(pinned(&pins, trained[i].Loss)),
 		}
-		if job.LabelMap != nil {
-			full := make([]uint8, 256) // the whole range of a byte, so that C needs no bounds check
-			copy(full, job.LabelMap)
-			compiled[i].label_map = (*C.uint8_t)(pinned(&pins, full))
+		compiled[i].label_map = labelMap(&pins, job.LabelMap)
+		compiled[i].proximal = C.double(job.Proximal)
+		if job.Anchor != nil {
+			if compiled[i].anchor = job.Anchor.handle; job.Anchor.handle == nil {
+				return trained, fmt.Errorf("client %d: the anchor is closed", job.Client)
+			}
+		}
+		if job.Weights != nil {
+			if len(job.Weights) != len(job.Samples) {
+				return trained, fmt.Errorf("client %d: %d weights for %d samples", job.Client, len(job.Weights), len(job.Samples))
+			}
+			compiled[i].weights = (*C.float)(pinned(&pins, job.Weights))
 		}
 	}
 	settings := C.fd_sgd{
@@ -94,7 +103,6 @@ func (e *Engine) Train(net *Network, images *Images, jobs []Job, parts Part, sgd
 		learning_rate: C.double(sgd.LearningRate),
 		momentum:      C.double(sgd.Momentum),
 		weight_decay:  C.double(sgd.WeightDecay),
-		proximal:      C.double(sgd.Proximal),
 	}
 	if e.Plain {
 		settings.plain = 1
@@ -105,6 +113,22 @@ func (e *Engine) Train(net *Network, images *Images, jobs []Job, parts Part, sgd
 	runtime.KeepAlive(images)
 	runtime.KeepAlive(jobs)
 	return trained, err
+}
+
+// labelMap pins a widened label map.
+func labelMap(pins *runtime.Pinner, m []uint8) *C.uint8_t {
+	if m == nil {
+		return nil
+	}
+	return (*C.uint8_t)(pinned(pins, widened(m)))
+}
+
+// widened extends a label map to the whole range of a byte, so that nothing that reads it needs a bounds check; a label
+// beyond the map becomes one that no network has.
+func widened(m []uint8) []uint8 {
+	full := slices.Repeat([]uint8{255}, 256)
+	copy(full, m)
+	return full
 }
 
 // flatten checks a job's permutations and lays them end to end.
@@ -131,16 +155,24 @@ func (e *Engine) Predict(net *Network, images *Images, jobs []Prediction) ([]Pre
 	defer pins.Unpin()
 	compiled := make([]C.fd_prediction, len(jobs))
 	predicted := make([]Predicted, len(jobs))
-	losses := make([][]float32, len(jobs))
 	for i, job := range jobs {
-		predicted[i].Classes = make([]uint8, len(job.Samples))
-		losses[i] = make([]float32, len(job.Samples))
+		p := &predicted[i]
+		p.Classes, p.Losses = make([]uint8, len(job.Samples)), make([]float32, len(job.Samples))
 		compiled[i] = C.fd_prediction{
-			state:   job.State.handle,
-			samples: (*C.int32_t)(pinned(&pins, job.Samples)),
-			n:       C.int64_t(len(job.Samples)),
-			classes: (*C.uint8_t)(pinned(&pins, predicted[i].Classes)),
-			losses:  (*C.float)(pinned(&pins, losses[i])),
+			state:     job.State.handle,
+			samples:   (*C.int32_t)(pinned(&pins, job.Samples)),
+			n:         C.int64_t(len(job.Samples)),
+			label_map: labelMap(&pins, job.LabelMap),
+			classes:   (*C.uint8_t)(pinned(&pins, p.Classes)),
+			losses:    (*C.float)(pinned(&pins, p.Losses)),
+		}
+		if job.LogProbabilities {
+			p.LogProbabilities = make([]float32, len(job.Samples)*net.classes)
+			compiled[i].log_probabilities = (*C.float)(pinned(&pins, p.LogProbabilities))
+		}
+		if job.Features {
+			p.Features = make([]float32, len(job.Samples)*net.width())
+			compiled[i].features = (*C.float)(pinned(&pins, p.Features))
 		}
 	}
 	err := failure(C.fd_engine_predict(e.handle, net.handle, images.handle, &compiled[0], C.int64_t(len(jobs))))
@@ -151,8 +183,8 @@ func (e *Engine) Predict(net *Network, images *Images, jobs []Prediction) ([]Pre
 	if err != nil {
 		return nil, err
 	}
-	for i, loss := range losses {
-		predicted[i].Loss = mean(loss)
+	for i := range predicted {
+		predicted[i].Loss = mean(predicted[i].Losses)
 	}
 	return predicted, nil
 }

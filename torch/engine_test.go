@@ -100,7 +100,7 @@ func TestProximalTerm(t *testing.T) {
 	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 1, 64, 5)
 	distance := func(mu float64) float64 {
 		sgd := paperSGD
-		sgd.Proximal, sgd.Batch = mu, 16
+		sgd.Batch, jobs[0].Proximal = 16, mu
 		trained, err := newEngine(t, 1).Train(net, images, jobs, torch.All, sgd)
 		if err != nil {
 			t.Fatal(err)
@@ -115,6 +115,55 @@ func TestProximalTerm(t *testing.T) {
 	}
 	if d0, d1, d10 := distance(0), distance(1), distance(10); !(d0 > d1 && d1 > d10) {
 		t.Errorf("distances %g, %g, %g for µ = 0, 1, 10", d0, d1, d10)
+	}
+}
+
+// The proximal term pulls to the anchor: hard enough, the weights arrive there.
+func TestProximalAnchor(t *testing.T) {
+	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 1, 32, 20)
+	anchor := make([]float32, net.Len())
+	for i, x := range values(t, jobs[0].Start) {
+		anchor[i] = x + 0.02
+	}
+	jobs[0].Anchor, jobs[0].Proximal = vectorOf(t, anchor...), 500
+	sgd := paperSGD
+	sgd.LearningRate, sgd.Momentum = 0.001, 0 // each step is half the way: lr µ = 0.5
+	trained, err := newEngine(t, 1).Train(net, images, jobs, torch.All, sgd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer trained[0].End.Close()
+	var sum float64
+	for i, x := range values(t, trained[0].End) {
+		sum += math.Pow(float64(x-anchor[i]), 2)
+	}
+	if rms := math.Sqrt(sum / float64(net.Len())); rms > 0.002 {
+		t.Errorf("still %g a weight from the anchor, 0.02 at the start", rms)
+	}
+}
+
+// Weights of 1 are no weights, to the bit; weights of 0 leave a sample out of the gradient, not out of the mean.
+func TestSampleWeights(t *testing.T) {
+	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 1, 20, 2)
+	end := func(weights []float32, lr float64) []float32 {
+		jobs[0].Weights = weights
+		sgd := paperSGD
+		sgd.LearningRate = lr
+		trained, err := newEngine(t, 1).Train(net, images, jobs, torch.All, sgd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer trained[0].End.Close()
+		return values(t, trained[0].End)
+	}
+	none, ones, halves := end(nil, 0.01), end(slices.Repeat([]float32{1}, 20), 0.01), end(slices.Repeat([]float32{.5}, 20), 0.02)
+	if !slices.Equal(none, ones) {
+		t.Error("weights of 1 change bits")
+	}
+	for i := range none {
+		if math.Abs(float64(none[i]-halves[i])) > 1e-5 {
+			t.Fatal("half the loss at twice the rate goes another way")
+		}
 	}
 }
 
@@ -144,6 +193,10 @@ func TestEngineErrors(t *testing.T) {
 		"a short order":             {net, change(func(j *torch.Job) { j.Order = [][]int32{{0}} }), paperSGD, "client 1: an order of 1"},
 		"a position outside":        {net, change(func(j *torch.Job) { j.Order = [][]int32{{0, 1, 2, 3, 4, 5, 6, 7, 8, 10}} }), paperSGD, "client 1: position 9 is 10"},
 		"no batch":                  {net, jobs, torch.SGD{}, "a batch of 0"},
+		"a closed anchor":           {net, change(func(j *torch.Job) { j.Anchor = closed }), paperSGD, "client 1: the anchor is closed"},
+		"another network's anchor":  {net, change(func(j *torch.Job) { j.Anchor = otherJobs[0].Start }), paperSGD, "client 1: the anchor has"},
+		"too few weights":           {net, change(func(j *torch.Job) { j.Weights = []float32{1} }), paperSGD, "client 1: 1 weights for 10 samples"},
+		"a label beyond the map":    {net, change(func(j *torch.Job) { j.LabelMap = []uint8{0} }), paperSGD, "client 1: "},
 		"a label beyond the head":   {net, change(func(j *torch.Job) { j.LabelMap = []uint8{99, 99, 99, 99, 99, 99, 99, 99, 99, 99} }), paperSGD, "client 1: "},
 	} {
 		trained, err := e.Train(c.net, images, c.jobs, torch.All, c.sgd)

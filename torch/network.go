@@ -74,12 +74,10 @@ func NewNetwork(layers []Layer, input [3]int, classes int, dual bool) (*Network,
 	}
 	n.features, n.encoder = shape[0], offset
 	n.params = place(encoder, "primary.", Primary, 0)
-	inputs := n.features
 	if dual {
 		n.params = append(n.params, place(encoder, "secondary.", Secondary, offset)...)
-		inputs *= 2
 	}
-	head := parameters(Linear{Name: "", In: inputs, Out: classes}, 0)
+	head := parameters(Linear{Name: "", In: n.width(), Out: classes}, 0)
 	begin := n.headBegin()
 	for i, name := range []string{"head.weight", "head.bias"} {
 		p := head[i]
@@ -137,6 +135,14 @@ func (n *Network) Params() []Param { return n.params }
 
 // Features is the width of one encoder's features.
 func (n *Network) Features() int { return n.features }
+
+// width is how many features the head sees.
+func (n *Network) width() int {
+	if n.dual {
+		return 2 * n.features
+	}
+	return n.features
+}
 
 // Classes is the width of the logits.
 func (n *Network) Classes() int { return n.classes }

@@ -206,37 +206,57 @@ func values(t *testing.T, v *torch.Vector) []float32 {
 	return x
 }
 
-// With dropout, a label map and a proximal term, too, the executors agree.
+// With dropout, a label map, a proximal term and sample weights, too, the executors agree.
 func TestExecutorsAgreeOnTheRest(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", true, 100, models.Options{Dropout: 0.3})
 	job.LabelMap = []uint8{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}
-	sgd := paritySGD
-	sgd.Proximal = 0.1
-	ends := map[string][]float32{}
+	anchor := values(t, job.Start)
+	for i, h := range hashed(5, len(anchor)) {
+		anchor[i] += float32(h%1000)/1e4 - 0.05
+	}
+	job.Proximal, job.Anchor = 0.1, vectorOf(t, anchor...)
+	for _, h := range hashed(6, parityN) {
+		job.Weights = append(job.Weights, float32(h%1000)/500)
+	}
+	agree(t, net, images, job, torch.Primary|torch.Head, paritySGD)
+}
+
+// agree runs a job on every executor and holds their weights and losses to 1e-5 of each other.
+func agree(t *testing.T, net *torch.Network, images *torch.Images, job torch.Job, parts torch.Part, sgd torch.SGD) {
+	t.Helper()
+	ends, losses := map[string][]float32{}, map[string][]float64{}
 	for name, executor := range executors(t) {
-		trained, err := executor.Train(net, images, []torch.Job{job}, torch.Primary|torch.Head, sgd)
+		trained, err := executor.Train(net, images, []torch.Job{job}, parts, sgd)
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		ends[name] = values(t, trained[0].End)
+		ends[name], losses[name] = values(t, trained[0].End), trained[0].Loss
 		trained[0].End.Close()
 	}
 	for name, end := range ends {
 		for i, w := range ends["eager"] {
-			if diff := math.Abs(float64(end[i] - w)); diff > 1e-5 {
+			if diff := math.Abs(float64(end[i] - w)); !(diff <= 1e-5) {
 				t.Fatalf("%s: value %d differs from eager's by %g", name, i, diff)
+			}
+		}
+		for e, w := range losses["eager"] {
+			if got := losses[name][e]; !(math.Abs(got-w) <= 1e-5*math.Abs(w)) {
+				t.Errorf("%s: epoch %d has loss %g, eager's %g", name, e, got, w)
 			}
 		}
 	}
 }
 
-// Predictions are equal, and so are the losses, to 1e-5.
+// Predictions are equal, and so is all else that a prediction returns, to 1e-5.
 func TestPredictionsAgree(t *testing.T) {
 	for _, model := range []string{"lenet", "cnn"} {
 		net, images, job := parityJob(t, model, true, 100, models.Options{Dropout: 0.5})
 		results := map[string]torch.Predicted{}
 		for name, executor := range executors(t) {
-			p, err := executor.Predict(net, images, []torch.Prediction{{State: job.Start, Samples: job.Samples}})
+			p, err := executor.Predict(net, images, []torch.Prediction{{
+				State: job.Start, Samples: job.Samples, LabelMap: []uint8{9, 8, 7, 6, 5, 4, 3, 2, 1, 0},
+				LogProbabilities: true, Features: true,
+			}})
 			if err != nil {
 				t.Fatal(name, err)
 			}
@@ -249,6 +269,16 @@ func TestPredictionsAgree(t *testing.T) {
 			}
 			if math.Abs(got.Loss-want.Loss) > 1e-5 {
 				t.Errorf("%s: %s has loss %g, eager %g", model, name, got.Loss, want.Loss)
+			}
+			for what, pair := range map[string][2][]float32{
+				"losses":            {got.Losses, want.Losses},
+				"log-probabilities": {got.LogProbabilities, want.LogProbabilities},
+				"features":          {got.Features, want.Features},
+			} {
+				near := func(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-5 }
+				if len(pair[1]) == 0 || !slices.EqualFunc(pair[0], pair[1], near) {
+					t.Errorf("%s: %s has other %s than eager", model, name, what)
+				}
 			}
 		}
 	}

@@ -8,6 +8,10 @@ type Job struct {
 	LabelMap []uint8   // label -> the label this client uses; nil is the identity
 	Order    [][]int32 // [epochs][len(Samples)] positions in Samples, a permutation an epoch
 	Seed     uint64    // of the dropout masks; unused without dropout
+
+	Weights  []float32 // [len(Samples)] of each sample's loss: a batch's is (1/b) Σ weight * cross-entropy; nil is all 1
+	Proximal float64   // µ of the proximal term (µ/2)|w - Anchor|²; 0 is none
+	Anchor   *Vector   // nil is Start
 }
 
 // SGD says how every job of a call trains. Each job starts with zero momentum. Cross-entropy, mean over the batch; the
@@ -17,19 +21,21 @@ type SGD struct {
 	LearningRate float64 // η
 	Momentum     float64 // buffer <- Momentum*buffer + gradient
 	WeightDecay  float64 // added to the gradient as WeightDecay*weight
-	Proximal     float64 // µ of the proximal term (µ/2)|w - Start|²; 0 is none
 }
 
 // Trained is what a Job left behind.
 type Trained struct {
 	End  *Vector   // the weights after training; the caller closes it
-	Loss []float64 // [epochs] mean training loss over the epoch's samples
+	Loss []float64 // [epochs] mean training loss over the epoch's samples, weighted as the job says
 }
 
 // Prediction asks for the classes a network sees in samples.
 type Prediction struct {
-	State   *Vector // weights
-	Samples []int32 // indices into the Images
+	State    *Vector // weights
+	Samples  []int32 // indices into the Images
+	LabelMap []uint8 // label -> the label the losses are against; nil is the identity
+
+	LogProbabilities, Features bool // wanted, beside what is always returned
 }
 
 // Executor trains clients and predicts with networks. Both calls block until all jobs are done, and return results in
@@ -39,8 +45,8 @@ type Executor interface {
 	// Train runs every job, changing only the given parts of the network; the others are frozen, and frozen encoders
 	// run in evaluation mode. On an error it returns no vector.
 	Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error)
-	// Predict returns the most probable class of each sample (the lowest of equals), and each job's mean
-	// cross-entropy against the images' own labels.
+	// Predict returns the most probable class of each sample (the lowest of equals) and its cross-entropy, and what
+	// else the job asks for.
 	Predict(net *Network, images *Images, jobs []Prediction) ([]Predicted, error)
 	// Close frees the executor's threads.
 	Close()
@@ -48,6 +54,10 @@ type Executor interface {
 
 // Predicted is what a Prediction came to.
 type Predicted struct {
-	Classes []uint8 // [len(Samples)]
-	Loss    float64 // mean cross-entropy, natural logarithm
+	Classes []uint8   // [len(Samples)]
+	Losses  []float32 // [len(Samples)] cross-entropy, natural logarithm
+	Loss    float64   // their mean
+
+	LogProbabilities []float32 // [len(Samples), classes]; nil if not asked for
+	Features         []float32 // [len(Samples), one or two encoders' features]; nil if not asked for
 }

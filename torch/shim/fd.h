@@ -91,12 +91,15 @@ typedef struct {
   const uint8_t *label_map;  // [256] or NULL
   uint64_t seed;             // of dropout masks
   double *losses;            // [epochs], written: mean training loss over the epoch
+  const float *weights;      // [n] of each sample's loss, or NULL: all 1
+  double proximal;           // mu of the proximal term
+  const fd_vector *anchor;   // of the proximal term, or NULL: start
 } fd_job;
 
 typedef struct {
   int32_t parts;             // what is trained: FD_PRIMARY | FD_SECONDARY | FD_HEAD
   int64_t epochs, batch;
-  double learning_rate, momentum, weight_decay, proximal;
+  double learning_rate, momentum, weight_decay;
   int32_t plain;             // 1: ATen operators only, none of the fused CPU kernels (what a CUDA device runs)
 } fd_sgd;
 
@@ -107,8 +110,11 @@ typedef struct {
   const fd_vector *state;
   const int32_t *samples;    // [n] indices into the images
   int64_t n;
+  const uint8_t *label_map;  // [256] or NULL
   uint8_t *classes;          // [n], written: the most probable class
-  float *losses;             // [n], written: cross-entropy against the image's label
+  float *losses;             // [n], written: cross-entropy against the image's label after the map
+  float *log_probabilities;  // [n, classes], written, or NULL
+  float *features;           // [n, the head's inputs], written, or NULL
 } fd_prediction;
 
 char *fd_engine_predict(fd_engine *engine, const fd_network *network, const fd_images *images,

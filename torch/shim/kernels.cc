@@ -49,11 +49,11 @@ FD_CLONES void pool_pixels(const float *x, int64_t images, int64_t channels, int
       }
 }
 
-FD_CLONES void sgd_range(float *w, const float *g, float *m, const float *start, int64_t n, float lr, float momentum,
+FD_CLONES void sgd_range(float *w, const float *g, float *m, const float *anchor, int64_t n, float lr, float momentum,
                          float decay, float mu) {
   if (mu > 0) {
     for (int64_t i = 0; i < n; i++) {
-      m[i] = momentum * m[i] + (g[i] + decay * w[i] + mu * (w[i] - start[i]));
+      m[i] = momentum * m[i] + (g[i] + decay * w[i] + mu * (w[i] - anchor[i]));
       w[i] -= lr * m[i];
     }
     return;
@@ -102,14 +102,14 @@ Pooled relu_pool2(const at::Tensor &x) {
 void sgd_step(const State &s, const fd_sgd &sgd, int64_t begin, int64_t end) {
   if (!sgd.plain && s.weights.is_cpu()) {
     sgd_range(s.weights.data_ptr<float>() + begin, s.grads.data_ptr<float>() + begin,
-              s.momentum.data_ptr<float>() + begin, sgd.proximal > 0 ? s.start.data_ptr<float>() + begin : nullptr,
+              s.momentum.data_ptr<float>() + begin, s.mu > 0 ? s.anchor.data_ptr<float>() + begin : nullptr,
               end - begin, static_cast<float>(sgd.learning_rate), static_cast<float>(sgd.momentum),
-              static_cast<float>(sgd.weight_decay), static_cast<float>(sgd.proximal));
+              static_cast<float>(sgd.weight_decay), static_cast<float>(s.mu));
     return;
   }
   at::Tensor w = s.weights.slice(0, begin, end), g = s.grads.slice(0, begin, end), m = s.momentum.slice(0, begin, end);
   if (sgd.weight_decay != 0) g.add_(w, sgd.weight_decay);
-  if (sgd.proximal > 0) g.add_(w - s.start.slice(0, begin, end), sgd.proximal);
+  if (s.mu > 0) g.add_(w - s.anchor.slice(0, begin, end), s.mu);
   m.mul_(sgd.momentum).add_(g);
   w.add_(m, -sgd.learning_rate);
 }

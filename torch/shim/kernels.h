@@ -24,10 +24,11 @@ struct Pooled {
 };
 Pooled relu_pool2(const at::Tensor &x);  // x: [b, C, H, W]
 
-// One step of SGD on the range [begin, end): g += wd w + mu (w - start); m = momentum m + g; w -= lr m.
+// One step of SGD on the range [begin, end): g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.
 struct State {
   at::Tensor weights, grads, momentum;  // flat, [size]
-  at::Tensor start;                     // flat; read only when sgd.proximal > 0
+  double mu = 0;
+  at::Tensor anchor;  // flat; read only when mu > 0
 };
 void sgd_step(const State &state, const fd_sgd &sgd, int64_t begin, int64_t end);
 

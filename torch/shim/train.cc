@@ -25,19 +25,25 @@ at::Tensor frozen_features(const fd_network &network, int part, const at::Tensor
   return at::cat(chunks);
 }
 
+// Labels after a client's map, int64.
+at::Tensor mapped(const at::Tensor &labels, const uint8_t *map) {
+  at::Tensor y = labels.to(at::kLong);
+  if (map == nullptr) return y;
+  return at::from_blob(const_cast<uint8_t *>(map), {256}, at::kByte).to(at::kLong).to(y.device()).index_select(0, y);
+}
+
 class Training {
  public:
   Training(const fd_network &network, const fd_images &images, const fd_job &job, const fd_sgd &sgd)
       : network_(network), images_(images), job_(job), sgd_(sgd), device_(images.pixels.device()) {
     rows_ = fd::host_rows(job.samples, job.n);
-    labels_ = images.labels.index_select(0, rows_.to(device_)).to(at::kLong);
-    if (job.label_map != nullptr) {
-      auto map = at::from_blob(const_cast<uint8_t *>(job.label_map), {256}, at::kByte).to(at::kLong).to(device_);
-      labels_ = map.index_select(0, labels_);
-    }
+    labels_ = mapped(images.labels.index_select(0, rows_.to(device_)), job.label_map);
+    if (job.weights != nullptr)
+      sample_weights_ = at::from_blob(const_cast<float *>(job.weights), {job.n, 1}, at::kFloat).to(device_);
     state_.weights = job.end->t;
     state_.weights.copy_(job.start->t);
-    state_.start = job.start->t;
+    state_.mu = job.proximal;
+    state_.anchor = (job.anchor != nullptr ? job.anchor : job.start)->t;
     state_.grads = at::zeros_like(state_.weights);
     state_.momentum = at::zeros_like(state_.weights);
   }
@@ -77,6 +83,11 @@ class Training {
         auto [loss, total] = at::nll_loss_forward(logp, y, {}, at::Reduction::Mean, -100);
         at::Tensor g = at::nll_loss_backward(one, logp, y, {}, at::Reduction::Mean, -100, total);
         g = at::_log_softmax_backward_data(g, logp, 1, at::kFloat);
+        if (sample_weights_.defined()) {
+          at::Tensor w = sample_weights_.index_select(0, here);
+          g = g * w;
+          loss = -(logp.gather(1, y.unsqueeze(1)) * w).mean();
+        }
 
         if (sgd_.parts & FD_HEAD) head.backward(g, f);
         if (train_primary) primary.backward(head.to_features(g, FD_PRIMARY));
@@ -105,6 +116,7 @@ class Training {
   at::Device device_;
   at::Tensor rows_;    // [n] int64 on the host: indices into the images
   at::Tensor labels_;  // [n] int64 on the device, after the label map
+  at::Tensor sample_weights_;  // [n, 1] on the device, or undefined
   fd::State state_;
 };
 
@@ -133,6 +145,7 @@ char *fd_engine_train(fd_engine *engine, const fd_network *network, const fd_ima
       TORCH_CHECK(jobs[i].n >= 1, "no samples to train on");
       check_state(*network, jobs[i].start, "the start vector");
       check_state(*network, jobs[i].end, "the end vector");
+      if (jobs[i].anchor != nullptr) check_state(*network, jobs[i].anchor, "the anchor");
       fd::check_rows(jobs[i].samples, jobs[i].n, images->pixels.size(0), "sample");
       fd::check_rows(jobs[i].order, jobs[i].n * sgd->epochs, jobs[i].n, "position");
     }
@@ -175,11 +188,16 @@ char *fd_engine_predict(fd_engine *engine, const fd_network *network, const fd_i
       if (network->dual)
         f = at::cat({f, fd::EncoderPass(*network, FD_SECONDARY, weights, at::Tensor(), false).evaluate(x)}, 1);
       at::Tensor logp = at::_log_softmax(fd::HeadPass(*network, weights, at::Tensor()).forward(f), 1, false);
-      at::Tensor y = images->labels.index_select(0, rows.to(images->labels.device())).to(at::kLong);
+      at::Tensor y = mapped(images->labels.index_select(0, rows.to(images->labels.device())), job.label_map);
       at::Tensor loss = -logp.gather(1, y.unsqueeze(1)).squeeze(1);
       int64_t n = rows.numel();
       at::from_blob(job.losses + piece.begin, {n}, at::kFloat).copy_(loss);
       at::from_blob(job.classes + piece.begin, {n}, at::kByte).copy_(logp.argmax(1));
+      auto put = [&](const at::Tensor &x, float *out) {
+        if (out != nullptr) at::from_blob(out + piece.begin * x.size(1), x.sizes(), at::kFloat).copy_(x);
+      };
+      put(logp, job.log_probabilities);
+      put(f, job.features);
     });
   });
 }
