@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"feddag/federation"
@@ -18,30 +21,53 @@ func init() {
 	register("cluster", "find the clusters and the CC-graph, without training", cluster)
 }
 
-const clusterIntro = `Warms every client up, finds the clusters and the CC-graph (phases 1 to 4), and stops there.
+const clusterIntro = `Warms every client up, finds the clusters and the CC-graph (phases 1 to 4), and stops there; or, with --sketches,
+begins from what the clients sent in an earlier run, or in any other program, without data set or training.
 Takes the flags of train; those of the rounds have no effect.
 
-Usage: feddag cluster [flags]`
+Usage: feddag cluster [flags]
+       feddag cluster --sketches FILE [flags]`
+
+// clusterOptions are the flags of cluster alone.
+type clusterOptions struct {
+	sketches  string
+	save      string
+	compare   bool
+	stability int
+}
+
+func (c *clusterOptions) flags(o *options) {
+	f := o.group("Clustering alone")
+	f.StringVar(&c.sketches, "sketches", "", "cluster these saved sketches: a folder of .npy arrays or a .npz file (class_counts, sparse_updates, principal_vectors, principal_vectors_owner; true_groups if known)")
+	f.StringVar(&c.save, "save-sketches", "", "write the clients' sketches there: a folder, or a file that ends in .npz")
+	f.BoolVar(&c.compare, "compare", false, "print a table of every linkage and spectral clustering by every choice rule")
+	f.IntVar(&c.stability, "stability", 0, "cluster again this often with a random half of the mask's coordinates, and say what comes back; 0 for not")
+	o.flags.AddFlagSet(f)
+}
 
 // clustering is the summary of the command, its last line on standard output.
 type clustering struct {
 	Algorithm string             `json:"algorithm"`
-	Dataset   string             `json:"dataset"`
+	Dataset   string             `json:"dataset,omitempty"`
+	Sketches  string             `json:"sketches,omitempty"`
 	Seed      uint64             `json:"seed"`
+	Clients   int                `json:"clients"`
 	Clusters  int                `json:"clusters"`
 	ARI       *float64           `json:"adjusted_rand_index,omitempty"`
 	Threshold float64            `json:"threshold"`
 	Loss      float64            `json:"loss"`
 	Sizes     []int              `json:"sizes"`
 	Graph     [][]int            `json:"graph"`
-	BytesUp   int64              `json:"bytes_up"`
-	BytesDown int64              `json:"bytes_down"`
+	BytesUp   int64              `json:"bytes_up,omitempty"`
+	BytesDown int64              `json:"bytes_down,omitempty"`
 	Seconds   map[string]float64 `json:"seconds"`
-	Device    string             `json:"device"`
+	PeakRSS   int64              `json:"peak_rss_bytes"`
+	Device    string             `json:"device,omitempty"`
 }
 
 func cluster(ctx context.Context, args []string, out, log io.Writer) error {
-	o, err := parse(args)
+	var c clusterOptions
+	o, err := parse(args, c.flags)
 	if errors.Is(err, pflag.ErrHelp) {
 		o.usage(out, clusterIntro)
 		return nil
@@ -50,57 +76,127 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	alg, ok := o.alg.(federation.Clusterer)
-	if !ok {
+	switch {
+	case !ok:
 		return usagef("--algorithm %s has no clustering before its rounds: use feddag", o.algorithm)
-	}
-	if o.resume != "" {
+	case o.resume != "":
 		return usagef("cluster has nothing to resume: use train --resume")
+	case c.stability < 0:
+		return usagef("--stability is %d: use 0 or more", c.stability)
+	case c.sketches != "":
+		return c.fromSketches(ctx, o, out, log)
+	}
+	if err := c.makeRoom(); err != nil {
+		return err
 	}
 	s, err := open(o, "cluster-"+o.algorithm, log)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	r := &recorder{s: s}
+	var updates [][]float64
+	var used similarity.Options
+	r := &recorder{s: s, later: true, sketched: func(sketches []similarity.Sketch, groups []int, o similarity.Options) error {
+		used = o
+		for _, x := range sketches {
+			updates = append(updates, x.Update)
+		}
+		if c.save == "" {
+			return nil
+		}
+		return similarity.WriteSketches(c.save, sketches, groups)
+	}}
 	p := newProgress(log, o, 0)
+	defer p.close()
 	s.env.Observers = []federation.Observer{r, p}
 	if err := s.env.Start(ctx); err != nil {
 		return err
 	}
-	result, err := alg.Cluster(s.env)
-	p.close()
-	if err != nil {
+	if _, err := alg.Cluster(s.env); err != nil {
 		return err
 	}
-	return s.printClusters(r, result, out)
+	seconds := s.env.Seconds()
+	if err := c.more(r.found, updates, used, seconds, p.until(ctx)); err != nil {
+		return err
+	}
+	p.close()
+	sum := clustering{Algorithm: o.algorithm, Dataset: o.dataset, Seed: o.run.Seed, Seconds: seconds, Device: o.device}
+	sum.Seconds["setup"] = s.setup
+	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()
+	return finishClustering(s.dir, r.found, sum, s.started, out)
 }
 
-func (s *session) printClusters(r *recorder, result *similarity.Result, out io.Writer) error {
-	sum := clustering{
-		Algorithm: s.o.algorithm, Dataset: s.o.dataset, Seed: s.o.run.Seed, Clusters: len(result.Clusters), ARI: r.ari,
-		Threshold: result.Threshold, Graph: result.Graph, Seconds: s.env.Seconds(), Device: s.o.device,
+// makeRoom makes the folder that the sketches will be written to: better to find out before the warm-up than after it.
+func (c *clusterOptions) makeRoom() error {
+	if c.save == "" {
+		return nil
 	}
-	sum.Seconds["setup"], sum.Seconds["total"] = s.setup, time.Since(s.started).Seconds()
-	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()
-	for _, c := range result.Candidates {
+	folder := c.save
+	if strings.HasSuffix(folder, ".npz") {
+		folder = filepath.Dir(folder)
+	}
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return fmt.Errorf("--save-sketches %s: %w", c.save, err)
+	}
+	probe, err := os.CreateTemp(folder, ".probe*.tmp")
+	if err != nil {
+		return fmt.Errorf("--save-sketches %s: %w", c.save, err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// more compares and resamples, where asked for.
+func (c *clusterOptions) more(f *found, updates [][]float64, o similarity.Options, seconds map[string]float64, progress similarity.Progress) (err error) {
+	if c.compare {
+		began := time.Now()
+		if f.compare, err = similarity.Compare(f.result.Proximity, o, progress); err != nil {
+			return err
+		}
+		seconds["comparing"] = time.Since(began).Seconds()
+	}
+	if c.stability > 0 {
+		began := time.Now()
+		if f.steady, err = similarity.Stability(updates, f.result, o, 0.5, c.stability, progress); err != nil {
+			return err
+		}
+		seconds["stability"] = time.Since(began).Seconds()
+	}
+	return nil
+}
+
+// finishClustering writes the files and prints the results.
+func finishClustering(d *report.Dir, f *found, sum clustering, started time.Time, out io.Writer) error {
+	began := time.Now()
+	if err := f.write(d); err != nil {
+		return err
+	}
+	sum.Seconds["files"] = time.Since(began).Seconds()
+	sum.Clients, sum.Clusters = len(f.counts), len(f.result.Clusters)
+	sum.Threshold, sum.Graph = f.result.Threshold, f.result.Graph
+	for _, members := range f.result.Clusters {
+		sum.Sizes = append(sum.Sizes, len(members))
+	}
+	for _, c := range f.result.Candidates {
 		if c.Chosen {
 			sum.Loss = c.Loss
 		}
 	}
-	for z, row := range s.clusters() {
-		sum.Sizes = append(sum.Sizes, len(row.Members))
-		fmt.Fprintf(out, "cluster %d: %d clients, samples by class %v, learns from %v\n", z, len(row.Members), row.Histogram, result.Graph[z])
+	good, err := f.validity()
+	if err != nil {
+		return err
 	}
-	if r.ari != nil {
-		fmt.Fprintf(out, "adjusted Rand index %.3f against the true groups\n", *r.ari)
-	}
-	if err := s.dir.WriteJSON(report.SummaryFile, sum); err != nil {
+	sum.ARI, sum.PeakRSS = good.ARI, report.PeakRSS()
+	sum.Seconds["total"] = time.Since(started).Seconds()
+	if err := d.WriteJSON(report.SummaryFile, sum); err != nil {
 		return err
 	}
 	line, err := report.Marshal(sum)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "results: %s\n%s\n", s.dir.Path(), line)
+	if err := f.print(out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "results: %s\n%s\n", d.Path(), line)
 	return err
 }

@@ -19,8 +19,8 @@ import (
 // onResume are the flags that may be given beside --resume: they change no result up to the round they act on.
 var onResume = []string{"resume", "rounds", "workers", "quiet", "data-dir", "checkpoint-every", "final-post"}
 
-// parse reads a command line. A run to resume lends its own flags.
-func parse(args []string) (*options, error) {
+// parse reads a command line. A run to resume lends its own flags. more declares flags of one command alone.
+func parse(args []string, more ...func(*options)) (*options, error) {
 	algorithm, err := scan(args, "algorithm")
 	if err != nil {
 		return nil, err
@@ -48,6 +48,9 @@ func parse(args []string) (*options, error) {
 	o, err := newOptions(algorithm)
 	if err != nil {
 		return nil, err
+	}
+	for _, add := range more {
+		add(o)
 	}
 	if err := o.take(resume, saved); err != nil {
 		return nil, err

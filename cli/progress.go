@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -29,6 +30,10 @@ type progress struct {
 	from   int64     // samples done when it began
 	done   int64     // samples done
 	rate   float64   // samples/s of the phase
+
+	step      string    // of the clustering
+	stepSince time.Time // of that step
+	told      time.Time // when the last line on the clustering was said
 }
 
 // newProgress watches a run. Off a terminal, under CI or with NO_COLOR there is no bar.
@@ -78,6 +83,43 @@ func (p *progress) Phase(x federation.Progress) {
 		p.bar.Describe(fmt.Sprintf("%s%s%s%s", x.Phase, p.text, p.speed(), left(p.since, x.Done-p.from, x.Total-p.from)))
 	}
 	p.bar.Set64(min(at, p.length()-1)) // at its end the bar would go away
+}
+
+// clusteringLines is the time between two lines on a clustering where there is no bar.
+const clusteringLines = 10 * time.Second
+
+// Sketched implements federation.ClusterObserver.
+func (p *progress) Sketched([]*federation.Client, []similarity.Sketch, similarity.Options) error {
+	return nil
+}
+
+// Clustering implements federation.ClusterObserver: the bar, or a line every ten seconds of a long clustering.
+func (p *progress) Clustering(step string, done, total int) {
+	now := time.Now()
+	if p.step != step {
+		p.step, p.stepSince = step, now
+		if p.told.IsZero() {
+			p.told = now
+		}
+	}
+	share := float64(done) / float64(max(total, 1))
+	if p.bar != nil {
+		p.bar.Describe(fmt.Sprintf("%s%s", step, left(p.stepSince, int64(done), int64(total))))
+		p.bar.Set64(min(int64(share*float64(p.length())), p.length()-1))
+		return
+	}
+	if now.Sub(p.told) >= clusteringLines {
+		p.told = now
+		p.say("%s: %.0f%%%s", step, 100*share, left(p.stepSince, int64(done), int64(total)))
+	}
+}
+
+// until is Clustering for a clustering outside a run, which an interrupt ends.
+func (p *progress) until(ctx context.Context) similarity.Progress {
+	return func(step string, done, total int) error {
+		p.Clustering(step, done, total)
+		return ctx.Err()
+	}
 }
 
 // length is what the bar counts to.

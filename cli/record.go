@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"math"
 	"strings"
 
 	"feddag/federation"
@@ -18,6 +17,13 @@ type recorder struct {
 	events     *report.Events
 	candidates []similarity.Candidate
 	ari        *float64
+	counts     [][]int // of the clients that are clustered
+	groups     []int   // their true groups; nil where not known
+	found      *found  // with later
+
+	// sketched, if set, hears what is clustered; later leaves the files of the clustering to the caller.
+	sketched func(sketches []similarity.Sketch, groups []int, o similarity.Options) error
+	later    bool
 }
 
 func newRecorder(s *session) (*recorder, error) {
@@ -76,80 +82,43 @@ func score(scores []federation.Score) report.Score {
 	return report.Score{Balanced: report.NewStat(balanced), Accuracy: report.NewStat(accuracy)}
 }
 
-// clustersJSON is clusters.json.
-type clustersJSON struct {
-	Clusters   [][]int         `json:"clusters"` // client ids
-	ARI        *float64        `json:"adjusted_rand_index"`
-	Groups     []int           `json:"true_groups"` // of each client
-	Threshold  float64         `json:"threshold"`
-	Graph      [][]int         `json:"graph"`           // sources of each cluster
-	Scores     [][]float64     `json:"complementarity"` // H, null on the diagonal
-	Gates      []float64       `json:"gates"`           // 1 is gradient only
-	Entropy    [2]float64      `json:"entropy"`         // before and after learning the gates, nats
-	Candidates []candidateJSON `json:"candidates"`
-}
-
-type candidateJSON struct {
-	Threshold  float64 `json:"threshold"`
-	Count      int     `json:"count"`
-	Loss       float64 `json:"loss"`
-	L1         float64 `json:"l1"`
-	L2         float64 `json:"l2"`
-	Silhouette float64 `json:"silhouette"`
-	Ratio      float64 `json:"ratio"`
-	Chosen     bool    `json:"chosen"`
-	Clusters   [][]int `json:"clusters"`
-}
-
-// Clustered implements federation.Observer: clusters.json, proximity.npy and their plots.
-func (r *recorder) Clustered(c *similarity.Result) error {
-	d := r.s.dir
-	r.candidates = c.Candidates
-	r.setARI(c.Clusters)
-	out := clustersJSON{
-		Clusters: c.Clusters, ARI: r.ari, Groups: r.s.partition.Groups, Threshold: c.Threshold, Graph: c.Graph,
-		Gates: c.Gates, Entropy: [2]float64{c.EntropyBefore, c.EntropyAfter},
-	}
-	for p := range c.Clusters {
-		row := make([]float64, len(c.Clusters))
-		for q := range row {
-			row[q] = c.Complementarity.At(p, q)
-			if math.IsInf(row[q], 0) {
-				row[q] = math.NaN()
-			}
+// Sketched implements federation.ClusterObserver.
+func (r *recorder) Sketched(clients []*federation.Client, sketches []similarity.Sketch, o similarity.Options) error {
+	r.counts, r.groups = nil, nil
+	for i, c := range clients {
+		r.counts = append(r.counts, sketches[i].Counts)
+		if c.Group >= 0 {
+			r.groups = append(r.groups, c.Group)
 		}
-		out.Scores = append(out.Scores, row)
 	}
-	for _, k := range c.Candidates {
-		out.Candidates = append(out.Candidates, candidateJSON{
-			k.Threshold, len(k.Clusters), k.Loss, k.L1, k.L2, k.Silhouette, k.Ratio, k.Chosen, k.Clusters,
-		})
+	if len(r.groups) != len(clients) {
+		r.groups = nil
 	}
-	if err := d.WriteJSON("clusters.json", out); err != nil {
-		return err
+	if r.sketched == nil {
+		return nil
 	}
-	if err := d.WriteNPY("proximity.npy", c.Proximity); err != nil {
-		return err
-	}
-	title := r.s.title()
-	cuts, chosen := report.SearchCuts(&similarity.Choice{
-		Candidates: c.Candidates, Threshold: c.Threshold, Clusters: c.Clusters, Dendrogram: c.Dendrogram,
-	})
-	err := d.WriteFile(searchPlot, func(w io.Writer) error {
-		return report.SearchPlot(w, "Search for the number of clusters\n"+title, cuts, chosen)
-	})
+	return r.sketched(sketches, r.groups, o)
+}
+
+// Clustering implements federation.ClusterObserver.
+func (r *recorder) Clustering(string, int, int) {}
+
+// Clustered implements federation.Observer: clusters.json, proximity.npy, the CC-graph and the plots.
+func (r *recorder) Clustered(c *similarity.Result) error {
+	r.found = &found{title: r.s.title(), result: c, counts: r.counts, groups: r.groups, classes: r.s.set.ClassNames}
+	r.candidates = c.Candidates
+	good, err := r.found.validity()
 	if err != nil {
 		return err
 	}
-	return d.WriteFile(heatPlot, func(w io.Writer) error {
-		return report.HeatMap(w, "Proximity of the clients, ordered by cluster (0 is alike)\n"+title, c.Proximity, c.Clusters)
-	})
+	r.ari = good.ARI
+	if r.later { // there is more to be found out first
+		return nil
+	}
+	err = r.found.write(r.s.dir)
+	r.found = nil // N x N matrices, which the rounds have no use for
+	return err
 }
-
-const (
-	searchPlot = "plots/search.svg"
-	heatPlot   = "plots/proximity.svg"
-)
 
 // readClusters takes up what an interrupted run found, for the report.
 func (r *recorder) readClusters() error {
@@ -168,17 +137,6 @@ func (r *recorder) readClusters() error {
 		})
 	}
 	return nil
-}
-
-// setARI compares the clusters with the true groups, where the partition has them.
-func (r *recorder) setARI(clusters [][]int) {
-	groups := r.s.partition.Groups
-	if groups == nil {
-		return
-	}
-	if x, err := similarity.AdjustedRandIndex(similarity.Labels(clusters, len(groups)), groups); err == nil {
-		r.ari = &x
-	}
 }
 
 // title names the run in plots and reports.

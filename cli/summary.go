@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"feddag/federation"
@@ -24,9 +25,10 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 	}
 	clusters := s.clusters()
 	if _, ok := s.o.alg.(federation.Clusterer); ok {
-		plots = append(plots,
-			report.Plot{File: searchPlot, Text: "What the search for the number of clusters looked at."},
-			report.Plot{File: heatPlot, Text: "What the clusters were found in."})
+		plots = append(plots, clusterPlots(func(file string) bool {
+			_, err := os.Stat(s.dir.Path(file))
+			return err == nil
+		})...)
 	}
 	sum := s.summary(r, rounds, len(clusters))
 	if s.o.run.FinalPost {

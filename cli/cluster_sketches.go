@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"feddag/federation"
+	"feddag/report"
+	"feddag/similarity"
+
+	"github.com/spf13/pflag"
+)
+
+// withSketches are the flags that have a meaning where the sketches are there already: besides these, those of phases
+// 2 to 4.
+var withSketches = []string{"sketches", "compare", "stability", "algorithm", "preset", "seed", "out", "quiet"}
+
+// ofPhaseOne are the algorithm's flags that come before the sketches, or after the clustering.
+var ofPhaseOne = []string{
+	"feddag-warmup-rounds", "feddag-mask", "feddag-principal-vectors", "feddag-svd-samples", "feddag-primary-init",
+	"feddag-head-init", "feddag-secondary-init", "feddag-sources", "feddag-server-rate", "feddag-schedule", "feddag-secondary-from",
+}
+
+// fromSketches is cluster --sketches: phases 2 to 4 of what is on disk.
+func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log io.Writer) (err error) {
+	started := time.Now()
+	o.flags.Visit(func(f *pflag.Flag) {
+		known := slices.Contains(withSketches, f.Name) || strings.HasPrefix(f.Name, "feddag-") && !slices.Contains(ofPhaseOne, f.Name)
+		if f.Changed && !known && err == nil {
+			err = usagef("--%s has no effect with --sketches, which are what the clients sent: leave it out", f.Name)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	alg, ok := o.alg.(*federation.FedDAG)
+	if !ok {
+		return usagef("--algorithm %s does not cluster sketches: use feddag", o.algorithm)
+	}
+	file, err := similarity.OpenSketches(c.sketches)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	name := strings.TrimSuffix(filepath.Base(filepath.Clean(c.sketches)), ".npz")
+	if o.out == "" {
+		o.out = fmt.Sprintf("runs/cluster-%s-%d-%s", name, o.run.Seed, started.Format("20060102-150405"))
+	}
+	dir, err := report.Create(o.out)
+	if err != nil {
+		return err
+	}
+	if err := dir.WriteEnv(report.NewEnv()); err != nil {
+		return err
+	}
+	if err := dir.WriteYAML(report.ConfigFile, o.pairs()); err != nil {
+		return err
+	}
+	used := alg.Clustering
+	used.Seed = o.run.Seed
+	p := newProgress(log, o, 0)
+	defer p.close()
+	sum := clustering{Algorithm: o.algorithm, Sketches: c.sketches, Seed: o.run.Seed, Seconds: map[string]float64{"setup": time.Since(started).Seconds()}}
+	began := time.Now()
+	result, err := file.Cluster(used, p.until(ctx))
+	if err != nil {
+		return err
+	}
+	sum.Seconds["clustering"] = time.Since(began).Seconds()
+	f := &found{title: fmt.Sprintf("sketches %s, seed %d", name, o.run.Seed), result: result, counts: file.Counts(), groups: file.Groups()}
+	if err := c.more(f, file.Updates(), used, sum.Seconds, p.until(ctx)); err != nil {
+		return err
+	}
+	p.close()
+	return finishClustering(dir, f, sum, started, out)
+}

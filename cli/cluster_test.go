@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A run's sketches, saved, cluster to the same bits without the data set, in a folder and in a file.
+func TestClusterFromSketches(t *testing.T) {
+	folder := t.TempDir()
+	data := mnist(t)
+	for _, name := range []string{"sketches", "sketches.npz"} {
+		saved := filepath.Join(folder, "saved", name)
+		first, second := filepath.Join(folder, "first-"+name), filepath.Join(folder, "second-"+name)
+		args := small(data, first, "--save-sketches", saved)
+		args[0] = "cluster"
+		if code, _, log := feddag(args...); code != exitDone {
+			t.Fatal(log)
+		}
+		code, out, log := feddag("cluster", "--sketches", saved, "--seed", "1", "--out", second, "--compare", "--stability", "3", "--feddag-top-k", "1", "--quiet")
+		if code != exitDone || log != "" {
+			t.Fatalf("exit code %d, %s", code, log)
+		}
+		for _, file := range []string{"clusters.json", "proximity.npy", "cc-graph.json", "cc-graph.dot", "config.yaml", "env.json", "summary.json",
+			"plots/search.svg", "plots/proximity.svg", "plots/dendrogram.svg", "plots/classes.svg", "plots/cc-graph.svg"} {
+			if _, err := os.Stat(filepath.Join(second, file)); err != nil {
+				t.Error(err)
+			}
+		}
+		var found [2]struct {
+			Clusters  [][]int
+			Groups    []int `json:"true_groups"`
+			Gates     []float64
+			Graph     [][]int
+			Validity  map[string]float64
+			Stability *struct {
+				ARI []float64 `json:"adjusted_rand_index"`
+			}
+		}
+		for k, dir := range []string{first, second} {
+			raw, err := os.ReadFile(filepath.Join(dir, "clusters.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(raw, &found[k]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.EqualFunc(found[0].Clusters, found[1].Clusters, slices.Equal) || !slices.Equal(found[0].Groups, found[1].Groups) || !slices.Equal(found[0].Gates, found[1].Gates) {
+			t.Errorf("%s: clusters %v and %v", name, found[0].Clusters, found[1].Clusters)
+		}
+		a, _ := os.ReadFile(filepath.Join(first, "proximity.npy"))
+		if b, _ := os.ReadFile(filepath.Join(second, "proximity.npy")); !bytes.Equal(a, b) {
+			t.Errorf("%s: another proximity matrix", name)
+		}
+		if v := found[1].Validity; len(v) != 4 || found[0].Stability != nil || found[1].Stability == nil || len(found[1].Stability.ARI) != 3 {
+			t.Errorf("%s: validity %v, stability %v", name, v, found[1].Stability)
+		}
+		for _, sources := range found[1].Graph {
+			if len(sources) > 1 {
+				t.Errorf("%s: sources %v with --feddag-top-k 1", name, sources)
+			}
+		}
+		for _, row := range []string{"average    silhouette", "ward       loss", "spectral   eigengap", "adjusted Rand index", "with half of the mask, 3 times"} {
+			if !strings.Contains(out, row) {
+				t.Errorf("%s: nothing of %q in\n%s", name, row, out)
+			}
+		}
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		var summary struct {
+			Clusters, Clients int
+			Sketches          string
+			PeakRSS           int64 `json:"peak_rss_bytes"`
+		}
+		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &summary); err != nil || summary.Clusters != len(found[1].Clusters) || summary.Sketches != saved || summary.PeakRSS <= 0 {
+			t.Errorf("last line %s (%v)", lines[len(lines)-1], err)
+		}
+	}
+}
+
+func TestSpectralFromSketches(t *testing.T) {
+	folder := t.TempDir()
+	saved, out := filepath.Join(folder, "s.npz"), filepath.Join(folder, "spectral")
+	args := small(mnist(t), filepath.Join(folder, "run"), "--save-sketches", saved)
+	args[0] = "cluster"
+	if code, _, log := feddag(args...); code != exitDone {
+		t.Fatal(log)
+	}
+	if code, _, log := feddag("cluster", "--sketches", saved, "--feddag-method", "spectral", "--out", out); code != exitDone {
+		t.Fatal(log)
+	}
+	if _, err := os.Stat(filepath.Join(out, "plots/dendrogram.svg")); err == nil {
+		t.Error("a dendrogram of spectral clustering")
+	}
+	if raw, _ := os.ReadFile(filepath.Join(out, "clusters.json")); !bytes.Contains(raw, []byte(`"eigenvalues"`)) {
+		t.Error("no eigenvalues of spectral clustering")
+	}
+}
+
+func TestClusterMistakes(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "file")
+	write(t, file, []byte("hello"))
+	out := filepath.Join(folder, "out")
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--sketches", filepath.Join(folder, "nowhere")}, exitFailed, "nowhere"},
+		{[]string{"--sketches", file}, exitFailed, "neither a folder nor a .npz file"},
+		{[]string{"--sketches", folder}, exitFailed, "class_counts"},
+		{[]string{"--sketches", file, "--clients", "3"}, exitUsage, "--clients has no effect with --sketches"},
+		{[]string{"--sketches", file, "--feddag-mask", "0.1"}, exitUsage, "--feddag-mask has no effect"},
+		{[]string{"--sketches", file, "--save-sketches", "x"}, exitUsage, "--save-sketches has no effect"},
+		{[]string{"--sketches", file, "--feddag-angle", "princpal"}, exitUsage, "pair, principal"},
+		{[]string{"--sketches", file, "--algorithm", "fedavg"}, exitUsage, "no clustering"},
+		{[]string{"--stability", "-1"}, exitUsage, "--stability"},
+		{[]string{"--save-sketches", filepath.Join(file, "below")}, exitFailed, "--save-sketches"},
+		{[]string{"--compare=maybe"}, exitUsage, "compare"},
+	} {
+		code, stdout, log := feddag(append([]string{"cluster", "--out", out}, c.args...)...)
+		if code != c.code || !strings.Contains(log, c.says) || stdout != "" {
+			t.Errorf("feddag cluster %v: exit code %d, want %d and %q\n%s%s", c.args, code, c.code, c.says, stdout, log)
+		}
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("a refused clustering left a directory")
+	}
+	if code, _, log := feddag("train", "--compare"); code != exitUsage || !strings.Contains(log, "--compare") {
+		t.Errorf("train --compare: exit code %d, %s", code, log)
+	}
+}
