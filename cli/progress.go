@@ -161,6 +161,14 @@ func clientCount(clusters [][]int) (n int) {
 	return n
 }
 
+// Warn implements federation.WarningObserver. Warnings come even when nothing else does.
+func (p *progress) Warn(text string) {
+	if p.bar != nil {
+		p.bar.Clear()
+	}
+	fmt.Fprintf(p.log, "warning: %s\n", text)
+}
+
 // Ready implements federation.Observer.
 func (p *progress) Ready(pre []federation.Score) error {
 	p.began = time.Now()

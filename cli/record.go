@@ -17,6 +17,7 @@ type recorder struct {
 	events     *report.Events
 	candidates []similarity.Candidate
 	ari        *float64
+	warnings   []string
 	counts     [][]int // of the clients that are clustered
 	groups     []int   // their true groups; nil where not known
 	found      *found  // with later
@@ -52,12 +53,20 @@ func (r *recorder) Weights(name string, tensors []torch.NamedTensor) error {
 	})
 }
 
+// Warn implements federation.WarningObserver.
+func (r *recorder) Warn(text string) { r.warnings = append(r.warnings, text) }
+
 // Ready implements federation.Observer.
 func (r *recorder) Ready([]federation.Score) error { return nil }
 
 // Round implements federation.Observer: a line of metrics.jsonl.
 func (r *recorder) Round(result federation.RoundResult) error {
 	line := roundLine(result)
+	if result.Clusters != nil {
+		n := len(result.Clusters)
+		r.ari = randIndex(result.Clusters, r.s.env.Clients)
+		line.Clusters, line.AdjustedRandIndex = &n, r.ari
+	}
 	if err := r.s.dir.AppendMetrics(line); err != nil {
 		return err
 	}
@@ -70,7 +79,26 @@ func roundLine(r federation.RoundResult) report.Round {
 		Round: r.Round, TrainLoss: r.Loss,
 		Pre: score(r.All), CohortPre: score(r.Pre), CohortPost: score(r.Post),
 		BytesUp: up, BytesDown: down, Seconds: r.Seconds, Samples: r.Samples, Clients: r.Cohort,
+		TrainingSamples: r.Work.Training, ForwardSamples: r.Work.Forward,
 	}
+}
+
+// randIndex compares clusters of client ids with the true groups; nil where some have none.
+func randIndex(clusters [][]int, clients []*federation.Client) *float64 {
+	var found, groups []int
+	for z, members := range clusters {
+		for _, i := range members {
+			if clients[i].Group < 0 {
+				return nil
+			}
+			found, groups = append(found, z), append(groups, clients[i].Group)
+		}
+	}
+	x, err := similarity.AdjustedRandIndex(found, groups)
+	if err != nil {
+		return nil
+	}
+	return &x
 }
 
 // score is the mean and deviation over clients, in percent; not a score where there is none.

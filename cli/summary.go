@@ -60,6 +60,8 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters int) repo
 		Device: o.device, Precision: "fp32", Seed: int64(o.run.Seed), PeakRSSBytes: report.PeakRSS(),
 	}
 	sum.SetRounds(rounds)
+	work := s.env.Ledger.AllWork()
+	sum.TrainingSamples, sum.ForwardSamples, sum.Warnings = work.Training, work.Forward, r.warnings
 	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()
 	seconds := s.env.Seconds()
 	sum.Seconds.Setup, sum.Seconds.Warmup, sum.Seconds.Clustering = s.setup, seconds["warmup"], seconds["clustering"]
@@ -73,7 +75,7 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters int) repo
 // clients are the rows of clients.csv.
 func (s *session) clients(result *federation.Result) []report.Client {
 	cluster := make([]int, len(s.env.Clients))
-	if a, ok := s.o.alg.(federation.Clusterer); ok {
+	if a, ok := s.o.alg.(federation.Clustered); ok {
 		for z, members := range a.Clusters() {
 			for _, i := range members {
 				cluster[i] = z
@@ -101,7 +103,7 @@ func (s *session) clusters() []report.Cluster {
 		all = append(all, i)
 	}
 	clusters := [][]int{all}
-	if a, ok := s.o.alg.(federation.Clusterer); ok {
+	if a, ok := s.o.alg.(federation.Clustered); ok {
 		clusters = a.Clusters()
 	}
 	counts := s.partition.Counts(s.set)

@@ -36,7 +36,7 @@ func ranges(net *torch.Network, parts torch.Part) []torch.Range {
 func locals(net *torch.Network, clients []*Client, trained []torch.Trained) []Local {
 	l := make([]Local, len(clients))
 	for i, c := range clients {
-		l[i] = Local{c, Model{net, trained[i].End}}
+		l[i] = Local{c, Model{Net: net, State: trained[i].End}}
 	}
 	return l
 }

@@ -112,7 +112,7 @@ func (c *Checkpoint) fits(algorithm, config string, clients int) error {
 		return fmt.Errorf("it was written by algorithm %s, this run is %s", c.Algorithm, algorithm)
 	case c.Config != config:
 		return fmt.Errorf("it belongs to another configuration (%.12s, this run is %.12s)", c.Config, config)
-	case c.Rounds < 0 || c.Ledger == nil || len(c.Ledger.Clients) != clients || len(c.Best) != clients || len(c.Last) != clients:
+	case c.Rounds < 0 || c.Ledger == nil || len(c.Ledger.Clients) != clients || len(c.Ledger.Work) != clients || len(c.Best) != clients || len(c.Last) != clients:
 		return fmt.Errorf("it is of other than %d clients", clients)
 	}
 	return nil

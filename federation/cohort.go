@@ -6,7 +6,18 @@ import (
 	"feddag/federation/stream"
 )
 
-// cohort returns the clients of round t: max(1, round(R N)) of the N that are there, uniform without replacement,
+// participants returns the clients of round t, ascending: those that the method chooses, or the sample.
+func (e *Env) participants(a Algorithm, t int) ([]*Client, error) {
+	sampled := e.cohort(t)
+	s, ok := a.(Selector)
+	if !ok {
+		return sampled, nil
+	}
+	chosen, err := s.Select(e, t, sampled)
+	return byID(chosen), err
+}
+
+// cohort returns the uniform sample of round t: max(1, round(R N)) of the N that are there, uniform without replacement,
 // ascending.
 func (e *Env) cohort(t int) []*Client {
 	n := len(e.present)

@@ -2,7 +2,9 @@ package federation
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"slices"
 
 	"feddag/torch"
 )
@@ -39,62 +41,88 @@ func (s *Score) UnmarshalJSON(raw []byte) error {
 // predictAtOnce bounds the samples of one Prediction, so that a few models keep many workers busy.
 const predictAtOnce = 1024
 
-// Scores evaluates models[i] on the test set of clients[i]. Each distinct model sees the union of its clients' test
-// samples once.
+// sight is what a model sees in the test images that one of its clients has.
+type sight struct {
+	classes []uint8   // [test images] predicted
+	logp    []float32 // [test images, C]; nil if no mixture needs it
+	clients []*Client
+}
+
+// Scores evaluates models[i] on the test set of clients[i]. Each distinct state sees the union of its clients' test
+// samples once, those in mixtures too.
 func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
-	classes := map[Model][]uint8{} // predicted class of each test image
-	members := map[Model][]*Client{}
+	sights := map[Model]*sight{}
 	var order []Model
 	for i, m := range models {
-		if members[m] == nil {
-			order = append(order, m)
+		for _, state := range m.components() {
+			s := sights[state]
+			if s == nil {
+				s = &sight{classes: make([]uint8, e.Data.Test.Len())}
+				sights[state] = s
+				order = append(order, state)
+			}
+			if m.Mix != nil && s.logp == nil {
+				s.logp = make([]float32, len(s.classes)*e.Data.Classes)
+			}
+			s.clients = append(s.clients, clients[i])
 		}
-		members[m] = append(members[m], clients[i])
 	}
 	for i := 0; i < len(order); {
 		net := order[i].Net
 		var jobs []torch.Prediction
-		var owners []Model
+		var owners []*sight
 		for ; i < len(order) && order[i].Net == net; i++ {
-			m := order[i]
-			classes[m] = make([]uint8, e.Data.Test.Len())
-			for samples := union(members[m], e.Data.Test.Len()); len(samples) > 0; {
-				n := min(len(samples), predictAtOnce)
-				jobs = append(jobs, torch.Prediction{State: m.State, Samples: samples[:n]})
-				owners = append(owners, m)
-				samples = samples[n:]
+			s := sights[order[i]]
+			for samples := range slices.Chunk(union(s.clients, e.Data.Test.Len()), predictAtOnce) {
+				jobs = append(jobs, torch.Prediction{State: order[i].State, Samples: samples, LogProbabilities: s.logp != nil})
+				owners = append(owners, s)
 			}
 		}
-		if err := e.predict(net, jobs, owners, classes); err != nil {
+		if err := e.see(net, jobs, owners); err != nil {
 			return nil, err
 		}
 	}
 	scores := make([]Score, len(clients))
 	for i, c := range clients {
-		scores[i] = e.score(c, classes[models[i]])
+		m := models[i]
+		if m.Mix != nil {
+			scores[i] = e.score(c, m.Mix.classes(c, e.Data.Classes, func(state *torch.Vector) []float32 {
+				return sights[Model{Net: m.Net, State: state}].logp
+			}))
+			continue
+		}
+		scores[i] = e.score(c, sights[m].classes)
 	}
 	return scores, nil
 }
 
-// predict fills in the classes of the jobs' samples.
-func (e *Env) predict(net *torch.Network, jobs []torch.Prediction, owners []Model, classes map[Model][]uint8) error {
-	if len(jobs) == 0 {
-		return nil
-	}
-	var predicted []torch.Predicted
-	err := e.await(Progress{Phase: "evaluation"}, func() (err error) {
-		predicted, err = e.Executor.Predict(net, e.Test, jobs)
-		return err
-	})
+// see fills in what the jobs' models see in the jobs' samples.
+func (e *Env) see(net *torch.Network, jobs []torch.Prediction, owners []*sight) error {
+	predicted, err := e.predict(net, e.Test, jobs)
 	if err != nil {
 		return err
 	}
 	for i, job := range jobs {
 		for k, sample := range job.Samples {
-			classes[owners[i]][sample] = predicted[i].Classes[k]
+			owners[i].classes[sample] = predicted[i].Classes[k]
+			if logp := owners[i].logp; logp != nil {
+				copy(logp[int(sample)*e.Data.Classes:], predicted[i].LogProbabilities[k*e.Data.Classes:(k+1)*e.Data.Classes])
+			}
 		}
 	}
 	return nil
+}
+
+// predict calls the executor, which an interrupt ends.
+func (e *Env) predict(net *torch.Network, images *torch.Images, jobs []torch.Prediction) (predicted []torch.Predicted, err error) {
+	if len(jobs) == 0 {
+		return nil, nil
+	}
+	err = e.await(Progress{Phase: "evaluation"}, func() (err error) {
+		predicted, err = e.Executor.Predict(net, images, jobs)
+		return err
+	})
+	return predicted, err
 }
 
 // union returns the test samples of several clients, each once, ascending.
@@ -142,11 +170,34 @@ func (e *Env) score(c *Client, predicted []uint8) Score {
 	return Score{recalls / float64(present), float64(right) / float64(len(c.Test))}
 }
 
-// evaluate scores every client with the model the server assigns to it.
+// evaluate scores clients with what they predict with, before local training.
 func (e *Env) evaluate(a Algorithm, clients []*Client) ([]Score, error) {
-	models := make([]Model, len(clients))
-	for i, c := range clients {
-		models[i] = a.Model(c.ID)
+	p, ok := a.(Predictor)
+	if !ok {
+		models := make([]Model, len(clients))
+		for i, c := range clients {
+			models[i] = a.Model(c.ID)
+		}
+		return e.Scores(clients, models)
 	}
-	return e.Scores(clients, models)
+	byID := map[*Client]Score{}
+	err := p.Predict(e, clients, func(some []*Client, models []Model) error {
+		scores, err := e.Scores(some, models)
+		for i, s := range scores {
+			byID[some[i]] = s
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	scores := make([]Score, len(clients))
+	for i, c := range clients {
+		s, ok := byID[c]
+		if !ok {
+			return nil, fmt.Errorf("client %d: the method gave it no model to predict with", c.ID)
+		}
+		scores[i] = s
+	}
+	return scores, nil
 }

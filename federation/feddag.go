@@ -161,13 +161,13 @@ func (a *FedDAG) assign(n int, clusters, graph [][]int) error {
 func (a *FedDAG) Clusters() [][]int { return a.clusters }
 
 // Model implements [Algorithm].
-func (a *FedDAG) Model(client int) Model { return Model{a.net, a.states[a.of[client]]} }
+func (a *FedDAG) Model(client int) Model { return Model{Net: a.net, State: a.states[a.of[client]]} }
 
 // Models implements [Algorithm].
 func (a *FedDAG) Models() []NamedModel {
 	models := make([]NamedModel, len(a.states))
 	for z, s := range a.states {
-		models[z] = NamedModel{fmt.Sprintf("cluster-%d", z), Model{a.net, s}}
+		models[z] = NamedModel{fmt.Sprintf("cluster-%d", z), Model{Net: a.net, State: s}}
 	}
 	return models
 }

@@ -11,7 +11,7 @@ func (a *FedDAG) Round(env *Env, t int, cohort []*Client) (_ Report, err error) 
 	cohort = byID(cohort)
 	tasks := make([]Task, len(cohort))
 	for i, c := range cohort {
-		tasks[i] = Task{c, a.states[a.of[c.ID]]}
+		tasks[i] = Task{Client: c, Start: a.states[a.of[c.ID]]}
 	}
 	trained, err := env.LocalSGD(a.net, tasks, t, PrimaryPhase, a.LocalParts())
 	if err != nil {
@@ -110,7 +110,7 @@ func (a *FedDAG) secondary(env *Env, t int, cohort []*Client, sampled [][]int, p
 			start = v
 		}
 		where[z] = append(where[z], len(tasks))
-		tasks = append(tasks, Task{c, start})
+		tasks = append(tasks, Task{Client: c, Start: start})
 	}
 	trained, err := env.LocalSGD(a.net, tasks, t, SecondaryPhase, torch.Secondary)
 	if err != nil {

@@ -32,6 +32,7 @@ func (c *Client) Size() int { return len(c.Train) }
 type Model struct {
 	Net   *torch.Network
 	State *torch.Vector // equal pointers are equal models: one evaluation serves all their clients
+	Mix   *Mixture      // predicts in place of State; nil without one
 }
 
 // NamedModel is one of the models an algorithm holds.
@@ -58,7 +59,7 @@ type Algorithm interface {
 // Report is what a round tells its run.
 type Report struct {
 	Loss    float64 // mean over the cohort of each client's mean cross-entropy in its last local epoch
-	Trained []Local // ascending client id; the run scores them and closes their states
+	Trained []Local // ascending client id; the run scores them and closes their models
 }
 
 // Local is a client's model as its local training left it.
@@ -86,13 +87,38 @@ type (
 		Load(env *Env, s Saved) error
 	}
 
-	// Clusterer has a clustering, found before the rounds.
+	// Clustered has a clustering: a partition of the clients that are there. It may change from round to round.
+	Clustered interface {
+		// Clusters is ordered by first member until clients come or leave, for which no cluster changes its place: one
+		// may be empty then, and new ones come last.
+		Clusters() [][]int
+	}
+
+	// Clusterer is Clustered, once and for all before the rounds.
 	Clusterer interface {
+		Clustered
 		// Cluster finds it among the clients that are there; Init calls it, and a caller that wants no more may.
 		Cluster(env *Env) (*similarity.Result, error)
-		// Clusters returns it: a partition of the clients that are there. It is ordered by first member until clients
-		// come or leave, for which no cluster changes its place: one may be empty then, and new ones come last.
-		Clusters() [][]int
+	}
+
+	// Selector chooses itself who takes part in a round, where the method says so: by loss, by cluster, all. It is given
+	// the uniform sample that the others train. Round follows with the clients it returns.
+	Selector interface {
+		Select(env *Env, t int, sampled []*Client) ([]*Client, error)
+	}
+
+	// Predictor is for methods with which a client has work to do before it predicts: to choose among models by its
+	// training loss, to take a step of training. It hands over the clients with what they predict with, all at once or
+	// in portions; a portion is scored when the call returns, and what was made for it may be freed then. Without it,
+	// clients predict with Model.
+	Predictor interface {
+		Predict(env *Env, clients []*Client, score func([]*Client, []Model) error) error
+	}
+
+	// Adapter trains clients once more, each from its own model with the method's own objective, in [FinalPhase], and
+	// changes nothing else. Without it, they train the parts that PartialTrainer says by plain SGD.
+	Adapter interface {
+		Adapt(env *Env, clients []*Client) ([]Local, error)
 	}
 
 	// Newcomer takes in clients that were not there at Init, before round t (t is T after the last one). The method
@@ -141,4 +167,13 @@ func (v vectors) Close() {
 			x.Close()
 		}
 	}
+}
+
+// without returns those that are not among others.
+func (v vectors) without(others vectors) vectors {
+	among := make(map[*torch.Vector]bool, len(others))
+	for _, x := range others {
+		among[x] = true
+	}
+	return slices.DeleteFunc(slices.Clone(v), func(x *torch.Vector) bool { return among[x] })
 }

@@ -1,6 +1,8 @@
 package federation
 
 import (
+	"slices"
+
 	"feddag/torch"
 )
 
@@ -11,37 +13,54 @@ const finalAtOnce = 32
 func (r *run) end() error {
 	e := r.env
 	if e.FinalPost {
-		parts := torch.All
-		if p, ok := r.alg.(PartialTrainer); ok {
-			parts = p.LocalParts()
-		}
-		if err := e.stage("final", func() error { return r.finalPost(parts) }); err != nil {
+		if err := e.stage("final", r.finalPost); err != nil {
 			return err
 		}
 	}
-	return e.tellModels(r.alg, func(name string) string { return name })
+	return e.tellModels(r.alg.Models(), "")
 }
 
-// finalPost goes through the clients that are there, a few at a time; within those, one call for each network.
-func (r *run) finalPost(parts torch.Part) error {
-	e := r.env
-	defer e.spanning(e.Present(), 1)()
-	for left := e.Present(); len(left) > 0; {
-		net := r.alg.Model(left[0].ID).Net
-		var clients []*Client
-		var tasks []Task
-		for len(left) > 0 && len(clients) < finalAtOnce && r.alg.Model(left[0].ID).Net == net {
-			clients = append(clients, left[0])
-			tasks = append(tasks, Task{left[0], r.alg.Model(left[0].ID).State})
-			left = left[1:]
-		}
-		trained, err := e.LocalSGD(net, tasks, e.Rounds, FinalPhase, parts)
+// finalPost goes through the clients that are there, a few at a time.
+func (r *run) finalPost() error {
+	defer r.env.spanning(r.env.Present(), 1)()
+	for clients := range slices.Chunk(r.env.Present(), finalAtOnce) {
+		trained, err := r.env.adapt(r.alg, clients)
 		if err != nil {
 			return err
 		}
-		if _, err := r.post(locals(net, clients, trained)); err != nil {
+		if _, err := r.post(trained); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// adapt trains clients once more as the method does; plain methods with one call for each network.
+func (e *Env) adapt(alg Algorithm, clients []*Client) ([]Local, error) {
+	if a, ok := alg.(Adapter); ok {
+		return a.Adapt(e, clients)
+	}
+	parts := torch.All
+	if p, ok := alg.(PartialTrainer); ok {
+		parts = p.LocalParts()
+	}
+	var all []Local
+	for len(clients) > 0 {
+		net, n := alg.Model(clients[0].ID).Net, 0
+		var tasks []Task
+		for n < len(clients) && alg.Model(clients[n].ID).Net == net {
+			tasks = append(tasks, Task{Client: clients[n], Start: alg.Model(clients[n].ID).State})
+			n++
+		}
+		trained, err := e.LocalSGD(net, tasks, e.Rounds, FinalPhase, parts)
+		if err != nil {
+			for _, l := range all {
+				l.close()
+			}
+			return nil, err
+		}
+		all = append(all, locals(net, clients[:n], trained)...)
+		clients = clients[n:]
+	}
+	return all, nil
 }

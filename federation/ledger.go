@@ -19,17 +19,26 @@ func (t Traffic) Totals() (up, down int64) {
 	return up, down
 }
 
-// Ledger is a run's account of what was sent: by kind and by client. A float32, a count and an index are 4 bytes each.
+// Work counts what clients computed, in samples through one model: every epoch counts, and every model of several.
+type Work struct {
+	Training int64 `json:"training"` // forward and backward
+	Forward  int64 `json:"forward"`  // forward only: to choose a model, to be chosen
+}
+
+// Ledger is a run's account of what was sent, by kind and by client, and of what the clients computed. A float32, a
+// count and an index are 4 bytes each. Evaluation costs nothing here.
 type Ledger struct {
 	Total   Traffic    `json:"total"`
 	Clients [][2]int64 `json:"clients"` // bytes up and down, by client
+	Work    []Work     `json:"work"`    // by client
 
 	round Traffic
+	work  Work // of the round
 }
 
 // NewLedger returns an empty ledger for n clients.
 func NewLedger(n int) *Ledger {
-	return &Ledger{Total: newTraffic(), Clients: make([][2]int64, n), round: newTraffic()}
+	return &Ledger{Total: newTraffic(), Clients: make([][2]int64, n), Work: make([]Work, n), round: newTraffic()}
 }
 
 // Up counts words of 4 bytes sent by a client to the server.
@@ -48,9 +57,31 @@ func (l *Ledger) Down(c *Client, kind string, words int) {
 	l.Clients[c.ID][1] += n
 }
 
+// Trained counts samples that a client trained a model on.
+func (l *Ledger) Trained(c *Client, samples int64) {
+	l.Work[c.ID].Training += samples
+	l.work.Training += samples
+}
+
+// Forwarded counts samples that a client evaluated a model on.
+func (l *Ledger) Forwarded(c *Client, samples int64) {
+	l.Work[c.ID].Forward += samples
+	l.work.Forward += samples
+}
+
+// AllWork is the work of all clients so far.
+func (l *Ledger) AllWork() Work {
+	var sum Work
+	for _, w := range l.Work {
+		sum.Training += w.Training
+		sum.Forward += w.Forward
+	}
+	return sum
+}
+
 // take returns what was counted since the last call.
-func (l *Ledger) take() Traffic {
-	t := l.round
-	l.round = newTraffic()
-	return t
+func (l *Ledger) take() (Traffic, Work) {
+	t, w := l.round, l.work
+	l.round, l.work = newTraffic(), Work{}
+	return t, w
 }

@@ -26,15 +26,28 @@ func (p Phase) String() string {
 	return [...]string{"training", "secondary", "warm-up", "final"}[p]
 }
 
-// Task is one client's local training: the weights it receives.
+// Task is one client's local training: the weights it receives, and what its method adds to the plain loss.
 type Task struct {
-	Client *Client
-	Start  *torch.Vector
+	Client   *Client
+	Start    *torch.Vector
+	Proximal float64       // µ of (µ/2)|w - Anchor|²
+	Anchor   *torch.Vector // nil is Start
+	Weights  []float32     // [n_i] of each sample's loss; nil is all 1
 }
 
-// LocalSGD trains every task for E epochs, changing only the given parts, and returns the results in the order of the
-// tasks. Shuffles come from (seed, round, client, phase, epoch). A loss that is not finite is an error.
+// SGD returns the run's settings of a local training.
+func (e *Env) SGD() torch.SGD {
+	return torch.SGD{Batch: e.Batch, LearningRate: e.LearningRate, Momentum: e.Momentum, WeightDecay: e.WeightDecay}
+}
+
+// LocalSGD is [Env.LocalTraining] with the run's settings.
 func (e *Env) LocalSGD(net *torch.Network, tasks []Task, t int, phase Phase, parts torch.Part) ([]torch.Trained, error) {
+	return e.LocalTraining(net, tasks, t, phase, parts, e.SGD())
+}
+
+// LocalTraining trains every task for E epochs, changing only the given parts, and returns the results in the order of the
+// tasks. Shuffles come from (seed, round, client, phase, epoch). A loss that is not finite is an error.
+func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase, parts torch.Part, sgd torch.SGD) ([]torch.Trained, error) {
 	if len(tasks) == 0 {
 		return nil, nil
 	}
@@ -45,15 +58,15 @@ func (e *Env) LocalSGD(net *torch.Network, tasks []Task, t int, phase Phase, par
 		keys := []uint64{uint64(t), uint64(c.ID), uint64(phase)}
 		jobs[i] = torch.Job{
 			Client: c.ID, Start: task.Start, Samples: c.Train, LabelMap: c.LabelMap,
-			Order: make([][]int32, e.Epochs),
-			Seed:  stream.New(e.Seed, "dropout", keys...).Uint64(),
+			Order:   make([][]int32, e.Epochs),
+			Seed:    stream.New(e.Seed, "dropout", keys...).Uint64(),
+			Weights: task.Weights, Proximal: task.Proximal, Anchor: task.Anchor,
 		}
 		for epoch := range jobs[i].Order {
 			jobs[i].Order[epoch] = e.shuffle(c, append(keys, uint64(epoch)))
 		}
 		total += int64(e.Epochs) * int64(c.Size())
 	}
-	sgd := torch.SGD{Batch: e.Batch, LearningRate: e.LearningRate, Momentum: e.Momentum, WeightDecay: e.WeightDecay}
 	var trained []torch.Trained
 	err := e.await(Progress{Round: t, Phase: phase.String(), Total: total}, func() (err error) {
 		if _, ok := e.Executor.(interface{ Cancel() }); ok {
@@ -74,12 +87,17 @@ func (e *Env) LocalSGD(net *torch.Network, tasks []Task, t int, phase Phase, par
 		return nil, err
 	}
 	e.samples += total
+	if phase != FinalPhase { // which only measures
+		for _, task := range tasks {
+			e.Ledger.Trained(task.Client, int64(e.Epochs)*int64(task.Client.Size()))
+		}
+	}
 	for i, r := range trained {
 		for epoch, loss := range r.Loss {
 			if math.IsNaN(loss) || math.IsInf(loss, 0) {
 				ends(trained).Close()
 				return nil, fmt.Errorf("client %d, round %d, %s: the training loss is %v in epoch %d; lower --lr (now %g)",
-					jobs[i].Client, t, phase, loss, epoch, e.LearningRate)
+					jobs[i].Client, t, phase, loss, epoch, sgd.LearningRate)
 			}
 		}
 	}

@@ -1,6 +1,9 @@
 package federation
 
 import (
+	"fmt"
+	"slices"
+
 	"feddag/similarity"
 	"feddag/torch"
 )
@@ -58,15 +61,32 @@ type Progress struct {
 // RoundResult is what a round came to. Bytes are of all clients together.
 type RoundResult struct {
 	Round    int
-	Cohort   []int   // client ids, ascending
+	Cohort   []int   // client ids, ascending: those who trained
 	Loss     float64 // see Report
 	Pre      []Score // [len(Cohort)] of the models the round started from
 	Post     []Score // [len(Cohort)] of the clients' models after their local training
 	All      []Score // [clients] of the models after aggregation, NaN for those not there; nil in a round without evaluation
+	Clusters [][]int // of a Clustered method after the round; nil without
 	Traffic  Traffic
+	Work     Work
 	Samples  int64   // training samples, every epoch counted
 	Training float64 // seconds of local training and aggregation
 	Seconds  float64 // wall time, evaluation included
+}
+
+// WarningObserver is an Observer that also wants to hear what a person should know about a result: a clustering that
+// is none, an option without effect.
+type WarningObserver interface {
+	Warn(text string)
+}
+
+// warn passes a warning to the observers that want it.
+func (e *Env) warn(format string, args ...any) {
+	for _, o := range e.Observers {
+		if w, ok := o.(WarningObserver); ok {
+			w.Warn(fmt.Sprintf(format, args...))
+		}
+	}
 }
 
 // tell passes an event to every observer, and stops at the first error.
@@ -99,19 +119,28 @@ func tensorsOf(net *torch.Network, x []float32, parts torch.Part) []torch.NamedT
 	return named
 }
 
-// tellModels hands every model of an algorithm to the observers, as prefix and name.
-func (e *Env) tellModels(a Algorithm, name func(string) string) error {
+// tellModels hands models to the observers, their names after a prefix.
+func (e *Env) tellModels(models []NamedModel, prefix string) error {
 	if len(e.Observers) == 0 {
 		return nil
 	}
-	for _, m := range a.Models() {
+	for _, m := range models {
 		tensors, err := Tensors(m.Model)
 		if err != nil {
 			return err
 		}
-		if err := e.tell(func(o Observer) error { return o.Weights(name(m.Name), tensors) }); err != nil {
+		if err := e.tell(func(o Observer) error { return o.Weights(prefix+m.Name, tensors) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tellStarts hands over the models before round 0, of those that begin as one the first.
+func (e *Env) tellStarts(a Algorithm) error {
+	seen := map[Model]bool{}
+	return e.tellModels(slices.DeleteFunc(slices.Clone(a.Models()), func(m NamedModel) bool {
+		defer func() { seen[m.Model] = true }()
+		return seen[m.Model]
+	}), "start-")
 }

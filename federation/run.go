@@ -74,7 +74,7 @@ func (r *run) begin() (int, error) {
 		return 0, err
 	}
 	r.env.Ledger.take()
-	if err := r.env.tellModels(r.alg, func(name string) string { return "start-" + name }); err != nil {
+	if err := r.env.tellStarts(r.alg); err != nil {
 		return 0, err
 	}
 	if err := r.evaluateAll(); err != nil {
@@ -97,7 +97,7 @@ func (r *run) resume(c *Checkpoint) error {
 	if err := a.Load(r.env, Saved{c.vectors, c.Meta}); err != nil {
 		return err
 	}
-	c.Ledger.round = newTraffic()
+	c.Ledger.take()
 	r.env.Ledger, r.env.seconds = c.Ledger, c.Seconds
 	if r.env.seconds == nil {
 		r.env.seconds = map[string]float64{}
@@ -114,12 +114,14 @@ func (r *run) resume(c *Checkpoint) error {
 func (r *run) round(t int) error {
 	e := r.env
 	start, samples := time.Now(), e.samples
-	cohort := e.cohort(t)
-	result := RoundResult{Round: t}
+	cohort, err := e.participants(r.alg, t)
+	if err != nil {
+		return err
+	}
+	result := RoundResult{Round: t, Training: time.Since(start).Seconds()}
 	for _, c := range cohort {
 		result.Cohort = append(result.Cohort, c.ID)
 	}
-	var err error
 	if result.Pre, err = r.cohortScores(cohort); err != nil {
 		return err
 	}
@@ -128,7 +130,7 @@ func (r *run) round(t int) error {
 	if err != nil {
 		return err
 	}
-	result.Training = time.Since(training).Seconds()
+	result.Training += time.Since(training).Seconds()
 	if result.Post, err = r.post(report.Trained); err != nil {
 		return err
 	}
@@ -139,7 +141,11 @@ func (r *run) round(t int) error {
 		}
 	}
 	result.All, result.Loss = r.scores, report.Loss
-	result.Traffic, result.Samples = e.Ledger.take(), e.samples-samples
+	if c, ok := r.alg.(Clustered); ok {
+		result.Clusters = c.Clusters()
+	}
+	result.Traffic, result.Work = e.Ledger.take()
+	result.Samples = e.samples - samples
 	result.Seconds = time.Since(start).Seconds()
 	e.seconds["rounds"] += result.Seconds
 	if err := e.tell(func(o Observer) error { return o.Round(result) }); err != nil {

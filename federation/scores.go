@@ -22,7 +22,7 @@ func (r *run) post(trained []Local) ([]Score, error) {
 	clients, models := make([]*Client, len(trained)), make([]Model, len(trained))
 	for i, l := range trained {
 		clients[i], models[i] = l.Client, l.Model
-		defer l.State.Close()
+		defer l.close()
 	}
 	scores, err := r.env.Scores(clients, models)
 	if err != nil {

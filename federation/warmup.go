@@ -54,7 +54,7 @@ func (w *WarmUp) train(e *Env, net *torch.Network, clients []*Client, start *tor
 	for round := range tg {
 		tasks := make([]Task, len(clients))
 		for i, c := range clients {
-			tasks[i] = Task{c, before[i]}
+			tasks[i] = Task{Client: c, Start: before[i]}
 		}
 		trained, err := e.LocalSGD(net, tasks, round, WarmUpPhase, torch.All)
 		if err == nil && round == tg-1 {

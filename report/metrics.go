@@ -33,7 +33,17 @@ type Round struct {
 	BytesDown int64   `json:"bytes_down"` // server to clients, this round
 	Seconds   float64 `json:"seconds"`    // wall time of this round, evaluation included
 	Samples   int64   `json:"samples"`    // training samples processed, every epoch counted
-	Clients   []int   `json:"clients"`    // the cohort, ascending
+	Clients   []int   `json:"clients"`    // those who trained, ascending
+
+	// What the clients computed for the method, in samples through one model:
+	// every epoch counts, and every model of several.
+	TrainingSamples int64 `json:"training_samples"` // forward and backward
+	ForwardSamples  int64 `json:"forward_samples"`  // forward only: choosing a model, being chosen
+
+	// Of a method that clusters, after the round. The index compares with the
+	// partition's true groups; nil where there are none.
+	Clusters          *int     `json:"clusters,omitempty"`
+	AdjustedRandIndex *float64 `json:"adjusted_rand_index,omitempty"`
 }
 
 // Score is a pair of accuracies over a set of clients.

@@ -31,9 +31,18 @@ type Summary struct {
 	// of the mean pre balanced accuracy, in points.
 	Swing float64 `json:"swing"`
 
-	BytesUp   int64   `json:"bytes_up"`   // clients to server, warm-up and rounds
-	BytesDown int64   `json:"bytes_down"` // server to clients, warm-up and rounds
-	Seconds   Seconds `json:"seconds"`
+	BytesUp   int64 `json:"bytes_up"`   // clients to server, warm-up and rounds
+	BytesDown int64 `json:"bytes_down"` // server to clients, warm-up and rounds
+
+	// What the clients computed, warm-up and rounds, as in Round, and how many
+	// of them trained in a round (mean).
+	TrainingSamples int64   `json:"training_samples"`
+	ForwardSamples  int64   `json:"forward_samples"`
+	ClientsPerRound float64 `json:"clients_per_round"`
+
+	Warnings []string `json:"warnings,omitempty"` // what to know before trusting the numbers
+
+	Seconds Seconds `json:"seconds"`
 
 	SecondsPerRound  float64 `json:"seconds_per_round"`  // median
 	SamplesPerSecond float64 `json:"samples_per_second"` // training samples over the time of the rounds, evaluation included
@@ -70,7 +79,7 @@ type Seconds struct {
 const lastRounds = 10
 
 // SetRounds fills what follows from the rounds alone: Rounds, Final, Best,
-// Last10, Swing, Seconds.Rounds, SecondsPerRound and
+// Last10, Swing, ClientsPerRound, Seconds.Rounds, SecondsPerRound and
 // SamplesPerSecond. It adds the rounds' traffic to BytesUp and BytesDown,
 // which hold the warm-up's before. Accuracies that were not measured in a
 // round (NaN) are skipped.
@@ -79,12 +88,13 @@ func (s *Summary) SetRounds(rounds []Round) {
 	s.Final.PostOver, s.Best.PostOver, s.Last10.PostOver = OverCohort, OverCohort, OverCohort
 	var seconds []float64
 	var samples int64
-	s.Seconds.Rounds = 0
+	s.Seconds.Rounds, s.ClientsPerRound = 0, 0
 	for _, r := range rounds {
 		s.BytesUp += r.BytesUp
 		s.BytesDown += r.BytesDown
 		s.Seconds.Rounds += r.Seconds
 		samples += r.Samples
+		s.ClientsPerRound += float64(len(r.Clients)) / float64(len(rounds))
 		seconds = append(seconds, r.Seconds)
 	}
 	s.SecondsPerRound = median(seconds)
@@ -222,6 +232,7 @@ func (s Summary) factRows() []Pair {
 	return []Pair{
 		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the last %d rounds of balanced accuracy before local training)", decimal(s.Swing, 2), min(max(s.Rounds, 1), lastRounds))},
 		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", FormatBytes(s.BytesUp), FormatBytes(s.BytesDown))},
+		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained a round", thousands(float64(s.TrainingSamples)), thousands(float64(s.ForwardSamples)), decimal(s.ClientsPerRound, 1))},
 		{Key: "time", Value: fmt.Sprintf("%s: set-up %s, warm-up %s, clustering %s, rounds %s", duration(sec.Total), duration(sec.Setup), duration(sec.Warmup), duration(sec.Clustering), duration(sec.Rounds))},
 		{Key: "speed", Value: fmt.Sprintf("%s a round (median), %s training samples/s in rounds, evaluation included, on %s", duration(s.SecondsPerRound), thousands(s.SamplesPerSecond), s.Device)},
 		{Key: "memory", Value: fmt.Sprintf("%s resident at the peak", FormatBytes(s.PeakRSSBytes))},

@@ -1,0 +1,78 @@
+package federation
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// bankMeta is the part of a bank's checkpoint that is not weights.
+type bankMeta struct {
+	Models int             `json:"models"`
+	Of     []int           `json:"of"`               // model of each client
+	Method json.RawMessage `json:"method,omitempty"` // what else the method must keep
+}
+
+// Save implements [Checkpointer].
+func (b *bank) Save() (Saved, error) { return b.save(nil) }
+
+// Load implements [Checkpointer].
+func (b *bank) Load(env *Env, s Saved) error { return b.load(env, s, nil) }
+
+// save saves the bank, and beside it what the method must keep; nil for nothing.
+func (b *bank) save(method any) (Saved, error) {
+	meta := bankMeta{Models: len(b.states), Of: b.of}
+	if method != nil {
+		raw, err := json.Marshal(method)
+		if err != nil {
+			return Saved{}, err
+		}
+		meta.Method = raw
+	}
+	raw, err := json.Marshal(meta)
+	if err != nil {
+		return Saved{}, err
+	}
+	s := Saved{Vectors: map[string][]float32{}, Meta: raw}
+	for z, v := range b.states {
+		if s.Vectors[modelName(z)], err = v.Floats(); err != nil {
+			return Saved{}, err
+		}
+	}
+	return s, nil
+}
+
+// load takes up what save saved, into method what was beside it.
+func (b *bank) load(env *Env, s Saved, method any) error {
+	if err := b.build(env); err != nil {
+		return err
+	}
+	var meta bankMeta
+	if err := json.Unmarshal(s.Meta, &meta); err != nil {
+		return err
+	}
+	if method != nil {
+		if err := json.Unmarshal(meta.Method, method); err != nil {
+			return err
+		}
+	}
+	if len(meta.Of) != len(b.of) {
+		return fmt.Errorf("models of %d clients, this run has %d", len(meta.Of), len(b.of))
+	}
+	for i, z := range meta.Of {
+		if z < -1 || z >= meta.Models {
+			return fmt.Errorf("client %d has model %d of %d", i, z, meta.Models)
+		}
+	}
+	b.of = meta.Of
+	for z := range meta.Models {
+		v, err := s.vector(env, modelName(z), b.net.Len())
+		if err != nil {
+			return err
+		}
+		b.states = append(b.states, v)
+	}
+	return nil
+}
+
+// modelName names a bank's model in a checkpoint.
+func modelName(z int) string { return fmt.Sprintf("cluster-%d", z) }

@@ -1,0 +1,48 @@
+package federation
+
+import "fmt"
+
+// clusters is a bank whose models are clusters of clients.
+type clusters struct{ bank }
+
+// Clusters implements [Clustered]: those that have members, by first member.
+func (b *clusters) Clusters() [][]int {
+	place := make([]int, len(b.states)) // of each model in the list, from 1
+	var list [][]int
+	for i, z := range b.of {
+		if z < 0 {
+			continue
+		}
+		if place[z] == 0 {
+			list = append(list, nil)
+			place[z] = len(list)
+		}
+		list[place[z]-1] = append(list[place[z]-1], i)
+	}
+	return list
+}
+
+// place gives every client that is there its cluster: clusters partition their places in [Env.Present].
+func (b *clusters) place(list [][]int) (of func(*Client) int) {
+	by := map[*Client]int{}
+	for z, members := range list {
+		for _, k := range members {
+			by[b.env.Present()[k]] = z
+		}
+	}
+	return func(c *Client) int { return by[c] }
+}
+
+// checkCount warns where K models are more than there are clients, and returns an error where there is none.
+func checkCount(env *Env, flag string, k int) error {
+	if k < 1 {
+		return fmt.Errorf("--%s is %d: use 1 or more", flag, k)
+	}
+	if n := len(env.Present()); k > n {
+		return fmt.Errorf("--%s is %d, there are %d clients: use at most as many", flag, k, n)
+	}
+	if k > env.Data.Classes {
+		env.warn("--%s is %d, more than the %d classes", flag, k, env.Data.Classes)
+	}
+	return nil
+}
