@@ -143,6 +143,14 @@ func (b *bank) Adapt(env *Env, clients []*Client) ([]Local, error) {
 	return locals(b.net, clients, trained), nil
 }
 
+// Leave implements [Leaver].
+func (b *bank) Leave(_ *Env, _ int, clients []*Client) error {
+	for _, c := range clients {
+		b.of[c.ID] = -1
+	}
+	return nil
+}
+
 // Model implements [Algorithm].
 func (b *bank) Model(client int) Model { return Model{Net: b.net, State: b.states[b.of[client]]} }
 

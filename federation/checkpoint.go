@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,7 +17,8 @@ import (
 // checkpointFormat changes when an older program's checkpoints can no longer be read.
 const checkpointFormat = "feddag-checkpoint-1"
 
-// Checkpoint is a run after some rounds, as one safetensors file: the algorithm's vectors, and the rest as metadata.
+// Checkpoint is a run after some rounds: a safetensors file of the algorithm's vectors, with the rest as metadata, and a
+// file for each blob.
 type Checkpoint struct {
 	Algorithm string             `json:"algorithm"`
 	Config    string             `json:"config"` // hash of the configuration it belongs to
@@ -25,9 +27,11 @@ type Checkpoint struct {
 	Ledger    *Ledger            `json:"ledger"`
 	Best      []PrePost          `json:"best"`
 	Last      []PrePost          `json:"last"`
-	Meta      json.RawMessage    `json:"meta,omitempty"` // the algorithm's
+	Meta      json.RawMessage    `json:"meta,omitempty"`  // the algorithm's
+	Blobs     map[string]string  `json:"blobs,omitempty"` // file of each of the algorithm's
 
 	vectors map[string][]float32
+	blobs   map[string][]byte
 }
 
 // PrePost is a client's score before and after local training.
@@ -35,13 +39,17 @@ type PrePost struct {
 	Pre, Post Score
 }
 
-// write replaces the file at path: a temporary file, fsync, rename. A kill at any moment leaves the old one or the new.
+// write replaces the file at path. A kill at any moment leaves the old one or the new.
 func (c *Checkpoint) write(path string) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("checkpoint %s: %w", path, pathless(err))
 		}
 	}()
+	dir := filepath.Dir(path)
+	if c.Blobs, err = writeBlobs(dir, c.blobs); err != nil {
+		return err
+	}
 	meta, err := json.Marshal(c)
 	if err != nil {
 		return err
@@ -55,30 +63,13 @@ func (c *Checkpoint) write(path string) (err error) {
 	for _, name := range names {
 		tensors = append(tensors, torch.NamedTensor{Name: name, Shape: []int{len(c.vectors[name])}, Data: c.vectors[name]})
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".checkpoint-*.tmp")
+	err = replaceFile(path, func(w io.Writer) error {
+		return torch.WriteSafetensors(w, tensors, map[string]string{"format": checkpointFormat, "run": string(meta)})
+	})
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	err = torch.WriteSafetensors(f, tensors, map[string]string{"format": checkpointFormat, "run": string(meta)})
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return dropBlobs(dir, c.Blobs)
 }
 
 // ReadCheckpoint reads a checkpoint. A missing file is an error that satisfies errors.Is(err, fs.ErrNotExist).
@@ -101,6 +92,9 @@ func ReadCheckpoint(path string) (*Checkpoint, error) {
 	}
 	for _, t := range tensors {
 		c.vectors[t.Name] = t.Data
+	}
+	if c.blobs, err = readBlobs(filepath.Dir(path), c.Blobs); err != nil {
+		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
 	}
 	return c, nil
 }

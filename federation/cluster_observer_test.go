@@ -74,7 +74,7 @@ func TestClusteringIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	e := tinyEnv(t, 2)
-	l := &listener{canceller: canceller{cancel}, at: "class angles"}
+	l := &listener{canceller: canceller{cancel: cancel}, at: "class angles"}
 	e.Observers = []Observer{l}
 	if err := e.Start(ctx); err != nil {
 		t.Fatal(err)

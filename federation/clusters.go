@@ -5,19 +5,13 @@ import "fmt"
 // clusters is a bank whose models are clusters of clients.
 type clusters struct{ bank }
 
-// Clusters implements [Clustered]: those that have members, by first member.
+// Clusters implements [Clustered].
 func (b *clusters) Clusters() [][]int {
-	place := make([]int, len(b.states)) // of each model in the list, from 1
-	var list [][]int
+	list := make([][]int, len(b.states))
 	for i, z := range b.of {
-		if z < 0 {
-			continue
+		if z >= 0 {
+			list[z] = append(list[z], i)
 		}
-		if place[z] == 0 {
-			list = append(list, nil)
-			place[z] = len(list)
-		}
-		list[place[z]-1] = append(list[place[z]-1], i)
 	}
 	return list
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"testing"
 
-	"feddag/similarity"
 	"feddag/torch"
 )
 
@@ -101,17 +100,16 @@ func stopAndResume(t *testing.T, name string) {
 }
 
 // canceller ends the run in the middle of round 2's training.
-type canceller struct{ cancel func() }
+type canceller struct {
+	silent
+	cancel func()
+}
 
 func (c canceller) Phase(p Progress) {
 	if p.Round == 2 && p.Phase == PrimaryPhase.String() {
 		c.cancel()
 	}
 }
-func (canceller) Weights(string, []torch.NamedTensor) error { return nil }
-func (canceller) Clustered(*similarity.Result) error        { return nil }
-func (canceller) Ready([]Score) error                       { return nil }
-func (canceller) Round(RoundResult) error                   { return nil }
 
 func interrupted(t *testing.T, name string) {
 	want, _ := finished(t, name, 2, nil)
@@ -120,7 +118,7 @@ func interrupted(t *testing.T, name string) {
 	e, a := tinyEnv(t, 2), algorithm(t, name)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	e.Observers = []Observer{canceller{cancel}}
+	e.Observers = []Observer{canceller{cancel: cancel}}
 	if _, err := Run(ctx, e, a, o); !errors.Is(err, context.Canceled) {
 		t.Fatalf("interrupted run: %v", err)
 	}
@@ -297,7 +295,7 @@ func leaks(t *testing.T, name string) {
 	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
 		t.Fatal(err)
 	}
-	r := &run{env: e, alg: a, last: make([]PrePost, 8), best: make([]PrePost, 8)}
+	r := newRun(e, a, RunOptions{})
 	var before int64
 	for round := range 6 {
 		if err := r.round(round); err != nil {

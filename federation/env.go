@@ -70,17 +70,21 @@ type Env struct {
 	Options
 	Data        *data.Set
 	Train, Test *torch.Images // Data's splits, on the device
-	Clients     []*Client     // by id, held-out ones too; those who are there: Present
+	Clients     []*Client     // by id, absent ones too, with what they hold now; those who are there: Present
 	Device      torch.Device
 	Executor    torch.Executor
 	Workers     int // goroutines for work outside the executor
 	// Net describes the run's model, with one encoder or two.
 	Net       func(dual bool) (*torch.Network, error)
+	Scenario  *Scenario // nil if nothing happens to the clients
 	Ledger    *Ledger
 	Observers []Observer
 
 	ctx     context.Context
-	present []*Client          // ascending id
+	dealt   []*Client          // Clients as the partition has them; nil before Start
+	world   *world             // who is there and what they hold
+	present []*Client          // of Clients
+	arrived int                // newcomers since the last search for the clusters
 	seconds map[string]float64 // by stage: warmup, clustering, ...
 	samples int64              // trained so far
 	span    span
@@ -101,7 +105,7 @@ func (e *Env) spanning(clients []*Client, times int) (end func()) {
 func NewClients(p *data.Partition) []*Client {
 	clients := make([]*Client, len(p.Shards))
 	for i, s := range p.Shards {
-		clients[i] = &Client{ID: i, Train: s.Train, Test: s.Test, LabelMap: s.LabelMap, Group: -1}
+		clients[i] = &Client{ID: i, Train: s.Train, Test: s.Test, LabelMap: s.LabelMap, Group: -1, HeldOut: p.IsHeldOut(i)}
 		if p.Groups != nil {
 			clients[i].Group = p.Groups[i]
 		}
@@ -121,10 +125,17 @@ func (e *Env) Start(ctx context.Context) error {
 	if err := e.checkClients(); err != nil {
 		return err
 	}
-	e.present = slices.DeleteFunc(slices.Clone(e.Clients), func(c *Client) bool { return c.HeldOut })
-	if len(e.present) == 0 {
-		return fmt.Errorf("every client is held out: nobody is left to train")
+	s := e.Scenario
+	if s == nil {
+		s = &Scenario{}
 	}
+	e.dealt = e.dealtClients()
+	w, err := newWorld(e.Data, e.dealt, s)
+	if err != nil {
+		return err
+	}
+	e.world, e.arrived = w, 0
+	e.enter()
 	e.ctx = ctx
 	e.Workers = max(1, e.Workers)
 	if e.Ledger == nil {
@@ -136,11 +147,31 @@ func (e *Env) Start(ctx context.Context) error {
 	return nil
 }
 
-// Present returns the clients that take part now, by ascending id: all but those held out.
+// dealtClients returns the clients as the partition has them.
+func (e *Env) dealtClients() []*Client {
+	if e.dealt != nil {
+		return e.dealt
+	}
+	return e.Clients
+}
+
+// enter takes over who is there and what they hold.
+func (e *Env) enter() { e.Clients, e.present = slices.Clone(e.world.clients), e.world.present() }
+
+// Present returns the clients that take part now, by ascending id.
 func (e *Env) Present() []*Client { return e.present }
 
-// changes says whether clients may come later.
-func (e *Env) changes() bool { return len(e.present) < len(e.Clients) }
+// changes says whether clients may come, leave or change.
+func (e *Env) changes() bool { return e.Scenario != nil || len(e.present) < len(e.Clients) }
+
+// Counts returns a client's training samples of each class n_i,c, by the labels that it uses.
+func (e *Env) Counts(c *Client) []int {
+	counts := make([]int, e.Data.Classes)
+	for _, k := range c.Train {
+		counts[e.label(c, k)]++
+	}
+	return counts
+}
 
 func (e *Env) checkClients() error {
 	for i, c := range e.Clients {

@@ -25,6 +25,7 @@ func newFedDAG(variant string) *FedDAG {
 		Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: 2, MaskFraction: 0.02,
 		PrimaryInit: "warm", HeadInit: "warm", SecondaryInit: "random",
 		Sources: "mean", ServerRate: 1, Schedule: "both", SecondaryFrom: "start",
+		ShiftFactor: similarity.ShiftFactor,
 	}
 }
 
@@ -58,16 +59,19 @@ type FedDAG struct {
 	Schedule      string  // "both", or "K:1": a secondary phase every K rounds (B.9)
 	SecondaryFrom string  // the secondary phase trains under "start" (eq. 19) or the just "trained" primary and head
 
+	ShiftFactor float64 // of eq. 41: a client has shifted above ShiftFactor n_i / C
+
 	env      *Env
 	net      *torch.Network
 	clusters [][]int
 	of       []int   // cluster of each client, -1 of one that is not there
 	graph    [][]int // sources of each learner
 	learners [][]int // learners of each source, ascending
-	states   vectors // [Θ1_z | Θ2_z | Θc_z], by cluster
+	states   vectors // [Θ1_z | Θ2_z | Θc_z], by cluster; nil of one that is dissolved
 
-	roster *similarity.Roster // the clustering as the server keeps it; nil where no client can come
-	ids    []int              // client of each place in the roster
+	roster  *similarity.Roster // the clustering as the server keeps it; nil where nobody comes, leaves or changes
+	ids     []int              // client of each place in the roster
+	encoded []byte             // the roster, for checkpoints; nil if not made yet
 }
 
 // dual says whether the method has a secondary encoder.
@@ -104,6 +108,8 @@ func (a *FedDAG) Validate() error {
 		return fmt.Errorf("--feddag-svd-samples is %d: use 0 (all) or more", a.SVDSamples)
 	case !(a.ServerRate >= 0 && a.ServerRate <= 1e6):
 		return fmt.Errorf("--feddag-server-rate is %g: use 0 or more", a.ServerRate)
+	case !(a.ShiftFactor >= 0 && a.ShiftFactor <= 1e6):
+		return fmt.Errorf("--feddag-shift is %g: use 0 or more", a.ShiftFactor)
 	}
 	if err := a.Clustering.Validate(); err != nil {
 		return fmt.Errorf("--feddag-...: %w", err)
@@ -165,12 +171,16 @@ func (a *FedDAG) Model(client int) Model { return Model{Net: a.net, State: a.sta
 
 // Models implements [Algorithm].
 func (a *FedDAG) Models() []NamedModel {
-	models := make([]NamedModel, len(a.states))
+	var models []NamedModel
 	for z, s := range a.states {
-		models[z] = NamedModel{fmt.Sprintf("cluster-%d", z), Model{Net: a.net, State: s}}
+		if s != nil {
+			models = append(models, NamedModel{clusterName(z), Model{Net: a.net, State: s}})
+		}
 	}
 	return models
 }
+
+func clusterName(z int) string { return fmt.Sprintf("cluster-%d", z) }
 
 // LocalParts implements [PartialTrainer]: a client adapts its primary encoder and head.
 func (a *FedDAG) LocalParts() torch.Part {

@@ -35,6 +35,7 @@ func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.TopK, "feddag-top-k", c.TopK, "k, sources of each cluster in the CC-graph")
 	fs.BoolVar(&c.Alignment, "feddag-alignment", c.Alignment, "weigh the CC-graph by class alignment (eq. 14), not eq. 12")
 
+	fs.Float64Var(&a.ShiftFactor, "feddag-shift", a.ShiftFactor, "of eq. 41: a check assigns a client anew if its class histogram moved (W1) by more than this times n/C samples")
 	fs.StringVar(&a.PrimaryInit, "feddag-primary-init", a.PrimaryInit, "primary encoder at the start: warm (mean of the warm-up's, eq. 22), common (θ^0)")
 	if !a.dual() {
 		return

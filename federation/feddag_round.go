@@ -26,6 +26,9 @@ func (a *FedDAG) Round(env *Env, t int, cohort []*Client) (_ Report, err error) 
 	}()
 	sampled := a.sampled(cohort)
 	for z, members := range sampled {
+		if a.states[z] == nil {
+			continue
+		}
 		if next[z], err = a.primary(z, members, cohort, ends(trained)); err != nil {
 			return Report{}, err
 		}

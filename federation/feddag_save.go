@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"feddag/similarity"
 	"feddag/torch"
 )
 
@@ -11,15 +12,28 @@ import (
 type feddagMeta struct {
 	Clusters [][]int `json:"clusters"`
 	Graph    [][]int `json:"graph"`
+	Places   []int   `json:"places,omitempty"` // the client of each place in the roster, where there is one
 }
+
+// rosterBlob is the name of the roster in a checkpoint.
+const rosterBlob = "roster"
 
 // Save implements [Checkpointer].
 func (a *FedDAG) Save() (Saved, error) {
-	meta, err := json.Marshal(feddagMeta{a.clusters, a.graph})
-	if err != nil {
+	m := feddagMeta{Clusters: a.clusters, Graph: a.graph}
+	s := Saved{Vectors: map[string][]float32{}}
+	var err error
+	if a.roster != nil {
+		if a.encoded == nil {
+			if a.encoded, err = a.roster.Save(); err != nil {
+				return Saved{}, err
+			}
+		}
+		m.Places, s.Blobs = a.ids, map[string][]byte{rosterBlob: a.encoded}
+	}
+	if s.Meta, err = json.Marshal(m); err != nil {
 		return Saved{}, err
 	}
-	s := Saved{Vectors: map[string][]float32{}, Meta: meta}
 	for _, m := range a.Models() {
 		if s.Vectors[m.Name], err = m.State.Floats(); err != nil {
 			return Saved{}, err
@@ -42,12 +56,23 @@ func (a *FedDAG) Load(env *Env, s Saved) error {
 	if a.net, err = env.Net(a.dual()); err != nil {
 		return err
 	}
-	for z := range meta.Clusters {
-		v, err := s.vector(env, fmt.Sprintf("cluster-%d", z), a.net.Len())
-		if err != nil {
-			return err
+	for z, members := range meta.Clusters {
+		var v *torch.Vector
+		if len(members) > 0 {
+			if v, err = s.vector(env, clusterName(z), a.net.Len()); err != nil {
+				return err
+			}
 		}
 		a.states = append(a.states, v)
+	}
+	if !env.changes() {
+		return nil
+	}
+	if a.roster, err = similarity.ReadRoster(s.Blobs[rosterBlob], a.clustering(env)); err != nil {
+		return err
+	}
+	if a.ids = meta.Places; len(a.ids) != len(a.roster.Sketches) {
+		return fmt.Errorf("a roster of %d clients for %d", len(a.roster.Sketches), len(a.ids))
 	}
 	return nil
 }

@@ -89,8 +89,8 @@ type (
 
 	// Clustered has a clustering: a partition of the clients that are there. It may change from round to round.
 	Clustered interface {
-		// Clusters is ordered by first member until clients come or leave, for which no cluster changes its place: one
-		// may be empty then, and new ones come last.
+		// Clusters lists the members of each, ascending, by its number, which a cluster keeps for good: the z-th is
+		// that of the model "cluster-z", and is empty if it has no member (any more). New ones come last.
 		Clusters() [][]int
 	}
 
@@ -133,6 +133,25 @@ type (
 		Join(env *Env, t int, newcomers []*Client) error
 	}
 
+	// Leaver lets clients go before round t. Nobody else's model changes, and Model need not answer for them any more.
+	Leaver interface {
+		Leave(env *Env, t int, clients []*Client) error
+	}
+
+	// Shifter goes on when clients hold other samples from round t on. Env.Clients has them already. The server is not
+	// told: a method that wants to know has to look, see [Reassigner].
+	Shifter interface {
+		Shift(env *Env, t int, clients []*Client) error
+	}
+
+	// Reassigner looks at its clusters again in the course of a run.
+	Reassigner interface {
+		// Check finds the clients whose data have shifted, assigns them anew and returns them.
+		Check(env *Env, t int) ([]*Client, error)
+		// Search looks for the clusters again, from what the clients have sent.
+		Search(env *Env, t int) error
+	}
+
 	// PartialTrainer trains only some parts of a client's model in its local training. Without it, all.
 	PartialTrainer interface{ LocalParts() torch.Part }
 )
@@ -140,7 +159,8 @@ type (
 // Saved is an algorithm's part of a checkpoint.
 type Saved struct {
 	Vectors map[string][]float32
-	Meta    []byte // JSON
+	Meta    []byte            // JSON
+	Blobs   map[string][]byte // large, and seldom another than in the last checkpoint
 }
 
 // byID returns the cohort in ascending client id.

@@ -6,33 +6,41 @@ import (
 	"feddag/torch"
 )
 
-// finalAtOnce bounds how many clients' models the last local training holds.
-const finalAtOnce = 32
+// onceAtOnce bounds how many clients' models trainOnce holds.
+const onceAtOnce = 32
 
 // end trains every client that is there once more, for its score after local training, and hands over the models.
 func (r *run) end() error {
 	e := r.env
 	if e.FinalPost {
-		if err := e.stage("final", r.finalPost); err != nil {
+		err := e.stage("final", func() error {
+			_, err := r.trainOnce(e.Present())
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return e.tellModels(r.alg.Models(), "")
 }
 
-// finalPost goes through the clients that are there, a few at a time.
-func (r *run) finalPost() error {
-	defer r.env.spanning(r.env.Present(), 1)()
-	for clients := range slices.Chunk(r.env.Present(), finalAtOnce) {
-		trained, err := r.env.adapt(r.alg, clients)
+// trainOnce trains clients once more from their models, a few at a time, for their scores after it, and lets go of what
+// comes of it.
+func (r *run) trainOnce(clients []*Client) ([]Score, error) {
+	defer r.env.spanning(clients, 1)()
+	var scores []Score
+	for some := range slices.Chunk(clients, onceAtOnce) {
+		trained, err := r.env.adapt(r.alg, some)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if _, err := r.post(trained); err != nil {
-			return err
+		post, err := r.post(trained)
+		if err != nil {
+			return nil, err
 		}
+		scores = append(scores, post...)
 	}
-	return nil
+	return scores, nil
 }
 
 // adapt trains clients once more as the method does; plain methods with one call for each network.

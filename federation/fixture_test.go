@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"feddag/federation/data"
+	"feddag/similarity"
 	"feddag/torch"
 )
 
@@ -122,6 +123,15 @@ func weights(t *testing.T, a Algorithm) map[string][]float32 {
 	}
 	return all
 }
+
+// silent is an observer that only listens.
+type silent struct{}
+
+func (silent) Phase(Progress)                            {}
+func (silent) Weights(string, []torch.NamedTensor) error { return nil }
+func (silent) Clustered(*similarity.Result) error        { return nil }
+func (silent) Ready([]Score) error                       { return nil }
+func (silent) Round(RoundResult) error                   { return nil }
 
 // mustRun runs an algorithm to its end.
 func mustRun(t *testing.T, e *Env, a Algorithm, o RunOptions) *Result {

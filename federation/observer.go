@@ -61,6 +61,7 @@ type Progress struct {
 // RoundResult is what a round came to. Bytes are of all clients together.
 type RoundResult struct {
 	Round    int
+	Moves    []Move  // before the round by the scenario's events, then in it; the first round's begin with the clustering
 	Cohort   []int   // client ids, ascending: those who trained
 	Loss     float64 // see Report
 	Pre      []Score // [len(Cohort)] of the models the round started from

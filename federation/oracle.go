@@ -29,3 +29,17 @@ func (a *Oracle) Join(_ *Env, _ int, newcomers []*Client) error {
 	}
 	return nil
 }
+
+// Shift implements [Shifter]: a client goes over to its new group at once. A group that the partition does not have
+// begins from the model of the first client that comes to it.
+func (a *Oracle) Shift(_ *Env, _ int, clients []*Client) error {
+	for _, c := range clients {
+		for len(a.states) <= c.Group {
+			a.states = append(a.states, a.states[a.of[c.ID]])
+		}
+		if c.Group >= 0 {
+			a.of[c.ID] = c.Group
+		}
+	}
+	return nil
+}

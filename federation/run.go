@@ -3,6 +3,7 @@ package federation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -29,6 +30,8 @@ type run struct {
 	last   []PrePost
 	best   []PrePost
 	scores []Score // of the present models, by client; nil if not evaluated
+	where  []int   // cluster of every client, -1 of one that is not there
+	moves  []Move  // not told yet
 }
 
 // Run trains a federation. It stops at the first error, or when the context ends; the last checkpoint then stands. The
@@ -42,7 +45,10 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 			return nil, err
 		}
 	}
-	r := &run{env: env, alg: alg, o: o}
+	if err := env.CheckScenario(o.Algorithm, alg); err != nil {
+		return nil, err
+	}
+	r := newRun(env, alg, o)
 	first, err := r.begin()
 	if err != nil {
 		return nil, err
@@ -58,22 +64,27 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 	return &Result{max(first, env.Rounds), r.last, r.best}, nil
 }
 
+func newRun(env *Env, alg Algorithm, o RunOptions) *run {
+	n, none := len(env.Clients), []PrePost{{noScore, noScore}}
+	return &run{
+		env: env, alg: alg, o: o,
+		last: slices.Repeat(none, n), best: slices.Repeat(none, n), where: slices.Repeat([]int{-1}, n),
+	}
+}
+
 // begin prepares round 0 or takes up a checkpoint, and returns the first round to do.
 func (r *run) begin() (int, error) {
-	n := len(r.env.Clients)
 	if c := r.o.Resume; c != nil {
 		if err := r.resume(c); err != nil {
 			return 0, fmt.Errorf("checkpoint %s: %w", r.o.Checkpoint, err)
 		}
 		return c.Rounds, nil
 	}
-	for range n {
-		r.last, r.best = append(r.last, PrePost{noScore, noScore}), append(r.best, PrePost{noScore, noScore})
-	}
 	if err := r.alg.Init(r.env); err != nil {
 		return 0, err
 	}
 	r.env.Ledger.take()
+	r.note(AtStart, nil)
 	if err := r.env.tellStarts(r.alg); err != nil {
 		return 0, err
 	}
@@ -94,7 +105,10 @@ func (r *run) resume(c *Checkpoint) error {
 	if !ok {
 		return fmt.Errorf("algorithm %s cannot be resumed", r.o.Algorithm)
 	}
-	if err := a.Load(r.env, Saved{c.vectors, c.Meta}); err != nil {
+	if err := r.env.replay(c.Rounds); err != nil {
+		return err
+	}
+	if err := a.Load(r.env, Saved{c.vectors, c.Meta, c.blobs}); err != nil {
 		return err
 	}
 	c.Ledger.take()
@@ -103,6 +117,10 @@ func (r *run) resume(c *Checkpoint) error {
 		r.env.seconds = map[string]float64{}
 	}
 	r.last, r.best = c.Last, c.Best
+	if c.Rounds == 0 {
+		r.note(AtStart, nil)
+	}
+	r.where = r.whereabouts()
 	// The cohort's scores before training come from an evaluation of all clients wherever the first run made one.
 	if c.Rounds < r.env.Rounds && c.Rounds%r.env.EvalEvery == 0 {
 		return r.evaluateAll()
@@ -110,9 +128,12 @@ func (r *run) resume(c *Checkpoint) error {
 	return nil
 }
 
-// round samples, trains, aggregates, evaluates and reports round t.
+// round lets happen what the scenario has, samples, trains, aggregates, evaluates and reports round t.
 func (r *run) round(t int) error {
 	e := r.env
+	if err := r.happen(t); err != nil {
+		return err
+	}
 	start, samples := time.Now(), e.samples
 	cohort, err := e.participants(r.alg, t)
 	if err != nil {
@@ -140,6 +161,8 @@ func (r *run) round(t int) error {
 			return err
 		}
 	}
+	r.note(ByRound, nil)
+	result.Moves, r.moves = r.moves, nil
 	result.All, result.Loss = r.scores, report.Loss
 	if c, ok := r.alg.(Clustered); ok {
 		result.Clusters = c.Clusters()
@@ -172,7 +195,7 @@ func (r *run) checkpoint(rounds int) error {
 	}
 	c := &Checkpoint{
 		Algorithm: r.o.Algorithm, Config: r.o.Config, Rounds: rounds, Seconds: r.env.seconds,
-		Ledger: r.env.Ledger, Best: r.best, Last: r.last, Meta: saved.Meta, vectors: saved.Vectors,
+		Ledger: r.env.Ledger, Best: r.best, Last: r.last, Meta: saved.Meta, vectors: saved.Vectors, blobs: saved.Blobs,
 	}
 	return c.write(r.o.Checkpoint)
 }

@@ -21,7 +21,7 @@ func TestSoak(t *testing.T) {
 	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
 		t.Fatal(err)
 	}
-	r := &run{env: e, alg: a, last: make([]PrePost, 8), best: make([]PrePost, 8)}
+	r := newRun(e, a, RunOptions{})
 	var live, rss int64
 	for round := range 200 {
 		if err := r.round(round); err != nil {

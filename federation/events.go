@@ -1,0 +1,228 @@
+package federation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Move is a change of a client's cluster, or another event in its life.
+type Move struct {
+	Client   int
+	From, To int    // clusters; -1 where it is not there
+	Why      string // see below
+	// Of a newcomer: its score as it arrives, before and after one local training. NaN of others.
+	Pre, Post Score
+}
+
+// Why a client moved. A shift and a check name also those whose cluster stays.
+const (
+	AtStart  = "start"  // the clustering before round 0
+	ByJoin   = "join"   // it came
+	ByLeave  = "leave"  // it left
+	ByShift  = "shift"  // its samples changed; the server does not know yet
+	ByCheck  = "check"  // its histogram had moved too far (eq. 41): it was assigned anew
+	BySearch = "search" // the clusters were searched for again
+	ByRound  = "round"  // the algorithm's own doing in a round
+)
+
+// CheckScenario goes through the scenario without training, and returns an error that names the event if one cannot
+// happen or the algorithm, of the given name, has no answer to it.
+func (e *Env) CheckScenario(name string, a Algorithm) error {
+	s := e.Scenario
+	if s == nil {
+		return nil
+	}
+	w, err := newWorld(e.Data, e.dealtClients(), s)
+	if err != nil {
+		return fmt.Errorf("scenario: %w", err)
+	}
+	for _, ev := range s.Events {
+		if ev.Round >= e.Rounds {
+			return fmt.Errorf("scenario: %v is beyond the run, whose rounds are 0 to %d", ev, e.Rounds-1)
+		}
+		if !answers(a, ev.kind()) {
+			return fmt.Errorf("scenario: %v: algorithm %s has no answer to %s; these have: %s", ev, name, ev.kind(), answerers(ev.kind()))
+		}
+		if _, err := w.apply(ev); err != nil {
+			return fmt.Errorf("scenario: %w", err)
+		}
+	}
+	for kind, n := range map[string]int{"check_every": s.CheckEvery, "search_after": s.SearchAfter} {
+		if n > 0 && !answers(a, kind) {
+			return fmt.Errorf("scenario: algorithm %s has no answer to %s; these have: %s", name, kind, answerers(kind))
+		}
+	}
+	return nil
+}
+
+// answers says whether an algorithm has the method that a kind of event needs.
+func answers(a Algorithm, kind string) (ok bool) {
+	switch kind {
+	case "join":
+		_, ok = a.(Newcomer)
+	case "leave":
+		_, ok = a.(Leaver)
+	case "shift", "swap":
+		_, ok = a.(Shifter)
+	default:
+		_, ok = a.(Reassigner)
+	}
+	return ok
+}
+
+// answerers lists the registered algorithms that answer to a kind of event.
+func answerers(kind string) string {
+	var names []string
+	for _, name := range Names() {
+		if answers(registry[name].make(), kind) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// pass goes through the events of round t in the world alone: each in turn, and whether the search is due after them.
+func (e *Env) pass(t int, each func(ev Event, changed []*Client) error) (search bool, err error) {
+	for _, ev := range e.Scenario.Events {
+		if ev.Round != t {
+			continue
+		}
+		changed, err := e.world.apply(ev)
+		if err != nil {
+			return false, err
+		}
+		e.enter()
+		if ev.kind() == "join" {
+			e.arrived += len(changed)
+		}
+		if err := each(ev, changed); err != nil {
+			return false, fmt.Errorf("%v: %w", ev, err)
+		}
+	}
+	if after := e.Scenario.SearchAfter; after > 0 && e.arrived >= after {
+		e.arrived, search = 0, true
+	}
+	return search, nil
+}
+
+// replay brings the world to where it is after so many rounds.
+func (e *Env) replay(rounds int) error {
+	if e.Scenario == nil {
+		return nil
+	}
+	for t := range rounds {
+		if _, err := e.pass(t, func(Event, []*Client) error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// happen makes the events before round t happen, then the check and the search that are due.
+func (r *run) happen(t int) error {
+	e := r.env
+	if e.Scenario == nil {
+		return nil
+	}
+	before := len(r.moves)
+	search, err := e.pass(t, func(ev Event, changed []*Client) error { return r.event(t, ev, changed) })
+	if err != nil {
+		return err
+	}
+	if every := e.Scenario.CheckEvery; every > 0 && t > 0 && t%every == 0 {
+		shifted, err := r.alg.(Reassigner).Check(e, t)
+		if err != nil {
+			return fmt.Errorf("check before round %d: %w", t, err)
+		}
+		r.note(ByCheck, shifted)
+	}
+	if search {
+		if err := r.alg.(Reassigner).Search(e, t); err != nil {
+			return fmt.Errorf("search before round %d: %w", t, err)
+		}
+		r.note(BySearch, nil)
+	}
+	if len(r.moves) > before {
+		r.scores = nil // of other models, or on other samples
+	}
+	return nil
+}
+
+// event tells the algorithm of one event.
+func (r *run) event(t int, ev Event, changed []*Client) (err error) {
+	e := r.env
+	switch ev.kind() {
+	case "join":
+		if err = r.alg.(Newcomer).Join(e, t, changed); err == nil {
+			err = r.arrive(changed)
+		}
+		return err
+	case "leave":
+		err = r.alg.(Leaver).Leave(e, t, changed)
+		for _, c := range changed {
+			r.last[c.ID] = PrePost{noScore, noScore}
+		}
+		r.note(ByLeave, changed)
+	default:
+		err = r.alg.(Shifter).Shift(e, t, changed)
+		r.note(ByShift, changed)
+	}
+	return err
+}
+
+// arrive scores newcomers with the models that they are given, and after one local training from there.
+func (r *run) arrive(newcomers []*Client) error {
+	r.note(ByJoin, newcomers)
+	pre, err := r.env.evaluate(r.alg, newcomers)
+	if err != nil {
+		return err
+	}
+	var post []Score
+	err = r.env.stage("arrival", func() error {
+		post, err = r.trainOnce(newcomers)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for k, c := range newcomers {
+		r.last[c.ID].Pre = pre[k]
+		r.best[c.ID].Pre = higher(r.best[c.ID].Pre, pre[k])
+		for m := range r.moves {
+			if move := &r.moves[m]; move.Client == c.ID && move.Why == ByJoin {
+				move.Pre, move.Post = pre[k], post[k]
+			}
+		}
+	}
+	return nil
+}
+
+// note adds to the moves whoever is in another cluster than when it was last called, and those named.
+func (r *run) note(why string, named []*Client) {
+	now := r.whereabouts()
+	for i, z := range now {
+		if z != r.where[i] || slices.ContainsFunc(named, func(c *Client) bool { return c.ID == i }) {
+			r.moves = append(r.moves, Move{Client: i, From: r.where[i], To: z, Why: why, Pre: noScore, Post: noScore})
+		}
+	}
+	r.where = now
+}
+
+// whereabouts returns every client's cluster: 0 for all where the algorithm has none, -1 of those who are not there.
+func (r *run) whereabouts() []int {
+	of := slices.Repeat([]int{-1}, len(r.env.Clients))
+	a, ok := r.alg.(Clustered)
+	if !ok {
+		for _, c := range r.env.Present() {
+			of[c.ID] = 0
+		}
+		return of
+	}
+	for z, members := range a.Clusters() {
+		for _, i := range members {
+			of[i] = z
+		}
+	}
+	return of
+}

@@ -1,0 +1,87 @@
+package federation
+
+import (
+	"slices"
+
+	"feddag/similarity"
+)
+
+// Search implements [Reassigner]: phases 2 to 4 once more, from the sketches that the server has, with scales and α* of
+// their own.
+func (a *FedDAG) Search(env *Env, _ int) error {
+	if err := a.kept("search"); err != nil {
+		return err
+	}
+	return a.search(env, a.roster.Sketches)
+}
+
+// search clusters anew by sketches in the order of the roster. A new cluster goes on from the model that most of its
+// training samples were under until now, and has its number if no other one has more samples from there.
+func (a *FedDAG) search(env *Env, sketches []similarity.Sketch) error {
+	next := a.copied()
+	var result *similarity.Result
+	err := env.stage("clustering", func() (err error) {
+		o := a.clustering(env)
+		if result, err = similarity.ClusterProgress(sketches, o, env.clusteringProgress); err != nil {
+			return err
+		}
+		next.roster, err = similarity.NewRoster(sketches, result, o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	numbers, from := a.succession(env, a.named(result.Clusters))
+	clusters := make([][]int, max(len(a.clusters), slices.Max(numbers)+1))
+	var copies vectors
+	for k, z := range numbers {
+		clusters[z] = result.Clusters[k]
+		if z >= len(a.clusters) {
+			v, err := a.states[from[k]].Clone()
+			if err != nil {
+				copies.Close()
+				return err
+			}
+			copies, next.states = append(copies, v), append(next.states, v)
+		}
+	}
+	next.roster.Clusters = clusters
+	var all []*Client
+	for _, id := range a.ids {
+		all = append(all, env.Clients[id])
+	}
+	if err := a.become(env, next, nil, all); err != nil {
+		copies.Close()
+		return err
+	}
+	return env.tell(func(o Observer) error { return o.Clustered(result) })
+}
+
+// succession returns for each new cluster (of client ids) its number, and the old cluster that most of its training
+// samples were in, the first of equal ones. Of the new clusters with one such origin, that with the most samples from
+// there keeps its number, the first of equal ones; the others are numbered after the last old one, in their order.
+func (a *FedDAG) succession(env *Env, clusters [][]int) (numbers, from []int) {
+	heir := slices.Repeat([]int{-1}, len(a.clusters)) // of each old cluster, a new one
+	most := make([]int, len(a.clusters))              // samples that the heir has from there
+	for k, members := range clusters {
+		shares := make([]int, len(a.clusters))
+		for _, i := range members {
+			shares[a.of[i]] += env.Clients[i].Size()
+		}
+		origin := slices.Index(shares, slices.Max(shares))
+		from = append(from, origin)
+		if shares[origin] > most[origin] {
+			heir[origin], most[origin] = k, shares[origin]
+		}
+	}
+	next := len(a.clusters)
+	for k, origin := range from {
+		if heir[origin] == k {
+			numbers = append(numbers, origin)
+		} else {
+			numbers = append(numbers, next)
+			next++
+		}
+	}
+	return numbers, from
+}

@@ -1,0 +1,213 @@
+package federation
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Scenario is what happens to the clients during a run: some come, some leave, some change. docs/scenarios.md describes
+// the file.
+type Scenario struct {
+	Seed        uint64  // of the reserve and of the samples that shifts draw
+	Reserve     float64 // share of every client's training samples of each class that is put aside before the run, for shifts
+	CheckEvery  int     // δ', rounds between two checks of the class histograms (eq. 41); 0 is never
+	SearchAfter int     // newcomers after which the search for the clusters runs again; 0 is never
+	Events      []Event // by round
+}
+
+// Event happens before a round's training. One of Join, JoinNext, Leave, Shift and Swap is set.
+type Event struct {
+	Round    int
+	Join     []int   // clients that come
+	JoinNext int     // so many clients come that never were there and that no Join names, those of the lowest ids
+	Leave    []int   // clients that leave
+	Shift    []int   // clients whose samples become others, of the classes Labels
+	Labels   []int   // classes of the data set, before label maps
+	Share    float64 // share of a shifting client's samples that is replaced, above 0, at most 1
+	Swap     []int   // two clients that exchange all they hold
+
+	number int // in the file, from 1
+}
+
+// The keys of a scenario and of an event.
+var (
+	scenarioKeys = []string{"seed", "reserve", "check_every", "search_after", "events"}
+	eventKeys    = []string{"round", "join", "join_next", "leave", "shift", "labels", "share", "swap"}
+	eventKinds   = []string{"join", "join_next", "leave", "shift", "swap"}
+)
+
+// ReadScenario reads a scenario file. What needs no data to be seen to be wrong is an error that names the file and the
+// event.
+func ReadScenario(path string) (*Scenario, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", path, pathless(err))
+	}
+	s, err := ParseScenario(raw)
+	if err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// ParseScenario is ReadScenario of a file's text; its errors do not name a file.
+func ParseScenario(raw []byte) (*Scenario, error) {
+	var events []json.RawMessage
+	s := &Scenario{}
+	err := decode(raw, scenarioKeys, map[string]any{
+		"seed": &s.Seed, "reserve": &s.Reserve, "check_every": &s.CheckEvery, "search_after": &s.SearchAfter, "events": &events,
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !(s.Reserve >= 0 && s.Reserve < 1):
+		return nil, fmt.Errorf("reserve is %g: use a share from 0 to below 1", s.Reserve)
+	case s.CheckEvery < 0:
+		return nil, fmt.Errorf("check_every is %d: use a number of rounds, 0 for never", s.CheckEvery)
+	case s.SearchAfter < 0:
+		return nil, fmt.Errorf("search_after is %d: use a number of newcomers, 0 for never", s.SearchAfter)
+	}
+	for k, raw := range events {
+		ev, err := parseEvent(raw)
+		if err != nil {
+			return nil, fmt.Errorf("event %d: %w", k+1, err)
+		}
+		ev.number = k + 1
+		if k > 0 && ev.Round < s.Events[k-1].Round {
+			return nil, fmt.Errorf("%v: it follows one of round %d; list the events by round", ev, s.Events[k-1].Round)
+		}
+		s.Events = append(s.Events, ev)
+	}
+	return s, nil
+}
+
+func parseEvent(raw []byte) (Event, error) {
+	ev := Event{Round: -1, Share: 1}
+	given := map[string]json.RawMessage{}
+	if err := json.Unmarshal(raw, &given); err != nil {
+		return ev, fmt.Errorf("%s is no event: use an object such as {\"round\": 10, \"join\": \"80-89\"}", raw)
+	}
+	err := decode(raw, eventKeys, map[string]any{
+		"round": &ev.Round, "join": (*ids)(&ev.Join), "join_next": &ev.JoinNext, "leave": (*ids)(&ev.Leave),
+		"shift": (*ids)(&ev.Shift), "labels": (*ids)(&ev.Labels), "share": &ev.Share, "swap": (*ids)(&ev.Swap),
+	})
+	if err != nil {
+		return ev, err
+	}
+	var kinds []string
+	for _, k := range eventKinds {
+		if given[k] != nil {
+			kinds = append(kinds, k)
+		}
+	}
+	_, labels := given["labels"]
+	_, share := given["share"]
+	switch {
+	case ev.Round < 0:
+		return ev, fmt.Errorf("give the round before which it happens, 0 or more")
+	case len(kinds) != 1:
+		return ev, fmt.Errorf("it has %d of %s: give one", len(kinds), strings.Join(eventKinds, ", "))
+	case kinds[0] == "join_next" && ev.JoinNext < 1:
+		return ev, fmt.Errorf("join_next is %d: use 1 or more", ev.JoinNext)
+	case (labels || share) && kinds[0] != "shift":
+		return ev, fmt.Errorf("labels and share belong to shift, not to %s", kinds[0])
+	case kinds[0] == "shift" && len(ev.Labels) == 0:
+		return ev, fmt.Errorf("shift needs labels, the classes of the new samples")
+	case !(ev.Share > 0 && ev.Share <= 1):
+		return ev, fmt.Errorf("share is %g: use a share above 0, at most 1", ev.Share)
+	case kinds[0] == "swap" && len(ev.Swap) != 2:
+		return ev, fmt.Errorf("swap names %d clients: give two", len(ev.Swap))
+	case len(ev.clients()) == 0 && kinds[0] != "join_next":
+		return ev, fmt.Errorf("%s names no client", kinds[0])
+	}
+	return ev, nil
+}
+
+// kind returns "join", "leave", "shift" or "swap".
+func (ev Event) kind() string {
+	switch {
+	case ev.Leave != nil:
+		return "leave"
+	case ev.Shift != nil:
+		return "shift"
+	case ev.Swap != nil:
+		return "swap"
+	}
+	return "join"
+}
+
+// clients returns those that the event names.
+func (ev Event) clients() []int { return slices.Concat(ev.Join, ev.Leave, ev.Shift, ev.Swap) }
+
+// String names the event in messages.
+func (ev Event) String() string {
+	return fmt.Sprintf("event %d (round %d, %s)", ev.number, ev.Round, ev.kind())
+}
+
+// ids are clients or classes in a scenario file: 3, [3, 17], "80-89" or "80-84, 90". They are kept in ascending order;
+// one that comes twice is an error.
+type ids []int
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (x *ids) UnmarshalJSON(raw []byte) error {
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		text = strings.Trim(strings.TrimSpace(string(raw)), "[]")
+	}
+	*x = ids{}
+	for part := range strings.SplitSeq(text, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" && strings.TrimSpace(text) == "" {
+			continue
+		}
+		first, last, isRange := strings.Cut(part, "-")
+		a, err := strconv.Atoi(strings.TrimSpace(first))
+		b := a
+		if isRange && err == nil {
+			b, err = strconv.Atoi(strings.TrimSpace(last))
+		}
+		if err != nil || a < 0 || b < a || b-a > 1e7 {
+			return fmt.Errorf("%s is no list of numbers: use 3, [3, 17] or \"80-89\"", raw)
+		}
+		for i := a; i <= b; i++ {
+			*x = append(*x, i)
+		}
+	}
+	slices.Sort(*x)
+	for k := 1; k < len(*x); k++ {
+		if (*x)[k] == (*x)[k-1] {
+			return fmt.Errorf("%s has %d twice", raw, (*x)[k])
+		}
+	}
+	return nil
+}
+
+// decode reads a JSON object into the places given by key, and returns an error that names the nearest key where there
+// is an unknown one.
+func decode(raw []byte, keys []string, places map[string]any) error {
+	var object map[string]json.RawMessage
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if err := dec.Decode(&object); err != nil {
+		return fmt.Errorf("not a JSON object: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return fmt.Errorf("more follows the object at byte %d", dec.InputOffset())
+	}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if err := OneOf("key", key, keys); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(object[key], places[key]); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package federation
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestScenarioFile(t *testing.T) {
+	s, err := ParseScenario([]byte(`{
+		"seed": 3, "reserve": 0.2, "check_every": 5, "search_after": 20,
+		"events": [
+			{"round": 2, "join": "3-5, 9"},
+			{"round": 2, "join_next": 2},
+			{"round": 4, "leave": [7, 1]},
+			{"round": 6, "shift": 4, "labels": [0, 2], "share": 0.5},
+			{"round": 8, "swap": [2, 3]}
+		]
+	}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Seed != 3 || s.Reserve != 0.2 || s.CheckEvery != 5 || s.SearchAfter != 20 || len(s.Events) != 5 {
+		t.Fatalf("%+v", s)
+	}
+	if ev := s.Events[0]; !slices.Equal(ev.Join, []int{3, 4, 5, 9}) || ev.Round != 2 || ev.kind() != "join" {
+		t.Errorf("%+v", ev)
+	}
+	if ev := s.Events[1]; ev.JoinNext != 2 || ev.kind() != "join" {
+		t.Errorf("%+v", ev)
+	}
+	if ev := s.Events[2]; !slices.Equal(ev.Leave, []int{1, 7}) || ev.kind() != "leave" {
+		t.Errorf("%+v", ev)
+	}
+	if ev := s.Events[3]; !slices.Equal(ev.Shift, []int{4}) || !slices.Equal(ev.Labels, []int{0, 2}) || ev.Share != 0.5 {
+		t.Errorf("%+v", ev)
+	}
+	if ev := s.Events[4]; !slices.Equal(ev.Swap, []int{2, 3}) || ev.String() != "event 5 (round 8, swap)" {
+		t.Errorf("%+v, %v", ev, ev)
+	}
+}
+
+func TestScenarioFileMistakes(t *testing.T) {
+	one := func(event string) string { return `{"events": [` + event + `]}` }
+	for text, want := range map[string]string{
+		``:                              "not a JSON object",
+		`[]`:                            "not a JSON object",
+		`{"events": []} {}`:             "more follows the object",
+		`{"evens": []}`:                 `key "evens" is unknown: did you mean events?`,
+		`{"reserve": 1}`:                "reserve is 1",
+		`{"check_every": -1}`:           "check_every is -1",
+		`{"search_after": -2}`:          "search_after is -2",
+		`{"search_after": "x"}`:         "search_after: json",
+		one(`3`):                        "event 1: 3 is no event",
+		one(`{"join": 3}`):              "event 1: give the round",
+		one(`{"round": -1, "join": 3}`): "event 1: give the round",
+		one(`{"round": 2, "jion": 3}`):  `event 1: key "jion" is unknown: did you mean join?`,
+		one(`{"round": 2}`):             "it has 0 of join, join_next, leave, shift, swap",
+		one(`{"round": 2, "join": 3, "leave": 4}`):                "it has 2 of",
+		one(`{"round": 2, "join": []}`):                           "join names no client",
+		one(`{"round": 2, "join": "5-3"}`):                        `join: "5-3" is no list of numbers`,
+		one(`{"round": 2, "join": [1.5]}`):                        "is no list of numbers",
+		one(`{"round": 2, "join": [1, 2, 1]}`):                    "has 1 twice",
+		one(`{"round": 2, "join_next": 0}`):                       "join_next is 0",
+		one(`{"round": 2, "shift": 3}`):                           "shift needs labels",
+		one(`{"round": 2, "leave": 3, "labels": 1}`):              "labels and share belong to shift, not to leave",
+		one(`{"round": 2, "shift": 3, "labels": 1, "share": 0}`):  "share is 0",
+		one(`{"round": 2, "swap": [3]}`):                          "swap names 1 clients",
+		one(`{"round": 5, "leave": 3}, {"round": 4, "leave": 1}`): "event 2 (round 4, leave): it follows one of round 5",
+	} {
+		if _, err := ParseScenario([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+	if _, err := ReadScenario(filepath.Join(t.TempDir(), "none.json")); err == nil || !strings.Contains(err.Error(), "none.json") {
+		t.Errorf("a missing file: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "bad.json")
+	if err := os.WriteFile(path, []byte("{"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadScenario(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("a damaged file: %v", err)
+	}
+}
+
+// What cannot happen to these clients, or has no answer from the algorithm, is refused before any work.
+func TestScenarioRefused(t *testing.T) {
+	everyone := `{"round": 1, "leave": "0-7"}`
+	for _, c := range []struct{ algorithm, events, want string }{
+		{"feddag", `{"round": 1, "leave": 8}`, "event 1 (round 1, leave): client 8 is unknown: the clients are 0 to 7"},
+		{"feddag", `{"round": 4, "leave": 1}`, "event 1 (round 4, leave) is beyond the run, whose rounds are 0 to 3"},
+		{"feddag", `{"round": 1, "join": 3}, {"round": 2, "join": 3}`, "client 3 is there already: it joined in round 1"},
+		{"feddag", `{"round": 1, "leave": 3}, {"round": 2, "leave": 3}`, "client 3 is not there: it left in round 1"},
+		{"feddag", `{"round": 1, "swap": [1, 3]}, {"round": 2, "join": 3}`, "client 3 is there from the start"},
+		{"feddag", `{"round": 1, "leave": 5}`, "client 5 has not joined"},
+		{"feddag", `{"round": 1, "shift": 5, "labels": 1}`, "client 5 has not joined"},
+		{"feddag", `{"round": 1, "join": "0-7"}`, "nobody is left to train"},
+		{"feddag", `{"round": 0, "join": 5}, ` + everyone, "event 2 (round 1, leave): nobody is left"},
+		{"feddag", `{"round": 1, "join_next": 2}`, "2 clients are to come, 1 are left that never were there"},
+		{"feddag", `{"round": 1, "shift": 1, "labels": 4}`, "class 4 is unknown: the classes are 0 to 3"},
+		{"feddag", `{"round": 1, "shift": 1, "labels": 0}, {"round": 1, "shift": 3, "labels": 0}, {"round": 1, "shift": 7, "labels": 0}`, "are left that nobody ever held: raise reserve"},
+		{"deaf", `{"round": 1, "leave": 1}`, "event 1 (round 1, leave): algorithm deaf has no answer to leave; these have: "},
+	} {
+		s, err := ParseScenario([]byte(`{"events": [` + c.events + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := tinyEnv(t, 1)
+		e.Clients[5].HeldOut, e.Scenario = true, s
+		var a Algorithm = deaf{}
+		if c.algorithm != "deaf" {
+			a = algorithm(t, c.algorithm)
+		}
+		if _, err := Run(context.Background(), e, a, RunOptions{Algorithm: c.algorithm}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.events, err, c.want)
+		}
+	}
+	for kind, s := range map[string]*Scenario{"check_every": {CheckEvery: 1}, "search_after": {SearchAfter: 1}} {
+		e := tinyEnv(t, 1)
+		e.Scenario = s
+		want := "algorithm fedavg has no answer to " + kind + "; these have: feddag"
+		if _, err := Run(context.Background(), e, algorithm(t, "fedavg"), RunOptions{Algorithm: "fedavg"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", kind, err, want)
+		}
+	}
+}
+
+// deaf answers to no event.
+type deaf struct{ Algorithm }
+
+// begun returns the world of a scenario's start.
+func begun(t *testing.T, e *Env, s *Scenario) *world {
+	t.Helper()
+	w, err := newWorld(e.Data, e.Clients, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// The reserve takes a share of every class of every client, and leaves some of each.
+func TestReserve(t *testing.T) {
+	e := tinyEnv(t, 1)
+	w := begun(t, e, &Scenario{Reserve: 0.5})
+	total := 0
+	for i, c := range w.clients {
+		before, after := e.Counts(e.Clients[i]), e.Counts(c)
+		for l := range classes {
+			if after[l] != before[l]-before[l]/2 {
+				t.Errorf("client %d, class %d: %d of %d samples stay", i, l, after[l], before[l])
+			}
+		}
+		total += c.Size()
+		for _, k := range c.Train {
+			if !slices.Contains(e.Clients[i].Train, k) {
+				t.Errorf("client %d has sample %d, which was not its", i, k)
+			}
+		}
+	}
+	for _, p := range w.pool {
+		total += len(p)
+	}
+	if total != e.Data.Train.Len() {
+		t.Errorf("clients and pool have %d samples of %d", total, e.Data.Train.Len())
+	}
+	if again := begun(t, e, &Scenario{Reserve: 0.5}); !slices.Equal(again.clients[3].Train, w.clients[3].Train) {
+		t.Error("the reserve is drawn anew each time")
+	}
+	if other := begun(t, e, &Scenario{Reserve: 0.5, Seed: 1}); slices.Equal(other.clients[3].Train, w.clients[3].Train) {
+		t.Error("the seed changes nothing")
+	}
+}
+
+// A shift draws what nobody ever held, evenly over its classes, and keeps the rest.
+func TestShiftDraws(t *testing.T) {
+	e := tinyEnv(t, 1)
+	w := begun(t, e, &Scenario{Reserve: 0.4})
+	ever := map[int32]bool{} // samples that some client has held
+	for _, c := range w.clients {
+		for _, k := range c.Train {
+			ever[k] = true
+		}
+	}
+	// The even clients hold classes 0 and 1 and are group 0.
+	for number, ev := range []Event{
+		{Shift: []int{0, 2}, Labels: []int{2, 3}, Share: 1},
+		{Shift: []int{4}, Labels: []int{3}, Share: 0.5},
+		{Shift: []int{0}, Labels: []int{0, 1}, Share: 1},
+	} {
+		ev.number = number + 1
+		before := map[int]*Client{}
+		for _, i := range ev.Shift {
+			before[i] = w.clients[i]
+		}
+		changed, err := w.apply(ev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range changed {
+			old := before[c.ID]
+			if c.Size() != old.Size() || !slices.IsSorted(c.Train) {
+				t.Errorf("client %d: %d samples become %v", c.ID, old.Size(), c.Train)
+			}
+			kept := 0
+			for _, k := range c.Train {
+				if slices.Contains(old.Train, k) {
+					kept++
+				} else if ever[k] {
+					t.Errorf("client %d draws sample %d, which somebody held", c.ID, k)
+				}
+				ever[k] = true
+			}
+			if want := int(float64(old.Size()) * (1 - ev.Share)); kept < want || kept > want+1 {
+				t.Errorf("client %d keeps %d of %d samples at share %g", c.ID, kept, old.Size(), ev.Share)
+			}
+			counts := e.Counts(c)
+			if ev.Share == 1 && counts[ev.Labels[0]]-counts[ev.Labels[1]] > 1 {
+				t.Errorf("client %d has %v", c.ID, counts)
+			}
+			for _, k := range c.Test {
+				if counts[e.Data.Test.Labels[k]] == 0 {
+					t.Errorf("client %d tests on class %d", c.ID, e.Data.Test.Labels[k])
+				}
+			}
+			if want := []int{1, 2, 0}[number]; c.Group != want {
+				t.Errorf("client %d is in group %d after event %d, want %d", c.ID, c.Group, number+1, want)
+			}
+		}
+	}
+	owners := map[int32]int{}
+	for _, c := range w.clients {
+		for _, k := range c.Train {
+			if o, taken := owners[k]; taken {
+				t.Errorf("clients %d and %d both hold sample %d", o, c.ID, k)
+			}
+			owners[k] = c.ID
+		}
+	}
+	if e.Clients[0].Train[0] != begun(t, e, &Scenario{}).clients[0].Train[0] || e.Counts(e.Clients[0])[2] != 0 {
+		t.Error("the partition's own clients changed")
+	}
+}
+
+func TestSwap(t *testing.T) {
+	e := tinyEnv(t, 1)
+	w := begun(t, e, &Scenario{})
+	if _, err := w.apply(Event{Swap: []int{2, 5}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, pair := range [][2]int{{2, 5}, {5, 2}} {
+		now, was := w.clients[pair[0]], e.Clients[pair[1]]
+		if now.ID != pair[0] || !slices.Equal(now.Train, was.Train) || !slices.Equal(now.Test, was.Test) || now.Group != was.Group {
+			t.Errorf("client %d is %+v", pair[0], now)
+		}
+	}
+}
