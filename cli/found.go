@@ -121,7 +121,7 @@ func (f *found) write(d *report.Dir) error {
 	if f.steady != nil {
 		out.Stability = &stabilityJSON{f.steady.ARI, f.steady.Count, f.steady.Clusters}
 	}
-	for p := range c.Clusters {
+	for p := range c.Graph { // none but FedDAG's clusterings have one
 		row := make([]float64, len(c.Clusters))
 		for q := range row {
 			row[q] = c.Complementarity.At(p, q)
@@ -142,9 +142,11 @@ func (f *found) write(d *report.Dir) error {
 	if err := d.WriteNPY("proximity.npy", c.Proximity); err != nil {
 		return err
 	}
-	graph := report.CCGraph{Clusters: rows, Classes: f.classes, Scores: c.Complementarity, Sources: c.Graph}
-	if err := d.WriteCCGraph("CC-graph: which cluster learns from which\n"+f.title, graph); err != nil {
-		return err
+	if c.Graph != nil {
+		graph := report.CCGraph{Clusters: rows, Classes: f.classes, Scores: c.Complementarity, Sources: c.Graph}
+		if err := d.WriteCCGraph("CC-graph: which cluster learns from which\n"+f.title, graph); err != nil {
+			return err
+		}
 	}
 	cuts, chosen := report.SearchCuts(&similarity.Choice{
 		Candidates: c.Candidates, Threshold: c.Threshold, Clusters: c.Clusters, Dendrogram: c.Dendrogram,
@@ -211,7 +213,11 @@ func (f *found) print(w io.Writer) error {
 		if f.steady != nil {
 			steady = fmt.Sprintf("  %6.2f", f.steady.Clusters[z])
 		}
-		fmt.Fprintf(w, "%7d  %7d  %7d%s  %-12s  %v\n", z, len(row.Members), row.Samples, steady, fmt.Sprint(f.result.Graph[z]), row.Histogram)
+		sources := ""
+		if f.result.Graph != nil {
+			sources = fmt.Sprint(f.result.Graph[z])
+		}
+		fmt.Fprintf(w, "%7d  %7d  %7d%s  %-12s  %v\n", z, len(row.Members), row.Samples, steady, sources, row.Histogram)
 	}
 	fmt.Fprintf(w, "silhouette %.3f", good.Silhouette)
 	if good.ARI != nil {

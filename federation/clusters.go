@@ -16,17 +16,6 @@ func (b *clusters) Clusters() [][]int {
 	return list
 }
 
-// place gives every client that is there its cluster: clusters partition their places in [Env.Present].
-func (b *clusters) place(list [][]int) (of func(*Client) int) {
-	by := map[*Client]int{}
-	for z, members := range list {
-		for _, k := range members {
-			by[b.env.Present()[k]] = z
-		}
-	}
-	return func(c *Client) int { return by[c] }
-}
-
 // checkCount warns where K models are more than there are clients, and returns an error where there is none.
 func checkCount(env *Env, flag string, k int) error {
 	if k < 1 {

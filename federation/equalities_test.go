@@ -13,6 +13,8 @@ func TestDegenerateSettingsAreFedAvg(t *testing.T) {
 		change func(Algorithm)
 	}{
 		{"fedprox", func(a Algorithm) { a.(*FedProx).Mu = 0 }},
+		{"pacfl", func(a Algorithm) { a.(*PACFL).Choose = "fixed:180" }},
+		{"ifca", func(a Algorithm) { a.(*IFCA).K = 1 }},
 	} {
 		e, a := tinyEnv(t, 2), algorithm(t, c.name)
 		c.change(a)

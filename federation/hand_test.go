@@ -84,6 +84,20 @@ func TestRoundsByHand(t *testing.T) {
 			}},
 		},
 		{name: "oracle", want: map[string]linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}}},
+		// The images are at 90 degrees: two clusters.
+		{
+			name:   "pacfl",
+			change: func(_ *Env, a Algorithm) { a.(*PACFL).Choose = "fixed:45" },
+			want:   map[string]linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}},
+		},
+		// Model 0 sees class 0 at σ(0.2) > 1/2 everywhere, model 1 at less: client 0 chooses model 0, client 1 model 1. The
+		// probability of the wrong class is σ(-0.2) for both.
+		{
+			name:   "ifca",
+			start:  []linear{{0, 0, .1}, {0, 0, -.1}},
+			change: func(_ *Env, a Algorithm) { a.(*IFCA).K, a.(*IFCA).Redraw = 2, false },
+			want:   map[string]linear{"cluster-0": {σ(-.2), 0, .1 + σ(-.2)}, "cluster-1": {0, -2 * σ(-.2), -.1 - σ(-.2)}},
+		},
 		{name: "local", want: map[string]linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -17,6 +17,34 @@ import (
 // raw pixels, and the masked warm-up update. svdSamples, if above 0, bounds the images of a class that are looked at
 // (appendix A.6.2).
 func (e *Env) sketches(clients []*Client, updates [][]float32, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
+	sketches, err := e.subspaces(clients, p, svdSamples)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range clients {
+		s := &sketches[i]
+		s.Update = make([]float64, len(updates[i]))
+		for k, x := range updates[i] {
+			s.Update[k] = float64(x)
+		}
+		e.Ledger.Up(c, "counts", len(s.Counts))
+		e.bookVectors(c, s)
+	}
+	return sketches, nil
+}
+
+// bookVectors counts the principal vectors that a client sends.
+func (e *Env) bookVectors(c *Client, s *similarity.Sketch) {
+	for _, basis := range s.Bases {
+		if basis != nil {
+			rows, columns := basis.Dims()
+			e.Ledger.Up(c, "principal vectors", rows*columns)
+		}
+	}
+}
+
+// subspaces makes sketches of the clients' data alone: class counts and principal vectors.
+func (e *Env) subspaces(clients []*Client, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
 	sketches := make([]similarity.Sketch, len(clients))
 	errs := make([]error, len(clients))
 	var next atomic.Int64
@@ -39,18 +67,6 @@ func (e *Env) sketches(clients []*Client, updates [][]float32, p similarity.Coun
 	for i, c := range clients {
 		if errs[i] != nil {
 			return nil, fmt.Errorf("client %d: %w", c.ID, errs[i])
-		}
-		s := &sketches[i]
-		s.Update = make([]float64, len(updates[i]))
-		for k, x := range updates[i] {
-			s.Update[k] = float64(x)
-		}
-		e.Ledger.Up(c, "counts", len(s.Counts))
-		for _, basis := range s.Bases {
-			if basis != nil {
-				rows, columns := basis.Dims()
-				e.Ledger.Up(c, "principal vectors", rows*columns)
-			}
 		}
 	}
 	return sketches, nil

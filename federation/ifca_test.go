@@ -1,0 +1,92 @@
+package federation
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"testing"
+)
+
+// initialised starts an environment and readies an algorithm in it.
+func initialised(t *testing.T, e *Env, a Algorithm) error {
+	t.Helper()
+	if v, ok := a.(Validator); ok {
+		if err := v.Validate(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(e.Start(context.Background()), a.Init(e))
+}
+
+// The chosen model has the lowest loss of all on the client's own labels; in another order of the models it is the same.
+func TestIFCAChoosesTheLowestLoss(t *testing.T) {
+	e, a := tinyEnv(t, 2), algorithm(t, "ifca").(*IFCA)
+	a.K = 4
+	concepts(e)
+	if err := initialised(t, e, a); err != nil {
+		t.Fatal(err)
+	}
+	chosen, err := e.lowestLoss(a.net, a.states, e.Clients, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	losses, err := e.trainingLosses(a.net, a.states, e.Clients, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range e.Clients {
+		least := math.Inf(1)
+		for k := range a.states {
+			least = min(least, losses[k][i].Loss)
+		}
+		if losses[chosen[i]][i].Loss != least {
+			t.Errorf("client %d chose a loss of %g, there is %g", i, losses[chosen[i]][i].Loss, least)
+		}
+	}
+	reversed := slices.Clone(a.states)
+	slices.Reverse(reversed)
+	again, err := e.lowestLoss(a.net, reversed, e.Clients, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range again {
+		if again[i] != 3-chosen[i] {
+			t.Errorf("client %d chose model %d, of the reversed %d", i, chosen[i], again[i])
+		}
+	}
+}
+
+// Models that start alike are one: everybody picks the first, it is FedAvg, and the rest never move.
+func TestIFCAWithEqualModelsIsFedAvg(t *testing.T) {
+	want, _ := finished(t, "fedavg", 2, nil)
+	e, a := tinyEnv(t, 2), algorithm(t, "ifca").(*IFCA)
+	a.K, a.alike = 3, true
+	net, _ := e.Net(false)
+	mustRun(t, e, a, RunOptions{})
+	got := weights(t, a)
+	if !slices.Equal(got["cluster-0"], want["global"]) {
+		t.Error("the first model is not FedAvg's")
+	}
+	for _, name := range []string{"cluster-1", "cluster-2"} {
+		if !slices.Equal(got[name], e.initial(net)) {
+			t.Errorf("%s moved", name)
+		}
+	}
+}
+
+// After the redraw every model is somebody's choice.
+func TestIFCARedraws(t *testing.T) {
+	e, a := tinyEnv(t, 2), algorithm(t, "ifca").(*IFCA)
+	a.K, e.Rate = 2, 1
+	if err := initialised(t, e, a); err != nil {
+		t.Fatal(err)
+	}
+	chosen, err := e.lowestLoss(a.net, a.states, e.Clients, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Min(chosen) == slices.Max(chosen) {
+		t.Errorf("choices %v", chosen)
+	}
+}

@@ -1,0 +1,59 @@
+package federation
+
+import (
+	"slices"
+
+	"feddag/similarity"
+	"feddag/torch"
+)
+
+// Join implements [Newcomer]: the newcomers' rows are appended and all are clustered anew at the same threshold; a
+// newcomer goes where most of those are that it is then with, or, with none of them, to a new cluster at θ^0. Nobody else
+// moves.
+func (a *PACFL) Join(env *Env, _ int, newcomers []*Client) error {
+	var clients []*Client
+	for i, z := range a.of {
+		if z >= 0 {
+			clients = append(clients, env.Clients[i])
+		}
+	}
+	old := len(clients)
+	clients = append(clients, byID(newcomers)...)
+	angles, sketches, err := a.angles(env, clients)
+	if err != nil {
+		return err
+	}
+	tree, err := similarity.Agglomerate(angles, a.Linkage)
+	if err != nil {
+		return err
+	}
+	v, err := torch.VectorOf(env.Device, env.initial(a.net))
+	if err != nil {
+		return err
+	}
+	states := slices.Clone(a.states)
+	for _, members := range tree.Cut(a.threshold) {
+		first := slices.IndexFunc(members, func(k int) bool { return k >= old })
+		if first < 0 {
+			continue
+		}
+		votes := make([]int, len(a.states))
+		for _, k := range members[:first] {
+			votes[a.of[clients[k].ID]]++
+		}
+		z := slices.Index(votes, slices.Max(votes))
+		if votes[z] == 0 {
+			z = len(states)
+			states = append(states, v)
+		}
+		for _, k := range members[first:] {
+			a.of[clients[k].ID] = z
+			env.bookVectors(clients[k], &sketches[k])
+		}
+	}
+	if len(states) == len(a.states) {
+		v.Close()
+	}
+	a.states = states
+	return nil
+}

@@ -1,0 +1,142 @@
+package federation
+
+import (
+	"testing"
+
+	"feddag/similarity"
+)
+
+// ari compares an algorithm's clusters with the true groups.
+func ari(t *testing.T, e *Env, a Algorithm) float64 {
+	t.Helper()
+	var found, groups []int
+	for z, members := range a.(Clustered).Clusters() {
+		for _, i := range members {
+			found, groups = append(found, z), append(groups, e.Clients[i].Group)
+		}
+	}
+	x, err := similarity.AdjustedRandIndex(found, groups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// The fixture's two groups share no class. Told that there are two, every clustered method finds them.
+func TestPlantedGroups(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Env, Algorithm)
+	}{
+		{"oracle", nil},
+		{"pacfl", func(_ *Env, a Algorithm) { a.(*PACFL).Choose = "count:2" }},
+		{"ifca", func(_ *Env, a Algorithm) { a.(*IFCA).K = 2 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, a := tinyEnv(t, 2), algorithm(t, c.name)
+			if c.change != nil {
+				c.change(e, a)
+			}
+			mustRun(t, e, a, RunOptions{})
+			if x := ari(t, e, a); x != 1 {
+				t.Errorf("adjusted Rand index %.3f: %v", x, a.(Clustered).Clusters())
+			}
+		})
+	}
+}
+
+// concepts makes the two groups differ in nothing but what they call the classes: all hold all classes, the odd ones
+// count them from the other end.
+func concepts(e *Env) {
+	for i, c := range e.Clients {
+		c.Train, c.Test = nil, nil
+		for k := range 24 {
+			c.Train = append(c.Train, int32(i*24+k))
+		}
+		for k := range e.Data.Test.Len() {
+			c.Test = append(c.Test, int32(k))
+		}
+		c.LabelMap = nil
+		if i%2 == 1 {
+			c.LabelMap = []uint8{3, 2, 1, 0}
+		}
+	}
+}
+
+// Where a method is known to fail, and why.
+func TestKnownFailures(t *testing.T) {
+	for _, c := range []struct {
+		name, why string
+		change    func(*Env, Algorithm)
+	}{
+		{"pacfl", "it looks at images and not at labels, so two concepts of the same images look alike", func(e *Env, a Algorithm) {
+			concepts(e)
+			a.(*PACFL).Choose = "count:2"
+		}},
+		{"ifca", "where the models start alike one of them is everybody's choice, and the others never train", func(_ *Env, a Algorithm) {
+			a.(*IFCA).K = 2
+			a.(*IFCA).alike = true
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, a := tinyEnv(t, 2), algorithm(t, c.name)
+			c.change(e, a)
+			mustRun(t, e, a, RunOptions{})
+			if x := ari(t, e, a); x > 0.5 {
+				t.Errorf("adjusted Rand index %.3f although %s: %v", x, c.why, a.(Clustered).Clusters())
+			}
+		})
+	}
+}
+
+// Every method that takes K refuses none and too many, and warns of more than there are classes.
+func TestBadCounts(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		set  func(a Algorithm, k int)
+	}{
+		{"ifca", func(a Algorithm, k int) { a.(*IFCA).K = k }},
+	} {
+		for _, k := range []int{0, 9} {
+			e, a := tinyEnv(t, 1), algorithm(t, c.name)
+			c.set(a, k)
+			if err := initialised(t, e, a); err == nil {
+				t.Errorf("%s: %d models for 8 clients: no error", c.name, k)
+			}
+		}
+		e, a := tinyEnv(t, 1), algorithm(t, c.name)
+		var w warnings
+		e.Observers = []Observer{&w}
+		c.set(a, 5)
+		if err := initialised(t, e, a); err != nil || len(w.texts) == 0 {
+			t.Errorf("%s: 5 models for 4 classes: %v, warnings %q", c.name, err, w.texts)
+		}
+	}
+}
+
+// warnings keeps them.
+type warnings struct {
+	canceller
+	texts []string
+}
+
+func (w *warnings) Phase(Progress)   {}
+func (w *warnings) Warn(text string) { w.texts = append(w.texts, text) }
+
+func TestDegenerateClusteringsWarn(t *testing.T) {
+	for choose, want := range map[string]int{"fixed:180": 1, "fixed:0": 8, "count:2": 2} {
+		e, a := tinyEnv(t, 1), algorithm(t, "pacfl")
+		var w warnings
+		e.Observers = []Observer{&w}
+		a.(*PACFL).Choose = choose
+		if err := initialised(t, e, a); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(a.(Clustered).Clusters()); n != want {
+			t.Errorf("%s: %d clusters, want %d", choose, n, want)
+		}
+		if warned := len(w.texts) > 0; warned != (want == 1 || want == 8) {
+			t.Errorf("%s: warnings %q", choose, w.texts)
+		}
+	}
+}
