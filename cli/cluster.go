@@ -89,7 +89,7 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 	if err := c.makeRoom(); err != nil {
 		return err
 	}
-	s, err := open(o, "cluster-"+o.algorithm, log)
+	s, err := open(ctx, o, "cluster-"+o.algorithm, log)
 	if err != nil {
 		return err
 	}

@@ -16,23 +16,22 @@ import (
 
 // options are the flags of train and cluster.
 type options struct {
-	run           federation.Options
-	algorithm     string
-	preset        string
-	dataset       string
-	dataDir       string
-	partition     data.PartitionOptions
-	partitionFile string
-	extra         []string // partition options key=value
-	dataSeed      string
-	model         string
-	dropout       float64
-	device        string
-	workers       int
-	engine        string
-	out           string
-	resume        string
-	quiet         bool
+	run       federation.Options
+	algorithm string
+	preset    string
+	source
+	partition      data.PartitionOptions
+	partitionFile  string
+	partitionExtra []string // partition options key=value
+	dataSeed       string
+	model          string
+	dropout        float64
+	device         string
+	workers        int
+	engine         string
+	out            string
+	resume         string
+	quiet          bool
 
 	alg    federation.Algorithm
 	groups []group
@@ -67,8 +66,7 @@ func newOptions(algorithm string) (*options, error) {
 	f.Uint64Var(&r.Seed, "seed", 0, "of everything random but the partition")
 
 	f = o.group("Data and clients")
-	f.StringVar(&o.dataset, "dataset", "fashion-mnist", "data set: "+strings.Join(data.Names(), ", "))
-	f.StringVar(&o.dataDir, "data-dir", "", "where to look first for the data set (then $FEDDAG_DATA_DIR, ./data, ~/.cache/feddag, ...)")
+	o.source.flags(f)
 	f.StringVar(&p.Kind, "partition", p.Kind, "how clients share the data: "+strings.Join(data.PartitionKinds(), ", "))
 	f.IntVar(&p.Clients, "clients", p.Clients, "N, number of clients")
 	f.IntVar(&p.Groups, "groups", p.Groups, "G, groups of clients (label-skew)")
@@ -76,7 +74,7 @@ func newOptions(algorithm string) (*options, error) {
 	f.Float64Var(&p.LabelFraction, "label-fraction", p.LabelFraction, "ρ, labels of a group as a share of all, 0..1; 0 takes --labels-per-group (label-skew)")
 	f.Float64Var(&p.Concentration, "concentration", p.Concentration, "of the Dirichlet distribution; smaller is more uneven (label-skew, lda, pairs, superclass)")
 	f.IntVar(&p.MinSamples, "min-samples", p.MinSamples, "training samples every client has at least (lda)")
-	f.StringArrayVar(&o.extra, "partition-option", nil, "key=value, an option of this kind of partition alone, see Partitions below; may be repeated")
+	f.StringArrayVar(&o.partitionExtra, "partition-option", nil, "key=value, an option of this kind of partition alone, see Partitions below; may be repeated")
 	f.StringVar(&o.partitionFile, "partition-file", "", "read the partition, and the number of clients, from a partition.json or .npz instead")
 	f.StringVar(&o.dataSeed, "data-seed", "", "of the partition (default: --seed)")
 

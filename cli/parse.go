@@ -176,8 +176,8 @@ func (o *options) applyPreset() error {
 
 // check finds mistakes that need no data.
 func (o *options) check() (err error) {
-	if o.dataset, err = data.Canonical(o.dataset); err != nil {
-		return usageError{err}
+	if err := o.source.check(); err != nil {
+		return err
 	}
 	if o.model != "" {
 		if err := federation.OneOf("model", o.model, models.Names()); err != nil {
@@ -189,15 +189,12 @@ func (o *options) check() (err error) {
 			return usageError{err}
 		}
 	}
-	for _, kv := range o.extra {
-		key, value, ok := strings.Cut(kv, "=")
-		if !ok || key == "" || strings.ContainsAny(kv, " \t\n") {
-			return usagef("--partition-option %q: use key=value, without blanks", kv)
-		}
-		if o.partition.Extra == nil {
-			o.partition.Extra = map[string]string{}
-		}
-		o.partition.Extra[key] = value
+	extra, err := keyValues("partition-option", o.partitionExtra)
+	if err != nil {
+		return err
+	}
+	if len(extra) > 0 {
+		o.partition.Extra = extra
 	}
 	if o.dataSeed == "" {
 		o.dataSeed = strconv.FormatUint(o.run.Seed, 10)

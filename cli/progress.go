@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"time"
 
 	"feddag/federation"
@@ -13,7 +12,6 @@ import (
 	"feddag/torch"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
 // progress is the observer a person watches: a bar on a terminal, else a line a round.
@@ -39,15 +37,10 @@ type progress struct {
 // newProgress watches a run. Off a terminal, under CI or with NO_COLOR there is no bar.
 func newProgress(log io.Writer, o *options, first int) *progress {
 	p := &progress{log: log, rounds: o.run.Rounds, first: first, began: time.Now(), lines: !o.quiet}
-	f, isFile := log.(*os.File)
-	if o.quiet || !isFile || !term.IsTerminal(int(f.Fd())) || os.Getenv("CI") != "" || os.Getenv("NO_COLOR") != "" {
-		return p
+	if hasBar(log, o.quiet) {
+		p.lines = false
+		p.bar = newBar(log, p.length(), "set-up")
 	}
-	p.lines = false
-	p.bar = progressbar.NewOptions64(p.length(),
-		progressbar.OptionSetWriter(log), progressbar.OptionSetDescription("set-up"), progressbar.OptionSetWidth(20),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true))
 	return p
 }
 

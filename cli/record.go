@@ -169,5 +169,5 @@ func (r *recorder) readClusters() error {
 
 // title names the run in plots and reports.
 func (s *session) title() string {
-	return fmt.Sprintf("%s on %s, seed %d", s.o.algorithm, s.o.dataset, s.o.run.Seed)
+	return fmt.Sprintf("%s on %s, seed %d", s.o.algorithm, s.set.Title, s.o.run.Seed)
 }

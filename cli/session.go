@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -45,14 +46,14 @@ func (s *session) Close() {
 }
 
 // open makes a session: the data and everything that may be refused first, the directory last.
-func open(o *options, prefix string, log io.Writer) (_ *session, err error) {
+func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *session, err error) {
 	s := &session{o: o, started: time.Now()}
 	defer func() {
 		if err != nil {
 			s.Close()
 		}
 	}()
-	if s.set, err = data.Load(o.dataset, data.SearchDirs(o.dataDir)); err != nil {
+	if s.set, err = o.source.load(ctx, log, o.quiet); err != nil {
 		return nil, err
 	}
 	if o.resume != "" {
@@ -159,7 +160,7 @@ func (s *session) environment(device torch.Device) error {
 func (s *session) create(prefix string, partition []byte) (err error) {
 	o := s.o
 	if o.out == "" {
-		o.out = fmt.Sprintf("runs/%s-%s-%d-%s", prefix, o.dataset, o.run.Seed, s.started.Format("20060102-150405"))
+		o.out = fmt.Sprintf("runs/%s-%s-%d-%s", prefix, o.source.fileName(), o.run.Seed, s.started.Format("20060102-150405"))
 	}
 	if s.dir, err = report.Create(o.out); err != nil {
 		return err

@@ -29,7 +29,7 @@ func train(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := open(o, o.algorithm, log)
+	s, err := open(ctx, o, o.algorithm, log)
 	if err != nil {
 		return err
 	}

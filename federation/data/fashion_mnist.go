@@ -5,6 +5,7 @@ package data
 func init() {
 	registerIDX(&idxSet{
 		name:    "fashion-mnist",
+		title:   "Fashion-MNIST",
 		aliases: []string{"fmnist", "fashionmnist", "fashion_mnist"},
 		folders: []string{"fashion-mnist", "FashionMNIST", "fashion_mnist", "fmnist"},
 		classNames: []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 // descendants share the very file names, so a folder's name, and what is known of the labels, tell them apart.
 type idxSet struct {
 	name       string
+	title      string
 	aliases    []string
 	folders    []string // folders below a root, or below a root with raw/ in them (torchvision)
 	classNames []string
@@ -27,7 +29,7 @@ var idxSets = map[string]*idxSet{}
 
 func registerIDX(x *idxSet) {
 	idxSets[x.name] = x
-	register(source{name: x.name, aliases: x.aliases, find: x.find, read: x.read})
+	register(source{name: x.name, title: x.title, aliases: x.aliases, find: x.find, read: x.read})
 }
 
 // idxFiles are the four files, in the order of find and read; dotted is how some mirrors name them.
@@ -36,13 +38,13 @@ var idxFiles = [4]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "
 func dotted(file string) string { return strings.Replace(file, "-idx", ".idx", 1) }
 
 // find returns the four files of the first complete copy: plain if there, else .gz.
-func (x *idxSet) find(dirs []string) ([]string, error) {
+func (x *idxSet) find(q query) ([]string, error) {
 	notFound := &NotFoundError{
 		Name:   x.name,
 		Needs:  strings.Join(idxFiles[:], ", ") + " (plain or .gz) in " + strings.Join(x.folders, "/, ") + "/, their raw/, or there",
 		Advice: x.advice,
 	}
-	for _, root := range dirs {
+	for _, root := range q.dirs {
 		remark := ""
 		for _, dir := range x.places(root) {
 			files, missing, err := idxFilesIn(dir)
@@ -117,15 +119,14 @@ func idxFilesIn(dir string) (files, missing []string, err error) {
 }
 
 // read reads the four files.
-func (x *idxSet) read(files []string) (*Set, error) {
+func (x *idxSet) read(_ context.Context, files []string, _ query) (*Set, error) {
 	if len(files) != len(idxFiles) {
 		return nil, fmt.Errorf("data set %s: %d files given, needs the four %s", x.name, len(files), strings.Join(idxFiles[:], ", "))
 	}
 	s := &Set{
-		Name: x.name, Channels: 1, Height: 28, Width: 28,
+		Channels: 1, Height: 28, Width: 28,
 		Classes: len(x.classNames), ClassNames: slices.Clone(x.classNames),
 		Mean: []float32{x.mean}, Std: []float32{x.std},
-		Files: slices.Clone(files),
 	}
 	for i, split := range []*Images{&s.Train, &s.Test} {
 		images, labels := files[2*i], files[2*i+1]

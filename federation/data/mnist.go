@@ -4,6 +4,7 @@ package data
 func init() {
 	registerIDX(&idxSet{
 		name:       "mnist",
+		title:      "MNIST",
 		folders:    []string{"mnist", "MNIST"},
 		classNames: []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
 		mean:       0.1307, std: 0.3081,

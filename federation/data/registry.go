@@ -1,7 +1,11 @@
 package data
 
 import (
+	"context"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -9,11 +13,27 @@ import (
 // source is a registered data set.
 type source struct {
 	name    string
+	title   string // as a person writes it; "" for name
 	aliases []string
-	// find returns the files the set would be read from, or a *NotFoundError.
-	find func(dirs []string) ([]string, error)
-	// read reads the files find returned.
-	read func(files []string) (*Set, error)
+	// takesPath says that the set is written NAME:PATH, or NAME alone for the first directory.
+	takesPath bool
+	// options are the keys of LoadOptions.Extra that read looks at, each with what it does.
+	options map[string]string
+	// kept says that reading takes long enough for the decoded set to be kept in LoadOptions.Cache.
+	kept bool
+	// find returns the files and folders the set would be read from, or a *NotFoundError.
+	find func(q query) ([]string, error)
+	// read reads what find returned.
+	read func(ctx context.Context, files []string, q query) (*Set, error)
+}
+
+// query is one wish for a data set.
+type query struct {
+	name     string // as Canonical returns it
+	path     string // what follows NAME: in it
+	dirs     []string
+	extra    map[string]string
+	progress func(done, total int)
 }
 
 var sources = map[string]source{}
@@ -23,65 +43,141 @@ func register(src source) {
 	if _, dup := sources[src.name]; dup {
 		panic("data: two data sets named " + src.name)
 	}
+	if src.title == "" {
+		src.title = src.name
+	}
 	sources[src.name] = src
+}
+
+// LoadOptions say where a data set is looked for and how it is read. The zero value finds nothing, keeps nothing.
+type LoadOptions struct {
+	Dirs  []string          // where to look, in order: SearchDirs
+	Cache string            // the folder of decoded sets: CacheDir; "" to keep none
+	Extra map[string]string // options of this set alone, see SourceOptions
+	// Progress is told how many images of how many are decoded, from one goroutine at a time; nil for none.
+	Progress func(done, total int)
 }
 
 // Names returns the registered data sets, sorted.
 func Names() []string { return sortedKeys(sources) }
 
-func sortedKeys[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Title returns a data set's name as a person writes it: "CIFAR-10 (JPEG)" for "cifar10-jpeg".
+func Title(name string) string {
+	base, path, _ := strings.Cut(name, ":")
+	src, ok := sources[base]
+	if !ok || path != "" {
+		return name
 	}
-	slices.Sort(names)
-	return names
+	return src.title
 }
 
-// Canonical returns the registered name for a name or alias, in any case ("FashionMNIST" is "fashion-mnist"), or an
-// error naming the nearest known one.
+// SourceOptions returns the options that a data set knows beside its name, each with what it does.
+func SourceOptions(name string) map[string]string {
+	base, _, _ := strings.Cut(name, ":")
+	return maps.Clone(sources[base].options)
+}
+
+// Canonical returns the registered name for a name or alias, in any case ("FashionMNIST" is "fashion-mnist"), with the
+// path that follows it where the set takes one ("folder:pacs"), or an error naming the nearest known one.
 func Canonical(name string) (string, error) {
-	low := strings.ToLower(strings.TrimSpace(name))
-	if _, ok := sources[low]; ok {
-		return low, nil
+	base, path, hasPath := strings.Cut(strings.TrimSpace(name), ":")
+	low := strings.ToLower(base)
+	if _, ok := sources[low]; !ok {
+		known := ""
+		for _, n := range Names() {
+			if slices.Contains(sources[n].aliases, low) {
+				known = n
+			}
+		}
+		if known == "" {
+			return "", unknown("data set", base, Names())
+		}
+		low = known
 	}
-	for _, n := range Names() {
-		if slices.Contains(sources[n].aliases, low) {
-			return n, nil
+	switch {
+	case !hasPath:
+		return low, nil
+	case !sources[low].takesPath:
+		return "", fmt.Errorf("data set %s takes no path: write %s alone and name its folder with --data-dir", name, low)
+	case path == "":
+		return "", fmt.Errorf("data set %q: write the path after the colon, %s:PATH", name, low)
+	}
+	return low + ":" + filepath.Clean(path), nil
+}
+
+// CheckOptions returns an error for an option that a set does not know, naming the nearest it does.
+func CheckOptions(name string, extra map[string]string) error {
+	base, _, _ := strings.Cut(name, ":")
+	known := sources[base].options
+	for _, key := range sortedKeys(extra) {
+		if len(known) == 0 {
+			return fmt.Errorf("data set %s has no options, got %s=%s", base, key, extra[key])
+		}
+		if _, ok := known[key]; !ok {
+			return unknown("option of data set "+base, key, sortedKeys(known))
 		}
 	}
-	return "", unknown("data set", name, Names())
+	return nil
+}
+
+// resolve makes a query of a name and options.
+func resolve(name string, o LoadOptions) (source, query, error) {
+	name, err := Canonical(name)
+	if err != nil {
+		return source{}, query{}, err
+	}
+	base, path, _ := strings.Cut(name, ":")
+	src := sources[base]
+	if err := CheckOptions(name, o.Extra); err != nil {
+		return src, query{}, err
+	}
+	return src, query{name: name, path: path, dirs: o.Dirs, extra: o.Extra, progress: o.Progress}, nil
 }
 
 // Find returns the files a set would be read from, the first complete copy in the order of dirs, without reading them.
 // If there is none the error is a *NotFoundError: every place looked, and what to do.
 func Find(name string, dirs []string) ([]string, error) {
-	name, err := Canonical(name)
+	src, q, err := resolve(name, LoadOptions{Dirs: dirs})
 	if err != nil {
 		return nil, err
 	}
-	return sources[name].find(dirs)
+	return src.find(q)
 }
 
-// Load reads a data set from the first of dirs (see SearchDirs) that holds all of it. An unknown name is an error that
-// names the nearest known one; a damaged file is an error that names the file.
+// Load reads a data set from the first of dirs (see SearchDirs) that holds all of it, and keeps nothing. See LoadWith.
 func Load(name string, dirs []string) (*Set, error) {
-	name, err := Canonical(name)
+	return LoadWith(context.Background(), name, LoadOptions{Dirs: dirs})
+}
+
+// LoadWith reads a data set from the first of o.Dirs that holds all of it, or its decoded copy in o.Cache where that
+// was made of the same files. An unknown name or option is an error that names the nearest known one; a damaged file is
+// an error that names the file. A decoded copy that cannot be read or written is no error, but a note in Set.Notes.
+func LoadWith(ctx context.Context, name string, o LoadOptions) (*Set, error) {
+	src, q, err := resolve(name, o)
 	if err != nil {
 		return nil, err
 	}
-	files, err := sources[name].find(dirs)
+	files, err := src.find(q)
 	if err != nil {
 		return nil, err
 	}
-	s, err := sources[name].read(files)
-	if err != nil {
-		return nil, err
+	read := func() (*Set, error) {
+		s, err := src.read(ctx, files, q)
+		if err != nil {
+			return nil, err
+		}
+		s.Name, s.Files = q.name, slices.Clone(files)
+		if s.Title == "" {
+			s.Title = Title(q.name)
+		}
+		return s, s.Check()
 	}
-	if err := s.Check(); err != nil {
-		return nil, err
+	if !src.kept || o.Cache == "" {
+		return read()
 	}
-	return s, nil
+	return throughCache(o.Cache, q, files, read)
 }
 
 // NotFoundError says that a data set is nowhere, in one line: every place looked, and what to do.
@@ -98,4 +194,10 @@ func (e *NotFoundError) Error() string {
 		looked = strings.Join(e.Looked, ", ")
 	}
 	return fmt.Sprintf("data set %s not found: looked in %s for %s; %s", e.Name, looked, e.Needs, e.Advice)
+}
+
+// isDir says whether a path is a directory, behind a link or not.
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }

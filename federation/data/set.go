@@ -19,9 +19,16 @@ type Images struct {
 // Len returns the number of images N.
 func (im Images) Len() int { return len(im.Labels) }
 
+// Bounds of a set: labels are bytes, and more pixels than this are a mistake.
+const (
+	maxClasses  = 256
+	maxSetBytes = 1 << 36
+)
+
 // Set is a data set in memory. It is shared by every client and never modified after Load.
 type Set struct {
-	Name                    string
+	Name                    string // as the registry has it
+	Title                   string // as a person writes it
 	Channels, Height, Width int
 	Classes                 int
 	ClassNames              []string  // Classes names, by label
@@ -33,6 +40,7 @@ type Set struct {
 	UserNames       []string // what Images.Users count
 	Train, Test     Images
 	Files           []string // where it was read from
+	Notes           []string // what a person should know about it, a line each
 }
 
 // ImageSize returns the bytes of one image, Channels*Height*Width.
@@ -77,8 +85,8 @@ func (s *Set) Check() error {
 		return fmt.Errorf("data set: none given")
 	case s.Channels < 1 || s.Height < 1 || s.Width < 1:
 		return fmt.Errorf("data set %s: images of %d x %d x %d hold nothing", s.Name, s.Channels, s.Height, s.Width)
-	case s.Classes < 1 || s.Classes > 256:
-		return fmt.Errorf("data set %s: %d classes, must be 1 to 256", s.Name, s.Classes)
+	case s.Classes < 1 || s.Classes > maxClasses:
+		return fmt.Errorf("data set %s: %d classes, must be 1 to %d", s.Name, s.Classes, maxClasses)
 	case len(s.ClassNames) != 0 && len(s.ClassNames) != s.Classes:
 		return fmt.Errorf("data set %s: %d class names for %d classes", s.Name, len(s.ClassNames), s.Classes)
 	}

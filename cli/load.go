@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"feddag/federation/data"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+)
+
+// source are the flags that name a data set.
+type source struct {
+	dataset string
+	dataDir string
+	extra   []string // options key=value
+}
+
+// flags declares them.
+func (s *source) flags(f *pflag.FlagSet) {
+	f.StringVar(&s.dataset, "dataset", "fashion-mnist", "data set: "+strings.Join(data.Names(), ", ")+" (feddag data list)")
+	s.where(f)
+}
+
+// where declares the flags that say where a set is and how to read it.
+func (s *source) where(f *pflag.FlagSet) {
+	f.StringVar(&s.dataDir, "data-dir", "", "where to look first for the data set (then $FEDDAG_DATA_DIR, ./data, ~/.cache/feddag, ...)")
+	f.StringArrayVar(&s.extra, "dataset-option", nil, "key=value, an option of this data set alone; may be repeated (feddag data list)")
+}
+
+// options are what the flags ask for, without a bar.
+func (s *source) options() (data.LoadOptions, error) {
+	extra, err := keyValues("dataset-option", s.extra)
+	return data.LoadOptions{Dirs: data.SearchDirs(s.dataDir), Cache: data.CacheDir(s.dataDir), Extra: extra}, err
+}
+
+// check finds mistakes that need no data, and writes the set's name as the registry has it.
+func (s *source) check() (err error) {
+	if s.dataset, err = data.Canonical(s.dataset); err != nil {
+		return usageError{err}
+	}
+	o, err := s.options()
+	if err != nil {
+		return err
+	}
+	if err := data.CheckOptions(s.dataset, o.Extra); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// load reads the set, with a bar while images are decoded, and says what a person should know about it.
+func (s *source) load(ctx context.Context, log io.Writer, quiet bool) (*data.Set, error) {
+	o, err := s.options()
+	if err != nil {
+		return nil, err
+	}
+	var bar *progressbar.ProgressBar
+	o.Progress = func(done, total int) {
+		if bar == nil && hasBar(log, quiet) {
+			bar = newBar(log, int64(total), "decoding "+data.Title(s.dataset))
+		}
+		if bar != nil {
+			bar.Set(min(done, total-1)) // at its end it would go away
+		}
+	}
+	set, err := data.LoadWith(ctx, s.dataset, o)
+	if bar != nil {
+		bar.Clear()
+		bar.Exit()
+	}
+	if err == nil && !quiet {
+		for _, note := range set.Notes {
+			fmt.Fprintf(log, "%s: %s\n", s.dataset, note)
+		}
+	}
+	return set, err
+}
+
+// hasBar says whether progress is drawn: off a terminal, under CI or with NO_COLOR it is not.
+func hasBar(log io.Writer, quiet bool) bool {
+	f, isFile := log.(*os.File)
+	return !quiet && isFile && term.IsTerminal(int(f.Fd())) && os.Getenv("CI") == "" && os.Getenv("NO_COLOR") == ""
+}
+
+func newBar(log io.Writer, length int64, what string) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(length,
+		progressbar.OptionSetWriter(log), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(20),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true))
+}
+
+// keyValues reads the values of a flag that is key=value, repeated.
+func keyValues(flag string, values []string) (map[string]string, error) {
+	m := map[string]string{}
+	for _, kv := range values {
+		key, value, ok := strings.Cut(kv, "=")
+		if !ok || key == "" || strings.ContainsAny(kv, " \t\n") {
+			return nil, usagef("--%s %q: use key=value, without blanks", flag, kv)
+		}
+		m[key] = value
+	}
+	return m, nil
+}
+
+var unfit = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
+
+// fileName is a set's name as part of a file's: "folder:../pacs" is "folder-pacs".
+func (s *source) fileName() string {
+	base, path, _ := strings.Cut(s.dataset, ":")
+	return strings.TrimRight(base+"-"+strings.Trim(unfit.ReplaceAllString(path, "-"), "-."), "-")
+}

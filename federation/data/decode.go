@@ -1,0 +1,246 @@
+package data
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// maxImagePixels bounds one image: 33 megapixels.
+const maxImagePixels = 1 << 25
+
+// raster is a decoded image: three planes of Width x Height bytes R, G, B, and whether they may differ.
+type raster struct {
+	width, height int
+	planes        []byte // 3*Height*Width
+	colour        bool
+}
+
+// decodeImage decodes a JPEG or PNG. Grey images get three equal planes, palettes are looked up, transparency is left
+// out of account (as PIL's convert("RGB") does), and of 16 bits the upper 8 are taken. CMYK is an error, for without
+// the profile its colours are not known. A file too small for the size that its header claims is an error before
+// anything of that size is allocated.
+func decodeImage(b []byte) (raster, error) {
+	config, format, err := image.DecodeConfig(bytes.NewReader(b))
+	if err != nil {
+		return raster{}, badImage(err)
+	}
+	w, h := config.Width, config.Height
+	perByte := 1 << 10 // pixels: a bit a block of 8 x 8 is the least that JPEG takes
+	if format == "png" {
+		perByte = 1 << 14 // deflate's 1032 at best, of bytes of 8 pixels
+	}
+	switch {
+	case w < 1 || h < 1:
+		return raster{}, fmt.Errorf("%d x %d pixels", w, h)
+	case w > maxImagePixels/h:
+		return raster{}, fmt.Errorf("%d x %d pixels, more than the %d this program reads", w, h, maxImagePixels)
+	case w*h/perByte > len(b):
+		return raster{}, fmt.Errorf("damaged: %d bytes cannot hold the %d x %d pixels that its header claims", len(b), w, h)
+	case config.ColorModel == color.CMYKModel:
+		return raster{}, errors.New("CMYK colours: convert it to RGB or grey first")
+	}
+	decode := jpeg.Decode
+	if format == "png" {
+		decode = png.Decode
+	}
+	m, err := decode(bytes.NewReader(b))
+	if err != nil {
+		return raster{}, badImage(err)
+	}
+	if box := m.Bounds(); box.Dx() != w || box.Dy() != h {
+		return raster{}, errors.New("damaged: two sizes in one file")
+	}
+	r := raster{width: w, height: h, planes: make([]byte, 3*w*h), colour: true}
+	r.fill(m)
+	return r, nil
+}
+
+// fill takes over the pixels of a decoded image of the same size.
+func (r *raster) fill(m image.Image) {
+	w, h, box := r.width, r.height, m.Bounds()
+	n := w * h
+	put := func(x, y int, red, green, blue byte) {
+		i := y*w + x
+		r.planes[i], r.planes[n+i], r.planes[2*n+i] = red, green, blue
+	}
+	switch m := m.(type) {
+	case *image.YCbCr:
+		rgbOfYCbCr(r.planes, m)
+	case *image.Gray:
+		r.colour = false
+		for y := range h {
+			copy(r.planes[y*w:(y+1)*w], m.Pix[m.PixOffset(box.Min.X, box.Min.Y+y):])
+		}
+		copy(r.planes[n:], r.planes[:n])
+		copy(r.planes[2*n:], r.planes[:n])
+	case *image.Gray16:
+		r.colour = false
+		for y := range h {
+			for x := range w {
+				g := m.Pix[m.PixOffset(box.Min.X+x, box.Min.Y+y)]
+				put(x, y, g, g, g)
+			}
+		}
+	default:
+		for y := range h {
+			for x := range w {
+				r, g, b := opaque(m.At(box.Min.X+x, box.Min.Y+y))
+				put(x, y, r, g, b)
+			}
+		}
+	}
+}
+
+// opaque returns a colour without its transparency: as it was stored, where RGBA() would darken it.
+func opaque(c color.Color) (r, g, b byte) {
+	switch c := c.(type) {
+	case color.NRGBA:
+		return c.R, c.G, c.B
+	case color.NRGBA64:
+		return byte(c.R >> 8), byte(c.G >> 8), byte(c.B >> 8)
+	}
+	red, green, blue, _ := c.RGBA()
+	return byte(red >> 8), byte(green >> 8), byte(blue >> 8)
+}
+
+// badImage words an error of Go's decoders.
+func badImage(err error) error {
+	switch {
+	case errors.Is(err, image.ErrFormat):
+		return errors.New("neither JPEG nor PNG inside, whatever its name says")
+	case strings.HasSuffix(err.Error(), io.ErrUnexpectedEOF.Error()): // which image/png does not wrap
+		return damaged(io.ErrUnexpectedEOF)
+	}
+	return damaged(err)
+}
+
+// decodeOptions say what images of a tree become.
+type decodeOptions struct {
+	height, width int    // 0: as the first image; another size is then an error
+	filter        string // how an image of another size is resized: see filters
+	channels      int    // 1, 3, or 0: 1 if no image has colours
+	progress      func(done, total int)
+}
+
+// decoded is images of one size: N x Channels x Height x Width bytes.
+type decoded struct {
+	channels, height, width int
+	pixels                  []byte
+}
+
+// decodeAll decodes images on all cores. An image that cannot be read, or is of another size where none is asked for,
+// is an error that names it: the first one in their order, whatever the number of cores.
+func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decoded, error) {
+	if len(pictures) == 0 {
+		return nil, errors.New("no images")
+	}
+	first, err := readPicture(pictures[0])
+	if err != nil {
+		return nil, err
+	}
+	d := &decoded{channels: 3, height: o.height, width: o.width}
+	if o.height == 0 {
+		d.height, d.width = first.height, first.width
+	}
+	size := 3 * d.height * d.width
+	if len(pictures) > maxSetBytes/size {
+		return nil, fmt.Errorf("%d images of %d bytes are more than the %d GB this program holds", len(pictures), size, maxSetBytes>>30)
+	}
+	d.pixels = make([]byte, len(pictures)*size)
+
+	var next, failed atomic.Int64 // the image to take; the first that failed
+	failed.Store(int64(len(pictures)))
+	var mu sync.Mutex
+	var firstErr error
+	colour, done := false, 0
+	one := func(i int) (bool, error) {
+		r, err := readPicture(pictures[i])
+		if err != nil {
+			return false, err
+		}
+		if o.height == 0 && (r.height != d.height || r.width != d.width) {
+			return false, fmt.Errorf("%s is %d x %d pixels, %s is %d x %d: choose one size with the option size=WIDTHxHEIGHT",
+				pictures[i].place, r.width, r.height, pictures[0].place, d.width, d.height)
+		}
+		to := d.pixels[i*size : (i+1)*size]
+		if r.height == d.height && r.width == d.width {
+			copy(to, r.planes)
+		} else {
+			resize(to, d.width, d.height, r, o.filter)
+		}
+		return r.colour, nil
+	}
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := next.Add(1) - 1
+				if i >= failed.Load() || i >= int64(len(pictures)) {
+					return
+				}
+				c, err := one(int(i))
+				mu.Lock()
+				if err != nil && i < failed.Load() {
+					failed.Store(i)
+					firstErr = err
+				}
+				colour = colour || c
+				done++
+				if o.progress != nil && (done%256 == 0 || done == len(pictures)) {
+					o.progress(done, len(pictures))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if firstErr != nil {
+		return nil, firstErr
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if o.channels == 1 || o.channels == 0 && !colour {
+		d.grey(colour)
+	}
+	return d, nil
+}
+
+func readPicture(p picture) (raster, error) {
+	b, err := p.read()
+	if err == nil {
+		var r raster
+		if r, err = decodeImage(b); err == nil {
+			return r, nil
+		}
+	}
+	return raster{}, fmt.Errorf("%s: %w", p.place, err)
+}
+
+// grey leaves one plane of each image; of colours their luminance as PIL's convert("L") has it (ITU-R 601).
+func (d *decoded) grey(colour bool) {
+	n := d.height * d.width
+	images := len(d.pixels) / (3 * n)
+	for i := range images {
+		from, to := d.pixels[3*n*i:3*n*(i+1)], d.pixels[n*i:n*(i+1)]
+		if !colour {
+			copy(to, from[:n])
+			continue
+		}
+		for k := range n { // 0.299, 0.587 and 0.114 times 2^16
+			to[k] = byte((19595*uint32(from[k]) + 38470*uint32(from[n+k]) + 7471*uint32(from[2*n+k]) + 1<<15) >> 16)
+		}
+	}
+	d.channels, d.pixels = 1, append([]byte(nil), d.pixels[:images*n]...)
+}

@@ -1,0 +1,176 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// folder is any tree of image files, in folders or in zips: SPLIT/CLASS/FILE (ImageFolder's convention), USER/CLASS/FILE
+// (PACS and Office-Caltech-10, where a user is a domain), SPLIT/USER/CLASS/FILE or CLASS/FILE. Classes are numbered in
+// alphabetical order. Without splits a share of each user's images of each class is for testing; of three splits the
+// validation images are left out.
+func init() {
+	options := maps.Clone(imageOptions)
+	options["test"] = "share of each class for testing where there is no test folder, above 0, below 1 (default 0.2)"
+	register(source{
+		name: "folder", title: "image folder", aliases: []string{"imagefolder", "image-folder"},
+		takesPath: true, options: options, kept: true,
+		find: findFolder,
+		read: func(ctx context.Context, files []string, q query) (*Set, error) {
+			s, err := readTree(ctx, files, q)
+			if err != nil {
+				return nil, err
+			}
+			s.scaleByTraining()
+			return s, nil
+		},
+	})
+}
+
+// findFolder returns the folder or zip that a path names, by itself or in one of dirs; without a path the first of dirs.
+func findFolder(q query) ([]string, error) {
+	places := []string{q.path}
+	for _, dir := range q.dirs {
+		if q.path == "" {
+			places = []string{dir} // the first alone: what lies in the others was not meant
+			break
+		}
+		if !filepath.IsAbs(q.path) {
+			places = append(places, filepath.Join(dir, q.path))
+		}
+	}
+	notFound := &NotFoundError{
+		Name: q.name, Looked: places, Needs: "a folder or a .zip",
+		Advice: "write folder:PATH, or folder alone and name the folder with --data-dir",
+	}
+	for i, place := range places {
+		switch _, err := os.Stat(place); {
+		case err == nil:
+			return []string{place}, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			notFound.Looked[i] += fmt.Sprintf(" (%v)", err)
+		}
+	}
+	return nil, notFound
+}
+
+// readTree reads the images of a tree (see openTree), without a scale.
+func readTree(ctx context.Context, roots []string, q query) (*Set, error) {
+	o, err := parseImageOptions(q)
+	if err != nil {
+		return nil, err
+	}
+	share := 0.2
+	if text, ok := q.extra["test"]; ok {
+		if share, err = strconv.ParseFloat(text, 64); err != nil || !(share > 0 && share < 1) {
+			return nil, fmt.Errorf("option test=%s: use a share above 0 and below 1", text)
+		}
+	}
+	t, err := openTree(roots...)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	pictures, err := layOut(t)
+	if err != nil {
+		return nil, err
+	}
+	train, test, notes, err := splits(pictures, share)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", roots[0], err)
+	}
+	s, err := setOf(ctx, roots[0], train, test, o)
+	if err != nil {
+		return nil, err
+	}
+	s.Notes = notes
+	return s, nil
+}
+
+// splits divides pictures into training and test images, both in the order given.
+func splits(pictures []picture, share float64) (train, test []picture, notes []string, err error) {
+	by := map[string][]picture{}
+	for _, p := range pictures {
+		by[p.split] = append(by[p.split], p)
+	}
+	train, test = by["train"], by["test"]
+	switch {
+	case len(by[""]) > 0:
+		// Evenly along the order of the names, for each user and class by itself.
+		type group struct{ user, class string }
+		seen := map[group]float64{}
+		for _, p := range pictures {
+			g := group{p.user, p.class}
+			k := seen[g]
+			seen[g]++
+			if int((k+1)*share) > int(k*share) {
+				test = append(test, p)
+			} else {
+				train = append(train, p)
+			}
+		}
+		notes = append(notes, fmt.Sprintf("no test folder: %d of %d images, evenly of each class, are for testing", len(test), len(pictures)))
+	case len(test) == 0:
+		test = by["val"]
+		if len(test) > 0 {
+			notes = append(notes, "no test folder: the validation images are for testing")
+		}
+	case len(by["val"]) > 0:
+		notes = append(notes, fmt.Sprintf("%d validation images are left out", len(by["val"])))
+	}
+	switch {
+	case len(train) == 0:
+		return nil, nil, nil, errors.New("no training images: a folder train/ is needed beside the others")
+	case len(test) == 0:
+		return nil, nil, nil, errors.New("no test images: a folder test/ or val/ is needed beside train/")
+	}
+	return train, test, notes, nil
+}
+
+// setOf decodes pictures of a root and numbers their classes and users.
+func setOf(ctx context.Context, root string, train, test []picture, o decodeOptions) (*Set, error) {
+	all := append(append(make([]picture, 0, len(train)+len(test)), train...), test...)
+	classes, users, trained := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for i, p := range all {
+		classes[p.class] = true
+		if p.user != "" {
+			users[p.user] = true
+		}
+		if i < len(train) {
+			trained[p.class] = true
+		} else if !trained[p.class] {
+			return nil, fmt.Errorf("%s: class %s has no training image", p.place, p.class)
+		}
+	}
+	s := &Set{}
+	var number, owner map[string]int
+	s.ClassNames, number = labels(classes)
+	s.UserNames, owner = labels(users)
+	if s.Classes = len(s.ClassNames); s.Classes > maxClasses {
+		return nil, fmt.Errorf("%s: %d classes, more than the %d this program holds: leave some out", root, s.Classes, maxClasses)
+	}
+	d, err := decodeAll(ctx, all, o)
+	if err != nil {
+		return nil, err
+	}
+	s.Channels, s.Height, s.Width = d.channels, d.height, d.width
+	size := s.ImageSize()
+	s.Train.Pixels, s.Test.Pixels = d.pixels[:len(train)*size:len(train)*size], d.pixels[len(train)*size:]
+	for i, p := range all {
+		split := &s.Train
+		if i >= len(train) {
+			split = &s.Test
+		}
+		split.Labels = append(split.Labels, uint8(number[p.class]))
+		if len(users) > 0 {
+			split.Users = append(split.Users, int32(owner[p.user]))
+		}
+	}
+	return s, nil
+}

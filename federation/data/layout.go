@@ -1,0 +1,122 @@
+package data
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// picture is an image of a tree and what its folders say about it.
+type picture struct {
+	*node
+	split       string // "train", "test", "val", or "" where no folder says
+	class, user string // user is "" where no folder says
+}
+
+// layOut says which folder of each image is its split, its class, and the domain or person it comes from. The folders
+// around all images are left out of account; a split's name (train, test, val) may stand anywhere, at the same depth
+// for all; what is left is CLASS or USER/CLASS.
+func layOut(t *tree) ([]picture, error) {
+	var pictures []picture
+	shallow := maxTreeDepth + 1
+	for i := range t.nodes {
+		if n := &t.nodes[i]; isImage(n.file) {
+			pictures = append(pictures, picture{node: n})
+			shallow = min(shallow, len(n.dirs))
+		}
+	}
+	if len(pictures) == 0 {
+		return nil, fmt.Errorf("%s: no .jpg, .jpeg or .png file in it", t.root)
+	}
+	first := pictures[0]
+
+	// Folders around everything: not the last one, and not a split's.
+	around := 0
+	for ; around+1 < shallow; around++ {
+		name := first.dirs[around]
+		if splitOf(name) != "" || slices.ContainsFunc(pictures, func(p picture) bool { return p.dirs[around] != name }) {
+			break
+		}
+	}
+	// The place of the split: the first depth where every image has one.
+	split := -1
+	for k := around; k < shallow && split < 0; k++ {
+		if !slices.ContainsFunc(pictures, func(p picture) bool { return splitOf(p.dirs[k]) == "" }) {
+			split = k
+		}
+	}
+	depth := len(first.dirs)
+	for i := range pictures {
+		p := &pictures[i]
+		if split < 0 && slices.ContainsFunc(p.dirs[around:], func(s string) bool { return splitOf(s) != "" }) &&
+			!slices.ContainsFunc(first.dirs[around:], func(s string) bool { return splitOf(s) != "" }) {
+			return nil, fmt.Errorf("%s is in a split's folder, %s is in none: use train/ and test/ for all or for none", p.place, first.place)
+		}
+		if len(p.dirs) != depth {
+			return nil, fmt.Errorf("%s lies in %d folders, %s in %d: use SPLIT/CLASS/FILE, USER/CLASS/FILE or SPLIT/USER/CLASS/FILE for all",
+				first.place, depth-around, p.place, len(p.dirs)-around)
+		}
+		rest := p.dirs[around:]
+		if split >= 0 {
+			p.split = splitOf(p.dirs[split])
+			rest = slices.Concat(p.dirs[around:split], p.dirs[split+1:])
+		}
+		switch len(rest) {
+		case 1:
+			p.class = rest[0]
+		case 2:
+			p.user, p.class = rest[0], rest[1]
+		default:
+			return nil, fmt.Errorf("%s: %s where its class, or its domain and class, are needed: use SPLIT/CLASS/FILE, USER/CLASS/FILE or SPLIT/USER/CLASS/FILE",
+				p.place, folders(rest))
+		}
+	}
+	for _, e := range t.empty {
+		if len(e.dirs) == depth {
+			return nil, fmt.Errorf("%s: a class folder with no image in it; remove it, or find out where its images went", e.place)
+		}
+	}
+	if err := withoutImage(t, depth); err != nil {
+		return nil, err
+	}
+	// The order of the files on disk means nothing: by class, user and name, a set is the same everywhere.
+	slices.SortFunc(pictures, func(a, b picture) int {
+		return cmp.Or(strings.Compare(a.class, b.class), strings.Compare(a.user, b.user), strings.Compare(a.file, b.file),
+			strings.Compare(a.split, b.split))
+	})
+	return pictures, nil
+}
+
+func folders(names []string) string {
+	if len(names) == 0 {
+		return "no folder"
+	}
+	return "the folders " + strings.Join(names, "/")
+}
+
+// withoutImage returns an error for a class folder that holds files, but no image.
+func withoutImage(t *tree, depth int) error {
+	images := map[string]bool{}
+	for i := range t.nodes {
+		if n := &t.nodes[i]; len(n.dirs) == depth && isImage(n.file) {
+			images[strings.Join(n.dirs, "/")] = true
+		}
+	}
+	for i := range t.nodes {
+		if n := &t.nodes[i]; len(n.dirs) == depth && !images[strings.Join(n.dirs, "/")] {
+			return fmt.Errorf("%s: its class folder has no image in it (.jpg, .jpeg, .png); remove it, or find out where its images went", n.place)
+		}
+	}
+	return nil
+}
+
+// labels numbers names in alphabetical order.
+func labels(names map[string]bool) (sorted []string, number map[string]int) {
+	sorted = sortedKeys(names)
+	number = map[string]int{}
+	for i, name := range sorted {
+		number[name] = i
+	}
+	return sorted, number
+}

@@ -1,0 +1,136 @@
+package data
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// filters are the ways to resize an image. Each gives the weight of source pixel x (0-based, to be normalised) for the
+// target pixel whose middle lies at source position center, where scale source pixels make a target pixel; and how far
+// from the middle a weight may be above zero.
+var filters = map[string]struct {
+	weight func(x int, center, scale float64) float64
+	reach  func(scale float64) float64
+}{
+	// bilinear is a triangle, as wide as two target pixels when it shrinks: PIL's BILINEAR, bit for bit, and so
+	// torchvision's Resize of a PIL image.
+	"bilinear": {
+		func(x int, center, scale float64) float64 {
+			return max(0, 1-math.Abs(float64(x)+0.5-center)/max(1, scale))
+		},
+		func(scale float64) float64 { return max(1, scale) },
+	},
+	// area is the mean of the source pixels that a target pixel covers, each by as much as it covers: OpenCV's
+	// INTER_AREA when it shrinks.
+	"area": {
+		func(x int, center, scale float64) float64 {
+			return max(0, min(float64(x)+1, center+scale/2)-max(float64(x), center-scale/2))
+		},
+		func(scale float64) float64 { return scale/2 + 1 },
+	},
+}
+
+const weightBits = 22 // of the fraction of a weight, as in PIL
+
+// taps are the weights of a row or column of pixels.
+type taps struct {
+	first   []int // of each target pixel: its first source pixel
+	weights [][]int32
+}
+
+func newTaps(from, to int, filter string) taps {
+	f := filters[filter]
+	t := taps{make([]int, to), make([][]int32, to)}
+	scale := float64(from) / float64(to)
+	for i := range to {
+		center := (float64(i) + 0.5) * scale
+		reach := f.reach(scale)
+		first, end := max(0, int(center-reach+0.5)), min(from, int(center+reach+0.5))
+		weights, sum := make([]float64, end-first), 0.0
+		for k := range weights {
+			weights[k] = f.weight(first+k, center, scale)
+			sum += weights[k]
+		}
+		t.first[i] = first
+		for _, w := range weights {
+			t.weights[i] = append(t.weights[i], int32(math.Round(w/sum*(1<<weightBits))))
+		}
+	}
+	return t
+}
+
+// resize writes an image's three planes at another size into dst, 3 x height x width. It stretches: what keeps the
+// shape of things would cut some off. Rows first, then columns, rounded to bytes in between, as PIL does.
+func resize(dst []byte, width, height int, r raster, filter string) {
+	across, down := newTaps(r.width, width, filter), newTaps(r.height, height, filter)
+	rows := make([]byte, r.height*width)
+	for p := range 3 {
+		plane := r.planes[p*r.width*r.height : (p+1)*r.width*r.height]
+		for y := range r.height {
+			apply(rows[y*width:], 1, plane[y*r.width:], 1, across, r.width != width)
+		}
+		out := dst[p*width*height : (p+1)*width*height]
+		for x := range width {
+			apply(out[x:], width, rows[x:], width, down, r.height != height)
+		}
+	}
+}
+
+// apply writes a line of weighted sums; every step-th byte is one of the line. Where change is false it copies.
+func apply(to []byte, toStep int, from []byte, fromStep int, t taps, change bool) {
+	for i, weights := range t.weights {
+		if !change {
+			to[i*toStep] = from[i*fromStep]
+			continue
+		}
+		sum := int64(1) << (weightBits - 1)
+		for k, w := range weights {
+			sum += int64(w) * int64(from[(t.first[i]+k)*fromStep])
+		}
+		to[i*toStep] = byte(max(0, min(255, sum>>weightBits)))
+	}
+}
+
+// imageOptions are the options of sets made of image files, for source.options.
+var imageOptions = map[string]string{
+	"size":     "WIDTHxHEIGHT or one number: resize every image to this (stretched)",
+	"resize":   "how: bilinear (as PIL, torchvision) or area (mean of the pixels covered)",
+	"channels": "1 or 3 (default: 1 if no image has colours)",
+}
+
+// parseImageOptions reads them.
+func parseImageOptions(q query) (o decodeOptions, err error) {
+	o = decodeOptions{filter: "bilinear", progress: q.progress}
+	if text, ok := q.extra["size"]; ok {
+		w, h, both := strings.Cut(strings.ToLower(text), "x")
+		if !both {
+			h = w
+		}
+		o.width, err = strconv.Atoi(w)
+		if err == nil {
+			o.height, err = strconv.Atoi(h)
+		}
+		if err != nil || o.width < 1 || o.height < 1 || o.width > 4096 || o.height > 4096 {
+			return o, fmt.Errorf("option size=%s: use WIDTHxHEIGHT or one number, each from 1 to 4096", text)
+		}
+	}
+	if filter, ok := q.extra["resize"]; ok {
+		if _, known := filters[filter]; !known {
+			return o, unknown("option resize", filter, sortedKeys(filters))
+		}
+		if o.width == 0 {
+			return o, fmt.Errorf("option resize=%s needs the option size too", filter)
+		}
+		o.filter = filter
+	}
+	switch c := q.extra["channels"]; c {
+	case "":
+	case "1", "3":
+		o.channels = int(c[0] - '0')
+	default:
+		return o, fmt.Errorf("option channels=%s: use 1 or 3", c)
+	}
+	return o, nil
+}

@@ -1,0 +1,252 @@
+package data
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+)
+
+// A set file holds a decoded set: a magic number, the length and checksum of a header, the header (JSON), then the
+// bytes of the splits: pixels, labels and, where known, users (int32, little-endian) of the training split, then of the
+// test split. The bytes are checked a chunk at a time, on all cores.
+const (
+	setMagic     = "FEDDAG\x00\x02" // the last byte is the version
+	setChunk     = 1 << 22
+	setMaxHeader = 1 << 24
+	setSuffix    = ".fdset"
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// setHeader is the header of a set file.
+type setHeader struct {
+	Name            string    `json:"name"`
+	Title           string    `json:"title"`
+	Made            string    `json:"made_of"` // identifies what it was decoded from, and how: see fingerprint
+	Shape           [3]int    `json:"shape"`   // channels, height, width
+	Classes         int       `json:"classes"`
+	ClassNames      []string  `json:"class_names"`
+	Mean            []float32 `json:"mean"`
+	Std             []float32 `json:"std"`
+	Superclass      []int     `json:"superclass,omitempty"`
+	SuperclassNames []string  `json:"superclass_names,omitempty"`
+	Users           []string  `json:"user_names,omitempty"`
+	Count           [2]int    `json:"images"` // training, test
+	Files           []string  `json:"files"`
+	Notes           []string  `json:"notes,omitempty"`
+	Checksums       []uint32  `json:"crc32c"` // of each chunk of what follows the header
+}
+
+// sections are the byte ranges of a set in a set file's order.
+func (s *Set) sections() [][]byte {
+	var out [][]byte
+	for _, split := range []*Images{&s.Train, &s.Test} {
+		out = append(out, split.Pixels, split.Labels)
+		if s.UserNames != nil {
+			users := make([]byte, 0, 4*len(split.Users))
+			for _, u := range split.Users {
+				users = binary.LittleEndian.AppendUint32(users, uint32(u))
+			}
+			out = append(out, users)
+		}
+	}
+	return out
+}
+
+// writeSet writes a set file.
+func writeSet(w io.Writer, s *Set, made string) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	h := setHeader{
+		Name: s.Name, Title: s.Title, Made: made, Shape: [3]int{s.Channels, s.Height, s.Width}, Classes: s.Classes,
+		ClassNames: s.ClassNames, Mean: s.Mean, Std: s.Std, SuperclassNames: s.SuperclassNames, Users: s.UserNames,
+		Count: [2]int{s.Train.Len(), s.Test.Len()}, Files: s.Files, Notes: s.Notes,
+	}
+	for _, c := range s.Superclass {
+		h.Superclass = append(h.Superclass, int(c))
+	}
+	sections := s.sections()
+	crc, filled := uint32(0), 0
+	for _, b := range sections {
+		for len(b) > 0 {
+			n := min(len(b), setChunk-filled)
+			crc, filled, b = crc32.Update(crc, castagnoli, b[:n]), filled+n, b[n:]
+			if filled == setChunk {
+				h.Checksums = append(h.Checksums, crc)
+				crc, filled = 0, 0
+			}
+		}
+	}
+	if filled > 0 {
+		h.Checksums = append(h.Checksums, crc)
+	}
+	text, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	if len(text) > setMaxHeader {
+		return fmt.Errorf("a header of %d bytes", len(text))
+	}
+	for _, b := range append([][]byte{setHead(text)}, sections...) {
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setHead is what stands before a set's bytes: magic number, length and checksum of the header, the header.
+func setHead(header []byte) []byte {
+	b := binary.LittleEndian.AppendUint32([]byte(setMagic), uint32(len(header)))
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(header, castagnoli))
+	return append(b, header...)
+}
+
+// readSetHeader reads the header of a set file and where its bytes begin. It allocates no more than the header takes.
+func readSetHeader(r io.ReaderAt, size int64) (h setHeader, at int64, err error) {
+	head := make([]byte, len(setMagic)+8)
+	if n, err := r.ReadAt(head, 0); n < len(head) {
+		return h, 0, damaged(err)
+	}
+	if !bytes.HasPrefix(head, []byte(setMagic[:7])) {
+		return h, 0, errors.New("not a set file")
+	}
+	if head[7] != setMagic[7] {
+		return h, 0, fmt.Errorf("a set file of version %d, this program reads %d", head[7], setMagic[7])
+	}
+	length := binary.LittleEndian.Uint32(head[8:])
+	if at = int64(len(head)) + int64(length); length > setMaxHeader || at > size {
+		return h, 0, errors.New("truncated, or not a set file")
+	}
+	text := make([]byte, length)
+	if _, err := r.ReadAt(text, int64(len(head))); err != nil {
+		return h, 0, damaged(err)
+	}
+	if crc32.Checksum(text, castagnoli) != binary.LittleEndian.Uint32(head[12:]) {
+		return h, 0, errors.New("damaged: the checksum of its header does not match")
+	}
+	if err := json.Unmarshal(text, &h); err != nil {
+		return h, 0, fmt.Errorf("damaged: %v", err)
+	}
+	return h, at, nil
+}
+
+// readSet reads a set file of the given size. A file that contradicts itself is an error; nothing is allocated beyond
+// about the file's size.
+func readSet(r io.ReaderAt, size int64) (*Set, error) {
+	h, at, err := readSetHeader(r, size)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{
+		Name: h.Name, Title: h.Title, Channels: h.Shape[0], Height: h.Shape[1], Width: h.Shape[2], Classes: h.Classes,
+		ClassNames: h.ClassNames, Mean: h.Mean, Std: h.Std, SuperclassNames: h.SuperclassNames, UserNames: h.Users,
+		Files: h.Files, Notes: h.Notes,
+	}
+	perImage := int64(1)
+	if h.Users != nil {
+		perImage += 4
+	}
+	pixels := int64(1)
+	for _, n := range h.Shape {
+		if n < 1 || n > maxSetBytes || pixels > maxSetBytes/int64(n) {
+			return nil, fmt.Errorf("damaged: a shape of %v", h.Shape)
+		}
+		pixels *= int64(n)
+	}
+	perImage += pixels
+	payload := size - at
+	for _, n := range h.Count {
+		if n < 0 || int64(n) > payload/perImage {
+			return nil, fmt.Errorf("truncated, or damaged: %d bytes follow the header, %v images of %d are promised", payload, h.Count, perImage)
+		}
+	}
+	if want := int64(h.Count[0]+h.Count[1]) * perImage; want != payload {
+		return nil, fmt.Errorf("truncated, or damaged: %d bytes follow the header, must be %d", payload, want)
+	}
+	if chunks := (payload + setChunk - 1) / setChunk; int64(len(h.Checksums)) != chunks {
+		return nil, fmt.Errorf("damaged: %d checksums of %d chunks", len(h.Checksums), chunks)
+	}
+	for _, c := range h.Superclass {
+		if c < 0 || c > maxClasses {
+			return nil, fmt.Errorf("damaged: a superclass of %d", c)
+		}
+		s.Superclass = append(s.Superclass, uint8(c))
+	}
+	body := make([]byte, payload)
+	if err := readChunks(r, at, body, h.Checksums); err != nil {
+		return nil, err
+	}
+	for i, split := range []*Images{&s.Train, &s.Test} {
+		n := h.Count[i]
+		take := func(size int) (b []byte) {
+			b, body = body[:size:size], body[size:]
+			return b
+		}
+		split.Pixels, split.Labels = take(n*int(pixels)), take(n)
+		if h.Users != nil {
+			users := take(4 * n)
+			split.Users = make([]int32, n)
+			for k := range split.Users {
+				split.Users[k] = int32(binary.LittleEndian.Uint32(users[4*k:]))
+			}
+		}
+	}
+	return s, s.Check()
+}
+
+// readChunks fills body from r at an offset and compares the checksums, on all cores.
+func readChunks(r io.ReaderAt, at int64, body []byte, checksums []uint32) error {
+	chunks := slices.Collect(slices.Chunk(body, setChunk))
+	errs := make([]error, len(chunks))
+	var wg sync.WaitGroup
+	workers := min(runtime.GOMAXPROCS(0), len(chunks))
+	for w := range workers {
+		wg.Go(func() {
+			for k := w; k < len(chunks); k += workers {
+				if n, err := r.ReadAt(chunks[k], at+int64(k)*setChunk); n < len(chunks[k]) {
+					errs[k] = damaged(err)
+				} else if crc32.Checksum(chunks[k], castagnoli) != checksums[k] {
+					errs[k] = errors.New("damaged: a checksum does not match")
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openSetFile reads a set file, and what it was made of.
+func openSetFile(path string) (s *Set, made string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, "", err
+	}
+	h, _, err := readSetHeader(f, info.Size())
+	if err == nil {
+		s, err = readSet(f, info.Size())
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", path, err)
+	}
+	return s, h.Made, nil
+}

@@ -1,0 +1,44 @@
+package data
+
+import "math"
+
+// Stats returns mean and standard deviation (population) of pixels/255 of a split, by channel.
+func (s *Set) Stats(split Images) (mean, std []float64) {
+	mean, std = make([]float64, s.Channels), make([]float64, s.Channels)
+	plane := s.Height * s.Width
+	for c := range s.Channels {
+		// Of bytes: what 256 counters hold is exact, and their sums are the same in any order.
+		var counts [256]int64
+		for i := range split.Len() {
+			at := (i*s.Channels + c) * plane
+			for _, p := range split.Pixels[at : at+plane] {
+				counts[p]++
+			}
+		}
+		var sum, squares, n float64
+		for v, k := range counts {
+			n += float64(k)
+			sum += float64(k) * float64(v)
+			squares += float64(k) * float64(v) * float64(v)
+		}
+		if n == 0 {
+			continue
+		}
+		mean[c] = sum / n / 255
+		std[c] = math.Sqrt(max(0, squares/n-(sum/n)*(sum/n))) / 255
+	}
+	return mean, std
+}
+
+// scaleByTraining sets Mean and Std to those of the training images, for sets without published ones. A channel that is
+// the same everywhere keeps its scale.
+func (s *Set) scaleByTraining() {
+	mean, std := s.Stats(s.Train)
+	s.Mean, s.Std = make([]float32, s.Channels), make([]float32, s.Channels)
+	for c := range mean {
+		s.Mean[c], s.Std[c] = float32(mean[c]), float32(std[c])
+		if s.Std[c] == 0 {
+			s.Std[c] = 1
+		}
+	}
+}

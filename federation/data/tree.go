@@ -1,0 +1,275 @@
+package data
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Bounds of what a tree of images may hold: beyond them it is not a data set, or made to do harm.
+const (
+	maxImageFile = 1 << 28 // bytes of one image file
+	maxTreeFiles = 1 << 24
+	maxTreeDepth = 16
+)
+
+// node is a file of a tree, in a folder or in a zip in it.
+type node struct {
+	dirs  []string // the folders on the way, without the root
+	file  string   // its name
+	place string   // as a person finds it: ROOT/train/cat/1.jpg, or ROOT/train.zip: train/cat/1.jpg
+	entry *zip.File
+}
+
+// read returns the file's bytes.
+func (n *node) read() ([]byte, error) {
+	if n.entry != nil {
+		return readEntry(n.entry)
+	}
+	f, err := os.Open(n.place)
+	if err != nil {
+		return nil, errors.Unwrap(err) // the caller names the file
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxImageFile+1))
+	if err == nil && len(b) > maxImageFile {
+		err = fmt.Errorf("more than %d bytes", maxImageFile)
+	}
+	return b, err
+}
+
+// readEntry returns the bytes of a file in a zip. It allocates no more than about twice what the file unpacks to,
+// whatever the directory of the zip promises.
+func readEntry(e *zip.File) ([]byte, error) {
+	if e.UncompressedSize64 > maxImageFile {
+		return nil, fmt.Errorf("unpacks to more than %d bytes", maxImageFile)
+	}
+	r, err := e.Open()
+	if err != nil {
+		return nil, damaged(err)
+	}
+	defer r.Close()
+	size := int(e.UncompressedSize64)
+	b := make([]byte, 0, min(size+1, 1<<20))
+	for {
+		if len(b) == cap(b) {
+			b = slices.Grow(b, len(b)+512)
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return nil, damaged(err)
+		}
+		if len(b) > size {
+			return nil, errors.New("damaged: unpacks to more than its directory says; fetch it again")
+		}
+	}
+}
+
+// tree is all files of a root and of the zips in it.
+type tree struct {
+	root    string // the first root
+	nodes   []node
+	empty   []node // folders without a file or folder in them
+	closers []io.Closer
+	seen    map[string]string // real path or path in the tree -> place
+}
+
+// openTree lists what is in a folder, with the zips in it, or in a zip; of several roots each folder goes by its own
+// name. Hidden files and folders, and what macOS adds to a zip, are left out. Close the tree when its files are read.
+func openTree(roots ...string) (t *tree, err error) {
+	t = &tree{root: roots[0], seen: map[string]string{}}
+	defer func() {
+		if err != nil {
+			t.Close()
+		}
+	}()
+	for _, root := range roots {
+		info, err := os.Stat(root)
+		if err != nil {
+			return t, err
+		}
+		switch {
+		case !info.IsDir():
+			err = t.addZip(root, nil)
+		case len(roots) == 1:
+			err = t.addDir(root, nil)
+		default:
+			err = t.addDir(root, []string{filepath.Base(root)})
+		}
+		if err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// Close closes the zips.
+func (t *tree) Close() {
+	for _, c := range t.closers {
+		c.Close()
+	}
+	t.closers = nil
+}
+
+func (t *tree) add(n node) error {
+	if len(t.nodes) >= maxTreeFiles {
+		return fmt.Errorf("%s: more than %d files", n.place, maxTreeFiles)
+	}
+	// Two zips, or a zip and a folder, may hold the same file: which one counts is not for a program to guess.
+	key := path.Join(path.Join(n.dirs...), n.file)
+	if other, dup := t.seen[key]; dup {
+		return fmt.Errorf("%s and %s are the same file of the set: remove one", other, n.place)
+	}
+	t.seen[key] = n.place
+	t.nodes = append(t.nodes, n)
+	return nil
+}
+
+func hidden(name string) bool { return strings.HasPrefix(name, ".") || name == "__MACOSX" }
+
+// addDir adds what is below a folder.
+func (t *tree) addDir(dir string, dirs []string) error {
+	if len(dirs) > maxTreeDepth {
+		return fmt.Errorf("%s: more than %d folders deep", dir, maxTreeDepth)
+	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil { // a link may lead back up
+		if other, dup := t.seen["\x00"+real]; dup {
+			return fmt.Errorf("%s and %s are the same folder: remove one", other, dir)
+		}
+		t.seen["\x00"+real] = dir
+	}
+	entries, err := os.ReadDir(dir) // sorted by name
+	if err != nil {
+		return err
+	}
+	held := false
+	for _, e := range entries {
+		if hidden(e.Name()) {
+			continue
+		}
+		place := filepath.Join(dir, e.Name())
+		mode := e.Type()
+		if mode&fs.ModeSymlink != 0 {
+			info, err := os.Stat(place)
+			if err != nil {
+				return err
+			}
+			mode = info.Mode()
+		}
+		switch {
+		case mode.IsDir():
+			if len(dirs) == 0 && e.Name() == cacheFolder {
+				continue
+			}
+			held = true
+			err = t.addDir(place, append(slices.Clone(dirs), e.Name()))
+		case mode.IsRegular() && strings.EqualFold(filepath.Ext(place), ".zip"):
+			held = true
+			err = t.addZip(place, dirs)
+		case mode.IsRegular():
+			held = true
+			err = t.add(node{dirs: dirs, file: e.Name(), place: place})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !held {
+		t.empty = append(t.empty, node{dirs: dirs, place: dir})
+	}
+	return nil
+}
+
+// addZip adds what is in a zip that lies in dirs. Nothing of it is ever written to disk, and yet a name that would lead
+// out of the folder it is unpacked to is refused: such a zip is broken or made to do harm.
+func (t *tree) addZip(file string, dirs []string) error {
+	r, err := zip.OpenReader(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, damagedZip(err))
+	}
+	t.closers = append(t.closers, r)
+	if len(r.File) > maxTreeFiles {
+		return fmt.Errorf("%s: more than %d files", file, maxTreeFiles)
+	}
+	// train.zip and train-1.zip are a split, unless folders in them say so.
+	stem := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	word, _, _ := strings.Cut(stem, "-")
+	if splitOf(word) != "" && !slices.ContainsFunc(r.File, func(e *zip.File) bool {
+		return slices.ContainsFunc(strings.Split(e.Name, "/"), func(s string) bool { return splitOf(s) != "" })
+	}) {
+		dirs = append(slices.Clone(dirs), word)
+	}
+	held := map[string]bool{}
+	var folders []node
+	for _, e := range r.File {
+		place := file + ": " + e.Name
+		name := strings.TrimSuffix(e.Name, "/")
+		if !filepath.IsLocal(name) || strings.ContainsAny(name, "\\\x00") || path.Clean(name) != name {
+			return fmt.Errorf("%s: the name %q leads out of the archive or is no plain path; do not trust this archive", file, e.Name)
+		}
+		parts := strings.Split(name, "/")
+		if len(parts)+len(dirs) > maxTreeDepth+1 {
+			return fmt.Errorf("%s: more than %d folders deep", place, maxTreeDepth)
+		}
+		if slices.ContainsFunc(parts, hidden) {
+			continue
+		}
+		for k := 1; k < len(parts); k++ {
+			held[strings.Join(parts[:k], "/")] = true
+		}
+		if strings.HasSuffix(e.Name, "/") {
+			folders = append(folders, node{dirs: slices.Concat(dirs, parts), file: name, place: place})
+			continue
+		}
+		last := len(parts) - 1
+		if err := t.add(node{dirs: slices.Concat(dirs, parts[:last]), file: parts[last], place: place, entry: e}); err != nil {
+			return err
+		}
+	}
+	for _, f := range folders {
+		if !held[f.file] {
+			t.empty = append(t.empty, f)
+		}
+	}
+	return nil
+}
+
+func damagedZip(err error) error {
+	if errors.Is(err, zip.ErrFormat) {
+		return errors.New("not a zip file, or truncated; fetch it again")
+	}
+	return damaged(err)
+}
+
+// splitOf returns the split that a folder's name stands for: "train", "test", "val", or "".
+func splitOf(folder string) string {
+	switch strings.ToLower(folder) {
+	case "train", "training":
+		return "train"
+	case "test", "testing":
+		return "test"
+	case "val", "valid", "validation":
+		return "val"
+	}
+	return ""
+}
+
+// isImage says whether a file's name is that of a JPEG or PNG image.
+func isImage(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".jpg", ".jpeg", ".png":
+		return true
+	}
+	return false
+}
