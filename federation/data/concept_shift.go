@@ -14,7 +14,7 @@ func init() {
 	k := partitionKind{
 		name:  "concept-shift",
 		help:  "another kind, by clients who name the classes in three ways (--clients, --partition-option base=KIND, lda by default, with its flags, concepts=3)",
-		extra: []string{optionBase, optionConcepts},
+		extra: []string{optionConcepts},
 		over:  true,
 		deal:  dealConceptShift,
 	}
@@ -63,12 +63,10 @@ func dealConceptShift(p *Partition, s *Set) error {
 	if err := dealBase(p, s); err != nil {
 		return err
 	}
-	clients, concepts := len(p.Shards), p.extraOf(optionConcepts)
 	maps := conceptMaps(s.Classes)
-	p.Groups = make([]int, clients)
-	for k, i := range stream.New(p.Seed, "partition/concept-shift").Perm(clients) {
-		p.Groups[i] = k * concepts / clients
-		p.Shards[i].LabelMap = maps[p.Groups[i]]
+	p.Groups = equalParts(stream.New(p.Seed, "partition/concept-shift"), len(p.Shards), p.extraOf(optionConcepts))
+	for i, g := range p.Groups {
+		p.Shards[i].LabelMap = maps[g]
 	}
 	return nil
 }

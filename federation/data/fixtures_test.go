@@ -31,9 +31,9 @@ func labelSet(train, test []int) *Set {
 	return s
 }
 
-// richSet is a labelSet that every kind of partition can deal out: classes 2k and 2k+1 are superclass k, and the
-// training images come from as many users as there are images, but 10,000 at most.
-func richSet(train, test []int) *Set {
+// richSet is a labelSet that a kind of partition, whatever it needs, can deal out: classes 2k and 2k+1 are superclass
+// k, and the training images come from two domains or as many users as there are images, but 10,000 at most.
+func richSet(kind string, train, test []int) *Set {
 	s := labelSet(train, test)
 	for c := range s.Classes {
 		s.Superclass = append(s.Superclass, uint8(c/2))
@@ -42,6 +42,9 @@ func richSet(train, test []int) *Set {
 		}
 	}
 	users := min(s.Train.Len(), 10000)
+	if kind == "domains" {
+		users = min(users, 2)
+	}
 	for u := range users {
 		s.UserNames = append(s.UserNames, fmt.Sprint("user ", u))
 	}

@@ -15,6 +15,9 @@ type Shard struct {
 	// LabelMap is the label this client uses for each class of the set (concept shift), on training and test images
 	// alike; nil for the identity.
 	LabelMap []uint8
+	// View says how this client sees its images, training and test alike (feature skew): 0 as they are, v > 0 as
+	// Partition.Views[v-1]. See Partition.Materialise.
+	View int
 }
 
 // Label returns the label this client uses for an image of class l.
@@ -38,6 +41,8 @@ type Partition struct {
 	// HeldOut has the clients, ascending, that take no part in training or clustering: newcomers, clients never seen.
 	// nil if there are none.
 	HeldOut []int
+	// Views are the ways in which clients see their images; nil if all see them as they are.
+	Views []View
 }
 
 // Counts returns the training samples of each client by label, N x Classes, after label maps.
@@ -82,6 +87,11 @@ func (p *Partition) Check(s *Set) error {
 	if p.Groups != nil && len(p.Groups) != len(p.Shards) {
 		return fmt.Errorf("%d group entries for %d clients", len(p.Groups), len(p.Shards))
 	}
+	for v, view := range p.Views {
+		if err := view.check(); err != nil {
+			return fmt.Errorf("view %d: %w", v+1, err)
+		}
+	}
 	if err := p.checkHeldOut(); err != nil {
 		return err
 	}
@@ -121,6 +131,9 @@ func (p *Partition) Check(s *Set) error {
 					return fmt.Errorf("client %d: test indices must ascend without repeats, %d follows %d", i, j, sh.Test[k-1])
 				}
 			}
+		}
+		if sh.View < 0 || sh.View > len(p.Views) {
+			return fmt.Errorf("client %d: view %d is out of range, there are %d views", i, sh.View, len(p.Views))
 		}
 		if sh.LabelMap != nil && len(sh.LabelMap) != s.Classes {
 			return fmt.Errorf("client %d: its label map has %d entries, must have %d", i, len(sh.LabelMap), s.Classes)

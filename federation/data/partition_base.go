@@ -5,50 +5,97 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
-// optionBase names, among the extra options of a kind that lies on top of another, that other kind.
+// optionBase names, among the extra options of a kind that lies on top of another, that other kind; where that lies on
+// top of one too, both: "feature-skew/lda".
 const optionBase = "base"
 
-// base returns the kind that k, which lies on top of another, is to lie on: LDA unless the options say otherwise.
-func (k partitionKind) base(o PartitionOptions) (partitionKind, error) {
-	name := o.Extra[optionBase]
-	if name == "" {
-		name = "lda"
+const defaultBase = "lda"
+
+// base returns the kind that k, which lies on top of another, is to lie on, and the options as that one sees them.
+func (k partitionKind) base(o PartitionOptions) (partitionKind, PartitionOptions, error) {
+	chain := o.Extra[optionBase]
+	if chain == "" {
+		chain = defaultBase
 	}
-	var bases []string
-	for _, other := range PartitionKinds() {
-		if !partitionKinds[other].over {
-			bases = append(bases, other)
-		}
+	name, rest, deeper := strings.Cut(chain, "/")
+	base, ok := partitionKinds[name]
+	switch {
+	case !ok:
+		return k, o, unknown(optionBase+" of partition "+k.name, name, PartitionKinds())
+	case slices.Contains(strings.Split(chain, "/"), k.name):
+		return k, o, fmt.Errorf("--partition-option %s=%.60s: %s cannot lie on top of itself", optionBase, chain, k.name)
+	case deeper && !base.over:
+		return k, o, fmt.Errorf("--partition-option %s=%.60s: %s lies on top of no other partition", optionBase, chain, name)
 	}
-	if !slices.Contains(bases, name) {
-		return k, unknown(optionBase+" of partition "+k.name, name, bases)
+	o.Extra = maps.Clone(o.Extra)
+	delete(o.Extra, optionBase)
+	if deeper {
+		setExtra(&o, optionBase, rest)
 	}
-	return partitionKinds[name], nil
+	return base, o, nil
+}
+
+// known returns the names among the extra options that k and the kinds below it know.
+func (k partitionKind) known(o PartitionOptions) ([]string, error) {
+	if !k.over {
+		return k.extra, nil
+	}
+	base, below, err := k.base(o)
+	if err != nil {
+		return nil, err
+	}
+	names, err := base.known(below)
+	return slices.Concat([]string{optionBase}, k.extra, names), err
 }
 
 // resolveBase resolves the options of the kind below k and records which one it is.
 func (k partitionKind) resolveBase(s *Set, o PartitionOptions) (PartitionOptions, error) {
-	base, err := k.base(o)
+	base, below, err := k.base(o)
 	if err != nil {
 		return o, err
 	}
-	below := o
-	below.Extra = maps.Clone(o.Extra)
-	maps.DeleteFunc(below.Extra, func(name, _ string) bool { return !slices.Contains(base.extra, name) })
+	known, err := base.known(below)
+	if err != nil {
+		return o, err
+	}
+	maps.DeleteFunc(below.Extra, func(name, _ string) bool { return !slices.Contains(known, name) })
 	resolved, err := base.resolve(s, below)
 	if err != nil {
 		return o, err
 	}
 	resolved.Extra = maps.Clone(resolved.Extra)
-	setExtra(&resolved, optionBase, base.name)
+	chain := base.name
+	if base.over {
+		chain += "/" + resolved.Extra[optionBase]
+	}
+	setExtra(&resolved, optionBase, chain)
 	return resolved, nil
 }
 
 // dealBase deals in the way of the kind below.
 func dealBase(p *Partition, s *Set) error {
-	return partitionKinds[p.Params.Extra[optionBase]].deal(p, s)
+	params := p.Params
+	defer func() { p.Params = params }()
+	base, below, err := partitionKinds[p.Params.Kind].base(params)
+	if err != nil {
+		return err
+	}
+	p.Params = below
+	p.Params.Kind = base.name
+	return base.deal(p, s)
+}
+
+// equalParts puts n clients in parts of equal size, within one, at random; no part is empty if there are as many
+// clients.
+func equalParts(r interface{ Perm(int) []int }, n, parts int) []int {
+	part := make([]int, n)
+	for k, i := range r.Perm(n) {
+		part[i] = k * parts / n
+	}
+	return part
 }
 
 // setExtra records an extra option.

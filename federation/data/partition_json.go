@@ -25,6 +25,7 @@ type partitionFile struct {
 	Params   PartitionOptions `json:"params"`
 	DataSet  string           `json:"data_set"`
 	DataHash string           `json:"data_hash,omitempty"`
+	Views    []View           `json:"views,omitempty"`
 	Clients  []clientFile     `json:"clients"`
 	TestSets [][]int32        `json:"test_sets"`
 }
@@ -32,6 +33,7 @@ type partitionFile struct {
 type clientFile struct {
 	Group    *int    `json:"group,omitempty"`     // absent where the kind has no groups
 	LabelMap []int   `json:"label_map,omitempty"` // absent for the identity
+	View     int     `json:"view,omitempty"`      // place in views plus 1; absent for the images as they are
 	HeldOut  bool    `json:"held_out,omitempty"`  // absent for clients that take part
 	TestSet  int     `json:"test_set"`            // place in test_sets
 	Train    []int32 `json:"train"`
@@ -59,10 +61,17 @@ func (p *Partition) WriteJSON(w io.Writer) error {
 		fmt.Fprintf(bw, "  %q: %s,\n", f.key, value)
 	}
 
+	if len(p.Views) > 0 {
+		views, err := json.Marshal(p.Views)
+		if err != nil {
+			return fmt.Errorf("partition: views: %w", err)
+		}
+		fmt.Fprintf(bw, "  \"views\": %s,\n", views)
+	}
 	testSets, place := p.testSets()
 	bw.WriteString(`  "clients": [`)
 	for i, sh := range p.Shards {
-		c := clientFile{TestSet: place[i], Train: sh.Train, HeldOut: p.IsHeldOut(i)}
+		c := clientFile{TestSet: place[i], Train: sh.Train, View: sh.View, HeldOut: p.IsHeldOut(i)}
 		if p.Groups != nil {
 			c.Group = &p.Groups[i]
 		}
@@ -147,7 +156,7 @@ func DecodePartition(r io.Reader, s *Set) (*Partition, error) {
 	}
 	p := &Partition{
 		Kind: file.Kind, Seed: file.Seed, Params: file.Params, DataSet: file.DataSet, DataHash: file.DataHash,
-		Shards: make([]Shard, len(file.Clients)),
+		Shards: make([]Shard, len(file.Clients)), Views: file.Views,
 	}
 	for _, test := range file.TestSets {
 		slices.Sort(test)
@@ -163,7 +172,7 @@ func DecodePartition(r io.Reader, s *Set) (*Partition, error) {
 			return nil, fmt.Errorf("client %d: test_set %d is out of range, there are %d test sets", i, c.TestSet, len(file.TestSets))
 		}
 		slices.Sort(c.Train)
-		p.Shards[i] = Shard{Train: c.Train, Test: file.TestSets[c.TestSet]}
+		p.Shards[i] = Shard{Train: c.Train, Test: file.TestSets[c.TestSet], View: c.View}
 		if c.HeldOut {
 			p.HeldOut = append(p.HeldOut, i)
 		}

@@ -12,8 +12,8 @@ import (
 )
 
 func TestPartitionRoundTrip(t *testing.T) {
-	s := richSet(even(10, 60), even(10, 5))
 	for _, kind := range PartitionKinds() {
+		s := richSet(kind, even(10, 60), even(10, 5))
 		for _, holdout := range []float64{0, 0.25} {
 			o := params(kind, func(o *PartitionOptions) { o.Clients, o.Holdout = 12, holdout })
 			p := mustPartition(t, s, o, 1<<63+1)

@@ -37,7 +37,7 @@ type partitionKind struct {
 	name  string
 	help  string   // one line; names the flags it reads
 	extra []string // names in PartitionOptions.Extra that it knows
-	// over says that it lies on top of another kind, which Extra["base"] names; see resolveBase and dealBase.
+	// over says that it lies on top of another kind, which Extra["base"] names, and knows that option; see resolveBase and dealBase.
 	over bool
 	// resolve checks the options against the set and returns those the kind uses, ready to be recorded.
 	resolve func(s *Set, o PartitionOptions) (PartitionOptions, error)
@@ -73,13 +73,9 @@ func NewPartition(s *Set, o PartitionOptions, seed uint64) (*Partition, error) {
 	if !ok {
 		return nil, unknown("--partition", o.Kind, PartitionKinds())
 	}
-	known := kind.extra
-	if kind.over {
-		base, err := kind.base(o)
-		if err != nil {
-			return nil, err
-		}
-		known = slices.Concat(known, base.extra)
+	known, err := kind.known(o)
+	if err != nil {
+		return nil, err
 	}
 	for _, name := range sortedKeys(o.Extra) {
 		if !slices.Contains(known, name) {

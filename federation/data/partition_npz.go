@@ -22,6 +22,7 @@ type npzMeta struct {
 	Params   PartitionOptions `json:"params"`
 	DataSet  string           `json:"data_set"`
 	DataHash string           `json:"data_hash,omitempty"`
+	Views    []View           `json:"views,omitempty"`
 }
 
 // WriteNPZ writes the partition as NumPy arrays in an .npz (a zip, nothing compressed), for N clients, C classes and
@@ -34,8 +35,9 @@ type npzMeta struct {
 //	test_set       int64, N    which of the test sets a client has
 //	label_map      uint8, N x C  where a client's label is not the set's (absent if all are)
 //	group          int64, N    the true group (absent if there are none)
+//	view           int64, N    0, or which of the views plus 1 (absent if there are none)
 //	held_out       bool, N     (absent if nobody is)
-//	meta           uint8       JSON: version, kind, seed, params, data_set, data_hash
+//	meta           uint8       JSON: version, kind, seed, params, data_set, data_hash, views
 //
 // Equal partitions give equal bytes. ReadPartition reads it back; of an .npz made elsewhere it needs only train and
 // train_offsets.
@@ -64,10 +66,10 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 		return errors.Join(put(name, "<i4", flat, len(flat)/4), put(name+"_offsets", "<i8", bytes64(offsets), len(offsets)))
 	}
 	trains := make([][]int32, n)
-	test, mapped := make([]int64, n), false
+	test, views, mapped := make([]int64, n), make([]int64, n), false
 	sets, place := p.testSets()
 	for i, sh := range p.Shards {
-		trains[i], test[i] = sh.Train, int64(place[i])
+		trains[i], test[i], views[i] = sh.Train, int64(place[i]), int64(sh.View)
 		mapped = mapped || sh.LabelMap != nil
 	}
 	err := errors.Join(ints32("train", trains), ints32("test", sets), put("test_set", "<i8", bytes64(test), n))
@@ -91,6 +93,9 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 		}
 		err = errors.Join(err, put("group", "<i8", bytes64(groups), n))
 	}
+	if len(p.Views) > 0 {
+		err = errors.Join(err, put("view", "<i8", bytes64(views), n))
+	}
 	if len(p.HeldOut) > 0 {
 		held := make([]byte, n)
 		for _, i := range p.HeldOut {
@@ -101,7 +106,7 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 		}
 		err = errors.Join(err, put("held_out", "|b1", held, n))
 	}
-	meta, jsonErr := json.Marshal(npzMeta{partitionVersion, p.Kind, p.Seed, p.Params, p.DataSet, p.DataHash})
+	meta, jsonErr := json.Marshal(npzMeta{partitionVersion, p.Kind, p.Seed, p.Params, p.DataSet, p.DataHash, p.Views})
 	if jsonErr != nil {
 		return fmt.Errorf("partition: %w", jsonErr)
 	}
@@ -146,7 +151,7 @@ func DecodePartitionNPZ(r io.ReaderAt, size int64, s *Set) (*Partition, error) {
 	n := s.Train.Len()
 	most := map[string]int{
 		"train": n, "train_offsets": n + 1, "test": maxTestIndices, "test_offsets": n + 1, "test_set": n,
-		"label_map": n * s.Classes, "group": n, "held_out": n, "meta": 1 << 20,
+		"label_map": n * s.Classes, "group": n, "view": n, "held_out": n, "meta": 1 << 20,
 	}
 	arrays := map[string]*npyArray{}
 	for _, f := range zr.File {
@@ -196,7 +201,7 @@ func npzPartition(arrays map[string]*npyArray, s *Set) (*Partition, error) {
 		if m.Version != partitionVersion {
 			return nil, fmt.Errorf("meta.npy: partition format version %d, this program reads version %d", m.Version, partitionVersion)
 		}
-		p.Kind, p.Seed, p.Params, p.DataSet, p.DataHash = m.Kind, m.Seed, m.Params, m.DataSet, m.DataHash
+		p.Kind, p.Seed, p.Params, p.DataSet, p.DataHash, p.Views = m.Kind, m.Seed, m.Params, m.DataSet, m.DataHash, m.Views
 	}
 	trains, err := npzLists(arrays, "train")
 	if err != nil {
@@ -222,6 +227,13 @@ func npzPartition(arrays map[string]*npyArray, s *Set) (*Partition, error) {
 	for i := range p.Shards {
 		slices.Sort(trains[i])
 		p.Shards[i].Train = trains[i]
+	}
+	views, err := perClient("view", int64(len(p.Views)))
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range views {
+		p.Shards[i].View = int(v)
 	}
 	groups, err := perClient("group", int64(max(0, n-1)))
 	if err != nil {
