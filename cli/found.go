@@ -24,6 +24,7 @@ type found struct {
 	result  *similarity.Result
 	counts  [][]int  // n_i,c of the clients that were clustered
 	groups  []int    // their true groups; nil where not known
+	ids     []int    // their ids, where they are not all clients; nil where they are
 	classes []string // names of the classes; nil for their numbers
 	steady  *similarity.Steadiness
 	compare []similarity.Comparison
@@ -57,9 +58,10 @@ func (f *found) validity() (v validity, err error) {
 
 // clustersJSON is clusters.json.
 type clustersJSON struct {
-	Clusters   [][]int         `json:"clusters"` // client ids
+	Clusters   [][]int         `json:"clusters"`          // client ids
+	Clients    []int           `json:"clients,omitempty"` // who was clustered, in the order of true_groups and proximity.npy; absent for all
 	ARI        *float64        `json:"adjusted_rand_index"`
-	Groups     []int           `json:"true_groups"` // of each client
+	Groups     []int           `json:"true_groups"` // of each client that was clustered
 	Threshold  float64         `json:"threshold"`
 	Graph      [][]int         `json:"graph"`           // sources of each cluster
 	Scores     [][]float64     `json:"complementarity"` // H, null on the diagonal
@@ -90,6 +92,20 @@ type candidateJSON struct {
 	Clusters   [][]int `json:"clusters"`
 }
 
+// named returns clusters of client ids.
+func (f *found) named(clusters [][]int) [][]int {
+	if f.ids == nil {
+		return clusters
+	}
+	named := make([][]int, len(clusters))
+	for z, members := range clusters {
+		for _, i := range members {
+			named[z] = append(named[z], f.ids[i])
+		}
+	}
+	return named
+}
+
 // rows are the clusters with their samples by class. Members are the numbers that were clustered.
 func (f *found) rows() ([]report.Cluster, error) {
 	profiles, err := similarity.Profiles(f.counts, f.result.Clusters)
@@ -115,7 +131,7 @@ func (f *found) write(d *report.Dir) error {
 		return err
 	}
 	out := clustersJSON{
-		Clusters: c.Clusters, ARI: good.ARI, Groups: f.groups, Threshold: c.Threshold, Graph: c.Graph,
+		Clusters: f.named(c.Clusters), Clients: f.ids, ARI: good.ARI, Groups: f.groups, Threshold: c.Threshold, Graph: c.Graph,
 		Gates: c.Gates, Entropy: [2]float64{c.EntropyBefore, c.EntropyAfter}, Validity: good, Eigen: c.Eigenvalues,
 	}
 	if f.steady != nil {
@@ -133,7 +149,7 @@ func (f *found) write(d *report.Dir) error {
 	}
 	for _, k := range c.Candidates {
 		out.Candidates = append(out.Candidates, candidateJSON{
-			k.Threshold, len(k.Clusters), k.Loss, k.L1, k.L2, k.Silhouette, k.Ratio, k.Chosen, k.Clusters,
+			k.Threshold, len(k.Clusters), k.Loss, k.L1, k.L2, k.Silhouette, k.Ratio, k.Chosen, f.named(k.Clusters),
 		})
 	}
 	if err := d.WriteJSON("clusters.json", out); err != nil {

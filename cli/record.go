@@ -20,6 +20,7 @@ type recorder struct {
 	warnings   []string
 	counts     [][]int // of the clients that are clustered
 	groups     []int   // their true groups; nil where not known
+	ids        []int   // their ids; nil where they are all clients
 	found      *found  // with later
 
 	// sketched, if set, hears what is clustered; later leaves the files of the clustering to the caller.
@@ -112,7 +113,7 @@ func score(scores []federation.Score) report.Score {
 
 // Sketched implements federation.ClusterObserver.
 func (r *recorder) Sketched(clients []*federation.Client, sketches []similarity.Sketch, o similarity.Options) error {
-	r.counts, r.groups = nil, nil
+	r.counts, r.groups, r.ids = nil, nil, nil
 	for i, c := range clients {
 		r.counts = append(r.counts, sketches[i].Counts)
 		if c.Group >= 0 {
@@ -121,6 +122,11 @@ func (r *recorder) Sketched(clients []*federation.Client, sketches []similarity.
 	}
 	if len(r.groups) != len(clients) {
 		r.groups = nil
+	}
+	if len(clients) < len(r.s.env.Clients) {
+		for _, c := range clients {
+			r.ids = append(r.ids, c.ID)
+		}
 	}
 	if r.sketched == nil {
 		return nil
@@ -133,7 +139,7 @@ func (r *recorder) Clustering(string, int, int) {}
 
 // Clustered implements federation.Observer: clusters.json, proximity.npy, the CC-graph and the plots.
 func (r *recorder) Clustered(c *similarity.Result) error {
-	r.found = &found{title: r.s.title(), result: c, counts: r.counts, groups: r.groups, classes: r.s.set.ClassNames}
+	r.found = &found{title: r.s.title(), result: c, counts: r.counts, groups: r.groups, ids: r.ids, classes: r.s.set.ClassNames}
 	r.candidates = c.Candidates
 	good, err := r.found.validity()
 	if err != nil {

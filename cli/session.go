@@ -27,7 +27,7 @@ const (
 type session struct {
 	o          *options
 	started    time.Time
-	set        *data.Set
+	set        *data.Set // as it was read; the clients may see its images otherwise: env.Data
 	partition  *data.Partition
 	env        *federation.Env
 	dir        *report.Dir
@@ -136,10 +136,13 @@ func (s *session) environment(device torch.Device) error {
 	if _, err := net(false); err != nil {
 		return usageError{err}
 	}
-	s.env = &federation.Env{
-		Options: o.run, Data: set, Clients: federation.NewClients(s.partition), Device: device, Workers: o.workers, Net: net,
+	set, partition, err := s.partition.Materialise(set)
+	if err != nil {
+		return err
 	}
-	var err error
+	s.env = &federation.Env{
+		Options: o.run, Data: set, Clients: federation.NewClients(partition), Device: device, Workers: o.workers, Net: net,
+	}
 	for _, split := range []struct {
 		images data.Images
 		on     **torch.Images

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"feddag/federation"
@@ -74,7 +75,10 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters int) repo
 
 // clients are the rows of clients.csv.
 func (s *session) clients(result *federation.Result) []report.Client {
-	cluster := make([]int, len(s.env.Clients))
+	cluster := slices.Repeat([]int{-1}, len(s.env.Clients))
+	for _, c := range s.env.Present() {
+		cluster[c.ID] = 0
+	}
 	if a, ok := s.o.alg.(federation.Clustered); ok {
 		for z, members := range a.Clusters() {
 			for _, i := range members {
@@ -96,11 +100,11 @@ func (s *session) clients(result *federation.Result) []report.Client {
 	return rows
 }
 
-// clusters describes the clusters; one of all clients where the algorithm has none.
+// clusters describes the clusters; one of all clients that took part where the algorithm has none.
 func (s *session) clusters() []report.Cluster {
 	var all []int
-	for i := range s.env.Clients {
-		all = append(all, i)
+	for _, c := range s.env.Present() {
+		all = append(all, c.ID)
 	}
 	clusters := [][]int{all}
 	if a, ok := s.o.alg.(federation.Clustered); ok {

@@ -12,7 +12,7 @@ import (
 type Client struct {
 	Client       int
 	Group        int // the true group of the partition; negative, an empty cell, where there is none
-	Cluster      int
+	Cluster      int // negative, an empty cell, where the client is in none
 	TrainSamples int
 	TestSamples  int
 	Pre          ClientScore // last measured, before local training
@@ -42,11 +42,7 @@ func (d *Dir) WriteClients(rows []Client) error {
 			return err
 		}
 		for _, r := range rows {
-			group := ""
-			if r.Group >= 0 {
-				group = strconv.Itoa(r.Group)
-			}
-			record := []string{strconv.Itoa(r.Client), group, strconv.Itoa(r.Cluster), strconv.Itoa(r.TrainSamples), strconv.Itoa(r.TestSamples)}
+			record := []string{strconv.Itoa(r.Client), number(r.Group), number(r.Cluster), strconv.Itoa(r.TrainSamples), strconv.Itoa(r.TestSamples)}
 			for _, s := range []ClientScore{r.Pre, r.Post, r.BestPre, r.BestPost} {
 				record = append(record, cell(s.Balanced), cell(s.Accuracy))
 			}
@@ -57,6 +53,14 @@ func (d *Dir) WriteClients(rows []Client) error {
 		out.Flush()
 		return out.Error()
 	})
+}
+
+// number is an empty cell where i is negative.
+func number(i int) string {
+	if i < 0 {
+		return ""
+	}
+	return strconv.Itoa(i)
 }
 
 func cell(v float64) string {

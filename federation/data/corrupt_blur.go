@@ -4,20 +4,20 @@ import "math"
 
 // The five blurs.
 func init() {
-	registerCorruption(corruption{name: "gaussian_blur", apply: func(x *picture, severity int, _ draws) {
+	registerCorruption(corruption{name: "gaussian_blur", apply: func(x *canvas, severity int, _ draws) {
 		x.blur([maxSeverity]float64{.4, .6, .7, .8, 1}[severity-1])
 	}})
 	registerCorruption(corruption{name: "glass_blur", apply: glassBlur})
 	registerCorruption(corruption{name: "defocus_blur", apply: defocusBlur})
 	// Radius and deviation of the ray, whose angle is drawn.
-	registerCorruption(corruption{name: "motion_blur", apply: func(x *picture, severity int, r draws) {
+	registerCorruption(corruption{name: "motion_blur", apply: func(x *canvas, severity int, r draws) {
 		radius := [maxSeverity]int{6, 6, 6, 8, 9}[severity-1]
 		sigma := [maxSeverity]float64{1, 1.5, 2, 2, 2.5}[severity-1]
 		motionBlur(x.v, x.h, x.w, radius, sigma, between(r, -45, 45))
 	}})
 	// The mean of the image and the image zoomed by 1, 1.01, 1.02, ... (The step is that of floating point: at 1.25 it
 	// decides by how many pixels.)
-	registerCorruption(corruption{name: "zoom_blur", apply: func(x *picture, severity int, _ draws) {
+	registerCorruption(corruption{name: "zoom_blur", apply: func(x *canvas, severity int, _ draws) {
 		zooms := [maxSeverity]int{7, 12, 16, 21, 26}[severity-1]
 		for c := range x.c {
 			plane := x.plane(c)
@@ -35,7 +35,7 @@ func init() {
 }
 
 // blur is the Gaussian blur of every channel.
-func (x *picture) blur(sigma float64) {
+func (x *canvas) blur(sigma float64) {
 	for c := range x.c {
 		gaussianBlur(x.plane(c), x.h, x.w, sigma, 4, nearestEdge)
 	}
@@ -43,7 +43,7 @@ func (x *picture) blur(sigma float64) {
 
 // glassBlur blurs, replaces each pixel by a random one nearby, from the last to the first, and blurs again. (The
 // published program means to swap the two, but its statement copies; its images are those of copies.)
-func glassBlur(x *picture, severity int, r draws) {
+func glassBlur(x *canvas, severity int, r draws) {
 	sigma := [maxSeverity]float64{.05, .25, .4, .25, .4}[severity-1]
 	const reach = 1
 	times := [maxSeverity]int{1, 1, 1, 2, 2}[severity-1]
@@ -64,7 +64,7 @@ func glassBlur(x *picture, severity int, r draws) {
 }
 
 // defocusBlur correlates with a disk, itself smoothed over three pixels.
-func defocusBlur(x *picture, severity int, _ draws) {
+func defocusBlur(x *canvas, severity int, _ draws) {
 	radius := [maxSeverity]float64{.3, .4, .5, 1, 1.5}[severity-1]
 	sigma := [maxSeverity]float64{.4, .5, .6, .2, .1}[severity-1]
 	const reach = 3 // the largest disk and the smoothing

@@ -8,7 +8,7 @@ func init() {
 	registerCorruption(corruption{name: "elastic_transform", apply: elastic})
 }
 
-func elastic(x *picture, severity int, r draws) {
+func elastic(x *canvas, severity int, r draws) {
 	side := float64(min(x.h, x.w))
 	ripple := side * [maxSeverity]float64{0, .05, .08, .1, .1}[severity-1]
 	sigma := side * [maxSeverity]float64{0, .2, .06, .04, .03}[severity-1]

@@ -6,7 +6,7 @@ import "math"
 // out; the rest is what the usual library does: chroma at half the resolution, its interpolation when read, whole
 // levels in between.
 func init() {
-	registerCorruption(corruption{name: "jpeg_compression", apply: func(x *picture, severity int, _ draws) {
+	registerCorruption(corruption{name: "jpeg_compression", apply: func(x *canvas, severity int, _ draws) {
 		quality := [maxSeverity]int{80, 65, 58, 50, 40}[severity-1]
 		for i, v := range x.v {
 			x.v[i] = math.Round(v * 255)
@@ -61,7 +61,7 @@ func quantisers(quality int) (luma, chroma [64]float64) {
 }
 
 // jpegColour passes an image of levels through YCbCr with chroma at half the resolution.
-func jpegColour(x *picture, luma, chroma *[64]float64) {
+func jpegColour(x *canvas, luma, chroma *[64]float64) {
 	red, green, blue := x.plane(0), x.plane(1), x.plane(2)
 	n := x.h * x.w
 	y, cb, cr := make([]float64, n), make([]float64, n), make([]float64, n)

@@ -5,7 +5,7 @@ import "math"
 // Brightness, contrast and saturation.
 func init() {
 	// HSV with V + c
-	registerCorruption(corruption{name: "brightness", apply: func(x *picture, severity int, _ draws) {
+	registerCorruption(corruption{name: "brightness", apply: func(x *canvas, severity int, _ draws) {
 		c := [maxSeverity]float64{.05, .1, .15, .2, .3}[severity-1]
 		if x.c == 1 {
 			for i, v := range x.v {
@@ -16,7 +16,7 @@ func init() {
 		x.eachHSV(func(h, s, v float64) (float64, float64, float64) { return h, s, clip(v + c) })
 	}})
 	// (x - mean) c + mean, the mean of each channel
-	registerCorruption(corruption{name: "contrast", apply: func(x *picture, severity int, _ draws) {
+	registerCorruption(corruption{name: "contrast", apply: func(x *canvas, severity int, _ draws) {
 		c := [maxSeverity]float64{.75, .5, .4, .3, .15}[severity-1]
 		for ch := range x.c {
 			plane := x.plane(ch)
@@ -31,7 +31,7 @@ func init() {
 		}
 	}})
 	// HSV with S c + d
-	registerCorruption(corruption{name: "saturate", colour: true, apply: func(x *picture, severity int, _ draws) {
+	registerCorruption(corruption{name: "saturate", colour: true, apply: func(x *canvas, severity int, _ draws) {
 		c := [maxSeverity]float64{.3, .1, 1.5, 2, 2.5}[severity-1]
 		d := [maxSeverity]float64{0, 0, 0, .1, .2}[severity-1]
 		x.eachHSV(func(h, s, v float64) (float64, float64, float64) { return h, clip(s*c + d), v })
@@ -39,7 +39,7 @@ func init() {
 }
 
 // eachHSV changes the hue, saturation and value (0 to 1) of every pixel of a coloured image.
-func (x *picture) eachHSV(change func(h, s, v float64) (float64, float64, float64)) {
+func (x *canvas) eachHSV(change func(h, s, v float64) (float64, float64, float64)) {
 	red, green, blue := x.plane(0), x.plane(1), x.plane(2)
 	for i := range red {
 		red[i], green[i], blue[i] = hsvToRGB(change(rgbToHSV(red[i], green[i], blue[i])))

@@ -8,21 +8,21 @@ import (
 // The four noises, each value of each channel apart.
 func init() {
 	// x + N(0, c^2)
-	registerCorruption(corruption{name: "gaussian_noise", apply: func(x *picture, severity int, r draws) {
+	registerCorruption(corruption{name: "gaussian_noise", apply: func(x *canvas, severity int, r draws) {
 		c := [maxSeverity]float64{.04, .06, .08, .09, .10}[severity-1]
 		for i := range x.v {
 			x.v[i] += c * r.normal()
 		}
 	}})
 	// Poisson(x c) / c
-	registerCorruption(corruption{name: "shot_noise", apply: func(x *picture, severity int, r draws) {
+	registerCorruption(corruption{name: "shot_noise", apply: func(x *canvas, severity int, r draws) {
 		c := [maxSeverity]float64{500, 250, 100, 75, 50}[severity-1]
 		for i, v := range x.v {
 			x.v[i] = r.poisson(v*c) / c
 		}
 	}})
 	// A share c of the values becomes 0 or 1, with equal chances (salt and pepper).
-	registerCorruption(corruption{name: "impulse_noise", apply: func(x *picture, severity int, r draws) {
+	registerCorruption(corruption{name: "impulse_noise", apply: func(x *canvas, severity int, r draws) {
 		c := [maxSeverity]float64{.01, .02, .03, .05, .07}[severity-1]
 		for i := range x.v {
 			if r.uniform() <= c {
@@ -31,7 +31,7 @@ func init() {
 		}
 	}})
 	// x + x N(0, c^2)
-	registerCorruption(corruption{name: "speckle_noise", apply: func(x *picture, severity int, r draws) {
+	registerCorruption(corruption{name: "speckle_noise", apply: func(x *canvas, severity int, r draws) {
 		c := [maxSeverity]float64{.06, .1, .12, .16, .2}[severity-1]
 		for i := range x.v {
 			x.v[i] += x.v[i] * c * r.normal()

@@ -4,7 +4,7 @@ import "math"
 
 // pixelate: the image made smaller and large again, each pixel the mean of those in its box.
 func init() {
-	registerCorruption(corruption{name: "pixelate", apply: func(x *picture, severity int, _ draws) {
+	registerCorruption(corruption{name: "pixelate", apply: func(x *canvas, severity int, _ draws) {
 		c := [maxSeverity]float64{.95, .9, .85, .75, .65}[severity-1]
 		h, w := max(1, int(float64(x.h)*c)), max(1, int(float64(x.w)*c))
 		for i, v := range x.v {

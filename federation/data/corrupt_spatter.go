@@ -7,7 +7,7 @@ func init() {
 	registerCorruption(corruption{name: "spatter", apply: spatter})
 }
 
-func spatter(x *picture, severity int, r draws) {
+func spatter(x *canvas, severity int, r draws) {
 	c := [maxSeverity]struct{ mean, deviation, blur, threshold, strength float64 }{
 		{.62, .1, .7, .7, .5},
 		{.65, .1, .8, .7, .5},

@@ -12,7 +12,7 @@ func init() {
 }
 
 // fog is (x + c f) m/(m + c), f a plasma fractal and m the image's largest value.
-func fog(x *picture, severity int, r draws) {
+func fog(x *canvas, severity int, r draws) {
 	c := [maxSeverity]float64{.2, .5, .75, 1, 1.5}[severity-1]
 	decay := [maxSeverity]float64{3, 3, 2.5, 2, 1.75}[severity-1]
 	side := 1
@@ -66,7 +66,7 @@ func plasma(side int, decay float64, r draws) []float64 {
 
 // snow whitens the image and adds flakes: the largest values of noise that is zoomed in and blown down the image,
 // once as they are and once turned round.
-func snow(x *picture, severity int, r draws) {
+func snow(x *canvas, severity int, r draws) {
 	c := [maxSeverity]struct {
 		mean, deviation, zoom, threshold float64
 		radius                           int

@@ -20,7 +20,7 @@ type corruption struct {
 	// colour says that it needs three channels: it does nothing to a grey image.
 	colour bool
 	// apply spoils x at a severity of 1 to 5, drawing from r alone. Values end between 0 and 1 or are clipped to it.
-	apply func(x *picture, severity int, r draws)
+	apply func(x *canvas, severity int, r draws)
 }
 
 // draws are the random numbers of a corruption.
@@ -117,21 +117,21 @@ func corruptible(v View, channels, height, width int) error {
 
 // apply writes image under the view to out. v and the shape have been checked.
 func (v View) apply(out, image []byte, channels, height, width int, r *rand.Rand) {
-	x := newPicture(image, channels, height, width)
+	x := newCanvas(image, channels, height, width)
 	corruptions[v.Corruption].apply(x, v.Severity, randomDraws{r})
 	for i, v := range x.v {
 		out[i] = level(v)
 	}
 }
 
-// picture is an image that is being worked on: channels x height x width values, 0 (black) to 1.
-type picture struct {
+// canvas is an image that is being worked on: channels x height x width values, 0 (black) to 1.
+type canvas struct {
 	c, h, w int
 	v       []float64
 }
 
-func newPicture(image []byte, c, h, w int) *picture {
-	x := &picture{c, h, w, make([]float64, c*h*w)}
+func newCanvas(image []byte, c, h, w int) *canvas {
+	x := &canvas{c, h, w, make([]float64, c*h*w)}
 	for i, b := range image {
 		x.v[i] = float64(b) / 255
 	}
@@ -139,10 +139,10 @@ func newPicture(image []byte, c, h, w int) *picture {
 }
 
 // plane returns the values of one channel, height x width, as a view.
-func (x *picture) plane(c int) []float64 { return x.v[c*x.h*x.w : (c+1)*x.h*x.w] }
+func (x *canvas) plane(c int) []float64 { return x.v[c*x.h*x.w : (c+1)*x.h*x.w] }
 
 // grey returns the luminance, height x width: ITU-R BT.601.
-func (x *picture) grey() []float64 {
+func (x *canvas) grey() []float64 {
 	if x.c == 1 {
 		return slices.Clone(x.v)
 	}
@@ -157,7 +157,7 @@ func (x *picture) grey() []float64 {
 func luminance(red, green, blue float64) float64 { return .299*red + .587*green + .114*blue }
 
 // colourOf returns a colour as an image of so many channels has it.
-func (x *picture) colourOf(red, green, blue float64) []float64 {
+func (x *canvas) colourOf(red, green, blue float64) []float64 {
 	if x.c == 1 {
 		return []float64{luminance(red, green, blue)}
 	}

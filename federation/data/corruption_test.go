@@ -64,7 +64,7 @@ func TestCorruptionsAgainstReference(t *testing.T) {
 						break
 					}
 				}
-				x := newPicture(image.raw, c, h, w)
+				x := newCanvas(image.raw, c, h, w)
 				corruptions[name].apply(x, severity, d)
 				most, sum := 0, 0
 				for i, v := range x.v {

@@ -13,8 +13,8 @@ type PartitionOptions struct {
 	Groups         int     `json:"groups,omitempty"`           // --groups: G, client groups (label-skew)
 	LabelsPerGroup int     `json:"labels_per_group,omitempty"` // --labels-per-group: ρC (label-skew)
 	LabelFraction  float64 `json:"label_fraction,omitempty"`   // --label-fraction: ρ in (0, 1]; if not 0, LabelsPerGroup is round(ρC), at least 1
-	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: of the Dirichlet (label-skew, lda, pairs, superclass)
-	MinSamples     int     `json:"min_samples,omitempty"`      // --min-samples: training samples a client has at least (lda)
+	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: of the Dirichlet (label-skew, lda, pairs, superclass, domains)
+	MinSamples     int     `json:"min_samples,omitempty"`      // --min-samples: training samples a client has at least (lda, domains)
 	Holdout        float64 `json:"holdout,omitempty"`          // --holdout: share of the clients held out of training, 0 to below 1 (all kinds)
 	// Extra holds options that one kind alone knows, so that a new kind needs no field here.
 	Extra map[string]string `json:"extra,omitempty"`
