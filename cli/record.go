@@ -64,7 +64,7 @@ func (r *recorder) Ready([]federation.Score) error { return nil }
 func (r *recorder) Round(result federation.RoundResult) error {
 	line := roundLine(result)
 	if result.Clusters != nil {
-		n := len(result.Clusters)
+		n := inhabited(result.Clusters)
 		r.ari = randIndex(result.Clusters, r.s.env.Clients)
 		line.Clusters, line.AdjustedRandIndex = &n, r.ari
 	}
@@ -80,8 +80,18 @@ func roundLine(r federation.RoundResult) report.Round {
 		Round: r.Round, TrainLoss: r.Loss,
 		Pre: score(r.All), CohortPre: score(r.Pre), CohortPost: score(r.Post),
 		BytesUp: up, BytesDown: down, Seconds: r.Seconds, Samples: r.Samples, Clients: r.Cohort,
-		TrainingSamples: r.Work.Training, ForwardSamples: r.Work.Forward,
+		Notes: r.Notes, TrainingSamples: r.Work.Training, ForwardSamples: r.Work.Forward,
 	}
+}
+
+// inhabited counts the clusters that have members.
+func inhabited(clusters [][]int) (n int) {
+	for _, members := range clusters {
+		if len(members) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // randIndex compares clusters of client ids with the true groups; nil where some have none.

@@ -31,7 +31,13 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 			return err == nil
 		})...)
 	}
-	sum := s.summary(r, rounds, len(clusters))
+	found := 0
+	for _, c := range clusters {
+		if len(c.Members) > 0 {
+			found++
+		}
+	}
+	sum := s.summary(r, rounds, found)
 	if s.o.run.FinalPost {
 		sum.SetFinalPost(score(posts(result.Last)))
 	}

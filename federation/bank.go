@@ -123,7 +123,7 @@ func (b *bank) Round(env *Env, t int, cohort []*Client) (Report, error) {
 	} else {
 		b.bookModels(cohort)
 	}
-	return Report{lastLoss(trained), locals(b.net, cohort, trained)}, nil
+	return Report{Loss: lastLoss(trained), Trained: locals(b.net, cohort, trained)}, nil
 }
 
 // bookModels counts a model each way for every client.
@@ -150,6 +150,9 @@ func (b *bank) Leave(_ *Env, _ int, clients []*Client) error {
 	}
 	return nil
 }
+
+// Shift implements [Shifter]: a client goes on with its model.
+func (b *bank) Shift(*Env, int, []*Client) error { return nil }
 
 // Model implements [Algorithm].
 func (b *bank) Model(client int) Model { return Model{Net: b.net, State: b.states[b.of[client]]} }

@@ -1,6 +1,9 @@
 package federation
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // clusters is a bank whose models are clusters of clients.
 type clusters struct{ bank }
@@ -15,6 +18,22 @@ func (b *clusters) Clusters() [][]int {
 	}
 	return list
 }
+
+// joinLowest gives newcomers the models with the lowest loss on their training data, for which they receive all.
+func (b *clusters) joinLowest(newcomers []*Client) error {
+	best, err := b.env.lowestLoss(b.net, b.states, newcomers, true)
+	if err != nil {
+		return err
+	}
+	for i, c := range newcomers {
+		b.of[c.ID] = best[i]
+		b.env.Ledger.Down(c, "models", len(b.states)*b.net.Len())
+	}
+	return nil
+}
+
+// alike weighs all clients the same.
+func alike(clients []*Client) []float64 { return slices.Repeat([]float64{1}, len(clients)) }
 
 // checkCount warns where K models are more than there are clients, and returns an error where there is none.
 func checkCount(env *Env, flag string, k int) error {

@@ -20,9 +20,6 @@ func (a *FedAvg) Join(_ *Env, _ int, newcomers []*Client) error {
 	return nil
 }
 
-// Shift implements [Shifter]: there is nothing to do.
-func (a *FedAvg) Shift(*Env, int, []*Client) error { return nil }
-
 // Models implements [Algorithm].
 func (a *FedAvg) Models() []NamedModel {
 	return []NamedModel{{"global", Model{Net: a.net, State: a.states[0]}}}

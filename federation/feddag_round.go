@@ -46,7 +46,7 @@ func (a *FedDAG) Round(env *Env, t int, cohort []*Client) (_ Report, err error) 
 	a.states.Close()
 	a.states = next
 	a.account(env, cohort, shares)
-	return Report{lastLoss(trained), locals(a.net, cohort, trained)}, nil
+	return Report{Loss: lastLoss(trained), Trained: locals(a.net, cohort, trained)}, nil
 }
 
 // sampled returns, by cluster, the positions in the cohort of its clients.

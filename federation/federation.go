@@ -58,8 +58,9 @@ type Algorithm interface {
 
 // Report is what a round tells its run.
 type Report struct {
-	Loss    float64 // mean over the cohort of each client's mean cross-entropy in its last local epoch
-	Trained []Local // ascending client id; the run scores them and closes their models
+	Loss    float64            // mean over the cohort of each client's mean cross-entropy in its last local epoch
+	Notes   map[string]float64 // what a method wants to be recorded of the round, by name; nil for nothing
+	Trained []Local            // ascending client id; the run scores them and closes their models
 }
 
 // Local is a client's model as its local training left it.

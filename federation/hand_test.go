@@ -84,6 +84,8 @@ func TestRoundsByHand(t *testing.T) {
 			}},
 		},
 		{name: "oracle", want: map[string]linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}}},
+		// The mean with both clients alike.
+		{name: "cfl", want: map[string]linear{"cluster-0": {.25, -.5, 0}}},
 		// The images are at 90 degrees: two clusters.
 		{
 			name:   "pacfl",

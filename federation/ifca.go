@@ -67,10 +67,12 @@ func (a *IFCA) Init(env *Env) error {
 		return err
 	}
 	a.take(states)
-	if !a.Redraw || a.K == 1 {
-		return nil
+	if a.Redraw && a.K > 1 {
+		if err := a.redraw(a.net); err != nil {
+			return err
+		}
 	}
-	return a.redraw(a.net)
+	return a.choose(env.Present(), false)
 }
 
 // independent makes K states, the k-th from the run's initialisation k.

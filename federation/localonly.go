@@ -31,9 +31,6 @@ func (a *LocalOnly) Join(_ *Env, _ int, newcomers []*Client) error {
 	return nil
 }
 
-// Shift implements [Shifter]: a client goes on with its model.
-func (a *LocalOnly) Shift(*Env, int, []*Client) error { return nil }
-
 // start books θ^0.
 func (a *LocalOnly) start(clients []*Client) {
 	for _, c := range clients {

@@ -61,13 +61,14 @@ type Progress struct {
 // RoundResult is what a round came to. Bytes are of all clients together.
 type RoundResult struct {
 	Round    int
-	Moves    []Move  // before the round by the scenario's events, then in it; the first round's begin with the clustering
-	Cohort   []int   // client ids, ascending: those who trained
-	Loss     float64 // see Report
-	Pre      []Score // [len(Cohort)] of the models the round started from
-	Post     []Score // [len(Cohort)] of the clients' models after their local training
-	All      []Score // [clients] of the models after aggregation, NaN for those not there; nil in a round without evaluation
-	Clusters [][]int // of a Clustered method after the round; nil without
+	Moves    []Move             // before the round by the scenario's events, then in it; the first round's begin with the clustering
+	Cohort   []int              // client ids, ascending: those who trained
+	Loss     float64            // see Report
+	Pre      []Score            // [len(Cohort)] of the models the round started from
+	Post     []Score            // [len(Cohort)] of the clients' models after their local training
+	All      []Score            // [clients] of the models after aggregation, NaN for those not there; nil in a round without evaluation
+	Clusters [][]int            // of a Clustered method after the round; nil without
+	Notes    map[string]float64 // see Report
 	Traffic  Traffic
 	Work     Work
 	Samples  int64   // training samples, every epoch counted

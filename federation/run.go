@@ -163,7 +163,7 @@ func (r *run) round(t int) error {
 	}
 	r.note(ByRound, nil)
 	result.Moves, r.moves = r.moves, nil
-	result.All, result.Loss = r.scores, report.Loss
+	result.All, result.Loss, result.Notes = r.scores, report.Loss, report.Notes
 	if c, ok := r.alg.(Clustered); ok {
 		result.Clusters = c.Clusters()
 	}

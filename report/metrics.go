@@ -44,6 +44,9 @@ type Round struct {
 	// partition's true groups; nil where there are none.
 	Clusters          *int     `json:"clusters,omitempty"`
 	AdjustedRandIndex *float64 `json:"adjusted_rand_index,omitempty"`
+
+	// Notes is what the algorithm says of the round, by name.
+	Notes map[string]float64 `json:"notes,omitempty"`
 }
 
 // Score is a pair of accuracies over a set of clients.

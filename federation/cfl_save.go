@@ -1,0 +1,49 @@
+package federation
+
+import "fmt"
+
+// cflMeta is the part of a checkpoint that is not weights: the thresholds, which may have been calibrated.
+type cflMeta struct {
+	Eps1, Eps2 float64
+	Calibrate  bool // still to do
+}
+
+// Save implements [Checkpointer].
+func (a *CFL) Save() (Saved, error) {
+	s, err := a.save(cflMeta{a.Eps1, a.Eps2, a.Calibrate})
+	if err != nil {
+		return s, err
+	}
+	for i, x := range a.last {
+		if x != nil {
+			s.Vectors[fmt.Sprintf("update-%d", i)] = x
+		}
+	}
+	return s, nil
+}
+
+// Load implements [Checkpointer].
+func (a *CFL) Load(env *Env, s Saved) error {
+	var meta cflMeta
+	if err := a.load(env, s, &meta); err != nil {
+		return err
+	}
+	a.Eps1, a.Eps2, a.Calibrate = meta.Eps1, meta.Eps2, meta.Calibrate
+	a.last = make([][]float32, len(env.Clients))
+	for i := range a.last {
+		a.last[i] = s.Vectors[fmt.Sprintf("update-%d", i)]
+	}
+	return nil
+}
+
+// Leave implements [Leaver].
+func (a *CFL) Leave(env *Env, t int, clients []*Client) error {
+	for _, c := range clients {
+		a.last[c.ID] = nil
+	}
+	return a.clusters.Leave(env, t, clients)
+}
+
+// Join implements [Newcomer]: the leaf's model with the lowest loss on the newcomer's training data. The authors do not
+// say; their code has none.
+func (a *CFL) Join(env *Env, _ int, newcomers []*Client) error { return a.joinLowest(newcomers) }
