@@ -97,7 +97,10 @@ func dispatch(ctx context.Context, args []string, out, log io.Writer) error {
 
 func commandNames() []string {
 	names := []string{}
-	for name := range commands {
+	for name, c := range commands {
+		if c.summary == "" { // the program's own
+			continue
+		}
 		names = append(names, name)
 	}
 	slices.Sort(names)

@@ -31,7 +31,7 @@ func (o *options) pairs() []report.Pair {
 }
 
 // free are the flags that a checkpoint need not agree in.
-var free = append([]string{"out", "preset", "partition-file", "eval-every"}, onResume...)
+var free = append([]string{"out", "label", "preset", "partition-file", "eval-every"}, onResume...)
 
 // hash identifies what the weights after a round depend on: the flags that matter and the partition.
 func (o *options) hash(partition []byte) string {

@@ -30,6 +30,7 @@ type options struct {
 	workers        int
 	engine         string
 	out            string
+	label          string
 	resume         string
 	quiet          bool
 
@@ -44,7 +45,10 @@ type group struct {
 	flags *pflag.FlagSet
 }
 
-const defaultAlgorithm = "feddag"
+const (
+	defaultAlgorithm = "feddag"
+	dataGroup        = "Data and clients" // the flags that a partition depends on, and no other
+)
 
 // newOptions declares the flags of an algorithm's runs, with their defaults.
 func newOptions(algorithm string) (*options, error) {
@@ -65,7 +69,7 @@ func newOptions(algorithm string) (*options, error) {
 	f.Float64Var(&o.dropout, "dropout", 0, "probability of dropping an activation after a hidden linear layer, 0..1")
 	f.Uint64Var(&r.Seed, "seed", 0, "of everything random but the partition")
 
-	f = o.group("Data and clients")
+	f = o.group(dataGroup)
 	o.source.flags(f)
 	f.StringVar(&p.Kind, "partition", p.Kind, "how clients share the data: "+strings.Join(data.PartitionKinds(), ", "))
 	f.IntVar(&p.Clients, "clients", p.Clients, "N, number of clients")
@@ -99,6 +103,7 @@ func newOptions(algorithm string) (*options, error) {
 
 	f = o.group("Output")
 	f.StringVar(&o.out, "out", "", "directory for the results (default runs/ALGORITHM-DATASET-SEED-TIME)")
+	f.StringVar(&o.label, "label", "", "what to call this run in plots and comparisons (default: the algorithm)")
 	f.StringVar(&o.resume, "resume", "", "directory of an interrupted run to continue, with its flags")
 	f.IntVar(&r.EvalEvery, "eval-every", r.EvalEvery, "rounds between evaluations of all clients")
 	f.BoolVar(&r.FinalPost, "final-post", r.FinalPost, "after the last round train every client once more, for its accuracy after local training")

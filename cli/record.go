@@ -185,5 +185,9 @@ func (r *recorder) readClusters() error {
 
 // title names the run in plots and reports.
 func (s *session) title() string {
-	return fmt.Sprintf("%s on %s, seed %d", s.o.algorithm, s.set.Title, s.o.run.Seed)
+	name := s.o.label
+	if name == "" {
+		name = s.o.algorithm
+	}
+	return fmt.Sprintf("%s on %s, seed %d", name, s.set.Title, s.o.run.Seed)
 }

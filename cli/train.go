@@ -20,7 +20,7 @@ The last line on standard output is the summary as one JSON object.
 
 Usage: feddag train [flags]`
 
-func train(ctx context.Context, args []string, out, log io.Writer) (err error) {
+func train(ctx context.Context, args []string, out, log io.Writer) error {
 	o, err := parse(args)
 	if errors.Is(err, pflag.ErrHelp) {
 		o.usage(out, trainIntro)
@@ -29,6 +29,15 @@ func train(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	err = o.train(ctx, out, log)
+	if err != nil && ctx.Err() != nil && o.out != "" {
+		fmt.Fprintf(log, "interrupted; continue with: feddag train --resume %s\n", o.out)
+	}
+	return err
+}
+
+// train runs a federation as the flags say.
+func (o *options) train(ctx context.Context, out, log io.Writer) error {
 	s, err := open(ctx, o, o.algorithm, log)
 	if err != nil {
 		return err
@@ -54,9 +63,6 @@ func train(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	})
 	p.close()
 	if err != nil {
-		if ctx.Err() != nil {
-			fmt.Fprintf(log, "interrupted; continue with: feddag train --resume %s\n", o.out)
-		}
 		return err
 	}
 	return s.finish(r, result, out)

@@ -148,7 +148,8 @@ func (c *canvas) rightAxis(b box, s scale, name, colour string) {
 // entry is one item of a legend.
 type entry struct {
 	name, colour string
-	dashed, dot  bool
+	dash         string // see stroke
+	dot          bool
 }
 
 // legend lays entries out in rows from y down and returns the height used.
@@ -162,7 +163,7 @@ func (c *canvas) legend(y float64, entries []entry) float64 {
 		if e.dot {
 			c.circle(x+12, y+8, 4.5, `fill="`+e.colour+`"`)
 		} else {
-			c.line(x, y+8, x+24, y+8, stroke(e.colour, e.dashed, 2.2))
+			c.line(x, y+8, x+24, y+8, stroke(e.colour, e.dash, 2.2))
 		}
 		c.text(x+31, y+12, "start", e.name, `fill="`+ink+`"`)
 		x += w
@@ -173,10 +174,11 @@ func (c *canvas) legend(y float64, entries []entry) float64 {
 	return y + 18 - top
 }
 
-func stroke(colour string, dashed bool, width float64) string {
+// stroke is the look of a line; dash is SVG's, empty for none.
+func stroke(colour, dash string, width float64) string {
 	s := `fill="none" stroke="` + colour + `" stroke-width="` + num(width) + `" stroke-linejoin="round" stroke-linecap="round"`
-	if dashed {
-		s += ` stroke-dasharray="2 5"`
+	if dash != "" {
+		s += ` stroke-dasharray="` + dash + `"`
 	}
 	return s
 }

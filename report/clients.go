@@ -2,8 +2,11 @@ package report
 
 import (
 	"encoding/csv"
+	"fmt"
 	"io"
 	"math"
+	"os"
+	"slices"
 	"strconv"
 )
 
@@ -29,13 +32,15 @@ type ClientScore struct {
 // NoClientScore is a score that was not measured.
 var NoClientScore = ClientScore{math.NaN(), math.NaN()}
 
+const preColumn = "pre_balanced_accuracy"
+
 // WriteClients writes clients.csv.
 func (d *Dir) WriteClients(rows []Client) error {
 	return d.WriteFile(ClientsFile, func(w io.Writer) error {
 		out := csv.NewWriter(w)
 		err := out.Write([]string{
 			"client", "group", "cluster", "train_samples", "test_samples",
-			"pre_balanced_accuracy", "pre_accuracy", "post_balanced_accuracy", "post_accuracy",
+			preColumn, "pre_accuracy", "post_balanced_accuracy", "post_accuracy",
 			"best_pre_balanced_accuracy", "best_pre_accuracy", "best_post_balanced_accuracy", "best_post_accuracy",
 		})
 		if err != nil {
@@ -68,4 +73,33 @@ func cell(v float64) string {
 		return ""
 	}
 	return strconv.FormatFloat(v, 'f', 4, 64)
+}
+
+// CountClients counts the clients in clients.csv that have an accuracy before
+// local training: those that were there when the run ended.
+func (d *Dir) CountClients() (int, error) {
+	path := d.Path(ClientsFile)
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, fmt.Errorf("reading %s: %w", path, cause(err))
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		return 0, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if len(rows) == 0 {
+		return 0, fmt.Errorf("reading %s: it is empty", path)
+	}
+	column := slices.Index(rows[0], preColumn)
+	if column < 0 {
+		return 0, fmt.Errorf("reading %s: no column %s", path, preColumn)
+	}
+	n := 0
+	for _, row := range rows[1:] {
+		if row[column] != "" {
+			n++
+		}
+	}
+	return n, nil
 }

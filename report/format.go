@@ -72,3 +72,6 @@ func count(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
+
+// shortest writes v with as few digits as tell it apart.
+func shortest(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

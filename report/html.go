@@ -211,23 +211,8 @@ func ranges(ids []int) string {
 	return b.String()
 }
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"ranges":    ranges,
-	"bytes":     FormatBytes,
-	"duration":  duration,
-	"thousands": func(n int) string { return thousands(float64(n)) },
-	"score":     func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) },
-	"loss":      func(v float64) string { return decimal(v, 4) },
-}).Parse(pageText))
-
-const pageText = `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{.Title}}</title>
-<style>
-:root { color-scheme: light; }
+// styleText is the look of every page.
+const styleText = `:root { color-scheme: light; }
 body { margin: 0; background: #f5f7fa; color: #1f2933; font: 15px/1.5 system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
 main { max-width: 1100px; margin: 0 auto; padding: 24px 20px 64px; }
 h1 { font-size: 26px; margin: 8px 0 4px; }
@@ -244,7 +229,7 @@ tr.chosen td { background: #e3f4ee; font-weight: 600; }
 tr.part td { border-top: 1px solid #e4e7eb; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 16px; }
 figure { margin: 0; }
-figure svg { width: 100%; height: auto; display: block; }
+figure > svg { width: 100%; height: auto; display: block; }
 .hist td, .hist th { padding: 4px 8px; }
 .members { max-width: 340px; color: #52606d; font-size: 13px; }
 summary { cursor: pointer; color: #0072b2; }
@@ -252,7 +237,25 @@ code, pre { font: 13px/1.45 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", m
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 8px 0 0; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 16px; align-items: start; }
 .two td { overflow-wrap: anywhere; font-size: 13.5px; }
-</style>
+`
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"ranges":    ranges,
+	"bytes":     FormatBytes,
+	"duration":  duration,
+	"thousands": func(n int) string { return thousands(float64(n)) },
+	"score":     func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) },
+	"loss":      func(v float64) string { return decimal(v, 4) },
+}).Parse(pageText))
+
+const pageText = `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Title}}</title>
+<style>
+` + styleText + `</style>
 </head>
 <body><main>
 <h1>{{.Title}}</h1>

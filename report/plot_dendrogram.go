@@ -39,7 +39,7 @@ func Dendrogram(w io.Writer, title string, tree *similarity.Dendrogram, clusters
 	g := newCanvas(760, 470, title)
 	b := box{left: 72, top: g.title(title) + 8, right: g.width - 28, bottom: g.height - 98}
 	b.top += g.legend(b.top, []entry{
-		{name: fmt.Sprintf("chosen cut: α = %s, %s", strconv.FormatFloat(threshold, 'g', 3, 64), count(len(clusters), "cluster")), colour: ink, dashed: true},
+		{name: fmt.Sprintf("chosen cut: α = %s, %s", strconv.FormatFloat(threshold, 'g', 3, 64), count(len(clusters), "cluster")), colour: ink, dash: "2 5"},
 	}) + 12
 	y := linearScale(0, math.Max(t.top(), 1e-9), 6, 0, true)
 	y.from, y.to = b.bottom, b.top
@@ -67,7 +67,7 @@ func Dendrogram(w io.Writer, title string, tree *similarity.Dendrogram, clusters
 				g.path([]point{{x[child] - step/3, y.at(0)}, {x[child], bottom}, {x[child] + step/3, y.at(0)}},
 					`fill="`+t.colour(child)+`" fill-opacity="0.25" stroke="none"`)
 			}
-			g.path([]point{{x[child], bottom}, {x[child], top}, {x[node], top}}, stroke(t.colour(node), false, 1.4))
+			g.path([]point{{x[child], bottom}, {x[child], top}, {x[node], top}}, stroke(t.colour(node), "", 1.4))
 		}
 	})
 	if cut := y.clamp(threshold); finite(threshold) {

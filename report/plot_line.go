@@ -89,7 +89,7 @@ func LinePlot(w io.Writer, c Chart) error {
 	var entries []entry
 	for i, s := range c.Series {
 		if s.Name != "" {
-			entries = append(entries, entry{name: s.Name, colour: colour(i), dashed: s.Dashed})
+			entries = append(entries, entry{name: s.Name, colour: colour(i), dash: dash(s.Dashed)})
 		}
 	}
 	b.top += g.legend(b.top, entries) + 12
@@ -126,7 +126,7 @@ func LinePlot(w io.Writer, c Chart) error {
 			}
 		}
 		if len(line) > 1 {
-			g.path(line, stroke(colour(i), s.Dashed, 2))
+			g.path(line, stroke(colour(i), dash(s.Dashed), 2))
 		}
 		if len(line) <= markers {
 			for _, p := range line {
@@ -155,5 +155,12 @@ func (c *canvas) band(s Series, x, y scale, colour string) {
 }
 
 func colour(i int) string { return palette[i%len(palette)] }
+
+func dash(dashed bool) string {
+	if dashed {
+		return "2 5"
+	}
+	return ""
+}
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

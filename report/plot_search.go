@@ -151,7 +151,7 @@ func SearchPlot(w io.Writer, title string, cuts []Cut, chosen int) error {
 		}
 		// The last cut holds for every larger α.
 		steps = append(steps, point{b.right, steps[len(steps)-1].y})
-		g.path(steps, stroke(palette[1], false, 1.8))
+		g.path(steps, stroke(palette[1], "", 1.8))
 	}
 	var line []point
 	for _, c := range cuts {
@@ -159,7 +159,7 @@ func SearchPlot(w io.Writer, title string, cuts []Cut, chosen int) error {
 			line = append(line, point{x.at(at(c)), l.at(l.clamp(c.Loss))})
 		}
 	}
-	g.path(line, stroke(palette[0], false, 1.8))
+	g.path(line, stroke(palette[0], "", 1.8))
 	for _, p := range line {
 		g.circle(p.x, p.y, 2.4, `fill="`+palette[0]+`"`)
 	}

@@ -32,7 +32,7 @@ func Create(path string) (*Dir, error) {
 	entries, err := os.ReadDir(path)
 	switch {
 	case err == nil && len(entries) > 0:
-		if isRun(path) {
+		if IsRun(path) {
 			return nil, fmt.Errorf("run directory %s already holds a run: continue it with --resume %s, or choose another with --out", path, path)
 		}
 		return nil, fmt.Errorf("run directory %s exists and is not empty: choose another with --out", path)
@@ -61,11 +61,32 @@ func Open(path string) (*Dir, error) {
 	if !st.IsDir() {
 		return nil, fmt.Errorf("opening run directory %s: it is a file, not a directory", path)
 	}
-	if !isRun(path) {
+	if !IsRun(path) {
 		return nil, fmt.Errorf("%s is not a run directory: it has no %s", path, ConfigFile)
 	}
 	if err := probe(path); err != nil {
 		return nil, fmt.Errorf("run directory %s cannot be written: %w", path, cause(err))
+	}
+	return &Dir{path: path}, nil
+}
+
+// Look takes up the directory of a run to read it alone; it may lie where
+// nothing can be written.
+func Look(path string) (*Dir, error) {
+	if !IsRun(path) {
+		return nil, fmt.Errorf("%s is not a run directory: it has no %s", path, ConfigFile)
+	}
+	return &Dir{path: path}, nil
+}
+
+// Make takes up a directory that holds other things than one run, and makes it
+// if it is not there.
+func Make(path string) (*Dir, error) {
+	if err := os.MkdirAll(path, 0o777); err != nil {
+		return nil, fmt.Errorf("making the directory %s: %w; choose another with --out", path, cause(err))
+	}
+	if err := probe(path); err != nil {
+		return nil, fmt.Errorf("directory %s cannot be written: %w; choose another with --out", path, cause(err))
 	}
 	return &Dir{path: path}, nil
 }
@@ -75,7 +96,8 @@ func (d *Dir) Path(elem ...string) string {
 	return filepath.Join(append([]string{d.path}, elem...)...)
 }
 
-func isRun(path string) bool {
+// IsRun says whether path is the directory of a run.
+func IsRun(path string) bool {
 	st, err := os.Stat(filepath.Join(path, ConfigFile))
 	return err == nil && st.Mode().IsRegular()
 }

@@ -1,0 +1,279 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"feddag/federation"
+	"feddag/report"
+
+	"github.com/spf13/pflag"
+)
+
+func init() {
+	register("compare", "several algorithms and seeds on one partition: tables and curves", compare)
+}
+
+const compareIntro = `Runs, or reads, several algorithms with several seeds on one partition, and writes tables (CSV, Markdown, LaTeX, HTML,
+JSON) and curves (SVG). The last line on standard output is the comparison as one JSON object.
+
+Usage: feddag compare --algorithms NAMES --seeds NUMBERS [--out DIR] [flags of train]
+       feddag compare --read DIR_OR_RUN...
+
+The runs of a seed share partition, initial weights and cohorts. Each has its own directory below --out. The same
+command again continues: what is finished stays, what was interrupted goes on, what has fewer rounds is extended; a run
+that another process is at is left to it, so several processes, each with a GPU of its own, may work on one comparison.
+A run that fails does not stop the others.
+
+Flags of train go to all runs, those of one algorithm to the runs of the algorithms that have them. --with adds a variant:
+
+    feddag compare --algorithms feddag,fedavg --seeds 1,2,3 --rounds 30 \
+        --with 'feddag: --feddag-sources sum' --with 'fedavg as slow FedAvg: --lr 0.001'
+`
+
+// compareOptions are the flags of compare itself.
+type compareOptions struct {
+	algorithms []string
+	except     []string
+	with       []string
+	seeds      []string
+	read       bool
+	reference  string
+	confidence float64
+	targets    []float64
+	beside     string
+	out        string
+	rounds     int // --read: cut to
+	quiet      bool
+
+	flags *pflag.FlagSet
+}
+
+func newCompareOptions() *compareOptions {
+	o := &compareOptions{flags: newFlagSet()}
+	f := o.flags
+	f.StringSliceVar(&o.algorithms, "algorithms", nil, "which, separated by commas, or all; with --read the names to show, in this order (default: all there are)")
+	f.StringSliceVar(&o.except, "except", nil, "but not these")
+	f.StringArrayVar(&o.with, "with", nil, "'ALGORITHM: FLAGS' or 'ALGORITHM as NAME: FLAGS', a variant with flags of its own; may be repeated")
+	f.StringSliceVar(&o.seeds, "seeds", nil, "seeds, separated by commas (default 1,2,3; with --read all there are)")
+	f.BoolVar(&o.read, "read", false, "train nothing: read the run directories given, or all in the directories given")
+	f.StringVar(&o.reference, "reference", "", "the name that the others are subtracted from (default: feddag if it is there, else the first)")
+	f.Float64Var(&o.confidence, "confidence", 0.95, "of the intervals of paired differences, between 0 and 1")
+	f.Float64SliceVar(&o.targets, "target", nil, "accuracy in percent, before local training, up to which rounds, traffic and time are counted; several with commas (default: what the reference reaches)")
+	f.StringVar(&o.beside, "beside", "", "CSV file of what others report: algorithm, mean, std, source, and columns named as flags that say which setting a row is of")
+	f.StringVar(&o.out, "out", "", "directory of the comparison (default runs/compare-DATASET-TIME; with --read DIR that DIR)")
+	f.IntVar(&o.rounds, "rounds", 0, "with --read: compare after so many rounds")
+	return o
+}
+
+func (o *compareOptions) usage(out io.Writer) {
+	fmt.Fprintf(out, "%s\nFlags:\n%s\nAnd those of train (feddag train --help) but --algorithm, --seed, --label and --resume.\n", compareIntro, o.flags.FlagUsagesWrapped(110))
+}
+
+func compare(ctx context.Context, args []string, out, log io.Writer) error {
+	o := newCompareOptions()
+	if slices.Contains(args, "--read") || slices.Contains(args, "--read=true") {
+		return o.readOnly(args, out, log)
+	}
+	shared, err := o.parse(args)
+	if errors.Is(err, pflag.ErrHelp) {
+		o.usage(out)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p, err := o.plan(shared)
+	if err != nil {
+		return err
+	}
+	if err := p.run(ctx, log); err != nil {
+		return err
+	}
+	return p.finish(out, log)
+}
+
+// readOnly compares runs that are there.
+func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
+	o.flags.BoolVar(&o.quiet, "quiet", false, "no notes on standard error")
+	if err := o.flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		o.usage(out)
+		return nil
+	} else if err != nil {
+		return o.explain(err, o.flags)
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	switch {
+	case o.flags.NArg() == 0:
+		return usagef("--read needs directories: of runs, or that hold runs")
+	case len(o.with) > 0:
+		return usagef("--with runs a variant; with --read there is nothing to run")
+	case o.rounds < 0:
+		return usagef("--rounds is %d: use 1 or more", o.rounds)
+	}
+	dirs := o.flags.Args()
+	runs, err := readRuns(dirs)
+	if err != nil {
+		return err
+	}
+	if runs, err = o.choose(runs); err != nil {
+		return err
+	}
+	c, err := o.assemble(runs, o.rounds, log)
+	if err != nil {
+		return err
+	}
+	if o.out == "" {
+		o.out = defaultOut(c.Dataset)
+		if len(dirs) == 1 && !report.IsRun(dirs[0]) {
+			o.out = dirs[0]
+		}
+	}
+	if !o.quiet {
+		for _, m := range c.Missing {
+			fmt.Fprintf(log, "not in the tables: %s, seed %d: %s\n", m.Name, m.Seed, m.Why)
+		}
+	}
+	dir, err := report.Make(o.out)
+	if err != nil {
+		return err
+	}
+	return o.write(dir, c, runs, out)
+}
+
+func defaultOut(dataset string) string {
+	return fmt.Sprintf("runs/compare-%s-%s", dataset, time.Now().Format("20060102-150405"))
+}
+
+// given is a flag of train on compare's command line.
+type given struct{ name, value string }
+
+// parse splits the command line into compare's own flags, which it sets, and those of train, which it returns.
+func (o *compareOptions) parse(args []string) (shared []given, err error) {
+	own := map[string]bool{"help": true}
+	o.flags.VisitAll(func(f *pflag.Flag) { own[f.Name] = f.Name != "rounds" }) // which here is train's
+	all := newFlagSet()
+	o.flags.VisitAll(func(f *pflag.Flag) {
+		if own[f.Name] {
+			all.AddFlag(f)
+		}
+	})
+	for _, algorithm := range federation.Names() {
+		x, err := newOptions(algorithm)
+		if err != nil {
+			return nil, err
+		}
+		x.flags.VisitAll(func(f *pflag.Flag) {
+			if all.Lookup(f.Name) == nil && instead[f.Name] == "" {
+				all.AddFlag(f)
+			}
+		})
+	}
+	err = all.ParseAll(args, func(f *pflag.Flag, value string) error {
+		if own[f.Name] {
+			f.Changed = true
+			return f.Value.Set(value)
+		}
+		shared = append(shared, given{f.Name, value})
+		return nil
+	})
+	if errors.Is(err, pflag.ErrHelp) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, o.explain(err, all)
+	}
+	if all.NArg() > 0 {
+		return nil, usagef("unexpected argument %q; flags start with --, directories go with --read", all.Arg(0))
+	}
+	return shared, o.check()
+}
+
+// instead says what takes the place of flags that compare sets itself.
+var instead = map[string]string{
+	"algorithm": "use --algorithms",
+	"seed":      "use --seeds",
+	"label":     "name a variant with --with 'ALGORITHM as NAME: FLAGS'",
+	"resume":    "the same command again continues a comparison",
+}
+
+// explain words a mistake in the flags.
+func (o *compareOptions) explain(err error, known *pflag.FlagSet) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usageError{err}
+	}
+	name := unknown.GetSpecifiedName()
+	if hint := instead[name]; hint != "" {
+		return usagef("compare has no --%s: %s", name, hint)
+	}
+	if o.read {
+		return usagef("unknown flag --%s with --read%s (see feddag compare --help)", name, near(name, known))
+	}
+	return usagef("unknown flag --%s%s (see feddag compare --help)", name, near(name, known))
+}
+
+// near proposes a flag.
+func near(name string, flags *pflag.FlagSet) string {
+	known := []string{"help"}
+	flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	if n := federation.Nearest(name, known); n != "" {
+		return fmt.Sprintf("; did you mean --%s?", n)
+	}
+	return ""
+}
+
+// check finds mistakes in compare's own flags.
+func (o *compareOptions) check() error {
+	if !(o.confidence > 0 && o.confidence < 1) {
+		return usagef("--confidence is %g: use a number between 0 and 1", o.confidence)
+	}
+	for _, t := range o.targets {
+		if !(t > 0 && t <= 100) {
+			return usagef("--target is %g: use percent, above 0, at most 100", t)
+		}
+	}
+	var seen []string
+	for i, s := range o.seeds {
+		s = strings.TrimSpace(s)
+		seed, err := strconv.ParseUint(s, 10, 63)
+		if err != nil {
+			return usagef("--seeds: %q is no whole number of 0 or more", s)
+		}
+		if s = strconv.FormatUint(seed, 10); slices.Contains(seen, s) {
+			return usagef("--seeds: %s comes twice", s)
+		}
+		seen = append(seen, s)
+		o.seeds[i] = s
+	}
+	for _, list := range [][]string{o.algorithms, o.except} {
+		for i := range list {
+			list[i] = strings.TrimSpace(list[i])
+		}
+	}
+	return nil
+}
+
+// write leaves a comparison in its directory and prints it.
+func (o *compareOptions) write(dir *report.Dir, c *report.Comparison, runs []ran, out io.Writer) error {
+	if err := link(dir, c); err != nil {
+		return err
+	}
+	if err := dir.WriteComparison(c); err != nil {
+		return err
+	}
+	line, err := report.Marshal(c.Summary())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s\npage: %s\n%s\n", c.Text(), dir.Path(report.CompareHTML), line)
+	return err
+}

@@ -1,0 +1,305 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Tables are the tables of a comparison: accuracy, paired differences, what
+// others report, cost, accuracy by round, and every run. Settle comes first.
+func (c *Comparison) Tables() []Table {
+	tables := []Table{c.accuracyTable()}
+	if len(c.Variants) > 1 {
+		tables = append(tables, c.differenceTable())
+	}
+	if c.Beside != nil {
+		tables = append(tables, c.besideTable())
+	}
+	return append(tables, c.costTable(), c.roundTable(), c.runTable())
+}
+
+// settingKeys are the settings worth a place beside every table, where all runs share them.
+var settingKeys = []string{"rate", "model", "epochs", "batch", "lr", "momentum", "weight-decay", "device", "precision"}
+
+// where says what was run.
+func (c *Comparison) where() string {
+	clients := count(c.Clients, "client")
+	if c.Dealt > c.Clients {
+		clients = fmt.Sprintf("%d clients, %d of them measured", c.Dealt, c.Clients)
+	}
+	parts := []string{c.DatasetTitle, c.Partition, clients, count(c.Rounds, "round")}
+	for _, key := range settingKeys {
+		for _, p := range c.Shared {
+			if p.Key == key && p.Value != "" {
+				parts = append(parts, strings.TrimSpace(key+" "+p.Value+" "+p.Comment))
+			}
+		}
+	}
+	return strings.Join(parts, ", ") + "."
+}
+
+// over says what an accuracy is, and over which clients.
+func (c *Comparison) over() []string {
+	tail := min(max(c.Rounds, 1), lastRounds)
+	return []string{
+		fmt.Sprintf("Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on its own test set, mean over clients. "+
+			"Pre: before local training, the model the server assigns, all %d clients. "+
+			"Final post: after one more local training, all %d clients; last-10 and best post: after the round's local training, the clients sampled in it.", c.Clients, c.Clients),
+		fmt.Sprintf("Last-10: mean of the last %d rounds. Best: each number's best round, picked on the test sets themselves. Swing: standard deviation of pre over the last %d rounds.", tail, tail),
+	}
+}
+
+// all of what was run, what an accuracy is, and which rounds it is of.
+func (c *Comparison) all() []string { return append([]string{c.where()}, c.over()...) }
+
+const overSeeds = "Mean ± sample standard deviation over n seeds."
+
+func (c *Comparison) accuracyTable() Table {
+	t := Table{
+		Label: "accuracy", Title: "Accuracy",
+		Setting: c.all(), Notes: []string{overSeeds}, Bold: "the highest mean",
+		Columns: headings("algorithm", "n"),
+	}
+	tops := map[string]float64{}
+	for _, m := range accuracies {
+		t.Columns = append(t.Columns, Column{Heading: m.heading})
+		top := math.Inf(-1)
+		for i := range c.Variants {
+			top = math.Max(top, orLeast(c.spread(&c.Variants[i], m).Mean))
+		}
+		tops[m.key] = top
+	}
+	t.Columns = append(t.Columns, Column{Heading: clusterCount.heading}, Column{Heading: randIndex.heading})
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		row := texts(v.Name, strconv.Itoa(len(v.Cells)))
+		for _, m := range accuracies {
+			s := c.spread(v, m)
+			row = append(row, TableCell{
+				Text: s.Text(m.places),
+				Bold: m.key != swing.key && len(c.Variants) > 1 && s.Mean == tops[m.key],
+			})
+		}
+		t.Rows = append(t.Rows, append(row, texts(whole(c.values(v, clusterCount)), c.spread(v, randIndex).Text(3))...))
+	}
+	for _, v := range c.Variants {
+		if len(v.Settings) > 0 {
+			var parts []string
+			for _, p := range v.Settings {
+				parts = append(parts, p.Key+" "+orNothing(p.Value))
+			}
+			t.After = append(t.After, fmt.Sprintf("%s: %s with %s.", v.Name, v.Algorithm, strings.Join(parts, ", ")))
+		}
+	}
+	for _, v := range c.Variants {
+		for _, cell := range v.Cells {
+			for _, w := range cell.Summary.Warnings {
+				t.After = append(t.After, fmt.Sprintf("%s, seed %d: %s", v.Name, cell.Seed, strings.TrimSuffix(w, ".")+"."))
+			}
+		}
+	}
+	for _, m := range c.Missing {
+		t.After = append(t.After, fmt.Sprintf("Not in the tables: %s, seed %d (%s).", m.Name, m.Seed, m.Why))
+	}
+	return t
+}
+
+func orLeast(v float64) float64 {
+	if math.IsNaN(v) {
+		return math.Inf(-1)
+	}
+	return v
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "(nothing)"
+	}
+	return s
+}
+
+// whole writes whole numbers over seeds: their range.
+func whole(values []float64) string {
+	x := measured(values)
+	if len(x) == 0 {
+		return "–"
+	}
+	low, high := slices.Min(x), slices.Max(x)
+	if low == high {
+		return decimal(low, 0)
+	}
+	return decimal(low, 0) + "–" + decimal(high, 0)
+}
+
+func (c *Comparison) differenceTable() Table {
+	shown := []measure{finalPre, finalPost, last10Pre, last10Post}
+	t := Table{
+		Label: "differences", Title: "Differences from " + c.Reference,
+		Setting: c.all()[:2],
+		Notes: []string{fmt.Sprintf("In points, the algorithm minus %s, paired by seed: the same partition and the same clients sampled. Mean of n differences and its %s%% confidence interval "+
+			"(Student's t, n − 1 degrees of freedom; none for n = 1; each by itself, not corrected for their number).",
+			c.Reference, shortest(100*c.Confidence))},
+		Bold:    "the interval leaves 0 out",
+		Columns: headings("algorithm", "n"),
+	}
+	for _, m := range shown {
+		t.Columns = append(t.Columns, Column{Heading: m.heading})
+	}
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		if v.Name == c.Reference {
+			continue
+		}
+		n := c.difference(v, finalPre).N
+		row := texts(v.Name, strconv.Itoa(n))
+		for _, m := range shown {
+			d := c.difference(v, m)
+			text := d.Text(m.places)
+			if d.N > 0 && d.N != n {
+				text += fmt.Sprintf(" (n = %d)", d.N)
+			}
+			row = append(row, TableCell{Text: text, Bold: d.Clear()})
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func (c *Comparison) costTable() Table {
+	t := Table{
+		Label: "cost", Title: "Cost",
+		Setting: c.all()[:1],
+		Notes: []string{
+			"Mean (± sample standard deviation) over n seeds. Up: clients to server; down: server to clients; both of all clients together, warm-up included. " +
+				"Clients a round: that trained. Trained on, evaluated: samples of the clients' training sets, warm-up included, every epoch and every model counted; evaluated to choose a model or to be chosen by. Time: wall time of warm-up, clustering and rounds, evaluation included, set-up left out; " +
+				"a round: its median. Times compare only where every run had the machine to itself.",
+		},
+		Columns: headings("algorithm", "n", "up", "down", "clients a round", "trained on", "evaluated", "time", "a round", "samples/s"),
+	}
+	if len(c.Targets) > 0 {
+		t.Notes = append(t.Notes, fmt.Sprintf("To a target: up to the first round after which pre, over all %d clients, was at or above it; warm-up included. "+
+			"Where not every seed got there, how many did.", c.Clients))
+	}
+	for _, target := range c.Targets {
+		at := "to " + shortest(target) + "%"
+		t.Columns = append(t.Columns, Column{Heading: "rounds " + at}, Column{Heading: "traffic " + at}, Column{Heading: "time " + at})
+	}
+	bytes := func(v *Variant, m measure) string {
+		s := c.spread(v, m)
+		if s.N == 0 {
+			return "–"
+		}
+		return FormatBytes(int64(math.Round(s.Mean)))
+	}
+	seconds := func(v *Variant, m measure) string { return duration(c.spread(v, m).Mean) }
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		row := texts(v.Name, strconv.Itoa(len(v.Cells)), bytes(v, bytesUp), bytes(v, bytesDown), decimal(c.spread(v, perRoundClients).Mean, 1),
+			millions(c.spread(v, trained).Mean), millions(c.spread(v, evaluated).Mean),
+			seconds(v, running), seconds(v, perRound), thousands(c.spread(v, samplesPer).Mean))
+		for _, target := range c.Targets {
+			rounds, traffic, time := to(target)
+			switch s := c.spread(v, rounds); s.N {
+			case len(v.Cells):
+				row = append(row, texts(s.Text(1), bytes(v, traffic), seconds(v, time))...)
+			case 0:
+				row = append(row, texts("never", "–", "–")...)
+			default:
+				row = append(row, texts(fmt.Sprintf("%d of %d", s.N, len(v.Cells)), "–", "–")...)
+			}
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func millions(v float64) string {
+	if !finite(v) {
+		return "–"
+	}
+	return decimal(v/1e6, 2) + " M"
+}
+
+// roundTable is accuracy along the way, for those who read numbers rather than curves.
+func (c *Comparison) roundTable() Table {
+	t := Table{
+		Label: "rounds", Title: "Accuracy by round",
+		Notes:   []string{c.where(), fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on its own test set, after so many rounds. %s", c.Clients, overSeeds)},
+		Columns: headings("algorithm", "n"),
+	}
+	at := c.milestones()
+	for _, r := range at {
+		t.Columns = append(t.Columns, Column{Heading: strconv.Itoa(r)})
+	}
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		row := texts(v.Name, strconv.Itoa(len(v.Cells)))
+		for _, r := range at {
+			row = append(row, TableCell{Text: c.spread(v, measure{of: func(cell Cell) float64 { return cell.preAfter(r) }}).Text(2)})
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// preAfter is the accuracy before local training after so many rounds.
+func (c Cell) preAfter(rounds int) float64 {
+	i := slices.IndexFunc(c.Rounds, func(r Round) bool { return r.Round+1 == rounds })
+	if i < 0 {
+		return math.NaN()
+	}
+	return c.Rounds[i].Pre.Balanced.Mean
+}
+
+// milestones are about eight numbers of rounds, all evaluated, the last of them all.
+func (c *Comparison) milestones() []int {
+	var evaluated []int
+	for _, r := range c.reference().Cells[0].Rounds {
+		if finite(r.Pre.Balanced.Mean) {
+			evaluated = append(evaluated, r.Round+1)
+		}
+	}
+	if len(evaluated) <= 8 {
+		return evaluated
+	}
+	step := int(niceStep(float64(c.Rounds)/8, 1))
+	var at []int
+	for i, r := range evaluated {
+		if i == len(evaluated)-1 || r%step == 0 {
+			at = append(at, r)
+		}
+	}
+	if len(at) < 3 { // evaluations that miss the steps
+		at = nil
+		for i := range 8 {
+			at = append(at, evaluated[(i+1)*len(evaluated)/8-1])
+		}
+	}
+	return at
+}
+
+func (c *Comparison) runTable() Table {
+	t := Table{
+		Label: "runs", Title: "Every run",
+		Setting: c.all(),
+		Columns: headings("algorithm", "seed"),
+	}
+	for _, m := range accuracies {
+		t.Columns = append(t.Columns, Column{Heading: m.heading})
+	}
+	t.Columns = append(t.Columns, Column{Heading: clusterCount.heading}, Column{Heading: randIndex.heading}, Column{Heading: "run", Text: true})
+	for _, v := range c.Variants {
+		for _, cell := range v.Cells {
+			row := texts(v.Name, strconv.FormatInt(cell.Seed, 10))
+			for _, m := range accuracies {
+				row = append(row, TableCell{Text: decimal(m.of(cell), m.places)})
+			}
+			row = append(row, texts(decimal(clusterCount.of(cell), 0), decimal(randIndex.of(cell), 3))...)
+			t.Rows = append(t.Rows, append(row, TableCell{Text: cell.Dir, Link: cell.Link + "/" + HTMLFile}))
+		}
+	}
+	return t
+}

@@ -1,0 +1,464 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// someCell is a plausible run that tends to level percent.
+func someCell(seed int64, level, rise, noise float64, rounds int) Cell {
+	r := rand.New(rand.NewPCG(uint64(seed), uint64(1000*level)))
+	var lines []Round
+	for t := range rounds {
+		stat := func(plus, std float64) Stat { return Stat{level*(1-math.Exp(-float64(t+1)/rise)) + plus, std} }
+		pre := math.Abs(noise) * r.NormFloat64() * math.Exp(-float64(t)/60)
+		lines = append(lines, Round{
+			Round: t, TrainLoss: 0.1,
+			Pre:        Score{stat(pre, 4), stat(pre+0.5, 4)},
+			CohortPre:  Score{stat(pre-1, 5), stat(pre-1, 5)},
+			CohortPost: Score{stat(pre+2+r.NormFloat64(), 3), stat(pre+3, 3)},
+			BytesUp:    1_000_000 + int64(1000*noise), BytesDown: 2_000_000, Seconds: 2 + r.Float64(), Samples: 120_000,
+			Clients: []int{1, 2, 3},
+		})
+	}
+	s := Summary{Algorithm: "x", Dataset: "fashion-mnist", Clusters: 5, Device: "cpu", Precision: "fp32", Seed: seed, BytesUp: 30_000_000, BytesDown: 10_000_000}
+	s.Seconds.Warmup, s.Seconds.Clustering = 20, 1
+	s.SetRounds(lines)
+	s.SetFinalPost(Score{Stat{level + 1, 3}, Stat{level + 1.5, 3}})
+	return Cell{Seed: seed, Dir: fmt.Sprintf("runs/c/x-%d", seed), Link: fmt.Sprintf("x-%d", seed), Summary: s, Rounds: lines}
+}
+
+// someComparison has as many algorithms as the paper, and more.
+func someComparison(t *testing.T, rounds int) *Comparison {
+	t.Helper()
+	c := &Comparison{
+		Dataset: "fashion-mnist", DatasetTitle: "Fashion-MNIST", Partition: "label-skew (groups 5, labels per group 3, concentration 1)", Clients: 100, Rounds: rounds,
+		Shared:  []Pair{{Key: "rate", Value: "0.2"}, {Key: "device", Value: "cpu"}, {Key: "epochs", Value: "10"}},
+		Missing: []Missing{{"fedbr", 3, fmt.Sprintf("12 of %d rounds", rounds)}},
+	}
+	for i, v := range []struct {
+		name         string
+		level, noise float64
+	}{
+		{"cfl", 85.7, 2}, {"cfl-gp", 94.8, 0.5}, {"fblg", 92, 0.8}, {"fedavg", 62, 6}, {"fedbr", 66, 4}, {"feddag", 97.4, 0.3},
+		{"feddag sources=sum schedule=5:1", 96.9, 1.2}, {"feddag-dagger", 96.1, 0.4}, {"feddag-star", 96.6, 0.3}, {"fedgwc", 95.1, 0.9},
+		{"fedmix", 64, 5}, {"fedprox", 61, 5}, {"fedrc", 91, 0.7}, {"fedsoft", 89.5, 1}, {"ifca", 95.6, 0.6}, {"local", 93.7, 0.1},
+		{"oracle", 97, 0.3}, {"pacfl", 96.2, 0.4}, {"per-fedavg", 78, 3},
+	} {
+		x := Variant{Name: v.name, Algorithm: strings.Fields(v.name)[0]}
+		for seed := int64(1); seed <= 3; seed++ {
+			if v.name != "fedbr" || seed < 3 {
+				x.Cells = append(x.Cells, someCell(seed, v.level+0.4*float64(seed), 2+float64(i%7), v.noise, rounds))
+			}
+		}
+		c.Variants = append(c.Variants, x)
+	}
+	c.Variants[6].Settings = []Pair{{Key: "feddag-schedule", Value: "5:1"}, {Key: "feddag-sources", Value: "sum"}}
+	c.Beside = &Beside{Name: "paper", Source: "table 10", Values: map[string]Known{
+		"feddag": {Mean: 98.36, Std: 0.1}, "pacfl": {Mean: 97.28, Std: 0.24}, "ifca": {Mean: 96.61, Std: math.NaN()}, "fedavg": {Mean: 77.17, Std: 0.24}, "apfl": {Mean: 50},
+	}}
+	c.Reference = "feddag"
+	if err := c.Settle(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Against scipy: testdata/make_intervals.py.
+func TestPairedDifferenceIsScipys(t *testing.T) {
+	raw, err := os.ReadFile("testdata/intervals.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Cases []struct {
+			A, B            []*float64
+			Confidence      float64
+			N               int
+			Mean, Low, High float64
+			OwnMean         float64 `json:"a_mean"`
+			OwnStd          float64 `json:"a_std"`
+		}
+	}
+	if err := json.Unmarshal(raw, &file); err != nil || len(file.Cases) < 6 {
+		t.Fatal(err, len(file.Cases))
+	}
+	list := func(p []*float64) (x []float64) {
+		for _, v := range p {
+			x = append(x, orNaN(v))
+		}
+		return x
+	}
+	near := func(x, y float64) bool { return math.Abs(x-y) <= 1e-9*math.Max(1, math.Abs(y)) }
+	for i, c := range file.Cases {
+		d := PairedDifference(list(c.A), list(c.B), c.Confidence)
+		if d.N != c.N || !near(d.Mean, c.Mean) || !near(d.Low, c.Low) || !near(d.High, c.High) {
+			t.Errorf("case %d: %+v, scipy has n %d, %v [%v, %v]", i, d, c.N, c.Mean, c.Low, c.High)
+		}
+		if s := NewSpread(list(c.A)); !near(s.Mean, c.OwnMean) || !near(s.Std, c.OwnStd) {
+			t.Errorf("case %d: %+v, numpy has %v ± %v", i, s, c.OwnMean, c.OwnStd)
+		}
+	}
+}
+
+func TestFewSeeds(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct{ got, want string }{
+		{NewSpread(nil).Text(2), "–"},
+		{NewSpread([]float64{nan}).Text(2), "–"},
+		{NewSpread([]float64{nan, 4.567}).Text(2), "4.57"},
+		{NewSpread([]float64{4, 5}).Text(1), "4.5 ± 0.7"},
+		{PairedDifference([]float64{1}, []float64{nan}, 0.95).Text(2), "–"},
+		{PairedDifference([]float64{1}, []float64{3}, 0.95).Text(2), "−2.00"},
+		{PairedDifference([]float64{5, 7}, []float64{5, 7}, 0.95).Text(2), "+0.00 [+0.00, +0.00]"},
+		{signed(-0.001, 2), "+0.00"},
+		{signed(-0.006, 2), "−0.01"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+	if d := PairedDifference([]float64{5, 7}, []float64{5, 7}, 0.95); d.Clear() {
+		t.Error("no difference at all leaves 0 out")
+	}
+	if d := PairedDifference([]float64{5, 7, nan}, []float64{4, 6, 0}, 0.95); !d.Clear() || d.N != 2 {
+		t.Errorf("a difference of 1 in every pair: %+v", d)
+	}
+	if d := PairedDifference([]float64{1}, []float64{3}, 0.95); d.Clear() {
+		t.Error("one pair has an interval")
+	}
+}
+
+// A run by hand: warm-up of 100 bytes up and 10 s, then three rounds.
+func handCell() Cell {
+	var rounds []Round
+	for i, pre := range []float64{70, math.NaN(), 80} {
+		stat := Score{Stat{pre, 1}, Stat{pre, 1}}
+		rounds = append(rounds, Round{Round: i, Pre: stat, CohortPre: stat, CohortPost: Score{Stat{85, 1}, Stat{85, 1}}, BytesUp: 10, BytesDown: 20, Seconds: 2, TrainingSamples: 7, ForwardSamples: 1, Clients: []int{0, 3}})
+	}
+	s := Summary{BytesUp: 100, TrainingSamples: 521, ForwardSamples: 13}
+	s.Seconds.Setup, s.Seconds.Warmup, s.Seconds.Clustering = 50, 8, 2
+	s.SetRounds(rounds)
+	s.SetFinalPost(Score{Stat{90, 1}, Stat{91, 1}})
+	return Cell{Seed: 1, Summary: s, Rounds: rounds}
+}
+
+func TestCostOfATarget(t *testing.T) {
+	c := handCell()
+	for _, x := range []struct {
+		target float64
+		want   cost
+	}{
+		{60, cost{1, 130, 12}}, {70, cost{1, 130, 12}}, {70.1, cost{3, 190, 16}}, {80, cost{3, 190, 16}},
+	} {
+		if got := c.reach(x.target); got != x.want {
+			t.Errorf("to %g%%: %+v, want %+v", x.target, got, x.want)
+		}
+	}
+	if got := c.reach(80.1); !math.IsNaN(got.rounds) || !math.IsNaN(got.bytes) || !math.IsNaN(got.seconds) {
+		t.Errorf("never reached: %+v", got)
+	}
+}
+
+func TestCutARun(t *testing.T) {
+	whole := handCell()
+	if c := whole.Cut(3); finalPost.of(c) != 90 || c.Summary.Seconds.Total != whole.Summary.Seconds.Total {
+		t.Error("a cut at the end changes something")
+	}
+	c := whole.Cut(2)
+	if c.Summary.Rounds != 2 || len(c.Rounds) != 2 || c.Summary.BytesUp != 120 || c.Summary.BytesDown != 40 || finalPre.of(c) != 70 || trained.of(c) != 514 || evaluated.of(c) != 12 || perRoundClients.of(c) != 2 {
+		t.Errorf("cut to two rounds: %+v", c.Summary)
+	}
+	if v := finalPost.of(c); !math.IsNaN(v) {
+		t.Errorf("after two of three rounds every client after local training is at %g, which nobody measured", v)
+	}
+	if whole.Summary.Rounds != 3 || whole.Summary.BytesUp != 130 {
+		t.Error("the whole run was cut too")
+	}
+	if v := last10Post.of(c); v != 85 {
+		t.Errorf("last-10 post %g", v)
+	}
+}
+
+func TestComparisonFiles(t *testing.T) {
+	c := someComparison(t, 40)
+	dir, err := Make(filepath.Join(t.TempDir(), "new", "c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // and over what is there
+		if err := dir.WriteComparison(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(name string) []byte {
+		raw, err := os.ReadFile(dir.Path(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	for _, p := range comparePlots {
+		raw := read(p.File)
+		checkSVG(t, raw)
+		keep(t, "compare-"+filepath.Base(p.File), raw)
+		if p.File != "plots/leaders.svg" {
+			for _, v := range c.Variants {
+				if !bytes.Contains(raw, []byte(">"+v.Name+"</text>")) {
+					t.Errorf("%s: the legend lacks %s", p.File, v.Name)
+				}
+			}
+		}
+	}
+	keep(t, "compare.html", read(CompareHTML))
+
+	// Every line of every curve has a look of its own.
+	chart := c.chart(c.before())
+	looks := map[string]bool{}
+	for i := range chart.series {
+		line, dash := chart.look(i)
+		looks[line+dash] = true
+	}
+	if len(looks) != len(c.Variants) {
+		t.Errorf("%d looks for %d lines", len(looks), len(c.Variants))
+	}
+
+	// Whatever the format, a table says percent, split, before or after, and how many clients.
+	for _, name := range []string{CompareMD, CompareTeX, CompareHTML} {
+		text := string(read(name))
+		for _, must := range []string{"percent", "own test set", "100 clients", "efore local training", "40 rounds", "12 of 40 rounds", "Student"} {
+			if !strings.Contains(text, must) {
+				t.Errorf("%s does not say %q", name, must)
+			}
+		}
+	}
+	for _, table := range c.Tables() {
+		if said := strings.Join(slices.Concat(table.Setting, table.Notes), " "); !strings.Contains(said, "100 clients") || !strings.Contains(said, "Fashion-MNIST") {
+			t.Errorf("table %s does not say on what: %s", table.Label, said)
+		} else if table.Label != "cost" && (!strings.Contains(said, "percent") || !strings.Contains(said, "test set") || !strings.Contains(said, "efore local training")) {
+			t.Errorf("table %s does not say what: %s", table.Label, said)
+		}
+		for _, row := range table.Rows {
+			if len(row) != len(table.Columns) {
+				t.Errorf("table %s: %d cells under %d headings", table.Label, len(row), len(table.Columns))
+			}
+		}
+	}
+	// LaTeX: as many columns in every row.
+	for _, line := range strings.Split(string(read(CompareTeX)), "\n") {
+		if strings.HasPrefix(line, "feddag &") && !strings.HasSuffix(line, `\\`) {
+			t.Errorf("a row without its end: %s", line)
+		}
+	}
+	checkCompareCSV(t, c, read(CompareCSV))
+
+	rows, err := csv.NewReader(bytes.NewReader(read(RunsCSV))).ReadAll()
+	if err != nil || len(rows) != 1+3*len(c.Variants)-1 {
+		t.Errorf("%s: %d lines (%v)", RunsCSV, len(rows), err)
+	}
+	var sum CompareSummary
+	if err := json.Unmarshal(read(CompareJSON), &sum); err != nil || len(sum.Algorithms) != len(c.Variants) || sum.Reference != "feddag" || len(sum.Missing) != 1 {
+		t.Errorf("%s: %v, %+v", CompareJSON, err, sum)
+	}
+}
+
+// The aggregated CSV again from the runs, for one algorithm and measure.
+func checkCompareCSV(t *testing.T, c *Comparison, raw []byte) {
+	t.Helper()
+	rows, err := csv.NewReader(bytes.NewReader(raw)).ReadAll()
+	if err != nil || len(rows) != 1+len(c.Variants) {
+		t.Fatalf("%s: %d lines (%v)", CompareCSV, len(rows), err)
+	}
+	at := func(row int, column string) float64 {
+		i := slices.Index(rows[0], column)
+		if i < 0 {
+			t.Fatalf("no column %s", column)
+		}
+		v, err := strconv.ParseFloat(rows[row][i], 64)
+		if err != nil {
+			return math.NaN()
+		}
+		return v
+	}
+	one, reference := slices.IndexFunc(c.Variants, func(v Variant) bool { return v.Name == "ifca" }), 5
+	var x, d []float64
+	for i, cell := range c.Variants[one].Cells {
+		x = append(x, cell.Summary.Final.Pre.Balanced.Mean)
+		d = append(d, x[i]-c.Variants[reference].Cells[i].Summary.Final.Pre.Balanced.Mean)
+	}
+	mean := (d[0] + d[1] + d[2]) / 3
+	std := math.Sqrt(((d[0]-mean)*(d[0]-mean) + (d[1]-mean)*(d[1]-mean) + (d[2]-mean)*(d[2]-mean)) / 2)
+	half := 4.302652729749464 * std / math.Sqrt(3) // t_{2, 0.975}
+	for column, want := range map[string]float64{
+		"final_pre_mean": (x[0] + x[1] + x[2]) / 3, "final_pre_n": 3, "final_pre_difference_mean": mean,
+		"final_pre_difference_low": mean - half, "final_pre_difference_high": mean + half,
+	} {
+		if got := at(1+one, column); math.Abs(got-want) > 1e-5 {
+			t.Errorf("%s: %v, want %v", column, got, want)
+		}
+	}
+	if got := at(1+4, "final_pre_difference_n"); got != 2 {
+		t.Errorf("fedbr has two seeds, its differences %v", got)
+	}
+	if got := at(1+reference, "final_pre_difference_mean"); got != 0 {
+		t.Errorf("the reference differs from itself by %v", got)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	c := someComparison(t, 40)
+	if !slices.Equal(c.Targets, []float64{95}) || c.Confidence != 0.95 {
+		t.Errorf("targets %v, confidence %v", c.Targets, c.Confidence)
+	}
+	c.Reference = "fedavgg"
+	if err := c.Settle(); err == nil || !strings.Contains(err.Error(), "fedavgg") {
+		t.Errorf("an unknown reference: %v", err)
+	}
+	c.Reference, c.Confidence = "", 1
+	if err := c.Settle(); err == nil {
+		t.Error("a confidence of 1")
+	}
+	if err := (&Comparison{}).Settle(); err == nil {
+		t.Error("no runs")
+	}
+	// One run of one round, nothing to compare with, accuracy never measured.
+	blank := Cell{Seed: 7, Rounds: []Round{{Pre: NoScore, CohortPre: NoScore, CohortPost: NoScore}}}
+	blank.Summary.SetRounds(blank.Rounds)
+	c = &Comparison{Clients: 1, Rounds: 1, Variants: []Variant{{Name: `a|b_%&<"`, Cells: []Cell{blank}}}}
+	if err := c.Settle(); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := Make(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dir.WriteComparison(c); err != nil {
+		t.Fatal(err)
+	}
+	if c.Text() == "" {
+		t.Error("no text")
+	}
+}
+
+func TestEscaping(t *testing.T) {
+	table := Table{Title: "50% of a_b", Columns: headings("x|y", "n & m"), Rows: [][]TableCell{{{Text: "α ± −1", Bold: true}, {Text: "1_2*", Link: "a b/<c>"}}}}
+	if got := table.LaTeX(); !strings.Contains(got, `50\% of a\_b`) || !strings.Contains(got, `\textbf{$\alpha$ $\pm$ $-$1}`) || !strings.Contains(got, `n \& m`) {
+		t.Error(got)
+	}
+	if got := table.Markdown(); !strings.Contains(got, `| x\|y | n & m |`) || !strings.Contains(got, `[1\_2\*](<a b/%3Cc%3E>)`) || !strings.Contains(got, "**α ± −1**") {
+		t.Error(got)
+	}
+}
+
+func TestReadBeside(t *testing.T) {
+	settings := map[string]string{"dataset": "fashion-mnist", "partition": "label-skew", "concentration": "1", "rate": "0.2"}
+	const good = "# a comment\nsource,dataset,concentration,algorithm,mean,std\ntable 10,fashion-mnist,1.0,feddag,98.36,0.1\ntable 10,fashion-mnist,0.25,feddag,92.72,0.13\n" +
+		"table 4,mnist | fashion-mnist,,ifca,96.61,\ntable 10,cifar10,1,fedavg,1,1\n"
+	path := filepath.Join(t.TempDir(), "paper.csv")
+	put := func(text string) {
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(good)
+	b, err := ReadBeside(path, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Values) != 2 || b.Values["feddag"].Mean != 98.36 || b.Values["feddag"].Std != 0.1 || !math.IsNaN(b.Values["ifca"].Std) || b.title() != "paper, table 10, table 4" {
+		t.Errorf("%+v", b)
+	}
+	settings["dataset"] = "svhn"
+	if b, err := ReadBeside(path, settings); b != nil || err != nil {
+		t.Errorf("no row of this setting: %+v, %v", b, err)
+	}
+	settings["dataset"] = "fashion-mnist"
+	for text, says := range map[string]string{
+		"":                                     "empty",
+		"algorithm,accuracy\nx,1\n":            `"mean"`,
+		"algorithm,mean,concentratio\nx,1,2\n": `"concentratio"`,
+		"algorithm,mean,mean\nx,1,2\n":         "two columns",
+		"algorithm,mean\nx,high\n":             "line 2",
+		"algorithm,mean\nx,1\ny,1\nx,2\n":      "after line 2",
+		"algorithm,mean\nx,1,3\n":              "line 2",
+	} {
+		put(text)
+		if _, err := ReadBeside(path, settings); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%q: %v, want %s", text, err, says)
+		}
+	}
+	if _, err := ReadBeside(filepath.Join(t.TempDir(), "none.csv"), settings); err == nil || !strings.Contains(err.Error(), "none.csv") {
+		t.Error(err)
+	}
+}
+
+// Ranks among those that both have; a sentence on each that differs.
+func TestBesideRanks(t *testing.T) {
+	cell := func(pre, post float64) Cell {
+		c := handCell()
+		c.Summary.Final.Pre.Balanced.Mean = pre
+		c.Summary.SetFinalPost(Score{Balanced: Stat{Mean: post}})
+		return c
+	}
+	c := &Comparison{Clients: 2, Rounds: 3, Beside: &Beside{Name: "paper", Values: map[string]Known{"a": {Mean: 90}, "b": {Mean: 80}, "c": {Mean: 70}, "gone": {Mean: 1}}}}
+	for name, x := range map[string][2]float64{"a": {80, 91}, "b": {85, 90}, "c": {60, 89}, "mine": {99, 99}} {
+		c.Variants = append(c.Variants, Variant{Name: name, Cells: []Cell{cell(x[0], x[1])}})
+	}
+	slices.SortFunc(c.Variants, func(a, b Variant) int { return strings.Compare(a.Name, b.Name) })
+	if err := c.Settle(); err != nil {
+		t.Fatal(err)
+	}
+	table := c.besideTable()
+	var got []string
+	for _, row := range table.Rows {
+		line := []string{row[0].Text, row[3].Text, row[5].Text, row[7].Text, row[8].Text, row[9].Text}
+		if row[3].Bold {
+			line = append(line, "differs")
+		}
+		got = append(got, strings.Join(line, " "))
+	}
+	want := []string{"a 2 1 1 −10.00 +1.00 differs", "b 1 2 2 +5.00 +10.00 differs", "c 3 3 3 −10.00 +19.00", "mine – – – – –"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+	wantAfter := []string{
+		"a: rank 2 of 3 by final pre, 1 in paper.", "b: rank 1 of 3 by final pre, 2 in paper.", "In paper but not among these runs: gone (1.00).",
+	}
+	if !slices.Equal(table.After, wantAfter) {
+		t.Errorf("%q", table.After)
+	}
+}
+
+func TestRankedChart(t *testing.T) {
+	for name, c := range map[string]*rankedChart{
+		"none":  {title: "none", strong: -1},
+		"point": {title: "point", series: []Series{{Name: "one", X: []float64{1}, Y: []float64{50}}}},
+		"flat":  {title: "flat", strong: -1, series: []Series{{Name: "flat", X: []float64{1, 2}, Y: []float64{100, 100}}}},
+		"cut":   {title: "cut", low: 80, high: 90, strong: 1, series: []Series{{Name: "under", X: []float64{1, 2}, Y: []float64{10, 20}}, {Name: "through <", X: []float64{1, 2}, Y: []float64{70, 95}, Low: []float64{60, 94}, High: []float64{75, 99}}}},
+	} {
+		var b bytes.Buffer
+		if err := c.draw(&b); err != nil {
+			t.Fatal(err)
+		}
+		checkSVG(t, b.Bytes())
+		keep(t, "ranked-"+name+".svg", b.Bytes())
+		if name == "cut" && bytes.Contains(b.Bytes(), []byte("under")) {
+			t.Error("a line that is nowhere in the range is in the legend")
+		}
+	}
+	bad := &rankedChart{title: "bad", series: []Series{{Name: "ragged", X: []float64{1, 2}, Y: []float64{1}}}}
+	if err := bad.draw(io.Discard); err == nil || !strings.Contains(err.Error(), "ragged") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,139 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// comparePlots are the plots of a comparison.
+var comparePlots = []struct {
+	Plot
+	of func(*Comparison) *rankedChart
+}{
+	{Plot{"plots/accuracy.svg", "What the server's models do for all clients, without any local training."},
+		func(c *Comparison) *rankedChart { return c.chart(c.before()) }},
+	{Plot{"plots/leaders.svg", "The same, cut to where the upper half can be told apart."},
+		func(c *Comparison) *rankedChart { return c.chart(c.before()).narrow() }},
+	{Plot{"plots/cohort.svg", "What clients have after a round's local training. The cohort, the same for every algorithm of a seed, changes from round to round, so these curves are rougher."},
+		func(c *Comparison) *rankedChart { return c.chart(c.after()) }},
+	{Plot{"plots/traffic.svg", "The first plot, by what it cost to get there."},
+		func(c *Comparison) *rankedChart { return c.chart(c.byTraffic()) }},
+}
+
+// curve is one number of a round against another.
+type curve struct {
+	title, what    string
+	xLabel, yLabel string
+	integerX       bool
+	x              func(c Cell, i int) float64 // of c.Rounds[i]
+	y              func(r Round) float64
+}
+
+func completed(c Cell, i int) float64 { return float64(c.Rounds[i].Round + 1) }
+
+func (c *Comparison) before() curve {
+	return curve{
+		title: "Accuracy before local training", what: fmt.Sprintf("balanced accuracy of the server's models, mean over all %d clients, each on its own test set", c.Clients),
+		xLabel: "rounds completed", yLabel: "balanced accuracy, percent", integerX: true,
+		x: completed, y: func(r Round) float64 { return r.Pre.Balanced.Mean },
+	}
+}
+
+func (c *Comparison) after() curve {
+	return curve{
+		title: "Accuracy after local training", what: "balanced accuracy of the clients sampled in the round, each on its own test set after the round's local training; other clients every round",
+		xLabel: "rounds completed", yLabel: "balanced accuracy, percent", integerX: true,
+		x: completed, y: func(r Round) float64 { return r.CohortPost.Balanced.Mean },
+	}
+}
+
+func (c *Comparison) byTraffic() curve {
+	unit, name := 1e6, "MB"
+	for _, v := range c.Variants {
+		for _, cell := range v.Cells {
+			if cell.Summary.BytesUp+cell.Summary.BytesDown >= 2e9 {
+				unit, name = 1e9, "GB"
+			}
+		}
+	}
+	return curve{
+		title: "Accuracy before local training, by traffic", what: fmt.Sprintf("balanced accuracy of the server's models, mean over all %d clients, each on its own test set; traffic of all clients both ways, warm-up included", c.Clients),
+		xLabel: "traffic, " + name, yLabel: "balanced accuracy, percent",
+		x: func(cell Cell, i int) float64 {
+			up, down := cell.warmUpBytes()
+			for _, r := range cell.Rounds[:i+1] {
+				up, down = up+r.BytesUp, down+r.BytesDown
+			}
+			return float64(up+down) / unit
+		},
+		y: func(r Round) float64 { return r.Pre.Balanced.Mean },
+	}
+}
+
+// narrow cuts a chart to where those near the top can be told apart, though
+// others lie far below: to the range that the upper half of all covers in the
+// second half of the rounds.
+func (c *rankedChart) narrow() *rankedChart {
+	c.title = strings.Replace(c.title, "\n", ": the upper part\n", 1)
+	var lasts []float64
+	for _, s := range c.series {
+		lasts = append(lasts, s.last())
+	}
+	slices.Sort(lasts)
+	middle := lasts[len(lasts)/2]
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, s := range c.series {
+		if s.last() < middle {
+			continue
+		}
+		for j := len(s.Y) / 2; j < len(s.Y); j++ {
+			low, high = math.Min(low, s.Y[j]), math.Max(high, s.Y[j])
+			if s.High != nil {
+				high = math.Max(high, s.High[j])
+			}
+		}
+	}
+	if margin := 0.05 * (high - low); margin > 0 {
+		c.low, c.high = math.Max(0, low-margin), math.Min(100, high+margin)
+	}
+	return c
+}
+
+// chart has a line for every variant: the mean over its seeds at the rounds
+// that all of them measured, with a band from the lowest seed to the highest.
+func (c *Comparison) chart(k curve) *rankedChart {
+	chart := &rankedChart{
+		title:  k.title + "\n" + k.what + "\n" + fmt.Sprintf("%s, %s, %s. Line: mean over seeds; band: from the lowest seed to the highest; legend: last value", c.DatasetTitle, c.Partition, count(c.Clients, "client")),
+		xLabel: k.xLabel, yLabel: k.yLabel, integerX: k.integerX, strong: -1,
+	}
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		if v.Name == c.Reference && len(c.Variants) > 1 {
+			chart.strong = i
+		}
+		s := Series{Name: v.Name}
+		n := math.MaxInt
+		for _, cell := range v.Cells {
+			n = min(n, len(cell.Rounds))
+		}
+		for t := range n {
+			x, y := make([]float64, len(v.Cells)), make([]float64, len(v.Cells))
+			low, high := math.Inf(1), math.Inf(-1)
+			for j, cell := range v.Cells {
+				x[j], y[j] = k.x(cell, t), k.y(cell.Rounds[t])
+				low, high = math.Min(low, y[j]), math.Max(high, y[j]) // NaN where one is
+			}
+			if !finite(low) || !finite(high) {
+				continue
+			}
+			s.X, s.Y = append(s.X, NewSpread(x).Mean), append(s.Y, NewSpread(y).Mean)
+			if len(v.Cells) > 1 {
+				s.Low, s.High = append(s.Low, low), append(s.High, high)
+			}
+		}
+		chart.series = append(chart.series, s)
+	}
+	return chart
+}
