@@ -31,10 +31,10 @@ func (o *options) pairs() []report.Pair {
 }
 
 // free are the flags that a checkpoint need not agree in.
-var free = append([]string{"out", "label", "preset", "partition-file", "eval-every"}, onResume...)
+var free = append([]string{"out", "label", "preset", "partition-file", "scenario", "eval-every"}, onResume...)
 
-// hash identifies what the weights after a round depend on: the flags that matter and the partition.
-func (o *options) hash(partition []byte) string {
+// hash identifies what the weights after a round depend on: the flags that matter, the partition and the scenario.
+func (o *options) hash(partition, scenario []byte) string {
 	h := sha256.New()
 	for _, p := range o.pairs() {
 		if !slices.Contains(free, p.Key) {
@@ -42,5 +42,6 @@ func (o *options) hash(partition []byte) string {
 		}
 	}
 	h.Write(partition)
+	h.Write(scenario)
 	return hex.EncodeToString(h.Sum(nil))
 }

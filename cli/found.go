@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"feddag/report"
 	"feddag/similarity"
@@ -24,7 +25,7 @@ type found struct {
 	result  *similarity.Result
 	counts  [][]int  // n_i,c of the clients that were clustered
 	groups  []int    // their true groups; nil where not known
-	ids     []int    // their ids, where they are not all clients; nil where they are
+	ids     []int    // their ids; nil where they are 0, 1, ...
 	classes []string // names of the classes; nil for their numbers
 	steady  *similarity.Steadiness
 	compare []similarity.Comparison
@@ -102,19 +103,20 @@ func (f *found) named(clusters [][]int) [][]int {
 		for _, i := range members {
 			named[z] = append(named[z], f.ids[i])
 		}
+		slices.Sort(named[z])
 	}
 	return named
 }
 
-// rows are the clusters with their samples by class. Members are the numbers that were clustered.
+// rows are the clusters with their samples by class.
 func (f *found) rows() ([]report.Cluster, error) {
 	profiles, err := similarity.Profiles(f.counts, f.result.Clusters)
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]report.Cluster, len(profiles))
+	rows, named := make([]report.Cluster, len(profiles)), f.named(f.result.Clusters)
 	for z, p := range profiles {
-		rows[z] = report.Cluster{Members: f.result.Clusters[z], Samples: p.Samples, Histogram: p.Classes}
+		rows[z] = report.Cluster{Members: named[z], Samples: p.Samples, Histogram: p.Classes}
 	}
 	return rows, nil
 }

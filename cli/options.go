@@ -24,6 +24,7 @@ type options struct {
 	partitionFile  string
 	partitionExtra []string // partition options key=value
 	dataSeed       string
+	scenario       string
 	model          string
 	dropout        float64
 	device         string
@@ -81,6 +82,7 @@ func newOptions(algorithm string) (*options, error) {
 	f.Float64Var(&p.Holdout, "holdout", p.Holdout, "share of the clients that take no part in training and clustering, 0 to below 1")
 	f.StringArrayVar(&o.partitionExtra, "partition-option", nil, "key=value, an option of this kind of partition alone, see Partitions below; may be repeated")
 	f.StringVar(&o.partitionFile, "partition-file", "", "read the partition, and the number of clients, from a partition.json or .npz instead")
+	f.StringVar(&o.scenario, "scenario", "", "file of what happens to the clients during the run: who comes, leaves and changes (docs/scenarios.md)")
 	f.StringVar(&o.dataSeed, "data-seed", "", "of the partition (default: --seed)")
 
 	f = o.group("Training")

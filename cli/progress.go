@@ -174,6 +174,7 @@ func (p *progress) Ready(pre []federation.Score) error {
 
 // Round implements federation.Observer.
 func (p *progress) Round(r federation.RoundResult) error {
+	p.tellMoves(r.Round, r.Moves)
 	all := score(r.All).Balanced.Mean
 	accuracy := ""
 	if !math.IsNaN(all) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"feddag/federation"
@@ -18,6 +19,8 @@ type recorder struct {
 	candidates []similarity.Candidate
 	ari        *float64
 	warnings   []string
+	next       int     // round
+	clustered  bool    // before the first round
 	counts     [][]int // of the clients that are clustered
 	groups     []int   // their true groups; nil where not known
 	ids        []int   // their ids; nil where they are all clients
@@ -38,6 +41,7 @@ func newRecorder(s *session) (*recorder, error) {
 		if err := r.events.Resume(int64(s.checkpoint.Rounds)); err != nil {
 			return nil, err
 		}
+		r.next, r.clustered = s.checkpoint.Rounds, true
 		return r, r.readClusters()
 	}
 	return r, nil
@@ -60,8 +64,12 @@ func (r *recorder) Warn(text string) { r.warnings = append(r.warnings, text) }
 // Ready implements federation.Observer.
 func (r *recorder) Ready([]federation.Score) error { return nil }
 
-// Round implements federation.Observer: a line of metrics.jsonl.
+// Round implements federation.Observer: a line of metrics.jsonl, and those of assignments.jsonl.
 func (r *recorder) Round(result federation.RoundResult) error {
+	r.next = result.Round + 1
+	if err := r.s.dir.AppendAssignments(assignments(result)); err != nil {
+		return err
+	}
 	line := roundLine(result)
 	if result.Clusters != nil {
 		n := inhabited(result.Clusters)
@@ -125,6 +133,7 @@ func score(scores []federation.Score) report.Score {
 func (r *recorder) Sketched(clients []*federation.Client, sketches []similarity.Sketch, o similarity.Options) error {
 	r.counts, r.groups, r.ids = nil, nil, nil
 	for i, c := range clients {
+		r.ids = append(r.ids, c.ID)
 		r.counts = append(r.counts, sketches[i].Counts)
 		if c.Group >= 0 {
 			r.groups = append(r.groups, c.Group)
@@ -133,10 +142,8 @@ func (r *recorder) Sketched(clients []*federation.Client, sketches []similarity.
 	if len(r.groups) != len(clients) {
 		r.groups = nil
 	}
-	if len(clients) < len(r.s.env.Clients) {
-		for _, c := range clients {
-			r.ids = append(r.ids, c.ID)
-		}
+	if slices.IsSorted(r.ids) && len(r.ids) == len(r.s.env.Clients) {
+		r.ids = nil
 	}
 	if r.sketched == nil {
 		return nil
@@ -147,8 +154,14 @@ func (r *recorder) Sketched(clients []*federation.Client, sketches []similarity.
 // Clustering implements federation.ClusterObserver.
 func (r *recorder) Clustering(string, int, int) {}
 
-// Clustered implements federation.Observer: clusters.json, proximity.npy, the CC-graph and the plots.
+// Clustered implements federation.Observer: clusters.json, proximity.npy, the CC-graph and the plots. Those of a search
+// that a scenario asks for, before round 20, go to the folder search-20.
 func (r *recorder) Clustered(c *similarity.Result) error {
+	dir := r.s.dir
+	if r.clustered {
+		dir = dir.Sub(fmt.Sprintf("search-%d", r.next))
+	}
+	r.clustered = true
 	r.found = &found{title: r.s.title(), result: c, counts: r.counts, groups: r.groups, ids: r.ids, classes: r.s.set.ClassNames}
 	r.candidates = c.Candidates
 	good, err := r.found.validity()
@@ -159,7 +172,7 @@ func (r *recorder) Clustered(c *similarity.Result) error {
 	if r.later { // there is more to be found out first
 		return nil
 	}
-	err = r.found.write(r.s.dir)
+	err = r.found.write(dir)
 	r.found = nil // N x N matrices, which the rounds have no use for
 	return err
 }

@@ -20,6 +20,7 @@ import (
 // The files of a run that are this package's.
 const (
 	partitionFile  = "partition.json"
+	scenarioFile   = "scenario.json"
 	checkpointFile = "checkpoint/last.safetensors"
 )
 
@@ -29,6 +30,7 @@ type session struct {
 	started    time.Time
 	set        *data.Set // as it was read; the clients may see its images otherwise: env.Data
 	partition  *data.Partition
+	scenario   []byte // text of the file; nil without
 	env        *federation.Env
 	dir        *report.Dir
 	checkpoint *federation.Checkpoint // to resume from; nil to begin
@@ -75,11 +77,14 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 	if err := s.environment(device); err != nil {
 		return nil, err
 	}
+	if err := s.story(); err != nil {
+		return nil, err
+	}
 	var partition bytes.Buffer
 	if err := s.partition.WriteJSON(&partition); err != nil {
 		return nil, err
 	}
-	s.hash = o.hash(partition.Bytes())
+	s.hash = o.hash(partition.Bytes(), s.scenario)
 	if o.resume != "" {
 		err = s.takeUp(log)
 	} else {
@@ -171,6 +176,11 @@ func (s *session) create(prefix string, partition []byte) (err error) {
 	// The configuration comes last: it makes the directory a run that can be resumed.
 	if err := s.dir.WriteFile(partitionFile, func(w io.Writer) error { _, err := w.Write(partition); return err }); err != nil {
 		return err
+	}
+	if s.scenario != nil {
+		if err := s.dir.WriteFile(scenarioFile, func(w io.Writer) error { _, err := w.Write(s.scenario); return err }); err != nil {
+			return err
+		}
 	}
 	if err := s.dir.WriteEnv(s.machine()); err != nil {
 		return err

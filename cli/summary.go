@@ -24,6 +24,11 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 	if err != nil {
 		return err
 	}
+	history, drawn, err := s.history(len(rounds))
+	if err != nil {
+		return err
+	}
+	plots = append(plots, drawn...)
 	clusters := s.clusters()
 	if _, ok := s.o.alg.(federation.Clusterer); ok {
 		plots = append(plots, clusterPlots(func(file string) bool {
@@ -31,13 +36,8 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 			return err == nil
 		})...)
 	}
-	found := 0
-	for _, c := range clusters {
-		if len(c.Members) > 0 {
-			found++
-		}
-	}
-	sum := s.summary(r, rounds, found)
+	sum := s.summary(r, rounds, clusters)
+	sum.Joined = joined(history)
 	if s.o.run.FinalPost {
 		sum.SetFinalPost(score(posts(result.Last)))
 	}
@@ -46,7 +46,7 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 	}
 	err = s.dir.WriteHTML(report.Page{
 		Title: s.title(), Summary: sum, Config: s.o.pairs(), Env: s.machine(), Classes: s.set.ClassNames,
-		Clusters: clusters, Plots: plots, Rounds: rounds, Candidates: r.candidates,
+		Clusters: clusters, Plots: plots, Rounds: rounds, Candidates: r.candidates, Assignments: history,
 	})
 	if err != nil {
 		return err
@@ -60,10 +60,16 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 	return err
 }
 
-func (s *session) summary(r *recorder, rounds []report.Round, clusters int) report.Summary {
+func (s *session) summary(r *recorder, rounds []report.Round, clusters []report.Cluster) report.Summary {
 	o := s.o
+	inhabited := 0
+	for _, c := range clusters {
+		if len(c.Members) > 0 {
+			inhabited++
+		}
+	}
 	sum := report.Summary{
-		Algorithm: o.algorithm, Dataset: o.dataset, Clusters: clusters, AdjustedRandIndex: r.ari,
+		Algorithm: o.algorithm, Dataset: o.dataset, Clusters: inhabited, AdjustedRandIndex: r.ari,
 		Device: o.device, Precision: "fp32", Seed: int64(o.run.Seed), PeakRSSBytes: report.PeakRSS(),
 	}
 	sum.SetRounds(rounds)
@@ -74,7 +80,7 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters int) repo
 	sum.Seconds.Setup, sum.Seconds.Warmup, sum.Seconds.Clustering = s.setup, seconds["warmup"], seconds["clustering"]
 	sum.Seconds.Total = time.Since(s.started).Seconds()
 	if s.checkpoint != nil { // of several processes, the parts of one run
-		sum.Seconds.Total = s.setup + seconds["warmup"] + seconds["clustering"] + seconds["rounds"] + seconds["final"]
+		sum.Seconds.Total = s.setup + seconds["warmup"] + seconds["clustering"] + seconds["arrival"] + seconds["rounds"] + seconds["final"]
 	}
 	return sum
 }
@@ -82,14 +88,9 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters int) repo
 // clients are the rows of clients.csv.
 func (s *session) clients(result *federation.Result) []report.Client {
 	cluster := slices.Repeat([]int{-1}, len(s.env.Clients))
-	for _, c := range s.env.Present() {
-		cluster[c.ID] = 0
-	}
-	if a, ok := s.o.alg.(federation.Clustered); ok {
-		for z, members := range a.Clusters() {
-			for _, i := range members {
-				cluster[i] = z
-			}
+	for z, c := range s.clusters() {
+		for _, i := range c.Members {
+			cluster[i] = z
 		}
 	}
 	percent := func(x federation.Score) report.ClientScore {
@@ -116,12 +117,11 @@ func (s *session) clusters() []report.Cluster {
 	if a, ok := s.o.alg.(federation.Clustered); ok {
 		clusters = a.Clusters()
 	}
-	counts := s.partition.Counts(s.set)
 	rows := make([]report.Cluster, len(clusters))
 	for z, members := range clusters {
 		rows[z] = report.Cluster{Members: members, Histogram: make([]int, s.set.Classes)}
 		for _, i := range members {
-			for class, n := range counts[i] {
+			for class, n := range s.env.Counts(s.env.Clients[i]) {
 				rows[z].Histogram[class] += n
 				rows[z].Samples += n
 			}

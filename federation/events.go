@@ -35,22 +35,22 @@ func (e *Env) CheckScenario(name string, a Algorithm) error {
 	}
 	w, err := newWorld(e.Data, e.dealtClients(), s)
 	if err != nil {
-		return fmt.Errorf("scenario: %w", err)
+		return err
 	}
 	for _, ev := range s.Events {
 		if ev.Round >= e.Rounds {
-			return fmt.Errorf("scenario: %v is beyond the run, whose rounds are 0 to %d", ev, e.Rounds-1)
+			return fmt.Errorf("%v is beyond the run, whose rounds are 0 to %d", ev, e.Rounds-1)
 		}
 		if !answers(a, ev.kind()) {
-			return fmt.Errorf("scenario: %v: algorithm %s has no answer to %s; these have: %s", ev, name, ev.kind(), answerers(ev.kind()))
+			return fmt.Errorf("%v: algorithm %s has no answer to %s; these have: %s", ev, name, ev.kind(), answerers(ev.kind()))
 		}
 		if _, err := w.apply(ev); err != nil {
-			return fmt.Errorf("scenario: %w", err)
+			return err
 		}
 	}
 	for kind, n := range map[string]int{"check_every": s.CheckEvery, "search_after": s.SearchAfter} {
 		if n > 0 && !answers(a, kind) {
-			return fmt.Errorf("scenario: algorithm %s has no answer to %s; these have: %s", name, kind, answerers(kind))
+			return fmt.Errorf("algorithm %s has no answer to %s; these have: %s", name, kind, answerers(kind))
 		}
 	}
 	return nil

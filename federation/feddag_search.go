@@ -18,10 +18,16 @@ func (a *FedDAG) Search(env *Env, _ int) error {
 // search clusters anew by sketches in the order of the roster. A new cluster goes on from the model that most of its
 // training samples were under until now, and has its number if no other one has more samples from there.
 func (a *FedDAG) search(env *Env, sketches []similarity.Sketch) error {
-	next := a.copied()
+	var all []*Client // by place
+	for _, id := range a.ids {
+		all = append(all, env.Clients[id])
+	}
+	next, o := a.copied(), a.clustering(env)
+	if err := env.tellSketches(all, sketches, o); err != nil {
+		return err
+	}
 	var result *similarity.Result
 	err := env.stage("clustering", func() (err error) {
-		o := a.clustering(env)
 		if result, err = similarity.ClusterProgress(sketches, o, env.clusteringProgress); err != nil {
 			return err
 		}
@@ -46,10 +52,6 @@ func (a *FedDAG) search(env *Env, sketches []similarity.Sketch) error {
 		}
 	}
 	next.roster.Clusters = clusters
-	var all []*Client
-	for _, id := range a.ids {
-		all = append(all, env.Clients[id])
-	}
 	if err := a.become(env, next, nil, all); err != nil {
 		copies.Close()
 		return err

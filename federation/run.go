@@ -46,7 +46,7 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 		}
 	}
 	if err := env.CheckScenario(o.Algorithm, alg); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("scenario: %w", err)
 	}
 	r := newRun(env, alg, o)
 	first, err := r.begin()
@@ -84,13 +84,13 @@ func (r *run) begin() (int, error) {
 		return 0, err
 	}
 	r.env.Ledger.take()
-	r.note(AtStart, nil)
 	if err := r.env.tellStarts(r.alg); err != nil {
 		return 0, err
 	}
 	if err := r.evaluateAll(); err != nil {
 		return 0, err
 	}
+	r.note(AtStart, nil)
 	if err := r.env.tell(func(o Observer) error { return o.Ready(r.scores) }); err != nil {
 		return 0, err
 	}

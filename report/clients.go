@@ -15,7 +15,7 @@ import (
 type Client struct {
 	Client       int
 	Group        int // the true group of the partition; negative, an empty cell, where there is none
-	Cluster      int // negative, an empty cell, where the client is in none
+	Cluster      int // negative, an empty cell, where the client is not there
 	TrainSamples int
 	TestSamples  int
 	Pre          ClientScore // last measured, before local training
@@ -26,7 +26,8 @@ type Client struct {
 
 // ClientScore is one client's accuracies, in percent.
 type ClientScore struct {
-	Balanced, Accuracy float64
+	Balanced float64 `json:"balanced_accuracy"`
+	Accuracy float64 `json:"accuracy"`
 }
 
 // NoClientScore is a score that was not measured.

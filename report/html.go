@@ -24,6 +24,10 @@ type Page struct {
 	Plots    []Plot    // files already written
 	Rounds   []Round
 
+	// Assignments are what happened to the clients; shown where there is more
+	// than the clustering and the algorithm's own rounds.
+	Assignments []Assignment
+
 	// Candidates are what the search for the number of clusters looked at;
 	// nil for an algorithm without one.
 	Candidates []similarity.Candidate
@@ -56,7 +60,15 @@ type view struct {
 	Drawings []drawing
 	Names    []string
 	Groups   []clusterView
+	Events   []eventView
 	JSON     string
+}
+
+type eventView struct {
+	Round           int
+	What, Pre, Post string
+	Clients         int
+	Moves           []string
 }
 
 type accuracyView struct{ When, Phase, Balanced, Plain, Over string }
@@ -108,6 +120,9 @@ func (d *Dir) view(p Page) (view, error) {
 	for _, c := range p.Clusters {
 		v.Groups = append(v.Groups, clusterView{c, histogramCells(c.Histogram, classes)})
 	}
+	for _, h := range Happenings(p.Assignments) {
+		v.Events = append(v.Events, eventView{h.Round, happeningText[h.Why], h.Pre.String(), h.Post.String(), len(h.Clients), h.Moves})
+	}
 	var err error
 	if v.EnvPairs, err = flatten(p.Env); err != nil {
 		return v, fmt.Errorf("the environment: %w", err)
@@ -116,6 +131,15 @@ func (d *Dir) view(p Page) (view, error) {
 		return v, fmt.Errorf("the summary: %w", err)
 	}
 	return v, nil
+}
+
+// happeningText says what Assignment.Why means.
+var happeningText = map[string]string{
+	"join":   "joined",
+	"leave":  "left",
+	"shift":  "their data changed",
+	"check":  "found changed, assigned anew",
+	"search": "moved by a new search for the clusters",
 }
 
 // histogramCells shades each count by its share of the cluster's largest.
@@ -285,6 +309,14 @@ const pageText = `<!DOCTYPE html>
 <table class="hist">
 <tr><th class="n">cluster</th><th class="n">clients</th><th class="n">samples</th>{{range .Names}}<th class="n">{{.}}</th>{{end}}<th>members</th></tr>
 {{range $z, $c := .Groups}}<tr><td class="n">{{$z}}</td><td class="n">{{len $c.Members}}</td><td class="n">{{thousands $c.Samples}}</td>{{range $c.Cells}}<td class="n"{{if .Count}} style="{{.Style}}"{{end}}>{{.Count}}</td>{{end}}<td class="members">{{ranges $c.Members}}</td></tr>
+{{end}}</table>
+</div>
+{{end}}{{if .Events}}<h2>Clients over time</h2>
+<div class="card">
+<p class="note">Before the round named. Accuracy of those that joined: balanced, percent, mean ± standard deviation over them, with the models that they were given and after one local training from there.</p>
+<table>
+<tr><th class="n">round</th><th class="n">clients</th><th></th><th>which: cluster</th><th class="n">on arrival</th><th class="n">after training</th></tr>
+{{range .Events}}<tr><td class="n">{{.Round}}</td><td class="n">{{.Clients}}</td><td>{{.What}}</td><td class="members">{{range .Moves}}{{.}}<br>{{end}}</td><td class="n">{{.Pre}}</td><td class="n">{{.Post}}</td></tr>
 {{end}}</table>
 </div>
 {{end}}{{if .Candidates}}<h2>Search for the number of clusters</h2>

@@ -163,12 +163,17 @@ func appendLine(path string, line []byte) error {
 	return f.Close()
 }
 
-// TruncateMetrics keeps exactly the lines of rounds below rounds, for a run
-// that resumes at that round, and drops a half-written last line. A file that
-// needs no change, or is not there, is left alone.
+// TruncateMetrics keeps exactly the lines of rounds below rounds, of
+// metrics.jsonl and assignments.jsonl, for a run that resumes at that round,
+// and drops a half-written last line. A file that needs no change, or is not
+// there, is left alone.
 func (d *Dir) TruncateMetrics(rounds int) error {
-	path := d.Path(MetricsFile)
-	raw, lines, err := d.metrics()
+	return errors.Join(d.truncate(MetricsFile, rounds), d.truncate(AssignmentsFile, rounds))
+}
+
+func (d *Dir) truncate(name string, rounds int) error {
+	path := d.Path(name)
+	raw, lines, err := d.roundLines(name)
 	if err != nil {
 		return err
 	}
@@ -195,7 +200,7 @@ func (d *Dir) TruncateMetrics(rounds int) error {
 // ReadMetrics reads metrics.jsonl; a half-written last line is left out, and a
 // file that is not there has no rounds.
 func (d *Dir) ReadMetrics() ([]Round, error) {
-	_, lines, err := d.metrics()
+	_, lines, err := d.roundLines(MetricsFile)
 	if err != nil {
 		return nil, err
 	}
@@ -208,15 +213,15 @@ func (d *Dir) ReadMetrics() ([]Round, error) {
 	return rounds, nil
 }
 
-type metricsLine struct {
+type roundLine struct {
 	round int
 	raw   []byte
 }
 
-// metrics reads metrics.jsonl as far as a resume needs it: any object with a
-// round. Only the last line may be broken, by a kill or a power cut.
-func (d *Dir) metrics() (raw []byte, lines []metricsLine, err error) {
-	path := d.Path(MetricsFile)
+// roundLines reads a file of lines as far as a resume needs it: any object
+// with a round. Only the last line may be broken, by a kill or a power cut.
+func (d *Dir) roundLines(name string) (raw []byte, lines []roundLine, err error) {
+	path := d.Path(name)
 	raw, err = os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
@@ -241,7 +246,7 @@ func (d *Dir) metrics() (raw []byte, lines []metricsLine, err error) {
 			}
 			return nil, nil, fmt.Errorf("reading %s, line %d: %w", path, n, err)
 		}
-		lines = append(lines, metricsLine{*key.Round, line})
+		lines = append(lines, roundLine{*key.Round, line})
 	}
 	return raw, lines, nil
 }

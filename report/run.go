@@ -96,6 +96,10 @@ func (d *Dir) Path(elem ...string) string {
 	return filepath.Join(append([]string{d.path}, elem...)...)
 }
 
+// Sub is a folder of the directory, for files of the names that the directory
+// has itself.
+func (d *Dir) Sub(name string) *Dir { return &Dir{path: d.Path(name)} }
+
 // IsRun says whether path is the directory of a run.
 func IsRun(path string) bool {
 	st, err := os.Stat(filepath.Join(path, ConfigFile))

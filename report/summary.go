@@ -40,6 +40,11 @@ type Summary struct {
 	ForwardSamples  int64   `json:"forward_samples"`
 	ClientsPerRound float64 `json:"clients_per_round"`
 
+	// Joined is over the clients that joined during the run, by a scenario: with
+	// the models they were given, and after one local training from there. nil
+	// if nobody did.
+	Joined *Joined `json:"joined,omitempty"`
+
 	Warnings []string `json:"warnings,omitempty"` // what to know before trusting the numbers
 
 	Seconds Seconds `json:"seconds"`
@@ -50,6 +55,13 @@ type Summary struct {
 	Device           string  `json:"device"`
 	Precision        string  `json:"precision"`
 	Seed             int64   `json:"seed"`
+}
+
+// Joined is the accuracy of newcomers as they arrived.
+type Joined struct {
+	Clients int   `json:"clients"`
+	Pre     Score `json:"pre"`
+	Post    Score `json:"post"`
 }
 
 // The values of PrePost.PostOver.

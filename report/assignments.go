@@ -1,0 +1,156 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// AssignmentsFile has one Assignment a line.
+const AssignmentsFile = "assignments.jsonl"
+
+// Assignment is an event in a client's life: it is assigned to a cluster,
+// comes, leaves, or its data change.
+type Assignment struct {
+	Round  int    `json:"round"` // before this round; in it where Why is "round"
+	Client int    `json:"client"`
+	From   *int   `json:"from"` // cluster; null where the client was not there
+	To     *int   `json:"to"`   // cluster; null where it is gone
+	Why    string `json:"why"`  // start, join, leave, shift, check, search, round
+
+	// Of a client that joins, in percent: its accuracy on its test set with
+	// the model that it is given, and after one local training from there.
+	Pre  *ClientScore `json:"pre,omitempty"`
+	Post *ClientScore `json:"post,omitempty"`
+}
+
+// UnmarshalJSON reads a line, which must have a round and a client.
+func (a *Assignment) UnmarshalJSON(raw []byte) error {
+	type plain Assignment
+	p := struct {
+		*plain
+		Round  *int `json:"round"`
+		Client *int `json:"client"`
+	}{plain: (*plain)(a)}
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return err
+	}
+	if p.Round == nil || p.Client == nil {
+		return errors.New(`no "round" or no "client"`)
+	}
+	a.Round, a.Client = *p.Round, *p.Client
+	return nil
+}
+
+// AppendAssignments adds lines to assignments.jsonl, all or none, and returns
+// when they are on the disk. A round's lines go before its line of metrics.
+func (d *Dir) AppendAssignments(list []Assignment) error {
+	if len(list) == 0 {
+		return nil
+	}
+	path := d.Path(AssignmentsFile)
+	var text bytes.Buffer
+	for _, a := range list {
+		line, err := Marshal(a)
+		if err != nil {
+			return fmt.Errorf("appending to %s: %w", path, err)
+		}
+		text.Write(append(line, '\n'))
+	}
+	if err := appendLine(path, text.Bytes()); err != nil {
+		return fmt.Errorf("appending to %s: %w", path, cause(err))
+	}
+	return nil
+}
+
+// ReadAssignments reads assignments.jsonl; a half-written last line is left
+// out, and a file that is not there has none.
+func (d *Dir) ReadAssignments() ([]Assignment, error) {
+	_, lines, err := d.roundLines(AssignmentsFile)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Assignment, len(lines))
+	for i, l := range lines {
+		if err := json.Unmarshal(l.raw, &list[i]); err != nil {
+			return nil, fmt.Errorf("reading %s, line %d: %w", d.Path(AssignmentsFile), i+1, err)
+		}
+	}
+	return list, nil
+}
+
+// Happening is what one event did to several clients, a row of the report.
+type Happening struct {
+	Round   int
+	Why     string
+	Clients []int    // ascending
+	Moves   []string // "80–84: 0", "3, 17: 2 → 0"
+	Pre     Stat     // balanced accuracy of those that joined; NaN of others
+	Post    Stat
+}
+
+// Happenings sums up assignments by round and reason, in their order; those
+// of the clustering at the start and of the algorithm's rounds are left out.
+func Happenings(list []Assignment) []Happening {
+	var rows []Happening
+	moves := map[string][]int{} // clients by "from → to", of the last row
+	var order []string
+	var pre, post []float64
+	finish := func() {
+		if len(rows) == 0 {
+			return
+		}
+		last := &rows[len(rows)-1]
+		slices.Sort(last.Clients)
+		for _, m := range order {
+			text := ranges(moves[m])
+			if m != "" {
+				text += ": " + m
+			}
+			last.Moves = append(last.Moves, text)
+		}
+		last.Pre, last.Post = NewStat(pre), NewStat(post)
+		moves, order, pre, post = map[string][]int{}, nil, nil, nil
+	}
+	for _, a := range list {
+		if a.Why == "start" || a.Why == "round" {
+			continue
+		}
+		if n := len(rows); n == 0 || rows[n-1].Round != a.Round || rows[n-1].Why != a.Why {
+			finish()
+			rows = append(rows, Happening{Round: a.Round, Why: a.Why})
+		}
+		last := &rows[len(rows)-1]
+		last.Clients = append(last.Clients, a.Client)
+		m := movement(a)
+		if moves[m] == nil {
+			order = append(order, m)
+		}
+		moves[m] = append(moves[m], a.Client)
+		if a.Pre != nil {
+			pre = append(pre, a.Pre.Balanced)
+		}
+		if a.Post != nil {
+			post = append(post, a.Post.Balanced)
+		}
+	}
+	finish()
+	return rows
+}
+
+// movement says where a client went.
+func movement(a Assignment) string {
+	switch {
+	case a.From == nil && a.To == nil:
+		return ""
+	case a.From == nil:
+		return fmt.Sprintf("to %d", *a.To)
+	case a.To == nil:
+		return fmt.Sprintf("from %d", *a.From)
+	case *a.From == *a.To:
+		return fmt.Sprintf("stay in %d", *a.To)
+	}
+	return fmt.Sprintf("%d → %d", *a.From, *a.To)
+}
