@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -63,6 +64,15 @@ func writable(dir string) bool {
 	}
 	f.Close()
 	return os.Remove(f.Name()) == nil
+}
+
+// always and packed are for source.kept: packed is for files that have to be unpacked.
+func always([]string) bool { return true }
+
+func packed(files []string) bool {
+	return slices.ContainsFunc(files, func(f string) bool {
+		return slices.Contains([]string{".gz", ".tgz", ".tar", ".zip"}, filepath.Ext(f))
+	})
 }
 
 // throughCache returns the set kept in a cache if it was made of these files as they are now, else the one that read

@@ -1,8 +1,26 @@
 package data
 
-// The mean and deviation that CIFAR-10's pixels are scaled with (see the specification; the deviation is the one in
-// common use, the mean over images of each image's own, rather than the .247, .243, .262 over all pixels).
+// cifar10Classes are in label order, which is alphabetical.
+var cifar10Classes = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
+
+// The mean and deviation that CIFAR-10's pixels are scaled with. The deviation is the one in common use, the mean over
+// the images of each one's own, rather than the .247, .243, .262 of all pixels.
 var (
 	cifar10Mean = []float32{.4914, .4822, .4465}
 	cifar10Std  = []float32{.2023, .1994, .2010}
 )
+
+// CIFAR-10: ten classes of things, 6,000 images each.
+func init() {
+	registerCIFAR(&cifarSet{
+		name: "cifar10", title: "CIFAR-10", aliases: []string{"cifar-10", "cifar_10"},
+		folders: []string{"cifar10", "cifar-10", "CIFAR10"},
+		binary: publication{"cifar-10-batches-bin", "cifar-10-binary.tar.gz",
+			[]string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"}},
+		python: publication{"cifar-10-batches-py", "cifar-10-python.tar.gz",
+			[]string{"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"}},
+		tests: 1, labels: 1, key: "labels",
+		classNames: cifar10Classes, mean: cifar10Mean, std: cifar10Std,
+		advice: "feddag data fetch cifar10, or name its folder with --data-dir (CIFAR-10 as JPEG files: --dataset cifar10-jpeg)",
+	})
+}

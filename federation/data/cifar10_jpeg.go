@@ -7,14 +7,11 @@ import (
 	"slices"
 )
 
-// cifar10Classes are in label order, which is alphabetical.
-var cifar10Classes = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
-
 // CIFAR-10 as JPEG files, for those who have it in no other form: train/CLASS/*.jpg and test/CLASS/*.jpg, in folders or in
 // zips (train-1.zip, ..., test.zip). It is lossy, so it has a name of its own; it is scaled as CIFAR-10 is.
 func init() {
 	register(source{
-		name: "cifar10-jpeg", title: "CIFAR-10 (JPEG)", aliases: []string{"cifar10_jpeg", "cifar-10-jpeg"}, kept: true,
+		name: "cifar10-jpeg", title: "CIFAR-10 (JPEG)", aliases: []string{"cifar10_jpeg", "cifar-10-jpeg"}, kept: always,
 		find: findCIFAR10JPEG,
 		read: func(ctx context.Context, files []string, q query) (*Set, error) {
 			s, err := readTree(ctx, files, q)

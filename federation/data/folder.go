@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
@@ -20,7 +21,7 @@ func init() {
 	options["test"] = "share of each class for testing where there is no test folder, above 0, below 1 (default 0.2)"
 	register(source{
 		name: "folder", title: "image folder", aliases: []string{"imagefolder", "image-folder"},
-		takesPath: true, options: options, kept: true,
+		takesPath: true, options: options, kept: always,
 		find: findFolder,
 		read: func(ctx context.Context, files []string, q query) (*Set, error) {
 			s, err := readTree(ctx, files, q)
@@ -60,17 +61,28 @@ func findFolder(q query) ([]string, error) {
 	return nil, notFound
 }
 
+// testShare is the option test.
+func testShare(q query) (float64, error) {
+	text, ok := q.extra["test"]
+	if !ok {
+		return 0.2, nil
+	}
+	share, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(share > 0 && share < 1) {
+		return 0, fmt.Errorf("option test=%s: use a share above 0 and below 1", text)
+	}
+	return share, nil
+}
+
 // readTree reads the images of a tree (see openTree), without a scale.
 func readTree(ctx context.Context, roots []string, q query) (*Set, error) {
 	o, err := parseImageOptions(q)
 	if err != nil {
 		return nil, err
 	}
-	share := 0.2
-	if text, ok := q.extra["test"]; ok {
-		if share, err = strconv.ParseFloat(text, 64); err != nil || !(share > 0 && share < 1) {
-			return nil, fmt.Errorf("option test=%s: use a share above 0 and below 1", text)
-		}
+	share, err := testShare(q)
+	if err != nil {
+		return nil, err
 	}
 	t, err := openTree(roots...)
 	if err != nil {
@@ -133,12 +145,20 @@ func splits(pictures []picture, share float64) (train, test []picture, notes []s
 	return train, test, notes, nil
 }
 
-// setOf decodes pictures of a root and numbers their classes and users.
+// setOf decodes pictures of a root and numbers their classes, in alphabetical order, and their users.
 func setOf(ctx context.Context, root string, train, test []picture, o decodeOptions) (*Set, error) {
-	all := append(append(make([]picture, 0, len(train)+len(test)), train...), test...)
-	classes, users, trained := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for i, p := range all {
+	classes := map[string]bool{}
+	for _, p := range slices.Concat(train, test) {
 		classes[p.class] = true
+	}
+	return setOfNamed(ctx, root, train, test, sortedKeys(classes), o)
+}
+
+// setOfNamed is setOf with the classes by label.
+func setOfNamed(ctx context.Context, root string, train, test []picture, classes []string, o decodeOptions) (*Set, error) {
+	all := slices.Concat(train, test)
+	users, trained := map[string]bool{}, map[string]bool{}
+	for i, p := range all {
 		if p.user != "" {
 			users[p.user] = true
 		}
@@ -148,11 +168,9 @@ func setOf(ctx context.Context, root string, train, test []picture, o decodeOpti
 			return nil, fmt.Errorf("%s: class %s has no training image", p.place, p.class)
 		}
 	}
-	s := &Set{}
-	var number, owner map[string]int
-	s.ClassNames, number = labels(classes)
-	s.UserNames, owner = labels(users)
-	if s.Classes = len(s.ClassNames); s.Classes > maxClasses {
+	s := &Set{Classes: len(classes), ClassNames: classes, UserNames: sortedKeys(users)}
+	number, owner := numbered(classes), numbered(s.UserNames)
+	if s.Classes > maxClasses {
 		return nil, fmt.Errorf("%s: %d classes, more than the %d this program holds: leave some out", root, s.Classes, maxClasses)
 	}
 	d, err := decodeAll(ctx, all, o)
@@ -168,8 +186,13 @@ func setOf(ctx context.Context, root string, train, test []picture, o decodeOpti
 			split = &s.Test
 		}
 		split.Labels = append(split.Labels, uint8(number[p.class]))
-		if len(users) > 0 {
+		if p.user != "" {
 			split.Users = append(split.Users, int32(owner[p.user]))
+		}
+	}
+	for _, split := range []Images{s.Train, s.Test} { // of test images the users may be unknown, of all or of none
+		if split.Users != nil && len(split.Users) != split.Len() {
+			return nil, fmt.Errorf("%s: %d images without a user among those with one", root, split.Len()-len(split.Users))
 		}
 	}
 	return s, nil

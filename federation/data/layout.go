@@ -80,12 +80,16 @@ func layOut(t *tree) ([]picture, error) {
 	if err := withoutImage(t, depth); err != nil {
 		return nil, err
 	}
-	// The order of the files on disk means nothing: by class, user and name, a set is the same everywhere.
+	sortPictures(pictures)
+	return pictures, nil
+}
+
+// sortPictures puts pictures in the order they have in a set: by class, user and name. The order on disk means nothing.
+func sortPictures(pictures []picture) {
 	slices.SortFunc(pictures, func(a, b picture) int {
 		return cmp.Or(strings.Compare(a.class, b.class), strings.Compare(a.user, b.user), strings.Compare(a.file, b.file),
 			strings.Compare(a.split, b.split))
 	})
-	return pictures, nil
 }
 
 func folders(names []string) string {
@@ -111,12 +115,11 @@ func withoutImage(t *tree, depth int) error {
 	return nil
 }
 
-// labels numbers names in alphabetical order.
-func labels(names map[string]bool) (sorted []string, number map[string]int) {
-	sorted = sortedKeys(names)
-	number = map[string]int{}
-	for i, name := range sorted {
+// numbered returns the place of each name.
+func numbered(names []string) map[string]int {
+	number := map[string]int{}
+	for i, name := range names {
 		number[name] = i
 	}
-	return sorted, number
+	return number
 }

@@ -32,6 +32,25 @@ var (
 // readNPY reads an array of at most maxBytes bytes in NumPy's .npy format, versions 1 to 3: whole numbers, booleans
 // and floats of either byte order. A header is believed only as far as bytes follow it.
 func readNPY(r io.Reader, maxBytes int64) (*npyArray, error) {
+	a, err := readNPYHead(r)
+	if err != nil {
+		return nil, err
+	}
+	want := int64(a.size)
+	for _, d := range a.shape {
+		if d != 0 && want > maxBytes/int64(d) {
+			return nil, fmt.Errorf("an array of shape %v, more than the %d bytes this program reads", a.shape, maxBytes)
+		}
+		want *= int64(d)
+	}
+	if a.raw, err = readGrowing(r, want); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// readNPYHead reads what stands before the elements: an array without them.
+func readNPYHead(r io.Reader) (*npyArray, error) {
 	head := make([]byte, 8)
 	if _, err := io.ReadFull(r, head); err != nil {
 		return nil, damaged(err)
@@ -59,21 +78,7 @@ func readNPY(r io.Reader, maxBytes int64) (*npyArray, error) {
 	if _, err := io.ReadFull(r, header); err != nil {
 		return nil, damaged(err)
 	}
-	a, err := parseNPYHeader(string(header))
-	if err != nil {
-		return nil, err
-	}
-	want := int64(a.size)
-	for _, d := range a.shape {
-		if d != 0 && want > maxBytes/int64(d) {
-			return nil, fmt.Errorf("an array of shape %v, more than the %d bytes this program reads", a.shape, maxBytes)
-		}
-		want *= int64(d)
-	}
-	if a.raw, err = readGrowing(r, want); err != nil {
-		return nil, err
-	}
-	return a, nil
+	return parseNPYHeader(string(header))
 }
 
 func parseNPYHeader(header string) (*npyArray, error) {

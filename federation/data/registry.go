@@ -19,8 +19,9 @@ type source struct {
 	takesPath bool
 	// options are the keys of LoadOptions.Extra that read looks at, each with what it does.
 	options map[string]string
-	// kept says that reading takes long enough for the decoded set to be kept in LoadOptions.Cache.
-	kept bool
+	// kept says whether reading these files takes long enough for the decoded set to be kept in LoadOptions.Cache; nil
+	// if it never does.
+	kept func(files []string) bool
 	// find returns the files and folders the set would be read from, or a *NotFoundError.
 	find func(q query) ([]string, error)
 	// read reads what find returned.
@@ -174,7 +175,7 @@ func LoadWith(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 		}
 		return s, s.Check()
 	}
-	if !src.kept || o.Cache == "" {
+	if src.kept == nil || !src.kept(files) || o.Cache == "" {
 		return read()
 	}
 	return throughCache(o.Cache, q, files, read)

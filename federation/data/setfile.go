@@ -38,7 +38,8 @@ type setHeader struct {
 	Std             []float32 `json:"std"`
 	Superclass      []int     `json:"superclass,omitempty"`
 	SuperclassNames []string  `json:"superclass_names,omitempty"`
-	Users           []string  `json:"user_names,omitempty"`
+	UserNames       []string  `json:"user_names,omitempty"`
+	Users           [2]bool   `json:"users"`  // whether each image's is known, training, test
 	Count           [2]int    `json:"images"` // training, test
 	Files           []string  `json:"files"`
 	Notes           []string  `json:"notes,omitempty"`
@@ -50,7 +51,7 @@ func (s *Set) sections() [][]byte {
 	var out [][]byte
 	for _, split := range []*Images{&s.Train, &s.Test} {
 		out = append(out, split.Pixels, split.Labels)
-		if s.UserNames != nil {
+		if split.Users != nil {
 			users := make([]byte, 0, 4*len(split.Users))
 			for _, u := range split.Users {
 				users = binary.LittleEndian.AppendUint32(users, uint32(u))
@@ -68,7 +69,7 @@ func writeSet(w io.Writer, s *Set, made string) error {
 	}
 	h := setHeader{
 		Name: s.Name, Title: s.Title, Made: made, Shape: [3]int{s.Channels, s.Height, s.Width}, Classes: s.Classes,
-		ClassNames: s.ClassNames, Mean: s.Mean, Std: s.Std, SuperclassNames: s.SuperclassNames, Users: s.UserNames,
+		ClassNames: s.ClassNames, Mean: s.Mean, Std: s.Std, SuperclassNames: s.SuperclassNames, UserNames: s.UserNames, Users: [2]bool{s.Train.Users != nil, s.Test.Users != nil},
 		Count: [2]int{s.Train.Len(), s.Test.Len()}, Files: s.Files, Notes: s.Notes,
 	}
 	for _, c := range s.Superclass {
@@ -149,12 +150,8 @@ func readSet(r io.ReaderAt, size int64) (*Set, error) {
 	}
 	s := &Set{
 		Name: h.Name, Title: h.Title, Channels: h.Shape[0], Height: h.Shape[1], Width: h.Shape[2], Classes: h.Classes,
-		ClassNames: h.ClassNames, Mean: h.Mean, Std: h.Std, SuperclassNames: h.SuperclassNames, UserNames: h.Users,
+		ClassNames: h.ClassNames, Mean: h.Mean, Std: h.Std, SuperclassNames: h.SuperclassNames, UserNames: h.UserNames,
 		Files: h.Files, Notes: h.Notes,
-	}
-	perImage := int64(1)
-	if h.Users != nil {
-		perImage += 4
 	}
 	pixels := int64(1)
 	for _, n := range h.Shape {
@@ -163,14 +160,18 @@ func readSet(r io.ReaderAt, size int64) (*Set, error) {
 		}
 		pixels *= int64(n)
 	}
-	perImage += pixels
-	payload := size - at
-	for _, n := range h.Count {
-		if n < 0 || int64(n) > payload/perImage {
-			return nil, fmt.Errorf("truncated, or damaged: %d bytes follow the header, %v images of %d are promised", payload, h.Count, perImage)
+	payload, want := size-at, int64(0)
+	for i, n := range h.Count {
+		perImage := pixels + 1
+		if h.Users[i] {
+			perImage += 4
 		}
+		if n < 0 || int64(n) > payload/perImage {
+			return nil, fmt.Errorf("truncated, or damaged: %d bytes follow the header, %v images of %d are promised", payload, h.Count, pixels)
+		}
+		want += int64(n) * perImage
 	}
-	if want := int64(h.Count[0]+h.Count[1]) * perImage; want != payload {
+	if want != payload {
 		return nil, fmt.Errorf("truncated, or damaged: %d bytes follow the header, must be %d", payload, want)
 	}
 	if chunks := (payload + setChunk - 1) / setChunk; int64(len(h.Checksums)) != chunks {
@@ -193,7 +194,7 @@ func readSet(r io.ReaderAt, size int64) (*Set, error) {
 			return b
 		}
 		split.Pixels, split.Labels = take(n*int(pixels)), take(n)
-		if h.Users != nil {
+		if h.Users[i] {
 			users := take(4 * n)
 			split.Users = make([]int32, n)
 			for k := range split.Users {

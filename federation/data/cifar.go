@@ -1,0 +1,201 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// cifarSet is CIFAR-10 or CIFAR-100 (Krizhevsky, 2009): 50,000 + 10,000 images of 32 x 32 in colour. It is published as
+// rows of bytes ("binary version") and as pickles ("python version", which torchvision leaves), in a folder or a
+// .tar.gz.
+type cifarSet struct {
+	name, title string
+	aliases     []string
+	folders     []string // below a root
+	binary      publication
+	python      publication
+	tests       int    // of the files of a publication, the last ones hold the test images
+	labels      int    // bytes before an image in a row: 1, or 2 with the coarse label first
+	key         string // of the labels in a pickle
+	coarseKey   string // "" for none
+	classNames  []string
+	superclass  []uint8  // the coarse label of each label; nil for none
+	superNames  []string // names of the coarse labels
+	mean, std   []float32
+	advice      string
+}
+
+const (
+	cifarPixels = 3 * 32 * 32
+	cifarMost   = 1 << 28 // bytes of a file: CIFAR-100's training images take 155 MB
+)
+
+// cifarSets are the two, by name.
+var cifarSets = map[string]*cifarSet{}
+
+func registerCIFAR(x *cifarSet) {
+	cifarSets[x.name] = x
+	src := source{name: x.name, title: x.title, aliases: x.aliases, kept: packed, find: x.find, read: x.read}
+	if x.superclass != nil {
+		src.options = map[string]string{"labels": "fine (default) or coarse: the label is the superclass"}
+	}
+	register(src)
+}
+
+func (x *cifarSet) forms() []publication { return []publication{x.binary, x.python} }
+
+func (x *cifarSet) find(q query) ([]string, error) {
+	return published(q, x.folders, x.forms(), x.advice)
+}
+
+// cifarBatch is one file's images and labels.
+type cifarBatch struct {
+	pixels       []byte // N x 3 x 32 x 32
+	fine, coarse []byte // N; coarse is empty where there is none
+}
+
+func (x *cifarSet) read(_ context.Context, files []string, q query) (*Set, error) {
+	coarse := false
+	switch text := q.extra["labels"]; text {
+	case "", "fine":
+	case "coarse":
+		coarse = true
+	default:
+		return nil, unknown("option labels", text, []string{"coarse", "fine"})
+	}
+	form, members, err := readPublished(files, x.forms(), cifarMost)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{
+		Channels: 3, Height: 32, Width: 32, Classes: len(x.classNames), ClassNames: slices.Clone(x.classNames),
+		Mean: slices.Clone(x.mean), Std: slices.Clone(x.std), Superclass: slices.Clone(x.superclass), SuperclassNames: slices.Clone(x.superNames),
+	}
+	var super [2][]byte // coarse labels of the training and the test images
+	tests := len(members) - x.tests
+	for k, split := range []*Images{&s.Train, &s.Test} {
+		size := 0
+		for _, m := range [][]member{members[:tests], members[tests:]}[k] {
+			size += len(m.bytes)
+		}
+		split.Pixels = make([]byte, 0, size)
+	}
+	for i, m := range members {
+		read := x.readPickle
+		if form.folder == x.binary.folder {
+			read = x.readBinary
+		}
+		batch, err := read(m.bytes)
+		if err == nil {
+			err = x.check(batch)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.place, err)
+		}
+		k := 0
+		split := &s.Train
+		if i >= tests {
+			k, split = 1, &s.Test
+		}
+		split.Pixels = append(split.Pixels, batch.pixels...)
+		split.Labels = append(split.Labels, batch.fine...)
+		super[k] = append(super[k], batch.coarse...)
+		members[i].bytes = nil // it was large
+	}
+	if coarse {
+		s.Train.Labels, s.Test.Labels = super[0], super[1]
+		s.Classes, s.ClassNames, s.Superclass, s.SuperclassNames = len(s.SuperclassNames), s.SuperclassNames, nil, nil
+	}
+	return s, nil
+}
+
+// readBinary reads rows of labels and pixels.
+func (x *cifarSet) readBinary(b []byte) (cifarBatch, error) {
+	row := x.labels + cifarPixels
+	if len(b) == 0 || len(b)%row != 0 {
+		return cifarBatch{}, fmt.Errorf("truncated, or another file: %d bytes are no whole number of rows of %d; fetch it again", len(b), row)
+	}
+	var batch cifarBatch
+	batch.pixels = make([]byte, 0, len(b)/row*cifarPixels)
+	for r := range slices.Chunk(b, row) {
+		batch.fine = append(batch.fine, r[x.labels-1])
+		batch.coarse = append(batch.coarse, r[:x.labels-1]...)
+		batch.pixels = append(batch.pixels, r[x.labels:]...)
+	}
+	return batch, nil
+}
+
+// readPickle reads the dictionary that Python keeps a batch in.
+func (x *cifarSet) readPickle(b []byte) (batch cifarBatch, err error) {
+	object, err := readPickle(b)
+	if err != nil {
+		return batch, err
+	}
+	d, ok := object.(*pyDict)
+	if !ok {
+		return batch, errors.New("a pickle of something other than a dictionary")
+	}
+	a, ok := d.items["data"].(*npyArray)
+	if !ok || len(a.shape) != 2 || a.shape[1] != cifarPixels || a.kind != 'u' || a.size != 1 {
+		return batch, fmt.Errorf("a pickle without data, N x %d bytes; fetch it again", cifarPixels)
+	}
+	batch.pixels = a.raw
+	if batch.fine, err = pickledLabels(d, x.key); err == nil && x.coarseKey != "" {
+		batch.coarse, err = pickledLabels(d, x.coarseKey)
+	}
+	return batch, err
+}
+
+// pickledLabels returns a list, or an array, of labels.
+func pickledLabels(d *pyDict, key string) ([]byte, error) {
+	var numbers []int64
+	switch l := d.items[key].(type) {
+	case *pyList:
+		for i, item := range l.items {
+			n, ok := item.(int64)
+			if !ok {
+				return nil, fmt.Errorf("%s: entry %d is no whole number", key, i)
+			}
+			numbers = append(numbers, n)
+		}
+	case *npyArray:
+		var err error
+		if numbers, err = l.ints(math.MinInt64, math.MaxInt64); err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+	default:
+		return nil, fmt.Errorf("a pickle without %s; fetch it again", key)
+	}
+	out := make([]byte, len(numbers))
+	for i, n := range numbers {
+		if n < 0 || n >= maxClasses {
+			return nil, fmt.Errorf("%s: label %d of image %d is out of range", key, n, i)
+		}
+		out[i] = byte(n)
+	}
+	return out, nil
+}
+
+// check finds labels out of range, lists of other lengths, and a superclass that is not the class's.
+func (x *cifarSet) check(b cifarBatch) error {
+	n := len(b.pixels) / cifarPixels
+	switch {
+	case n == 0:
+		return errors.New("holds no images; fetch it again")
+	case len(b.fine) != n || x.superclass != nil && len(b.coarse) != n:
+		return fmt.Errorf("%d labels and %d coarse ones for %d images; fetch it again", len(b.fine), len(b.coarse), n)
+	}
+	for i, l := range b.fine {
+		if int(l) >= len(x.classNames) {
+			return fmt.Errorf("label %d of image %d is out of range, must be below %d", l, i, len(x.classNames))
+		}
+		if x.superclass != nil && b.coarse[i] != x.superclass[l] {
+			return fmt.Errorf("image %d of label %d (%s) has the coarse label %d, must be %d; fetch it again",
+				i, l, x.classNames[l], b.coarse[i], x.superclass[l])
+		}
+	}
+	return nil
+}

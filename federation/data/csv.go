@@ -1,0 +1,297 @@
+package data
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// csv is images listed in a CSV file with the columns user, file, label and, if it has one, split: natural partitions
+// such as Google Landmarks, whose names for them (user_id, image_id, class) do as well. The images lie below the CSV's own
+// folder or below images=PATH, a folder or a zip; a file's ending may be left out. Labels are numbers from 0 or names, then
+// numbered in alphabetical order.
+func init() {
+	options := maps.Clone(imageOptions)
+	options["images"] = "folder or zip of the images, from the CSV's folder (default: that folder)"
+	options["test-file"] = "a second CSV, of the test images, in the same folder (its user column may be missing)"
+	options["test"] = "share of each user's images for testing where nothing says which, above 0, below 1 (default 0.2)"
+	register(source{
+		name: "csv", title: "images of a CSV file", takesPath: true, options: options, kept: always,
+		find: findCSV, read: readCSV,
+	})
+}
+
+// findCSV returns the CSV files and the root of the images.
+func findCSV(q query) ([]string, error) {
+	if q.path == "" {
+		return nil, fmt.Errorf("data set csv: write csv:PATH, the path of the CSV file")
+	}
+	list, err := findFolder(q)
+	if err != nil {
+		return nil, err
+	}
+	if isDir(list[0]) {
+		return nil, fmt.Errorf("%s: a folder, must be a CSV file", list[0])
+	}
+	dir := filepath.Dir(list[0])
+	files := list
+	if name, ok := q.extra["test-file"]; ok {
+		files = append(files, filepath.Join(dir, name))
+	}
+	images := dir
+	if name, ok := q.extra["images"]; ok {
+		if images = name; !filepath.IsAbs(name) {
+			images = filepath.Join(dir, name)
+		}
+	}
+	files = append(files, images)
+	for _, f := range files {
+		if _, err := os.Stat(f); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// csvRow is a line of the list.
+type csvRow struct {
+	place             string // FILE: line N
+	user, file, label string
+	split             string // "train", "test", or "" where nothing says
+}
+
+func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
+	o, err := parseImageOptions(q)
+	if err != nil {
+		return nil, err
+	}
+	share, err := testShare(q)
+	if err != nil {
+		return nil, err
+	}
+	lists, images := files[:len(files)-1], files[len(files)-1]
+	var rows []csvRow
+	for i, list := range lists {
+		split := ""
+		if len(lists) > 1 {
+			split = []string{"train", "test"}[i]
+		}
+		more, err := readCSVFile(list, split)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
+	}
+	t, err := openTree(images)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	pictures, err := findPictures(rows, t)
+	if err != nil {
+		return nil, err
+	}
+	names, err := labelNames(rows)
+	if err != nil {
+		return nil, err
+	}
+	train, test, notes := splitByUser(pictures, share)
+	if len(train) == 0 || len(test) == 0 {
+		return nil, fmt.Errorf("%s: %d training and %d test images, both are needed: see the column split and the options test-file and test", lists[0], len(train), len(test))
+	}
+	s, err := setOfNamed(ctx, lists[0], train, test, names, o)
+	if err != nil {
+		return nil, err
+	}
+	s.Notes = notes
+	s.scaleByTraining()
+	return s, nil
+}
+
+// csvColumns are the names that a column may have.
+var csvColumns = map[string][]string{
+	"user":  {"user", "user_id", "client", "client_id", "domain"},
+	"file":  {"file", "image", "image_id", "path", "filename"},
+	"label": {"label", "class", "class_id", "landmark_id"},
+	"split": {"split", "set"},
+}
+
+// readCSVFile reads a list; split, if not "", is that of all its images.
+func readCSVFile(name, split string) ([]csvRow, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	rows, err := readCSVRows(f, name, split)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return rows, nil
+}
+
+func readCSVRows(r io.Reader, name, split string) ([]csvRow, error) {
+	c := csv.NewReader(r)
+	c.ReuseRecord = true
+	head, err := c.Read()
+	if err == io.EOF {
+		return nil, errors.New("empty")
+	}
+	if err != nil {
+		return nil, err
+	}
+	at := map[string]int{}
+	for column, known := range csvColumns {
+		at[column] = slices.IndexFunc(head, func(h string) bool {
+			return slices.Contains(known, strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff"))))
+		})
+	}
+	need := []string{"user", "file", "label"}
+	if split == "test" {
+		need = need[1:]
+	}
+	for _, column := range need {
+		if at[column] < 0 {
+			return nil, fmt.Errorf("no column %s (or %s) in the first line, %q", column, strings.Join(csvColumns[column][1:], ", "), strings.Join(head, ","))
+		}
+	}
+	var rows []csvRow
+	for {
+		record, err := c.Read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		line, _ := c.FieldPos(0)
+		field := func(column string) string {
+			if i := at[column]; i >= 0 && i < len(record) {
+				return strings.Clone(strings.TrimSpace(record[i]))
+			}
+			return ""
+		}
+		row := csvRow{fmt.Sprintf("%s: line %d", name, line), field("user"), field("file"), field("label"), split}
+		if at["split"] >= 0 && split == "" {
+			if row.split = splitOf(field("split")); row.split == "" {
+				return nil, fmt.Errorf("line %d: split %q, must be train, val or test", line, field("split"))
+			}
+			if row.split == "val" {
+				row.split = "test"
+			}
+		}
+		switch {
+		case row.file == "" || row.label == "":
+			return nil, fmt.Errorf("line %d: without a file or a label", line)
+		case row.user == "" && at["user"] >= 0:
+			return nil, fmt.Errorf("line %d: without a user", line)
+		case len(rows) >= maxTreeFiles:
+			return nil, fmt.Errorf("more than %d lines", maxTreeFiles)
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) == 0 {
+		return nil, errors.New("lists no image")
+	}
+	return rows, nil
+}
+
+// findPictures finds the file of each row below a root: by its path, with an ending if need be, or, where nothing is
+// there, by a name that only one file has.
+func findPictures(rows []csvRow, t *tree) ([]picture, error) {
+	byPath, byName := map[string]*node{}, map[string][]*node{}
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		if !isImage(n.file) {
+			continue
+		}
+		full := path.Join(path.Join(n.dirs...), n.file)
+		byPath[full], byPath[strings.TrimSuffix(full, path.Ext(full))] = n, n
+		for _, name := range []string{n.file, strings.TrimSuffix(n.file, path.Ext(n.file))} {
+			byName[name] = append(byName[name], n)
+		}
+	}
+	taken := map[*node]string{}
+	pictures := make([]picture, len(rows))
+	for i, r := range rows {
+		if !filepath.IsLocal(r.file) {
+			return nil, fmt.Errorf("%s: the file %q leads out of the images' folder", r.place, r.file)
+		}
+		n := byPath[path.Clean(r.file)]
+		if same := byName[r.file]; n == nil && len(same) == 1 {
+			n = same[0]
+		} else if n == nil && len(same) > 1 {
+			return nil, fmt.Errorf("%s: file %q may be %s or %s; write its path", r.place, r.file, same[0].place, same[1].place)
+		}
+		if n == nil {
+			return nil, fmt.Errorf("%s: no image %q below %s (option images)", r.place, r.file, t.root)
+		}
+		if other, twice := taken[n]; twice {
+			return nil, fmt.Errorf("%s: the file %q is listed already: %s", r.place, r.file, other)
+		}
+		taken[n] = r.place
+		pictures[i] = picture{node: n, split: r.split, class: r.label, user: r.user}
+	}
+	return pictures, nil
+}
+
+// labelNames returns the classes by label. Whole numbers are labels as they are: class 3 has number 3 though no image
+// may be of class 2.
+func labelNames(rows []csvRow) ([]string, error) {
+	names, top := map[string]bool{}, -1
+	for _, r := range rows {
+		names[r.label] = true
+	}
+	for _, r := range rows {
+		n, err := strconv.Atoi(r.label)
+		if err != nil {
+			return sortedKeys(names), nil
+		}
+		if n < 0 || n >= maxClasses || strconv.Itoa(n) != r.label {
+			return nil, fmt.Errorf("%s: label %s is out of range, must be 0 to %d, or a name", r.place, r.label, maxClasses-1)
+		}
+		top = max(top, n)
+	}
+	numbers := make([]string, top+1)
+	for i := range numbers {
+		numbers[i] = strconv.Itoa(i)
+	}
+	return numbers, nil
+}
+
+// splitByUser takes an even share of each user's pictures for testing where no split is given, but the first of a class
+// never.
+func splitByUser(pictures []picture, share float64) (train, test []picture, notes []string) {
+	sortPictures(pictures)
+	seen, due, trained := map[string]float64{}, map[string]int{}, map[string]bool{}
+	for _, p := range pictures {
+		if p.split == "" {
+			k := seen[p.user]
+			seen[p.user]++
+			due[p.user] += int((k+1)*share) - int(k*share)
+			if p.split = "train"; due[p.user] > 0 && trained[p.class] {
+				p.split = "test"
+				due[p.user]--
+			}
+		}
+		if p.split == "test" {
+			test = append(test, p)
+		} else {
+			trained[p.class] = true
+			train = append(train, p)
+		}
+	}
+	if len(seen) > 0 {
+		notes = append(notes, fmt.Sprintf("no split given: %d of %d images, evenly of each user, are for testing", len(test), len(pictures)))
+	}
+	return train, test, notes
+}

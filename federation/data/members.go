@@ -1,0 +1,232 @@
+package data
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// publication is one of the forms a set is published in: files in a folder, or in an archive of that folder.
+type publication struct {
+	folder  string   // "cifar-10-batches-bin"
+	archive string   // "cifar-10-binary.tar.gz"; "" for none
+	files   []string // in the folder
+}
+
+// published finds a set in one of the forms it is published in: the folder or the archive in a directory or in one of
+// folders below it, or the files there without their folder. It returns the files, or the archive alone.
+func published(q query, folders []string, forms []publication, advice string) ([]string, error) {
+	var needs []string
+	for _, p := range forms {
+		need := p.folder + "/ with " + strings.Join(p.files, ", ")
+		if len(p.files) > 3 {
+			need = fmt.Sprintf("%s/ with %s, ... (%d files)", p.folder, p.files[0], len(p.files))
+		}
+		if p.archive != "" {
+			need += " or " + p.archive
+		}
+		needs = append(needs, need)
+	}
+	notFound := &NotFoundError{Name: q.name, Advice: advice,
+		Needs: strings.Join(needs, ", or ") + ", in " + strings.Join(folders, "/, ") + "/ or there"}
+	for _, root := range q.dirs {
+		remark := ""
+		for _, p := range forms {
+			for _, dir := range append(under1(root, folders), root) {
+				for _, place := range []string{filepath.Join(dir, p.folder), dir} {
+					files, missing, err := filesIn(place, p.files)
+					switch {
+					case err != nil:
+						remark = fmt.Sprintf(" (%v)", err)
+					case len(missing) == 0:
+						return files, nil
+					case len(missing) < len(p.files):
+						remark = fmt.Sprintf(" (%s lacks %s)", place, strings.Join(missing, ", "))
+					}
+				}
+				if p.archive == "" {
+					continue
+				}
+				if archives, missing, _ := filesIn(dir, []string{p.archive}); len(missing) == 0 {
+					return archives, nil
+				}
+			}
+		}
+		notFound.Looked = append(notFound.Looked, root+remark)
+	}
+	return nil, notFound
+}
+
+// under1 returns folders below a root.
+func under1(root string, folders []string) []string {
+	var dirs []string
+	for _, f := range folders {
+		dirs = append(dirs, filepath.Join(root, f))
+	}
+	return dirs
+}
+
+// filesIn returns files of a directory, and the names of those that it lacks. err is for a place that may hold them but
+// cannot be looked into.
+func filesIn(dir string, names []string) (files, missing []string, err error) {
+	for _, name := range names {
+		file := filepath.Join(dir, name)
+		info, statErr := os.Stat(file)
+		if statErr == nil && info.Mode().IsRegular() {
+			files = append(files, file)
+			continue
+		}
+		if errors.Is(statErr, fs.ErrPermission) {
+			err = statErr
+		}
+		missing = append(missing, name)
+	}
+	return files, missing, err
+}
+
+// member is a file of a publication, in memory.
+type member struct {
+	place string // as a person finds it: DIR/test.bin, or ARCHIVE.tar.gz: cifar-100-binary/test.bin
+	bytes []byte
+}
+
+// read returns the files that published found, in the order of a form's, whichever form it is. No file may be larger than
+// most bytes.
+func readPublished(found []string, forms []publication, most int64) (publication, []member, error) {
+	for _, p := range forms {
+		if len(found) == 1 && filepath.Base(found[0]) == p.archive {
+			members, err := tarMembers(found[0], p, most)
+			return p, members, err
+		}
+		if len(found) != len(p.files) || slices.ContainsFunc(found, func(f string) bool { return !slices.Contains(p.files, filepath.Base(f)) }) {
+			continue
+		}
+		var members []member
+		for _, f := range found {
+			b, err := readFile(f, most)
+			if err != nil {
+				return p, nil, err
+			}
+			members = append(members, member{f, b})
+		}
+		return p, members, nil
+	}
+	return publication{}, nil, fmt.Errorf("%s: no file of this set", strings.Join(found, ", "))
+}
+
+// readFile reads a file of at most most bytes.
+func readFile(name string, most int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > most {
+		return nil, fmt.Errorf("%s: %d bytes, more than the %d such a file may have", name, info.Size(), most)
+	}
+	b, err := readGrowing(f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return b, nil
+}
+
+// tarMembers reads the files of a publication out of its archive, .tar or .tar.gz.
+func tarMembers(archive string, p publication, most int64) ([]member, error) {
+	found := map[string]member{}
+	err := eachInTar(archive, func(h *tar.Header, r io.Reader) error {
+		dir, name := path.Split(path.Clean(h.Name))
+		if path.Base(dir) != p.folder || !slices.Contains(p.files, name) {
+			return nil
+		}
+		if _, dup := found[name]; dup {
+			return errors.New("is there twice")
+		}
+		if h.Size > most {
+			return fmt.Errorf("%d bytes, more than the %d such a file may have", h.Size, most)
+		}
+		b, err := readGrowing(r, h.Size)
+		found[name] = member{archive + ": " + h.Name, b}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var members []member
+	for _, name := range p.files {
+		m, ok := found[name]
+		if !ok {
+			return nil, fmt.Errorf("%s: lacks %s/%s, has %s; fetch it again", archive, p.folder, name, strings.Join(slices.Sorted(maps.Keys(found)), ", "))
+		}
+		members = append(members, m)
+	}
+	return members, nil
+}
+
+// eachInTar calls visit with each regular file of a .tar or .tar.gz. An error names the archive and the file in it.
+func eachInTar(archive string, visit func(h *tar.Header, r io.Reader) error) error {
+	f, err := os.Open(archive)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := eachInTarOf(f, visit); err != nil {
+		return fmt.Errorf("%s: %w", archive, err)
+	}
+	return nil
+}
+
+// eachInTarOf is eachInTar of what r reads, from its start.
+func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) error {
+	body := r
+	br := bufio.NewReaderSize(r, 1<<16)
+	head, _ := br.Peek(2)
+	if s, ok := r.(io.Seeker); bytes.Equal(head, []byte{0x1f, 0x8b}) {
+		zr, err := gzip.NewReader(br)
+		if err != nil {
+			return damaged(err)
+		}
+		defer zr.Close()
+		body = zr
+	} else if !ok {
+		body = br
+	} else if _, err := s.Seek(0, io.SeekStart); err != nil { // tar.Reader seeks past what is not wanted
+		return damaged(err)
+	}
+	t := tar.NewReader(body)
+	for {
+		h, err := t.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return damaged(err)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		if err := visit(h, t); err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+	}
+	// Reading on to the end also makes gzip compare its checksum.
+	if _, err := io.Copy(io.Discard, body); err != nil {
+		return damaged(err)
+	}
+	return nil
+}
