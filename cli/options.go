@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"feddag/federation"
-	"feddag/federation/data"
 	"feddag/models"
 
 	"github.com/spf13/pflag"
@@ -20,20 +19,17 @@ type options struct {
 	algorithm string
 	preset    string
 	source
-	partition      data.PartitionOptions
-	partitionFile  string
-	partitionExtra []string // partition options key=value
-	dataSeed       string
-	scenario       string
-	model          string
-	dropout        float64
-	device         string
-	workers        int
-	engine         string
-	out            string
-	label          string
-	resume         string
-	quiet          bool
+	dealing
+	scenario string
+	model    string
+	dropout  float64
+	device   string
+	workers  int
+	engine   string
+	out      string
+	label    string
+	resume   string
+	quiet    bool
 
 	alg    federation.Algorithm
 	groups []group
@@ -60,8 +56,8 @@ func newOptions(algorithm string) (*options, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	o := &options{run: federation.DefaultOptions(), partition: data.DefaultPartitionOptions(), alg: alg, flags: newFlagSet()}
-	r, p := &o.run, &o.partition
+	o := &options{run: federation.DefaultOptions(), alg: alg, flags: newFlagSet()}
+	r := &o.run
 
 	f := o.group("What to run")
 	f.StringVar(&o.algorithm, "algorithm", algorithm, "algorithm: "+strings.Join(federation.Names(), ", "))
@@ -72,18 +68,8 @@ func newOptions(algorithm string) (*options, error) {
 
 	f = o.group(dataGroup)
 	o.source.flags(f)
-	f.StringVar(&p.Kind, "partition", p.Kind, "how clients share the data: "+strings.Join(data.PartitionKinds(), ", "))
-	f.IntVar(&p.Clients, "clients", p.Clients, "N, number of clients")
-	f.IntVar(&p.Groups, "groups", p.Groups, "G, groups of clients (label-skew)")
-	f.IntVar(&p.LabelsPerGroup, "labels-per-group", p.LabelsPerGroup, "labels of a group (label-skew)")
-	f.Float64Var(&p.LabelFraction, "label-fraction", p.LabelFraction, "ρ, labels of a group as a share of all, 0..1; 0 takes --labels-per-group (label-skew)")
-	f.Float64Var(&p.Concentration, "concentration", p.Concentration, "of the Dirichlet distribution; smaller is more uneven (label-skew, lda, pairs, superclass, domains)")
-	f.IntVar(&p.MinSamples, "min-samples", p.MinSamples, "training samples every client has at least (lda, domains)")
-	f.Float64Var(&p.Holdout, "holdout", p.Holdout, "share of the clients that take no part in training and clustering, 0 to below 1")
-	f.StringArrayVar(&o.partitionExtra, "partition-option", nil, "key=value, an option of this kind of partition alone, see Partitions below; may be repeated")
-	f.StringVar(&o.partitionFile, "partition-file", "", "read the partition, and the number of clients, from a partition.json or .npz instead")
+	o.dealing.flags(f, "--seed")
 	f.StringVar(&o.scenario, "scenario", "", "file of what happens to the clients during the run: who comes, leaves and changes (docs/scenarios.md)")
-	f.StringVar(&o.dataSeed, "data-seed", "", "of the partition (default: --seed)")
 
 	f = o.group("Training")
 	f.IntVar(&r.Rounds, "rounds", r.Rounds, "T, number of rounds")
@@ -159,9 +145,6 @@ func (o *options) usage(w io.Writer, intro string) {
 	for _, name := range federation.Names() {
 		fmt.Fprintf(w, "  %-14s %s\n", name, federation.Summary(name))
 	}
-	fmt.Fprintf(w, "\nPartitions:\n")
-	for _, kind := range data.PartitionKinds() {
-		fmt.Fprintf(w, "  %-14s %s\n", kind, data.PartitionHelp(kind))
-	}
+	partitionUsage(w)
 	fmt.Fprintf(w, "\nThe flags of another algorithm: --algorithm %s --help\n", strings.Join(others, "|"))
 }

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"feddag/federation"
-	"feddag/federation/data"
 	"feddag/models"
 	"feddag/report"
 
@@ -175,7 +173,7 @@ func (o *options) applyPreset() error {
 }
 
 // check finds mistakes that need no data.
-func (o *options) check() (err error) {
+func (o *options) check() error {
 	if err := o.source.check(); err != nil {
 		return err
 	}
@@ -184,23 +182,8 @@ func (o *options) check() (err error) {
 			return usageError{err}
 		}
 	}
-	if o.partitionFile == "" && o.resume == "" { // else the kind comes from a file, which may be of any
-		if err := federation.OneOf("partition", o.partition.Kind, data.PartitionKinds()); err != nil {
-			return usageError{err}
-		}
-	}
-	extra, err := keyValues("partition-option", o.partitionExtra)
-	if err != nil {
+	if err := o.dealing.check(o.run.Seed); err != nil {
 		return err
-	}
-	if len(extra) > 0 {
-		o.partition.Extra = extra
-	}
-	if o.dataSeed == "" {
-		o.dataSeed = strconv.FormatUint(o.run.Seed, 10)
-	}
-	if _, err := strconv.ParseUint(o.dataSeed, 10, 64); err != nil {
-		return usagef("--data-seed %q: use a whole number of 0 or more", o.dataSeed)
 	}
 	if o.engine == "batched" {
 		return usagef("--engine batched is not in this build: use serial or eager")

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"feddag/federation/data"
@@ -71,5 +73,85 @@ func TestTrainWithHeldOutClients(t *testing.T) {
 		if p.IsHeldOut(i) || found.Groups[k] != p.Groups[i] {
 			t.Errorf("client %s is held out, or of another group", strconv.Itoa(i))
 		}
+	}
+}
+
+// The command shows, writes and converts: what it writes deals the same set out in the same way, in train too.
+func TestPartitionCommand(t *testing.T) {
+	folder := mnist(t)
+	for _, kind := range []string{"label-skew", "lda", "iid", "pairs", "labels", "concept-shift", "feature-skew"} {
+		dir := t.TempDir()
+		jsonFile, npzFile, out := filepath.Join(dir, "p.json"), filepath.Join(dir, "sub", "p.npz"), filepath.Join(dir, "out")
+		args := []string{"partition", "--dataset", "mnist", "--data-dir", folder, "--partition", kind, "--clients", "12",
+			"--min-samples", "2", "--holdout", "0.25", "--rows", "5"}
+		code, stdout, log := feddag(append(args, "--save", jsonFile, "--save", npzFile, "--out", out)...)
+		if code != exitDone {
+			t.Fatalf("%s: %s", kind, log)
+		}
+		var sum partitionSummary
+		lines := strings.Split(strings.TrimSpace(stdout), "\n")
+		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil {
+			t.Fatal(err)
+		}
+		if sum.Clients != 12 || sum.HeldOut != 3 || sum.Partition != kind || sum.Samples+sum.Unused != 300 || len(sum.Files) != 7 {
+			t.Errorf("%s: %+v", kind, sum)
+		}
+		for _, file := range sum.Files {
+			if st, err := os.Stat(file); err != nil || st.Size() == 0 {
+				t.Errorf("%s: %v", kind, err)
+			}
+		}
+		if !strings.Contains(stdout, "(7 more clients: --rows 12)") || !strings.Contains(stdout, "held out of training: clients") {
+			t.Errorf("%s: %s", kind, stdout)
+		}
+		// From either file, and from the one written from that, the same partition.
+		first, err := os.ReadFile(jsonFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := filepath.Join(dir, "again.json")
+		code, stdout, log = feddag("partition", "--dataset", "mnist", "--data-dir", folder, "--partition-file", npzFile, "--save", again, "--quiet")
+		if code != exitDone || strings.Count(stdout, "\n") != 1 {
+			t.Fatalf("%s: %s%s", kind, stdout, log)
+		}
+		if second, err := os.ReadFile(again); err != nil || !bytes.Equal(first, second) {
+			t.Errorf("%s: JSON, .npz and JSON again are not the same (%v)", kind, err)
+		}
+	}
+}
+
+func TestPartitionCommandRefuses(t *testing.T) {
+	folder := mnist(t)
+	full := t.TempDir()
+	write(t, filepath.Join(full, "x"), nil)
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"--partition", "lad"}, exitUsage, "did you mean lda?"},
+		{[]string{"--partiton", "lda"}, exitUsage, "did you mean partition?"},
+		{[]string{"--clients", "many"}, exitUsage, "--clients"},
+		{[]string{"--clients", "301"}, exitUsage, "300 training samples"},
+		{[]string{"--rows", "-1"}, exitUsage, "--rows"},
+		{[]string{"--save", "p.txt"}, exitUsage, ".json or .npz"},
+		{[]string{"--holdout", "1"}, exitUsage, "--holdout"},
+		{[]string{"--data-seed", "x"}, exitUsage, "--data-seed"},
+		{[]string{"--partition-option", "x"}, exitUsage, "key=value"},
+		{[]string{"--partition-file", filepath.Join(full, "x")}, exitFailed, "empty file"},
+		{[]string{"--partition-file", filepath.Join(full, "y")}, exitFailed, "y"},
+		{[]string{"--out", full, "--clients", "6"}, exitFailed, "not empty"},
+		{[]string{"--save", filepath.Join(full, "x", "p.json"), "--clients", "6"}, exitFailed, "--save"},
+		{[]string{"now"}, exitUsage, "now"},
+	} {
+		args := append([]string{"partition", "--dataset", "mnist", "--data-dir", folder, "--quiet"}, c.args...)
+		code, _, log := feddag(args...)
+		if code != c.code || !strings.Contains(log, c.says) || strings.Contains(log, "goroutine") {
+			t.Errorf("%v: exit code %d, want %d and %q\n%s", c.args, code, c.code, c.says, log)
+		}
+	}
+	code, stdout, _ := feddag("partition", "--help")
+	if code != exitDone || !strings.Contains(stdout, "feature-skew") || !strings.Contains(stdout, "--holdout") {
+		t.Errorf("help: %s", stdout)
 	}
 }

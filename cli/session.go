@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strconv"
 	"time"
 
 	"feddag/federation"
@@ -97,19 +96,10 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 // deal makes or reads the partition.
 func (s *session) deal() (err error) {
 	o := s.o
-	switch {
-	case o.resume != "":
+	if o.resume != "" {
 		s.partition, err = data.ReadPartition(s.dir.Path(partitionFile), s.set)
-	case o.partitionFile != "":
-		s.partition, err = data.ReadPartition(o.partitionFile, s.set)
-	default:
-		var seed uint64
-		if seed, err = strconv.ParseUint(o.dataSeed, 10, 64); err != nil {
-			return usageError{err}
-		}
-		if s.partition, err = data.NewPartition(s.set, o.partition, seed); err != nil {
-			return usageError{err}
-		}
+	} else {
+		s.partition, err = o.dealing.deal(s.set)
 	}
 	if err == nil {
 		o.partition.Clients, o.partition.Kind = len(s.partition.Shards), s.partition.Kind

@@ -18,8 +18,13 @@ func (d *Dir) WriteFile(name string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
+	return WriteFile(path, write)
+}
+
+// WriteFile is Dir.WriteFile for a path anywhere.
+func WriteFile(path string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, cause(err))
 	}
 	if err := replace(path, write); err != nil {
 		return fmt.Errorf("writing %s: %w", path, cause(err))

@@ -29,11 +29,6 @@ func (p *Partition) Materialise(s *Set) (*Set, *Partition, error) {
 	if len(p.Views) == 0 {
 		return s, p, nil
 	}
-	for _, v := range p.Views {
-		if err := corruptible(v, s.Channels, s.Height, s.Width); err != nil {
-			return nil, nil, fmt.Errorf("data set %s: %w", s.Name, err)
-		}
-	}
 	if err := s.fitsViews(len(p.Views)); err != nil {
 		return nil, nil, err
 	}
@@ -45,11 +40,6 @@ func (p *Partition) Materialise(s *Set) (*Set, *Partition, error) {
 	if s.Test.Users != nil {
 		m.Test.Users = slices.Repeat(s.Test.Users, blocks)
 	}
-	const train, test = 0, 1
-	show := func(v View, split, i int, from, to []byte) {
-		r := stream.New(p.Seed, "partition/corruption/"+v.Corruption, uint64(v.Severity), uint64(split), uint64(i))
-		v.apply(to, from, s.Channels, s.Height, s.Width, r)
-	}
 	view := make([]int, s.Train.Len())
 	for _, sh := range p.Shards {
 		for _, j := range sh.Train {
@@ -58,14 +48,22 @@ func (p *Partition) Materialise(s *Set) (*Set, *Partition, error) {
 	}
 	inParallel(len(view), func(j int) {
 		if view[j] > 0 {
-			show(p.Views[view[j]-1], train, j, s.Image(s.Train, j), m.Image(m.Train, j))
+			p.show(p.Views[view[j]-1], trainSplit, j, s, s.Image(s.Train, j), m.Image(m.Train, j))
 		}
 	})
 	inParallel(len(p.Views)*s.Test.Len(), func(k int) {
 		v, i := k/s.Test.Len(), k%s.Test.Len()
-		show(p.Views[v], test, i, s.Image(s.Test, i), m.Image(m.Test, s.Test.Len()+k))
+		p.show(p.Views[v], testSplit, i, s, s.Image(s.Test, i), m.Image(m.Test, s.Test.Len()+k))
 	})
 	return &m, p.shifted(&m, s.Test.Len()), nil
+}
+
+const trainSplit, testSplit = 0, 1
+
+// show writes image i of a split, from, in a view to to.
+func (p *Partition) show(v View, split, i int, s *Set, from, to []byte) {
+	r := stream.New(p.Seed, "partition/corruption/"+v.Corruption, uint64(v.Severity), uint64(split), uint64(i))
+	v.apply(to, from, s.Channels, s.Height, s.Width, r)
 }
 
 // fitsViews returns an error if the test images in so many views, and as they are, are too many.

@@ -91,6 +91,9 @@ func (p *Partition) Check(s *Set) error {
 		if err := view.check(); err != nil {
 			return fmt.Errorf("view %d: %w", v+1, err)
 		}
+		if err := corruptible(view, s.Channels, s.Height, s.Width); err != nil {
+			return fmt.Errorf("view %d of data set %s: %w", v+1, s.Name, err)
+		}
 	}
 	if err := p.checkHeldOut(); err != nil {
 		return err

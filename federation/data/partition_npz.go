@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -47,14 +46,17 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 		return fmt.Errorf("partition: %d group entries for %d clients", len(p.Groups), n)
 	}
 	zw := zip.NewWriter(w)
-	put := func(name, descr string, raw []byte, shape ...int) error {
-		f, err := zw.CreateHeader(&zip.FileHeader{Name: name + ".npy", Method: zip.Store})
+	var err error // the first one
+	put := func(name, descr string, raw []byte, shape ...int) {
 		if err != nil {
-			return err
+			return
 		}
-		return writeNPY(f, descr, shape, raw)
+		var f io.Writer
+		if f, err = zw.CreateHeader(&zip.FileHeader{Name: name + ".npy", Method: zip.Store}); err == nil {
+			err = writeNPY(f, descr, shape, raw)
+		}
 	}
-	ints32 := func(name string, lists [][]int32) error {
+	ints32 := func(name string, lists [][]int32) {
 		var flat []byte
 		offsets := make([]int64, 1, len(lists)+1)
 		for _, list := range lists {
@@ -63,7 +65,8 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 			}
 			offsets = append(offsets, offsets[len(offsets)-1]+int64(len(list)))
 		}
-		return errors.Join(put(name, "<i4", flat, len(flat)/4), put(name+"_offsets", "<i8", bytes64(offsets), len(offsets)))
+		put(name, "<i4", flat, len(flat)/4)
+		put(name+"_offsets", "<i8", bytes64(offsets), len(offsets))
 	}
 	trains := make([][]int32, n)
 	test, views, mapped := make([]int64, n), make([]int64, n), false
@@ -72,7 +75,9 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 		trains[i], test[i], views[i] = sh.Train, int64(place[i]), int64(sh.View)
 		mapped = mapped || sh.LabelMap != nil
 	}
-	err := errors.Join(ints32("train", trains), ints32("test", sets), put("test_set", "<i8", bytes64(test), n))
+	ints32("train", trains)
+	ints32("test", sets)
+	put("test_set", "<i8", bytes64(test), n)
 	if mapped {
 		classes := 0
 		for _, sh := range p.Shards {
@@ -84,17 +89,17 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 				flat = append(flat, sh.Label(uint8(c)))
 			}
 		}
-		err = errors.Join(err, put("label_map", "|u1", flat, n, classes))
+		put("label_map", "|u1", flat, n, classes)
 	}
 	if p.Groups != nil {
 		groups := make([]int64, n)
 		for i, g := range p.Groups {
 			groups[i] = int64(g)
 		}
-		err = errors.Join(err, put("group", "<i8", bytes64(groups), n))
+		put("group", "<i8", bytes64(groups), n)
 	}
 	if len(p.Views) > 0 {
-		err = errors.Join(err, put("view", "<i8", bytes64(views), n))
+		put("view", "<i8", bytes64(views), n)
 	}
 	if len(p.HeldOut) > 0 {
 		held := make([]byte, n)
@@ -104,13 +109,17 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 			}
 			held[i] = 1
 		}
-		err = errors.Join(err, put("held_out", "|b1", held, n))
+		put("held_out", "|b1", held, n)
 	}
 	meta, jsonErr := json.Marshal(npzMeta{partitionVersion, p.Kind, p.Seed, p.Params, p.DataSet, p.DataHash, p.Views})
 	if jsonErr != nil {
 		return fmt.Errorf("partition: %w", jsonErr)
 	}
-	return errors.Join(err, put("meta", "|u1", meta, len(meta)), zw.Close())
+	put("meta", "|u1", meta, len(meta))
+	if err != nil {
+		return err
+	}
+	return zw.Close()
 }
 
 func bytes64(v []int64) []byte {
