@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -290,6 +291,9 @@ func (o *compareOptions) newCell(v *variant, seed string) (*cell, error) {
 	if err := c.agrees(saved); err != nil {
 		return nil, err
 	}
+	if err := c.sameScenario(dir); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(dir.Path(report.SummaryFile)); err != nil {
 		return c, nil
 	}
@@ -324,6 +328,24 @@ func (c *cell) agrees(saved map[string]string) error {
 		if !slices.Contains(loose, p.Key) && !sameNumber(was, p.Value) {
 			return usagef("%s holds a run with --%s %s, and this comparison asks for %s: choose another --out, or move it away", c.dir, p.Key, was, p.Value)
 		}
+	}
+	return nil
+}
+
+// sameScenario returns an error if the run that is there has another scenario than the one asked for.
+func (c *cell) sameScenario(dir *report.Dir) error {
+	was, err := savedScenario(dir)
+	if err != nil {
+		return err
+	}
+	var asked []byte
+	if c.options.scenario != "" {
+		if asked, err = os.ReadFile(c.options.scenario); err != nil {
+			return usagef("--scenario: %w", err)
+		}
+	}
+	if !bytes.Equal(was, asked) {
+		return usagef("%s holds a run with another scenario than --scenario %q: choose another --out, or move it away", c.dir, c.options.scenario)
 	}
 	return nil
 }

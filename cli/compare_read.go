@@ -45,6 +45,7 @@ type dealt struct {
 	clients       int    // held out ones too
 	dataHash      string // of the data set; empty if it does not say
 	hash          string // of who holds what
+	scenario      string // of what happens during the run: the file's text; empty for none
 }
 
 // readRuns reads run directories, and those in directories that hold some.
@@ -170,7 +171,18 @@ func readDealt(dir *report.Dir) (d dealt, err error) {
 		h.Write(b.Bytes())
 	}
 	d.hash = hex.EncodeToString(h.Sum(nil))
-	return d, nil
+	scenario, err := savedScenario(dir)
+	d.scenario = string(scenario)
+	return d, err
+}
+
+// savedScenario is the text of the run's scenario; nil without.
+func savedScenario(dir *report.Dir) ([]byte, error) {
+	text, err := os.ReadFile(dir.Path(scenarioFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
 }
 
 // perRun are the flags that may differ between the runs of one variant.
@@ -347,6 +359,9 @@ func comparable(runs []ran) error {
 		} else if other.dealt.hash != r.dealt.hash {
 			return fmt.Errorf("%s and %s have seed %d but different partitions (another --data-seed or --partition-file?): the runs of a seed must share theirs", other.dir, r.dir, r.seed)
 		}
+		if a.scenario != b.scenario {
+			return fmt.Errorf("%s and %s have different scenarios: compare runs of one", first.dir, r.dir)
+		}
 		key := fmt.Sprintf("%s\n%d", r.name, r.seed)
 		if other, ok := seen[key]; ok {
 			return fmt.Errorf("%s and %s are both %s with seed %d: take one", other.dir, r.dir, r.name, r.seed)
@@ -475,7 +490,7 @@ func (o *compareOptions) setBeside(c *report.Comparison, runs []ran, log io.Writ
 	if c.Beside, err = report.ReadBeside(o.beside, settings); err != nil {
 		return err
 	}
-	if c.Beside == nil && !o.quiet {
+	if len(c.Beside) == 0 && !o.quiet {
 		fmt.Fprintf(log, "%s has no row of this setting: %s, %s, %d clients\n", o.beside, c.Dataset, c.Partition, c.Clients)
 	}
 	return nil

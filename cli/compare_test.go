@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"feddag/federation"
+	"feddag/report"
 )
 
 // little are the flags of a comparison of a few seconds, the data's but the algorithms'. Runs are processes of this test.
@@ -273,6 +274,9 @@ func TestCompareBadInput(t *testing.T) {
 	one, two, other := run("one"), run("two"), run("other", "--data-seed", "5")
 	iid, seeded := run("iid", "--partition", "iid"), run("seeded", "--seed", "1", "--label", "seeded")
 	damaged, bare := run("damaged", "--seed", "2"), run("bare", "--seed", "3")
+	story := filepath.Join(tmp, "story.json")
+	write(t, story, []byte(`{"events": [{"round": 0, "leave": [5]}]}`))
+	told := run("told", "--seed", "4", "--scenario", story)
 	write(t, filepath.Join(damaged, "summary.json"), []byte("{"))
 	if err := os.Remove(filepath.Join(bare, "summary.json")); err != nil {
 		t.Fatal(err)
@@ -327,6 +331,7 @@ func TestCompareBadInput(t *testing.T) {
 		{[]string{"compare", "--read", one, two, "--out", out}, exitFailed, []string{one, two, "take one"}},
 		{[]string{"compare", "--read", one, other, "--out", out}, exitFailed, []string{one, other, "different partitions"}},
 		{[]string{"compare", "--read", one, iid, "--out", out}, exitFailed, []string{one, iid, "one partition"}},
+		{[]string{"compare", "--read", one, told, "--out", out}, exitFailed, []string{one, told, "different scenarios"}},
 		{[]string{"compare", "--read", damaged, "--out", out}, exitFailed, []string{damaged, "summary.json"}},
 		{[]string{"compare", "--read", bare, "--out", out}, exitFailed, []string{bare, "no finished run", "no summary.json"}},
 		{[]string{"compare", "--read", one, "--rounds", "5", "--out", out}, exitFailed, []string{one, "1 of 5 rounds"}},
@@ -391,6 +396,44 @@ func TestShortFlagAndSlug(t *testing.T) {
 	for _, name := range federation.Names() {
 		if slug(name) != name {
 			t.Errorf("the directory of %s would be %s", name, slug(name))
+		}
+	}
+}
+
+// The file of the paper's numbers has rows for what benchmarks/*.sh run.
+func TestPaperCSV(t *testing.T) {
+	config := map[string]string{"clients": "100", "rate": "0.2"}
+	for _, c := range []struct {
+		dataset, partition, labels, concentration, source string
+		algorithms                                        int
+		feddag                                            float64
+		joined                                            bool
+	}{
+		{"fashion-mnist", "label-skew", "3", "1", "table 10", 11, 98.36, false},
+		{"fashion-mnist", "label-skew", "2", "0.25", "table 4", 14, 93.82, false},
+		{"fashion-mnist", "concept-shift", "3", "1", "table 2", 11, 88.93, false},
+		{"fashion-mnist", "lda", "3", "0.25", "table 5", 9, 91.88, false},
+		{"cifar10", "label-skew", "2", "1", "table 10", 11, 94.53, false},
+		{"cifar10-jpeg", "lda", "3", "1", "table 5", 9, 87.62, false},
+		{"cifar100", "label-skew", "30", "0.25", "table 4", 14, 63.21, false},
+		{"cifar10", "feature-skew", "3", "1", "table 11", 10, 65.62, true},
+		{"fashion-mnist", "label-skew", "3", "1", "table 13", 9, 96.84, true},
+	} {
+		for key, value := range map[string]string{"dataset": c.dataset, "partition": c.partition, "holdout": map[bool]string{true: "0.2", false: "0"}[c.joined], "labels-per-group": c.labels, "concentration": c.concentration} {
+			config[key] = value
+		}
+		b, err := report.ReadBeside("../benchmarks/paper.csv", config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, x := range b {
+			if len(b) == 1 && x.Joined == c.joined && len(x.Values) == c.algorithms && x.Values["feddag"].Mean == c.feddag {
+				found = append(found, x.Source)
+			}
+		}
+		if len(found) != 1 || found[0] != c.source {
+			t.Errorf("%+v: %q", c, found)
 		}
 	}
 }

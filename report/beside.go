@@ -17,6 +17,7 @@ import (
 // Beside is what others report for the same setting.
 type Beside struct {
 	Name   string // of the file, without its ending: "paper"
+	Joined bool   // of newcomers as they arrive, not of the clients that took part
 	Source string // of the rows: "table 10"; empty where they do not say
 	Values map[string]Known
 }
@@ -34,15 +35,20 @@ const (
 	meanColumn      = "mean"
 	stdColumn       = "std"
 	sourceColumn    = "source"
+	overColumn      = "over" // which clients: empty, or joined for newcomers
+
+	overJoined = "joined"
 )
 
 // ReadBeside reads the rows of a CSV file that are of a setting. Its columns
 // are algorithm (a name of the comparison), mean and, if there, std, both in
-// percent, and source; every other column is named after a setting, and a row
+// percent, source, and over, which is joined where a number is of newcomers;
+// every other column is named after a setting, and a row
 // counts if each of its cells that is not empty equals the setting's value, or
 // has it among several with | between.
-// Lines that start with # are comments. Nil says that no row is of this setting.
-func ReadBeside(path string, settings map[string]string) (*Beside, error) {
+// Lines that start with # are comments. Without a row of this setting there is
+// nothing, else one Beside of those who took part, one of newcomers, or both.
+func ReadBeside(path string, settings map[string]string) ([]*Beside, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, cause(err))
@@ -62,8 +68,8 @@ func ReadBeside(path string, settings map[string]string) (*Beside, error) {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	base := filepath.Base(path)
-	b := &Beside{Name: strings.TrimSuffix(base, filepath.Ext(base)), Values: map[string]Known{}}
-	var sources []string
+	name := strings.TrimSuffix(base, filepath.Ext(base))
+	all := []*Beside{{Name: name, Values: map[string]Known{}}, {Name: name, Joined: true, Values: map[string]Known{}}}
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -73,15 +79,11 @@ func ReadBeside(path string, settings map[string]string) (*Beside, error) {
 			return nil, fmt.Errorf("reading %s: %w", path, err)
 		}
 		line, _ := r.FieldPos(0)
-		if err := b.add(head, row, settings, line, &sources); err != nil {
+		if err := addKnown(all, head, row, settings, line); err != nil {
 			return nil, fmt.Errorf("reading %s, line %d: %w", path, line, err)
 		}
 	}
-	if len(b.Values) == 0 {
-		return nil, nil
-	}
-	b.Source = strings.Join(sources, ", ")
-	return b, nil
+	return slices.DeleteFunc(all, func(b *Beside) bool { return len(b.Values) == 0 }), nil
 }
 
 func checkHead(head []string, settings map[string]string) error {
@@ -92,8 +94,8 @@ func checkHead(head []string, settings map[string]string) error {
 	}
 	for i, name := range head {
 		_, setting := settings[name]
-		if !setting && !slices.Contains([]string{algorithmColumn, meanColumn, stdColumn, sourceColumn}, name) {
-			return fmt.Errorf("column %q is no setting of these runs, nor algorithm, mean, std or source", name)
+		if !setting && !slices.Contains([]string{algorithmColumn, meanColumn, stdColumn, sourceColumn, overColumn}, name) {
+			return fmt.Errorf("column %q is no setting of these runs, nor algorithm, mean, std, source or over", name)
 		}
 		if slices.Contains(head[:i], name) {
 			return fmt.Errorf("two columns %q", name)
@@ -102,8 +104,9 @@ func checkHead(head []string, settings map[string]string) error {
 	return nil
 }
 
-// add takes up a row if it is of the setting.
-func (b *Beside) add(head, row []string, settings map[string]string, line int, sources *[]string) error {
+// addKnown takes up a row if it is of the setting.
+func addKnown(all []*Beside, head, row []string, settings map[string]string, line int) error {
+	b := all[0]
 	known := Known{Mean: math.NaN(), Std: math.NaN(), line: line}
 	algorithm, source := "", ""
 	for i, name := range head {
@@ -114,6 +117,14 @@ func (b *Beside) add(head, row []string, settings map[string]string, line int, s
 			algorithm = value
 		case sourceColumn:
 			source = value
+		case overColumn:
+			switch value {
+			case "":
+			case overJoined:
+				b = all[1]
+			default:
+				return fmt.Errorf("over %q is neither empty nor %s", value, overJoined)
+			}
 		case meanColumn:
 			known.Mean, err = strconv.ParseFloat(value, 64)
 		case stdColumn:
@@ -134,8 +145,8 @@ func (b *Beside) add(head, row []string, settings map[string]string, line int, s
 		return fmt.Errorf("a second %s of this setting, after line %d", algorithm, other.line)
 	}
 	b.Values[algorithm] = known
-	if source != "" && !slices.Contains(*sources, source) {
-		*sources = append(*sources, source)
+	if sources := strings.Split(b.Source, ", "); source != "" && !slices.Contains(sources, source) {
+		b.Source = strings.TrimPrefix(b.Source+", "+source, ", ")
 	}
 	return nil
 }
@@ -160,11 +171,11 @@ type ranking struct {
 	ours, theirs map[string]int // from 1, the highest mean
 }
 
-func (c *Comparison) ranking(m measure) ranking {
+func (c *Comparison) ranking(b *Beside, m measure) ranking {
 	ours, theirs := map[string]float64{}, map[string]float64{}
 	for i := range c.Variants {
 		v := &c.Variants[i]
-		known, ok := c.Beside.Values[v.Name]
+		known, ok := b.Values[v.Name]
 		if s := c.spread(v, m); ok && s.N > 0 {
 			ours[v.Name], theirs[v.Name] = s.Mean, known.Mean
 		}
@@ -196,20 +207,23 @@ func (r ranking) cell(name string) TableCell {
 }
 
 // besideTable sets ours and theirs side by side.
-func (c *Comparison) besideTable() Table {
-	b := c.Beside
+func (c *Comparison) besideTable(b *Beside) Table {
+	before, after, setting, label := finalPre, finalPost, c.all()[:2], "beside"
+	if b.Joined {
+		before, after, setting, label = joinedPre, joinedPost, c.newcomers(), "beside-newcomers"
+	}
 	t := Table{
-		Label: "beside", Title: "Beside " + b.title(),
-		Setting: c.all()[:2],
+		Label: label, Title: "Beside " + b.title(),
+		Setting: setting,
 		Notes: []string{overSeeds + " Theirs as printed there, which may be another protocol. " +
 			"Rank: among the algorithms that have both numbers, 1 the highest mean."},
 		Bold:    "another rank than theirs",
-		Columns: headings("algorithm", "n", "final pre", "rank", "final post", "rank", b.Name, "rank", "pre − "+b.Name, "post − "+b.Name),
+		Columns: headings("algorithm", "n", before.heading, "rank", after.heading, "rank", b.Name, "rank", "pre − "+b.Name, "post − "+b.Name),
 	}
-	pre, post := c.ranking(finalPre), c.ranking(finalPost)
+	pre, post := c.ranking(b, before), c.ranking(b, after)
 	for i := range c.Variants {
 		v := &c.Variants[i]
-		x, y := c.spread(v, finalPre), c.spread(v, finalPost)
+		x, y := c.spread(v, before), c.spread(v, after)
 		row := append(texts(v.Name, strconv.Itoa(len(v.Cells)), x.Text(2)), pre.cell(v.Name), TableCell{Text: y.Text(2)}, post.cell(v.Name))
 		known, ok := b.Values[v.Name]
 		if !ok {
@@ -221,23 +235,23 @@ func (c *Comparison) besideTable() Table {
 			text += " ± " + decimal(known.Std, 2)
 		}
 		t.Rows = append(t.Rows, append(row, texts(text, strconv.Itoa(pre.theirs[v.Name]), signed(x.Mean-known.Mean, 2), signed(y.Mean-known.Mean, 2))...))
-		if said := rankSentence(v.Name, b.Name, pre, post); said != "" {
+		if said := rankSentence(v.Name, b.Name, before, after, pre, post); said != "" {
 			t.After = append(t.After, said)
 		}
 	}
-	if absent := c.notRun(); len(absent) > 0 {
+	if absent := c.notRun(b); len(absent) > 0 {
 		t.After = append(t.After, fmt.Sprintf("In %s but not among these runs: %s.", b.Name, strings.Join(absent, ", ")))
 	}
 	return t
 }
 
 // rankSentence says how an algorithm's ranks differ from theirs; nothing where they do not.
-func rankSentence(name, theirs string, pre, post ranking) string {
+func rankSentence(name, theirs string, before, after measure, pre, post ranking) string {
 	var parts []string
 	for _, r := range []struct {
 		ranking
 		by string
-	}{{pre, finalPre.heading}, {post, finalPost.heading}} {
+	}{{pre, before.heading}, {post, after.heading}} {
 		if r.differs(name) {
 			parts = append(parts, fmt.Sprintf("rank %d of %d by %s, %d in %s", r.ours[name], len(r.ours), r.by, r.theirs[name], theirs))
 		}
@@ -249,11 +263,11 @@ func rankSentence(name, theirs string, pre, post ranking) string {
 }
 
 // notRun are the algorithms that only they have.
-func (c *Comparison) notRun() []string {
+func (c *Comparison) notRun(b *Beside) []string {
 	var names []string
-	for _, name := range slices.Sorted(maps.Keys(c.Beside.Values)) {
+	for _, name := range slices.Sorted(maps.Keys(b.Values)) {
 		if !slices.ContainsFunc(c.Variants, func(v Variant) bool { return v.Name == name }) {
-			names = append(names, fmt.Sprintf("%s (%s)", name, decimal(c.Beside.Values[name].Mean, 2)))
+			names = append(names, fmt.Sprintf("%s (%s)", name, decimal(b.Values[name].Mean, 2)))
 		}
 	}
 	return names

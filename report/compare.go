@@ -22,7 +22,7 @@ type Comparison struct {
 	Targets    []float64 // accuracies, in percent, to which traffic and time are counted
 	Variants   []Variant
 	Missing    []Missing
-	Beside     *Beside // nil for none
+	Beside     []*Beside
 }
 
 // Variant is an algorithm with its options.
@@ -64,6 +64,7 @@ func (c Cell) Cut(rounds int) Cell {
 	}
 	c.Rounds = c.Rounds[:rounds]
 	s.SetRounds(c.Rounds)
+	s.Joined = nil // the summary does not say when they joined
 	s.Seconds.Total = s.Seconds.Setup + s.Seconds.Warmup + s.Seconds.Clustering + s.Seconds.Rounds
 	return c
 }
@@ -107,11 +108,17 @@ var (
 		}
 		return float64(c.Summary.ForwardSamples)
 	}}
-	perRoundClients = measure{"clients_per_round", "clients a round", 1, func(c Cell) float64 { return counted(c.Summary.ClientsPerRound) }}
-	perRound        = measure{"seconds_per_round", "a round", 3, func(c Cell) float64 { return c.Summary.SecondsPerRound }}
-	samplesPer      = measure{"samples_per_second", "samples/s", 0, func(c Cell) float64 { return c.Summary.SamplesPerSecond }}
-	running         = measure{"seconds_running", "time", 3, func(c Cell) float64 { return c.beforeRounds() + c.Summary.Seconds.Rounds }}
-	peakRSS         = measure{"peak_rss_bytes", "memory", 0, func(c Cell) float64 { return float64(c.Summary.PeakRSSBytes) }}
+	perRoundClients = measure{"clients_per_round", "clients a round", 1, func(c Cell) float64 {
+		n := 0
+		for _, r := range c.Rounds {
+			n += len(r.Clients)
+		}
+		return float64(n) / float64(len(c.Rounds))
+	}}
+	perRound   = measure{"seconds_per_round", "a round", 3, func(c Cell) float64 { return c.Summary.SecondsPerRound }}
+	samplesPer = measure{"samples_per_second", "samples/s", 0, func(c Cell) float64 { return c.Summary.SamplesPerSecond }}
+	running    = measure{"seconds_running", "time", 3, func(c Cell) float64 { return c.beforeRounds() + c.Summary.Seconds.Rounds }}
+	peakRSS    = measure{"peak_rss_bytes", "memory", 0, func(c Cell) float64 { return float64(c.Summary.PeakRSSBytes) }}
 )
 
 // accuracies are the measures of accuracy that tables show.
@@ -136,8 +143,31 @@ func overAll(p PrePost) Score {
 	return NoScore
 }
 
+var (
+	joinedClients = measure{"joined_clients", "newcomers", 0, func(c Cell) float64 { return counted(int64(c.joined().Clients)) }}
+	joinedPre     = measure{"joined_pre", "newcomers pre", 2, func(c Cell) float64 { return c.joined().Pre.Balanced.Mean }}
+	joinedPost    = measure{"joined_post", "newcomers post", 2, func(c Cell) float64 { return c.joined().Post.Balanced.Mean }}
+)
+
+func (c Cell) joined() Joined {
+	if c.Summary.Joined == nil {
+		return Joined{Pre: NoScore, Post: NoScore}
+	}
+	return *c.Summary.Joined
+}
+
+// Newcomers says whether clients joined during the runs.
+func (c *Comparison) Newcomers() bool {
+	for i := range c.Variants {
+		if c.spread(&c.Variants[i], joinedClients).N > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // counted is a count that is never 0 where it was made.
-func counted[T int64 | float64](n T) float64 {
+func counted(n int64) float64 {
 	if n == 0 {
 		return math.NaN()
 	}
@@ -178,7 +208,7 @@ func to(target float64) (rounds, bytes, seconds measure) {
 
 // measures are all of them, in the order of the CSV.
 func (c *Comparison) measures() []measure {
-	all := slices.Concat(accuracies, []measure{clusterCount, randIndex}, plain,
+	all := slices.Concat(accuracies, []measure{clusterCount, randIndex, joinedClients, joinedPre, joinedPost}, plain,
 		[]measure{bytesUp, bytesDown, perRoundClients, trained, evaluated, running, perRound, samplesPer, peakRSS})
 	for _, t := range c.Targets {
 		rounds, bytes, seconds := to(t)

@@ -15,8 +15,13 @@ func (c *Comparison) Tables() []Table {
 	if len(c.Variants) > 1 {
 		tables = append(tables, c.differenceTable())
 	}
-	if c.Beside != nil {
-		tables = append(tables, c.besideTable())
+	if c.Newcomers() {
+		tables = append(tables, c.newcomerTable())
+	}
+	for _, b := range c.Beside {
+		if !b.Joined || c.Newcomers() {
+			tables = append(tables, c.besideTable(b))
+		}
 	}
 	return append(tables, c.costTable(), c.roundTable(), c.runTable())
 }
@@ -44,11 +49,15 @@ func (c *Comparison) where() string {
 // over says what an accuracy is, and over which clients.
 func (c *Comparison) over() []string {
 	tail := min(max(c.Rounds, 1), lastRounds)
+	moving := ""
+	if c.Newcomers() {
+		moving = " Clients that join or leave count while they are there."
+	}
 	return []string{
 		fmt.Sprintf("Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on its own test set, mean over clients. "+
 			"Pre: before local training, the model the server assigns, all %d clients. "+
 			"Final post: after one more local training, all %d clients; last-10 and best post: after the round's local training, the clients sampled in it.", c.Clients, c.Clients),
-		fmt.Sprintf("Last-10: mean of the last %d rounds. Best: each number's best round, picked on the test sets themselves. Swing: standard deviation of pre over the last %d rounds.", tail, tail),
+		fmt.Sprintf("Last-10: mean of the last %d rounds. Best: each number's best round, picked on the test sets themselves. Swing: standard deviation of pre over the last %d rounds.%s", tail, tail, moving),
 	}
 }
 
@@ -136,6 +145,9 @@ func whole(values []float64) string {
 
 func (c *Comparison) differenceTable() Table {
 	shown := []measure{finalPre, finalPost, last10Pre, last10Post}
+	if c.Newcomers() {
+		shown = append(shown, joinedPost)
+	}
 	t := Table{
 		Label: "differences", Title: "Differences from " + c.Reference,
 		Setting: c.all()[:2],
@@ -164,6 +176,24 @@ func (c *Comparison) differenceTable() Table {
 			row = append(row, TableCell{Text: text, Bold: d.Clear()})
 		}
 		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// newcomers say what is measured of clients that join during a run.
+func (c *Comparison) newcomers() []string {
+	return []string{c.where(), "Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on its own test set, mean over the clients that joined during the run, as they arrived. " +
+		"Newcomers pre: before local training, with the model they were given; post: after one local training from there."}
+}
+
+func (c *Comparison) newcomerTable() Table {
+	t := Table{
+		Label: "newcomers", Title: "Newcomers", Setting: c.newcomers(), Notes: []string{overSeeds},
+		Columns: headings("algorithm", "n", "newcomers", joinedPre.heading, joinedPost.heading),
+	}
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		t.Rows = append(t.Rows, texts(v.Name, strconv.Itoa(len(v.Cells)), whole(c.values(v, joinedClients)), c.spread(v, joinedPre).Text(2), c.spread(v, joinedPost).Text(2)))
 	}
 	return t
 }

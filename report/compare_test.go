@@ -65,9 +65,9 @@ func someComparison(t *testing.T, rounds int) *Comparison {
 		c.Variants = append(c.Variants, x)
 	}
 	c.Variants[6].Settings = []Pair{{Key: "feddag-schedule", Value: "5:1"}, {Key: "feddag-sources", Value: "sum"}}
-	c.Beside = &Beside{Name: "paper", Source: "table 10", Values: map[string]Known{
+	c.Beside = []*Beside{{Name: "paper", Source: "table 10", Values: map[string]Known{
 		"feddag": {Mean: 98.36, Std: 0.1}, "pacfl": {Mean: 97.28, Std: 0.24}, "ifca": {Mean: 96.61, Std: math.NaN()}, "fedavg": {Mean: 77.17, Std: 0.24}, "apfl": {Mean: 50},
-	}}
+	}}}
 	c.Reference = "feddag"
 	if err := c.Settle(); err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func handCell() Cell {
 		stat := Score{Stat{pre, 1}, Stat{pre, 1}}
 		rounds = append(rounds, Round{Round: i, Pre: stat, CohortPre: stat, CohortPost: Score{Stat{85, 1}, Stat{85, 1}}, BytesUp: 10, BytesDown: 20, Seconds: 2, TrainingSamples: 7, ForwardSamples: 1, Clients: []int{0, 3}})
 	}
-	s := Summary{BytesUp: 100, TrainingSamples: 521, ForwardSamples: 13}
+	s := Summary{BytesUp: 100, TrainingSamples: 521, ForwardSamples: 13, Joined: &Joined{Clients: 4, Pre: Score{Balanced: Stat{77, 1}}}}
 	s.Seconds.Setup, s.Seconds.Warmup, s.Seconds.Clustering = 50, 8, 2
 	s.SetRounds(rounds)
 	s.SetFinalPost(Score{Stat{90, 1}, Stat{91, 1}})
@@ -185,6 +185,9 @@ func TestCutARun(t *testing.T) {
 	}
 	if whole.Summary.Rounds != 3 || whole.Summary.BytesUp != 130 {
 		t.Error("the whole run was cut too")
+	}
+	if joinedPre.of(whole) != 77 || joinedClients.of(whole) != 4 || !math.IsNaN(joinedPre.of(c)) {
+		t.Error("newcomers")
 	}
 	if v := last10Post.of(c); v != 85 {
 		t.Errorf("last-10 post %g", v)
@@ -363,8 +366,8 @@ func TestEscaping(t *testing.T) {
 
 func TestReadBeside(t *testing.T) {
 	settings := map[string]string{"dataset": "fashion-mnist", "partition": "label-skew", "concentration": "1", "rate": "0.2"}
-	const good = "# a comment\nsource,dataset,concentration,algorithm,mean,std\ntable 10,fashion-mnist,1.0,feddag,98.36,0.1\ntable 10,fashion-mnist,0.25,feddag,92.72,0.13\n" +
-		"table 4,mnist | fashion-mnist,,ifca,96.61,\ntable 10,cifar10,1,fedavg,1,1\n"
+	const good = "# a comment\nsource,dataset,concentration,algorithm,mean,std,over\ntable 10,fashion-mnist,1.0,feddag,98.36,0.1,\ntable 10,fashion-mnist,0.25,feddag,92.72,0.13,\n" +
+		"table 4,mnist | fashion-mnist,,ifca,96.61,,\ntable 10,cifar10,1,fedavg,1,1,\ntable 13,fashion-mnist,1,feddag,96.84,0.23,joined\n"
 	path := filepath.Join(t.TempDir(), "paper.csv")
 	put := func(text string) {
 		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
@@ -372,15 +375,19 @@ func TestReadBeside(t *testing.T) {
 		}
 	}
 	put(good)
-	b, err := ReadBeside(path, settings)
-	if err != nil {
-		t.Fatal(err)
+	all, err := ReadBeside(path, settings)
+	if err != nil || len(all) != 2 {
+		t.Fatal(err, all)
 	}
+	if j := all[1]; !j.Joined || all[0].Joined || len(j.Values) != 1 || j.Values["feddag"].Mean != 96.84 || j.title() != "paper, table 13" {
+		t.Errorf("of newcomers %+v", j)
+	}
+	b := all[0]
 	if len(b.Values) != 2 || b.Values["feddag"].Mean != 98.36 || b.Values["feddag"].Std != 0.1 || !math.IsNaN(b.Values["ifca"].Std) || b.title() != "paper, table 10, table 4" {
 		t.Errorf("%+v", b)
 	}
 	settings["dataset"] = "svhn"
-	if b, err := ReadBeside(path, settings); b != nil || err != nil {
+	if b, err := ReadBeside(path, settings); len(b) > 0 || err != nil {
 		t.Errorf("no row of this setting: %+v, %v", b, err)
 	}
 	settings["dataset"] = "fashion-mnist"
@@ -391,6 +398,7 @@ func TestReadBeside(t *testing.T) {
 		"algorithm,mean,mean\nx,1,2\n":         "two columns",
 		"algorithm,mean\nx,high\n":             "line 2",
 		"algorithm,mean\nx,1\ny,1\nx,2\n":      "after line 2",
+		"algorithm,mean,over\nx,1,all\n":       "neither empty nor joined",
 		"algorithm,mean\nx,1,3\n":              "line 2",
 	} {
 		put(text)
@@ -411,7 +419,7 @@ func TestBesideRanks(t *testing.T) {
 		c.Summary.SetFinalPost(Score{Balanced: Stat{Mean: post}})
 		return c
 	}
-	c := &Comparison{Clients: 2, Rounds: 3, Beside: &Beside{Name: "paper", Values: map[string]Known{"a": {Mean: 90}, "b": {Mean: 80}, "c": {Mean: 70}, "gone": {Mean: 1}}}}
+	c := &Comparison{Clients: 2, Rounds: 3, Beside: []*Beside{{Name: "paper", Values: map[string]Known{"a": {Mean: 90}, "b": {Mean: 80}, "c": {Mean: 70}, "gone": {Mean: 1}}}}}
 	for name, x := range map[string][2]float64{"a": {80, 91}, "b": {85, 90}, "c": {60, 89}, "mine": {99, 99}} {
 		c.Variants = append(c.Variants, Variant{Name: name, Cells: []Cell{cell(x[0], x[1])}})
 	}
@@ -419,7 +427,7 @@ func TestBesideRanks(t *testing.T) {
 	if err := c.Settle(); err != nil {
 		t.Fatal(err)
 	}
-	table := c.besideTable()
+	table := c.besideTable(c.Beside[0])
 	var got []string
 	for _, row := range table.Rows {
 		line := []string{row[0].Text, row[3].Text, row[5].Text, row[7].Text, row[8].Text, row[9].Text}

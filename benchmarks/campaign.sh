@@ -1,0 +1,47 @@
+# Sourced by the campaigns: `setting NAME FLAGS...` compares the algorithms on one partition, in $OUT/NAME, beside
+# paper.csv. Arguments of the script go to every comparison. What is finished stays, the same command again continues;
+# several at once, each with a GPU of its own (CUDA_VISIBLE_DEVICES), share the runs. Of the environment:
+#
+#   ALGORITHMS  which, separated by commas (all that there are)
+#   SEEDS       separated by commas (1,2,3)
+#   ROUNDS      of every run (the paper's 200 where there is a GPU, else 30)
+#   SETTINGS    names of settings, separated by blanks (all)
+#   OUT         directory (runs/ and the name of the script)
+#   FEDDAG      the program (./feddag, of `make build`)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+out=${OUT:-runs/$(basename "$0" .sh)}
+rounds=${ROUNDS:-$(if nvidia-smi >/dev/null 2>&1; then echo 200; else echo 30; fi)}
+flags=("$@")
+failed=()
+
+setting() {
+	local name=$1 code=0
+	shift
+	if [[ -n ${SETTINGS:-} && " $SETTINGS " != *" $name "* ]]; then
+		return
+	fi
+	echo "==== $name" >&2
+	"${FEDDAG:-./feddag}" compare --algorithms "${ALGORITHMS:-all}" --seeds "${SEEDS:-1,2,3}" --rounds "$rounds" \
+		--clients 100 --rate 0.2 --beside benchmarks/paper.csv --out "$out/$name" "$@" "${flags[@]}" || code=$?
+	case $code in
+	0) ;;
+	1) failed+=("$name") ;;
+	*) exit $code ;;
+	esac
+}
+
+# Prints a scenario file: the clients held out, 20, join before the last round.
+joining() {
+	mkdir -p "$out"
+	echo "{\"events\": [{\"round\": $((rounds - 1)), \"join_next\": 20}]}" >"$out/joining-$rounds.json"
+	echo "$out/joining-$rounds.json"
+}
+
+# Ends the script: 1 if a setting has a run that failed.
+finish() {
+	if ((${#failed[@]})); then
+		echo "settings with runs that failed: ${failed[*]}" >&2
+		exit 1
+	fi
+}
