@@ -12,6 +12,7 @@ import (
 	"feddag/federation"
 	"feddag/report"
 	"feddag/similarity"
+	"feddag/torch"
 
 	"github.com/spf13/pflag"
 )
@@ -61,6 +62,7 @@ func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log 
 	if err := dir.WriteYAML(report.ConfigFile, o.pairs()); err != nil {
 		return err
 	}
+	torch.UseBLAS()
 	used := alg.Clustering
 	used.Seed = o.run.Seed
 	p := newProgress(log, o, 0)

@@ -68,6 +68,7 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 	if _, err := torch.Describe(); err != nil {
 		return nil, fmt.Errorf("%w (see feddag doctor)", err)
 	}
+	torch.UseBLAS()
 	device, err := torch.ParseDevice(o.device)
 	if err != nil {
 		return nil, usageError{err}

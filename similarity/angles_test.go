@@ -199,3 +199,56 @@ func TestProgress(t *testing.T) {
 		}
 	}
 }
+
+// The bound is relied on where vectors are near a subspace, and not where they point anywhere or there is one a client;
+// the angles are those of all products either way.
+func TestBoundIsReliedOnWhereItBinds(t *testing.T) {
+	r := stream.New(8, "test")
+	const n, f = 1100, 4 * projectRank
+	axes := mat.NewDense(f, 6, nil)
+	for k := range axes.RawMatrix().Data {
+		axes.RawMatrix().Data[k] = r.NormFloat64()
+	}
+	for _, c := range []struct {
+		name    string
+		vectors int
+		noise   float64
+		bound   bool
+	}{{"near a subspace", 5, 0.02, true}, {"anywhere", 5, 1e3, false}, {"one each", 1, 0.02, false}} {
+		bases := make([][]*mat.Dense, n)
+		for i := range bases {
+			u, mix := mat.NewDense(f, c.vectors, nil), mat.NewDense(6, c.vectors, nil)
+			for k := range mix.RawMatrix().Data {
+				mix.RawMatrix().Data[k] = r.NormFloat64()
+			}
+			u.Mul(axes, mix)
+			for k := range u.RawMatrix().Data {
+				u.RawMatrix().Data[k] += c.noise * r.NormFloat64()
+			}
+			bases[i] = []*mat.Dense{orthonormal(u)}
+		}
+		size := 0
+		stack, owner, err := stackBases(bases, 0, &size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := project(stack, owner, false)
+		if (p.rest != nil) != c.bound {
+			t.Errorf("%s: the bound is relied on: %v, want %v", c.name, p.rest != nil, c.bound)
+		}
+		angles, err := ClassAngles(bases, DefaultOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < n; i += 97 {
+			for j := i + 1; j < n; j += 53 {
+				var d mat.Dense
+				d.Mul(bases[i][0].T(), bases[j][0])
+				want := math.Acos(min(1, max(mat.Max(&d), -mat.Min(&d)))) / degree
+				if got := angles[0].At(i, j); math.Abs(got-want) > 1e-5 {
+					t.Fatalf("%s: clients %d and %d at %g degrees, want %g", c.name, i, j, got, want)
+				}
+			}
+		}
+	}
+}

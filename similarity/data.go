@@ -102,9 +102,11 @@ func classAngles(stack *mat.Dense, owner []int, n int, o Options, tell teller) (
 	if stack == nil {
 		return h, nil
 	}
-	var p pairAngles = project(stack, o.Rules == "prototype")
+	var p pairAngles
 	if o.Angle == "principal" {
 		p = &spans{stack}
+	} else {
+		p = project(stack, owner, o.Rules == "prototype")
 	}
 	at := 0
 	var err error

@@ -14,6 +14,12 @@ const (
 	projectRows   = 1024 // stacks with fewer vectors are multiplied as they are
 	projectSample = 192  // vectors that the subspace is fitted to
 	projectRank   = 32   // its dimension r
+
+	// projectPairs is the number of pairs of vectors whose bound is looked at before it is relied on, and projectOpen the
+	// share of them, at most, that it may leave open: a product that is made alone costs several times its part of a
+	// whole block's. Two clients' nearest pair is always left open: 1 in 9 pairs of 3 vectors each.
+	projectPairs = 20000
+	projectOpen  = 0.25
 )
 
 // projected finds the nearest of many vectors without most of the work: with t = Q'u the part of u in a subspace
@@ -22,7 +28,8 @@ const (
 //	|u.v - t_u.t_v| <= ρ_u ρ_v
 //
 // so the product needs only r of the F entries, and full products only the few pairs that this bound cannot rule out.
-// The answer is that of the full product, whatever the subspace; images of one class make it a good one.
+// The answer is that of the full product, whatever the subspace; images of one class make it a good one. Where it is not,
+// as for vectors of random directions, everything is multiplied (project).
 type projected struct {
 	full   *mat.Dense // P x F
 	low    *mat.Dense // P x r; full itself for small stacks
@@ -30,8 +37,10 @@ type projected struct {
 	signed bool       // the largest cosine, not the largest |cosine|
 }
 
-func project(stack *mat.Dense, signed bool) *projected {
+// project takes the stacked vectors (P x F) and their clients, ascending.
+func project(stack *mat.Dense, owner []int, signed bool) *projected {
 	rows, f := stack.Dims()
+	whole := &projected{full: stack, low: stack, signed: signed}
 	p := &projected{full: stack, low: stack, signed: signed}
 	if rows < projectRows || f < 4*projectRank {
 		return p
@@ -63,19 +72,51 @@ func project(stack *mat.Dense, signed bool) *projected {
 		u, t := stack.RawRowView(i), p.low.RawRowView(i)
 		p.rest[i] = math.Sqrt(max(0, floats.Dot(u, u)-floats.Dot(t, t))) + 1e-7 // and rounding
 	}
+	if p.open(owner) > projectOpen {
+		return whole
+	}
 	return p
+}
+
+// open returns the share of the pairs of vectors, of some pairs of clients, that the bound leaves to a full product.
+func (p *projected) open(owner []int) float64 {
+	own := runs(owner)
+	pairs, left := 0, 0
+	for step := 1; step < len(own) && pairs < projectPairs; step = 2*step + 1 { // clients near in number and far
+		for i := 0; i+step < len(own) && pairs < projectPairs; i += 1 + len(own)/64 {
+			a, b := own[i], own[i+step]
+			highest := -1.0
+			for k := a.from; k < a.to; k++ {
+				for l := b.from; l < b.to; l++ {
+					highest = max(highest, p.score(p.cosine(k, l)))
+				}
+			}
+			for k := a.from; k < a.to; k++ {
+				for l := b.from; l < b.to; l++ {
+					pairs++
+					if p.score(floats.Dot(p.low.RawRowView(k), p.low.RawRowView(l)))+p.slack(k, l) > highest {
+						left++
+					}
+				}
+			}
+		}
+	}
+	return float64(left) / max(float64(pairs), 1)
+}
+
+// score is what the nearest pair has most of.
+func (p *projected) score(cosine float64) float64 {
+	if p.signed {
+		return cosine
+	}
+	return math.Abs(cosine)
 }
 
 func (p *projected) factor() *mat.Dense { return p.low }
 
 // nearest implements pairAngles: the smallest angle between two vectors. The block holds their products in the subspace.
 func (p *projected) nearest(block *mat.Dense, i0, j0 int, a, b run) float64 {
-	score := func(x float64) float64 {
-		if p.signed {
-			return x
-		}
-		return math.Abs(x)
-	}
+	score := p.score
 	highest, s, t := math.Inf(-1), a.from, b.from // the most that a pair's cosine can be
 	for k := a.from; k < a.to; k++ {
 		for l, row := b.from, block.RawRowView(k); l < b.to; l++ {

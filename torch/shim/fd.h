@@ -133,6 +133,11 @@ char *fd_eager_values(void *tensor, float *values, int64_t n);
 // The dropout mask of (seed, step, layer) for n activations, as the engine draws it: 0 or 1/(1-p).
 char *fd_dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, int64_t n, float *mask);
 
+// C = alpha op(A) op(B) + beta C of float64 matrices in host memory, rows first; op transposes where its flag is not 0. C
+// is m x n, op(A) m x k, op(B) k x n; ld is the distance from row to row as stored. With beta 0, C is not read. One thread.
+char *fd_gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
+              const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,89 @@
+package torch
+
+// #include "shim/fd.h"
+import "C"
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/blas/gonum"
+)
+
+const (
+	// gemmFlops is the number of multiplications from which the way into C pays.
+	gemmFlops = 64 * 64 * 64
+	// gemmRows is how many rows of the result one thread makes at a time. It is fixed, so that the result does not depend
+	// on the number of processors.
+	gemmRows = 128
+)
+
+// BLAS is gonum's with the large matrix products by libtorch's, for blas64.Use: those go as fast as the BLAS that libtorch
+// was built with, all others as gonum's own.
+type BLAS struct{ gonum.Implementation }
+
+// UseBLAS puts BLAS under all of gonum where libtorch has a fast one; the reference BLAS is no faster than gonum's own. It
+// says whether it did.
+func UseBLAS() bool {
+	info, err := Describe()
+	if err != nil || !info.FastBLAS {
+		return false
+	}
+	blas64.Use(BLAS{})
+	return true
+}
+
+// Dgemm implements blas.Float64Level3.
+func (g BLAS) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float64, a []float64, lda int, b []float64, ldb int, beta float64, c []float64, ldc int) {
+	flipA, flipB := tA != blas.NoTrans, tB != blas.NoTrans
+	rowsA, columnsA, rowsB, columnsB := m, k, k, n // as stored
+	if flipA {
+		rowsA, columnsA = k, m
+	}
+	if flipB {
+		rowsB, columnsB = n, k
+	}
+	if m < 1 || n < 1 || k < 1 || m*n*k < gemmFlops || !fits(a, rowsA, columnsA, lda) || !fits(b, rowsB, columnsB, ldb) || !fits(c, m, n, ldc) {
+		g.Implementation.Dgemm(tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) // which also finds what is wrong
+		return
+	}
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min((m+gemmRows-1)/gemmRows, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for from := int(next.Add(gemmRows)) - gemmRows; from < m; from = int(next.Add(gemmRows)) - gemmRows {
+				at := from * lda
+				if flipA {
+					at = from
+				}
+				rows := min(gemmRows, m-from)
+				if err := gemm(flipA, flipB, rows, n, k, alpha, a[at:], lda, b, ldb, beta, c[from*ldc:], ldc); err != nil {
+					// It fails before it writes, as for want of memory, of which gonum's needs none.
+					g.Implementation.Dgemm(tA, tB, rows, n, k, alpha, a[at:], lda, b, ldb, beta, c[from*ldc:], ldc)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// fits says whether a matrix with ld values from row to row lies within x.
+func fits(x []float64, rows, columns, ld int) bool {
+	return ld >= columns && len(x) >= (rows-1)*ld+columns
+}
+
+func gemm(flipA, flipB bool, m, n, k int, alpha float64, a []float64, lda int, b []float64, ldb int, beta float64, c []float64, ldc int) error {
+	flag := func(x bool) C.int {
+		if x {
+			return 1
+		}
+		return 0
+	}
+	at := func(x []float64) *C.double { return (*C.double)(unsafe.Pointer(&x[0])) }
+	return failure(C.fd_gemm(flag(flipA), flag(flipB), C.int64_t(m), C.int64_t(n), C.int64_t(k), C.double(alpha), at(a), C.int64_t(lda),
+		at(b), C.int64_t(ldb), C.double(beta), at(c), C.int64_t(ldc)))
+}
