@@ -11,7 +11,8 @@ import (
 
 // Options vary a model without changing its contract: an encoder maps images to a feature vector.
 type Options struct {
-	Dropout float64 // probability after each hidden linear layer; 0 is none
+	Dropout float64 // probability after each hidden linear layer, or before the head where there is none; 0 is none
+	Norm    string  // of the ResNets: "batch" (also ""), "group"
 }
 
 // An Encoder declares a model's layers for an input shape (C, H, W), or says why it cannot.
@@ -37,6 +38,9 @@ func New(name string, input [3]int, classes int, dual bool, o Options) (*torch.N
 	encoder, ok := encoders[name]
 	if !ok {
 		return nil, fmt.Errorf("model %q is unknown; there are %s", name, strings.Join(Names(), ", "))
+	}
+	if !slices.Contains([]string{"", "batch", "group"}, o.Norm) {
+		return nil, fmt.Errorf("norm %q is unknown; there are batch, group", o.Norm)
 	}
 	layers, err := encoder(input, o)
 	if err != nil {

@@ -3,7 +3,9 @@ package torch
 // #include "shim/fd.h"
 import "C"
 
-import "fmt"
+import (
+	"fmt"
+)
 
 func (l Conv2d) output(in [3]int) ([3]int, error) {
 	if l.In != in[0] {
@@ -22,8 +24,15 @@ func (l Conv2d) output(in [3]int) ([3]int, error) {
 func (ReLU) output(in [3]int) ([3]int, error) { return in, nil }
 
 func (l MaxPool2d) output(in [3]int) ([3]int, error) {
-	if l.Size < 1 || in[1] < l.Size || in[2] < l.Size {
+	if l.Size < 1 || l.Size > 15 || in[1] < l.Size || in[2] < l.Size { // 15: a place in a window is a byte
 		return in, fmt.Errorf("a window of %d", l.Size)
+	}
+	return [3]int{in[0], in[1] / l.Size, in[2] / l.Size}, nil
+}
+
+func (l AvgPool2d) output(in [3]int) ([3]int, error) {
+	if l.Size < 1 || in[1]%l.Size != 0 || in[2]%l.Size != 0 {
+		return in, fmt.Errorf("windows of %d leave a remainder", l.Size)
 	}
 	return [3]int{in[0], in[1] / l.Size, in[2] / l.Size}, nil
 }
@@ -44,36 +53,145 @@ func (l Linear) output(in [3]int) ([3]int, error) {
 	return [3]int{l.Out, 1, 1}, nil
 }
 
-// parameters lists a layer's tensors from an offset on: weight, then bias. Layers without tensors have none.
-func parameters(layer Layer, offset int) []Param {
-	var name string
-	var shape []int
-	switch l := layer.(type) {
-	case Conv2d:
-		name, shape = l.Name, []int{l.Out, l.In, l.Kernel, l.Kernel}
-	case Linear:
-		name, shape = l.Name, []int{l.Out, l.In}
-	default:
-		return nil
+func (l BatchNorm2d) output(in [3]int) ([3]int, error) {
+	if l.Channels != in[0] {
+		return in, fmt.Errorf("%s takes %d channels, it gets %d", l.Name, l.Channels, in[0])
 	}
-	size := 1
-	for _, s := range shape {
-		size *= s
+	return in, nil
+}
+
+func (l GroupNorm) output(in [3]int) ([3]int, error) {
+	if l.Channels != in[0] {
+		return in, fmt.Errorf("%s takes %d channels, it gets %d", l.Name, l.Channels, in[0])
 	}
-	middle := offset + size
-	fan := size / shape[0]
+	if l.Groups < 1 || l.Channels%l.Groups != 0 {
+		return in, fmt.Errorf("%s cannot make %d groups of %d channels", l.Name, l.Groups, l.Channels)
+	}
+	return in, nil
+}
+
+func (l Residual) output(in [3]int) ([3]int, error) {
+	out, err := through(l.Body, in)
+	if err != nil {
+		return in, fmt.Errorf("the body: %w", err)
+	}
+	short, err := through(l.Shortcut, in)
+	if err != nil {
+		return in, fmt.Errorf("the shortcut: %w", err)
+	}
+	if out != short {
+		return in, fmt.Errorf("a body that ends in %v and a shortcut that ends in %v", out, short)
+	}
+	return out, nil
+}
+
+// through returns the shape a list of layers makes of in.
+func through(layers []Layer, in [3]int) ([3]int, error) {
+	for i, layer := range layers {
+		out, err := layer.output(in)
+		if err != nil {
+			return in, fmt.Errorf("layer %d (%T) of an input of %v: %w", i, layer, in, err)
+		}
+		in = out
+	}
+	return in, nil
+}
+
+func (l Conv2d) tensors() []Param {
+	params := weightAndBias(l.Name, l.Out, l.In, l.Kernel, l.Kernel)
+	if l.NoBias {
+		return params[:1]
+	}
+	return params
+}
+
+func (l Linear) tensors() []Param { return weightAndBias(l.Name, l.Out, l.In) }
+
+func (l BatchNorm2d) tensors() []Param {
+	return append(scaleAndShift(l.Name, l.Channels),
+		Param{Name: l.Name + ".running_mean", Shape: []int{l.Channels}, Buffer: true},
+		Param{Name: l.Name + ".running_var", Shape: []int{l.Channels}, Buffer: true, constant: 1})
+}
+
+func (l GroupNorm) tensors() []Param { return scaleAndShift(l.Name, l.Channels) }
+
+func (ReLU) tensors() []Param      { return nil }
+func (MaxPool2d) tensors() []Param { return nil }
+func (AvgPool2d) tensors() []Param { return nil }
+func (Dropout) tensors() []Param   { return nil }
+func (Flatten) tensors() []Param   { return nil }
+func (Residual) tensors() []Param  { return nil } // those of its body and shortcut stand for themselves
+
+// weightAndBias are the parameters of a product with what lies along all axes of shape but the first.
+func weightAndBias(name string, shape ...int) []Param {
+	fan := 1
+	for _, s := range shape[1:] {
+		fan *= s
+	}
 	return []Param{
-		{Name: name + ".weight", Shape: shape, Range: Range{offset, middle}, fanIn: fan},
-		{Name: name + ".bias", Shape: shape[:1], Range: Range{middle, middle + shape[0]}, fanIn: fan},
+		{Name: name + ".weight", Shape: shape, fanIn: fan},
+		{Name: name + ".bias", Shape: shape[:1], fanIn: fan},
 	}
 }
 
-// compile writes a layer as the engine reads it.
-func compile(layer Layer, params []Param) C.fd_layer {
-	var c C.fd_layer
-	if params != nil {
-		c.weight, c.bias = C.int64_t(params[0].Range.Begin), C.int64_t(params[1].Range.Begin)
+// scaleAndShift are the parameters of a norm.
+func scaleAndShift(name string, channels int) []Param {
+	return []Param{
+		{Name: name + ".weight", Shape: []int{channels}, constant: 1},
+		{Name: name + ".bias", Shape: []int{channels}},
 	}
+}
+
+// flattened lists layers in the order of their forward pass, a Residual before its body and its shortcut.
+func flattened(layers []Layer) []Layer {
+	var all []Layer
+	for _, layer := range layers {
+		all = append(all, layer)
+		if r, ok := layer.(Residual); ok {
+			all = append(all, flattened(r.Body)...)
+			all = append(all, flattened(r.Shortcut)...)
+		}
+	}
+	return all
+}
+
+// layout places the tensors of an encoder: the parameters in the order of the layers, so that one stretch of memory is
+// what SGD moves, and the buffers behind them. It returns them in the order of memory, and each flattened layer's own.
+func layout(layers []Layer) (all []Param, of [][]Param, trained int) {
+	of = make([][]Param, len(layers))
+	offset := 0
+	for _, buffers := range []bool{false, true} {
+		for i, layer := range layers {
+			for _, p := range layer.tensors() {
+				if p.Buffer != buffers {
+					continue
+				}
+				size := 1
+				for _, s := range p.Shape {
+					size *= s
+				}
+				p.Range = Range{offset, offset + size}
+				offset += size
+				all, of[i] = append(all, p), append(of[i], p)
+			}
+		}
+		if !buffers {
+			trained = offset
+		}
+	}
+	return all, of, trained
+}
+
+// compile writes a layer as the engine reads it.
+func compile(layer Layer, tensors []Param) C.fd_layer {
+	var c C.fd_layer
+	begin := func(i int) C.int64_t {
+		if i < len(tensors) {
+			return C.int64_t(tensors[i].Range.Begin)
+		}
+		return -1
+	}
+	c.weight, c.bias, c.mean, c.variance = begin(0), begin(1), begin(2), begin(3)
 	name := ""
 	switch l := layer.(type) {
 	case Conv2d:
@@ -84,15 +202,42 @@ func compile(layer Layer, params []Param) C.fd_layer {
 		name, c.kind = "relu", C.FD_RELU
 	case MaxPool2d:
 		name, c.kind, c.kernel = "maxpool", C.FD_MAXPOOL2D, C.int64_t(l.Size)
+	case AvgPool2d:
+		name, c.kind, c.kernel = "avgpool", C.FD_AVGPOOL2D, C.int64_t(l.Size)
 	case Dropout:
 		name, c.kind, c.p = "dropout", C.FD_DROPOUT, C.double(l.P)
 	case Flatten:
 		name, c.kind = "flatten", C.FD_FLATTEN
 	case Linear:
 		name, c.kind, c.in, c.out = l.Name, C.FD_LINEAR, C.int64_t(l.In), C.int64_t(l.Out)
+	case BatchNorm2d:
+		name, c.kind, c.in, c.out = l.Name, C.FD_BATCHNORM2D, C.int64_t(l.Channels), C.int64_t(l.Channels)
+	case GroupNorm:
+		name, c.kind, c.in, c.out = l.Name, C.FD_GROUPNORM, C.int64_t(l.Channels), C.int64_t(l.Channels)
+		c.groups = C.int64_t(l.Groups)
+	case Residual:
+		name, c.kind = "residual", C.FD_RESIDUAL
+		c.body, c.shortcut = C.int64_t(len(flattened(l.Body))), C.int64_t(len(flattened(l.Shortcut)))
 	}
 	for i := 0; i < len(name) && i < len(c.name)-1; i++ {
 		c.name[i] = C.char(name[i])
 	}
 	return c
+}
+
+// smallestBatch is the number of samples a step needs at least: two where a batch norm sees one pixel a channel.
+func smallestBatch(layers []Layer, in [3]int) int {
+	least := 1
+	for _, layer := range layers {
+		switch l := layer.(type) {
+		case BatchNorm2d:
+			if in[1]*in[2] == 1 {
+				least = 2
+			}
+		case Residual:
+			least = max(least, smallestBatch(l.Body, in), smallestBatch(l.Shortcut, in))
+		}
+		in, _ = layer.output(in)
+	}
+	return least
 }

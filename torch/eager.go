@@ -32,11 +32,12 @@ func (*Eager) Close() {}
 
 var _ Executor = (*Eager)(nil)
 
-// leaf is one parameter as an autograd leaf.
+// leaf is one tensor of the network as an autograd leaf.
 type leaf struct {
 	param   Param
 	tensor  gotorch.Tensor
-	trained bool
+	trained bool // has a gradient
+	moves   bool // a buffer that forward passes change
 }
 
 // tape keeps a step's tensors until the step is done: gotorch hands C a tensor's address and forgets the tensor, whose
@@ -92,6 +93,9 @@ func (e *Eager) trainOne(net *Network, images *Images, job Job, parts Part, sgd 
 	if err := images.fits(net); err != nil {
 		return Trained{}, err
 	}
+	if err := job.fits(net, parts, sgd); err != nil {
+		return Trained{}, err
+	}
 	weights, err := job.Start.Floats()
 	if err != nil {
 		return Trained{}, err
@@ -131,12 +135,12 @@ func (e *Eager) trainOne(net *Network, images *Images, job Job, parts Part, sgd 
 	return Trained{End: end, Loss: losses}, nil
 }
 
-// leavesOf makes a tensor of each parameter; those of the trained parts require a gradient.
+// leavesOf makes a tensor of each parameter and buffer; the parameters of the trained parts require a gradient.
 func leavesOf(net *Network, weights []float32, parts Part) []leaf {
 	leaves := make([]leaf, len(net.params))
 	for i, p := range net.params {
 		t := tensorOf(weights[p.Range.Begin:p.Range.End], p.Shape...)
-		leaves[i] = leaf{param: p, tensor: t, trained: p.Part&parts != 0}
+		leaves[i] = leaf{param: p, tensor: t, trained: p.Part&parts != 0 && !p.Buffer, moves: p.Part&parts != 0 && p.Buffer}
 	}
 	return leaves
 }
@@ -214,121 +218,18 @@ func relabel(labels []int64, labelMap []uint8) {
 	}
 }
 
-// draw says which dropout masks a training forward pass takes.
-type draw struct {
-	seed uint64
-	step int64
-}
-
-// logits runs the encoders and the head.
-func (n *Network) logits(leaves []leaf, x gotorch.Tensor, masks func(Part) *draw, kept *tape, at *string) (gotorch.Tensor, error) {
-	f, err := n.encoders(leaves, x, masks, kept, at)
-	if err != nil {
-		return gotorch.Tensor{}, err
-	}
-	*at = "head"
-	return n.head(leaves, f, kept), nil
-}
-
-// encoders returns each encoder's features, [b, features].
-func (n *Network) encoders(leaves []leaf, x gotorch.Tensor, masks func(Part) *draw, kept *tape, at *string) ([]gotorch.Tensor, error) {
-	parts := []Part{Primary, Secondary}
-	if !n.dual {
-		parts = parts[:1]
-	}
-	each := (len(leaves) - 2) / len(parts)
-	features := make([]gotorch.Tensor, len(parts))
-	for i, part := range parts {
-		var err error
-		if features[i], err = n.encode(leaves[i*each:(i+1)*each], x, masks(part), kept, at); err != nil {
-			return nil, err
-		}
-	}
-	return features, nil
-}
-
-// head returns the logits. gotorch has no concatenation, so each encoder meets its columns of the head.
-func (n *Network) head(leaves []leaf, features []gotorch.Tensor, kept *tape) gotorch.Tensor {
-	weight, bias := leaves[len(leaves)-2].tensor, leaves[len(leaves)-1].tensor
-	if !n.dual {
-		return kept.keep(F.Linear(features[0], weight, bias))
-	}
-	columns := func(begin int) gotorch.Tensor {
-		return kept.keep(gotorch.IndexSelect(weight, 1, kept.keep(counting(begin, begin+n.features))))
-	}
-	left := kept.keep(F.Linear(features[0], columns(0), bias))
-	right := kept.keep(F.Linear(features[1], columns(n.features), gotorch.Tensor{}))
-	return kept.keep(gotorch.Add(left, right, 1))
-}
-
-// counting is the index tensor begin, begin+1, ..., end-1.
-func counting(begin, end int) gotorch.Tensor {
-	index := make([]int64, end-begin)
-	for i := range index {
-		index[i] = int64(begin + i)
-	}
-	t := gotorch.FromBlob(unsafe.Pointer(&index[0]), gotorch.Long, []int64{int64(len(index))})
-	runtime.KeepAlive(index)
-	return t
-}
-
-// encode runs one encoder's layers: [b, C, H, W] -> [b, features].
-func (n *Network) encode(leaves []leaf, x gotorch.Tensor, mask *draw, kept *tape, at *string) (gotorch.Tensor, error) {
-	k := 0
-	for i, layer := range n.layers {
-		switch l := layer.(type) {
-		case Conv2d:
-			*at = leaves[k].param.Name
-			x = kept.keep(F.Conv2d(x, leaves[k].tensor, leaves[k+1].tensor, pair(l.Stride), pair(l.Padding), pair(1), 1))
-			k += 2
-		case ReLU:
-			x = kept.keep(F.Relu(x, false))
-		case MaxPool2d:
-			x = kept.keep(F.MaxPool2d(x, pair(l.Size), pair(l.Size), pair(0), pair(1), false))
-		case Dropout:
-			if mask == nil {
-				continue
-			}
-			m, err := dropoutMask(*mask, i, l.P, x.Shape())
-			if err != nil {
-				return x, err
-			}
-			x = kept.keep(gotorch.Mul(x, kept.keep(m)))
-		case Flatten:
-			x = kept.keep(gotorch.Flatten(x, 1, -1))
-		case Linear:
-			*at = leaves[k].param.Name
-			x = kept.keep(F.Linear(x, leaves[k].tensor, leaves[k+1].tensor))
-			k += 2
-		}
-	}
-	return x, nil
-}
-
-// pair is a setting of both image axes.
-func pair(x int) []int64 { return []int64{int64(x), int64(x)} }
-
-// dropoutMask is the engine's own mask for a layer of a step.
-func dropoutMask(d draw, layer int, p float64, shape []int64) (gotorch.Tensor, error) {
-	size := 1
-	dims := make([]int, len(shape))
-	for i, s := range shape {
-		size *= int(s)
-		dims[i] = int(s)
-	}
-	mask := make([]float32, size)
-	err := failure(C.fd_dropout_mask(C.uint64_t(d.seed), C.int64_t(d.step), C.int64_t(layer), C.double(p), C.int64_t(size),
-		(*C.float)(first(mask))))
-	if err != nil {
-		return gotorch.Tensor{}, err
-	}
-	return tensorOf(mask, dims...), nil
-}
-
 // update is one step of SGD on the host, as PyTorch's: g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.
+// The buffers that the forward pass moved are taken over.
 func update(leaves []leaf, weights, anchor, momentum []float32, proximal float64, sgd SGD) error {
 	lr, m, wd, mu := float32(sgd.LearningRate), float32(sgd.Momentum), float32(sgd.WeightDecay), float32(proximal)
 	for _, l := range leaves {
+		if l.moves {
+			to := weights[l.param.Range.Begin:l.param.Range.End]
+			if err := failure(C.fd_eager_values(raw(l.tensor), (*C.float)(&to[0]), C.int64_t(len(to)))); err != nil {
+				return fmt.Errorf("layer %s: %w", l.param.Name, err)
+			}
+			runtime.KeepAlive(l.tensor.T)
+		}
 		if !l.trained {
 			continue
 		}

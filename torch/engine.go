@@ -64,6 +64,9 @@ func (e *Engine) Train(net *Network, images *Images, jobs []Job, parts Part, sgd
 	defer pins.Unpin()
 	compiled := make([]C.fd_job, len(jobs))
 	for i, job := range jobs {
+		if err := job.fits(net, parts, sgd); err != nil {
+			return trained, fmt.Errorf("client %d: %w", job.Client, err)
+		}
 		order, err := flatten(job, epochs)
 		if err != nil {
 			return trained, err

@@ -251,7 +251,7 @@ func TestNetworkErrors(t *testing.T) {
 	if _, err := models.New("lenet", [3]int{3, 32, 32}, 10, false, models.Options{}); err == nil {
 		t.Error("lenet took colour images")
 	}
-	if _, err := models.New("vgg", [3]int{3, 32, 32}, 10, false, models.Options{}); err == nil || !strings.Contains(err.Error(), "cnn, lenet") {
+	if _, err := models.New("vgg", [3]int{3, 32, 32}, 10, false, models.Options{}); err == nil || !strings.Contains(err.Error(), "cnn, lenet, resnet18, resnet9") {
 		t.Errorf("an unknown model: %v", err)
 	}
 }

@@ -1,5 +1,7 @@
 package torch
 
+import "fmt"
+
 // Job is one client's local training: where it starts, on which samples, in which order.
 type Job struct {
 	Client   int       // named in errors
@@ -12,6 +14,18 @@ type Job struct {
 	Weights  []float32 // [len(Samples)] of each sample's loss: a batch's is (1/b) Σ weight * cross-entropy; nil is all 1
 	Proximal float64   // µ of the proximal term (µ/2)|w - Anchor|²; 0 is none
 	Anchor   *Vector   // nil is Start
+}
+
+// fits says whether a network's batch norms can take the job's batches.
+func (j Job) fits(net *Network, parts Part, sgd SGD) error {
+	if parts&(Primary|Secondary) == 0 || sgd.Batch < 1 || len(j.Samples) == 0 {
+		return nil
+	}
+	if last := (len(j.Samples)-1)%sgd.Batch + 1; last < net.least {
+		return fmt.Errorf("%d samples in batches of %d leave %d for the last step, too few for batch norm on one pixel: use another batch size or group norm",
+			len(j.Samples), sgd.Batch, last)
+	}
+	return nil
 }
 
 // SGD says how every job of a call trains. Each job starts with zero momentum. Cross-entropy, mean over the batch; the

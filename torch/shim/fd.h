@@ -53,21 +53,27 @@ char *fd_images_batch(const fd_images *images, const int32_t *rows, int64_t n, f
 
 // --- networks --------------------------------------------------------------------------------------------------------
 
-enum { FD_CONV2D, FD_RELU, FD_MAXPOOL2D, FD_FLATTEN, FD_LINEAR, FD_DROPOUT };
+enum {
+  FD_CONV2D, FD_RELU, FD_MAXPOOL2D, FD_FLATTEN, FD_LINEAR, FD_DROPOUT, FD_AVGPOOL2D, FD_BATCHNORM2D, FD_GROUPNORM,
+  FD_RESIDUAL
+};
 enum { FD_PRIMARY = 1, FD_SECONDARY = 2, FD_HEAD = 4 };
 
 typedef struct {
   int32_t kind;
-  char name[28];                                // "conv1", for messages
-  int64_t in, out, kernel, stride, padding;     // FD_MAXPOOL2D uses kernel alone
-  int64_t weight, bias;                         // offsets within the encoder
-  double p;                                     // FD_DROPOUT
+  char name[28];                             // "conv1", for messages
+  int64_t in, out, kernel, stride, padding;  // pools use kernel alone, norms out
+  int64_t weight, bias, mean, variance;      // offsets within the encoder; -1: the layer has none
+  int64_t groups;                            // FD_GROUPNORM
+  int64_t body, shortcut;                    // FD_RESIDUAL: how many of the layers behind it are its body, its shortcut
+  double p;                                  // FD_DROPOUT
 } fd_layer;
 
 // One encoder (dual = 0) or two of the same layers, and a linear head on their features side by side.
-// State layout: primary, secondary, head weight [classes, features or 2 features], head bias [classes].
+// State layout: primary, secondary, head weight [classes, features or 2 features], head bias [classes]. Of the
+// encoder_size values of an encoder the first encoder_trained are parameters, the others buffers.
 char *fd_network_new(const fd_layer *layers, int64_t count, const int64_t input[3], int64_t encoder_size,
-                     int64_t features, int64_t classes, int dual, fd_network **out);
+                     int64_t encoder_trained, int64_t features, int64_t classes, int dual, fd_network **out);
 void fd_network_close(fd_network *network);
 
 // --- the engine ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,4 @@
-// A network as a list of layers over one flat state vector, with the forward and backward pass of each layer written
-// by hand: no autograd.
+// A network as a list of layers over one flat state vector.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -7,13 +6,33 @@
 #include <vector>
 
 #include "fd.h"
-#include "block.h"
 #include "handles.h"
+
+namespace fd {
+
+// A layer and what stands around it.
+struct Step {
+  size_t layer = 0;                  // index into the network's layers
+  bool wants_input = false;          // something before it has parameters: the gradient of its input is of use
+  bool block = false;                // a convolution that a ReLU and a 2x2 maximum follow
+  std::vector<Step> body, shortcut;  // of FD_RESIDUAL
+};
+
+// Which random masks a training forward pass draws. Evaluation draws none.
+struct Draw {
+  uint64_t seed;
+  int64_t step;
+};
+
+}  // namespace fd
 
 struct fd_network : fd::Counted {
   std::vector<fd_layer> layers;
+  std::vector<fd::Step> steps;
   int64_t input[3];
-  int64_t encoder_size, features, classes;
+  int64_t encoder_size;     // values of an encoder
+  int64_t encoder_trained;  // those of them that are parameters; the rest are buffers
+  int64_t features, classes;
   bool dual;
   bool channels_last;  // how convolutions want their activations on the CPU
 
@@ -25,49 +44,16 @@ struct fd_network : fd::Counted {
 
 namespace fd {
 
-// Which random masks a training forward pass draws. Evaluation draws none.
-struct Draw {
-  uint64_t seed;
-  int64_t step;
-};
+constexpr double kNormEps = 1e-5, kNormMomentum = 0.1;  // PyTorch's defaults
 
-// One encoder at work on one state vector. weights and grads are flat; grads may be undefined where nothing is trained.
-class EncoderPass {
- public:
-  EncoderPass(const fd_network &network, int part, const at::Tensor &weights, const at::Tensor &grads, bool plain);
-  at::Tensor evaluate(const at::Tensor &x);               // [b, C, H, W] -> [b, features]
-  at::Tensor forward(const at::Tensor &x, const Draw &);  // the same, keeping what backward needs
-  void backward(at::Tensor grad);                         // [b, features] -> gradients of the parameters, into grads
+// The tensor at an offset of a flat vector, a view.
+at::Tensor shaped(const at::Tensor &flat, int64_t begin, at::IntArrayRef shape);
+// A layer's weight, [out, in, k, k] or [out, in].
+at::Tensor weight_of(const fd_layer &layer, const at::Tensor &encoder);
+// A layer's bias [out], or no tensor.
+at::Tensor bias_of(const fd_layer &layer, const at::Tensor &encoder);
 
- private:
-  struct Kept {
-    at::Tensor a, b;  // what the layer's backward wants: input, output, mask or indices
-    Block block{};    // of a convolution that runs as a block
-  };
-  at::Tensor run(at::Tensor x, const Draw *draw);
-  at::Tensor weight(size_t layer) const;  // views
-  at::Tensor bias(size_t layer) const;
-  bool is_block(size_t layer) const;  // a convolution, a ReLU and a 2x2 maximum, run by one kernel
-
-  const fd_network &network_;
-  const char *name_;
-  at::Tensor weights_, grads_;  // this encoder's range
-  bool plain_;
-  std::vector<Kept> kept_;
-};
-
-// The linear classifier on the encoders' features side by side.
-class HeadPass {
- public:
-  HeadPass(const fd_network &network, const at::Tensor &weights, const at::Tensor &grads);
-  at::Tensor forward(const at::Tensor &features) const;  // [b, F or 2F] -> logits [b, classes]
-  void backward(const at::Tensor &grad, const at::Tensor &features);
-  // The gradient of an encoder's features: [b, classes] -> [b, F].
-  at::Tensor to_features(const at::Tensor &grad, int part) const;
-
- private:
-  const fd_network &network_;
-  at::Tensor weight_, bias_, weight_grad_, bias_grad_;
-};
+// The ranges of the state vector that SGD moves when some parts are trained.
+std::vector<std::pair<int64_t, int64_t>> trained_ranges(const fd_network &network, int parts);
 
 }  // namespace fd

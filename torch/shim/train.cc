@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "encoder.h"
 #include "fd.h"
 #include "guard.h"
+#include "head.h"
 #include "kernels.h"
 #include "network.h"
 #include "workers.h"
@@ -103,10 +105,7 @@ class Training {
 
  private:
   void step() {
-    int64_t n = network_.encoder_size;
-    if (sgd_.parts & FD_PRIMARY) fd::sgd_step(state_, sgd_, 0, n);
-    if (network_.dual && (sgd_.parts & FD_SECONDARY)) fd::sgd_step(state_, sgd_, n, 2 * n);
-    if (sgd_.parts & FD_HEAD) fd::sgd_step(state_, sgd_, network_.head_begin(), network_.size());
+    for (auto [begin, end] : fd::trained_ranges(network_, sgd_.parts)) fd::sgd_step(state_, sgd_, begin, end);
   }
 
   const fd_network &network_;

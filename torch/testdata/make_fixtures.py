@@ -103,8 +103,9 @@ def best(name, dual, parts):
     return run(name, dual, parts, min(SEEDS, key=gap), torch.float32)[0]
 
 
-torch.set_num_threads(1)
-CASES = [(False, ["primary", "head"])] + [(True, parts) for parts in (
-    ["primary", "head"], ["secondary"], ["secondary", "head"], ["primary", "secondary"], ["head"],
-    ["primary", "secondary", "head"])]
-print(json.dumps({"torch": torch.__version__, "cases": [best(m, d, parts) for m in MODELS for d, parts in CASES]}))
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    CASES = [(False, ["primary", "head"])] + [(True, parts) for parts in (
+        ["primary", "head"], ["secondary"], ["secondary", "head"], ["primary", "secondary"], ["head"],
+        ["primary", "secondary", "head"])]
+    print(json.dumps({"torch": torch.__version__, "cases": [best(m, d, parts) for m in MODELS for d, parts in CASES]}))

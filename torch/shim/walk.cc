@@ -1,0 +1,47 @@
+#include "walk.h"
+
+#include "guard.h"
+
+namespace fd {
+
+at::Tensor Walk::evaluate(const at::Tensor &x) { return run(network.steps, x, nullptr); }
+at::Tensor Walk::forward(const at::Tensor &x, const Draw &draw) { return run(network.steps, x, &draw); }
+void Walk::backward(const at::Tensor &grad) { run_back(network.steps, grad); }
+
+at::Tensor Walk::run(const std::vector<Step> &steps, at::Tensor x, const Draw *draw) {
+  for (size_t s = 0; s < steps.size(); s++) {
+    const Step &step = steps[s];
+    if (layer(step).kind == FD_RESIDUAL) {
+      at::Tensor y = run(step.body, x, draw);
+      x = y + run(step.shortcut, x, draw);
+      continue;
+    }
+    where.part = part_;
+    where.layer = layer(step).name;
+    x = ahead(step, x, draw);
+    if (as_one(step)) s += 2;
+  }
+  where.layer = nullptr;
+  return x;
+}
+
+at::Tensor Walk::run_back(const std::vector<Step> &steps, at::Tensor g) {
+  for (size_t s = steps.size(); s-- > 0;) {
+    if (s >= 2 && as_one(steps[s - 2])) s -= 2;
+    const Step &step = steps[s];
+    if (layer(step).kind == FD_RESIDUAL) {
+      at::Tensor left = run_back(step.body, g), right = run_back(step.shortcut, g);
+      if (step.wants_input) g = left + right;
+    } else {
+      where.part = part_;
+      where.layer = layer(step).name;
+      g = back(step, g);
+    }
+    // Nothing before this one has parameters: the gradient of the images themselves is never needed.
+    if (!step.wants_input) break;
+  }
+  where.layer = nullptr;
+  return g;
+}
+
+}  // namespace fd

@@ -1,0 +1,38 @@
+// The way through an encoder's layers and back. What a layer computes is up to who walks.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "network.h"
+
+namespace fd {
+
+class Walk {
+ public:
+  virtual ~Walk() = default;
+  at::Tensor evaluate(const at::Tensor &x);                     // images -> features
+  at::Tensor forward(const at::Tensor &x, const Draw &draw);    // the same in training: keeps what backward needs
+  void backward(const at::Tensor &grad);                        // of the features -> gradients of the parameters
+
+ protected:
+  Walk(const fd_network &network, int part) : network(network), part_(part == FD_SECONDARY ? "secondary" : "primary") {}
+  const fd_layer &layer(const Step &step) const { return network.layers[step.layer]; }
+
+  // Whether a convolution and the ReLU and maximum behind it are one layer for this walk.
+  virtual bool as_one(const Step &step) const = 0;
+  // draw is null in evaluation.
+  virtual at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) = 0;
+  // Writes the gradients of the layer's parameters. Without step.wants_input the result is not looked at.
+  virtual at::Tensor back(const Step &step, const at::Tensor &grad) = 0;
+
+  const fd_network &network;
+
+ private:
+  at::Tensor run(const std::vector<Step> &steps, at::Tensor x, const Draw *draw);
+  at::Tensor run_back(const std::vector<Step> &steps, at::Tensor grad);
+  const char *part_;
+};
+
+}  // namespace fd
