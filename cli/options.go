@@ -23,6 +23,7 @@ type options struct {
 	scenario string
 	model    string
 	dropout  float64
+	norm     string
 	device   string
 	workers  int
 	engine   string
@@ -63,7 +64,8 @@ func newOptions(algorithm string) (*options, error) {
 	f.StringVar(&o.algorithm, "algorithm", algorithm, "algorithm: "+strings.Join(federation.Names(), ", "))
 	f.StringVar(&o.preset, "preset", "", "sets several flags at once, flags given beside it win: "+strings.Join(presetNames(alg), ", "))
 	f.StringVar(&o.model, "model", "", "encoder: "+strings.Join(models.Names(), ", ")+" (default lenet for 28x28x1, cnn for 32x32x3)")
-	f.Float64Var(&o.dropout, "dropout", 0, "probability of dropping an activation after a hidden linear layer, 0..1")
+	f.Float64Var(&o.dropout, "dropout", 0, "probability of dropping an activation after a hidden linear layer (ResNets: before the head), 0..1")
+	f.StringVar(&o.norm, "norm", "batch", "norm of the ResNets: batch, group")
 	f.Uint64Var(&r.Seed, "seed", 0, "of everything random but the partition")
 
 	f = o.group(dataGroup)

@@ -121,7 +121,7 @@ func (s *session) environment(device torch.Device) error {
 	nets := map[bool]*torch.Network{}
 	net := func(dual bool) (*torch.Network, error) {
 		if nets[dual] == nil {
-			n, err := models.New(o.model, shape, set.Classes, dual, models.Options{Dropout: o.dropout})
+			n, err := models.New(o.model, shape, set.Classes, dual, models.Options{Dropout: o.dropout, Norm: o.norm})
 			if err != nil {
 				return nil, err
 			}

@@ -23,7 +23,7 @@ type WarmUp struct {
 // Momentum starts anew each round. With keep, the trained weights are sent too (eq. 22 averages them). A client's
 // result depends on its data and the seed alone, not on when it warms up or with whom.
 func (e *Env) warmUp(net *torch.Network, theta0 []float32, clients []*Client, tg int, fraction float64, keep bool) (*WarmUp, error) {
-	w := &WarmUp{Mask: e.mask(net.Len(), fraction)}
+	w := &WarmUp{Mask: e.mask(net, fraction)}
 	start, err := torch.VectorOf(e.Device, theta0)
 	if err != nil {
 		return nil, err
@@ -99,14 +99,21 @@ func (w *WarmUp) take(before, after vectors, keep bool) error {
 	return nil
 }
 
-// mask draws the coordinates that every client sends: max(1, round(fraction P)) of P, ascending.
-func (e *Env) mask(p int, fraction float64) []int64 {
-	k := min(p, max(1, int(math.Round(fraction*float64(p)))))
-	chosen := stream.New(e.Seed, "mask").Perm(p)[:k]
-	slices.Sort(chosen)
-	mask := make([]int64, k)
-	for i, c := range chosen {
-		mask[i] = int64(c)
+// mask draws the coordinates that every client sends: max(1, round(fraction P)) of the P parameters, ascending. Running
+// statistics are none: they move by other rules than gradients.
+func (e *Env) mask(net *torch.Network, fraction float64) []int64 {
+	var parameters []int64
+	for _, r := range net.Trained(torch.All) {
+		for i := r.Begin; i < r.End; i++ {
+			parameters = append(parameters, int64(i))
+		}
 	}
+	p := len(parameters)
+	k := min(p, max(1, int(math.Round(fraction*float64(p)))))
+	mask := make([]int64, k)
+	for i, c := range stream.New(e.Seed, "mask").Perm(p)[:k] {
+		mask[i] = parameters[c]
+	}
+	slices.Sort(mask)
 	return mask
 }
