@@ -43,7 +43,7 @@ func (s *source) options() (data.LoadOptions, error) {
 
 // check finds mistakes that need no data, and writes the set's name as the registry has it.
 func (s *source) check() (err error) {
-	if s.dataset, err = data.Canonical(s.dataset); err != nil {
+	if s.dataset, err = data.Canonical(s.dataset, data.SearchDirs(s.dataDir)); err != nil {
 		return usageError{err}
 	}
 	o, err := s.options()
@@ -62,26 +62,42 @@ func (s *source) load(ctx context.Context, log io.Writer, quiet bool) (*data.Set
 	if err != nil {
 		return nil, err
 	}
+	done := s.decoding(&o, log, quiet)
+	set, err := data.LoadWith(ctx, s.dataset, o)
+	done()
+	if err == nil {
+		s.say(set, log, quiet)
+	}
+	return set, err
+}
+
+// decoding draws a bar while images are decoded, until done.
+func (s *source) decoding(o *data.LoadOptions, log io.Writer, quiet bool) (done func()) {
 	var bar *progressbar.ProgressBar
-	o.Progress = func(done, total int) {
-		if bar == nil && hasBar(log, quiet) {
-			bar = newBar(log, int64(total), "decoding "+data.Title(s.dataset))
-		}
-		if bar != nil {
+	if hasBar(log, quiet) {
+		o.Progress = func(done, total int) {
+			if bar == nil {
+				bar = newBar(log, int64(total), "decoding "+data.Title(s.dataset))
+			}
 			bar.Set(min(done, total-1)) // at its end it would go away
 		}
 	}
-	set, err := data.LoadWith(ctx, s.dataset, o)
-	if bar != nil {
-		bar.Clear()
-		bar.Exit()
-	}
-	if err == nil && !quiet {
-		for _, note := range set.Notes {
-			fmt.Fprintf(log, "%s: %s\n", s.dataset, note)
+	return func() {
+		if bar != nil {
+			bar.Clear()
+			bar.Exit()
 		}
 	}
-	return set, err
+}
+
+// say prints what a person should know about a set.
+func (s *source) say(set *data.Set, log io.Writer, quiet bool) {
+	if quiet {
+		return
+	}
+	for _, note := range set.Notes {
+		fmt.Fprintf(log, "%s: %s\n", s.dataset, note)
+	}
 }
 
 // hasBar says whether progress is drawn: off a terminal, under CI or with NO_COLOR it is not.

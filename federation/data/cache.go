@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -31,6 +32,15 @@ func CacheDir(dataDir string) string {
 		if writable(dir) {
 			return filepath.Join(dir, cacheFolder)
 		}
+	}
+	return ""
+}
+
+// FetchDir returns the directory that files are fetched into: dataDir, $FEDDAG_DATA_DIR or ./data, the first of them that
+// can be written to; "" if none can.
+func FetchDir(dataDir string) string {
+	if cache := CacheDir(dataDir); cache != "" {
+		return filepath.Dir(cache)
 	}
 	return ""
 }
@@ -75,6 +85,9 @@ func packed(files []string) bool {
 	})
 }
 
+// decodedName is the name of a decoded set's file: the set, and what throughCache adds to it.
+var decodedName = regexp.MustCompile(`^(.+)-[0-9a-f]{12}$`)
+
 // throughCache returns the set kept in a cache if it was made of these files as they are now, else the one that read
 // returns, and keeps that.
 func throughCache(cache string, q query, files []string, read func() (*Set, error)) (*Set, error) {
@@ -93,7 +106,7 @@ func throughCache(cache string, q query, files []string, read func() (*Set, erro
 	if err != nil {
 		return nil, err
 	}
-	writeErr := replaceFile(path, func(w io.Writer) error { return writeSet(w, s, made) })
+	writeErr := ReplaceFile(path, func(w io.Writer) error { return writeSet(w, s, made) })
 	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
 		s.Notes = append(s.Notes, fmt.Sprintf("decoded anew: %v", readErr))
 	}
@@ -162,11 +175,11 @@ func stamp(w io.Writer, root, path string, depth int) error {
 	return nil
 }
 
-// replaceFile replaces a file by what write writes, making its folder if need be: the bytes go to a temporary file
+// ReplaceFile replaces a file by what write writes, making its folder if need be: the bytes go to a temporary file
 // beside it, reach the disk, and only then take the name. Programs that do so at the same time do not meet: each has a
 // temporary file of its own, and the last one stays. What a killed one left behind an hour ago is cleared.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
-	dir, base := filepath.Split(path)
+func ReplaceFile(path string, write func(io.Writer) error) (err error) {
+	dir, base := filepath.Dir(path), filepath.Base(path)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}

@@ -169,7 +169,7 @@ func TestReplaceFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "below", "a.set")
 	put := func(text string, fail error) error {
-		return replaceFile(path, func(w io.Writer) error {
+		return ReplaceFile(path, func(w io.Writer) error {
 			if _, err := io.WriteString(w, text); err != nil {
 				return err
 			}

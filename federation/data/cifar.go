@@ -26,7 +26,11 @@ type cifarSet struct {
 	superNames  []string // names of the coarse labels
 	mean, std   []float32
 	advice      string
+	origin      origin
 }
+
+// cifarMirrors are where its archives are published.
+var cifarMirrors = []string{"https://www.cs.toronto.edu/~kriz"}
 
 const (
 	cifarPixels = 3 * 32 * 32
@@ -38,7 +42,7 @@ var cifarSets = map[string]*cifarSet{}
 
 func registerCIFAR(x *cifarSet) {
 	cifarSets[x.name] = x
-	src := source{name: x.name, title: x.title, aliases: x.aliases, kept: packed, find: x.find, read: x.read}
+	src := source{name: x.name, title: x.title, aliases: x.aliases, kept: packed, origin: x.origin, find: x.find, read: x.read}
 	if x.superclass != nil {
 		src.options = map[string]string{"labels": "fine (default) or coarse: the label is the superclass"}
 	}

@@ -21,6 +21,15 @@ func init() {
 			[]string{"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"}},
 		tests: 1, labels: 1, key: "labels",
 		classNames: cifar10Classes, mean: cifar10Mean, std: cifar10Std,
+		origin: origin{
+			folder: "cifar10", images: [2]int{50000, 10000}, perClass: [2]int{5000, 1000},
+			files: []download{
+				{file: "cifar-10-binary.tar.gz", mirrors: cifarMirrors, size: 170052171, md5: "c32a1d4ab5d03f1284b67883e8d87530",
+					sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"},
+				{file: "cifar-10-python.tar.gz", mirrors: cifarMirrors, size: 170498071, md5: "c58f30108f718f92721af3b95e74349a",
+					sha256: "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce", optional: true},
+			},
+		},
 		advice: "feddag data fetch cifar10, or name its folder with --data-dir (CIFAR-10 as JPEG files: --dataset cifar10-jpeg)",
 	})
 }

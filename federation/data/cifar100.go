@@ -34,6 +34,14 @@ func init() {
 			"people", "reptiles", "small_mammals", "trees", "vehicles_1", "vehicles_2",
 		},
 		mean: []float32{.507, .487, .441}, std: []float32{.267, .256, .276},
+		origin: origin{
+			folder: "cifar100", images: [2]int{50000, 10000}, perClass: [2]int{500, 100},
+			files: []download{
+				{file: "cifar-100-binary.tar.gz", mirrors: cifarMirrors, size: 168513733, md5: "03b5dce01913d631647c71ecec9e9cb8"},
+				{file: "cifar-100-python.tar.gz", mirrors: cifarMirrors, size: 169001437, md5: "eb9058c3a382ffc7106e4002c42a8d85",
+					sha256: "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7", optional: true},
+			},
+		},
 		advice: "feddag data fetch cifar100, or name its folder with --data-dir",
 	})
 }

@@ -21,6 +21,7 @@ import (
 type cifarC struct {
 	name, title, folder string
 	of                  string // the clean set
+	archive             download
 }
 
 const (
@@ -38,16 +39,24 @@ var (
 
 func init() {
 	for _, x := range []cifarC{
-		{"cifar10-c", "CIFAR-10-C", "CIFAR-10-C", "cifar10"},
-		{"cifar100-c", "CIFAR-100-C", "CIFAR-100-C", "cifar100"},
+		{"cifar10-c", "CIFAR-10-C", "CIFAR-10-C", "cifar10", download{
+			mirrors: []string{"https://zenodo.org/records/2535967/files"}, size: 2918471680,
+			md5: "56bf5dcef84df0e2308c6dcbcbbd8499", sha256: "c72763e101c723b7c507b96205f7e938912a5d587376173b825850cf3cb876a7",
+		}},
+		{"cifar100-c", "CIFAR-100-C", "CIFAR-100-C", "cifar100", download{
+			mirrors: []string{"https://zenodo.org/records/3555552/files"}, size: 2918473216,
+			md5: "11f0ed0f1191edbf9fa23466ae6021d3",
+		}},
 	} {
+		x.archive.file = x.folder + ".tar"
 		register(source{
 			name: x.name, title: x.title, aliases: []string{strings.ToLower(x.folder)}, kept: packed,
 			options: map[string]string{
 				"corruption": "names between commas; main (default) is the 15 of the benchmark, all the 4 extra ones too",
 				"severity":   "1 to 5 (default 3)",
 			},
-			find: x.find, read: x.read,
+			origin: origin{folder: x.name, files: []download{x.archive}, images: [2]int{15 * cifarCTrain, 15 * (cifarCImages - cifarCTrain)}},
+			find:   x.find, read: x.read,
 		})
 	}
 }

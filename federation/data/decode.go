@@ -190,6 +190,7 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 					return
 				}
 				c, err := one(int(i))
+				collect := false
 				mu.Lock()
 				if err != nil && i < failed.Load() {
 					failed.Store(i)
@@ -197,10 +198,17 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 				}
 				colour = colour || c
 				done++
+				// What decoders leave behind may else grow to the size of the set before it is collected.
+				if done%max(1, 1<<26/size) == 0 {
+					collect = true
+				}
 				if o.progress != nil && (done%256 == 0 || done == len(pictures)) {
 					o.progress(done, len(pictures))
 				}
 				mu.Unlock()
+				if collect {
+					runtime.GC()
+				}
 			}
 		})
 	}

@@ -12,6 +12,18 @@ func init() {
 			"Ankle boot"},
 		mean: 0.1307, std: 0.3081,
 		trainCount: []int{6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000},
-		advice:     "on Debian: apt-get install dataset-fashion-mnist; elsewhere put the four files there or name their folder with --data-dir",
+		origin: origin{
+			folder: "fashion-mnist", repacked: true, images: [2]int{60000, 10000}, perClass: [2]int{6000, 1000},
+			files: idxDownloads([]string{
+				"http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+				"https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+			}, [4]download{
+				{size: 26421880, md5: "8d4fb7e6c68d591d4c3dfef9ec88bf0d"},
+				{size: 29515, md5: "25c81989df183df01b3e8a0aad5dffbe"},
+				{size: 4422102, md5: "bef4ecab320f06d8554ea6380940ec79"},
+				{size: 5148, md5: "bb300cfdad3c16e7a12a480ee83cd310"},
+			}),
+		},
+		advice: "on Debian: apt-get install dataset-fashion-mnist; elsewhere feddag data fetch fashion-mnist, or put the four files there or name their folder with --data-dir",
 	})
 }

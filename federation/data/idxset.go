@@ -22,6 +22,7 @@ type idxSet struct {
 	mean, std  float32
 	trainCount []int  // class counts of the published training split, to recognise a sibling by
 	advice     string // how to get it
+	origin     origin
 }
 
 // idxSets are the registered sets of this layout, by name.
@@ -29,11 +30,19 @@ var idxSets = map[string]*idxSet{}
 
 func registerIDX(x *idxSet) {
 	idxSets[x.name] = x
-	register(source{name: x.name, title: x.title, aliases: x.aliases, find: x.find, read: x.read})
+	register(source{name: x.name, title: x.title, aliases: x.aliases, origin: x.origin, find: x.find, read: x.read})
 }
 
 // idxFiles are the four files, in the order of find and read; dotted is how some mirrors name them.
 var idxFiles = [4]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}
+
+// idxDownloads are the four files as published, .gz.
+func idxDownloads(mirrors []string, files [4]download) []download {
+	for i := range files {
+		files[i].file, files[i].mirrors = idxFiles[i]+".gz", mirrors
+	}
+	return files[:]
+}
 
 func dotted(file string) string { return strings.Replace(file, "-idx", ".idx", 1) }
 

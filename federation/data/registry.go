@@ -21,7 +21,8 @@ type source struct {
 	options map[string]string
 	// kept says whether reading these files takes long enough for the decoded set to be kept in LoadOptions.Cache; nil
 	// if it never does.
-	kept func(files []string) bool
+	kept   func(files []string) bool
+	origin origin // what is published
 	// find returns the files and folders the set would be read from, or a *NotFoundError.
 	find func(q query) ([]string, error)
 	// read reads what find returned.
@@ -74,38 +75,59 @@ func Title(name string) string {
 	return src.title
 }
 
+// TakesPath says whether a data set is written NAME:PATH.
+func TakesPath(name string) bool { return sources[name].takesPath }
+
 // SourceOptions returns the options that a data set knows beside its name, each with what it does.
 func SourceOptions(name string) map[string]string {
 	base, _, _ := strings.Cut(name, ":")
 	return maps.Clone(sources[base].options)
 }
 
-// Canonical returns the registered name for a name or alias, in any case ("FashionMNIST" is "fashion-mnist"), with the
-// path that follows it where the set takes one ("folder:pacs"), or an error naming the nearest known one.
-func Canonical(name string) (string, error) {
-	base, path, hasPath := strings.Cut(strings.TrimSpace(name), ":")
-	low := strings.ToLower(base)
-	if _, ok := sources[low]; !ok {
-		known := ""
-		for _, n := range Names() {
-			if slices.Contains(sources[n].aliases, low) {
-				known = n
-			}
-		}
-		if known == "" {
-			return "", unknown("data set", base, Names())
-		}
-		low = known
-	}
-	switch {
-	case !hasPath:
+// registered returns the registered name for a name or alias in any case, or an error naming the nearest known one.
+func registered(name string) (string, error) {
+	low := strings.ToLower(name)
+	if _, ok := sources[low]; ok {
 		return low, nil
-	case !sources[low].takesPath:
-		return "", fmt.Errorf("data set %s takes no path: write %s alone and name its folder with --data-dir", name, low)
-	case path == "":
-		return "", fmt.Errorf("data set %q: write the path after the colon, %s:PATH", name, low)
 	}
-	return low + ":" + filepath.Clean(path), nil
+	for _, n := range Names() {
+		if slices.Contains(sources[n].aliases, low) {
+			return n, nil
+		}
+	}
+	return "", unknown("data set", name, Names())
+}
+
+// Canonical returns the registered name for a name or alias, in any case ("FashionMNIST" is "fashion-mnist"), with the
+// path that follows it where the set takes one ("folder:pacs"); or the name of a set imported into one of dirs; or an
+// error naming the nearest known one.
+func Canonical(name string, dirs []string) (string, error) {
+	name = strings.TrimSpace(name)
+	if slices.Contains(Imported(dirs), name) {
+		return name, nil
+	}
+	base, path, hasPath := strings.Cut(name, ":")
+	known, err := registered(base)
+	switch {
+	case err != nil:
+		return "", unknown("data set", base, append(Names(), Imported(dirs)...))
+	case !hasPath:
+		return known, nil
+	case !sources[known].takesPath:
+		return "", fmt.Errorf("data set %s takes no path: write %s alone and name its folder with --data-dir", name, known)
+	case path == "":
+		return "", fmt.Errorf("data set %q: write the path after the colon, %s:PATH", name, known)
+	}
+	return known + ":" + filepath.Clean(path), nil
+}
+
+// sourceOf returns the source of a name that Canonical returned.
+func sourceOf(name string) source {
+	base, _, _ := strings.Cut(name, ":")
+	if src, ok := sources[base]; ok {
+		return src
+	}
+	return importedSource(name)
 }
 
 // CheckOptions returns an error for an option that a set does not know, naming the nearest it does.
@@ -125,12 +147,12 @@ func CheckOptions(name string, extra map[string]string) error {
 
 // resolve makes a query of a name and options.
 func resolve(name string, o LoadOptions) (source, query, error) {
-	name, err := Canonical(name)
+	name, err := Canonical(name, o.Dirs)
 	if err != nil {
 		return source{}, query{}, err
 	}
-	base, path, _ := strings.Cut(name, ":")
-	src := sources[base]
+	_, path, _ := strings.Cut(name, ":")
+	src := sourceOf(name)
 	if err := CheckOptions(name, o.Extra); err != nil {
 		return src, query{}, err
 	}

@@ -17,12 +17,22 @@ func init() {
 	register(source{
 		name: "svhn", title: "SVHN", kept: always,
 		options: map[string]string{"extra": "yes: the 531,131 easier images of extra_32x32.mat are for training too"},
+		origin: origin{
+			folder: "svhn", images: [2]int{73257, 26032},
+			files: []download{
+				{file: "train_32x32.mat", mirrors: svhnMirrors, size: 182040794, md5: "e26dedcc434d2e4c54c9b2d4a06d8373"},
+				{file: "test_32x32.mat", mirrors: svhnMirrors, size: 64275384, md5: "eb5a983be6a315427106f1b164d9cef3"},
+				{file: "extra_32x32.mat", mirrors: svhnMirrors, size: 1329278602, md5: "a93ce644f1a588dc4d68dda5feec44a7", optional: true},
+			},
+		},
 		find: func(q query) ([]string, error) {
 			return published(q, []string{"svhn", "SVHN"}, svhnForms(q), "feddag data fetch svhn, or name their folder with --data-dir")
 		},
 		read: readSVHN,
 	})
 }
+
+var svhnMirrors = []string{"http://ufldl.stanford.edu/housenumbers"}
 
 func svhnForms(q query) []publication {
 	files := []string{"train_32x32.mat", "test_32x32.mat"}

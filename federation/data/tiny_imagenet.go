@@ -16,6 +16,13 @@ func init() {
 	register(source{
 		name: "tiny-imagenet", title: "Tiny ImageNet", aliases: []string{"tinyimagenet", "tiny_imagenet", "tiny-imagenet-200"},
 		kept: always, options: maps.Clone(imageOptions), find: findTinyImageNet, read: readTinyImageNet,
+		origin: origin{
+			folder: "tiny-imagenet", images: [2]int{100000, 10000}, perClass: [2]int{500, 50},
+			files: []download{{
+				file: tinyImageNet + ".zip", size: 248100043, md5: "90528d7ca1a48142e341f4ef8d21d0de",
+				mirrors: []string{"http://cs231n.stanford.edu", "https://zenodo.org/records/10720917/files"},
+			}},
+		},
 	})
 }
 

@@ -1,0 +1,328 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"feddag/federation/data"
+	"feddag/report"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/pflag"
+)
+
+func init() {
+	register("data", "list, inspect, verify, fetch and import data sets", dataCommand)
+}
+
+const dataIntro = `Data sets: what there is, where, and how to get more.
+
+Usage: feddag data list
+       feddag data info NAME [--sheet FILE.png]
+       feddag data verify NAME
+       feddag data fetch NAME [FILE...]
+       feddag data import NEW-NAME PATH|NAME
+
+A NAME is that of a set (feddag data list), folder:PATH for any tree or zips of SPLIT/CLASS/*.jpg, or csv:PATH for a
+list of user, file and label. Decoded sets are kept in cache/ below --data-dir, $FEDDAG_DATA_DIR or ./data, whichever
+comes first and can be written to.
+`
+
+// dataFlags are the flags of the command.
+type dataFlags struct {
+	source
+	sheet   string
+	columns int
+	mirror  string
+	quiet   bool
+	all     *pflag.FlagSet
+}
+
+func newDataFlags() *dataFlags {
+	f := &dataFlags{all: newFlagSet()}
+	f.where(f.all)
+	f.all.StringVar(&f.sheet, "sheet", "", "info: write a contact sheet of the training images here, a row a class (PNG)")
+	f.all.IntVar(&f.columns, "columns", 20, "info: images of a class on the contact sheet")
+	f.all.StringVar(&f.mirror, "mirror", "", "fetch: URL of a folder with the files, instead of where they are published")
+	f.all.BoolVar(&f.quiet, "quiet", false, "no progress on standard error")
+	return f
+}
+
+// dataVerbs are the verbs, with how many arguments they take.
+var dataVerbs = map[string]struct {
+	least, most int
+	run         func(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error
+}{
+	"list":   {0, 0, dataList},
+	"info":   {1, 1, dataInfo},
+	"verify": {1, 1, dataVerify},
+	"fetch":  {1, 100, dataFetch},
+	"import": {2, 2, dataImport},
+}
+
+func dataCommand(ctx context.Context, args []string, out, log io.Writer) error {
+	f := newDataFlags()
+	switch err := f.all.Parse(args); {
+	case errors.Is(err, pflag.ErrHelp):
+		fmt.Fprintf(out, "%s\n%s", dataIntro, f.all.FlagUsagesWrapped(110))
+		return nil
+	case err != nil:
+		return usageError{err}
+	}
+	known := slices.Sorted(maps.Keys(dataVerbs))
+	if f.all.NArg() == 0 {
+		return usagef("data: say what to do: %s", strings.Join(known, ", "))
+	}
+	name, args := f.all.Arg(0), f.all.Args()[1:]
+	verb, ok := dataVerbs[name]
+	if !ok {
+		return usagef("data %s: known are %s", name, strings.Join(known, ", "))
+	}
+	if len(args) < verb.least || len(args) > verb.most {
+		return usagef("data %s takes %d to %d arguments, got %d (see feddag data --help)", name, verb.least, verb.most, len(args))
+	}
+	return verb.run(ctx, f, args, out, log)
+}
+
+// dataList says where each set was found, or every place looked.
+func dataList(_ context.Context, f *dataFlags, _ []string, out, _ io.Writer) error {
+	dirs := data.SearchDirs(f.dataDir)
+	fmt.Fprintf(out, "looked in, in this order: %s\n\n", strings.Join(dirs, ", "))
+	for _, name := range append(data.Names(), data.Imported(dirs)...) {
+		fmt.Fprintf(out, "%s, %s: %s\n", name, data.Title(name), whereabouts(name, dirs))
+		options := data.SourceOptions(name)
+		for _, key := range slices.Sorted(maps.Keys(options)) {
+			fmt.Fprintf(out, "    --dataset-option %s=...  %s\n", key, options[key])
+		}
+	}
+	cache := data.CacheDir(f.dataDir)
+	if cache == "" {
+		cache = "no place, for no directory can be written to; name one with --data-dir"
+	}
+	_, err := fmt.Fprintf(out, "\ndecoded sets are kept in %s\n", cache)
+	return err
+}
+
+// whereabouts says where a set is, or what was looked for.
+func whereabouts(name string, dirs []string) string {
+	if data.TakesPath(name) {
+		return fmt.Sprintf("--dataset %s:PATH", name)
+	}
+	files, err := data.Find(name, dirs)
+	var missing *data.NotFoundError
+	if !errors.As(err, &missing) {
+		if err != nil {
+			return err.Error()
+		}
+		return places(files)
+	}
+	text := "not found\n"
+	for _, place := range missing.Looked {
+		if strings.HasSuffix(place, ")") { // with a remark
+			text += "    " + place + "\n"
+		}
+	}
+	return text + "    needs " + missing.Needs + "\n    " + missing.Advice
+}
+
+// places are files in few words.
+func places(files []string) string {
+	if len(files) == 1 {
+		return files[0]
+	}
+	return fmt.Sprintf("%s and %d more", files[0], len(files)-1)
+}
+
+// setInfo is the summary of info, its last line on standard output.
+type setInfo struct {
+	Name      string    `json:"name"`
+	Title     string    `json:"title"`
+	Shape     [3]int    `json:"shape"` // channels, height, width
+	Classes   int       `json:"classes"`
+	Train     int       `json:"train"`
+	Test      int       `json:"test"`
+	Users     int       `json:"users"`
+	TrainBy   []int     `json:"train_by_class"`
+	TestBy    []int     `json:"test_by_class"`
+	Mean      []float64 `json:"mean"` // of the training images, pixel/255
+	Std       []float64 `json:"std"`
+	ScaleMean []float32 `json:"scale_mean"` // what inputs are scaled with
+	ScaleStd  []float32 `json:"scale_std"`
+	Hash      string    `json:"hash"`
+	Files     []string  `json:"files"`
+	Notes     []string  `json:"notes,omitempty"`
+}
+
+func dataInfo(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error {
+	f.dataset = args[0]
+	if err := f.check(); err != nil {
+		return err
+	}
+	s, err := f.load(ctx, log, f.quiet)
+	if err != nil {
+		return err
+	}
+	if f.sheet != "" {
+		err := data.ReplaceFile(f.sheet, func(w io.Writer) error { return s.Sheet(w, s.Train, f.columns) })
+		if err != nil {
+			return fmt.Errorf("--sheet %s: %w", f.sheet, err)
+		}
+	}
+	mean, std := s.Stats(s.Train)
+	info := setInfo{
+		Name: s.Name, Title: s.Title, Shape: [3]int{s.Channels, s.Height, s.Width}, Classes: s.Classes, Train: s.Train.Len(), Test: s.Test.Len(),
+		Users: len(s.UserNames), TrainBy: s.ClassCounts(s.Train), TestBy: s.ClassCounts(s.Test), Mean: mean, Std: std,
+		ScaleMean: s.Mean, ScaleStd: s.Std, Hash: s.Hash(), Files: s.Files, Notes: s.Notes,
+	}
+	fmt.Fprintf(out, "%s: %d training and %d test images of %d x %d, %s, %s in memory\n", s.Title, info.Train, info.Test, s.Width, s.Height,
+		map[int]string{1: "grey", 3: "in colour"}[s.Channels], bytesText(int64(len(s.Train.Pixels)+len(s.Test.Pixels))))
+	fmt.Fprintf(out, "from %s\n\n", places(s.Files))
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(table, "label\tclass\ttraining\ttest\t\n")
+	for c := range s.Classes {
+		name := ""
+		if c < len(s.ClassNames) {
+			name = s.ClassNames[c]
+		}
+		fmt.Fprintf(table, "%d\t%s\t%d\t%d\t\n", c, name, info.TrainBy[c], info.TestBy[c])
+	}
+	table.Flush()
+	if s.SuperclassNames != nil {
+		fmt.Fprintf(out, "\n%d superclasses: %s\n", len(s.SuperclassNames), strings.Join(s.SuperclassNames, ", "))
+	}
+	if s.UserNames != nil {
+		few := strings.Join(s.UserNames[:min(20, len(s.UserNames))], ", ")
+		if len(s.UserNames) > 20 {
+			few += ", ..."
+		}
+		fmt.Fprintf(out, "\n%d users: %s\n", len(s.UserNames), few)
+	}
+	fmt.Fprintf(out, "\nmean %.4f, standard deviation %.4f of the training images, pixel/255 by channel\n", mean, std)
+	fmt.Fprintf(out, "inputs are scaled with %.4f, %.4f\n", s.Mean, s.Std)
+	if f.sheet != "" {
+		fmt.Fprintf(out, "contact sheet: %s\n", f.sheet)
+	}
+	line, err := report.Marshal(info)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s\n", line)
+	return err
+}
+
+func bytesText(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.0f kB", float64(n)/1e3)
+}
+
+func dataVerify(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error {
+	f.dataset = args[0]
+	if err := f.check(); err != nil {
+		return err
+	}
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	done := f.decoding(&o, log, f.quiet)
+	found, err := data.Verify(ctx, f.dataset, o)
+	done()
+	failed := false
+	for _, x := range found {
+		mark := ""
+		if x.Failed {
+			mark, failed = "! ", true
+		}
+		fmt.Fprintf(out, "%s%s: %s\n", mark, x.What, x.Text)
+	}
+	switch {
+	case err != nil:
+		return err
+	case failed:
+		return fmt.Errorf("data set %s is not as published", f.dataset)
+	}
+	_, err = fmt.Fprintf(out, "%s: whole\n", f.dataset)
+	return err
+}
+
+func dataFetch(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error {
+	var bar *progressbar.ProgressBar
+	of := ""
+	o := data.FetchOptions{Dir: data.FetchDir(f.dataDir), Mirror: f.mirror}
+	if len(args) > 1 {
+		o.Only = args[1:]
+	}
+	if hasBar(log, f.quiet) {
+		o.Progress = func(file string, done, total int64) {
+			if of != file {
+				if bar != nil {
+					bar.Clear()
+				}
+				of, bar = file, newBar(log, max(total, -1), file)
+				if total == 0 {
+					bar.ChangeMax64(-1)
+				}
+			}
+			bar.Set64(done)
+		}
+	}
+	files, err := data.Fetch(ctx, args[0], o)
+	if bar != nil {
+		bar.Clear()
+		bar.Exit()
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			fmt.Fprintf(log, "interrupted; the same command goes on where it stopped\n")
+		}
+		return err
+	}
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s: %s, checksum as published\n", file, bytesText(info.Size()))
+	}
+	return nil
+}
+
+func dataImport(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error {
+	f.dataset = args[1]
+	// A path by itself says what it is.
+	if info, err := os.Stat(args[1]); err == nil {
+		f.dataset = "folder:" + args[1]
+		if info.Mode().IsRegular() && strings.EqualFold(filepath.Ext(args[1]), ".csv") {
+			f.dataset = "csv:" + args[1]
+		}
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	done := f.decoding(&o, log, f.quiet)
+	file, s, err := data.Import(ctx, args[0], f.dataset, o)
+	done()
+	if err != nil {
+		return err
+	}
+	f.say(s, log, f.quiet)
+	_, err = fmt.Fprintf(out, "%s: %d + %d images of %d classes; use it with --dataset %s\n", file, s.Train.Len(), s.Test.Len(), s.Classes, args[0])
+	return err
+}

@@ -1,0 +1,344 @@
+package data
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// origin is a set as it is published.
+type origin struct {
+	folder   string // that Fetch puts the files in, below a directory of data sets
+	files    []download
+	repacked bool   // others pack the files anew, so another checksum is no damage
+	images   [2]int // numbers of training and test images, without options
+	perClass [2]int // the same of each class, where all have as many
+}
+
+// download is a published file.
+type download struct {
+	file     string
+	mirrors  []string // folders it is in, or its own URL where that ends in its name
+	size     int64    // bytes; 0 where that is not published
+	sha256   string   // "" where only the MD5 is published
+	md5      string
+	optional bool // fetched only where it is asked for
+}
+
+// FetchOptions say where from and where to.
+type FetchOptions struct {
+	Dir string // the directory of data sets that the set's folder goes into
+	// Mirror is the URL of a folder to take the files from instead of the public places; the checksums stay.
+	Mirror string
+	Only   []string // the files to fetch; nil for those that the set needs
+	// Progress is told how many bytes of a file of how many are there (0 where that is not known); nil for none.
+	Progress func(file string, done, total int64)
+	// Wait is the time before the second attempt, which doubles with each; 0 takes a second.
+	Wait time.Duration
+}
+
+// Attempts at one file in one place, and how long nothing may arrive.
+const (
+	fetchAttempts = 5
+	fetchStall    = time.Minute
+	fetchMost     = 1 << 34 // bytes of a file whose size is not published
+)
+
+// Fetchable says whether a set's files can be fetched.
+func Fetchable(name string) bool {
+	base, _, _ := strings.Cut(name, ":")
+	return len(sources[base].origin.files) > 0
+}
+
+// Fetch downloads the files of a set into its folder below o.Dir and returns their paths. A file that is there with the
+// published checksum is left as it is, and one whose checksum is another is an error, never overwritten. What was fetched
+// before an interruption is in FILE.part, and the next Fetch goes on from there. A file gets its name only once its
+// checksum is the published one.
+func Fetch(ctx context.Context, name string, o FetchOptions) ([]string, error) {
+	name, err := Canonical(name, nil)
+	if err != nil {
+		return nil, err
+	}
+	base, _, _ := strings.Cut(name, ":")
+	from := sources[base].origin
+	if len(from.files) == 0 {
+		return nil, fmt.Errorf("data set %s cannot be fetched; known: %s", name, strings.Join(fetchable(), ", "))
+	}
+	if o.Dir == "" {
+		return nil, errors.New("no directory to fetch to can be written to: name one with --data-dir")
+	}
+	if o.Wait == 0 {
+		o.Wait = time.Second
+	}
+	var all []string
+	for _, d := range from.files {
+		all = append(all, d.file)
+	}
+	for _, file := range o.Only {
+		if !slices.Contains(all, file) {
+			return nil, unknown("file of data set "+name, file, all)
+		}
+	}
+	folder := filepath.Join(o.Dir, from.folder)
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, d := range from.files {
+		if o.Only == nil && d.optional || o.Only != nil && !slices.Contains(o.Only, d.file) {
+			continue
+		}
+		file := filepath.Join(folder, d.file)
+		if err := d.fetch(ctx, file, o); err != nil {
+			return nil, fmt.Errorf("fetching %s: %w", file, err)
+		}
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// fetchable are the sets that can be fetched.
+func fetchable() (names []string) {
+	for _, name := range Names() {
+		if Fetchable(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// fetch brings one file, from the first of its places that has it.
+func (d download) fetch(ctx context.Context, file string, o FetchOptions) error {
+	switch _, err := os.Stat(file); {
+	case err == nil:
+		sums, err := sumFile(file)
+		if err != nil {
+			return err
+		}
+		if err := d.check(sums); err != nil {
+			return fmt.Errorf("the file that is there is not the published one: %w; move it away to fetch it", err)
+		}
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	mirrors := d.mirrors
+	if o.Mirror != "" {
+		mirrors = []string{o.Mirror}
+	}
+	var failures []string
+	for _, m := range mirrors {
+		url := m
+		if path.Base(m) != d.file {
+			url = strings.TrimRight(m, "/") + "/" + d.file
+		}
+		err := d.fetchFrom(ctx, url, file+".part", o)
+		if err == nil {
+			return publish(file+".part", file)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		failures = append(failures, fmt.Sprintf("%s: %v", url, err))
+	}
+	return errors.New(strings.Join(failures, "; "))
+}
+
+// publish gives a finished file its name, once it is on disk.
+func publish(part, file string) error {
+	if err := os.Rename(part, file); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+// errGone is for answers that another attempt will not change.
+type errGone struct{ error }
+
+// fetchFrom brings a file from one place, in several attempts, each going on where the last one stopped.
+func (d download) fetchFrom(ctx context.Context, url, part string, o FetchOptions) (err error) {
+	wait := o.Wait
+	for attempt := range fetchAttempts {
+		if attempt > 0 {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(wait):
+			}
+			wait *= 2
+		}
+		err = d.attempt(ctx, url, part, o)
+		var gone errGone
+		if err == nil || errors.As(err, &gone) || ctx.Err() != nil {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	sums, err := sumFile(part)
+	if err != nil {
+		return err
+	}
+	if err := d.check(sums); err != nil {
+		os.Remove(part) // going on from it would end in the same
+		return err
+	}
+	return nil
+}
+
+// attempt fetches what part lacks.
+func (d download) attempt(ctx context.Context, url, part string, o FetchOptions) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return errGone{err}
+	}
+	defer f.Close()
+	at, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return errGone{err}
+	}
+	if d.size > 0 && at >= d.size { // finished, or too long: the checksum tells
+		return nil
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return errGone{err}
+	}
+	if at > 0 {
+		request.Header.Set("Range", "bytes="+strconv.FormatInt(at, 10)+"-")
+	}
+	answer, err := fetchClient().Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	switch answer.StatusCode {
+	case http.StatusOK: // all of it, whatever was asked for
+		if at, err = 0, f.Truncate(0); err != nil {
+			return errGone{err}
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return errGone{err}
+		}
+	case http.StatusPartialContent:
+		if want := fmt.Sprintf("bytes %d-", at); !strings.HasPrefix(answer.Header.Get("Content-Range"), want) {
+			return errGone{fmt.Errorf("answers with the range %q, not %q", answer.Header.Get("Content-Range"), want)}
+		}
+	case http.StatusRequestedRangeNotSatisfiable: // it has no more: the checksum tells
+		return nil
+	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return fmt.Errorf("answers %s", answer.Status)
+	default:
+		return errGone{fmt.Errorf("answers %s", answer.Status)}
+	}
+	total := d.size
+	if total == 0 && answer.ContentLength > 0 {
+		total = at + answer.ContentLength
+	}
+	most := d.size
+	if most == 0 {
+		most = fetchMost
+	}
+	err = d.receive(f, answer.Body, at, total, most, cancel, o)
+	if syncErr := f.Sync(); err == nil && syncErr != nil {
+		err = errGone{syncErr}
+	}
+	return err
+}
+
+// receive writes what arrives behind the at bytes that are there.
+func (d download) receive(f *os.File, r io.Reader, at, total, most int64, cancel func(), o FetchOptions) error {
+	stall := time.AfterFunc(fetchStall, cancel)
+	defer stall.Stop()
+	b := make([]byte, 1<<16)
+	for {
+		n, err := r.Read(b)
+		stall.Reset(fetchStall)
+		if at+int64(n) > most {
+			return errGone{fmt.Errorf("more than the %d bytes it must have", most)}
+		}
+		if _, writeErr := f.Write(b[:n]); writeErr != nil {
+			return errGone{writeErr}
+		}
+		at += int64(n)
+		if o.Progress != nil && n > 0 {
+			o.Progress(d.file, at, total)
+		}
+		switch {
+		case err == io.EOF && total > 0 && at < total:
+			return fmt.Errorf("ends after %d of %d bytes", at, total)
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// fetchClient gives up on a place that does not answer; what does may take its time.
+func fetchClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   30 * time.Second,
+		ResponseHeaderTimeout: fetchStall,
+		DisableCompression:    true, // the checksum is of the file as it is
+	}}
+}
+
+// sums are a file's size and checksums.
+type sums struct {
+	size        int64
+	sha256, md5 string
+}
+
+func sumFile(name string) (s sums, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return s, err
+	}
+	defer f.Close()
+	a, b := sha256.New(), md5.New()
+	if s.size, err = io.Copy(io.MultiWriter(a, b), f); err != nil {
+		return s, err
+	}
+	text := func(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
+	s.sha256, s.md5 = text(a), text(b)
+	return s, nil
+}
+
+// check returns an error if a file is not the published one.
+func (d download) check(s sums) error {
+	switch {
+	case d.size > 0 && s.size != d.size:
+		return fmt.Errorf("%d bytes, must be %d", s.size, d.size)
+	case d.sha256 != "" && s.sha256 != d.sha256:
+		return fmt.Errorf("SHA-256 %s, must be %s", s.sha256, d.sha256)
+	case d.md5 != "" && s.md5 != d.md5:
+		return fmt.Errorf("MD5 %s, must be %s", s.md5, d.md5)
+	}
+	return nil
+}

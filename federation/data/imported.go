@@ -1,0 +1,81 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// An imported set is a set file under a name of its own in a cache folder: self-contained, and never out of date.
+
+var importName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
+// Import reads a set and keeps it decoded under a name, in the folder o.Cache. It returns the file. An import of that name
+// is replaced; a name of the registry is an error.
+func Import(ctx context.Context, as, name string, o LoadOptions) (file string, s *Set, err error) {
+	if !importName.MatchString(as) {
+		return "", nil, fmt.Errorf("name %q: use up to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first", as)
+	}
+	if known, err := registered(as); err == nil {
+		return "", nil, fmt.Errorf("name %q: that is the data set %s, choose another", as, known)
+	}
+	if o.Cache == "" {
+		return "", nil, errors.New("no directory to import to can be written to: name one with --data-dir")
+	}
+	cache := o.Cache
+	o.Cache = ""
+	if s, err = LoadWith(ctx, name, o); err != nil {
+		return "", nil, err
+	}
+	s.Name, s.Title = as, as
+	file = filepath.Join(cache, as+setSuffix)
+	if err := ReplaceFile(file, func(w io.Writer) error { return writeSet(w, s, "imported") }); err != nil {
+		return "", nil, fmt.Errorf("writing %s: %w", file, err)
+	}
+	return file, s, nil
+}
+
+// Imported returns the names of the imported sets in the cache folders of dirs, sorted.
+func Imported(dirs []string) []string {
+	var names []string
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(filepath.Join(dir, cacheFolder))
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			if name, ok := strings.CutSuffix(e.Name(), setSuffix); ok && importName.MatchString(name) && !decodedName.MatchString(name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// importedSource is the source of an imported set.
+func importedSource(name string) source {
+	find := func(q query) ([]string, error) {
+		var looked []string
+		for _, dir := range q.dirs {
+			file := filepath.Join(dir, cacheFolder, name+setSuffix)
+			if _, missing, err := filesIn(filepath.Dir(file), []string{filepath.Base(file)}); err != nil {
+				return nil, err
+			} else if len(missing) == 0 {
+				return []string{file}, nil
+			}
+			looked = append(looked, filepath.Dir(file))
+		}
+		return nil, &NotFoundError{Name: name, Looked: looked, Needs: name + setSuffix, Advice: "feddag data import " + name + " PATH"}
+	}
+	return source{name: name, title: name, find: find, read: func(_ context.Context, files []string, _ query) (*Set, error) {
+		s, _, err := openSetFile(files[0])
+		return s, err
+	}}
+}

@@ -1,0 +1,119 @@
+package data
+
+import (
+	"bytes"
+	"context"
+	"image/png"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestImport(t *testing.T) {
+	source, dir := domains(t), t.TempDir()
+	cache := filepath.Join(dir, cacheFolder)
+	o := LoadOptions{Dirs: []string{dir}, Cache: cache, Extra: map[string]string{"test": "0.4"}}
+	file, s, err := Import(context.Background(), "my-pacs", "folder:"+source, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file != filepath.Join(cache, "my-pacs.fdset") || len(setFiles(t, cache)) != 1 {
+		t.Errorf("wrote %s, there are %q", file, setFiles(t, cache))
+	}
+	if err := os.RemoveAll(source); err != nil { // it needs its sources no more
+		t.Fatal(err)
+	}
+	again, err := Load("my-pacs", []string{"/nonexistent", dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Name != "my-pacs" || again.Title != "my-pacs" || again.Hash() != s.Hash() || !reflect.DeepEqual(again.Train, s.Train) || !slices.Equal(again.UserNames, s.UserNames) {
+		t.Errorf("another set came back: %s, %s", again.Name, again.Title)
+	}
+	if got := Imported([]string{dir}); !slices.Equal(got, []string{"my-pacs"}) {
+		t.Errorf("imported sets %q", got)
+	}
+	if files, err := Find("my-pacs", []string{dir}); err != nil || files[0] != file {
+		t.Errorf("found %q, %v", files, err)
+	}
+	_, err = Load("my-pac", []string{dir})
+	wantError(t, err, "did you mean my-pacs?")
+	_, err = LoadWith(context.Background(), "my-pacs", o)
+	wantError(t, err, "my-pacs has no options")
+
+	for _, name := range []string{"", "../x", "UPPER", "a b", ".hidden", strings.Repeat("x", 65)} {
+		_, _, err = Import(context.Background(), name, "my-pacs", LoadOptions{Dirs: []string{dir}, Cache: cache})
+		wantError(t, err, "use up to 64")
+	}
+	for _, name := range []string{"cifar10", "fmnist"} {
+		_, _, err = Import(context.Background(), name, "my-pacs", LoadOptions{Dirs: []string{dir}, Cache: cache})
+		wantError(t, err, "choose another")
+	}
+	_, _, err = Import(context.Background(), "x", "my-pacs", LoadOptions{Dirs: []string{dir}})
+	wantError(t, err, "--data-dir")
+
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, b[:len(b)-3], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Load("my-pacs", []string{dir})
+	wantError(t, err, file, "truncated")
+}
+
+func TestVerify(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "cifar10"), map[string][]byte{"cifar-10-binary.tar.gz": tgz(t, under("cifar-10-batches-bin/", cifar10Files()))})
+	found, err := Verify(context.Background(), "cifar10", LoadOptions{Dirs: []string{dir}, Cache: dir})
+	if err != nil || len(found) != 3 {
+		t.Fatal(found, err)
+	}
+	for i, word := range []string{"not as published", "20 + 4, must be 50000 + 10000", "must be 5000"} {
+		if !found[i].Failed || !strings.Contains(found[i].Text, word) {
+			t.Errorf("finding %d: %+v lacks %q", i, found[i], word)
+		}
+	}
+	if len(setFiles(t, dir)) != 1 {
+		t.Errorf("verifying left %q", setFiles(t, dir))
+	}
+	// Nothing is published of a folder.
+	source := domains(t)
+	found, err = Verify(context.Background(), "folder:"+source, LoadOptions{})
+	if err != nil || len(found) != 2 || found[0].Failed || found[1].Failed || found[0].What != source {
+		t.Errorf("%+v, %v", found, err)
+	}
+	_, err = Verify(context.Background(), "svhn", LoadOptions{Dirs: []string{dir}})
+	wantError(t, err, "svhn not found")
+}
+
+func TestSheet(t *testing.T) {
+	s := &Set{Name: "x", Channels: 3, Height: 1, Width: 2, Classes: 3}
+	s.Train = Images{Pixels: []byte{1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16, 21, 22, 23, 24, 25, 26}, Labels: []byte{0, 2, 0}}
+	var b bytes.Buffer
+	if err := s.Sheet(&b, s.Train, 1); err != nil {
+		t.Fatal(err)
+	}
+	m, err := png.Decode(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Enlarged 24 times, with gaps of 2.
+	if m.Bounds().Dx() != 2+48+2 || m.Bounds().Dy() != 3*(24+2)+2 {
+		t.Fatalf("a sheet of %v", m.Bounds())
+	}
+	at := func(x, y int) [3]uint32 {
+		r, g, b, _ := m.At(x, y).RGBA()
+		return [3]uint32{r >> 8, g >> 8, b >> 8}
+	}
+	if at(2, 2) != [3]uint32{1, 3, 5} || at(49, 25) != [3]uint32{2, 4, 6} || at(2, 2+2*26) != [3]uint32{11, 13, 15} || at(2, 2+26) != [3]uint32{255, 255, 255} {
+		t.Errorf("pixels %v %v %v %v", at(2, 2), at(49, 25), at(2, 54), at(2, 28))
+	}
+	if err := s.Sheet(&b, s.Train, 0); err == nil {
+		t.Error("no error for 0 columns")
+	}
+}

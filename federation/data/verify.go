@@ -1,0 +1,80 @@
+package data
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+)
+
+// Finding is what Verify says of a file or of the whole set.
+type Finding struct {
+	What   string // the file, or "images"
+	Text   string
+	Failed bool
+}
+
+// Verify reads a set from its own files, past any decoded copy, and compares them with what is published: the checksums
+// of the files that are published under their names, and the numbers of images. An error is for a set that cannot be read
+// at all; found is what was found until then.
+func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, err error) {
+	src, q, err := resolve(name, o)
+	if err != nil {
+		return nil, err
+	}
+	files, err := src.find(q)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		if isDir(file) {
+			found = append(found, Finding{What: file, Text: "a folder; no checksum of it is published"})
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return found, err
+		}
+		s, err := sumFile(file)
+		if err != nil {
+			return found, err
+		}
+		f := Finding{What: file, Text: "SHA-256 " + s.sha256}
+		if i := slices.IndexFunc(src.origin.files, func(d download) bool { return d.file == filepath.Base(file) }); i >= 0 {
+			switch err := src.origin.files[i].check(s); {
+			case err == nil:
+				f.Text += ", as published"
+			case src.origin.repacked:
+				f.Text += ", not as published: perhaps packed anew, as Debian does"
+			default:
+				f.Text, f.Failed = fmt.Sprintf("not as published: %v; fetch it again", err), true
+			}
+		}
+		found = append(found, f)
+	}
+	o.Cache = ""
+	s, err := LoadWith(ctx, name, o)
+	if err != nil {
+		return found, err
+	}
+	f := Finding{What: "images", Text: fmt.Sprintf("%d + %d", s.Train.Len(), s.Test.Len())}
+	if want := src.origin.images; want != [2]int{} && len(o.Extra) == 0 {
+		if got := [2]int{s.Train.Len(), s.Test.Len()}; got == want {
+			f.Text += ", as published"
+		} else {
+			f.Text, f.Failed = fmt.Sprintf("%s, must be %d + %d", f.Text, want[0], want[1]), true
+		}
+	}
+	found = append(found, f)
+	if len(o.Extra) == 0 && src.origin.perClass != [2]int{} {
+		f := Finding{What: "classes", Text: fmt.Sprintf("%d + %d images each, as published", src.origin.perClass[0], src.origin.perClass[1])}
+		for k, split := range []Images{s.Train, s.Test} {
+			for c, n := range s.ClassCounts(split) {
+				if n != src.origin.perClass[k] && !f.Failed {
+					f.Text, f.Failed = fmt.Sprintf("%d %s images of class %d, must be %d", n, []string{"training", "test"}[k], c, src.origin.perClass[k]), true
+				}
+			}
+		}
+		found = append(found, f)
+	}
+	return found, nil
+}
