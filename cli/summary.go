@@ -39,7 +39,12 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 	sum := s.summary(r, rounds, clusters)
 	sum.Joined = joined(history)
 	if s.o.run.FinalPost {
-		sum.SetFinalPost(score(posts(result.Last)))
+		_, post := s.scores(result, s.present())
+		sum.SetFinalPost(score(post))
+	}
+	if len(result.HeldOut) > 0 {
+		pre, post := s.scores(result, result.HeldOut)
+		sum.HeldOut = &report.Joined{Clients: len(pre), Pre: score(pre), Post: score(post)}
 	}
 	if err := s.dir.WriteSummary(sum); err != nil {
 		return err
@@ -88,8 +93,8 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters []report.
 // clients are the rows of clients.csv.
 func (s *session) clients(result *federation.Result) []report.Client {
 	cluster := slices.Repeat([]int{-1}, len(s.env.Clients))
-	for z, c := range s.clusters() {
-		for _, i := range c.Members {
+	for z, members := range s.assigned() {
+		for _, i := range members {
 			cluster[i] = z
 		}
 	}
@@ -107,18 +112,25 @@ func (s *session) clients(result *federation.Result) []report.Client {
 	return rows
 }
 
-// clusters describes the clusters; one of all clients that took part where the algorithm has none.
-func (s *session) clusters() []report.Cluster {
-	var all []int
-	for _, c := range s.env.Present() {
-		all = append(all, c.ID)
-	}
-	clusters := [][]int{all}
+// assigned are the clusters, with the held-out clients that came after the last round; one of all clients that took part
+// where the algorithm has none.
+func (s *session) assigned() [][]int {
 	if a, ok := s.o.alg.(federation.Clustered); ok {
-		clusters = a.Clusters()
+		return a.Clusters()
 	}
+	return [][]int{s.present()}
+}
+
+// clusters describes the clusters of the clients that took part.
+func (s *session) clusters() []report.Cluster {
+	there := map[int]bool{}
+	for _, i := range s.present() {
+		there[i] = true
+	}
+	clusters := s.assigned()
 	rows := make([]report.Cluster, len(clusters))
 	for z, members := range clusters {
+		members = slices.DeleteFunc(slices.Clone(members), func(i int) bool { return !there[i] })
 		rows[z] = report.Cluster{Members: members, Histogram: make([]int, s.set.Classes)}
 		for _, i := range members {
 			for class, n := range s.env.Counts(s.env.Clients[i]) {
@@ -130,10 +142,18 @@ func (s *session) clusters() []report.Cluster {
 	return rows
 }
 
-func posts(last []federation.PrePost) []federation.Score {
-	scores := make([]federation.Score, len(last))
-	for i, x := range last {
-		scores[i] = x.Post
+// present are the ids of the clients that are there.
+func (s *session) present() (ids []int) {
+	for _, c := range s.env.Present() {
+		ids = append(ids, c.ID)
 	}
-	return scores
+	return ids
+}
+
+// scores are some clients' last.
+func (s *session) scores(result *federation.Result, clients []int) (pre, post []federation.Score) {
+	for _, i := range clients {
+		pre, post = append(pre, result.Last[i].Pre), append(post, result.Last[i].Post)
+	}
+	return pre, post
 }

@@ -247,7 +247,15 @@ func newcomers(t *testing.T, name string) {
 		for _, i := range []int{3, 6} {
 			e.Clients[i].HeldOut = true
 		}
-		mustRun(t, e, a, RunOptions{Algorithm: name})
+		if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+			t.Fatal(err)
+		}
+		r := newRun(e, a, RunOptions{Algorithm: name})
+		for round := range e.Rounds {
+			if err := r.round(round); err != nil {
+				t.Fatal(err)
+			}
+		}
 		before, models := weights(t, a), map[int]Model{}
 		for _, c := range e.Present() {
 			models[c.ID] = a.Model(c.ID)

@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"fmt"
 	"slices"
 
 	"feddag/torch"
@@ -9,7 +10,8 @@ import (
 // onceAtOnce bounds how many clients' models trainOnce holds.
 const onceAtOnce = 32
 
-// end trains every client that is there once more, for its score after local training, and hands over the models.
+// end trains every client that is there once more, for its score after local training, hands over the models, and
+// scores those who were held out.
 func (r *run) end() error {
 	e := r.env
 	if e.FinalPost {
@@ -21,7 +23,40 @@ func (r *run) end() error {
 			return err
 		}
 	}
-	return e.tellModels(r.alg.Models(), "")
+	if err := e.tellModels(r.alg.Models(), ""); err != nil {
+		return err
+	}
+	return e.stage("newcomers", r.scoreHeldOut)
+}
+
+// scoreHeldOut lets the clients that never were there come after the last round (tables 11 and 13): they are given what
+// the method's rule for newcomers says, are scored with it, and train once from there.
+func (r *run) scoreHeldOut() error {
+	e := r.env
+	n, ok := r.alg.(Newcomer)
+	held := e.world.never()
+	if len(held) == 0 {
+		return nil
+	}
+	if !ok {
+		e.warn("%d clients are held out, and %s takes no newcomers: they have no scores", len(held), r.o.Algorithm)
+		return nil
+	}
+	if err := n.Join(e, e.Rounds, held); err != nil {
+		return fmt.Errorf("held-out clients: %w", err)
+	}
+	pre, err := e.evaluate(r.alg, held)
+	if err != nil {
+		return err
+	}
+	for k, c := range held {
+		r.heldOut = append(r.heldOut, c.ID)
+		r.last[c.ID].Pre, r.best[c.ID].Pre = pre[k], pre[k]
+	}
+	if e.FinalPost {
+		_, err = r.trainOnce(held)
+	}
+	return err
 }
 
 // trainOnce trains clients once more from their models, a few at a time, for their scores after it, and lets go of what

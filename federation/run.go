@@ -18,8 +18,11 @@ type RunOptions struct {
 // Result is what a run came to. Scores are by client.
 type Result struct {
 	Rounds int
-	Last   []PrePost // after the last round; Post of all clients with Options.FinalPost, else of their last cohort
+	Last   []PrePost // after the last round; Post of those there with Options.FinalPost, else of their last cohort
 	Best   []PrePost // the highest of any round, each number apart
+	// HeldOut are the clients that never were there. Theirs in Last and Best are those of newcomers after the last round:
+	// with what the method gives them, and after one local training from there.
+	HeldOut []int
 }
 
 // run is a run in progress.
@@ -32,6 +35,8 @@ type run struct {
 	scores []Score // of the present models, by client; nil if not evaluated
 	where  []int   // cluster of every client, -1 of one that is not there
 	moves  []Move  // not told yet
+
+	heldOut []int // clients scored as newcomers after the last round
 }
 
 // Run trains a federation. It stops at the first error, or when the context ends; the last checkpoint then stands. The
@@ -61,7 +66,7 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 	if err := r.end(); err != nil {
 		return nil, err
 	}
-	return &Result{max(first, env.Rounds), r.last, r.best}, nil
+	return &Result{max(first, env.Rounds), r.last, r.best, r.heldOut}, nil
 }
 
 func newRun(env *Env, alg Algorithm, o RunOptions) *run {

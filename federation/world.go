@@ -110,6 +110,17 @@ func (w *world) present() []*Client {
 	return there
 }
 
+// never returns those who never were there.
+func (w *world) never() []*Client {
+	var held []*Client
+	for i, c := range w.clients {
+		if !w.been[i] {
+			held = append(held, c)
+		}
+	}
+	return held
+}
+
 // apply makes an event happen and returns the clients it happens to, ascending, as they are now.
 func (w *world) apply(ev Event) ([]*Client, error) {
 	who := ev.clients()

@@ -149,14 +149,18 @@ var (
 	joinedPost    = measure{"joined_post", "newcomers post", 2, func(c Cell) float64 { return c.joined().Post.Balanced.Mean }}
 )
 
+// joined is of the clients that joined during the run, or else of those that
+// came after it.
 func (c Cell) joined() Joined {
-	if c.Summary.Joined == nil {
-		return Joined{Pre: NoScore, Post: NoScore}
+	for _, j := range []*Joined{c.Summary.Joined, c.Summary.HeldOut} {
+		if j != nil {
+			return *j
+		}
 	}
-	return *c.Summary.Joined
+	return Joined{Pre: NoScore, Post: NoScore}
 }
 
-// Newcomers says whether clients joined during the runs.
+// Newcomers says whether clients joined during the runs or came after them.
 func (c *Comparison) Newcomers() bool {
 	for i := range c.Variants {
 		if c.spread(&c.Variants[i], joinedClients).N > 0 {

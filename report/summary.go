@@ -45,6 +45,10 @@ type Summary struct {
 	// if nobody did.
 	Joined *Joined `json:"joined,omitempty"`
 
+	// HeldOut is over the clients that were held out of the run, which came
+	// after its last round: the same two numbers. nil if there were none.
+	HeldOut *Joined `json:"held_out,omitempty"`
+
 	Warnings []string `json:"warnings,omitempty"` // what to know before trusting the numbers
 
 	Seconds Seconds `json:"seconds"`
@@ -57,7 +61,7 @@ type Summary struct {
 	Seed             int64   `json:"seed"`
 }
 
-// Joined is the accuracy of newcomers as they arrived.
+// Joined is the accuracy of clients as they arrived.
 type Joined struct {
 	Clients int   `json:"clients"`
 	Pre     Score `json:"pre"`
@@ -234,6 +238,19 @@ func (s Summary) accuracyRows() []accuracyRow {
 		rows = append(rows,
 			accuracyRow{p.when, "before local training", "every client", p.Pre},
 			accuracyRow{"", "after local training", over[p.PostOver], p.Post})
+	}
+	for _, n := range []struct {
+		when, who string
+		*Joined
+	}{
+		{"newcomers", "that joined, as they did", s.Joined},
+		{"held out", "after the last round", s.HeldOut},
+	} {
+		if n.Joined != nil {
+			who := count(n.Clients, "client") + " " + n.who
+			rows = append(rows,
+				accuracyRow{n.when, "before local training", who, n.Pre}, accuracyRow{"", "after local training", who, n.Post})
+		}
 	}
 	return rows
 }
