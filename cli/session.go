@@ -74,6 +74,9 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 		return nil, usageError{err}
 	}
 	o.device = device.String()
+	if n := len(s.partition.Views); n > 0 && !o.quiet {
+		fmt.Fprintf(log, "%s: making what the clients see, %d views of the images\n", o.dataset, n)
+	}
 	if err := s.environment(device); err != nil {
 		return nil, err
 	}
