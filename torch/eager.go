@@ -4,13 +4,13 @@ package torch
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"unsafe"
 
 	gotorch "github.com/wangkuiyi/gotorch"
-	F "github.com/wangkuiyi/gotorch/nn/functional"
 )
 
 // Eager trains and predicts layer by layer on gotorch tensors and autograd, one job after another, on the CPU. It is
@@ -90,49 +90,14 @@ func (e *Eager) Train(net *Network, images *Images, jobs []Job, parts Part, sgd 
 }
 
 func (e *Eager) trainOne(net *Network, images *Images, job Job, parts Part, sgd SGD) (Trained, error) {
-	if err := images.fits(net); err != nil {
+	if err := errors.Join(images.fits(net), job.fits(net, parts, sgd), job.checkObjective(net, parts, sgd)); err != nil {
 		return Trained{}, err
 	}
-	if err := job.fits(net, parts, sgd); err != nil {
-		return Trained{}, err
+	if job.Weights != nil && len(job.Weights) != len(job.Samples) {
+		return Trained{}, fmt.Errorf("%d weights for %d samples", len(job.Weights), len(job.Samples))
 	}
-	weights, err := job.Start.Floats()
-	if err != nil {
-		return Trained{}, err
-	}
-	anchor := append([]float32(nil), weights...)
-	if job.Anchor != nil {
-		if anchor, err = job.Anchor.Floats(); err != nil {
-			return Trained{}, err
-		}
-	}
-	momentum := make([]float32, len(weights))
-	losses := make([]float64, len(job.Order))
-	n, step := len(job.Samples), int64(0)
-	for epoch, order := range job.Order {
-		for begin := 0; begin < n; begin += sgd.Batch {
-			batch := order[begin:min(begin+sgd.Batch, n)]
-			leaves := leavesOf(net, weights, parts)
-			loss, err := e.step(net, images, batch, job, leaves, parts, step)
-			if err != nil {
-				return Trained{}, err
-			}
-			losses[epoch] += loss * float64(len(batch)) / float64(n)
-			if err := update(leaves, weights, anchor, momentum, job.Proximal, sgd); err != nil {
-				return Trained{}, err
-			}
-			step++
-			// gotorch frees tensors by finalizers alone; left to itself the garbage collector sees no pressure.
-			if e.steps++; e.steps%20 == 0 {
-				runtime.GC()
-			}
-		}
-	}
-	end, err := VectorOf(CPU, weights)
-	if err != nil {
-		return Trained{}, err
-	}
-	return Trained{End: end, Loss: losses}, nil
+	t := &eagerTraining{eager: e, net: net, images: images, job: job, parts: parts, sgd: sgd}
+	return t.run()
 }
 
 // leavesOf makes a tensor of each parameter and buffer; the parameters of the trained parts require a gradient.
@@ -145,68 +110,6 @@ func leavesOf(net *Network, weights []float32, parts Part) []leaf {
 	return leaves
 }
 
-// step runs one forward and backward pass on a batch of the job's samples, given by their positions, and returns the
-// mean loss; the gradients stay in the leaves.
-func (e *Eager) step(net *Network, images *Images, batch []int32, job Job, leaves []leaf, parts Part, step int64) (float64, error) {
-	for _, l := range leaves {
-		if l.trained {
-			if err := failure(C.fd_eager_require_grad(raw(l.tensor))); err != nil {
-				return 0, err
-			}
-		}
-	}
-	rows := make([]int32, len(batch))
-	for i, p := range batch {
-		rows[i] = job.Samples[p]
-	}
-	x, labels, err := images.batch(rows)
-	if err != nil {
-		return 0, err
-	}
-	relabel(labels, job.LabelMap)
-	draw := func(part Part) *draw {
-		if parts&part == 0 {
-			return nil // frozen encoders run in evaluation mode
-		}
-		return &draw{job.Seed, step}
-	}
-	var loss gotorch.Tensor
-	var kept tape
-	defer runtime.KeepAlive(&kept)
-	at := ""
-	err = attempt(&at, func() error {
-		images := kept.keep(tensorOf(x, append([]int{len(rows)}, net.input[:]...)...))
-		logits, err := net.logits(leaves, images, draw, &kept, &at)
-		if err != nil {
-			return err
-		}
-		at = "loss"
-		y := kept.keep(gotorch.FromBlob(unsafe.Pointer(&labels[0]), gotorch.Long, []int64{int64(len(labels))}))
-		logp := kept.keep(F.LogSoftmax(logits, 1))
-		if job.Weights == nil {
-			loss = F.NllLoss(logp, y, gotorch.Tensor{}, -100, "mean")
-			return nil
-		}
-		weights := make([]float32, len(batch))
-		for i, p := range batch {
-			weights[i] = job.Weights[p]
-		}
-		each := kept.keep(F.NllLoss(logp, y, gotorch.Tensor{}, -100, "none"))
-		loss = gotorch.Mean(kept.keep(gotorch.Mul(each, kept.keep(tensorOf(weights, len(weights))))))
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	if err := failure(C.fd_eager_backward(raw(loss))); err != nil {
-		return 0, err
-	}
-	value := make([]float32, 1)
-	err = failure(C.fd_eager_values(raw(loss), (*C.float)(&value[0]), 1))
-	runtime.KeepAlive(loss.T)
-	return float64(value[0]), err
-}
-
 // relabel applies a client's label map.
 func relabel(labels []int64, labelMap []uint8) {
 	if labelMap == nil {
@@ -216,38 +119,4 @@ func relabel(labels []int64, labelMap []uint8) {
 	for i, y := range labels {
 		labels[i] = int64(full[y])
 	}
-}
-
-// update is one step of SGD on the host, as PyTorch's: g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.
-// The buffers that the forward pass moved are taken over.
-func update(leaves []leaf, weights, anchor, momentum []float32, proximal float64, sgd SGD) error {
-	lr, m, wd, mu := float32(sgd.LearningRate), float32(sgd.Momentum), float32(sgd.WeightDecay), float32(proximal)
-	for _, l := range leaves {
-		if l.moves {
-			to := weights[l.param.Range.Begin:l.param.Range.End]
-			if err := failure(C.fd_eager_values(raw(l.tensor), (*C.float)(&to[0]), C.int64_t(len(to)))); err != nil {
-				return fmt.Errorf("layer %s: %w", l.param.Name, err)
-			}
-			runtime.KeepAlive(l.tensor.T)
-		}
-		if !l.trained {
-			continue
-		}
-		g := make([]float32, l.param.Range.Len())
-		err := failure(C.fd_eager_grad(raw(l.tensor), (*C.float)(&g[0]), C.int64_t(len(g))))
-		runtime.KeepAlive(l.tensor.T)
-		if err != nil {
-			return fmt.Errorf("layer %s: %w", l.param.Name, err)
-		}
-		for i := range g {
-			k := l.param.Range.Begin + i
-			d := g[i] + wd*weights[k]
-			if mu > 0 {
-				d += mu * (weights[k] - anchor[k])
-			}
-			momentum[k] = m*momentum[k] + d
-			weights[k] -= lr * momentum[k]
-		}
-	}
-	return nil
 }

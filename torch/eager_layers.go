@@ -18,16 +18,6 @@ type draw struct {
 	step int64
 }
 
-// logits runs the encoders and the head.
-func (n *Network) logits(leaves []leaf, x gotorch.Tensor, masks func(Part) *draw, kept *tape, at *string) (gotorch.Tensor, error) {
-	f, err := n.encoders(leaves, x, masks, kept, at)
-	if err != nil {
-		return gotorch.Tensor{}, err
-	}
-	*at = "head"
-	return n.head(leaves, f, kept), nil
-}
-
 // encoders returns each encoder's features, [b, features].
 func (n *Network) encoders(leaves []leaf, x gotorch.Tensor, masks func(Part) *draw, kept *tape, at *string) ([]gotorch.Tensor, error) {
 	parts := map[Part]string{Primary: "primary.", Secondary: "secondary."}
@@ -62,8 +52,13 @@ func counting(begin, end int) gotorch.Tensor {
 	for i := range index {
 		index[i] = int64(begin + i)
 	}
-	t := gotorch.FromBlob(unsafe.Pointer(&index[0]), gotorch.Long, []int64{int64(len(index))})
-	runtime.KeepAlive(index)
+	return longs(index)
+}
+
+// longs copies values into an index tensor.
+func longs(values []int64) gotorch.Tensor {
+	t := gotorch.FromBlob(unsafe.Pointer(&values[0]), gotorch.Long, []int64{int64(len(values))})
+	runtime.KeepAlive(values)
 	return t
 }
 

@@ -56,6 +56,7 @@ func (e *Engine) Train(net *Network, images *Images, jobs []Job, parts Part, sgd
 		if err != nil {
 			for _, t := range trained {
 				t.End.Close()
+				t.Projection.Close()
 			}
 			trained = nil
 		}
@@ -98,6 +99,18 @@ func (e *Engine) Train(net *Network, images *Images, jobs []Job, parts Part, sgd
 			}
 			compiled[i].weights = (*C.float)(pinned(&pins, job.Weights))
 		}
+		if err := job.checkObjective(net, parts, sgd); err != nil {
+			return trained, fmt.Errorf("client %d: %w", job.Client, err)
+		}
+		switch sgd.Objective.(type) {
+		case *Mix:
+			compiled[i].mix = (*C.int32_t)(pinned(&pins, job.Mix))
+		case *Contrast:
+			if trained[i].Projection, err = NewVector(e.device, job.Projection.n); err != nil {
+				return trained, err
+			}
+			compiled[i].projection_start, compiled[i].projection_end = job.Projection.handle, trained[i].Projection.handle
+		}
 	}
 	settings := C.fd_sgd{
 		parts:         C.int32_t(parts),
@@ -110,12 +123,35 @@ func (e *Engine) Train(net *Network, images *Images, jobs []Job, parts Part, sgd
 	if e.Plain {
 		settings.plain = 1
 	}
+	if sgd.Whole {
+		settings.rule = C.FD_STEP_EPOCH
+	}
+	if m := sgd.Meta; m != nil {
+		settings.rule, settings.inner, settings.delta = C.FD_STEP_META, C.double(m.Alpha), C.double(m.Delta)
+	}
+	settings.objective = objective(sgd.Objective)
 	err = failure(C.fd_engine_train(e.handle, net.handle, images.handle, &compiled[0], C.int64_t(len(jobs)), &settings))
 	runtime.KeepAlive(e)
 	runtime.KeepAlive(net)
 	runtime.KeepAlive(images)
 	runtime.KeepAlive(jobs)
+	runtime.KeepAlive(sgd)
 	return trained, err
+}
+
+// objective writes an objective as the engine reads it.
+func objective(o Objective) (c C.fd_objective) {
+	switch o := o.(type) {
+	case *Mix:
+		c.kind, c.lambda, c.epsilon = C.FD_MIX, C.double(o.Lambda), C.double(o.Epsilon)
+		c.images, c.labels = o.Images.handle, o.Labels.handle
+	case *Contrast:
+		c.kind, c.lambda, c.mu, c.rate = C.FD_CONTRAST, C.double(o.Lambda), C.double(o.Mu), C.double(o.Rate)
+		c.tau1, c.tau2, c.images = C.double(o.Tau1), C.double(o.Tau2), o.Images.handle
+	case *Diverse:
+		c.kind, c.lambda = C.FD_DIVERSE, C.double(o.Lambda)
+	}
+	return c
 }
 
 // labelMap pins a widened label map.

@@ -14,6 +14,9 @@ type Job struct {
 	Weights  []float32 // [len(Samples)] of each sample's loss: a batch's is (1/b) Σ weight * cross-entropy; nil is all 1
 	Proximal float64   // µ of the proximal term (µ/2)|w - Anchor|²; 0 is none
 	Anchor   *Vector   // nil is Start
+
+	Mix        []int32 // with [Mix], the item of each step: [epochs * batches]
+	Projection *Vector // with [Contrast], P at the start; left untouched
 }
 
 // fits says whether a network's batch norms can take the job's batches.
@@ -35,12 +38,18 @@ type SGD struct {
 	LearningRate float64 // η
 	Momentum     float64 // buffer <- Momentum*buffer + gradient
 	WeightDecay  float64 // added to the gradient as WeightDecay*weight
+
+	Whole     bool      // one step an epoch, with the mean gradient of all its samples
+	Meta      *Meta     // the steps of Per-FedAvg in place of those of SGD, without momentum; nil for none
+	Objective Objective // what is added to the cross-entropy; nil for nothing
 }
 
 // Trained is what a Job left behind.
 type Trained struct {
 	End  *Vector   // the weights after training; the caller closes it
 	Loss []float64 // [epochs] mean training loss over the epoch's samples, weighted as the job says
+
+	Projection *Vector // with [Contrast], P after training; the caller closes it
 }
 
 // Prediction asks for the classes a network sees in samples.

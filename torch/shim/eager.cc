@@ -1,5 +1,6 @@
 // Guarded calls on gotorch's tensors: gotorch's own versions have no status, and an exception there ends the process.
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include "fd.h"
 #include "guard.h"
@@ -42,6 +43,21 @@ char *fd_eager_grad(void *handle, float *values, int64_t n) {
 
 char *fd_eager_values(void *handle, float *values, int64_t n) {
   return fd::guard([&] { copy_out(tensor(handle).detach(), values, n); });
+}
+
+char *fd_eager_cosine(void *u, void *v, void **out) {
+  return fd::guard([&] { *out = new at::Tensor(at::cosine_similarity(tensor(u), tensor(v), 1, 1e-8)); });
+}
+
+char *fd_eager_softplus(void *x, void **out) {
+  return fd::guard([&] { *out = new at::Tensor(at::softplus(tensor(x))); });
+}
+
+char *fd_eager_derivative(void *loss, void *x, void **out) {
+  return fd::guard([&] {
+    TORCH_CHECK(tensor(loss).numel() == 1, "the derivative of a tensor of shape ", tensor(loss).sizes(), ", not of a scalar");
+    *out = new at::Tensor(torch::autograd::grad({tensor(loss)}, {tensor(x)}, {}, true, true)[0]);
+  });
 }
 
 char *fd_dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, int64_t n, float *mask) {

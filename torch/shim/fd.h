@@ -100,12 +100,34 @@ typedef struct {
   const float *weights;      // [n] of each sample's loss, or NULL: all 1
   double proximal;           // mu of the proximal term
   const fd_vector *anchor;   // of the proximal term, or NULL: start
+  const int32_t *mix;        // FD_MIX: [epochs * batches] the item of each step
+  const fd_vector *projection_start;  // FD_CONTRAST: left untouched
+  fd_vector *projection_end;          // FD_CONTRAST: written
 } fd_job;
+
+// What is added to the cross-entropy of a batch.
+enum { FD_PLAIN, FD_MIX, FD_CONTRAST, FD_DIVERSE };
+
+typedef struct {
+  int32_t kind;
+  double lambda;             // FD_MIX, FD_CONTRAST, FD_DIVERSE
+  double epsilon;            // FD_MIX: of the central difference
+  double mu, tau1, tau2;     // FD_CONTRAST
+  double rate;               // FD_CONTRAST: of the projection
+  const fd_vector *images;   // FD_MIX, FD_CONTRAST: [items, C, H, W], normalised
+  const fd_vector *labels;   // FD_MIX: [items, classes]
+} fd_objective;
+
+// What is made of the batches' gradients: a step of SGD each, one an epoch with their mean, or the steps of Per-FedAvg.
+enum { FD_STEP, FD_STEP_EPOCH, FD_STEP_META };
 
 typedef struct {
   int32_t parts;             // what is trained: FD_PRIMARY | FD_SECONDARY | FD_HEAD
   int64_t epochs, batch;
   double learning_rate, momentum, weight_decay;
+  int32_t rule;              // FD_STEP, FD_STEP_EPOCH, FD_STEP_META
+  double inner, delta;       // FD_STEP_META: alpha, and delta of the second order; 0 is the first order
+  fd_objective objective;
   int32_t plain;             // 1: ATen operators only, none of the fused CPU kernels (what a CUDA device runs)
 } fd_sgd;
 
@@ -136,6 +158,11 @@ char *fd_eager_backward(void *loss);
 char *fd_eager_grad(void *tensor, float *values, int64_t n);
 // Copies a float32 tensor's n values.
 char *fd_eager_values(void *tensor, float *values, int64_t n);
+// New tensors, which gotorch's finalizer frees: the cosine of pairs of rows; softplus; the derivative of a scalar by a
+// tensor, which can be differentiated again.
+char *fd_eager_cosine(void *u, void *v, void **out);
+char *fd_eager_softplus(void *x, void **out);
+char *fd_eager_derivative(void *loss, void *x, void **out);
 // The dropout mask of (seed, step, layer) for n activations, as the engine draws it: 0 or 1/(1-p).
 char *fd_dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, int64_t n, float *mask);
 

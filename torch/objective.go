@@ -1,0 +1,122 @@
+package torch
+
+import "fmt"
+
+// Meta makes the steps of Per-FedAvg (Fallah, Mokhtari, Ozdaglar, NeurIPS 2020) of an epoch's batches D, D' (and D”), one
+// after another. Batches that do not fill a step are left out; a client with too few takes them again.
+//
+//	w~ = w - α ∇f(w; D),  g = ∇f(w~; D'),  w <- w - LearningRate (g - α h)
+//	h = [∇f(w + δ g; D'') - ∇f(w - δ g; D'')] / (2δ)
+//
+// Weight decay and the proximal term are of the weights that each of the two steps starts from, not part of f.
+type Meta struct {
+	Alpha float64 // α
+	Delta float64 // δ; 0 is the first order, h = 0
+}
+
+// Objective is what a batch's loss has beside the cross-entropy: [*Mix], [*Contrast] or [*Diverse]. The first two need
+// a network of one encoder, all of it trained.
+type Objective interface {
+	// check returns an error unless the objective fits a network and a job.
+	check(net *Network, job Job, sgd SGD) error
+}
+
+// Mix is the loss of FedMix (Yoon, Shin, Hwang, Yang, ICLR 2021). A step draws one item (x̄, ȳ) of the shared means, and
+// with x~ = (1-λ) x descends
+//
+//	(1-λ) mean CE(x~, y)  +  λ mean CE(x~, ȳ)  +  λ <∂[(1-λ) mean CE(x~, y)]/∂x~, x̄>
+//
+// The engine takes the last term as a central difference of width Epsilon, which needs no second derivatives; the eager
+// executor differentiates twice.
+type Mix struct {
+	Lambda  float64 // λ
+	Epsilon float64 // e: x~ ± e x̄
+	Images  *Vector // [items, C, H, W], normalised
+	Labels  *Vector // [items, classes], rows that sum to 1
+}
+
+// Contrast is the loss of FedBR (Guo, Tang, Lin, ICML 2023) on features z of the batch and z_p of shared pseudo-images,
+// with z_g those of the pseudo-images under the received weights:
+//
+//	L_con = mean softplus(τ2 cos(P z_p, P z) - τ1 cos(P z_p, P z_g))
+//	P climbs L_con at rate Rate, then the network descends  CE + µ L_con + λ mean CE(z_p, uniform)
+//
+// Row r of the batch is paired with pseudo-image r mod their number. P is an MLP features -> 2 features -> 2 features ->
+// features with ReLU between, its weights and biases one after another: see [Contrast.Size].
+type Contrast struct {
+	Mu, Lambda, Tau1, Tau2 float64 // µ, λ, τ1, τ2
+	Rate                   float64 // of P's plain ascent
+	Images                 *Vector // [items, C, H, W], normalised: the pseudo-images
+}
+
+// Size is the number of values of P for features of width h.
+func (*Contrast) Size(h int) int { return 8*h*h + 5*h }
+
+// Diverse adds λ mean cos(φ1, φ2)², φ the features of a network's two encoders: FedDAG's diversity regulariser
+// (appendix A.11).
+type Diverse struct{ Lambda float64 }
+
+// items says how many whole images of a network's input a vector holds.
+func items(net *Network, images *Vector) (int, error) {
+	pixels := net.input[0] * net.input[1] * net.input[2]
+	if images == nil || images.handle == nil || images.n == 0 || images.n%pixels != 0 {
+		return 0, fmt.Errorf("the objective's images are not whole images of the network's input %v", net.input)
+	}
+	return images.n / pixels, nil
+}
+
+func (m *Mix) check(net *Network, job Job, sgd SGD) error {
+	n, err := items(net, m.Images)
+	if err != nil {
+		return err
+	}
+	if m.Labels == nil || m.Labels.handle == nil || m.Labels.n != n*net.classes {
+		return fmt.Errorf("labels for %d mean images of %d classes are missing", n, net.classes)
+	}
+	if !(m.Epsilon > 0) {
+		return fmt.Errorf("a central difference of width %g", m.Epsilon)
+	}
+	if want := len(job.Order) * ((len(job.Samples) + sgd.Batch - 1) / sgd.Batch); len(job.Mix) != want {
+		return fmt.Errorf("%d items to mix with for %d steps", len(job.Mix), want)
+	}
+	for _, i := range job.Mix {
+		if i < 0 || int(i) >= n {
+			return fmt.Errorf("mixed item %d of %d", i, n)
+		}
+	}
+	return nil
+}
+
+func (c *Contrast) check(net *Network, job Job, _ SGD) error {
+	if _, err := items(net, c.Images); err != nil {
+		return err
+	}
+	if want := c.Size(net.features); job.Projection == nil || job.Projection.handle == nil || job.Projection.n != want {
+		return fmt.Errorf("no projection of %d values", want)
+	}
+	return nil
+}
+
+func (*Diverse) check(net *Network, _ Job, _ SGD) error {
+	if !net.dual {
+		return fmt.Errorf("the diversity of two encoders needs a network of two")
+	}
+	return nil
+}
+
+// checkObjective returns an error unless the job's objective can be trained.
+func (job Job) checkObjective(net *Network, parts Part, sgd SGD) error {
+	if sgd.Objective == nil {
+		return nil
+	}
+	_, diverse := sgd.Objective.(*Diverse)
+	switch {
+	case sgd.Batch < 1:
+		return fmt.Errorf("a batch of %d samples", sgd.Batch)
+	case job.Weights != nil || sgd.Whole || sgd.Meta != nil:
+		return fmt.Errorf("an objective beside the cross-entropy goes with steps of SGD and equal samples alone")
+	case !diverse && (net.dual || parts&(Primary|Head) != Primary|Head):
+		return fmt.Errorf("this objective needs a network of one encoder, all of it trained")
+	}
+	return sgd.Objective.check(net, job, sgd)
+}

@@ -1,0 +1,40 @@
+// What a method adds to the cross-entropy of a batch, with gradients by hand.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <memory>
+
+#include "encoder.h"
+#include "fd.h"
+
+namespace fd {
+
+// A batch's loss, and its gradients.
+struct Loss {
+  at::Tensor value;     // scalar
+  at::Tensor logits;    // [rows, classes]
+  at::Tensor features;  // [rows, the head's inputs]: what does not come through the head; may be undefined
+};
+
+// The mean cross-entropy, each sample weighted ([b, 1]) if weights are defined.
+Loss cross_entropy(const at::Tensor &logp, const at::Tensor &y, const at::Tensor &one, const at::Tensor &weights);
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+  // How many passes a batch takes; their losses, and gradients, add up.
+  virtual int64_t passes() const { return 1; }
+  // The network's input in a pass: x, [b, C, H, W], or others, or more rows. One call of loss follows each.
+  virtual at::Tensor input(const at::Tensor &x, int64_t pass) = 0;
+  // f: features [rows, .], logp: [rows, classes], y: labels [b].
+  virtual Loss loss(const at::Tensor &f, const at::Tensor &logp, const at::Tensor &y) = 0;
+};
+
+// The objective of a job; NULL is cross-entropy alone. primary holds the weights that the job starts from.
+std::unique_ptr<Objective> make_objective(const fd_network &network, const fd_sgd &sgd, const fd_job &job,
+                                          EncoderPass &primary);
+// Throws unless the objective fits the network and the job.
+void check_objective(const fd_network &network, const fd_sgd &sgd, const fd_job &job);
+
+}  // namespace fd
