@@ -1,0 +1,56 @@
+package federation
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A blob is written when it changes and not before, its old file goes once the checkpoint names the new one, and damage
+// is found.
+func TestBlobs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "checkpoint", "last.safetensors")
+	save := func(blob string) string {
+		t.Helper()
+		c := &Checkpoint{Ledger: NewLedger(1), blobs: map[string][]byte{"roster": []byte(blob)}}
+		if err := c.write(path); err != nil {
+			t.Fatal(err)
+		}
+		files, err := filepath.Glob(filepath.Join(filepath.Dir(path), "roster-*.bin"))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("files %v (%v)", files, err)
+		}
+		return files[0]
+	}
+	first := save("one")
+	was, err := os.Stat(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := save("one"); again != first {
+		t.Errorf("the same blob is in %s and %s", first, again)
+	}
+	if is, err := os.Stat(first); err != nil || !os.SameFile(was, is) {
+		t.Errorf("a blob that is as it was was written again (%v)", err)
+	}
+	second := save("two")
+	if second == first {
+		t.Error("another blob, the same file")
+	}
+	if c, err := ReadCheckpoint(path); err != nil || string(c.blobs["roster"]) != "two" {
+		t.Errorf("read %+v (%v)", c, err)
+	}
+	if err := os.WriteFile(second, []byte("twu"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadCheckpoint(path); err == nil || !strings.Contains(err.Error(), filepath.Base(second)+" is damaged") {
+		t.Errorf("damage: %v", err)
+	}
+	if err := os.Remove(second); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadCheckpoint(path); err == nil || !strings.Contains(err.Error(), filepath.Base(second)) {
+		t.Errorf("a blob that is missing: %v", err)
+	}
+}
