@@ -98,7 +98,7 @@ func (a *CFL) Round(env *Env, t int, cohort []*Client) (_ Report, err error) {
 	for i, c := range cohort {
 		starts[i] = a.states[a.of[c.ID]]
 	}
-	updates, err := changes(starts, ends(trained))
+	updates, err := changes(a.net, starts, ends(trained))
 	if err != nil {
 		return Report{}, err
 	}

@@ -169,6 +169,9 @@ func cohortOrder(t *testing.T, name string) {
 }
 
 func rateZero(t *testing.T, name string) {
+	if name == "fedsoft" {
+		t.Skip("a centre is the mean of its clients' own models, which begin as mixtures of all centres")
+	}
 	e, a := tinyEnv(t, 2), algorithm(t, name)
 	e.LearningRate = 0
 	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {

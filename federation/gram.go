@@ -31,10 +31,10 @@ func gram(vectors [][]float32, workers int) *mat.SymDense {
 	return g
 }
 
-// dot is the inner product of two vectors of one length.
+// dot is the inner product of two vectors of one length. One without values is zero.
 func dot(x, y []float32) (sum float64) {
-	for k, v := range x {
-		sum += float64(v) * float64(y[k])
+	for k := range min(len(x), len(y)) {
+		sum += float64(x[k]) * float64(y[k])
 	}
 	return sum
 }
@@ -56,8 +56,8 @@ func cosineDistances(g *mat.SymDense) *mat.SymDense {
 	return d
 }
 
-// changes returns what local trainings changed, on the host: after_i - before_i.
-func changes(before, after vectors) ([][]float32, error) {
+// changes returns what local trainings changed of the parameters, on the host: after_i - before_i.
+func changes(net *torch.Network, before, after vectors) ([][]float32, error) {
 	starts := map[*torch.Vector][]float32{}
 	out := make([][]float32, len(after))
 	for i, v := range after {
@@ -73,10 +73,11 @@ func changes(before, after vectors) ([][]float32, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading an update: %w", err)
 		}
-		for k := range x {
-			x[k] -= start[k]
+		for _, r := range net.Trained(torch.All) { // running statistics are no direction
+			for k := r.Begin; k < r.End; k++ {
+				out[i] = append(out[i], x[k]-start[k])
+			}
 		}
-		out[i] = x
 	}
 	return out, nil
 }

@@ -70,6 +70,7 @@ func TestRoundsByHand(t *testing.T) {
 		name   string
 		start  []linear // of the models; zeros if missing
 		change func(*Env, Algorithm)
+		ready  func(*Env, Algorithm) error // with the models in place
 		want   map[string]linear
 	}{
 		// The mean with n_i = 1 and 3.
@@ -100,6 +101,47 @@ func TestRoundsByHand(t *testing.T) {
 			change: func(_ *Env, a Algorithm) { a.(*IFCA).K, a.(*IFCA).Redraw = 2, false },
 			want:   map[string]linear{"cluster-0": {σ(-.2), 0, .1 + σ(-.2)}, "cluster-1": {0, -2 * σ(-.2), -.1 - σ(-.2)}},
 		},
+		// The gradients at W = 0 differ: two clusters.
+		{
+			name:   "cfl-gp",
+			change: func(_ *Env, a Algorithm) { a.(*CFLGP).K, a.(*CFLGP).Coordinates = 2, 1 },
+			want:   map[string]linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}},
+		},
+		// No split in one round: FedAvg.
+		{name: "fedgwc", want: map[string]linear{"cluster-0": {.125, -.75, -.25}}},
+		// Both are chosen: FedAvg.
+		{name: "fblg", want: map[string]linear{"global": {.125, -.75, -.25}}},
+		// Client 0's only sample votes for centre 0, all three of client 1 for centre 1, so u is (1, s) and (s, 1) with s =
+		// 0.5. The mixtures are b = ±m with m = (0.1 - 0.1 s)/(1 + s), where the proximal term is 0 and the wrong class has
+		// q = σ(-2m). A centre is the mean with weights u n: 1 and 3s, s and 3.
+		{
+			name:  "fedsoft",
+			start: []linear{{0, 0, .1}, {0, 0, -.1}},
+			change: func(_ *Env, a Algorithm) {
+				s := a.(*FedSoft)
+				s.K, s.Sigma, s.Everyone = 2, 0.5, true
+			},
+			ready: func(e *Env, a Algorithm) error { return a.(*FedSoft).estimate(e.Present()) },
+			want: func() map[string]linear {
+				m := .05 / 1.5
+				q := σ(-2 * m)
+				mean := func(u, v float64) linear {
+					return linear{u * q / (u + v), -2 * v * q / (u + v), (u - v) / (u + v) * (m + q)}
+				}
+				return map[string]linear{"cluster-0": mean(1, 1.5), "cluster-1": mean(.5, 3)}
+			}(),
+		},
+		// Model 0 gives class 0 the probability p = σ(0.2), model 1 gives it 1-p. So γ is (p, 1-p) for client 0, (1-p, p) for
+		// client 1, and every weighted gradient has p(1-p) in the place of 1/2.
+		{
+			name:   "fedrc",
+			start:  []linear{{0, 0, .1}, {0, 0, -.1}},
+			change: func(_ *Env, a Algorithm) { a.(*FedRC).K = 2 },
+			want: func() map[string]linear {
+				q := σ(.2) * σ(-.2)
+				return map[string]linear{"cluster-0": {.25 * q, -1.5 * q, .1 - .5*q}, "cluster-1": {.25 * q, -1.5 * q, -.1 - .5*q}}
+			}(),
+		},
 		{name: "local", want: map[string]linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -124,6 +166,11 @@ func TestRoundsByHand(t *testing.T) {
 				start = append(start, v)
 			}
 			b.take(start)
+			if c.ready != nil {
+				if err := c.ready(e, a); err != nil {
+					t.Fatal(err)
+				}
+			}
 			cohort, err := e.participants(a, 0)
 			if err != nil {
 				t.Fatal(err)

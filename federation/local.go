@@ -20,10 +20,11 @@ const (
 	SecondaryPhase              // FedDAG's second phase
 	WarmUpPhase                 // each client alone, before the clustering
 	FinalPhase                  // each client once more, after the last round
+	QueryPhase                  // a question to the clients: one gradient (CFL-GP), one update (FBLG)
 )
 
 func (p Phase) String() string {
-	return [...]string{"training", "secondary", "warm-up", "final"}[p]
+	return [...]string{"training", "secondary", "warm-up", "final", "query"}[p]
 }
 
 // Task is one client's local training: the weights it receives, and what its method adds to the plain loss.
@@ -42,12 +43,12 @@ func (e *Env) SGD() torch.SGD {
 
 // LocalSGD is [Env.LocalTraining] with the run's settings.
 func (e *Env) LocalSGD(net *torch.Network, tasks []Task, t int, phase Phase, parts torch.Part) ([]torch.Trained, error) {
-	return e.LocalTraining(net, tasks, t, phase, parts, e.SGD())
+	return e.LocalTraining(net, tasks, t, phase, parts, e.SGD(), e.Epochs)
 }
 
-// LocalTraining trains every task for E epochs, changing only the given parts, and returns the results in the order of the
-// tasks. Shuffles come from (seed, round, client, phase, epoch). A loss that is not finite is an error.
-func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase, parts torch.Part, sgd torch.SGD) ([]torch.Trained, error) {
+// LocalTraining trains every task for some epochs, changing only the given parts, and returns the results in the order of
+// the tasks. Shuffles come from (seed, round, client, phase, epoch). A loss that is not finite is an error.
+func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase, parts torch.Part, sgd torch.SGD, epochs int) ([]torch.Trained, error) {
 	if len(tasks) == 0 {
 		return nil, nil
 	}
@@ -58,14 +59,14 @@ func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase
 		keys := []uint64{uint64(t), uint64(c.ID), uint64(phase)}
 		jobs[i] = torch.Job{
 			Client: c.ID, Start: task.Start, Samples: c.Train, LabelMap: c.LabelMap,
-			Order:   make([][]int32, e.Epochs),
+			Order:   make([][]int32, epochs),
 			Seed:    stream.New(e.Seed, "dropout", keys...).Uint64(),
 			Weights: task.Weights, Proximal: task.Proximal, Anchor: task.Anchor,
 		}
 		for epoch := range jobs[i].Order {
 			jobs[i].Order[epoch] = e.shuffle(c, append(keys, uint64(epoch)))
 		}
-		total += int64(e.Epochs) * int64(c.Size())
+		total += int64(epochs) * int64(c.Size())
 	}
 	var trained []torch.Trained
 	err := e.await(Progress{Round: t, Phase: phase.String(), Total: total}, func() (err error) {
@@ -89,7 +90,7 @@ func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase
 	e.samples += total
 	if phase != FinalPhase { // which only measures
 		for _, task := range tasks {
-			e.Ledger.Trained(task.Client, int64(e.Epochs)*int64(task.Client.Size()))
+			e.Ledger.Trained(task.Client, int64(epochs)*int64(task.Client.Size()))
 		}
 	}
 	for i, r := range trained {

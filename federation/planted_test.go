@@ -32,6 +32,18 @@ func TestPlantedGroups(t *testing.T) {
 		{"oracle", nil},
 		{"pacfl", func(_ *Env, a Algorithm) { a.(*PACFL).Choose = "count:2" }},
 		{"ifca", func(_ *Env, a Algorithm) { a.(*IFCA).K = 2 }},
+		{"cfl-gp", func(_ *Env, a Algorithm) { a.(*CFLGP).K = 2 }},
+		{"fedsoft", func(e *Env, a Algorithm) { a.(*FedSoft).K, e.Rounds = 2, 8 }},
+		// Two levels of loss, which is what it looks at.
+		{"fedgwc", func(e *Env, a Algorithm) {
+			difficulties(e)
+			e.Rounds, e.Seed, e.LearningRate = 30, 1, 0.02 // of four seeds one splits too early
+		}},
+		// Two concepts, which its prior does not take away.
+		{"fedrc", func(e *Env, a Algorithm) {
+			concepts(e)
+			e.Rounds, e.Rate, e.Seed, a.(*FedRC).K = 40, 1, 1, 2 // from some starts one model takes all
+		}},
 		// Two concepts: no model serves both, so its mean update vanishes while the clients' own do not.
 		{"cfl", func(e *Env, a Algorithm) {
 			concepts(e)
@@ -69,6 +81,20 @@ func concepts(e *Env) {
 	}
 }
 
+// difficulties makes three clients hold all classes and five only one: the losses of the two groups are far apart.
+func difficulties(e *Env) {
+	concepts(e)
+	for i, c := range e.Clients {
+		c.LabelMap, c.Group = nil, 1
+		if i%3 != 1 {
+			c.Group = 0
+			for k := range c.Train {
+				c.Train[k] = int32(i*24 + k/4*4)
+			}
+		}
+	}
+}
+
 // Where a method is known to fail, and why.
 func TestKnownFailures(t *testing.T) {
 	for _, c := range []struct {
@@ -81,6 +107,22 @@ func TestKnownFailures(t *testing.T) {
 		}},
 		{"cfl", "one model serves both groups, it converges, and the clients' updates end with it", func(e *Env, a Algorithm) {
 			e.Rounds, a.(*CFL).From, a.(*CFL).Full = 20, 10, true
+		}},
+		{"fedgwc", "both groups have the same losses, and a loss is all it sees of a client", func(e *Env, a Algorithm) {
+			e.Rounds, a.(*FedGWC).Epsilon = 30, 1
+		}},
+		{"cfl-gp", "gradients are not scaled: a client with a far longer one takes a cluster for itself", func(e *Env, a Algorithm) {
+			a.(*CFLGP).K = 2
+			c := e.Clients[0]
+			c.LabelMap = []uint8{3, 3, 3, 3} // bright in the first rows, and called class 3
+			c.Train = []int32{0, 0, 0, 0}
+		}},
+		{"fedsoft", "where the centres start alike and all clients train them, nothing ever parts them", func(e *Env, a Algorithm) {
+			s := a.(*FedSoft)
+			e.Rounds, s.K, s.alike, s.Everyone = 8, 2, true, true
+		}},
+		{"fedrc", "the class prior takes labels out of the weights, on purpose: label skew alone gives no clusters", func(e *Env, a Algorithm) {
+			e.Rounds, e.Rate, a.(*FedRC).K = 40, 1, 2
 		}},
 		{"ifca", "where the models start alike one of them is everybody's choice, and the others never train", func(_ *Env, a Algorithm) {
 			a.(*IFCA).K = 2
@@ -105,6 +147,9 @@ func TestBadCounts(t *testing.T) {
 		set  func(a Algorithm, k int)
 	}{
 		{"ifca", func(a Algorithm, k int) { a.(*IFCA).K = k }},
+		{"cfl-gp", func(a Algorithm, k int) { a.(*CFLGP).K = k }},
+		{"fedsoft", func(a Algorithm, k int) { a.(*FedSoft).K = k }},
+		{"fedrc", func(a Algorithm, k int) { a.(*FedRC).K = k }},
 	} {
 		for _, k := range []int{0, 9} {
 			e, a := tinyEnv(t, 1), algorithm(t, c.name)

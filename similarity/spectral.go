@@ -117,6 +117,10 @@ func laplacian(a *mat.SymDense, scaling string) *mat.SymDense {
 	return l
 }
 
+// KMeans returns the label 0..k-1 of each row of x (N x F), the best of 10 k-means++ starts by the sum of squares. Some
+// label may be nobody's.
+func KMeans(x *mat.Dense, k int, random *rand.Rand) []int { return kMeans(x, k, random) }
+
 // kMeans returns the label of each row of x (N x F), the best of several k-means++ starts by the sum of squares.
 func kMeans(x *mat.Dense, k int, random *rand.Rand) []int {
 	var best []int

@@ -1,0 +1,100 @@
+package federation
+
+import (
+	"math"
+	"slices"
+	"testing"
+)
+
+// Votes are one a sample; u is their share, σ where there is none; over the clients, v of a centre sums to 1.
+func TestFedSoftVotes(t *testing.T) {
+	if u := shares([]int{3, 0, 1}, 4, 1e-4); !slices.Equal(u, []float64{.75, 1e-4, .25}) {
+		t.Errorf("shares %v", u)
+	}
+	e, a := tinyEnv(t, 2), algorithm(t, "fedsoft").(*FedSoft)
+	a.K = 3
+	if err := initialised(t, e, a); err != nil {
+		t.Fatal(err)
+	}
+	for i, u := range a.u {
+		var votes float64
+		for _, x := range u {
+			if x != a.Sigma {
+				votes += x * float64(e.Clients[i].Size())
+			}
+		}
+		if math.Abs(votes-float64(e.Clients[i].Size())) > 1e-9 {
+			t.Errorf("client %d of %d samples has %g votes", i, e.Clients[i].Size(), votes)
+		}
+	}
+}
+
+// A draw has as many clients as asked for, all different, more often those of large weight; every round its own.
+func TestFedSoftDraws(t *testing.T) {
+	e, a := tinyEnv(t, 1), algorithm(t, "fedsoft").(*FedSoft)
+	a.K = 1
+	if err := initialised(t, e, a); err != nil {
+		t.Fatal(err)
+	}
+	for i := range a.u {
+		a.u[i] = []float64{1e-4}
+	}
+	a.u[2], a.u[5] = []float64{1}, []float64{1}
+	count := make([]int, 8)
+	for round := range 200 {
+		drawn := a.draw(0, round, 3)
+		for k, c := range drawn {
+			count[c.ID]++
+			if k > 0 && drawn[k-1].ID >= c.ID {
+				t.Fatalf("round %d draws %v", round, drawn)
+			}
+		}
+	}
+	if count[2] < 195 || count[5] < 195 || count[0] == 0 || count[0] > 80 {
+		t.Errorf("drawn %v times of 200", count)
+	}
+}
+
+// Clients that are never selected predict with the mixture; the others with their own model, or with their centre.
+func TestFedSoftPredicts(t *testing.T) {
+	e, a := tinyEnv(t, 2), algorithm(t, "fedsoft").(*FedSoft)
+	a.K = 2
+	mustRun(t, e, a, RunOptions{})
+	a.own[3] = nil
+	for _, predicts := range []string{"own", "centre"} {
+		a.Predicts = predicts
+		seen := 0
+		err := a.Predict(e, e.Clients, func(clients []*Client, models []Model) error {
+			for i, c := range clients {
+				seen++
+				got, err := models[i].State.Floats()
+				if err != nil {
+					return err
+				}
+				want := a.own[c.ID]
+				if c.ID == 3 {
+					v, err := a.mixture(c)
+					if err != nil {
+						return err
+					}
+					if want, err = v.Floats(); err != nil {
+						return err
+					}
+					v.Close()
+				}
+				if predicts == "centre" {
+					if want, err = a.states[a.of[c.ID]].Floats(); err != nil {
+						return err
+					}
+				}
+				if want != nil && !slices.Equal(got, want) {
+					t.Errorf("%s: client %d predicts with another model", predicts, c.ID)
+				}
+			}
+			return nil
+		})
+		if err != nil || seen != 8 {
+			t.Errorf("%s: %d clients, %v", predicts, seen, err)
+		}
+	}
+}
