@@ -31,13 +31,6 @@ setting() {
 	esac
 }
 
-# Prints a scenario file: the clients held out, 20, join before the last round.
-joining() {
-	mkdir -p "$out"
-	echo "{\"events\": [{\"round\": $((rounds - 1)), \"join_next\": 20}]}" >"$out/joining-$rounds.json"
-	echo "$out/joining-$rounds.json"
-}
-
 # Ends the script: 1 if a setting has a run that failed.
 finish() {
 	if ((${#failed[@]})); then

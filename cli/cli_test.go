@@ -125,6 +125,18 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 	if code, _, log := feddag("train", "--resume", out); code != exitDone {
 		t.Errorf("resume of a complete run: exit code %d: %s", code, log)
 	}
+	// Written by a program that lacked some of today's flags.
+	older := filepath.Join(again, "config.yaml")
+	lines = nil
+	for line := range strings.Lines(string(mustRead(t, older))) {
+		if !strings.HasPrefix(line, "lr: ") && !strings.HasPrefix(line, "feddag-delta: ") && !strings.HasPrefix(line, "partition-option: ") {
+			lines = append(lines, line)
+		}
+	}
+	write(t, older, []byte(strings.Join(lines, "")))
+	if code, _, log := feddag("train", "--resume", again, "--rounds", "5"); code != exitDone || !strings.Contains(log, "round 5/5") {
+		t.Errorf("resume of an older program's run: exit code %d: %s", code, log)
+	}
 	// Another configuration in config.yaml, the old checkpoint.
 	path := filepath.Join(out, "config.yaml")
 	raw, err := os.ReadFile(path)

@@ -350,17 +350,6 @@ func (c *cell) sameScenario(dir *report.Dir) error {
 	return nil
 }
 
-// defaultOf is a flag's default as config.yaml has it.
-func defaultOf(f *pflag.Flag) string {
-	if f == nil {
-		return ""
-	}
-	if _, ok := f.Value.(pflag.SliceValue); ok {
-		return strings.Trim(f.DefValue, "[]")
-	}
-	return f.DefValue
-}
-
 // sameNumber compares two values of a flag, as numbers where both are.
 func sameNumber(a, b string) bool {
 	x, errX := strconv.ParseFloat(a, 64)

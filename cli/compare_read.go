@@ -33,7 +33,7 @@ type ran struct {
 	config    map[string]string // every flag; those it does not have at their defaults
 	summary   report.Summary
 	rounds    []report.Round
-	measured  int // clients with an accuracy at the end
+	measured  int // clients that the accuracy at the end is over
 	dealt     dealt
 	why       string // it is in no table; empty for a finished run
 }
@@ -121,7 +121,9 @@ func readRun(path string) (r ran, err error) {
 		return r, fmt.Errorf("%s says %d rounds, but %s has %d", dir.Path(report.SummaryFile), r.summary.Rounds, report.MetricsFile, len(r.rounds))
 	}
 	r.rounds = r.rounds[:r.summary.Rounds] // more where the run is being extended
-	r.measured, err = dir.CountClients()
+	if r.measured, err = dir.CountClients(); r.summary.HeldOut != nil {
+		r.measured -= r.summary.HeldOut.Clients // their scores stand apart
+	}
 	return r, err
 }
 

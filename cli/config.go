@@ -33,15 +33,27 @@ func (o *options) pairs() []report.Pair {
 // free are the flags that a checkpoint need not agree in.
 var free = append([]string{"out", "label", "preset", "partition-file", "scenario", "eval-every"}, onResume...)
 
-// hash identifies what the weights after a round depend on: the flags that matter, the partition and the scenario.
+// hash identifies what the weights after a round depend on: the flags that matter, the partition and the scenario. A flag
+// at its default is left out, so that one a later program adds does not keep it from going on.
 func (o *options) hash(partition, scenario []byte) string {
 	h := sha256.New()
 	for _, p := range o.pairs() {
-		if !slices.Contains(free, p.Key) {
+		if !slices.Contains(free, p.Key) && p.Value != defaultOf(o.flags.Lookup(p.Key)) {
 			fmt.Fprintf(h, "%s=%s\n", p.Key, p.Value)
 		}
 	}
 	h.Write(partition)
 	h.Write(scenario)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// defaultOf is a flag's default as config.yaml has it.
+func defaultOf(f *pflag.Flag) string {
+	if f == nil {
+		return ""
+	}
+	if _, ok := f.Value.(pflag.SliceValue); ok {
+		return strings.Trim(f.DefValue, "[]")
+	}
+	return f.DefValue
 }

@@ -12,7 +12,7 @@ type Comparison struct {
 	Dataset      string
 	DatasetTitle string // as a person writes it
 	Partition    string // its kind and parameters, in words
-	Clients      int    // measured at the end
+	Clients      int    // that the accuracy at the end is over
 	Dealt        int    // of the partition, those held out or gone counted
 	Rounds       int    // of every run, or the first so many of it
 	Shared       []Pair // settings all runs have in common; with a comment, those that some have otherwise
@@ -64,7 +64,7 @@ func (c Cell) Cut(rounds int) Cell {
 	}
 	c.Rounds = c.Rounds[:rounds]
 	s.SetRounds(c.Rounds)
-	s.Joined = nil // the summary does not say when they joined
+	s.Joined, s.HeldOut = nil, nil // the summary does not say when who joined; those held out came after the end
 	s.Seconds.Total = s.Seconds.Setup + s.Seconds.Warmup + s.Seconds.Clustering + s.Seconds.Rounds
 	return c
 }

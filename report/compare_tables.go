@@ -182,7 +182,7 @@ func (c *Comparison) differenceTable() Table {
 
 // newcomers say what is measured of clients that join during a run.
 func (c *Comparison) newcomers() []string {
-	return []string{c.where(), "Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on its own test set, mean over the clients that joined during the run, as they arrived. " +
+	return []string{c.where(), "Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on its own test set, mean over the clients that joined during the run, or that were held out of it and came after its last round. " +
 		"Newcomers pre: before local training, with the model they were given; post: after one local training from there."}
 }
 
