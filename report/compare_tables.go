@@ -23,7 +23,11 @@ func (c *Comparison) Tables() []Table {
 			tables = append(tables, c.besideTable(b))
 		}
 	}
-	return append(tables, c.costTable(), c.roundTable(), c.runTable())
+	tables = append(tables, c.costTable())
+	if len(c.Targets) > 0 {
+		tables = append(tables, c.targetTable())
+	}
+	return append(tables, c.roundTable(), c.runTable())
 }
 
 // settingKeys are the settings worth a place beside every table, where all runs share them.
@@ -196,61 +200,6 @@ func (c *Comparison) newcomerTable() Table {
 		t.Rows = append(t.Rows, texts(v.Name, strconv.Itoa(len(v.Cells)), whole(c.values(v, joinedClients)), c.spread(v, joinedPre).Text(2), c.spread(v, joinedPost).Text(2)))
 	}
 	return t
-}
-
-func (c *Comparison) costTable() Table {
-	t := Table{
-		Label: "cost", Title: "Cost",
-		Setting: c.all()[:1],
-		Notes: []string{
-			"Mean (± sample standard deviation) over n seeds. Up: clients to server; down: server to clients; both of all clients together, warm-up included. " +
-				"Clients a round: that trained. Trained on, evaluated: samples of the clients' training sets, warm-up included, every epoch and every model counted; evaluated to choose a model or to be chosen by. Time: wall time of warm-up, clustering and rounds, evaluation included, set-up left out; " +
-				"a round: its median. Times compare only where every run had the machine to itself.",
-		},
-		Columns: headings("algorithm", "n", "up", "down", "clients a round", "trained on", "evaluated", "time", "a round", "samples/s"),
-	}
-	if len(c.Targets) > 0 {
-		t.Notes = append(t.Notes, fmt.Sprintf("To a target: up to the first round after which pre, over all %d clients, was at or above it; warm-up included. "+
-			"Where not every seed got there, how many did.", c.Clients))
-	}
-	for _, target := range c.Targets {
-		at := "to " + shortest(target) + "%"
-		t.Columns = append(t.Columns, Column{Heading: "rounds " + at}, Column{Heading: "traffic " + at}, Column{Heading: "time " + at})
-	}
-	bytes := func(v *Variant, m measure) string {
-		s := c.spread(v, m)
-		if s.N == 0 {
-			return "–"
-		}
-		return FormatBytes(int64(math.Round(s.Mean)))
-	}
-	seconds := func(v *Variant, m measure) string { return duration(c.spread(v, m).Mean) }
-	for i := range c.Variants {
-		v := &c.Variants[i]
-		row := texts(v.Name, strconv.Itoa(len(v.Cells)), bytes(v, bytesUp), bytes(v, bytesDown), decimal(c.spread(v, perRoundClients).Mean, 1),
-			millions(c.spread(v, trained).Mean), millions(c.spread(v, evaluated).Mean),
-			seconds(v, running), seconds(v, perRound), thousands(c.spread(v, samplesPer).Mean))
-		for _, target := range c.Targets {
-			rounds, traffic, time := to(target)
-			switch s := c.spread(v, rounds); s.N {
-			case len(v.Cells):
-				row = append(row, texts(s.Text(1), bytes(v, traffic), seconds(v, time))...)
-			case 0:
-				row = append(row, texts("never", "–", "–")...)
-			default:
-				row = append(row, texts(fmt.Sprintf("%d of %d", s.N, len(v.Cells)), "–", "–")...)
-			}
-		}
-		t.Rows = append(t.Rows, row)
-	}
-	return t
-}
-
-func millions(v float64) string {
-	if !finite(v) {
-		return "–"
-	}
-	return decimal(v/1e6, 2) + " M"
 }
 
 // roundTable is accuracy along the way, for those who read numbers rather than curves.

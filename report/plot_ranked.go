@@ -98,7 +98,7 @@ func (c *rankedChart) draw(w io.Writer) error {
 	for _, i := range shown {
 		names = max(names, textWidth(c.series[i].Name, 12))
 	}
-	g := newCanvas(plotWidth+33+names+56, 0, c.title)
+	g := newCanvas(plotWidth+41+names+64, 0, c.title)
 	b := box{left: 68, top: newCanvas(g.width, 0, "").title(c.title) + 20, right: plotWidth - 10}
 	b.bottom = b.top + max(plotHeight, legendStep*float64(len(shown)))
 	g = newCanvas(g.width, b.bottom+54, c.title)

@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"feddag/federation/data"
+	"feddag/report"
+)
+
+// assemble makes a comparison of runs, after so many rounds; 0 takes the number that all have.
+func (o *compareOptions) assemble(runs []ran, rounds int, log io.Writer) (*report.Comparison, error) {
+	var missing []report.Missing
+	var finished []ran
+	runs = slices.Clone(runs)
+	for i := range runs {
+		r := &runs[i]
+		if r.why == "" && r.summary.Rounds < rounds {
+			r.why = fmt.Sprintf("%d of %d rounds", r.summary.Rounds, rounds)
+		}
+		if r.why != "" {
+			missing = append(missing, report.Missing{Name: r.name, Seed: r.seed, Why: r.why})
+			continue
+		}
+		finished = append(finished, *r)
+	}
+	if len(finished) == 0 {
+		return nil, noneFinished(runs)
+	}
+	if err := comparable(finished); err != nil {
+		return nil, err
+	}
+	if rounds == 0 {
+		for _, r := range finished {
+			if x := finished[0]; r.summary.Rounds != x.summary.Rounds {
+				return nil, fmt.Errorf("%s has %d rounds, %s has %d: choose a number that all have with --rounds",
+					x.dir, x.summary.Rounds, r.dir, r.summary.Rounds)
+			}
+		}
+		rounds = finished[0].summary.Rounds
+	}
+	first := finished[0]
+	c := &report.Comparison{
+		Dataset: first.dealt.dataset, DatasetTitle: data.Title(first.dealt.dataset), Partition: first.dealt.words(), Clients: first.measured, Dealt: first.dealt.clients, Rounds: rounds,
+		Shared: sharedSettings(finished), Reference: o.reference, Confidence: o.confidence, Targets: o.targets, Missing: missing,
+	}
+	for _, r := range finished {
+		i := slices.IndexFunc(c.Variants, func(v report.Variant) bool { return v.Name == r.name })
+		if i < 0 {
+			i = len(c.Variants)
+			c.Variants = append(c.Variants, report.Variant{Name: r.name, Algorithm: r.algorithm, Settings: r.settings(c.Shared)})
+		}
+		cell := report.Cell{Seed: r.seed, Dir: r.dir, Link: r.dir, Summary: r.summary, Rounds: r.rounds}
+		c.Variants[i].Cells = append(c.Variants[i].Cells, cell.Cut(rounds))
+	}
+	for _, v := range c.Variants {
+		slices.SortFunc(v.Cells, func(a, b report.Cell) int { return cmp.Compare(a.Seed, b.Seed) })
+	}
+	if has := func(v report.Variant) bool { return v.Name == defaultAlgorithm }; c.Reference == "" && slices.ContainsFunc(c.Variants, has) {
+		c.Reference = defaultAlgorithm
+	}
+	if err := o.setBeside(c, finished, log); err != nil {
+		return nil, err
+	}
+	return c, c.Settle()
+}
+
+func noneFinished(runs []ran) error {
+	text := "no finished run to compare"
+	for i, r := range runs {
+		if i == 5 {
+			text += fmt.Sprintf("; and %d more", len(runs)-i)
+			break
+		}
+		text += fmt.Sprintf("; %s: %s", r.dir, r.why)
+	}
+	return errors.New(text)
+}
+
+// comparable returns an error, which names two runs, unless all are of one data set and one kind of partition, those
+// of a seed of one partition, and no two of one variant and seed.
+func comparable(runs []ran) error {
+	first := runs[0]
+	bySeed := map[int64]ran{}
+	seen := map[string]ran{}
+	for _, r := range runs {
+		a, b := first.dealt, r.dealt
+		switch {
+		case a.dataset != b.dataset:
+			return fmt.Errorf("%s is on %s, %s on %s: compare runs of one data set", first.dir, a.dataset, r.dir, b.dataset)
+		case a.dataHash != "" && b.dataHash != "" && a.dataHash != b.dataHash:
+			return fmt.Errorf("%s and %s are on different copies of %s (%.19s, %.19s)", first.dir, r.dir, a.dataset, a.dataHash, b.dataHash)
+		case a.words() != b.words() || a.clients != b.clients:
+			return fmt.Errorf("%s has the partition %s of %d clients, %s %s of %d: compare runs of one partition", first.dir, a.words(), a.clients, r.dir, b.words(), b.clients)
+		}
+		if other, ok := bySeed[r.seed]; !ok {
+			bySeed[r.seed] = r
+		} else if other.dealt.hash != r.dealt.hash {
+			return fmt.Errorf("%s and %s have seed %d but different partitions (another --data-seed or --partition-file?): the runs of a seed must share theirs", other.dir, r.dir, r.seed)
+		}
+		if a.scenario != b.scenario {
+			return fmt.Errorf("%s and %s have different scenarios: compare runs of one", first.dir, r.dir)
+		}
+		key := fmt.Sprintf("%s\n%d", r.name, r.seed)
+		if other, ok := seen[key]; ok {
+			return fmt.Errorf("%s and %s are both %s with seed %d: take one", other.dir, r.dir, r.name, r.seed)
+		}
+		seen[key] = r
+	}
+	return nil
+}
+
+// unlessNoted marks a setting that some runs have otherwise, which is said of their algorithms.
+const unlessNoted = "unless noted"
+
+// sharedSettings are the flags that all runs have with one value, sorted, and what they ran on; of those that only some
+// changed, the default.
+func sharedSettings(runs []ran) []report.Pair {
+	var pairs []report.Pair
+	for _, key := range slices.Sorted(maps.Keys(runs[0].config)) {
+		if slices.Contains(perRun, key) && key != "device" && key != "data-seed" {
+			continue
+		}
+		value, all, same := runs[0].config[key], true, true
+		for _, r := range runs {
+			other, ok := r.config[key]
+			all, same = all && ok, same && ok && sameNumber(value, other)
+		}
+		if same {
+			pairs = append(pairs, report.Pair{Key: key, Value: value})
+		} else if all && !slices.Contains(perRun, key) {
+			if o, err := newOptions(runs[0].algorithm); err == nil {
+				pairs = append(pairs, report.Pair{Key: key, Value: defaultOf(o.flags.Lookup(key)), Comment: unlessNoted})
+			}
+		}
+	}
+	precision := runs[0].summary.Precision
+	for _, r := range runs {
+		if r.summary.Precision != precision {
+			return pairs
+		}
+	}
+	return append(pairs, report.Pair{Key: "precision", Value: precision})
+}
+
+// settings are the flags that set a run apart: neither shared by all, nor at their defaults.
+func (r *ran) settings(shared []report.Pair) []report.Pair {
+	defaults, err := newOptions(r.algorithm)
+	if err != nil {
+		return nil
+	}
+	var pairs []report.Pair
+	options := r.options()
+	for _, key := range slices.Sorted(maps.Keys(options)) {
+		f := defaults.flags.Lookup(key)
+		common := slices.ContainsFunc(shared, func(p report.Pair) bool { return p.Key == key && p.Comment == "" })
+		if !common && f != nil && !sameNumber(defaultOf(f), options[key]) {
+			pairs = append(pairs, report.Pair{Key: key, Value: options[key]})
+		}
+	}
+	return pairs
+}
+
+// setBeside reads what others report for the setting of these runs.
+func (o *compareOptions) setBeside(c *report.Comparison, runs []ran, log io.Writer) error {
+	if o.beside == "" {
+		return nil
+	}
+	settings := map[string]string{}
+	for _, r := range runs {
+		for key := range r.config {
+			settings[key] = "" // known, but not of one value
+		}
+	}
+	for _, p := range c.Shared {
+		if p.Comment == "" {
+			settings[p.Key] = p.Value
+		}
+	}
+	first := runs[0].dealt
+	for _, p := range first.parameters() {
+		settings[p.Key] = p.Value
+	}
+	settings["dataset"], settings["partition"], settings["clients"] = first.dataset, first.kind, strconv.Itoa(first.clients)
+	var err error
+	if c.Beside, err = report.ReadBeside(o.beside, settings); err != nil {
+		return err
+	}
+	if len(c.Beside) == 0 && !o.quiet {
+		fmt.Fprintf(log, "%s has no row of this setting: %s, %s, %d clients\n", o.beside, c.Dataset, c.Partition, c.Clients)
+	}
+	return nil
+}
+
+// link makes the links to the runs relative to the comparison's directory.
+func link(dir *report.Dir, c *report.Comparison) error {
+	base, err := filepath.Abs(dir.Path())
+	if err != nil {
+		return err
+	}
+	for _, v := range c.Variants {
+		for i := range v.Cells {
+			path, err := filepath.Abs(v.Cells[i].Dir)
+			if err != nil {
+				return err
+			}
+			if rel, err := filepath.Rel(base, path); err == nil {
+				path = rel
+			}
+			v.Cells[i].Link = filepath.ToSlash(path)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"feddag/report"
+
+	"github.com/spf13/pflag"
+)
+
+// cell is a run of a comparison: a variant with a seed.
+type cell struct {
+	variant *variant
+	seed    uint64
+	dir     string
+	options *options
+	stage   stage
+	failed  string // why; empty if it did not
+}
+
+// stage is how far a run is.
+type stage int
+
+const (
+	fresh stage = iota
+	begun       // interrupted, or of fewer rounds
+	done
+)
+
+// newCell finds out how far a run is, and that it is the one asked for.
+func (o *compareOptions) newCell(v *variant, seed string) (*cell, error) {
+	c := &cell{variant: v, dir: filepath.Join(o.out, slug(v.name)+"-"+seed)}
+	args := append(slices.Clone(v.args), "--seed", seed, "--out", c.dir)
+	if v.name != v.algorithm {
+		args = append(args, "--label", v.name)
+	}
+	var err error
+	if c.options, err = parse(args); err != nil {
+		return nil, err
+	}
+	c.seed = c.options.run.Seed
+	if !report.IsRun(c.dir) {
+		return c, nil
+	}
+	c.stage = begun
+	dir, err := report.Look(c.dir)
+	if err != nil {
+		return nil, err
+	}
+	saved, err := dir.ReadYAML(report.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.agrees(saved); err != nil {
+		return nil, err
+	}
+	if err := c.sameScenario(dir); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(dir.Path(report.SummaryFile)); err != nil {
+		return c, nil
+	}
+	summary, err := dir.ReadSummary()
+	if err != nil {
+		return nil, err
+	}
+	if summary.Rounds >= c.options.run.Rounds {
+		c.stage = done
+	}
+	return c, nil
+}
+
+// agrees returns an error if the run that is there has another value of a flag than the one asked for.
+func (c *cell) agrees(saved map[string]string) error {
+	loose := slices.Concat(free, []string{"preset"})
+	o := c.options
+	if o.partitionFile != "" { // says it all
+		o.groupFlags(dataGroup).VisitAll(func(f *pflag.Flag) { loose = append(loose, f.Name) })
+	}
+	if o.model == "" {
+		loose = append(loose, "model")
+	}
+	if o.device == "auto" {
+		loose = append(loose, "device")
+	}
+	for _, p := range o.pairs() {
+		was, ok := saved[p.Key]
+		if !ok {
+			was = defaultOf(o.flags.Lookup(p.Key))
+		}
+		if !slices.Contains(loose, p.Key) && !sameNumber(was, p.Value) {
+			return usagef("%s holds a run with --%s %s, and this comparison asks for %s: choose another --out, or move it away", c.dir, p.Key, was, p.Value)
+		}
+	}
+	return nil
+}
+
+// sameScenario returns an error if the run that is there has another scenario than the one asked for.
+func (c *cell) sameScenario(dir *report.Dir) error {
+	was, err := savedScenario(dir)
+	if err != nil {
+		return err
+	}
+	var asked []byte
+	if c.options.scenario != "" {
+		if asked, err = os.ReadFile(c.options.scenario); err != nil {
+			return usagef("--scenario: %w", err)
+		}
+	}
+	if !bytes.Equal(was, asked) {
+		return usagef("%s holds a run with another scenario than --scenario %q: choose another --out, or move it away", c.dir, c.options.scenario)
+	}
+	return nil
+}
+
+// sameNumber compares two values of a flag, as numbers where both are.
+func sameNumber(a, b string) bool {
+	x, errX := strconv.ParseFloat(a, 64)
+	y, errY := strconv.ParseFloat(b, 64)
+	return a == b || errX == nil && errY == nil && x == y
+}
+
+// groupOf is the heading a flag stands under.
+func (o *options) groupOf(flag string) string {
+	for _, g := range o.groups {
+		if g.flags.Lookup(flag) != nil {
+			return g.title
+		}
+	}
+	return ""
+}
+
+func (o *options) groupFlags(title string) *pflag.FlagSet {
+	for _, g := range o.groups {
+		if g.title == title {
+			return g.flags
+		}
+	}
+	return newFlagSet()
+}
+
+// args are the arguments of the run's own process.
+func (c *cell) args() []string {
+	if c.stage == fresh {
+		args := append(slices.Clone(c.variant.args), "--seed", strconv.FormatUint(c.seed, 10), "--out", c.dir)
+		if c.variant.name != c.variant.algorithm {
+			args = append(args, "--label", c.variant.name)
+		}
+		return args
+	}
+	args := []string{"--resume", c.dir}
+	values := map[string]string{}
+	c.options.flags.Visit(func(f *pflag.Flag) { values[f.Name] = f.Value.String() })
+	values["rounds"] = strconv.Itoa(c.options.run.Rounds)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if slices.Contains(onResume, name) {
+			args = append(args, "--"+name+"="+values[name])
+		}
+	}
+	return args
+}
+
+// clear removes what a run killed in its first moments leaves: not yet a run, no longer empty.
+func (c *cell) clear() error {
+	stale, err := filepath.Glob(filepath.Join(c.dir, ".*.tmp"))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(stale, filepath.Join(c.dir, partitionFile), filepath.Join(c.dir, report.EnvFile)) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

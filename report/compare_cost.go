@@ -1,0 +1,76 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+func (c *Comparison) costTable() Table {
+	t := Table{
+		Label: "cost", Title: "Cost",
+		Setting: c.all()[:1],
+		Notes: []string{
+			"Mean over n seeds. Up: clients to server; down: server to clients; both of all clients together, warm-up included. Clients a round: that trained. " +
+				"Trained on, evaluated: samples of the clients' training sets, warm-up included, every epoch and every model counted; evaluated to choose a model or to be chosen by. " +
+				"Time: wall time of warm-up, clustering and rounds, evaluation included, set-up left out; a round: its median. Times compare only where every run had the machine to itself.",
+		},
+		Columns: headings("algorithm", "n", "up", "down", "clients a round", "trained on", "evaluated", "time", "a round", "samples/s"),
+	}
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		t.Rows = append(t.Rows, texts(v.Name, strconv.Itoa(len(v.Cells)), c.bytes(v, bytesUp), c.bytes(v, bytesDown), decimal(c.spread(v, perRoundClients).Mean, 1),
+			millions(c.spread(v, trained).Mean), millions(c.spread(v, evaluated).Mean),
+			c.seconds(v, running), c.seconds(v, perRound), thousands(c.spread(v, samplesPer).Mean)))
+	}
+	return t
+}
+
+// targetTable is what it cost to get to an accuracy.
+func (c *Comparison) targetTable() Table {
+	t := Table{
+		Label: "target", Title: "Cost of a target",
+		Setting: c.all()[:1],
+		Notes: []string{fmt.Sprintf("Up to the first round after which balanced accuracy before local training, percent, mean over all %d clients, each on its own test set, was at or above the target; warm-up included. "+
+			"Rounds: mean ± sample standard deviation over n seeds; traffic, up and down, of all clients together, and wall time without set-up: mean. Where not every seed got there, how many did.", c.Clients)},
+		Columns: headings("algorithm", "n"),
+	}
+	for _, target := range c.Targets {
+		at := "to " + shortest(target) + "%"
+		t.Columns = append(t.Columns, Column{Heading: "rounds " + at}, Column{Heading: "traffic " + at}, Column{Heading: "time " + at})
+	}
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		row := texts(v.Name, strconv.Itoa(len(v.Cells)))
+		for _, target := range c.Targets {
+			rounds, traffic, time := to(target)
+			switch s := c.spread(v, rounds); s.N {
+			case len(v.Cells):
+				row = append(row, texts(s.Text(1), c.bytes(v, traffic), c.seconds(v, time))...)
+			case 0:
+				row = append(row, texts("never", "–", "–")...)
+			default:
+				row = append(row, texts(fmt.Sprintf("%d of %d seeds", s.N, len(v.Cells)), "–", "–")...)
+			}
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func (c *Comparison) bytes(v *Variant, m measure) string {
+	s := c.spread(v, m)
+	if s.N == 0 {
+		return "–"
+	}
+	return FormatBytes(int64(math.Round(s.Mean)))
+}
+
+func (c *Comparison) seconds(v *Variant, m measure) string { return duration(c.spread(v, m).Mean) }
+
+func millions(v float64) string {
+	if !finite(v) {
+		return "–"
+	}
+	return decimal(v/1e6, 2) + " M"
+}

@@ -1,0 +1,139 @@
+package report
+
+import (
+	"math"
+	"slices"
+	"strings"
+)
+
+// measure is a number of a run that is compared.
+type measure struct {
+	key     string // in CSV and JSON
+	heading string // in tables
+	places  int
+	of      func(Cell) float64
+}
+
+// The measures, all of accuracy in percent.
+var (
+	finalPre   = measure{"final_pre", "final pre", 2, func(c Cell) float64 { return c.Summary.Final.Pre.Balanced.Mean }}
+	finalPost  = measure{"final_post", "final post", 2, func(c Cell) float64 { return overAll(c.Summary.Final).Balanced.Mean }}
+	last10Pre  = measure{"last10_pre", "last-10 pre", 2, func(c Cell) float64 { return c.Summary.Last10.Pre.Balanced.Mean }}
+	last10Post = measure{"last10_post", "last-10 post", 2, func(c Cell) float64 { return c.Summary.Last10.Post.Balanced.Mean }}
+	bestPre    = measure{"best_pre", "best pre", 2, func(c Cell) float64 { return c.Summary.Best.Pre.Balanced.Mean }}
+	bestPost   = measure{"best_post", "best post", 2, func(c Cell) float64 { return c.Summary.Best.Post.Balanced.Mean }}
+	swing      = measure{"swing", "swing", 2, func(c Cell) float64 { return c.Summary.Swing }}
+
+	clusterCount = measure{"clusters", "clusters", 1, func(c Cell) float64 { return float64(c.Summary.Clusters) }}
+	randIndex    = measure{"adjusted_rand_index", "ARI", 3, func(c Cell) float64 { return orNaN(c.Summary.AdjustedRandIndex) }}
+
+	// Of newcomers.
+	joinedClients = measure{"joined_clients", "newcomers", 0, func(c Cell) float64 { return counted(int64(c.joined().Clients)) }}
+	joinedPre     = measure{"joined_pre", "newcomers pre", 2, func(c Cell) float64 { return c.joined().Pre.Balanced.Mean }}
+	joinedPost    = measure{"joined_post", "newcomers post", 2, func(c Cell) float64 { return c.joined().Post.Balanced.Mean }}
+
+	bytesUp   = measure{"bytes_up", "up", 0, func(c Cell) float64 { return float64(c.Summary.BytesUp) }}
+	bytesDown = measure{"bytes_down", "down", 0, func(c Cell) float64 { return float64(c.Summary.BytesDown) }}
+	trained   = measure{"training_samples", "trained on", 0, func(c Cell) float64 { return counted(c.Summary.TrainingSamples) }}
+	evaluated = measure{"forward_samples", "evaluated", 0, func(c Cell) float64 {
+		if c.Summary.TrainingSamples == 0 { // an older run, which counted neither
+			return math.NaN()
+		}
+		return float64(c.Summary.ForwardSamples)
+	}}
+	perRoundClients = measure{"clients_per_round", "clients a round", 1, func(c Cell) float64 {
+		n := 0
+		for _, r := range c.Rounds {
+			n += len(r.Clients)
+		}
+		return float64(n) / float64(len(c.Rounds))
+	}}
+	perRound   = measure{"seconds_per_round", "a round", 3, func(c Cell) float64 { return c.Summary.SecondsPerRound }}
+	samplesPer = measure{"samples_per_second", "samples/s", 0, func(c Cell) float64 { return c.Summary.SamplesPerSecond }}
+	running    = measure{"seconds_running", "time", 3, func(c Cell) float64 { return c.beforeRounds() + c.Summary.Seconds.Rounds }}
+	peakRSS    = measure{"peak_rss_bytes", "memory", 0, func(c Cell) float64 { return float64(c.Summary.PeakRSSBytes) }}
+)
+
+// accuracies are the measures of accuracy that tables show.
+var accuracies = []measure{finalPre, finalPost, last10Pre, last10Post, bestPre, bestPost, swing}
+
+// plain are the same with every sample counted alike. Only the CSV has them.
+var plain = []measure{
+	{"final_pre_plain", "", 2, func(c Cell) float64 { return c.Summary.Final.Pre.Accuracy.Mean }},
+	{"final_post_plain", "", 2, func(c Cell) float64 { return overAll(c.Summary.Final).Accuracy.Mean }},
+	{"last10_pre_plain", "", 2, func(c Cell) float64 { return c.Summary.Last10.Pre.Accuracy.Mean }},
+	{"last10_post_plain", "", 2, func(c Cell) float64 { return c.Summary.Last10.Post.Accuracy.Mean }},
+	{"best_pre_plain", "", 2, func(c Cell) float64 { return c.Summary.Best.Pre.Accuracy.Mean }},
+	{"best_post_plain", "", 2, func(c Cell) float64 { return c.Summary.Best.Post.Accuracy.Mean }},
+}
+
+// overAll is the score after local training if it is over every client. One
+// over a cohort is of other clients in every round, so it is not set beside it.
+func overAll(p PrePost) Score {
+	if p.PostOver == OverAll {
+		return p.Post
+	}
+	return NoScore
+}
+
+// joined is of the clients that joined during the run, or else of those that
+// came after it.
+func (c Cell) joined() Joined {
+	for _, j := range []*Joined{c.Summary.Joined, c.Summary.HeldOut} {
+		if j != nil {
+			return *j
+		}
+	}
+	return Joined{Pre: NoScore, Post: NoScore}
+}
+
+// counted is a count that is never 0 where it was made.
+func counted(n int64) float64 {
+	if n == 0 {
+		return math.NaN()
+	}
+	return float64(n)
+}
+
+func (c Cell) beforeRounds() float64 { return c.Summary.Seconds.Warmup + c.Summary.Seconds.Clustering }
+
+// cost is what a run spent until it first reached an accuracy.
+type cost struct {
+	rounds, bytes, seconds float64 // NaN where it never did
+}
+
+// reach counts to the first evaluation of all clients before local training
+// that is at or above target percent: rounds, bytes both ways and seconds, of
+// warm-up, clustering and rounds, set-up left out.
+func (c Cell) reach(target float64) cost {
+	up, down := c.warmUpBytes()
+	x := cost{0, float64(up + down), c.beforeRounds()}
+	for _, r := range c.Rounds {
+		x.rounds++
+		x.bytes += float64(r.BytesUp + r.BytesDown)
+		x.seconds += r.Seconds
+		if r.Pre.Balanced.Mean >= target {
+			return x
+		}
+	}
+	return cost{math.NaN(), math.NaN(), math.NaN()}
+}
+
+// to are the measures of the cost of a target.
+func to(target float64) (rounds, bytes, seconds measure) {
+	at := strings.ReplaceAll(shortest(target), ".", "_")
+	return measure{"rounds_to_" + at, "rounds", 0, func(c Cell) float64 { return c.reach(target).rounds }},
+		measure{"bytes_to_" + at, "traffic", 0, func(c Cell) float64 { return c.reach(target).bytes }},
+		measure{"seconds_to_" + at, "time", 3, func(c Cell) float64 { return c.reach(target).seconds }}
+}
+
+// measures are all of them, in the order of the CSV.
+func (c *Comparison) measures() []measure {
+	all := slices.Concat(accuracies, []measure{clusterCount, randIndex, joinedClients, joinedPre, joinedPost}, plain,
+		[]measure{bytesUp, bytesDown, perRoundClients, trained, evaluated, running, perRound, samplesPer, peakRSS})
+	for _, t := range c.Targets {
+		rounds, bytes, seconds := to(t)
+		all = append(all, rounds, bytes, seconds)
+	}
+	return all
+}
