@@ -20,6 +20,8 @@ func TestDegenerateSettingsAreFedAvg(t *testing.T) {
 		{"cfl-gp", func(a Algorithm) { a.(*CFLGP).K = 1 }},
 		{"fedrc", func(a Algorithm) { a.(*FedRC).K = 1 }},
 		{"fedgwc", func(a Algorithm) { a.(*FedGWC).Epsilon = 0 }},
+		{"fedmix", func(a Algorithm) { a.(*FedMix).Lambda = 0 }},
+		{"fedbr", func(a Algorithm) { a.(*FedBR).Mu, a.(*FedBR).Lambda = 0, 0 }},
 	} {
 		e, a := tinyEnv(t, 2), algorithm(t, c.name)
 		c.change(a)

@@ -58,6 +58,7 @@ type FedDAG struct {
 	ServerRate    float64 // η2
 	Schedule      string  // "both", or "K:1": a secondary phase every K rounds (B.9)
 	SecondaryFrom string  // the secondary phase trains under "start" (eq. 19) or the just "trained" primary and head
+	Diversity     float64 // λ_div: the primary phase's loss has λ_div mean cos(φ1, φ2)² (A.11); 0 is none
 
 	ShiftFactor float64 // of eq. 41: a client has shifted above ShiftFactor n_i / C
 
@@ -106,6 +107,8 @@ func (a *FedDAG) Validate() error {
 		return fmt.Errorf("--feddag-mask is %g: use a fraction above 0, at most 1", a.MaskFraction)
 	case a.SVDSamples < 0:
 		return fmt.Errorf("--feddag-svd-samples is %d: use 0 (all) or more", a.SVDSamples)
+	case !(a.Diversity >= 0 && a.Diversity <= 1e6):
+		return fmt.Errorf("--feddag-diversity is %g: use 0 or more", a.Diversity)
 	case !(a.ServerRate >= 0 && a.ServerRate <= 1e6):
 		return fmt.Errorf("--feddag-server-rate is %g: use 0 or more", a.ServerRate)
 	case !(a.ShiftFactor >= 0 && a.ShiftFactor <= 1e6):
@@ -182,8 +185,8 @@ func (a *FedDAG) Models() []NamedModel {
 
 func clusterName(z int) string { return fmt.Sprintf("cluster-%d", z) }
 
-// LocalParts implements [PartialTrainer]: a client adapts its primary encoder and head.
-func (a *FedDAG) LocalParts() torch.Part {
+// primaryParts are what the primary phase trains: the primary encoder and the head.
+func (a *FedDAG) primaryParts() torch.Part {
 	if !a.dual() {
 		return torch.All
 	}

@@ -45,6 +45,7 @@ func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&a.Sources, "feddag-sources", a.Sources, "what a learner's several sources add: their mean, or their sum (eq. 21)")
 	fs.Float64Var(&a.ServerRate, "feddag-server-rate", a.ServerRate, "η2, step along what the sources add")
 	fs.StringVar(&a.Schedule, "feddag-schedule", a.Schedule, "secondary phase: both (every round), K:1 (every K rounds)")
+	fs.Float64Var(&a.Diversity, "feddag-diversity", a.Diversity, "λ_div, weight of the squared cosine of the two encoders' features in the primary phase (A.11, with --feddag-primary-init common and --feddag-head-init random: both encoders random); 0 is none")
 	fs.StringVar(&a.SecondaryFrom, "feddag-secondary-from", a.SecondaryFrom, "primary and head in the secondary phase: start (the round's, eq. 19), trained (the client's)")
 }
 

@@ -9,11 +9,7 @@ import (
 // Round implements [Algorithm]: both phases from the round's starting values (algorithm 1), then the aggregation.
 func (a *FedDAG) Round(env *Env, t int, cohort []*Client) (_ Report, err error) {
 	cohort = byID(cohort)
-	tasks := make([]Task, len(cohort))
-	for i, c := range cohort {
-		tasks[i] = Task{Client: c, Start: a.states[a.of[c.ID]]}
-	}
-	trained, err := env.LocalSGD(a.net, tasks, t, PrimaryPhase, a.LocalParts())
+	trained, err := a.trainPrimary(env, cohort, t, PrimaryPhase)
 	if err != nil {
 		return Report{}, err
 	}
@@ -49,6 +45,28 @@ func (a *FedDAG) Round(env *Env, t int, cohort []*Client) (_ Report, err error) 
 	return Report{Loss: lastLoss(trained), Trained: locals(a.net, cohort, trained)}, nil
 }
 
+// trainPrimary trains clients' primary encoders and heads, each from its cluster's model.
+func (a *FedDAG) trainPrimary(env *Env, clients []*Client, t int, phase Phase) ([]torch.Trained, error) {
+	tasks := make([]Task, len(clients))
+	for i, c := range clients {
+		tasks[i] = Task{Client: c, Start: a.states[a.of[c.ID]]}
+	}
+	sgd := env.SGD()
+	if a.dual() && a.Diversity > 0 {
+		sgd.Objective = &torch.Diverse{Lambda: a.Diversity}
+	}
+	return env.LocalTraining(a.net, tasks, t, phase, a.primaryParts(), sgd, env.Epochs)
+}
+
+// Adapt implements [Adapter]: a client adapts its primary encoder and head.
+func (a *FedDAG) Adapt(env *Env, clients []*Client) ([]Local, error) {
+	trained, err := a.trainPrimary(env, clients, env.Rounds, FinalPhase)
+	if err != nil {
+		return nil, err
+	}
+	return locals(a.net, clients, trained), nil
+}
+
 // sampled returns, by cluster, the positions in the cohort of its clients.
 func (a *FedDAG) sampled(cohort []*Client) [][]int {
 	by := make([][]int, len(a.clusters))
@@ -65,7 +83,7 @@ func (a *FedDAG) primary(z int, members []int, cohort []*Client, ended vectors) 
 		return a.states[z].Clone()
 	}
 	states, weights := pick(members, cohort, ended)
-	return mean(a.net, a.states[z], states, weights, a.LocalParts())
+	return mean(a.net, a.states[z], states, weights, a.primaryParts())
 }
 
 // pick returns some of the cohort's states and weights.

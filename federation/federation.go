@@ -117,7 +117,7 @@ type (
 	}
 
 	// Adapter trains clients once more, each from its own model with the method's own objective, in [FinalPhase], and
-	// changes nothing else. Without it, they train the parts that PartialTrainer says by plain SGD.
+	// changes nothing else. Without it, they train all of their models by plain SGD.
 	Adapter interface {
 		Adapt(env *Env, clients []*Client) ([]Local, error)
 	}
@@ -152,9 +152,6 @@ type (
 		// Search looks for the clusters again, from what the clients have sent.
 		Search(env *Env, t int) error
 	}
-
-	// PartialTrainer trains only some parts of a client's model in its local training. Without it, all.
-	PartialTrainer interface{ LocalParts() torch.Part }
 )
 
 // Saved is an algorithm's part of a checkpoint.

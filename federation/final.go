@@ -83,10 +83,6 @@ func (e *Env) adapt(alg Algorithm, clients []*Client) ([]Local, error) {
 	if a, ok := alg.(Adapter); ok {
 		return a.Adapt(e, clients)
 	}
-	parts := torch.All
-	if p, ok := alg.(PartialTrainer); ok {
-		parts = p.LocalParts()
-	}
 	var all []Local
 	for len(clients) > 0 {
 		net, n := alg.Model(clients[0].ID).Net, 0
@@ -95,7 +91,7 @@ func (e *Env) adapt(alg Algorithm, clients []*Client) ([]Local, error) {
 			tasks = append(tasks, Task{Client: clients[n], Start: alg.Model(clients[n].ID).State})
 			n++
 		}
-		trained, err := e.LocalSGD(net, tasks, e.Rounds, FinalPhase, parts)
+		trained, err := e.LocalSGD(net, tasks, e.Rounds, FinalPhase, torch.All)
 		if err != nil {
 			for _, l := range all {
 				l.close()

@@ -142,6 +142,39 @@ func TestRoundsByHand(t *testing.T) {
 				return map[string]linear{"cluster-0": {.25 * q, -1.5 * q, .1 - .5*q}, "cluster-1": {.25 * q, -1.5 * q, -.1 - .5*q}}
 			}(),
 		},
+		// One batch is D and D': the inner step goes to the end of plain training, where the wrong class has σ(-2) at client
+		// 0, σ(-5) at client 1; the outer step goes from 0 along the gradients there.
+		{name: "per-fedavg", want: map[string]linear{"global": {.25 * σ(-2), -1.5 * σ(-5), .25*σ(-2) - .75*σ(-5)}}},
+		// λ = 1/2 with the one item x̄ = (1, 1), ȳ = (1/2, 1/2), which at W = 0 has no gradient of its own. Client 0: x~ = (1/2,
+		// 0), so -dW_0 = 1/2 1/2 x~ + 1/4 1/2 x̄ = (1/4, 1/8), -db_0 = 1/4; client 1: x~ = (0, 1), dW_0 = (1/8, 3/8), db_0 = 1/4.
+		{
+			name:   "fedmix",
+			change: func(_ *Env, a Algorithm) { a.(*FedMix).Lambda = 0.5 },
+			ready: func(_ *Env, a Algorithm) error {
+				m := a.(*FedMix)
+				vectors{m.images, m.labels}.Close()
+				return m.hold([]float32{1, 1}, []float32{.5, .5})
+			},
+			want: map[string]linear{"global": {.25*.25 - .75*.125, .25*.125 - .75*.375, .25*.25 - .75*.25}},
+		},
+		// Two steps with the one pseudo-image (1, 1), which should be either class alike: nothing at W = 0, but in the second
+		// step its logits are ±1 at client 0, ±(-1.5) at client 1. The features are the pixels: the contrast moves P alone.
+		{
+			name:   "fedbr",
+			change: func(e *Env, a Algorithm) { e.Epochs = 2 },
+			ready: func(_ *Env, a Algorithm) error {
+				m := a.(*FedBR)
+				p, err := m.projection.Floats()
+				vectors{m.pseudo, m.projection}.Close()
+				return errors.Join(err, m.hold([]float32{1, 1}, p))
+			},
+			want: func() map[string]linear {
+				p, q := σ(2)-.5, σ(-3)-.5
+				return map[string]linear{"global": {
+					.25*(.5+σ(-2)-p) + .75*(-q), .25*(-p) + .75*(-1-2*σ(-5)-q), .25*(.5+σ(-2)-p) + .75*(-.5-σ(-5)-q),
+				}}
+			}(),
+		},
 		{name: "local", want: map[string]linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"time"
 
 	"feddag/federation/stream"
 	"feddag/torch"
@@ -21,10 +20,11 @@ const (
 	WarmUpPhase                 // each client alone, before the clustering
 	FinalPhase                  // each client once more, after the last round
 	QueryPhase                  // a question to the clients: one gradient (CFL-GP), one update (FBLG)
+	PersonalPhase               // what a client does before it predicts
 )
 
 func (p Phase) String() string {
-	return [...]string{"training", "secondary", "warm-up", "final", "query"}[p]
+	return [...]string{"training", "secondary", "warm-up", "final", "query", "personalising"}[p]
 }
 
 // Task is one client's local training: the weights it receives, and what its method adds to the plain loss.
@@ -34,6 +34,9 @@ type Task struct {
 	Proximal float64       // µ of (µ/2)|w - Anchor|²
 	Anchor   *torch.Vector // nil is Start
 	Weights  []float32     // [n_i] of each sample's loss; nil is all 1
+
+	Mix        []int32       // see torch.Mix
+	Projection *torch.Vector // see torch.Contrast
 }
 
 // SGD returns the run's settings of a local training.
@@ -61,7 +64,7 @@ func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase
 			Client: c.ID, Start: task.Start, Samples: c.Train, LabelMap: c.LabelMap,
 			Order:   make([][]int32, epochs),
 			Seed:    stream.New(e.Seed, "dropout", keys...).Uint64(),
-			Weights: task.Weights, Proximal: task.Proximal, Anchor: task.Anchor,
+			Weights: task.Weights, Proximal: task.Proximal, Anchor: task.Anchor, Mix: task.Mix, Projection: task.Projection,
 		}
 		for epoch := range jobs[i].Order {
 			jobs[i].Order[epoch] = e.shuffle(c, append(keys, uint64(epoch)))
@@ -77,7 +80,7 @@ func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase
 		for i := range jobs { // one at a time, so that the run can end between two
 			one, err := e.Executor.Train(net, e.Train, jobs[i:i+1], parts, sgd)
 			if err = errors.Join(err, e.ctx.Err()); err != nil {
-				ends(append(trained, one...)).Close()
+				closeAll(append(trained, one...))
 				return err
 			}
 			trained = append(trained, one...)
@@ -87,16 +90,18 @@ func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase
 	if err != nil {
 		return nil, err
 	}
-	e.samples += total
-	if phase != FinalPhase { // which only measures
+	if phase != PersonalPhase { // which is evaluation
+		e.samples += total
+	}
+	if phase != FinalPhase && phase != PersonalPhase { // which only measure
 		for _, task := range tasks {
-			e.Ledger.Trained(task.Client, int64(epochs)*int64(task.Client.Size()))
+			e.Ledger.Trained(task.Client, int64(epochs)*work(net, sgd, task.Client.Size()))
 		}
 	}
 	for i, r := range trained {
 		for epoch, loss := range r.Loss {
 			if math.IsNaN(loss) || math.IsInf(loss, 0) {
-				ends(trained).Close()
+				closeAll(trained)
 				return nil, fmt.Errorf("client %d, round %d, %s: the training loss is %v in epoch %d; lower --lr (now %g)",
 					jobs[i].Client, t, phase, loss, epoch, sgd.LearningRate)
 			}
@@ -124,6 +129,14 @@ func ends(trained []torch.Trained) vectors {
 	return v
 }
 
+// closeAll frees all that trainings left.
+func closeAll(trained []torch.Trained) {
+	for _, r := range trained {
+		r.End.Close()
+		r.Projection.Close()
+	}
+}
+
 // lastLoss is the mean over the clients of each one's loss in its last epoch.
 func lastLoss(trained []torch.Trained) float64 {
 	if len(trained) == 0 {
@@ -134,56 +147,6 @@ func lastLoss(trained []torch.Trained) float64 {
 		sum += r.Loss[len(r.Loss)-1]
 	}
 	return sum / float64(len(trained))
-}
-
-// await makes a call of the executor, tells the observers how far it is, and cancels it when the run is.
-func (e *Env) await(p Progress, call func() error) error {
-	if err := e.ctx.Err(); err != nil {
-		return err
-	}
-	counter, _ := e.Executor.(interface{ Progress() int64 })
-	here := p.Total
-	if e.span.total > 0 {
-		p.Total = e.span.total
-	}
-	show := func(done int64) {
-		p.Done = min(e.span.done+min(done, here), p.Total)
-		for _, o := range e.Observers {
-			o.Phase(p)
-		}
-	}
-	var before int64
-	if counter != nil {
-		before = counter.Progress()
-	}
-	show(0)
-	done := make(chan error, 1)
-	go func() { done <- call() }()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	stop := e.ctx.Done()
-	for {
-		select {
-		case err := <-done:
-			if err != nil && e.ctx.Err() != nil {
-				return errors.Join(e.ctx.Err(), err)
-			}
-			if err == nil {
-				show(here)
-				e.span.done += here
-			}
-			return err
-		case <-stop:
-			stop = nil
-			if c, ok := e.Executor.(interface{ Cancel() }); ok {
-				c.Cancel()
-			}
-		case <-tick.C:
-			if counter != nil {
-				show(counter.Progress() - before)
-			}
-		}
-	}
 }
 
 // initStream is the stream of the run's initialisation k: 0 is θ^0, 1 the secondary encoder, 2 the head of two encoders.
