@@ -3,11 +3,13 @@ package data
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -200,6 +202,36 @@ func TestCIFARBadFiles(t *testing.T) {
 	write(t, filepath.Join(dir, "cifar-10-batches-bin"), lacking)
 	_, err := Load("cifar10", []string{dir})
 	wantError(t, err, "cifar10 not found", "lacks data_batch_4.bin", "cifar-10-python.tar.gz", "feddag data fetch cifar10")
+}
+
+func FuzzTar(f *testing.F) {
+	files := map[string][]byte{"a/one": []byte("1"), "b/../two": []byte("22")}
+	f.Add(tgz(f, files))
+	plain, err := gzip.NewReader(bytes.NewReader(tgz(f, files)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	b, err := io.ReadAll(plain)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add(b[:700])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := eachInTarOf(bytes.NewReader(b), func(h *tar.Header, r io.Reader) error {
+			_, err := readGrowing(r, h.Size)
+			return err
+		})
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(4<<20+5000*len(b)) {
+			t.Errorf("%d bytes made it allocate %d", len(b), n)
+		}
+		if err != nil && strings.ContainsAny(err.Error(), "\n\r") {
+			t.Errorf("error of several lines: %q", err)
+		}
+	})
 }
 
 func FuzzCIFAR(f *testing.F) {

@@ -23,6 +23,7 @@ func init() {
 	options := maps.Clone(imageOptions)
 	options["images"] = "folder or zip of the images, from the CSV's folder (default: that folder)"
 	options["test-file"] = "a second CSV, of the test images, in the same folder (its user column may be missing)"
+	options["classes"] = "keep only so many classes, those of the most images (at most 256 can be held)"
 	options["test"] = "share of each user's images for testing where nothing says which, above 0, below 1 (default 0.2)"
 	register(source{
 		name: "csv", title: "images of a CSV file", takesPath: true, options: options, kept: always,
@@ -91,6 +92,14 @@ func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
 		}
 		rows = append(rows, more...)
 	}
+	dropped := ""
+	if text, ok := q.extra["classes"]; ok {
+		most, err := strconv.Atoi(text)
+		if err != nil || most < 1 || most > maxClasses {
+			return nil, fmt.Errorf("option classes=%s: use 1 to %d", text, maxClasses)
+		}
+		rows, dropped = mostFrequent(rows, most)
+	}
 	t, err := openTree(images)
 	if err != nil {
 		return nil, err
@@ -102,7 +111,7 @@ func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
 	}
 	names, err := labelNames(rows)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w (option classes keeps the largest)", err)
 	}
 	train, test, notes := splitByUser(pictures, share)
 	if len(train) == 0 || len(test) == 0 {
@@ -112,9 +121,36 @@ func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Notes = notes
+	if s.Notes = notes; dropped != "" {
+		s.Notes = append(s.Notes, dropped)
+	}
 	s.scaleByTraining()
 	return s, nil
+}
+
+// mostFrequent keeps the rows of the classes with the most images, the first by name among equals, and says how many it
+// drops. Classes that are numbers become names: their numbers would be out of range.
+func mostFrequent(rows []csvRow, most int) (kept []csvRow, note string) {
+	counts := map[string]int{}
+	for _, r := range rows {
+		counts[r.label]++
+	}
+	names := sortedKeys(counts)
+	if len(names) <= most {
+		return rows, ""
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return counts[b] - counts[a] })
+	keep := map[string]bool{}
+	for _, name := range names[:most] {
+		keep[name] = true
+	}
+	for _, r := range rows {
+		if keep[r.label] {
+			r.label = "class " + r.label
+			kept = append(kept, r)
+		}
+	}
+	return kept, fmt.Sprintf("%d images of the %d smallest classes of %d are left out", len(rows)-len(kept), len(names)-most, len(names))
 }
 
 // csvColumns are the names that a column may have.

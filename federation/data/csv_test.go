@@ -104,6 +104,22 @@ func TestCSV(t *testing.T) {
 			t.Errorf("%d test images, classes %q, notes %q", s.Test.Len(), s.ClassNames, s.Notes)
 		}
 	})
+	t.Run("the largest classes", func(t *testing.T) {
+		dir := t.TempDir()
+		plant(t, dir, images)
+		plant(t, dir, map[string][]byte{"train.csv": []byte(strings.ReplaceAll(rows, ",3\n", ",2027\n"))})
+		_, err := loadCSV(dir, "images=images")
+		wantError(t, err, "label 2027 is out of range", "option classes")
+		s, err := loadCSV(dir, "images=images", "classes=2") // 9 images each of 0 and 1, 6 each of 2 and 2027
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(s.ClassNames, []string{"class 0", "class 1"}) || s.Train.Len()+s.Test.Len() != 18 || !strings.Contains(strings.Join(s.Notes, ""), "12 images of the 2 smallest classes of 4") {
+			t.Errorf("classes %q, %d images, notes %q", s.ClassNames, s.Train.Len()+s.Test.Len(), s.Notes)
+		}
+		_, err = loadCSV(dir, "images=images", "classes=257")
+		wantError(t, err, "use 1 to 256")
+	})
 	t.Run("test images without users", func(t *testing.T) {
 		dir, cache := t.TempDir(), t.TempDir()
 		plant(t, dir, images)

@@ -320,7 +320,7 @@ func TestFolderBadInput(t *testing.T) {
 		{"no test images", only(animals(t), "train/"), []string{"no test images"}},
 		{"a split for some", add("other/cat/1.png", png), []string{"split's folder"}},
 		{"a damaged image", add("train/cat/1.png", png[:40]), []string{"train/cat/1.png", "truncated"}},
-		{"an empty image", add("train/dog/0.png", nil), []string{"train/dog/0.png", "neither JPEG nor PNG"}},
+		{"an empty image", add("train/dog/0.png", nil), []string{"train/dog/0.png", "empty file"}},
 		{"CMYK", add("train/dog/x.jpg", cmyk), []string{"train/dog/x.jpg", "CMYK"}},
 		{"257 classes", many, []string{"257 classes", "256"}},
 		{"a truncated zip", map[string][]byte{"a.zip": whole[:len(whole)/2]}, []string{"a.zip", "truncated"}},
