@@ -78,6 +78,9 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters []report.
 		Device: o.device, Precision: "fp32", Seed: int64(o.run.Seed), PeakRSSBytes: report.PeakRSS(),
 	}
 	sum.SetRounds(rounds)
+	if p, ok := o.alg.(federation.Predictor); ok {
+		sum.PreWith = p.PredictsWith()
+	}
 	work := s.env.Ledger.AllWork()
 	sum.TrainingSamples, sum.ForwardSamples, sum.Warnings = work.Training, work.Forward, r.warnings
 	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()

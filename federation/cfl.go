@@ -68,6 +68,12 @@ func (a *CFL) Validate() error {
 
 // Init implements [Algorithm].
 func (a *CFL) Init(env *Env) error {
+	if a.Eps1 == 0 {
+		env.warn("--cfl-eps1 is 0: no cluster is ever split, this is FedAvg with equal weights")
+	}
+	if a.From >= env.Rounds {
+		env.warn("--cfl-from is %d, the run has %d rounds: no cluster is ever split", a.From, env.Rounds)
+	}
 	a.last = make([][]float32, len(env.Clients))
 	return a.begin(env, 1, one)
 }

@@ -43,6 +43,9 @@ func checkCount(env *Env, flag string, k int) error {
 	if n := len(env.Present()); k > n {
 		return fmt.Errorf("--%s is %d, there are %d clients: use at most as many", flag, k, n)
 	}
+	if k == 1 {
+		env.warn("--%s is 1: one model for all clients", flag)
+	}
 	if k > env.Data.Classes {
 		env.warn("--%s is %d, more than the %d classes", flag, k, env.Data.Classes)
 	}

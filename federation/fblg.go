@@ -53,6 +53,9 @@ func (a *FBLG) Validate() error {
 
 // Init implements [Algorithm].
 func (a *FBLG) Init(env *Env) error {
+	if int(a.Candidates*float64(len(env.Present()))) < len(env.cohort(0)) {
+		env.warn("--fblg-candidates is %g, fewer clients than take part in a round: those of the highest losses do", a.Candidates)
+	}
 	if err := a.FedAvg.Init(env); err != nil {
 		return err
 	}

@@ -68,6 +68,9 @@ func (a *FedBR) Validate() error {
 
 // Init implements [Algorithm].
 func (a *FedBR) Init(env *Env) error {
+	if a.Mu == 0 && a.Lambda == 0 {
+		env.warn("--fedbr-mu and --fedbr-lambda are 0: this is FedAvg")
+	}
 	if err := a.FedAvg.Init(env); err != nil {
 		return err
 	}

@@ -113,6 +113,8 @@ type (
 	// in portions; a portion is scored when the call returns, and what was made for it may be freed then. Without it,
 	// clients predict with Model.
 	Predictor interface {
+		// PredictsWith says in a few words what that is: the accuracies before local training are of it.
+		PredictsWith() string
 		Predict(env *Env, clients []*Client, score func([]*Client, []Model) error) error
 	}
 

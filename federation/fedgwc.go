@@ -93,6 +93,12 @@ func (a *FedGWC) Init(env *Env) error {
 	for _, c := range env.Present() {
 		all = append(all, c.ID)
 	}
+	switch m := len(env.cohort(0)); {
+	case a.Epsilon == 0:
+		env.warn("--fedgwc-epsilon is 0: no cluster is ever split, this is FedAvg")
+	case len(all) < 2*m:
+		env.warn("fedgwc: %d clients, %d in a round: a cluster of fewer than twice a round's is never split, this is FedAvg", len(all), m)
+	}
 	a.weights = []*gwcWeights{newGWC(all)}
 	return a.begin(env, 1, one)
 }

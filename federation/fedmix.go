@@ -60,6 +60,9 @@ func (a *FedMix) Validate() error {
 
 // Init implements [Algorithm].
 func (a *FedMix) Init(env *Env) error {
+	if a.Lambda == 0 {
+		env.warn("--fedmix-lambda is 0: this is FedAvg")
+	}
 	if err := a.FedAvg.Init(env); err != nil || a.Lambda == 0 {
 		return err
 	}

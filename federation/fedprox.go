@@ -40,6 +40,14 @@ func (a *FedProx) Validate() error {
 	return nil
 }
 
+// Init implements [Algorithm].
+func (a *FedProx) Init(env *Env) error {
+	if a.Mu == 0 {
+		env.warn("--fedprox-mu is 0: this is FedAvg")
+	}
+	return a.FedAvg.Init(env)
+}
+
 // proximal trains every client with the proximal term about the model that it received.
 func (a *FedProx) proximal(tasks []Task, t int, phase Phase) ([]torch.Trained, error) {
 	for i := range tasks {

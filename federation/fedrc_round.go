@@ -77,6 +77,11 @@ func (a *FedRC) mixtures(clients []*Client, steps []expected, models [][]int, tr
 	return all
 }
 
+// PredictsWith implements [Predictor].
+func (a *FedRC) PredictsWith() string {
+	return "the mixture of the models, by weights that fit its training data"
+}
+
 // Predict implements [Predictor].
 func (a *FedRC) Predict(_ *Env, clients []*Client, score func([]*Client, []Model) error) error {
 	steps, err := a.expect(clients, false, a.trainedOnce)

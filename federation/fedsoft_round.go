@@ -98,6 +98,14 @@ func (a *FedSoft) Round(env *Env, t int, cohort []*Client) (_ Report, err error)
 	return Report{Loss: lastLoss(trained), Trained: locals(a.net, cohort, trained)}, nil
 }
 
+// PredictsWith implements [Predictor].
+func (a *FedSoft) PredictsWith() string {
+	if a.Predicts == "centre" {
+		return "the centre that most of its samples vote for"
+	}
+	return "its own model of its last training, or the mixture of the centres before the first"
+}
+
 // Predict implements [Predictor].
 func (a *FedSoft) Predict(_ *Env, clients []*Client, score func([]*Client, []Model) error) error {
 	if a.Predicts == "centre" {

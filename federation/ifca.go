@@ -158,6 +158,9 @@ func (a *IFCA) exchange(clients []*Client) {
 	}
 }
 
+// PredictsWith implements [Predictor].
+func (a *IFCA) PredictsWith() string { return "the model of the lowest loss on its training data" }
+
 // Predict implements [Predictor]: every client chooses among the present models.
 func (a *IFCA) Predict(_ *Env, clients []*Client, score func([]*Client, []Model) error) error {
 	if err := a.choose(clients, false); err != nil {

@@ -73,6 +73,17 @@ func (a *PerFedAvg) weights(clients []*Client) []float64 {
 	return sizes(clients)
 }
 
+// Init implements [Algorithm].
+func (a *PerFedAvg) Init(env *Env) error {
+	switch {
+	case a.Outer == 0:
+		env.warn("--per-fedavg-outer is 0: the model never moves")
+	case a.Inner == 0:
+		env.warn("--per-fedavg-inner is 0: this is FedAvg without momentum on half of the batches")
+	}
+	return a.FedAvg.Init(env)
+}
+
 // meta is a client's training in a round; after the last one it is plain.
 func (a *PerFedAvg) meta(tasks []Task, t int, phase Phase) ([]torch.Trained, error) {
 	sgd := a.env.SGD()
@@ -84,6 +95,17 @@ func (a *PerFedAvg) meta(tasks []Task, t int, phase Phase) ([]torch.Trained, err
 		}
 	}
 	return a.env.LocalTraining(a.net, tasks, t, phase, torch.All, sgd, a.env.Epochs)
+}
+
+// PredictsWith implements [Predictor].
+func (a *PerFedAvg) PredictsWith() string {
+	switch a.Steps {
+	case 0:
+		return "the global model"
+	case 1:
+		return "the global model after one step on its training data"
+	}
+	return fmt.Sprintf("the global model after %d steps on its training data", a.Steps)
 }
 
 // Predict implements [Predictor].

@@ -1,6 +1,8 @@
 package federation
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"feddag/similarity"
@@ -191,6 +193,43 @@ func TestDegenerateClusteringsWarn(t *testing.T) {
 		}
 		if warned := len(w.texts) > 0; warned != (want == 1 || want == 8) {
 			t.Errorf("%s: warnings %q", choose, w.texts)
+		}
+	}
+}
+
+// An option that leaves nothing of the method is worth a warning, and its default is not.
+func TestDegenerateOptionsWarn(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(Algorithm)
+	}{
+		{"fedprox", func(a Algorithm) { a.(*FedProx).Mu = 0 }},
+		{"fedmix", func(a Algorithm) { a.(*FedMix).Lambda = 0 }},
+		{"fedbr", func(a Algorithm) { a.(*FedBR).Mu, a.(*FedBR).Lambda = 0, 0 }},
+		{"per-fedavg", func(a Algorithm) { a.(*PerFedAvg).Outer = 0 }},
+		{"per-fedavg", func(a Algorithm) { a.(*PerFedAvg).Inner = 0 }},
+		{"cfl", func(a Algorithm) { a.(*CFL).Eps1 = 0 }},
+		{"fedgwc", func(a Algorithm) { a.(*FedGWC).Epsilon = 0 }},
+		{"fblg", func(a Algorithm) { a.(*FBLG).Candidates = 0.1 }},
+		{"ifca", func(a Algorithm) { a.(*IFCA).K = 1 }},
+		{"cfl-gp", func(a Algorithm) { a.(*CFLGP).K = 1 }},
+		{"fedsoft", func(a Algorithm) { a.(*FedSoft).K = 1 }},
+		{"fedrc", func(a Algorithm) { a.(*FedRC).K = 1 }},
+	} {
+		for _, degenerate := range []bool{false, true} {
+			e, a := tinyEnv(t, 1), algorithm(t, c.name)
+			var w warnings
+			e.Observers, e.Rounds, e.Rate = []Observer{&w}, 30, 0.25
+			if degenerate {
+				c.change(a)
+			}
+			if err := initialised(t, e, a); err != nil {
+				t.Fatal(err)
+			}
+			texts := slices.DeleteFunc(w.texts, func(text string) bool { return strings.Contains(text, "classes") || strings.Contains(text, "draws") })
+			if warned := len(texts) > 0; warned != degenerate {
+				t.Errorf("%s: degenerate %v, warnings %q", c.name, degenerate, texts)
+			}
 		}
 	}
 }

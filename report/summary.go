@@ -27,6 +27,10 @@ type Summary struct {
 	Best   PrePost `json:"best"`
 	Last10 PrePost `json:"last10"`
 
+	// PreWith says what the clients predicted with before local training; empty
+	// for the model that the server assigns.
+	PreWith string `json:"pre_with,omitempty"`
+
 	// Swing is the population standard deviation, over the last ten rounds,
 	// of the mean pre balanced accuracy, in points.
 	Swing float64 `json:"swing"`
@@ -258,12 +262,16 @@ func (s Summary) accuracyRows() []accuracyRow {
 // factRows are the other lines of the summary.
 func (s Summary) factRows() []Pair {
 	sec := s.Seconds
-	return []Pair{
+	var facts []Pair
+	if s.PreWith != "" {
+		facts = append(facts, Pair{Key: "before", Value: "local training, a client predicts with " + s.PreWith})
+	}
+	return append(facts, []Pair{
 		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the last %d rounds of balanced accuracy before local training)", decimal(s.Swing, 2), min(max(s.Rounds, 1), lastRounds))},
 		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", FormatBytes(s.BytesUp), FormatBytes(s.BytesDown))},
 		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained a round", thousands(float64(s.TrainingSamples)), thousands(float64(s.ForwardSamples)), decimal(s.ClientsPerRound, 1))},
 		{Key: "time", Value: fmt.Sprintf("%s: set-up %s, warm-up %s, clustering %s, rounds %s", duration(sec.Total), duration(sec.Setup), duration(sec.Warmup), duration(sec.Clustering), duration(sec.Rounds))},
 		{Key: "speed", Value: fmt.Sprintf("%s a round (median), %s training samples/s in rounds, evaluation included, on %s", duration(s.SecondsPerRound), thousands(s.SamplesPerSecond), s.Device)},
 		{Key: "memory", Value: fmt.Sprintf("%s resident at the peak", FormatBytes(s.PeakRSSBytes))},
-	}
+	}...)
 }

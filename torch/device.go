@@ -42,7 +42,7 @@ func ParseDevice(text string) (Device, error) {
 	index := 0
 	if rest, ok := strings.CutPrefix(text, "cuda:"); ok {
 		if index, err = strconv.Atoi(rest); err != nil || index < 0 {
-			return CPU, fmt.Errorf("device %q: the number after cuda: must be 0, 1, ...", text)
+			return CPU, fmt.Errorf("device %q: the number after cuda: must be 0 or more", text)
 		}
 	} else if text != "cuda" {
 		return CPU, fmt.Errorf("device %q: want auto, cpu, cuda or cuda:N", text)
