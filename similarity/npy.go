@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
-	"slices"
-	"strconv"
-	"strings"
 
 	"gonum.org/v1/gonum/mat"
+
+	"feddag/internal/npy"
 )
 
 // Array is an array as NumPy's .npy files hold it, row by row.
@@ -23,17 +21,6 @@ type Array struct {
 // npyTypes are the element types read and written: the header's name and the size in bytes.
 var npyTypes = map[string]int{"<f8": 8, "<f4": 4, "<i8": 8, "<i4": 4, "|u1": 1}
 
-const (
-	npyMagic  = "\x93NUMPY"
-	npyHeader = 1 << 16 // most bytes of a header
-)
-
-var (
-	npyDescr   = regexp.MustCompile(`'descr':\s*'([^']*)'`)
-	npyFortran = regexp.MustCompile(`'fortran_order':\s*(True|False)`)
-	npyShape   = regexp.MustCompile(`'shape':\s*\(([^)]*)\)`)
-)
-
 // ReadNPY reads a .npy file (versions 1 to 3) of float64, float32, int64, int32 or uint8, little-endian, row by row.
 // Any other content is an error; memory use is bounded by the bytes that are there, whatever the header claims.
 func ReadNPY(r io.Reader) (*Array, error) {
@@ -42,48 +29,24 @@ func ReadNPY(r io.Reader) (*Array, error) {
 		return nil, err
 	}
 	var data bytes.Buffer // grows with what is read
-	need := int64(h.count) * int64(npyTypes[h.descr])
+	need := int64(h.Count) * int64(h.Size)
 	n, err := io.CopyN(&data, r, need)
 	if err != nil {
-		return nil, fmt.Errorf("npy: %d bytes of data, the shape %v of %s needs %d", n, h.shape, h.descr, need)
+		return nil, fmt.Errorf("npy: %d bytes of data, the shape %v of %s needs %d", n, h.Shape, h.Descr(), need)
 	}
-	return &Array{Shape: h.shape, Data: decodeNPY(h.descr, data.Bytes())}, nil
+	return &Array{Shape: h.Shape, Data: decodeNPY(h.Descr(), data.Bytes())}, nil
 }
 
-// npyHead is what stands before a .npy file's data.
-type npyHead struct {
-	descr string // element type
-	shape []int
-	count int // of the elements
-	size  int // bytes up to the data
-}
-
-func readNPYHeader(r io.Reader) (h npyHead, err error) {
-	start := make([]byte, 8)
-	if _, err := io.ReadFull(r, start); err != nil || string(start[:6]) != npyMagic {
-		return h, fmt.Errorf("npy: not a .npy file")
+// readNPYHeader reads what stands before a .npy file's data, of one of npyTypes.
+func readNPYHeader(r io.Reader) (npy.Header, error) {
+	h, err := npy.ReadHeader(r)
+	if err != nil {
+		return h, fmt.Errorf("npy: %w", err)
 	}
-	length := make([]byte, 2)
-	if start[6] > 1 {
-		length = make([]byte, 4)
+	if npyTypes[h.Descr()] == 0 {
+		return h, fmt.Errorf("npy: element type %q is not read: save as float64, float32, int64, int32 or uint8, little-endian", h.Descr())
 	}
-	if start[6] < 1 || start[6] > 3 {
-		return h, fmt.Errorf("npy: version %d.%d is unknown, use 1.0", start[6], start[7])
-	}
-	if _, err := io.ReadFull(r, length); err != nil {
-		return h, fmt.Errorf("npy: the header is cut short")
-	}
-	size := binary.LittleEndian.Uint32(append(slices.Clone(length), 0, 0))
-	if size > npyHeader {
-		return h, fmt.Errorf("npy: a header of %d bytes", size)
-	}
-	text := make([]byte, size)
-	if _, err := io.ReadFull(r, text); err != nil {
-		return h, fmt.Errorf("npy: the header is cut short")
-	}
-	h.descr, h.shape, h.count, err = parseNPY(string(text))
-	h.size = len(start) + len(length) + len(text)
-	return h, err
+	return h, nil
 }
 
 // decodeNPY returns the elements of one of npyTypes.
@@ -104,31 +67,6 @@ func decodeNPY(descr string, data []byte) any {
 	}
 	_, _ = binary.Decode(data, binary.LittleEndian, elements) // as long as what it is read from
 	return elements
-}
-
-func parseNPY(header string) (descr string, shape []int, count int, err error) {
-	d, f, s := npyDescr.FindStringSubmatch(header), npyFortran.FindStringSubmatch(header), npyShape.FindStringSubmatch(header)
-	if d == nil || f == nil || s == nil {
-		return "", nil, 0, fmt.Errorf("npy: the header %.80q lacks descr, fortran_order or shape", header)
-	}
-	if npyTypes[d[1]] == 0 {
-		return "", nil, 0, fmt.Errorf("npy: element type %q is not read: save as float64, float32, int64, int32 or uint8, little-endian", d[1])
-	}
-	count = 1
-	for _, text := range strings.Split(s[1], ",") {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 || n > 0 && count > math.MaxInt/8/n {
-			return "", nil, 0, fmt.Errorf("npy: the shape (%.80s) is no shape", s[1])
-		}
-		shape, count = append(shape, n), count*n
-	}
-	if f[1] == "True" && len(shape) > 1 {
-		return "", nil, 0, fmt.Errorf("npy: columns first (fortran_order) is not read: save np.ascontiguousarray of it")
-	}
-	return d[1], shape, count, nil
 }
 
 // WriteNPY writes a .npy file, version 1.0. It is an error where the shape and the data do not agree, or Data is of
@@ -160,29 +98,10 @@ func WriteNPY(w io.Writer, a *Array) error {
 	if count != length {
 		return fmt.Errorf("npy: %d elements, the shape %v needs %d", length, a.Shape, count)
 	}
-	if err := writeNPYHeader(w, descr, a.Shape); err != nil {
-		return err
+	if err := npy.WriteHeader(w, descr, a.Shape); err != nil {
+		return fmt.Errorf("npy: %w", err)
 	}
 	return writeNPYData(w, a.Data)
-}
-
-func writeNPYHeader(w io.Writer, descr string, dims []int) error {
-	texts := make([]string, len(dims))
-	for k, n := range dims {
-		texts[k] = strconv.Itoa(n)
-	}
-	shape := strings.Join(texts, ", ")
-	if len(dims) == 1 {
-		shape += ","
-	}
-	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, shape)
-	header += strings.Repeat(" ", 63-(10+len(header))%64) + "\n" // the data starts at a multiple of 64
-	if len(header) >= npyHeader {
-		return fmt.Errorf("npy: %d dimensions are too many", len(dims))
-	}
-	start := binary.LittleEndian.AppendUint16([]byte(npyMagic+"\x01\x00"), uint16(len(header)))
-	_, err := w.Write(append(start, header...))
-	return err
 }
 
 func writeNPYData(w io.Writer, data any) error { return binary.Write(w, binary.LittleEndian, data) }

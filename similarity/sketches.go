@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"gonum.org/v1/gonum/mat"
+
+	"feddag/internal/npy"
 )
 
 // Sketches on disk are four arrays, as .npy files in a folder or together in one .npz file, as np.savez writes it:
@@ -83,7 +85,7 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 		}
 	}
 	vectors := func(w io.Writer) error {
-		if err := writeNPYHeader(w, "<f8", []int{len(owner) / 3, m.f}); err != nil {
+		if err := npy.WriteHeader(w, "<f8", []int{len(owner) / 3, m.f}); err != nil {
 			return err
 		}
 		for c := range classes { // a class in memory at a time

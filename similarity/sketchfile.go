@@ -224,13 +224,13 @@ func (f *SketchFile) openVectors(open func(string) (*io.SectionReader, error), r
 		return fmt.Errorf("%s: %w", vectorsArray, err)
 	}
 	switch {
-	case len(h.shape) != 2 || h.shape[0] != rows || rows > 0 && h.shape[1] == 0:
-		return fmt.Errorf("%s: an array of shape %v, %s tells of %d vectors", vectorsArray, h.shape, ownerArray, rows)
-	case h.descr != "<f8" && h.descr != "<f4":
-		return fmt.Errorf("%s: elements of type %s: save as float64 or float32", vectorsArray, h.descr)
+	case len(h.Shape) != 2 || h.Shape[0] != rows || rows > 0 && h.Shape[1] == 0:
+		return fmt.Errorf("%s: an array of shape %v, %s tells of %d vectors", vectorsArray, h.Shape, ownerArray, rows)
+	case h.Descr() != "<f8" && h.Descr() != "<f4":
+		return fmt.Errorf("%s: elements of type %s: save as float64 or float32", vectorsArray, h.Descr())
 	}
-	f.pixels, f.descr = h.shape[1], h.descr
-	f.vectors = io.NewSectionReader(r, int64(h.size), math.MaxInt64-int64(h.size))
+	f.pixels, f.descr = h.Shape[1], h.Descr()
+	f.vectors = io.NewSectionReader(r, int64(h.Length), math.MaxInt64-int64(h.Length))
 	return nil
 }
 

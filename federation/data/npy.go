@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
-	"strconv"
-	"strings"
+
+	"feddag/internal/npy"
 )
 
 // npyArray is an array of NumPy's .npy format.
@@ -23,27 +22,21 @@ type npyArray struct {
 // len returns the number of elements.
 func (a *npyArray) len() int { return len(a.raw) / a.size }
 
-var (
-	npyDescr   = regexp.MustCompile(`['"]descr['"]\s*:\s*['"]([<>|=])([a-zA-Z])(\d+)['"]`)
-	npyFortran = regexp.MustCompile(`['"]fortran_order['"]\s*:\s*(True|False)`)
-	npyShape   = regexp.MustCompile(`['"]shape['"]\s*:\s*\(([\d\s,L]*)\)`)
-)
-
-// readNPY reads an array of at most maxBytes bytes in NumPy's .npy format, versions 1 to 3: whole numbers, booleans
-// and floats of either byte order. A header is believed only as far as bytes follow it.
+// readNPY reads an array of at most maxBytes bytes in NumPy's .npy format: whole numbers, booleans and floats of either
+// byte order. A header is believed only as far as bytes follow it.
 func readNPY(r io.Reader, maxBytes int64) (*npyArray, error) {
 	a, err := readNPYHead(r)
 	if err != nil {
 		return nil, err
 	}
-	want := int64(a.size)
+	count := int64(1)
 	for _, d := range a.shape {
-		if d != 0 && want > maxBytes/int64(d) {
-			return nil, fmt.Errorf("an array of shape %v, more than the %d bytes this program reads", a.shape, maxBytes)
-		}
-		want *= int64(d)
+		count *= int64(d) // npy.Header.Count says that it fits
 	}
-	if a.raw, err = readGrowing(r, want); err != nil {
+	if count > maxBytes/int64(a.size) {
+		return nil, fmt.Errorf("an array of shape %v, more than the %d bytes this program reads", a.shape, maxBytes)
+	}
+	if a.raw, err = readGrowing(r, count*int64(a.size)); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -51,68 +44,11 @@ func readNPY(r io.Reader, maxBytes int64) (*npyArray, error) {
 
 // readNPYHead reads what stands before the elements: an array without them.
 func readNPYHead(r io.Reader) (*npyArray, error) {
-	head := make([]byte, 8)
-	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, damaged(err)
+	h, err := npy.ReadHeader(r)
+	if err != nil {
+		return nil, err
 	}
-	if string(head[:6]) != "\x93NUMPY" {
-		return nil, fmt.Errorf("not a .npy file: starts with %q, must be \"\\x93NUMPY\"", head[:6])
-	}
-	length := 2
-	switch head[6] {
-	case 1:
-	case 2, 3:
-		length = 4
-	default:
-		return nil, fmt.Errorf("a .npy file of version %d, this program reads 1 to 3", head[6])
-	}
-	var size [4]byte
-	if _, err := io.ReadFull(r, size[:length]); err != nil {
-		return nil, damaged(err)
-	}
-	n := binary.LittleEndian.Uint32(size[:])
-	if n > 1<<16 {
-		return nil, fmt.Errorf("a .npy file with a header of %d bytes, no array of numbers has one", n)
-	}
-	header := make([]byte, n)
-	if _, err := io.ReadFull(r, header); err != nil {
-		return nil, damaged(err)
-	}
-	return parseNPYHeader(string(header))
-}
-
-func parseNPYHeader(header string) (*npyArray, error) {
-	descr := npyDescr.FindStringSubmatch(header)
-	fortran := npyFortran.FindStringSubmatch(header)
-	shape := npyShape.FindStringSubmatch(header)
-	if descr == nil || fortran == nil || shape == nil {
-		return nil, fmt.Errorf("a .npy file with the header %.80q, which is no plain array of numbers", header)
-	}
-	a := &npyArray{kind: descr[2][0], order: binary.LittleEndian}
-	if descr[1] == ">" {
-		a.order = binary.BigEndian
-	}
-	switch code := descr[2] + descr[3]; code {
-	case "b1", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8":
-		a.size = int(code[1] - '0')
-	default:
-		return nil, fmt.Errorf("a .npy file of type %s, this program reads whole numbers, booleans, float32 and float64", descr[1]+code)
-	}
-	for _, field := range strings.Split(shape[1], ",") {
-		field = strings.TrimSuffix(strings.TrimSpace(field), "L")
-		if field == "" {
-			continue
-		}
-		d, err := strconv.Atoi(field)
-		if err != nil || d < 0 || d > math.MaxInt32 || len(a.shape) >= 32 {
-			return nil, fmt.Errorf("a .npy file of shape (%.60s), no array this program reads", shape[1])
-		}
-		a.shape = append(a.shape, d)
-	}
-	if fortran[1] == "True" && len(a.shape) > 1 {
-		return nil, errors.New("a .npy file in Fortran order; write it with numpy.ascontiguousarray")
-	}
-	return a, nil
+	return &npyArray{kind: h.Kind, size: h.Size, order: h.Order, shape: h.Shape}, nil
 }
 
 // readGrowing reads n bytes, allocating no more than about twice what there is.
@@ -175,18 +111,7 @@ func (a *npyArray) ints(lo, hi int64) ([]int64, error) {
 // writeNPY writes an array of the type (such as "<i4") and shape, whose elements raw holds in C order, in .npy
 // version 1.
 func writeNPY(w io.Writer, descr string, shape []int, raw []byte) error {
-	dims := make([]string, len(shape))
-	for i, d := range shape {
-		dims[i] = strconv.Itoa(d) + ","
-	}
-	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, strings.Join(dims, " "))
-	// The data begins at a multiple of 64 bytes; the header ends in a newline.
-	for (10+len(header)+1)%64 != 0 {
-		header += " "
-	}
-	header += "\n"
-	b := append([]byte("\x93NUMPY\x01\x00"), byte(len(header)), byte(len(header)>>8))
-	if _, err := w.Write(append(b, header...)); err != nil {
+	if err := npy.WriteHeader(w, descr, shape); err != nil {
 		return err
 	}
 	_, err := w.Write(raw)

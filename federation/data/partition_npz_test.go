@@ -59,7 +59,7 @@ func npz(t testing.TB, arrays map[string][]byte) []byte {
 	return out.Bytes()
 }
 
-func npy(t testing.TB, descr string, raw []byte, shape ...int) []byte {
+func npyOf(t testing.TB, descr string, raw []byte, shape ...int) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	if err := writeNPY(&out, descr, shape, raw); err != nil {
@@ -68,22 +68,22 @@ func npy(t testing.TB, descr string, raw []byte, shape ...int) []byte {
 	return out.Bytes()
 }
 
-func bytes8(t testing.TB, values ...byte) []byte { return npy(t, "|u1", values, len(values)) }
+func bytes8(t testing.TB, values ...byte) []byte { return npyOf(t, "|u1", values, len(values)) }
 
 func TestReadPartitionNPZBad(t *testing.T) {
 	s := labelSet([]int{3, 3}, []int{1, 1})
-	meta := func(text string) []byte { return npy(t, "|u1", []byte(text), len(text)) }
+	meta := func(text string) []byte { return npyOf(t, "|u1", []byte(text), len(text)) }
 	for _, c := range []struct {
 		name   string
 		change map[string][]byte
 		words  []string
 	}{
 		{"index beyond the set", map[string][]byte{"train.npy": bytes8(t, 6, 1, 0)}, []string{"client 0", "training index 6"}},
-		{"negative index", map[string][]byte{"train.npy": npy(t, "|i1", []byte{255, 1, 0}, 3)}, []string{"train.npy", "element 0 is -1"}},
+		{"negative index", map[string][]byte{"train.npy": npyOf(t, "|i1", []byte{255, 1, 0}, 3)}, []string{"train.npy", "element 0 is -1"}},
 		{"index twice", map[string][]byte{"train.npy": bytes8(t, 1, 0, 1)}, []string{"client 1", "index 1 is used twice", "client 0"}},
-		{"floats", map[string][]byte{"train.npy": npy(t, "<f4", make([]byte, 12), 3)}, []string{"train.npy", "whole numbers"}},
-		{"complex", map[string][]byte{"train.npy": npy(t, "<c8", make([]byte, 24), 3)}, []string{"train.npy", "<c8"}},
-		{"objects", map[string][]byte{"train.npy": npy(t, "|O8", make([]byte, 24), 3)}, []string{"train.npy", "O8"}},
+		{"floats", map[string][]byte{"train.npy": npyOf(t, "<f4", make([]byte, 12), 3)}, []string{"train.npy", "whole numbers"}},
+		{"complex", map[string][]byte{"train.npy": npyOf(t, "<c8", make([]byte, 24), 3)}, []string{"train.npy", "<c8"}},
+		{"objects", map[string][]byte{"train.npy": npyOf(t, "|O8", make([]byte, 24), 3)}, []string{"train.npy", "O8"}},
 		{"no training indices", map[string][]byte{"train.npy": nil}, []string{"lacks", "train"}},
 		{"no offsets", map[string][]byte{"train_offsets.npy": nil}, []string{"lacks", "train_offsets"}},
 		{"offsets fall", map[string][]byte{"train_offsets.npy": bytes8(t, 0, 2, 1, 3)}, []string{"train_offsets.npy", "ascend"}},
@@ -94,8 +94,8 @@ func TestReadPartitionNPZBad(t *testing.T) {
 		{"group out of range", map[string][]byte{"group.npy": bytes8(t, 0, 2)}, []string{"group.npy", "element 1 is 2"}},
 		{"all held out", map[string][]byte{"held_out.npy": bytes8(t, 1, 1)}, []string{"2 of 2 clients"}},
 		{"view without views", map[string][]byte{"view.npy": bytes8(t, 0, 1)}, []string{"view.npy", "element 1 is 1"}},
-		{"label map of another shape", map[string][]byte{"label_map.npy": npy(t, "|u1", make([]byte, 6), 2, 3)}, []string{"label_map.npy", "(2, 2)"}},
-		{"label map out of range", map[string][]byte{"label_map.npy": npy(t, "|u1", []byte{0, 1, 2, 0}, 2, 2)}, []string{"label_map.npy", "element 2 is 2"}},
+		{"label map of another shape", map[string][]byte{"label_map.npy": npyOf(t, "|u1", make([]byte, 6), 2, 3)}, []string{"label_map.npy", "(2, 2)"}},
+		{"label map out of range", map[string][]byte{"label_map.npy": npyOf(t, "|u1", []byte{0, 1, 2, 0}, 2, 2)}, []string{"label_map.npy", "element 2 is 2"}},
 		{"test without offsets", map[string][]byte{"test.npy": bytes8(t, 0)}, []string{"test_offsets"}},
 		{"test sets for others", map[string][]byte{"test.npy": bytes8(t, 0, 1, 0), "test_offsets.npy": bytes8(t, 0, 1, 2, 3)}, []string{"3 test sets for 2 clients"}},
 		{"test index beyond the set", map[string][]byte{"test.npy": bytes8(t, 0, 2), "test_offsets.npy": bytes8(t, 0, 1, 2)}, []string{"client 1", "test index 2"}},
@@ -105,10 +105,10 @@ func TestReadPartitionNPZBad(t *testing.T) {
 		{"meta is no JSON", map[string][]byte{"meta.npy": meta(`x`)}, []string{"meta.npy", "byte 1"}},
 		{"unknown array", map[string][]byte{"tain.npy": bytes8(t, 1)}, []string{"tain.npy", "did you mean train?"}},
 		{"no .npy", map[string][]byte{"train": bytes8(t, 1)}, []string{"train"}},
-		{"huge shape", map[string][]byte{"group.npy": npy(t, "<i8", nil, 1<<30, 1<<30)}, []string{"group.npy", "more than"}},
+		{"huge shape", map[string][]byte{"group.npy": npyOf(t, "<i8", nil, 1<<30, 1<<30)}, []string{"group.npy", "is no shape"}},
 		{"more elements than samples", map[string][]byte{"group.npy": bytes8(t, 1, 2, 3, 4, 5, 6, 7)}, []string{"group.npy", "7 elements"}},
-		{"truncated array", map[string][]byte{"train.npy": npy(t, "|u1", []byte{0, 1}, 3)}, []string{"train.npy", "truncated"}},
-		{"Fortran order", map[string][]byte{"label_map.npy": bytes.Replace(npy(t, "|u1", make([]byte, 4), 2, 2), []byte("False,"), []byte("True ,"), 1)}, []string{"label_map.npy", "Fortran"}},
+		{"truncated array", map[string][]byte{"train.npy": npyOf(t, "|u1", []byte{0, 1}, 3)}, []string{"train.npy", "truncated"}},
+		{"Fortran order", map[string][]byte{"label_map.npy": bytes.Replace(npyOf(t, "|u1", make([]byte, 4), 2, 2), []byte("False,"), []byte("True ,"), 1)}, []string{"label_map.npy", "Fortran"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			arrays := map[string][]byte{"train.npy": bytes8(t, 4, 0, 1), "train_offsets.npy": bytes8(t, 0, 2, 3)}
@@ -197,7 +197,7 @@ func FuzzDecodePartitionNPZ(f *testing.F) {
 // The arrays themselves: a fuzzer that has to find a zip first finds little else.
 func FuzzReadNPY(f *testing.F) {
 	f.Add(bytes8(f, 1, 2, 3))
-	f.Add(npy(f, ">i8", make([]byte, 48), 2, 3))
+	f.Add(npyOf(f, ">i8", make([]byte, 48), 2, 3))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		a, err := readNPY(bytes.NewReader(b), 1<<20)
 		if err != nil {
