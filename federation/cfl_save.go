@@ -1,6 +1,10 @@
 package federation
 
-import "fmt"
+import (
+	"fmt"
+
+	"feddag/torch"
+)
 
 // cflMeta is the part of a checkpoint that is not weights: the thresholds, which may have been calibrated.
 type cflMeta struct {
@@ -15,9 +19,7 @@ func (a *CFL) Save() (Saved, error) {
 		return s, err
 	}
 	for i, x := range a.last {
-		if x != nil {
-			s.Vectors[fmt.Sprintf("update-%d", i)] = x
-		}
+		s.keep(fmt.Sprintf("update-%d", i), x)
 	}
 	return s, nil
 }
@@ -30,8 +32,15 @@ func (a *CFL) Load(env *Env, s Saved) error {
 	}
 	a.Eps1, a.Eps2, a.Calibrate = meta.Eps1, meta.Eps2, meta.Calibrate
 	a.last = make([][]float32, len(env.Clients))
+	parameters := 0
+	for _, r := range a.net.Trained(torch.All) {
+		parameters += r.Len()
+	}
 	for i := range a.last {
-		a.last[i] = s.Vectors[fmt.Sprintf("update-%d", i)]
+		var err error
+		if a.last[i], err = s.kept(fmt.Sprintf("update-%d", i), parameters); err != nil {
+			return err
+		}
 	}
 	return nil
 }

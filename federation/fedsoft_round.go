@@ -163,9 +163,7 @@ func (a *FedSoft) Save() (Saved, error) {
 		return s, err
 	}
 	for i, x := range a.own {
-		if x != nil {
-			s.Vectors[fmt.Sprintf("own-%d", i)] = x
-		}
+		s.keep(fmt.Sprintf("own-%d", i), x)
 	}
 	return s, nil
 }
@@ -186,11 +184,10 @@ func (a *FedSoft) Load(env *Env, s Saved) error {
 	}
 	a.u, a.own = meta.U, make([][]float32, len(env.Clients))
 	for i := range a.own {
-		x, ok := s.Vectors[fmt.Sprintf("own-%d", i)]
-		if ok && len(x) != a.net.Len() {
-			return fmt.Errorf("client %d's own model has %d weights, this model has %d", i, len(x), a.net.Len())
+		var err error
+		if a.own[i], err = s.kept(fmt.Sprintf("own-%d", i), a.net.Len()); err != nil {
+			return err
 		}
-		a.own[i] = x
 	}
 	return nil
 }
