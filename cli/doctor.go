@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 
 	"feddag/federation/data"
 	"feddag/torch"
@@ -88,17 +89,28 @@ func checkTorch(out io.Writer, name string) bool {
 // checkData says where each data set is. One is enough.
 func checkData(out io.Writer, dirs []string) bool {
 	any := false
-	for _, name := range data.Names() {
-		files, err := data.Find(name, dirs)
-		if err != nil {
-			fmt.Fprintf(out, "data      %v\n", err)
+	var missing []string
+	for _, name := range append(data.Names(), data.Imported(dirs)...) {
+		if data.TakesPath(name) {
 			continue
 		}
-		any = true
-		fmt.Fprintf(out, "data      %s: %s\n", name, files[0])
+		files, err := data.Find(name, dirs)
+		var absent *data.NotFoundError
+		switch {
+		case errors.As(err, &absent):
+			missing = append(missing, name)
+		case err != nil:
+			fmt.Fprintf(out, "data      %v\n", err)
+		default:
+			any = true
+			fmt.Fprintf(out, "data      %s: %s\n", name, files[0])
+		}
+	}
+	if missing != nil {
+		fmt.Fprintf(out, "data      not found: %s (feddag data list says what they need)\n", strings.Join(missing, ", "))
 	}
 	if !any {
-		fmt.Fprintln(out, "! no data set found")
+		fmt.Fprintln(out, "! no data set found: feddag data fetch fashion-mnist, or train with --dataset folder:PATH")
 	}
 	return any
 }

@@ -94,9 +94,7 @@ func throughCache(cache string, q query, files []string, read func() (*Set, erro
 	if err != nil {
 		return nil, err
 	}
-	// One file for each set, path and options: a change of the source replaces it, and nothing piles up.
-	base, _, _ := strings.Cut(q.name, ":")
-	path := filepath.Join(cache, fmt.Sprintf("%s-%s%s", base, wish(q, files)[:12], setSuffix))
+	path := decodedPath(cache, q, files)
 	kept, of, readErr := openSetFile(path)
 	if readErr == nil && of == made {
 		return kept, nil
@@ -113,6 +111,13 @@ func throughCache(cache string, q query, files []string, read func() (*Set, erro
 		s.Notes = append(s.Notes, fmt.Sprintf("the decoded set could not be kept, it is decoded again next time: %v", writeErr))
 	}
 	return s, nil
+}
+
+// decodedPath returns where the set is kept: one file for each set, path and options, so that a change of the source
+// replaces it and nothing piles up.
+func decodedPath(cache string, q query, files []string) string {
+	base, _, _ := strings.Cut(q.name, ":")
+	return filepath.Join(cache, fmt.Sprintf("%s-%s%s", base, wish(q, files)[:12], setSuffix))
 }
 
 // wish identifies a set, its options and its place, whatever is there.

@@ -2,7 +2,10 @@ package data
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"math"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -197,16 +200,22 @@ func TestRealFashionMNIST(t *testing.T) {
 	if got := s.ClassCounts(s.Test); !slices.Equal(got, even(10, 1000)) {
 		t.Errorf("test class counts %v", got)
 	}
-	var sum, squares float64
-	for _, p := range s.Train.Pixels {
-		sum += float64(p)
-		squares += float64(p) * float64(p)
-	}
-	// The published mean and deviation of the training pixels: 72.9404 and 90.0212.
-	n := float64(len(s.Train.Pixels))
-	mean := sum / n
-	if variance := squares/n - mean*mean; mean < 72.93 || mean > 72.95 || variance < 90.01*90.01 || variance > 90.03*90.03 {
-		t.Errorf("mean %v, variance %v of the training pixels", mean, variance)
+	// What numpy makes of the files: testdata/fashion_mnist.py.
+	for name, want := range map[string]struct {
+		split     Images
+		mean, std float64
+		sha256    string
+	}{
+		"train": {s.Train, 72.940352, 90.021182, "16d82e2b505296aa2b78bd5ea0992634f30419a4c97def7c907d154a35ac6157"},
+		"test":  {s.Test, 73.146567, 89.873259, "9f1ec356a747bfe4ebab3cfb722d3694c9ca737e2570f6f90cf31d7b6fd689d4"},
+	} {
+		mean, std := s.Stats(want.split)
+		if math.Abs(255*mean[0]-want.mean) > 1e-6 || math.Abs(255*std[0]-want.std) > 1e-6 {
+			t.Errorf("%s: mean %.7f, deviation %.7f, must be %.6f, %.6f", name, 255*mean[0], 255*std[0], want.mean, want.std)
+		}
+		if sum := sha256.Sum256(slices.Concat(want.split.Pixels, want.split.Labels)); hex.EncodeToString(sum[:]) != want.sha256 {
+			t.Errorf("%s: other pixels or labels than numpy's", name)
+		}
 	}
 	if !slices.Equal(s.Train.Labels[:5], []uint8{9, 0, 0, 3, 0}) {
 		t.Errorf("first labels %v", s.Train.Labels[:5])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"image/png"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -86,6 +87,42 @@ func TestVerify(t *testing.T) {
 	found, err = Verify(context.Background(), "folder:"+source, LoadOptions{})
 	if err != nil || len(found) != 2 || found[0].Failed || found[1].Failed || found[0].What != source {
 		t.Errorf("%+v, %v", found, err)
+	}
+	// A decoded copy is compared.
+	cache := t.TempDir()
+	o := LoadOptions{Cache: cache}
+	s, err := LoadWith(context.Background(), "folder:"+source, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copyOf := func() Finding {
+		t.Helper()
+		found, err := Verify(context.Background(), "folder:"+source, o)
+		if err != nil || len(found) != 3 {
+			t.Fatal(found, err)
+		}
+		return found[2]
+	}
+	if f := copyOf(); f.Failed || !strings.Contains(f.Text, "the same") {
+		t.Errorf("%+v", f)
+	}
+	path := setFiles(t, cache)[0]
+	_, made, err := openSetFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Train.Pixels[5] ^= 1
+	if err := ReplaceFile(path, func(w io.Writer) error { return writeSet(w, s, made) }); err != nil {
+		t.Fatal(err)
+	}
+	if f := copyOf(); !f.Failed || !strings.Contains(f.Text, "other images") {
+		t.Errorf("%+v", f)
+	}
+	if err := os.Truncate(path, 100); err != nil {
+		t.Fatal(err)
+	}
+	if f := copyOf(); !f.Failed || !strings.Contains(f.Text, "truncated") {
+		t.Errorf("%+v", f)
 	}
 	_, err = Verify(context.Background(), "svhn", LoadOptions{Dirs: []string{dir}})
 	wantError(t, err, "svhn not found")

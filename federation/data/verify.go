@@ -1,8 +1,11 @@
 package data
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 )
@@ -15,8 +18,8 @@ type Finding struct {
 }
 
 // Verify reads a set from its own files, past any decoded copy, and compares them with what is published: the checksums
-// of the files that are published under their names, and the numbers of images. An error is for a set that cannot be read
-// at all; found is what was found until then.
+// of the files that are published under their names, and the numbers of images. The decoded copy, if there is one, must
+// hold the same. An error is for a set that cannot be read at all; found is what was found until then.
 func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, err error) {
 	src, q, err := resolve(name, o)
 	if err != nil {
@@ -51,6 +54,7 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 		}
 		found = append(found, f)
 	}
+	cache := o.Cache
 	o.Cache = ""
 	s, err := LoadWith(ctx, name, o)
 	if err != nil {
@@ -76,5 +80,24 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 		}
 		found = append(found, f)
 	}
-	return found, nil
+	if src.kept == nil || cache == "" {
+		return found, nil
+	}
+	path := decodedPath(cache, q, files)
+	made, err := fingerprint(q, files)
+	if err != nil {
+		return found, err
+	}
+	f = Finding{What: path, Text: "the decoded copy holds the same"}
+	switch kept, of, err := openSetFile(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return found, nil
+	case err != nil:
+		f.Text, f.Failed = fmt.Sprintf("the decoded copy: %v; delete it", err), true
+	case of != made:
+		f.Text = "a decoded copy of other files or an earlier version, which will be replaced"
+	case kept.Hash() != s.Hash() || !bytes.Equal(kept.Train.Pixels, s.Train.Pixels) || !bytes.Equal(kept.Test.Pixels, s.Test.Pixels):
+		f.Text, f.Failed = "the decoded copy holds other images; delete it", true
+	}
+	return append(found, f), nil
 }
