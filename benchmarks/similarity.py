@@ -9,7 +9,9 @@
 
 Every client holds all 10 classes, the largest case. Vectors are the top left singular vectors of 20 images of the class
 (Fashion-MNIST for 784; CIFAR-10 for 3,072), or random orthonormal ones. Updates point the way of one of five groups.
-Both programs read the same file, each in a process of its own; the time is from its start to its end, reading included.
+Both programs read the same file, each in a process of its own; the time is from its start to its end, reading included,
+and for feddag the tables, plots and files too, which numpy does not make. CPU seconds tell more than wall time where
+others use the machine; as OpenBLAS's threads spin while they wait, compare those with --threads 1.
 Sketches are made once, under --folder.
 """
 import argparse
@@ -127,6 +129,7 @@ def main():
     p.add_argument("--runs", type=int, default=5)
     p.add_argument("--folder", default="build/bench")
     p.add_argument("--feddag", default="./feddag")
+    p.add_argument("--threads", type=int, default=0, help="of both programs; 0 leaves them alone, which is one a core")
     p.add_argument("--ours-only", action="store_true")
     o = p.parse_args()
     n, vectors, f = SIZES[o.size]
@@ -135,7 +138,9 @@ def main():
     if not os.path.exists(path):
         print(f"making {path}", file=sys.stderr)
         make(path, n, vectors, f, o.vectors)
-    env = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
+    env = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "GOMAXPROCS")}
+    if o.threads > 0:
+        env |= {"OPENBLAS_NUM_THREADS": str(o.threads), "OMP_NUM_THREADS": str(o.threads), "GOMAXPROCS": str(o.threads)}
     peer = [sys.executable, os.path.join(HERE, "peers", "similarity_numpy.py"), path]
     wall, cpu, steps = {"feddag": [], "numpy": []}, {"feddag": [], "numpy": []}, None
     for run in range(o.runs):

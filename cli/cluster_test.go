@@ -2,12 +2,18 @@ package cli
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"gonum.org/v1/gonum/mat"
+
+	"feddag/similarity"
 )
 
 // A run's sketches, saved, cluster to the same bits without the data set, in a folder and in a file.
@@ -134,5 +140,62 @@ func TestClusterMistakes(t *testing.T) {
 	}
 	if code, _, log := feddag("train", "--compare"); code != exitUsage || !strings.Contains(log, "--compare") {
 		t.Errorf("train --compare: exit code %d, %s", code, log)
+	}
+}
+
+// Odd sketches have tables, files and pictures too: one client, two, equal ones, one without samples. A value that is no
+// number is an error that names the client.
+func TestClusterOddSketches(t *testing.T) {
+	unit := func(at int) *mat.Dense {
+		u := mat.NewDense(4, 1, nil)
+		u.Set(at, 0, 1)
+		return u
+	}
+	client := func(n, at int, update ...float64) similarity.Sketch {
+		return similarity.Sketch{Counts: []int{n, 0}, Bases: []*mat.Dense{unit(at), nil}, Update: update}
+	}
+	none := similarity.Sketch{Counts: []int{0, 0}, Bases: make([]*mat.Dense, 2), Update: []float64{0, 0}}
+	for name, sketches := range map[string][]similarity.Sketch{
+		"one":            {client(3, 0, 1, 2)},
+		"two":            {client(3, 0, 1, 2), client(1, 1, 2, -1)},
+		"equal":          {client(3, 0, 1, 2), client(3, 0, 1, 2), client(3, 0, 1, 2), client(3, 0, 1, 2)},
+		"without sample": {client(3, 0, 1, 2), none, client(5, 1, -2, 1)},
+		"nobody's":       {none, none, none},
+	} {
+		for _, method := range similarity.MethodNames {
+			folder := t.TempDir()
+			path, out := filepath.Join(folder, "s.npz"), filepath.Join(folder, "out")
+			if err := similarity.WriteSketches(path, sketches, make([]int, len(sketches))); err != nil {
+				t.Fatal(err)
+			}
+			code, stdout, log := feddag("cluster", "--sketches", path, "--out", out, "--compare", "--stability", "2", "--feddag-method", method)
+			if code != exitDone || strings.Contains(stdout, "NaN") || strings.Contains(log, "bug") {
+				t.Errorf("%s, %s: exit code %d\n%s%s", name, method, code, stdout, log)
+				continue
+			}
+			plots, _ := filepath.Glob(filepath.Join(out, "plots", "*.svg"))
+			if len(plots) < 4 {
+				t.Errorf("%s, %s: plots %v", name, method, plots)
+			}
+			for _, plot := range plots {
+				if raw, _ := os.ReadFile(plot); bytes.Contains(raw, []byte("NaN")) || bytes.Contains(raw, []byte("Inf")) {
+					t.Errorf("%s, %s: %s has a coordinate that is no number", name, method, plot)
+				}
+			}
+		}
+	}
+	folder := t.TempDir()
+	if err := similarity.WriteSketches(folder, []similarity.Sketch{client(3, 0, 1, 2), client(3, 1, 1, 2)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, "sparse_updates.npy")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary.LittleEndian.PutUint64(raw[len(raw)-8:], math.Float64bits(math.NaN()))
+	write(t, path, raw)
+	if code, _, log := feddag("cluster", "--sketches", folder, "--out", filepath.Join(t.TempDir(), "out")); code != exitFailed || !strings.Contains(log, "client 1: coordinate 1 of its update is NaN") {
+		t.Errorf("an update that is no number: exit code %d, %s", code, log)
 	}
 }

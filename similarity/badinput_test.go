@@ -94,6 +94,37 @@ func TestOddInput(t *testing.T) {
 	}
 }
 
+// Matrices of one value have one cluster by every rule with a least value, and the gates find nothing to learn.
+func TestEqualMatrices(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 40} {
+		for _, x := range []float64{0, 0.5, 1} {
+			a := mat.NewSymDense(n, nil)
+			for i := range n {
+				for j := i + 1; j < n; j++ {
+					a.SetSym(i, j, x)
+				}
+			}
+			table, err := Compare(a, DefaultOptions(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, row := range table {
+				if row.Method != "ward" && row.Choose != "loss" && row.Choose != "ratio" && len(row.Clusters) != 1 {
+					t.Errorf("%d clients at %g, %s, %s: %d clusters", n, x, row.Method, row.Choose, len(row.Clusters))
+				}
+			}
+			scaled, err := MinMax(a)
+			if err != nil || mat.Max(scaled) != 0 {
+				t.Errorf("%d clients at %g: scaled to %g (%v), want zeros", n, x, mat.Max(scaled), err)
+			}
+			gates, err := LearnGates(a, a, DefaultOptions())
+			if err != nil || gates.After > gates.Before+1e-12 || slices.ContainsFunc(gates.W, func(w float64) bool { return !(w >= 0 && w <= 1) }) {
+				t.Errorf("%d clients at %g: gates %+v (%v)", n, x, gates, err)
+			}
+		}
+	}
+}
+
 func TestZeroUpdates(t *testing.T) {
 	g, err := GradientAngles([][]float64{{0, 0}, {1, 0}, {0, 0}})
 	if err != nil {

@@ -172,6 +172,39 @@ func TestScaleAndSignDoNotMatter(t *testing.T) {
 	within(t, "A", b.Proximity, a.Proximity, 1e-9)
 }
 
+// Where the angle is that of the spans, another orthonormal basis of each span changes nothing, down to the clusters.
+func TestRotationsOfBasesDoNotMatter(t *testing.T) {
+	sketches, _ := synthetic(24, 3, 6, 30, 3, 21)
+	r := stream.New(22, "test")
+	turned := make([]Sketch, len(sketches))
+	for i, s := range sketches {
+		turned[i] = Sketch{s.Counts, make([]*mat.Dense, len(s.Bases)), s.Update}
+		for c, u := range s.Bases {
+			if u == nil {
+				continue
+			}
+			_, p := u.Dims()
+			q := mat.NewDense(p, p, nil)
+			for k := range q.RawMatrix().Data {
+				q.RawMatrix().Data[k] = r.NormFloat64()
+			}
+			turned[i].Bases[c] = new(mat.Dense)
+			turned[i].Bases[c].Mul(u, orthonormal(q))
+		}
+	}
+	o := DefaultOptions()
+	o.Angle = "principal"
+	a, b := mustCluster(t, sketches, o), mustCluster(t, turned, o)
+	within(t, "V", b.Data, a.Data, 1e-9)
+	within(t, "A", b.Proximity, a.Proximity, 1e-9)
+	if !slices.EqualFunc(a.Clusters, b.Clusters, slices.Equal) {
+		t.Errorf("clusters %v and %v", a.Clusters, b.Clusters)
+	}
+	if o.Angle = "pair"; farthest(mustCluster(t, turned, o).Data, mustCluster(t, sketches, o).Data) < 1 {
+		t.Error("the rotations do not move the angles of pairs either: this test cannot fail")
+	}
+}
+
 func TestMatricesAreWellFormed(t *testing.T) {
 	sketches, _ := synthetic(25, 3, 6, 30, 2, 4)
 	for _, fusion := range []string{"mlp", "direct", "fixed:0.3"} {

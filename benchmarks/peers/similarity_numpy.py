@@ -38,26 +38,37 @@ def memory_map(path, name):
 def gradient_angles(updates):
     u = updates / np.linalg.norm(updates, axis=1, keepdims=True)
     g = np.empty((len(u), len(u)))
-    for i in range(0, len(u), BLOCK):
-        b = u[i:i + BLOCK] @ u.T
+    for i in range(0, len(u), BLOCK):  # the upper triangle
+        b = u[i:i + BLOCK] @ u[i:].T
         np.clip(b, -1, 1, out=b)
-        np.degrees(np.arccos(b, out=b), out=g[i:i + BLOCK])
+        np.degrees(np.arccos(b, out=b), out=b)
+        g[i:i + BLOCK, i:] = b
+        g[i:, i:i + BLOCK] = b.T
     np.fill_diagonal(g, 0)
     return g
 
 
-def class_angles(stack, start, n, clients):
+def class_angles(stack, start):
     """V'_c between the clients that hold the class: H x H, degrees. start: each client's first row."""
-    h = len(clients)
+    h = len(start)
     angles = np.empty((h, h), np.float32 if h > 4096 else np.float64)
-    for i in range(0, h, max(1, BLOCK * h // len(stack))):
-        j = min(h, i + max(1, BLOCK * h // len(stack)))
+    p = len(stack) // h
+    even = len(stack) == p * h and (start == np.arange(h) * p).all()
+    size = max(1, BLOCK * h // len(stack))
+    for i in range(0, h, size):  # the upper triangle
+        j = min(h, i + size)
         last = start[j] if j < h else len(stack)
-        b = np.abs(stack[start[i]:last] @ stack.T)
-        b = np.maximum.reduceat(b, start, axis=1)
-        b = np.maximum.reduceat(b, start[i:j] - start[i], axis=0)
+        b = stack[start[i]:last] @ stack[start[i]:].T
+        np.abs(b, out=b)
+        if even:  # as many vectors each: much faster than reduceat
+            b = b.reshape(j - i, p, h - i, p).max(axis=1).max(axis=2)
+        else:
+            b = np.maximum.reduceat(b, start[i:j] - start[i], axis=0)
+            b = np.maximum.reduceat(b, start[i:] - start[i], axis=1)
         np.clip(b, 0, 1, out=b)
-        angles[i:j] = np.degrees(np.arccos(b, out=b), out=b)
+        np.degrees(np.arccos(b, out=b), out=b)
+        angles[i:j, i:] = b
+        angles[i:, i:j] = b.T
     np.fill_diagonal(angles, 0)
     return angles
 
@@ -172,7 +183,7 @@ def main(path):
         contiguous = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1
         stack = np.asarray(vectors[rows[0]:rows[-1] + 1] if contiguous else vectors[rows], dtype=np.float64)
         clients, start = np.unique(owner[rows, 0], return_index=True)
-        angles = class_angles(stack, start, n, clients)
+        angles = class_angles(stack, start)
         kept.append((clients, angles))
         size = logs[clients, c]
         for i in range(0, len(clients), BLOCK):

@@ -1,0 +1,131 @@
+package federation
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"feddag/federation/data"
+	"feddag/similarity"
+)
+
+// freshSeed is the first data seed of the partitions below. No rule or limit was chosen on these.
+const freshSeed = 9000
+
+// TestChoiceOnFreshPartitions counts how often the default finds exactly the true groups of Fashion-MNIST partitions of
+// kinds I and V, and what it answers where there are none, by the data angles of the sketches that a run makes. It logs
+// the same of every linkage and spectral clustering by every rule. Some minutes, so only with FEDDAG_LONG.
+func TestChoiceOnFreshPartitions(t *testing.T) {
+	if os.Getenv("FEDDAG_LONG") == "" {
+		t.Skip("set FEDDAG_LONG=1 to measure the choice rules on 56 partitions of Fashion-MNIST")
+	}
+	set, err := data.Load("fashion-mnist", data.SearchDirs(""))
+	if err != nil {
+		t.Skipf("no Fashion-MNIST: %v", err)
+	}
+	type kind struct {
+		name  string
+		seeds int
+		set   func(o *data.PartitionOptions)
+	}
+	var kinds []kind
+	for _, labels := range []int{2, 3} {
+		for _, concentration := range []float64{0.25, 1} {
+			kinds = append(kinds, kind{fmt.Sprintf("I, %d labels, concentration %g", labels, concentration), 10, func(o *data.PartitionOptions) {
+				o.Kind, o.Groups, o.LabelsPerGroup, o.Concentration = "label-skew", 5, labels, concentration
+			}})
+		}
+	}
+	kinds = append(kinds, kind{"V, 11 pairs", 10, func(o *data.PartitionOptions) { o.Kind, o.Concentration = "pairs", 1 }})
+	for _, concentration := range []float64{0.1, 1} {
+		kinds = append(kinds, kind{fmt.Sprintf("no groups, lda, concentration %g", concentration), 2, func(o *data.PartitionOptions) {
+			o.Kind, o.Concentration = "lda", concentration
+		}})
+	}
+	kinds = append(kinds, kind{"no groups, iid", 2, func(o *data.PartitionOptions) { o.Kind = "iid" }})
+
+	exact, of := 0, 0
+	rules := map[string]int{}
+	var names []string
+	for _, k := range kinds {
+		for seed := range k.seeds {
+			o := data.DefaultPartitionOptions()
+			k.set(&o)
+			p, err := data.NewPartition(set, o, freshSeed+uint64(seed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, table := clusterByData(t, set, p)
+			if p.Groups == nil {
+				t.Logf("%s, seed %d: %d clusters", k.name, seed, len(r.Clusters))
+				if len(r.Clusters) > 10 {
+					t.Errorf("%s, seed %d: %d clusters where there are no groups", k.name, seed, len(r.Clusters))
+				}
+				continue
+			}
+			of++
+			ari, err := similarity.AdjustedRandIndex(similarity.Labels(r.Clusters, len(p.Groups)), p.Groups)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ari == 1 {
+				exact++
+			} else {
+				t.Logf("%s, seed %d: %d clusters, adjusted Rand index %.3f", k.name, seed, len(r.Clusters), ari)
+			}
+			for _, row := range table {
+				name := row.Method + " " + row.Choose
+				if _, ok := rules[name]; !ok {
+					names = append(names, name)
+					rules[name] = 0
+				}
+				if ari, _ := similarity.AdjustedRandIndex(similarity.Labels(row.Clusters, len(p.Groups)), p.Groups); ari == 1 {
+					rules[name]++
+				}
+			}
+		}
+		t.Logf("%s: %d of %d exact so far", k.name, exact, of)
+	}
+	var lines []string
+	for _, name := range names {
+		lines = append(lines, fmt.Sprintf("%-20s %d", name, rules[name]))
+	}
+	t.Logf("exact, of %d:\n%s", of, strings.Join(lines, "\n"))
+	if exact < of-1 {
+		t.Errorf("the default is exact on %d of %d partitions, want all but one at least", exact, of)
+	}
+}
+
+// clusterByData makes a partition's sketches as a run does, but for the warm-up, and clusters by data angles alone.
+func clusterByData(t *testing.T, set *data.Set, p *data.Partition) (*similarity.Result, []similarity.Comparison) {
+	t.Helper()
+	a := newFedDAG(FullVariant)
+	count, err := similarity.ParseCount(a.PrincipalVectors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Env{Options: DefaultOptions(), Data: set, Clients: NewClients(p), Workers: 2}
+	if err := e.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	updates := make([][]float32, len(e.Clients))
+	for i := range updates {
+		updates[i] = []float32{1}
+	}
+	sketches, err := e.sketches(e.Clients, updates, count, a.SVDSamples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := a.Clustering
+	o.Fusion = "fixed:0"
+	r, err := similarity.Cluster(sketches, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := similarity.Compare(r.Proximity, o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, table
+}
