@@ -10,15 +10,17 @@ import (
 	"feddag/similarity"
 )
 
-// freshSeed is the first data seed of the partitions below. No rule or limit was chosen on these.
-const freshSeed = 9000
+// freshSeed is the first data seed of the partitions below. No rule or limit was chosen on these: that of sqrt(N) was on
+// seeds 100 to 104, after 9000 to 9009 had shown 27 clusters on one partition without groups (and been exact on 50 of 50
+// with).
+const freshSeed = 9100
 
 // TestChoiceOnFreshPartitions counts how often the default finds exactly the true groups of Fashion-MNIST partitions of
 // kinds I and V, and what it answers where there are none, by the data angles of the sketches that a run makes. It logs
 // the same of every linkage and spectral clustering by every rule. Some minutes, so only with FEDDAG_LONG.
 func TestChoiceOnFreshPartitions(t *testing.T) {
 	if os.Getenv("FEDDAG_LONG") == "" {
-		t.Skip("set FEDDAG_LONG=1 to measure the choice rules on 56 partitions of Fashion-MNIST")
+		t.Skip("set FEDDAG_LONG=1 to measure the choice rules on 66 partitions of Fashion-MNIST")
 	}
 	set, err := data.Load("fashion-mnist", data.SearchDirs(""))
 	if err != nil {
@@ -38,12 +40,12 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 		}
 	}
 	kinds = append(kinds, kind{"V, 11 pairs", 10, func(o *data.PartitionOptions) { o.Kind, o.Concentration = "pairs", 1 }})
-	for _, concentration := range []float64{0.1, 1} {
-		kinds = append(kinds, kind{fmt.Sprintf("no groups, lda, concentration %g", concentration), 2, func(o *data.PartitionOptions) {
+	for _, concentration := range []float64{0.1, 0.3, 1} {
+		kinds = append(kinds, kind{fmt.Sprintf("no groups, lda, concentration %g", concentration), 4, func(o *data.PartitionOptions) {
 			o.Kind, o.Concentration = "lda", concentration
 		}})
 	}
-	kinds = append(kinds, kind{"no groups, iid", 2, func(o *data.PartitionOptions) { o.Kind = "iid" }})
+	kinds = append(kinds, kind{"no groups, iid", 4, func(o *data.PartitionOptions) { o.Kind = "iid" }})
 
 	exact, of := 0, 0
 	rules := map[string]int{}

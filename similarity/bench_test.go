@@ -1,7 +1,12 @@
 package similarity
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -123,4 +128,35 @@ func BenchmarkClassAnglesOfImages(b *testing.B) {
 			}
 		}
 	})
+}
+
+// fashion reads the Fashion-MNIST training set where Debian's dataset-fashion-mnist puts it.
+func fashion(t testing.TB) (images [][]byte, labels []int) {
+	read := func(name string) []byte {
+		folder := "/usr/share/datasets/fashion-mnist"
+		text, err := os.ReadFile(filepath.Join(folder, name+".gz"))
+		if err != nil {
+			if text, err = os.ReadFile(filepath.Join(folder, name)); err != nil {
+				t.Skipf("no Fashion-MNIST in %s: install dataset-fashion-mnist", folder)
+			}
+			return text
+		}
+		z, err := gzip.NewReader(bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err = io.ReadAll(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	pixels, classes := read("train-images-idx3-ubyte"), read("train-labels-idx1-ubyte")
+	for at := 16; at+784 <= len(pixels); at += 784 {
+		images = append(images, pixels[at:at+784])
+	}
+	for _, c := range classes[8:] {
+		labels = append(labels, int(c))
+	}
+	return images, labels
 }

@@ -68,3 +68,24 @@ func TestCompareOdd(t *testing.T) {
 		t.Errorf("stopped: got %v", err)
 	}
 }
+
+// Weak silhouettes speak for few clusters only.
+func TestWeakSilhouette(t *testing.T) {
+	clusters := func(n, z int) (c [][]int) {
+		for range z {
+			c = append(c, make([]int, n/z))
+		}
+		return c
+	}
+	for _, c := range []struct {
+		z                int
+		silhouette, even float64
+		want             float64
+	}{
+		{10, 0.3, 0.3, 0.3}, {20, 0.3, 0.3, 0}, {20, 0.49, 0.49, 0}, {20, 0.5, 0.5, 0.5}, {5, 0.9, 0.7, 0}, {5, 0.9, 0.75, 0.9},
+	} {
+		if got := silhouette(Candidate{Clusters: clusters(100, c.z), Silhouette: c.silhouette, Even: c.even}); got != c.want {
+			t.Errorf("%d clusters of 100 clients, silhouette %g, even %g: counts as %g, want %g", c.z, c.silhouette, c.even, got, c.want)
+		}
+	}
+}

@@ -32,6 +32,9 @@ type Choice struct {
 const (
 	// minSilhouette is what Kaufman and Rousseeuw (Finding Groups in Data, 1990) call no substantial structure.
 	minSilhouette = 0.25
+	// weakSilhouette is what they call weak structure up to. It speaks for few clusters only: on data without groups the
+	// silhouette creeps up with their number.
+	weakSilhouette = 0.5
 	// minEven is the least share of the mean silhouette that must be left when every cluster counts alike. It is about
 	// 1 for groups, and 0.5..0.8 where one or a few outliers are set apart from all others.
 	minEven = 0.8
@@ -48,7 +51,8 @@ const (
 // dendrogram into 1..o.MaxClusters clusters, or k-means on the spectral embedding for each such number. o.Choose picks:
 //
 //	silhouette  the highest mean silhouette on A, of the candidates that do not merely set outliers apart (Even at
-//	            least 0.8 of Silhouette); one cluster where none is above 0.25
+//	            least 0.8 of Silhouette) and, where it is below 0.5, have at most sqrt(N) clusters; one cluster where
+//	            none is above 0.25
 //	bend        the largest bend of the log mean distance within clusters; one cluster where none is above 0.2
 //	eigengap    the largest distance of the Laplacian's k-th eigenvalue to the next (spectral only); one cluster where
 //	            none is above 0.1
@@ -58,10 +62,11 @@ const (
 //	fixed:α     the cut at α
 //	count:Z     Z clusters, or as many as there are clients
 //
-// The paper says no more than "low score and relatively few clusters"; silhouette and ratio are ours. Neither ever
-// answers one cluster per client. Measured with data angles on fresh Fashion-MNIST partitions (TestPartitions, 2 seeds),
-// average and complete linkage: silhouette was exact on 10 of 10 with groups and answered one cluster on 8 of 8
-// without; ratio on 9 of 10 and 8 of 8. The price: one client far from all the others gets no cluster of its own.
+// The paper says no more than "low score and relatively few clusters"; all but loss are ours. Measured with data angles
+// and average linkage on fresh Fashion-MNIST partitions of 100 clients (TestChoiceOnFreshPartitions in federation):
+// silhouette, bend and ratio were each exact on 50 of 50 with groups, loss on 34. Without groups, on 16, silhouette
+// answered 1 to 6 clusters. The price: one client far from all the others gets no cluster of its own, and more than
+// sqrt(N) groups are not found where the silhouette is below 0.5, as by gradient angles alone.
 func Search(a *mat.SymDense, o Options) (*Choice, error) {
 	return search(a, o, nil)
 }
@@ -142,7 +147,7 @@ func searchSpectral(a *mat.SymDense, o Options, progress Progress) (*Choice, err
 func (s *Choice) pick(rule string) int {
 	switch rule {
 	case "silhouette":
-		return s.best(minSilhouette, evenSilhouette)
+		return s.best(minSilhouette, silhouette)
 	case "bend":
 		return s.best(minBend, func(c Candidate) float64 { return c.Bend })
 	case "ratio":
@@ -239,9 +244,14 @@ func (s *Choice) best(least float64, value func(Candidate) float64) int {
 	return best
 }
 
-// evenSilhouette is the mean silhouette, or 0 where it is owed to setting outliers apart.
-func evenSilhouette(c Candidate) float64 {
-	if c.Even < minEven*c.Silhouette {
+// silhouette is the mean silhouette; 0 where it is owed to setting outliers apart, and where it is weak and there are
+// more than sqrt(N) clusters, so that a cluster has fewer clients on average than there are clusters.
+func silhouette(c Candidate) float64 {
+	n, z := 0, len(c.Clusters)
+	for _, members := range c.Clusters {
+		n += len(members)
+	}
+	if c.Even < minEven*c.Silhouette || c.Silhouette < weakSilhouette && z*z > n {
 		return 0
 	}
 	return c.Silhouette
