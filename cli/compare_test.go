@@ -400,7 +400,7 @@ func TestShortFlagAndSlug(t *testing.T) {
 	}
 }
 
-// The file of the paper's numbers has rows for what benchmarks/*.sh run.
+// The file of the paper's numbers has rows for what benchmarks/*.sh run, of algorithms that there are.
 func TestPaperCSV(t *testing.T) {
 	config := map[string]string{"clients": "100", "rate": "0.2"}
 	for _, c := range []struct {
@@ -429,6 +429,11 @@ func TestPaperCSV(t *testing.T) {
 		}
 		var found []string
 		for _, x := range b {
+			for name := range x.Values {
+				if !slices.Contains(federation.Names(), name) {
+					t.Errorf("%s is no algorithm", name)
+				}
+			}
 			if len(b) == 1 && x.Joined == c.joined && len(x.Values) == c.algorithms && x.Values["feddag"].Mean == c.feddag {
 				found = append(found, x.Source)
 			}

@@ -239,6 +239,7 @@ func (c *Comparison) besideTable(b *Beside) Table {
 			t.After = append(t.After, said)
 		}
 	}
+	t.After = append(t.After, c.predictWith()...)
 	if absent := c.notRun(b); len(absent) > 0 {
 		t.After = append(t.After, fmt.Sprintf("In %s but not among these runs: %s.", b.Name, strings.Join(absent, ", ")))
 	}

@@ -107,6 +107,7 @@ func (c *Comparison) accuracyTable() Table {
 			t.After = append(t.After, fmt.Sprintf("%s: %s with %s.", v.Name, v.Algorithm, strings.Join(parts, ", ")))
 		}
 	}
+	t.After = append(t.After, c.predictWith()...)
 	for _, v := range c.Variants {
 		for _, cell := range v.Cells {
 			for _, w := range cell.Summary.Warnings {
@@ -118,6 +119,16 @@ func (c *Comparison) accuracyTable() Table {
 		t.After = append(t.After, fmt.Sprintf("Not in the tables: %s, seed %d (%s).", m.Name, m.Seed, m.Why))
 	}
 	return t
+}
+
+// predictWith says of which algorithms pre is not of the model that the server assigns.
+func (c *Comparison) predictWith() (sentences []string) {
+	for _, v := range c.Variants {
+		if with := v.Cells[0].Summary.PreWith; with != "" {
+			sentences = append(sentences, fmt.Sprintf("%s: pre is with %s.", v.Name, with))
+		}
+	}
+	return sentences
 }
 
 func orLeast(v float64) float64 {
@@ -181,6 +192,7 @@ func (c *Comparison) differenceTable() Table {
 		}
 		t.Rows = append(t.Rows, row)
 	}
+	t.After = c.predictWith()
 	return t
 }
 

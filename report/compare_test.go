@@ -64,6 +64,7 @@ func someComparison(t *testing.T, rounds int) *Comparison {
 		}
 		c.Variants = append(c.Variants, x)
 	}
+	c.Variants[12].Cells[0].Summary.PreWith = "a mixture of K models"
 	c.Variants[6].Settings = []Pair{{Key: "feddag-schedule", Value: "5:1"}, {Key: "feddag-sources", Value: "sum"}}
 	c.Beside = []*Beside{{Name: "paper", Source: "table 10", Values: map[string]Known{
 		"feddag": {Mean: 98.36, Std: 0.1}, "pacfl": {Mean: 97.28, Std: 0.24}, "ifca": {Mean: 96.61, Std: math.NaN()}, "fedavg": {Mean: 77.17, Std: 0.24}, "apfl": {Mean: 50},
@@ -240,7 +241,7 @@ func TestComparisonFiles(t *testing.T) {
 	// Whatever the format, a table says percent, split, before or after, and how many clients.
 	for _, name := range []string{CompareMD, CompareTeX, CompareHTML} {
 		text := string(read(name))
-		for _, must := range []string{"percent", "own test set", "100 clients", "efore local training", "40 rounds", "12 of 40 rounds", "Student"} {
+		for _, must := range []string{"percent", "own test set", "100 clients", "efore local training", "40 rounds", "12 of 40 rounds", "Student", "pre is with a mixture"} {
 			if !strings.Contains(text, must) {
 				t.Errorf("%s does not say %q", name, must)
 			}
