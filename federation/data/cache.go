@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ const (
 	// cacheFolder is the folder of decoded sets below a directory of data sets.
 	cacheFolder = "cache"
 	// readerVersion goes up when a reader's result changes, so that no copy of the old one is used.
-	readerVersion = 2
+	readerVersion = 3
 )
 
 // CacheDir returns the folder that decoded sets are kept in: cache/ below dataDir (the flag --data-dir, may be empty),
@@ -137,10 +138,10 @@ func wish(q query, files []string) string {
 }
 
 // fingerprint identifies what a set is decoded from and what decodes it: name, size and time of every file, and the
-// version of these readers.
+// versions of these readers and of Go, whose image decoders change.
 func fingerprint(q query, files []string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %s\n", readerVersion, wish(q, files))
+	fmt.Fprintf(h, "%d %s %s\n", readerVersion, runtime.Version(), wish(q, files))
 	for _, root := range files {
 		if err := stamp(h, root, "", 0); err != nil {
 			return "", err

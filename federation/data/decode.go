@@ -7,15 +7,13 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"image/png"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"feddag/federation/data/jpeg"
 )
 
 // maxImagePixels bounds one image: 33 megapixels.
@@ -28,81 +26,81 @@ type raster struct {
 	colour        bool
 }
 
-// decodeImage decodes a JPEG or PNG, the way Pillow does. Grey images get three equal planes, palettes are looked up,
-// transparency is left out of account (as convert("RGB") does), and of 16 bits the upper 8 are taken. CMYK is an error, for
-// without the profile its colours are not known. A file too small for the size that its header claims is an error
-// before anything of that size is allocated.
+// decodeImage decodes a JPEG or PNG. Grey images get three equal planes, palettes are looked up, transparency is left
+// out of account (as PIL's convert("RGB") does), and of 16 bits the upper 8 are taken. CMYK is an error, for without
+// the profile its colours are not known. A file too small for the size that its header claims is an error before
+// anything of that size is allocated.
 func decodeImage(b []byte) (raster, error) {
-	switch {
-	case len(b) == 0:
+	if len(b) == 0 {
 		return raster{}, errors.New("empty file")
-	case bytes.HasPrefix(b, []byte{0xff, 0xd8}):
-		return decodeJPEG(b)
 	}
-	config, err := png.DecodeConfig(bytes.NewReader(b))
+	config, format, err := image.DecodeConfig(bytes.NewReader(b))
 	if err != nil {
-		return raster{}, badPNG(err)
+		return raster{}, badImage(err)
 	}
-	// Deflate's 1032 at best, of bytes of 8 pixels.
-	if err := plausible(config.Width, config.Height, len(b), 1<<13); err != nil {
-		return raster{}, err
+	w, h := config.Width, config.Height
+	perByte := 1 << 10 // pixels: a bit a block of 8 x 8 is the least that JPEG takes
+	if format == "png" {
+		perByte = 1 << 14 // deflate's 1032 at best, of bytes of 8 pixels
 	}
-	m, err := png.Decode(bytes.NewReader(b))
+	switch {
+	case w < 1 || h < 1:
+		return raster{}, fmt.Errorf("%d x %d pixels", w, h)
+	case w > maxImagePixels/h:
+		return raster{}, fmt.Errorf("%d x %d pixels, more than the %d this program reads", w, h, maxImagePixels)
+	case w*h/perByte > len(b):
+		return raster{}, fmt.Errorf("damaged: %d bytes cannot hold the %d x %d pixels that its header claims", len(b), w, h)
+	case config.ColorModel == color.CMYKModel:
+		return raster{}, errors.New("CMYK colours: convert it to RGB or grey first")
+	}
+	decode := jpeg.Decode
+	if format == "png" {
+		decode = png.Decode
+	}
+	m, err := decode(bytes.NewReader(b))
 	if err != nil {
-		return raster{}, badPNG(err)
+		return raster{}, badImage(err)
 	}
-	r := raster{width: config.Width, height: config.Height, planes: make([]byte, 3*config.Width*config.Height), colour: true}
+	if box := m.Bounds(); box.Dx() != w || box.Dy() != h {
+		return raster{}, errors.New("damaged: two sizes in one file")
+	}
+	r := raster{width: w, height: h, planes: make([]byte, 3*w*h), colour: true}
 	r.fill(m)
 	return r, nil
 }
 
-// plausible returns an error for a size that no file of so many bytes has, with at most perByte pixels a byte.
-func plausible(w, h, size, perByte int) error {
-	switch {
-	case w < 1 || h < 1:
-		return fmt.Errorf("damaged: %d x %d pixels", w, h)
-	case w > maxImagePixels/h:
-		return fmt.Errorf("%d x %d pixels, more than the %d this program reads", w, h, maxImagePixels)
-	case w*h/perByte > size:
-		return fmt.Errorf("damaged: %d bytes cannot hold the %d x %d pixels that its header claims", size, w, h)
-	}
-	return nil
-}
-
-func decodeJPEG(b []byte) (raster, error) {
-	config, err := jpeg.ReadConfig(b)
-	if err != nil {
-		return raster{}, fmt.Errorf("%w; fetch it again", err)
-	}
-	if config.Components == 4 {
-		return raster{}, errors.New("CMYK colours: convert it to RGB or grey first")
-	}
-	// A bit a block of 8 x 8 is the least that JPEG takes.
-	if err := plausible(config.Width, config.Height, len(b), 1<<9); err != nil {
-		return raster{}, err
-	}
-	m, err := jpeg.Decode(b)
-	if err != nil {
-		return raster{}, fmt.Errorf("%w; fetch it again", err)
-	}
-	r := raster{width: m.Width, height: m.Height, planes: m.Pixels, colour: m.Channels == 3}
-	if !r.colour {
-		r.planes = slices.Concat(m.Pixels, m.Pixels, m.Pixels)
-	}
-	return r, nil
-}
-
-// fill takes over the pixels of a PNG of the same size.
+// fill takes over the pixels of a decoded image of the same size.
 func (r *raster) fill(m image.Image) {
-	switch m.(type) {
-	case *image.Gray, *image.Gray16:
-		r.colour = false
+	w, h, box := r.width, r.height, m.Bounds()
+	n := w * h
+	put := func(x, y int, red, green, blue byte) {
+		i := y*w + x
+		r.planes[i], r.planes[n+i], r.planes[2*n+i] = red, green, blue
 	}
-	n, box := r.width*r.height, m.Bounds()
-	for y := range r.height {
-		for x := range r.width {
-			i := y*r.width + x
-			r.planes[i], r.planes[n+i], r.planes[2*n+i] = opaque(m.At(box.Min.X+x, box.Min.Y+y))
+	switch m := m.(type) {
+	case *image.YCbCr:
+		rgbOfYCbCr(r.planes, m)
+	case *image.Gray:
+		r.colour = false
+		for y := range h {
+			copy(r.planes[y*w:(y+1)*w], m.Pix[m.PixOffset(box.Min.X, box.Min.Y+y):])
+		}
+		copy(r.planes[n:], r.planes[:n])
+		copy(r.planes[2*n:], r.planes[:n])
+	case *image.Gray16:
+		r.colour = false
+		for y := range h {
+			for x := range w {
+				g := m.Pix[m.PixOffset(box.Min.X+x, box.Min.Y+y)]
+				put(x, y, g, g, g)
+			}
+		}
+	default:
+		for y := range h {
+			for x := range w {
+				r, g, b := opaque(m.At(box.Min.X+x, box.Min.Y+y))
+				put(x, y, r, g, b)
+			}
 		}
 	}
 }
@@ -119,11 +117,10 @@ func opaque(c color.Color) (r, g, b byte) {
 	return byte(red >> 8), byte(green >> 8), byte(blue >> 8)
 }
 
-// badPNG words an error of image/png.
-func badPNG(err error) error {
-	var format png.FormatError
+// badImage words an error of Go's decoders.
+func badImage(err error) error {
 	switch {
-	case errors.As(err, &format) && format == "not a PNG file", errors.Is(err, io.EOF):
+	case errors.Is(err, image.ErrFormat):
 		return errors.New("neither JPEG nor PNG inside, whatever its name says")
 	case strings.HasSuffix(err.Error(), io.ErrUnexpectedEOF.Error()): // which image/png does not wrap
 		return damaged(io.ErrUnexpectedEOF)
