@@ -72,6 +72,7 @@ type clustersJSON struct {
 	Stability  *stabilityJSON  `json:"stability,omitempty"`
 	Eigen      []float64       `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
 	Candidates []candidateJSON `json:"candidates"`
+	Comparison []compareJSON   `json:"comparison,omitempty"`
 }
 
 // stabilityJSON is similarity.Steadiness.
@@ -91,6 +92,40 @@ type candidateJSON struct {
 	Ratio      float64 `json:"ratio"`
 	Chosen     bool    `json:"chosen"`
 	Clusters   [][]int `json:"clusters"`
+}
+
+// compareJSON is one row of the comparison. ARI and Purity need known groups.
+type compareJSON struct {
+	Method     string   `json:"method"`
+	Choose     string   `json:"choose"`
+	Count      int      `json:"count"`
+	Silhouette float64  `json:"silhouette"`
+	Loss       float64  `json:"loss"`
+	ARI        *float64 `json:"adjusted_rand_index"`
+	Purity     *float64 `json:"purity"`
+	Clusters   [][]int  `json:"clusters"`
+}
+
+// comparison is the rows of the comparison, in its order.
+func (f *found) comparison() ([]compareJSON, error) {
+	var rows []compareJSON
+	for _, c := range f.compare {
+		row := compareJSON{Method: c.Method, Choose: c.Choose, Count: len(c.Clusters), Silhouette: c.Silhouette, Loss: c.Loss, Clusters: f.named(c.Clusters)}
+		if f.groups != nil {
+			labels := similarity.Labels(c.Clusters, len(f.groups))
+			ari, err := similarity.AdjustedRandIndex(labels, f.groups)
+			if err != nil {
+				return nil, err
+			}
+			purity, err := similarity.Purity(labels, f.groups)
+			if err != nil {
+				return nil, err
+			}
+			row.ARI, row.Purity = &ari, &purity
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
 }
 
 // named returns clusters of client ids.
@@ -153,6 +188,9 @@ func (f *found) write(d *report.Dir) error {
 		out.Candidates = append(out.Candidates, candidateJSON{
 			k.Threshold, len(k.Clusters), k.Loss, k.L1, k.L2, k.Silhouette, k.Ratio, k.Chosen, f.named(k.Clusters),
 		})
+	}
+	if out.Comparison, err = f.comparison(); err != nil {
+		return err
 	}
 	if err := d.WriteJSON("clusters.json", out); err != nil {
 		return err
@@ -255,24 +293,21 @@ func (f *found) print(w io.Writer) error {
 }
 
 func (f *found) printComparison(w io.Writer) error {
-	if f.compare == nil {
-		return nil
+	rows, err := f.comparison()
+	if err != nil || rows == nil {
+		return err
 	}
 	fmt.Fprintf(w, "\n%-9s  %-10s  %8s  %10s  %8s", "method", "choose", "clusters", "silhouette", "loss")
 	if f.groups != nil {
-		fmt.Fprintf(w, "  %6s", "ARI")
+		fmt.Fprintf(w, "  %6s  %6s", "ARI", "purity")
 	}
 	fmt.Fprintln(w)
 	spectral := false
-	for _, row := range f.compare {
+	for _, row := range rows {
 		spectral = spectral || row.Method == "spectral"
-		fmt.Fprintf(w, "%-9s  %-10s  %8d  %10.3f  %8.4g", row.Method, row.Choose, len(row.Clusters), row.Silhouette, row.Loss)
-		if f.groups != nil {
-			x, err := similarity.AdjustedRandIndex(similarity.Labels(row.Clusters, len(f.groups)), f.groups)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(w, "  %6.3f", x)
+		fmt.Fprintf(w, "%-9s  %-10s  %8d  %10.3f  %8.4g", row.Method, row.Choose, row.Count, row.Silhouette, row.Loss)
+		if row.ARI != nil {
+			fmt.Fprintf(w, "  %6.3f  %6.3f", *row.ARI, *row.Purity)
 		}
 		fmt.Fprintln(w)
 	}

@@ -41,7 +41,7 @@ func BenchmarkParts(b *testing.B) {
 		"gradient":  func() error { _, err := GradientAngles(m.updates); return err },
 		"classes":   func() error { _, err := ClassAngles(m.bases, o); return err },
 		"gates":     func() error { _, err := LearnGates(r.GradientScaled, r.DataScaled, o); return err },
-		"average":   func() error { _, err := Agglomerate(r.Proximity, "average"); return err },
+		"linkage":   func() error { _, err := Agglomerate(r.Proximity, "ward"); return err },
 		"candidate": func() error { _, _, _, err := Loss(r.Proximity, r.Clusters, o); return err },
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -149,23 +149,26 @@ func TestGoldenPrototype(t *testing.T) {
 // Under the paper's rules the five label groups come out, by every fusion that can see them.
 func TestGoldenPaper(t *testing.T) {
 	sketches := goldenSketches(t)
-	for _, fusion := range []string{"fixed:0", "direct"} {
-		for _, choose := range []string{"silhouette", "bend", "ratio", "loss"} {
-			o := DefaultOptions()
-			o.Fusion, o.Choose = fusion, choose
-			r, err := Cluster(sketches, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("%s, %s: entropy %.6f -> %.6f, %d clusters, threshold %.3f, gates %.3f", fusion, choose, r.EntropyBefore, r.EntropyAfter, len(r.Clusters), r.Threshold, r.Gates[:6])
-			if len(r.Clusters) != 5 {
-				t.Errorf("%s, %s: %d clusters, want 5", fusion, choose, len(r.Clusters))
-			}
-			if fusion == "fixed:0" && choose == "loss" {
-				want := map[int]float64{1: .628, 2: .515, 3: .324, 4: .223, 5: .086, 7: .269}
-				for _, c := range r.Candidates {
-					if l, ok := want[len(c.Clusters)]; ok && math.Abs(c.Loss-l) > 6e-4 {
-						t.Errorf("loss of %d clusters: %.4f, want %.3f", len(c.Clusters), c.Loss, l)
+	for _, linkage := range []string{"ward", "average"} {
+		for _, fusion := range []string{"fixed:0", "direct"} {
+			for _, choose := range []string{"silhouette", "bend", "ratio", "loss"} {
+				o := DefaultOptions()
+				o.Linkage, o.Fusion, o.Choose = linkage, fusion, choose
+				r, err := Cluster(sketches, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				what := linkage + ", " + fusion + ", " + choose
+				t.Logf("%s: entropy %.6f -> %.6f, %d clusters, threshold %.3f, gates %.3f", what, r.EntropyBefore, r.EntropyAfter, len(r.Clusters), r.Threshold, r.Gates[:6])
+				if len(r.Clusters) != 5 {
+					t.Errorf("%s: %d clusters, want 5", what, len(r.Clusters))
+				}
+				if what == "average, fixed:0, loss" {
+					want := map[int]float64{1: .628, 2: .515, 3: .324, 4: .223, 5: .086, 7: .269}
+					for _, c := range r.Candidates {
+						if l, ok := want[len(c.Clusters)]; ok && math.Abs(c.Loss-l) > 6e-4 {
+							t.Errorf("loss of %d clusters: %.4f, want %.3f", len(c.Clusters), c.Loss, l)
+						}
 					}
 				}
 			}

@@ -16,7 +16,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 BLOCK = 2048  # rows of a product at a time
-MAX_CLUSTERS, MIN_SILHOUETTE, MIN_EVEN = 30, 0.25, 0.8
+MAX_CLUSTERS, MIN_SILHOUETTE, WEAK_SILHOUETTE, MIN_EVEN = 30, 0.25, 0.5, 0.8
 DELTA, EPSILON, GAMMA, TAU, LAMBDA, STEPS, TOP_K = 0.6, 1.0, 1.0, 1.0, 0.01, 100, 2
 
 
@@ -217,7 +217,7 @@ def main(path):
         b[:] = np.triu(b, 1) + np.triu(b, 1).T
     at = done("fusion", at)
 
-    tree = linkage(squareform(a, checks=False), "average")
+    tree = linkage(squareform(a, checks=False), "ward")
     at = done("linkage", at)
     best, chosen = MIN_SILHOUETTE, None
     for z in range(1, min(MAX_CLUSTERS, n) + 1):
@@ -225,7 +225,7 @@ def main(path):
         if labels.max() + 1 != z:
             continue
         mean, even, loss = scores(a, labels, z)
-        if chosen is None or mean > best and even >= MIN_EVEN * mean:
+        if chosen is None or mean > best and even >= MIN_EVEN * mean and (mean >= WEAK_SILHOUETTE or z * z <= n):
             chosen = (labels, mean, loss)
             best = max(best, mean)
     labels = chosen[0]
