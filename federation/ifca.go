@@ -31,8 +31,8 @@ func newIFCA() *IFCA {
 //
 // The models start apart, model k from the run's initialisation k. The authors' CIFAR code draws all of them anew until
 // each is chosen by some of the clients (github.com/jichan3751/ifca, cifar/train_cluster_cifar_tf.py: 10% for K = 4);
-// Redraw does so until each is chosen by 1/(4K) of the first cohort, at most 20 times. They use K = 2 to 4; K = 5 here is
-// the number of groups of the paper's label skew.
+// Redraw does so until each is chosen by 1/(4K) of the first cohort, at most 20 times, where that cohort has K clients or
+// more: fewer cannot choose all. They use K = 2 to 4; K = 5 here is the number of groups of the paper's label skew.
 type IFCA struct {
 	clusters
 	K      int
@@ -47,7 +47,7 @@ const redraws = 20
 // Flags implements [Flagger].
 func (a *IFCA) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.K, "ifca-clusters", a.K, "K, number of models")
-	fs.BoolVar(&a.Redraw, "ifca-redraw", a.Redraw, "draw the initial models anew until each is chosen by 1/(4K) of the first cohort, at most 20 times")
+	fs.BoolVar(&a.Redraw, "ifca-redraw", a.Redraw, "draw the initial models anew until each is chosen by 1/(4K) of the first cohort, at most 20 times (not where it is smaller than K)")
 }
 
 // Init implements [Algorithm].
@@ -67,7 +67,7 @@ func (a *IFCA) Init(env *Env) error {
 		return err
 	}
 	a.take(states)
-	if a.Redraw && a.K > 1 {
+	if a.Redraw && a.K > 1 && len(env.cohort(0)) >= a.K {
 		if err := a.redraw(a.net); err != nil {
 			return err
 		}

@@ -90,3 +90,33 @@ func TestIFCARedraws(t *testing.T) {
 		t.Errorf("choices %v", chosen)
 	}
 }
+
+// A cohort smaller than K cannot choose every model, so nothing is drawn anew: the models are the first ones.
+func TestIFCADoesNotRedrawForASmallCohort(t *testing.T) {
+	e, a := tinyEnv(t, 2), algorithm(t, "ifca").(*IFCA)
+	a.K, e.Rate = 3, 0.25
+	if err := initialised(t, e, a); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(e.cohort(0)); n >= a.K {
+		t.Fatalf("the cohort has %d clients", n)
+	}
+	first, err := e.independent(a.net, a.K)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	for k := range first {
+		want, err := first[k].Floats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := a.states[k].Floats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("model %d was drawn anew", k)
+		}
+	}
+}
