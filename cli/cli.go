@@ -14,7 +14,7 @@ import (
 	"strings"
 	"syscall"
 
-	"feddag/federation"
+	"feddag/internal/spelling"
 )
 
 // Exit codes.
@@ -90,7 +90,7 @@ func dispatch(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	c, ok := commands[args[0]]
 	if !ok {
-		return usageError{federation.OneOf("command", args[0], commandNames())}
+		return usageError{spelling.Unknown("command", args[0], commandNames())}
 	}
 	return c.run(ctx, args[1:], out, log)
 }

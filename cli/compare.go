@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"feddag/federation"
+	"feddag/internal/spelling"
 	"feddag/report"
 
 	"github.com/spf13/pflag"
@@ -225,7 +226,7 @@ func (o *compareOptions) explain(err error, known *pflag.FlagSet) error {
 func near(name string, flags *pflag.FlagSet) string {
 	known := []string{"help"}
 	flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	if n := federation.Nearest(name, known); n != "" {
+	if n := spelling.Nearest(name, known); n != "" {
 		return fmt.Sprintf("; did you mean --%s?", n)
 	}
 	return ""

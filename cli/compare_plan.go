@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"feddag/federation"
+	"feddag/internal/spelling"
 	"feddag/report"
 
 	"github.com/spf13/pflag"
@@ -88,7 +89,7 @@ func (o *compareOptions) variants(p *plan, shared []given) error {
 		algorithms = federation.Names()
 	}
 	for _, name := range o.except {
-		if err := federation.OneOf("--except: algorithm", name, federation.Names()); err != nil {
+		if err := spelling.OneOf("--except: algorithm", name, federation.Names()); err != nil {
 			return usageError{err}
 		}
 	}
@@ -96,7 +97,7 @@ func (o *compareOptions) variants(p *plan, shared []given) error {
 		return usagef("nothing to compare: name --algorithms (separated by commas, or all), or --read run directories")
 	}
 	for _, name := range algorithms {
-		if err := federation.OneOf("algorithm", name, federation.Names()); err != nil {
+		if err := spelling.OneOf("algorithm", name, federation.Names()); err != nil {
 			return usageError{err}
 		}
 		if !slices.Contains(o.except, name) {
@@ -163,7 +164,7 @@ func (p *plan) checkReference() error {
 	if p.o.reference == "" {
 		return nil
 	}
-	if err := federation.OneOf("--reference", p.o.reference, names); err != nil {
+	if err := spelling.OneOf("--reference", p.o.reference, names); err != nil {
 		return usageError{err}
 	}
 	return nil

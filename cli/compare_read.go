@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strconv"
 
-	"feddag/federation"
+	"feddag/internal/spelling"
 	"feddag/report"
 
 	"github.com/spf13/pflag"
@@ -186,12 +186,12 @@ func (o *compareOptions) choose(runs []ran) ([]ran, error) {
 		wanted = names
 	}
 	for _, name := range slices.Concat(wanted, o.except) {
-		if err := federation.OneOf("no such run: name", name, names); err != nil {
+		if err := spelling.OneOf("no such run: name", name, names); err != nil {
 			return nil, usageError{err}
 		}
 	}
 	for _, s := range o.seeds {
-		if err := federation.OneOf("no such run: seed", s, seeds); err != nil {
+		if err := spelling.OneOf("no such run: seed", s, seeds); err != nil {
 			return nil, usageError{err}
 		}
 	}

@@ -219,7 +219,7 @@ func TestCompareGoesOn(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(early, "fedavg-1"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"partition.json", ".env.json.tmp"} {
+	for _, name := range []string{"partition.json", ".env.json.123.tmp"} {
 		write(t, filepath.Join(early, "fedavg-1", name), []byte("half"))
 	}
 	args := little(t, data, early, "--algorithms", "fedavg", "--seeds", "1", "--rounds", "1")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"feddag/federation"
+	"feddag/internal/spelling"
 
 	"github.com/spf13/pflag"
 )
@@ -20,7 +21,7 @@ func parseWith(text string) (*variant, []string, error) {
 	}
 	algorithm, name, named := strings.Cut(head, " as ")
 	v := &variant{algorithm: strings.TrimSpace(algorithm), name: strings.Join(strings.Fields(name), " ")}
-	if err := federation.OneOf("algorithm", v.algorithm, federation.Names()); err != nil {
+	if err := spelling.OneOf("algorithm", v.algorithm, federation.Names()); err != nil {
 		return wrong("%v", err)
 	}
 	args := strings.Fields(tail)

@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 
 	"feddag/federation/data"
+	"feddag/internal/atomicfile"
 	"feddag/report"
 
 	"github.com/schollz/progressbar/v3"
@@ -171,7 +172,7 @@ func dataInfo(ctx context.Context, f *dataFlags, args []string, out, log io.Writ
 		return err
 	}
 	if f.sheet != "" {
-		err := data.ReplaceFile(f.sheet, func(w io.Writer) error { return s.Sheet(w, s.Train, f.columns) })
+		err := atomicfile.Write(f.sheet, func(w io.Writer) error { return s.Sheet(w, s.Train, f.columns) })
 		if err != nil {
 			return fmt.Errorf("--sheet %s: %w", f.sheet, err)
 		}

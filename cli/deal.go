@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"feddag/federation"
 	"feddag/federation/data"
+	"feddag/internal/spelling"
 
 	"github.com/spf13/pflag"
 )
@@ -40,7 +40,7 @@ func (d *dealing) flags(f *pflag.FlagSet, seed string) {
 // check finds mistakes that need no data. seed is the data seed where none is given.
 func (d *dealing) check(seed uint64) error {
 	if d.partitionFile == "" { // else the kind comes from a file, which may be of any
-		if err := federation.OneOf("partition", d.partition.Kind, data.PartitionKinds()); err != nil {
+		if err := spelling.OneOf("partition", d.partition.Kind, data.PartitionKinds()); err != nil {
 			return usageError{err}
 		}
 	}

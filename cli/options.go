@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"feddag/federation"
+	"feddag/internal/spelling"
 	"feddag/models"
 
 	"github.com/spf13/pflag"
@@ -50,7 +51,7 @@ const (
 
 // newOptions declares the flags of an algorithm's runs, with their defaults.
 func newOptions(algorithm string) (*options, error) {
-	if err := federation.OneOf("algorithm", algorithm, federation.Names()); err != nil {
+	if err := spelling.OneOf("algorithm", algorithm, federation.Names()); err != nil {
 		return nil, usageError{err}
 	}
 	alg, err := federation.New(algorithm)

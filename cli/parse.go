@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"feddag/federation"
+	"feddag/internal/spelling"
 	"feddag/models"
 	"feddag/report"
 
@@ -86,7 +87,7 @@ func (o *options) take(resume string, saved map[string]string) error {
 	o.flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	for _, key := range slices.Sorted(maps.Keys(saved)) {
 		if !slices.Contains(known, key) {
-			return fmt.Errorf("%s/%s: %w", resume, report.ConfigFile, federation.OneOf("key", key, known))
+			return fmt.Errorf("%s/%s: %w", resume, report.ConfigFile, spelling.Unknown("key", key, known))
 		}
 		if key == "resume" {
 			continue
@@ -144,7 +145,7 @@ func (o *options) explain(err error) error {
 		}
 	}
 	hint := ""
-	if near := federation.Nearest(name, known); near != "" {
+	if near := spelling.Nearest(name, known); near != "" {
 		hint = fmt.Sprintf("; did you mean --%s?", near)
 	}
 	return usagef("unknown flag --%s%s (see --help)", name, hint)
@@ -155,7 +156,7 @@ func (o *options) applyPreset() error {
 	if o.preset == "" || o.preset == "default" {
 		return nil
 	}
-	if err := federation.OneOf("preset", o.preset, presetNames(o.alg)); err != nil {
+	if err := spelling.OneOf("preset", o.preset, presetNames(o.alg)); err != nil {
 		return usageError{err}
 	}
 	for name, value := range o.alg.(federation.Preseter).Presets()[o.preset] {
@@ -178,7 +179,7 @@ func (o *options) check() error {
 		return err
 	}
 	if o.model != "" {
-		if err := federation.OneOf("model", o.model, models.Names()); err != nil {
+		if err := spelling.OneOf("model", o.model, models.Names()); err != nil {
 			return usageError{err}
 		}
 	}
@@ -188,7 +189,7 @@ func (o *options) check() error {
 	if o.engine == "batched" {
 		return usagef("--engine batched is not in this build: use serial or eager")
 	}
-	if err := federation.OneOf("engine", o.engine, []string{"serial", "eager"}); err != nil {
+	if err := spelling.OneOf("engine", o.engine, []string{"serial", "eager"}); err != nil {
 		return usageError{err}
 	}
 	switch {

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"feddag/federation"
 	"feddag/federation/data"
+	"feddag/internal/spelling"
 	"feddag/report"
 
 	"github.com/spf13/pflag"
@@ -83,7 +83,7 @@ func partition(ctx context.Context, args []string, out, log io.Writer) error {
 	case errors.As(err, &unknown):
 		var known []string
 		o.flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-		return usageError{federation.OneOf("flag", unknown.GetSpecifiedName(), known)}
+		return usageError{spelling.Unknown("flag", unknown.GetSpecifiedName(), known)}
 	case err != nil:
 		return usageError{err}
 	}

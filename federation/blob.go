@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"feddag/internal/atomicfile"
 )
 
 // Blobs are parts of a checkpoint that are large and seldom change. Each is a file beside the checkpoint, named by its
@@ -26,7 +28,7 @@ func writeBlobs(dir string, blobs map[string][]byte) (map[string]string, error) 
 		if info, err := os.Stat(path); err == nil && info.Size() == int64(len(data)) {
 			continue
 		}
-		err := replaceFile(path, func(w io.Writer) error { _, err := w.Write(data); return err })
+		err := atomicfile.Write(path, func(w io.Writer) error { _, err := w.Write(data); return err })
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", files[name], err)
 		}
@@ -67,31 +69,4 @@ func readBlobs(dir string, files map[string]string) (map[string][]byte, error) {
 		blobs[name] = data
 	}
 	return blobs, nil
-}
-
-// replaceFile writes a file: a temporary file, fsync, rename. A kill at any moment leaves the old one or the new.
-func replaceFile(path string, write func(io.Writer) error) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".checkpoint-*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if err = write(f); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"feddag/internal/spelling"
+
 	"github.com/spf13/pflag"
 )
 
@@ -63,7 +65,7 @@ func (a *CFL) Validate() error {
 	case !(a.GammaMax >= 0 && a.GammaMax < 1):
 		return fmt.Errorf("--cfl-gamma-max is %g: use 0 to below 1", a.GammaMax)
 	}
-	return OneOf("--cfl-linkage", a.Linkage, []string{"complete", "single"})
+	return spelling.OneOf("--cfl-linkage", a.Linkage, []string{"complete", "single"})
 }
 
 // Init implements [Algorithm].

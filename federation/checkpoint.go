@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"feddag/internal/atomicfile"
 	"feddag/torch"
 )
 
@@ -63,7 +64,7 @@ func (c *Checkpoint) write(path string) (err error) {
 	for _, name := range names {
 		tensors = append(tensors, torch.NamedTensor{Name: name, Shape: []int{len(c.vectors[name])}, Data: c.vectors[name]})
 	}
-	err = replaceFile(path, func(w io.Writer) error {
+	err = atomicfile.Write(path, func(w io.Writer) error {
 		return torch.WriteSafetensors(w, tensors, map[string]string{"format": checkpointFormat, "run": string(meta)})
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"feddag/internal/spelling"
 	"feddag/similarity"
 	"feddag/torch"
 )
@@ -90,7 +91,7 @@ func (a *FedDAG) Validate() error {
 		{"sources", a.Sources, []string{"mean", "sum"}},
 		{"secondary-from", a.SecondaryFrom, []string{"start", "trained"}},
 	} {
-		if err := OneOf("--feddag-"+v.flag, v.value, v.known); err != nil {
+		if err := spelling.OneOf("--feddag-"+v.flag, v.value, v.known); err != nil {
 			return err
 		}
 	}

@@ -212,11 +212,3 @@ func TestDamagedCheckpoints(t *testing.T) {
 		}
 	}
 }
-
-func TestNearest(t *testing.T) {
-	for name, want := range map[string]string{"fedavgg": "fedavg", "FedDag": "feddag", "feddag-stat": "feddag-star", "xyzzyx": ""} {
-		if got := Nearest(name, Names()); got != want {
-			t.Errorf("nearest to %s is %q, want %q", name, got, want)
-		}
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"feddag/federation/stream"
+	"feddag/internal/spelling"
 	"feddag/torch"
 
 	"github.com/spf13/pflag"
@@ -84,7 +85,7 @@ func (a *FedGWC) Validate() error {
 	case a.MostParts < 2:
 		return fmt.Errorf("--fedgwc-most-parts is %d: use 2 or more", a.MostParts)
 	}
-	return OneOf("--fedgwc-compare", a.Compare, []string{"rows", "columns"})
+	return spelling.OneOf("--fedgwc-compare", a.Compare, []string{"rows", "columns"})
 }
 
 // Init implements [Algorithm].

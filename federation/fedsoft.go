@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"feddag/federation/stream"
+	"feddag/internal/spelling"
 
 	"github.com/spf13/pflag"
 )
@@ -73,7 +74,7 @@ func (a *FedSoft) Validate() error {
 	case a.PerCentre < 0:
 		return fmt.Errorf("--fedsoft-per-centre is %d: use 0 (the sample's size by K) or more", a.PerCentre)
 	}
-	return OneOf("--fedsoft-predict", a.Predicts, []string{"own", "centre"})
+	return spelling.OneOf("--fedsoft-predict", a.Predicts, []string{"own", "centre"})
 }
 
 // Init implements [Algorithm].

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"feddag/internal/spelling"
 )
 
 // Scenario is what happens to the clients during a run: some come, some leave, some change. docs/scenarios.md describes
@@ -202,7 +204,7 @@ func decode(raw []byte, keys []string, places map[string]any) error {
 		return fmt.Errorf("more follows the object at byte %d", dec.InputOffset())
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
-		if err := OneOf("key", key, keys); err != nil {
+		if err := spelling.OneOf("key", key, keys); err != nil {
 			return err
 		}
 		if err := json.Unmarshal(object[key], places[key]); err != nil {

@@ -10,6 +10,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"feddag/internal/atomicfile"
 )
 
 // Round is one line of metrics.jsonl.
@@ -156,7 +158,7 @@ func appendLine(path string, line []byte) error {
 		return errors.Join(err, f.Truncate(st.Size()))
 	}
 	if st.Size() == 0 {
-		if err := syncDir(filepath.Dir(path)); err != nil {
+		if err := atomicfile.SyncDir(filepath.Dir(path)); err != nil {
 			return err
 		}
 	}
@@ -187,7 +189,7 @@ func (d *Dir) truncate(name string, rounds int) error {
 	if bytes.Equal(raw, keep.Bytes()) {
 		return nil
 	}
-	err = replace(path, func(w io.Writer) error {
+	err = atomicfile.Write(path, func(w io.Writer) error {
 		_, err := w.Write(keep.Bytes())
 		return err
 	})

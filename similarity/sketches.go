@@ -12,6 +12,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"feddag/internal/atomicfile"
 	"feddag/internal/npy"
 )
 
@@ -134,7 +135,7 @@ type named struct {
 
 func writeArrays(path string, arrays []named) error {
 	if strings.HasSuffix(path, ".npz") {
-		return writeFile(path, func(w io.Writer) error {
+		return atomicfile.Write(path, func(w io.Writer) error {
 			z := zip.NewWriter(w)
 			for _, a := range arrays {
 				entry, err := z.CreateHeader(&zip.FileHeader{Name: a.name + ".npy", Method: zip.Store})
@@ -148,42 +149,12 @@ func writeArrays(path string, arrays []named) error {
 			return z.Close()
 		})
 	}
-	if err := os.MkdirAll(path, 0o777); err != nil {
-		return err
-	}
 	for _, a := range arrays {
-		if err := writeFile(filepath.Join(path, a.name+".npy"), a.write); err != nil {
+		if err := atomicfile.Write(filepath.Join(path, a.name+".npy"), a.write); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// writeFile writes a file beside path and then renames it, so that path is the old file, the new one, or not there.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = file.Close()
-			_ = os.Remove(file.Name())
-		}
-	}()
-	if err = write(file); err != nil {
-		return err
-	}
-	if err = file.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = file.Sync(); err != nil {
-		return err
-	}
-	if err = file.Close(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
 }
 
 // ReadSketches reads all that OpenSketches opens.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"feddag/internal/atomicfile"
+
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -147,7 +149,7 @@ func TestSketchErrors(t *testing.T) {
 		arrays := good()
 		change(arrays)
 		for name, a := range arrays {
-			err := writeFile(filepath.Join(folder, name+".npy"), func(w io.Writer) error { return WriteNPY(w, a) })
+			err := atomicfile.Write(filepath.Join(folder, name+".npy"), func(w io.Writer) error { return WriteNPY(w, a) })
 			if err != nil {
 				t.Fatal(err)
 			}

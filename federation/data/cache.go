@@ -1,7 +1,6 @@
 package data
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,7 +13,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
+
+	"feddag/internal/atomicfile"
 )
 
 const (
@@ -104,7 +104,7 @@ func throughCache(cache string, q query, files []string, read func() (*Set, erro
 	if err != nil {
 		return nil, err
 	}
-	writeErr := ReplaceFile(path, func(w io.Writer) error { return writeSet(w, s, made) })
+	writeErr := atomicfile.Write(path, func(w io.Writer) error { return writeSet(w, s, made) })
 	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
 		s.Notes = append(s.Notes, fmt.Sprintf("decoded anew: %v", readErr))
 	}
@@ -178,58 +178,4 @@ func stamp(w io.Writer, root, path string, depth int) error {
 		}
 	}
 	return nil
-}
-
-// ReplaceFile replaces a file by what write writes, making its folder if need be: the bytes go to a temporary file
-// beside it, reach the disk, and only then take the name. Programs that do so at the same time do not meet: each has a
-// temporary file of its own, and the last one stays. What a killed one left behind an hour ago is cleared.
-func ReplaceFile(path string, write func(io.Writer) error) (err error) {
-	dir, base := filepath.Dir(path), filepath.Base(path)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	pattern := "." + base + ".*.tmp"
-	if old, err := filepath.Glob(filepath.Join(dir, pattern)); err == nil {
-		for _, tmp := range old {
-			if info, err := os.Stat(tmp); err == nil && time.Since(info.ModTime()) > time.Hour {
-				os.Remove(tmp)
-			}
-		}
-	}
-	f, err := os.CreateTemp(dir, pattern)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err = write(w); err != nil {
-		return err
-	}
-	if err = w.Flush(); err != nil {
-		return err
-	}
-	// CreateTemp makes it readable to its owner alone; a set is no secret.
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -3,7 +3,6 @@ package data
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -162,40 +161,6 @@ func TestCacheDir(t *testing.T) {
 	}
 	if got := CacheDir(filepath.Join(root, "file")); got != "" {
 		t.Errorf("nothing can be written to: %q", got)
-	}
-}
-
-func TestReplaceFile(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "below", "a.set")
-	put := func(text string, fail error) error {
-		return ReplaceFile(path, func(w io.Writer) error {
-			if _, err := io.WriteString(w, text); err != nil {
-				return err
-			}
-			return fail
-		})
-	}
-	if err := put("one", nil); err != nil {
-		t.Fatal(err)
-	}
-	full := errors.New("disk full")
-	if err := put("two", full); !errors.Is(err, full) {
-		t.Errorf("error %v", err)
-	}
-	if b, err := os.ReadFile(path); err != nil || string(b) != "one" {
-		t.Errorf("holds %q, %v", b, err)
-	}
-	left := filepath.Join(dir, "below", ".a.set.1.tmp")
-	write(t, filepath.Dir(left), map[string][]byte{filepath.Base(left): nil})
-	if err := os.Chtimes(left, time.Time{}, time.Now().Add(-2*time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	if err := put("three", nil); err != nil {
-		t.Fatal(err)
-	}
-	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
-		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }
 

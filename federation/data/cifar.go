@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"feddag/internal/spelling"
 )
 
 // cifarSet is CIFAR-10 or CIFAR-100 (Krizhevsky, 2009): 50,000 + 10,000 images of 32 x 32 in colour. It is published as
@@ -68,7 +70,7 @@ func (x *cifarSet) read(_ context.Context, files []string, q query) (*Set, error
 	case "coarse":
 		coarse = true
 	default:
-		return nil, unknown("option labels", text, []string{"coarse", "fine"})
+		return nil, spelling.Unknown("option labels", text, []string{"coarse", "fine"})
 	}
 	form, members, err := readPublished(files, x.forms(), cifarMost)
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"feddag/internal/spelling"
 )
 
 // cifarC is CIFAR-10-C or CIFAR-100-C (Hendrycks and Dietterich, 2019): the 10,000 test images of CIFAR under 19
@@ -74,7 +76,7 @@ func (x cifarC) choice(q query) (corruptions []string, severity int, err error) 
 		corruptions = strings.Split(text, ",")
 		for _, c := range corruptions {
 			if !slices.Contains(known, c) {
-				return nil, 0, unknown("corruption", c, known)
+				return nil, 0, spelling.Unknown("corruption", c, known)
 			}
 		}
 		slices.Sort(corruptions)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"feddag/federation/stream"
+	"feddag/internal/spelling"
 )
 
 // corruption is a registered way to spoil an image: one of those CIFAR-10-C is made of (Hendrycks and Dietterich,
@@ -79,7 +80,7 @@ const maxSeverity = 5
 
 func (v View) check() error {
 	if _, ok := corruptions[v.Corruption]; !ok {
-		return unknown("corruption", v.Corruption, Corruptions())
+		return spelling.Unknown("corruption", v.Corruption, Corruptions())
 	}
 	if v.Severity < 1 || v.Severity > maxSeverity {
 		return fmt.Errorf("severity %d of corruption %s: must be 1 to %d", v.Severity, v.Corruption, maxSeverity)

@@ -19,6 +19,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"feddag/internal/atomicfile"
+	"feddag/internal/spelling"
 )
 
 // origin is a set as it is published.
@@ -91,7 +94,7 @@ func Fetch(ctx context.Context, name string, o FetchOptions) ([]string, error) {
 	}
 	for _, file := range o.Only {
 		if !slices.Contains(all, file) {
-			return nil, unknown("file of data set "+name, file, all)
+			return nil, spelling.Unknown("file of data set "+name, file, all)
 		}
 	}
 	folder := filepath.Join(o.Dir, from.folder)
@@ -164,12 +167,7 @@ func publish(part, file string) error {
 	if err := os.Rename(part, file); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(file))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
+	return atomicfile.SyncDir(filepath.Dir(file))
 }
 
 // errGone is for answers that another attempt will not change.

@@ -145,7 +145,7 @@ func TestUnknownName(t *testing.T) {
 	_, err := Load("fashon-mnist", nil)
 	wantError(t, err, `"fashon-mnist"`, "did you mean fashion-mnist?")
 	_, err = Find("", nil)
-	wantError(t, err, "unknown data set")
+	wantError(t, err, "is unknown")
 	if !slices.Contains(Names(), "mnist") || !slices.Contains(Names(), "fashion-mnist") || !slices.IsSorted(Names()) {
 		t.Errorf("names %q", Names())
 	}

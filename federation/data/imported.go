@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"feddag/internal/atomicfile"
 )
 
 // An imported set is a set file under a name of its own in a cache folder: self-contained, and never out of date.
@@ -35,7 +37,7 @@ func Import(ctx context.Context, as, name string, o LoadOptions) (file string, s
 	}
 	s.Name, s.Title = as, as
 	file = filepath.Join(cache, as+setSuffix)
-	if err := ReplaceFile(file, func(w io.Writer) error { return writeSet(w, s, "imported") }); err != nil {
+	if err := atomicfile.Write(file, func(w io.Writer) error { return writeSet(w, s, "imported") }); err != nil {
 		return "", nil, fmt.Errorf("writing %s: %w", file, err)
 	}
 	return file, s, nil

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"feddag/internal/atomicfile"
 )
 
 func TestImport(t *testing.T) {
@@ -112,7 +114,7 @@ func TestVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Train.Pixels[5] ^= 1
-	if err := ReplaceFile(path, func(w io.Writer) error { return writeSet(w, s, made) }); err != nil {
+	if err := atomicfile.Write(path, func(w io.Writer) error { return writeSet(w, s, made) }); err != nil {
 		t.Fatal(err)
 	}
 	if f := copyOf(); !f.Failed || !strings.Contains(f.Text, "other images") {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"feddag/internal/spelling"
 )
 
 // optionBase names, among the extra options of a kind that lies on top of another, that other kind; where that lies on
@@ -24,7 +26,7 @@ func (k partitionKind) base(o PartitionOptions) (partitionKind, PartitionOptions
 	base, ok := partitionKinds[name]
 	switch {
 	case !ok:
-		return k, o, unknown(optionBase+" of partition "+k.name, name, PartitionKinds())
+		return k, o, spelling.Unknown(optionBase+" of partition "+k.name, name, PartitionKinds())
 	case slices.Contains(strings.Split(chain, "/"), k.name):
 		return k, o, fmt.Errorf("--partition-option %s=%.60s: %s cannot lie on top of itself", optionBase, chain, k.name)
 	case deeper && !base.over:

@@ -3,6 +3,8 @@ package data
 import (
 	"fmt"
 	"slices"
+
+	"feddag/internal/spelling"
 )
 
 // PartitionOptions are the parameters of all kinds of partition; each kind reads the ones its help names and ignores
@@ -71,7 +73,7 @@ func NewPartition(s *Set, o PartitionOptions, seed uint64) (*Partition, error) {
 	}
 	kind, ok := partitionKinds[o.Kind]
 	if !ok {
-		return nil, unknown("--partition", o.Kind, PartitionKinds())
+		return nil, spelling.Unknown("--partition", o.Kind, PartitionKinds())
 	}
 	known, err := kind.known(o)
 	if err != nil {
@@ -82,7 +84,7 @@ func NewPartition(s *Set, o PartitionOptions, seed uint64) (*Partition, error) {
 			if len(known) == 0 {
 				return nil, fmt.Errorf("partition %s: unknown option %q; it has no options of its own", o.Kind, name)
 			}
-			return nil, unknown("option of partition "+o.Kind, name, known)
+			return nil, spelling.Unknown("option of partition "+o.Kind, name, known)
 		}
 	}
 	if err := checkHoldout(o); err != nil {

@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"feddag/internal/spelling"
 )
 
 // npzMeta is the array meta of a partition in .npz: JSON, as bytes.
@@ -166,7 +168,7 @@ func DecodePartitionNPZ(r io.ReaderAt, size int64, s *Set) (*Partition, error) {
 	for _, f := range zr.File {
 		name, ok := strings.CutSuffix(f.Name, ".npy")
 		if _, known := most[name]; !ok || !known {
-			return nil, unknown("array of a partition", f.Name, sortedKeys(most))
+			return nil, spelling.Unknown("array of a partition", f.Name, sortedKeys(most))
 		}
 		if arrays[name] != nil {
 			return nil, fmt.Errorf("%s is there twice", f.Name)

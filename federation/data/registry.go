@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"feddag/internal/spelling"
 )
 
 // source is a registered data set.
@@ -95,7 +97,7 @@ func registered(name string) (string, error) {
 			return n, nil
 		}
 	}
-	return "", unknown("data set", name, Names())
+	return "", spelling.Unknown("data set", name, Names())
 }
 
 // Canonical returns the registered name for a name or alias, in any case ("FashionMNIST" is "fashion-mnist"), with the
@@ -110,7 +112,7 @@ func Canonical(name string, dirs []string) (string, error) {
 	known, err := registered(base)
 	switch {
 	case err != nil:
-		return "", unknown("data set", base, append(Names(), Imported(dirs)...))
+		return "", spelling.Unknown("data set", base, append(Names(), Imported(dirs)...))
 	case !hasPath:
 		return known, nil
 	case !sources[known].takesPath:
@@ -139,7 +141,7 @@ func CheckOptions(name string, extra map[string]string) error {
 			return fmt.Errorf("data set %s has no options, got %s=%s", base, key, extra[key])
 		}
 		if _, ok := known[key]; !ok {
-			return unknown("option of data set "+base, key, sortedKeys(known))
+			return spelling.Unknown("option of data set "+base, key, sortedKeys(known))
 		}
 	}
 	return nil

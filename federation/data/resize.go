@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"feddag/internal/spelling"
 )
 
 // filters are the ways to resize an image. Each gives the weight of source pixel x (0-based, to be normalised) for the
@@ -118,7 +120,7 @@ func parseImageOptions(q query) (o decodeOptions, err error) {
 	}
 	if filter, ok := q.extra["resize"]; ok {
 		if _, known := filters[filter]; !known {
-			return o, unknown("option resize", filter, sortedKeys(filters))
+			return o, spelling.Unknown("option resize", filter, sortedKeys(filters))
 		}
 		if o.width == 0 {
 			return o, fmt.Errorf("option resize=%s needs the option size too", filter)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"feddag/internal/spelling"
 )
 
 // SVHN: 73,257 + 26,032 house numbers' digits out of street photographs, 32 x 32 in colour (Netzer et al., 2011). The
@@ -44,7 +46,7 @@ func svhnForms(q query) []publication {
 
 func readSVHN(_ context.Context, files []string, q query) (*Set, error) {
 	if text, ok := q.extra["extra"]; ok && text != "yes" && text != "no" {
-		return nil, unknown("option extra", text, []string{"no", "yes"})
+		return nil, spelling.Unknown("option extra", text, []string{"no", "yes"})
 	}
 	s := &Set{
 		Channels: 3, Height: 32, Width: 32, Classes: 10, ClassNames: strings.Split("0123456789", ""),

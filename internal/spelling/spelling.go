@@ -1,4 +1,5 @@
-package federation
+// Package spelling says what is wrong with a name that is not known: it suggests the nearest.
+package spelling
 
 import (
 	"fmt"
@@ -6,22 +7,40 @@ import (
 	"strings"
 )
 
-// OneOf returns an error, which names the nearest, unless value is one of the known.
+// longest is the length in bytes beyond which a name is no misspelling.
+const longest = 64
+
+// OneOf returns Unknown's error unless value is one of the known.
 func OneOf(what, value string, known []string) error {
 	if slices.Contains(known, value) {
 		return nil
 	}
+	return Unknown(what, value, known)
+}
+
+// Unknown returns the error for a name that is not among the known, which names the nearest.
+func Unknown(what, name string, known []string) error {
+	if len(known) == 0 {
+		return fmt.Errorf("%s %q is unknown: there are none", what, cut(name))
+	}
 	hint := ""
-	if near := Nearest(value, known); near != "" {
+	if near := Nearest(name, known); near != "" {
 		hint = fmt.Sprintf(" did you mean %s?", near)
 	}
-	return fmt.Errorf("%s %q is unknown:%s (known: %s)", what, value, hint, strings.Join(known, ", "))
+	return fmt.Errorf("%s %q is unknown:%s (known: %s)", what, cut(name), hint, strings.Join(known, ", "))
+}
+
+func cut(name string) string {
+	if len(name) > longest {
+		return name[:longest] + "..."
+	}
+	return name
 }
 
 // Nearest returns the known name that is fewest edits away, or "" if none is near: at most half the name changed.
 func Nearest(name string, known []string) string {
 	best, least := "", len(name)/2+2
-	if len(name) > 64 {
+	if len(name) > longest {
 		return ""
 	}
 	for _, k := range known {

@@ -1,0 +1,83 @@
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestWrite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "below [1]")
+	path := filepath.Join(dir, "a.set")
+	put := func(text string, fail error) error {
+		return Write(path, func(w io.Writer) error {
+			if _, err := io.WriteString(w, text); err != nil {
+				return err
+			}
+			return fail
+		})
+	}
+	if err := put("one", nil); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != mode {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	full := errors.New("disk full")
+	if err := put("two", full); !errors.Is(err, full) {
+		t.Errorf("error %v", err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = Write(path, func(io.Writer) error { panic("writer") })
+	}()
+	if b, err := os.ReadFile(path); err != nil || string(b) != "one" {
+		t.Errorf("holds %q, %v", b, err)
+	}
+	for name, age := range map[string]time.Duration{".a.set.1.tmp": 2 * time.Hour, ".a.set.2.tmp": 0, ".b.set.1.tmp": 2 * time.Hour} {
+		left := filepath.Join(dir, name)
+		if err := os.WriteFile(left, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(left, time.Time{}, time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := put("three", nil); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 3 { // what is young, or another file's, stays
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// Whoever comes last, the file is whole.
+func TestWriteTogether(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	var all sync.WaitGroup
+	for k := range 8 {
+		all.Go(func() {
+			text := make([]byte, 1<<19)
+			for i := range text {
+				text[i] = byte(k)
+			}
+			if err := Write(path, func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	b, err := os.ReadFile(path)
+	if err != nil || len(b) != 1<<19 {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+	for _, x := range b {
+		if x != b[0] {
+			t.Fatalf("bytes of writers %d and %d", b[0], x)
+		}
+	}
+}
