@@ -13,7 +13,7 @@ func TestBlobs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint", "last.safetensors")
 	save := func(blob string) string {
 		t.Helper()
-		c := &Checkpoint{Ledger: NewLedger(1), blobs: map[string][]byte{"roster": []byte(blob)}}
+		c := &Checkpoint{Ledger: NewLedger(1), Best: make([]PrePost, 1), Last: make([]PrePost, 1), blobs: map[string][]byte{"roster": []byte(blob)}}
 		if err := c.write(path); err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 // checkpointFormat changes when an older program's checkpoints can no longer be read.
-const checkpointFormat = "feddag-checkpoint-1"
+const checkpointFormat = "feddag-checkpoint-2"
 
 // Checkpoint is a run after some rounds: a safetensors file of the algorithm's vectors, with the rest as metadata, and a
 // file for each blob.
@@ -26,8 +26,9 @@ type Checkpoint struct {
 	Rounds    int                `json:"rounds"` // complete
 	Seconds   map[string]float64 `json:"seconds"`
 	Ledger    *Ledger            `json:"ledger"`
-	Best      []PrePost          `json:"best"`
-	Last      []PrePost          `json:"last"`
+	Best      []PrePost          `json:"-"`
+	Last      []PrePost          `json:"-"`
+	Clients   clientBytes        `json:"clients"`
 	Meta      json.RawMessage    `json:"meta,omitempty"`  // the algorithm's
 	Blobs     map[string]string  `json:"blobs,omitempty"` // file of each of the algorithm's
 
@@ -51,6 +52,7 @@ func (c *Checkpoint) write(path string) (err error) {
 	if c.Blobs, err = writeBlobs(dir, c.blobs); err != nil {
 		return err
 	}
+	c.Clients = c.pack()
 	meta, err := json.Marshal(c)
 	if err != nil {
 		return err
@@ -89,6 +91,9 @@ func ReadCheckpoint(path string) (*Checkpoint, error) {
 	}
 	c := &Checkpoint{vectors: map[string][]float32{}}
 	if err := json.Unmarshal([]byte(meta["run"]), c); err != nil {
+		return nil, fmt.Errorf("checkpoint %s is damaged: %w", path, err)
+	}
+	if err := c.unpack(); err != nil {
 		return nil, fmt.Errorf("checkpoint %s is damaged: %w", path, err)
 	}
 	for _, t := range tensors {

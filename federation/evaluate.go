@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -16,27 +15,6 @@ type Score struct {
 }
 
 var noScore = Score{math.NaN(), math.NaN()}
-
-// MarshalJSON writes [balanced, accuracy], or null where there is no score.
-func (s Score) MarshalJSON() ([]byte, error) {
-	if math.IsNaN(s.Balanced) {
-		return []byte("null"), nil
-	}
-	return json.Marshal([2]float64{s.Balanced, s.Accuracy})
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (s *Score) UnmarshalJSON(raw []byte) error {
-	var p *[2]float64
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return err
-	}
-	*s = noScore
-	if p != nil {
-		*s = Score{p[0], p[1]}
-	}
-	return nil
-}
 
 // predictAtOnce bounds the samples of one Prediction, so that a few models keep many workers busy.
 const predictAtOnce = 1024
@@ -83,6 +61,7 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 		}
 	}
 	scores := make([]Score, len(clients))
+	known := map[viewpoint]Score{}
 	for i, c := range clients {
 		m := models[i]
 		if m.Mix != nil {
@@ -91,9 +70,39 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 			}))
 			continue
 		}
-		scores[i] = e.score(c, sights[m].classes)
+		at := viewpoint{m, testSetOf(c), first(c.LabelMap)}
+		s, ok := known[at]
+		if !ok {
+			s = e.score(c, sights[m].classes)
+			known[at] = s
+		}
+		scores[i] = s
 	}
 	return scores, nil
+}
+
+// viewpoint is all that the score of a client without a mixture depends on. Clients of one partition share their test
+// sets and label maps, so that many have few between them.
+type viewpoint struct {
+	model  Model
+	test   testSet
+	labels *uint8
+}
+
+// testSet identifies a client's test set.
+type testSet struct {
+	first *int32
+	n     int
+}
+
+func testSetOf(c *Client) testSet { return testSet{first(c.Test), len(c.Test)} }
+
+// first returns the place of a slice's first element; nil where it has none.
+func first[T any](s []T) *T {
+	if len(s) == 0 {
+		return nil
+	}
+	return &s[0]
 }
 
 // see fills in what the jobs' models see in the jobs' samples.
@@ -127,8 +136,12 @@ func (e *Env) predict(net *torch.Network, images *torch.Images, jobs []torch.Pre
 
 // union returns the test samples of several clients, each once, ascending.
 func union(clients []*Client, n int) []int32 {
-	in := make([]bool, n)
+	in, seen := make([]bool, n), map[testSet]bool{}
 	for _, c := range clients {
+		if seen[testSetOf(c)] {
+			continue
+		}
+		seen[testSetOf(c)] = true
 		for _, s := range c.Test {
 			in[s] = true
 		}

@@ -29,8 +29,8 @@ type Work struct {
 // count and an index are 4 bytes each. Evaluation costs nothing here.
 type Ledger struct {
 	Total   Traffic    `json:"total"`
-	Clients [][2]int64 `json:"clients"` // bytes up and down, by client
-	Work    []Work     `json:"work"`    // by client
+	Clients [][2]int64 `json:"-"` // bytes up and down, by client
+	Work    []Work     `json:"-"` // by client
 
 	round Traffic
 	work  Work // of the round
