@@ -56,11 +56,16 @@ if [[ $LIBTORCH_CUDA == 1 ]]; then
 	else
 		folders=("$site"/nvidia/*/include "$site/triton/backends/nvidia/include")
 	fi
-	runtime='' crt='' nv=''
+	runtime='' crt='' nv='' cudart=''
 	for dir in "${folders[@]}"; do
 		[[ -d $dir ]] || continue
 		cuda+=(-isystem "$dir")
-		if [[ -f $dir/cuda_runtime_api.h && $dir != */triton/* ]]; then runtime=1; fi
+		if [[ -f $dir/cuda_runtime_api.h && $dir != */triton/* ]]; then
+			runtime=1
+			for lib in "${dir%/include}"/lib64/libcudart.so.* "${dir%/include}"/lib/libcudart.so.*; do
+				if [[ -z $cudart && -e $lib ]]; then cudart=$lib; fi
+			done
+		fi
 		if [[ -f $dir/crt/host_defines.h ]]; then crt=1; fi
 		if [[ -f $dir/nv/target ]]; then nv=1; fi
 		if [[ -f $dir/cccl/nv/target ]]; then
@@ -68,13 +73,15 @@ if [[ $LIBTORCH_CUDA == 1 ]]; then
 			cuda+=(-isystem "$dir/cccl")
 		fi
 	done
-	[[ -n $runtime && -n $crt && -n $nv ]] || cuda=()
+	[[ -n $runtime && -n $crt && -n $nv && -n $cudart ]] || cuda=()
 	if ((${#cuda[@]})); then
 		# Without --no-as-needed the linker drops torch_cuda, which registers itself only by being loaded, and CUDA
 		# silently reads as unavailable.
-		libs+=("-Wl,--no-as-needed" -ltorch_cuda -lc10_cuda)
+		libs+=("-Wl,--no-as-needed" -ltorch_cuda -lc10_cuda "-L${cudart%/*}" "-l:${cudart##*/}")
+		# Where the run-time library lies, the program looks for the run-time compiler too.
+		libs+=("-Wl,-rpath,${cudart%/*}")
 	else
-		say "libtorch has CUDA, but not all of its headers (cuda_runtime_api.h, crt/, nv/target) were found:" \
+		say "libtorch has CUDA, but not all of its headers (cuda_runtime_api.h, crt/, nv/target) and libcudart were found:" \
 			"CUDA code is left out. Set CUDA_HOME, or for PyPI's torch with CUDA 13:" \
 			"python3 -m pip install 'nvidia-cuda-crt==13.0.*' 'nvidia-cuda-cccl==13.0.*'"
 	fi

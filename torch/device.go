@@ -4,7 +4,9 @@ package torch
 import "C"
 
 import (
+	"bufio"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -51,9 +53,53 @@ func ParseDevice(text string) (Device, error) {
 	case !info.CUDABuilt:
 		return CPU, fmt.Errorf("device %q: this libtorch (%s) was built without CUDA; use --device cpu, or build against a CUDA libtorch (LIBTORCH or LIBTORCH_USE_PYTORCH=1)", text, info.Version)
 	case info.CUDADevices == 0:
-		return CPU, fmt.Errorf("device %q: no CUDA device is visible; check nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu", text)
+		return CPU, fmt.Errorf("device %q: no CUDA device can be used: %s; or use --device cpu", text, info.CUDAProblem)
 	case index >= info.CUDADevices:
 		return CPU, fmt.Errorf("device %q: there are %d CUDA devices, cuda:0 to cuda:%d", text, info.CUDADevices, info.CUDADevices-1)
 	}
 	return Device{cuda: true, index: index}, nil
+}
+
+// Name is what the maker calls the device, "NVIDIA H100 80GB HBM3"; empty for the CPU.
+func (d Device) Name() (string, error) {
+	var text *C.char
+	if err := d.call(func(name *C.char) *C.char { return C.fd_device_name(name, &text) }); err != nil {
+		return "", err
+	}
+	defer C.fd_free_message(text)
+	return C.GoString(text), nil
+}
+
+// IsCUDA says whether the device is a GPU.
+func (d Device) IsCUDA() bool { return d.cuda }
+
+// Memory returns, in bytes, what can be had of the device's memory, what there is of it, and the most that this process
+// has held of it. Of the host, what the kernel says is available and there; the peak is 0.
+func (d Device) Memory() (available, total, peak int64, err error) {
+	if !d.cuda {
+		available, total, err = hostMemory()
+		return available, total, 0, err
+	}
+	var a, t, p C.int64_t
+	err = d.call(func(name *C.char) *C.char { return C.fd_device_memory(name, &a, &t, &p) })
+	return int64(a), int64(t), int64(p), err
+}
+
+// hostMemory reads what the kernel says of the host's memory, in bytes.
+func hostMemory() (available, total int64, err error) {
+	f, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading the host's memory: %w", err)
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var kb int64
+		if n, _ := fmt.Sscanf(lines.Text(), "MemTotal: %d kB", &kb); n == 1 {
+			total = kb << 10
+		}
+		if n, _ := fmt.Sscanf(lines.Text(), "MemAvailable: %d kB", &kb); n == 1 {
+			available = kb << 10
+		}
+	}
+	return available, total, nil
 }

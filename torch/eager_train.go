@@ -5,7 +5,9 @@ import "C"
 
 import (
 	"fmt"
+	"math"
 	"runtime"
+	"slices"
 
 	gotorch "github.com/wangkuiyi/gotorch"
 )
@@ -64,6 +66,7 @@ func (t *eagerTraining) run() (trained Trained, err error) {
 			return Trained{}, err
 		}
 	}
+	trained.Finite = !slices.ContainsFunc(t.weights, func(w float32) bool { return math.IsNaN(float64(w)) || math.IsInf(float64(w), 0) })
 	trained.End, err = VectorOf(CPU, t.weights)
 	return trained, err
 }

@@ -18,7 +18,9 @@ type Info struct {
 	FastBLAS    bool   // false for the reference BLAS, which is several times slower
 	OneDNN      bool   // libtorch has oneDNN
 	CUDABuilt   bool   // libtorch has CUDA code
+	CUDA        string // the versions of its run-time library and of the driver, "13.0, driver 13.1"; empty without
 	CUDADevices int    // visible
+	CUDAProblem string // why there is none; empty where there is one
 }
 
 // Describe asks libtorch and the loader.
@@ -37,6 +39,20 @@ func Describe() (Info, error) {
 		return info, err
 	}
 	info.OneDNN, info.CUDABuilt, info.CUDADevices = onednn != 0, built != 0, int(devices)
+	for _, x := range []struct {
+		to  *string
+		ask func(**C.char) *C.char
+	}{
+		{&info.CUDA, func(text **C.char) *C.char { return C.fd_cuda_version(text) }},
+		{&info.CUDAProblem, func(text **C.char) *C.char { return C.fd_device_problem(text) }},
+	} {
+		var text *C.char
+		if err := failure(x.ask(&text)); err != nil {
+			return info, err
+		}
+		*x.to = C.GoString(text)
+		C.fd_free_message(text)
+	}
 	info.BLAS, info.FastBLAS = "inside libtorch", true
 	for _, path := range loaded() {
 		name := filepath.Base(path)

@@ -7,7 +7,9 @@ import "C"
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -16,6 +18,9 @@ import (
 
 // ErrCancelled is what a call returns that [Engine.Cancel] ended.
 var ErrCancelled = errors.New("cancelled")
+
+// ErrOutOfMemory is what a call returns that the device's memory does not suffice for.
+var ErrOutOfMemory = errors.New("out of memory")
 
 // failure turns a message of the shim into an error and frees it; NULL is no error.
 func failure(message *C.char) error {
@@ -27,7 +32,20 @@ func failure(message *C.char) error {
 	if text == "cancelled" || len(text) > 11 && text[len(text)-11:] == ": cancelled" {
 		return ErrCancelled
 	}
+	if outOfMemory(text) {
+		return fmt.Errorf("%w: %s", ErrOutOfMemory, text)
+	}
 	return errors.New(text)
+}
+
+// outOfMemory says whether a message of libtorch is about a lack of memory.
+func outOfMemory(text string) bool {
+	for _, sign := range []string{"out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED"} {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	return false
 }
 
 // ready makes the process-wide settings of libtorch, once.

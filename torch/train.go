@@ -49,6 +49,9 @@ type Trained struct {
 	End  *Vector   // the weights after training; the caller closes it
 	Loss []float64 // [epochs] mean training loss over the epoch's samples, weighted as the job says
 
+	// Finite says whether all trained weights are numbers.
+	Finite bool
+
 	Projection *Vector // with [Contrast], P after training; the caller closes it
 }
 

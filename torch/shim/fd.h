@@ -23,6 +23,15 @@ char *fd_init(void);
 char *fd_version(const char **version);
 // Whether libtorch has oneDNN, whether it was built with CUDA code, and how many CUDA devices it sees.
 char *fd_features(int *onednn, int *cuda_built, int *cuda_devices);
+// Why no CUDA device can be used; empty where one can. Freed with fd_free_message.
+char *fd_device_problem(char **text);
+// The versions of CUDA's run-time library and of the driver, "13.0, driver 13.1"; empty without CUDA code. Freed with
+// fd_free_message.
+char *fd_cuda_version(char **text);
+// A CUDA device's name, "NVIDIA H100"; empty for others. Freed with fd_free_message.
+char *fd_device_name(const char *device, char **text);
+// Of a CUDA device: what can be had, what there is, and the most that this process has held. Bytes.
+char *fd_device_memory(const char *device, int64_t *available, int64_t *total, int64_t *peak);
 // Live handles made through this header, and the bytes of their tensors.
 void fd_live(int64_t *handles, int64_t *bytes);
 
@@ -78,8 +87,9 @@ void fd_network_close(fd_network *network);
 
 // --- the engine ------------------------------------------------------------------------------------------------------
 
-// Starts workers threads, each with one libtorch thread for life.
-char *fd_engine_new(const char *device, int workers, fd_engine **out);
+// Starts workers threads, each with one libtorch thread for life. tf32: in the products and convolutions of a CUDA
+// device. deterministic: nothing there is chosen by the clock.
+char *fd_engine_new(const char *device, int workers, int tf32, int deterministic, fd_engine **out);
 void fd_engine_close(fd_engine *engine);
 // Samples trained since the engine was made. May be called from any thread while another is in fd_engine_train.
 int64_t fd_engine_progress(const fd_engine *engine);
@@ -97,6 +107,7 @@ typedef struct {
   const uint8_t *label_map;  // [256] or NULL
   uint64_t seed;             // of dropout masks
   double *losses;            // [epochs], written: mean training loss over the epoch
+  uint8_t *finite;           // written: whether all trained weights are numbers
   const float *weights;      // [n] of each sample's loss, or NULL: all 1
   double proximal;           // mu of the proximal term
   const fd_vector *anchor;   // of the proximal term, or NULL: start

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "checks.h"
 #include "encoder.h"
 #include "fd.h"
 #include "guard.h"
@@ -13,39 +14,12 @@
 #include "training.h"
 #include "workers.h"
 
-namespace {
-
-void check_state(const fd_network &network, const fd_vector *v, const char *what) {
-  TORCH_CHECK(v != nullptr, what, " is closed");
-  TORCH_CHECK(v->t.numel() == network.size(), what, " has ", v->t.numel(), " values; the network has ", network.size());
-}
-
-void check_images(const fd_network &network, const fd_images &images) {
-  for (int i = 0; i < 3; i++)
-    TORCH_CHECK(images.pixels.size(i + 1) == network.input[i], "images of ", images.pixels.sizes().slice(1),
-                " for a network of input [", network.input[0], ", ", network.input[1], ", ", network.input[2], "]");
-}
-
-}  // namespace
-
 extern "C" {
 
 char *fd_engine_train(fd_engine *engine, const fd_network *network, const fd_images *images, const fd_job *jobs,
                       int64_t count, const fd_sgd *sgd) {
   return fd::guard([&] {
-    check_images(*network, *images);
-    TORCH_CHECK(sgd->batch >= 1, "a batch of ", sgd->batch, " samples");
-    for (int64_t i = 0; i < count; i++) {
-      fd::where.client = jobs[i].client;
-      TORCH_CHECK(jobs[i].n >= 1, "no samples to train on");
-      check_state(*network, jobs[i].start, "the start vector");
-      check_state(*network, jobs[i].end, "the end vector");
-      if (jobs[i].anchor != nullptr) check_state(*network, jobs[i].anchor, "the anchor");
-      fd::check_objective(*network, *sgd, jobs[i]);
-      fd::check_rows(jobs[i].samples, jobs[i].n, images->pixels.size(0), "sample");
-      fd::check_rows(jobs[i].order, jobs[i].n * sgd->epochs, jobs[i].n, "position");
-    }
-    fd::where.client = -1;
+    fd::check_train(*network, *images, jobs, count, *sgd);
     // The longest first, so that no worker is left with a long one at the end.
     std::vector<int64_t> schedule(count);
     std::iota(schedule.begin(), schedule.end(), 0);
@@ -60,14 +34,12 @@ char *fd_engine_train(fd_engine *engine, const fd_network *network, const fd_ima
 char *fd_engine_predict(fd_engine *engine, const fd_network *network, const fd_images *images,
                         const fd_prediction *jobs, int64_t count) {
   return fd::guard([&] {
-    check_images(*network, *images);
+    fd::check_predict(*network, *images, jobs, count);
     struct Piece {
       int64_t job, begin, end;
     };
     std::vector<Piece> pieces;
     for (int64_t j = 0; j < count; j++) {
-      check_state(*network, jobs[j].state, "the state vector");
-      fd::check_rows(jobs[j].samples, jobs[j].n, images->pixels.size(0), "sample");
       for (int64_t begin = 0; begin < jobs[j].n; begin += fd::kEvaluationBatch)
         pieces.push_back({j, begin, std::min(begin + fd::kEvaluationBatch, jobs[j].n)});
     }

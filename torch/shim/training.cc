@@ -75,6 +75,7 @@ void Training::run(fd_engine &engine) {
     loss_.div_(static_cast<double>(seen_));
   }
   at::from_blob(job_.losses, {sgd_.epochs}, at::kDouble).copy_(losses);
+  *job_.finite = at::isfinite(state_.weights).all().item<bool>();
 }
 
 void Training::pass(const at::Tensor &positions) {

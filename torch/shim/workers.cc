@@ -4,10 +4,12 @@
 #include <c10/core/Device.h>
 #include <c10/core/InferenceMode.h>
 
+#include "device.h"
 #include "fd.h"
 #include "guard.h"
 
-fd_engine::fd_engine(std::string device_name, int workers) : device(std::move(device_name)) {
+fd_engine::fd_engine(std::string device_name, int workers, bool tf32, bool deterministic)
+    : device(std::move(device_name)), tf32(tf32), deterministic(deterministic) {
   for (int i = 0; i < workers; i++) threads_.emplace_back([this] { work(); });
 }
 
@@ -48,6 +50,7 @@ void fd_engine::work() {
 void fd_engine::parallel(const std::vector<int64_t> &schedule, const std::function<void(int64_t)> &body) {
   if (schedule.empty()) return;
   std::lock_guard<std::mutex> one(call_);
+  fd::set_math(tf32, deterministic);
   std::unique_lock<std::mutex> lock(mutex_);
   schedule_ = &schedule;
   body_ = &body;
@@ -63,11 +66,12 @@ void fd_engine::parallel(const std::vector<int64_t> &schedule, const std::functi
 
 extern "C" {
 
-char *fd_engine_new(const char *device, int workers, fd_engine **out) {
+char *fd_engine_new(const char *device, int workers, int tf32, int deterministic, fd_engine **out) {
   return fd::guard([&] {
     TORCH_CHECK(workers >= 1 && workers <= 1024, workers, " workers were asked for; 1 to 1024 are possible");
-    c10::Device check{std::string(device)};
-    *out = new fd_engine(device, workers);
+    fd::set_math(tf32 != 0, deterministic != 0);
+    fd::check_device(c10::Device{std::string(device)});
+    *out = new fd_engine(device, workers, tf32 != 0, deterministic != 0);
   });
 }
 

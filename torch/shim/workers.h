@@ -10,7 +10,7 @@
 #include <vector>
 
 struct fd_engine {
-  fd_engine(std::string device, int workers);
+  fd_engine(std::string device, int workers, bool tf32, bool deterministic);
   ~fd_engine();
 
   // Calls body(i) for i in 0..count-1 on the workers, in the order given by schedule, and waits for all of them.
@@ -18,6 +18,7 @@ struct fd_engine {
   void parallel(const std::vector<int64_t> &schedule, const std::function<void(int64_t)> &body);
 
   const std::string device;
+  const bool tf32, deterministic;
   std::atomic<int64_t> progress{0};
   std::atomic<bool> cancelled{false};
 

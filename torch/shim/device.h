@@ -1,0 +1,18 @@
+// What is asked of a device.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <string>
+
+namespace fd {
+
+// Throws with a reason unless small work runs on the device.
+void check_device(const c10::Device &device);
+
+// Arithmetic settings of the process, which each call of an engine makes its own. TF32 is off in products and
+// convolutions alike unless asked for; libtorch by itself has it on in convolutions.
+void set_math(bool tf32, bool deterministic);
+
+}  // namespace fd
