@@ -1,6 +1,6 @@
 #include "kernels.h"
 
-#include <ATen/CPUGeneratorImpl.h>
+#include "kernel_batch.h"
 
 // The same source compiled for the baseline and for AVX2, chosen at load time.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -116,13 +116,11 @@ void sgd_step(const State &s, const fd_sgd &sgd, int64_t begin, int64_t end) {
 
 at::Tensor dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, at::IntArrayRef shape,
                         const at::Device &device) {
-  // splitmix64's finaliser spreads neighbouring (seed, step, layer) apart.
-  uint64_t z = seed + 0x9e3779b97f4a7c15ULL * (static_cast<uint64_t>(step) * 64 + static_cast<uint64_t>(layer) + 1);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  z ^= z >> 31;
-  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(z);
-  return at::empty(shape, at::kFloat).bernoulli_(1 - p, generator).div_(1 - p).to(device);
+  at::Tensor mask = at::empty(shape, at::kFloat);
+  float *value = mask.data_ptr<float>();
+  u64 key = dropout_key(seed, step, static_cast<int>(layer));
+  for (int64_t i = 0; i < mask.numel(); i++) value[i] = dropout_factor(key, static_cast<u32>(i), static_cast<float>(p));
+  return mask.to(device);
 }
 
 }  // namespace fd

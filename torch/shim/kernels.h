@@ -32,7 +32,7 @@ struct State {
 };
 void sgd_step(const State &state, const fd_sgd &sgd, int64_t begin, int64_t end);
 
-// 0 or 1/(1-p), from a generator that (seed, step, layer) alone decides.
+// 0 or 1/(1-p) for each activation in the order of shape, a matter of (seed, step, layer) and its number alone.
 at::Tensor dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, at::IntArrayRef shape,
                         const at::Device &device);
 

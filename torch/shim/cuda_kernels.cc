@@ -1,0 +1,174 @@
+#include "cuda_kernels.h"
+
+#include "guard.h"
+
+#ifdef FD_CUDA
+
+#include <ATen/cuda/CUDAContext.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <cuda.h>
+#include <dlfcn.h>
+#include <nvrtc.h>
+
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "kernel_source.h"
+
+namespace fd {
+namespace {
+
+// A library by the name that CUDA's packages give it. It lies where the linker was told to look for libcudart.
+void *open(const std::string &name, const char *what) {
+  void *handle = dlopen(name.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  TORCH_CHECK(handle != nullptr, what, " (", name, ") was not found: ", dlerror());
+  return handle;
+}
+
+template <typename Function>
+Function find(void *library, const char *name, Function) {
+  void *f = dlsym(library, name);
+  TORCH_CHECK(f != nullptr, "the CUDA library at hand has no ", name);
+  return reinterpret_cast<Function>(f);
+}
+#define FD_FIND(library, function) find(library, #function, &function)
+
+// What is used of NVRTC. It is not linked, so that a CPU run does without it.
+struct Compiler {
+  Compiler() {
+    std::string major = std::to_string(CUDART_VERSION / 1000), minor = std::to_string(CUDART_VERSION % 1000 / 10);
+    // The compiler opens its builtins by name alone; once they are in memory, the name suffices.
+    dlopen(("libnvrtc-builtins.so." + major + "." + minor).c_str(), RTLD_NOW | RTLD_GLOBAL);
+    void *lib = open("libnvrtc.so." + major, "NVIDIA's run-time compiler");
+    create = FD_FIND(lib, nvrtcCreateProgram);
+    compile = FD_FIND(lib, nvrtcCompileProgram);
+    log_size = FD_FIND(lib, nvrtcGetProgramLogSize);
+    log = FD_FIND(lib, nvrtcGetProgramLog);
+    code_size = FD_FIND(lib, nvrtcGetCUBINSize);
+    code = FD_FIND(lib, nvrtcGetCUBIN);
+    destroy = FD_FIND(lib, nvrtcDestroyProgram);
+  }
+  decltype(&nvrtcCreateProgram) create;
+  decltype(&nvrtcCompileProgram) compile;
+  decltype(&nvrtcGetProgramLogSize) log_size;
+  decltype(&nvrtcGetProgramLog) log;
+  decltype(&nvrtcGetCUBINSize) code_size;
+  decltype(&nvrtcGetCUBIN) code;
+  decltype(&nvrtcDestroyProgram) destroy;
+};
+
+// What is used of the driver.
+struct Driver {
+  Driver() {
+    void *lib = open("libcuda.so.1", "the CUDA driver");
+    load = FD_FIND(lib, cuModuleLoadData);
+    function = FD_FIND(lib, cuModuleGetFunction);
+    launch = FD_FIND(lib, cuLaunchKernel);
+    message = FD_FIND(lib, cuGetErrorString);
+  }
+  void check(CUresult result, const char *doing) const {
+    if (result == CUDA_SUCCESS) return;
+    const char *text = "unknown error";
+    message(result, &text);
+    TORCH_CHECK(false, doing, ": CUDA error: ", text);
+  }
+  decltype(&cuModuleLoadData) load;
+  decltype(&cuModuleGetFunction) function;
+  decltype(&cuLaunchKernel) launch;
+  decltype(&cuGetErrorString) message;
+};
+
+std::vector<char> compile(const std::string &architecture, bool bf16) {
+  static const Compiler nvrtc;
+  std::string main;
+  std::vector<const char *> names, texts;
+  for (const SourceFile &file : kernel_sources()) {
+    main += std::string("#include \"") + file.name + "\"\n";
+    names.push_back(file.name);
+    texts.push_back(file.text);
+  }
+  nvrtcProgram program = nullptr;
+  TORCH_CHECK(nvrtc.create(&program, main.c_str(), "feddag.cu", static_cast<int>(names.size()), texts.data(),
+                           names.data()) == NVRTC_SUCCESS,
+              "NVIDIA's run-time compiler does not start");
+  std::string arch = "--gpu-architecture=" + architecture;
+  std::vector<const char *> options = {arch.c_str(), "--std=c++17"};
+  if (bf16) options.push_back("-DFD_BF16");
+  nvrtcResult result = nvrtc.compile(program, static_cast<int>(options.size()), options.data());
+  std::string log;
+  std::vector<char> code;
+  size_t size = 0;
+  if (result != NVRTC_SUCCESS && nvrtc.log_size(program, &size) == NVRTC_SUCCESS) {
+    log.resize(size);
+    nvrtc.log(program, &log[0]);
+  } else if (result == NVRTC_SUCCESS && (result = nvrtc.code_size(program, &size)) == NVRTC_SUCCESS) {
+    code.resize(size);
+    result = nvrtc.code(program, code.data());
+  }
+  nvrtc.destroy(&program);
+  TORCH_CHECK(result == NVRTC_SUCCESS, "compiling the kernels for ", architecture, " failed: ", log.c_str());
+  return code;
+}
+
+const Driver &driver() {
+  static const Driver d;
+  return d;
+}
+
+// The functions of a device, by name.
+CUfunction function_of(c10::DeviceIndex device, const std::string &name) {
+  static std::mutex mutex;
+  static std::map<std::pair<c10::DeviceIndex, bool>, CUmodule> modules;
+  static std::map<std::pair<c10::DeviceIndex, std::string>, CUfunction> functions;
+  std::lock_guard<std::mutex> lock(mutex);
+  auto known = functions.find({device, name});
+  if (known != functions.end()) return known->second;
+  auto ends = [&](const std::string &with) {
+    return name.size() >= with.size() && name.compare(name.size() - with.size(), with.size(), with) == 0;
+  };
+  // A kernel that has no type of activations is in both modules.
+  bool bf16 = ends("_bf16") || (!ends("_f32") && modules.count({device, true}) > 0);
+  CUmodule &module = modules[{device, bf16}];
+  if (module == nullptr) {
+    const auto *p = at::cuda::getDeviceProperties(device);
+    std::vector<char> code = compile("sm_" + std::to_string(p->major) + std::to_string(p->minor), bf16);
+    driver().check(driver().load(&module, code.data()), "loading the kernels");
+  }
+  CUfunction f = nullptr;
+  driver().check(driver().function(&f, module, name.c_str()), name.c_str());
+  return functions[{device, name}] = f;
+}
+
+}  // namespace
+
+void cuda_launch(const c10::Device &device, const char *kernel, int64_t blocks, int threads, int64_t shared_bytes,
+                 const void *args, size_t) {
+  TORCH_CHECK(blocks <= 0x7fffffff, kernel, " has ", blocks, " blocks");
+  c10::cuda::CUDAGuard guard(device);
+  CUfunction f = function_of(device.index(), kernel);
+  void *parameters[] = {const_cast<void *>(args)};
+  driver().check(driver().launch(f, static_cast<unsigned>(blocks), 1, 1, static_cast<unsigned>(threads), 1, 1,
+                                 static_cast<unsigned>(shared_bytes),
+                                 c10::cuda::getCurrentCUDAStream(device.index()).stream(), parameters, nullptr),
+                 kernel);
+}
+
+int64_t cuda_compile(const std::string &architecture, bool bf16) {
+  return static_cast<int64_t>(compile(architecture, bf16).size());
+}
+
+}  // namespace fd
+
+#else
+
+namespace fd {
+
+void cuda_launch(const c10::Device &, const char *, int64_t, int, int64_t, const void *, size_t) {
+  TORCH_CHECK(false, "this build has no CUDA code");
+}
+int64_t cuda_compile(const std::string &, bool) { TORCH_CHECK(false, "this build has no CUDA code"); }
+
+}  // namespace fd
+
+#endif

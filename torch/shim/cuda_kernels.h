@@ -1,0 +1,20 @@
+// The kernels on CUDA devices, compiled when the first of them starts.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace fd {
+
+// Starts a kernel in the current stream of the device. args points to size bytes, its only parameter.
+void cuda_launch(const c10::Device &device, const char *kernel, int64_t blocks, int threads, int64_t shared_bytes,
+                 const void *args, size_t size);
+
+// Compiles the kernels for an architecture ("sm_90") and a type of activations and returns the code's size: what can be
+// checked of them without a device.
+int64_t cuda_compile(const std::string &architecture, bool bf16);
+
+}  // namespace fd

@@ -1,0 +1,108 @@
+// What every step begins and ends with: which samples it takes, their images, their rows of a table; dropout.
+#pragma once
+
+#include "kernel_code.h"
+
+namespace fd {
+
+// The samples of all steps. A slot holds a row of the tables of samples, or -1 where a short batch is padded.
+struct Batch {
+  const i64 *step;    // the step that is due
+  const int *slots;   // [steps, capacity, samples]
+  const int *counts;  // [steps, capacity]: the slots in use
+  int capacity;       // clients a step has room for
+  int samples;        // B
+};
+
+FD_DEVICE int slot_of(const Batch &b, int client, int sample) {
+  return b.slots[(*b.step * b.capacity + client) * b.samples + sample];
+}
+FD_DEVICE int count_of(const Batch &b, int client) { return b.counts[*b.step * b.capacity + client]; }
+
+struct GatherImages {
+  Batch batch;
+  const int *image_of;                 // by row: which image
+  const unsigned char *pixels;         // [images, channels, plane]
+  const float *table;                  // [channels, 256]: the normalised value of each byte
+  void *out;                           // [clients, samples, channels, plane]
+  int channels, plane;
+};
+
+// A block is a slot. Padding is zero.
+template <typename T>
+FD_DEVICE void gather_images(const GatherImages &a, i64 block, float *) {
+  int row = slot_of(a.batch, static_cast<int>(block / a.batch.samples), static_cast<int>(block % a.batch.samples));
+  int size = a.channels * a.plane;
+  T *out = static_cast<T *>(a.out) + block * size;
+  const u8 *image = a.pixels + (row < 0 ? 0 : static_cast<i64>(a.image_of[row]) * size);
+  FD_EACH(i, size) put(out + i, row < 0 ? 0.0f : a.table[i / a.plane * 256 + image[i]]);
+}
+FD_KERNELS(gather_images, GatherImages)
+
+// Rows between a table [rows, width] and activations [clients, samples, row], whose columns from begin on they are.
+struct MoveRows {
+  Batch batch;
+  void *table;
+  void *activations;
+  int width, row, begin;
+};
+
+// A block is a slot. Padding is zero.
+template <typename T>
+FD_DEVICE void gather_rows(const MoveRows &a, i64 block, float *) {
+  int row = slot_of(a.batch, static_cast<int>(block / a.batch.samples), static_cast<int>(block % a.batch.samples));
+  const T *from = static_cast<const T *>(a.table) + static_cast<i64>(row < 0 ? 0 : row) * a.width;
+  T *to = static_cast<T *>(a.activations) + block * a.row + a.begin;
+  FD_EACH(i, a.width) put(to + i, row < 0 ? 0.0f : get(from + i));
+}
+FD_KERNELS(gather_rows, MoveRows)
+
+template <typename T>
+FD_DEVICE void scatter_rows(const MoveRows &a, i64 block, float *) {
+  int row = slot_of(a.batch, static_cast<int>(block / a.batch.samples), static_cast<int>(block % a.batch.samples));
+  if (row < 0) return;
+  const T *from = static_cast<const T *>(a.activations) + block * a.row + a.begin;
+  T *to = static_cast<T *>(a.table) + static_cast<i64>(row) * a.width;
+  FD_EACH(i, a.width) to[i] = from[i];
+}
+FD_KERNELS(scatter_rows, MoveRows)
+
+// Whether dropout zeroes activation i of a client, a matter of (seed, step, layer, i) alone. splitmix64's finaliser
+// spreads neighbouring keys apart, murmur3's the activations.
+FD_DEVICE u64 dropout_key(u64 seed, i64 step, int layer) {
+  u64 z = seed + 0x9e3779b97f4a7c15ULL * (static_cast<u64>(step) * 65536 + static_cast<u64>(layer) + 1);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
+}
+FD_DEVICE float dropout_factor(u64 key, u32 i, float p) {
+  u32 h = (i * 0x9e3779b9u) ^ static_cast<u32>(key);
+  h = (h ^ (h >> 16)) * 0x85ebca6bu ^ static_cast<u32>(key >> 32);
+  h = (h ^ (h >> 13)) * 0xc2b2ae35u;
+  h ^= h >> 16;
+  return static_cast<float>(h) * 2.3283064365386963e-10f < p ? 0.0f : 1.0f / (1.0f - p);
+}
+
+struct Dropped {
+  const i64 *step;
+  const u64 *seeds;  // by client
+  const void *in;    // [clients, size]
+  void *out;
+  i64 size, clients;
+  int layer;
+  float p;
+};
+
+// A block is a chunk of all activations. Activations and their gradients take the same factors.
+template <typename T>
+FD_DEVICE void dropout(const Dropped &a, i64 block, float *) {
+  FD_EACH(i, chunk_size(block, a.size * a.clients)) {
+    i64 k = chunk_begin(block) + i;
+    u64 key = dropout_key(a.seeds[k / a.size], *a.step, a.layer);
+    float factor = dropout_factor(key, static_cast<u32>(k % a.size), a.p);
+    put(static_cast<T *>(a.out) + k, get(static_cast<const T *>(a.in) + k) * factor);
+  }
+}
+FD_KERNELS(dropout, Dropped)
+
+}  // namespace fd

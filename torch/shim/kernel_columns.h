@@ -1,0 +1,60 @@
+// A convolution as a product: the windows of the input as columns, and the sum of columns' gradients back.
+#pragma once
+
+#include "kernel_code.h"
+
+namespace fd {
+
+struct Columns {
+  View x;      // [clients, samples, channels, height width]
+  void *cols;  // [clients, channels kernel kernel, samples out_height out_width]
+  int samples, channels, height, width, kernel, stride, padding, out_height, out_width;
+  i64 chunks;  // of a row of cols; of the samples of a channel on the way back
+};
+
+// A block is a chunk of a row of cols: of one kernel tap of one channel.
+template <typename T>
+FD_DEVICE void to_columns(const Columns &a, i64 block, float *) {
+  i64 row = block / a.chunks, chunk = block % a.chunks;
+  int taps = a.kernel * a.kernel, tap = static_cast<int>(row % taps);
+  i64 channel = row / taps;
+  int ky = tap / a.kernel, kx = tap % a.kernel, plane = a.out_height * a.out_width;
+  const T *x = at_plane<T>(a.x, channel / a.channels, 0, channel % a.channels);
+  i64 n = static_cast<i64>(a.samples) * plane;
+  T *out = static_cast<T *>(a.cols) + row * n + chunk_begin(chunk);
+  FD_EACH(i, chunk_size(chunk, n)) {
+    int e = static_cast<int>(chunk_begin(chunk)) + i, sample = e / plane, p = e % plane;
+    int y = p / a.out_width * a.stride + ky - a.padding, z = p % a.out_width * a.stride + kx - a.padding;
+    bool inside = y >= 0 && y < a.height && z >= 0 && z < a.width;
+    put(out + i, inside ? get(x + sample * a.x.sample + y * a.width + z) : 0.0f);
+  }
+}
+FD_KERNELS(to_columns, Columns)
+
+// A block is a chunk of a channel of the input's gradient, which is written.
+template <typename T>
+FD_DEVICE void from_columns(const Columns &a, i64 block, float *) {
+  i64 channel = block / a.chunks, chunk = block % a.chunks;
+  int taps = a.kernel * a.kernel, plane = a.height * a.width, out_plane = a.out_height * a.out_width;
+  T *x = at_plane<T>(a.x, channel / a.channels, 0, channel % a.channels);
+  i64 n = static_cast<i64>(a.samples) * out_plane;
+  const T *cols = static_cast<const T *>(a.cols) + channel * taps * n;
+  FD_EACH(i, chunk_size(chunk, static_cast<i64>(a.samples) * plane)) {
+    int e = static_cast<int>(chunk_begin(chunk)) + i, sample = e / plane, p = e % plane;
+    int y = p / a.width + a.padding, z = p % a.width + a.padding;
+    float sum = 0;
+    for (int ky = 0; ky < a.kernel; ky++) {
+      int oy = (y - ky) / a.stride;
+      if (y < ky || oy >= a.out_height || oy * a.stride + ky != y) continue;
+      for (int kx = 0; kx < a.kernel; kx++) {
+        int oz = (z - kx) / a.stride;
+        if (z < kx || oz >= a.out_width || oz * a.stride + kx != z) continue;
+        sum += get(cols + (ky * a.kernel + kx) * n + static_cast<i64>(sample) * out_plane + oy * a.out_width + oz);
+      }
+    }
+    put(x + sample * a.x.sample + p, sum);
+  }
+}
+FD_KERNELS(from_columns, Columns)
+
+}  // namespace fd

@@ -1,0 +1,192 @@
+// Batch norm and group norm of every client by itself. In training a batch norm's statistics leave out the padding of a
+// short batch, whose outputs and gradients are zero.
+#pragma once
+
+#include "kernel_batch.h"
+#include "kernel_code.h"
+
+namespace fd {
+
+struct Norm {
+  Batch batch;
+  View x;                                          // [clients, samples, channels, plane]
+  View y;                                          // alike: the output; on the way back its gradient
+  View x_grad;                                     // alike, or no data: not wanted
+  const float *weight, *bias;                      // [clients, channels]
+  float *weight_grad, *bias_grad, *mean, *variance;  // alike; mean and variance are the running ones
+  i64 client;                                      // stride of all six
+  float *saved;  // of a batch norm [clients, channels, 2], of a group norm [clients, samples, groups, 2]: mean, 1/deviation
+  int samples, channels, plane, groups, training;
+  float eps, momentum;
+};
+
+// A block is a channel of a client.
+template <typename T>
+FD_DEVICE void batch_norm(const Norm &a, i64 block, float *partial) {
+  i64 client = block / a.channels, c = block % a.channels, at = client * a.client + c;
+  int count = a.training ? count_of(a.batch, static_cast<int>(client)) : a.samples, n = count * a.plane;
+  float mean, variance;
+  if (a.training) {
+    FD_EACH(t, kThreads) {
+      float sum = 0;
+      for (int e = t; e < n; e += kThreads) sum += get(at_plane<T>(a.x, client, e / a.plane, c) + e % a.plane);
+      partial[t] = sum;
+    }
+    add_up(partial);
+    mean = partial[0] / n;
+    FD_SYNC;
+    FD_EACH(t, kThreads) {
+      float sum = 0;
+      for (int e = t; e < n; e += kThreads) {
+        float d = get(at_plane<T>(a.x, client, e / a.plane, c) + e % a.plane) - mean;
+        sum += d * d;
+      }
+      partial[t] = sum;
+    }
+    add_up(partial);
+    variance = partial[0] / n;
+    FD_EACH(t, 1) {
+      a.mean[at] += a.momentum * (mean - a.mean[at]);
+      a.variance[at] += a.momentum * (partial[0] / (n - 1) - a.variance[at]);
+    }
+  } else {
+    mean = a.mean[at];
+    variance = a.variance[at];
+  }
+  float inverse = 1.0f / sqrtf(variance + a.eps), scale = a.weight[at], shift = a.bias[at];
+  if (a.training) FD_EACH(t, 1) {
+    a.saved[2 * block] = mean;
+    a.saved[2 * block + 1] = inverse;
+  }
+  FD_EACH(e, a.samples * a.plane) {
+    int s = e / a.plane, p = e % a.plane;
+    float x = get(at_plane<T>(a.x, client, s, c) + p);
+    put(at_plane<T>(a.y, client, s, c) + p, s < count ? (x - mean) * inverse * scale + shift : 0.0f);
+  }
+}
+FD_KERNELS(batch_norm, Norm)
+
+// A block is a channel of a client.
+template <typename T>
+FD_DEVICE void batch_norm_back(const Norm &a, i64 block, float *partial) {
+  i64 client = block / a.channels, c = block % a.channels, at = client * a.client + c;
+  int count = count_of(a.batch, static_cast<int>(client)), n = count * a.plane;
+  float mean = a.saved[2 * block], inverse = a.saved[2 * block + 1];
+  FD_EACH(t, kThreads) {
+    float sum = 0, along = 0;
+    for (int e = t; e < n; e += kThreads) {
+      float g = get(at_plane<T>(a.y, client, e / a.plane, c) + e % a.plane);
+      sum += g;
+      along += g * (get(at_plane<T>(a.x, client, e / a.plane, c) + e % a.plane) - mean) * inverse;
+    }
+    partial[t] = sum;
+    partial[kThreads + t] = along;
+  }
+  add_up(partial);
+  add_up(partial + kThreads);
+  float sum = partial[0], along = partial[kThreads];
+  FD_EACH(t, 1) {
+    a.bias_grad[at] = sum;
+    a.weight_grad[at] = along;
+  }
+  if (a.x_grad.data == nullptr) return;
+  float scale = a.weight[at] * inverse;
+  FD_EACH(e, a.samples * a.plane) {
+    int s = e / a.plane, p = e % a.plane;
+    float g = get(at_plane<T>(a.y, client, s, c) + p);
+    float x = (get(at_plane<T>(a.x, client, s, c) + p) - mean) * inverse;
+    put(at_plane<T>(a.x_grad, client, s, c) + p, s < count ? scale * (g - sum / n - x * along / n) : 0.0f);
+  }
+}
+FD_KERNELS(batch_norm_back, Norm)
+
+// A block is a group of channels of a sample.
+template <typename T>
+FD_DEVICE void group_norm(const Norm &a, i64 block, float *partial) {
+  int each = a.channels / a.groups, n = each * a.plane;
+  i64 first = block % a.groups * each, sample = block / a.groups % a.samples, client = block / a.groups / a.samples;
+  FD_EACH(t, kThreads) {
+    float sum = 0;
+    for (int e = t; e < n; e += kThreads) sum += get(at_plane<T>(a.x, client, sample, first + e / a.plane) + e % a.plane);
+    partial[t] = sum;
+  }
+  add_up(partial);
+  float mean = partial[0] / n;
+  FD_SYNC;
+  FD_EACH(t, kThreads) {
+    float sum = 0;
+    for (int e = t; e < n; e += kThreads) {
+      float d = get(at_plane<T>(a.x, client, sample, first + e / a.plane) + e % a.plane) - mean;
+      sum += d * d;
+    }
+    partial[t] = sum;
+  }
+  add_up(partial);
+  float inverse = 1.0f / sqrtf(partial[0] / n + a.eps);
+  FD_EACH(t, 1) {
+    a.saved[2 * block] = mean;
+    a.saved[2 * block + 1] = inverse;
+  }
+  FD_EACH(e, n) {
+    i64 c = first + e / a.plane, at = client * a.client + c;
+    float x = get(at_plane<T>(a.x, client, sample, c) + e % a.plane);
+    put(at_plane<T>(a.y, client, sample, c) + e % a.plane, (x - mean) * inverse * a.weight[at] + a.bias[at]);
+  }
+}
+FD_KERNELS(group_norm, Norm)
+
+// A block is a group of channels of a sample: the gradient of the input.
+template <typename T>
+FD_DEVICE void group_norm_back(const Norm &a, i64 block, float *partial) {
+  int each = a.channels / a.groups, n = each * a.plane;
+  i64 first = block % a.groups * each, sample = block / a.groups % a.samples, client = block / a.groups / a.samples;
+  float mean = a.saved[2 * block], inverse = a.saved[2 * block + 1];
+  FD_EACH(t, kThreads) {
+    float sum = 0, along = 0;
+    for (int e = t; e < n; e += kThreads) {
+      i64 c = first + e / a.plane;
+      float g = get(at_plane<T>(a.y, client, sample, c) + e % a.plane) * a.weight[client * a.client + c];
+      sum += g;
+      along += g * (get(at_plane<T>(a.x, client, sample, c) + e % a.plane) - mean) * inverse;
+    }
+    partial[t] = sum;
+    partial[kThreads + t] = along;
+  }
+  add_up(partial);
+  add_up(partial + kThreads);
+  float sum = partial[0], along = partial[kThreads];
+  FD_EACH(e, n) {
+    i64 c = first + e / a.plane;
+    float g = get(at_plane<T>(a.y, client, sample, c) + e % a.plane) * a.weight[client * a.client + c];
+    float x = (get(at_plane<T>(a.x, client, sample, c) + e % a.plane) - mean) * inverse;
+    put(at_plane<T>(a.x_grad, client, sample, c) + e % a.plane, inverse * (g - sum / n - x * along / n));
+  }
+}
+FD_KERNELS(group_norm_back, Norm)
+
+// A block is a channel of a client: the gradients of the scale and the shift.
+template <typename T>
+FD_DEVICE void group_norm_scale_back(const Norm &a, i64 block, float *partial) {
+  i64 client = block / a.channels, c = block % a.channels, group = c / (a.channels / a.groups);
+  FD_EACH(t, kThreads) {
+    float sum = 0, along = 0;
+    for (int e = t; e < a.samples * a.plane; e += kThreads) {
+      i64 sample = e / a.plane;
+      const float *saved = a.saved + 2 * ((client * a.samples + sample) * a.groups + group);
+      float g = get(at_plane<T>(a.y, client, sample, c) + e % a.plane);
+      sum += g;
+      along += g * (get(at_plane<T>(a.x, client, sample, c) + e % a.plane) - saved[0]) * saved[1];
+    }
+    partial[t] = sum;
+    partial[kThreads + t] = along;
+  }
+  add_up(partial);
+  add_up(partial + kThreads);
+  FD_EACH(t, 1) {
+    a.bias_grad[client * a.client + c] = partial[0];
+    a.weight_grad[client * a.client + c] = partial[kThreads];
+  }
+}
+FD_KERNELS(group_norm_scale_back, Norm)
+
+}  // namespace fd

@@ -1,0 +1,38 @@
+// One step of SGD for all clients.
+#pragma once
+
+#include "kernel_code.h"
+
+namespace fd {
+
+struct Sgd {
+  float *weights;         // [clients, stride]
+  const float *grads;     // alike
+  float *momentum;        // alike
+  const float *anchor;    // alike, or null: no client has a proximal term
+  const float *mu;        // of the proximal term, by client
+  const float *settings;  // learning rate, momentum, weight decay
+  i64 stride;
+  i64 begin[3], size[3];  // the ranges of a client's values that move
+  i64 chunks;             // of all ranges together
+};
+
+// A block is a chunk of a client. g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.
+FD_DEVICE void sgd(const Sgd &a, i64 block, float *) {
+  i64 client = block / a.chunks, chunk = block % a.chunks;
+  float lr = a.settings[0], momentum = a.settings[1], decay = a.settings[2];
+  FD_EACH(i, chunk_size(chunk, a.size[0] + a.size[1] + a.size[2])) {
+    i64 k = chunk_begin(chunk) + i;
+    int range = 0;
+    while (k >= a.size[range]) k -= a.size[range++];
+    k += client * a.stride + a.begin[range];
+    float w = a.weights[k], g = a.grads[k] + decay * w;
+    if (a.anchor != nullptr && a.mu[client] > 0) g += a.mu[client] * (w - a.anchor[k]);
+    float m = momentum * a.momentum[k] + g;
+    a.momentum[k] = m;
+    a.weights[k] = w - lr * m;
+  }
+}
+FD_KERNEL(sgd_step, sgd, Sgd)
+
+}  // namespace fd

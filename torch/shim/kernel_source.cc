@@ -1,0 +1,29 @@
+#include "kernel_source.h"
+
+// The assembler puts the files into the library; the compiler runs in the root of the repository.
+#define FD_FILE(name)                                                                        \
+  asm(".pushsection .rodata\n.global fd_text_" #name "\nfd_text_" #name ":\n.incbin \"torch/shim/kernel_" #name \
+      ".h\"\n.byte 0\n.popsection\n");                                                       \
+  extern "C" const char fd_text_##name[];
+
+FD_FILE(code)
+FD_FILE(batch)
+FD_FILE(columns)
+FD_FILE(pool)
+FD_FILE(block)
+FD_FILE(norm)
+FD_FILE(loss)
+FD_FILE(sgd)
+
+namespace fd {
+
+const std::vector<SourceFile> &kernel_sources() {
+  static const std::vector<SourceFile> files = {
+      {"kernel_code.h", fd_text_code},   {"kernel_batch.h", fd_text_batch}, {"kernel_columns.h", fd_text_columns},
+      {"kernel_pool.h", fd_text_pool},   {"kernel_block.h", fd_text_block}, {"kernel_norm.h", fd_text_norm},
+      {"kernel_loss.h", fd_text_loss},   {"kernel_sgd.h", fd_text_sgd},
+  };
+  return files;
+}
+
+}  // namespace fd

@@ -1,0 +1,33 @@
+#include "launch.h"
+
+#include <vector>
+
+#include "cuda_kernels.h"
+
+namespace fd {
+
+void launch(const at::Device &device, const Kernel &kernel, int64_t blocks, int64_t shared, const void *args,
+            size_t size) {
+  TORCH_CHECK(shared <= kSharedFloats, kernel.name, " asks for ", 4 * shared, " bytes of shared memory");
+  if (blocks == 0) return;
+  if (device.is_cuda()) {
+    cuda_launch(device, kernel.name, blocks, kThreads, 4 * shared, args, size);
+    return;
+  }
+  static thread_local std::vector<float> memory(kSharedFloats);
+  for (int64_t b = 0; b < blocks; b++) kernel.host(args, b, memory.data());
+}
+
+// Whether each plane lies in one piece. The stride of an axis of one means nothing.
+static bool planes_whole(const at::Tensor &x) {
+  return (x.size(4) == 1 || x.stride(4) == 1) && (x.size(3) == 1 || x.stride(3) == x.size(4));
+}
+
+View view_of(const at::Tensor &x) {
+  TORCH_CHECK(x.dim() == 5 && planes_whole(x), "activations of strides ", x.strides());
+  return View{x.data_ptr(), x.stride(0), x.stride(1), x.stride(2)};
+}
+
+at::Tensor in_planes(const at::Tensor &x) { return planes_whole(x) ? x : x.contiguous(); }
+
+}  // namespace fd
