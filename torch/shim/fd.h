@@ -159,6 +159,37 @@ typedef struct {
 char *fd_engine_predict(fd_engine *engine, const fd_network *network, const fd_images *images,
                         const fd_prediction *jobs, int64_t count);
 
+// --- the stacked engine ----------------------------------------------------------------------------------------------
+
+typedef struct fd_stacked fd_stacked;  // trains and predicts for all clients of a call at once
+
+enum { FD_FP32, FD_TF32, FD_BF16 };
+enum { FD_CHOOSE, FD_COLUMNS, FD_GROUPED, FD_APART, FD_FUSED };
+
+typedef struct {
+  int32_t precision;      // FD_FP32, FD_TF32 (products and convolutions of a CUDA device), FD_BF16 (activations)
+  int32_t way;            // of all convolutions that can go it; FD_CHOOSE times them where deterministic is 0
+  int32_t deterministic;
+} fd_stacked_options;
+
+char *fd_stacked_new(const char *device, const fd_stacked_options *options, fd_stacked **out);
+void fd_stacked_close(fd_stacked *stacked);
+// Its worker, for fd_engine_progress and fd_engine_cancel; it is not closed by itself.
+fd_engine *fd_stacked_worker(fd_stacked *stacked);
+// As fd_engine_train and fd_engine_predict.
+char *fd_stacked_train(fd_stacked *stacked, const fd_network *network, const fd_images *images, const fd_job *jobs,
+                       int64_t count, const fd_sgd *sgd);
+char *fd_stacked_predict(fd_stacked *stacked, const fd_network *network, const fd_images *images,
+                         const fd_prediction *jobs, int64_t count);
+// The most bytes that its calls have held on the device at once, beside the caller's vectors and images.
+int64_t fd_stacked_peak(const fd_stacked *stacked);
+// Frees what earlier calls left for later ones.
+char *fd_stacked_trim(fd_stacked *stacked);
+// How each shape of convolution is computed, a line each; freed with fd_free_message.
+char *fd_stacked_report(const fd_stacked *stacked, char **text);
+// Compiles the kernels of a CUDA build for an architecture ("sm_90") without a device; the size of the code.
+char *fd_kernels_compile(const char *architecture, int bf16, int64_t *bytes);
+
 // --- guarded calls on gotorch's tensors (at::Tensor*), for the eager executor ---------------------------------------
 
 // Marks a leaf for autograd.

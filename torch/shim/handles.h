@@ -10,10 +10,12 @@
 namespace fd {
 inline std::atomic<int64_t> live_handles{0};
 inline std::atomic<int64_t> live_bytes{0};
+inline std::atomic<int64_t> next_id{0};
 
 // Counts one handle with the bytes of its tensors for as long as it lives.
 class Counted {
  public:
+  const int64_t id = next_id++;  // no other handle ever has it
   Counted() { live_handles++; }
   ~Counted() {
     live_handles--;
@@ -38,10 +40,12 @@ struct fd_vector : fd::Counted {
 };
 
 struct fd_images : fd::Counted {
-  at::Tensor pixels;  // [N, C, H, W] uint8
-  at::Tensor labels;  // [N] uint8
-  at::Tensor table;   // [C, 256] float32: the normalised value of each byte
-  fd_images(at::Tensor p, at::Tensor l, at::Tensor t) : pixels(std::move(p)), labels(std::move(l)), table(std::move(t)) {
+  at::Tensor pixels;       // [N, C, H, W] uint8
+  at::Tensor labels;       // [N] uint8
+  at::Tensor host_labels;  // the same on the host
+  at::Tensor table;        // [C, 256] float32: the normalised value of each byte
+  fd_images(at::Tensor p, at::Tensor l, at::Tensor t)
+      : pixels(std::move(p)), labels(std::move(l)), host_labels(labels.cpu()), table(std::move(t)) {
     add(pixels);
     add(labels);
     add(table);

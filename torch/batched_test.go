@@ -1,0 +1,398 @@
+package torch_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"feddag/models"
+	"feddag/torch"
+)
+
+func newBatched(t *testing.T, o torch.BatchedOptions) *torch.Batched {
+	t.Helper()
+	e, err := torch.NewBatched(torch.CPU, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+// raggedCohort is clients of very different sizes, from one sample to many, each with a start of its own; some have a
+// label map, some weights, some a proximal term.
+func raggedCohort(t *testing.T, net *torch.Network, epochs int) (*torch.Images, []torch.Job) {
+	t.Helper()
+	sizes := []int{5, 23, 1, 17, 9, 10, 23}
+	r := rand.New(rand.NewPCG(3, 4))
+	total := 0
+	for _, n := range sizes {
+		total += n
+	}
+	images := hashedImages(t, net.Input(), total, 100)
+	jobs := make([]torch.Job, len(sizes))
+	first := 0
+	for c, n := range sizes {
+		state := hashedState(net)
+		for i := range state {
+			state[i] *= float32(1 + 0.02*float64(c))
+		}
+		job := torch.Job{Client: 10 + c, Start: vectorOf(t, state...), Seed: uint64(c)}
+		for i := range n {
+			job.Samples = append(job.Samples, int32(first+i))
+		}
+		first += n
+		for range epochs {
+			order := make([]int32, n)
+			for i, p := range r.Perm(n) {
+				order[i] = int32(p)
+			}
+			job.Order = append(job.Order, order)
+		}
+		if c%3 == 1 {
+			job.LabelMap = []uint8{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}
+			job.Proximal = 0.1
+		}
+		if c%3 == 2 {
+			for range n {
+				job.Weights = append(job.Weights, float32(r.Float64()*2))
+			}
+		}
+		jobs[c] = job
+	}
+	return images, jobs
+}
+
+var raggedSGD = torch.SGD{Batch: 5, LearningRate: 0.001, Momentum: 0.5, WeightDecay: 1e-4}
+
+// equalTrained holds one executor's results to another's: 1e-5 of the value where it is above one, else 1e-5.
+func equalTrained(t *testing.T, jobs []torch.Job, got, want []torch.Trained) {
+	t.Helper()
+	for i := range jobs {
+		a, b := values(t, got[i].End), values(t, want[i].End)
+		for k := range a {
+			if diff := math.Abs(float64(a[k] - b[k])); !(diff <= 1e-5*max(1, math.Abs(float64(b[k])))) {
+				t.Fatalf("client %d (%d samples): value %d is %g, want %g", jobs[i].Client, len(jobs[i].Samples), k, a[k], b[k])
+			}
+		}
+		for e, w := range want[i].Loss {
+			if !(math.Abs(got[i].Loss[e]-w) <= 1e-5*max(1, w)) {
+				t.Errorf("client %d: epoch %d has loss %g, want %g", jobs[i].Client, e, got[i].Loss[e], w)
+			}
+		}
+		if !got[i].Finite || !want[i].Finite {
+			t.Errorf("client %d is not finite", jobs[i].Client)
+		}
+	}
+}
+
+func closeAll(trained []torch.Trained) {
+	for _, r := range trained {
+		r.End.Close()
+	}
+}
+
+// After both phases of a round on ragged clients the batched engine, whichever way it computes convolutions, equals the
+// eager executor, and so does the serial engine.
+func TestBatchedEqualsEagerOnRaggedClients(t *testing.T) {
+	eager, err := torch.NewEager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nets := map[string]*torch.Network{"every layer": tinyNet(t, true, 0.3)}
+	for _, model := range []string{"lenet", "cnn"} {
+		input := map[string][3]int{"lenet": {1, 28, 28}, "cnn": {3, 32, 32}}[model]
+		if nets[model], err = models.New(model, input, 10, true, models.Options{Dropout: 0.2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, net := range nets {
+		epochs := map[string]int{"every layer": 3, "lenet": 2, "cnn": 1}[name]
+		images, jobs := raggedCohort(t, net, epochs)
+		for _, parts := range []torch.Part{torch.Primary | torch.Head, torch.Secondary, torch.All} {
+			want, err := eager.Train(net, images, jobs, parts, raggedSGD)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for executor, e := range executors(t) {
+				if executor == "eager" || name == "cnn" && strings.HasPrefix(executor, "batched ") && parts != torch.All {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s/%d/%s", name, parts, executor), func(t *testing.T) {
+					got, err := e.Train(net, images, jobs, parts, raggedSGD)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer closeAll(got)
+					equalTrained(t, jobs, got, want)
+				})
+			}
+			closeAll(want)
+		}
+	}
+}
+
+// A second round finds the recorded steps and the memory of the first, with other clients, sizes and rates: the results
+// are those of a fresh engine, to the bit. So are those of a call for fewer clients.
+func TestBatchedReusesWhatItRecorded(t *testing.T) {
+	net := tinyNet(t, true, 0.3)
+	images, jobs := raggedCohort(t, net, 3)
+	used := newBatched(t, torch.BatchedOptions{})
+	run := func(e *torch.Batched, jobs []torch.Job, sgd torch.SGD) [][]float32 {
+		trained, err := e.Train(net, images, jobs, torch.Primary|torch.Head, sgd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closeAll(trained)
+		var ends [][]float32
+		for _, r := range trained {
+			ends = append(ends, values(t, r.End))
+		}
+		return ends
+	}
+	run(used, jobs, raggedSGD)
+	sgd := raggedSGD
+	sgd.LearningRate, sgd.Momentum, sgd.WeightDecay = 0.002, 0.9, 0.01
+	slices.Reverse(jobs)
+	for _, some := range [][]torch.Job{jobs, jobs[1:4], jobs[5:6]} {
+		got, want := run(used, some, sgd), run(newBatched(t, torch.BatchedOptions{}), some, sgd)
+		for i := range want {
+			if !slices.Equal(got[i], want[i]) {
+				t.Errorf("of %d: client %d differs from a fresh engine's", len(some), some[i].Client)
+			}
+		}
+	}
+}
+
+// A client's result does not depend on who trains beside it, nor on where it stands, beyond rounding.
+func TestBatchedClientsAreApart(t *testing.T) {
+	net := tinyNet(t, false, 0)
+	images, jobs := raggedCohort(t, net, 2)
+	e := newBatched(t, torch.BatchedOptions{})
+	all, err := e.Train(net, images, jobs, torch.All, raggedSGD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(all)
+	for i := range jobs {
+		one, err := e.Train(net, images, jobs[i:i+1], torch.All, raggedSGD)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equalTrained(t, jobs[i:i+1], one, all[i:i+1])
+		closeAll(one)
+	}
+}
+
+// A NaN in one client stays with it.
+func TestBatchedNaNStaysWithItsClient(t *testing.T) {
+	net := tinyNet(t, false, 0)
+	images, jobs := raggedCohort(t, net, 2)
+	bad := values(t, jobs[1].Start)
+	for i := range bad {
+		bad[i] = float32(math.NaN())
+	}
+	jobs[1].Start = vectorOf(t, bad...)
+	for name, e := range executors(t) {
+		if name == "eager" {
+			continue
+		}
+		trained, err := e.Train(net, images, jobs, torch.All, raggedSGD)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		for i, r := range trained {
+			if finite := r.Finite && !math.IsNaN(r.Loss[1]); finite != (i != 1) {
+				t.Errorf("%s: client %d finite: %v", name, jobs[i].Client, finite)
+			}
+		}
+		closeAll(trained)
+	}
+}
+
+// In bfloat16 the activations have 8 bits of mantissa: the losses are near those of float32, the weights float32.
+func TestBatchedBF16(t *testing.T) {
+	net, err := models.New("lenet", [3]int{1, 28, 28}, 10, true, models.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, net := range map[string]*torch.Network{"lenet": net, "every layer": tinyNet(t, true, 0)} {
+		images, jobs := raggedCohort(t, net, 2)
+		want, err := newBatched(t, torch.BatchedOptions{}).Train(net, images, jobs, torch.Primary|torch.Head, raggedSGD)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, way := range []torch.Way{torch.Columns, torch.Grouped, torch.Apart, torch.Fused} {
+			e := newBatched(t, torch.BatchedOptions{Arithmetic: torch.Arithmetic{Precision: torch.BF16}, Way: way})
+			got, err := e.Train(net, images, jobs, torch.Primary|torch.Head, raggedSGD)
+			if err != nil {
+				t.Fatal(name, way, err)
+			}
+			same := 0
+			for i := range jobs {
+				for k, w := range want[i].Loss {
+					if diff := math.Abs(got[i].Loss[k] - w); !(diff <= 0.02*max(1, w)) {
+						t.Errorf("%s, way %d, client %d: loss %g, float32 has %g", name, way, jobs[i].Client, got[i].Loss[k], w)
+					} else if diff == 0 {
+						same++
+					}
+				}
+			}
+			if same > len(jobs) {
+				t.Errorf("%s, way %d: %d losses equal float32's: is this bfloat16?", name, way, same)
+			}
+			p, err := e.Predict(net, images, []torch.Prediction{{State: want[0].End, Samples: jobs[1].Samples, Features: true}})
+			if err != nil || len(p[0].Features) != len(jobs[1].Samples)*2*net.Features() {
+				t.Errorf("%s, way %d: predicting in bfloat16: %v", name, way, err)
+			}
+			closeAll(got)
+		}
+		closeAll(want)
+	}
+}
+
+// Predictions of many models of different numbers of samples are those of the eager executor.
+func TestBatchedPredictsRaggedJobs(t *testing.T) {
+	eager, err := torch.NewEager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	net := tinyNet(t, true, 0.5)
+	images, jobs := raggedCohort(t, net, 1)
+	var asked []torch.Prediction
+	for i, j := range jobs {
+		asked = append(asked, torch.Prediction{State: j.Start, Samples: j.Samples, LabelMap: j.LabelMap,
+			Features: i%2 == 0, LogProbabilities: i%3 == 0})
+	}
+	asked = append(asked, torch.Prediction{State: jobs[0].Start})
+	asked = append(asked, torch.Prediction{State: jobs[2].Start, Samples: slices.Repeat(jobs[1].Samples, 20)})
+	want, err := eager.Predict(net, images, asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := newBatched(t, torch.BatchedOptions{}).Predict(net, images, asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near := func(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-5*max(1, math.Abs(float64(b))) }
+	for i, w := range want {
+		g := got[i]
+		if !slices.Equal(g.Classes, w.Classes) || !slices.EqualFunc(g.Losses, w.Losses, near) ||
+			!slices.EqualFunc(g.Features, w.Features, near) || !slices.EqualFunc(g.LogProbabilities, w.LogProbabilities, near) {
+			t.Errorf("job %d of %d samples differs", i, len(asked[i].Samples))
+		}
+	}
+}
+
+func TestBatchedErrors(t *testing.T) {
+	net := tinyNet(t, false, 0)
+	images, jobs := raggedCohort(t, net, 2)
+	e := newBatched(t, torch.BatchedOptions{})
+	jobs[4].LabelMap = []uint8{99, 99, 99, 99, 99, 99, 99, 99, 99, 99}
+	if _, err := e.Train(net, images, jobs, torch.All, raggedSGD); err == nil || !strings.Contains(err.Error(), "client 14: sample 0 has label 99") {
+		t.Errorf("labels beyond the head: %v", err)
+	}
+	jobs[4].LabelMap = nil
+	jobs[3].Samples = slices.Clone(jobs[3].Samples)
+	jobs[3].Samples[2] = 1000
+	if _, err := e.Train(net, images, jobs, torch.All, raggedSGD); err == nil || !strings.Contains(err.Error(), "client 13: sample 2 is 1000") {
+		t.Errorf("a sample outside: %v", err)
+	}
+	jobs[3].Samples[2] = 0
+	trained, err := e.Train(net, images, jobs, torch.All, raggedSGD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAll(trained)
+}
+
+// Cancel ends a stacked call soon.
+func TestBatchedCancel(t *testing.T) {
+	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 2, 50, 100000)
+	e := newBatched(t, torch.BatchedOptions{})
+	go func() {
+		for e.Progress() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		e.Cancel()
+	}()
+	if _, err := e.Train(net, images, jobs, torch.All, paperSGD); !errors.Is(err, torch.ErrCancelled) {
+		t.Errorf("a cancelled training returned %v", err)
+	}
+}
+
+// What a training holds at most is what was estimated: never more, and not so much less that memory is wasted.
+func TestStackedBytes(t *testing.T) {
+	for _, c := range []struct {
+		model   string
+		input   [3]int
+		clients int
+		samples int
+		batch   int
+		parts   torch.Part
+		bf16    bool
+		atLeast float64 // share of the estimate
+	}{
+		{"lenet", [3]int{1, 28, 28}, 6, 150, 32, torch.Primary | torch.Head, false, 0.5},
+		{"lenet", [3]int{1, 28, 28}, 6, 40, 32, torch.Secondary, true, 0.4},
+		{"cnn", [3]int{3, 32, 32}, 3, 20, 10, torch.All, false, 0.5},
+		{"resnet9", [3]int{3, 32, 32}, 2, 4, 4, torch.Primary | torch.Head, false, 0.5},
+	} {
+		net, images, jobs := workload(t, c.model, c.input, true, c.clients, c.samples, 1)
+		o := torch.BatchedOptions{}
+		if c.bf16 {
+			o.Precision = torch.BF16
+		}
+		e := newBatched(t, o)
+		sgd := paperSGD
+		sgd.Batch = c.batch
+		trained, err := e.Train(net, images, jobs, c.parts, sgd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeAll(trained)
+		estimate := net.StackedBytes(torch.CPU, torch.StackedWork{
+			Clients: c.clients, Samples: c.samples, Epochs: 1, Batch: c.batch, Parts: c.parts, Precision: o.Precision,
+		})
+		if share := float64(e.Peak()) / float64(estimate); share > 1 || share < c.atLeast {
+			t.Errorf("%s, parts %d: a peak of %d bytes is %.2f of the estimated %d", c.model, c.parts, e.Peak(), share, estimate)
+		}
+	}
+}
+
+// Too little memory for all clients at once: they go in groups, and the results are the same.
+func TestBatchedGroups(t *testing.T) {
+	net := tinyNet(t, true, 0.3)
+	images, jobs := raggedCohort(t, net, 2)
+	whole := newBatched(t, torch.BatchedOptions{})
+	want, err := whole.Train(net, images, jobs, torch.All, raggedSGD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(want)
+	three := net.StackedBytes(torch.CPU, torch.StackedWork{Clients: 3, Samples: 23, Epochs: 2, Batch: raggedSGD.Batch, Parts: torch.All, Proximal: true})
+	for name, c := range map[string]struct {
+		memory int64
+		most   int
+	}{"three at once": {three, 3}, "one at once, of necessity": {1, 1}} {
+		e := newBatched(t, torch.BatchedOptions{Memory: c.memory})
+		got, err := e.Train(net, images, jobs, torch.All, raggedSGD)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		equalTrained(t, jobs, got, want)
+		closeAll(got)
+		if _, most := e.AtOnce(); most != c.most {
+			t.Errorf("%s: %d at once", name, most)
+		}
+		p, err := e.Predict(net, images, []torch.Prediction{{State: want[0].End, Samples: jobs[0].Samples}, {State: want[1].End, Samples: jobs[1].Samples}})
+		if err != nil || len(p[1].Classes) != len(jobs[1].Samples) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

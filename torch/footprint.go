@@ -1,0 +1,112 @@
+package torch
+
+// largestColumns is the size in bytes beyond which the stacked engine does not lay out a convolution's windows as
+// columns, as in shim/stacked_conv.cc; sweepBatch the samples of a client that it evaluates at once, as in shim/sweep.h.
+const (
+	largestColumns = 1 << 31
+	sweepBatch     = 128
+)
+
+// StackedWork says what a stacked training is asked for.
+type StackedWork struct {
+	Clients   int // at once
+	Samples   int // of the largest client
+	Epochs    int
+	Batch     int
+	Parts     Part
+	Proximal  bool // some client has a proximal term
+	Precision Precision
+}
+
+// StackedBytes estimates, from above, what the stacked engine takes on a device for a training, beside the vectors and
+// the images of its caller: the stack of weights, gradients and momentum, the batches, frozen features, and the
+// activations of a step, which on a GPU are there twice, once for the steps before recording and once in the graphs.
+func (n *Network) StackedBytes(device Device, w StackedWork) int64 {
+	k, size := int64(w.Clients), int64(4)
+	stride := int64(n.Len()+31) / 32 * 32
+	state := 3 * 4 * stride // weights, gradients, momentum
+	if w.Proximal {
+		state += 4 * stride
+	}
+	if w.Precision == BF16 {
+		size = 2
+		state += size * stride
+	}
+	steps := int64(w.Samples+w.Batch-1) / int64(w.Batch) * int64(w.Epochs)
+	state += 4 * steps * int64(w.Batch+1)
+	rows := int64(w.Samples) * 12
+	var kept, peak int64
+	encoders := []Part{Primary, Secondary}
+	if !n.dual {
+		encoders = encoders[:1]
+	}
+	for _, part := range encoders {
+		if w.Parts&part != 0 {
+			a := n.activations(k, int64(w.Batch), size, true)
+			kept, peak = kept+a.kept, max(peak, a.peak)
+			continue
+		}
+		rows += int64(w.Samples*n.features) * size
+		peak = max(peak, n.activations(k, int64(min(sweepBatch, w.Samples)), size, false).peak)
+	}
+	work := kept + peak + k*int64(w.Batch)*int64(n.input[0]*n.input[1]*n.input[2]+4*n.width()+4*n.classes)*size
+	if device.cuda {
+		work *= 2
+	}
+	return k*(state+rows) + work
+}
+
+// StackedPredictionBytes estimates what the stacked engine takes for predictions with models at once, of so many samples
+// each.
+func (n *Network) StackedPredictionBytes(models, samples int, precision Precision) int64 {
+	k, size := int64(models), int64(4)
+	state := 4 * int64(n.Len()+31)
+	if precision == BF16 {
+		size = 2
+		state += 2 * int64(n.Len()+31)
+	}
+	state += int64(samples) * int64(16+4*n.classes+4*n.width())
+	return k*state + n.activations(k, int64(min(sweepBatch, samples)), size, false).peak
+}
+
+// activation is what a pass through layers holds, in bytes: to its end, and at its worst moment on top.
+type activation struct{ kept, peak int64 }
+
+// activations estimates a pass of k clients with a batch each, size bytes a value.
+func (n *Network) activations(k, batch, size int64, training bool) activation {
+	a, _ := layersActivation(n.layers, n.input, k*batch*size, training)
+	return a
+}
+
+// layersActivation adds up layers from a shape on; unit is the bytes of one value of every sample.
+func layersActivation(layers []Layer, in [3]int, unit int64, training bool) (activation, [3]int) {
+	var sum activation
+	volume := func(s [3]int) int64 { return int64(s[0]*s[1]*s[2]) * unit }
+	for _, layer := range layers {
+		out, _ := layer.output(in)
+		var kept, back int64 // of this layer: from forward to backward, and while it goes back
+		switch l := layer.(type) {
+		case Conv2d:
+			columns := int64(l.In*l.Kernel*l.Kernel*out[1]*out[2]) * unit
+			if columns > largestColumns {
+				columns = volume(in)
+			}
+			kept = columns + volume(out)
+			back = columns + 2*volume(out) + volume(in)
+		case Residual:
+			body, _ := layersActivation(l.Body, in, unit, training)
+			short, _ := layersActivation(l.Shortcut, in, unit, training)
+			kept, back = body.kept+short.kept+volume(out), body.peak+short.peak+2*volume(in)
+		default:
+			kept, back = volume(out)+volume(in)/2, volume(in)+volume(out)
+		}
+		if training {
+			sum.kept += kept
+			sum.peak = max(sum.peak, back)
+		} else {
+			sum.peak = max(sum.peak, volume(in)+kept)
+		}
+		in = out
+	}
+	return sum, in
+}

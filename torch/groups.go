@@ -1,0 +1,89 @@
+package torch
+
+// #include "shim/fd.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// shareOfFree is how much of a device's free memory a call may take where no limit was given: the estimates are from
+// above, but libraries take workspaces of their own.
+const shareOfFree = 0.85
+
+// limit is the bytes that a call may take.
+func (e *Batched) limit() (int64, error) {
+	if e.o.Memory > 0 {
+		return e.o.Memory, nil
+	}
+	available, _, _, err := e.device.Memory()
+	return int64(shareOfFree * float64(available)), err
+}
+
+// inGroups works on jobs in as few groups as fit into memory, those of like numbers of samples together. A group that
+// turns out to be too large is tried again in halves.
+func (e *Batched) inGroups(what string, samples []int, bytes func(n int) int64, work func(group []int) error) error {
+	order := make([]int, len(samples))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return samples[b] - samples[a] })
+	fit := e.fit(len(order), bytes)
+	for len(order) > 0 {
+		n := min(fit, len(order))
+		group := slices.Sorted(slices.Values(order[:n]))
+		err := ErrOutOfMemory
+		if e.refuseAbove == 0 || n <= e.refuseAbove { // -1 refuses all
+			err = work(group)
+		}
+		if errors.Is(err, ErrOutOfMemory) {
+			if n == 1 {
+				return fmt.Errorf("one %s alone needs about %s on %v: use a smaller --batch or --model, another device, or --engine serial: %w",
+					what, megabytes(bytes(1)), e.device, err)
+			}
+			if err := failure(C.fd_stacked_trim(e.handle)); err != nil {
+				return err
+			}
+			fit = (n + 1) / 2
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if e.fewest == 0 || n < e.fewest {
+			e.fewest = n
+		}
+		e.most = max(e.most, n)
+		order = order[n:]
+	}
+	return nil
+}
+
+// fit is the number of n jobs that fit into memory at once by estimate, at least one: that one is tried whatever the
+// estimate says.
+func (e *Batched) fit(n int, bytes func(n int) int64) int {
+	limit, err := e.limit()
+	if err != nil || bytes(n) <= limit {
+		return n
+	}
+	low, high := 1, n // bytes(high) is too much
+	for low+1 < high {
+		if middle := (low + high) / 2; bytes(middle) <= limit {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low
+}
+
+// megabytes writes a number of bytes.
+func megabytes(n int64) string { return fmt.Sprintf("%d MB", (n+1<<20-1)>>20) }
+
+// AtOnce returns the fewest and the most clients, or models, that were stacked so far.
+func (e *Batched) AtOnce() (fewest, most int) { return e.fewest, e.most }
+
+// Peak is the most bytes that calls have held on the device at once, beside the caller's vectors and images.
+func (e *Batched) Peak() int64 { return int64(C.fd_stacked_peak(e.handle)) }

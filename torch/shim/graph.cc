@@ -1,0 +1,136 @@
+#include "graph.h"
+
+#ifdef FD_CUDA
+#include <ATen/cuda/CUDAContext.h>
+#include <ATen/cuda/CUDAEvent.h>
+#include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAGuard.h>
+
+#include <map>
+#include <vector>
+#endif
+
+namespace fd {
+
+#ifdef FD_CUDA
+
+struct Graph::Recorded {
+  at::cuda::CUDAGraph graph;
+};
+
+// The memory that a device's graphs allocate from.
+static at::cuda::MempoolId_t pool_of(const at::Device &device) {
+  static thread_local std::map<c10::DeviceIndex, at::cuda::MempoolId_t> pools;
+  auto known = pools.find(device.index());
+  if (known == pools.end()) known = pools.emplace(device.index(), at::cuda::graph_pool_handle()).first;
+  return known->second;
+}
+
+void Graph::capture(const std::function<void()> &work) {
+  if (!device_.is_cuda()) {
+    work_ = work;
+    return;
+  }
+  recorded_ = std::make_unique<Recorded>();
+  // Other threads may use the device meanwhile.
+  recorded_->graph.capture_begin(pool_of(device_), cudaStreamCaptureModeThreadLocal);
+  try {
+    work();
+  } catch (...) {
+    try {
+      recorded_->graph.capture_end();
+    } catch (const std::exception &) {  // the first exception says more
+    }
+    throw;
+  }
+  recorded_->graph.capture_end();
+}
+
+void Graph::replay() {
+  if (recorded_) recorded_->graph.replay();
+  else work_();
+}
+
+// Streams of this thread, made once: memory and workspaces belong to a stream, and a new one would start without any.
+static const c10::cuda::CUDAStream &own_stream(const at::Device &device, size_t number) {
+  static thread_local std::map<c10::DeviceIndex, std::vector<c10::cuda::CUDAStream>> streams;
+  auto &own = streams[device.index()];
+  while (own.size() <= number) own.push_back(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index()));
+  return own[number];
+}
+
+struct OwnStream::Held {
+  explicit Held(const at::Device &device) : stream(own_stream(device, 0)), guard(stream) {}
+  c10::cuda::CUDAStream stream;
+  c10::cuda::CUDAStreamGuard guard;
+};
+
+static void wait_for(const c10::cuda::CUDAStream &waiting, const c10::cuda::CUDAStream &other) {
+  at::cuda::CUDAEvent event;
+  event.record(other);
+  event.block(waiting);
+}
+
+OwnStream::OwnStream(const at::Device &device) {
+  if (!device.is_cuda()) return;
+  held_ = std::make_unique<Held>(device);
+  wait_for(held_->stream, c10::cuda::getDefaultCUDAStream(device.index()));
+}
+
+OwnStream::~OwnStream() {
+  if (held_) wait_for(c10::cuda::getDefaultCUDAStream(held_->stream.device_index()), held_->stream);
+}
+
+void side_by_side(const at::Device &device, int64_t n, const std::function<void(int64_t)> &work) {
+  if (!device.is_cuda()) {
+    for (int64_t i = 0; i < n; i++) work(i);
+    return;
+  }
+  constexpr int64_t kStreams = 8;
+  auto current = c10::cuda::getCurrentCUDAStream(device.index());
+  for (int64_t s = 0; s < std::min(n, kStreams); s++) wait_for(own_stream(device, 1 + s), current);
+  for (int64_t i = 0; i < n; i++) {
+    c10::cuda::CUDAStreamGuard guard(own_stream(device, 1 + i % kStreams));
+    work(i);
+  }
+  for (int64_t s = 0; s < std::min(n, kStreams); s++) wait_for(current, own_stream(device, 1 + s));
+}
+
+bool capturing(const at::Device &device) {
+  return device.is_cuda() && c10::cuda::currentStreamCaptureStatusMayInitCtx() != c10::cuda::CaptureStatus::None;
+}
+
+void synchronize(const at::Device &device) {
+  if (device.is_cuda()) c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
+}
+
+void recover(const at::Device &device) {
+  if (!device.is_cuda()) return;
+  (void)cudaGetLastError();
+  c10::cuda::CUDACachingAllocator::emptyCache();
+}
+
+#else
+
+struct Graph::Recorded {};
+void Graph::capture(const std::function<void()> &work) { work_ = work; }
+void Graph::replay() { work_(); }
+
+struct OwnStream::Held {};
+OwnStream::OwnStream(const at::Device &) {}
+OwnStream::~OwnStream() = default;
+
+void side_by_side(const at::Device &, int64_t n, const std::function<void(int64_t)> &work) {
+  for (int64_t i = 0; i < n; i++) work(i);
+}
+bool capturing(const at::Device &) { return false; }
+void synchronize(const at::Device &) {}
+void recover(const at::Device &) {}
+
+#endif
+
+Graph::Graph(const at::Device &device) : device_(device) {}
+Graph::~Graph() = default;
+
+}  // namespace fd

@@ -1,0 +1,36 @@
+// What goes into a stack and comes out of it.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+#include "fd.h"
+#include "kernel_batch.h"
+#include "launch.h"
+
+namespace fd {
+
+// Copies host values to the beginning of a tensor of the device, as many as there are.
+template <typename T>
+void upload(const at::Tensor &to, const std::vector<T> &values) {
+  at::Tensor host = at::empty({static_cast<int64_t>(values.size())}, to.options().device(at::kCPU));
+  std::copy(values.begin(), values.end(), static_cast<T *>(host.data_ptr()));
+  to.view({-1}).slice(0, 0, host.numel()).copy_(host);
+}
+
+// Appends the rows of a client's samples: their images, and their labels after its map. A label that the network has no
+// output for is an error.
+void append_rows(const int32_t *samples, int64_t n, const uint8_t *label_map, const at::Tensor &host_labels,
+                 int64_t classes, std::vector<int32_t> &images, std::vector<int32_t> &labels);
+
+// The normalised images of a batch, [clients, B, C, H, W]; images: which image each row is.
+at::Tensor gather_stack(const Batch &batch, int64_t clients, const at::Tensor &pixels, const at::Tensor &byte_values,
+                        const at::Tensor &images, at::ScalarType type);
+
+// Moves a batch's rows between a table [rows, width] and columns of activations [clients, B, row], with one of the
+// kernels gather_rows and scatter_rows.
+void move_rows(const Kernel &kernel, const Batch &batch, const at::Tensor &table, const at::Tensor &activations,
+               int64_t begin);
+
+}  // namespace fd

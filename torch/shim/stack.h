@@ -1,0 +1,48 @@
+// A stack of clients at one step: the vectors of those at work, and views of their layers.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include "kernel_batch.h"
+#include "network.h"
+#include "ways.h"
+
+namespace fd {
+
+// A client's values lie together, [K, stride]: starting and ending a client is a copy of a row, the clients at work are
+// the first rows, SGD is one kernel over them, and a batched product takes a layer of all clients as it lies. The stride
+// is a whole number of 128-byte lines, so that products see every client's layers equally aligned.
+inline int64_t row_stride(int64_t size) { return (size + 31) / 32 * 32; }
+
+struct Stack {
+  at::Tensor weights;  // float32 [A, stride]
+  at::Tensor compute;  // the same in the type of the activations
+  at::Tensor grads;    // float32 [A, stride], or undefined in evaluation
+  Batch batch;         // on the device
+  const u64 *seeds;    // of dropout, [A] on the device
+  Ways *ways;
+
+  int64_t clients() const { return weights.size(0); }
+  int64_t samples() const { return batch.samples; }
+  at::Device device() const { return weights.device(); }
+};
+
+// Every client's tensor at an offset of its vector, [A, shape], a view.
+inline at::Tensor stacked(const at::Tensor &vectors, int64_t begin, std::vector<int64_t> shape) {
+  std::vector<int64_t> strides(shape.size() + 1, 1);
+  for (size_t i = shape.size(); i-- > 1;) strides[i] = strides[i + 1] * shape[i];
+  strides[0] = vectors.stride(0);
+  shape.insert(shape.begin(), vectors.size(0));
+  return vectors.as_strided(shape, strides, vectors.storage_offset() + begin);
+}
+
+// Writes gradients a b, or their sum over dims, into the clients' gradients, whose type may be wider.
+inline void keep_product(at::Tensor grads, const at::Tensor &a, const at::Tensor &b) {
+  if (grads.scalar_type() == a.scalar_type()) at::bmm_out(grads, a, b);
+  else grads.copy_(at::bmm(a, b));
+}
+inline void keep_sum(at::Tensor grads, const at::Tensor &g, at::IntArrayRef dims) {
+  at::sum_out(grads, g, dims, /*keepdim=*/false, at::kFloat);
+}
+
+}  // namespace fd

@@ -1,0 +1,50 @@
+// One encoder of every client of a stack at work: the layers of encoder.h for [A, B, ...].
+#pragma once
+
+#include <memory>
+
+#include "stacked_conv.h"
+#include "walk.h"
+
+namespace fd {
+
+class StackedEncoder : public Walk {
+ public:
+  // Images are [A, B, C, H, W], features [A, B, F].
+  StackedEncoder(const fd_network &network, int part, const Stack &stack);
+
+ private:
+  struct Kept {
+    at::Tensor a, b;                    // what the layer's backward wants: input, output, statistics or places
+    std::unique_ptr<StackedConv> conv;  // a convolution keeps for itself
+  };
+  bool as_one(const Step &step) const override { return step.block; }
+  at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) override;
+  at::Tensor back(const Step &step, const at::Tensor &grad) override;
+  at::Tensor norm(const fd_layer &l, const at::Tensor &x, bool training, Kept &kept);
+  at::Tensor norm_back(const Step &step, const at::Tensor &grad);
+  at::Tensor drop(const Step &step, const at::Tensor &x);
+  at::Tensor vectors(const at::Tensor &of, int64_t offset, int64_t n) const { return stacked(of, begin_ + offset, {n}); }
+
+  const Stack &s_;
+  int64_t begin_;  // of the encoder in the clients' vectors
+  std::vector<Kept> kept_;  // by layer
+};
+
+// The linear classifier of every client.
+class StackedHead {
+ public:
+  StackedHead(const fd_network &network, const Stack &stack) : network_(network), s_(stack) {}
+  at::Tensor forward(const at::Tensor &features) const;  // [A, B, F or 2F] -> logits [A, B, classes]
+  void backward(const at::Tensor &grad, const at::Tensor &features) const;
+  // The gradient of an encoder's features: [A, B, classes] -> [A, B, F].
+  at::Tensor to_features(const at::Tensor &grad, int part) const;
+
+ private:
+  at::Tensor weight(const at::Tensor &of) const;  // [A, classes, F or 2F]
+  at::Tensor bias(const at::Tensor &of) const;    // [A, classes]
+  const fd_network &network_;
+  const Stack &s_;
+};
+
+}  // namespace fd

@@ -1,0 +1,67 @@
+// Local trainings of a stack of clients, all at once.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "fd.h"
+#include "graph.h"
+#include "handles.h"
+#include "network.h"
+#include "schedule.h"
+#include "stack.h"
+#include "workers.h"
+
+namespace fd {
+
+// What a training is made for. It serves all calls that fit.
+struct TrainingShape {
+  int64_t network, images;  // their ids
+  int32_t parts;
+  int64_t batch;
+  bool proximal, weighted;
+  int64_t clients, rows, steps, epochs;  // at most
+  bool fits(const TrainingShape &call) const;
+};
+TrainingShape shape_of(const fd_network &network, const fd_images &images, const std::vector<fd_job> &jobs,
+                       const fd_sgd &sgd);
+
+class StackedTraining {
+ public:
+  StackedTraining(const fd_network &network, const fd_images &images, const TrainingShape &shape, at::ScalarType type,
+                  Ways &ways);
+  // Trains all jobs. The only time that the host waits for the device is at the end.
+  void run(const std::vector<fd_job> &jobs, const fd_sgd &sgd, fd_engine &engine);
+  const TrainingShape &shape() const { return shape_; }
+
+ private:
+  void load(const std::vector<fd_job> &jobs, const fd_sgd &sgd, const Schedule &schedule);
+  void cache(int part, const Schedule &schedule);
+  void steps(const Schedule &schedule, fd_engine &engine);
+  void step(int64_t clients);
+  void finish(const std::vector<fd_job> &jobs, const Schedule &schedule);
+  Stack stack(int64_t clients) const;
+  at::Tensor gathered(const Batch &batch, int64_t clients) const;  // images [A, B, C, H, W]
+  bool trains(int part) const { return shape_.parts & part; }
+
+  const fd_network &network_;
+  TrainingShape shape_;
+  at::Tensor pixels_, byte_values_, host_labels_;  // of the images
+  at::ScalarType type_;
+  at::Device device_;
+  Ways &ways_;
+  std::map<int64_t, std::unique_ptr<Graph>> graphs_;  // a step, by clients at work
+
+  // Where recorded steps find what they work on.
+  at::Tensor weights_, compute_, grads_, momentum_, anchor_;  // [clients, stride]
+  at::Tensor settings_, mu_;                                  // of SGD
+  at::Tensor step_, slots_, counts_;                          // of the batches
+  at::Tensor images_, labels_, sample_weights_;               // by row
+  at::Tensor features_[2];                                    // by row, of a frozen encoder
+  at::Tensor seeds_, per_epoch_, sizes_, losses_;             // by client
+};
+
+}  // namespace fd
