@@ -7,11 +7,14 @@
 #   ROUNDS      of every run (the paper's 200 where there is a GPU, else 30)
 #   SETTINGS    names of settings, separated by blanks (all)
 #   OUT         directory (runs/ and the name of the script)
+#   KEEP        directory that also gets the small files of the finished runs, without models and checkpoints: they make
+#               the tables again (feddag compare --read KEEP/SETTING), and runs of several machines can meet there
 #   FEDDAG      the program (./feddag, of `make build`)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${OUT:-runs/$(basename "$0" .sh)}
 rounds=${ROUNDS:-$(if nvidia-smi >/dev/null 2>&1; then echo 200; else echo 30; fi)}
+algorithms=${ALGORITHMS:-all}
 flags=("$@")
 failed=()
 
@@ -22,13 +25,30 @@ setting() {
 		return
 	fi
 	echo "==== $name" >&2
-	"${FEDDAG:-./feddag}" compare --algorithms "${ALGORITHMS:-all}" --seeds "${SEEDS:-1,2,3}" --rounds "$rounds" \
-		--clients 100 --rate 0.2 --beside benchmarks/paper.csv --out "$out/$name" "$@" "${flags[@]}" || code=$?
+	local keep=()
+	if [[ -n ${KEEP:-} ]]; then
+		keep=(--keep "$KEEP/$name")
+	fi
+	"${FEDDAG:-./feddag}" compare --algorithms "$algorithms" --seeds "${SEEDS:-1,2,3}" --rounds "$rounds" \
+		--clients 100 --rate 0.2 --beside benchmarks/paper.csv --out "$out/$name" "${keep[@]}" "$@" "${flags[@]}" || code=$?
 	case $code in
 	0) ;;
 	1) failed+=("$name") ;;
 	*) exit $code ;;
 	esac
+}
+
+# The flags that give the methods which must be told the number of clusters another one than 5.
+clusters() {
+	local name
+	for name in ifca cfl-gp fedsoft fedrc; do
+		if [[ $algorithms == all || ,$algorithms, == *,$name,* ]]; then
+			echo "--$name-clusters=$1"
+		fi
+	done
+	if [[ $algorithms == all || ,$algorithms, == *,pacfl,* ]]; then
+		echo "--pacfl-choose=count:$1"
+	fi
 }
 
 # Ends the script: 1 if a setting has a run that failed.

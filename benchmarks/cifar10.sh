@@ -12,7 +12,7 @@
 of() { setting "$1" --dataset "${DATASET:-cifar10}" --partition "${@:2}"; }
 
 of I-30-1 label-skew --labels-per-group 3 --concentration 1
-of II concept-shift
+of II concept-shift $(clusters 3) # as many as there are concepts
 of I-20-1 label-skew --labels-per-group 2 --concentration 1
 of I-30-0.25 label-skew --labels-per-group 3 --concentration 0.25
 of I-20-0.25 label-skew --labels-per-group 2 --concentration 0.25

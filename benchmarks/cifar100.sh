@@ -9,8 +9,8 @@
 
 of() { setting "$1" --dataset cifar100 --partition label-skew "${@:2}"; }
 
-of I-30-1 --groups 3 --labels-per-group 30 --concentration 1
+of I-30-1 --groups 3 --labels-per-group 30 --concentration 1 $(clusters 3)
 of I-20-1 --groups 5 --labels-per-group 20 --concentration 1
-of I-30-0.25 --groups 3 --labels-per-group 30 --concentration 0.25
+of I-30-0.25 --groups 3 --labels-per-group 30 --concentration 0.25 $(clusters 3)
 of I-20-0.25 --groups 5 --labels-per-group 20 --concentration 0.25
 finish

@@ -30,7 +30,8 @@ Usage: feddag compare --algorithms NAMES --seeds NUMBERS [--out DIR] [flags of t
 The runs of a seed share partition, initial weights and cohorts. Each has its own directory below --out. The same
 command again continues: what is finished stays, what was interrupted goes on, what has fewer rounds is extended; a run
 that another process is at is left to it, so several processes, each with a GPU of its own, may work on one comparison.
-A run that fails does not stop the others.
+A run that fails does not stop the others. --keep collects results from several machines: it leaves out models and
+checkpoints, so a run that was kept cannot be extended.
 
 Flags of train go to all runs, those of one algorithm to the runs of the algorithms that have them. --with adds a variant:
 
@@ -50,6 +51,7 @@ type compareOptions struct {
 	targets    []float64
 	beside     string
 	out        string
+	keep       string
 	rounds     int // --read: cut to
 	quiet      bool
 
@@ -69,6 +71,7 @@ func newCompareOptions() *compareOptions {
 	f.Float64SliceVar(&o.targets, "target", nil, "accuracy in percent, before local training, up to which rounds, traffic and time are counted; several with commas (default: what the reference reaches)")
 	f.StringVar(&o.beside, "beside", "", "CSV file of what others report: algorithm, mean, std, source, and columns named as flags that say which setting a row is of")
 	f.StringVar(&o.out, "out", "", "directory of the comparison (default runs/compare-DATASET-TIME; with --read DIR that DIR)")
+	f.StringVar(&o.keep, "keep", "", "directory that also gets, of every finished run, the small files that tables and curves are made of: --read of it makes them again")
 	f.IntVar(&o.rounds, "rounds", 0, "with --read: compare after so many rounds")
 	return o
 }
@@ -265,6 +268,11 @@ func (o *compareOptions) check() error {
 
 // write leaves a comparison in its directory and prints it.
 func (o *compareOptions) write(dir *report.Dir, c *report.Comparison, runs []ran, out io.Writer) error {
+	if o.keep != "" {
+		if err := keep(runs, o.keep); err != nil {
+			return err
+		}
+	}
 	if err := link(dir, c); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -56,7 +57,7 @@ func (o *compareOptions) assemble(runs []ran, rounds int, log io.Writer) (*repor
 			i = len(c.Variants)
 			c.Variants = append(c.Variants, report.Variant{Name: r.name, Algorithm: r.algorithm, Settings: r.settings(c.Shared)})
 		}
-		cell := report.Cell{Seed: r.seed, Dir: r.dir, Link: r.dir, Summary: r.summary, Rounds: r.rounds}
+		cell := report.Cell{Seed: r.seed, Dir: r.dir, Summary: r.summary, Rounds: r.rounds}
 		c.Variants[i].Cells = append(c.Variants[i].Cells, cell.Cut(rounds))
 	}
 	for _, v := range c.Variants {
@@ -198,7 +199,7 @@ func (o *compareOptions) setBeside(c *report.Comparison, runs []ran, log io.Writ
 	return nil
 }
 
-// link makes the links to the runs relative to the comparison's directory.
+// link makes the runs' directories relative to the comparison's, and finds out which have a page.
 func link(dir *report.Dir, c *report.Comparison) error {
 	base, err := filepath.Abs(dir.Path())
 	if err != nil {
@@ -210,10 +211,12 @@ func link(dir *report.Dir, c *report.Comparison) error {
 			if err != nil {
 				return err
 			}
+			_, err = os.Stat(filepath.Join(path, report.HTMLFile))
+			v.Cells[i].Page = err == nil
 			if rel, err := filepath.Rel(base, path); err == nil {
 				path = rel
 			}
-			v.Cells[i].Link = filepath.ToSlash(path)
+			v.Cells[i].Dir = filepath.ToSlash(path)
 		}
 	}
 	return nil

@@ -26,11 +26,44 @@ type dealt struct {
 	scenario      string // of what happens during the run: the file's text; empty for none
 }
 
-// readDealt reads the run's partition: all of it but its seed and parameters goes into the hash, whatever a kind of
-// partition puts there.
+// digestFile stands for partition.json where only what comparing needs was kept of a run.
+const digestFile = "partition-digest.json"
+
+// digest is that file.
+type digest struct {
+	DataSet  string          `json:"data_set"`
+	DataHash string          `json:"data_hash,omitempty"`
+	Kind     string          `json:"kind"`
+	Params   json.RawMessage `json:"params"`
+	Clients  int             `json:"clients"`
+	Hash     string          `json:"hash"` // SHA-256 of who holds what
+}
+
+func (d dealt) digest() digest {
+	return digest{d.dataset, d.dataHash, d.kind, d.params, d.clients, d.hash}
+}
+
+// readDealt reads the run's partition, or its digest: all of it but its seed and parameters goes into the hash, whatever a
+// kind of partition puts there.
 func readDealt(dir *report.Dir) (d dealt, err error) {
+	scenario, err := savedScenario(dir)
+	if err != nil {
+		return d, err
+	}
+	d.scenario = string(scenario)
 	var file map[string]json.RawMessage
-	if err := dir.ReadJSON(partitionFile, &file); err != nil {
+	switch err := dir.ReadJSON(partitionFile, &file); {
+	case errors.Is(err, fs.ErrNotExist):
+		var short digest
+		if dir.ReadJSON(digestFile, &short) != nil {
+			return d, err
+		}
+		if short.Kind == "" || short.Clients == 0 || short.Hash == "" {
+			return d, fmt.Errorf("reading %s: not a partition's digest: it has no kind, clients or hash", dir.Path(digestFile))
+		}
+		d.dataset, d.dataHash, d.kind, d.params, d.clients, d.hash = short.DataSet, short.DataHash, short.Kind, short.Params, short.Clients, short.Hash
+		return d, nil
+	case err != nil:
 		return d, err
 	}
 	bad := func(err error) error { return fmt.Errorf("reading %s: %w", dir.Path(partitionFile), err) }
@@ -59,9 +92,7 @@ func readDealt(dir *report.Dir) (d dealt, err error) {
 		h.Write(b.Bytes())
 	}
 	d.hash = hex.EncodeToString(h.Sum(nil))
-	scenario, err := savedScenario(dir)
-	d.scenario = string(scenario)
-	return d, err
+	return d, nil
 }
 
 // savedScenario is the text of the run's scenario; nil without.

@@ -169,11 +169,14 @@ func firstLine(s string) string {
 
 // refresh brings tables and curves up to date after a run, as far as there is something to show.
 func (p *plan) refresh(log io.Writer) {
-	c, _, err := p.comparison(io.Discard)
+	c, runs, err := p.comparison(io.Discard)
 	if err == nil {
 		if err = link(p.out, c); err == nil {
 			err = p.out.WriteComparison(c)
 		}
+	}
+	if err == nil && p.o.keep != "" {
+		err = keep(runs, p.o.keep)
 	}
 	if err != nil {
 		p.say(log, "tables so far: %v", err)

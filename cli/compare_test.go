@@ -129,6 +129,37 @@ func TestCompare(t *testing.T) {
 	if !bytes.Equal(table, mustRead(t, again, "compare.csv")) {
 		t.Error("read, the same runs give another table")
 	}
+	// What --keep leaves of the runs makes the same tables, and counts as finished.
+	kept := filepath.Join(t.TempDir(), "kept")
+	if code, _, log = feddag("compare", "--read", out, "--out", again, "--keep", kept, "--algorithms", "feddag-star,fedavg,slow one,feddag-star delta=0.5"); code != exitDone {
+		t.Fatalf("--keep: exit code %d: %s", code, log)
+	}
+	if code, _, log = feddag("compare", "--read", kept, "--out", again, "--algorithms", "feddag-star,fedavg,slow one,feddag-star delta=0.5"); code != exitDone {
+		t.Fatalf("--read of what was kept: exit code %d: %s", code, log)
+	}
+	if !bytes.Equal(table, mustRead(t, again, "compare.csv")) {
+		t.Error("what was kept gives another table")
+	}
+	if page := string(mustRead(t, again, "compare.html")); strings.Contains(page, "report.html") {
+		t.Error("the page links to reports that were not kept")
+	}
+	if files, err := os.ReadDir(filepath.Join(kept, "fedavg-1")); err != nil || len(files) != 5 {
+		t.Errorf("kept %v (%v), want config, summary, metrics, clients and the partition's digest", files, err)
+	}
+	if config := string(mustRead(t, kept, "fedavg-1/config.yaml")); strings.Contains(config, out) || !strings.Contains(config, "lr: 0.01") {
+		t.Errorf("the config says where the run lay, or not what it was:\n%s", config)
+	}
+	if code, _, log := feddag(append(slices.Clone(args), "--out", kept)...); code != exitDone || !strings.Contains(log, "8 of them finished") {
+		t.Errorf("going on with what was kept: exit code %d: %s", code, log)
+	}
+	if code, _, log := feddag("compare", "--read", filepath.Join(out, "slow-one-1"), "--out", again, "--keep", kept); code != exitDone {
+		t.Errorf("keeping a run twice: exit code %d: %s", code, log)
+	}
+	write(t, filepath.Join(kept, "slow-one-1", "config.yaml"), []byte("algorithm: fedavg\nseed: 1\nlr: 0.002\nlabel: slow one\n"))
+	if code, _, log := feddag("compare", "--read", filepath.Join(out, "slow-one-1"), "--out", again, "--keep", kept); code != exitFailed || !strings.Contains(log, "other settings") {
+		t.Errorf("keeping a run over another: exit code %d: %s", code, log)
+	}
+
 	// A choice of them, given one by one.
 	code, stdout, log = feddag("compare", "--read", filepath.Join(out, "fedavg-1"), filepath.Join(out, "slow-one-1"), "--out", again, "--reference", "slow one", "--rounds", "1", "--target", "99.9,100")
 	if got := lastLine(t, stdout); code != exitDone || len(got.Algorithms) != 2 || got.Reference != "slow one" || got.Rounds != 1 {

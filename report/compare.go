@@ -36,8 +36,8 @@ type Variant struct {
 // Cell is a run: one variant, one seed.
 type Cell struct {
 	Seed    int64
-	Dir     string // the run's directory, for a person
-	Link    string // the same, from the comparison's directory
+	Dir     string // the run's directory, from the comparison's
+	Page    bool   // it has a report.html
 	Summary Summary
 	Rounds  []Round
 }

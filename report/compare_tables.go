@@ -289,7 +289,11 @@ func (c *Comparison) runTable() Table {
 				row = append(row, TableCell{Text: decimal(m.of(cell), m.places)})
 			}
 			row = append(row, texts(decimal(clusterCount.of(cell), 0), decimal(randIndex.of(cell), 3))...)
-			t.Rows = append(t.Rows, append(row, TableCell{Text: cell.Dir, Link: cell.Link + "/" + HTMLFile}))
+			run := TableCell{Text: cell.Dir}
+			if cell.Page {
+				run.Link = cell.Dir + "/" + HTMLFile
+			}
+			t.Rows = append(t.Rows, append(row, run))
 		}
 	}
 	return t

@@ -36,7 +36,7 @@ func someCell(seed int64, level, rise, noise float64, rounds int) Cell {
 	s.Seconds.Warmup, s.Seconds.Clustering = 20, 1
 	s.SetRounds(lines)
 	s.SetFinalPost(Score{Stat{level + 1, 3}, Stat{level + 1.5, 3}})
-	return Cell{Seed: seed, Dir: fmt.Sprintf("runs/c/x-%d", seed), Link: fmt.Sprintf("x-%d", seed), Summary: s, Rounds: lines}
+	return Cell{Seed: seed, Dir: fmt.Sprintf("x-%d", seed), Page: true, Summary: s, Rounds: lines}
 }
 
 // someComparison has as many algorithms as the paper, and more.
