@@ -24,7 +24,8 @@ var withSketches = []string{"sketches", "compare", "stability", "algorithm", "pr
 // ofPhaseOne are the algorithm's flags that come before the sketches, or after the clustering.
 var ofPhaseOne = []string{
 	"feddag-warmup-rounds", "feddag-mask", "feddag-principal-vectors", "feddag-svd-samples", "feddag-primary-init",
-	"feddag-head-init", "feddag-secondary-init", "feddag-sources", "feddag-server-rate", "feddag-schedule", "feddag-secondary-from",
+	"feddag-head-init", "feddag-secondary-init", "feddag-sources", "feddag-own-source", "feddag-server-rate",
+	"feddag-rate-decay", "feddag-schedule", "feddag-order", "feddag-secondary-head", "feddag-head-epochs",
 }
 
 // fromSketches is cluster --sketches: phases 2 to 4 of what is on disk.

@@ -7,6 +7,9 @@ import (
 	"feddag/internal/spelling"
 	"feddag/similarity"
 	"feddag/torch"
+
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
 )
 
 func init() {
@@ -25,7 +28,7 @@ func newFedDAG(variant string) *FedDAG {
 		Variant:    variant,
 		Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: 2, MaskFraction: 0.02,
 		PrimaryInit: "warm", HeadInit: "warm", SecondaryInit: "random",
-		Sources: "mean", ServerRate: 1, Schedule: "both", SecondaryFrom: "start",
+		Sources: "mean", ServerRate: 1, RateDecay: 1, Schedule: "both", Order: "parallel", SecondaryHead: "full",
 		ShiftFactor: similarity.ShiftFactor,
 	}
 }
@@ -53,12 +56,16 @@ type FedDAG struct {
 	MaskFraction     float64            // share of the update's coordinates that is sent
 
 	PrimaryInit   string  // of Θ1: "warm" (eq. 22) or "common" (θ^0)
-	HeadInit      string  // of Θc: "warm" or "random" (algorithm 1)
-	SecondaryInit string  // of Θ2: "random" or "primary" (a copy of Θ1)
-	Sources       string  // a learner's sources are averaged ("mean") or added ("sum", eq. 21)
+	HeadInit      string  // of Θc: "warm" (the warm-up's on the primary), "both" (half of it on each) or "random" (algorithm 1)
+	SecondaryInit string  // of Θ2: "random", "primary" (a copy of Θ1) or "global" (the mean of all clients' warm-up)
+	Sources       string  // a learner's sources are averaged ("mean"), averaged by H ("weighted") or added ("sum", eq. 21)
+	OwnSource     bool    // a cluster is one of its own sources too, with the mean H of the others
 	ServerRate    float64 // η2
+	RateDecay     float64 // of η2, each round
 	Schedule      string  // "both", or "K:1": a secondary phase every K rounds (B.9)
-	SecondaryFrom string  // the secondary phase trains under "start" (eq. 19) or the just "trained" primary and head
+	Order         string  // of a round's phases: "parallel" (eq. 19), "primary-first", "secondary-first"
+	SecondaryHead string  // what the secondary phase trains under: the "full" head (eq. 19) or "own", its columns of the secondary alone
+	HeadEpochs    int     // of the heads alone, once the secondary encoders have moved; 0 is none
 	Diversity     float64 // λ_div: the primary phase's loss has λ_div mean cos(φ1, φ2)² (A.11); 0 is none
 
 	ShiftFactor float64 // of eq. 41: a client has shifted above ShiftFactor n_i / C
@@ -66,10 +73,11 @@ type FedDAG struct {
 	env      *Env
 	net      *torch.Network
 	clusters [][]int
-	of       []int   // cluster of each client, -1 of one that is not there
-	graph    [][]int // sources of each learner
-	learners [][]int // learners of each source, ascending
-	states   vectors // [Θ1_z | Θ2_z | Θc_z], by cluster; nil of one that is dissolved
+	of       []int       // cluster of each client, -1 of one that is not there
+	graph    [][]int     // sources of each learner, by falling H
+	scores   [][]float64 // their H
+	learners [][]edge    // learners of each source, ascending
+	states   vectors     // [Θ1_z | Θ2_z | Θc_z], by cluster; nil of one that is dissolved
 
 	roster  *similarity.Roster // the clustering as the server keeps it; nil where nobody comes, leaves or changes
 	ids     []int              // client of each place in the roster
@@ -86,10 +94,11 @@ func (a *FedDAG) Validate() error {
 		known       []string
 	}{
 		{"primary-init", a.PrimaryInit, []string{"warm", "common"}},
-		{"head-init", a.HeadInit, []string{"warm", "random"}},
-		{"secondary-init", a.SecondaryInit, []string{"random", "primary"}},
-		{"sources", a.Sources, []string{"mean", "sum"}},
-		{"secondary-from", a.SecondaryFrom, []string{"start", "trained"}},
+		{"head-init", a.HeadInit, []string{"warm", "both", "random"}},
+		{"secondary-init", a.SecondaryInit, []string{"random", "primary", "global"}},
+		{"sources", a.Sources, []string{"mean", "weighted", "sum"}},
+		{"order", a.Order, []string{"parallel", "primary-first", "secondary-first"}},
+		{"secondary-head", a.SecondaryHead, []string{"full", "own"}},
 	} {
 		if err := spelling.OneOf("--feddag-"+v.flag, v.value, v.known); err != nil {
 			return err
@@ -112,6 +121,10 @@ func (a *FedDAG) Validate() error {
 		return fmt.Errorf("--feddag-diversity is %g: use 0 or more", a.Diversity)
 	case !(a.ServerRate >= 0 && a.ServerRate <= 1e6):
 		return fmt.Errorf("--feddag-server-rate is %g: use 0 or more", a.ServerRate)
+	case !(a.RateDecay > 0 && a.RateDecay <= 1):
+		return fmt.Errorf("--feddag-rate-decay is %g: use a factor above 0, at most 1", a.RateDecay)
+	case a.HeadEpochs < 0:
+		return fmt.Errorf("--feddag-head-epochs is %d: use 0 (none) or more", a.HeadEpochs)
 	case !(a.ShiftFactor >= 0 && a.ShiftFactor <= 1e6):
 		return fmt.Errorf("--feddag-shift is %g: use 0 or more", a.ShiftFactor)
 	}
@@ -133,10 +146,16 @@ func (a *FedDAG) secondaryEvery() (int, error) {
 	return k, nil
 }
 
-// assign takes up a clustering of those of n clients that are there and its CC-graph, and returns an error unless they
-// fit.
-func (a *FedDAG) assign(n int, clusters, graph [][]int) error {
-	a.clusters, a.graph = clusters, graph
+// edge leads from a source to a learner of the CC-graph.
+type edge struct {
+	learner int
+	weight  float64 // H
+}
+
+// assign takes up a clustering of those of n clients that are there and its CC-graph with the H of its edges, and
+// returns an error unless they fit.
+func (a *FedDAG) assign(n int, clusters, graph [][]int, scores [][]float64) error {
+	a.clusters, a.graph, a.scores = clusters, graph, scores
 	a.of = slices.Repeat([]int{-1}, n)
 	for z, members := range clusters {
 		for _, i := range members {
@@ -149,22 +168,46 @@ func (a *FedDAG) assign(n int, clusters, graph [][]int) error {
 			a.of[i] = z
 		}
 	}
-	if len(graph) != len(clusters) {
-		return fmt.Errorf("a graph of %d clusters for %d", len(graph), len(clusters))
+	if len(graph) != len(clusters) || len(scores) != len(clusters) {
+		return fmt.Errorf("a graph of %d clusters, with scores of %d, for %d", len(graph), len(scores), len(clusters))
 	}
-	a.learners = make([][]int, len(clusters))
+	a.learners = make([][]edge, len(clusters))
 	for j, sources := range graph {
-		if a.Variant == DaggerVariant && len(clusters[j]) > 0 {
-			sources = []int{j}
+		h := scores[j]
+		if len(h) != len(sources) {
+			return fmt.Errorf("cluster %d has %d sources and %d scores", j, len(sources), len(h))
 		}
-		for _, z := range sources {
+		switch {
+		case len(clusters[j]) == 0: // dissolved
+		case a.Variant == DaggerVariant:
+			sources, h = []int{j}, []float64{1}
+		case a.OwnSource:
+			own := 1.
+			if len(h) > 0 {
+				own = stat.Mean(h, nil)
+			}
+			sources, h = append(slices.Clone(sources), j), append(slices.Clone(h), own)
+		}
+		for k, z := range sources {
 			if z < 0 || z >= len(clusters) {
 				return fmt.Errorf("cluster %d learns from cluster %d of %d", j, z, len(clusters))
 			}
-			a.learners[z] = append(a.learners[z], j)
+			a.learners[z] = append(a.learners[z], edge{j, h[k]})
 		}
 	}
 	return nil
+}
+
+// edges returns the H of the edges of a CC-graph.
+func edges(h *mat.Dense, graph [][]int) [][]float64 {
+	scores := make([][]float64, len(graph))
+	for p, sources := range graph {
+		scores[p] = make([]float64, len(sources))
+		for k, q := range sources {
+			scores[p][k] = h.At(p, q)
+		}
+	}
+	return scores
 }
 
 // Clusters implements [Clusterer].

@@ -40,13 +40,17 @@ func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 	if !a.dual() {
 		return
 	}
-	fs.StringVar(&a.HeadInit, "feddag-head-init", a.HeadInit, "head at the start: warm (the warm-up's on the primary's features), random (algorithm 1)")
-	fs.StringVar(&a.SecondaryInit, "feddag-secondary-init", a.SecondaryInit, "secondary encoder at the start: random, primary (a copy)")
-	fs.StringVar(&a.Sources, "feddag-sources", a.Sources, "what a learner's several sources add: their mean, or their sum (eq. 21)")
+	fs.StringVar(&a.HeadInit, "feddag-head-init", a.HeadInit, "head at the start: warm (the warm-up's on the primary's features), both (half of it on each encoder's), random (algorithm 1)")
+	fs.StringVar(&a.SecondaryInit, "feddag-secondary-init", a.SecondaryInit, "secondary encoder at the start: random, primary (a copy), global (mean of all clients' warm-up)")
+	fs.StringVar(&a.Sources, "feddag-sources", a.Sources, "what a learner's several sources add: their mean, their mean weighted by H, or their sum (eq. 21)")
+	fs.BoolVar(&a.OwnSource, "feddag-own-source", a.OwnSource, "a cluster's secondary learns from its own clients too")
 	fs.Float64Var(&a.ServerRate, "feddag-server-rate", a.ServerRate, "η2, step along what the sources add")
+	fs.Float64Var(&a.RateDecay, "feddag-rate-decay", a.RateDecay, "factor on η2 each round")
 	fs.StringVar(&a.Schedule, "feddag-schedule", a.Schedule, "secondary phase: both (every round), K:1 (every K rounds)")
+	fs.StringVar(&a.Order, "feddag-order", a.Order, "of a round's phases: parallel (both from the round's start, eq. 19), primary-first (the secondary under each client's just trained primary and head), secondary-first (primary and head on top of the new secondary)")
+	fs.StringVar(&a.SecondaryHead, "feddag-secondary-head", a.SecondaryHead, "head that the secondary phase trains under: full (eq. 19), own (its columns of the secondary alone)")
+	fs.IntVar(&a.HeadEpochs, "feddag-head-epochs", a.HeadEpochs, "epochs of the heads alone after a secondary phase; 0 is none")
 	fs.Float64Var(&a.Diversity, "feddag-diversity", a.Diversity, "λ_div, weight of the squared cosine of the two encoders' features in the primary phase (A.11, with --feddag-primary-init common and --feddag-head-init random: both encoders random); 0 is none")
-	fs.StringVar(&a.SecondaryFrom, "feddag-secondary-from", a.SecondaryFrom, "primary and head in the secondary phase: start (the round's, eq. 19), trained (the client's)")
 }
 
 // Presets implements [Preseter]: the letter of the paper, and what the authors' published prototype does. Each sets all
@@ -60,7 +64,7 @@ func (a *FedDAG) Presets() map[string]map[string]string {
 	prototype.Clustering = similarity.PrototypeOptions()
 	prototype.PrincipalVectors = "3"
 	prototype.PrimaryInit, prototype.HeadInit, prototype.SecondaryInit = "common", "random", "primary"
-	prototype.Sources, prototype.SecondaryFrom = "sum", "trained"
+	prototype.Sources, prototype.Order = "sum", "primary-first"
 
 	return map[string]map[string]string{
 		"paper": paper.values(map[string]string{

@@ -44,7 +44,7 @@ func (a *FedDAG) cluster(env *Env) (*similarity.Result, *WarmUp, error) {
 				return err
 			}
 		}
-		return a.assign(len(env.Clients), a.named(result.Clusters), result.Graph)
+		return a.assign(len(env.Clients), a.named(result.Clusters), result.Graph, edges(result.Complementarity, result.Graph))
 	})
 	if err != nil {
 		return nil, nil, err
@@ -97,7 +97,7 @@ func (a *FedDAG) named(clusters [][]int) [][]int {
 
 // keepsWarmUp says whether the warm-up's weights are used after it.
 func (a *FedDAG) keepsWarmUp() bool {
-	return a.PrimaryInit == "warm" || a.dual() && a.HeadInit == "warm"
+	return a.PrimaryInit == "warm" || a.dual() && (a.HeadInit != "random" || a.SecondaryInit == "global")
 }
 
 // tellInitial hands over θ^0 and the fresh secondary encoder: what another program needs to start alike.
@@ -130,8 +130,12 @@ func (a *FedDAG) Init(env *Env) error {
 	if a.net, err = env.Net(a.dual()); err != nil {
 		return err
 	}
+	secondary, err := a.sharedSecondary(env, warm, env.Present())
+	if err != nil {
+		return err
+	}
 	for z := range a.clusters {
-		v, err := a.start(env, warm, env.Present(), z)
+		v, err := a.start(env, warm, secondary, env.Present(), z)
 		if err != nil {
 			return err
 		}
@@ -143,8 +147,48 @@ func (a *FedDAG) Init(env *Env) error {
 	return nil
 }
 
+// sharedSecondary returns the Θ2 that new clusters have in common: fresh, or with a global start the mean of the clients'
+// encoders after warm-up. Where there are clusters already, the global start is the mean of theirs. Nil of one encoder.
+func (a *FedDAG) sharedSecondary(env *Env, warm *WarmUp, clients []*Client) ([]float32, error) {
+	if !a.dual() {
+		return nil, nil
+	}
+	r := a.net.Range(torch.Secondary)
+	if a.SecondaryInit != "global" {
+		return env.secondary(a.net)[r.Begin:r.End], nil
+	}
+	var learned vectors
+	for _, v := range a.states {
+		if v != nil {
+			learned = append(learned, v)
+		}
+	}
+	if len(learned) > 0 {
+		v, err := mean(a.net, learned[0], learned, slices.Repeat([]float64{1}, len(learned)), torch.Secondary)
+		if err != nil {
+			return nil, err
+		}
+		defer v.Close()
+		x, err := v.Floats()
+		if err != nil {
+			return nil, err
+		}
+		return x[r.Begin:r.End], nil
+	}
+	single, err := env.Net(false)
+	if err != nil {
+		return nil, err
+	}
+	x, err := a.warmMean(env, single, warm, clients, func(*Client) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	from := single.Range(torch.Primary)
+	return x[from.Begin:from.End], nil
+}
+
 // start returns the first state of cluster z, from the warm-up of those of the clients that are in it.
-func (a *FedDAG) start(env *Env, warm *WarmUp, clients []*Client, z int) (*torch.Vector, error) {
+func (a *FedDAG) start(env *Env, warm *WarmUp, secondary []float32, clients []*Client, z int) (*torch.Vector, error) {
 	single, err := env.Net(false)
 	if err != nil {
 		return nil, err
@@ -152,24 +196,23 @@ func (a *FedDAG) start(env *Env, warm *WarmUp, clients []*Client, z int) (*torch
 	theta0 := env.initial(single)
 	x := theta0
 	if warm.States != nil {
-		if x, err = a.warmMean(env, single, warm, clients, z); err != nil {
+		if x, err = a.warmMean(env, single, warm, clients, func(c *Client) bool { return a.of[c.ID] == z }); err != nil {
 			return nil, err
 		}
 	}
 	if a.dual() {
-		x = a.join(env, single, x, theta0)
+		x = a.join(env, single, x, theta0, secondary)
 	}
 	return torch.VectorOf(env.Device, x)
 }
 
-// warmMean returns the n_i-weighted mean of the weights after warm-up of those of the clients that are in cluster z
-// (eq. 22).
-func (a *FedDAG) warmMean(env *Env, single *torch.Network, warm *WarmUp, clients []*Client, z int) ([]float32, error) {
+// warmMean returns the n_i-weighted mean of some clients' weights after warm-up (eq. 22).
+func (a *FedDAG) warmMean(env *Env, single *torch.Network, warm *WarmUp, clients []*Client, some func(*Client) bool) ([]float32, error) {
 	var states vectors
 	defer func() { states.Close() }()
 	var weights []float64
 	for k, c := range clients {
-		if a.of[c.ID] != z {
+		if !some(c) {
 			continue
 		}
 		v, err := torch.VectorOf(env.Device, warm.States[k])
@@ -186,19 +229,21 @@ func (a *FedDAG) warmMean(env *Env, single *torch.Network, warm *WarmUp, clients
 	return v.Floats()
 }
 
-// join makes a cluster's state of two encoders out of its single-encoder weights: Θ1 from theta or θ^0, Θ2 fresh or a
-// copy of Θ1, and Θc over both features, where the warm head knows the primary's features only.
-func (a *FedDAG) join(env *Env, single *torch.Network, theta, theta0 []float32) []float32 {
-	x := env.secondary(a.net)
-	primary := theta
-	if a.PrimaryInit == "common" {
-		primary = theta0
-	}
+// join makes a cluster's state of two encoders out of its single-encoder weights: Θ1 from theta or θ^0, Θ2 as all have it
+// or a copy of Θ1, and Θc over both features, where the warm head knows the primary's features only: the secondary's
+// columns are zero, or both have half of it.
+func (a *FedDAG) join(env *Env, single *torch.Network, theta, theta0, secondary []float32) []float32 {
+	x := make([]float32, a.net.Len())
 	in := func(net *torch.Network, state []float32, p torch.Part) []float32 {
 		r := net.Range(p)
 		return state[r.Begin:r.End]
 	}
+	primary := theta
+	if a.PrimaryInit == "common" {
+		primary = theta0
+	}
 	copy(in(a.net, x, torch.Primary), in(single, primary, torch.Primary))
+	copy(in(a.net, x, torch.Secondary), secondary)
 	if a.SecondaryInit == "primary" {
 		copy(in(a.net, x, torch.Secondary), in(a.net, x, torch.Primary))
 	}
@@ -209,7 +254,14 @@ func (a *FedDAG) join(env *Env, single *torch.Network, theta, theta0 []float32) 
 	head, warm := in(a.net, x, torch.Head), in(single, theta, torch.Head)
 	f, classes := a.net.Features(), a.net.Classes()
 	for c := range classes { // row c: the primary's f columns, then the secondary's
-		copy(head[2*f*c:2*f*c+f], warm[f*c:f*(c+1)])
+		row := head[2*f*c : 2*f*(c+1)]
+		copy(row, warm[f*c:f*(c+1)])
+		if a.HeadInit == "both" {
+			for k := range f {
+				row[k] /= 2
+				row[f+k] = row[k]
+			}
+		}
 	}
 	copy(head[2*f*classes:], warm[f*classes:])
 	return x

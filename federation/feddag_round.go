@@ -1,56 +1,59 @@
 package federation
 
-import (
-	"fmt"
+import "feddag/torch"
 
-	"feddag/torch"
-)
-
-// Round implements [Algorithm]: both phases from the round's starting values (algorithm 1), then the aggregation.
+// Round implements [Algorithm]: both phases, by default from the round's starting values (algorithm 1), each with its
+// aggregation.
 func (a *FedDAG) Round(env *Env, t int, cohort []*Client) (_ Report, err error) {
 	cohort = byID(cohort)
-	trained, err := a.trainPrimary(env, cohort, t, PrimaryPhase)
-	if err != nil {
-		return Report{}, err
-	}
-	next := make(vectors, len(a.states))
-	defer func() {
-		if err != nil {
-			ends(trained).Close()
-			next.Close()
-		}
-	}()
-	sampled := a.sampled(cohort)
-	for z, members := range sampled {
-		if a.states[z] == nil {
-			continue
-		}
-		if next[z], err = a.primary(z, members, cohort, ends(trained)); err != nil {
-			return Report{}, err
-		}
-	}
 	every, err := a.secondaryEvery()
 	if err != nil {
 		return Report{}, err
 	}
+	r := &sharing{FedDAG: a, env: env, t: t, cohort: cohort, sampled: a.sampled(cohort)}
 	shares := a.dual() && (t+1)%every == 0
-	if shares {
-		if err := a.secondary(env, t, cohort, sampled, ends(trained), next); err != nil {
+	var trained []torch.Trained
+	defer func() {
+		if err != nil {
+			ends(trained).Close()
+			r.next.Close()
+		}
+	}()
+	if r.next, err = a.states.clone(); err != nil {
+		return Report{}, err
+	}
+	from := a.states
+	if shares && a.Order == "secondary-first" {
+		if err := r.secondary(nil); err != nil {
+			return Report{}, err
+		}
+		from = r.next
+	}
+	if trained, err = a.trainPrimary(env, cohort, from, t, PrimaryPhase); err != nil {
+		return Report{}, err
+	}
+	if err := r.absorb(ends(trained), a.primaryParts()); err != nil {
+		return Report{}, err
+	}
+	if shares && a.Order != "secondary-first" {
+		if err := r.secondary(ends(trained)); err != nil {
+			return Report{}, err
+		}
+	}
+	if shares && a.HeadEpochs > 0 {
+		if err := r.heads(); err != nil {
 			return Report{}, err
 		}
 	}
 	a.states.Close()
-	a.states = next
+	a.states = r.next
 	a.account(env, cohort, shares)
 	return Report{Loss: lastLoss(trained), Trained: locals(a.net, cohort, trained)}, nil
 }
 
 // trainPrimary trains clients' primary encoders and heads, each from its cluster's model.
-func (a *FedDAG) trainPrimary(env *Env, clients []*Client, t int, phase Phase) ([]torch.Trained, error) {
-	tasks := make([]Task, len(clients))
-	for i, c := range clients {
-		tasks[i] = Task{Client: c, Start: a.states[a.of[c.ID]]}
-	}
+func (a *FedDAG) trainPrimary(env *Env, clients []*Client, from vectors, t int, phase Phase) ([]torch.Trained, error) {
+	tasks := a.tasks(clients, from)
 	sgd := env.SGD()
 	if a.dual() && a.Diversity > 0 {
 		sgd.Objective = &torch.Diverse{Lambda: a.Diversity}
@@ -60,7 +63,7 @@ func (a *FedDAG) trainPrimary(env *Env, clients []*Client, t int, phase Phase) (
 
 // Adapt implements [Adapter]: a client adapts its primary encoder and head.
 func (a *FedDAG) Adapt(env *Env, clients []*Client) ([]Local, error) {
-	trained, err := a.trainPrimary(env, clients, env.Rounds, FinalPhase)
+	trained, err := a.trainPrimary(env, clients, a.states, env.Rounds, FinalPhase)
 	if err != nil {
 		return nil, err
 	}
@@ -76,122 +79,13 @@ func (a *FedDAG) sampled(cohort []*Client) [][]int {
 	return by
 }
 
-// primary returns cluster z's state with the weighted mean of its sampled clients' primary encoders and heads (eq. 16
-// to 18); the secondary is as it was.
-func (a *FedDAG) primary(z int, members []int, cohort []*Client, ended vectors) (*torch.Vector, error) {
-	if len(members) == 0 {
-		return a.states[z].Clone()
+// tasks has every client start from its cluster's model.
+func (a *FedDAG) tasks(clients []*Client, from vectors) []Task {
+	tasks := make([]Task, len(clients))
+	for i, c := range clients {
+		tasks[i] = Task{Client: c, Start: from[a.of[c.ID]]}
 	}
-	states, weights := pick(members, cohort, ended)
-	return mean(a.net, a.states[z], states, weights, a.primaryParts())
-}
-
-// pick returns some of the cohort's states and weights.
-func pick(members []int, cohort []*Client, ended vectors) (vectors, []float64) {
-	states, clients := make(vectors, len(members)), make([]*Client, len(members))
-	for i, k := range members {
-		states[i], clients[i] = ended[k], cohort[k]
-	}
-	return states, sizes(clients)
-}
-
-// secondary runs the second phase (eq. 19 to 21) and adds what came of it to the learners in next. A source z starts
-// its clients at Θ2'_z, the mean of its learners' secondary encoders, and trains only that.
-func (a *FedDAG) secondary(env *Env, t int, cohort []*Client, sampled [][]int, primaries, next vectors) error {
-	starts := make(vectors, len(a.states)) // of each source
-	defer starts.Close()
-	var own vectors // starts of single clients
-	defer func() { own.Close() }()
-	var tasks []Task
-	where := make([][]int, len(a.states)) // places of a source's clients in tasks
-	for z := range a.states {
-		if len(sampled[z]) == 0 || len(a.learners[z]) == 0 {
-			continue
-		}
-		var err error
-		if starts[z], err = a.sourceStart(z); err != nil {
-			return err
-		}
-	}
-	for k, c := range cohort {
-		z := a.of[c.ID]
-		if starts[z] == nil {
-			continue
-		}
-		start := starts[z]
-		if a.SecondaryFrom == "trained" {
-			v, err := primaries[k].Clone()
-			if err != nil {
-				return err
-			}
-			own = append(own, v)
-			if err := v.Copy(a.net.Range(torch.Secondary), start, a.net.Range(torch.Secondary)); err != nil {
-				return err
-			}
-			start = v
-		}
-		where[z] = append(where[z], len(tasks))
-		tasks = append(tasks, Task{Client: c, Start: start})
-	}
-	trained, err := env.LocalSGD(a.net, tasks, t, SecondaryPhase, torch.Secondary)
-	if err != nil {
-		return err
-	}
-	defer ends(trained).Close()
-	clients := make([]*Client, len(tasks))
-	for i, task := range tasks {
-		clients[i] = task.Client
-	}
-	return a.learn(starts, where, clients, ends(trained), next)
-}
-
-// sourceStart returns source z's state with Θ2'_z, the mean of its learners' secondary encoders.
-func (a *FedDAG) sourceStart(z int) (*torch.Vector, error) {
-	var states vectors
-	var weights []float64
-	for _, j := range a.learners[z] {
-		states, weights = append(states, a.states[j]), append(weights, 1)
-	}
-	return mean(a.net, a.states[z], states, weights, torch.Secondary)
-}
-
-// learn adds to every learner's secondary encoder what its sources found: η2 times the mean, or the sum, over the
-// sources z sampled in this round, of the weighted mean of θ2_i - Θ2'_z.
-func (a *FedDAG) learn(starts vectors, where [][]int, clients []*Client, ended, next vectors) error {
-	r := a.net.Range(torch.Secondary)
-	found := make([]int, len(a.states)) // sources of each learner that were sampled
-	for z := range starts {
-		if starts[z] != nil {
-			for _, j := range a.learners[z] {
-				found[j]++
-			}
-		}
-	}
-	for z, start := range starts {
-		if start == nil {
-			continue
-		}
-		states, weights := pick(where[z], clients, ended)
-		delta, err := mean(a.net, start, states, weights, torch.Secondary)
-		if err != nil {
-			return err
-		}
-		err = delta.AddScaled(-1, start, r)
-		for _, j := range a.learners[z] {
-			rate := a.ServerRate
-			if a.Sources == "mean" {
-				rate /= float64(found[j])
-			}
-			if err == nil {
-				err = next[j].AddScaled(rate, delta, r)
-			}
-		}
-		delta.Close()
-		if err != nil {
-			return fmt.Errorf("cluster %d as a source: %w", z, err)
-		}
-	}
-	return nil
+	return tasks
 }
 
 // account books a round's messages. A client that trains both phases receives its cluster's three blocks and Θ2'.
@@ -208,6 +102,10 @@ func (a *FedDAG) account(env *Env, cohort []*Client, shares bool) {
 		if shares && len(a.learners[a.of[c.ID]]) > 0 {
 			env.Ledger.Down(c, "source secondary", second)
 			env.Ledger.Up(c, "source secondary", second)
+		}
+		if shares && a.HeadEpochs > 0 {
+			env.Ledger.Down(c, "moved model", own+second)
+			env.Ledger.Up(c, "head", a.net.Range(torch.Head).Len())
 		}
 	}
 }

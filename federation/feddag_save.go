@@ -10,9 +10,10 @@ import (
 
 // feddagMeta is the part of a checkpoint that is not weights.
 type feddagMeta struct {
-	Clusters [][]int `json:"clusters"`
-	Graph    [][]int `json:"graph"`
-	Places   []int   `json:"places,omitempty"` // the client of each place in the roster, where there is one
+	Clusters [][]int     `json:"clusters"`
+	Graph    [][]int     `json:"graph"`
+	Scores   [][]float64 `json:"scores"`           // H of the graph's edges
+	Places   []int       `json:"places,omitempty"` // the client of each place in the roster, where there is one
 }
 
 // rosterBlob is the name of the roster in a checkpoint.
@@ -20,7 +21,7 @@ const rosterBlob = "roster"
 
 // Save implements [Checkpointer].
 func (a *FedDAG) Save() (Saved, error) {
-	m := feddagMeta{Clusters: a.clusters, Graph: a.graph}
+	m := feddagMeta{Clusters: a.clusters, Graph: a.graph, Scores: a.scores}
 	s := Saved{Vectors: map[string][]float32{}}
 	var err error
 	if a.roster != nil {
@@ -49,7 +50,7 @@ func (a *FedDAG) Load(env *Env, s Saved) error {
 	if err := json.Unmarshal(s.Meta, &meta); err != nil {
 		return err
 	}
-	if err := a.assign(len(env.Clients), meta.Clusters, meta.Graph); err != nil {
+	if err := a.assign(len(env.Clients), meta.Clusters, meta.Graph, meta.Scores); err != nil {
 		return err
 	}
 	var err error

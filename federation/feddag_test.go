@@ -8,11 +8,11 @@ import (
 	"feddag/torch"
 )
 
-// adder stands in for training: client i's trained weights are the ones it received plus i+1. It notes the first
-// weight of each part that a secondary phase started from.
+// adder stands in for training: client i's trained weights are the ones it received plus i+1. It notes what each kind of
+// training started from.
 type adder struct {
 	t      *testing.T
-	starts map[int][3]float32 // by client: primary, secondary, head
+	starts map[torch.Part]map[int][4]float32 // by client: the first weight of primary and secondary, the head's first of each
 }
 
 func (a *adder) Train(net *torch.Network, _ *torch.Images, jobs []torch.Job, parts torch.Part, _ torch.SGD) ([]torch.Trained, error) {
@@ -22,12 +22,12 @@ func (a *adder) Train(net *torch.Network, _ *torch.Images, jobs []torch.Job, par
 		if err != nil {
 			a.t.Fatal(err)
 		}
-		if parts == torch.Secondary {
-			var s [3]float32
-			for k, p := range []torch.Part{torch.Primary, torch.Secondary, torch.Head} {
-				s[k] = x[net.Range(p).Begin]
-			}
-			a.starts[j.Client] = s
+		head := net.Range(torch.Head).Begin
+		if a.starts[parts] == nil {
+			a.starts[parts] = map[int][4]float32{}
+		}
+		a.starts[parts][j.Client] = [4]float32{
+			x[net.Range(torch.Primary).Begin], x[net.Range(torch.Secondary).Begin], x[head], x[head+net.Features()],
 		}
 		for _, r := range ranges(net, parts) {
 			for k := r.Begin; k < r.End; k++ {
@@ -56,7 +56,11 @@ func (*adder) Close() {}
 //	source 1      starts at Θ2 of its learner 0 = 10, finds 3
 //	source 2      starts at the mean of learners 0 and 1 = 15, finds 4
 //	learner 0     gains the mean of 3 and 4, or their sum; learner 1 gains 4; learner 2 gains 1.52
+//	weighted      H is 3 of the edge from 1 to 0, 1 of that from 2 to 0: learner 0 gains (3*3 + 1*4)/4 = 3.25
+//	own sources   learner 0 also gains from 0, learner 1 from 1, learner 2 from 2: (3 + 4 + 1.52)/3, (4 + 3)/2, (1.52 + 4)/2
+//	heads         another training of the heads alone: the primary's gain once more
 func TestRoundByHand(t *testing.T) {
+	all := []int{0, 1, 2, 3}
 	for _, c := range []struct {
 		name      string
 		change    func(*FedDAG)
@@ -64,23 +68,29 @@ func TestRoundByHand(t *testing.T) {
 		primary   [3]float64
 		secondary [3]float64
 	}{
-		{"mean", func(*FedDAG) {}, []int{0, 1, 2, 3}, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
-		{"sum", func(a *FedDAG) { a.Sources = "sum" }, []int{0, 1, 2, 3}, [3]float64{2.52, 5, 7}, [3]float64{17, 24, 41.52}},
-		{"server rate", func(a *FedDAG) { a.ServerRate = 0.5 }, []int{0, 1, 2, 3}, [3]float64{2.52, 5, 7}, [3]float64{11.75, 22, 40.76}},
+		{"mean", func(*FedDAG) {}, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
+		{"sum", func(a *FedDAG) { a.Sources = "sum" }, all, [3]float64{2.52, 5, 7}, [3]float64{17, 24, 41.52}},
+		{"weighted", func(a *FedDAG) { a.Sources = "weighted" }, all, [3]float64{2.52, 5, 7}, [3]float64{13.25, 24, 41.52}},
+		{"server rate", func(a *FedDAG) { a.ServerRate = 0.5 }, all, [3]float64{2.52, 5, 7}, [3]float64{11.75, 22, 40.76}},
+		{"rate decay", func(a *FedDAG) { a.RateDecay = 0.5 }, all, [3]float64{2.52, 5, 7}, [3]float64{10.875, 21, 40.38}},
 		{"source 2 not sampled", func(*FedDAG) {}, []int{0, 1, 2}, [3]float64{2.52, 5, 3}, [3]float64{13, 20, 41.52}},
-		{"own clients only", func(a *FedDAG) { a.Variant = DaggerVariant }, []int{0, 1, 2, 3}, [3]float64{2.52, 5, 7}, [3]float64{11.52, 23, 44}},
-		{"trained", func(a *FedDAG) { a.SecondaryFrom = "trained" }, []int{0, 1, 2, 3}, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
+		{"own sources", func(a *FedDAG) { a.OwnSource = true }, all, [3]float64{2.52, 5, 7}, [3]float64{10 + 8.52/3, 23.5, 40 + 5.52/2}},
+		{"own clients only", func(a *FedDAG) { a.Variant = DaggerVariant }, all, [3]float64{2.52, 5, 7}, [3]float64{11.52, 23, 44}},
+		{"primary-first", func(a *FedDAG) { a.Order = "primary-first" }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
+		{"secondary-first", func(a *FedDAG) { a.Order = "secondary-first" }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
+		{"own head", func(a *FedDAG) { a.SecondaryHead = "own" }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
+		{"heads", func(a *FedDAG) { a.HeadEpochs = 1 }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, a := tinyEnv(t, 1), algorithm(t, "feddag").(*FedDAG)
-			stand := &adder{t, map[int][3]float32{}}
+			stand := &adder{t, map[torch.Part]map[int][4]float32{}}
 			e.Clients, e.Executor, e.Epochs = e.Clients[:4], stand, 1
 			if err := e.Start(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			c.change(a)
 			a.net, _ = e.Net(true)
-			if err := a.assign(4, [][]int{{0, 1}, {2}, {3}}, [][]int{{1, 2}, {2}, {0}}); err != nil {
+			if err := a.assign(4, [][]int{{0, 1}, {2}, {3}}, [][]int{{1, 2}, {2}, {0}}, [][]float64{{3, 1}, {2}, {5}}); err != nil {
 				t.Fatal(err)
 			}
 			parts := []torch.Part{torch.Primary, torch.Secondary, torch.Head}
@@ -101,7 +111,11 @@ func TestRoundByHand(t *testing.T) {
 			for _, i := range c.cohort {
 				cohort = append(cohort, e.Clients[i])
 			}
-			report, err := a.Round(e, 0, cohort)
+			round := 0
+			if c.name == "rate decay" {
+				round = 2 // where η2 is a quarter
+			}
+			report, err := a.Round(e, round, cohort)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,6 +123,9 @@ func TestRoundByHand(t *testing.T) {
 				l.State.Close()
 			}
 			head := [3]float64{5 + c.primary[0] - 1, 6 + c.primary[1] - 2, 7 + c.primary[2] - 3}
+			if c.name == "heads" {
+				head = [3]float64{5 + 2*1.52, 6 + 2*3, 7 + 2*4}
+			}
 			for z, m := range a.Models() {
 				x, err := m.State.Floats()
 				if err != nil {
@@ -122,17 +139,29 @@ func TestRoundByHand(t *testing.T) {
 					}
 				}
 			}
-			if c.name == "mean" {
-				if s := stand.starts[3]; s != [3]float32{3, 15, 7} {
-					t.Errorf("client 3's secondary phase starts at %v", s)
-				}
-				if s := stand.starts[1]; s != [3]float32{1, 40, 5} {
-					t.Errorf("client 1's secondary phase starts at %v", s)
-				}
-			}
-			if c.name == "trained" {
-				if s := stand.starts[3]; s != [3]float32{7, 15, 11} {
-					t.Errorf("client 3's secondary phase starts at %v", s)
+			for parts, want := range map[torch.Part]map[string]map[int][4]float32{
+				torch.Secondary: {
+					"mean":            {1: {1, 40, 5, 5}, 3: {3, 15, 7, 7}},
+					"secondary-first": {1: {1, 40, 5, 5}, 3: {3, 15, 7, 7}},
+					"primary-first":   {3: {7, 15, 11, 11}},
+					"own sources":     {1: {1, 25, 5, 5}}, // the mean of learners 0 and 2
+					"own head":        {3: {3, 15, 0, 7}},
+				},
+				torch.Primary | torch.Head: {
+					"mean":            {1: {1, 10, 5, 5}, 3: {3, 40, 7, 7}},
+					"secondary-first": {1: {1, 13.5, 5, 5}, 3: {3, 41.52, 7, 7}},
+				},
+				torch.Head: {
+					"heads": {1: {2.52, 13.5, 6.52, 6.52}, 3: {7, 41.52, 11, 11}},
+				},
+			} {
+				for client, start := range want[c.name] {
+					for k, x := range stand.starts[parts][client] {
+						if math.Abs(float64(x-start[k])) > 1e-5 {
+							t.Errorf("client %d trains part %d from %v, want %v", client, parts, stand.starts[parts][client], start)
+							break
+						}
+					}
 				}
 			}
 		})

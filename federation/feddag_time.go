@@ -141,15 +141,16 @@ func (a *FedDAG) become(env *Env, next *FedDAG, warm *WarmUp, movers []*Client) 
 			fresh.Close()
 		}
 	}()
-	_, graph, err := next.roster.CCGraph()
+	h, graph, err := next.roster.CCGraph()
 	if err != nil {
 		return err
 	}
-	if err := next.assign(len(env.Clients), next.named(next.roster.Clusters), graph); err != nil {
+	if err := next.assign(len(env.Clients), next.named(next.roster.Clusters), graph, edges(h, graph)); err != nil {
 		return err
 	}
 	next.states = append(next.states, make(vectors, len(next.clusters)-len(next.states))...)
 	var dissolved vectors
+	var secondary []float32
 	for z, members := range next.clusters {
 		switch {
 		case len(members) == 0 && next.states[z] != nil:
@@ -158,7 +159,12 @@ func (a *FedDAG) become(env *Env, next *FedDAG, warm *WarmUp, movers []*Client) 
 			}
 			dissolved, next.states[z] = append(dissolved, next.states[z]), nil
 		case len(members) > 0 && next.states[z] == nil:
-			if next.states[z], err = next.start(env, warm, movers, z); err != nil {
+			if secondary == nil {
+				if secondary, err = a.sharedSecondary(env, warm, movers); err != nil {
+					return err
+				}
+			}
+			if next.states[z], err = next.start(env, warm, secondary, movers, z); err != nil {
 				return err
 			}
 			fresh = append(fresh, next.states[z])

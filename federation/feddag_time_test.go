@@ -265,7 +265,7 @@ func (s *searches) Round(r RoundResult) error { s.next = r.Round + 1; return nil
 func TestSuccession(t *testing.T) {
 	e, a := held(t, "feddag", 7)
 	// Samples: 12 + i. Old clusters {0, 1, 2}, {3, 4}, and {5, 6}.
-	if err := a.assign(8, [][]int{{0, 1, 2}, {3, 4}, {5, 6}}, [][]int{nil, nil, nil}); err != nil {
+	if err := a.assign(8, [][]int{{0, 1, 2}, {3, 4}, {5, 6}}, [][]int{nil, nil, nil}, make([][]float64, 3)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

@@ -180,6 +180,22 @@ func sizes(clients []*Client) []float64 {
 // vectors are handles that are freed together.
 type vectors []*torch.Vector
 
+// clone copies them; nil stays nil.
+func (v vectors) clone() (vectors, error) {
+	c := make(vectors, len(v))
+	for i, x := range v {
+		if x == nil {
+			continue
+		}
+		var err error
+		if c[i], err = x.Clone(); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
 // Close frees them. Nil entries are skipped, and closing twice is harmless.
 func (v vectors) Close() {
 	for _, x := range v {

@@ -80,8 +80,13 @@ func TestPrimaryPhaseLeavesTheSecondaryAlone(t *testing.T) {
 // The warm head makes a cluster's model predict what the mean of the warm-up's single-encoder models predicts.
 func TestWarmHeadStartsAtTheSingleEncoder(t *testing.T) {
 	e, dual := readied(t, nil)
+	_, copied := readied(t, func(_ *Env, a *FedDAG) { a.HeadInit, a.SecondaryInit = "both", "primary" })
 	_, star := readied(t, func(_ *Env, a *FedDAG) { a.Variant = StarVariant })
 	x, err := e.evaluate(dual, e.Clients)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := e.evaluate(copied, e.Clients)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +94,32 @@ func TestWarmHeadStartsAtTheSingleEncoder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(x, y) {
-		t.Errorf("scores %v, single encoder %v", x, y)
+	if !slices.Equal(x, y) || !slices.Equal(z, y) {
+		t.Errorf("scores %v, with a copied secondary %v, single encoder %v", x, z, y)
+	}
+}
+
+// The global secondary is the n_i-weighted mean of all clients' encoders after warm-up, the same in every cluster.
+func TestGlobalSecondary(t *testing.T) {
+	e, a := readied(t, func(_ *Env, a *FedDAG) { a.SecondaryInit = "global" })
+	primary, secondary := a.net.Range(torch.Primary), a.net.Range(torch.Secondary)
+	want, total := make([]float64, primary.Len()), 0.
+	for z, members := range a.clusters { // a cluster's primary is the mean over its clients (eq. 22)
+		n := 0.
+		for _, i := range members {
+			n += float64(e.Clients[i].Size())
+		}
+		for k, x := range weights(t, a)[clusterName(z)][primary.Begin:primary.End] {
+			want[k] += n * float64(x)
+		}
+		total += n
+	}
+	for name, x := range weights(t, a) {
+		for k, got := range x[secondary.Begin:secondary.End] {
+			if math.Abs(float64(got)-want[k]/total) > 1e-6 {
+				t.Fatalf("%s: weight %d of the secondary is %g, want %g", name, k, got, want[k]/total)
+			}
+		}
 	}
 }
 

@@ -115,14 +115,15 @@ func clustered(b *testing.B, e *Env) *run {
 	a := alg.(*FedDAG)
 	a.env = e
 	b.Cleanup(a.Close)
-	members, graph := make([][]int, clusters), make([][]int, clusters)
+	members, graph, scores := make([][]int, clusters), make([][]int, clusters), make([][]float64, clusters)
 	for i := range e.Clients {
 		members[i%clusters] = append(members[i%clusters], i)
 	}
 	for z := range graph {
 		graph[z] = []int{(z + 1) % clusters, (z + 2) % clusters}
+		scores[z] = []float64{1, 1}
 	}
-	must(a.assign(len(e.Clients), members, graph))
+	must(a.assign(len(e.Clients), members, graph, scores))
 	a.net, err = e.Net(true)
 	must(err)
 	for range clusters {

@@ -21,10 +21,11 @@ const (
 	FinalPhase                  // each client once more, after the last round
 	QueryPhase                  // a question to the clients: one gradient (CFL-GP), one update (FBLG)
 	PersonalPhase               // what a client does before it predicts
+	HeadPhase                   // FedDAG's heads alone, after its secondary encoders
 )
 
 func (p Phase) String() string {
-	return [...]string{"training", "secondary", "warm-up", "final", "query", "personalising"}[p]
+	return [...]string{"training", "secondary", "warm-up", "final", "query", "personalising", "heads"}[p]
 }
 
 // Task is one client's local training: the weights it receives, and what its method adds to the plain loss.

@@ -312,7 +312,8 @@ def check(config, algorithm):
     if algorithm != "fedavg":
         want["feddag-primary-init"] = "warm"
     if algorithm == "feddag":
-        want.update({"feddag-schedule": "both", "feddag-secondary-from": "start"})
+        want.update({"feddag-schedule": "both", "feddag-order": "parallel", "feddag-secondary-head": "full",
+                     "feddag-head-epochs": "0", "feddag-own-source": "false", "feddag-rate-decay": "1"})
     for key, value in want.items():
         if config.get(key) != value:
             sys.exit(f"the run has {key} {config.get(key)}; this script knows {value} only")

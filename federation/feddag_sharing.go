@@ -1,0 +1,182 @@
+package federation
+
+import (
+	"fmt"
+	"math"
+
+	"feddag/torch"
+)
+
+// sharing is a round's work on the clusters' next states, which begin as copies of the states.
+type sharing struct {
+	*FedDAG
+	env     *Env
+	t       int
+	cohort  []*Client
+	sampled [][]int // by cluster, the positions in the cohort of its clients
+	next    vectors
+}
+
+// absorb gives every cluster the weighted mean of some parts of its sampled clients' models (eq. 16 to 18).
+func (r *sharing) absorb(ended vectors, parts torch.Part) error {
+	for z, members := range r.sampled {
+		if len(members) == 0 {
+			continue
+		}
+		states, weights := pick(members, r.cohort, ended)
+		v, err := mean(r.net, r.next[z], states, weights, parts)
+		if err != nil {
+			return err
+		}
+		r.next[z].Close()
+		r.next[z] = v
+	}
+	return nil
+}
+
+// pick returns some of the cohort's states and weights.
+func pick(members []int, cohort []*Client, ended vectors) (vectors, []float64) {
+	states, clients := make(vectors, len(members)), make([]*Client, len(members))
+	for i, k := range members {
+		states[i], clients[i] = ended[k], cohort[k]
+	}
+	return states, sizes(clients)
+}
+
+// secondary runs the second phase (eq. 19 to 21) and adds what came of it to the learners. A source z starts its clients
+// at Θ2'_z, the mean of its learners' secondary encoders, and trains only that; primaries are the clients' states after
+// the primary phase, used with the order "primary-first".
+func (r *sharing) secondary(primaries vectors) error {
+	starts := make(vectors, len(r.states)) // of each source
+	defer starts.Close()
+	var own vectors // starts of single clients
+	defer func() { own.Close() }()
+	var tasks []Task
+	where := make([][]int, len(r.states)) // places of a source's clients in tasks
+	for z := range r.states {
+		if len(r.sampled[z]) == 0 || len(r.learners[z]) == 0 {
+			continue
+		}
+		var err error
+		if starts[z], err = r.sourceStart(z); err != nil {
+			return err
+		}
+	}
+	for k, c := range r.cohort {
+		z := r.of[c.ID]
+		if starts[z] == nil {
+			continue
+		}
+		start := starts[z]
+		if r.Order == "primary-first" {
+			v, err := primaries[k].Clone()
+			if err != nil {
+				return err
+			}
+			own = append(own, v)
+			if err := v.Copy(r.net.Range(torch.Secondary), start, r.net.Range(torch.Secondary)); err != nil {
+				return err
+			}
+			start = v
+		}
+		if r.SecondaryHead == "own" {
+			v, err := r.secondaryAlone(start)
+			if err != nil {
+				return err
+			}
+			own = append(own, v)
+			start = v
+		}
+		where[z] = append(where[z], len(tasks))
+		tasks = append(tasks, Task{Client: c, Start: start})
+	}
+	trained, err := r.env.LocalSGD(r.net, tasks, r.t, SecondaryPhase, torch.Secondary)
+	if err != nil {
+		return err
+	}
+	defer ends(trained).Close()
+	clients := make([]*Client, len(tasks))
+	for i, task := range tasks {
+		clients[i] = task.Client
+	}
+	return r.learn(starts, where, clients, ends(trained))
+}
+
+// sourceStart returns source z's state with Θ2'_z, the mean of its learners' secondary encoders.
+func (r *sharing) sourceStart(z int) (*torch.Vector, error) {
+	var states vectors
+	var weights []float64
+	for _, e := range r.learners[z] {
+		states, weights = append(states, r.states[e.learner]), append(weights, 1)
+	}
+	return mean(r.net, r.states[z], states, weights, torch.Secondary)
+}
+
+// secondaryAlone returns a state whose head reads the secondary's features only.
+func (a *FedDAG) secondaryAlone(state *torch.Vector) (*torch.Vector, error) {
+	x, err := state.Floats()
+	if err != nil {
+		return nil, err
+	}
+	head, f := a.net.Range(torch.Head), a.net.Features()
+	for c := range a.net.Classes() { // row c: the primary's f columns, then the secondary's
+		clear(x[head.Begin+2*f*c : head.Begin+2*f*c+f])
+	}
+	return torch.VectorOf(state.Device(), x)
+}
+
+// learn adds to every learner's secondary encoder what its sources found: η2 times the mean, the mean weighted by H, or
+// the sum, over the sources z sampled in this round, of the weighted mean of θ2_i - Θ2'_z.
+func (r *sharing) learn(starts vectors, where [][]int, clients []*Client, ended vectors) error {
+	at := r.net.Range(torch.Secondary)
+	found := make([]float64, len(r.states)) // sources of each learner that were sampled
+	total := make([]float64, len(r.states)) // their H together
+	for z := range starts {
+		if starts[z] != nil {
+			for _, e := range r.learners[z] {
+				found[e.learner]++
+				total[e.learner] += e.weight
+			}
+		}
+	}
+	rate := r.ServerRate * math.Pow(r.RateDecay, float64(r.t))
+	for z, start := range starts {
+		if start == nil {
+			continue
+		}
+		states, weights := pick(where[z], clients, ended)
+		delta, err := mean(r.net, start, states, weights, torch.Secondary)
+		if err != nil {
+			return err
+		}
+		err = delta.AddScaled(-1, start, at)
+		for _, e := range r.learners[z] {
+			share := 1.
+			switch {
+			case r.Sources == "weighted" && total[e.learner] > 0:
+				share = e.weight / total[e.learner]
+			case r.Sources != "sum":
+				share = 1 / found[e.learner]
+			}
+			if err == nil {
+				err = r.next[e.learner].AddScaled(rate*share, delta, at)
+			}
+		}
+		delta.Close()
+		if err != nil {
+			return fmt.Errorf("cluster %d as a source: %w", z, err)
+		}
+	}
+	return nil
+}
+
+// heads lets the sampled clients train their heads alone on what the round made of both encoders.
+func (r *sharing) heads() error {
+	tasks := r.tasks(r.cohort, r.next)
+	trained, err := r.env.LocalTraining(r.net, tasks, r.t, HeadPhase, torch.Head, r.env.SGD(), r.HeadEpochs)
+	if err != nil {
+		return err
+	}
+	defer ends(trained).Close()
+	return r.absorb(ends(trained), torch.Head)
+}
