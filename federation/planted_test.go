@@ -119,9 +119,9 @@ func TestKnownFailures(t *testing.T) {
 			c.LabelMap = []uint8{3, 3, 3, 3} // bright in the first rows, and called class 3
 			c.Train = []int32{0, 0, 0, 0}
 		}},
-		{"fedsoft", "where the centres start alike and all clients train them, nothing ever parts them", func(e *Env, a Algorithm) {
+		{"fedsoft", "where the centres start alike and all clients train them, only rounding parts them", func(e *Env, a Algorithm) {
 			s := a.(*FedSoft)
-			e.Rounds, s.K, s.alike, s.Everyone = 8, 2, true, true
+			e.Rounds, s.K, s.Sigma, s.alike, s.Everyone = 8, 2, 0.125, true, true // a power of two does not round
 		}},
 		{"fedrc", "the class prior takes labels out of the weights, on purpose: label skew alone gives no clusters", func(e *Env, a Algorithm) {
 			e.Rounds, e.Rate, a.(*FedRC).K = 40, 1, 2
