@@ -15,6 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${OUT:-runs/$(basename "$0" .sh)}
 rounds=${ROUNDS:-$(if nvidia-smi >/dev/null 2>&1; then echo 200; else echo 30; fi)}
 algorithms=${ALGORITHMS:-all}
+beside=benchmarks/paper.csv
 flags=("$@")
 failed=()
 
@@ -30,7 +31,7 @@ setting() {
 		keep=(--keep "$KEEP/$name")
 	fi
 	"${FEDDAG:-./feddag}" compare --algorithms "$algorithms" --seeds "${SEEDS:-1,2,3}" --rounds "$rounds" \
-		--clients 100 --rate 0.2 --beside benchmarks/paper.csv --out "$out/$name" "${keep[@]}" "$@" "${flags[@]}" || code=$?
+		--clients 100 --rate 0.2 --beside "$beside" --out "$out/$name" "${keep[@]}" "$@" "${flags[@]}" || code=$?
 	case $code in
 	0) ;;
 	1) failed+=("$name") ;;

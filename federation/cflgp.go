@@ -11,7 +11,7 @@ import (
 
 func init() {
 	Register("cfl-gp", "K models; clients clustered by the gradients of common models, a few times in the first rounds", func() Algorithm {
-		return &CFLGP{K: 5, Period: 2, Until: 10, Coordinates: 0.1}
+		return &CFLGP{K: 5, Period: 2, Until: 10, Coordinates: 0.1, Normalise: true}
 	})
 }
 
@@ -30,12 +30,18 @@ func init() {
 // profiles a client at its own cluster's model; here κ cycles, as b supposes, and all are profiled at the same one. All
 // models start at θ^0, only the sample trains, and the averages are weighted by n_i. They offer to look at 1/100 of the
 // coordinates; a tenth is the default here.
+//
+// Normalise is ours too: their code has it commented out. Once a model is a cluster's own, the gradients of the others at
+// it are some thirty times as long as those at θ^0 (Fashion-MNIST, 100 clients, one seed: medians 14 and 0.5), and the
+// latest query drowns the ones before. On those very profiles, as they stood after the fifth query, length 1 raises the
+// adjusted Rand index from 0.60 to 0.88 under label skew (3 labels a group) and from 0.44 to 0.83 under concept shift.
 type CFLGP struct {
 	clusters
 	K           int
 	Period      int     // P
 	Until       int     // T_c
 	Coordinates float64 // share of the gradient's coordinates, the same of all clients, that is sent
+	Normalise   bool    // scale every gradient to length 1
 
 	profiles  [][][]float32 // [K][clients], nil where not sent; while t < T_c
 	criterion []float32     // the model of the last query
@@ -48,6 +54,7 @@ func (a *CFLGP) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.Period, "cfl-gp-period", a.Period, "P, rounds from one clustering to the next")
 	fs.IntVar(&a.Until, "cfl-gp-until", a.Until, "T_c, rounds after which nobody changes cluster")
 	fs.Float64Var(&a.Coordinates, "cfl-gp-coordinates", a.Coordinates, "share of the gradient's coordinates that is sent, above 0, at most 1")
+	fs.BoolVar(&a.Normalise, "cfl-gp-normalise", a.Normalise, "scale every gradient to length 1 before the clustering; the authors' code does not")
 }
 
 // Validate implements [Validator].

@@ -11,7 +11,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// query returns every client's full-batch gradient at a model: a whole epoch as one step of rate 1 without anything else.
+// query returns every client's full-batch gradient at a model, of length 1 where they are normalised: a whole epoch as one
+// step of rate 1 without anything else.
 func (a *CFLGP) query(state *torch.Vector, t int, clients []*Client) ([][]float32, error) {
 	env, mask := a.env, a.env.mask(a.net, a.Coordinates)
 	before, err := state.Gather(mask)
@@ -33,6 +34,11 @@ func (a *CFLGP) query(state *torch.Vector, t int, clients []*Client) ([][]float3
 			g, e := v.Gather(mask)
 			for k := range g {
 				g[k] = before[k] - g[k]
+			}
+			if length := math.Sqrt(dot(g, g)); a.Normalise && length > 0 {
+				for k := range g {
+					g[k] /= float32(length)
+				}
 			}
 			gradients, err = append(gradients, g), e
 			if err != nil {

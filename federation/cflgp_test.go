@@ -48,7 +48,7 @@ func TestGramFeaturesAreThoseOfTheSVD(t *testing.T) {
 // The first profile of a model is the raw gradient (b = 1), that of the mean loss over all of a client's samples.
 func TestCFLGPProfilesGradients(t *testing.T) {
 	e, a := tinyEnv(t, 2), algorithm(t, "cfl-gp").(*CFLGP)
-	a.K, a.Coordinates, e.Batch = 2, 1, 5
+	a.K, a.Coordinates, a.Normalise, e.Batch = 2, 1, false, 5
 	if err := initialised(t, e, a); err != nil {
 		t.Fatal(err)
 	}

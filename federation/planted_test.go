@@ -113,8 +113,11 @@ func TestKnownFailures(t *testing.T) {
 		{"fedgwc", "both groups have the same losses, and a loss is all it sees of a client", func(e *Env, a Algorithm) {
 			e.Rounds, a.(*FedGWC).Epsilon = 30, 1
 		}},
-		{"cfl-gp", "gradients are not scaled: a client with a far longer one takes a cluster for itself", func(e *Env, a Algorithm) {
-			a.(*CFLGP).K = 2
+		{"cfl-gp", "it takes K as given: two groups, said to be four, are cut in four", func(_ *Env, a Algorithm) {
+			a.(*CFLGP).K = 4
+		}},
+		{"cfl-gp", "not scaled, as in the authors' code: a client with a far longer gradient takes a cluster for itself", func(e *Env, a Algorithm) {
+			a.(*CFLGP).K, a.(*CFLGP).Normalise = 2, false
 			c := e.Clients[0]
 			c.LabelMap = []uint8{3, 3, 3, 3} // bright in the first rows, and called class 3
 			c.Train = []int32{0, 0, 0, 0}

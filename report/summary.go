@@ -114,8 +114,11 @@ func (s *Summary) SetRounds(rounds []Round) {
 		s.BytesDown += r.BytesDown
 		s.Seconds.Rounds += r.Seconds
 		samples += r.Samples
-		s.ClientsPerRound += float64(len(r.Clients)) / float64(len(rounds))
+		s.ClientsPerRound += float64(len(r.Clients))
 		seconds = append(seconds, r.Seconds)
+	}
+	if len(rounds) > 0 {
+		s.ClientsPerRound /= float64(len(rounds))
 	}
 	s.SecondsPerRound = median(seconds)
 	s.SamplesPerSecond = 0
