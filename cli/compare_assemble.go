@@ -51,6 +51,9 @@ func (o *compareOptions) assemble(runs []ran, rounds int, log io.Writer) (*repor
 		Dataset: first.dealt.dataset, DatasetTitle: data.Title(first.dealt.dataset), Partition: first.dealt.words(), Clients: first.measured, Dealt: first.dealt.clients, Rounds: rounds,
 		Shared: sharedSettings(finished), Reference: o.reference, Confidence: o.confidence, Targets: o.targets, Missing: missing,
 	}
+	if first.dealt.scenario != "" {
+		c.Shared = append(c.Shared, report.Pair{Key: "scenario", Value: filepath.Base(first.config["scenario"])})
+	}
 	for _, r := range finished {
 		i := slices.IndexFunc(c.Variants, func(v report.Variant) bool { return v.Name == r.name })
 		if i < 0 {

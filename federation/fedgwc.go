@@ -99,9 +99,23 @@ func (a *FedGWC) Init(env *Env) error {
 		env.warn("--fedgwc-epsilon is 0: no cluster is ever split, this is FedAvg")
 	case len(all) < 2*m:
 		env.warn("fedgwc: %d clients, %d in a round: a cluster of fewer than twice a round's is never split, this is FedAvg", len(all), m)
+	default:
+		if t := a.earliest(len(all), m); t > env.Rounds {
+			env.warn("fedgwc: no cluster can be split before round %d, the run has %d: this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
+		}
 	}
 	a.weights = []*gwcWeights{newGWC(all)}
 	return a.begin(env, 1, one)
+}
+
+// earliest is the first round whose end may split n clients, m of them in a round: e begins at 1 and falls to no less than
+// (1-α)^t, and then the patience must run out.
+func (a *FedGWC) earliest(n, m int) int {
+	e, t := 1.0, 0
+	for ; e >= a.Epsilon/float64(n*n); t++ {
+		e *= 1 - float64(m)/float64(n)
+	}
+	return t - 1 + max(1, int(math.Round(float64(n)/float64(m))))
 }
 
 // Select implements [Selector].

@@ -213,6 +213,7 @@ func TestDegenerateOptionsWarn(t *testing.T) {
 		{"per-fedavg", func(a Algorithm) { a.(*PerFedAvg).Inner = 0 }},
 		{"cfl", func(a Algorithm) { a.(*CFL).Eps1 = 0 }},
 		{"fedgwc", func(a Algorithm) { a.(*FedGWC).Epsilon = 0 }},
+		{"fedgwc", func(a Algorithm) { a.(*FedGWC).Epsilon = 1e-6 }}, // not before round 66 of 30
 		{"fblg", func(a Algorithm) { a.(*FBLG).Candidates = 0.1 }},
 		{"ifca", func(a Algorithm) { a.(*IFCA).K = 1 }},
 		{"cfl-gp", func(a Algorithm) { a.(*CFLGP).K = 1 }},

@@ -31,7 +31,7 @@ func (c *Comparison) Tables() []Table {
 }
 
 // settingKeys are the settings worth a place beside every table, where all runs share them.
-var settingKeys = []string{"rate", "model", "epochs", "batch", "lr", "momentum", "weight-decay", "device", "precision"}
+var settingKeys = []string{"scenario", "rate", "model", "epochs", "batch", "lr", "momentum", "weight-decay", "device", "precision"}
 
 // where says what was run.
 func (c *Comparison) where() string {
@@ -61,7 +61,7 @@ func (c *Comparison) over() []string {
 		fmt.Sprintf("Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on its own test set, mean over clients. "+
 			"Pre: before local training, the model the server assigns, all %d clients. "+
 			"Final post: after one more local training, all %d clients; last-10 and best post: after the round's local training, the clients sampled in it.", c.Clients, c.Clients),
-		fmt.Sprintf("Last-10: mean of the last %d rounds. Best: each number's best round, picked on the test sets themselves. Swing: standard deviation of pre over the last %d rounds.%s", tail, tail, moving),
+		fmt.Sprintf("Last-10: mean of the last %s. Best: each number's best round, picked on the test sets themselves. Swing: standard deviation of pre over the last %s.%s", count(tail, "round"), count(tail, "round"), moving),
 	}
 }
 
@@ -79,11 +79,14 @@ func (c *Comparison) accuracyTable() Table {
 	tops := map[string]float64{}
 	for _, m := range accuracies {
 		t.Columns = append(t.Columns, Column{Heading: m.heading})
-		top := math.Inf(-1)
+		top, bottom := math.Inf(-1), math.Inf(1)
 		for i := range c.Variants {
-			top = math.Max(top, orLeast(c.spread(&c.Variants[i], m).Mean))
+			mean := orLeast(c.spread(&c.Variants[i], m).Mean)
+			top, bottom = math.Max(top, mean), math.Min(bottom, mean)
 		}
-		tops[m.key] = top
+		if tops[m.key] = top; top == bottom { // nobody is ahead
+			tops[m.key] = math.NaN()
+		}
 	}
 	t.Columns = append(t.Columns, Column{Heading: clusterCount.heading}, Column{Heading: randIndex.heading})
 	for i := range c.Variants {
@@ -93,7 +96,7 @@ func (c *Comparison) accuracyTable() Table {
 			s := c.spread(v, m)
 			row = append(row, TableCell{
 				Text: s.Text(m.places),
-				Bold: m.key != swing.key && len(c.Variants) > 1 && s.Mean == tops[m.key],
+				Bold: m.key != swing.key && s.Mean == tops[m.key],
 			})
 		}
 		t.Rows = append(t.Rows, append(row, texts(whole(c.values(v, clusterCount)), c.spread(v, randIndex).Text(3))...))
