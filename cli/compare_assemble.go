@@ -144,13 +144,7 @@ func sharedSettings(runs []ran) []report.Pair {
 			}
 		}
 	}
-	precision := runs[0].summary.Precision
-	for _, r := range runs {
-		if r.summary.Precision != precision {
-			return pairs
-		}
-	}
-	return append(pairs, report.Pair{Key: "precision", Value: precision})
+	return pairs
 }
 
 // settings are the flags that set a run apart: neither shared by all, nor at their defaults.

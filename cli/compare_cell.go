@@ -90,6 +90,9 @@ func (c *cell) agrees(saved map[string]string) error {
 	if o.device == "auto" {
 		loose = append(loose, "device")
 	}
+	if o.engine == "auto" {
+		loose = append(loose, "engine")
+	}
 	for _, p := range o.pairs() {
 		was, ok := saved[p.Key]
 		if !ok {

@@ -17,7 +17,7 @@ func (o *options) pairs() []report.Pair {
 	var pairs []report.Pair
 	for _, g := range o.groups {
 		g.flags.VisitAll(func(f *pflag.Flag) {
-			if f.Name == "resume" {
+			if f.Name == "resume" || f.Name == "dry-run" {
 				return
 			}
 			value := f.Value.String()
@@ -38,7 +38,8 @@ var free = append([]string{"out", "label", "preset", "partition-file", "scenario
 func (o *options) hash(partition, scenario []byte) string {
 	h := sha256.New()
 	for _, p := range o.pairs() {
-		if !slices.Contains(free, p.Key) && p.Value != defaultOf(o.flags.Lookup(p.Key)) {
+		usual := p.Value == defaultOf(o.flags.Lookup(p.Key)) || p.Key == "engine" && p.Value == "serial" // once the default
+		if !slices.Contains(free, p.Key) && !usual {
 			fmt.Fprintf(h, "%s=%s\n", p.Key, p.Value)
 		}
 	}

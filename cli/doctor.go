@@ -65,9 +65,9 @@ func checkTorch(out io.Writer, name string) bool {
 	}
 	switch {
 	case info.CUDADevices > 0:
-		fmt.Fprintf(out, "CUDA      %d devices\n", info.CUDADevices)
+		fmt.Fprintf(out, "CUDA      %s, %d devices\n", info.CUDA, info.CUDADevices)
 	case info.CUDABuilt:
-		fmt.Fprintf(out, "CUDA      in this libtorch, but no GPU is visible: check nvidia-smi and CUDA_VISIBLE_DEVICES\n")
+		fmt.Fprintf(out, "CUDA      %s in this libtorch, but no GPU can be used: %s\n", info.CUDA, info.CUDAProblem)
 	default:
 		fmt.Fprintf(out, "CUDA      not in this libtorch; for a GPU build with LIBTORCH=DIR of a CUDA build\n")
 	}
@@ -76,13 +76,18 @@ func checkTorch(out io.Writer, name string) bool {
 		fmt.Fprintf(out, "! device  %v\n", err)
 		return false
 	}
-	v, err := torch.VectorOf(device, []float32{1})
+	engine, err := torch.NewEngine(device, 1) // computes a little there
 	if err != nil {
-		fmt.Fprintf(out, "! device  %s: %v\n", device, err)
+		fmt.Fprintf(out, "! device  %v\n", err)
 		return false
 	}
-	v.Close()
-	fmt.Fprintf(out, "device    %s\n", device)
+	engine.Close()
+	title, err := device.Name()
+	if err != nil {
+		fmt.Fprintf(out, "! device  %v\n", err)
+		return false
+	}
+	fmt.Fprintf(out, "device    %s\n", strings.TrimSpace(device.String()+" "+title))
 	return true
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -25,13 +24,12 @@ type options struct {
 	model    string
 	dropout  float64
 	norm     string
-	device   string
-	workers  int
-	engine   string
-	out      string
-	label    string
-	resume   string
-	quiet    bool
+	machine
+	out    string
+	label  string
+	resume string
+	quiet  bool
+	dryRun bool
 
 	alg    federation.Algorithm
 	groups []group
@@ -88,15 +86,14 @@ func newOptions(algorithm string) (*options, error) {
 	}
 
 	f = o.group("Machine")
-	f.StringVar(&o.device, "device", "auto", "auto (a GPU if there is one), cpu, cuda, cuda:N")
-	f.IntVar(&o.workers, "workers", runtime.NumCPU(), "clients trained at the same time on the CPU")
-	f.StringVar(&o.engine, "engine", "serial", "executor: serial (whole local trainings in C++), eager (layer by layer, slow: the reference)")
+	o.machine.flags(f)
 
 	f = o.group("Output")
 	f.StringVar(&o.out, "out", "", "directory for the results (default runs/ALGORITHM-DATASET-SEED-TIME)")
 	f.StringVar(&o.label, "label", "", "what to call this run in plots and comparisons (default: the algorithm)")
 	f.StringVar(&o.resume, "resume", "", "directory of an interrupted run to continue, with its flags")
 	f.IntVar(&r.EvalEvery, "eval-every", r.EvalEvery, "rounds between evaluations of all clients")
+	f.StringVar(&r.OnDivergence, "on-divergence", r.OnDivergence, "when a client's loss or weights are no longer numbers: stop (an error that names it), drop (leave it out of the round, which is recorded)")
 	f.BoolVar(&r.FinalPost, "final-post", r.FinalPost, "after the last round train every client once more, for its accuracy after local training")
 	f.IntVar(&r.CheckpointEvery, "checkpoint-every", r.CheckpointEvery, "rounds between checkpoints")
 	f.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")

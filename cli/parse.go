@@ -16,7 +16,7 @@ import (
 )
 
 // onResume are the flags that may be given beside --resume: they change no result up to the round they act on.
-var onResume = []string{"resume", "rounds", "workers", "quiet", "data-dir", "checkpoint-every", "final-post"}
+var onResume = []string{"resume", "rounds", "workers", "memory", "on-divergence", "quiet", "data-dir", "checkpoint-every", "final-post"}
 
 // parse reads a command line. A run to resume lends its own flags. more declares flags of one command alone.
 func parse(args []string, more ...func(*options)) (*options, error) {
@@ -186,17 +186,11 @@ func (o *options) check() error {
 	if err := o.dealing.check(o.run.Seed); err != nil {
 		return err
 	}
-	if o.engine == "batched" {
-		return usagef("--engine batched is not in this build: use serial or eager")
+	if err := o.machine.check(); err != nil {
+		return err
 	}
-	if err := spelling.OneOf("engine", o.engine, []string{"serial", "eager"}); err != nil {
-		return usageError{err}
-	}
-	switch {
-	case !(o.dropout >= 0 && o.dropout < 1):
+	if !(o.dropout >= 0 && o.dropout < 1) {
 		return usagef("--dropout is %g: use a probability from 0 to below 1", o.dropout)
-	case o.workers < 1:
-		return usagef("--workers is %d: use 1 or more", o.workers)
 	}
 	if err := o.run.Validate(); err != nil {
 		return usageError{err}

@@ -184,6 +184,9 @@ func (p *progress) Round(r federation.RoundResult) error {
 	if !math.IsNaN(all) {
 		p.text = fmt.Sprintf(" loss %.3f accuracy %.1f%%", r.Loss, all)
 	}
+	if len(r.Dropped) > 0 {
+		p.say("round %d/%d: left out, since their training diverged: clients %v", r.Round+1, p.rounds, r.Dropped)
+	}
 	done := r.Round + 1 - p.first
 	left := time.Duration(float64(time.Since(p.began)) / float64(done) * float64(p.rounds-r.Round-1)).Round(time.Second)
 	if p.bar != nil {

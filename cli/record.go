@@ -87,7 +87,7 @@ func roundLine(r federation.RoundResult) report.Round {
 	return report.Round{
 		Round: r.Round, TrainLoss: r.Loss,
 		Pre: score(r.All), CohortPre: score(r.Pre), CohortPost: score(r.Post),
-		BytesUp: up, BytesDown: down, Seconds: r.Seconds, Samples: r.Samples, Clients: r.Cohort,
+		BytesUp: up, BytesDown: down, Seconds: r.Seconds, Samples: r.Samples, Clients: r.Cohort, Dropped: r.Dropped,
 		Notes: r.Notes, TrainingSamples: r.Work.Training, ForwardSamples: r.Work.Forward,
 	}
 }

@@ -65,15 +65,18 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 	if err := s.deal(); err != nil {
 		return nil, err
 	}
-	if _, err := torch.Describe(); err != nil {
+	info, err := torch.Describe()
+	if err != nil {
 		return nil, fmt.Errorf("%w (see feddag doctor)", err)
 	}
-	torch.UseBLAS()
-	device, err := torch.ParseDevice(o.device)
-	if err != nil {
-		return nil, usageError{err}
+	if why := whyCPU(o.device, info); why != "" {
+		fmt.Fprintf(log, "--device auto is the CPU: %s\n", why)
 	}
-	o.device = device.String()
+	torch.UseBLAS()
+	device, err := o.machine.resolve()
+	if err != nil {
+		return nil, err
+	}
 	if n := len(s.partition.Views); n > 0 && !o.quiet {
 		fmt.Fprintf(log, "%s: making what the clients see, %d views of the images\n", o.dataset, n)
 	}
@@ -88,6 +91,9 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 		return nil, err
 	}
 	s.hash = o.hash(partition.Bytes(), s.scenario)
+	if o.dryRun {
+		return s, nil
+	}
 	if o.resume != "" {
 		err = s.takeUp(log)
 	} else {
@@ -151,7 +157,7 @@ func (s *session) environment(device torch.Device) error {
 		}
 		s.closers = append(s.closers, (*split.on).Close)
 	}
-	if s.env.Executor, err = newExecutor(o.engine, device, o.workers); err != nil {
+	if s.env.Executor, err = o.machine.executor(device); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.env.Executor.Close)
@@ -176,7 +182,11 @@ func (s *session) create(prefix string, partition []byte) (err error) {
 			return err
 		}
 	}
-	if err := s.dir.WriteEnv(s.machine()); err != nil {
+	env, err := s.environ()
+	if err != nil {
+		return err
+	}
+	if err := s.dir.WriteEnv(env); err != nil {
 		return err
 	}
 	return s.dir.WriteYAML(report.ConfigFile, o.pairs())
@@ -210,27 +220,14 @@ func (s *session) takeUp(log io.Writer) error {
 	return s.dir.TruncateMetrics(c.Rounds)
 }
 
-// machine describes what the numbers are made with.
-func (s *session) machine() report.Env {
+// environ describes what the numbers are made with.
+func (s *session) environ() (report.Env, error) {
 	e := report.NewEnv()
-	e.Feddag, e.Device, e.Workers = revision(), s.o.device, s.o.workers
-	if info, err := torch.Describe(); err == nil {
-		e.Libtorch, e.BLAS = info.Version, info.BLAS
-	}
+	e.Feddag = revision()
+	err := s.o.machine.describe(&e)
 	e.Extra = map[string]string{}
 	for i, f := range s.set.Files {
 		e.Extra[fmt.Sprintf("data file %d", i)] = f
 	}
-	return e
-}
-
-// newExecutor starts the executor that --engine names.
-func newExecutor(engine string, device torch.Device, workers int) (torch.Executor, error) {
-	if engine == "eager" {
-		if device.String() != "cpu" {
-			return nil, usagef("--engine eager runs on the CPU only: add --device cpu")
-		}
-		return torch.NewEager()
-	}
-	return torch.NewEngine(device, workers)
+	return e, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"feddag/federation"
 	"feddag/report"
+	"feddag/torch"
 )
 
 // finish writes what a complete run leaves behind, and prints its results.
@@ -46,11 +47,20 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 		pre, post := s.scores(result, result.HeldOut)
 		sum.HeldOut = &report.Joined{Clients: len(pre), Pre: score(pre), Post: score(post)}
 	}
+	env, err := s.environ()
+	if err != nil {
+		return err
+	}
+	sum.Device, sum.DeviceName, sum.Engine = env.Device, env.DeviceName, env.Engine
+	sum.Precision, sum.Libtorch = env.Precision, env.Libtorch
+	if err := s.peaks(&sum); err != nil {
+		return err
+	}
 	if err := s.dir.WriteSummary(sum); err != nil {
 		return err
 	}
 	err = s.dir.WriteHTML(report.Page{
-		Title: s.title(), Summary: sum, Config: s.o.pairs(), Env: s.machine(), Classes: s.set.ClassNames,
+		Title: s.title(), Summary: sum, Config: s.o.pairs(), Env: env, Classes: s.set.ClassNames,
 		Clusters: clusters, Plots: plots, Rounds: rounds, Candidates: r.candidates, Assignments: history,
 	})
 	if err != nil {
@@ -75,7 +85,7 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters []report.
 	}
 	sum := report.Summary{
 		Algorithm: o.algorithm, Dataset: o.dataset, Clusters: inhabited, AdjustedRandIndex: r.ari,
-		Device: o.device, Precision: "fp32", Seed: int64(o.run.Seed), PeakRSSBytes: report.PeakRSS(),
+		Seed: int64(o.run.Seed), PeakRSSBytes: report.PeakRSS(),
 	}
 	sum.SetRounds(rounds)
 	if p, ok := o.alg.(federation.Predictor); ok {
@@ -91,6 +101,23 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters []report.
 		sum.Seconds.Total = s.setup + seconds["warmup"] + seconds["clustering"] + seconds["arrival"] + seconds["rounds"] + seconds["final"]
 	}
 	return sum
+}
+
+// peaks fills what the run held of the device, and warns of trainings in another precision than the run's.
+func (s *session) peaks(sum *report.Summary) (err error) {
+	if s.env.Device.IsCUDA() {
+		if _, _, sum.PeakDeviceBytes, err = s.env.Device.Memory(); err != nil {
+			return err
+		}
+	}
+	if b, ok := s.env.Executor.(*torch.Batched); ok {
+		sum.PeakStackBytes = b.Peak()
+		sum.ClientsAtOnce[0], sum.ClientsAtOnce[1] = b.AtOnce()
+		if n := b.Apart(); n > 0 && s.o.precision == "bf16" {
+			sum.Warnings = append(sum.Warnings, fmt.Sprintf("%d local trainings have an objective of their own, which the batched engine runs one after another in fp32, not bf16", n))
+		}
+	}
+	return nil
 }
 
 // clients are the rows of clients.csv.

@@ -21,7 +21,11 @@ The last line on standard output is the summary as one JSON object.
 Usage: feddag train [flags]`
 
 func train(ctx context.Context, args []string, out, log io.Writer) error {
-	o, err := parse(args)
+	o, err := parse(args, func(o *options) {
+		f := o.group("Before it")
+		f.BoolVar(&o.dryRun, "dry-run", false, "say what the run would take, in memory, steps and time, and do not begin it")
+		o.flags.AddFlagSet(f)
+	})
 	if errors.Is(err, pflag.ErrHelp) {
 		o.usage(out, trainIntro)
 		return nil
@@ -29,9 +33,16 @@ func train(ctx context.Context, args []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.dryRun {
+		return o.plan(ctx, out, log)
+	}
 	err = o.train(ctx, out, log)
 	if err != nil && ctx.Err() != nil && o.out != "" {
 		fmt.Fprintf(log, "interrupted; continue with: feddag train --resume %s\n", o.out)
+	}
+	var d *federation.Diverged
+	if errors.As(err, &d) && o.run.OnDivergence == federation.StopOnDivergence && d.Round > 0 && o.out != "" {
+		fmt.Fprintf(log, "the rounds before stand in %s; to go on from its last checkpoint without such clients: feddag train --resume %s --on-divergence drop\n", o.out, o.out)
 	}
 	return err
 }

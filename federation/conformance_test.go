@@ -24,6 +24,7 @@ func TestConformance(t *testing.T) {
 			t.Run("rate 0 changes nothing", func(t *testing.T) { rateZero(t, name) })
 			t.Run("newcomers", func(t *testing.T) { newcomers(t, name) })
 			t.Run("models and clusters", func(t *testing.T) { modelsAndClusters(t, name) })
+			t.Run("a client that diverges", func(t *testing.T) { diverging(t, name) })
 			t.Run("nothing leaks", func(t *testing.T) { leaks(t, name) })
 		})
 	}

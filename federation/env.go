@@ -26,13 +26,15 @@ type Options struct {
 	EvalEvery       int  // all clients are evaluated every so many rounds, and after the last
 	CheckpointEvery int  // rounds between checkpoints
 	FinalPost       bool // after the last round, train every client once more and evaluate
+
+	OnDivergence string // StopOnDivergence, DropOnDivergence
 }
 
 // DefaultOptions are the paper's (section 5 and appendix B.1).
 func DefaultOptions() Options {
 	return Options{
 		Rounds: 200, Rate: 0.2, Epochs: 10, Batch: 64, LearningRate: 0.01, Momentum: 0.5, WeightDecay: 1e-4,
-		EvalEvery: 1, CheckpointEvery: 1, FinalPost: true,
+		EvalEvery: 1, CheckpointEvery: 1, FinalPost: true, OnDivergence: StopOnDivergence,
 	}
 }
 
@@ -59,6 +61,8 @@ func (o Options) Validate() error {
 		return bad("weight-decay", o.WeightDecay, "a number of 0 or more")
 	case o.EvalEvery < 1:
 		return bad("eval-every", o.EvalEvery, "1 or more")
+	case o.OnDivergence != StopOnDivergence && o.OnDivergence != DropOnDivergence:
+		return bad("on-divergence", o.OnDivergence, "stop or drop")
 	case o.CheckpointEvery < 1:
 		return bad("checkpoint-every", o.CheckpointEvery, "1 or more")
 	}

@@ -65,15 +65,40 @@ func (r *run) trainOnce(clients []*Client) ([]Score, error) {
 	defer r.env.spanning(clients, 1)()
 	var scores []Score
 	for some := range slices.Chunk(clients, onceAtOnce) {
-		trained, err := r.env.adapt(r.alg, some)
-		if err != nil {
-			return nil, err
-		}
-		post, err := r.post(trained)
+		post, err := r.adaptAndScore(some)
 		if err != nil {
 			return nil, err
 		}
 		scores = append(scores, post...)
+	}
+	return scores, nil
+}
+
+// adaptAndScore is trainOnce for a few clients. One that diverges and may be left out has no score.
+func (r *run) adaptAndScore(clients []*Client) ([]Score, error) {
+	stayed := clients
+	trained, err := r.env.adapt(r.alg, stayed)
+	for err != nil {
+		left, gone := r.env.without(stayed, err)
+		if gone == nil {
+			return nil, err
+		}
+		for _, c := range gone {
+			r.env.warn("client %d diverges in its last local training: it has no score after it", c.ID)
+			r.last[c.ID].Post = noScore
+		}
+		trained, err = nil, nil
+		if stayed = left; len(stayed) > 0 {
+			trained, err = r.env.adapt(r.alg, stayed)
+		}
+	}
+	post, err := r.post(trained)
+	if err != nil {
+		return nil, err
+	}
+	scores := slices.Repeat([]Score{noScore}, len(clients))
+	for k, l := range trained {
+		scores[slices.Index(clients, l.Client)] = post[k]
 	}
 	return scores, nil
 }

@@ -2,7 +2,6 @@ package federation
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -51,7 +50,7 @@ func (e *Env) LocalSGD(net *torch.Network, tasks []Task, t int, phase Phase, par
 }
 
 // LocalTraining trains every task for some epochs, changing only the given parts, and returns the results in the order of
-// the tasks. Shuffles come from (seed, round, client, phase, epoch). A loss that is not finite is an error.
+// the tasks. Shuffles come from (seed, round, client, phase, epoch). A loss or weights that are no numbers are a [Diverged].
 func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase, parts torch.Part, sgd torch.SGD, epochs int) ([]torch.Trained, error) {
 	if len(tasks) == 0 {
 		return nil, nil
@@ -99,14 +98,13 @@ func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase
 			e.Ledger.Trained(task.Client, int64(epochs)*work(net, sgd, task.Client.Size()))
 		}
 	}
-	for i, r := range trained {
-		for epoch, loss := range r.Loss {
-			if math.IsNaN(loss) || math.IsInf(loss, 0) {
-				closeAll(trained)
-				return nil, fmt.Errorf("client %d, round %d, %s: the training loss is %v in epoch %d; lower --lr (now %g)",
-					jobs[i].Client, t, phase, loss, epoch, sgd.LearningRate)
-			}
-		}
+	err = diverged(net, tasks, trained, t, phase, sgd)
+	if err != nil && phase == PersonalPhase && e.OnDivergence == DropOnDivergence {
+		err = keepReceived(tasks, trained)
+	}
+	if err != nil {
+		closeAll(trained)
+		return nil, err
 	}
 	return trained, nil
 }

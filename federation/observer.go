@@ -63,6 +63,7 @@ type RoundResult struct {
 	Round    int
 	Moves    []Move             // before the round by the scenario's events, then in it; the first round's begin with the clustering
 	Cohort   []int              // client ids, ascending: those who trained
+	Dropped  []int              // those of the sample whose training diverged, and who were left out for it
 	Loss     float64            // see Report
 	Pre      []Score            // [len(Cohort)] of the models the round started from
 	Post     []Score            // [len(Cohort)] of the clients' models after their local training

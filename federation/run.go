@@ -145,16 +145,20 @@ func (r *run) round(t int) error {
 		return err
 	}
 	result := RoundResult{Round: t, Training: time.Since(start).Seconds()}
-	for _, c := range cohort {
-		result.Cohort = append(result.Cohort, c.ID)
-	}
-	if result.Pre, err = r.cohortScores(cohort); err != nil {
+	pre, err := r.cohortScores(cohort)
+	if err != nil {
 		return err
 	}
 	training := time.Now()
-	report, err := r.alg.Round(e, t, cohort)
+	report, stayed, dropped, err := r.trainRound(t, cohort)
 	if err != nil {
 		return err
+	}
+	result.Dropped = dropped
+	for k, c := range cohort {
+		if slices.Contains(stayed, c) {
+			result.Cohort, result.Pre = append(result.Cohort, c.ID), append(result.Pre, pre[k])
+		}
 	}
 	result.Training += time.Since(training).Seconds()
 	if result.Post, err = r.post(report.Trained); err != nil {

@@ -21,12 +21,19 @@ type Env struct {
 	Libtorch string `json:"libtorch"` // version
 	BLAS     string `json:"blas"`
 	CUDA     string `json:"cuda,omitempty"` // runtime and driver
-	Device   string `json:"device"`         // "cpu", or the GPU's name
-	CPU      string `json:"cpu"`            // model
-	Cores    int    `json:"cores"`          // usable by this process
-	Workers  int    `json:"workers"`
-	OS       string `json:"os"`
-	Kernel   string `json:"kernel"`
+	Device   string `json:"device"`         // "cpu", "cuda:0"
+
+	// DeviceName is the GPU's name, or the model of the CPU.
+	DeviceName    string `json:"device_name"`
+	Engine        string `json:"engine"`
+	Precision     string `json:"precision"`
+	Deterministic bool   `json:"deterministic,omitempty"`
+
+	CPU     string `json:"cpu"`   // model
+	Cores   int    `json:"cores"` // usable by this process
+	Workers int    `json:"workers"`
+	OS      string `json:"os"`
+	Kernel  string `json:"kernel"`
 
 	Command []string  `json:"command"`
 	Started time.Time `json:"started"`

@@ -92,7 +92,7 @@ func (d *Dir) view(p Page) (view, error) {
 	v := view{Page: p, Facts: p.Summary.factRows()}
 	s := p.Summary
 	v.Lines = []string{
-		fmt.Sprintf("%s on %s, seed %d: %s, %s on %s.", s.Algorithm, s.Dataset, s.Seed, count(s.Rounds, "round"), s.Precision, s.Device),
+		fmt.Sprintf("%s on %s, seed %d: %s, %s on %s.", s.Algorithm, s.Dataset, s.Seed, count(s.Rounds, "round"), s.Precision, s.on()),
 		count(s.Clusters, "cluster") + s.randIndex() + ".",
 	}
 	for _, r := range s.accuracyRows() {

@@ -37,6 +37,10 @@ type Round struct {
 	Samples   int64   `json:"samples"`    // training samples processed, every epoch counted
 	Clients   []int   `json:"clients"`    // those who trained, ascending
 
+	// Dropped are those whose training diverged and who were left out of the
+	// round for it, as if they had not been sampled.
+	Dropped []int `json:"dropped,omitempty"`
+
 	// What the clients computed for the method, in samples through one model:
 	// every epoch counts, and every model of several.
 	TrainingSamples int64 `json:"training_samples"` // forward and backward

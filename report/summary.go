@@ -44,6 +44,10 @@ type Summary struct {
 	ForwardSamples  int64   `json:"forward_samples"`
 	ClientsPerRound float64 `json:"clients_per_round"`
 
+	// Dropped counts the trainings that diverged and were left out of their
+	// rounds.
+	Dropped int `json:"dropped,omitempty"`
+
 	// Joined is over the clients that joined during the run, by a scenario: with
 	// the models they were given, and after one local training from there. nil
 	// if nobody did.
@@ -60,9 +64,20 @@ type Summary struct {
 	SecondsPerRound  float64 `json:"seconds_per_round"`  // median
 	SamplesPerSecond float64 `json:"samples_per_second"` // training samples over the time of the rounds, evaluation included
 	PeakRSSBytes     int64   `json:"peak_rss_bytes"`
-	Device           string  `json:"device"`
-	Precision        string  `json:"precision"`
-	Seed             int64   `json:"seed"`
+
+	// PeakDeviceBytes is the most that the process held of a GPU's memory;
+	// PeakStackBytes the most that a call of the batched engine held beside
+	// models and images, for ClientsAtOnce clients: the fewest and the most.
+	PeakDeviceBytes int64  `json:"peak_device_bytes,omitempty"`
+	PeakStackBytes  int64  `json:"peak_stack_bytes,omitempty"`
+	ClientsAtOnce   [2]int `json:"clients_at_once,omitzero"`
+
+	Device     string `json:"device"`
+	DeviceName string `json:"device_name"` // the GPU's name, or the model of the CPU
+	Engine     string `json:"engine"`
+	Precision  string `json:"precision"`
+	Libtorch   string `json:"libtorch"`
+	Seed       int64  `json:"seed"`
 }
 
 // Joined is the accuracy of clients as they arrived.
@@ -108,13 +123,14 @@ func (s *Summary) SetRounds(rounds []Round) {
 	s.Final.PostOver, s.Best.PostOver, s.Last10.PostOver = OverCohort, OverCohort, OverCohort
 	var seconds []float64
 	var samples int64
-	s.Seconds.Rounds, s.ClientsPerRound = 0, 0
+	s.Seconds.Rounds, s.ClientsPerRound, s.Dropped = 0, 0, 0
 	for _, r := range rounds {
 		s.BytesUp += r.BytesUp
 		s.BytesDown += r.BytesDown
 		s.Seconds.Rounds += r.Seconds
 		samples += r.Samples
 		s.ClientsPerRound += float64(len(r.Clients))
+		s.Dropped += len(r.Dropped)
 		seconds = append(seconds, r.Seconds)
 	}
 	if len(rounds) > 0 {
@@ -198,7 +214,7 @@ func (d *Dir) ReadSummary() (Summary, error) {
 // is.
 func (s Summary) Table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s on %s, seed %d: %s, %s on %s\n", s.Algorithm, s.Dataset, s.Seed, count(s.Rounds, "round"), s.Precision, s.Device)
+	fmt.Fprintf(&b, "%s on %s, seed %d: %s, %s on %s\n", s.Algorithm, s.Dataset, s.Seed, count(s.Rounds, "round"), s.Precision, s.on())
 	fmt.Fprintf(&b, "%s%s\n\n", count(s.Clusters, "cluster"), s.randIndex())
 	fmt.Fprintf(&b, "Accuracy on the clients' test sets, percent: mean ± standard deviation over clients\n\n")
 
@@ -223,6 +239,30 @@ func (s Summary) randIndex() string {
 		return ""
 	}
 	return fmt.Sprintf(" (adjusted Rand index %.3f against the true groups)", *s.AdjustedRandIndex)
+}
+
+// memory says what the run held at its peak.
+func (s Summary) memory() string {
+	text := FormatBytes(s.PeakRSSBytes) + " resident at the peak"
+	if s.PeakDeviceBytes > 0 {
+		text += fmt.Sprintf(", %s of the GPU's", FormatBytes(s.PeakDeviceBytes))
+	}
+	if s.PeakStackBytes > 0 {
+		text += fmt.Sprintf("; a stack of clients took up to %s, %d to %d at once", FormatBytes(s.PeakStackBytes), s.ClientsAtOnce[0], s.ClientsAtOnce[1])
+	}
+	return text
+}
+
+// on names the device and the engine.
+func (s Summary) on() string {
+	text := s.Device
+	if s.DeviceName != "" {
+		text += " (" + s.DeviceName + ")"
+	}
+	if s.Engine != "" {
+		text += ", " + s.Engine + " engine"
+	}
+	return text
 }
 
 type accuracyRow struct {
@@ -269,12 +309,15 @@ func (s Summary) factRows() []Pair {
 	if s.PreWith != "" {
 		facts = append(facts, Pair{Key: "before", Value: "local training, a client predicts with " + s.PreWith})
 	}
+	if s.Dropped > 0 {
+		facts = append(facts, Pair{Key: "left out", Value: count(s.Dropped, "training") + " that diverged (dropped in metrics.jsonl)"})
+	}
 	return append(facts, []Pair{
 		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the last %d rounds of balanced accuracy before local training)", decimal(s.Swing, 2), min(max(s.Rounds, 1), lastRounds))},
 		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", FormatBytes(s.BytesUp), FormatBytes(s.BytesDown))},
 		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained a round", thousands(float64(s.TrainingSamples)), thousands(float64(s.ForwardSamples)), decimal(s.ClientsPerRound, 1))},
 		{Key: "time", Value: fmt.Sprintf("%s: set-up %s, warm-up %s, clustering %s, rounds %s", duration(sec.Total), duration(sec.Setup), duration(sec.Warmup), duration(sec.Clustering), duration(sec.Rounds))},
-		{Key: "speed", Value: fmt.Sprintf("%s a round (median), %s training samples/s in rounds, evaluation included, on %s", duration(s.SecondsPerRound), thousands(s.SamplesPerSecond), s.Device)},
-		{Key: "memory", Value: fmt.Sprintf("%s resident at the peak", FormatBytes(s.PeakRSSBytes))},
+		{Key: "speed", Value: fmt.Sprintf("%s a round (median), %s training samples/s in rounds, evaluation included, on %s", duration(s.SecondsPerRound), thousands(s.SamplesPerSecond), s.on())},
+		{Key: "memory", Value: s.memory()},
 	}...)
 }

@@ -17,6 +17,7 @@ type Batched struct {
 	o      BatchedOptions
 	serial *Engine // for what the stack has no steps for
 
+	apart        int // trainings so far that had no steps in the stack
 	fewest, most int // clients that were trained at once so far
 	refuseAbove  int // tests: more clients at once are out of memory; 0: never
 }
@@ -25,7 +26,7 @@ type Batched struct {
 type BatchedOptions struct {
 	Arithmetic
 	Way    Way   // of all convolutions that can go it
-	Memory int64 // bytes that a call may take on the device, beside what its caller holds there; 0 is most of what is free
+	Memory int64 // bytes that a call may take on the device, by estimate, beside what its caller holds there; 0 is most of what is free
 }
 
 // Way is how a convolution of stacked clients is computed.
@@ -91,6 +92,7 @@ func (e *Batched) Cancel() {
 // objectives beyond cross-entropy, run one client after another on the same device, in float32.
 func (e *Batched) Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error) {
 	if sgd.Whole || sgd.Meta != nil || sgd.Objective != nil {
+		e.apart += len(jobs)
 		return e.serial.Train(net, images, jobs, parts, sgd)
 	}
 	work := StackedWork{Epochs: 1, Batch: max(1, sgd.Batch), Parts: parts, Precision: e.o.Precision}
@@ -157,6 +159,9 @@ func (e *Batched) Predict(net *Network, images *Images, jobs []Prediction) ([]Pr
 	}
 	return predicted, nil
 }
+
+// Apart is the number of trainings so far that the stack has no steps for: they ran one after another, in float32.
+func (e *Batched) Apart() int { return e.apart }
 
 // Report says how each shape of convolution was computed so far, a line each.
 func (e *Batched) Report() (string, error) {

@@ -379,9 +379,15 @@ func TestBatchedGroups(t *testing.T) {
 	for name, c := range map[string]struct {
 		memory int64
 		most   int
-	}{"three at once": {three, 3}, "one at once, of necessity": {1, 1}} {
+	}{"three at once": {three, 3}, "one at once": {three / 3, 1}, "too little for one": {1, 0}} {
 		e := newBatched(t, torch.BatchedOptions{Memory: c.memory})
 		got, err := e.Train(net, images, jobs, torch.All, raggedSGD)
+		if c.most == 0 {
+			if !errors.Is(err, torch.ErrOutOfMemory) || !strings.Contains(err.Error(), "1 MB are allowed (--memory)") {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
 		if err != nil {
 			t.Fatal(name, err)
 		}

@@ -35,6 +35,11 @@ func ParseDevice(text string) (Device, error) {
 	if err != nil {
 		return CPU, err
 	}
+	return info.device(text)
+}
+
+// device is ParseDevice on a machine as described.
+func (info Info) device(text string) (_ Device, err error) {
 	if text == "auto" {
 		return Device{cuda: info.CUDADevices > 0}, nil
 	}
@@ -55,7 +60,7 @@ func ParseDevice(text string) (Device, error) {
 	case info.CUDADevices == 0:
 		return CPU, fmt.Errorf("device %q: no CUDA device can be used: %s; or use --device cpu", text, info.CUDAProblem)
 	case index >= info.CUDADevices:
-		return CPU, fmt.Errorf("device %q: there are %d CUDA devices, cuda:0 to cuda:%d", text, info.CUDADevices, info.CUDADevices-1)
+		return CPU, fmt.Errorf("device %q: the CUDA devices are cuda:0 to cuda:%d", text, info.CUDADevices-1)
 	}
 	return Device{cuda: true, index: index}, nil
 }

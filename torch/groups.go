@@ -30,6 +30,10 @@ func (e *Batched) inGroups(what string, samples []int, bytes func(n int) int64, 
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return samples[b] - samples[a] })
+	if one := bytes(1); len(order) > 0 && e.o.Memory > 0 && one > e.o.Memory {
+		return fmt.Errorf("one %s alone needs about %s on %v, and %s are allowed (--memory): allow more, or use a smaller --batch or --model, or --engine serial: %w",
+			what, megabytes(one), e.device, megabytes(e.o.Memory), ErrOutOfMemory)
+	}
 	fit := e.fit(len(order), bytes)
 	for len(order) > 0 {
 		n := min(fit, len(order))
@@ -61,8 +65,8 @@ func (e *Batched) inGroups(what string, samples []int, bytes func(n int) int64, 
 	return nil
 }
 
-// fit is the number of n jobs that fit into memory at once by estimate, at least one: that one is tried whatever the
-// estimate says.
+// fit is the number of n jobs that fit into memory at once by estimate, at least one: where the limit is no one's wish,
+// that one is tried whatever the estimate says.
 func (e *Batched) fit(n int, bytes func(n int) int64) int {
 	limit, err := e.limit()
 	if err != nil || bytes(n) <= limit {
@@ -77,6 +81,18 @@ func (e *Batched) fit(n int, bytes func(n int) int64) int {
 		}
 	}
 	return low
+}
+
+// Plan returns how many of work.Clients are trained at once, as far as can be told before, and the bytes that takes by
+// estimate, from above.
+func (e *Batched) Plan(net *Network, work StackedWork) (atOnce int, bytes int64) {
+	need := func(n int) int64 {
+		work.Clients = n
+		return net.StackedBytes(e.device, work)
+	}
+	work.Precision = e.o.Precision
+	atOnce = e.fit(work.Clients, need)
+	return atOnce, need(atOnce)
 }
 
 // megabytes writes a number of bytes.

@@ -1,0 +1,252 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"feddag/federation"
+	"feddag/report"
+	"feddag/torch"
+)
+
+// forecast is what a dry run says, and its last line on standard output.
+type forecast struct {
+	DryRun      bool            `json:"dry_run"`
+	Algorithm   string          `json:"algorithm"`
+	Dataset     string          `json:"dataset"`
+	Device      string          `json:"device"`
+	DeviceName  string          `json:"device_name"`
+	Engine      string          `json:"engine"`
+	Precision   string          `json:"precision"`
+	Rounds      int             `json:"rounds"`
+	Clients     int             `json:"clients"`
+	Cohort      int             `json:"cohort"`
+	Trainings   []forecastTrain `json:"trainings"`
+	Steps       int64           `json:"steps"` // of SGD, all clients together
+	DeviceBytes int64           `json:"device_bytes"`
+	HostBytes   int64           `json:"host_bytes"`
+	Free        int64           `json:"device_free_bytes"`
+	Seconds     float64         `json:"seconds_estimated"`
+}
+
+// forecastTrain is one kind of training.
+type forecastTrain struct {
+	What    string  `json:"what"`
+	Steps   int64   `json:"steps"`
+	AtOnce  int     `json:"clients_at_once"`
+	Groups  int     `json:"groups"` // that a cohort is trained in
+	Bytes   int64   `json:"bytes"`  // while it trains, beside models and images
+	Seconds float64 `json:"seconds_estimated"`
+}
+
+// baseBytes is what a process with libtorch holds on the host before it has any data.
+const baseBytes = 300 << 20
+
+// plan says what a run will take, and runs nothing but a few steps on the clock.
+func (o *options) plan(ctx context.Context, out, log io.Writer) error {
+	s, err := open(ctx, o, o.algorithm, log)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	p, err := s.env.Plan(o.alg)
+	if err != nil {
+		return err
+	}
+	f := forecast{
+		DryRun: true, Algorithm: o.algorithm, Dataset: o.dataset, Device: o.device, Engine: o.engine, Precision: o.precision,
+		Rounds: o.run.Rounds, Clients: p.Clients, Cohort: p.Cohort,
+	}
+	env, err := s.environ()
+	if err != nil {
+		return err
+	}
+	f.DeviceName = env.DeviceName
+	var models, work int64
+	for _, k := range p.Trainings {
+		t, err := s.forecast(p, k)
+		if err != nil {
+			return err
+		}
+		f.Trainings = append(f.Trainings, t)
+		f.Steps, f.Seconds = f.Steps+t.Steps, f.Seconds+t.Seconds
+		work = max(work, t.Bytes)
+		net, err := s.env.Net(k.Dual)
+		if err != nil {
+			return err
+		}
+		// A cohort's before and after, the server's models before and after.
+		models = max(models, 4*int64(net.Len())*int64(2*min(p.Cohort, 64)+2*servers(s.env)))
+	}
+	seeing, err := s.evaluationSeconds(p)
+	if err != nil {
+		return err
+	}
+	f.Seconds += seeing
+	data := s.env.Data
+	images := int64(len(data.Train.Pixels) + len(data.Train.Labels) + len(data.Test.Pixels) + len(data.Test.Labels))
+	f.DeviceBytes = images + models + work
+	f.HostBytes = baseBytes + images
+	if !s.env.Device.IsCUDA() { // the same memory
+		f.HostBytes += f.DeviceBytes
+	}
+	if f.Free, _, _, err = s.env.Device.Memory(); err != nil {
+		return err
+	}
+	return f.print(out, images, models, work, seeing)
+}
+
+// servers is how many models the server holds, as far as can be told: the true groups, or one.
+func servers(e *federation.Env) int {
+	n := 1
+	for _, c := range e.Clients {
+		n = max(n, c.Group+1)
+	}
+	return n
+}
+
+// forecast plans one kind of training: its groups and bytes, and its time from a few steps on the clock.
+func (s *session) forecast(p *federation.Plan, k federation.Planned) (t forecastTrain, err error) {
+	e := s.env
+	net, err := e.Net(k.Dual)
+	if err != nil {
+		return t, err
+	}
+	t = forecastTrain{What: k.What, Steps: k.Steps, AtOnce: min(p.Cohort, max(1, s.o.workers)), Groups: 1}
+	w := torch.StackedWork{Clients: p.Cohort, Samples: k.Longest, Epochs: e.Epochs, Batch: e.Batch, Parts: k.Parts}
+	switch x := e.Executor.(type) {
+	case *torch.Batched:
+		t.AtOnce, t.Bytes = x.Plan(net, w)
+		t.Groups = (p.Cohort + t.AtOnce - 1) / t.AtOnce
+	default:
+		if s.o.engine == "eager" {
+			t.AtOnce = 1
+		}
+		w.Clients = 1
+		t.Bytes = int64(t.AtOnce) * net.StackedBytes(torch.CPU, w)
+	}
+	perStep, err := s.secondsPerStep(net, k, t.AtOnce)
+	t.Seconds = perStep * float64(k.Steps)
+	return t, err
+}
+
+// probeSteps is the number of steps that each client does on the clock.
+const probeSteps = 4
+
+// secondsPerStep trains as many clients as go at once for a few steps and throws the result away. The first call pays
+// for what is done once.
+func (s *session) secondsPerStep(net *torch.Network, k federation.Planned, atOnce int) (float64, error) {
+	e := s.env
+	start := make([]float32, net.Len())
+	net.Init(start, torch.All, rand.New(rand.NewPCG(1, 2)))
+	v, err := torch.VectorOf(e.Device, start)
+	if err != nil {
+		return 0, err
+	}
+	defer v.Close()
+	jobs := make([]torch.Job, 0, atOnce)
+	steps := 0
+	for i, c := range e.Present() {
+		if i == atOnce {
+			break
+		}
+		n := min(len(c.Train), probeSteps*e.Batch)
+		order := make([]int32, n)
+		for k := range order {
+			order[k] = int32(k)
+		}
+		jobs = append(jobs, torch.Job{Client: c.ID, Start: v, Samples: c.Train[:n], Order: [][]int32{order}})
+		steps += (n + e.Batch - 1) / e.Batch
+	}
+	for round := range 2 {
+		began := time.Now()
+		trained, err := e.Executor.Train(net, e.Train, jobs, k.Parts, e.SGD())
+		if err != nil {
+			return 0, fmt.Errorf("timing a few steps (%s): %w", k.What, err)
+		}
+		for _, t := range trained {
+			t.End.Close()
+		}
+		if round == 1 {
+			return time.Since(began).Seconds() / float64(steps), nil
+		}
+	}
+	panic("unreachable")
+}
+
+// evaluationSeconds estimates the time of all evaluations from a few predictions on the clock.
+func (s *session) evaluationSeconds(p *federation.Plan) (float64, error) {
+	e := s.env
+	net, err := e.Net(p.Trainings[len(p.Trainings)-1].Dual)
+	if err != nil {
+		return 0, err
+	}
+	v, err := torch.NewVector(e.Device, net.Len())
+	if err != nil {
+		return 0, err
+	}
+	defer v.Close()
+	var jobs []torch.Prediction
+	n := min(512, e.Test.Len())
+	for range max(1, s.o.workers) {
+		jobs = append(jobs, torch.Prediction{State: v})
+		for k := range n {
+			jobs[len(jobs)-1].Samples = append(jobs[len(jobs)-1].Samples, int32(k))
+		}
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	began := time.Now()
+	if _, err := e.Executor.Predict(net, e.Test, jobs); err != nil {
+		return 0, fmt.Errorf("timing a few predictions: %w", err)
+	}
+	per := time.Since(began).Seconds() / float64(n*len(jobs))
+	return per * (float64(p.RoundTests) + float64(p.Evaluated)*float64(p.AllTests)), nil
+}
+
+func (f forecast) print(out io.Writer, images, models, work int64, seeing float64) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "dry run: nothing is trained but a few steps on the clock, and nothing is written\n\n")
+	fmt.Fprintf(&b, "%s on %s: %d rounds, %d of %d clients a round; %s on %s (%s), %s engine\n\n", f.Algorithm, f.Dataset, f.Rounds, f.Cohort, f.Clients,
+		f.Precision, f.Device, f.DeviceName, f.Engine)
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(w, "\tsteps of SGD\tclients at once\tgroups of a cohort\tbytes\ttime\n")
+	for _, t := range f.Trainings {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\n", t.What, t.Steps, t.AtOnce, t.Groups, report.FormatBytes(t.Bytes), seconds(t.Seconds))
+	}
+	fmt.Fprintf(w, "evaluation\t\t\t\t\t%s\n", seconds(seeing))
+	fmt.Fprintf(w, "all\t%d\t\t\t\t%s\n", f.Steps, seconds(f.Seconds))
+	w.Flush()
+	fmt.Fprintf(&b, "\ndevice memory  %s: images %s, models %s, training at most %s; %s are free\n", report.FormatBytes(f.DeviceBytes),
+		report.FormatBytes(images), report.FormatBytes(models), report.FormatBytes(work), report.FormatBytes(f.Free))
+	fmt.Fprintf(&b, "host memory    %s", report.FormatBytes(f.HostBytes))
+	if f.Device == "cpu" {
+		fmt.Fprintf(&b, ", device memory included")
+	}
+	fmt.Fprintf(&b, `
+
+Steps are exact for methods that train a uniform sample by plain SGD. Bytes are estimates from above. The time is the
+steps times that of a step just now, %d a client, as many clients as go at once, the first call left out: it knows
+nothing of other work on the machine, of the clustering itself, or of a method's own objective.
+`, probeSteps)
+	line, err := report.Marshal(f)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s%s\n", b.String(), line)
+	return err
+}
+
+// seconds writes a time for a person.
+func seconds(s float64) string {
+	if s < 10 {
+		return fmt.Sprintf("%.1f s", s)
+	}
+	return time.Duration(s * float64(time.Second)).Round(time.Second).String()
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"feddag/internal/spelling"
+	"feddag/report"
+	"feddag/torch"
+
+	"github.com/spf13/pflag"
+)
+
+// machine are the flags that say what computes, and how.
+type machine struct {
+	device        string // as asked for; after open libtorch's name of it
+	engine        string // as asked for; after open one of engines but auto
+	precision     string
+	deterministic bool
+	memory        string // of a stacked call
+	workers       int
+}
+
+var (
+	engines    = []string{"auto", "serial", "batched", "eager"}
+	precisions = []string{"fp32", "tf32", "bf16"}
+)
+
+func (m *machine) flags(f *pflag.FlagSet) {
+	f.StringVar(&m.device, "device", "auto", "auto (a GPU if there is one), cpu, cuda, cuda:N")
+	f.IntVar(&m.workers, "workers", runtime.NumCPU(), "clients trained at the same time by the serial engine on the CPU")
+	f.StringVar(&m.engine, "engine", "auto", "executor: auto (batched on a GPU, serial on the CPU), serial (one client after another, whole trainings in C++), batched (all clients of a round stacked), eager (layer by layer, slow: the reference, CPU only)")
+	f.StringVar(&m.precision, "precision", "fp32", "of products and convolutions: fp32, tf32 (GPUs), bf16 (batched engine); weights, sums and losses are float32 in all")
+	f.BoolVar(&m.deterministic, "deterministic", false, "on a GPU too the same seed gives the same bits on the same machine; slower (on the CPU it always does)")
+	f.StringVar(&m.memory, "memory", "", "the most that the batched engine may take on the device beside models and images, such as 500MB or 8GB: clients are stacked in as many groups as that needs (default: 85% of what is free)")
+}
+
+// check finds mistakes that can be seen without the device.
+func (m *machine) check() error {
+	if err := spelling.OneOf("engine", m.engine, engines); err != nil {
+		return usageError{err}
+	}
+	if err := spelling.OneOf("precision", m.precision, precisions); err != nil {
+		return usageError{err}
+	}
+	if _, err := parseBytes(m.memory); err != nil {
+		return usagef("--memory: %w", err)
+	}
+	switch {
+	case m.workers < 1:
+		return usagef("--workers is %d: use 1 or more", m.workers)
+	case m.engine == "eager" && m.precision != "fp32":
+		return usagef("--precision %s: the eager engine computes in fp32 only; use --engine batched", m.precision)
+	case m.engine == "serial" && m.precision == "bf16":
+		return usagef("--precision bf16 is the batched engine's: add --engine batched")
+	case m.memory != "" && (m.engine == "serial" || m.engine == "eager"):
+		return usagef("--memory is the batched engine's: add --engine batched")
+	}
+	return nil
+}
+
+// resolve turns auto into what it stands for on this machine.
+func (m *machine) resolve() (torch.Device, error) {
+	device, err := torch.ParseDevice(m.device)
+	if err != nil {
+		return device, usageError{err}
+	}
+	m.device = device.String()
+	if m.engine == "auto" {
+		m.engine = "serial"
+		if device.IsCUDA() {
+			m.engine = "batched"
+		}
+	}
+	switch {
+	case m.engine == "eager" && device.IsCUDA():
+		return device, usagef("--engine eager runs on the CPU only: add --device cpu")
+	case m.precision == "tf32" && !device.IsCUDA():
+		return device, usagef("--precision tf32 is a GPU's, and this run is on the CPU: use --device cuda, or --precision fp32")
+	}
+	return device, m.check() // again, now that auto is an engine
+}
+
+// executor starts the executor that the flags name, after resolve.
+func (m *machine) executor(device torch.Device) (torch.Executor, error) {
+	precision, err := torch.ParsePrecision(m.precision)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	a := torch.Arithmetic{Precision: precision, Deterministic: m.deterministic}
+	switch m.engine {
+	case "eager":
+		return torch.NewEager()
+	case "batched":
+		memory, err := parseBytes(m.memory)
+		if err != nil {
+			return nil, err
+		}
+		return torch.NewBatched(device, torch.BatchedOptions{Arithmetic: a, Memory: memory})
+	}
+	return torch.NewEngineWith(device, m.workers, a)
+}
+
+// describe fills what results say of the machine.
+func (m *machine) describe(e *report.Env) error {
+	info, err := torch.Describe()
+	if err != nil {
+		return err
+	}
+	e.Libtorch, e.BLAS, e.CUDA = info.Version, info.BLAS, info.CUDA
+	e.Workers, e.Engine, e.Precision, e.Deterministic = m.workers, m.engine, m.precision, m.deterministic
+	e.Device = m.device
+	device, err := torch.ParseDevice(m.device)
+	if err != nil {
+		return err
+	}
+	e.DeviceName, err = device.Name()
+	if !device.IsCUDA() {
+		e.DeviceName = e.CPU
+	}
+	return err
+}
+
+// parseBytes reads a number of bytes: 500MB, 8GB, 1048576; 0 for nothing.
+func parseBytes(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	digits := strings.TrimRight(text, "kKMGiB ")
+	unit := strings.TrimSpace(text[len(digits):])
+	n, err := strconv.ParseFloat(digits, 64)
+	scale, known := map[string]float64{"": 1, "B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "MiB": 1 << 20, "GiB": 1 << 30}[unit]
+	if err != nil || !known || !(n*scale >= 1 && n*scale < 1<<60) {
+		return 0, fmt.Errorf("%q is no number of bytes: use 500MB, 8GB or the like", text)
+	}
+	return int64(n * scale), nil
+}
+
+// whyCPU says why auto came to the CPU where a GPU may have been meant: there is an NVIDIA driver that cannot be used.
+func whyCPU(asked string, info torch.Info) string {
+	if asked != "auto" || info.CUDADevices > 0 || !info.CUDABuilt || info.CUDAProblem == "there is no NVIDIA driver" {
+		return ""
+	}
+	return info.CUDAProblem
+}
