@@ -3,6 +3,7 @@ package federation
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +18,8 @@ const freshSeed = 9100
 
 // TestChoiceOnFreshPartitions counts how often the default finds exactly the true groups of Fashion-MNIST partitions of
 // kinds I and V, and what it answers where there are none, by the data angles of the sketches that a run makes. It logs
-// the same of every linkage and spectral clustering by every rule. Some minutes, so only with FEDDAG_LONG.
+// the same of every linkage and spectral clustering by every rule, kind by kind, and holds that a fifth of the clients,
+// kept back and added one by one, find their groups. Some minutes, so only with FEDDAG_LONG.
 func TestChoiceOnFreshPartitions(t *testing.T) {
 	if os.Getenv("FEDDAG_LONG") == "" {
 		t.Skip("set FEDDAG_LONG=1 to measure the choice rules on 66 partitions of Fashion-MNIST")
@@ -47,10 +49,10 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 	}
 	kinds = append(kinds, kind{"no groups, iid", 4, func(o *data.PartitionOptions) { o.Kind = "iid" }})
 
-	exact, of := 0, 0
-	rules := map[string]int{}
+	exact, of, newcomers, placedRight := 0, 0, 0, 0
+	rules := map[string][]int{} // partitions exact, by kind
 	var names []string
-	for _, k := range kinds {
+	for at, k := range kinds {
 		for seed := range k.seeds {
 			o := data.DefaultPartitionOptions()
 			k.set(&o)
@@ -58,7 +60,8 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, table := clusterByData(t, set, p)
+			sketches := dataSketches(t, set, p)
+			r, table := clusterByData(t, sketches)
 			if p.Groups == nil {
 				t.Logf("%s, seed %d: %d clusters", k.name, seed, len(r.Clusters))
 				if len(r.Clusters) > 10 {
@@ -80,27 +83,40 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 				name := row.Method + " " + row.Choose
 				if _, ok := rules[name]; !ok {
 					names = append(names, name)
-					rules[name] = 0
+					rules[name] = make([]int, len(kinds))
 				}
 				if ari, _ := similarity.AdjustedRandIndex(similarity.Labels(row.Clusters, len(p.Groups)), p.Groups); ari == 1 {
-					rules[name]++
+					rules[name][at]++
 				}
+			}
+			right, added := placeNewcomers(t, sketches, p.Groups)
+			placedRight, newcomers = placedRight+right, newcomers+added
+			if right < added {
+				t.Logf("%s, seed %d: %d of %d newcomers in their group", k.name, seed, right, added)
 			}
 		}
 		t.Logf("%s: %d of %d exact so far", k.name, exact, of)
 	}
 	var lines []string
 	for _, name := range names {
-		lines = append(lines, fmt.Sprintf("%-20s %d", name, rules[name]))
+		total := 0
+		for _, n := range rules[name] {
+			total += n
+		}
+		lines = append(lines, fmt.Sprintf("%-20s %v = %d", name, rules[name][:5], total))
 	}
-	t.Logf("exact, of %d:\n%s", of, strings.Join(lines, "\n"))
+	t.Logf("exact, of %d, by kind in the order above:\n%s", of, strings.Join(lines, "\n"))
+	t.Logf("newcomers in their group: %d of %d", placedRight, newcomers)
+	if placedRight < newcomers-newcomers/50 {
+		t.Errorf("%d of %d newcomers are in their group, want all but one in 50 at least", placedRight, newcomers)
+	}
 	if exact < of-1 {
 		t.Errorf("the default is exact on %d of %d partitions, want all but one at least", exact, of)
 	}
 }
 
-// clusterByData makes a partition's sketches as a run does, but for the warm-up, and clusters by data angles alone.
-func clusterByData(t *testing.T, set *data.Set, p *data.Partition) (*similarity.Result, []similarity.Comparison) {
+// dataSketches makes a partition's sketches as a run does, but for the warm-up.
+func dataSketches(t *testing.T, set *data.Set, p *data.Partition) []similarity.Sketch {
 	t.Helper()
 	a := newFedDAG(FullVariant)
 	count, err := similarity.ParseCount(a.PrincipalVectors)
@@ -119,15 +135,64 @@ func clusterByData(t *testing.T, set *data.Set, p *data.Partition) (*similarity.
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := a.Clustering
+	return sketches
+}
+
+// byData are the default options, with data angles alone.
+func byData() similarity.Options {
+	o := newFedDAG(FullVariant).Clustering
 	o.Fusion = "fixed:0"
-	r, err := similarity.Cluster(sketches, o)
+	return o
+}
+
+func clusterByData(t *testing.T, sketches []similarity.Sketch) (*similarity.Result, []similarity.Comparison) {
+	t.Helper()
+	r, err := similarity.Cluster(sketches, byData())
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := similarity.Compare(r.Proximity, o, nil)
+	table, err := similarity.Compare(r.Proximity, byData(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r, table
+}
+
+// placeNewcomers clusters all but every fifth client, adds those one by one, and counts who joins a cluster of nobody but
+// its own group.
+func placeNewcomers(t *testing.T, sketches []similarity.Sketch, groups []int) (right, added int) {
+	t.Helper()
+	var old, late []similarity.Sketch
+	var truth, lateTruth []int
+	for i, s := range sketches {
+		if i%5 == 4 {
+			late, lateTruth = append(late, s), append(lateTruth, groups[i])
+		} else {
+			old, truth = append(old, s), append(truth, groups[i])
+		}
+	}
+	r, err := similarity.Cluster(old, byData())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roster, err := similarity.NewRoster(old, r, byData())
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := map[int]int{} // a cluster of one group alone, by the group
+	for z, members := range r.Clusters {
+		if !slices.ContainsFunc(members, func(i int) bool { return truth[i] != truth[members[0]] }) {
+			home[truth[members[0]]] = z
+		}
+	}
+	for k, s := range late {
+		placed, err := roster.Add([]similarity.Sketch{s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if z, ok := home[lateTruth[k]]; ok && placed[0] == z {
+			right++
+		}
+	}
+	return right, len(late)
 }

@@ -61,8 +61,8 @@ func TestOddInput(t *testing.T) {
 					for _, rules := range RuleSets {
 						o := DefaultOptions()
 						o.Method, o.Fusion, o.Choose, o.Rules = method, fusion, choose, rules
-						if o.Validate() != nil {
-							continue // spectral has no threshold
+						if o.Validate() != nil || fusion == "mlp" && choose != "silhouette" {
+							continue // spectral has no threshold; the network is slow, and A is A to every rule
 						}
 						what := fmt.Sprintf("%s, %s, %s, %s, %s", name, method, fusion, choose, rules)
 						r, err := Cluster(sketches, o)

@@ -118,6 +118,9 @@ func classAngles(stack *mat.Dense, owner []int, n int, o Options, tell teller) (
 				return false
 			}
 		}
+		if i0 == j0 {
+			p.begin(i0)
+		}
 		at = i0
 		rows := runs(owner[i0 : i0+ni])
 		columns := runs(owner[j0 : j0+nj])
@@ -139,18 +142,20 @@ func classAngles(stack *mat.Dense, owner []int, n int, o Options, tell teller) (
 type pairAngles interface {
 	// factor returns the vectors whose products nearest needs, as rows.
 	factor() *mat.Dense
+	// begin is called before the blocks that begin at row i0.
+	begin(i0 int)
 	// nearest returns the angle in degrees between two clients whose products the block holds: rows i0+a and j0+b of the
 	// stack.
 	nearest(block *mat.Dense, i0, j0 int, a, b run) float64
 }
 
-// run is the rows from..to-1 of a block that are one client's.
-type run struct{ from, to int }
+// run is the rows from..to-1 of a block that are one client's, the place-th client of the block.
+type run struct{ from, to, place int }
 
 func runs(owner []int) (r []run) {
 	for k, i := range owner {
 		if k == 0 || i != owner[k-1] {
-			r = append(r, run{k, k})
+			r = append(r, run{k, k, len(r)})
 		}
 		r[len(r)-1].to++
 	}

@@ -88,7 +88,7 @@ func (r *Roster) merge(groups [][]int, x, y int, linkage string) {
 //
 //	single, complete   min d_j, max d_j
 //	average, weighted  Σ_j s_j d_j
-//	ward               sqrt( 2|C|/(|C|+1) (1/|C| Σ_j d_j^2 - 1/(2|C|^2) Σ_{j,k} A_jk^2) )
+//	ward               sqrt( 2|C|/(|C|+1) (1/|C| Σ_j d_j^2 - 1/|C|^2 Σ_{j<k} A_jk^2) )
 func (r *Roster) distance(i int, members []int, linkage string) float64 {
 	size := float64(len(members))
 	least, most, mean, square, inner := math.Inf(1), 0.0, 0.0, 0.0, 0.0
@@ -96,11 +96,11 @@ func (r *Roster) distance(i int, members []int, linkage string) float64 {
 		x := r.Proximity.At(i, j)
 		least, most = min(least, x), max(most, x)
 		mean += r.share[j] * x
-		square += x * x / size
+		square += x * x
 		if linkage == "ward" {
 			for _, l := range members[:k] {
 				y := r.Proximity.At(j, l)
-				inner += y * y / (size * size)
+				inner += y * y
 			}
 		}
 	}
@@ -110,7 +110,12 @@ func (r *Roster) distance(i int, members []int, linkage string) float64 {
 	case "complete":
 		return most
 	case "ward":
-		return math.Sqrt(max(0, 2*size/(size+1)*(square-inner)))
+		return wardDistance(size, square, inner)
 	}
 	return mean
+}
+
+// wardDistance returns Ward's distance of a client to a cluster of so many, with Σ_j d_j^2 and Σ_{j<k} A_jk^2.
+func wardDistance(size, square, inner float64) float64 {
+	return math.Sqrt(max(0, 2*size/(size+1)*(square/size-inner/(size*size))))
 }

@@ -143,7 +143,7 @@ func moverAngles(h *HeldAngles, stack *mat.Dense, owner []int, moving []bool, o 
 		for _, other := range runs(owner) {
 			if j := owner[other.from]; j != i {
 				k := h.wide.index(len(h.holders), int(h.place[i]), int(h.place[j]))
-				h.wide[k] = p.nearest(&block, own.from, 0, run{0, own.to - own.from}, other)
+				h.wide[k] = p.nearest(&block, own.from, 0, run{0, own.to - own.from, 0}, other)
 			}
 		}
 	}

@@ -69,6 +69,19 @@ func decodeNPY(descr string, data []byte) any {
 	return elements
 }
 
+// decodeFloats reads so many elements of type <f8 or <f4.
+func decodeFloats(into []float64, descr string, data []byte) {
+	if descr == "<f4" {
+		for k := range into {
+			into[k] = float64(math.Float32frombits(binary.LittleEndian.Uint32(data[4*k:])))
+		}
+		return
+	}
+	for k := range into {
+		into[k] = math.Float64frombits(binary.LittleEndian.Uint64(data[8*k:]))
+	}
+}
+
 // WriteNPY writes a .npy file, version 1.0. It is an error where the shape and the data do not agree, or Data is of
 // another type than Array lists.
 func WriteNPY(w io.Writer, a *Array) error {

@@ -17,6 +17,8 @@ type spans struct{ stack *mat.Dense }
 
 func (s *spans) factor() *mat.Dense { return s.stack }
 
+func (s *spans) begin(int) {}
+
 // nearest implements pairAngles.
 func (s *spans) nearest(block *mat.Dense, i0, j0 int, a, b run) float64 {
 	m := mat.DenseCopyOf(block.Slice(a.from, a.to, b.from, b.to))

@@ -30,11 +30,19 @@ const (
 // so the product needs only r of the F entries, and full products only the few pairs that this bound cannot rule out.
 // The answer is that of the full product, whatever the subspace; images of one class make it a good one. Where it is not,
 // as for vectors of random directions, everything is multiplied (project).
+//
+// A client's first vector is its class's mean image, nearly, and the nearest pair of two clients is most often that of
+// their first vectors. So these are multiplied with each other whole, in one product, and seldom any other pair is.
 type projected struct {
 	full   *mat.Dense // P x F
 	low    *mat.Dense // P x r; full itself for small stacks
 	rest   []float64  // ρ, P; nil for small stacks
 	signed bool       // the largest cosine, not the largest |cosine|
+
+	first      *mat.Dense // of each client in each block of rows the first vector there, B x F; nil for small stacks
+	firstAt    []int      // where in first each block of rows begins
+	products   *mat.Dense // of first, from the block of rows productsOf on, and the vectors of that block
+	productsOf int
 }
 
 // project takes the stacked vectors (P x F) and their clients, ascending.
@@ -68,14 +76,41 @@ func project(stack *mat.Dense, owner []int, signed bool) *projected {
 	p.low = mat.NewDense(rows, projectRank, nil)
 	p.low.Mul(stack, q.T())
 	p.rest = make([]float64, rows)
-	for i := range rows {
+	parallel(rows, func(i int) {
 		u, t := stack.RawRowView(i), p.low.RawRowView(i)
 		p.rest[i] = math.Sqrt(max(0, floats.Dot(u, u)-floats.Dot(t, t))) + 1e-7 // and rounding
-	}
+	})
 	if p.open(owner) > projectOpen {
 		return whole
 	}
+	p.takeFirst(owner)
 	return p
+}
+
+// takeFirst fills first and firstAt.
+func (p *projected) takeFirst(owner []int) {
+	rows, f := p.full.Dims()
+	var first []int
+	for from := 0; from < rows; from += blockRows {
+		p.firstAt = append(p.firstAt, len(first))
+		for _, r := range runs(owner[from:min(from+blockRows, rows)]) {
+			first = append(first, from+r.from)
+		}
+	}
+	p.firstAt, p.productsOf = append(p.firstAt, len(first)), -1
+	p.first = mat.NewDense(len(first), f, nil)
+	for k, row := range first {
+		p.first.SetRow(k, p.full.RawRowView(row))
+	}
+}
+
+// begin implements pairAngles.
+func (p *projected) begin(i0 int) {
+	if b := i0 / blockRows; p.rest != nil && b != p.productsOf {
+		from, to := p.firstAt[b], p.firstAt[b+1]
+		p.productsOf, p.products = b, new(mat.Dense)
+		p.products.Mul(view(p.first, from, p.firstAt[len(p.firstAt)-1]), view(p.first, from, to).T())
+	}
 }
 
 // open returns the share of the pairs of vectors, of some pairs of clients, that the bound leaves to a full product.
@@ -88,13 +123,13 @@ func (p *projected) open(owner []int) float64 {
 			highest := -1.0
 			for k := a.from; k < a.to; k++ {
 				for l := b.from; l < b.to; l++ {
-					highest = max(highest, p.score(p.cosine(k, l)))
+					highest = max(highest, p.score(floats.Dot(p.full.RawRowView(k), p.full.RawRowView(l))))
 				}
 			}
 			for k := a.from; k < a.to; k++ {
 				for l := b.from; l < b.to; l++ {
 					pairs++
-					if p.score(floats.Dot(p.low.RawRowView(k), p.low.RawRowView(l)))+p.slack(k, l) > highest {
+					if p.score(floats.Dot(p.low.RawRowView(k), p.low.RawRowView(l)))+p.rest[k]*p.rest[l] > highest {
 						left++
 					}
 				}
@@ -116,28 +151,12 @@ func (p *projected) factor() *mat.Dense { return p.low }
 
 // nearest implements pairAngles: the smallest angle between two vectors. The block holds their products in the subspace.
 func (p *projected) nearest(block *mat.Dense, i0, j0 int, a, b run) float64 {
-	score := p.score
-	highest, s, t := math.Inf(-1), a.from, b.from // the most that a pair's cosine can be
-	for k := a.from; k < a.to; k++ {
-		for l, row := b.from, block.RawRowView(k); l < b.to; l++ {
-			if bound := score(row[l]) + p.slack(i0+k, j0+l); bound > highest {
-				highest, s, t = bound, k, l
-			}
-		}
-	}
-	cosine := block.At(s, t)
-	if p.rest != nil {
-		cosine = p.cosine(i0+s, j0+t)
-		for k, s0, t0 := a.from, s, t; k < a.to; k++ {
-			for l, row := b.from, block.RawRowView(k); l < b.to; l++ {
-				if score(row[l])+p.slack(i0+k, j0+l) <= score(cosine) || k == s0 && l == t0 {
-					continue
-				}
-				if x := p.cosine(i0+k, j0+l); score(x) > score(cosine) {
-					cosine, s, t = x, k, l
-				}
-			}
-		}
+	var cosine float64
+	var s, t int
+	if p.rest == nil {
+		cosine, s, t = p.highest(block, a, b)
+	} else {
+		cosine, s, t = p.bounded(block, i0, j0, a, b)
 	}
 	x := angle(cosine, p.full.RawRowView(i0+s), p.full.RawRowView(j0+t))
 	if cosine < 0 && !p.signed {
@@ -146,15 +165,52 @@ func (p *projected) nearest(block *mat.Dense, i0, j0 int, a, b run) float64 {
 	return x
 }
 
-func (p *projected) slack(i, j int) float64 {
-	if p.rest == nil {
-		return 0
+// highest returns the product of the highest score in a part of a block.
+func (p *projected) highest(block *mat.Dense, a, b run) (cosine float64, s, t int) {
+	most := math.Inf(-1)
+	for k := a.from; k < a.to; k++ {
+		for l, x := range block.RawRowView(k)[b.from:b.to] {
+			if score := p.score(x); score > most {
+				cosine, most, s, t = x, score, k, b.from+l
+			}
+		}
 	}
-	return p.rest[i] * p.rest[j]
+	return cosine, s, t
 }
 
-func (p *projected) cosine(i, j int) float64 {
-	return floats.Dot(p.full.RawRowView(i), p.full.RawRowView(j))
+// bounded returns the cosine of the highest score of two clients: that of their first vectors, or of another pair that the
+// bound leaves open, the most promising one first.
+func (p *projected) bounded(block *mat.Dense, i0, j0 int, a, b run) (cosine float64, s, t int) {
+	before := p.firstAt[p.productsOf]
+	cosine, s, t = p.products.At(p.firstAt[j0/blockRows]-before+b.place, a.place), a.from, b.from
+	most := p.score(cosine)
+	k0, l0 := -1, -1 // of the highest bound above that
+	bound := most
+	for k := a.from; k < a.to; k++ {
+		rest := p.rest[j0+b.from : j0+b.to]
+		for l, x := range block.RawRowView(k)[b.from:b.to] {
+			if x = p.score(x) + p.rest[i0+k]*rest[l]; x > bound && (k != s || b.from+l != t) {
+				bound, k0, l0 = x, k, b.from+l
+			}
+		}
+	}
+	if k0 < 0 {
+		return cosine, s, t
+	}
+	try := func(k, l int) {
+		if x := floats.Dot(p.full.RawRowView(i0+k), p.full.RawRowView(j0+l)); p.score(x) > most {
+			cosine, most, s, t = x, p.score(x), k, l
+		}
+	}
+	try(k0, l0)
+	for k := a.from; k < a.to; k++ {
+		for l, row := b.from, block.RawRowView(k); l < b.to; l++ {
+			if p.score(row[l])+p.rest[i0+k]*p.rest[j0+l] > most && (k != k0 || l != l0) && (k != a.from || l != b.from) {
+				try(k, l)
+			}
+		}
+	}
+	return cosine, s, t
 }
 
 // parallel calls f(0) .. f(n-1), each once, on as many goroutines as there are processors.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -24,7 +25,7 @@ type Roster struct {
 	GradientScaled, DataScaled *mat.SymDense // G^ and V^, N x N, 0..1
 	Proximity                  *mat.SymDense // A, N x N, 0..1
 
-	Threshold float64 // α*; 0 for spectral, where a client joins the cluster of the least mean A
+	Threshold float64 // α* for newcomers (onScale); 0 for spectral, where a client joins the cluster of the least mean A
 	Changes   int     // clients that came or changed since the search: when there are many, search again
 
 	options                Options
@@ -66,8 +67,55 @@ func NewRoster(sketches []Sketch, result *Result, o Options) (*Roster, error) {
 	if o.Method == "linkage" && o.Linkage == "weighted" {
 		r.share = result.Dendrogram.shares(n - len(result.Clusters))
 	}
+	if o.Method == "linkage" && o.Linkage == "ward" && !strings.HasPrefix(o.Choose, "fixed") {
+		r.Threshold = r.onScale(result.Dendrogram)
+	}
 	r.weights, err = NewWeights(m.counts, o)
 	return r, err
+}
+
+// onScale returns the α* by which newcomers are placed under Ward's linkage. Its heights grow with the clusters that
+// merge: halfway between the last merge and the next one, of two large clusters, is farther than any one client ever is,
+// and a stranger would join whatever is nearest. Every α from the last merge up to the next gives the same clusters. Of
+// these it is the one nearest to
+//
+//	halfway between the largest distance of a client to the rest of its own cluster and the least to another cluster
+//
+// which are distances of one client, as a newcomer's are. One cluster was cut from nothing: everybody joins it.
+func (r *Roster) onScale(tree *Dendrogram) float64 {
+	n := len(r.Sketches)
+	if len(r.Clusters) == 1 {
+		return math.Inf(1)
+	}
+	labels := Labels(r.Clusters, n)
+	sums := make([][]float64, n) // Σ_j A_ij^2 over each cluster
+	for i := range sums {
+		sums[i] = make([]float64, len(r.Clusters))
+	}
+	inner := make([]float64, len(r.Clusters)) // Σ_{j<k} A_jk^2 within each
+	for i := range n {
+		for k, x := range upper(r.Proximity, i) {
+			j := i + 1 + k
+			sums[i][labels[j]] += x * x
+			sums[j][labels[i]] += x * x
+			if labels[i] == labels[j] {
+				inner[labels[i]] += x * x
+			}
+		}
+	}
+	own, other := 0.0, math.Inf(1)
+	for i, z := range labels {
+		for y, members := range r.Clusters {
+			switch size := float64(len(members)); {
+			case y != z:
+				other = min(other, wardDistance(size, sums[i][y], inner[y]))
+			case size > 1:
+				own = max(own, wardDistance(size-1, sums[i][y], inner[y]-sums[i][y]))
+			}
+		}
+	}
+	last := h0(tree.Heights(), n-len(r.Clusters)-1)
+	return min(max((own+other)/2, last), r.Threshold)
 }
 
 // shares returns each client's share in the distances of its cluster after m merges of weighted linkage, where every
@@ -92,7 +140,8 @@ func (t *Dendrogram) shares(m int) []float64 {
 // the network, which is of N clients), from 1/2; with fixed:x they are x.
 //
 // One pass of the linkage with α* follows, in which no two of the old clusters merge: a newcomer joins the nearest
-// cluster, or newcomer, that is within α*, and those near nobody make clusters of their own.
+// cluster, or newcomer, that is within α*, and those near nobody make clusters of their own. Under Ward's linkage α* is
+// on the scale of single clients (onScale); one that was given by fixed:α is taken as it is.
 func (r *Roster) Add(newcomers []Sketch) ([]int, error) {
 	if len(newcomers) == 0 {
 		return nil, nil

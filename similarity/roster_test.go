@@ -480,3 +480,85 @@ func TestRosterErrors(t *testing.T) {
 		t.Errorf("nobody is placed in %v (%v)", placed, err)
 	}
 }
+
+// Ward's heights grow with the clusters that merge, but not what decides on a newcomer: a lone stranger makes a cluster of
+// its own, clients of known groups find them whether they come one by one or in numbers, and where the search found one
+// cluster there is nothing to be a stranger to.
+func TestNewcomersUnderWard(t *testing.T) {
+	const n = 120
+	sketches, truth := synthetic(n, 4, 8, 40, 3, 21)
+	o := DefaultOptions()
+	o.Fusion = "fixed:0.5"
+	var known, late []Sketch
+	var groups []int
+	for i, s := range sketches {
+		if truth[i] == 3 {
+			late = append(late, s)
+		} else {
+			known, groups = append(known, s), append(groups, truth[i])
+		}
+	}
+	const first = 40
+	r := hold(t, known, first, o)
+	result := mustCluster(t, known[:first], o)
+	if len(r.Clusters) != 3 {
+		t.Fatalf("clusters %v", r.Clusters)
+	}
+	if cut := result.Dendrogram.Cut(r.Threshold); !slices.EqualFunc(cut, r.Clusters, slices.Equal) || r.Threshold >= result.Threshold {
+		t.Errorf("newcomers' α* %g cuts into %v, the search's is %g", r.Threshold, cut, result.Threshold)
+	}
+	own, other := ownAndOther(r)
+	if last := result.Dendrogram.Merges[first-4].Height; math.Abs(r.Threshold-max(last, (own+other)/2)) > 1e-12 {
+		t.Errorf("newcomers' α* is %g; a client is up to %g from its own cluster, %g at least from another, and the last merge is at %g", r.Threshold, own, other, last)
+	}
+	if result.Threshold < other {
+		t.Fatalf("α* of the search, %g, is below the %g of a client to another cluster: this test cannot fail", result.Threshold, other)
+	}
+	if placed, err := r.Add(late[:1]); err != nil || placed[0] != 3 {
+		t.Errorf("a lone stranger is in cluster %v (%v)", placed, err)
+	}
+	if _, err := r.Add(known[first : first+1]); err != nil { // one, then all the others: more than there were
+		t.Fatal(err)
+	}
+	if _, err := r.Add(known[first+1:]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Add(late[1:]); err != nil {
+		t.Fatal(err)
+	}
+	want := append(append(slices.Clone(groups[:first]), 3, groups[first]), groups[first+1:]...)
+	for range late[1:] {
+		want = append(want, 3)
+	}
+	if score, _ := AdjustedRandIndex(Labels(r.Clusters, n), want); score != 1 {
+		t.Errorf("adjusted Rand index %.3f with all who came later", score)
+	}
+
+	o.Choose = "count:1"
+	r = hold(t, late, 10, o)
+	if _, err := r.Add(late[10:]); err != nil || len(r.Clusters) != 1 {
+		t.Errorf("beside one cluster there are %v (%v)", r.Clusters, err)
+	}
+	o.Choose = "fixed:0.7"
+	if r = hold(t, known, first, o); r.Threshold != 0.7 {
+		t.Errorf("α given as 0.7 became %g", r.Threshold)
+	}
+}
+
+// ownAndOther returns the largest of Ward's distances of a client to the rest of its cluster, and the least to another.
+func ownAndOther(r *Roster) (own, other float64) {
+	other = math.Inf(1)
+	for z, members := range r.Clusters {
+		for _, i := range members {
+			for y, those := range r.Clusters {
+				rest := slices.DeleteFunc(slices.Clone(those), func(j int) bool { return j == i })
+				if d := r.distance(i, rest, "ward"); y == z {
+					own = max(own, d)
+				} else {
+					other = min(other, d)
+				}
+			}
+		}
+	}
+	return own, other
+}

@@ -280,27 +280,39 @@ func (f *SketchFile) stack(c int) (*mat.Dense, []int, error) {
 	stack := mat.NewDense(len(rows), f.pixels, f.buffer[:len(rows)*f.pixels])
 	owner := make([]int, len(rows))
 	width := npyTypes[f.descr] * f.pixels
-	const most = 256 // rows read at once, where they stand together
-	text := make([]byte, most*width)
+	const most = 64 // rows read at once, where they stand together
+	type part struct{ from, to int }
+	var parts []part
 	for from := 0; from < len(rows); {
 		to := from + 1
 		for to < len(rows) && to-from < most && rows[to].row == rows[from].row+to-from {
 			to++
 		}
-		part := text[:(to-from)*width]
-		if _, err := f.vectors.ReadAt(part, int64(rows[from].row)*int64(width)); err != nil {
-			return nil, nil, fmt.Errorf("client %d, class %d: its vectors cannot be read from %s: %w", rows[from].client, c, vectorsArray, err)
+		parts = append(parts, part{from, to})
+		from = to
+	}
+	errs := make([]error, len(parts))
+	parallel(len(parts), func(k int) {
+		from, to := parts[k].from, parts[k].to
+		text := make([]byte, (to-from)*width)
+		if _, err := f.vectors.ReadAt(text, int64(rows[from].row)*int64(width)); err != nil {
+			errs[k] = fmt.Errorf("client %d, class %d: its vectors cannot be read from %s: %w", rows[from].client, c, vectorsArray, err)
+			return
 		}
-		values := (&Array{Data: decodeNPY(f.descr, part)}).Float64s()
-		for k := from; k < to; k++ {
-			own := stack.RawRowView(k)
-			copy(own, values[(k-from)*f.pixels:])
-			owner[k] = rows[k].client
+		for i := from; i < to; i++ {
+			own := stack.RawRowView(i)
+			decodeFloats(own, f.descr, text[(i-from)*width:])
+			owner[i] = rows[i].client
 			if norm := floats.Norm(own, 2); !(math.Abs(norm-1) < unitTolerance) {
-				return nil, nil, fmt.Errorf("client %d, class %d: principal vector %d has length %g, not 1: send orthonormal columns", owner[k], c, rows[k].place, norm)
+				errs[k] = fmt.Errorf("client %d, class %d: principal vector %d has length %g, not 1: send orthonormal columns", owner[i], c, rows[i].place, norm)
+				return
 			}
 		}
-		from = to
+	})
+	for _, err := range errs { // the first, whichever was found first
+		if err != nil {
+			return nil, nil, err
+		}
 	}
 	return stack, owner, nil
 }
