@@ -28,7 +28,10 @@ func init() {
 // ε1 = 0.4, ε2 = 1.6, complete linkage and no split before round 20 are the authors' code
 // (github.com/felisat/clustered-federated-learning), for ten clients that all train in every round, at a learning rate
 // of 0.1. The thresholds are lengths of updates and scale with the model, the rate and the epochs. So Calibrate, which is
-// ours, sets ε2 = 3/4 of the median |dW_i| when the splits begin, and keeps the authors' ratio ε1 = ε2/4.
+// ours, sets ε2 = 3/4 of the median |dW_i| when the splits begin, and ε1 = ε2/2. The authors' ratio, ε1 = ε2/4, asks for
+// more than clients with few labels give: on Fashion-MNIST, 30 clients of five groups of three labels, all of them in each
+// round, splits from round 5 on, it never split in 14 rounds; ε1 = 0.2, ε2 = 0.4, a half, had the five groups after three
+// rounds of splits (one seed; then it cut one of them again: adjusted Rand index 0.91).
 //
 // With a sample of the clients in a round, a client's last update inside its present cluster stands for it, and a cluster
 // waits until it has one of every member. Full lets every client train in every round, as the authors do.
@@ -48,7 +51,7 @@ type CFL struct {
 func (a *CFL) Flags(fs *pflag.FlagSet) {
 	fs.Float64Var(&a.Eps1, "cfl-eps1", a.Eps1, "ε1, a cluster splits where the length of its mean update is below it; 0 never splits")
 	fs.Float64Var(&a.Eps2, "cfl-eps2", a.Eps2, "ε2, and the longest of its clients' updates is above it")
-	fs.BoolVar(&a.Calibrate, "cfl-calibrate", a.Calibrate, "set ε2 to 3/4 of the median length of an update when splits begin, and ε1 to a quarter of that, unless ε1 is 0")
+	fs.BoolVar(&a.Calibrate, "cfl-calibrate", a.Calibrate, "set ε2 to 3/4 of the median length of an update when splits begin, and ε1 to a half of that, unless ε1 is 0")
 	fs.IntVar(&a.From, "cfl-from", a.From, "rounds before the first split")
 	fs.StringVar(&a.Linkage, "cfl-linkage", a.Linkage, "linkage of the updates' cosines: complete, single")
 	fs.Float64Var(&a.GammaMax, "cfl-gamma-max", a.GammaMax, "split only if sqrt((1 - largest cosine across)/2) is above it; 0 always")

@@ -86,7 +86,7 @@ func (a *CFL) calibrate(g *mat.SymDense) {
 	}
 	slices.Sort(all)
 	a.Eps2 = 0.75 * all[len(all)/2]
-	a.Eps1, a.Calibrate = a.Eps2/4, false
+	a.Eps1, a.Calibrate = a.Eps2/2, false
 }
 
 // bipartition divides the updates in two, given their inner products; nil where GammaMax forbids it.
