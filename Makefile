@@ -11,11 +11,11 @@ LDFLAGS := -X feddag/cli.commit=$(COMMIT)
 # Compiles the C++ libraries if need be and loads the CGO_* variables into the shell of the recipe.
 NATIVE = env=$$(scripts/build_native.sh) && . "$$env"
 
-.PHONY: help setup build run test check lint clean
+.PHONY: help setup build run test check lint gpu-bundle clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: ## install what is missing (packages, Go modules)
 	@scripts/setup.sh
@@ -35,6 +35,9 @@ check: setup ## the tests and the long ones too
 lint: setup ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .) && if [[ -n $$unformatted ]]; then printf 'gofmt: %s\n' $$unformatted; exit 1; fi
 	@$(NATIVE) && go vet ./... && go run $(STATICCHECK) ./...
+
+gpu-bundle: setup ## build/gpu for scripts/gpu_check.sh, against the torch of python3
+	@scripts/gpu_bundle.sh
 
 clean: ## remove what was built, not runs/, data/ or .venv/
 	rm -rf build feddag

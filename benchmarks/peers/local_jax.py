@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""The work of `./feddag bench --write DIR` in JAX: a contender of benchmarks/engines.py, one turn for every line "turn".
+
+    --how vmap   all clients at once: jit(vmap(scan over steps))
+    --how map    one client after another: jit(lax.map(scan over steps))
+
+Clients of one size only (no ragged ends). lenet and cnn. Needs jax and numpy.
+"""
+import argparse
+import json
+import struct
+import sys
+import time
+
+import numpy as np
+
+try:
+    import jax
+except ImportError:
+    sys.exit("JAX is not installed: python3 -m pip install jax, or jax[cuda13] for a GPU")
+import jax.numpy as jnp
+from jax import lax
+
+PHASES = [("primary", "head"), ("secondary",)]
+
+
+def read_safetensors(path):
+    with open(path, "rb") as f:
+        raw = f.read()
+    (n,) = struct.unpack("<Q", raw[:8])
+    return {k: np.frombuffer(raw[8 + n + t["data_offsets"][0]:8 + n + t["data_offsets"][1]], "<f4").reshape(t["shape"])
+            for k, t in json.loads(raw[8:8 + n]).items() if k != "__metadata__"}
+
+
+def write_safetensors(path, state):
+    header, body = {}, b""
+    for name, t in state.items():
+        raw = np.asarray(t, "<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": list(t.shape), "data_offsets": [len(body), len(body) + len(raw)]}
+        body += raw
+    text = json.dumps(header).encode()
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + body)
+
+
+def encode(p, part, model, x):
+    def conv(x, name, padding):
+        x = lax.conv_general_dilated(x, p[f"{part}.{name}.weight"], (1, 1), [(padding, padding)] * 2,
+                                     dimension_numbers=("NCHW", "OIHW", "NCHW"))
+        x = jax.nn.relu(x + p[f"{part}.{name}.bias"][:, None, None])
+        return lax.reduce_window(x, -jnp.inf, lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+
+    for name, padding in ([("conv1", 2), ("conv2", 0)] if model == "lenet" else [("conv1", 0), ("conv2", 0), ("conv3", 0)]):
+        x = conv(x, name, padding)
+    x = x.reshape(x.shape[0], -1)
+    for name in "fc1", "fc2":
+        x = jax.nn.relu(x @ p[f"{part}.{name}.weight"].T + p[f"{part}.{name}.bias"])
+    return x
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--work", required=True)
+    a.add_argument("--how", choices=["vmap", "map"], default="vmap")
+    a.add_argument("--model", choices=["lenet", "cnn"], default="lenet")
+    a.add_argument("--device", default="cpu")
+    a.add_argument("--precision", choices=["fp32", "tf32"], default="fp32")
+    a.add_argument("--epochs", type=int, default=1)
+    a.add_argument("--batch", type=int, default=64)
+    a.add_argument("--lr", type=float, default=0.01)
+    o = a.parse_args()
+    jax.config.update("jax_default_matmul_precision", "highest" if o.precision == "fp32" else "tensorfloat32")
+    load = lambda name: np.load(f"{o.work}/{name}.npy")
+    sizes = load("sizes")
+    k, n = len(sizes), int(sizes[0])
+    if (sizes != n).any():
+        sys.exit("clients of different sizes")
+    images = jnp.asarray((load("images").astype(np.float32) / 255 - 0.3) / 0.3)
+    labels = jnp.asarray(load("labels").astype(np.int32))
+    steps = -(-n // o.batch)
+    # A last batch that is not full is filled up with samples of weight 0.
+    order = load("order").reshape(k, o.epochs, n) + (np.arange(k) * n)[:, None, None]
+    index = np.zeros((k, o.epochs, steps * o.batch), np.int32)
+    index[:, :, :n] = order
+    weight = np.zeros((o.epochs, steps * o.batch), np.float32)
+    weight[:, :n] = 1
+    index = jnp.asarray(index.reshape(k, o.epochs * steps, o.batch))
+    weight = jnp.asarray(weight.reshape(o.epochs * steps, o.batch))
+    start = {name: jnp.asarray(v) for name, v in read_safetensors(f"{o.work}/start.safetensors").items()}
+
+    def phase(parts):
+        moves = {name: v for name, v in start.items() if name.split(".")[0] in parts}
+        rest = {name: v for name, v in start.items() if name not in moves}
+
+        def step(carry, batch):
+            p, momentum = carry
+            rows, w = batch
+
+            def loss_of(p):
+                every = {**rest, **p}
+                x = images[rows]
+                features = jnp.concatenate([encode(every, e, o.model, x) for e in ("primary", "secondary")], 1)
+                logp = jax.nn.log_softmax(features @ every["head.weight"].T + every["head.bias"])
+                return -(w * jnp.take_along_axis(logp, labels[rows][:, None], 1)[:, 0]).sum() / w.sum()
+
+            loss, g = jax.value_and_grad(loss_of)(p)
+            momentum = {name: 0.5 * momentum[name] + g[name] + 1e-4 * p[name] for name in p}
+            return ({name: p[name] - o.lr * momentum[name] for name in p}, momentum), loss * w.sum()
+
+        def client(rows):
+            carry = moves, {name: jnp.zeros_like(v) for name, v in moves.items()}
+            (p, _), losses = lax.scan(step, carry, (rows, weight))
+            return p, losses[-steps:].sum() / n
+
+        every = jax.vmap(client) if o.how == "vmap" else lambda rows: lax.map(client, rows)
+
+        @jax.jit
+        def all_clients(rows):
+            p, loss = every(rows)
+            return {name: v.mean(0) for name, v in p.items()}, loss.mean()
+
+        return all_clients
+
+    phases = [phase(parts) for parts in PHASES]
+    print(json.dumps({"engine": f"JAX {o.how}", "device": o.device, "device_name": str(jax.devices()[0]),
+                      "precision": o.precision, "libtorch": f"jax {jax.__version__}"}), flush=True)
+    state = None
+    for line in sys.stdin:
+        if line.startswith("state "):
+            write_safetensors(line[6:].strip(), state)
+            print("{}", flush=True)
+            continue
+        began, state = time.perf_counter(), dict(start)
+        for f in phases:
+            moved, loss = f(index)
+            state.update(moved)
+        loss = float(loss)
+        jax.block_until_ready(state)
+        print(json.dumps({"seconds": time.perf_counter() - began, "steps": 2 * k * o.epochs * steps, "loss": loss}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

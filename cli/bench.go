@@ -1,0 +1,310 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"feddag/internal/npy"
+	"feddag/models"
+	"feddag/report"
+	"feddag/torch"
+
+	"github.com/spf13/pflag"
+)
+
+func init() { register("bench", "", bench) }
+
+const benchIntro = `One contender of benchmarks/engines.py: local trainings of both phases of FedDAG for a cohort, on made-up images, again
+for every line "turn" on standard input. --write DIR writes the work for other programs and stops. A line "state FILE"
+writes the mean of the clients' weights after the last turn.
+
+Usage: feddag bench [flags]`
+
+// benchWork is what a contender does in a turn. It depends on the flags alone.
+type benchWork struct {
+	machine
+	model    string
+	norm     string
+	clients  int
+	samples  int
+	epochs   int
+	batch    int
+	lr       float64
+	ragged   bool
+	write    string
+	momentum float64
+	decay    float64
+
+	net    *torch.Network
+	pixels []byte
+	labels []uint8
+	first  []int // of each client's samples; one more at the end
+	start  []float32
+	order  [][][]int32 // [clients][epochs][n_i]
+}
+
+func (b *benchWork) flags() *pflag.FlagSet {
+	f := newFlagSet()
+	b.machine.flags(f)
+	f.StringVar(&b.model, "model", "lenet", "lenet (28x28x1), cnn, resnet9, resnet18 (32x32x3)")
+	f.StringVar(&b.norm, "norm", "group", "norm of the ResNets")
+	f.IntVar(&b.clients, "clients", 20, "of the cohort")
+	f.IntVar(&b.samples, "samples", 600, "of a client")
+	f.IntVar(&b.epochs, "epochs", 1, "of a phase")
+	f.IntVar(&b.batch, "batch", 64, "samples a step")
+	f.Float64Var(&b.lr, "lr", 0.01, "learning rate")
+	b.momentum, b.decay = 0.5, 1e-4
+	f.BoolVar(&b.ragged, "ragged", false, "clients from 1 sample to --samples")
+	f.StringVar(&b.write, "write", "", "folder for images.npy, labels.npy, sizes.npy, order.npy and start.safetensors")
+	return f
+}
+
+func bench(_ context.Context, args []string, out, _ io.Writer) error {
+	b := &benchWork{}
+	f := b.flags()
+	if err := f.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		fmt.Fprintf(out, "%s\n\n%s", benchIntro, f.FlagUsages())
+		return nil
+	} else if err != nil {
+		return usageError{err}
+	}
+	if err := b.machine.check(); err != nil {
+		return err
+	}
+	if b.clients < 1 || b.samples < 1 || b.epochs < 1 || b.batch < 1 {
+		return usagef("--clients, --samples, --epochs and --batch must be 1 or more")
+	}
+	if err := b.make(); err != nil {
+		return err
+	}
+	if b.write != "" {
+		return b.save()
+	}
+	return b.turns(os.Stdin, out)
+}
+
+// make draws the work: images of ten classes that can be told apart, weights, shuffles.
+func (b *benchWork) make() (err error) {
+	shape := [3]int{3, 32, 32}
+	if b.model == "lenet" {
+		shape = [3]int{1, 28, 28}
+	}
+	if b.net, err = models.New(b.model, shape, 10, true, models.Options{Norm: b.norm}); err != nil {
+		return usageError{err}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	b.first = []int{0}
+	for c := range b.clients {
+		n := b.samples
+		if b.ragged {
+			n = 1 + (b.samples-1)*c/max(1, b.clients-1)
+		}
+		b.first = append(b.first, b.first[c]+n)
+	}
+	for i := range b.first[b.clients] {
+		label := i % 10
+		for p := range shape[0] * shape[1] * shape[2] {
+			bright := 40
+			if p/shape[2]%shape[1]*10/shape[1] == label {
+				bright = 120
+			}
+			b.pixels = append(b.pixels, byte(bright+r.IntN(100)))
+		}
+		b.labels = append(b.labels, uint8(label))
+	}
+	b.start = make([]float32, b.net.Len())
+	b.net.Init(b.start, torch.All, r)
+	for c := range b.clients {
+		var epochs [][]int32
+		for range b.epochs {
+			var order []int32
+			for _, p := range r.Perm(b.first[c+1] - b.first[c]) {
+				order = append(order, int32(p))
+			}
+			epochs = append(epochs, order)
+		}
+		b.order = append(b.order, epochs)
+	}
+	return nil
+}
+
+// save writes the work for other programs.
+func (b *benchWork) save() error {
+	if err := os.MkdirAll(b.write, 0o777); err != nil {
+		return err
+	}
+	in := b.net.Input()
+	var order []int32
+	for _, epochs := range b.order {
+		for _, e := range epochs {
+			order = append(order, e...)
+		}
+	}
+	sizes := make([]int32, b.clients)
+	for c := range sizes {
+		sizes[c] = int32(b.first[c+1] - b.first[c])
+	}
+	for name, write := range map[string]func(w io.Writer) error{
+		"images.npy": func(w io.Writer) error { return array(w, "|u1", b.pixels, len(b.labels), in[0], in[1], in[2]) },
+		"labels.npy": func(w io.Writer) error { return array(w, "|u1", b.labels, len(b.labels)) },
+		"sizes.npy":  func(w io.Writer) error { return array(w, "<i4", sizes, len(sizes)) },
+		"order.npy":  func(w io.Writer) error { return array(w, "<i4", order, len(order)) },
+		"start.safetensors": func(w io.Writer) error {
+			return b.weights(w, b.start)
+		},
+	} {
+		file, err := os.Create(filepath.Join(b.write, name))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(write(file), file.Close()); err != nil {
+			return fmt.Errorf("writing %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// array writes a .npy file.
+func array(w io.Writer, descr string, values any, shape ...int) error {
+	if err := npy.WriteHeader(w, descr, shape); err != nil {
+		return err
+	}
+	return binary.Write(w, binary.LittleEndian, values)
+}
+
+// weights writes a state by name.
+func (b *benchWork) weights(w io.Writer, x []float32) error {
+	return torch.WriteSafetensors(w, b.net.State(x), nil)
+}
+
+// turn is what a contender says of a turn.
+type benchTurn struct {
+	Seconds float64 `json:"seconds"`
+	Steps   int     `json:"steps"` // of all clients, both phases
+	Loss    float64 `json:"loss"`  // mean over clients, of the last epoch, of the second phase
+}
+
+// turns does the work once for every line that asks for it.
+func (b *benchWork) turns(in io.Reader, out io.Writer) error {
+	device, err := b.machine.resolve()
+	if err != nil {
+		return err
+	}
+	torch.UseBLAS()
+	x, err := b.machine.executor(device)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	shape := b.net.Input()
+	mean, std := make([]float32, shape[0]), make([]float32, shape[0])
+	for c := range mean {
+		mean[c], std[c] = 0.3, 0.3
+	}
+	images, err := torch.NewImages(device, b.pixels, shape, b.labels, mean, std)
+	if err != nil {
+		return err
+	}
+	defer images.Close()
+	start, err := torch.VectorOf(device, b.start)
+	if err != nil {
+		return err
+	}
+	defer start.Close()
+	env := report.NewEnv()
+	if err := b.machine.describe(&env); err != nil {
+		return err
+	}
+	line, err := report.Marshal(struct {
+		Engine     string `json:"engine"`
+		Device     string `json:"device"`
+		DeviceName string `json:"device_name"`
+		Precision  string `json:"precision"`
+		Libtorch   string `json:"libtorch"`
+	}{b.engine, b.device, env.DeviceName, b.precision, env.Libtorch})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s\n", line)
+	var state []float32
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		file, writes := strings.CutPrefix(lines.Text(), "state ")
+		if writes {
+			err = writeTo(file, func(w io.Writer) error { return b.weights(w, state) })
+			line = []byte("{}")
+		} else {
+			var t benchTurn
+			t, state, err = b.turn(x, device, images, start)
+			if err == nil {
+				line, err = report.Marshal(t)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s\n", line)
+	}
+	return nil
+}
+
+func writeTo(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
+}
+
+// turn trains all clients in both phases, each from the start, and averages them: a round's work without evaluation.
+func (b *benchWork) turn(x torch.Executor, device torch.Device, images *torch.Images, start *torch.Vector) (t benchTurn, state []float32, err error) {
+	began := time.Now()
+	next, err := start.Clone()
+	if err != nil {
+		return t, nil, err
+	}
+	defer next.Close()
+	for _, parts := range []torch.Part{torch.Primary | torch.Head, torch.Secondary} {
+		jobs := make([]torch.Job, b.clients)
+		for c := range jobs {
+			jobs[c] = torch.Job{Client: c, Start: start, Order: b.order[c]}
+			for i := b.first[c]; i < b.first[c+1]; i++ {
+				jobs[c].Samples = append(jobs[c].Samples, int32(i))
+			}
+			t.Steps += b.epochs * ((len(jobs[c].Samples) + b.batch - 1) / b.batch)
+		}
+		trained, err := x.Train(b.net, images, jobs, parts, torch.SGD{Batch: b.batch, LearningRate: b.lr, Momentum: b.momentum, WeightDecay: b.decay})
+		if err != nil {
+			return t, nil, err
+		}
+		t.Loss = 0
+		var ends []*torch.Vector
+		weights := make([]float64, len(trained))
+		for c, r := range trained {
+			ends, weights[c] = append(ends, r.End), 1
+			t.Loss += r.Loss[b.epochs-1] / float64(b.clients)
+		}
+		for _, p := range []torch.Part{torch.Primary, torch.Secondary, torch.Head} {
+			if parts&p != 0 && err == nil {
+				err = next.SetMean(ends, weights, b.net.Range(p))
+			}
+		}
+		for _, e := range ends {
+			e.Close()
+		}
+		if err != nil {
+			return t, nil, err
+		}
+	}
+	state, err = next.Floats() // waits for the device
+	t.Seconds = time.Since(began).Seconds()
+	return t, state, err
+}

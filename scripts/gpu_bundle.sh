@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Puts into build/gpu/ what scripts/gpu_check.sh needs on a machine without Go and network, beside a checkout: the
+# program, built against the torch of the python3 on PATH (PyPI's 2.11 for CUDA 13), gotorch's C++ and Fashion-MNIST.
+# The whole bundle, sources included, stays under 64 MiB.
+#
+#   python3 -m venv .venv-gpu && . .venv-gpu/bin/activate
+#   pip install torch==2.11.0 'nvidia-cuda-crt==13.0.*' 'nvidia-cuda-cccl==13.0.*'
+#   make gpu-bundle
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+fail() {
+	printf 'gpu_bundle: %s\n' "$@" >&2
+	exit 1
+}
+
+export LIBTORCH_USE_PYTORCH=1
+env=$(scripts/build_native.sh)
+# shellcheck disable=SC1090
+. "$env"
+eval "$(scripts/find_libtorch.sh)"
+out=build/gpu
+rm -rf "$out"
+mkdir -p "$out/gotorch/cgotorch" "$out/fashion-mnist"
+go build -ldflags "-s -w $FEDDAG_LDFLAGS -X feddag/cli.commit=$(git describe --always --dirty 2>/dev/null || echo unknown)" -o "$out/feddag" .
+gotorch=$(go list -m -f '{{.Dir}}' github.com/wangkuiyi/gotorch)
+cp "$gotorch"/cgotorch/*.cc "$gotorch"/cgotorch/*.h "$out/gotorch/cgotorch"
+chmod -R u+w "$out/gotorch"
+data=''
+for dir in "${FEDDAG_DATA_DIR:-}" data "${XDG_CACHE_HOME:-$HOME/.cache}/feddag" /usr/share/datasets /usr/share/dataset-fashion-mnist; do
+	[[ -n $dir && -d $dir && -z $data ]] || continue
+	data=$(find -L "$dir" -maxdepth 4 -path '*fashion*' -name 'train-images-idx3-ubyte.gz' -print -quit)
+done
+[[ -n $data ]] || fail "no Fashion-MNIST found: feddag data fetch fashion-mnist"
+cp "$(dirname "$data")"/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz "$out/fashion-mnist"
+printf '%s\n' "$LIBTORCH_VERSION" >"$out/libtorch"
+bytes=$(du -sb "$out" | cut -f 1)
+printf 'gpu_bundle: %s, %d MiB, for libtorch %s; there: scripts/gpu_check.sh\n' "$out" $((bytes >> 20)) "$LIBTORCH_VERSION"
+((bytes < 60 << 20)) || fail "$out has $bytes bytes: with the sources that is more than 64 MiB"
