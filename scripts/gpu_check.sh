@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Verifies on a CUDA machine all that cannot be verified without one, in under eight minutes, and prints a table. Needs
+# Verifies on a CUDA machine all that cannot be verified without one (meant for eight minutes), and prints a table. Needs
 # python3 with the torch that build/gpu was made for (make gpu-bundle) and numpy, g++, and nvcc or the CUDA headers; no Go, no network.
 #
 #   scripts/gpu_check.sh                      # on the first GPU, into runs/gpu-check
