@@ -260,6 +260,7 @@ func (f *found) print(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintln(w, f.headline())
 	steady := ""
 	if f.steady != nil {
 		steady = "  steady"
@@ -290,6 +291,29 @@ func (f *found) print(w io.Writer) error {
 			len(f.steady.ARI), mean, least)
 	}
 	return f.printComparison(w)
+}
+
+// headline says what was found and how sure the gates are.
+func (f *found) headline() string {
+	c := f.result
+	text := fmt.Sprintf("%d clusters of %d clients", len(c.Clusters), len(f.counts))
+	if len(c.Clusters) == 1 {
+		text = fmt.Sprintf("one cluster of %d clients", len(f.counts))
+	}
+	if c.Dendrogram != nil {
+		text += fmt.Sprintf(", cut at α %.3g", c.Threshold)
+	} else if k := len(c.Clusters); k < len(c.Eigenvalues) {
+		text += fmt.Sprintf(", eigengap %.3g", c.Eigenvalues[k]-c.Eigenvalues[k-1])
+	}
+	for _, k := range c.Candidates {
+		if k.Chosen {
+			text += fmt.Sprintf(", loss %.3g", k.Loss)
+		}
+	}
+	if c.Gates != nil {
+		text += fmt.Sprintf("; entropy of A %.4f -> %.4f nats", c.EntropyBefore, c.EntropyAfter)
+	}
+	return text
 }
 
 func (f *found) printComparison(w io.Writer) error {

@@ -11,6 +11,6 @@ import (
 // WriteNPY writes m, N x N, for numpy.load: float64, rows first.
 func (d *Dir) WriteNPY(name string, m *mat.SymDense) error {
 	return d.WriteFile(name, func(w io.Writer) error {
-		return similarity.WriteNPY(w, similarity.MatrixArray(m))
+		return similarity.WriteMatrixNPY(w, m)
 	})
 }

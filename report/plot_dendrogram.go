@@ -190,10 +190,13 @@ func (t *branches) names(g *canvas, b box, step float64, x []float64) {
 			continue
 		}
 		g.rect(s.from+1, b.bottom+47, math.Max(s.to-s.from-2, 1), 5, `fill="`+colour(s.label)+`"`)
-		text, middle := fmt.Sprintf("%d (%d)", s.label, s.clients), (s.from+s.to)/2
-		if half := textWidth(text, 11) / 2; middle-half > last+4 {
-			g.text(middle, b.bottom+65, "middle", text, `font-size="11" fill="`+quiet+`"`)
-			last = middle + half
+		middle := (s.from + s.to) / 2
+		for _, text := range []string{fmt.Sprintf("%d (%d)", s.label, s.clients), strconv.Itoa(s.label)} { // what has room
+			if half := textWidth(text, 11) / 2; middle-half > last+4 && (half <= (s.to-s.from)/2 || text == strconv.Itoa(s.label)) {
+				g.text(middle, b.bottom+65, "middle", text, `font-size="11" fill="`+quiet+`"`)
+				last = middle + half
+				break
+			}
 		}
 	}
 }

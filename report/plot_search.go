@@ -94,7 +94,7 @@ func SearchPlot(w io.Writer, title string, cuts []Cut, chosen int) error {
 	g := newCanvas(760, 440, title)
 	b := box{left: 72, top: g.title(title) + 8, right: g.width - 72, bottom: g.height - 54}
 	entries := []entry{{name: "loss L (eq. 10), left axis", colour: palette[0]}}
-	name, minStep := "threshold α on the fused proximity A (0 alike, 1 unlike)", 0.0
+	name, minStep := "threshold α, a linkage distance (0 alike)", 0.0
 	if byAlpha {
 		entries = append(entries, entry{name: "number of clusters Z, right axis", colour: palette[1]})
 	} else {
@@ -111,6 +111,10 @@ func SearchPlot(w io.Writer, title string, cuts []Cut, chosen int) error {
 	b.top += g.legend(b.top, entries) + 12
 
 	x := linearScale(least(xs), most(xs), 10, minStep, false)
+	if low := leastAbove(xs, 0); byAlpha && crowded(cuts) {
+		x = logScale(math.Max(low, most(xs)*1e-4), most(xs))
+		name = "threshold α, a linkage distance (logarithmic)"
+	}
 	x.from, x.to = b.left+10, b.right-10
 	l := lossScale(losses)
 	l.from, l.to = b.bottom, b.top
@@ -125,7 +129,7 @@ func SearchPlot(w io.Writer, title string, cuts []Cut, chosen int) error {
 		return g.writeTo(w)
 	}
 	if mark != nil && finite(at(*mark)) {
-		g.line(x.at(at(*mark)), b.top, x.at(at(*mark)), b.bottom, `stroke="`+palette[2]+`" stroke-width="1.5" stroke-dasharray="5 4"`)
+		g.line(x.at(x.clamp(at(*mark))), b.top, x.at(x.clamp(at(*mark))), b.bottom, `stroke="`+palette[2]+`" stroke-width="1.5" stroke-dasharray="5 4"`)
 	}
 	if byAlpha {
 		z := linearScale(0, most(counts), 6, 1, true)
@@ -140,9 +144,9 @@ func SearchPlot(w io.Writer, title string, cuts []Cut, chosen int) error {
 		g.rightAxis(b, z, zName, palette[1])
 		var steps []point
 		for i, c := range cuts {
-			y, from := z.at(z.clamp(float64(c.Clusters))), x.at(at(c))
+			y, from := z.at(z.clamp(float64(c.Clusters))), x.at(x.clamp(at(c)))
 			if c.From < c.To {
-				from = x.at(c.From)
+				from = x.at(x.clamp(c.From))
 			}
 			if i > 0 {
 				steps = append(steps, point{from, steps[len(steps)-1].y})
@@ -156,7 +160,7 @@ func SearchPlot(w io.Writer, title string, cuts []Cut, chosen int) error {
 	var line []point
 	for _, c := range cuts {
 		if finite(c.Loss) {
-			line = append(line, point{x.at(at(c)), l.at(l.clamp(c.Loss))})
+			line = append(line, point{x.at(x.clamp(at(c))), l.at(l.clamp(c.Loss))})
 		}
 	}
 	g.path(line, stroke(palette[0], "", 1.8))
@@ -164,23 +168,25 @@ func SearchPlot(w io.Writer, title string, cuts []Cut, chosen int) error {
 		g.circle(p.x, p.y, 2.4, `fill="`+palette[0]+`"`)
 	}
 	if mark != nil && finite(at(*mark)) && finite(mark.Loss) {
-		g.circle(x.at(at(*mark)), l.at(l.clamp(mark.Loss)), 5, `fill="`+palette[2]+`" stroke="#ffffff" stroke-width="1.5"`)
+		g.circle(x.at(x.clamp(at(*mark))), l.at(l.clamp(mark.Loss)), 5, `fill="`+palette[2]+`" stroke="#ffffff" stroke-width="1.5"`)
 	}
 	return g.writeTo(w)
+}
+
+// crowded says whether half of the cuts or more lie in the first twentieth of the range of α.
+func crowded(cuts []Cut) bool {
+	if len(cuts) < 3 {
+		return false
+	}
+	return cuts[len(cuts)/2].Alpha < cuts[len(cuts)-1].Alpha/20
 }
 
 // lossScale is logarithmic where the losses, which hold an exponential of the
 // cluster sizes, span more than two powers of ten.
 func lossScale(losses []float64) scale {
 	lo, hi := least(losses), most(losses)
-	var positive []float64
-	for _, v := range losses {
-		if v > 0 {
-			positive = append(positive, v)
-		}
-	}
 	// A loss of zero, as where every client is alone, sits on the axis.
-	if p := least(positive); len(positive) > 0 && hi/p > 100 {
+	if p := leastAbove(losses, 0); finite(p) && hi/p > 100 {
 		return logScale(math.Max(p, hi*1e-12), hi)
 	}
 	return linearScale(math.Min(lo, 0), hi, 6, 0, true)
@@ -190,6 +196,17 @@ func least(v []float64) float64 {
 	m := math.Inf(1)
 	for _, x := range v {
 		m = math.Min(m, x)
+	}
+	return m
+}
+
+// leastAbove is the least value above a bound.
+func leastAbove(v []float64, bound float64) float64 {
+	m := math.Inf(1)
+	for _, x := range v {
+		if x > bound {
+			m = math.Min(m, x)
+		}
 	}
 	return m
 }

@@ -2,6 +2,7 @@ package similarity
 
 import (
 	"fmt"
+	"runtime"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -127,6 +128,9 @@ func dataAngles(from source, w *Weights, o Options, tell teller) (*mat.SymDense,
 		}
 		addClass(v, angles[c], w, c, o)
 		angles[c].shrink()
+		if angles[c].narrow != nil { // what it was made from is large: better free before the next class than after it
+			runtime.GC()
+		}
 	}
 	return v, angles, nil
 }

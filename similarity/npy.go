@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -117,7 +118,36 @@ func WriteNPY(w io.Writer, a *Array) error {
 	return writeNPYData(w, a.Data)
 }
 
-func writeNPYData(w io.Writer, data any) error { return binary.Write(w, binary.LittleEndian, data) }
+func writeNPYData(w io.Writer, data any) error {
+	floats, ok := data.([]float64)
+	if !ok {
+		return binary.Write(w, binary.LittleEndian, data)
+	}
+	for part := range slices.Chunk(floats, 1<<16) { // binary.Write copies what it is given
+		if err := binary.Write(w, binary.LittleEndian, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteMatrixNPY writes a matrix of N rows as a .npy file of float64, a row in memory at a time.
+func WriteMatrixNPY(w io.Writer, m mat.Matrix) error {
+	rows, columns := m.Dims()
+	if err := npy.WriteHeader(w, "<f8", []int{rows, columns}); err != nil {
+		return err
+	}
+	row := make([]float64, columns)
+	for i := range rows {
+		for j := range row {
+			row[j] = m.At(i, j)
+		}
+		if err := writeNPYData(w, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Float64s returns the elements as float64, rows first; int64 beyond 2^53 are rounded.
 func (a *Array) Float64s() []float64 {
@@ -168,16 +198,4 @@ func (a *Array) Matrix() (*mat.Dense, error) {
 		return nil, fmt.Errorf("npy: %d elements, the shape %v needs %d", len(data), a.Shape, a.Shape[0]*a.Shape[1])
 	}
 	return mat.NewDense(a.Shape[0], a.Shape[1], data), nil
-}
-
-// MatrixArray returns a matrix as an array of float64, ready for WriteNPY.
-func MatrixArray(m mat.Matrix) *Array {
-	rows, columns := m.Dims()
-	data := make([]float64, 0, rows*columns)
-	for i := range rows {
-		for j := range columns {
-			data = append(data, m.At(i, j))
-		}
-	}
-	return &Array{Shape: []int{rows, columns}, Data: data}
 }

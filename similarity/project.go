@@ -98,6 +98,7 @@ func (p *projected) takeFirst(owner []int) {
 		}
 	}
 	p.firstAt, p.productsOf = append(p.firstAt, len(first)), -1
+	p.products = new(mat.Dense)
 	p.first = mat.NewDense(len(first), f, nil)
 	for k, row := range first {
 		p.first.SetRow(k, p.full.RawRowView(row))
@@ -108,7 +109,8 @@ func (p *projected) takeFirst(owner []int) {
 func (p *projected) begin(i0 int) {
 	if b := i0 / blockRows; p.rest != nil && b != p.productsOf {
 		from, to := p.firstAt[b], p.firstAt[b+1]
-		p.productsOf, p.products = b, new(mat.Dense)
+		p.productsOf = b
+		p.products.Reset()
 		p.products.Mul(view(p.first, from, p.firstAt[len(p.firstAt)-1]), view(p.first, from, to).T())
 	}
 }
