@@ -21,6 +21,7 @@ import json
 import os
 import pickle
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -116,12 +117,6 @@ def timed(command, env):
     return json.loads(out.strip().splitlines()[-1]), wall, cpu
 
 
-def peak(command, env):
-    """The peak resident memory of one process, by a small parent of its own, since children share one maximum."""
-    code = "import resource,subprocess,sys; r=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL).returncode; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss*1024); sys.exit(r)"
-    return int(subprocess.run([sys.executable, "-c", code] + command, env=env, capture_output=True, text=True, check=True).stdout)
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--size", choices=SIZES, default="small")
@@ -142,12 +137,13 @@ def main():
     if o.threads > 0:
         env |= {"OPENBLAS_NUM_THREADS": str(o.threads), "OMP_NUM_THREADS": str(o.threads), "GOMAXPROCS": str(o.threads)}
     peer = [sys.executable, os.path.join(HERE, "peers", "similarity_numpy.py"), path]
-    wall, cpu, steps = {"feddag": [], "numpy": []}, {"feddag": [], "numpy": []}, None
+    wall, cpu, peaks, steps = {"feddag": [], "numpy": []}, {"feddag": [], "numpy": []}, [], None
     for run in range(o.runs):
         out = os.path.join(o.folder, f"out-{os.getpid()}-{run}")
         ours, w, c = timed([o.feddag, "cluster", "--sketches", path, "--quiet", "--out", out], env)
         wall["feddag"].append(w), cpu["feddag"].append(c)
-        subprocess.run(["rm", "-rf", out], check=True)
+        peaks.append(ours["peak_rss_bytes"])
+        shutil.rmtree(out)
         print(f"run {run}: feddag {w:.2f} s (CPU {c:.2f}), clustering alone {ours['seconds']['clustering']:.2f} s, {ours['clusters']} clusters, peak {ours['peak_rss_bytes'] / 1e9:.2f} GB", flush=True)
         if o.ours_only:
             continue
@@ -162,7 +158,7 @@ def main():
     for name, t in (("wall", wall), ("CPU", cpu)):
         ratios = [a / b for a, b in zip(t["numpy"], t["feddag"])]
         print(f"{name}: feddag {statistics.median(t['feddag']):.2f} s, numpy {statistics.median(t['numpy']):.2f} s; numpy / feddag, median of {o.runs} pairs {statistics.median(ratios):.2f} ({min(ratios):.2f}..{max(ratios):.2f})")
-    print(f"peak memory: numpy {peak(peer, env) / 1e9:.2f} GB")
+    print(f"peak memory: feddag {max(peaks) / 1e9:.2f} GB, numpy {steps['peak_rss_bytes'] / 1e9:.2f} GB")
     print(f"numpy {steps['numpy']}, its BLAS {steps['blas']}; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 

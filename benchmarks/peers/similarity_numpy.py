@@ -268,6 +268,8 @@ def main(path):
     except ImportError:
         out["blas"] = np.__config__.CONFIG["Build Dependencies"]["blas"]["name"]
     out["numpy"] = np.__version__
+    with open("/proc/self/status") as status:
+        out["peak_rss_bytes"] = next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM"))
     print(json.dumps(out))
 
 
