@@ -32,6 +32,7 @@ func (d *dealing) flags(f *pflag.FlagSet, seed string) {
 	f.Float64Var(&p.Concentration, "concentration", p.Concentration, "of the Dirichlet distribution; smaller is more uneven (label-skew, lda, pairs, superclass, domains)")
 	f.IntVar(&p.MinSamples, "min-samples", p.MinSamples, "training samples every client has at least (lda, domains)")
 	f.Float64Var(&p.Holdout, "holdout", p.Holdout, "share of the clients that take no part in training and clustering, 0 to below 1")
+	f.Float64Var(&p.TrainShare, "train-share", 1, "share of its training samples of each class that a client keeps, above 0 to 1 (all)")
 	f.StringArrayVar(&d.partitionExtra, "partition-option", nil, "key=value, an option of this kind of partition alone, see Partitions below; may be repeated")
 	f.StringVar(&d.partitionFile, "partition-file", "", "read the partition, and the number of clients, from a partition.json or .npz instead")
 	f.StringVar(&d.dataSeed, "data-seed", "", "of the partition (default: "+seed+")")

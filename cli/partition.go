@@ -120,6 +120,7 @@ func parameters(p *data.Partition) []string {
 	add("concentration", o.Concentration, o.Concentration != 0)
 	add("min samples", o.MinSamples, o.MinSamples != 0)
 	add("holdout", o.Holdout, o.Holdout != 0)
+	add("train share", o.TrainShare, o.TrainShare != 0)
 	keys := []string{}
 	for key := range o.Extra {
 		keys = append(keys, key)

@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"testing"
@@ -290,5 +291,48 @@ func TestHoldout(t *testing.T) {
 	for _, held := range [][]int{{0, 1, 2}, {1, 0}, {1, 1}, {3}, {-1}} {
 		p.HeldOut = held
 		wantError(t, p.Check(s), "held")
+	}
+}
+
+// A client keeps its share of each class, and so its classes, its test set and its group.
+func TestTrainShare(t *testing.T) {
+	s := labelSet([]int{30, 30, 30, 30}, []int{4, 4, 4, 4})
+	for _, kind := range []string{"label-skew", "concept-shift", "iid"} {
+		change := func(share float64) PartitionOptions {
+			return params(kind, func(o *PartitionOptions) {
+				o.Clients, o.Groups, o.LabelsPerGroup, o.MinSamples, o.TrainShare = 6, 3, 2, 2, share
+			})
+		}
+		all, some := mustPartition(t, s, change(1), 3), mustPartition(t, s, change(0.3), 3)
+		if !reflect.DeepEqual(all, mustPartition(t, s, change(0), 3)) {
+			t.Errorf("%s: a share of 1 is not all", kind)
+		}
+		for i := range all.Shards {
+			var had, has [256]int
+			for _, k := range all.Shards[i].Train {
+				had[s.Train.Labels[k]]++
+			}
+			for _, k := range some.Shards[i].Train {
+				has[s.Train.Labels[k]]++
+				if !slices.Contains(all.Shards[i].Train, k) {
+					t.Fatalf("%s: client %d gained sample %d", kind, i, k)
+				}
+			}
+			for label, n := range had {
+				if want := int(math.Round(0.3 * float64(n))); has[label] != want && !(want == 0 && n > 0 && has[label] == 1) {
+					t.Errorf("%s: client %d keeps %d of %d samples of class %d", kind, i, has[label], n, label)
+				}
+			}
+			if !slices.Equal(all.Shards[i].Test, some.Shards[i].Test) {
+				t.Errorf("%s: client %d has another test set", kind, i)
+			}
+		}
+		if !slices.Equal(all.Groups, some.Groups) {
+			t.Errorf("%s: other groups", kind)
+		}
+	}
+	for _, share := range []float64{-0.1, 1.1, math.NaN()} {
+		_, err := NewPartition(s, params("iid", func(o *PartitionOptions) { o.TrainShare = share }), 1)
+		wantError(t, err, "--train-share")
 	}
 }

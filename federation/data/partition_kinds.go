@@ -18,6 +18,7 @@ type PartitionOptions struct {
 	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: of the Dirichlet (label-skew, lda, pairs, superclass, domains)
 	MinSamples     int     `json:"min_samples,omitempty"`      // --min-samples: training samples a client has at least (lda, domains)
 	Holdout        float64 `json:"holdout,omitempty"`          // --holdout: share of the clients held out of training, 0 to below 1 (all kinds)
+	TrainShare     float64 `json:"train_share,omitempty"`      // --train-share: share of its samples of each class that a client keeps, at least one; 0 is all (all kinds)
 	// Extra holds options that one kind alone knows, so that a new kind needs no field here.
 	Extra map[string]string `json:"extra,omitempty"`
 }
@@ -90,6 +91,9 @@ func NewPartition(s *Set, o PartitionOptions, seed uint64) (*Partition, error) {
 	if err := checkHoldout(o); err != nil {
 		return nil, err
 	}
+	if err := checkTrainShare(o); err != nil {
+		return nil, err
+	}
 	if err := checkClients(s, o.Clients); err != nil {
 		return nil, err
 	}
@@ -97,7 +101,10 @@ func NewPartition(s *Set, o PartitionOptions, seed uint64) (*Partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	params.Kind, params.Clients, params.Holdout = o.Kind, o.Clients, o.Holdout
+	params.Kind, params.Clients, params.Holdout, params.TrainShare = o.Kind, o.Clients, o.Holdout, o.TrainShare
+	if params.TrainShare == 1 {
+		params.TrainShare = 0 // all
+	}
 	p := &Partition{
 		Kind: o.Kind, Seed: seed, Params: params, DataSet: s.Name, DataHash: s.Hash(),
 		Shards: make([]Shard, params.Clients),
@@ -108,6 +115,7 @@ func NewPartition(s *Set, o PartitionOptions, seed uint64) (*Partition, error) {
 	for i := range p.Shards {
 		slices.Sort(p.Shards[i].Train)
 	}
+	p.thin(s)
 	p.drawHeldOut()
 	p.fillTests(s)
 	if err := p.Check(s); err != nil {
