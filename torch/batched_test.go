@@ -70,14 +70,21 @@ func raggedCohort(t *testing.T, net *torch.Network, epochs int) (*torch.Images, 
 
 var raggedSGD = torch.SGD{Batch: 5, LearningRate: 0.001, Momentum: 0.5, WeightDecay: 1e-4}
 
-// equalTrained holds one executor's results to another's: 1e-5 of the value where it is above one, else 1e-5.
+// equalTrained holds one executor's results to another's: 1e-5 of the value where it is above one, else 1e-5. One weight in
+// a thousand may be ten times as far off: rounding, which differs between processors, can put a sample on the other side of
+// a ReLU or a pooling.
 func equalTrained(t *testing.T, jobs []torch.Job, got, want []torch.Trained) {
 	t.Helper()
 	for i := range jobs {
 		a, b := values(t, got[i].End), values(t, want[i].End)
+		off := 0
 		for k := range a {
-			if diff := math.Abs(float64(a[k] - b[k])); !(diff <= 1e-5*max(1, math.Abs(float64(b[k])))) {
-				t.Fatalf("client %d (%d samples): value %d is %g, want %g", jobs[i].Client, len(jobs[i].Samples), k, a[k], b[k])
+			diff := math.Abs(float64(a[k]-b[k])) / max(1, math.Abs(float64(b[k])))
+			if !(diff <= 1e-5) {
+				off++
+			}
+			if !(diff <= 1e-4) || off > len(a)/1000 {
+				t.Fatalf("client %d (%d samples): value %d is %g, want %g; %d others are off", jobs[i].Client, len(jobs[i].Samples), k, a[k], b[k], off-1)
 			}
 		}
 		for e, w := range want[i].Loss {

@@ -207,7 +207,9 @@ func equalsPyTorch(t *testing.T, net *torch.Network, from *torch.Vector, got tor
 				t.Fatalf("%s is frozen and moved", p.Name)
 			}
 		}
-		if norm := math.Sqrt(change); math.Abs(norm-want.Norm) > 1e-4*want.Norm+1e-7 {
+		// Half a percent: where rounding, which differs between processors, puts a sample on the other side of a ReLU or a
+		// pooling, a layer of a deep network moves by that much more or less.
+		if norm := math.Sqrt(change); math.Abs(norm-want.Norm) > 5e-3*want.Norm+1e-7 {
 			t.Errorf("%s moved by %.8f, PyTorch's by %.8f", p.Name, norm, want.Norm)
 		}
 		for k, w := range want.End {
