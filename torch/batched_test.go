@@ -144,6 +144,61 @@ func TestBatchedEqualsEagerOnRaggedClients(t *testing.T) {
 	}
 }
 
+// Batch norms of ragged clients: last batches of one sample, clients that end early, running statistics, what is frozen.
+// There is no ReLU and no maximum, so that rounding stays rounding: across a kink, or between rivals of a maximum, it
+// becomes a step, of any size where few samples share a batch. So many steps stay within 1e-5 of eager.
+func TestBatchNormOfRaggedClients(t *testing.T) {
+	conv := func(name string, in, out, stride int) torch.Layer {
+		return torch.Conv2d{Name: name, In: in, Out: out, Kernel: 3, Stride: stride, Padding: 1, NoBias: true}
+	}
+	net, err := torch.NewNetwork([]torch.Layer{
+		conv("conv1", 2, 4, 1),
+		torch.BatchNorm2d{Name: "bn1", Channels: 4}, // 4 x 8 x 8
+		torch.Residual{Body: []torch.Layer{
+			conv("body1", 4, 4, 1), torch.BatchNorm2d{Name: "bn2", Channels: 4},
+			conv("body2", 4, 4, 1), torch.BatchNorm2d{Name: "bn3", Channels: 4},
+		}},
+		conv("conv2", 4, 6, 2),
+		torch.BatchNorm2d{Name: "bn4", Channels: 6}, // 6 x 4 x 4
+		torch.AvgPool2d{Size: 2},
+		torch.Flatten{},
+	}, [3]int{2, 8, 8}, 10, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, jobs := raggedCohort(t, net, 4)
+	one := 0
+	for _, j := range jobs {
+		if len(j.Samples)%4 == 1 {
+			one++
+		}
+	}
+	if one < 4 {
+		t.Fatalf("%d clients have a last batch of one sample, want 4", one)
+	}
+	sgd := raggedSGD
+	sgd.Batch = 4
+	eager, err := torch.NewEager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, parts := range []torch.Part{torch.Primary | torch.Head, torch.Secondary, torch.All} {
+		want, err := eager.Train(net, images, jobs, parts, sgd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, e := range executors(t) {
+			got, err := e.Train(net, images, jobs, parts, sgd)
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			t.Run(fmt.Sprint(name, " ", parts), func(t *testing.T) { equalTrained(t, jobs, got, want) })
+			closeAll(got)
+		}
+		closeAll(want)
+	}
+}
+
 // A second round finds the recorded steps and the memory of the first, with other clients, sizes and rates: the results
 // are those of a fresh engine, to the bit. So are those of a call for fewer clients.
 func TestBatchedReusesWhatItRecorded(t *testing.T) {
