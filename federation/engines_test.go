@@ -91,15 +91,15 @@ func raggedEnv(t *testing.T, engine, model, norm string, sizes []int) *Env {
 	return e
 }
 
-// theSame holds two states to 1e-5 of their largest value, and says how far apart they are at most.
-func theSame(t *testing.T, what string, got, want []float32) {
+// theSame holds two states to a share of their largest value, and says how far apart they are at most.
+func theSame(t *testing.T, what string, got, want []float32, share float64) {
 	t.Helper()
 	var scale, apart float64
 	for i, w := range want {
 		scale = max(scale, math.Abs(float64(w)))
 		apart = max(apart, math.Abs(float64(got[i]-w)))
 	}
-	if !(apart <= 1e-5*scale) {
+	if !(apart <= share*scale) {
 		t.Errorf("%s: %.3g apart, of values up to %.3g", what, apart, scale)
 	}
 }
@@ -114,18 +114,25 @@ func TestEnginesAgreeOnARound(t *testing.T) {
 	for _, x := range cases {
 		for _, name := range []string{"feddag", "feddag-star"} {
 			sizes, engines := []int{20, 1, 11, 5, 9, 14}, []string{"serial", "batched", "batched in groups"}
+			share := 1e-5
 			switch {
 			case x.model == "cnn" && name == "feddag-star":
 				continue
 			case x.model == "cnn":
 				sizes, engines = []int{10, 1, 5}, engines[:2]
 			case x.model == "resnet9":
-				sizes, engines = []int{9, 1, 5}, engines[:2]
+				// No step of one sample: there a value that rounding moves across a ReLU's kink, or past a rival of a maximum,
+				// is not averaged, and eager's own weights differ by 3e-4 when its start is scaled by 1+4e-7.
+				sizes, engines = []int{12, 3, 5}, engines[:2]
+				share = 2e-4 // what the kinks leave; torch holds its norms, without kinks, to 1e-5
 			}
 			run := func(engine string) (map[string][]float32, []Score, float64) {
 				e, a := raggedEnv(t, engine, x.model, x.norm, sizes), algorithm(t, name)
-				if x.model != "lenet" {
-					e.Epochs, e.LearningRate = 1, 0.001 // a batch norm's rounding grows with every step
+				switch x.model {
+				case "cnn":
+					e.Epochs, e.LearningRate = 1, 0.001
+				case "resnet9":
+					e.Epochs, e.LearningRate = 1, 0.0002 // what a kink makes of rounding grows with every step
 				}
 				f := a.(*FedDAG)
 				f.WarmUpRounds, f.Clustering.Choose = 1, "count:2"
@@ -156,9 +163,9 @@ func TestEnginesAgreeOnARound(t *testing.T) {
 						t.Fatalf("%s: %d models, eager has %d", engine, len(got), len(want))
 					}
 					for model, w := range want {
-						theSame(t, engine+", "+model, got[model], w)
+						theSame(t, engine+", "+model, got[model], w, share)
 					}
-					if !(math.Abs(loss-wantLoss) <= 1e-5*max(1, wantLoss)) {
+					if !(math.Abs(loss-wantLoss) <= share*max(1, wantLoss)) {
 						t.Errorf("%s: loss %g, eager %g", engine, loss, wantLoss)
 					}
 					for i := range scores {
