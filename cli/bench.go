@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"feddag/internal/npy"
+	"feddag/internal/atomicfile"
 	"feddag/models"
 	"feddag/report"
+	"feddag/similarity"
 	"feddag/torch"
 
 	"github.com/spf13/pflag"
@@ -139,9 +139,6 @@ func (b *benchWork) make() (err error) {
 
 // save writes the work for other programs.
 func (b *benchWork) save() error {
-	if err := os.MkdirAll(b.write, 0o777); err != nil {
-		return err
-	}
 	in := b.net.Input()
 	var order []int32
 	for _, epochs := range b.order {
@@ -153,37 +150,23 @@ func (b *benchWork) save() error {
 	for c := range sizes {
 		sizes[c] = int32(b.first[c+1] - b.first[c])
 	}
-	for name, write := range map[string]func(w io.Writer) error{
-		"images.npy": func(w io.Writer) error { return array(w, "|u1", b.pixels, len(b.labels), in[0], in[1], in[2]) },
-		"labels.npy": func(w io.Writer) error { return array(w, "|u1", b.labels, len(b.labels)) },
-		"sizes.npy":  func(w io.Writer) error { return array(w, "<i4", sizes, len(sizes)) },
-		"order.npy":  func(w io.Writer) error { return array(w, "<i4", order, len(order)) },
-		"start.safetensors": func(w io.Writer) error {
-			return b.weights(w, b.start)
-		},
+	for name, a := range map[string]similarity.Array{
+		"images.npy": {Shape: []int{len(b.labels), in[0], in[1], in[2]}, Data: b.pixels},
+		"labels.npy": {Shape: []int{len(b.labels)}, Data: b.labels},
+		"sizes.npy":  {Shape: []int{len(sizes)}, Data: sizes},
+		"order.npy":  {Shape: []int{len(order)}, Data: order},
 	} {
-		file, err := os.Create(filepath.Join(b.write, name))
+		err := atomicfile.Write(filepath.Join(b.write, name), func(w io.Writer) error { return similarity.WriteNPY(w, &a) })
 		if err != nil {
-			return err
-		}
-		if err := errors.Join(write(file), file.Close()); err != nil {
 			return fmt.Errorf("writing %s: %w", name, err)
 		}
 	}
-	return nil
+	return b.saveState(filepath.Join(b.write, "start.safetensors"), b.start)
 }
 
-// array writes a .npy file.
-func array(w io.Writer, descr string, values any, shape ...int) error {
-	if err := npy.WriteHeader(w, descr, shape); err != nil {
-		return err
-	}
-	return binary.Write(w, binary.LittleEndian, values)
-}
-
-// weights writes a state by name.
-func (b *benchWork) weights(w io.Writer, x []float32) error {
-	return torch.WriteSafetensors(w, b.net.State(x), nil)
+// saveState writes a state by name.
+func (b *benchWork) saveState(path string, x []float32) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return torch.WriteSafetensors(w, b.net.State(x), nil) })
 }
 
 // turn is what a contender says of a turn.
@@ -239,7 +222,7 @@ func (b *benchWork) turns(in io.Reader, out io.Writer) error {
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		file, writes := strings.CutPrefix(lines.Text(), "state ")
 		if writes {
-			err = writeTo(file, func(w io.Writer) error { return b.weights(w, state) })
+			err = b.saveState(file, state)
 			line = []byte("{}")
 		} else {
 			var t benchTurn
@@ -254,14 +237,6 @@ func (b *benchWork) turns(in io.Reader, out io.Writer) error {
 		fmt.Fprintf(out, "%s\n", line)
 	}
 	return nil
-}
-
-func writeTo(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(f), f.Close())
 }
 
 // turn trains all clients in both phases, each from the start, and averages them: a round's work without evaluation.

@@ -34,9 +34,14 @@ const (
 	done
 )
 
+// runDir is where a comparison keeps a run of its own.
+func runDir(comparison, name, seed string) string {
+	return filepath.Join(comparison, slug(name)+"-"+seed)
+}
+
 // newCell finds out how far a run is, and that it is the one asked for.
 func (o *compareOptions) newCell(v *variant, seed string) (*cell, error) {
-	c := &cell{variant: v, dir: filepath.Join(o.out, slug(v.name)+"-"+seed)}
+	c := &cell{variant: v, dir: runDir(o.out, v.name, seed)}
 	args := append(slices.Clone(v.args), "--seed", seed, "--out", c.dir)
 	if v.name != v.algorithm {
 		args = append(args, "--label", v.name)

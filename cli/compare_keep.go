@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +23,7 @@ var kept = []string{report.SummaryFile, report.MetricsFile, report.ClientsFile, 
 func keep(runs []ran, to string) error {
 	for i := range runs {
 		if r := &runs[i]; r.why == "" {
-			if err := r.keep(filepath.Join(to, slug(r.name)+"-"+strconv.FormatInt(r.seed, 10))); err != nil {
+			if err := r.keep(runDir(to, r.name, strconv.FormatInt(r.seed, 10))); err != nil {
 				return fmt.Errorf("keeping %s: %w", r.dir, err)
 			}
 		}
@@ -49,14 +48,7 @@ func (r *ran) keep(path string) error {
 	if err != nil {
 		return err
 	}
-	write := func(name string, content []byte) error {
-		return dir.WriteFile(name, func(w io.Writer) error { _, err := w.Write(content); return err })
-	}
-	digest, err := json.MarshalIndent(r.dealt.digest(), "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := write(digestFile, append(digest, '\n')); err != nil {
+	if err := dir.WriteJSON(digestFile, r.dealt.digest()); err != nil {
 		return err
 	}
 	for _, name := range kept {
@@ -70,7 +62,8 @@ func (r *ran) keep(path string) error {
 		if name == report.ConfigFile {
 			content = withoutPlaces(content)
 		}
-		if err := write(name, content); err != nil {
+		err = dir.WriteFile(name, func(w io.Writer) error { _, err := w.Write(content); return err })
+		if err != nil {
 			return err
 		}
 	}

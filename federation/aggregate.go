@@ -9,13 +9,21 @@ func mean(net *torch.Network, base *torch.Vector, states vectors, weights []floa
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range ranges(net, parts) {
-		if err := v.SetMean(states, weights, r); err != nil {
-			v.Close()
-			return nil, err
-		}
+	if err := setMean(net, v, states, weights, parts); err != nil {
+		v.Close()
+		return nil, err
 	}
 	return v, nil
+}
+
+// setMean puts the weighted mean of states into the given parts of v.
+func setMean(net *torch.Network, v *torch.Vector, states vectors, weights []float64, parts torch.Part) error {
+	for _, r := range ranges(net, parts) {
+		if err := v.SetMean(states, weights, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ranges returns where some parts of a network lie.

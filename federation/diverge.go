@@ -89,17 +89,20 @@ func keepReceived(tasks []Task, trained []torch.Trained) error {
 // trainRound lets the algorithm do round t. Under [DropOnDivergence], a client whose training diverges is left out: the
 // round is done again without it, from the same models and with the others' same batches, so that it is the round of a
 // cohort that never had the client. What it received and computed stays in the ledger.
-func (r *run) trainRound(t int, cohort []*Client) (report Report, stayed []*Client, dropped []int, err error) {
+func (r *run) trainRound(t int, cohort []*Client) (report Report, dropped []int, err error) {
 	e := r.env
-	for stayed = cohort; ; {
-		before := e.Ledger.copy()
-		report, err = r.alg.Round(e, t, stayed)
-		left, gone := e.without(stayed, err)
+	for {
+		var before *Ledger
+		if e.OnDivergence == DropOnDivergence { // else a round costs nothing for those who are not in it
+			before = e.Ledger.copy()
+		}
+		report, err = r.alg.Round(e, t, cohort)
+		left, gone := e.without(cohort, err)
 		if gone == nil {
-			return report, stayed, dropped, err
+			return report, dropped, err
 		}
 		if len(left) == 0 {
-			return report, stayed, dropped, fmt.Errorf("no client of round %d is left: %w", t, err)
+			return report, dropped, fmt.Errorf("no client of round %d is left: %w", t, err)
 		}
 		var d *Diverged
 		errors.As(err, &d)
@@ -111,7 +114,7 @@ func (r *run) trainRound(t int, cohort []*Client) (report Report, stayed []*Clie
 			dropped = append(dropped, c.ID)
 		}
 		slices.Sort(dropped)
-		stayed = left
+		cohort = left
 	}
 }
 

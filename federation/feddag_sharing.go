@@ -1,8 +1,10 @@
 package federation
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"feddag/torch"
 )
@@ -24,12 +26,9 @@ func (r *sharing) absorb(ended vectors, parts torch.Part) error {
 			continue
 		}
 		states, weights := pick(members, r.cohort, ended)
-		v, err := mean(r.net, r.next[z], states, weights, parts)
-		if err != nil {
+		if err := setMean(r.net, r.next[z], states, weights, parts); err != nil {
 			return err
 		}
-		r.next[z].Close()
-		r.next[z] = v
 	}
 	return nil
 }
@@ -69,22 +68,13 @@ func (r *sharing) secondary(primaries vectors) error {
 		}
 		start := starts[z]
 		if r.Order == "primary-first" {
-			v, err := primaries[k].Clone()
+			v, err := r.onTrained(primaries[k], start)
+			if v != nil {
+				own = append(own, v)
+			}
 			if err != nil {
 				return err
 			}
-			own = append(own, v)
-			if err := v.Copy(r.net.Range(torch.Secondary), start, r.net.Range(torch.Secondary)); err != nil {
-				return err
-			}
-			start = v
-		}
-		if r.SecondaryHead == "own" {
-			v, err := r.secondaryAlone(start)
-			if err != nil {
-				return err
-			}
-			own = append(own, v)
 			start = v
 		}
 		where[z] = append(where[z], len(tasks))
@@ -105,24 +95,40 @@ func (r *sharing) secondary(primaries vectors) error {
 // sourceStart returns source z's state with Θ2'_z, the mean of its learners' secondary encoders.
 func (r *sharing) sourceStart(z int) (*torch.Vector, error) {
 	var states vectors
-	var weights []float64
 	for _, e := range r.learners[z] {
-		states, weights = append(states, r.states[e.learner]), append(weights, 1)
+		states = append(states, r.states[e.learner])
 	}
-	return mean(r.net, r.states[z], states, weights, torch.Secondary)
-}
-
-// secondaryAlone returns a state whose head reads the secondary's features only.
-func (a *FedDAG) secondaryAlone(state *torch.Vector) (*torch.Vector, error) {
-	x, err := state.Floats()
+	v, err := mean(r.net, r.states[z], states, slices.Repeat([]float64{1}, len(states)), torch.Secondary)
 	if err != nil {
 		return nil, err
+	}
+	return v, r.readSecondary(v)
+}
+
+// onTrained returns a client's state after its primary phase, with the secondary encoder of its source's start.
+func (r *sharing) onTrained(primary, source *torch.Vector) (*torch.Vector, error) {
+	v, err := primary.Clone()
+	if err != nil {
+		return nil, err
+	}
+	at := r.net.Range(torch.Secondary)
+	return v, errors.Join(v.Copy(at, source, at), r.readSecondary(v))
+}
+
+// readSecondary makes the head of a start read the secondary's features only, where the phase trains under its own head.
+func (a *FedDAG) readSecondary(state *torch.Vector) error {
+	if a.SecondaryHead != "own" {
+		return nil
+	}
+	x, err := state.Floats()
+	if err != nil {
+		return err
 	}
 	head, f := a.net.Range(torch.Head), a.net.Features()
 	for c := range a.net.Classes() { // row c: the primary's f columns, then the secondary's
 		clear(x[head.Begin+2*f*c : head.Begin+2*f*c+f])
 	}
-	return torch.VectorOf(state.Device(), x)
+	return state.Set(x)
 }
 
 // learn adds to every learner's secondary encoder what its sources found: η2 times the mean, the mean weighted by H, or

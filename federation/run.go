@@ -150,13 +150,13 @@ func (r *run) round(t int) error {
 		return err
 	}
 	training := time.Now()
-	report, stayed, dropped, err := r.trainRound(t, cohort)
+	report, dropped, err := r.trainRound(t, cohort)
 	if err != nil {
 		return err
 	}
 	result.Dropped = dropped
 	for k, c := range cohort {
-		if slices.Contains(stayed, c) {
+		if !slices.Contains(dropped, c.ID) {
 			result.Cohort, result.Pre = append(result.Cohort, c.ID), append(result.Pre, pre[k])
 		}
 	}
