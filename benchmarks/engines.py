@@ -25,6 +25,8 @@ import statistics
 import subprocess
 import sys
 
+from peers.states import read_safetensors
+
 SAMPLES = {"lenet": 600, "cnn": 500, "resnet9": 500}  # of a client, as in the paper's partitions
 OURS = ["serial", "batched", "eager"]
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -97,16 +99,6 @@ def common(o, model):
     return ["--clients", str(o.clients), "--samples", str(o.samples or SAMPLES[model])] + (["--ragged"] if o.ragged else [])
 
 
-def weights(path):
-    import struct
-    import numpy as np
-    with open(path, "rb") as f:
-        raw = f.read()
-    (n,) = struct.unpack("<Q", raw[:8])
-    return {k: np.frombuffer(raw[8 + n + t["data_offsets"][0]:8 + n + t["data_offsets"][1]], "<f4")
-            for k, t in json.loads(raw[8:8 + n]).items() if k != "__metadata__"}
-
-
 def apart(a, b):
     """The largest difference of two states, of the largest value."""
     return float(max(abs(a[k] - b[k]).max() for k in a) / max(abs(v).max() for v in a.values()))
@@ -130,7 +122,7 @@ def bout(o, model):
     for c in contenders:
         path = os.path.join(o.out, f"state-{model}-{c.name}.safetensors")
         c.ask(f"state {path}")
-        states[c.name] = weights(path)
+        states[c.name] = read_safetensors(path)
         os.remove(path)
     reference = contenders[0]
     rng = random.Random(1)

@@ -101,8 +101,8 @@ if [[ -z $quick ]]; then
 		python3 -c "
 import sys
 sys.path.insert(0, sys.argv[1] + \"/benchmarks\")
-from engines import apart, weights
-d = apart(*(weights(sys.argv[2] + \"/state-\" + e) for e in (\"eager\", \"batched\")))
+from engines import apart, read_safetensors
+d = apart(*(read_safetensors(sys.argv[2] + \"/state-\" + e) for e in (\"eager\", \"batched\")))
 print(f\"weights {d:.1e} apart\")
 sys.exit(d > 1e-5)" "$3" "$2"' - "$feddag" "$out" "$root"
 	step 'bf16 trains' 60 bash -c 'echo turn | "$1" bench --engine batched --device cuda --precision bf16 --clients 5 --samples 150' - "$feddag"

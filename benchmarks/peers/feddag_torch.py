@@ -27,6 +27,9 @@ import torch.multiprocessing as mp
 import torch.nn.functional as F
 from torch import nn
 
+from encoders import LeNet
+from states import read_safetensors
+
 WARM_UP, PRIMARY, SECONDARY, COHORT = range(4)  # random streams
 
 
@@ -40,20 +43,6 @@ def read_config(path):
             key, _, value = line.split("  #")[0].strip().partition(": ")
             config[key] = value.strip('"')
     return config
-
-
-def read_safetensors(path):
-    with open(path, "rb") as f:
-        raw = f.read()
-    (n,) = struct.unpack("<Q", raw[:8])
-    header, body = json.loads(raw[8:8 + n]), raw[8 + n:]
-    tensors = {}
-    for name, t in header.items():
-        if name != "__metadata__":
-            assert t["dtype"] == "F32", f"{path}: {name} is {t['dtype']}"
-            begin, end = t["data_offsets"]
-            tensors[name] = np.frombuffer(body[begin:end], "<f4").reshape(t["shape"]).copy()
-    return tensors
 
 
 def read_idx(path):
@@ -81,20 +70,6 @@ def read_lines(path):
 
 
 # ---- model ----------------------------------------------------------------------------------------------------------
-
-class LeNet(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 6, 5, padding=2)
-        self.conv2 = nn.Conv2d(6, 16, 5)
-        self.fc1 = nn.Linear(400, 120)
-        self.fc2 = nn.Linear(120, 84)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return F.relu(self.fc2(F.relu(self.fc1(x.flatten(1)))))
-
 
 class Model(nn.Module):
     """A head on the features of one encoder, or on those of two side by side."""

@@ -6,11 +6,7 @@
 
 Clients of one size only (no ragged ends). lenet and cnn. Needs jax and numpy.
 """
-import argparse
-import json
-import struct
 import sys
-import time
 
 import numpy as np
 
@@ -21,26 +17,8 @@ except ImportError:
 import jax.numpy as jnp
 from jax import lax
 
-PHASES = [("primary", "head"), ("secondary",)]
-
-
-def read_safetensors(path):
-    with open(path, "rb") as f:
-        raw = f.read()
-    (n,) = struct.unpack("<Q", raw[:8])
-    return {k: np.frombuffer(raw[8 + n + t["data_offsets"][0]:8 + n + t["data_offsets"][1]], "<f4").reshape(t["shape"])
-            for k, t in json.loads(raw[8:8 + n]).items() if k != "__metadata__"}
-
-
-def write_safetensors(path, state):
-    header, body = {}, b""
-    for name, t in state.items():
-        raw = np.asarray(t, "<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(t.shape), "data_offsets": [len(body), len(body) + len(raw)]}
-        body += raw
-    text = json.dumps(header).encode()
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + body)
+from contender import PHASES, options, serve
+from states import read_safetensors
 
 
 def encode(p, part, model, x):
@@ -59,16 +37,7 @@ def encode(p, part, model, x):
 
 
 def main():
-    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("--work", required=True)
-    a.add_argument("--how", choices=["vmap", "map"], default="vmap")
-    a.add_argument("--model", choices=["lenet", "cnn"], default="lenet")
-    a.add_argument("--device", default="cpu")
-    a.add_argument("--precision", choices=["fp32", "tf32"], default="fp32")
-    a.add_argument("--epochs", type=int, default=1)
-    a.add_argument("--batch", type=int, default=64)
-    a.add_argument("--lr", type=float, default=0.01)
-    o = a.parse_args()
+    o = options(__doc__, ["vmap", "map"], ["lenet", "cnn"])
     jax.config.update("jax_default_matmul_precision", "highest" if o.precision == "fp32" else "tensorfloat32")
     load = lambda name: np.load(f"{o.work}/{name}.npy")
     sizes = load("sizes")
@@ -122,21 +91,19 @@ def main():
         return all_clients
 
     phases = [phase(parts) for parts in PHASES]
-    print(json.dumps({"engine": f"JAX {o.how}", "device": o.device, "device_name": str(jax.devices()[0]),
-                      "precision": o.precision, "libtorch": f"jax {jax.__version__}"}), flush=True)
-    state = None
-    for line in sys.stdin:
-        if line.startswith("state "):
-            write_safetensors(line[6:].strip(), state)
-            print("{}", flush=True)
-            continue
-        began, state = time.perf_counter(), dict(start)
+
+    def turn():
+        state = dict(start)
         for f in phases:
             moved, loss = f(index)
             state.update(moved)
         loss = float(loss)
         jax.block_until_ready(state)
-        print(json.dumps({"seconds": time.perf_counter() - began, "steps": 2 * k * o.epochs * steps, "loss": loss}), flush=True)
+        return state, loss
+
+    about = {"engine": f"JAX {o.how}", "device": o.device, "device_name": str(jax.devices()[0]), "precision": o.precision,
+             "libtorch": f"jax {jax.__version__}"}
+    serve(about, 2 * k * o.epochs * steps, turn, np.asarray)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,9 @@
 Both phases from the start, every client in each: the primary encoder and the head with the secondary frozen, then the
 secondary encoder alone; at the end the mean over clients. Needs torch and numpy; research needs pillow.
 """
-import argparse
 import copy
-import json
 import os
-import struct
 import sys
-import time
 
 if "cpu" in sys.argv:
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -25,86 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-PHASES = [("primary", "head"), ("secondary",)]
-
-
-def read_safetensors(path):
-    with open(path, "rb") as f:
-        raw = f.read()
-    (n,) = struct.unpack("<Q", raw[:8])
-    return {name: torch.from_numpy(np.frombuffer(raw[8 + n + t["data_offsets"][0]:8 + n + t["data_offsets"][1]], "<f4")
-                                   .reshape(t["shape"]).copy())
-            for name, t in json.loads(raw[8:8 + n]).items() if name != "__metadata__"}
-
-
-def write_safetensors(path, state):
-    header, body = {}, b""
-    for name, t in state.items():
-        raw = t.detach().cpu().numpy().astype("<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(t.shape), "data_offsets": [len(body), len(body) + len(raw)]}
-        body += raw
-    text = json.dumps(header).encode()
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text + body)
-
-
-# ---- models: those of models/, by the names of their state_dict ------------------------------------------------------
-
-def layer(kind, *size, **more):
-    return {"conv": nn.Conv2d, "fc": nn.Linear, "gn": nn.GroupNorm}[kind](*size, **more)
-
-
-class LeNet(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.conv2 = layer("conv", 1, 6, 5, padding=2), layer("conv", 6, 16, 5)
-        self.fc1, self.fc2 = layer("fc", 400, 120), layer("fc", 120, 84)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return F.relu(self.fc2(F.relu(self.fc1(x.flatten(1)))))
-
-
-class CNN(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.conv2, self.conv3 = layer("conv", 3, 64, 3), layer("conv", 64, 128, 3), layer("conv", 128, 256, 3)
-        self.fc1, self.fc2 = layer("fc", 1024, 128), layer("fc", 128, 256)
-
-    def forward(self, x):
-        for conv in self.conv1, self.conv2, self.conv3:
-            x = F.max_pool2d(F.relu(conv(x)), 2)
-        return F.relu(self.fc2(F.relu(self.fc1(x.flatten(1)))))
-
-
-class Block(nn.Module):
-    def __init__(self, c):
-        super().__init__()
-        self.conv1, self.bn1 = layer("conv", c, c, 3, padding=1, bias=False), layer("gn", 32, c)
-        self.conv2, self.bn2 = layer("conv", c, c, 3, padding=1, bias=False), layer("gn", 32, c)
-
-    def forward(self, x):
-        return x + F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
-
-
-class ResNet9(nn.Module):
-    def __init__(self):
-        super().__init__()
-        for i, (a, b) in enumerate([(3, 64), (64, 128), (128, 256), (256, 512)], 1):
-            setattr(self, f"conv{i}", layer("conv", a, b, 3, padding=1, bias=False))
-            setattr(self, f"bn{i}", layer("gn", 32, b))
-        self.res1, self.res2 = Block(128), Block(512)
-
-    def forward(self, x):
-        x = F.relu(self.bn1(self.conv1(x)))
-        x = self.res1(F.max_pool2d(F.relu(self.bn2(self.conv2(x))), 2))
-        x = F.max_pool2d(F.relu(self.bn3(self.conv3(x))), 2)
-        x = self.res2(F.max_pool2d(F.relu(self.bn4(self.conv4(x))), 2))
-        return F.max_pool2d(x, 4).flatten(1)
-
-
-ENCODERS = {"lenet": LeNet, "cnn": CNN, "resnet9": ResNet9}
+from contender import PHASES, options, serve
+from encoders import ENCODERS
+from states import read_safetensors
 
 
 class Model(nn.Module):
@@ -124,7 +43,7 @@ class Work:
     def __init__(self, o):
         load = lambda name: np.load(f"{o.work}/{name}.npy")
         self.o, self.raw, self.device = o, load("images"), torch.device(o.device)
-        self.start = {k: v.to(self.device) for k, v in read_safetensors(f"{o.work}/start.safetensors").items()}
+        self.start = {k: torch.from_numpy(v).to(self.device) for k, v in read_safetensors(f"{o.work}/start.safetensors").items()}
         self.images = ((torch.from_numpy(self.raw).to(self.device).float() / 255 - 0.3) / 0.3)
         self.labels = torch.from_numpy(load("labels").astype(np.int64)).to(self.device)
         sizes, order = load("sizes"), load("order")
@@ -254,15 +173,9 @@ def research(parts, c, template):
 
 def turns(o, run):
     name = torch.cuda.get_device_name(WORK.device) if WORK.device.type == "cuda" else "cpu"
-    print(json.dumps({"engine": f"PyTorch {o.how}", "device": o.device, "device_name": name, "precision": o.precision,
-                      "libtorch": torch.__version__}), flush=True)
-    state = None
-    for line in sys.stdin:
-        if line.startswith("state "):
-            write_safetensors(line[6:].strip(), state)
-            print("{}", flush=True)
-            continue
-        began, state = time.perf_counter(), dict(WORK.start)
+
+    def turn():
+        state = dict(WORK.start)
         for parts in PHASES:
             ended = run(parts)
             for k in ended[0][0]:
@@ -271,21 +184,15 @@ def turns(o, run):
             loss = sum(float(e[1]) for e in ended) / len(ended)
         if WORK.device.type == "cuda":
             torch.cuda.synchronize()
-        print(json.dumps({"seconds": time.perf_counter() - began, "steps": WORK.steps, "loss": loss}), flush=True)
+        return state, loss
+
+    about = {"engine": f"PyTorch {o.how}", "device": o.device, "device_name": name, "precision": o.precision, "libtorch": torch.__version__}
+    serve(about, WORK.steps, turn, lambda t: t.detach().cpu().numpy())
 
 
 def main():
     global WORK
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--work", required=True)
-    p.add_argument("--how", choices=["memory", "graphs", "research"], default="memory")
-    p.add_argument("--model", default="lenet")
-    p.add_argument("--device", default="cpu")
-    p.add_argument("--precision", choices=["fp32", "tf32"], default="fp32")
-    p.add_argument("--epochs", type=int, default=1)
-    p.add_argument("--batch", type=int, default=64)
-    p.add_argument("--lr", type=float, default=0.01)
-    o = p.parse_args()
+    o = options(__doc__, ["memory", "graphs", "research"], list(ENCODERS))
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = o.precision == "tf32"
     torch.backends.cudnn.benchmark = True
     WORK = Work(o)
