@@ -322,7 +322,7 @@ func TestMemoryIsFlat(t *testing.T) {
 			train(t, c.executor, net, images, jobs, torch.Primary|torch.Head)
 			runtime.GC()
 		}
-		for range c.rounds / 3 { // the allocators reach their size
+		for range 40 { // the allocators reach their size
 			round()
 		}
 		handles, bytes := settled()
