@@ -112,8 +112,8 @@ def plot(series):
            ' font-family="system-ui, Arial, sans-serif" fill="#52606d">', '<rect width="780" height="610" fill="#fff"/>',
            '<text x="20" y="28" font-size="16" fill="#1f2933">Seconds per round of FedDAG</text>',
            f'<text x="20" y="46"><tspan fill="{COLOURS["wall"]}">wall</tspan> and <tspan fill="{COLOURS["processor"]}">'
-           'processor</tspan> time: median and range of the turns; dotted: their mean for clients registered,'
-           ' a straight line for the rest</text>']
+           'processor</tspan> time: median and range of the turns; dotted: their mean (clients registered),'
+           ' else a line</text>']
     for k, (key, points) in enumerate(series.items()):
         out += panel(70 + 375 * (k % 2), 90 + 275 * (k // 2), key, points)
     return "\n".join(out + ["</svg>\n"])
