@@ -70,10 +70,13 @@ func raggedCohort(t *testing.T, net *torch.Network, epochs int) (*torch.Images, 
 
 var raggedSGD = torch.SGD{Batch: 5, LearningRate: 0.001, Momentum: 0.5, WeightDecay: 1e-4}
 
-// equalTrained holds one executor's results to another's: 1e-5 of the value where it is above one, else 1e-5. One weight in
-// a thousand may be ten times as far off: rounding, which differs between processors, can put a sample on the other side of
-// a ReLU or a pooling.
-func equalTrained(t *testing.T, jobs []torch.Job, got, want []torch.Trained) {
+// kinks is the share of a client's weights that may be ten times as far off: rounding, which differs between processors,
+// can put a sample on the other side of a ReLU or a pooling.
+const kinks = 1e-3
+
+// equalTrained holds one executor's results to another's: 1e-5 of the value where it is above one, else 1e-5; for a share of
+// each client's weights 1e-4.
+func equalTrained(t *testing.T, jobs []torch.Job, got, want []torch.Trained, share float64) {
 	t.Helper()
 	for i := range jobs {
 		a, b := values(t, got[i].End), values(t, want[i].End)
@@ -83,7 +86,7 @@ func equalTrained(t *testing.T, jobs []torch.Job, got, want []torch.Trained) {
 			if !(diff <= 1e-5) {
 				off++
 			}
-			if !(diff <= 1e-4) || off > len(a)/1000 {
+			if !(diff <= 1e-4) || float64(off) > share*float64(len(a)) {
 				t.Fatalf("client %d (%d samples): value %d is %g, want %g; %d others are off", jobs[i].Client, len(jobs[i].Samples), k, a[k], b[k], off-1)
 			}
 		}
@@ -136,7 +139,7 @@ func TestBatchedEqualsEagerOnRaggedClients(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer closeAll(got)
-					equalTrained(t, jobs, got, want)
+					equalTrained(t, jobs, got, want, kinks)
 				})
 			}
 			closeAll(want)
@@ -192,7 +195,7 @@ func TestBatchNormOfRaggedClients(t *testing.T) {
 			if err != nil {
 				t.Fatal(name, err)
 			}
-			t.Run(fmt.Sprint(name, " ", parts), func(t *testing.T) { equalTrained(t, jobs, got, want) })
+			t.Run(fmt.Sprint(name, " ", parts), func(t *testing.T) { equalTrained(t, jobs, got, want, 0) })
 			closeAll(got)
 		}
 		closeAll(want)
@@ -246,7 +249,7 @@ func TestBatchedClientsAreApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		equalTrained(t, jobs[i:i+1], one, all[i:i+1])
+		equalTrained(t, jobs[i:i+1], one, all[i:i+1], kinks)
 		closeAll(one)
 	}
 }
@@ -453,7 +456,7 @@ func TestBatchedGroups(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		equalTrained(t, jobs, got, want)
+		equalTrained(t, jobs, got, want, kinks)
 		closeAll(got)
 		if _, most := e.AtOnce(); most != c.most {
 			t.Errorf("%s: %d at once", name, most)

@@ -108,7 +108,7 @@ func TestVectorErrors(t *testing.T) {
 func settled() (handles, bytes int64) {
 	for range 4 {
 		ran := make(chan struct{})
-		runtime.SetFinalizer(&struct{ last *int }{new(int)}, func(any) { close(ran) })
+		runtime.SetFinalizer(new(*int), func(**int) { close(ran) })
 		runtime.GC()
 		<-ran
 	}
