@@ -44,7 +44,7 @@ of table-15 feddag-star --partition=concept-shift "${similarities[@]}"
 of table-16 feddag,feddag-star,feddag-dagger --partition=concept-shift
 # The paper gives no weight of the regulariser.
 of table-17 feddag $(skew 2 0.25) \
-	--with 'feddag as regularised: --feddag-primary-init=common --feddag-head-init=random --feddag-diversity=0.1'
+	--with 'feddag as regularised: --feddag-primary-init=common --feddag-secondary-init=random --feddag-head-init=random --feddag-diversity=0.1'
 dataset=${DATASET:-cifar10} rounds=${ROUNDS:-80}
 each feddag schedule "" --feddag-schedule both 1:1 5:1 10:1 15:1
 of table-18 "" $(skew 3 0.25) "${variants[@]}"

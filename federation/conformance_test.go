@@ -12,9 +12,10 @@ import (
 	"feddag/torch"
 )
 
-// Every registered algorithm keeps these promises. A new one is tested without a new test.
+// Every registered algorithm keeps these promises. A new one is tested without a new test. So does FedDAG with the other
+// head of its secondary phase.
 func TestConformance(t *testing.T) {
-	for _, name := range Names() {
+	for _, name := range append(Names(), "feddag --feddag-secondary-head full") {
 		t.Run(name, func(t *testing.T) {
 			t.Run("same seed, any workers, same bits", func(t *testing.T) { sameBits(t, name) })
 			t.Run("another seed, other bits", func(t *testing.T) { otherBits(t, name) })

@@ -117,7 +117,12 @@ func (l lastRound) Round(r RoundResult) error { *l.told = r; return nil }
 
 // Weights that are no numbers are found as a loss is, in the second phase as in the first; the client is then out of both.
 func TestDivergenceInTheSecondPhase(t *testing.T) {
-	e, a, r, x := sickEnv(t, "feddag")
+	t.Run("full head", func(t *testing.T) { secondPhaseDiverges(t, "feddag --feddag-secondary-head full", torch.Secondary) })
+	t.Run("own head", func(t *testing.T) { secondPhaseDiverges(t, "feddag", torch.All) })
+}
+
+func secondPhaseDiverges(t *testing.T, name string, parts torch.Part) {
+	e, a, r, x := sickEnv(t, name)
 	f := a.(*FedDAG)
 	graph, scores := make([][]int, len(f.clusters)), make([][]float64, len(f.clusters)) // every cluster learns from all
 	for z := range graph {
@@ -128,7 +133,7 @@ func TestDivergenceInTheSecondPhase(t *testing.T) {
 	if err := f.assign(len(e.Clients), f.clusters, graph, scores); err != nil {
 		t.Fatal(err)
 	}
-	x.client, x.well, x.weights, x.parts = e.cohort(0)[1].ID, false, true, torch.Secondary
+	x.client, x.well, x.weights, x.parts = e.cohort(0)[1].ID, false, true, parts
 	e.OnDivergence = DropOnDivergence
 	var told RoundResult
 	e.Observers = []Observer{lastRound{told: &told}}

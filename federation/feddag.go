@@ -27,8 +27,8 @@ func newFedDAG(variant string) *FedDAG {
 	return &FedDAG{
 		Variant:    variant,
 		Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: 2, MaskFraction: 0.02,
-		PrimaryInit: "warm", HeadInit: "warm", SecondaryInit: "random",
-		Sources: "mean", ServerRate: 1, RateDecay: 1, Schedule: "both", Order: "parallel", SecondaryHead: "full",
+		PrimaryInit: "warm", HeadInit: "warm", SecondaryInit: "global", SecondaryHead: "own",
+		Sources: "mean", OwnSource: true, ServerRate: 1, RateDecay: 1, Schedule: "both", Order: "secondary-first",
 		ShiftFactor: similarity.ShiftFactor,
 	}
 }
@@ -44,8 +44,12 @@ const (
 // secondary encoder and a head on both. The secondary is learned from clusters that are rich in the classes the
 // cluster is poor in (Pramanik, Kantarcioglu, Oria, Sharma, ICLR 2026, arXiv 2602.23504).
 //
-// As printed (random head, sum of sources: --preset=paper) it starts low and swings. The defaults here begin with the
-// warm-up's head and take the mean over sources.
+// As printed (--preset=paper: random head, sum of sources, the secondary trained under the head on both encoders) it starts
+// low, swings and gains nothing by the second encoder: under a head that fits already, the secondary has next to nothing
+// to learn. The defaults here are ours. A secondary encoder begins at the mean of all clients' warm-up and has a classifier
+// ψ of its own while it is trained, so that it learns features that classify by themselves; a cluster is among its own
+// sources; primary and head, which starts as the warm-up's, are then trained on top of it. docs/feddag.md has what each
+// brings.
 type FedDAG struct {
 	Variant string // FullVariant, StarVariant, DaggerVariant
 
@@ -64,7 +68,7 @@ type FedDAG struct {
 	RateDecay     float64 // of η2, each round
 	Schedule      string  // "both", or "K:1": a secondary phase every K rounds (B.9)
 	Order         string  // of a round's phases: "parallel" (eq. 19), "primary-first", "secondary-first"
-	SecondaryHead string  // what the secondary phase trains under: the "full" head (eq. 19) or "own", its columns of the secondary alone
+	SecondaryHead string  // what the secondary phase trains under: the "full" head on both encoders (eq. 19), or "own", a classifier ψ on Θ2 alone
 	HeadEpochs    int     // of the heads alone, once the secondary encoders have moved; 0 is none
 	Diversity     float64 // λ_div: the primary phase's loss has λ_div mean cos(φ1, φ2)² (A.11); 0 is none
 
@@ -79,6 +83,9 @@ type FedDAG struct {
 	learners [][]edge    // learners of each source, ascending
 	states   vectors     // [Θ1_z | Θ2_z | Θc_z], by cluster; nil of one that is dissolved
 
+	alone       *torch.Network // [Θ2' | ψ_z], what the secondary phase trains with classifiers
+	classifiers vectors        // ψ_z of each source, like states; nil unless SecondaryHead is "own"
+
 	roster  *similarity.Roster // the clustering as the server keeps it; nil where nobody comes, leaves or changes
 	ids     []int              // client of each place in the roster
 	encoded []byte             // the roster, for checkpoints; nil if not made yet
@@ -86,6 +93,9 @@ type FedDAG struct {
 
 // dual says whether the method has a secondary encoder.
 func (a *FedDAG) dual() bool { return a.Variant != StarVariant }
+
+// classifies says whether the secondary encoder is trained to classify by itself.
+func (a *FedDAG) classifies() bool { return a.dual() && a.SecondaryHead == "own" }
 
 // Validate implements [Validator].
 func (a *FedDAG) Validate() error {
@@ -227,7 +237,8 @@ func (a *FedDAG) Models() []NamedModel {
 	return models
 }
 
-func clusterName(z int) string { return fmt.Sprintf("cluster-%d", z) }
+func clusterName(z int) string    { return fmt.Sprintf("cluster-%d", z) }
+func classifierName(z int) string { return fmt.Sprintf("classifier-%d", z) }
 
 // primaryParts are what the primary phase trains: the primary encoder and the head.
 func (a *FedDAG) primaryParts() torch.Part {
@@ -238,4 +249,7 @@ func (a *FedDAG) primaryParts() torch.Part {
 }
 
 // Close implements [Algorithm].
-func (a *FedDAG) Close() { a.states.Close() }
+func (a *FedDAG) Close() {
+	a.states.Close()
+	a.classifiers.Close()
+}

@@ -48,9 +48,9 @@ func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 	fs.Float64Var(&a.RateDecay, "feddag-rate-decay", a.RateDecay, "factor on η2 each round")
 	fs.StringVar(&a.Schedule, "feddag-schedule", a.Schedule, "secondary phase: both (every round), K:1 (every K rounds)")
 	fs.StringVar(&a.Order, "feddag-order", a.Order, "of a round's phases: parallel (both from the round's start, eq. 19), primary-first (the secondary under each client's just trained primary and head), secondary-first (primary and head on top of the new secondary)")
-	fs.StringVar(&a.SecondaryHead, "feddag-secondary-head", a.SecondaryHead, "head that the secondary phase trains under: full (eq. 19), own (its columns of the secondary alone)")
+	fs.StringVar(&a.SecondaryHead, "feddag-secondary-head", a.SecondaryHead, "head that the secondary phase trains under: full (eq. 19), own (a classifier of its own, which each source keeps: the secondary encoder learns to classify by itself)")
 	fs.IntVar(&a.HeadEpochs, "feddag-head-epochs", a.HeadEpochs, "epochs of the heads alone after a secondary phase; 0 is none")
-	fs.Float64Var(&a.Diversity, "feddag-diversity", a.Diversity, "λ_div, weight of the squared cosine of the two encoders' features in the primary phase (A.11, with --feddag-primary-init common and --feddag-head-init random: both encoders random); 0 is none")
+	fs.Float64Var(&a.Diversity, "feddag-diversity", a.Diversity, "λ_div, weight of the squared cosine of the two encoders' features in the primary phase (A.11, with --feddag-primary-init common, --feddag-secondary-init random and --feddag-head-init random: both encoders random); 0 is none")
 }
 
 // Presets implements [Preseter]: the letter of the paper, and what the authors' published prototype does. Each sets all
@@ -58,13 +58,15 @@ func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 func (a *FedDAG) Presets() map[string]map[string]string {
 	paper := newFedDAG(a.Variant)
 	paper.Clustering = similarity.PaperOptions()
-	paper.HeadInit, paper.Sources = "random", "sum"
+	paper.HeadInit, paper.SecondaryInit, paper.SecondaryHead = "random", "random", "full"
+	paper.Sources, paper.OwnSource, paper.Order = "sum", false, "parallel"
 
 	prototype := newFedDAG(a.Variant)
 	prototype.Clustering = similarity.PrototypeOptions()
 	prototype.PrincipalVectors = "3"
 	prototype.PrimaryInit, prototype.HeadInit, prototype.SecondaryInit = "common", "random", "primary"
-	prototype.Sources, prototype.Order = "sum", "primary-first"
+	prototype.SecondaryHead = "full"
+	prototype.Sources, prototype.OwnSource, prototype.Order = "sum", false, "primary-first"
 
 	return map[string]map[string]string{
 		"paper": paper.values(map[string]string{

@@ -97,7 +97,7 @@ func (a *FedDAG) named(clusters [][]int) [][]int {
 
 // keepsWarmUp says whether the warm-up's weights are used after it.
 func (a *FedDAG) keepsWarmUp() bool {
-	return a.PrimaryInit == "warm" || a.dual() && (a.HeadInit != "random" || a.SecondaryInit == "global")
+	return a.PrimaryInit == "warm" || a.dual() && (a.HeadInit != "random" || a.SecondaryInit == "global" || a.classifies() && a.SecondaryInit != "random")
 }
 
 // tellInitial hands over θ^0 and the fresh secondary encoder: what another program needs to start alike.
@@ -127,7 +127,7 @@ func (a *FedDAG) Init(env *Env) error {
 	if err != nil {
 		return err
 	}
-	if a.net, err = env.Net(a.dual()); err != nil {
+	if err := a.nets(env); err != nil {
 		return err
 	}
 	secondary, err := a.sharedSecondary(env, warm, env.Present())
@@ -135,16 +135,28 @@ func (a *FedDAG) Init(env *Env) error {
 		return err
 	}
 	for z := range a.clusters {
-		v, err := a.start(env, warm, secondary, env.Present(), z)
+		v, psi, err := a.start(env, warm, secondary, env.Present(), z)
 		if err != nil {
 			return err
 		}
 		a.states = append(a.states, v)
+		if psi != nil {
+			a.classifiers = append(a.classifiers, psi)
+		}
 	}
 	for _, c := range env.Present() {
 		env.Ledger.Down(c, "cluster", 1)
 	}
 	return nil
+}
+
+// nets describes the networks that are trained.
+func (a *FedDAG) nets(env *Env) (err error) {
+	if a.net, err = env.Net(a.dual()); err != nil || !a.classifies() {
+		return err
+	}
+	a.alone, err = env.Net(false)
+	return err
 }
 
 // sharedSecondary returns the Θ2 that new clusters have in common: fresh, or with a global start the mean of the clients'
@@ -187,23 +199,37 @@ func (a *FedDAG) sharedSecondary(env *Env, warm *WarmUp, clients []*Client) ([]f
 	return x[from.Begin:from.End], nil
 }
 
-// start returns the first state of cluster z, from the warm-up of those of the clients that are in it.
-func (a *FedDAG) start(env *Env, warm *WarmUp, secondary []float32, clients []*Client, z int) (*torch.Vector, error) {
+// start returns the first state of cluster z, from the warm-up of those of the clients that are in it, and ψ_z where it
+// has one: the warm-up's head, beside a fresh encoder the head of θ^0.
+func (a *FedDAG) start(env *Env, warm *WarmUp, secondary []float32, clients []*Client, z int) (state, psi *torch.Vector, err error) {
 	single, err := env.Net(false)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	theta0 := env.initial(single)
 	x := theta0
 	if warm.States != nil {
 		if x, err = a.warmMean(env, single, warm, clients, func(c *Client) bool { return a.of[c.ID] == z }); err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+	}
+	if a.classifies() {
+		from, head := x, single.Range(torch.Head)
+		if a.SecondaryInit == "random" {
+			from = theta0
+		}
+		if psi, err = torch.VectorOf(env.Device, from[head.Begin:head.End]); err != nil {
+			return nil, nil, err
 		}
 	}
 	if a.dual() {
 		x = a.join(env, single, x, theta0, secondary)
 	}
-	return torch.VectorOf(env.Device, x)
+	if state, err = torch.VectorOf(env.Device, x); err != nil {
+		psi.Close()
+		return nil, nil, err
+	}
+	return state, psi, nil
 }
 
 // warmMean returns the n_i-weighted mean of some clients' weights after warm-up (eq. 22).

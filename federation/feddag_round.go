@@ -17,9 +17,13 @@ func (a *FedDAG) Round(env *Env, t int, cohort []*Client) (_ Report, err error) 
 		if err != nil {
 			ends(trained).Close()
 			r.next.Close()
+			r.nextClassifiers.Close()
 		}
 	}()
 	if r.next, err = a.states.clone(); err != nil {
+		return Report{}, err
+	}
+	if r.nextClassifiers, err = a.classifiers.clone(); err != nil {
 		return Report{}, err
 	}
 	from := a.states
@@ -45,8 +49,8 @@ func (a *FedDAG) Round(env *Env, t int, cohort []*Client) (_ Report, err error) 
 			return Report{}, err
 		}
 	}
-	a.states.Close()
-	a.states = r.next
+	a.Close()
+	a.states, a.classifiers = r.next, r.nextClassifiers
 	a.account(env, cohort, shares)
 	return Report{Loss: lastLoss(trained), Trained: locals(a.net, cohort, trained)}, nil
 }
@@ -88,10 +92,15 @@ func (a *FedDAG) tasks(clients []*Client, from vectors) []Task {
 	return tasks
 }
 
-// account books a round's messages. A client that trains both phases receives its cluster's three blocks and Θ2'.
+// account books a round's messages. A client that trains both phases receives its cluster's three blocks and Θ2', with
+// its own classifier where it has one.
 func (a *FedDAG) account(env *Env, cohort []*Client, shares bool) {
 	own := a.net.Range(torch.Primary).Len() + a.net.Range(torch.Head).Len()
 	second := a.net.Range(torch.Secondary).Len()
+	source := second
+	if a.classifies() {
+		source = a.alone.Len()
+	}
 	for _, c := range cohort {
 		env.Ledger.Down(c, "primary and head", own)
 		env.Ledger.Up(c, "primary and head", own)
@@ -100,8 +109,8 @@ func (a *FedDAG) account(env *Env, cohort []*Client, shares bool) {
 		}
 		env.Ledger.Down(c, "frozen secondary", second)
 		if shares && len(a.learners[a.of[c.ID]]) > 0 {
-			env.Ledger.Down(c, "source secondary", second)
-			env.Ledger.Up(c, "source secondary", second)
+			env.Ledger.Down(c, "source secondary", source)
+			env.Ledger.Up(c, "source secondary", source)
 		}
 		if shares && a.HeadEpochs > 0 {
 			env.Ledger.Down(c, "moved model", own+second)

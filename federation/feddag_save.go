@@ -40,6 +40,14 @@ func (a *FedDAG) Save() (Saved, error) {
 			return Saved{}, err
 		}
 	}
+	for z, psi := range a.classifiers {
+		if psi == nil {
+			continue
+		}
+		if s.Vectors[classifierName(z)], err = psi.Floats(); err != nil {
+			return Saved{}, err
+		}
+	}
 	return s, nil
 }
 
@@ -53,22 +61,31 @@ func (a *FedDAG) Load(env *Env, s Saved) error {
 	if err := a.assign(len(env.Clients), meta.Clusters, meta.Graph, meta.Scores); err != nil {
 		return err
 	}
-	var err error
-	if a.net, err = env.Net(a.dual()); err != nil {
+	if err := a.nets(env); err != nil {
 		return err
 	}
 	for z, members := range meta.Clusters {
-		var v *torch.Vector
+		var v, psi *torch.Vector
 		if len(members) > 0 {
+			var err error
 			if v, err = s.vector(env, clusterName(z), a.net.Len()); err != nil {
 				return err
 			}
+			if a.classifies() {
+				if psi, err = s.vector(env, classifierName(z), a.alone.Range(torch.Head).Len()); err != nil {
+					return err
+				}
+			}
 		}
 		a.states = append(a.states, v)
+		if a.classifies() {
+			a.classifiers = append(a.classifiers, psi)
+		}
 	}
 	if !env.changes() {
 		return nil
 	}
+	var err error
 	if a.roster, err = similarity.ReadRoster(s.Blobs[rosterBlob], a.clustering(env)); err != nil {
 		return err
 	}

@@ -49,6 +49,15 @@ func (a *FedDAG) search(env *Env, sketches []similarity.Sketch) error {
 				return err
 			}
 			copies, next.states = append(copies, v), append(next.states, v)
+			if !a.classifies() {
+				continue
+			}
+			psi, err := a.classifiers[from[k]].Clone()
+			if err != nil {
+				copies.Close()
+				return err
+			}
+			copies, next.classifiers = append(copies, psi), append(next.classifiers, psi)
 		}
 	}
 	next.roster.Clusters = clusters

@@ -9,14 +9,16 @@ import (
 	"feddag/torch"
 )
 
-// sharing is a round's work on the clusters' next states, which begin as copies of the states.
+// sharing is a round's work on the clusters' next states and classifiers, which begin as copies.
 type sharing struct {
 	*FedDAG
 	env     *Env
 	t       int
 	cohort  []*Client
 	sampled [][]int // by cluster, the positions in the cohort of its clients
-	next    vectors
+
+	next            vectors
+	nextClassifiers vectors
 }
 
 // absorb gives every cluster the weighted mean of some parts of its sampled clients' models (eq. 16 to 18).
@@ -67,7 +69,7 @@ func (r *sharing) secondary(primaries vectors) error {
 			continue
 		}
 		start := starts[z]
-		if r.Order == "primary-first" {
+		if r.Order == "primary-first" && !r.classifies() {
 			v, err := r.onTrained(primaries[k], start)
 			if v != nil {
 				own = append(own, v)
@@ -80,7 +82,11 @@ func (r *sharing) secondary(primaries vectors) error {
 		where[z] = append(where[z], len(tasks))
 		tasks = append(tasks, Task{Client: c, Start: start})
 	}
-	trained, err := r.env.LocalSGD(r.net, tasks, r.t, SecondaryPhase, torch.Secondary)
+	net, parts := r.net, torch.Secondary
+	if r.classifies() {
+		net, parts = r.alone, torch.All
+	}
+	trained, err := r.env.LocalSGD(net, tasks, r.t, SecondaryPhase, parts)
 	if err != nil {
 		return err
 	}
@@ -92,17 +98,25 @@ func (r *sharing) secondary(primaries vectors) error {
 	return r.learn(starts, where, clients, ends(trained))
 }
 
-// sourceStart returns source z's state with Θ2'_z, the mean of its learners' secondary encoders.
+// sourceStart returns source z's state with Θ2'_z, the mean of its learners' secondary encoders, or [Θ2'_z | ψ_z].
 func (r *sharing) sourceStart(z int) (*torch.Vector, error) {
 	var states vectors
 	for _, e := range r.learners[z] {
 		states = append(states, r.states[e.learner])
 	}
 	v, err := mean(r.net, r.states[z], states, slices.Repeat([]float64{1}, len(states)), torch.Secondary)
+	if err != nil || !r.classifies() {
+		return v, err
+	}
+	defer v.Close()
+	start, err := torch.NewVector(r.env.Device, r.alone.Len())
 	if err != nil {
 		return nil, err
 	}
-	return v, r.readSecondary(v)
+	psi := r.classifiers[z]
+	return start, errors.Join(
+		start.Copy(r.alone.Range(torch.Primary), v, r.net.Range(torch.Secondary)),
+		start.Copy(r.alone.Range(torch.Head), psi, psi.Range()))
 }
 
 // onTrained returns a client's state after its primary phase, with the secondary encoder of its source's start.
@@ -112,27 +126,12 @@ func (r *sharing) onTrained(primary, source *torch.Vector) (*torch.Vector, error
 		return nil, err
 	}
 	at := r.net.Range(torch.Secondary)
-	return v, errors.Join(v.Copy(at, source, at), r.readSecondary(v))
-}
-
-// readSecondary makes the head of a start read the secondary's features only, where the phase trains under its own head.
-func (a *FedDAG) readSecondary(state *torch.Vector) error {
-	if a.SecondaryHead != "own" {
-		return nil
-	}
-	x, err := state.Floats()
-	if err != nil {
-		return err
-	}
-	head, f := a.net.Range(torch.Head), a.net.Features()
-	for c := range a.net.Classes() { // row c: the primary's f columns, then the secondary's
-		clear(x[head.Begin+2*f*c : head.Begin+2*f*c+f])
-	}
-	return state.Set(x)
+	return v, v.Copy(at, source, at)
 }
 
 // learn adds to every learner's secondary encoder what its sources found: η2 times the mean, the mean weighted by H, or
-// the sum, over the sources z sampled in this round, of the weighted mean of θ2_i - Θ2'_z.
+// the sum, over the sources z sampled in this round, of the weighted mean of θ2_i - Θ2'_z. A source keeps the weighted
+// mean of its clients' ψ.
 func (r *sharing) learn(starts vectors, where [][]int, clients []*Client, ended vectors) error {
 	at := r.net.Range(torch.Secondary)
 	found := make([]float64, len(r.states)) // sources of each learner that were sampled
@@ -151,11 +150,11 @@ func (r *sharing) learn(starts vectors, where [][]int, clients []*Client, ended 
 			continue
 		}
 		states, weights := pick(where[z], clients, ended)
-		delta, err := mean(r.net, start, states, weights, torch.Secondary)
+		delta, err := r.found(z, start, states, weights)
 		if err != nil {
-			return err
+			delta.Close()
+			return fmt.Errorf("cluster %d as a source: %w", z, err)
 		}
-		err = delta.AddScaled(-1, start, at)
 		for _, e := range r.learners[z] {
 			share := 1.
 			switch {
@@ -174,6 +173,32 @@ func (r *sharing) learn(starts vectors, where [][]int, clients []*Client, ended 
 		}
 	}
 	return nil
+}
+
+// found returns a state whose secondary encoder is what source z found, the weighted mean of θ2_i - Θ2'_z.
+func (r *sharing) found(z int, start *torch.Vector, states vectors, weights []float64) (*torch.Vector, error) {
+	at := r.net.Range(torch.Secondary)
+	if !r.classifies() {
+		delta, err := mean(r.net, start, states, weights, torch.Secondary)
+		if err != nil {
+			return nil, err
+		}
+		return delta, delta.AddScaled(-1, start, at)
+	}
+	v, err := mean(r.alone, start, states, weights, torch.All)
+	if err != nil {
+		return nil, err
+	}
+	defer v.Close()
+	delta, err := torch.NewVector(r.env.Device, r.net.Len())
+	if err != nil {
+		return nil, err
+	}
+	psi, theta2 := r.nextClassifiers[z], r.alone.Range(torch.Primary)
+	return delta, errors.Join(
+		psi.Copy(psi.Range(), v, r.alone.Range(torch.Head)),
+		v.AddScaled(-1, start, theta2),
+		delta.Copy(at, v, theta2))
 }
 
 // heads lets the sampled clients train their heads alone on what the round made of both encoders.

@@ -3,6 +3,7 @@ package federation
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"feddag/torch"
@@ -58,6 +59,7 @@ func (*adder) Close() {}
 //	learner 0     gains the mean of 3 and 4, or their sum; learner 1 gains 4; learner 2 gains 1.52
 //	weighted      H is 3 of the edge from 1 to 0, 1 of that from 2 to 0: learner 0 gains (3*3 + 1*4)/4 = 3.25
 //	own sources   learner 0 also gains from 0, learner 1 from 1, learner 2 from 2: (3 + 4 + 1.52)/3, (4 + 3)/2, (1.52 + 4)/2
+//	own head      each source trains its classifier ψ = 50, 60, 70 along, and keeps it: 51.52, 63, 74
 //	heads         another training of the heads alone: the primary's gain once more
 func TestRoundByHand(t *testing.T) {
 	all := []int{0, 1, 2, 3}
@@ -88,6 +90,7 @@ func TestRoundByHand(t *testing.T) {
 			if err := e.Start(context.Background()); err != nil {
 				t.Fatal(err)
 			}
+			a.SecondaryHead, a.OwnSource, a.Order = "full", false, "parallel" // as printed, but for the cases
 			c.change(a)
 			a.net, _ = e.Net(true)
 			if err := a.assign(4, [][]int{{0, 1}, {2}, {3}}, [][]int{{1, 2}, {2}, {0}}, [][]float64{{3, 1}, {2}, {5}}); err != nil {
@@ -107,6 +110,16 @@ func TestRoundByHand(t *testing.T) {
 				}
 				a.states = append(a.states, v)
 			}
+			if a.classifies() {
+				a.alone, _ = e.Net(false)
+				for _, value := range []float32{50, 60, 70} {
+					v, err := torch.VectorOf(e.Device, slices.Repeat([]float32{value}, a.alone.Range(torch.Head).Len()))
+					if err != nil {
+						t.Fatal(err)
+					}
+					a.classifiers = append(a.classifiers, v)
+				}
+			}
 			var cohort []*Client
 			for _, i := range c.cohort {
 				cohort = append(cohort, e.Clients[i])
@@ -121,6 +134,12 @@ func TestRoundByHand(t *testing.T) {
 			}
 			for _, l := range report.Trained {
 				l.State.Close()
+			}
+			for z, psi := range a.classifiers {
+				x, err := psi.Floats()
+				if want := [3]float64{51.52, 63, 74}[z]; err != nil || math.Abs(float64(slices.Min(x))-want) > 1e-5 || math.Abs(float64(slices.Max(x))-want) > 1e-5 {
+					t.Errorf("classifier %d is %v, %v, want %g", z, x, err, want)
+				}
 			}
 			head := [3]float64{5 + c.primary[0] - 1, 6 + c.primary[1] - 2, 7 + c.primary[2] - 3}
 			if c.name == "heads" {
@@ -145,7 +164,9 @@ func TestRoundByHand(t *testing.T) {
 					"secondary-first": {1: {1, 40, 5, 5}, 3: {3, 15, 7, 7}},
 					"primary-first":   {3: {7, 15, 11, 11}},
 					"own sources":     {1: {1, 25, 5, 5}}, // the mean of learners 0 and 2
-					"own head":        {3: {3, 15, 0, 7}},
+				},
+				torch.All: {
+					"own head": {1: {40, 40, 50, 50}, 3: {15, 15, 70, 70}}, // [Θ2' | ψ] alone
 				},
 				torch.Primary | torch.Head: {
 					"mean":            {1: {1, 10, 5, 5}, 3: {3, 40, 7, 7}},

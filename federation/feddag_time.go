@@ -125,10 +125,11 @@ func (a *FedDAG) places(clients []*Client) []int {
 	return places
 }
 
-// copied returns a copy that can change without the original: all but the states' values.
+// copied returns a copy that can change without the original: all but the values of states and classifiers.
 func (a *FedDAG) copied() *FedDAG {
 	next, roster := *a, *a.roster
-	next.roster, next.ids, next.states, next.encoded = &roster, slices.Clone(a.ids), slices.Clone(a.states), nil
+	next.roster, next.ids, next.encoded = &roster, slices.Clone(a.ids), nil
+	next.states, next.classifiers = slices.Clone(a.states), slices.Clone(a.classifiers)
 	return &next
 }
 
@@ -149,6 +150,9 @@ func (a *FedDAG) become(env *Env, next *FedDAG, warm *WarmUp, movers []*Client) 
 		return err
 	}
 	next.states = append(next.states, make(vectors, len(next.clusters)-len(next.states))...)
+	if a.classifies() {
+		next.classifiers = append(next.classifiers, make(vectors, len(next.clusters)-len(next.classifiers))...)
+	}
 	var dissolved vectors
 	var secondary []float32
 	for z, members := range next.clusters {
@@ -158,16 +162,23 @@ func (a *FedDAG) become(env *Env, next *FedDAG, warm *WarmUp, movers []*Client) 
 				return err
 			}
 			dissolved, next.states[z] = append(dissolved, next.states[z]), nil
+			if a.classifies() {
+				dissolved, next.classifiers[z] = append(dissolved, next.classifiers[z]), nil
+			}
 		case len(members) > 0 && next.states[z] == nil:
 			if secondary == nil {
 				if secondary, err = a.sharedSecondary(env, warm, movers); err != nil {
 					return err
 				}
 			}
-			if next.states[z], err = next.start(env, warm, secondary, movers, z); err != nil {
+			v, psi, err := next.start(env, warm, secondary, movers, z)
+			if err != nil {
 				return err
 			}
-			fresh = append(fresh, next.states[z])
+			next.states[z], fresh = v, append(fresh, v)
+			if psi != nil {
+				next.classifiers[z], fresh = psi, append(fresh, psi)
+			}
 		}
 	}
 	for _, c := range movers {

@@ -48,31 +48,40 @@ func readied(t *testing.T, change func(*Env, *FedDAG)) (*Env, *FedDAG) {
 	return e, a
 }
 
+// A client's secondary encoder is, after its primary phase, that of the round's start, or, with the secondary phase first,
+// that which came of it.
 func TestPrimaryPhaseLeavesTheSecondaryAlone(t *testing.T) {
-	e, a := readied(t, nil)
-	r := a.net.Range(torch.Secondary)
-	before := weights(t, a)
-	report, err := a.Round(e, 0, e.cohort(0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range report.Trained {
-		x, err := l.State.Floats()
+	for _, order := range []string{"parallel", "secondary-first"} {
+		e, a := readied(t, func(_ *Env, a *FedDAG) { a.Order = order })
+		r := a.net.Range(torch.Secondary)
+		before := weights(t, a)
+		report, err := a.Round(e, 0, e.cohort(0))
 		if err != nil {
 			t.Fatal(err)
 		}
-		start := before[a.Models()[a.of[l.Client.ID]].Name]
-		if !slices.Equal(x[r.Begin:r.End], start[r.Begin:r.End]) {
-			t.Errorf("client %d: the primary phase moved the secondary encoder", l.Client.ID)
+		after := weights(t, a)
+		received := before
+		if order == "secondary-first" {
+			received = after
 		}
-		if slices.Equal(x[:r.Begin], start[:r.Begin]) {
-			t.Errorf("client %d: the primary phase left the primary encoder alone", l.Client.ID)
+		for _, l := range report.Trained {
+			x, err := l.State.Floats()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cluster := a.Models()[a.of[l.Client.ID]].Name
+			if !slices.Equal(x[r.Begin:r.End], received[cluster][r.Begin:r.End]) {
+				t.Errorf("%s, client %d: the primary phase moved the secondary encoder", order, l.Client.ID)
+			}
+			if slices.Equal(x[:r.Begin], before[cluster][:r.Begin]) {
+				t.Errorf("%s, client %d: the primary phase left the primary encoder alone", order, l.Client.ID)
+			}
+			l.State.Close()
 		}
-		l.State.Close()
-	}
-	for name, x := range weights(t, a) {
-		if slices.Equal(x[r.Begin:r.End], before[name][r.Begin:r.End]) {
-			t.Errorf("%s: the secondary phase moved nothing", name)
+		for name, x := range after {
+			if slices.Equal(x[r.Begin:r.End], before[name][r.Begin:r.End]) {
+				t.Errorf("%s, %s: the secondary phase moved nothing", order, name)
+			}
 		}
 	}
 }

@@ -3,11 +3,14 @@ package federation
 import (
 	"context"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"feddag/federation/data"
 	"feddag/similarity"
 	"feddag/torch"
+
+	"github.com/spf13/pflag"
 )
 
 // The fixture: 8 clients in two groups that share no class, 4 classes of noisy 4x4 images, a network of a few weights.
@@ -99,12 +102,20 @@ func tinyEnv(t *testing.T, workers int) *Env {
 	return e
 }
 
-// algorithm makes a registered algorithm and closes it after the test.
+// algorithm makes a registered algorithm, whose name may have flags after it, and closes it after the test.
 func algorithm(t *testing.T, name string) Algorithm {
 	t.Helper()
-	a, err := New(name)
+	words := strings.Fields(name)
+	a, err := New(words[0])
 	if err != nil {
 		t.Fatal(err)
+	}
+	if flags := words[1:]; len(flags) > 0 {
+		fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+		a.(Flagger).Flags(fs)
+		if err := fs.Parse(flags); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(a.Close)
 	return a

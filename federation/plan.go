@@ -94,7 +94,11 @@ func (a *FedDAG) Trainings() []Training {
 		{What: "primary", Dual: a.dual(), Parts: a.primaryParts(), Rounds: 1, Final: 1},
 	}
 	if a.dual() {
-		kinds = append(kinds, Training{What: "secondary", Dual: true, Parts: torch.Secondary, Rounds: 1 / float64(max(1, every))})
+		second := Training{What: "secondary", Dual: true, Parts: torch.Secondary, Rounds: 1 / float64(max(1, every))}
+		if a.classifies() {
+			second.Dual, second.Parts = false, torch.All
+		}
+		kinds = append(kinds, second)
 		if a.HeadEpochs > 0 {
 			kinds = append(kinds, Training{What: "heads", Dual: true, Parts: torch.Head, Epochs: a.HeadEpochs, Rounds: 1 / float64(max(1, every))})
 		}

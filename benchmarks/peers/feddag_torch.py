@@ -167,14 +167,20 @@ def block(state, *parts):
     return {k: v for k, v in state.items() if k.split(".")[0] in parts}
 
 
+def renamed(state, old, new):
+    return {k.replace(old, new, 1): v for k, v in state.items()}
+
+
 class Federation:
     def __init__(self, pool, algorithm, config, clients, clusters, graph, seed):
         self.pool, self.algorithm, self.config, self.clients, self.seed = pool, algorithm, config, clients, seed
+        self.dual = algorithm == "feddag"
+        if self.dual and config["feddag-own-source"] == "true":
+            graph = [sources + [j] for j, sources in enumerate(graph)]
         self.clusters, self.graph = clusters, graph
         self.of = {i: z for z, members in enumerate(clusters) for i in members}
         self.learners = [[j for j, sources in enumerate(graph) if z in sources] for z in range(len(clusters))]
-        self.dual = algorithm == "feddag"
-        self.states = []
+        self.states, self.classifiers = [], []  # classifiers: ψ of each source, with --feddag-secondary-head own
 
     def size(self, i):
         return len(self.clients[i]["train"])
@@ -200,13 +206,18 @@ class Federation:
             return
         for members in self.clusters:
             theta = mean([warm[i] for i in members], [self.size(i) for i in members])
-            self.states.append(self.join(theta, fresh) if self.dual else theta)
+            self.states.append(self.join(theta, fresh, warm) if self.dual else theta)
+            psi = theta0 if self.config["feddag-secondary-init"] == "random" else theta
+            self.classifiers.append(block(psi, "head"))
 
-    def join(self, theta, fresh):
+    def join(self, theta, fresh, warm):
         state = block(theta, "primary")
         secondary = fresh
         if self.config["feddag-secondary-init"] == "primary":
-            secondary = {k.replace("primary", "secondary"): v for k, v in state.items()}
+            secondary = renamed(state, "primary", "secondary")
+        if self.config["feddag-secondary-init"] == "global":
+            everyone = mean([block(w, "primary") for w in warm], [self.size(i) for i in range(len(warm))])
+            secondary = renamed(everyone, "primary", "secondary")
         state.update(secondary)
         w, b = theta["head.weight"], theta["head.bias"]
         if self.config["feddag-head-init"] == "warm":
@@ -219,35 +230,45 @@ class Federation:
         return state
 
     def round(self, t, cohort):
-        """Both phases from the round's starting values; returns the mean loss and the cohort's scores after training."""
+        """Both phases; returns the mean loss and the cohort's scores after training."""
         old = self.states
         sampled = [[i for i in cohort if self.of[i] == z] for z in range(len(old))]
         new = [dict(s) for s in old]
-
-        # Primary, eq. 16-18: Θ1_z and Θc_z, with Θ2_z frozen. Without a second encoder this is FedAvg in each cluster.
-        first = [(i, old[self.of[i]], ("primary", "head"), (self.seed, PRIMARY, t, i), True) for i in cohort]
-        # Secondary, eq. 19-21: z as a source starts at the mean of its learners' Θ2 and trains only that, under its
-        # own Θ1_z and Θc_z of the round's start.
-        starts = {}
+        begin = old
         if self.dual:
-            for z, members in enumerate(sampled):
-                if members and self.learners[z]:
-                    theta2 = mean([block(old[j], "secondary") for j in self.learners[z]], [1] * len(self.learners[z]))
-                    starts[z] = {**old[z], **theta2}
-        helpers = [i for i in cohort if self.of[i] in starts]
-        second = [(i, starts[self.of[i]], ("secondary",), (self.seed, SECONDARY, t, i), False) for i in helpers]
-
-        ended = self.train(first + second)
+            self.secondary(t, sampled, old, new)
+            if self.config["feddag-order"] == "secondary-first":
+                begin = [dict(s) for s in new]
+        # Primary, eq. 16-18: Θ1_z and Θc_z, with Θ2_z frozen. Without a second encoder this is FedAvg in each cluster.
+        ended = self.train([(i, begin[self.of[i]], ("primary", "head"), (self.seed, PRIMARY, t, i), True) for i in cohort])
         firsts = dict(zip(cohort, ended))
-        seconds = dict(zip(helpers, ended[len(cohort):]))
         for z, members in enumerate(sampled):
             if members:
                 new[z].update(mean([firsts[i][0] for i in members], [self.size(i) for i in members]))
+        self.states = new
+        return float(np.mean([firsts[i][1] for i in cohort])), [firsts[i][2] for i in cohort]
+
+    def secondary(self, t, sampled, old, new):
+        """Secondary, eq. 19-21: z as a source starts at the mean of its learners' Θ2 and trains only that, under its own
+        Θ1_z and Θc_z of the round's start; or Θ2 and a classifier ψ_z on it, which z keeps."""
+        own = self.config["feddag-secondary-head"] == "own"
+        starts = {}
+        for z, members in enumerate(sampled):
+            if members and self.learners[z]:
+                theta2 = mean([block(old[j], "secondary") for j in self.learners[z]], [1] * len(self.learners[z]))
+                starts[z] = {**renamed(theta2, "secondary", "primary"), **self.classifiers[z]} if own else {**old[z], **theta2}
+        helpers = [i for z in starts for i in sampled[z]]
+        parts = ("primary", "head") if own else ("secondary",)
+        ended = self.train([(i, starts[self.of[i]], parts, (self.seed, SECONDARY, t, i), False) for i in helpers])
+        trained = {i: result for i, (result, _, _) in zip(helpers, ended)}
         delta = {}  # of each source
         for z, start in starts.items():
-            theta2 = mean([seconds[i][0] for i in sampled[z]], [self.size(i) for i in sampled[z]])
+            theta2 = mean([trained[i] for i in sampled[z]], [self.size(i) for i in sampled[z]])
             delta[z] = {k: theta2[k] - start[k] for k in theta2}
-        for j, sources in enumerate(self.graph if self.dual else []):
+            if own:
+                self.classifiers[z] = block(theta2, "head")
+                delta[z] = renamed(block(delta[z], "primary"), "primary", "secondary")
+        for j, sources in enumerate(self.graph):
             found = [z for z in sources if z in delta]
             for z in found:
                 rate = float(self.config["feddag-server-rate"])
@@ -255,8 +276,6 @@ class Federation:
                     rate /= len(found)
                 for k in delta[z]:
                     new[j][k] = new[j][k] + np.float32(rate) * delta[z][k]
-        self.states = new
-        return float(np.mean([firsts[i][1] for i in cohort])), [firsts[i][2] for i in cohort]
 
     def evaluate(self, states=None):
         """Every client's score with its cluster's model, by client."""
@@ -287,12 +306,15 @@ def check(config, algorithm):
     if algorithm != "fedavg":
         want["feddag-primary-init"] = "warm"
     if algorithm == "feddag":
-        want.update({"feddag-schedule": "both", "feddag-order": "parallel", "feddag-secondary-head": "full",
-                     "feddag-head-epochs": "0", "feddag-own-source": "false", "feddag-rate-decay": "1"})
+        want.update({"feddag-schedule": "both", "feddag-head-epochs": "0", "feddag-rate-decay": "1"})
     for key, value in want.items():
         if config.get(key) != value:
             sys.exit(f"the run has {key} {config.get(key)}; this script knows {value} only")
-    defaults = {"feddag-secondary-init": "random", "feddag-head-init": "warm", "feddag-sources": "mean",
+    for key, unknown in {"feddag-order": "primary-first", "feddag-head-init": "both", "feddag-sources": "weighted"}.items():
+        if config.get(key) == unknown:
+            sys.exit(f"the run has {key} {unknown}, which this script does not know")
+    defaults = {"feddag-secondary-init": "global", "feddag-head-init": "warm", "feddag-secondary-head": "own",
+                "feddag-own-source": "true", "feddag-order": "secondary-first", "feddag-sources": "mean",
                 "feddag-server-rate": "1", "feddag-warmup-rounds": "2"}
     for key, value in defaults.items():  # a single-encoder run does not have them
         config.setdefault(key, value)
@@ -363,6 +385,12 @@ def main():
             if not starts:
                 sys.exit(f"{o.run} has no models of {algorithm} at round 0")
             f.states = starts
+            if f.dual and config["feddag-secondary-head"] == "own":
+                if config["feddag-head-init"] != "warm" or config["feddag-secondary-init"] == "random":
+                    sys.exit("the run's models of round 0 do not say how the secondary encoder's classifiers begin: leave out "
+                             "--start-from-run")
+                width = f.states[0]["head.weight"].shape[1] // 2
+                f.classifiers = [{"head.weight": s["head.weight"][:, :width], "head.bias": s["head.bias"]} for s in starts]
         train(f, o, config, algorithm, initial, start, ours, rounds, seed, partition)
 
 
