@@ -2,8 +2,8 @@ package federation
 
 import "feddag/torch"
 
-// Round implements [Algorithm]: both phases, by default from the round's starting values (algorithm 1), each with its
-// aggregation.
+// Round implements [Algorithm]: both phases, each with its aggregation; by default the primary on top of what the
+// secondary phase made, in algorithm 1 both from the round's starting values.
 func (a *FedDAG) Round(env *Env, t int, cohort []*Client) (_ Report, err error) {
 	cohort = byID(cohort)
 	every, err := a.secondaryEvery()

@@ -45,8 +45,8 @@ func pick(members []int, cohort []*Client, ended vectors) (vectors, []float64) {
 }
 
 // secondary runs the second phase (eq. 19 to 21) and adds what came of it to the learners. A source z starts its clients
-// at Θ2'_z, the mean of its learners' secondary encoders, and trains only that; primaries are the clients' states after
-// the primary phase, used with the order "primary-first".
+// at Θ2'_z, the mean of its learners' secondary encoders, and trains only that, or with a classifier of its own [Θ2' | ψ_z];
+// primaries are the clients' states after the primary phase, used with the order "primary-first" and the full head.
 func (r *sharing) secondary(primaries vectors) error {
 	starts := make(vectors, len(r.states)) // of each source
 	defer starts.Close()
@@ -150,7 +150,7 @@ func (r *sharing) learn(starts vectors, where [][]int, clients []*Client, ended 
 			continue
 		}
 		states, weights := pick(where[z], clients, ended)
-		delta, err := r.found(z, start, states, weights)
+		delta, err := r.gain(z, start, states, weights)
 		if err != nil {
 			delta.Close()
 			return fmt.Errorf("cluster %d as a source: %w", z, err)
@@ -175,8 +175,8 @@ func (r *sharing) learn(starts vectors, where [][]int, clients []*Client, ended 
 	return nil
 }
 
-// found returns a state whose secondary encoder is what source z found, the weighted mean of θ2_i - Θ2'_z.
-func (r *sharing) found(z int, start *torch.Vector, states vectors, weights []float64) (*torch.Vector, error) {
+// gain returns a state whose secondary encoder is what source z found, the weighted mean of θ2_i - Θ2'_z.
+func (r *sharing) gain(z int, start *torch.Vector, states vectors, weights []float64) (*torch.Vector, error) {
 	at := r.net.Range(torch.Secondary)
 	if !r.classifies() {
 		delta, err := mean(r.net, start, states, weights, torch.Secondary)
