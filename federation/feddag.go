@@ -84,7 +84,7 @@ type FedDAG struct {
 	states   vectors     // [Θ1_z | Θ2_z | Θc_z], by cluster; nil of one that is dissolved
 
 	alone       *torch.Network // [Θ2' | ψ_z], what the secondary phase trains with classifiers
-	classifiers vectors        // ψ_z of each source, like states; nil unless SecondaryHead is "own"
+	classifiers vectors        // ψ_z of each source, as long as states; its entries are nil unless SecondaryHead is "own"
 
 	roster  *similarity.Roster // the clustering as the server keeps it; nil where nobody comes, leaves or changes
 	ids     []int              // client of each place in the roster

@@ -139,10 +139,7 @@ func (a *FedDAG) Init(env *Env) error {
 		if err != nil {
 			return err
 		}
-		a.states = append(a.states, v)
-		if psi != nil {
-			a.classifiers = append(a.classifiers, psi)
-		}
+		a.states, a.classifiers = append(a.states, v), append(a.classifiers, psi)
 	}
 	for _, c := range env.Present() {
 		env.Ledger.Down(c, "cluster", 1)

@@ -77,10 +77,7 @@ func (a *FedDAG) Load(env *Env, s Saved) error {
 				}
 			}
 		}
-		a.states = append(a.states, v)
-		if a.classifies() {
-			a.classifiers = append(a.classifiers, psi)
-		}
+		a.states, a.classifiers = append(a.states, v), append(a.classifiers, psi)
 	}
 	if !env.changes() {
 		return nil

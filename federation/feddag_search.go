@@ -43,21 +43,13 @@ func (a *FedDAG) search(env *Env, sketches []similarity.Sketch) error {
 	for k, z := range numbers {
 		clusters[z] = result.Clusters[k]
 		if z >= len(a.clusters) {
-			v, err := a.states[from[k]].Clone()
+			both, err := vectors{a.states[from[k]], a.classifiers[from[k]]}.clone()
 			if err != nil {
 				copies.Close()
 				return err
 			}
-			copies, next.states = append(copies, v), append(next.states, v)
-			if !a.classifies() {
-				continue
-			}
-			psi, err := a.classifiers[from[k]].Clone()
-			if err != nil {
-				copies.Close()
-				return err
-			}
-			copies, next.classifiers = append(copies, psi), append(next.classifiers, psi)
+			copies = append(copies, both...)
+			next.states, next.classifiers = append(next.states, both[0]), append(next.classifiers, both[1])
 		}
 	}
 	next.roster.Clusters = clusters

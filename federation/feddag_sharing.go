@@ -151,10 +151,6 @@ func (r *sharing) learn(starts vectors, where [][]int, clients []*Client, ended 
 		}
 		states, weights := pick(where[z], clients, ended)
 		delta, err := r.gain(z, start, states, weights)
-		if err != nil {
-			delta.Close()
-			return fmt.Errorf("cluster %d as a source: %w", z, err)
-		}
 		for _, e := range r.learners[z] {
 			share := 1.
 			switch {

@@ -149,10 +149,8 @@ func (a *FedDAG) become(env *Env, next *FedDAG, warm *WarmUp, movers []*Client) 
 	if err := next.assign(len(env.Clients), next.named(next.roster.Clusters), graph, edges(h, graph)); err != nil {
 		return err
 	}
-	next.states = append(next.states, make(vectors, len(next.clusters)-len(next.states))...)
-	if a.classifies() {
-		next.classifiers = append(next.classifiers, make(vectors, len(next.clusters)-len(next.classifiers))...)
-	}
+	more := make(vectors, len(next.clusters)-len(next.states))
+	next.states, next.classifiers = append(next.states, more...), append(next.classifiers, more...)
 	var dissolved vectors
 	var secondary []float32
 	for z, members := range next.clusters {
@@ -161,10 +159,8 @@ func (a *FedDAG) become(env *Env, next *FedDAG, warm *WarmUp, movers []*Client) 
 			if err := a.farewell(env, z); err != nil {
 				return err
 			}
-			dissolved, next.states[z] = append(dissolved, next.states[z]), nil
-			if a.classifies() {
-				dissolved, next.classifiers[z] = append(dissolved, next.classifiers[z]), nil
-			}
+			dissolved = append(dissolved, next.states[z], next.classifiers[z])
+			next.states[z], next.classifiers[z] = nil, nil
 		case len(members) > 0 && next.states[z] == nil:
 			if secondary == nil {
 				if secondary, err = a.sharedSecondary(env, warm, movers); err != nil {
@@ -175,10 +171,8 @@ func (a *FedDAG) become(env *Env, next *FedDAG, warm *WarmUp, movers []*Client) 
 			if err != nil {
 				return err
 			}
-			next.states[z], fresh = v, append(fresh, v)
-			if psi != nil {
-				next.classifiers[z], fresh = psi, append(fresh, psi)
-			}
+			next.states[z], next.classifiers[z] = v, psi
+			fresh = append(fresh, v, psi)
 		}
 	}
 	for _, c := range movers {

@@ -204,20 +204,21 @@ class Federation:
         if self.algorithm == "fedavg":
             self.states = [theta0]
             return
+        shared = fresh  # Θ2 of all clusters
+        if self.dual and self.config["feddag-secondary-init"] == "global":
+            everyone = mean([block(w, "primary") for w in warm], [self.size(i) for i in range(len(warm))])
+            shared = renamed(everyone, "primary", "secondary")
         for members in self.clusters:
             theta = mean([warm[i] for i in members], [self.size(i) for i in members])
-            self.states.append(self.join(theta, fresh, warm) if self.dual else theta)
+            self.states.append(self.join(theta, shared) if self.dual else theta)
             psi = theta0 if self.config["feddag-secondary-init"] == "random" else theta
             self.classifiers.append(block(psi, "head"))
 
-    def join(self, theta, fresh, warm):
+    def join(self, theta, shared):
         state = block(theta, "primary")
-        secondary = fresh
+        secondary = shared
         if self.config["feddag-secondary-init"] == "primary":
             secondary = renamed(state, "primary", "secondary")
-        if self.config["feddag-secondary-init"] == "global":
-            everyone = mean([block(w, "primary") for w in warm], [self.size(i) for i in range(len(warm))])
-            secondary = renamed(everyone, "primary", "secondary")
         state.update(secondary)
         w, b = theta["head.weight"], theta["head.bias"]
         if self.config["feddag-head-init"] == "warm":
@@ -238,7 +239,7 @@ class Federation:
         if self.dual:
             self.secondary(t, sampled, old, new)
             if self.config["feddag-order"] == "secondary-first":
-                begin = [dict(s) for s in new]
+                begin = new
         # Primary, eq. 16-18: Θ1_z and Θc_z, with Θ2_z frozen. Without a second encoder this is FedAvg in each cluster.
         ended = self.train([(i, begin[self.of[i]], ("primary", "head"), (self.seed, PRIMARY, t, i), True) for i in cohort])
         firsts = dict(zip(cohort, ended))
