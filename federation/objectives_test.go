@@ -40,7 +40,8 @@ func TestFedMixMeans(t *testing.T) {
 	}
 }
 
-// Before it predicts a client takes a step of its own, of which α = 0 makes nothing; evaluation costs no work.
+// Before it predicts, with the model or at a round's end, a client takes a step of its own, of which α = 0 makes nothing;
+// evaluation costs no work.
 func TestPerFedAvgPredictsAfterAStep(t *testing.T) {
 	for inner, moves := range map[float64]bool{0: false, 1: true} {
 		e, a := tinyEnv(t, 2), algorithm(t, "per-fedavg").(*PerFedAvg)
@@ -66,6 +67,18 @@ func TestPerFedAvgPredictsAfterAStep(t *testing.T) {
 		}
 		if w := e.Ledger.AllWork(); w.Training != 0 {
 			t.Errorf("evaluation trained on %d samples", w.Training)
+		}
+		report, err := a.Round(e, 0, e.Clients[:1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := report.Trained[0].Model.State.Floats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		report.Trained[0].close()
+		if slices.Equal(x, weights(t, a)["global"]) == moves {
+			t.Errorf("α = %g: at the round's end the only client predicts with its w: %v", inner, moves)
 		}
 	}
 }
