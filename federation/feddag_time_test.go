@@ -55,7 +55,7 @@ func TestNewcomerNearNobody(t *testing.T) {
 	if len(a.Clusters()) != 1 {
 		t.Fatalf("clusters %v of one planted group", a.Clusters())
 	}
-	a.roster.Threshold = 0.8 // the search of a single group cuts nowhere
+	a.roster.Threshold = 0.9 // the search of a single group cuts nowhere
 	before := weights(t, a)
 	if err := a.Join(e, 0, []*Client{e.Clients[5], e.Clients[1]}); err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestDriftAddsUp(t *testing.T) {
 		{"round": 1, "shift": 4, "labels": [2, 3], "share": 0.34},
 		{"round": 3, "shift": 4, "labels": [2, 3], "share": 0.5}
 	]}`, func(_ *Env, a *FedDAG) { a.ShiftFactor = 3.2 }) // each step moves the mean sample by some 0.6 of a class, the bound is 0.8
-	wantMoves(t, rounds, map[int][]string{1: {"4:0>0 shift"}, 3: {"4:0>0 shift", "4:0>0 check"}})
+	wantMoves(t, rounds, map[int][]string{1: {"4:0>0 shift"}, 3: {"4:0>0 shift", "4:0>2 check"}}) // half of either group is near neither
 }
 
 // Where everyone has shifted there is nobody to compare with: the clusters are searched for again.

@@ -56,7 +56,7 @@ func TestOddInput(t *testing.T) {
 	}
 	for name, sketches := range cases {
 		for _, method := range MethodNames {
-			for _, fusion := range []string{"mlp", "direct", "fixed:1"} {
+			for _, fusion := range []string{"shared", "mlp", "direct", "fixed:1"} {
 				for _, choose := range []string{"silhouette", "bend", "ratio", "eigengap", "loss", "fixed:0.3", "count:1"} {
 					for _, rules := range RuleSets {
 						o := DefaultOptions()

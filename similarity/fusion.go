@@ -3,9 +3,11 @@ package similarity
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
 )
 
 // Fuse returns A (N x N, 0..1, a dissimilarity), eq. 7:
@@ -34,7 +36,7 @@ func Fuse(g, v *mat.SymDense, w []float64) (*mat.SymDense, error) {
 // Gates is what a solver of eq. 8 found.
 type Gates struct {
 	W             []float64 // w, N, 0..1
-	Before, After float64   // entropy (nats) at the solver's start and at W; After <= Before
+	Before, After float64   // entropy (nats) at the solver's start and at W; After <= Before but for "shared"
 }
 
 // LearnGates returns gates that lower the mean entropy of the row-wise softmax of A (eq. 8),
@@ -42,7 +44,8 @@ type Gates struct {
 //	L(w) = -1/N Σ_i Σ_j p_ij ln p_ij,  p_i = softmax(A_i)
 //
 // by the solver that o.Fusion names: "mlp" (mlp.go), "direct" (projected gradient descent on w itself, from 1/2) or
-// "fixed:x" (no solver: every w_i = x). g and v are G^ and V^, N x N, 0..1.
+// "fixed:x" (no solver: every w_i = x). "shared" gives all clients the mean of direct's gates, near the share of clients
+// whose entropy is lower by gradients; its entropy may be above that of 1/2. g and v are G^ and V^, N x N, 0..1.
 func LearnGates(g, v *mat.SymDense, o Options) (Gates, error) {
 	return learnGates(g, v, o, nil)
 }
@@ -61,6 +64,13 @@ func learnGates(g, v *mat.SymDense, o Options, tell teller) (Gates, error) {
 		return mlpGates(g, v, o.Seed, tell)
 	case "direct":
 		return directGates(g, v, tell)
+	case "shared":
+		gates, err := directGates(g, v, tell)
+		if err != nil {
+			return Gates{}, err
+		}
+		w := slices.Repeat([]float64{stat.Mean(gates.W, nil)}, n)
+		return Gates{w, gates.Before, entropy(g, v, w, nil)}, nil
 	}
 	w := make([]float64, n)
 	for i := range w {

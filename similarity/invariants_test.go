@@ -9,6 +9,7 @@ import (
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
 
 	"feddag/federation/stream"
 )
@@ -95,7 +96,7 @@ func TestGroupsAreFound(t *testing.T) {
 	sketches, truth := synthetic(60, 4, 8, 40, 3, 1)
 	for _, method := range MethodNames {
 		for _, linkage := range LinkageNames {
-			for _, fusion := range []string{"mlp", "direct", "fixed:0", "fixed:0.5", "fixed:1"} {
+			for _, fusion := range []string{"shared", "mlp", "direct", "fixed:0", "fixed:0.5", "fixed:1"} {
 				if linkage != "average" && (method == "spectral" || fusion == "mlp") {
 					continue // does not read the linkage, or is slow and reads it no otherwise
 				}
@@ -210,7 +211,8 @@ func TestRotationsOfBasesDoNotMatter(t *testing.T) {
 
 func TestMatricesAreWellFormed(t *testing.T) {
 	sketches, _ := synthetic(25, 3, 6, 30, 2, 4)
-	for _, fusion := range []string{"mlp", "direct", "fixed:0.3"} {
+	var direct []float64
+	for _, fusion := range []string{"mlp", "direct", "shared", "fixed:0.3"} {
 		o := DefaultOptions()
 		o.Fusion = fusion
 		r := mustCluster(t, sketches, o)
@@ -223,7 +225,15 @@ func TestMatricesAreWellFormed(t *testing.T) {
 				}
 			}
 		}
-		if r.EntropyAfter > r.EntropyBefore {
+		switch fusion {
+		case "direct":
+			direct = r.Gates
+		case "shared":
+			if want := slices.Repeat([]float64{stat.Mean(direct, nil)}, 25); !slices.Equal(r.Gates, want) {
+				t.Errorf("shared gates %v, want %v", r.Gates, want)
+			}
+		}
+		if fusion != "shared" && r.EntropyAfter > r.EntropyBefore {
 			t.Errorf("%s: entropy rose from %g to %g", fusion, r.EntropyBefore, r.EntropyAfter)
 		}
 		if again := mustCluster(t, sketches, o); !mat.Equal(again.Proximity, r.Proximity) {

@@ -170,10 +170,10 @@ func (r *Roster) extendGates(movers []int, moving []bool) error {
 			}
 		}
 	}
-	w := make([]float64, len(movers))
-	for k := range w {
-		w[k] = x
+	if settled := slices.Index(moving, false); name == "shared" && settled >= 0 {
+		name, x = "fixed", r.Gates[settled]
 	}
+	w := slices.Repeat([]float64{x}, len(movers))
 	if name != "fixed" {
 		sum, mean := r.settledSums(moving)
 		gates, err := descend(len(movers), func(w, slope []float64) float64 { return pairEntropy(pairs, sum, mean, w, slope) }, nil)

@@ -21,7 +21,9 @@ type Options struct {
 	// rules).
 	Angle string
 
-	Fusion string // "mlp", "direct" or "fixed:x" with x in 0 (data only) .. 1 (gradient only); eq. 7, 8
+	// Fusion says where the gates of eq. 7 and 8 come from: "shared" (one for all clients, ours), "mlp", "direct", or
+	// "fixed:x" with x in 0 (data only) .. 1 (gradient only). See LearnGates.
+	Fusion string
 
 	Method  string // "linkage" or "spectral"
 	Linkage string // "ward", "average", "complete", "weighted" or "single"
@@ -30,6 +32,7 @@ type Options struct {
 	// Choose is the rule that picks among the candidates: "silhouette" (ours), "bend" (of the distance within
 	// clusters), "ratio" (of merge heights; linkage only), "eigengap" (spectral only), "loss" (eq. 10), "fixed:α" (the cut at α; linkage only) or "count:Z". See Search.
 	Choose             string
+	Concepts           bool    // a cut by a rule goes to fewer clusters where some name the same images differently (concepts.go)
 	Gamma, Tau, Lambda float64 // γ, τ and λ of eq. 9, 10
 	MaxClusters        int     // candidates have 1..MaxClusters clusters
 
@@ -39,17 +42,17 @@ type Options struct {
 	Seed uint64 // of the gates' initial network and of k-means++
 }
 
-// DefaultOptions returns the paper's values and three choices of ours. Ward's linkage: where concepts differ and labels
-// are uneven, average linkage mixes the concepts and Ward's does not, and the others find the same elsewhere
-// (docs/clustering.md). The highest mean silhouette as choice rule. And the direct solver of the gates: the paper's
-// network minimises the same entropy but saturates, and leaves some clients' gates at the wrong end (11 of 100 in the
-// prototype's own run, which costs it the true groups there).
+// DefaultOptions returns the paper's values and four choices of ours. Ward's linkage: where concepts differ and labels
+// are uneven, average linkage mixes the concepts and Ward's does not, and the others find the same elsewhere. The highest
+// mean silhouette as choice rule, with Concepts. And one gate for all: the entropy of eq. 8 is least with each client's gate
+// at 0 or 1, so that A takes a pair's distance from the one or the other angle, as the smaller number's gate happens to
+// lie, and Ward's tree mixes concepts on some seeds (docs/clustering.md has all of it).
 func DefaultOptions() Options {
 	return Options{
 		Rules: "paper", Delta: 0.6, Epsilon: 1, Angle: "pair",
-		Fusion: "direct",
+		Fusion: "shared",
 		Method: "linkage", Linkage: "ward", Scaling: "local",
-		Choose: "silhouette", Gamma: 1, Tau: 1, Lambda: 0.01, MaxClusters: 30,
+		Choose: "silhouette", Concepts: true, Gamma: 1, Tau: 1, Lambda: 0.01, MaxClusters: 30,
 		TopK: 2, Alignment: true,
 	}
 }
@@ -58,7 +61,7 @@ func DefaultOptions() Options {
 // paper's loss.
 func PaperOptions() Options {
 	o := DefaultOptions()
-	o.Fusion, o.Linkage, o.Choose = "mlp", "average", "loss"
+	o.Fusion, o.Linkage, o.Choose, o.Concepts = "mlp", "average", "loss", false
 	return o
 }
 
@@ -66,7 +69,7 @@ func PaperOptions() Options {
 // single linkage cut at 0.4, and a CC-graph without alignment.
 func PrototypeOptions() Options {
 	o := DefaultOptions()
-	o.Rules, o.Fusion, o.Linkage, o.Choose, o.Alignment = "prototype", "mlp", "single", "fixed:0.4", false
+	o.Rules, o.Fusion, o.Linkage, o.Choose, o.Concepts, o.Alignment = "prototype", "mlp", "single", "fixed:0.4", false, false
 	return o
 }
 
@@ -74,7 +77,7 @@ func PrototypeOptions() Options {
 var (
 	RuleSets       = []string{"paper", "prototype"}
 	AngleNames     = []string{"pair", "principal"}
-	FusionNames    = []string{"mlp", "direct", "fixed:x"}
+	FusionNames    = []string{"shared", "mlp", "direct", "fixed:x"}
 	MethodNames    = []string{"linkage", "spectral"}
 	LinkageNames   = []string{"ward", "average", "complete", "weighted", "single"}
 	ScalingNames   = []string{"local", "global"}
@@ -132,7 +135,7 @@ func (o Options) Validate() error {
 
 // fusion splits Fusion into its name and, for fixed:x, the gate x.
 func (o Options) fusion() (name string, x float64, err error) {
-	if o.Fusion == "mlp" || o.Fusion == "direct" {
+	if slices.Contains(FusionNames[:3], o.Fusion) {
 		return o.Fusion, 0, nil
 	}
 	text, fixed := strings.CutPrefix(o.Fusion, "fixed:")

@@ -137,7 +137,7 @@ func (t *Dendrogram) shares(m int) []float64 {
 // comes last, and algorithm 4 still learns its gate. Here it decides what there is to learn: the newcomer's pairs with
 // all who were there before it. For two that come together it is the gate of the smaller number, as in eq. 7. The
 // gates minimise the entropy of eq. 8 over the newcomers' own gates, by the direct solver (also where the search used
-// the network, which is of N clients), from 1/2; with fixed:x they are x.
+// the network, which is of N clients), from 1/2; with fixed:x they are x, with shared what the others have.
 //
 // One pass of the linkage with α* follows, in which no two of the old clusters merge: a newcomer joins the nearest
 // cluster, or newcomer, that is within α*, and those near nobody make clusters of their own. Under Ward's linkage α* is

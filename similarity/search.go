@@ -72,6 +72,18 @@ func Search(a *mat.SymDense, o Options) (*Choice, error) {
 	return search(a, o, nil)
 }
 
+// choose is Search, and what the class angles have to say about a rule's cut.
+func choose(a *mat.SymDense, angles []*HeldAngles, o Options, progress Progress) (*Choice, error) {
+	s, err := search(a, o, progress)
+	if err != nil {
+		return nil, err
+	}
+	if rule, _, _ := o.choice(); o.Concepts && s.Dendrogram != nil && rule != "fixed" && rule != "count" {
+		s.mergeWithinConcepts(angles)
+	}
+	return s, nil
+}
+
 func search(a *mat.SymDense, o Options, progress Progress) (*Choice, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
