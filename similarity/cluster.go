@@ -35,7 +35,7 @@ type Result struct {
 }
 
 // Cluster runs phases 2 to 4 on the clients' sketches: angles (eq. 3-6), fusion (eq. 7, 8), the search for the clusters
-// (eq. 9, 10) and the CC-graph (eq. 11-14).
+// (eq. 9, 10; o.Concepts may make it coarser) and the CC-graph (eq. 11-14).
 //
 // All sketches need the same number of classes and of kept coordinates. A client without samples is allowed: it is at
 // 90 degrees (data) from every client in the classes that one holds, and at 0 from other such clients. One client gives
