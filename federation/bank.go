@@ -72,9 +72,9 @@ func (b *bank) fit(clients []*Client, t int, phase Phase) ([]torch.Trained, erro
 	return b.env.LocalSGD(b.net, tasks, t, phase, torch.All)
 }
 
-// average returns the models after a cohort's training.
-func (b *bank) average(cohort []*Client, ended vectors) (next vectors, err error) {
-	next = slices.Clone(b.states)
+// average makes the models what they are after a cohort's training. On an error they stay.
+func (b *bank) average(cohort []*Client, ended vectors) (err error) {
+	next := slices.Clone(b.states)
 	members := make([][]int, len(b.states)) // places in the cohort
 	for k, c := range cohort {
 		members[b.of[c.ID]] = append(members[b.of[c.ID]], k)
@@ -93,10 +93,11 @@ func (b *bank) average(cohort []*Client, ended vectors) (next vectors, err error
 		}
 		if next[z], err = mean(b.net, b.states[z], states, weigh(clients), torch.All); err != nil {
 			next.without(b.states).Close()
-			return nil, err
+			return err
 		}
 	}
-	return next, nil
+	b.take(next)
+	return nil
 }
 
 // take replaces the models, and frees those that are no longer among them.
@@ -112,12 +113,10 @@ func (b *bank) Round(env *Env, t int, cohort []*Client) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	next, err := b.average(cohort, ends(trained))
-	if err != nil {
+	if err := b.average(cohort, ends(trained)); err != nil {
 		ends(trained).Close()
 		return Report{}, err
 	}
-	b.take(next)
 	if b.book != nil {
 		b.book(cohort)
 	} else {

@@ -121,11 +121,9 @@ func (a *CFL) Round(env *Env, t int, cohort []*Client) (_ Report, err error) {
 	if err != nil {
 		return Report{}, err
 	}
-	next, err := a.average(cohort, ends(trained))
-	if err != nil {
+	if err := a.average(cohort, ends(trained)); err != nil {
 		return Report{}, err
 	}
-	a.take(next)
 	a.bookModels(cohort)
 	return Report{Loss: lastLoss(trained), Trained: locals(a.net, cohort, trained), Notes: notes}, nil
 }

@@ -140,12 +140,10 @@ func (a *FedGWC) Round(env *Env, t int, cohort []*Client) (_ Report, err error) 
 	if err != nil {
 		return Report{}, err
 	}
-	next, err := a.average(cohort, ends(trained))
-	if err != nil {
+	if err := a.average(cohort, ends(trained)); err != nil {
 		ends(trained).Close()
 		return Report{}, err
 	}
-	a.take(next)
 	notes := a.learn(t, cohort, trained)
 	a.bookModels(cohort)
 	for i, c := range cohort {

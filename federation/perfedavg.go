@@ -165,12 +165,10 @@ func (a *PerFedAvg) Round(env *Env, t int, cohort []*Client) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	next, err := a.average(cohort, ends(trained))
-	if err != nil {
+	if err := a.average(cohort, ends(trained)); err != nil {
 		ends(stepped).Close()
 		return Report{}, err
 	}
-	a.take(next)
 	a.bookModels(cohort)
 	return Report{Loss: lastLoss(trained), Trained: locals(a.net, cohort, stepped)}, nil
 }

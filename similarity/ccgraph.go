@@ -112,13 +112,7 @@ func meanAlignment(angles *HeldAngles, clusters [][]int) *mat.Dense {
 			lacking[z]++
 		}
 	}
-	mean := mat.NewDense(len(clusters), len(clusters), nil)
-	for a, i := range angles.holders {
-		row := mean.RawRowView(labels[i])
-		for b := a + 1; b < len(angles.holders); b++ {
-			row[labels[angles.holders[b]]] += min(max(1-angles.stored(a, b)/90, 0), 1)
-		}
-	}
+	mean := angles.pairSums(labels, len(clusters), func(degrees float64) float64 { return min(max(1-degrees/90, 0), 1) })
 	for p := range clusters {
 		for q := range p {
 			x := (mean.At(p, q) + mean.At(q, p) + lacking[p]*lacking[q]) / float64(len(clusters[p])*len(clusters[q]))

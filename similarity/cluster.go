@@ -96,7 +96,7 @@ func clusterSource(from source, o Options, progress Progress) (*Result, error) {
 	if r.Proximity, err = Fuse(r.GradientScaled, r.DataScaled, r.Gates); err != nil {
 		return nil, err
 	}
-	choice, err := choose(r.Proximity, r.ClassAngles, o, progress)
+	choice, err := search(r.Proximity, r.ClassAngles, o, progress)
 	if err != nil {
 		return nil, err
 	}

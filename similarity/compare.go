@@ -30,7 +30,7 @@ func Compare(a *mat.SymDense, o Options, progress Progress) ([]Comparison, error
 		if method == "spectral" {
 			o.Method, o.Linkage = "spectral", "average" // the linkage is not read
 		}
-		s, err := search(a, o, progress)
+		s, err := search(a, nil, o, progress)
 		if err != nil {
 			return nil, err
 		}

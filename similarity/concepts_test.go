@@ -9,7 +9,7 @@ import (
 
 // Twelve clients in four clusters of a rule's, 0..3, which merge 0+1, 2+3, then both. Which classes a cluster's clients
 // hold and what they mean by them decides what becomes of the cut.
-func TestMergeWithinConcepts(t *testing.T) {
+func TestWithinConcepts(t *testing.T) {
 	cluster := func(i int) int { return i / 3 }
 	for _, c := range []struct {
 		name    string
@@ -66,7 +66,7 @@ func TestMergeWithinConcepts(t *testing.T) {
 		o := DefaultOptions()
 		for rule, want := range map[string]int{"silhouette": c.want, "count:4": 4} {
 			o.Choose = rule
-			s, err := choose(a, angles, o, nil)
+			s, err := search(a, angles, o, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestMergeWithinConcepts(t *testing.T) {
 			}
 		}
 		o.Choose, o.Concepts = "silhouette", false
-		if s, err := choose(a, angles, o, nil); err != nil || len(s.Clusters) != 4 {
+		if s, err := search(a, angles, o, nil); err != nil || len(s.Clusters) != 4 {
 			t.Errorf("%s, without: %d clusters (%v)", c.name, len(s.Clusters), err)
 		}
 	}

@@ -72,10 +72,7 @@ func learnGates(g, v *mat.SymDense, o Options, tell teller) (Gates, error) {
 		w := slices.Repeat([]float64{stat.Mean(gates.W, nil)}, n)
 		return Gates{w, gates.Before, entropy(g, v, w, nil)}, nil
 	}
-	w := make([]float64, n)
-	for i := range w {
-		w[i] = x
-	}
+	w := slices.Repeat([]float64{x}, n)
 	e := entropy(g, v, w, nil)
 	return Gates{w, e, e}, nil
 }

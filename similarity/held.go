@@ -1,5 +1,7 @@
 package similarity
 
+import "gonum.org/v1/gonum/mat"
+
 // narrowHolders is the number of a class's holders above which a clustering keeps their angles as float32: 7 digits,
 // where 8 bytes a pair would fill the memory. V is always made from the float64 angles.
 const narrowHolders = 4096
@@ -67,6 +69,19 @@ func (h *HeldAngles) stored(a, b int) float64 {
 		return float64(h.narrow[k])
 	}
 	return h.wide[k]
+}
+
+// pairSums returns Σ f(V'_c) over the pairs of holders, by their labels 0..z-1: a pair counts in the row of the smaller
+// client's label and the column of the larger one's.
+func (h *HeldAngles) pairSums(labels []int, z int, f func(degrees float64) float64) *mat.Dense {
+	sums := mat.NewDense(z, z, nil)
+	for a, i := range h.holders {
+		row := sums.RawRowView(labels[i])
+		for b := a + 1; b < len(h.holders); b++ {
+			row[labels[h.holders[b]]] += f(h.stored(a, b))
+		}
+	}
+	return sums
 }
 
 // shrink rounds the angles to float32 where there are many.

@@ -135,10 +135,10 @@ func (o Options) Validate() error {
 
 // fusion splits Fusion into its name and, for fixed:x, the gate x.
 func (o Options) fusion() (name string, x float64, err error) {
-	if slices.Contains(FusionNames[:3], o.Fusion) {
+	text, fixed := strings.CutPrefix(o.Fusion, "fixed:")
+	if !fixed && slices.Contains(FusionNames, o.Fusion) {
 		return o.Fusion, 0, nil
 	}
-	text, fixed := strings.CutPrefix(o.Fusion, "fixed:")
 	x, err = strconv.ParseFloat(text, 64)
 	if !fixed || err != nil || !(x >= 0 && x <= 1) {
 		return "", 0, fmt.Errorf("fusion %q is unknown: use one of %s, x in 0..1", o.Fusion, strings.Join(FusionNames, ", "))

@@ -69,32 +69,21 @@ const (
 // from all the others gets no cluster of its own, and more than sqrt(N) groups are not found where the silhouette is
 // below 0.5, as by gradient angles alone.
 func Search(a *mat.SymDense, o Options) (*Choice, error) {
-	return search(a, o, nil)
+	return search(a, nil, o, nil)
 }
 
-// choose is Search, and what the class angles have to say about a rule's cut.
-func choose(a *mat.SymDense, angles []*HeldAngles, o Options, progress Progress) (*Choice, error) {
-	s, err := search(a, o, progress)
-	if err != nil {
-		return nil, err
-	}
-	if rule, _, _ := o.choice(); o.Concepts && s.Dendrogram != nil && rule != "fixed" && rule != "count" {
-		s.mergeWithinConcepts(angles)
-	}
-	return s, nil
-}
-
-func search(a *mat.SymDense, o Options, progress Progress) (*Choice, error) {
+// search is Search. By the class angles, where they are given, o.Concepts has its say about a rule's cut.
+func search(a *mat.SymDense, angles []*HeldAngles, o Options, progress Progress) (*Choice, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	if o.Method == "spectral" {
 		return searchSpectral(a, o, progress)
 	}
-	return searchCuts(a, o, progress)
+	return searchCuts(a, angles, o, progress)
 }
 
-func searchCuts(a *mat.SymDense, o Options, progress Progress) (*Choice, error) {
+func searchCuts(a *mat.SymDense, angles []*HeldAngles, o Options, progress Progress) (*Choice, error) {
 	tree, err := agglomerate(a, o.Linkage, progress.step("linkage"))
 	if err != nil {
 		return nil, err
@@ -125,6 +114,9 @@ func searchCuts(a *mat.SymDense, o Options, progress Progress) (*Choice, error) 
 	s.score(a, o, true)
 	if chosen < 0 {
 		chosen = s.pick(name)
+		if o.Concepts && angles != nil {
+			chosen = s.withinConcepts(chosen, angles)
+		}
 	}
 	return s.choose(chosen), nil
 }

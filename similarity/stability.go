@@ -93,7 +93,7 @@ func recluster(updates [][]float64, result *Result, o Options) ([][]int, error) 
 	if err != nil {
 		return nil, err
 	}
-	choice, err := choose(a, result.ClassAngles, o, nil)
+	choice, err := search(a, result.ClassAngles, o, nil)
 	if err != nil {
 		return nil, err
 	}
