@@ -172,8 +172,9 @@ func (b *benchWork) saveState(path string, x []float32) error {
 // turn is what a contender says of a turn.
 type benchTurn struct {
 	Seconds float64 `json:"seconds"`
-	Steps   int     `json:"steps"` // of all clients, both phases
-	Loss    float64 `json:"loss"`  // mean over clients, of the last epoch, of the second phase
+	Steps   int     `json:"steps"`                     // of all clients, both phases
+	Loss    float64 `json:"loss"`                      // mean over clients, of the last epoch, of the second phase
+	AtOnce  []int   `json:"clients_at_once,omitempty"` // of the batched engine: the fewest and the most so far
 }
 
 // turns does the work once for every line that asks for it.
@@ -281,5 +282,9 @@ func (b *benchWork) turn(x torch.Executor, device torch.Device, images *torch.Im
 	}
 	state, err = next.Floats() // waits for the device
 	t.Seconds = time.Since(began).Seconds()
+	if batched, ok := x.(*torch.Batched); ok {
+		fewest, most := batched.AtOnce()
+		t.AtOnce = []int{fewest, most}
+	}
 	return t, state, err
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2016 # what stands in single quotes is for the shells that steps start
 # Verifies on a CUDA machine all that cannot be verified without one (meant for eight minutes), and prints a table. Needs
 # python3 with the torch that build/gpu was made for (make gpu-bundle) and numpy, g++, and nvcc or the CUDA headers; no Go, no network.
 #
@@ -6,10 +7,12 @@
 #   PYTHON=/path/to/python3 OUT=DIR scripts/gpu_check.sh
 #   scripts/gpu_check.sh --cpu                # every step that a machine without a GPU can do
 #
-# 1. compiles gotorch's C++ and the shim      4. compute-sanitizer on a tiny run: memcheck
-# 2. doctor                                   5. benchmarks at reduced size, ratios within one run
-# 3. parity on ragged clients: eager, serial, 6. FedDAG on Fashion-MNIST, 200 rounds
-#    batched, PyTorch on the same device
+# 1. compiles gotorch's C++ and the shim
+# 2. doctor
+# 3. side by side: parity of batched, serial and eager with PyTorch on ragged clients, bf16, --deterministic, --memory,
+#    compute-sanitizer on a tiny run; then a device whose memory another program holds
+# 4. benchmarks at reduced size, ratios within one run
+# 5. FedDAG on Fashion-MNIST, 200 rounds (ROUNDS)
 set -uo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
@@ -18,7 +21,7 @@ quick=''
 for arg in "$@"; do
 	case $arg in
 	--cpu) device=cpu quick=1 ;;
-	*) sed -n '2,13s/^# \{0,1\}//p' "$0" && exit 2 ;;
+	*) sed -n '3,16s/^# \{0,1\}//p' "$0" && exit 2 ;;
 	esac
 done
 python=${PYTHON:-python3}
@@ -30,29 +33,41 @@ out=${OUT:-runs/gpu-check}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 began=$SECONDS
-names=() results=() times=() failed=0
+n=0 # steps so far
+
+# row N NAME SECONDS RESULT: a row of the table, in a file of its own, since steps may run side by side.
+row() { printf '| %s | %d | %s |\n' "$2" "$3" "${4//|/,}" >"$out/row-$(printf %02d "$1")"; }
 
 # step NAME LIMIT COMMAND...: runs it for at most LIMIT seconds, its output into a file; the table takes what it says last.
 step() {
-	local name=$1 limit=$2 from=$SECONDS rc=0 log
-	shift 2
-	log=$out/${#names[@]}-${name//[^a-z0-9]/-}.log
+	local number=$((n++))
+	numbered "$number" "$@"
+}
+# beside NAME LIMIT COMMAND...: the same, beside the steps that follow, up to `wait`: for what is not timed.
+beside() {
+	local number=$((n++))
+	numbered "$number" "$@" &
+}
+numbered() {
+	local number=$1 name=$2 limit=$3 from=$SECONDS rc=0 log
+	shift 3
+	log=$out/$number-${name//[^a-z0-9]/-}.log
 	printf 'gpu_check: %s\n' "$name" >&2
 	if [[ -n $quick ]]; then limit=$((10 * limit)); fi # the eight minutes are a GPU machine's
 	timeout "$limit" "$@" >"$log" 2>&1 || rc=$?
-	names+=("$name") times+=($((SECONDS - from)))
 	if ((rc == 0)); then
-		results+=("ok: $(tail -n 1 "$log" | cut -c 1-110)")
+		row "$number" "$name" $((SECONDS - from)) "ok: $(tail -n 1 "$log" | cut -c 1-110)"
 	else
-		failed=1
-		results+=("FAILED ($rc): $(tail -n 1 "$log" | cut -c 1-100)")
+		row "$number" "$name" $((SECONDS - from)) "FAILED ($rc): $(tail -n 1 "$log" | cut -c 1-100)"
 		tail -n 5 "$log" >&2
 	fi
 	return "$rc"
 }
 skip() {
-	names+=("$1") times+=(0) results+=("skipped: $2")
+	row "$n" "$1" 0 "skipped: $2"
+	n=$((n + 1))
 }
+rm -f "$out"/row-*
 
 # --- 1. compile ------------------------------------------------------------------------------------------------------
 export LIBTORCH_USE_PYTORCH=1
@@ -68,7 +83,6 @@ if [[ $LIBTORCH_VERSION != "$(<"$bundle/libtorch")" ]]; then
 fi
 gotorch=$root/$bundle/gotorch
 if [[ -n $quick ]] && command -v go >/dev/null; then gotorch=''; fi # with Go, what make gpu-bundle has compiled serves
-# shellcheck disable=SC2016
 step 'compile gotorch and the shim' 420 bash -c '
 	env=$(GOTORCH_DIR=$1 scripts/build_native.sh) || exit 1
 	dirname "$env" >"$2/built"
@@ -80,46 +94,74 @@ export FEDDAG_DATA_DIR=$root/$bundle
 # --- 2. what there is ------------------------------------------------------------------------------------------------
 step doctor 60 "$feddag" doctor --device "$device" || { cat "$out"/1-doctor.log >&2; exit 1; }
 
-# --- 3. parity: one round of both phases on clients of 1 sample up, against PyTorch on the same device ----------------
+# --- 3. what needs no clock, side by side ----------------------------------------------------------------------------
+# Parity: one round of both phases on clients of 1 sample up, against PyTorch on the same device.
 parity() { # MODEL CONTENDERS PRECISION WITHIN
-	step "parity $1 $3" 120 "$python" benchmarks/engines.py --feddag "$feddag" --python "$python" --device "$device" --models "$1" \
-		--contenders "$2" --precision "$3" --within "$4" --clients 5 --samples "${5:-150}" --ragged --batch 32 --repeats 1 --out "$out/parity-$1-$3"
+	beside "parity $1 $3" 150 "$python" benchmarks/engines.py --feddag "$feddag" --python "$python" --device "$device" --models "$1" \
+		--contenders "$2" --precision "$3" --within "$4" --clients 5 --samples 150 --ragged --batch 32 --repeats 1 --out "$out/parity-$1-$3"
 }
+# bench OUT FLAGS...: two turns, and the weights after them into $out/OUT.
+bench() {
+	local state=$out/$1
+	shift
+	printf 'turn\nturn\nstate %s\n' "$state" | "$feddag" bench --device "$device" "$@"
+}
+export -f bench
+export out feddag device
 parity lenet memory,serial,batched fp32 1e-5
 parity cnn memory,serial,batched fp32 1e-5
-if [[ -z $quick ]]; then
+if [[ -n $quick ]]; then
+	wait
+	skip 'compute-sanitizer' 'no GPU'
+else
 	parity resnet9 memory,serial,batched fp32 1e-4
 	parity cnn memory,batched tf32 1e-2
 	# The eager executor is the CPU's: the same work there has the same losses and weights.
-	# shellcheck disable=SC2016
-	step 'parity with eager on the CPU' 120 bash -c '
-		for x in "eager cpu" "batched cuda"; do
-			read -r engine device <<<"$x"
-			printf "turn\nstate %s/state-%s\n" "$2" "$engine" |
-				"$1" bench --engine "$engine" --device "$device" --clients 5 --samples 60 --ragged --batch 16 || exit 1
-		done
+	beside 'parity with eager on the CPU' 150 bash -c '
+		work=(--clients 5 --samples 60 --ragged --batch 16)
+		bench eager --engine eager --device cpu "${work[@]}" && bench batched --engine batched "${work[@]}" || exit 1
 		python3 -c "
 import sys
-sys.path.insert(0, sys.argv[1] + \"/benchmarks\")
+sys.path.insert(0, \"benchmarks\")
 from engines import apart, read_safetensors
-d = apart(*(read_safetensors(sys.argv[2] + \"/state-\" + e) for e in (\"eager\", \"batched\")))
+d = apart(*(read_safetensors(sys.argv[1] + \"/\" + e) for e in (\"eager\", \"batched\")))
 print(f\"weights {d:.1e} apart\")
-sys.exit(d > 1e-5)" "$3" "$2"' - "$feddag" "$out" "$root"
-	step 'bf16 trains' 60 bash -c 'echo turn | "$1" bench --engine batched --device cuda --precision bf16 --clients 5 --samples 150' - "$feddag"
+sys.exit(d > 1e-5)" "$out"'
+	beside 'bf16 trains' 100 bash -c 'printf "turn\nturn\n" | "$feddag" bench --device cuda --engine batched --precision bf16 --clients 5 --samples 150'
+	beside 'the same bits, --deterministic' 150 bash -c '
+		for run in same again; do bench $run --engine batched --model cnn --deterministic --clients 5 --samples 150 --ragged || exit 1; done
+		cmp "$out/same" "$out/again" && echo "two processes, the same weights bit for bit"'
+	beside 'in groups, --memory' 100 bash -c '
+		work=(--engine batched --model cnn --clients 8 --samples 150)
+		bench whole "${work[@]}" && bench groups "${work[@]}" --memory 200MB || exit 1
+		python3 -c "
+import sys
+sys.path.insert(0, \"benchmarks\")
+from engines import apart, read_safetensors
+d = apart(*(read_safetensors(sys.argv[1] + \"/\" + e) for e in (\"whole\", \"groups\")))
+print(f\"weights {d:.1e} apart\")
+sys.exit(d > 1e-5)" "$out"'
+	sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
+	if [[ -z $sanitizer ]]; then
+		skip 'compute-sanitizer' 'it is not installed'
+	else
+		beside 'compute-sanitizer memcheck' 150 bash -c 'echo turn | "$1" --tool memcheck --error-exitcode 9 "$2" bench --engine batched --device cuda \
+			--clients 3 --samples 12 --ragged --batch 4' - "$sanitizer" "$feddag"
+	fi
+	wait
+	# Another program holds all but 2 GB: what does not fit is tried again in halves.
+	step 'out of memory' 100 bash -c '
+		coproc "$1" -c "
+import torch
+free, _ = torch.cuda.mem_get_info()
+held = torch.empty(free - 2_000_000_000, dtype=torch.uint8, device=\"cuda\")
+print(\"held\", flush=True)
+input()"
+		read -r held <&"${COPROC[0]}" && [[ $held == held ]] || exit 1
+		printf "turn\nturn\n" | "$feddag" bench --device cuda --engine batched --model resnet9 --clients 20 --samples 130 --memory 70GB' - "$python"
 fi
 
-# --- 4. compute-sanitizer --------------------------------------------------------------------------------------------
-sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
-if [[ $device == cpu ]]; then
-	skip 'compute-sanitizer' 'no GPU'
-elif [[ -z $sanitizer ]]; then
-	skip 'compute-sanitizer' 'it is not installed'
-else
-	step 'compute-sanitizer memcheck' 120 bash -c 'echo turn | "$1" --tool memcheck --error-exitcode 9 "$2" bench --engine batched --device cuda \
-		--clients 3 --samples 12 --ragged --batch 4' - "$sanitizer" "$feddag"
-fi
-
-# --- 5. benchmarks at reduced size -----------------------------------------------------------------------------------
+# --- 4. benchmarks at reduced size -----------------------------------------------------------------------------------
 if [[ -n $quick ]]; then
 	step 'benchmark lenet' 120 "$python" benchmarks/engines.py --feddag "$feddag" --python "$python" --models lenet --contenders serial,memory \
 		--clients 4 --samples 128 --repeats 2 --out "$out/bench"
@@ -130,8 +172,8 @@ else
 		--contenders batched,serial,memory,graphs --repeats 3 --out "$out/bench-cnn"
 fi
 
-# --- 6. a whole run --------------------------------------------------------------------------------------------------
-rounds=200 more=()
+# --- 5. a whole run --------------------------------------------------------------------------------------------------
+rounds=${ROUNDS:-200} more=()
 if [[ -n $quick ]]; then rounds=1 more=(--epochs 1 --clients 20); fi
 rm -rf "$out/run"
 step "FedDAG on Fashion-MNIST, $rounds rounds" 150 "$feddag" train --algorithm feddag --dataset fashion-mnist --device "$device" --rounds "$rounds" \
@@ -147,7 +189,7 @@ step "FedDAG on Fashion-MNIST, $rounds rounds" 150 "$feddag" train --algorithm f
 	echo
 	echo '| step | seconds | result |'
 	echo '|---|---|---|'
-	for i in "${!names[@]}"; do printf '| %s | %d | %s |\n' "${names[i]}" "${times[i]}" "${results[i]//|/,}"; done
+	cat "$out"/row-*
 	echo
 	cat "$out"/bench*/engines.md 2>/dev/null
 	if [[ -f $out/run/summary.json ]]; then
@@ -161,4 +203,4 @@ PY
 	fi
 	echo "in all $((SECONDS - began)) s; logs in $out"
 } | tee "$out/table.md"
-exit "$failed"
+! grep -q FAILED "$out"/row-*
