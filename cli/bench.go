@@ -24,8 +24,9 @@ import (
 func init() { register("bench", "", bench) }
 
 const benchIntro = `One contender of benchmarks/engines.py: local trainings of both phases of FedDAG for a cohort, on made-up images, again
-for every line "turn" on standard input. --write DIR writes the work for other programs and stops. A line "state FILE"
-writes the mean of the clients' weights after the last turn.
+for every line "turn" on standard input. A line "state FILE" writes the mean of the clients' weights after the last turn.
+At the end the batched engine says how it computed each convolution. --write DIR writes the work for other programs and
+stops.
 
 Usage: feddag bench [flags]`
 
@@ -68,7 +69,7 @@ func (b *benchWork) flags() *pflag.FlagSet {
 	return f
 }
 
-func bench(_ context.Context, args []string, out, _ io.Writer) error {
+func bench(_ context.Context, args []string, out, log io.Writer) error {
 	b := &benchWork{}
 	f := b.flags()
 	if err := f.Parse(args); errors.Is(err, pflag.ErrHelp) {
@@ -89,7 +90,7 @@ func bench(_ context.Context, args []string, out, _ io.Writer) error {
 	if b.write != "" {
 		return b.save()
 	}
-	return b.turns(os.Stdin, out)
+	return b.turns(os.Stdin, out, log)
 }
 
 // make draws the work: images of ten classes that can be told apart, weights, shuffles.
@@ -178,7 +179,7 @@ type benchTurn struct {
 }
 
 // turns does the work once for every line that asks for it.
-func (b *benchWork) turns(in io.Reader, out io.Writer) error {
+func (b *benchWork) turns(in io.Reader, out, log io.Writer) error {
 	device, err := b.machine.resolve()
 	if err != nil {
 		return err
@@ -236,6 +237,11 @@ func (b *benchWork) turns(in io.Reader, out io.Writer) error {
 			return err
 		}
 		fmt.Fprintf(out, "%s\n", line)
+	}
+	if batched, ok := x.(*torch.Batched); ok {
+		ways, err := batched.Report()
+		fmt.Fprint(log, ways)
+		return err
 	}
 	return nil
 }

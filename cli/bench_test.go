@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ func TestBench(t *testing.T) {
 		}
 		path := filepath.Join(dir, engine)
 		var out bytes.Buffer
-		if err := b.turns(strings.NewReader("turn\nturn\nstate "+path+"\n"), &out); err != nil {
+		if err := b.turns(strings.NewReader("turn\nturn\nstate "+path+"\n"), &out, io.Discard); err != nil {
 			t.Fatal(err)
 		}
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")

@@ -19,12 +19,46 @@ struct Graph::Recorded {
   at::cuda::CUDAGraph graph;
 };
 
-// The memory that a device's graphs allocate from.
-static at::cuda::MempoolId_t pool_of(const at::Device &device) {
-  static thread_local std::map<c10::DeviceIndex, at::cuda::MempoolId_t> pools;
-  auto known = pools.find(device.index());
-  if (known == pools.end()) known = pools.emplace(device.index(), at::cuda::graph_pool_handle()).first;
-  return known->second;
+// The memory that a device's graphs of this thread allocate from. Once the last graph of a pool is gone its id cannot be
+// used again; so one more graph keeps it.
+struct Pool {
+  explicit Pool(const at::Device &device) : device(device.index()), id(at::cuda::graph_pool_handle()) {
+    record(keeper, [&] { at::zeros({1}, at::TensorOptions().device(device)); });
+  }
+
+  void record(at::cuda::CUDAGraph &graph, const std::function<void()> &work) {
+    try {
+      graph.capture_begin(id, cudaStreamCaptureModeThreadLocal);  // other threads may use the device meanwhile
+      work();
+      graph.capture_end();
+    } catch (...) {
+      abandon(graph);
+      throw;
+    }
+  }
+
+  // Ends a recording that failed, whose stream and allocator would else stay in it.
+  void abandon(at::cuda::CUDAGraph &graph) {
+    try {
+      graph.capture_end();
+    } catch (const std::exception &) {  // the first exception says more
+    }
+    try {
+      c10::cuda::CUDACachingAllocator::endAllocateToPool(device, id);
+      c10::cuda::CUDACachingAllocator::releasePool(device, id);
+    } catch (const std::exception &) {  // capture_end has come so far
+    }
+    (void)cudaGetLastError();
+  }
+
+  c10::DeviceIndex device;
+  at::cuda::MempoolId_t id;
+  at::cuda::CUDAGraph keeper;
+};
+
+static std::unique_ptr<Pool> &pool_of(const at::Device &device) {
+  static thread_local std::map<c10::DeviceIndex, std::unique_ptr<Pool>> pools;
+  return pools[device.index()];
 }
 
 void Graph::capture(const std::function<void()> &work) {
@@ -32,19 +66,11 @@ void Graph::capture(const std::function<void()> &work) {
     work_ = work;
     return;
   }
-  recorded_ = std::make_unique<Recorded>();
-  // Other threads may use the device meanwhile.
-  recorded_->graph.capture_begin(pool_of(device_), cudaStreamCaptureModeThreadLocal);
-  try {
-    work();
-  } catch (...) {
-    try {
-      recorded_->graph.capture_end();
-    } catch (const std::exception &) {  // the first exception says more
-    }
-    throw;
-  }
-  recorded_->graph.capture_end();
+  std::unique_ptr<Pool> &pool = pool_of(device_);
+  if (!pool) pool = std::make_unique<Pool>(device_);
+  auto recorded = std::make_unique<Recorded>();
+  pool->record(recorded->graph, work);
+  recorded_ = std::move(recorded);
 }
 
 void Graph::replay() {
@@ -108,6 +134,7 @@ void synchronize(const at::Device &device) {
 void recover(const at::Device &device) {
   if (!device.is_cuda()) return;
   (void)cudaGetLastError();
+  pool_of(device).reset();  // graphs that are left hold on to it
   c10::cuda::CUDACachingAllocator::emptyCache();
 }
 

@@ -147,8 +147,9 @@ void StackedTraining::steps(const Schedule &schedule, fd_engine &engine) {
     if (s > 0 && schedule.active[s - 1] != clients) done = 0;
     std::unique_ptr<Graph> &graph = graphs_[clients];
     if (!graph && done >= kFirst && s + kWorth <= last && schedule.active[s + kWorth - 1] == clients) {
-      graph = std::make_unique<Graph>(device_);
-      graph->capture([this, clients] { step(clients); });
+      auto recorded = std::make_unique<Graph>(device_);
+      recorded->capture([this, clients] { step(clients); });
+      graph = std::move(recorded);
     }
     if (graph) graph->replay();
     else step(clients);

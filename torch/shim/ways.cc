@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <limits>
 
 #include "graph.h"
 
@@ -43,21 +44,22 @@ Way Ways::of(const std::string &shape, const std::vector<Way> &candidates, const
   if (std::find(candidates.begin(), candidates.end(), fixed_) != candidates.end()) {
     choice.way = fixed_;
   } else if (choices_ && candidates.size() > 1 && !capturing(device)) {
-    double best = 0;
+    double best = std::numeric_limits<double>::infinity();
     for (Way way : candidates) {
-      char text[96];
+      char text[64];
       try {
         double t = seconds_of(device, [&] { trial(way); });
-        if (choice.tried.empty() || t < best) {
+        if (t < best) {
           best = t;
           choice.way = way;
         }
         std::snprintf(text, sizeof text, " %s %.1f us", name_of(way), 1e6 * t);
+        choice.tried += text;
       } catch (const std::exception &e) {  // it needs too much memory, or cannot be captured
         recover(device);
-        std::snprintf(text, sizeof text, " %s impossible", name_of(way));
+        std::string why = e.what();
+        choice.tried += std::string(" ") + name_of(way) + " impossible (" + why.substr(0, why.find('\n')) + ")";
       }
-      choice.tried += text;
     }
   }
   std::lock_guard<std::mutex> lock(mutex_);
