@@ -127,7 +127,8 @@ from engines import apart, read_safetensors
 d = apart(*(read_safetensors(sys.argv[1] + \"/\" + e) for e in (\"eager\", \"batched\")))
 print(f\"weights {d:.1e} apart\")
 sys.exit(d > 1e-5)" "$out"'
-	beside 'bf16 trains' 100 bash -c 'printf "turn\nturn\n" | "$feddag" bench --device cuda --engine batched --precision bf16 --clients 5 --samples 150'
+	beside 'bf16 trains' 100 bash -c 'set -o pipefail
+		printf "turn\nturn\n" | "$feddag" bench --device cuda --engine batched --precision bf16 --clients 5 --samples 150 | grep seconds'
 	beside 'the same bits, --deterministic' 150 bash -c '
 		for run in same again; do bench $run --engine batched --model cnn --deterministic --clients 5 --samples 150 --ragged || exit 1; done
 		cmp "$out/same" "$out/again" && echo "two processes, the same weights bit for bit"'
@@ -152,13 +153,14 @@ sys.exit(d > 1e-5)" "$out"'
 	# Another program holds all but 6 GB: what does not fit is tried again in halves.
 	step 'out of memory' 100 bash -c '
 		coproc "$1" -c "
-import torch
+import sys, torch
 free, _ = torch.cuda.mem_get_info()
 held = torch.empty(free - 6_000_000_000, dtype=torch.uint8, device=\"cuda\")
 print(\"held\", flush=True)
-input()"
+sys.stdin.read()"
+		set -o pipefail
 		read -r held <&"${COPROC[0]}" && [[ $held == held ]] || exit 1
-		printf "turn\nturn\n" | "$feddag" bench --device cuda --engine batched --model resnet9 --clients 20 --samples 130 --memory 70GB' - "$python"
+		printf "turn\nturn\n" | "$feddag" bench --device cuda --engine batched --model resnet9 --clients 20 --samples 130 --memory 70GB | grep seconds' - "$python"
 fi
 
 # --- 4. benchmarks at reduced size -----------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ char *fd_stacked_trim(fd_stacked *stacked) {
     stacked->worker.parallel({0}, [&](int64_t) {
       fd::Watching watching(stacked->allocations);
       stacked->trainings.clear();
+      stacked->ways.forget();  // what had no room then may have it now
       fd::recover(stacked->device);
     });
   });

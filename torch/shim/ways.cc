@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
+#include <exception>
 #include <limits>
 
 #include "graph.h"
@@ -45,6 +47,7 @@ Way Ways::of(const std::string &shape, const std::vector<Way> &candidates, const
     choice.way = fixed_;
   } else if (choices_ && candidates.size() > 1 && !capturing(device)) {
     double best = std::numeric_limits<double>::infinity();
+    std::exception_ptr failure;
     for (Way way : candidates) {
       char text[64];
       try {
@@ -56,15 +59,22 @@ Way Ways::of(const std::string &shape, const std::vector<Way> &candidates, const
         std::snprintf(text, sizeof text, " %s %.1f us", name_of(way), 1e6 * t);
         choice.tried += text;
       } catch (const std::exception &e) {  // it needs too much memory, or cannot be captured
+        if (!failure) failure = std::current_exception();
         recover(device);
         std::string why = e.what();
         choice.tried += std::string(" ") + name_of(way) + " impossible (" + why.substr(0, why.find('\n')) + ")";
       }
     }
+    if (std::isinf(best)) std::rethrow_exception(failure);  // fewer clients at once may fit
   }
   std::lock_guard<std::mutex> lock(mutex_);
   chosen_[shape] = choice;
   return choice.way;
+}
+
+void Ways::forget() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  chosen_.clear();
 }
 
 std::string Ways::report() const {

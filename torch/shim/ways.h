@@ -25,9 +25,10 @@ class Ways {
   // fixed: taken wherever it is possible. Without it, and where choices is false, the first candidate is taken.
   Ways(Way fixed, bool choices) : fixed_(fixed), choices_(choices) {}
   // The way for a shape. The first time, trial runs one candidate on the data at hand, forth and back, and the fastest
-  // is kept.
+  // is kept. Where none is possible it throws why.
   Way of(const std::string &shape, const std::vector<Way> &candidates, const at::Device &device,
          const std::function<void(Way)> &trial);
+  void forget();  // all choices
   // A line for each shape: its way, and the time of each that was tried.
   std::string report() const;
 
