@@ -19,10 +19,12 @@ struct Graph::Recorded {
   at::cuda::CUDAGraph graph;
 };
 
+namespace {
+
 // The memory that a device's graphs of this thread allocate from. Once the last graph of a pool is gone its id cannot be
 // used again; so one more graph keeps it.
-struct Pool {
-  explicit Pool(const at::Device &device) : device(device.index()), id(at::cuda::graph_pool_handle()) {
+struct GraphMemory {
+  explicit GraphMemory(const at::Device &device) : device(device.index()), id(at::cuda::graph_pool_handle()) {
     record(keeper, [&] { at::zeros({1}, at::TensorOptions().device(device)); });
   }
 
@@ -56,20 +58,22 @@ struct Pool {
   at::cuda::CUDAGraph keeper;
 };
 
-static std::unique_ptr<Pool> &pool_of(const at::Device &device) {
-  static thread_local std::map<c10::DeviceIndex, std::unique_ptr<Pool>> pools;
-  return pools[device.index()];
+std::unique_ptr<GraphMemory> &memory_of(const at::Device &device) {
+  static thread_local std::map<c10::DeviceIndex, std::unique_ptr<GraphMemory>> memories;
+  return memories[device.index()];
 }
+
+}  // namespace
 
 void Graph::capture(const std::function<void()> &work) {
   if (!device_.is_cuda()) {
     work_ = work;
     return;
   }
-  std::unique_ptr<Pool> &pool = pool_of(device_);
-  if (!pool) pool = std::make_unique<Pool>(device_);
+  std::unique_ptr<GraphMemory> &memory = memory_of(device_);
+  if (!memory) memory = std::make_unique<GraphMemory>(device_);
   auto recorded = std::make_unique<Recorded>();
-  pool->record(recorded->graph, work);
+  memory->record(recorded->graph, work);
   recorded_ = std::move(recorded);
 }
 
@@ -134,7 +138,7 @@ void synchronize(const at::Device &device) {
 void recover(const at::Device &device) {
   if (!device.is_cuda()) return;
   (void)cudaGetLastError();
-  pool_of(device).reset();  // graphs that are left hold on to it
+  memory_of(device).reset();  // graphs that are left hold on to it
   c10::cuda::CUDACachingAllocator::emptyCache();
 }
 
