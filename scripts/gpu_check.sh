@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2016 # what stands in single quotes is for the shells that steps start
-# Verifies on a CUDA machine all that cannot be verified without one (meant for eight minutes), and prints a table. Needs
+# Verifies on a CUDA machine all that cannot be verified without one (an H100: three minutes), and prints a table. Needs
 # python3 with the torch that build/gpu was made for (make gpu-bundle) and numpy, g++, and nvcc or the CUDA headers; no Go, no network.
 #
 #   scripts/gpu_check.sh                      # on the first GPU, into runs/gpu-check
@@ -53,7 +53,7 @@ numbered() {
 	shift 3
 	log=$out/$number-${name//[^a-z0-9]/-}.log
 	printf 'gpu_check: %s\n' "$name" >&2
-	if [[ -n $quick ]]; then limit=$((10 * limit)); fi # the eight minutes are a GPU machine's
+	if [[ -n $quick ]]; then limit=$((10 * limit)); fi # these limits are a GPU machine's
 	timeout "$limit" "$@" >"$log" 2>&1 || rc=$?
 	if ((rc == 0)); then
 		row "$number" "$name" $((SECONDS - from)) "ok: $(tail -n 1 "$log" | cut -c 1-110)"
