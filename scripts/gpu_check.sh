@@ -106,7 +106,17 @@ bench() {
 	shift
 	printf 'turn\nturn\nstate %s\n' "$state" | "$feddag" bench --device "$device" "$@"
 }
-export -f bench
+# weights_alike OUT OUT: whether two benches ended with the same weights, to 1e-5 of the largest.
+weights_alike() {
+	python3 -c '
+import sys
+sys.path.insert(0, "benchmarks")
+from engines import apart, read_safetensors
+d = apart(*map(read_safetensors, sys.argv[1:]))
+print(f"weights {d:.1e} apart")
+sys.exit(d > 1e-5)' "$out/$1" "$out/$2"
+}
+export -f bench weights_alike
 export out feddag device
 parity lenet memory,serial,batched fp32 1e-5
 parity cnn memory,serial,batched fp32 1e-5
@@ -120,28 +130,16 @@ else
 	beside 'parity with eager on the CPU' 150 bash -c '
 		work=(--clients 5 --samples 60 --ragged --batch 16)
 		bench eager --engine eager --device cpu "${work[@]}" && bench batched --engine batched "${work[@]}" || exit 1
-		python3 -c "
-import sys
-sys.path.insert(0, \"benchmarks\")
-from engines import apart, read_safetensors
-d = apart(*(read_safetensors(sys.argv[1] + \"/\" + e) for e in (\"eager\", \"batched\")))
-print(f\"weights {d:.1e} apart\")
-sys.exit(d > 1e-5)" "$out"'
+		weights_alike eager batched'
 	beside 'bf16 trains' 100 bash -c 'set -o pipefail
-		printf "turn\nturn\n" | "$feddag" bench --device cuda --engine batched --precision bf16 --clients 5 --samples 150 | grep seconds'
+		bench bf16 --engine batched --precision bf16 --clients 5 --samples 150 | grep seconds'
 	beside 'the same bits, --deterministic' 150 bash -c '
 		for run in same again; do bench $run --engine batched --model cnn --deterministic --clients 5 --samples 150 --ragged || exit 1; done
 		cmp "$out/same" "$out/again" && echo "two processes, the same weights bit for bit"'
 	beside 'in groups, --memory' 100 bash -c '
 		work=(--engine batched --model cnn --clients 8 --samples 150)
 		bench whole "${work[@]}" && bench groups "${work[@]}" --memory 1GB || exit 1
-		python3 -c "
-import sys
-sys.path.insert(0, \"benchmarks\")
-from engines import apart, read_safetensors
-d = apart(*(read_safetensors(sys.argv[1] + \"/\" + e) for e in (\"whole\", \"groups\")))
-print(f\"weights {d:.1e} apart\")
-sys.exit(d > 1e-5)" "$out"'
+		weights_alike whole groups'
 	sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
 	if [[ -z $sanitizer ]]; then
 		skip 'compute-sanitizer' 'it is not installed'
@@ -160,7 +158,7 @@ print(\"held\", flush=True)
 sys.stdin.read()"
 		set -o pipefail
 		read -r held <&"${COPROC[0]}" && [[ $held == held ]] || exit 1
-		printf "turn\nturn\n" | "$feddag" bench --device cuda --engine batched --model resnet9 --clients 20 --samples 130 --memory 70GB | grep seconds' - "$python"
+		bench tight --engine batched --model resnet9 --clients 20 --samples 130 --memory 70GB | grep seconds' - "$python"
 fi
 
 # --- 4. benchmarks at reduced size -----------------------------------------------------------------------------------

@@ -72,9 +72,8 @@ void Graph::capture(const std::function<void()> &work) {
   }
   std::unique_ptr<GraphMemory> &memory = memory_of(device_);
   if (!memory) memory = std::make_unique<GraphMemory>(device_);
-  auto recorded = std::make_unique<Recorded>();
-  memory->record(recorded->graph, work);
-  recorded_ = std::move(recorded);
+  recorded_ = std::make_unique<Recorded>();
+  memory->record(recorded_->graph, work);
 }
 
 void Graph::replay() {
