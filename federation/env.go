@@ -91,6 +91,7 @@ type Env struct {
 	arrived int                // newcomers since the last search for the clusters
 	seconds map[string]float64 // by stage: warmup, clustering, ...
 	samples int64              // trained so far
+	known   knownScores
 	span    span
 }
 

@@ -27,11 +27,19 @@ type sight struct {
 }
 
 // Scores evaluates models[i] on the test set of clients[i]. Each distinct state sees the union of its clients' test
-// samples once, those in mixtures too.
+// samples once, those in mixtures too; a score that is known from before is not found again.
 func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
+	views, err := viewpoints(clients, models)
+	if err != nil {
+		return nil, err
+	}
+	scores := make([]Score, len(clients))
 	sights := map[Model]*sight{}
 	var order []Model
 	for i, m := range models {
+		if m.Mix == nil && e.known.has(views[i]) {
+			continue
+		}
 		for _, state := range m.components() {
 			s := sights[state]
 			if s == nil {
@@ -60,8 +68,6 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 			return nil, err
 		}
 	}
-	scores := make([]Score, len(clients))
-	known := map[viewpoint]Score{}
 	for i, c := range clients {
 		m := models[i]
 		if m.Mix != nil {
@@ -70,39 +76,14 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 			}))
 			continue
 		}
-		at := viewpoint{m, testSetOf(c), first(c.LabelMap)}
-		s, ok := known[at]
-		if !ok {
-			s = e.score(c, sights[m].classes)
-			known[at] = s
+		score, known := e.known.recall(views[i])
+		if !known {
+			score = e.score(c, sights[m].classes)
+			e.known.keep(views[i], score)
 		}
-		scores[i] = s
+		scores[i] = score
 	}
 	return scores, nil
-}
-
-// viewpoint is all that the score of a client without a mixture depends on. Clients of one partition share their test
-// sets and label maps, so that many have few between them.
-type viewpoint struct {
-	model  Model
-	test   testSet
-	labels *uint8
-}
-
-// testSet identifies a client's test set.
-type testSet struct {
-	first *int32
-	n     int
-}
-
-func testSetOf(c *Client) testSet { return testSet{first(c.Test), len(c.Test)} }
-
-// first returns the place of a slice's first element; nil where it has none.
-func first[T any](s []T) *T {
-	if len(s) == 0 {
-		return nil
-	}
-	return &s[0]
 }
 
 // see fills in what the jobs' models see in the jobs' samples.

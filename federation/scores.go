@@ -42,6 +42,7 @@ func (r *run) evaluateAll() error {
 	if err != nil {
 		return err
 	}
+	r.env.known.turn()
 	r.scores = slices.Repeat([]Score{noScore}, len(r.env.Clients))
 	for k, c := range clients {
 		r.scores[c.ID] = scores[k]

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"fmt"
+	"hash/maphash"
 	"runtime"
 	"unsafe"
 )
@@ -74,6 +75,25 @@ func (v *Vector) Floats() ([]float32, error) {
 		return nil, fmt.Errorf("reading a vector: %w", err)
 	}
 	return x, nil
+}
+
+// Fingerprint is a hash of a vector's values, of 128 bits: the same in equal vectors of one process, and in practice of
+// no others.
+type Fingerprint [2]uint64
+
+var fingerprintSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+// Fingerprint hashes the values on the host.
+func (v *Vector) Fingerprint() (f Fingerprint, err error) {
+	x, err := v.Floats()
+	if err != nil || len(x) == 0 {
+		return f, err
+	}
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 4*len(x))
+	for i, seed := range fingerprintSeeds {
+		f[i] = maphash.Bytes(seed, bytes)
+	}
+	return f, nil
 }
 
 // Set copies x, of v.Len() values, into the vector.
