@@ -14,7 +14,7 @@ import (
 
 func init() {
 	Register("fedsoft", "K centres; a client's own model, held near the centres its samples vote for", func() Algorithm {
-		return &FedSoft{K: 5, Period: 2, Lambda: 0.1, Sigma: 1e-4, Predicts: "own"}
+		return &FedSoft{K: 5, Period: 2, Lambda: 0.1, Sigma: 1e-4, Restart: true, Predicts: "own"}
 	})
 }
 
@@ -25,10 +25,12 @@ func init() {
 //	u_is = n_is / n_i, or σ where n_is = 0;   v_is = u_is n_i / Σ_j u_js n_j
 //
 // A round draws R clients for every centre, without replacement, with probabilities v_.s; a client may serve several and
-// trains once, from its own w_i, on F_i(w) + (λ/2) Σ_s u_is |w - c_s|². Then c_s is the mean of its R clients' models.
+// trains once, from the mixture Σ_s u_is c_s / Σ_s u_is, on F_i(w) + (λ/2) Σ_s u_is |w - c_s|². That is its w_i, and c_s
+// the mean of its R clients' models.
 //
-// A client that never trained starts at the mixture Σ_s u_is c_s / Σ_s u_is, and is evaluated with it; all others are
-// evaluated with their own w_i. --fedsoft-predict=centre has the centre of most votes in their place.
+// A client is evaluated with its w_i, with the mixture before it has one; --fedsoft-predict=centre has the centre of most
+// votes in their place. In the authors' code a client that has a w_i trains on from it (--fedsoft-restart=false), so that
+// what the others learn reaches it through the proximal term alone: weaker in docs/results.md.
 //
 // τ = 2, σ = 1e-4 and λ = 0.1 are the authors' (github.com/ycruan/FedSoft, their MNIST and letters runs; λ = 0.01 for
 // CIFAR). R is the sample's size by K, so that no more clients train than in other methods; they take 15 of 20 for

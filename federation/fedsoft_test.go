@@ -98,3 +98,33 @@ func TestFedSoftPredicts(t *testing.T) {
 		}
 	}
 }
+
+// A second training starts at the mixture of the centres as they are by then, or where the client's first one ended.
+// With a learning rate of 0 it ends there too.
+func TestFedSoftRestarts(t *testing.T) {
+	own := func(restart bool, rounds int) ([]float32, *FedSoft) {
+		e, a := tinyEnv(t, 2), algorithm(t, "fedsoft").(*FedSoft)
+		a.K, a.Period, a.Everyone, a.Restart = 2, 100, true, restart
+		e.Rounds, e.LearningRate, e.FinalPost = rounds, 0, false
+		mustRun(t, e, a, RunOptions{})
+		return a.own[0], a
+	}
+	first, after := own(true, 1)
+	v, err := after.mixture(after.env.Clients[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	mixed, err := v.Floats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Equal(first, mixed) {
+		t.Fatal("the centres did not move")
+	}
+	for restart, want := range map[bool][]float32{true: mixed, false: first} {
+		if got, _ := own(restart, 2); !slices.Equal(got, want) {
+			t.Errorf("restart %v: the second training started elsewhere", restart)
+		}
+	}
+}
