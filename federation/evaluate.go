@@ -37,7 +37,7 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 	sights := map[Model]*sight{}
 	var order []Model
 	for i, m := range models {
-		if m.Mix == nil && e.known.has(views[i]) {
+		if _, known := e.known.recall(views[i]); known {
 			continue
 		}
 		for _, state := range m.components() {

@@ -55,6 +55,21 @@ func TestFedSoftDraws(t *testing.T) {
 	}
 }
 
+// mixtureOf copies a client's mixture to the host.
+func mixtureOf(t *testing.T, a *FedSoft, c *Client) []float32 {
+	t.Helper()
+	v, err := a.mixture(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	x, err := v.Floats()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
 // Clients that are never selected predict with the mixture; the others with their own model, or with their centre.
 func TestFedSoftPredicts(t *testing.T) {
 	e, a := tinyEnv(t, 2), algorithm(t, "fedsoft").(*FedSoft)
@@ -73,14 +88,7 @@ func TestFedSoftPredicts(t *testing.T) {
 				}
 				want := a.own[c.ID]
 				if c.ID == 3 {
-					v, err := a.mixture(c)
-					if err != nil {
-						return err
-					}
-					if want, err = v.Floats(); err != nil {
-						return err
-					}
-					v.Close()
+					want = mixtureOf(t, a, c)
 				}
 				if predicts == "centre" {
 					if want, err = a.states[a.of[c.ID]].Floats(); err != nil {
@@ -110,15 +118,7 @@ func TestFedSoftRestarts(t *testing.T) {
 		return a.own[0], a
 	}
 	first, after := own(true, 1)
-	v, err := after.mixture(after.env.Clients[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.Close()
-	mixed, err := v.Floats()
-	if err != nil {
-		t.Fatal(err)
-	}
+	mixed := mixtureOf(t, after, after.env.Clients[0])
 	if slices.Equal(first, mixed) {
 		t.Fatal("the centres did not move")
 	}

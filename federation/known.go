@@ -27,7 +27,7 @@ func first[T any](s []T) *T {
 	return &s[0]
 }
 
-// viewpoints returns the viewpoint of each client with its model; of a mixture nothing.
+// viewpoints returns the viewpoint of each client with its model; the zero one, of which no score is kept, with a mixture.
 func viewpoints(clients []*Client, models []Model) ([]viewpoint, error) {
 	prints := map[*torch.Vector]torch.Fingerprint{}
 	views := make([]viewpoint, len(clients))
@@ -35,15 +35,15 @@ func viewpoints(clients []*Client, models []Model) ([]viewpoint, error) {
 		if m.Mix != nil {
 			continue
 		}
-		print, ok := prints[m.State]
+		state, ok := prints[m.State]
 		if !ok {
 			var err error
-			if print, err = m.State.Fingerprint(); err != nil {
+			if state, err = m.State.Fingerprint(); err != nil {
 				return nil, err
 			}
-			prints[m.State] = print
+			prints[m.State] = state
 		}
-		views[i] = viewpoint{m.Net, print, testSetOf(clients[i]), first(clients[i].LabelMap)}
+		views[i] = viewpoint{m.Net, state, testSetOf(clients[i]), first(clients[i].LabelMap)}
 	}
 	return views, nil
 }
@@ -52,11 +52,6 @@ func viewpoints(clients []*Client, models []Model) ([]viewpoint, error) {
 // that only its own client trains stays as it was in every round in which that client is not sampled, and after the
 // others it is what that client has just been scored with.
 type knownScores struct{ before, now map[viewpoint]Score }
-
-func (k *knownScores) has(v viewpoint) bool {
-	_, ok := k.recall(v)
-	return ok
-}
 
 // recall returns a score that is known.
 func (k *knownScores) recall(v viewpoint) (Score, bool) {
