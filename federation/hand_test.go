@@ -143,11 +143,11 @@ func TestRoundsByHand(t *testing.T) {
 			}(),
 		},
 		// One batch is D and D': the inner step goes to the end of plain training, where the wrong class has σ(-2) at client
-		// 0, σ(-5) at client 1; the outer step goes from 0 along the gradients there.
+		// 0, σ(-5) at client 1; the outer step, β = 2α, goes from 0 twice along the gradients there.
 		{
 			name:   "per-fedavg",
 			change: func(_ *Env, a Algorithm) { a.(*PerFedAvg).SecondOrder = false },
-			want:   map[string]linear{"global": {.25 * σ(-2), -1.5 * σ(-5), .25*σ(-2) - .75*σ(-5)}},
+			want:   map[string]linear{"global": {2 * .25 * σ(-2), 2 * -1.5 * σ(-5), 2 * (.25*σ(-2) - .75*σ(-5))}},
 		},
 		// λ = 1/2 with the one item x̄ = (1, 1), ȳ = (1/2, 1/2), which at W = 0 has no gradient of its own. Client 0: x~ = (1/2,
 		// 0), so -dW_0 = 1/2 1/2 x~ + 1/4 1/2 x̄ = (1/4, 1/8), -db_0 = 1/4; client 1: x~ = (0, 1), dW_0 = (1/8, 3/8), db_0 = 1/4.
