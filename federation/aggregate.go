@@ -39,20 +39,3 @@ func ranges(net *torch.Network, parts torch.Part) []torch.Range {
 	}
 	return rs
 }
-
-// locals pairs clients with what their training left.
-func locals(net *torch.Network, clients []*Client, trained []torch.Trained) []Local {
-	l := make([]Local, len(clients))
-	for i, c := range clients {
-		l[i] = Local{c, Model{Net: net, State: trained[i].End}}
-	}
-	return l
-}
-
-// initial returns the state all clients of a single-encoder method start from, θ^0 of the run's seed: the same for
-// every algorithm.
-func (e *Env) initial(net *torch.Network) []float32 {
-	x := make([]float32, net.Len())
-	net.Init(x, torch.All, e.initStream(0))
-	return x
-}

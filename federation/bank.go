@@ -41,7 +41,7 @@ func (b *bank) begin(env *Env, n int, of func(c *Client) int) error {
 		return err
 	}
 	x := env.initial(b.net)
-	if err := env.tell(func(o Observer) error { return o.Weights("initial", tensorsOf(b.net, x, torch.All)) }); err != nil {
+	if err := env.NotifyWeights("initial", tensorsOf(b.net, x, torch.All)); err != nil {
 		return err
 	}
 	v, err := torch.VectorOf(env.Device, x)
@@ -96,12 +96,12 @@ func (b *bank) average(cohort []*Client, ended vectors) (err error) {
 			return err
 		}
 	}
-	b.take(next)
+	b.Replace(next)
 	return nil
 }
 
-// take replaces the models, and frees those that are no longer among them.
-func (b *bank) take(next vectors) {
+// Replace replaces the models, and frees those that are no longer among them.
+func (b *bank) Replace(next vectors) {
 	b.states.without(next).Close()
 	b.states = next
 }

@@ -1,10 +1,8 @@
 package federation
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"math"
 )
 
 // bankMeta is the part of a bank's checkpoint that is not weights.
@@ -74,37 +72,6 @@ func (b *bank) load(env *Env, s Saved, method any) error {
 		b.states = append(b.states, v)
 	}
 	return nil
-}
-
-// keep saves a vector of one client as a blob, which only a round that changes it writes. Nil is left out.
-func (s *Saved) keep(name string, x []float32) {
-	if x == nil {
-		return
-	}
-	if s.Blobs == nil {
-		s.Blobs = map[string][]byte{}
-	}
-	data := make([]byte, 0, 4*len(x))
-	for _, v := range x {
-		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
-	}
-	s.Blobs[name] = data
-}
-
-// kept returns what keep saved, nil if nothing, and an error unless it is of n values.
-func (s Saved) kept(name string, n int) ([]float32, error) {
-	data, ok := s.Blobs[name]
-	if !ok {
-		return nil, nil
-	}
-	if len(data) != 4*n {
-		return nil, fmt.Errorf("%s has %d bytes, %d values were expected", name, len(data), n)
-	}
-	x := make([]float32, n)
-	for i := range x {
-		x[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-	}
-	return x, nil
 }
 
 // modelName names a bank's model in a checkpoint.

@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -14,7 +13,7 @@ import (
 // query returns every client's full-batch gradient at a model, of length 1 where they are normalised: a whole epoch as one
 // step of rate 1 without anything else.
 func (a *CFLGP) query(state *torch.Vector, t int, clients []*Client) ([][]float32, error) {
-	env, mask := a.env, a.env.mask(a.net, a.Coordinates)
+	env, mask := a.env, mask(a.env, a.net, a.Coordinates)
 	before, err := state.Gather(mask)
 	if err != nil {
 		return nil, err
@@ -130,12 +129,8 @@ func (a *CFLGP) Load(env *Env, s Saved) error {
 	if err := a.load(env, s, nil); err != nil {
 		return err
 	}
-	var meta bankMeta
-	if err := json.Unmarshal(s.Meta, &meta); err != nil {
-		return err
-	}
-	if meta.Models != a.K {
-		return fmt.Errorf("%d models, this run has %d", meta.Models, a.K)
+	if len(a.states) != a.K {
+		return fmt.Errorf("%d models, this run has %d", len(a.states), a.K)
 	}
 	a.start(len(env.Clients))
 	for k, block := range a.profiles {

@@ -131,7 +131,7 @@ func dataSketches(t *testing.T, set *data.Set, p *data.Partition) []similarity.S
 	for i := range updates {
 		updates[i] = []float32{1}
 	}
-	sketches, err := e.sketches(e.Clients, updates, count, a.SVDSamples)
+	sketches, err := makeSketches(e, e.Clients, updates, count, a.SVDSamples)
 	if err != nil {
 		t.Fatal(err)
 	}

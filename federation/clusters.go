@@ -21,7 +21,7 @@ func (b *clusters) Clusters() [][]int {
 
 // joinLowest gives newcomers the models with the lowest loss on their training data, for which they receive all.
 func (b *clusters) joinLowest(newcomers []*Client) error {
-	best, err := b.env.lowestLoss(b.net, b.states, newcomers, true)
+	best, err := lowestLoss(b.env, b.net, b.states, newcomers, true)
 	if err != nil {
 		return err
 	}

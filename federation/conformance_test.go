@@ -3,8 +3,6 @@ package federation
 import (
 	"context"
 	"errors"
-	"maps"
-	"math"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -29,32 +27,6 @@ func TestConformance(t *testing.T) {
 			t.Run("nothing leaks", func(t *testing.T) { leaks(t, name) })
 		})
 	}
-}
-
-func equalWeights(a, b map[string][]float32) bool {
-	return maps.EqualFunc(a, b, func(x, y []float32) bool { return slices.Equal(x, y) })
-}
-
-// finished runs an algorithm and returns its weights and result.
-func finished(t *testing.T, name string, workers int, change func(*Env)) (map[string][]float32, *Result) {
-	t.Helper()
-	e, a := tinyEnv(t, workers), algorithm(t, name)
-	if change != nil {
-		change(e)
-	}
-	r := mustRun(t, e, a, RunOptions{Algorithm: name})
-	return weights(t, a), r
-}
-
-func equalResults(a, b *Result) bool {
-	same := func(x, y PrePost) bool {
-		return sameScore(x.Pre, y.Pre) && sameScore(x.Post, y.Post)
-	}
-	return a.Rounds == b.Rounds && slices.EqualFunc(a.Last, b.Last, same) && slices.EqualFunc(a.Best, b.Best, same)
-}
-
-func sameScore(a, b Score) bool {
-	return a == b || math.IsNaN(a.Balanced) && math.IsNaN(b.Balanced)
 }
 
 func sameBits(t *testing.T, name string) {
@@ -98,18 +70,6 @@ func stopAndResume(t *testing.T, name string) {
 		if !equalResults(r, wantResult) {
 			t.Errorf("resumed after round %d: other scores", stop)
 		}
-	}
-}
-
-// canceller ends the run in the middle of round 2's training.
-type canceller struct {
-	silent
-	cancel func()
-}
-
-func (c canceller) Phase(p Progress) {
-	if p.Round == 2 && p.Phase == PrimaryPhase.String() {
-		c.cancel()
 	}
 }
 

@@ -208,6 +208,10 @@ func within(indices []int32, n int) bool {
 	return true
 }
 
+// Err returns the reason why the run must end: that of its context. A method asks it between two pieces of long work of its
+// own.
+func (e *Env) Err() error { return e.ctx.Err() }
+
 // Seconds returns the wall time of each stage so far: warmup, clustering, ...
 func (e *Env) Seconds() map[string]float64 { return e.seconds }
 

@@ -128,7 +128,7 @@ func (a *FBLG) noise() (*torch.Images, error) {
 // Select implements [Selector].
 func (a *FBLG) Select(env *Env, _ int, sampled []*Client) ([]*Client, error) {
 	clients := env.Present()
-	losses, err := env.trainingLosses(a.net, a.states, clients, true)
+	losses, err := trainingLosses(env, a.net, a.states, clients, true)
 	if err != nil {
 		return nil, err
 	}
@@ -196,4 +196,9 @@ func (a *FBLG) Load(env *Env, s Saved) error {
 		return fmt.Errorf("features of %d clients, this run has %d", len(a.features), len(env.Clients))
 	}
 	return nil
+}
+
+// Trainings implements [Planner].
+func (a *FBLG) Trainings() []Training {
+	return []Training{{What: "training", Parts: torch.All, Before: 1, Rounds: 1, Final: 1}}
 }

@@ -111,7 +111,7 @@ func TestFBLGTakesTheHighestLosses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	losses, err := e.trainingLosses(a.net, a.states, e.Clients, false)
+	losses, err := trainingLosses(e, a.net, a.states, e.Clients, false)
 	if err != nil {
 		t.Fatal(err)
 	}

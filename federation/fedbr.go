@@ -86,7 +86,7 @@ func (a *FedBR) Init(env *Env) error {
 		for _, k := range random.Perm(c.Size())[:min(a.Mean, c.Size())] {
 			samples = append(samples, c.Train[k])
 		}
-		image, _ := env.meanSample(c, samples)
+		image, _ := meanSample(env, c, samples)
 		pseudo = append(pseudo, image...)
 		env.Ledger.Up(c, "pseudo-images", len(image))
 	}

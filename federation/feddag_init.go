@@ -49,7 +49,7 @@ func (a *FedDAG) cluster(env *Env) (*similarity.Result, *WarmUp, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return result, warm, env.tell(func(o Observer) error { return o.Clustered(result) })
+	return result, warm, env.NotifyClustered(result)
 }
 
 // sketch is phase 1 for some clients: their warm-up and what they send.
@@ -59,7 +59,7 @@ func (a *FedDAG) sketch(env *Env, clients []*Client) (warm *WarmUp, sketches []s
 		return nil, nil, err
 	}
 	err = env.stage("warmup", func() (err error) {
-		warm, err = env.warmUp(single, env.initial(single), clients, a.WarmUpRounds, a.MaskFraction, a.keepsWarmUp())
+		warm, err = warmUp(env, single, env.initial(single), clients, a.WarmUpRounds, a.MaskFraction, a.keepsWarmUp())
 		return err
 	})
 	if err != nil {
@@ -70,7 +70,7 @@ func (a *FedDAG) sketch(env *Env, clients []*Client) (warm *WarmUp, sketches []s
 		if err != nil {
 			return err
 		}
-		sketches, err = env.sketches(clients, warm.Updates, count, a.SVDSamples)
+		sketches, err = makeSketches(env, clients, warm.Updates, count, a.SVDSamples)
 		return err
 	})
 	return warm, sketches, err
@@ -108,13 +108,13 @@ func (a *FedDAG) tellInitial(env *Env, single *torch.Network, theta0 []float32) 
 		if err != nil {
 			return err
 		}
-		tensors = append(tensors, tensorsOf(net, env.secondary(net), torch.Secondary)...)
+		tensors = append(tensors, tensorsOf(net, freshSecondary(env, net), torch.Secondary)...)
 	}
-	return env.tell(func(o Observer) error { return o.Weights("initial", tensors) })
+	return env.NotifyWeights("initial", tensors)
 }
 
 // secondary returns a state whose secondary encoder is fresh, the same for all clusters; the rest is zero.
-func (e *Env) secondary(net *torch.Network) []float32 {
+func freshSecondary(e *Env, net *torch.Network) []float32 {
 	x := make([]float32, net.Len())
 	net.Init(x, torch.Secondary, e.initStream(1))
 	return x
@@ -164,7 +164,7 @@ func (a *FedDAG) sharedSecondary(env *Env, warm *WarmUp, clients []*Client) ([]f
 	}
 	r := a.net.Range(torch.Secondary)
 	if a.SecondaryInit != "global" {
-		return env.secondary(a.net)[r.Begin:r.End], nil
+		return freshSecondary(env, a.net)[r.Begin:r.End], nil
 	}
 	var learned vectors
 	for _, v := range a.states {

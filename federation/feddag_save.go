@@ -91,15 +91,3 @@ func (a *FedDAG) Load(env *Env, s Saved) error {
 	}
 	return nil
 }
-
-// vector puts a saved vector of n values on the device.
-func (s Saved) vector(env *Env, name string, n int) (*torch.Vector, error) {
-	x, ok := s.Vectors[name]
-	if !ok {
-		return nil, fmt.Errorf("no %s", name)
-	}
-	if len(x) != n {
-		return nil, fmt.Errorf("%s has %d weights, this model has %d", name, len(x), n)
-	}
-	return torch.VectorOf(env.Device, x)
-}

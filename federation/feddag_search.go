@@ -57,7 +57,7 @@ func (a *FedDAG) search(env *Env, sketches []similarity.Sketch) error {
 		copies.Close()
 		return err
 	}
-	return env.tell(func(o Observer) error { return o.Clustered(result) })
+	return env.NotifyClustered(result)
 }
 
 // succession returns for each new cluster (of client ids) its number, and the old cluster that most of its training

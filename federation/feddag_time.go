@@ -186,5 +186,5 @@ func (a *FedDAG) become(env *Env, next *FedDAG, warm *WarmUp, movers []*Client) 
 // farewell hands the model of a cluster that is about to dissolve to the observers.
 func (a *FedDAG) farewell(env *Env, z int) error {
 	tensors, err := Tensors(Model{Net: a.net, State: a.states[z]})
-	return errors.Join(err, env.tell(func(o Observer) error { return o.Weights(clusterName(z), tensors) }))
+	return errors.Join(err, env.NotifyWeights(clusterName(z), tensors))
 }

@@ -156,13 +156,6 @@ type (
 	}
 )
 
-// Saved is an algorithm's part of a checkpoint.
-type Saved struct {
-	Vectors map[string][]float32
-	Meta    []byte            // JSON
-	Blobs   map[string][]byte // large, and seldom another than in the last checkpoint
-}
-
 // byID returns the cohort in ascending client id.
 func byID(cohort []*Client) []*Client {
 	return slices.SortedFunc(slices.Values(cohort), func(a, b *Client) int { return a.ID - b.ID })

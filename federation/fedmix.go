@@ -74,7 +74,7 @@ func (a *FedMix) Init(env *Env) error {
 			n = a.Group
 		}
 		for samples := range slices.Chunk(c.Train, n) {
-			image, label := env.meanSample(c, samples)
+			image, label := meanSample(env, c, samples)
 			images, labels = append(images, image...), append(labels, label...)
 			env.Ledger.Up(c, "mean samples", len(image)+len(label))
 		}
@@ -92,27 +92,6 @@ func (a *FedMix) hold(images, labels []float32) (err error) {
 	}
 	a.labels, err = torch.VectorOf(a.env.Device, labels)
 	return err
-}
-
-// meanSample returns the mean of a client's normalised images at samples, [C, H, W], and of their one-hot labels.
-func (e *Env) meanSample(c *Client, samples []int32) (image, label []float32) {
-	plane := e.Data.Height * e.Data.Width
-	sum, counts := make([]float64, e.Data.Channels*plane), make([]float64, e.Data.Classes)
-	for _, s := range samples {
-		for i, b := range e.Data.Image(e.Data.Train, int(s)) {
-			sum[i] += float64(b)
-		}
-		counts[e.label(c, s)]++
-	}
-	n := float64(len(samples))
-	for i, x := range sum {
-		channel := i / plane
-		image = append(image, float32((x/n/255-float64(e.Data.Mean[channel]))/float64(e.Data.Std[channel])))
-	}
-	for _, k := range counts {
-		label = append(label, float32(k/n))
-	}
-	return image, label
 }
 
 // mixed trains clients on mixed batches. Which mean a step takes comes from (seed, round, client, phase).

@@ -65,11 +65,11 @@ func (a *FedRC) Init(env *Env) error {
 	if err := a.begin(env, 1, one); err != nil {
 		return err
 	}
-	states, err := env.independent(a.net, a.K)
+	states, err := independent(env, a.net, a.K)
 	if err != nil {
 		return err
 	}
-	a.take(states)
+	a.Replace(states)
 	a.omega, a.mass = make([][]float64, len(env.Clients)), make([][][]float64, len(env.Clients))
 	for _, c := range env.Present() {
 		a.omega[c.ID] = slices.Repeat([]float64{1 / float64(a.K)}, a.K)
@@ -86,7 +86,7 @@ type expected struct {
 
 // expect makes the E step of clients. prior says whether to divide by the class priors.
 func (a *FedRC) expect(clients []*Client, counted bool, prior func(*Client) bool) ([]expected, error) {
-	losses, err := a.env.trainingLosses(a.net, a.states, clients, counted)
+	losses, err := trainingLosses(a.env, a.net, a.states, clients, counted)
 	if err != nil {
 		return nil, err
 	}
@@ -192,4 +192,13 @@ func largest(x []float64, n int) []int {
 		slices.Sort(places)
 	}
 	return places
+}
+
+// Trainings implements [Planner].
+func (a *FedRC) Trainings() []Training {
+	n := a.K
+	if a.Top > 0 {
+		n = min(n, a.Top)
+	}
+	return []Training{{What: "training", Parts: torch.All, Rounds: float64(n), Final: float64(n)}}
 }

@@ -42,7 +42,7 @@ func (a *FedRC) Round(env *Env, t int, cohort []*Client) (_ Report, err error) {
 			return Report{}, err
 		}
 	}
-	a.take(next)
+	a.Replace(next)
 	var loss float64 // Σ_k of the weighted losses is a client's
 	for _, r := range trained {
 		loss += r.Loss[len(r.Loss)-1] / float64(len(cohort))

@@ -50,7 +50,7 @@ func TestFedRCExpectation(t *testing.T) {
 			}
 		}
 	}
-	a.take(slices.Repeat(a.states[:1], 3))
+	a.Replace(slices.Repeat(a.states[:1], 3))
 	a.omega[1] = []float64{.2, .3, .5}
 	same, err := a.expect(e.Clients[1:2], false, always)
 	if err != nil {

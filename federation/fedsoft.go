@@ -88,13 +88,13 @@ func (a *FedSoft) Init(env *Env) error {
 		return err
 	}
 	if a.alike {
-		a.take(slices.Repeat(a.states, a.K))
+		a.Replace(slices.Repeat(a.states, a.K))
 	} else {
-		states, err := env.independent(a.net, a.K)
+		states, err := independent(env, a.net, a.K)
 		if err != nil {
 			return err
 		}
-		a.take(states)
+		a.Replace(states)
 	}
 	a.u, a.own = make([][]float64, len(env.Clients)), make([][]float32, len(env.Clients))
 	return a.estimate(env.Present())
@@ -102,7 +102,7 @@ func (a *FedSoft) Init(env *Env) error {
 
 // estimate lets clients' samples vote.
 func (a *FedSoft) estimate(clients []*Client) error {
-	losses, err := a.env.trainingLosses(a.net, a.states, clients, true)
+	losses, err := trainingLosses(a.env, a.net, a.states, clients, true)
 	if err != nil {
 		return err
 	}

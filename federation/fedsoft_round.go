@@ -90,7 +90,7 @@ func (a *FedSoft) Round(env *Env, t int, cohort []*Client) (_ Report, err error)
 		}
 	}
 	a.own = own
-	a.take(next)
+	a.Replace(next)
 	for _, c := range cohort {
 		env.Ledger.Down(c, "centres", a.K*a.net.Len())
 		env.Ledger.Up(c, "model", a.net.Len())

@@ -128,3 +128,39 @@ func TestFedSoftRestarts(t *testing.T) {
 		}
 	}
 }
+
+// A round by hand, see handEnv.
+func TestFedSoftRoundByHand(t *testing.T) {
+	for _, c := range []handCase{
+		// Client 0's only sample votes for centre 0, all three of client 1 for centre 1, so u is (1, s) and (s, 1) with s =
+		// 0.5. The mixtures are b = ±m with m = (0.1 - 0.1 s)/(1 + s), where the proximal term is 0 and the wrong class has
+		// q = σ(-2m). A centre is the mean with weights u n: 1 and 3s, s and 3.
+		{
+			name:  "fedsoft",
+			start: []linear{{0, 0, .1}, {0, 0, -.1}},
+			change: func(_ *Env, a Algorithm) {
+				s := a.(*FedSoft)
+				s.K, s.Sigma, s.Everyone = 2, 0.5, true
+			},
+			ready: func(e *Env, a Algorithm) error { return a.(*FedSoft).estimate(e.Present()) },
+			want: func() map[string]linear {
+				m := .05 / 1.5
+				q := σ(-2 * m)
+				mean := func(u, v float64) linear {
+					return linear{u * q / (u + v), -2 * v * q / (u + v), (u - v) / (u + v) * (m + q)}
+				}
+				return map[string]linear{"cluster-0": mean(1, 1.5), "cluster-1": mean(.5, 3)}
+			}(),
+		},
+	} {
+		t.Run(c.name, c.run)
+	}
+}
+
+// Equal centres never part where all clients train them.
+func TestFedSoftWithEqualCentres(t *testing.T) {
+	findsNoGroups(t, "fedsoft", "where the centres start alike and all clients train them, only rounding parts them", func(e *Env, a Algorithm) {
+		s := a.(*FedSoft)
+		e.Rounds, s.K, s.Sigma, s.alike, s.Everyone = 8, 2, 0.125, true, true // a power of two does not round
+	})
+}

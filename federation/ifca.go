@@ -59,14 +59,14 @@ func (a *IFCA) Init(env *Env) error {
 		return err
 	}
 	if a.alike {
-		a.take(slices.Repeat(a.states, a.K))
+		a.Replace(slices.Repeat(a.states, a.K))
 		return nil
 	}
-	states, err := env.independent(a.net, a.K)
+	states, err := independent(env, a.net, a.K)
 	if err != nil {
 		return err
 	}
-	a.take(states)
+	a.Replace(states)
 	if a.Redraw && a.K > 1 && len(env.cohort(0)) >= a.K {
 		if err := a.redraw(a.net); err != nil {
 			return err
@@ -75,29 +75,13 @@ func (a *IFCA) Init(env *Env) error {
 	return a.choose(env.Present(), false)
 }
 
-// independent makes K states, the k-th from the run's initialisation k.
-func (e *Env) independent(net *torch.Network, k int) (vectors, error) {
-	var states vectors
-	for z := range k {
-		x := make([]float32, net.Len())
-		net.Init(x, torch.All, e.initStream(uint64(z)))
-		v, err := torch.VectorOf(e.Device, x)
-		if err != nil {
-			states.Close()
-			return nil, err
-		}
-		states = append(states, v)
-	}
-	return states, nil
-}
-
 // redraw draws the models until every one is chosen by enough of the first cohort.
 func (a *IFCA) redraw(net *torch.Network) error {
 	cohort := a.env.cohort(0)
 	enough := max(1, len(cohort)/(4*a.K))
 	r := stream.New(a.env.Seed, "ifca")
 	for range redraws {
-		chosen, err := a.env.lowestLoss(net, a.states, cohort, true)
+		chosen, err := lowestLoss(a.env, net, a.states, cohort, true)
 		if err != nil {
 			return err
 		}
@@ -126,7 +110,7 @@ func (a *IFCA) redraw(net *torch.Network) error {
 
 // choose gives clients the models of the lowest loss.
 func (a *IFCA) choose(clients []*Client, counted bool) error {
-	chosen, err := a.env.lowestLoss(a.net, a.states, clients, counted)
+	chosen, err := lowestLoss(a.env, a.net, a.states, clients, counted)
 	if err != nil {
 		return err
 	}

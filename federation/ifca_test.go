@@ -1,23 +1,10 @@
 package federation
 
 import (
-	"context"
-	"errors"
 	"math"
 	"slices"
 	"testing"
 )
-
-// initialised starts an environment and readies an algorithm in it.
-func initialised(t *testing.T, e *Env, a Algorithm) error {
-	t.Helper()
-	if v, ok := a.(Validator); ok {
-		if err := v.Validate(); err != nil {
-			return err
-		}
-	}
-	return errors.Join(e.Start(context.Background()), a.Init(e))
-}
 
 // The chosen model has the lowest loss of all on the client's own labels; in another order of the models it is the same.
 func TestIFCAChoosesTheLowestLoss(t *testing.T) {
@@ -27,11 +14,11 @@ func TestIFCAChoosesTheLowestLoss(t *testing.T) {
 	if err := initialised(t, e, a); err != nil {
 		t.Fatal(err)
 	}
-	chosen, err := e.lowestLoss(a.net, a.states, e.Clients, true)
+	chosen, err := lowestLoss(e, a.net, a.states, e.Clients, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	losses, err := e.trainingLosses(a.net, a.states, e.Clients, false)
+	losses, err := trainingLosses(e, a.net, a.states, e.Clients, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +33,7 @@ func TestIFCAChoosesTheLowestLoss(t *testing.T) {
 	}
 	reversed := slices.Clone(a.states)
 	slices.Reverse(reversed)
-	again, err := e.lowestLoss(a.net, reversed, e.Clients, false)
+	again, err := lowestLoss(e, a.net, reversed, e.Clients, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +69,7 @@ func TestIFCARedraws(t *testing.T) {
 	if err := initialised(t, e, a); err != nil {
 		t.Fatal(err)
 	}
-	chosen, err := e.lowestLoss(a.net, a.states, e.Clients, false)
+	chosen, err := lowestLoss(e, a.net, a.states, e.Clients, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +88,7 @@ func TestIFCADoesNotRedrawForASmallCohort(t *testing.T) {
 	if n := len(e.cohort(0)); n >= a.K {
 		t.Fatalf("the cohort has %d clients", n)
 	}
-	first, err := e.independent(a.net, a.K)
+	first, err := independent(e, a.net, a.K)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,4 +106,11 @@ func TestIFCADoesNotRedrawForASmallCohort(t *testing.T) {
 			t.Errorf("model %d was drawn anew", k)
 		}
 	}
+}
+
+// Equal models never part.
+func TestIFCAWithEqualModelsFindsNothing(t *testing.T) {
+	findsNoGroups(t, "ifca", "where the models start alike one of them is everybody's choice, and the others never train", func(_ *Env, a Algorithm) {
+		a.(*IFCA).K, a.(*IFCA).alike = 2, true
+	})
 }

@@ -150,3 +150,20 @@ func lastLoss(trained []torch.Trained) float64 {
 
 // initStream is the stream of the run's initialisation k: 0 is θ^0, 1 the secondary encoder, 2 the head of two encoders.
 func (e *Env) initStream(k uint64) *rand.Rand { return stream.New(e.Seed, "init", k) }
+
+// locals pairs clients with what their training left.
+func locals(net *torch.Network, clients []*Client, trained []torch.Trained) []Local {
+	l := make([]Local, len(clients))
+	for i, c := range clients {
+		l[i] = Local{c, Model{Net: net, State: trained[i].End}}
+	}
+	return l
+}
+
+// initial returns the state all clients of a single-encoder method start from, θ^0 of the run's seed: the same for
+// every algorithm.
+func (e *Env) initial(net *torch.Network) []float32 {
+	x := make([]float32, net.Len())
+	net.Init(x, torch.All, e.initStream(0))
+	return x
+}

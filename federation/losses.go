@@ -6,7 +6,7 @@ import (
 
 // trainingLosses returns what every state predicts on every client's training samples, [states][clients], with the
 // client's own labels. counted says that the clients do so for the method: it goes into the ledger.
-func (e *Env) trainingLosses(net *torch.Network, states vectors, clients []*Client, counted bool) ([][]torch.Predicted, error) {
+func trainingLosses(e *Env, net *torch.Network, states vectors, clients []*Client, counted bool) ([][]torch.Predicted, error) {
 	var jobs []torch.Prediction
 	for _, s := range states {
 		for _, c := range clients {
@@ -30,12 +30,12 @@ func (e *Env) trainingLosses(net *torch.Network, states vectors, clients []*Clie
 }
 
 // lowestLoss returns, for every client, the state with the lowest mean loss on its training samples, the first of equals.
-func (e *Env) lowestLoss(net *torch.Network, states vectors, clients []*Client, counted bool) ([]int, error) {
+func lowestLoss(e *Env, net *torch.Network, states vectors, clients []*Client, counted bool) ([]int, error) {
 	best := make([]int, len(clients))
 	if len(states) == 1 {
 		return best, nil
 	}
-	losses, err := e.trainingLosses(net, states, clients, counted)
+	losses, err := trainingLosses(e, net, states, clients, counted)
 	if err != nil {
 		return nil, err
 	}

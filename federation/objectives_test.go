@@ -1,11 +1,10 @@
 package federation
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"testing"
-
-	"feddag/torch"
 )
 
 // The mean of normalised images and of one-hot labels, by hand: bytes 1 and 3 of 255, mean 0.5, deviation 0.5.
@@ -14,7 +13,7 @@ func TestMeanSample(t *testing.T) {
 	for i := range side * side {
 		e.Data.Train.Pixels[i], e.Data.Train.Pixels[side*side+i] = 1, 3
 	}
-	image, label := e.meanSample(&Client{LabelMap: []uint8{2, 3, 0, 1}}, []int32{0, 1}) // labels 0 and 1
+	image, label := meanSample(e, &Client{LabelMap: []uint8{2, 3, 0, 1}}, []int32{0, 1}) // labels 0 and 1
 	for _, x := range image {
 		if math.Abs(float64(x)-(2./255-.5)/.5) > 1e-6 {
 			t.Fatalf("a pixel of %g", x)
@@ -146,38 +145,40 @@ func TestWorkOfObjectives(t *testing.T) {
 	}
 }
 
-// The diversity regulariser changes FedDAG's primary phase, and lowers the cosine of its encoders' features.
-func TestDiversity(t *testing.T) {
-	cosine := func(lambda float64) float64 {
-		e, a := readied(t, func(_ *Env, a *FedDAG) {
-			a.Diversity, a.PrimaryInit, a.HeadInit = lambda, "common", "random"
-		})
-		for round := range 4 {
-			report, err := a.Round(e, round, e.cohort(round))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, l := range report.Trained {
-				l.close()
-			}
-		}
-		seen, err := e.predict(a.net, e.Train, []torch.Prediction{{
-			State: a.Model(0).State, Samples: e.Clients[0].Train, Features: true,
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var sum float64
-		f := a.net.Features()
-		for row := range slices.Chunk(seen[0].Features, 2*f) {
-			u, v := row[:f], row[f:]
-			if n := math.Sqrt(dot(u, u) * dot(v, v)); n > 0 {
-				sum += math.Pow(dot(u, v)/n, 2)
-			}
-		}
-		return sum
-	}
-	if without, with := cosine(0), cosine(2); !(with < without) {
-		t.Errorf("squared cosines %g without, %g with the regulariser", without, with)
+// Rounds of FedMix and FedBR by hand, see handEnv.
+func TestObjectivesByHand(t *testing.T) {
+	for _, c := range []handCase{
+		// λ = 1/2 with the one item x̄ = (1, 1), ȳ = (1/2, 1/2), which at W = 0 has no gradient of its own. Client 0: x~ = (1/2,
+		// 0), so -dW_0 = 1/2 1/2 x~ + 1/4 1/2 x̄ = (1/4, 1/8), -db_0 = 1/4; client 1: x~ = (0, 1), dW_0 = (1/8, 3/8), db_0 = 1/4.
+		{
+			name:   "fedmix",
+			change: func(_ *Env, a Algorithm) { a.(*FedMix).Lambda = 0.5 },
+			ready: func(_ *Env, a Algorithm) error {
+				m := a.(*FedMix)
+				vectors{m.images, m.labels}.Close()
+				return m.hold([]float32{1, 1}, []float32{.5, .5})
+			},
+			want: map[string]linear{"global": {.25*.25 - .75*.125, .25*.125 - .75*.375, .25*.25 - .75*.25}},
+		},
+		// Two steps with the one pseudo-image (1, 1), which should be either class alike: nothing at W = 0, but in the second
+		// step its logits are ±1 at client 0, ±(-1.5) at client 1. The features are the pixels: the contrast moves P alone.
+		{
+			name:   "fedbr",
+			change: func(e *Env, a Algorithm) { e.Epochs = 2 },
+			ready: func(_ *Env, a Algorithm) error {
+				m := a.(*FedBR)
+				p, err := m.projection.Floats()
+				vectors{m.pseudo, m.projection}.Close()
+				return errors.Join(err, m.hold([]float32{1, 1}, p))
+			},
+			want: func() map[string]linear {
+				p, q := σ(2)-.5, σ(-3)-.5
+				return map[string]linear{"global": {
+					.25*(.5+σ(-2)-p) + .75*(-q), .25*(-p) + .75*(-1-2*σ(-5)-q), .25*(.5+σ(-2)-p) + .75*(-.5-σ(-5)-q),
+				}}
+			}(),
+		},
+	} {
+		t.Run(c.name, c.run)
 	}
 }

@@ -31,6 +31,16 @@ type ClusterObserver interface {
 	Clustering(step string, done, total int)
 }
 
+// NotifyWeights passes weights to every observer.
+func (e *Env) NotifyWeights(name string, tensors []torch.NamedTensor) error {
+	return e.tell(func(o Observer) error { return o.Weights(name, tensors) })
+}
+
+// NotifyClustered passes the clustering to every observer.
+func (e *Env) NotifyClustered(r *similarity.Result) error {
+	return e.tell(func(o Observer) error { return o.Clustered(r) })
+}
+
 // tellSketches passes the sketches to the observers that want them.
 func (e *Env) tellSketches(clients []*Client, sketches []similarity.Sketch, o similarity.Options) error {
 	return e.tell(func(x Observer) error {
@@ -132,7 +142,7 @@ func (e *Env) tellModels(models []NamedModel, prefix string) error {
 		if err != nil {
 			return err
 		}
-		if err := e.tell(func(o Observer) error { return o.Weights(prefix+m.Name, tensors) }); err != nil {
+		if err := e.NotifyWeights(prefix+m.Name, tensors); err != nil {
 			return err
 		}
 	}

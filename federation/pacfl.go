@@ -69,7 +69,7 @@ func (a *PACFL) Cluster(env *Env) (*similarity.Result, error) {
 			return err
 		}
 		for i, c := range clients {
-			env.bookVectors(c, &sketches[i])
+			bookVectors(env, c, &sketches[i])
 		}
 		if err := env.tellSketches(clients, sketches, a.options()); err != nil {
 			return err
@@ -94,7 +94,7 @@ func (a *PACFL) Cluster(env *Env) (*similarity.Result, error) {
 	case n == len(clients):
 		env.warn("pacfl: --pacfl-choose %s gives a cluster for every client: nobody shares anything", a.Choose)
 	}
-	return r, env.tell(func(o Observer) error { return o.Clustered(r) })
+	return r, env.NotifyClustered(r)
 }
 
 // angles returns A and what it comes from.
@@ -103,7 +103,7 @@ func (a *PACFL) angles(env *Env, clients []*Client) (*mat.SymDense, []similarity
 	if err != nil {
 		return nil, nil, err
 	}
-	sketches, err := env.subspaces(clients, p, 0)
+	sketches, err := subspaces(env, clients, p, 0)
 	if err != nil {
 		return nil, nil, err
 	}

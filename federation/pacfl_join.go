@@ -48,7 +48,7 @@ func (a *PACFL) Join(env *Env, _ int, newcomers []*Client) error {
 		}
 		for _, k := range members[first:] {
 			a.of[clients[k].ID] = z
-			env.bookVectors(clients[k], &sketches[k])
+			bookVectors(env, clients[k], &sketches[k])
 		}
 	}
 	if len(states) == len(a.states) {

@@ -85,37 +85,3 @@ func (e *Env) Plan(a Algorithm) (*Plan, error) {
 	}
 	return p, nil
 }
-
-// Trainings implements [Planner].
-func (a *FedDAG) Trainings() []Training {
-	every, _ := a.secondaryEvery()
-	kinds := []Training{
-		{What: "warm-up", Parts: torch.All, Before: float64(a.WarmUpRounds)},
-		{What: "primary", Dual: a.dual(), Parts: a.primaryParts(), Rounds: 1, Final: 1},
-	}
-	if a.dual() {
-		second := Training{What: "secondary", Dual: true, Parts: torch.Secondary, Rounds: 1 / float64(max(1, every))}
-		if a.classifies() {
-			second.Dual, second.Parts = false, torch.All
-		}
-		kinds = append(kinds, second)
-		if a.HeadEpochs > 0 {
-			kinds = append(kinds, Training{What: "heads", Dual: true, Parts: torch.Head, Epochs: a.HeadEpochs, Rounds: 1 / float64(max(1, every))})
-		}
-	}
-	return kinds
-}
-
-// Trainings implements [Planner].
-func (a *FedRC) Trainings() []Training {
-	n := a.K
-	if a.Top > 0 {
-		n = min(n, a.Top)
-	}
-	return []Training{{What: "training", Parts: torch.All, Rounds: float64(n), Final: float64(n)}}
-}
-
-// Trainings implements [Planner].
-func (a *FBLG) Trainings() []Training {
-	return []Training{{What: "training", Parts: torch.All, Before: 1, Rounds: 1, Final: 1}}
-}

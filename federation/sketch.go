@@ -13,28 +13,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// sketches makes what clients send for the clustering: the class counts, the principal vectors of each class's
-// raw pixels, and the masked warm-up update. svdSamples, if above 0, bounds the images of a class that are looked at
-// (appendix A.6.2).
-func (e *Env) sketches(clients []*Client, updates [][]float32, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
-	sketches, err := e.subspaces(clients, p, svdSamples)
-	if err != nil {
-		return nil, err
-	}
-	for i, c := range clients {
-		s := &sketches[i]
-		s.Update = make([]float64, len(updates[i]))
-		for k, x := range updates[i] {
-			s.Update[k] = float64(x)
-		}
-		e.Ledger.Up(c, "counts", len(s.Counts))
-		e.bookVectors(c, s)
-	}
-	return sketches, nil
-}
-
 // bookVectors counts the principal vectors that a client sends.
-func (e *Env) bookVectors(c *Client, s *similarity.Sketch) {
+func bookVectors(e *Env, c *Client, s *similarity.Sketch) {
 	for _, basis := range s.Bases {
 		if basis != nil {
 			rows, columns := basis.Dims()
@@ -44,7 +24,7 @@ func (e *Env) bookVectors(c *Client, s *similarity.Sketch) {
 }
 
 // subspaces makes sketches of the clients' data alone: class counts and principal vectors.
-func (e *Env) subspaces(clients []*Client, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
+func subspaces(e *Env, clients []*Client, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
 	sketches := make([]similarity.Sketch, len(clients))
 	errs := make([]error, len(clients))
 	var next atomic.Int64
@@ -53,15 +33,15 @@ func (e *Env) subspaces(clients []*Client, p similarity.Count, svdSamples int) (
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(clients) || e.ctx.Err() != nil {
+				if i >= len(clients) || e.Err() != nil {
 					return
 				}
-				sketches[i], errs[i] = e.sketch(clients[i], p, svdSamples)
+				sketches[i], errs[i] = sketchClient(e, clients[i], p, svdSamples)
 			}
 		})
 	}
 	wg.Wait()
-	if err := e.ctx.Err(); err != nil {
+	if err := e.Err(); err != nil {
 		return nil, err
 	}
 	for i, c := range clients {
@@ -73,7 +53,7 @@ func (e *Env) subspaces(clients []*Client, p similarity.Count, svdSamples int) (
 }
 
 // sketch counts a client's classes and takes the principal vectors of each.
-func (e *Env) sketch(c *Client, p similarity.Count, svdSamples int) (similarity.Sketch, error) {
+func sketchClient(e *Env, c *Client, p similarity.Count, svdSamples int) (similarity.Sketch, error) {
 	s := similarity.Sketch{Counts: make([]int, e.Data.Classes), Bases: make([]*mat.Dense, e.Data.Classes)}
 	byClass := make([][][]byte, e.Data.Classes)
 	for _, sample := range c.Train {

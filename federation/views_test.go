@@ -32,11 +32,11 @@ func TestSketchesAreOfTheViews(t *testing.T) {
 	env := *plain
 	env.Data, env.Clients = seen, NewClients(q)
 	for i, c := range env.Clients {
-		got, err := env.sketch(c, two, 0)
+		got, err := sketchClient(&env, c, two, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, err := plain.sketch(plain.Clients[i], two, 0)
+		before, err := sketchClient(plain, plain.Clients[i], two, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,10 +2,8 @@ package federation
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
-	"feddag/federation/stream"
 	"feddag/torch"
 )
 
@@ -22,8 +20,8 @@ type WarmUp struct {
 // warmUp lets clients train alone for tg rounds of E epochs from θ^0 and sends the masked change over the last of them.
 // Momentum starts anew each round. With keep, the trained weights are sent too (eq. 22 averages them). A client's
 // result depends on its data and the seed alone, not on when it warms up or with whom.
-func (e *Env) warmUp(net *torch.Network, theta0 []float32, clients []*Client, tg int, fraction float64, keep bool) (*WarmUp, error) {
-	w := &WarmUp{Mask: e.mask(net, fraction)}
+func warmUp(e *Env, net *torch.Network, theta0 []float32, clients []*Client, tg int, fraction float64, keep bool) (*WarmUp, error) {
+	w := &WarmUp{Mask: mask(e, net, fraction)}
 	start, err := torch.VectorOf(e.Device, theta0)
 	if err != nil {
 		return nil, err
@@ -97,23 +95,4 @@ func (w *WarmUp) take(before, after vectors, keep bool) error {
 		}
 	}
 	return nil
-}
-
-// mask draws the coordinates that every client sends: max(1, round(fraction P)) of the P parameters, ascending. Running
-// statistics are none: they move by other rules than gradients.
-func (e *Env) mask(net *torch.Network, fraction float64) []int64 {
-	var parameters []int64
-	for _, r := range net.Trained(torch.All) {
-		for i := r.Begin; i < r.End; i++ {
-			parameters = append(parameters, int64(i))
-		}
-	}
-	p := len(parameters)
-	k := min(p, max(1, int(math.Round(fraction*float64(p)))))
-	mask := make([]int64, k)
-	for i, c := range stream.New(e.Seed, "mask").Perm(p)[:k] {
-		mask[i] = parameters[c]
-	}
-	slices.Sort(mask)
-	return mask
 }
