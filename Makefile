@@ -28,7 +28,7 @@ run: build ## build, then train FedDAG on Fashion-MNIST for ROUNDS=20 rounds; mo
 
 test: setup ## go vet and the tests
 	@$(NATIVE) && go vet ./... && go test ./...
-	@CGO_ENABLED=0 go test -run 'Scipy|ScikitLearn|Golden|Table19|Dirichlet' ./similarity ./federation/data # without cgo
+	@CGO_ENABLED=0 go test -run 'Scipy|ScikitLearn|Golden|Table19|Dirichlet|Reference|Layouts' ./similarity ./federation/data ./federation/partition ./federation/corruption # without cgo
 
 check: setup ## the tests and the long ones too
 	@$(NATIVE) && FEDDAG_LONG=1 go test -count=1 -timeout 120m ./...

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"feddag/internal/atomicfile"
+	"feddag/internal/npy"
 	"feddag/models"
 	"feddag/report"
-	"feddag/similarity"
 	"feddag/torch"
 
 	"github.com/spf13/pflag"
@@ -151,13 +151,13 @@ func (b *benchWork) save() error {
 	for c := range sizes {
 		sizes[c] = int32(b.first[c+1] - b.first[c])
 	}
-	for name, a := range map[string]similarity.Array{
+	for name, a := range map[string]npy.Array{
 		"images.npy": {Shape: []int{len(b.labels), in[0], in[1], in[2]}, Data: b.pixels},
 		"labels.npy": {Shape: []int{len(b.labels)}, Data: b.labels},
 		"sizes.npy":  {Shape: []int{len(sizes)}, Data: sizes},
 		"order.npy":  {Shape: []int{len(order)}, Data: order},
 	} {
-		err := atomicfile.Write(filepath.Join(b.write, name), func(w io.Writer) error { return similarity.WriteNPY(w, &a) })
+		err := atomicfile.Write(filepath.Join(b.write, name), func(w io.Writer) error { return npy.Write(w, &a) })
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", name, err)
 		}

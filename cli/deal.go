@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"feddag/federation/data"
+	"feddag/federation/partition"
 	"feddag/internal/spelling"
 
 	"github.com/spf13/pflag"
@@ -14,7 +15,7 @@ import (
 
 // dealing are the flags that name a partition.
 type dealing struct {
-	partition      data.PartitionOptions
+	partition      partition.Options
 	partitionFile  string
 	partitionExtra []string // options key=value
 	dataSeed       string
@@ -22,9 +23,9 @@ type dealing struct {
 
 // flags declares them, with their defaults.
 func (d *dealing) flags(f *pflag.FlagSet, seed string) {
-	d.partition = data.DefaultPartitionOptions()
+	d.partition = partition.DefaultOptions()
 	p := &d.partition
-	f.StringVar(&p.Kind, "partition", p.Kind, "how clients share the data: "+strings.Join(data.PartitionKinds(), ", "))
+	f.StringVar(&p.Kind, "partition", p.Kind, "how clients share the data: "+strings.Join(partition.Kinds(), ", "))
 	f.IntVar(&p.Clients, "clients", p.Clients, "N, number of clients")
 	f.IntVar(&p.Groups, "groups", p.Groups, "G, groups of clients (label-skew)")
 	f.IntVar(&p.LabelsPerGroup, "labels-per-group", p.LabelsPerGroup, "labels of a group (label-skew)")
@@ -41,7 +42,7 @@ func (d *dealing) flags(f *pflag.FlagSet, seed string) {
 // check finds mistakes that need no data. seed is the data seed where none is given.
 func (d *dealing) check(seed uint64) error {
 	if d.partitionFile == "" { // else the kind comes from a file, which may be of any
-		if err := spelling.OneOf("partition", d.partition.Kind, data.PartitionKinds()); err != nil {
+		if err := spelling.OneOf("partition", d.partition.Kind, partition.Kinds()); err != nil {
 			return usageError{err}
 		}
 	}
@@ -62,15 +63,15 @@ func (d *dealing) check(seed uint64) error {
 }
 
 // deal makes or reads the partition.
-func (d *dealing) deal(set *data.Set) (*data.Partition, error) {
+func (d *dealing) deal(set *data.Set) (*partition.Partition, error) {
 	if d.partitionFile != "" {
-		return data.ReadPartition(d.partitionFile, set)
+		return partition.Read(d.partitionFile, set)
 	}
 	seed, err := strconv.ParseUint(d.dataSeed, 10, 64)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	p, err := data.NewPartition(set, d.partition, seed)
+	p, err := partition.New(set, d.partition, seed)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -80,7 +81,7 @@ func (d *dealing) deal(set *data.Set) (*data.Partition, error) {
 // partitionUsage prints the kinds of partition, each with what it reads.
 func partitionUsage(w io.Writer) {
 	fmt.Fprintf(w, "\nPartitions:\n")
-	for _, kind := range data.PartitionKinds() {
-		fmt.Fprintf(w, "  %-14s %s\n", kind, data.PartitionHelp(kind))
+	for _, kind := range partition.Kinds() {
+		fmt.Fprintf(w, "  %-14s %s\n", kind, partition.Help(kind))
 	}
 }

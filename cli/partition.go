@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"feddag/federation/data"
+	"feddag/federation/partition"
 	"feddag/internal/spelling"
 	"feddag/report"
 
@@ -19,7 +20,7 @@ import (
 )
 
 func init() {
-	register("partition", "show who holds what; write and convert partitions", partition)
+	register("partition", "show who holds what; write and convert partitions", runPartition)
 }
 
 const partitionIntro = `Deals a data set out to clients, as train does with the same flags, and shows who holds what: sizes, classes, entropy
@@ -71,7 +72,7 @@ func (o *partitionOptions) check() error {
 	return o.dealing.check(0)
 }
 
-func partition(ctx context.Context, args []string, out, log io.Writer) error {
+func runPartition(ctx context.Context, args []string, out, log io.Writer) error {
 	o := newPartitionOptions()
 	err := o.flags.Parse(args)
 	var unknown *pflag.NotExistError
@@ -102,12 +103,12 @@ func partition(ctx context.Context, args []string, out, log io.Writer) error {
 }
 
 // title says what a partition is, as the chart's heading.
-func (o *partitionOptions) title(p *data.Partition) string {
+func (o *partitionOptions) title(p *partition.Partition) string {
 	return fmt.Sprintf("%s of %s, %d clients\n%s", p.Kind, data.Title(p.DataSet), len(p.Shards), strings.Join(parameters(p), ", "))
 }
 
 // parameters lists what a partition was made with.
-func parameters(p *data.Partition) []string {
+func parameters(p *partition.Partition) []string {
 	var list []string
 	add := func(name string, value any, is bool) {
 		if is {
@@ -137,7 +138,7 @@ func parameters(p *data.Partition) []string {
 type handOut struct {
 	title     string
 	set       *data.Set
-	partition *data.Partition
+	partition *partition.Partition
 }
 
 // partitionSummary is the last line of the command. Spreads are over the clients.
@@ -203,7 +204,7 @@ func (o *partitionOptions) show(d *handOut, out io.Writer) error {
 	return err
 }
 
-func (d *handOut) summary(holdings []data.Holding, all data.Holding) partitionSummary {
+func (d *handOut) summary(holdings []partition.Holding, all partition.Holding) partitionSummary {
 	p := d.partition
 	sum := partitionSummary{
 		Dataset: p.DataSet, Partition: p.Kind, DataSeed: p.Seed, Clients: len(p.Shards), HeldOut: len(p.HeldOut),
@@ -242,11 +243,11 @@ func (d *handOut) members() [][]int {
 }
 
 // table prints the first clients and the groups.
-func (d *handOut) table(out io.Writer, holdings []data.Holding, all data.Holding, rows int) {
+func (d *handOut) table(out io.Writer, holdings []partition.Holding, all partition.Holding, rows int) {
 	p := d.partition
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(w, "client\tgroup\tsamples\ttests\tlabels\tentropy\tdistance\t  samples by label\n")
-	line := func(name, group string, h data.Holding, mark string) {
+	line := func(name, group string, h partition.Holding, mark string) {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%.3f\t%.3f\t  %s%s\n", name, group, h.Samples, h.Tests, held(h.Counts), h.Entropy,
 			h.Distance, histogram(h.Counts), mark)
 	}
@@ -362,7 +363,7 @@ func (d *handOut) labels(client int) []int {
 }
 
 // write fills a new folder and returns its files.
-func (d *handOut) write(folder string, holdings []data.Holding) ([]string, error) {
+func (d *handOut) write(folder string, holdings []partition.Holding) ([]string, error) {
 	dir, err := report.Create(folder)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"feddag/federation/data"
+	"feddag/federation/partition"
 )
 
 // A run under feature skew with held-out clients: they are not clustered with the others, who are numbered by their ids,
@@ -27,7 +28,7 @@ func TestTrainWithHeldOutClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := data.ReadPartition(filepath.Join(out, partitionFile), set)
+	p, err := partition.Read(filepath.Join(out, partitionFile), set)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"feddag/federation"
 	"feddag/federation/data"
+	"feddag/federation/partition"
 	"feddag/models"
 	"feddag/report"
 	"feddag/torch"
@@ -28,7 +29,7 @@ type session struct {
 	o          *options
 	started    time.Time
 	set        *data.Set // as it was read; the clients may see its images otherwise: env.Data
-	partition  *data.Partition
+	partition  *partition.Partition
 	scenario   []byte // text of the file; nil without
 	env        *federation.Env
 	dir        *report.Dir
@@ -107,7 +108,7 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 func (s *session) deal() (err error) {
 	o := s.o
 	if o.resume != "" {
-		s.partition, err = data.ReadPartition(s.dir.Path(partitionFile), s.set)
+		s.partition, err = partition.Read(s.dir.Path(partitionFile), s.set)
 	} else {
 		s.partition, err = o.dealing.deal(s.set)
 	}

@@ -3,7 +3,7 @@ package federation
 import (
 	"fmt"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 	"feddag/similarity"
 
 	"github.com/spf13/pflag"

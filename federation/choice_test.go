@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"feddag/federation/data"
+	"feddag/federation/partition"
 	"feddag/similarity"
 )
 
@@ -31,32 +32,32 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 	type kind struct {
 		name  string
 		seeds int
-		set   func(o *data.PartitionOptions)
+		set   func(o *partition.Options)
 	}
 	var kinds []kind
 	for _, labels := range []int{2, 3} {
 		for _, concentration := range []float64{0.25, 1} {
-			kinds = append(kinds, kind{fmt.Sprintf("I, %d labels, concentration %g", labels, concentration), 10, func(o *data.PartitionOptions) {
+			kinds = append(kinds, kind{fmt.Sprintf("I, %d labels, concentration %g", labels, concentration), 10, func(o *partition.Options) {
 				o.Kind, o.Groups, o.LabelsPerGroup, o.Concentration = "label-skew", 5, labels, concentration
 			}})
 		}
 	}
-	kinds = append(kinds, kind{"V, 11 pairs", 10, func(o *data.PartitionOptions) { o.Kind, o.Concentration = "pairs", 1 }})
+	kinds = append(kinds, kind{"V, 11 pairs", 10, func(o *partition.Options) { o.Kind, o.Concentration = "pairs", 1 }})
 	for _, concentration := range []float64{0.1, 0.3, 1} {
-		kinds = append(kinds, kind{fmt.Sprintf("no groups, lda, concentration %g", concentration), 4, func(o *data.PartitionOptions) {
+		kinds = append(kinds, kind{fmt.Sprintf("no groups, lda, concentration %g", concentration), 4, func(o *partition.Options) {
 			o.Kind, o.Concentration = "lda", concentration
 		}})
 	}
-	kinds = append(kinds, kind{"no groups, iid", 4, func(o *data.PartitionOptions) { o.Kind = "iid" }})
+	kinds = append(kinds, kind{"no groups, iid", 4, func(o *partition.Options) { o.Kind = "iid" }})
 
 	exact, of, newcomers, placedRight := 0, 0, 0, 0
 	rules := map[string][]int{} // partitions exact, by kind
 	var names []string
 	for at, k := range kinds {
 		for seed := range k.seeds {
-			o := data.DefaultPartitionOptions()
+			o := partition.DefaultOptions()
 			k.set(&o)
-			p, err := data.NewPartition(set, o, freshSeed+uint64(seed))
+			p, err := partition.New(set, o, freshSeed+uint64(seed))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +117,7 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 }
 
 // dataSketches makes a partition's sketches as a run does, but for the warm-up.
-func dataSketches(t *testing.T, set *data.Set, p *data.Partition) []similarity.Sketch {
+func dataSketches(t *testing.T, set *data.Set, p *partition.Partition) []similarity.Sketch {
 	t.Helper()
 	a := newFedDAG(FullVariant)
 	count, err := similarity.ParseCount(a.PrincipalVectors)

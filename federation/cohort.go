@@ -3,7 +3,7 @@ package federation
 import (
 	"math"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 )
 
 // participants returns the clients of round t, ascending: those that the method chooses, or the sample.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"feddag/federation/data"
+	"feddag/federation/partition"
 	"feddag/torch"
 )
 
@@ -107,7 +108,7 @@ func (e *Env) spanning(clients []*Client, times int) (end func()) {
 }
 
 // NewClients turns a partition into clients.
-func NewClients(p *data.Partition) []*Client {
+func NewClients(p *partition.Partition) []*Client {
 	clients := make([]*Client, len(p.Shards))
 	for i, s := range p.Shards {
 		clients[i] = &Client{ID: i, Train: s.Train, Test: s.Test, LabelMap: s.LabelMap, Group: -1, HeldOut: p.IsHeldOut(i)}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 	"feddag/torch"
 
 	"github.com/spf13/pflag"

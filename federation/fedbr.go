@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 	"feddag/torch"
 
 	"github.com/spf13/pflag"

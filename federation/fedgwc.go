@@ -5,8 +5,8 @@ import (
 	"math"
 	"slices"
 
-	"feddag/federation/stream"
 	"feddag/internal/spelling"
+	"feddag/internal/stream"
 	"feddag/torch"
 
 	"github.com/spf13/pflag"

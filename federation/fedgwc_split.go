@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 	"feddag/similarity"
 
 	"gonum.org/v1/gonum/floats"

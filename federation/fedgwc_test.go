@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 	"feddag/similarity"
 
 	"gonum.org/v1/gonum/floats"

@@ -6,8 +6,8 @@ import (
 	"math"
 	"slices"
 
-	"feddag/federation/stream"
 	"feddag/internal/spelling"
+	"feddag/internal/stream"
 
 	"github.com/spf13/pflag"
 )

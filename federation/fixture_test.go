@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"feddag/federation/data"
+	"feddag/federation/partition"
 	"feddag/similarity"
 	"feddag/torch"
 
@@ -45,8 +46,8 @@ func tinySet() *data.Set {
 }
 
 // tinyPartition gives the even clients classes 0 and 1, the odd ones 2 and 3; client i has 12 + i of its samples.
-func tinyPartition(s *data.Set) *data.Partition {
-	p := &data.Partition{Kind: "planted", DataSet: s.Name, Shards: make([]data.Shard, 8), Groups: make([]int, 8)}
+func tinyPartition(s *data.Set) *partition.Partition {
+	p := &partition.Partition{Kind: "planted", DataSet: s.Name, Shards: make([]partition.Shard, 8), Groups: make([]int, 8)}
 	for i := range p.Shards {
 		g := i % 2
 		p.Groups[i] = g

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"feddag/federation/data"
+	"feddag/federation/partition"
 	"feddag/torch"
 )
 
@@ -25,7 +26,7 @@ func handEnv(t *testing.T) *Env {
 		Name: "hand", Channels: 1, Height: 1, Width: 2, Classes: 2, Mean: []float32{0}, Std: []float32{1. / 255},
 		Train: images, Test: images,
 	}
-	p := &data.Partition{Kind: "hand", DataSet: set.Name, Groups: []int{0, 1}, Shards: []data.Shard{
+	p := &partition.Partition{Kind: "hand", DataSet: set.Name, Groups: []int{0, 1}, Shards: []partition.Shard{
 		{Train: []int32{0}, Test: []int32{0}}, {Train: []int32{1, 2, 3}, Test: []int32{1, 2, 3}},
 	}}
 	shape := [3]int{1, 1, 2}

@@ -3,7 +3,7 @@ package federation
 import (
 	"slices"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 	"feddag/torch"
 
 	"github.com/spf13/pflag"

@@ -5,7 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 	"feddag/torch"
 )
 

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 	"feddag/torch"
 )
 

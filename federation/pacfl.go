@@ -1,8 +1,9 @@
 package federation
 
 import (
-	"feddag/similarity"
 	"fmt"
+
+	"feddag/similarity"
 
 	"github.com/spf13/pflag"
 	"gonum.org/v1/gonum/mat"

@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 	"feddag/torch"
 
 	"github.com/spf13/pflag"

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 	"feddag/similarity"
 
 	"gonum.org/v1/gonum/mat"

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"feddag/federation/data"
+	"feddag/federation/corruption"
 	"feddag/similarity"
 
 	"gonum.org/v1/gonum/mat"
@@ -16,7 +16,7 @@ func TestSketchesAreOfTheViews(t *testing.T) {
 	plain := tinyEnv(t, 1)
 	set := tinySet()
 	p := tinyPartition(set)
-	p.Views = []data.View{{Corruption: "contrast", Severity: 5}}
+	p.Views = []corruption.View{{Corruption: "contrast", Severity: 5}}
 	for i := range p.Shards {
 		slices.Sort(p.Shards[i].Train)
 		p.Shards[i].View = i % 2
@@ -49,7 +49,7 @@ func TestSketchesAreOfTheViews(t *testing.T) {
 				if int(set.Train.Labels[j]) == class {
 					image := set.Image(set.Train, int(j))
 					if i%2 == 1 {
-						if image, err = data.Corrupt(image, 1, side, side, p.Views[0], 0); err != nil {
+						if image, err = corruption.Apply(image, 1, side, side, p.Views[0], 0); err != nil {
 							t.Fatal(err)
 						}
 					}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"feddag/federation/data"
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 )
 
 // world is who is there and what they hold, as a scenario has it. It depends on the partition and the scenario alone:

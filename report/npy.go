@@ -3,14 +3,14 @@ package report
 import (
 	"io"
 
-	"gonum.org/v1/gonum/mat"
+	"feddag/internal/npy"
 
-	"feddag/similarity"
+	"gonum.org/v1/gonum/mat"
 )
 
 // WriteNPY writes m, N x N, for numpy.load: float64, rows first.
 func (d *Dir) WriteNPY(name string, m *mat.SymDense) error {
 	return d.WriteFile(name, func(w io.Writer) error {
-		return similarity.WriteMatrixNPY(w, m)
+		return npy.WriteMatrix(w, m)
 	})
 }

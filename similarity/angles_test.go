@@ -9,7 +9,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 )
 
 // The stored holders' pairs are the whole matrix: 0 where neither holds the class, 90 (180) where one does.

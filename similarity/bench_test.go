@@ -11,7 +11,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 )
 
 // Everything from sketches to clusters and CC-graph: 10 classes of which a client holds a few, 5 vectors of 784.

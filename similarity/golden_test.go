@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"testing"
 
+	"feddag/internal/npy"
+
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -28,14 +30,14 @@ func shared(t testing.TB, parts ...string) string {
 }
 
 // golden reads one array that the authors' prototype left behind.
-func golden(t testing.TB, name string) *Array {
+func golden(t testing.TB, name string) *npy.Array {
 	t.Helper()
 	file, err := os.Open(shared(t, "golden", "prototype-fmnist", name+".npy"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	a, err := ReadNPY(file)
+	a, err := npy.Read(file, maxElements)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
@@ -50,8 +52,8 @@ func goldenSymmetric(t testing.TB, name string) *mat.SymDense {
 // goldenSketches are the prototype's 100 clients.
 func goldenSketches(t testing.TB) []Sketch {
 	t.Helper()
-	counts, _ := golden(t, "class_counts").Ints()
-	owners, _ := golden(t, "principal_vectors_owner").Ints() // client, class, rank
+	counts, _ := golden(t, "class_counts").Ints(math.MinInt, math.MaxInt)
+	owners, _ := golden(t, "principal_vectors_owner").Ints(math.MinInt, math.MaxInt) // client, class, rank
 	vectors, err := golden(t, "principal_vectors").Matrix()
 	if err != nil {
 		t.Fatal(err)

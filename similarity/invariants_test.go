@@ -1,7 +1,6 @@
 package similarity
 
 import (
-	"bytes"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -11,7 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 )
 
 // synthetic returns n clients in z groups: each group has classesEach of the classes, whose images lie near one
@@ -503,60 +502,4 @@ func TestLossOfKnownPartition(t *testing.T) {
 	if _, _, l2, _ = Loss(a, [][]int{{0, 1, 2}, {3}}, o); math.Abs(l2-(1+math.E)/2) > 1e-12 {
 		t.Errorf("L2 %g without γ, want %g", l2, (1+math.E)/2)
 	}
-}
-
-func TestNPY(t *testing.T) {
-	for _, a := range []*Array{
-		{[]int{2, 3}, []float64{1, -2, math.Pi, 0, math.Inf(1), 5}},
-		{[]int{3}, []float32{1, 2, 3}},
-		{nil, []int64{-7}},
-		{[]int{0, 4}, []int32{}},
-		{[]int{2, 1, 2}, []uint8{1, 2, 3, 255}},
-	} {
-		var file bytes.Buffer
-		if err := WriteNPY(&file, a); err != nil {
-			t.Fatal(err)
-		}
-		if at := bytes.IndexByte(file.Bytes(), '\n') + 1; at%64 != 0 {
-			t.Errorf("the data starts at byte %d", at)
-		}
-		b, err := ReadNPY(bytes.NewReader(file.Bytes()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(a.Shape, b.Shape) || !slices.Equal(a.Float64s(), b.Float64s()) {
-			t.Errorf("%v came back as %v", a, b)
-		}
-		m, err := b.Matrix()
-		if (err == nil) != (len(a.Shape) == 2 && a.Shape[0] > 0) {
-			t.Errorf("shape %v as a matrix: %v", a.Shape, err)
-		}
-		if err == nil {
-			var again bytes.Buffer
-			if err := WriteMatrixNPY(&again, m); err != nil {
-				t.Fatal(err)
-			}
-			if c, err := ReadNPY(&again); err != nil || !slices.Equal(c.Shape, a.Shape) || !slices.Equal(c.Float64s(), a.Float64s()) {
-				t.Errorf("the matrix of %v came back as %v (%v)", a, c, err)
-			}
-		}
-		for cut := range file.Len() {
-			if _, err := ReadNPY(bytes.NewReader(file.Bytes()[:cut])); err == nil {
-				t.Errorf("no error for the first %d of %d bytes", cut, file.Len())
-			}
-		}
-	}
-}
-
-func FuzzReadNPY(f *testing.F) {
-	var file bytes.Buffer
-	_ = WriteNPY(&file, &Array{[]int{2, 2}, []float32{1, 2, 3, 4}})
-	f.Add(file.Bytes())
-	f.Fuzz(func(_ *testing.T, text []byte) {
-		if a, err := ReadNPY(bytes.NewReader(text)); err == nil {
-			a.Float64s()
-			_, _ = a.Ints()
-			_, _ = a.Matrix()
-		}
-	})
 }

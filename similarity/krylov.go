@@ -3,7 +3,7 @@ package similarity
 import (
 	"math"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"

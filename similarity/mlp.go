@@ -7,7 +7,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 )
 
 const (

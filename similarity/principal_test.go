@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 )
 
 // drawn returns n images of f random pixels.

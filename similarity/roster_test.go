@@ -9,7 +9,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 )
 
 // hold clusters the first n sketches and returns their roster.

@@ -1,7 +1,6 @@
 package similarity
 
 import (
-	"archive/zip"
 	"errors"
 	"fmt"
 	"io"
@@ -59,7 +58,7 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 		return err
 	}
 	n, classes, k := len(m.counts), len(m.counts[0]), len(m.updates[0])
-	counts := &Array{Shape: []int{n, classes}}
+	counts := &npy.Array{Shape: []int{n, classes}}
 	var countData []int64
 	updates := make([]float64, 0, n*k)
 	for i := range n {
@@ -97,25 +96,25 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 			if stack == nil {
 				continue
 			}
-			if err := writeNPYData(w, stack.RawMatrix().Data); err != nil {
+			if err := npy.WriteElements(w, stack.RawMatrix().Data); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	of := func(a *Array) func(io.Writer) error { return func(w io.Writer) error { return WriteNPY(w, a) } }
+	of := func(a *npy.Array) func(io.Writer) error { return func(w io.Writer) error { return npy.Write(w, a) } }
 	arrays := []named{
 		{countsArray, of(counts)},
-		{updatesArray, of(&Array{Shape: []int{n, k}, Data: updates})},
+		{updatesArray, of(&npy.Array{Shape: []int{n, k}, Data: updates})},
 		{vectorsArray, vectors},
-		{ownerArray, of(&Array{Shape: []int{len(owner) / 3, 3}, Data: owner})},
+		{ownerArray, of(&npy.Array{Shape: []int{len(owner) / 3, 3}, Data: owner})},
 	}
 	if groups != nil {
 		numbers := make([]int64, n)
 		for i, g := range groups {
 			numbers[i] = int64(g)
 		}
-		arrays = append(arrays, named{groupsArray, of(&Array{Shape: []int{n}, Data: numbers})})
+		arrays = append(arrays, named{groupsArray, of(&npy.Array{Shape: []int{n}, Data: numbers})})
 	}
 	if err := writeArrays(path, arrays); err != nil || groups != nil || strings.HasSuffix(path, ".npz") {
 		return err
@@ -136,9 +135,9 @@ type named struct {
 func writeArrays(path string, arrays []named) error {
 	if strings.HasSuffix(path, ".npz") {
 		return atomicfile.Write(path, func(w io.Writer) error {
-			z := zip.NewWriter(w)
+			z := npy.NewZip(w)
 			for _, a := range arrays {
-				entry, err := z.CreateHeader(&zip.FileHeader{Name: a.name + ".npy", Method: zip.Store})
+				entry, err := z.Create(a.name)
 				if err != nil {
 					return err
 				}

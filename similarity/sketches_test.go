@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"feddag/internal/atomicfile"
+	"feddag/internal/npy"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -136,30 +137,30 @@ func TestGoldenSketches(t *testing.T) {
 }
 
 func TestSketchErrors(t *testing.T) {
-	good := func() map[string]*Array {
-		return map[string]*Array{
-			countsArray:  {[]int{2, 2}, []int64{3, 0, 1, 2}},
-			updatesArray: {[]int{2, 1}, []float32{1, 2}},
-			vectorsArray: {[]int{4, 2}, []float64{1, 0, 0, 1, 0.6, 0.8, 0, 1}},
-			ownerArray:   {[]int{4, 3}, []int32{0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0}},
+	good := func() map[string]*npy.Array {
+		return map[string]*npy.Array{
+			countsArray:  {Shape: []int{2, 2}, Data: []int64{3, 0, 1, 2}},
+			updatesArray: {Shape: []int{2, 1}, Data: []float32{1, 2}},
+			vectorsArray: {Shape: []int{4, 2}, Data: []float64{1, 0, 0, 1, 0.6, 0.8, 0, 1}},
+			ownerArray:   {Shape: []int{4, 3}, Data: []int32{0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0}},
 		}
 	}
-	write := func(change func(a map[string]*Array)) string {
+	write := func(change func(a map[string]*npy.Array)) string {
 		folder := t.TempDir()
 		arrays := good()
 		change(arrays)
 		for name, a := range arrays {
-			err := atomicfile.Write(filepath.Join(folder, name+".npy"), func(w io.Writer) error { return WriteNPY(w, a) })
+			err := atomicfile.Write(filepath.Join(folder, name+".npy"), func(w io.Writer) error { return npy.Write(w, a) })
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 		return folder
 	}
-	if s, err := ReadSketches(write(func(map[string]*Array) {})); err != nil || s[0].Bases[0].At(1, 1) != 1 || s[1].Bases[0].At(1, 0) != 0.8 {
+	if s, err := ReadSketches(write(func(map[string]*npy.Array) {})); err != nil || s[0].Bases[0].At(1, 1) != 1 || s[1].Bases[0].At(1, 0) != 0.8 {
 		t.Fatalf("good sketches: %v (%v)", s, err)
 	}
-	short := write(func(map[string]*Array) {})
+	short := write(func(map[string]*npy.Array) {})
 	if err := os.Truncate(filepath.Join(short, vectorsArray+".npy"), 128+40); err != nil {
 		t.Fatal(err)
 	}
@@ -176,22 +177,22 @@ func TestSketchErrors(t *testing.T) {
 		"neither a folder nor a .npz file":              text,
 		"it has no array class_counts":                  lacking,
 		"client 0, class 0: its vectors cannot be read": short,
-		"class_counts.npy: no such file":                write(func(a map[string]*Array) { delete(a, countsArray) }),
-		"class_counts: an array of shape [4]":           write(func(a map[string]*Array) { a[countsArray].Shape = []int{4} }),
-		"class_counts has 4 clients":                    write(func(a map[string]*Array) { a[countsArray].Shape = []int{4, 1} }),
-		"class_counts: npy: elements of type []float64": write(func(a map[string]*Array) { a[countsArray].Data = make([]float64, 4) }),
-		"sparse_updates: npy: an array of shape [2]":    write(func(a map[string]*Array) { a[updatesArray].Shape = []int{2} }),
-		"principal_vectors: an array of shape [2 4]":    write(func(a map[string]*Array) { a[vectorsArray].Shape = []int{2, 4} }),
-		"principal_vectors: elements of type |u1":       write(func(a map[string]*Array) { a[vectorsArray].Data = make([]uint8, 8) }),
-		"principal_vectors_owner: an array of shape":    write(func(a map[string]*Array) { a[ownerArray].Shape = []int{3, 4} }),
-		"row 3 is of client 2 and class 1":              write(func(a map[string]*Array) { a[ownerArray].Data.([]int32)[9] = 2 }),
-		"client 0, class 0: its vectors' places do not": write(func(a map[string]*Array) { a[ownerArray].Data.([]int32)[5] = 0 }),
-		"client 1: class 1 has 0 samples and 1":         write(func(a map[string]*Array) { a[countsArray].Data.([]int64)[3] = 0 }),
-		"client 0: class 1 has 7 samples and 0":         write(func(a map[string]*Array) { a[countsArray].Data.([]int64)[1] = 7 }),
-		"client 1: class 1 has -2 samples":              write(func(a map[string]*Array) { a[countsArray].Data.([]int64)[3] = -2 }),
-		"true_groups: an array of shape [3]":            write(func(a map[string]*Array) { a[groupsArray] = &Array{[]int{3}, []int64{0, 0, 1}} }),
-		"true_groups: npy: elements of type []float64":  write(func(a map[string]*Array) { a[groupsArray] = &Array{[]int{2}, []float64{0, 1}} }),
-		"client 1, class 0: principal vector 0 has":     write(func(a map[string]*Array) { a[vectorsArray].Data.([]float64)[4] = 6 }),
+		"class_counts.npy: no such file":                write(func(a map[string]*npy.Array) { delete(a, countsArray) }),
+		"class_counts: an array of shape [4]":           write(func(a map[string]*npy.Array) { a[countsArray].Shape = []int{4} }),
+		"class_counts has 4 clients":                    write(func(a map[string]*npy.Array) { a[countsArray].Shape = []int{4, 1} }),
+		"class_counts: an array of floating-point":      write(func(a map[string]*npy.Array) { a[countsArray].Data = make([]float64, 4) }),
+		"sparse_updates: an array of shape [2]":         write(func(a map[string]*npy.Array) { a[updatesArray].Shape = []int{2} }),
+		"principal_vectors: an array of shape [2 4]":    write(func(a map[string]*npy.Array) { a[vectorsArray].Shape = []int{2, 4} }),
+		"principal_vectors: elements of type |u1":       write(func(a map[string]*npy.Array) { a[vectorsArray].Data = make([]uint8, 8) }),
+		"principal_vectors_owner: an array of shape":    write(func(a map[string]*npy.Array) { a[ownerArray].Shape = []int{3, 4} }),
+		"row 3 is of client 2 and class 1":              write(func(a map[string]*npy.Array) { a[ownerArray].Data.([]int32)[9] = 2 }),
+		"client 0, class 0: its vectors' places do not": write(func(a map[string]*npy.Array) { a[ownerArray].Data.([]int32)[5] = 0 }),
+		"client 1: class 1 has 0 samples and 1":         write(func(a map[string]*npy.Array) { a[countsArray].Data.([]int64)[3] = 0 }),
+		"client 0: class 1 has 7 samples and 0":         write(func(a map[string]*npy.Array) { a[countsArray].Data.([]int64)[1] = 7 }),
+		"client 1: class 1 has -2 samples":              write(func(a map[string]*npy.Array) { a[countsArray].Data.([]int64)[3] = -2 }),
+		"true_groups: an array of shape [3]":            write(func(a map[string]*npy.Array) { a[groupsArray] = &npy.Array{Shape: []int{3}, Data: []int64{0, 0, 1}} }),
+		"true_groups: an array of floating-point":       write(func(a map[string]*npy.Array) { a[groupsArray] = &npy.Array{Shape: []int{2}, Data: []float64{0, 1}} }),
+		"client 1, class 0: principal vector 0 has":     write(func(a map[string]*npy.Array) { a[vectorsArray].Data.([]float64)[4] = 6 }),
 	} {
 		if _, err := ReadSketches(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

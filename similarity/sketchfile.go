@@ -1,17 +1,15 @@
 package similarity
 
 import (
-	"archive/zip"
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
+
+	"feddag/internal/npy"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -20,17 +18,20 @@ import (
 // SketchFile is sketches on disk, opened: everything but the principal vectors is in memory, and of those one class at a
 // time (of a compressed .npz file, all).
 type SketchFile struct {
-	path    string
-	counts  [][]int
-	updates [][]float64
-	groups  []int         // nil where not known
-	pixels  int           // F
-	rows    [][]vectorRow // of each class, by client and place
-	vectors io.ReaderAt   // the data of principal_vectors
-	descr   string        // its element type
-	buffer  []float64     // of the stack
-	closers []io.Closer
+	path     string
+	counts   [][]int
+	updates  [][]float64
+	groups   []int         // nil where not known
+	pixels   int           // F
+	rows     [][]vectorRow // of each class, by client and place
+	vectors  io.ReaderAt   // the data of principal_vectors
+	elements npy.Header    // of principal_vectors
+	buffer   []float64     // of the stack
+	archive  *npy.Archive
 }
+
+// maxElements bounds the arrays that are read as a whole: what an array claims is believed only as far as bytes are there.
+const maxElements = math.MaxInt / 8
 
 // vectorRow is a principal vector and where it stands.
 type vectorRow struct{ client, place, row int }
@@ -49,15 +50,13 @@ func (f *SketchFile) Groups() []int { return f.groups }
 
 // Close closes the file. What the methods returned stays.
 func (f *SketchFile) Close() error {
-	var errs []error
-	for _, c := range f.closers {
-		errs = append(errs, c.Close())
+	if f.archive == nil {
+		return nil
 	}
-	f.closers = nil
-	return errors.Join(errs...)
+	return f.archive.Close()
 }
 
-// OpenSketches opens what WriteSketches writes, or numpy: a folder or a .npz file, numbers of any type that ReadNPY
+// OpenSketches opens what WriteSketches writes, or numpy: a folder or a .npz file, numbers of any type that npy.Read
 // reads. It is an error where an array is missing or of the wrong shape, and where a client's vectors and counts do not
 // fit: it names the array, or the client and class. The vectors themselves are looked at when they are read.
 func OpenSketches(path string) (*SketchFile, error) {
@@ -76,10 +75,10 @@ func openSketches(path string) (f *SketchFile, err error) {
 			f = nil
 		}
 	}()
-	open, err := f.opener(path)
-	if err != nil {
+	if f.archive, err = npy.OpenArchive(path); err != nil {
 		return f, err
 	}
+	open := f.archive.Open
 	counts, err := readInts(open, countsArray, 0)
 	if err != nil {
 		return f, err
@@ -92,7 +91,7 @@ func openSketches(path string) (f *SketchFile, err error) {
 	if err != nil {
 		return f, err
 	}
-	array, err := ReadNPY(data)
+	array, err := npy.Read(data, maxElements)
 	if err != nil {
 		return f, fmt.Errorf("%s: %w", updatesArray, err)
 	}
@@ -126,11 +125,11 @@ func (f *SketchFile) readGroups(open func(string) (*io.SectionReader, error)) er
 	if err != nil {
 		return err
 	}
-	a, err := ReadNPY(r)
+	a, err := npy.Read(r, maxElements)
 	if err != nil {
 		return fmt.Errorf("%s: %w", groupsArray, err)
 	}
-	if f.groups, err = a.Ints(); err != nil {
+	if f.groups, err = a.Ints(math.MinInt, math.MaxInt); err != nil {
 		return fmt.Errorf("%s: %w", groupsArray, err)
 	}
 	if len(a.Shape) != 1 || len(f.groups) != len(f.counts) {
@@ -139,67 +138,17 @@ func (f *SketchFile) readGroups(open func(string) (*io.SectionReader, error)) er
 	return nil
 }
 
-// opener returns what opens an array by name, in a folder or a .npz file.
-func (f *SketchFile) opener(path string) (func(name string) (*io.SectionReader, error), error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return func(name string) (*io.SectionReader, error) {
-			file, err := os.Open(filepath.Join(path, name+".npy"))
-			if err != nil {
-				return nil, err
-			}
-			f.closers = append(f.closers, file)
-			return io.NewSectionReader(file, 0, math.MaxInt64), nil
-		}, nil
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	f.closers = append(f.closers, file)
-	z, err := zip.NewReader(file, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("neither a folder nor a .npz file: %w", err)
-	}
-	return func(name string) (*io.SectionReader, error) {
-		at := slices.IndexFunc(z.File, func(e *zip.File) bool { return e.Name == name+".npy" })
-		if at < 0 {
-			return nil, fmt.Errorf("it has no array %s: %w", name, fs.ErrNotExist)
-		}
-		e := z.File[at]
-		if e.Method == zip.Store {
-			from, err := e.DataOffset()
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			return io.NewSectionReader(file, from, int64(e.UncompressedSize64)), nil
-		}
-		r, err := e.Open()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		text, err := io.ReadAll(r)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		return io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text))), nil
-	}, nil
-}
-
 // readInts returns the rows of a matrix of whole numbers; columns is 0 where any number above 0 will do.
 func readInts(open func(string) (*io.SectionReader, error), name string, columns int) ([][]int, error) {
 	r, err := open(name)
 	if err != nil {
 		return nil, err
 	}
-	a, err := ReadNPY(r)
+	a, err := npy.Read(r, maxElements)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	flat, err := a.Ints()
+	flat, err := a.Ints(math.MinInt, math.MaxInt)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -219,17 +168,17 @@ func (f *SketchFile) openVectors(open func(string) (*io.SectionReader, error), r
 	if err != nil {
 		return err
 	}
-	h, err := readNPYHeader(r)
+	h, err := npy.ReadHeader(r)
 	if err != nil {
 		return fmt.Errorf("%s: %w", vectorsArray, err)
 	}
 	switch {
 	case len(h.Shape) != 2 || h.Shape[0] != rows || rows > 0 && h.Shape[1] == 0:
 		return fmt.Errorf("%s: an array of shape %v, %s tells of %d vectors", vectorsArray, h.Shape, ownerArray, rows)
-	case h.Descr() != "<f8" && h.Descr() != "<f4":
+	case h.Kind != 'f':
 		return fmt.Errorf("%s: elements of type %s: save as float64 or float32", vectorsArray, h.Descr())
 	}
-	f.pixels, f.descr = h.Shape[1], h.Descr()
+	f.pixels, f.elements = h.Shape[1], h
 	f.vectors = io.NewSectionReader(r, int64(h.Length), math.MaxInt64-int64(h.Length))
 	return nil
 }
@@ -279,7 +228,7 @@ func (f *SketchFile) stack(c int) (*mat.Dense, []int, error) {
 	}
 	stack := mat.NewDense(len(rows), f.pixels, f.buffer[:len(rows)*f.pixels])
 	owner := make([]int, len(rows))
-	width := npyTypes[f.descr] * f.pixels
+	width := f.elements.Size * f.pixels
 	const most = 64 // rows read at once, where they stand together
 	type part struct{ from, to int }
 	var parts []part
@@ -301,7 +250,7 @@ func (f *SketchFile) stack(c int) (*mat.Dense, []int, error) {
 		}
 		for i := from; i < to; i++ {
 			own := stack.RawRowView(i)
-			decodeFloats(own, f.descr, text[(i-from)*width:])
+			f.elements.DecodeFloats(own, text[(i-from)*width:])
 			owner[i] = rows[i].client
 			if norm := floats.Norm(own, 2); !(math.Abs(norm-1) < unitTolerance) {
 				errs[k] = fmt.Errorf("client %d, class %d: principal vector %d has length %g, not 1: send orthonormal columns", owner[i], c, rows[i].place, norm)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"feddag/federation/stream"
+	"feddag/internal/stream"
 )
 
 // Steadiness says how much of a clustering comes back when the mask had been another one.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"feddag/internal/errtest"
 )
 
 // domains is a set of two users on disk.
@@ -220,7 +222,7 @@ func TestSetFile(t *testing.T) {
 		if _, err := readSet(bytes.NewReader(bad), int64(len(bad))); err == nil {
 			t.Errorf("%s: no error", name)
 		} else {
-			wantError(t, err)
+			errtest.Want(t, err)
 		}
 	}
 	s.Train.Labels[7] = 9
@@ -230,7 +232,10 @@ func TestSetFile(t *testing.T) {
 }
 
 func FuzzSetFile(f *testing.F) {
-	s := labelSet([]int{2, 1}, []int{1, 1})
+	s := &Set{
+		Name: "labels", Channels: 1, Height: 1, Width: 1, Classes: 2, Mean: []float32{0.5}, Std: []float32{0.5},
+		Train: Images{Pixels: make([]byte, 3), Labels: []uint8{0, 1, 0}}, Test: Images{Pixels: make([]byte, 2), Labels: []uint8{1, 0}},
+	}
 	f.Add(encode(f, s), false)
 	s.UserNames, s.Train.Users, s.Test.Users = []string{"ann"}, make([]int32, 3), make([]int32, 2)
 	b := encode(f, s)

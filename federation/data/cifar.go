@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 
+	"feddag/internal/npy"
+	"feddag/internal/pickle"
 	"feddag/internal/spelling"
 )
 
@@ -136,19 +138,23 @@ func (x *cifarSet) readBinary(b []byte) (cifarBatch, error) {
 
 // readPickle reads the dictionary that Python keeps a batch in.
 func (x *cifarSet) readPickle(b []byte) (batch cifarBatch, err error) {
-	object, err := readPickle(b)
+	object, err := pickle.Read(b)
 	if err != nil {
 		return batch, err
 	}
-	d, ok := object.(*pyDict)
+	d, ok := object.(*pickle.Dict)
 	if !ok {
 		return batch, errors.New("a pickle of something other than a dictionary")
 	}
-	a, ok := d.items["data"].(*npyArray)
-	if !ok || len(a.shape) != 2 || a.shape[1] != cifarPixels || a.kind != 'u' || a.size != 1 {
+	a, ok := d.Items["data"].(*npy.Array)
+	pixels, isBytes := []uint8(nil), false
+	if ok {
+		pixels, isBytes = a.Data.([]uint8)
+	}
+	if !isBytes || len(a.Shape) != 2 || a.Shape[1] != cifarPixels {
 		return batch, fmt.Errorf("a pickle without data, N x %d bytes; fetch it again", cifarPixels)
 	}
-	batch.pixels = a.raw
+	batch.pixels = pixels
 	if batch.fine, err = pickledLabels(d, x.key); err == nil && x.coarseKey != "" {
 		batch.coarse, err = pickledLabels(d, x.coarseKey)
 	}
@@ -156,20 +162,20 @@ func (x *cifarSet) readPickle(b []byte) (batch cifarBatch, err error) {
 }
 
 // pickledLabels returns a list, or an array, of labels.
-func pickledLabels(d *pyDict, key string) ([]byte, error) {
-	var numbers []int64
-	switch l := d.items[key].(type) {
-	case *pyList:
-		for i, item := range l.items {
+func pickledLabels(d *pickle.Dict, key string) ([]byte, error) {
+	var numbers []int
+	switch l := d.Items[key].(type) {
+	case *pickle.List:
+		for i, item := range l.Items {
 			n, ok := item.(int64)
 			if !ok {
 				return nil, fmt.Errorf("%s: entry %d is no whole number", key, i)
 			}
-			numbers = append(numbers, n)
+			numbers = append(numbers, int(n))
 		}
-	case *npyArray:
+	case *npy.Array:
 		var err error
-		if numbers, err = l.ints(math.MinInt64, math.MaxInt64); err != nil {
+		if numbers, err = l.Ints(math.MinInt, math.MaxInt); err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 	default:

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"feddag/internal/errtest"
 )
 
 // What Pillow 13.0.0 (libjpeg-turbo) and numpy make of all images, R, G, B: testdata/cifar10_jpeg.py.
@@ -43,9 +45,9 @@ func TestCIFAR10JPEGLayouts(t *testing.T) {
 	delete(files, "test/frog/0000.png")
 	plant(t, dir, map[string][]byte{"train-1.zip": zipOf(t, only(files, "train/")), "test.zip": zipOf(t, only(files, "test/"))})
 	_, err := Load("cifar10-jpeg", []string{dir})
-	wantError(t, err, dir, "9 classes", "are not CIFAR-10")
+	errtest.Want(t, err, dir, "9 classes", "are not CIFAR-10")
 	_, err = Load("cifar10-jpeg", []string{"/nonexistent"})
-	wantError(t, err, "not found", "/nonexistent", "train*.zip", "--data-dir")
+	errtest.Want(t, err, "not found", "/nonexistent", "train*.zip", "--data-dir")
 }
 
 // All 60,000 images, decoded, counted, and compared with what Pillow makes of them.
@@ -63,7 +65,7 @@ func TestRealCIFAR10JPEG(t *testing.T) {
 		return s
 	}
 	s := load()
-	if !slices.Equal(s.ClassCounts(s.Train), even(10, 5000)) || !slices.Equal(s.ClassCounts(s.Test), even(10, 1000)) {
+	if !slices.Equal(s.ClassCounts(s.Train), slices.Repeat([]int{5000}, 10)) || !slices.Equal(s.ClassCounts(s.Test), slices.Repeat([]int{1000}, 10)) {
 		t.Errorf("class counts %v, %v", s.ClassCounts(s.Train), s.ClassCounts(s.Test))
 	}
 	for name, split := range map[string]Images{"train": s.Train, "test": s.Test} {

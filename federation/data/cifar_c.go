@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"feddag/internal/damage"
+	"feddag/internal/npy"
 	"feddag/internal/spelling"
 )
 
@@ -195,14 +197,14 @@ func (x cifarC) each(files []string, form publication, read func(name string, r 
 
 // cifarCLabels reads the labels of the images, which are the same at each severity, and returns those of one.
 func cifarCLabels(r io.Reader, classes int) ([]byte, error) {
-	a, err := readNPY(r, 8*5*cifarCImages)
+	a, err := npy.Read(r, 5*cifarCImages)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Equal(a.shape, []int{5 * cifarCImages}) {
-		return nil, fmt.Errorf("labels of shape %v, must be %d", a.shape, 5*cifarCImages)
+	if !slices.Equal(a.Shape, []int{5 * cifarCImages}) {
+		return nil, fmt.Errorf("labels of shape %v, must be %d", a.Shape, 5*cifarCImages)
 	}
-	numbers, err := a.ints(0, int64(classes-1))
+	numbers, err := a.Ints(0, classes-1)
 	if err != nil {
 		return nil, fmt.Errorf("a label out of range: %w", err)
 	}
@@ -219,12 +221,12 @@ func cifarCLabels(r io.Reader, classes int) ([]byte, error) {
 
 // cifarCPixels reads the images of one severity out of 5 x 10,000 x 32 x 32 x 3 bytes, colours last.
 func cifarCPixels(r io.Reader, severity int, train, test []byte) error {
-	a, err := readNPYHead(r)
+	h, err := npy.ReadHeader(r)
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(a.shape, []int{5 * cifarCImages, 32, 32, 3}) || a.kind != 'u' || a.size != 1 {
-		return fmt.Errorf("an array of shape %v and %d-byte elements, must be %d x 32 x 32 x 3 bytes", a.shape, a.size, 5*cifarCImages)
+	if !slices.Equal(h.Shape, []int{5 * cifarCImages, 32, 32, 3}) || h.Kind != 'u' || h.Size != 1 {
+		return fmt.Errorf("an array of shape %v and %d-byte elements, must be %d x 32 x 32 x 3 bytes", h.Shape, h.Size, 5*cifarCImages)
 	}
 	skip := int64(severity-1) * cifarCImages * cifarPixels
 	if s, ok := r.(io.Seeker); ok {
@@ -233,13 +235,13 @@ func cifarCPixels(r io.Reader, severity int, train, test []byte) error {
 		_, err = io.CopyN(io.Discard, r, skip)
 	}
 	if err != nil {
-		return damaged(err)
+		return damage.Describe(err)
 	}
 	batch := make([]byte, 100*cifarPixels)
 	for _, split := range [][]byte{train, test} {
 		for to := range slices.Chunk(split, len(batch)) {
 			if _, err := io.ReadFull(r, batch); err != nil {
-				return damaged(err)
+				return damage.Describe(err)
 			}
 			planes(to, batch, 32*32)
 		}

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"feddag/internal/errtest"
+	"feddag/internal/npy"
 )
 
 // cifarCFile writes a file of 50,000 images that are black but for a few: pixel (row 1, column 2) of image k of each
@@ -21,7 +24,7 @@ func cifarCFile(t testing.TB, path string, images []int) {
 	}
 	defer f.Close()
 	var head bytes.Buffer
-	if err := writeNPY(&head, "|u1", []int{5 * cifarCImages, 32, 32, 3}, nil); err != nil {
+	if err := npy.WriteHeader(&head, "|u1", []int{5 * cifarCImages, 32, 32, 3}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.Write(head.Bytes()); err != nil {
@@ -51,7 +54,7 @@ func cifarCLabelsFile(t testing.TB, change func(labels []byte)) []byte {
 		change(labels)
 	}
 	var b bytes.Buffer
-	if err := writeNPY(&b, "|u1", []int{len(labels)}, labels); err != nil {
+	if err := npy.Write(&b, &npy.Array{Shape: []int{len(labels)}, Data: labels}); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -104,27 +107,27 @@ func TestCIFARC(t *testing.T) {
 	check(s, 5)
 
 	_, err = load(dir, nil)
-	wantError(t, err, "cifar10-c not found", "lacks brightness.npy")
+	errtest.Want(t, err, "cifar10-c not found", "lacks brightness.npy")
 	_, err = load(dir, map[string]string{"corruption": "smoke"})
-	wantError(t, err, "smoke", "did you mean snow?")
+	errtest.Want(t, err, "smoke", "did you mean snow?")
 	_, err = load(dir, map[string]string{"severity": "6", "corruption": "fog"})
-	wantError(t, err, "use 1 to 5")
+	errtest.Want(t, err, "use 1 to 5")
 	for word, change := range map[string]func([]byte){
 		"label out of range": func(l []byte) { l[3] = 10 },
 		"at severity 4":      func(l []byte) { l[3*cifarCImages+5] = 6 },
 	} {
 		write(t, folder, map[string][]byte{"labels.npy": cifarCLabelsFile(t, change)})
 		_, err = load(dir, map[string]string{"corruption": "fog"})
-		wantError(t, err, filepath.Join(folder, "labels.npy"), word)
+		errtest.Want(t, err, filepath.Join(folder, "labels.npy"), word)
 	}
 	if err := os.Truncate(filepath.Join(folder, "fog.npy"), 1<<24); err != nil {
 		t.Fatal(err)
 	}
 	write(t, folder, map[string][]byte{"labels.npy": cifarCLabelsFile(t, nil), "frost.npy": cifarCLabelsFile(t, nil)})
 	_, err = load(dir, map[string]string{"corruption": "fog"})
-	wantError(t, err, filepath.Join(folder, "fog.npy"), "truncated")
+	errtest.Want(t, err, filepath.Join(folder, "fog.npy"), "truncated")
 	_, err = load(dir, map[string]string{"corruption": "frost"})
-	wantError(t, err, filepath.Join(folder, "frost.npy"), "must be 50000 x 32 x 32 x 3 bytes")
+	errtest.Want(t, err, filepath.Join(folder, "frost.npy"), "must be 50000 x 32 x 32 x 3 bytes")
 }
 
 func TestCIFARCArchive(t *testing.T) {
@@ -170,5 +173,5 @@ func TestCIFARCArchive(t *testing.T) {
 		t.Errorf("%v, %d classes, %d superclasses", im[34], s.Classes, len(s.SuperclassNames))
 	}
 	_, err = LoadWith(context.Background(), "cifar100-c", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"corruption": "fog,frost"}})
-	wantError(t, err, "CIFAR-100-C.tar", "lacks CIFAR-100-C/frost.npy")
+	errtest.Want(t, err, "CIFAR-100-C.tar", "lacks CIFAR-100-C/frost.npy")
 }

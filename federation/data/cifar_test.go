@@ -13,6 +13,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"feddag/internal/damage"
+	"feddag/internal/errtest"
 )
 
 // unpack writes the files of a fixture below dir.
@@ -159,7 +162,7 @@ func TestCIFAR100(t *testing.T) {
 			t.Errorf("coarse: %d classes, an apple is one of %s", coarse.Classes, coarse.ClassNames[coarse.Train.Labels[0]])
 		}
 		_, err = LoadWith(context.Background(), "cifar100", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"labels": "corse"}})
-		wantError(t, err, "did you mean coarse?")
+		errtest.Want(t, err, "did you mean coarse?")
 	}
 }
 
@@ -195,13 +198,13 @@ func TestCIFARBadFiles(t *testing.T) {
 			}
 			write(t, dir, c.files)
 			_, err := Load(c.set, []string{dir})
-			wantError(t, err, append(c.words, dir)...)
+			errtest.Want(t, err, append(c.words, dir)...)
 		})
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "cifar-10-batches-bin"), lacking)
 	_, err := Load("cifar10", []string{dir})
-	wantError(t, err, "cifar10 not found", "lacks data_batch_4.bin", "cifar-10-python.tar.gz", "feddag data fetch cifar10")
+	errtest.Want(t, err, "cifar10 not found", "lacks data_batch_4.bin", "cifar-10-python.tar.gz", "feddag data fetch cifar10")
 }
 
 func FuzzTar(f *testing.F) {
@@ -221,7 +224,7 @@ func FuzzTar(f *testing.F) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		err := eachInTarOf(bytes.NewReader(b), func(h *tar.Header, r io.Reader) error {
-			_, err := readGrowing(r, h.Size)
+			_, err := damage.Read(r, h.Size)
 			return err
 		})
 		runtime.ReadMemStats(&after)

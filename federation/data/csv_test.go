@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"feddag/internal/errtest"
 )
 
 // landmarks is images of three users in folders a/ and b/.
@@ -109,7 +111,7 @@ func TestCSV(t *testing.T) {
 		plant(t, dir, images)
 		plant(t, dir, map[string][]byte{"train.csv": []byte(strings.ReplaceAll(rows, ",3\n", ",2027\n"))})
 		_, err := loadCSV(dir, "images=images")
-		wantError(t, err, "label 2027 is out of range", "option classes")
+		errtest.Want(t, err, "label 2027 is out of range", "option classes")
 		s, err := loadCSV(dir, "images=images", "classes=2") // 9 images each of 0 and 1, 6 each of 2 and 2027
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +120,7 @@ func TestCSV(t *testing.T) {
 			t.Errorf("classes %q, %d images, notes %q", s.ClassNames, s.Train.Len()+s.Test.Len(), s.Notes)
 		}
 		_, err = loadCSV(dir, "images=images", "classes=257")
-		wantError(t, err, "use 1 to 256")
+		errtest.Want(t, err, "use 1 to 256")
 	})
 	t.Run("test images without users", func(t *testing.T) {
 		dir, cache := t.TempDir(), t.TempDir()
@@ -171,19 +173,19 @@ func TestCSVBadInput(t *testing.T) {
 			plant(t, dir, images)
 			plant(t, dir, map[string][]byte{"train.csv": []byte(c.list)})
 			_, err := loadCSV(dir, "images=images")
-			wantError(t, err, append(c.words, dir)...)
+			errtest.Want(t, err, append(c.words, dir)...)
 		})
 	}
 	_, err := Load("csv", []string{t.TempDir()})
-	wantError(t, err, "csv:PATH")
+	errtest.Want(t, err, "csv:PATH")
 	_, err = Load("csv:nothing.csv", []string{t.TempDir()})
-	wantError(t, err, "csv:nothing.csv not found")
+	errtest.Want(t, err, "csv:nothing.csv not found")
 	dir := t.TempDir()
 	plant(t, dir, map[string][]byte{"train.csv": []byte(rows)})
 	_, err = loadCSV(dir, "images=absent")
-	wantError(t, err, filepath.Join(dir, "absent"))
+	errtest.Want(t, err, filepath.Join(dir, "absent"))
 	_, err = Load("csv:"+dir, nil)
-	wantError(t, err, dir, "must be a CSV file")
+	errtest.Want(t, err, dir, "must be a CSV file")
 }
 
 func FuzzCSV(f *testing.F) {

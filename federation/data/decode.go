@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"feddag/internal/damage"
 )
 
 // maxImagePixels bounds one image: 33 megapixels.
@@ -123,9 +125,9 @@ func badImage(err error) error {
 	case errors.Is(err, image.ErrFormat):
 		return errors.New("neither JPEG nor PNG inside, whatever its name says")
 	case strings.HasSuffix(err.Error(), io.ErrUnexpectedEOF.Error()): // which image/png does not wrap
-		return damaged(io.ErrUnexpectedEOF)
+		return damage.Describe(io.ErrUnexpectedEOF)
 	}
-	return damaged(err)
+	return damage.Describe(err)
 }
 
 // decodeOptions say what images of a tree become.

@@ -15,6 +15,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"feddag/internal/errtest"
 )
 
 const imageFixtures = "testdata/images"
@@ -157,7 +159,7 @@ func TestDecodeBadImages(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			_, err := decodeImage(c.bytes)
 			runtime.ReadMemStats(&after)
-			wantError(t, err, c.word)
+			errtest.Want(t, err, c.word)
 			if n := after.TotalAlloc - before.TotalAlloc; n > 8<<20 {
 				t.Errorf("allocated %d bytes", n)
 			}

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"feddag/internal/errtest"
 )
 
 // hexOf are the checksums of bytes.
@@ -121,18 +123,18 @@ func TestFetch(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = fetchTest(t, dir, url)
-	wantError(t, err, files[0], "not the published one", "move it away")
+	errtest.Want(t, err, files[0], "not the published one", "move it away")
 	if b, _ := os.ReadFile(files[0]); !bytes.Equal(b, content[1:]) {
 		t.Error("the file that was there was overwritten")
 	}
 	_, err = Fetch(context.Background(), "published-for-a-test", FetchOptions{Dir: dir, Only: []string{"b.bin"}})
-	wantError(t, err, "b.bin", "did you mean a.bin?")
+	errtest.Want(t, err, "b.bin", "did you mean a.bin?")
 	_, err = Fetch(context.Background(), "folder:x", FetchOptions{Dir: dir})
-	wantError(t, err, "cannot be fetched", "cifar10", "svhn")
+	errtest.Want(t, err, "cannot be fetched", "cifar10", "svhn")
 	_, err = Fetch(context.Background(), "published-for-a-test", FetchOptions{})
-	wantError(t, err, "--data-dir")
+	errtest.Want(t, err, "--data-dir")
 	_, err = Fetch(context.Background(), "cifr10", FetchOptions{Dir: dir})
-	wantError(t, err, "did you mean cifar10?")
+	errtest.Want(t, err, "did you mean cifar10?")
 }
 
 func TestFetchGoesOn(t *testing.T) {
@@ -224,7 +226,7 @@ func TestFetchRefuses(t *testing.T) {
 			url, _ := server(t, c.serve, c.wrap)
 			dir := t.TempDir()
 			_, err := fetchTest(t, dir, url)
-			wantError(t, err, append(c.words, filepath.Join(dir, "there", "a.bin"), url+"/a.bin")...)
+			errtest.Want(t, err, append(c.words, filepath.Join(dir, "there", "a.bin"), url+"/a.bin")...)
 			if _, err := os.Stat(filepath.Join(dir, "there", "a.bin")); !errors.Is(err, os.ErrNotExist) {
 				t.Error("a file that is not the published one got its name")
 			}

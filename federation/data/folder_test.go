@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"feddag/internal/errtest"
 )
 
 // plant writes files below a folder.
@@ -228,7 +230,7 @@ func TestFolderSizesAndColours(t *testing.T) {
 		return LoadWith(context.Background(), "folder:"+dir, LoadOptions{Extra: m})
 	}
 	_, err := load()
-	wantError(t, err, filepath.Join(dir, "train/dog/1.png"), "8 x 6", filepath.Join(dir, "train/cat/0.png"), "4 x 3", "size=")
+	errtest.Want(t, err, filepath.Join(dir, "train/dog/1.png"), "8 x 6", filepath.Join(dir, "train/cat/0.png"), "4 x 3", "size=")
 	for _, c := range []struct {
 		extra []string
 		shape [3]int
@@ -249,10 +251,10 @@ func TestFolderSizesAndColours(t *testing.T) {
 		"test=1": "above 0", "test=x": "above 0", "sizes=4": "did you mean size?",
 	} {
 		_, err := load(extra)
-		wantError(t, err, word)
+		errtest.Want(t, err, word)
 	}
 	_, err = load("size=4", "resize=cubic")
-	wantError(t, err, "cubic", "bilinear")
+	errtest.Want(t, err, "cubic", "bilinear")
 
 	// Grey images alone make a set of one channel; one with colours among them makes three.
 	grey, err := os.ReadFile(filepath.Join(imageFixtures, "grey.png"))
@@ -337,7 +339,7 @@ func TestFolderBadInput(t *testing.T) {
 			dir := t.TempDir()
 			plant(t, dir, c.files)
 			_, err := Load("folder:"+dir, nil)
-			wantError(t, err, append(c.words, dir)...)
+			errtest.Want(t, err, append(c.words, dir)...)
 		})
 	}
 	t.Run("empty class folder", func(t *testing.T) {
@@ -347,7 +349,7 @@ func TestFolderBadInput(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := Load("folder:"+dir, nil)
-		wantError(t, err, filepath.Join(dir, "train", "bird"), "no image")
+		errtest.Want(t, err, filepath.Join(dir, "train", "bird"), "no image")
 	})
 	t.Run("links in a circle", func(t *testing.T) {
 		dir := t.TempDir()
@@ -356,20 +358,20 @@ func TestFolderBadInput(t *testing.T) {
 			t.Skip(err)
 		}
 		_, err := Load("folder:"+dir, nil)
-		wantError(t, err, "same folder", "loop")
+		errtest.Want(t, err, "same folder", "loop")
 	})
 	t.Run("nowhere", func(t *testing.T) {
 		_, err := Load("folder:pacs", []string{"/nonexistent"})
 		var notFound *NotFoundError
-		if wantError(t, err, "folder:pacs not found", "/nonexistent/pacs"); !errors.As(err, &notFound) {
+		if errtest.Want(t, err, "folder:pacs not found", "/nonexistent/pacs"); !errors.As(err, &notFound) {
 			t.Error("not a NotFoundError")
 		}
 		_, err = Load("folder:", nil)
-		wantError(t, err, "folder:PATH")
+		errtest.Want(t, err, "folder:PATH")
 		_, err = Load("mnist:/data", nil)
-		wantError(t, err, "takes no path")
+		errtest.Want(t, err, "takes no path")
 		_, err = LoadWith(context.Background(), "mnist", LoadOptions{Extra: map[string]string{"size": "3"}})
-		wantError(t, err, "no options")
+		errtest.Want(t, err, "no options")
 	})
 }
 
@@ -396,7 +398,7 @@ func TestFirstBadImage(t *testing.T) {
 		old := runtime.GOMAXPROCS(cores)
 		_, err := Load("folder:"+dir, nil)
 		runtime.GOMAXPROCS(old)
-		wantError(t, err, "train/cat/0300.png")
+		errtest.Want(t, err, "train/cat/0300.png")
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"feddag/internal/damage"
 )
 
 // maxIDXBytes bounds what one IDX file may unpack to: 16 times Fashion-MNIST's training images.
@@ -38,7 +40,7 @@ func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err 
 	if head, _ := br.Peek(2); len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
 		zr, err := gzip.NewReader(br)
 		if err != nil {
-			return 0, nil, damaged(err)
+			return 0, nil, damage.Describe(err)
 		}
 		defer zr.Close()
 		body = zr
@@ -49,14 +51,14 @@ func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err 
 		if n == 0 && err == io.EOF {
 			return 0, nil, errors.New("empty file; fetch it again")
 		}
-		return 0, nil, damaged(err)
+		return 0, nil, damage.Describe(err)
 	}
 	if magic := [4]byte(header[:4]); magic != [4]byte{0, 0, 8, byte(rank)} {
 		return 0, nil, fmt.Errorf("not an IDX file of %d-dimensional bytes: starts with %#08x, must be %#08x",
 			rank, binary.BigEndian.Uint32(header), 0x800+rank)
 	}
 	if _, err := io.ReadFull(body, header[4:]); err != nil {
-		return 0, nil, damaged(err)
+		return 0, nil, damage.Describe(err)
 	}
 	first := int64(binary.BigEndian.Uint32(header[4:]))
 	size := int64(1)
@@ -87,7 +89,7 @@ func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err 
 			return 0, nil, fmt.Errorf("truncated: %d of %d items follow the header; fetch it again", int64(len(payload))/size, first)
 		}
 		if err != nil {
-			return 0, nil, damaged(err)
+			return 0, nil, damage.Describe(err)
 		}
 	}
 	// Reading on to the end also makes gzip compare its checksum.
@@ -95,22 +97,7 @@ func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err 
 	case err == nil:
 		return 0, nil, fmt.Errorf("more bytes follow than the %d items its header promises; fetch it again", first)
 	case err != io.EOF:
-		return 0, nil, damaged(err)
+		return 0, nil, damage.Describe(err)
 	}
 	return int(first), payload, nil
-}
-
-// damaged words an error of the gzip reader or of a file that ends too soon.
-func damaged(err error) error {
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("truncated: ends too soon; fetch it again")
-	case errors.Is(err, gzip.ErrChecksum):
-		return errors.New("damaged: the gzip checksum does not match; fetch it again")
-	}
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) { // a failing disk or a directory, not damage; the caller names the file
-		return pathErr.Err
-	}
-	return fmt.Errorf("damaged: %v; fetch it again", err)
 }

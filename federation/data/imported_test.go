@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"feddag/internal/atomicfile"
+	"feddag/internal/errtest"
 )
 
 func TestImport(t *testing.T) {
@@ -43,20 +44,20 @@ func TestImport(t *testing.T) {
 		t.Errorf("found %q, %v", files, err)
 	}
 	_, err = Load("my-pac", []string{dir})
-	wantError(t, err, "did you mean my-pacs?")
+	errtest.Want(t, err, "did you mean my-pacs?")
 	_, err = LoadWith(context.Background(), "my-pacs", o)
-	wantError(t, err, "my-pacs has no options")
+	errtest.Want(t, err, "my-pacs has no options")
 
 	for _, name := range []string{"", "../x", "UPPER", "a b", ".hidden", strings.Repeat("x", 65)} {
 		_, _, err = Import(context.Background(), name, "my-pacs", LoadOptions{Dirs: []string{dir}, Cache: cache})
-		wantError(t, err, "use up to 64")
+		errtest.Want(t, err, "use up to 64")
 	}
 	for _, name := range []string{"cifar10", "fmnist"} {
 		_, _, err = Import(context.Background(), name, "my-pacs", LoadOptions{Dirs: []string{dir}, Cache: cache})
-		wantError(t, err, "choose another")
+		errtest.Want(t, err, "choose another")
 	}
 	_, _, err = Import(context.Background(), "x", "my-pacs", LoadOptions{Dirs: []string{dir}})
-	wantError(t, err, "--data-dir")
+	errtest.Want(t, err, "--data-dir")
 
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -66,7 +67,7 @@ func TestImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Load("my-pacs", []string{dir})
-	wantError(t, err, file, "truncated")
+	errtest.Want(t, err, file, "truncated")
 }
 
 func TestVerify(t *testing.T) {
@@ -127,7 +128,7 @@ func TestVerify(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	_, err = Verify(context.Background(), "svhn", LoadOptions{Dirs: []string{dir}})
-	wantError(t, err, "svhn not found")
+	errtest.Want(t, err, "svhn not found")
 }
 
 func TestSheet(t *testing.T) {

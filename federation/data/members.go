@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"feddag/internal/damage"
 )
 
 // publication is one of the forms a set is published in: files in a folder, or in an archive of that folder.
@@ -139,7 +141,7 @@ func readFile(name string, most int64) ([]byte, error) {
 	if info.Size() > most {
 		return nil, fmt.Errorf("%s: %d bytes, more than the %d such a file may have", name, info.Size(), most)
 	}
-	b, err := readGrowing(f, info.Size())
+	b, err := damage.Read(f, info.Size())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -160,7 +162,7 @@ func tarMembers(archive string, p publication, most int64) ([]member, error) {
 		if h.Size > most {
 			return fmt.Errorf("%d bytes, more than the %d such a file may have", h.Size, most)
 		}
-		b, err := readGrowing(r, h.Size)
+		b, err := damage.Read(r, h.Size)
 		found[name] = member{archive + ": " + h.Name, b}
 		return err
 	})
@@ -199,14 +201,14 @@ func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) erro
 	if s, ok := r.(io.Seeker); bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		zr, err := gzip.NewReader(br)
 		if err != nil {
-			return damaged(err)
+			return damage.Describe(err)
 		}
 		defer zr.Close()
 		body = zr
 	} else if !ok {
 		body = br
 	} else if _, err := s.Seek(0, io.SeekStart); err != nil { // tar.Reader seeks past what is not wanted
-		return damaged(err)
+		return damage.Describe(err)
 	}
 	t := tar.NewReader(body)
 	for {
@@ -215,7 +217,7 @@ func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) erro
 			break
 		}
 		if err != nil {
-			return damaged(err)
+			return damage.Describe(err)
 		}
 		if h.Typeflag != tar.TypeReg {
 			continue
@@ -226,7 +228,7 @@ func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) erro
 	}
 	// Reading on to the end also makes gzip compare its checksum.
 	if _, err := io.Copy(io.Discard, body); err != nil {
-		return damaged(err)
+		return damage.Describe(err)
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+
+	"feddag/internal/damage"
 )
 
 // A set file holds a decoded set: a magic number, the length and checksum of a header, the header (JSON), then the
@@ -116,7 +118,7 @@ func setHead(header []byte) []byte {
 func readSetHeader(r io.ReaderAt, size int64) (h setHeader, at int64, err error) {
 	head := make([]byte, len(setMagic)+8)
 	if n, err := r.ReadAt(head, 0); n < len(head) {
-		return h, 0, damaged(err)
+		return h, 0, damage.Describe(err)
 	}
 	if !bytes.HasPrefix(head, []byte(setMagic[:7])) {
 		return h, 0, errors.New("not a set file")
@@ -130,7 +132,7 @@ func readSetHeader(r io.ReaderAt, size int64) (h setHeader, at int64, err error)
 	}
 	text := make([]byte, length)
 	if _, err := r.ReadAt(text, int64(len(head))); err != nil {
-		return h, 0, damaged(err)
+		return h, 0, damage.Describe(err)
 	}
 	if crc32.Checksum(text, castagnoli) != binary.LittleEndian.Uint32(head[12:]) {
 		return h, 0, errors.New("damaged: the checksum of its header does not match")
@@ -215,7 +217,7 @@ func readChunks(r io.ReaderAt, at int64, body []byte, checksums []uint32) error 
 		wg.Go(func() {
 			for k := w; k < len(chunks); k += workers {
 				if n, err := r.ReadAt(chunks[k], at+int64(k)*setChunk); n < len(chunks[k]) {
-					errs[k] = damaged(err)
+					errs[k] = damage.Describe(err)
 				} else if crc32.Checksum(chunks[k], castagnoli) != checksums[k] {
 					errs[k] = errors.New("damaged: a checksum does not match")
 				}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"feddag/internal/mat5"
 	"feddag/internal/spelling"
 )
 
@@ -78,19 +79,19 @@ func readSVHNFile(name string) (pixels, labels []byte, err error) {
 		return nil, nil, errors.Unwrap(err)
 	}
 	defer f.Close()
-	arrays, err := readMAT(f, 1<<32, "X", "y")
+	arrays, err := mat5.Read(f, 1<<32, "X", "y")
 	if err != nil {
 		return nil, nil, err
 	}
 	x, y := arrays["X"], arrays["y"]
-	if len(x.dims) < 3 || len(x.dims) > 4 || !slices.Equal(x.dims[:3], []int{32, 32, 3}) || x.kind != matUint8 {
-		return nil, nil, fmt.Errorf("array X is of %v, must be 32 x 32 x 3 x N bytes", x.dims)
+	if len(x.Dims) < 3 || len(x.Dims) > 4 || !slices.Equal(x.Dims[:3], []int{32, 32, 3}) || !x.Bytes() {
+		return nil, nil, fmt.Errorf("array X is of %v, must be 32 x 32 x 3 x N bytes", x.Dims)
 	}
-	numbers, err := y.ints(math.MinInt64, math.MaxInt64)
+	numbers, err := y.Ints(math.MinInt64, math.MaxInt64)
 	if err != nil {
 		return nil, nil, fmt.Errorf("y: %w", err)
 	}
-	if n := len(x.raw) / cifarPixels; n != len(numbers) || n == 0 {
+	if n := len(x.Raw) / cifarPixels; n != len(numbers) || n == 0 {
 		return nil, nil, fmt.Errorf("%d labels for %d images; fetch it again", len(numbers), n)
 	}
 	labels = make([]byte, len(numbers))
@@ -101,12 +102,12 @@ func readSVHNFile(name string) (pixels, labels []byte, err error) {
 		labels[i] = byte(l % 10)
 	}
 	// Columns first, an image's planes already stand one after the other, each on its side.
-	for plane := range slices.Chunk(x.raw, 32*32) {
+	for plane := range slices.Chunk(x.Raw, 32*32) {
 		for r := range 32 {
 			for c := range r {
 				plane[r*32+c], plane[c*32+r] = plane[c*32+r], plane[r*32+c]
 			}
 		}
 	}
-	return x.raw, labels, nil
+	return x.Raw, labels, nil
 }

@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"feddag/internal/errtest"
 )
 
 // svhnDir is a folder with the fixture's files.
 func svhnDir(t testing.TB) string {
 	dir := t.TempDir()
 	for _, name := range []string{"train_32x32.mat", "test_32x32.mat", "extra_32x32.mat"} {
-		b, err := os.ReadFile(filepath.Join("testdata/mat", name))
+		b, err := os.ReadFile(filepath.Join("../../internal/mat5/testdata", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,25 +63,25 @@ func TestSVHN(t *testing.T) {
 	check(s, s.Train, 12, 5, 80)
 
 	_, err = LoadWith(context.Background(), "svhn", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"extra": "maybe"}})
-	wantError(t, err, "maybe", "yes")
+	errtest.Want(t, err, "maybe", "yes")
 	_, err = Load("svhn", []string{t.TempDir()})
-	wantError(t, err, "svhn not found", "train_32x32.mat", "feddag data fetch svhn")
+	errtest.Want(t, err, "svhn not found", "train_32x32.mat", "feddag data fetch svhn")
 }
 
 func TestSVHNBadFiles(t *testing.T) {
-	plain, err := os.ReadFile("testdata/mat/plain.mat")
+	plain, err := os.ReadFile("../../internal/mat5/testdata/plain.mat")
 	if err != nil {
 		t.Fatal(err)
 	}
-	train, err := os.ReadFile("testdata/mat/train_32x32.mat")
+	train, err := os.ReadFile("../../internal/mat5/testdata/train_32x32.mat")
 	if err != nil {
 		t.Fatal(err)
 	}
-	label, err := os.ReadFile("testdata/mat/label11.mat")
+	label, err := os.ReadFile("../../internal/mat5/testdata/label11.mat")
 	if err != nil {
 		t.Fatal(err)
 	}
-	fewer, err := os.ReadFile("testdata/mat/fewer.mat")
+	fewer, err := os.ReadFile("../../internal/mat5/testdata/fewer.mat")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +103,7 @@ func TestSVHNBadFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := Load("svhn", []string{dir})
-			wantError(t, err, file, c.word)
+			errtest.Want(t, err, file, c.word)
 		})
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"feddag/internal/errtest"
 )
 
 // tinyImageNetFiles is a set of three classes, two training and one validation image each, of 4 x 3 pixels.
@@ -80,7 +82,7 @@ func TestTinyImageNet(t *testing.T) {
 	dir := t.TempDir()
 	plant(t, dir, files)
 	_, err := Load("tiny-imagenet", []string{dir})
-	wantError(t, err, "n01_9.JPEG", "23 x 17", "size=")
+	errtest.Want(t, err, "n01_9.JPEG", "23 x 17", "size=")
 }
 
 func TestTinyImageNetBadFiles(t *testing.T) {
@@ -111,11 +113,11 @@ func TestTinyImageNetBadFiles(t *testing.T) {
 			c.change(files)
 			plant(t, filepath.Join(dir, "tiny-imagenet-200"), files)
 			_, err := LoadWith(context.Background(), "tiny-imagenet", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"size": "4"}})
-			wantError(t, err, append(c.words, dir)...)
+			errtest.Want(t, err, append(c.words, dir)...)
 		})
 	}
 	dir := t.TempDir()
 	plant(t, dir, map[string][]byte{"tiny-imagenet-200/wnids.txt": []byte("n01\n"), "tiny-imagenet-200/val/a.txt": nil})
 	_, err := Load("tiny-imagenet", []string{dir})
-	wantError(t, err, "tiny-imagenet not found", "lacks train/ or val/", "tiny-imagenet-200.zip")
+	errtest.Want(t, err, "tiny-imagenet not found", "lacks train/ or val/", "tiny-imagenet-200.zip")
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"feddag/internal/damage"
 )
 
 // Bounds of what a tree of images may hold: beyond them it is not a data set, or made to do harm.
@@ -53,7 +55,7 @@ func readEntry(e *zip.File) ([]byte, error) {
 	}
 	r, err := e.Open()
 	if err != nil {
-		return nil, damaged(err)
+		return nil, damage.Describe(err)
 	}
 	defer r.Close()
 	size := int(e.UncompressedSize64)
@@ -68,7 +70,7 @@ func readEntry(e *zip.File) ([]byte, error) {
 			return b, nil
 		}
 		if err != nil {
-			return nil, damaged(err)
+			return nil, damage.Describe(err)
 		}
 		if len(b) > size {
 			return nil, errors.New("damaged: unpacks to more than its directory says; fetch it again")
@@ -249,7 +251,7 @@ func damagedZip(err error) error {
 	if errors.Is(err, zip.ErrFormat) {
 		return errors.New("not a zip file, or truncated; fetch it again")
 	}
-	return damaged(err)
+	return damage.Describe(err)
 }
 
 // splitOf returns the split that a folder's name stands for: "train", "test", "val", or "".

@@ -1,5 +1,8 @@
-// Package npy reads and writes what stands before the elements of an array in NumPy's .npy format: versions 1 to 3 are
-// read, version 1 is written. What the elements become is the business of who reads them.
+// Package npy reads and writes arrays of numbers in NumPy's .npy and .npz formats. It reads versions 1 to 3 of .npy and
+// writes version 1.
+//
+// Every header is checked and believed only as far as bytes follow it: no input makes the package panic, or allocate much
+// more than there is.
 package npy
 
 import (
@@ -8,128 +11,279 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
-	"strconv"
-	"strings"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"feddag/internal/damage"
 )
 
-// Header says what the elements of an array are. They follow row by row.
-type Header struct {
-	Kind   byte // 'b' boolean, 'i' and 'u' whole numbers with and without a sign, 'f' floating point
-	Size   int  // bytes of an element
-	Order  binary.ByteOrder
-	Shape  []int // empty for a single number
-	Count  int   // of the elements: Count*Size bytes fit an int
-	Length int   // bytes up to the elements
+// Array is an array of numbers, row by row.
+type Array struct {
+	Shape []int // empty for a single number
+	// Data is a []bool, []int8, []int16, []int32, []int64, []uint8, []uint16, []uint32, []uint64, []float32 or []float64.
+	Data any
 }
 
-const (
-	magic      = "\x93NUMPY"
-	maxHeader  = 1 << 16 // bytes; no array of numbers needs more
-	maxDims    = 32      // as NumPy
-	lengthSize = 2       // bytes of the header's length, in version 1
-)
-
-var (
-	descrText   = regexp.MustCompile(`['"]descr['"]\s*:\s*['"]([<>|=]?)([a-zA-Z]\w*)['"]`)
-	fortranText = regexp.MustCompile(`['"]fortran_order['"]\s*:\s*(True|False)`)
-	shapeText   = regexp.MustCompile(`['"]shape['"]\s*:\s*\(([^)]*)\)`)
-)
-
-// ReadHeader reads exactly the header. An array of anything but numbers and booleans, or one that is stored columns first,
-// is an error.
-func ReadHeader(r io.Reader) (h Header, err error) {
-	start := make([]byte, len(magic)+2)
-	if _, err := io.ReadFull(r, start); err != nil || string(start[:len(magic)]) != magic {
-		return h, fmt.Errorf("not a .npy file: starts with %.8q", start)
+// Read reads a .npy file of at most maxElements elements. It allocates no more than a small multiple of the bytes that
+// are there.
+func Read(r io.Reader, maxElements int) (*Array, error) {
+	h, err := ReadHeader(r)
+	if err != nil {
+		return nil, err
 	}
-	length := lengthSize
-	switch version := start[len(magic)]; version {
-	case 1:
-	case 2, 3:
-		length = 4
+	if h.Count > maxElements {
+		return nil, fmt.Errorf("%d elements of shape %v: at most %d are expected", h.Count, h.Shape, maxElements)
+	}
+	raw, err := damage.Read(r, int64(h.Count)*int64(h.Size))
+	if err != nil {
+		return nil, fmt.Errorf("elements of type %s and shape %v: %w", h.Descr(), h.Shape, err)
+	}
+	return h.Decode(raw)
+}
+
+// Decode returns the array whose elements raw holds. The array of a []uint8 shares raw's memory.
+func (h Header) Decode(raw []byte) (*Array, error) {
+	if len(raw) != h.Count*h.Size {
+		return nil, fmt.Errorf("%d bytes for an array of shape %v of %d bytes each", len(raw), h.Shape, h.Size)
+	}
+	a := &Array{Shape: h.Shape}
+	switch string(h.Kind) + string('0'+rune(h.Size)) {
+	case "u1":
+		a.Data = raw
+		return a, nil
+	case "b1":
+		a.Data = make([]bool, h.Count)
+	case "i1":
+		a.Data = make([]int8, h.Count)
+	case "i2":
+		a.Data = make([]int16, h.Count)
+	case "i4":
+		a.Data = make([]int32, h.Count)
+	case "i8":
+		a.Data = make([]int64, h.Count)
+	case "u2":
+		a.Data = make([]uint16, h.Count)
+	case "u4":
+		a.Data = make([]uint32, h.Count)
+	case "u8":
+		a.Data = make([]uint64, h.Count)
+	case "f4":
+		a.Data = make([]float32, h.Count)
+	case "f8":
+		a.Data = make([]float64, h.Count)
 	default:
-		return h, fmt.Errorf("a .npy file of version %d, 1 to 3 are read", version)
+		return nil, fmt.Errorf("element type %q is not read", h.Descr())
 	}
-	size := make([]byte, 4)
-	if _, err := io.ReadFull(r, size[:length]); err != nil {
-		return h, errors.New("truncated: the header is cut short")
-	}
-	n := binary.LittleEndian.Uint32(size)
-	if n > maxHeader {
-		return h, fmt.Errorf("a .npy file with a header of %d bytes", n)
-	}
-	text := make([]byte, n)
-	if _, err := io.ReadFull(r, text); err != nil {
-		return h, errors.New("truncated: the header is cut short")
-	}
-	h, err = parse(string(text))
-	h.Length = len(start) + length + len(text)
-	return h, err
+	_, err := binary.Decode(raw, h.Order, a.Data)
+	return a, err
 }
 
-func parse(text string) (h Header, err error) {
-	descr, fortran, shape := descrText.FindStringSubmatch(text), fortranText.FindStringSubmatch(text), shapeText.FindStringSubmatch(text)
-	if descr == nil || fortran == nil || shape == nil {
-		return h, fmt.Errorf("the header %.80q lacks descr, fortran_order or shape, or is of no plain array of numbers", text)
-	}
-	h.Order = binary.LittleEndian
-	if descr[1] == ">" {
-		h.Order = binary.BigEndian
-	}
-	switch code := descr[2]; code {
-	case "b1", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8":
-		h.Kind, h.Size = code[0], int(code[1]-'0')
-	default:
-		return h, fmt.Errorf("element type %q is not read: save whole numbers, booleans, float32 or float64", descr[1]+code)
-	}
-	h.Count = 1
-	for _, field := range strings.Split(shape[1], ",") {
-		field = strings.TrimSuffix(strings.TrimSpace(field), "L")
-		if field == "" {
-			continue
+// DecodeFloats reads len(into) elements of type float64 or float32 of the header's byte order.
+func (h Header) DecodeFloats(into []float64, raw []byte) {
+	if h.Size == 4 {
+		for k := range into {
+			into[k] = float64(math.Float32frombits(h.Order.Uint32(raw[4*k:])))
 		}
-		n, err := strconv.Atoi(field)
-		if err != nil || n < 0 || n > 0 && h.Count > math.MaxInt/8/n || len(h.Shape) >= maxDims {
-			return h, fmt.Errorf("the shape (%.80s) is no shape", shape[1])
+		return
+	}
+	for k := range into {
+		into[k] = math.Float64frombits(h.Order.Uint64(raw[8*k:]))
+	}
+}
+
+// describe returns the element type as NumPy writes it, the size of an element in bytes and the number of elements.
+func (a *Array) describe() (descr string, size, n int, err error) {
+	switch data := a.Data.(type) {
+	case []bool:
+		return "|b1", 1, len(data), nil
+	case []int8:
+		return "|i1", 1, len(data), nil
+	case []uint8:
+		return "|u1", 1, len(data), nil
+	case []int16:
+		return "<i2", 2, len(data), nil
+	case []uint16:
+		return "<u2", 2, len(data), nil
+	case []int32:
+		return "<i4", 4, len(data), nil
+	case []uint32:
+		return "<u4", 4, len(data), nil
+	case []int64:
+		return "<i8", 8, len(data), nil
+	case []uint64:
+		return "<u8", 8, len(data), nil
+	case []float32:
+		return "<f4", 4, len(data), nil
+	case []float64:
+		return "<f8", 8, len(data), nil
+	}
+	return "", 0, 0, fmt.Errorf("elements of type %T cannot be written as .npy", a.Data)
+}
+
+// Len returns the number of elements, or 0 where Data is of no type that Array lists.
+func (a *Array) Len() int {
+	_, _, n, _ := a.describe()
+	return n
+}
+
+// Write writes a .npy file. It is an error where the shape and the data do not agree, or Data is of another type than
+// Array lists.
+func Write(w io.Writer, a *Array) error {
+	descr, _, length, err := a.describe()
+	if err != nil {
+		return err
+	}
+	count := 1
+	for _, n := range a.Shape {
+		if n < 0 || n > 0 && count > math.MaxInt/8/n {
+			return fmt.Errorf("the shape %v is no shape of an array", a.Shape)
 		}
-		h.Shape, h.Count = append(h.Shape, n), h.Count*n
+		count *= n
 	}
-	if fortran[1] == "True" && len(h.Shape) > 1 {
-		return h, errors.New("columns first (fortran_order) is not read: save np.ascontiguousarray of it")
+	if count != length {
+		return fmt.Errorf("%d elements, the shape %v needs %d", length, a.Shape, count)
 	}
-	return h, nil
+	if err := WriteHeader(w, descr, a.Shape); err != nil {
+		return err
+	}
+	return WriteElements(w, a.Data)
 }
 
-// Descr returns the element type as NumPy writes it: "<f8", "|u1".
-func (h Header) Descr() string {
-	order := "<"
-	switch {
-	case h.Size == 1:
-		order = "|"
-	case h.Order == binary.BigEndian:
-		order = ">"
+// WriteElements writes the elements of an array (see Array.Data), little-endian, without a header.
+func WriteElements(w io.Writer, data any) error {
+	switch data := data.(type) {
+	case []uint8:
+		_, err := w.Write(data)
+		return err
+	case []float64: // in parts, because binary.Write copies what it is given
+		for part := range slices.Chunk(data, 1<<16) {
+			if err := binary.Write(w, binary.LittleEndian, part); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return order + string(h.Kind) + strconv.Itoa(h.Size)
+	return binary.Write(w, binary.LittleEndian, data)
 }
 
-// WriteHeader writes the header of an array of an element type (see Descr) and a shape. The elements then begin at a
-// multiple of 64 bytes.
-func WriteHeader(w io.Writer, descr string, shape []int) error {
-	texts := make([]string, len(shape))
-	for i, n := range shape {
-		texts[i] = strconv.Itoa(n)
+// WriteMatrix writes a matrix as a .npy file of float64. It holds one row in memory at a time.
+func WriteMatrix(w io.Writer, m mat.Matrix) error {
+	rows, columns := m.Dims()
+	if err := WriteHeader(w, "<f8", []int{rows, columns}); err != nil {
+		return err
 	}
-	dims := strings.Join(texts, ", ")
-	if len(shape) == 1 {
-		dims += ","
+	row := make([]float64, columns)
+	for i := range rows {
+		for j := range row {
+			row[j] = m.At(i, j)
+		}
+		if err := WriteElements(w, row); err != nil {
+			return err
+		}
 	}
-	text := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, dims)
-	text += strings.Repeat(" ", 63-(len(magic)+2+lengthSize+len(text))%64) + "\n"
-	if len(shape) > maxDims {
-		return fmt.Errorf("%d dimensions are too many", len(shape))
+	return nil
+}
+
+// Float64s returns the elements as float64, rows first. Whole numbers beyond 2^53 are rounded, booleans are 0 and 1. It
+// shares memory with an array of float64.
+func (a *Array) Float64s() []float64 {
+	switch data := a.Data.(type) {
+	case []float64:
+		return data
+	case []float32:
+		return floats(data)
+	case []int8:
+		return floats(data)
+	case []int16:
+		return floats(data)
+	case []int32:
+		return floats(data)
+	case []int64:
+		return floats(data)
+	case []uint8:
+		return floats(data)
+	case []uint16:
+		return floats(data)
+	case []uint32:
+		return floats(data)
+	case []uint64:
+		return floats(data)
+	case []bool:
+		return floats(bits(data))
 	}
-	b := binary.LittleEndian.AppendUint16([]byte(magic+"\x01\x00"), uint16(len(text)))
-	_, err := w.Write(append(b, text...))
-	return err
+	return nil
+}
+
+// Ints returns the elements as whole numbers from lo to hi, rows first. It is an error where the array holds
+// floating-point numbers, or an element out of range.
+func (a *Array) Ints(lo, hi int) ([]int, error) {
+	switch data := a.Data.(type) {
+	case []int8:
+		return ints(data, lo, hi)
+	case []int16:
+		return ints(data, lo, hi)
+	case []int32:
+		return ints(data, lo, hi)
+	case []int64:
+		return ints(data, lo, hi)
+	case []uint8:
+		return ints(data, lo, hi)
+	case []uint16:
+		return ints(data, lo, hi)
+	case []uint32:
+		return ints(data, lo, hi)
+	case []uint64:
+		return ints(data, lo, hi)
+	case []bool:
+		return ints(bits(data), lo, hi)
+	}
+	return nil, errors.New("an array of floating-point numbers, must be whole numbers")
+}
+
+// Matrix returns the array as a matrix, which may share its data. It is an error where the array has not two dimensions,
+// or has no row or no column.
+func (a *Array) Matrix() (*mat.Dense, error) {
+	if len(a.Shape) != 2 || a.Shape[0] == 0 || a.Shape[1] == 0 {
+		return nil, fmt.Errorf("an array of shape %v where a matrix is needed", a.Shape)
+	}
+	data := a.Float64s()
+	if len(data) != a.Shape[0]*a.Shape[1] {
+		return nil, fmt.Errorf("%d elements, the shape %v needs %d", len(data), a.Shape, a.Shape[0]*a.Shape[1])
+	}
+	return mat.NewDense(a.Shape[0], a.Shape[1], data), nil
+}
+
+type integer interface {
+	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
+}
+
+func ints[T integer](from []T, lo, hi int) ([]int, error) {
+	to := make([]int, len(from))
+	for i, x := range from {
+		v := int(x)
+		if v < lo || v > hi || (x < 0) != (v < 0) { // the last: a uint64 beyond the largest int
+			return nil, fmt.Errorf("element %d is %d, must be %d to %d", i, x, lo, hi)
+		}
+		to[i] = v
+	}
+	return to, nil
+}
+
+func floats[T integer | float32](from []T) []float64 {
+	to := make([]float64, len(from))
+	for i, x := range from {
+		to[i] = float64(x)
+	}
+	return to
+}
+
+func bits(from []bool) []uint8 {
+	to := make([]uint8, len(from))
+	for i, x := range from {
+		if x {
+			to[i] = 1
+		}
+	}
+	return to
 }

@@ -1,5 +1,5 @@
 """Writes testdata/cifar-10-python.tar.gz and cifar-100-python.tar.gz, small, as Python 2 wrote the published ones, and
-testdata/pickles/: one dictionary in every protocol of Python 3.
+internal/pickle/testdata/: one dictionary in every protocol of Python 3.
 
     python3 make_cifar.py        # needs numpy; made with Python 3.11, numpy 2.4
 
@@ -85,8 +85,7 @@ for file, n in (("train", 100), ("test", 20)):
     at += n
 archive("cifar-100-python.tar.gz", hundred)
 
-pickles = here / "pickles"
-pickles.mkdir(exist_ok=True)
+pickles = here.parents[2] / "internal" / "pickle" / "testdata"
 thing = {
     "data": images(2, 5)[:, :40], "labels": [0, 1, 255, 256, 65536, -1, -70000, 1 << 40, -(1 << 40), 2.5, None, True, False],
     "tuple": (1, "två", b"\x00\xff'\n"), "nested": {"empty": [], "none": ()},

@@ -1,0 +1,102 @@
+package corruption
+
+import (
+	"math"
+	"slices"
+)
+
+// Fog and snow. Frost is left out: it is made of photographs.
+func init() {
+	register(corruption{name: "fog", apply: fog})
+	register(corruption{name: "snow", apply: snow})
+}
+
+// fog is (x + c f) m/(m + c), f a plasma fractal and m the image's largest value.
+func fog(x *canvas, severity int, r draws) {
+	c := [MaxSeverity]float64{.2, .5, .75, 1, 1.5}[severity-1]
+	decay := [MaxSeverity]float64{3, 3, 2.5, 2, 1.75}[severity-1]
+	side := 1
+	for side < max(x.h, x.w) {
+		side *= 2
+	}
+	f, top := plasma(side, decay, r), slices.Max(x.v)
+	for ch := range x.c {
+		plane := x.plane(ch)
+		for i, v := range plane {
+			plane[i] = (v + c*f[i/x.w*side+i%x.w]) * top / (top + c)
+		}
+	}
+}
+
+// plasma draws a height map of side x side values, 0 to 1, by the diamond-square algorithm on a torus: a square's
+// middle is the mean of its corners, an edge's middle that of its four neighbours, plus noise that shrinks by decay
+// from one size to the next. side is a power of two.
+func plasma(side int, decay float64, r draws) []float64 {
+	m := make([]float64, side*side)
+	at := func(y, x int) float64 { return m[(y&(side-1))*side+x&(side-1)] }
+	wibble := 100.0
+	for step := side; step >= 2; step /= 2 {
+		half := step / 2
+		// mean fills the points of the grid at (y0, x0) with the mean of the four at dy, dx from each.
+		mean := func(y0, x0 int, dy, dx [4]int) {
+			for y := y0; y < side; y += step {
+				for x := x0; x < side; x += step {
+					sum := 0.0
+					for k := range dy {
+						sum += at(y+dy[k], x+dx[k])
+					}
+					m[y*side+x] = sum/4 + wibble*between(r, -wibble, wibble)
+				}
+			}
+		}
+		mean(half, half, [4]int{-half, half, -half, half}, [4]int{-half, -half, half, half})
+		mean(0, half, [4]int{-half, half, 0, 0}, [4]int{0, 0, -half, half})
+		mean(half, 0, [4]int{-half, half, 0, 0}, [4]int{0, 0, -half, half})
+		wibble /= decay
+	}
+	low, high := slices.Min(m), slices.Max(m)
+	for i := range m {
+		m[i] -= low
+		if high > low {
+			m[i] /= high - low
+		}
+	}
+	return m
+}
+
+// snow whitens the image and adds flakes: the largest values of noise that is zoomed in and blown down the image,
+// once as they are and once turned round.
+func snow(x *canvas, severity int, r draws) {
+	c := [MaxSeverity]struct {
+		mean, deviation, zoom, threshold float64
+		radius                           int
+		sigma, keep                      float64
+	}{
+		{.1, .2, 1, .6, 8, 3, .95},
+		{.1, .2, 1, .5, 10, 4, .9},
+		{.15, .3, 1.75, .55, 10, 4, .9},
+		{.25, .3, 2.25, .6, 12, 6, .85},
+		{.3, .3, 1.25, .65, 14, 12, .8},
+	}[severity-1]
+	noise := make([]float64, x.h*x.w)
+	for i := range noise {
+		noise[i] = c.mean + c.deviation*r.normal()
+	}
+	flakes := make([]float64, x.h*x.w)
+	addZoomed(flakes, noise, x.h, x.w, c.zoom)
+	for i, v := range flakes {
+		if v < c.threshold {
+			flakes[i] = 0
+		}
+	}
+	toLevels(flakes)
+	motionBlur(flakes, x.h, x.w, c.radius, c.sigma, between(r, -135, -45))
+	grey := x.grey()
+	for ch := range x.c {
+		plane := x.plane(ch)
+		for i, v := range plane {
+			white := math.Max(v, grey[i]*1.5+0.5)
+			plane[i] = c.keep*v + (1-c.keep)*white + flakes[i] + flakes[len(flakes)-1-i]
+		}
+	}
+}

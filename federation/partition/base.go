@@ -1,0 +1,133 @@
+package partition
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"feddag/federation/data"
+	"feddag/internal/spelling"
+)
+
+// optionBase names, among the extra options of a kind that lies on top of another, that other kind; where that lies on
+// top of one too, both: "feature-skew/lda".
+const optionBase = "base"
+
+const defaultBase = "lda"
+
+// base returns the kind that k, which lies on top of another, is to lie on, and the options as that one sees them.
+func (k kind) base(o Options) (kind, Options, error) {
+	chain := o.Extra[optionBase]
+	if chain == "" {
+		chain = defaultBase
+	}
+	name, rest, deeper := strings.Cut(chain, "/")
+	base, ok := kinds[name]
+	switch {
+	case !ok:
+		return k, o, spelling.Unknown(optionBase+" of partition "+k.name, name, Kinds())
+	case slices.Contains(strings.Split(chain, "/"), k.name):
+		return k, o, fmt.Errorf("--partition-option %s=%.60s: %s cannot lie on top of itself", optionBase, chain, k.name)
+	case deeper && !base.over:
+		return k, o, fmt.Errorf("--partition-option %s=%.60s: %s lies on top of no other partition", optionBase, chain, name)
+	}
+	o.Extra = maps.Clone(o.Extra)
+	delete(o.Extra, optionBase)
+	if deeper {
+		setExtra(&o, optionBase, rest)
+	}
+	return base, o, nil
+}
+
+// known returns the names among the extra options that k and the kinds below it know.
+func (k kind) known(o Options) ([]string, error) {
+	if !k.over {
+		return k.extra, nil
+	}
+	base, below, err := k.base(o)
+	if err != nil {
+		return nil, err
+	}
+	names, err := base.known(below)
+	return slices.Concat([]string{optionBase}, k.extra, names), err
+}
+
+// resolveBase resolves the options of the kind below k and records which one it is.
+func (k kind) resolveBase(s *data.Set, o Options) (Options, error) {
+	base, below, err := k.base(o)
+	if err != nil {
+		return o, err
+	}
+	known, err := base.known(below)
+	if err != nil {
+		return o, err
+	}
+	maps.DeleteFunc(below.Extra, func(name, _ string) bool { return !slices.Contains(known, name) })
+	resolved, err := base.resolve(s, below)
+	if err != nil {
+		return o, err
+	}
+	resolved.Extra = maps.Clone(resolved.Extra)
+	chain := base.name
+	if base.over {
+		chain += "/" + resolved.Extra[optionBase]
+	}
+	setExtra(&resolved, optionBase, chain)
+	return resolved, nil
+}
+
+// dealBase deals in the way of the kind below.
+func dealBase(p *Partition, s *data.Set) error {
+	params := p.Params
+	defer func() { p.Params = params }()
+	base, below, err := kinds[p.Params.Kind].base(params)
+	if err != nil {
+		return err
+	}
+	p.Params = below
+	p.Params.Kind = base.name
+	return base.deal(p, s)
+}
+
+// equalParts puts n clients in parts of equal size, within one, at random; no part is empty if there are as many
+// clients.
+func equalParts(r interface{ Perm(int) []int }, n, parts int) []int {
+	part := make([]int, n)
+	for k, i := range r.Perm(n) {
+		part[i] = k * parts / n
+	}
+	return part
+}
+
+// setExtra records an extra option.
+func setExtra(o *Options, name, value string) {
+	if o.Extra == nil {
+		o.Extra = map[string]string{}
+	}
+	o.Extra[name] = value
+}
+
+// extraInt returns the whole number that an extra option of a kind gives, within lo and hi, or the default if it is
+// not given.
+func extraInt(o Options, name string, lo, hi, byDefault int) (int, error) {
+	text, ok := o.Extra[name]
+	if !ok {
+		return byDefault, nil
+	}
+	v, err := strconv.Atoi(text)
+	if err != nil || v < lo || v > hi {
+		return 0, fmt.Errorf("--partition-option %s=%.40s: must be a whole number from %d to %d", name, text, lo, hi)
+	}
+	return v, nil
+}
+
+// extraOf returns what an extraInt option resolved to.
+func (p *Partition) extraOf(name string) int {
+	v, err := strconv.Atoi(p.Params.Extra[name])
+	if err != nil { // resolve wrote it
+		return 0
+	}
+	return v
+}

@@ -1,0 +1,73 @@
+package partition
+
+import (
+	"fmt"
+	"strconv"
+
+	"feddag/federation/data"
+	"feddag/internal/stream"
+)
+
+// concept-shift (II): any other kind of partition, with the clients split at random in concepts of equal size (within
+// one) that name the classes differently: y, C-1-y, (y+1) mod C, and if more are asked for (y+2) mod C and so on. A
+// client's map holds for its training and its test images alike. Groups is the concept.
+func init() {
+	k := kind{
+		name:  "concept-shift",
+		help:  "another kind, by clients who name the classes in three ways (--clients, --partition-option base=KIND, lda by default, with its flags, concepts=3)",
+		extra: []string{optionConcepts},
+		over:  true,
+		deal:  dealConceptShift,
+	}
+	k.resolve = func(s *data.Set, o Options) (Options, error) {
+		resolved, err := k.resolveBase(s, o)
+		if err != nil {
+			return o, err
+		}
+		most := min(len(conceptMaps(s.Classes)), o.Clients)
+		if most < 1 {
+			return o, fmt.Errorf("--partition %s: data set %s has no classes to rename", k.name, s.Name)
+		}
+		concepts, err := extraInt(o, optionConcepts, 1, most, min(3, most))
+		setExtra(&resolved, optionConcepts, strconv.Itoa(concepts))
+		return resolved, err
+	}
+	register(k)
+}
+
+const optionConcepts = "concepts"
+
+// conceptMaps returns the different label maps of C classes, in order: identity (nil), C-1-y, (y+1) mod C, (y+2) mod
+// C, ... There are C+1, or C where C-1-y is itself one of the others (C below 3).
+func conceptMaps(classes int) [][]uint8 {
+	maps := [][]uint8{nil}
+	if classes >= 2 {
+		reverse := make([]uint8, classes)
+		for y := range reverse {
+			reverse[y] = uint8(classes - 1 - y)
+		}
+		maps = append(maps, reverse)
+	}
+	if classes >= 3 {
+		for turn := 1; turn < classes; turn++ {
+			m := make([]uint8, classes)
+			for y := range m {
+				m[y] = uint8((y + turn) % classes)
+			}
+			maps = append(maps, m)
+		}
+	}
+	return maps
+}
+
+func dealConceptShift(p *Partition, s *data.Set) error {
+	if err := dealBase(p, s); err != nil {
+		return err
+	}
+	maps := conceptMaps(s.Classes)
+	p.Groups = equalParts(stream.New(p.Seed, "partition/concept-shift"), len(p.Shards), p.extraOf(optionConcepts))
+	for i, g := range p.Groups {
+		p.Shards[i].LabelMap = maps[g]
+	}
+	return nil
+}

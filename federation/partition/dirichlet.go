@@ -1,0 +1,80 @@
+package partition
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// logDirichlet draws the logarithms of n Gamma(a, 1) variates, which normalised are a draw of the symmetric Dirichlet.
+// Logarithms, because at a = 0.001 the variates themselves are mostly below the smallest float64 and a draw would be
+// 0/0. a is within minConcentration and maxConcentration.
+func logDirichlet(r *rand.Rand, a float64, n int) []float64 {
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = logGamma(r, a)
+	}
+	return x
+}
+
+// logGamma draws the logarithm of a Gamma(a, 1) variate: Marsaglia and Tsang, "A simple method for generating gamma
+// variables" (2000), and for a < 1 their boost Gamma(a) = Gamma(a+1) U^(1/a).
+func logGamma(r *rand.Rand, a float64) float64 {
+	boost := 0.0
+	if a < 1 {
+		boost = -r.ExpFloat64() / a // ln(U)/a
+		a++
+	}
+	d := a - 1.0/3
+	c := 1 / math.Sqrt(9*d)
+	for {
+		x := r.NormFloat64()
+		v := 1 + c*x
+		if v <= 0 {
+			continue
+		}
+		v = v * v * v
+		u := 1 - r.Float64() // never 0
+		if math.Log(u) < x*x/2+d-d*v+d*math.Log(v) {
+			return math.Log(d) + math.Log(v) + boost
+		}
+	}
+}
+
+// normalise turns logarithms of weights, at least one of them finite, into shares that sum to 1, in place.
+func normalise(logs []float64) []float64 {
+	top := slices.Max(logs)
+	sum := 0.0
+	for i, l := range logs {
+		logs[i] = math.Exp(l - top)
+		sum += logs[i]
+	}
+	for i := range logs {
+		logs[i] /= sum
+	}
+	return logs
+}
+
+// apportion splits n into whole parts by the given shares (which sum to 1), each part at least least, the rest by the
+// largest remainder, ties to the lower index. The parts sum to n; n must be at least least*len(shares).
+func apportion(n int, shares []float64, least int) []int {
+	parts := make([]int, len(shares))
+	order := make([]int, len(shares))
+	remainder := make([]float64, len(shares))
+	rest := n - least*len(shares)
+	left := rest
+	for i, share := range shares {
+		exact := share * float64(rest)
+		whole := min(int(exact), left) // rounding could otherwise hand out one too many
+		left -= whole
+		parts[i], remainder[i], order[i] = least+whole, exact-float64(whole), i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(remainder[b], remainder[a]), cmp.Compare(a, b))
+	})
+	for k := 0; left > 0; k, left = (k+1)%len(order), left-1 {
+		parts[order[k]]++
+	}
+	return parts
+}

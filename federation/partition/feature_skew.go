@@ -1,0 +1,90 @@
+package partition
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"feddag/federation/corruption"
+	"feddag/federation/data"
+	"feddag/internal/stream"
+)
+
+// feature-skew (IV): any other kind of partition (LDA of concentration 1 in the paper), with the clients split at
+// random in parts of equal size (within one), each of which sees its images under a corruption of its own, training
+// and test alike. With fewer clients than corruptions some are not used. Groups is the corruption.
+func init() {
+	k := kind{
+		name:  "feature-skew",
+		help:  "another kind, by clients who each see all images under one corruption (--clients, --partition-option base=KIND, lda by default, with its flags, corruptions=fog,snow,... or clean, severity=3)",
+		extra: []string{optionCorruptions, optionSeverity},
+		over:  true,
+		deal:  dealFeatureSkew,
+	}
+	k.resolve = func(s *data.Set, o Options) (Options, error) {
+		resolved, err := k.resolveBase(s, o)
+		if err != nil {
+			return o, err
+		}
+		severity, err := extraInt(o, optionSeverity, 1, corruption.MaxSeverity, 3)
+		if err != nil {
+			return o, err
+		}
+		names := corruption.NamesFor(s.Channels)
+		if list, ok := o.Extra[optionCorruptions]; ok {
+			names = strings.Split(list, ",")
+		}
+		for i, name := range names {
+			if slices.Contains(names[:i], name) {
+				return o, fmt.Errorf("--partition-option %s: %s is named twice", optionCorruptions, name)
+			}
+			if name == clean {
+				continue
+			}
+			v := corruption.View{Corruption: name, Severity: severity}
+			if err := v.Check(); err != nil {
+				return o, fmt.Errorf("--partition-option %s: %w", optionCorruptions, err)
+			}
+			if err := v.CheckImages(s.Channels, s.Height, s.Width); err != nil {
+				return o, fmt.Errorf("--partition-option %s: data set %s: %w", optionCorruptions, s.Name, err)
+			}
+		}
+		setExtra(&resolved, optionSeverity, strconv.Itoa(severity))
+		setExtra(&resolved, optionCorruptions, strings.Join(names, ","))
+		return resolved, nil
+	}
+	register(k)
+}
+
+const (
+	optionCorruptions = "corruptions"
+	optionSeverity    = "severity"
+	clean             = "clean" // among corruptions: none
+)
+
+func dealFeatureSkew(p *Partition, s *data.Set) error {
+	if err := dealBase(p, s); err != nil {
+		return err
+	}
+	names := strings.Split(p.Params.Extra[optionCorruptions], ",")
+	clients := len(p.Shards)
+	r := stream.New(p.Seed, "partition/feature-skew")
+	if clients < len(names) {
+		r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		names = names[:clients]
+	}
+	view := make([]int, len(names)) // by name
+	p.Views = nil
+	for i, name := range names {
+		if name != clean {
+			p.Views = append(p.Views, corruption.View{Corruption: name, Severity: p.extraOf(optionSeverity)})
+			view[i] = len(p.Views)
+		}
+	}
+	p.Groups = equalParts(r, clients, len(names))
+	for i, g := range p.Groups {
+		p.Shards[i].View = view[g]
+	}
+	return nil
+}

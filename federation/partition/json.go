@@ -1,0 +1,212 @@
+package partition
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"feddag/federation/corruption"
+	"feddag/federation/data"
+)
+
+// formatVersion is the version of the format of partition.json.
+const formatVersion = 1
+
+// maxFileBytes bounds a partition file: ten bytes an index, a hundred million indices.
+const maxFileBytes = 1 << 30
+
+// jsonFile is partition.json. Test sets are listed once and named by their place in test_sets, because clients
+// share them.
+type jsonFile struct {
+	Version  int               `json:"version"`
+	Kind     string            `json:"kind"`
+	Seed     uint64            `json:"seed"`
+	Params   Options           `json:"params"`
+	DataSet  string            `json:"data_set"`
+	DataHash string            `json:"data_hash,omitempty"`
+	Views    []corruption.View `json:"views,omitempty"`
+	Clients  []jsonClient      `json:"clients"`
+	TestSets [][]int32         `json:"test_sets"`
+}
+
+type jsonClient struct {
+	Group    *int    `json:"group,omitempty"`     // absent where the kind has no groups
+	LabelMap []int   `json:"label_map,omitempty"` // absent for the identity
+	View     int     `json:"view,omitempty"`      // place in views plus 1; absent for the images as they are
+	HeldOut  bool    `json:"held_out,omitempty"`  // absent for clients that take part
+	TestSet  int     `json:"test_set"`            // place in test_sets
+	Train    []int32 `json:"train"`
+}
+
+// WriteJSON writes the partition as partition.json, a client and a test set a line.
+func (p *Partition) WriteJSON(w io.Writer) error {
+	if p.Groups != nil && len(p.Groups) != len(p.Shards) {
+		return fmt.Errorf("partition: %d group entries for %d clients", len(p.Groups), len(p.Shards))
+	}
+	bw := bufio.NewWriterSize(w, 1<<16)
+	head := []struct {
+		key   string
+		value any
+	}{
+		{"version", formatVersion}, {"kind", p.Kind}, {"seed", p.Seed}, {"params", p.Params},
+		{"data_set", p.DataSet}, {"data_hash", p.DataHash},
+	}
+	bw.WriteString("{\n")
+	for _, f := range head {
+		value, err := json.Marshal(f.value)
+		if err != nil {
+			return fmt.Errorf("partition: %s: %w", f.key, err)
+		}
+		fmt.Fprintf(bw, "  %q: %s,\n", f.key, value)
+	}
+
+	if len(p.Views) > 0 {
+		views, err := json.Marshal(p.Views)
+		if err != nil {
+			return fmt.Errorf("partition: views: %w", err)
+		}
+		fmt.Fprintf(bw, "  \"views\": %s,\n", views)
+	}
+	testSets, place := p.testSets()
+	bw.WriteString(`  "clients": [`)
+	for i, sh := range p.Shards {
+		c := jsonClient{TestSet: place[i], Train: sh.Train, View: sh.View, HeldOut: p.IsHeldOut(i)}
+		if p.Groups != nil {
+			c.Group = &p.Groups[i]
+		}
+		for _, l := range sh.LabelMap {
+			c.LabelMap = append(c.LabelMap, int(l))
+		}
+		writeItem(bw, i, c)
+	}
+	bw.WriteString("\n  ],\n  \"test_sets\": [")
+	for i, test := range testSets {
+		writeItem(bw, i, test)
+	}
+	bw.WriteString("\n  ]\n}\n")
+	return bw.Flush() // also reports what an earlier write could not do
+}
+
+// testSets returns the distinct test sets, in the order of the first client of each, and each client's place among
+// them.
+func (p *Partition) testSets() (sets [][]int32, place []int) {
+	type slice struct {
+		first *int32
+		n     int
+	}
+	seen := map[slice]int{}
+	for _, sh := range p.Shards {
+		key := slice{n: len(sh.Test)}
+		if key.n > 0 {
+			key.first = &sh.Test[0]
+		}
+		if _, ok := seen[key]; !ok {
+			seen[key] = len(sets)
+			sets = append(sets, sh.Test)
+		}
+		place = append(place, seen[key])
+	}
+	return sets, place
+}
+
+// writeItem writes item i of a list on a line of its own.
+func writeItem(bw *bufio.Writer, i int, item any) {
+	if i > 0 {
+		bw.WriteByte(',')
+	}
+	bw.WriteString("\n    ")
+	line, err := json.Marshal(item)
+	if err != nil { // structs of integers always marshal
+		line = []byte("null")
+	}
+	bw.Write(line)
+}
+
+// Read reads a partition of data set s: a partition.json, or an .npz (see WriteNPZ), told apart by content.
+// Indices out of range or used twice, a partition of another set and whatever else does not fit s are errors that name
+// the file and the client. Index lists may stand in any order.
+func Read(path string, s *data.Set) (*Partition, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err // an *os.PathError names the file
+	}
+	defer f.Close()
+	p, err := decodeAny(f, s)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// Decode is Read from a reader; its errors do not name a file.
+func Decode(r io.Reader, s *data.Set) (*Partition, error) {
+	limited := &io.LimitedReader{R: r, N: maxFileBytes}
+	dec := json.NewDecoder(limited)
+	dec.DisallowUnknownFields()
+	var file jsonFile
+	if err := dec.Decode(&file); err != nil {
+		return nil, jsonError(err, limited.N <= 0)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("more follows the partition at byte %d; it must be one JSON object", dec.InputOffset())
+	}
+	if file.Version != formatVersion {
+		return nil, fmt.Errorf("partition format version %d, this program reads version %d", file.Version, formatVersion)
+	}
+	p := &Partition{
+		Kind: file.Kind, Seed: file.Seed, Params: file.Params, DataSet: file.DataSet, DataHash: file.DataHash,
+		Shards: make([]Shard, len(file.Clients)), Views: file.Views,
+	}
+	for _, test := range file.TestSets {
+		slices.Sort(test)
+	}
+	for i, c := range file.Clients {
+		if (c.Group != nil) != (file.Clients[0].Group != nil) {
+			return nil, fmt.Errorf("client %d: either every client has a group or none", i)
+		}
+		if c.Group != nil {
+			p.Groups = append(p.Groups, *c.Group)
+		}
+		if c.TestSet < 0 || c.TestSet >= len(file.TestSets) {
+			return nil, fmt.Errorf("client %d: test_set %d is out of range, there are %d test sets", i, c.TestSet, len(file.TestSets))
+		}
+		slices.Sort(c.Train)
+		p.Shards[i] = Shard{Train: c.Train, Test: file.TestSets[c.TestSet], View: c.View}
+		if c.HeldOut {
+			p.HeldOut = append(p.HeldOut, i)
+		}
+		for class, l := range c.LabelMap {
+			if l < 0 || l > 255 {
+				return nil, fmt.Errorf("client %d: its label map sends class %d to %d, no label", i, class, l)
+			}
+			p.Shards[i].LabelMap = append(p.Shards[i].LabelMap, uint8(l))
+		}
+	}
+	if err := p.Check(s); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// jsonError words an error of the JSON decoder; tooLong says that the limit cut the input off.
+func jsonError(err error, tooLong bool) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case tooLong:
+		return fmt.Errorf("not a partition: longer than %d bytes", maxFileBytes)
+	case errors.Is(err, io.EOF):
+		return errors.New("not a partition: empty file")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("not a whole partition: truncated JSON")
+	case errors.As(err, &syntax):
+		return fmt.Errorf("not valid JSON at byte %d: %v", syntax.Offset, syntax)
+	case errors.As(err, &kind):
+		return fmt.Errorf("not a partition: %s at byte %d is %s, must be %s", kind.Field, kind.Offset, kind.Value, kind.Type)
+	}
+	return fmt.Errorf("not a partition: %w", err)
+}

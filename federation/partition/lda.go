@@ -1,0 +1,165 @@
+package partition
+
+import (
+	"container/heap"
+	"fmt"
+	"math"
+	"slices"
+
+	"feddag/federation/data"
+	"feddag/internal/stream"
+)
+
+// lda (III): latent Dirichlet allocation as in the non-IID benchmark (Li, Diao, Chen, He, ICDE 2022): each class is
+// divided among all clients by a Dirichlet draw, in which a client that already has its even share n/N of the samples
+// gets nothing more (the balancing cap), and every client ends with at least MinSamples.
+func init() {
+	register(kind{
+		name:    "lda",
+		help:    "each class divided among all clients by Dirichlet (--clients, --concentration, --min-samples)",
+		resolve: resolveLDA,
+		deal:    dealLDA,
+	})
+}
+
+func resolveLDA(s *data.Set, o Options) (Options, error) {
+	if err := checkConcentration(o.Concentration); err != nil {
+		return o, err
+	}
+	if o.MinSamples < 1 {
+		return o, fmt.Errorf("--min-samples %d: must be at least 1", o.MinSamples)
+	}
+	if n := s.Train.Len(); o.MinSamples > n/o.Clients {
+		return o, fmt.Errorf("--min-samples %d: the %d training samples of %s give %d clients at most %d each; lower --min-samples or --clients",
+			o.MinSamples, n, s.Name, o.Clients, n/o.Clients)
+	}
+	return Options{Concentration: o.Concentration, MinSamples: o.MinSamples}, nil
+}
+
+// ldaDraws bounds how often a partition with a client short of samples is drawn anew. The benchmark repeats without
+// end, which at small concentrations or many clients never comes out.
+const ldaDraws = 20
+
+func dealLDA(p *Partition, s *data.Set) error {
+	byClass := classIndices(s.Train.Labels, s.Classes)
+	var best [][]int
+	most := -1
+	for draw := range uint64(ldaDraws) {
+		counts := drawLDA(p, byClass, s.Train.Len(), draw)
+		if least := slices.Min(rowSums(counts)); least > most {
+			best, most = counts, least
+		}
+		if most >= p.Params.MinSamples {
+			break
+		}
+	}
+	raiseToMinimum(best, p.Params.MinSamples)
+	for c, indices := range byClass {
+		stream.New(p.Seed, "partition/lda/shuffle", uint64(c)).Shuffle(len(indices), func(i, j int) {
+			indices[i], indices[j] = indices[j], indices[i]
+		})
+		for i := range p.Shards {
+			p.Shards[i].Train = append(p.Shards[i].Train, indices[:best[i][c]]...)
+			indices = indices[best[i][c]:]
+		}
+	}
+	return nil
+}
+
+// drawLDA draws how many samples of each class each client gets, N x C.
+func drawLDA(p *Partition, byClass [][]int32, n int, draw uint64) [][]int {
+	clients := len(p.Shards)
+	counts := make([][]int, clients)
+	for i := range counts {
+		counts[i] = make([]int, len(byClass))
+	}
+	held := make([]int64, clients)
+	for c, indices := range byClass {
+		if len(indices) == 0 {
+			continue
+		}
+		logs := logDirichlet(stream.New(p.Seed, "partition/lda/shares", draw, uint64(c)), p.Params.Concentration, clients)
+		for i := range logs {
+			// While samples are left to deal, somebody is below the mean: never are all capped.
+			if held[i]*int64(clients) >= int64(n) {
+				logs[i] = math.Inf(-1)
+			}
+		}
+		for i, k := range apportion(len(indices), normalise(logs), 0) {
+			counts[i][c] = k
+			held[i] += int64(k)
+		}
+	}
+	return counts
+}
+
+// raiseToMinimum gives every client (row) with fewer than least samples the missing ones, from whoever is largest at
+// the time and of the class the donor has most of, which changes the skew of either the least. The sum over all
+// clients must be at least least a client; column sums do not change.
+func raiseToMinimum(counts [][]int, least int) {
+	donors := donorHeap{size: rowSums(counts)}
+	var short []int
+	for i, size := range donors.size {
+		if size < least {
+			short = append(short, i)
+		} else {
+			donors.client = append(donors.client, i)
+		}
+	}
+	heap.Init(&donors)
+	for _, i := range short {
+		for need := least - donors.size[i]; need > 0; {
+			d := donors.client[0]
+			c := maxIndex(counts[d])
+			k := min(need, donors.size[d]-least, counts[d][c])
+			if k <= 0 {
+				return // the samples do not suffice; resolveLDA has excluded it
+			}
+			counts[d][c] -= k
+			counts[i][c] += k
+			donors.size[d] -= k
+			heap.Fix(&donors, 0)
+			need -= k
+		}
+	}
+}
+
+// donorHeap has the client with the most samples on top, of equals the lowest.
+type donorHeap struct {
+	size   []int // by client
+	client []int
+}
+
+func (h *donorHeap) Len() int { return len(h.client) }
+func (h *donorHeap) Less(a, b int) bool {
+	x, y := h.client[a], h.client[b]
+	return h.size[x] > h.size[y] || h.size[x] == h.size[y] && x < y
+}
+func (h *donorHeap) Swap(a, b int) { h.client[a], h.client[b] = h.client[b], h.client[a] }
+func (h *donorHeap) Push(x any)    { h.client = append(h.client, x.(int)) }
+func (h *donorHeap) Pop() any {
+	last := h.client[len(h.client)-1]
+	h.client = h.client[:len(h.client)-1]
+	return last
+}
+
+// maxIndex returns the index of the largest element, of equals the lowest.
+func maxIndex(x []int) int {
+	best := 0
+	for i, v := range x {
+		if v > x[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+func rowSums(m [][]int) []int {
+	sums := make([]int, len(m))
+	for i, row := range m {
+		for _, v := range row {
+			sums[i] += v
+		}
+	}
+	return sums
+}

@@ -1,0 +1,119 @@
+package partition
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+
+	"feddag/federation/corruption"
+	"feddag/federation/data"
+	"feddag/internal/stream"
+)
+
+// maxMaterialised bounds the test pixels of a set with views: 12 GB, all corruptions of CIFAR-10 at all severities and
+// more.
+const maxMaterialised = 12 << 30
+
+// Materialise returns the images as the clients see them: a set, and the partition that deals it out. They are s and p
+// themselves if all see them as they are. Else, training image i of the set is image i of s in the view of the client
+// it belongs to, and the test split is s.Test followed by s.Test in each of p.Views; the partition has the clients of p
+// with test indices to match, and no views. Labels are those of s. What is given is not changed, and shared where it
+// can be. The noise in an image depends on the partition's seed, the view and the image's index, never on the number
+// of cores.
+//
+// Train on the result; write, read and check p with s.
+func (p *Partition) Materialise(s *data.Set) (*data.Set, *Partition, error) {
+	if err := p.Check(s); err != nil {
+		return nil, nil, err
+	}
+	if len(p.Views) == 0 {
+		return s, p, nil
+	}
+	if err := fitsViews(s, len(p.Views)); err != nil {
+		return nil, nil, err
+	}
+	blocks := len(p.Views) + 1
+	m := *s
+	m.Train.Pixels = slices.Clone(s.Train.Pixels)
+	m.Test.Pixels = slices.Repeat(s.Test.Pixels, blocks)
+	m.Test.Labels = slices.Repeat(s.Test.Labels, blocks)
+	if s.Test.Users != nil {
+		m.Test.Users = slices.Repeat(s.Test.Users, blocks)
+	}
+	view := make([]int, s.Train.Len())
+	for _, sh := range p.Shards {
+		for _, j := range sh.Train {
+			view[j] = sh.View
+		}
+	}
+	inParallel(len(view), func(j int) {
+		if view[j] > 0 {
+			p.show(p.Views[view[j]-1], trainSplit, j, s, s.Image(s.Train, j), m.Image(m.Train, j))
+		}
+	})
+	inParallel(len(p.Views)*s.Test.Len(), func(k int) {
+		v, i := k/s.Test.Len(), k%s.Test.Len()
+		p.show(p.Views[v], testSplit, i, s, s.Image(s.Test, i), m.Image(m.Test, s.Test.Len()+k))
+	})
+	return &m, p.shifted(&m, s.Test.Len()), nil
+}
+
+const trainSplit, testSplit = 0, 1
+
+// show writes image i of a split, from, in a view to to.
+func (p *Partition) show(v corruption.View, split, i int, s *data.Set, from, to []byte) {
+	r := stream.New(p.Seed, "partition/corruption/"+v.Corruption, uint64(v.Severity), uint64(split), uint64(i))
+	v.Apply(to, from, s.Channels, s.Height, s.Width, r)
+}
+
+// fitsViews returns an error if the test images in so many views, and as they are, are too many.
+func fitsViews(s *data.Set, views int) error {
+	size, n, blocks := int64(s.ImageSize()), int64(s.Test.Len()), int64(views)+1
+	if n > math.MaxInt32/blocks || n*size > maxMaterialised/blocks {
+		return fmt.Errorf("data set %s: its %d test images in %d views take more than the %d MB this program holds; use fewer corruptions",
+			s.Name, n, views, int64(maxMaterialised)>>20)
+	}
+	return nil
+}
+
+// shifted returns the partition of a materialised set: test index j in view v is v*n + j.
+func (p *Partition) shifted(m *data.Set, n int) *Partition {
+	q := *p
+	q.DataHash, q.Views, q.Shards = m.Hash(), nil, slices.Clone(p.Shards)
+	type key struct {
+		first     *int32
+		len, view int
+	}
+	shared := map[key][]int32{}
+	for i := range q.Shards {
+		sh := &q.Shards[i]
+		if sh.View == 0 {
+			continue
+		}
+		k := key{&sh.Test[0], len(sh.Test), sh.View}
+		if shared[k] == nil {
+			shared[k] = slices.Clone(sh.Test)
+			for t := range shared[k] {
+				shared[k][t] += int32(sh.View * n)
+			}
+		}
+		sh.Test, sh.View = shared[k], 0
+	}
+	return &q
+}
+
+// inParallel calls f for 0 to n-1 on all cores and returns when all are done.
+func inParallel(n int, f func(i int)) {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < n; i += workers {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+}

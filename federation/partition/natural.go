@@ -1,0 +1,79 @@
+package partition
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"feddag/federation/data"
+	"feddag/internal/stream"
+)
+
+// natural: a client is a user (a photographer, a writer, a domain) of the set and holds that user's training images.
+// With fewer clients than users, users are drawn at random. A client tests on its user's test images if it has any,
+// else on all test samples of the classes it holds, as in every other kind.
+func init() {
+	register(kind{
+		name:    "natural",
+		help:    "one user of the data set each, for sets that know them (--clients, --partition-option min-user-samples=1)",
+		extra:   []string{optionMinUser},
+		resolve: resolveNatural,
+		deal:    dealNatural,
+	})
+}
+
+const optionMinUser = "min-user-samples"
+
+func resolveNatural(s *data.Set, o Options) (Options, error) {
+	if s.Train.Users == nil {
+		return o, fmt.Errorf("--partition natural: data set %s does not say which user an image is from; choose --dataset csv or another partition", s.Name)
+	}
+	least, err := extraInt(o, optionMinUser, 1, s.Train.Len(), 1)
+	if err != nil {
+		return o, err
+	}
+	if n := len(usersWith(s, least)); n < o.Clients {
+		return o, fmt.Errorf("--clients %d: data set %s has %d users with %d or more training images; use --clients %d or fewer", o.Clients, s.Name, n, least, n)
+	}
+	var resolved Options
+	setExtra(&resolved, optionMinUser, strconv.Itoa(least))
+	return resolved, nil
+}
+
+// usersWith returns the users with at least least training images, ascending.
+func usersWith(s *data.Set, least int) []int32 {
+	counts := make([]int, len(s.UserNames))
+	for _, u := range s.Train.Users {
+		counts[u]++
+	}
+	var users []int32
+	for u, n := range counts {
+		if n >= least {
+			users = append(users, int32(u))
+		}
+	}
+	return users
+}
+
+func dealNatural(p *Partition, s *data.Set) error {
+	users := usersWith(s, p.extraOf(optionMinUser))
+	r := stream.New(p.Seed, "partition/natural")
+	r.Shuffle(len(users), func(i, j int) { users[i], users[j] = users[j], users[i] })
+	users = users[:len(p.Shards)]
+	slices.Sort(users)
+	client := make([]int, len(s.UserNames)) // by user, plus 1
+	for i, u := range users {
+		client[u] = i + 1
+	}
+	for j, u := range s.Train.Users {
+		if i := client[u]; i > 0 {
+			p.Shards[i-1].Train = append(p.Shards[i-1].Train, int32(j))
+		}
+	}
+	for j, u := range s.Test.Users {
+		if i := client[u]; i > 0 {
+			p.Shards[i-1].Test = append(p.Shards[i-1].Test, int32(j))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+package partition
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"feddag/federation/corruption"
+	"feddag/federation/data"
+)
+
+// Shard is one client's share of a data set.
+type Shard struct {
+	Train []int32 // indices into Set.Train, ascending; no index belongs to two clients
+	// Test has indices into Set.Test, ascending. Clients that test on the same images share one slice (ten thousand
+	// clients would otherwise need gigabytes): never modify it.
+	Test []int32
+	// LabelMap is the label this client uses for each class of the set (concept shift), on training and test images
+	// alike; nil for the identity.
+	LabelMap []uint8
+	// View says how this client sees its images, training and test alike (feature skew): 0 as they are, v > 0 as
+	// Partition.Views[v-1]. See Partition.Materialise.
+	View int
+}
+
+// Label returns the label this client uses for an image of class l.
+func (sh Shard) Label(l uint8) uint8 {
+	if int(l) < len(sh.LabelMap) {
+		return sh.LabelMap[l]
+	}
+	return l
+}
+
+// Partition deals a data set out to clients: client i has Shards[i].
+type Partition struct {
+	Kind     string  // a name of Kinds, or any other for a partition made elsewhere
+	Seed     uint64  // the data seed it was drawn with
+	Params   Options // what it was made with; only fields its kind uses are set
+	DataSet  string  // Set.Name
+	DataHash string  // Set.Hash(), so that it is refused on any other set
+	Shards   []Shard
+	// Groups is the true group of each client, 0 to the number of groups - 1; nil where the kind has none.
+	Groups []int
+	// HeldOut has the clients, ascending, that take no part in training or clustering: newcomers, clients never seen.
+	// nil if there are none.
+	HeldOut []int
+	// Views are the ways in which clients see their images; nil if all see them as they are.
+	Views []corruption.View
+}
+
+// Counts returns the training samples of each client by label, N x Classes, after label maps.
+func (p *Partition) Counts(s *data.Set) [][]int {
+	counts := make([][]int, len(p.Shards))
+	flat := make([]int, len(p.Shards)*s.Classes)
+	for i, sh := range p.Shards {
+		counts[i] = flat[i*s.Classes : (i+1)*s.Classes : (i+1)*s.Classes]
+		for _, j := range sh.Train {
+			counts[i][sh.Label(s.Train.Labels[j])]++
+		}
+	}
+	return counts
+}
+
+// Sizes returns the training samples of each client.
+func (p *Partition) Sizes() []int {
+	sizes := make([]int, len(p.Shards))
+	for i, sh := range p.Shards {
+		sizes[i] = len(sh.Train)
+	}
+	return sizes
+}
+
+// Check returns an error, which names the client, unless the partition fits the set: every client has training and
+// test samples, indices are in range and ascending, no training index is used twice, label maps and groups are whole.
+func (p *Partition) Check(s *data.Set) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	if p.DataSet != s.Name {
+		return fmt.Errorf("this partition deals out data set %s, not %s; choose --dataset %s or another partition", p.DataSet, s.Name, p.DataSet)
+	}
+	// A partition written by hand may leave the hash out; then the indices alone are checked.
+	if hash := s.Hash(); p.DataHash != "" && p.DataHash != hash {
+		return fmt.Errorf("this partition was made for another copy of %s: its labels hash to %.20s, here they are %.20s (first digits)",
+			s.Name, p.DataHash, hash)
+	}
+	if len(p.Shards) == 0 {
+		return fmt.Errorf("a partition without clients")
+	}
+	if p.Groups != nil && len(p.Groups) != len(p.Shards) {
+		return fmt.Errorf("%d group entries for %d clients", len(p.Groups), len(p.Shards))
+	}
+	for v, view := range p.Views {
+		if err := view.Check(); err != nil {
+			return fmt.Errorf("view %d: %w", v+1, err)
+		}
+		if err := view.CheckImages(s.Channels, s.Height, s.Width); err != nil {
+			return fmt.Errorf("view %d of data set %s: %w", v+1, s.Name, err)
+		}
+	}
+	if err := p.checkHeldOut(); err != nil {
+		return err
+	}
+	for i, g := range p.Groups {
+		if g < 0 || g >= len(p.Shards) {
+			return fmt.Errorf("client %d: group %d is out of range, must be 0 to %d", i, g, len(p.Shards)-1)
+		}
+	}
+	owner := make([]int32, s.Train.Len()) // client + 1 by training index
+	checked := map[*int32]int{}           // shared test sets, by their first element, with the length seen
+	for i, sh := range p.Shards {
+		if len(sh.Train) == 0 {
+			return fmt.Errorf("client %d has no training samples", i)
+		}
+		if len(sh.Test) == 0 {
+			return fmt.Errorf("client %d has no test samples: the test split has none of the classes it holds", i)
+		}
+		for _, j := range sh.Train {
+			if j < 0 || int(j) >= len(owner) {
+				return fmt.Errorf("client %d: training index %d is out of range, must be 0 to %d", i, j, len(owner)-1)
+			}
+			if o := owner[j]; o != 0 {
+				return fmt.Errorf("client %d: training index %d is used twice (also by client %d)", i, j, o-1)
+			}
+			owner[j] = int32(i) + 1
+		}
+		if !slices.IsSorted(sh.Train) {
+			return fmt.Errorf("client %d: training indices must ascend", i)
+		}
+		if n, ok := checked[&sh.Test[0]]; !ok || n != len(sh.Test) {
+			checked[&sh.Test[0]] = len(sh.Test)
+			for k, j := range sh.Test {
+				if j < 0 || int(j) >= s.Test.Len() {
+					return fmt.Errorf("client %d: test index %d is out of range, must be 0 to %d", i, j, s.Test.Len()-1)
+				}
+				if k > 0 && j <= sh.Test[k-1] {
+					return fmt.Errorf("client %d: test indices must ascend without repeats, %d follows %d", i, j, sh.Test[k-1])
+				}
+			}
+		}
+		if sh.View < 0 || sh.View > len(p.Views) {
+			return fmt.Errorf("client %d: view %d is out of range, there are %d views", i, sh.View, len(p.Views))
+		}
+		if sh.LabelMap != nil && len(sh.LabelMap) != s.Classes {
+			return fmt.Errorf("client %d: its label map has %d entries, must have %d", i, len(sh.LabelMap), s.Classes)
+		}
+		for class, l := range sh.LabelMap {
+			if int(l) >= s.Classes {
+				return fmt.Errorf("client %d: its label map sends class %d to %d, must be below %d", i, class, l, s.Classes)
+			}
+		}
+	}
+	return nil
+}
+
+// fillTests gives every client without a test set all test samples of the classes it holds (before label maps, which
+// apply to both splits alike). Clients with equal classes share the slice.
+func (p *Partition) fillTests(s *data.Set) {
+	byClass := classIndices(s.Test.Labels, s.Classes)
+	shared := map[[4]uint64][]int32{}
+	for i := range p.Shards {
+		sh := &p.Shards[i]
+		if sh.Test != nil {
+			continue
+		}
+		var held [4]uint64 // a bit a class
+		for _, j := range sh.Train {
+			l := s.Train.Labels[j]
+			held[l/64] |= 1 << (l % 64)
+		}
+		test, ok := shared[held]
+		if !ok {
+			for c, indices := range byClass {
+				if held[c/64]>>(c%64)&1 == 1 {
+					test = append(test, indices...)
+				}
+			}
+			slices.Sort(test)
+			shared[held] = test
+		}
+		sh.Test = test
+	}
+}
+
+// classIndices returns the indices of each class, ascending.
+func classIndices(labels []uint8, classes int) [][]int32 {
+	byClass := make([][]int32, classes)
+	for i, l := range labels {
+		byClass[l] = append(byClass[l], int32(i))
+	}
+	return byClass
+}
+
+// checkClients returns an error unless a set's training samples suffice for the clients.
+func checkClients(s *data.Set, clients int) error {
+	if clients < 1 {
+		return fmt.Errorf("--clients %d: must be at least 1", clients)
+	}
+	if clients > s.Train.Len() {
+		return fmt.Errorf("--clients %d: data set %s has only %d training samples; use fewer clients", clients, s.Name, s.Train.Len())
+	}
+	return nil
+}
+
+// Concentrations beyond these are as good as them: one client gets all, everyone gets the same.
+const minConcentration, maxConcentration = 1e-6, 1e9
+
+func checkConcentration(a float64) error {
+	if math.IsNaN(a) || a < minConcentration || a > maxConcentration {
+		return fmt.Errorf("--concentration %v: must be between %g and %g", a, minConcentration, maxConcentration)
+	}
+	return nil
+}

@@ -1,0 +1,271 @@
+package mat5
+
+import (
+	"bufio"
+	"bytes"
+	"compress/zlib"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"feddag/internal/damage"
+)
+
+// Array is an array of numbers of a MATLAB file, version 5: columns first, the way MATLAB holds it.
+type Array struct {
+	Dims  []int
+	kind  uint32 // how the elements are stored: see sizes
+	order binary.ByteOrder
+	Raw   []byte
+}
+
+// Data types of the format (MathWorks, "MAT-File Format", 2023), and the size of an element.
+const (
+	typeInt8       = 1
+	typeUint8      = 2
+	typeInt32      = 5
+	typeUint32     = 6
+	typeMatrix     = 14
+	typeCompressed = 15
+)
+
+var sizes = map[uint32]int{typeInt8: 1, typeUint8: 1, 3: 2, 4: 2, typeInt32: 4, typeUint32: 4, 7: 4, 9: 8, 12: 8, 13: 8}
+
+// Read reads the named arrays of numbers of a MATLAB file of version 5 (which SciPy's savemat and MATLAB's save -v6
+// and -v7 write), compressed or not; other variables are passed over. No array may have more than most bytes, and a
+// size is believed only as far as bytes follow it.
+func Read(r io.Reader, most int64, names ...string) (map[string]*Array, error) {
+	br := bufio.NewReaderSize(r, 1<<16)
+	head := make([]byte, 128)
+	if _, err := io.ReadFull(br, head); err != nil {
+		return nil, damage.Describe(err)
+	}
+	m := reader{most: most, names: names, found: map[string]*Array{}}
+	switch mark := string(head[126:]); {
+	case bytes.HasPrefix(head, []byte("MATLAB 7.3")):
+		return nil, errors.New("a MATLAB file of version 7.3 (HDF5), this program reads version 5: write it with save -v7")
+	case mark == "IM":
+		m.order = binary.LittleEndian
+	case mark == "MI":
+		m.order = binary.BigEndian
+	default:
+		return nil, fmt.Errorf("not a MATLAB file of version 5: starts with %.20q", head)
+	}
+	for len(m.found) < len(names) {
+		kind, size, small, err := m.tag(br)
+		if err == io.EOF {
+			var missing []string
+			for _, name := range names {
+				if m.found[name] == nil {
+					missing = append(missing, name)
+				}
+			}
+			return nil, fmt.Errorf("without the arrays %s; fetch it again", strings.Join(missing, ", "))
+		}
+		if err != nil {
+			return nil, damage.Describe(err)
+		}
+		if small != nil {
+			continue
+		}
+		body := &io.LimitedReader{R: br, N: size}
+		switch kind {
+		case typeMatrix:
+			err = m.matrix(body)
+		case typeCompressed:
+			err = m.compressed(body)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if _, err := io.Copy(io.Discard, body); err != nil || body.N > 0 {
+			return nil, fmt.Errorf("truncated: %d of %d bytes of a variable are there; fetch it again", size-body.N, size)
+		}
+		if kind != typeCompressed {
+			if _, err := io.CopyN(io.Discard, br, padding(size)); err != nil && err != io.EOF {
+				return nil, damage.Describe(err)
+			}
+		}
+	}
+	return m.found, nil
+}
+
+type reader struct {
+	order binary.ByteOrder
+	most  int64
+	names []string
+	found map[string]*Array
+}
+
+// padding is what follows an element of a size, up to a multiple of 8.
+func padding(size int64) int64 { return (8 - size%8) % 8 }
+
+// tag reads what stands before an element: its type and size, or, in the small form, its bytes too. io.EOF is for the
+// end of the file.
+func (m *reader) tag(r io.Reader) (kind uint32, size int64, small []byte, err error) {
+	b := make([]byte, 8)
+	if n, err := io.ReadFull(r, b); err != nil {
+		if n == 0 && err == io.EOF {
+			return 0, 0, nil, io.EOF
+		}
+		return 0, 0, nil, io.ErrUnexpectedEOF
+	}
+	kind = m.order.Uint32(b)
+	if n := kind >> 16; n != 0 {
+		if n > 4 {
+			return 0, 0, nil, fmt.Errorf("a small element of %d bytes", n)
+		}
+		return kind & 0xffff, int64(n), b[4 : 4+n], nil
+	}
+	return kind, int64(m.order.Uint32(b[4:])), nil, nil
+}
+
+// compressed reads a variable behind zlib.
+func (m *reader) compressed(r io.Reader) error {
+	zr, err := zlib.NewReader(r)
+	if err != nil {
+		return damage.Describe(err)
+	}
+	defer zr.Close()
+	br := bufio.NewReaderSize(zr, 1<<16)
+	kind, size, small, err := m.tag(br)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return damage.Describe(err)
+	}
+	if kind != typeMatrix || small != nil {
+		return nil
+	}
+	before := len(m.found)
+	if err := m.matrix(&io.LimitedReader{R: br, N: size}); err != nil {
+		return err
+	}
+	if len(m.found) > before { // reading on to the end makes zlib compare its checksum
+		if _, err := io.Copy(io.Discard, io.LimitReader(br, m.most)); err != nil {
+			return damage.Describe(err)
+		}
+	}
+	return nil
+}
+
+// part reads an element of at most most bytes, with its padding.
+func (m *reader) part(r io.Reader, most int64) (kind uint32, b []byte, err error) {
+	kind, size, small, err := m.tag(r)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil || small != nil {
+		return kind, small, damagedOrNil(err)
+	}
+	if size > most {
+		return kind, nil, fmt.Errorf("damaged: an element of %d bytes where at most %d are; fetch it again", size, most)
+	}
+	if b, err = damage.Read(r, size); err != nil {
+		return kind, nil, err
+	}
+	if _, err := io.CopyN(io.Discard, r, padding(size)); err != nil && err != io.EOF {
+		return kind, nil, damage.Describe(err)
+	}
+	return kind, b, nil
+}
+
+func damagedOrNil(err error) error {
+	if err == nil {
+		return nil
+	}
+	return damage.Describe(err)
+}
+
+// matrix reads a variable if its name is wanted.
+func (m *reader) matrix(r io.Reader) error {
+	_, flags, err := m.part(r, 64)
+	if err != nil {
+		return err
+	}
+	_, dims, err := m.part(r, 4*32)
+	if err != nil {
+		return err
+	}
+	_, name, err := m.part(r, 1<<12)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(m.names, string(name)) {
+		return nil
+	}
+	a := &Array{order: m.order}
+	if len(flags) < 4 || len(dims)%4 != 0 {
+		return fmt.Errorf("array %s: damaged; fetch it again", name)
+	}
+	// The class, in the lowest byte: 6 and 7 are floats, 8 to 15 whole numbers. Above it, 0x08 says complex.
+	if word := m.order.Uint32(flags); word&0xff < 6 || word&0xff > 15 || word&0x0800 != 0 {
+		return fmt.Errorf("array %s is no array of real numbers", name)
+	}
+	count := int64(1)
+	for d := range slices.Chunk(dims, 4) {
+		n := int64(int32(m.order.Uint32(d)))
+		if n < 0 || n > 0 && count > m.most/n {
+			return fmt.Errorf("array %s: more than the %d bytes this program reads, or damaged", name, m.most)
+		}
+		count *= n
+		a.Dims = append(a.Dims, int(n))
+	}
+	a.kind, a.Raw, err = m.part(r, m.most)
+	if err != nil {
+		return fmt.Errorf("array %s: %w", name, err)
+	}
+	if size := sizes[a.kind]; size == 0 || int64(len(a.Raw)) != count*int64(size) {
+		return fmt.Errorf("array %s: damaged: %d bytes of type %d for an array of %v; fetch it again", name, len(a.Raw), a.kind, a.Dims)
+	}
+	m.found[string(name)] = a
+	return nil
+}
+
+// Bytes says whether the elements are bytes without a sign: Raw as it is.
+func (a *Array) Bytes() bool { return a.kind == typeUint8 }
+
+// Ints returns the elements as whole numbers from lo to hi, columns first, or an error if one is not.
+func (a *Array) Ints(lo, hi int64) ([]int64, error) {
+	size := sizes[a.kind]
+	out := make([]int64, 0, len(a.Raw)/size)
+	for b := range slices.Chunk(a.Raw, size) {
+		var v int64
+		switch a.kind {
+		case typeInt8:
+			v = int64(int8(b[0]))
+		case typeUint8:
+			v = int64(b[0])
+		case 3:
+			v = int64(int16(a.order.Uint16(b)))
+		case 4:
+			v = int64(a.order.Uint16(b))
+		case typeInt32:
+			v = int64(int32(a.order.Uint32(b)))
+		case typeUint32:
+			v = int64(a.order.Uint32(b))
+		case 12, 13:
+			v = int64(a.order.Uint64(b))
+		case 7, 9:
+			f := float64(0)
+			if a.kind == 7 {
+				f = float64(math.Float32frombits(a.order.Uint32(b)))
+			} else {
+				f = math.Float64frombits(a.order.Uint64(b))
+			}
+			if v = int64(f); float64(v) != f {
+				return nil, fmt.Errorf("element %d is %g, must be a whole number", len(out), f)
+			}
+		}
+		if v < lo || v > hi {
+			return nil, fmt.Errorf("element %d is %d, must be %d to %d", len(out), v, lo, hi)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}

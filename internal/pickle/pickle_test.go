@@ -1,0 +1,162 @@
+package pickle
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"feddag/internal/errtest"
+	"feddag/internal/npy"
+)
+
+func text(s string) Text            { return Text(s) }
+func list(items ...any) *List       { return &List{items} }
+func pickled(text ...string) []byte { return []byte(strings.Join(text, "")) }
+
+func TestRead(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.pkl")
+	if err != nil || len(files) != 7 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, err := Read(b)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		d, ok := object.(*Dict)
+		if !ok {
+			t.Fatalf("%s holds a %T", file, object)
+		}
+		want := map[string]any{
+			"labels": list(int64(0), int64(1), int64(255), int64(256), int64(65536), int64(-1), int64(-70000), int64(1<<40), int64(-1<<40),
+				2.5, nil, true, false),
+			"tuple":   list(int64(1), text("två"), text("\x00\xff'\n")),
+			"nested":  &Dict{map[string]any{"empty": &List{}, "none": &List{}}},
+			"escaped": text("a\\u00e4\nЖ"),
+		}
+		if strings.Contains(file, "python2") {
+			want["tuple"], want["escaped"] = list(int64(1), text("two"), text("\x00\xff'\n")), text("-")
+		}
+		for key, w := range want {
+			if got := d.Items[key]; !equalObjects(got, w) {
+				t.Errorf("%s: %s is %v, want %v", file, key, got, w)
+			}
+		}
+		a, ok := d.Items["data"].(*npy.Array)
+		if !ok || !slices.Equal(a.Shape, []int{2, 40}) || a.Data.([]uint8)[0] != 5 || a.Data.([]uint8)[41] != 17 {
+			t.Errorf("%s: data %+v", file, a)
+		}
+		for key, w := range map[string][]int{"big-endian": {1, -2, 3}, "ints": {0, 1, 2, 3, 4, 5}} {
+			a, ok := d.Items[key].(*npy.Array)
+			if !ok {
+				t.Errorf("%s: %s is a %T", file, key, d.Items[key])
+				continue
+			}
+			if got, err := a.Ints(-9, 9); err != nil || !slices.Equal(got, w) {
+				t.Errorf("%s: %s is %v, %v, want %v", file, key, got, err, w)
+			}
+		}
+	}
+}
+
+// equalObjects compares without regard for how empty lists are held.
+func equalObjects(a, b any) bool {
+	x, ok := a.(*List)
+	y, also := b.(*List)
+	if ok && also {
+		return slices.EqualFunc(x.Items, y.Items, equalObjects)
+	}
+	if d, ok := a.(*Dict); ok {
+		e, also := b.(*Dict)
+		if !also || len(d.Items) != len(e.Items) {
+			return false
+		}
+		for k := range d.Items {
+			if !equalObjects(d.Items[k], e.Items[k]) {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+func TestBadPickles(t *testing.T) {
+	array := "cnumpy.core.multiarray\n_reconstruct\n)R"
+	dtype := "cnumpy\ndtype\n(U\x02u1tR"
+	for _, c := range []struct {
+		name   string
+		pickle []byte
+		word   string
+	}{
+		{"empty", nil, "truncated"},
+		{"text", []byte("<html>"), "no pickle"},
+		{"nothing left", []byte("."), "not there"},
+		{"a mark left", []byte("(."), "not there"},
+		{"cut off", []byte("\x80\x02}U\x05ab"), "truncated"},
+		{"a length beyond the end", []byte("T\xff\xff\xff\x7fa."), "truncated"},
+		{"a length below zero", []byte("\x8e\xff\xff\xff\xff\xff\xff\xff\xffa."), "truncated"},
+		{"a command", []byte("cos\nsystem\n(S'rm -rf /'\ntR."), `"system" of module "os"`},
+		{"another command", []byte("\x8c\x08builtins\x8c\x04eval\x93."), `"eval" of module "builtins"`},
+		{"an object array", pickled("cnumpy\ndtype\n(U\x02O8tR."), `type "O8"`},
+		{"a memo that is not there", []byte("h\x05."), "not there"},
+		{"a list as a key", []byte("}]Ns."), "no string"},
+		{"an array without state", pickled(array, "."), ""},
+		{"an array of another size", pickled(array, "(K\x01(K\x02K\x03t", dtype, "\x89U\x05abcdetb."), "5 bytes for an array"},
+		{"a huge shape", pickled(array, "(K\x01(J\xff\xff\xff\x7fJ\xff\xff\xff\x7ft", dtype, "\x89U\x05abcdetb."), "another shape"},
+		{"Fortran order", pickled(array, "(K\x01(K\x01K\x05t", dtype, "\x88U\x05abcdetb."), "Fortran"},
+		{"a long number", []byte("\x8a\x09123456789."), "64 bits"},
+		{"no number", []byte("Iabc\n."), "no number"},
+		{"no string", []byte("S'abc\n."), "no string"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Read(c.pickle)
+			if c.word == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			errtest.Want(t, err, "pickle, byte", c.word)
+		})
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.pkl")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add(append(binary.LittleEndian.AppendUint64([]byte{0x8e}, 1<<40), '.'))
+	f.Add([]byte(strings.Repeat("]", 100) + strings.Repeat("a", 99) + "."))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := Read(b)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(1<<20+1000*len(b)) {
+			t.Errorf("%d bytes made it allocate %d", len(b), n)
+		}
+		if err != nil && bytes.ContainsAny([]byte(err.Error()), "\n\r") {
+			t.Errorf("error of several lines: %v", err)
+		}
+	})
+}
