@@ -92,7 +92,7 @@ func (b *bank) average(cohort []*Client, ended vectors) (err error) {
 			weigh = b.weigh
 		}
 		if next[z], err = mean(b.net, b.states[z], states, weigh(clients), torch.All); err != nil {
-			next.without(b.states).Close()
+			next.Without(b.states).Close()
 			return err
 		}
 	}
@@ -102,7 +102,7 @@ func (b *bank) average(cohort []*Client, ended vectors) (err error) {
 
 // Replace replaces the models, and frees those that are no longer among them.
 func (b *bank) Replace(next vectors) {
-	b.states.without(next).Close()
+	b.states.Without(next).Close()
 	b.states = next
 }
 

@@ -20,10 +20,10 @@ func (a *FedDAG) Round(env *Env, t int, cohort []*Client) (_ Report, err error) 
 			r.nextClassifiers.Close()
 		}
 	}()
-	if r.next, err = a.states.clone(); err != nil {
+	if r.next, err = a.states.Clone(); err != nil {
 		return Report{}, err
 	}
-	if r.nextClassifiers, err = a.classifiers.clone(); err != nil {
+	if r.nextClassifiers, err = a.classifiers.Clone(); err != nil {
 		return Report{}, err
 	}
 	from := a.states

@@ -43,7 +43,7 @@ func (a *FedDAG) search(env *Env, sketches []similarity.Sketch) error {
 	for k, z := range numbers {
 		clusters[z] = result.Clusters[k]
 		if z >= len(a.clusters) {
-			both, err := vectors{a.states[from[k]], a.classifiers[from[k]]}.clone()
+			both, err := vectors{a.states[from[k]], a.classifiers[from[k]]}.Clone()
 			if err != nil {
 				copies.Close()
 				return err

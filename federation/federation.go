@@ -170,39 +170,4 @@ func sizes(clients []*Client) []float64 {
 	return w
 }
 
-// vectors are handles that are freed together.
-type vectors []*torch.Vector
-
-// clone copies them; nil stays nil.
-func (v vectors) clone() (vectors, error) {
-	c := make(vectors, len(v))
-	for i, x := range v {
-		if x == nil {
-			continue
-		}
-		var err error
-		if c[i], err = x.Clone(); err != nil {
-			c.Close()
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-// Close frees them. Nil entries are skipped, and closing twice is harmless.
-func (v vectors) Close() {
-	for _, x := range v {
-		if x != nil {
-			x.Close()
-		}
-	}
-}
-
-// without returns those that are not among others.
-func (v vectors) without(others vectors) vectors {
-	among := make(map[*torch.Vector]bool, len(others))
-	for _, x := range others {
-		among[x] = true
-	}
-	return slices.DeleteFunc(slices.Clone(v), func(x *torch.Vector) bool { return among[x] })
-}
+type vectors = torch.Vectors

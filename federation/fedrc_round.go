@@ -37,7 +37,7 @@ func (a *FedRC) Round(env *Env, t int, cohort []*Client) (_ Report, err error) {
 		}
 		if next[k], err = mean(a.net, a.states[k], states, sizes(clients), torch.All); err != nil {
 			next[k] = a.states[k]
-			next.without(a.states).Close()
+			next.Without(a.states).Close()
 			ends(trained).Close()
 			return Report{}, err
 		}

@@ -59,7 +59,7 @@ func (a *FedSoft) Round(env *Env, t int, cohort []*Client) (_ Report, err error)
 	defer func() {
 		if err != nil {
 			ends(trained).Close()
-			next.without(a.states).Close()
+			next.Without(a.states).Close()
 		}
 	}()
 	for s := range next {
