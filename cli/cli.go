@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	_ "feddag/federation/algorithm/all" // registers the algorithms
 	"feddag/internal/spelling"
 )
 

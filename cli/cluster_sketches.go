@@ -17,22 +17,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// withSketches are the flags that have a meaning where the sketches are there already: besides these, those of phases
-// 2 to 4.
-var withSketches = []string{"sketches", "compare", "stability", "algorithm", "preset", "seed", "out", "quiet"}
-
-// ofPhaseOne are the algorithm's flags that come before the sketches, or after the clustering.
-var ofPhaseOne = []string{
-	"feddag-warmup-rounds", "feddag-mask", "feddag-principal-vectors", "feddag-svd-samples", "feddag-primary-init",
-	"feddag-head-init", "feddag-secondary-init", "feddag-sources", "feddag-own-source", "feddag-server-rate",
-	"feddag-rate-decay", "feddag-schedule", "feddag-order", "feddag-secondary-head", "feddag-head-epochs",
-}
+// sketchFlags are the flags that matter where the sketches exist already, besides those of the algorithm's clustering.
+var sketchFlags = []string{"sketches", "compare", "stability", "algorithm", "preset", "seed", "out", "quiet"}
 
 // fromSketches is cluster --sketches: phases 2 to 4 of what is on disk.
 func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log io.Writer) (err error) {
 	started := time.Now()
 	o.flags.Visit(func(f *pflag.Flag) {
-		known := slices.Contains(withSketches, f.Name) || strings.HasPrefix(f.Name, "feddag-") && !slices.Contains(ofPhaseOne, f.Name)
+		known := slices.Contains(sketchFlags, f.Name) || federation.InFlagGroup(f, federation.ClusteringFlags)
 		if f.Changed && !known && err == nil {
 			err = usagef("--%s has no effect with --sketches, which are what the clients sent: leave it out", f.Name)
 		}
@@ -40,7 +32,7 @@ func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log 
 	if err != nil {
 		return err
 	}
-	alg, ok := o.alg.(*federation.FedDAG)
+	alg, ok := o.alg.(federation.SketchClusterer)
 	if !ok {
 		return usagef("--algorithm %s does not cluster sketches: use feddag", o.algorithm)
 	}
@@ -64,8 +56,7 @@ func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log 
 		return err
 	}
 	torch.UseBLAS()
-	used := alg.Clustering
-	used.Seed = o.run.Seed
+	used := alg.SketchOptions(o.run.Seed)
 	p := newProgress(log, o, 0)
 	defer p.close()
 	sum := clustering{Algorithm: o.algorithm, Sketches: c.sketches, Seed: o.run.Seed, Seconds: map[string]float64{"setup": time.Since(started).Seconds()}}

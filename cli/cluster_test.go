@@ -122,6 +122,8 @@ func TestClusterMistakes(t *testing.T) {
 		{[]string{"--sketches", file}, exitFailed, "neither a folder nor a .npz file"},
 		{[]string{"--sketches", folder}, exitFailed, "class_counts"},
 		{[]string{"--sketches", file, "--clients", "3"}, exitUsage, "--clients has no effect with --sketches"},
+		{[]string{"--sketches", file, "--feddag-diversity", "1"}, exitUsage, "--feddag-diversity has no effect with --sketches"},
+		{[]string{"--sketches", file, "--feddag-shift", "1"}, exitUsage, "--feddag-shift has no effect with --sketches"},
 		{[]string{"--sketches", file, "--feddag-mask", "0.1"}, exitUsage, "--feddag-mask has no effect"},
 		{[]string{"--sketches", file, "--save-sketches", "x"}, exitUsage, "--save-sketches has no effect"},
 		{[]string{"--sketches", file, "--feddag-angle", "princpal"}, exitUsage, "pair, principal"},

@@ -120,7 +120,7 @@ func (o *options) group(title string) *pflag.FlagSet {
 
 func presetNames(alg federation.Algorithm) []string {
 	names := []string{"default"}
-	if p, ok := alg.(federation.Preseter); ok {
+	if p, ok := alg.(federation.Presetter); ok {
 		for name := range p.Presets() {
 			names = append(names, name)
 		}

@@ -159,7 +159,7 @@ func (o *options) applyPreset() error {
 	if err := spelling.OneOf("preset", o.preset, presetNames(o.alg)); err != nil {
 		return usageError{err}
 	}
-	for name, value := range o.alg.(federation.Preseter).Presets()[o.preset] {
+	for name, value := range o.alg.(federation.Presetter).Presets()[o.preset] {
 		f := o.flags.Lookup(name)
 		if f == nil {
 			return fmt.Errorf("preset %s: no flag --%s", o.preset, name)

@@ -6,7 +6,7 @@ import (
 )
 
 // await makes a call of the executor, tells the observers how far it is, and cancels it when the run is.
-func (e *Env) await(p Progress, call func() error) error {
+func (e *Env) runCancellable(p Progress, call func() error) error {
 	if err := e.ctx.Err(); err != nil {
 		return err
 	}

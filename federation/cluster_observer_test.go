@@ -1,4 +1,4 @@
-package federation
+package federation_test
 
 import (
 	"context"
@@ -6,12 +6,15 @@ import (
 	"slices"
 	"testing"
 
+	"feddag/federation"
+	"feddag/federation/algorithm/feddag"
+	"feddag/federation/federationtest"
 	"feddag/similarity"
 )
 
 // listener hears a clustering, and may end the run at one of its steps.
 type listener struct {
-	canceller
+	federationtest.Canceller
 	at       string
 	clients  int
 	sketches []similarity.Sketch
@@ -25,7 +28,7 @@ func (l *listener) Clustered(r *similarity.Result) error {
 	return nil
 }
 
-func (l *listener) Sketched(clients []*Client, sketches []similarity.Sketch, o similarity.Options) error {
+func (l *listener) Sketched(clients []*federation.Client, sketches []similarity.Sketch, o similarity.Options) error {
 	l.clients, l.sketches, l.options = len(clients), sketches, o
 	return nil
 }
@@ -35,19 +38,19 @@ func (l *listener) Clustering(step string, _, _ int) {
 		l.steps = append(l.steps, step)
 	}
 	if step == l.at {
-		l.cancel()
+		l.Cancel()
 	}
 }
 
 // What an observer hears is what was clustered: it comes to the same clusters by itself.
 func TestSketchesAreHeard(t *testing.T) {
-	e := tinyEnv(t, 2)
+	e := federationtest.TinyEnv(t, 2)
 	l := &listener{}
-	e.Observers = []Observer{l}
+	e.Observers = []federation.Observer{l}
 	if err := e.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a := algorithm(t, "feddag").(*FedDAG)
+	a := federationtest.Algorithm(t, "feddag").(*feddag.FedDAG)
 	r, err := a.Cluster(e)
 	if err != nil {
 		t.Fatal(err)
@@ -73,13 +76,13 @@ func TestSketchesAreHeard(t *testing.T) {
 func TestClusteringIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	e := tinyEnv(t, 2)
-	l := &listener{canceller: canceller{cancel: cancel}, at: "class angles"}
-	e.Observers = []Observer{l}
+	e := federationtest.TinyEnv(t, 2)
+	l := &listener{Canceller: federationtest.Canceller{Cancel: cancel}, at: "class angles"}
+	e.Observers = []federation.Observer{l}
 	if err := e.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	_, err := algorithm(t, "feddag").(*FedDAG).Cluster(e)
+	_, err := federationtest.Algorithm(t, "feddag").(*feddag.FedDAG).Cluster(e)
 	if !errors.Is(err, context.Canceled) || l.found != nil || slices.Contains(l.steps, "linkage") {
 		t.Errorf("got %v, steps %v", err, l.steps)
 	}

@@ -89,12 +89,12 @@ func keepReceived(tasks []Task, trained []torch.Trained) error {
 // trainRound lets the algorithm do round t. Under [DropOnDivergence], a client whose training diverges is left out: the
 // round is done again without it, from the same models and with the others' same batches, so that it is the round of a
 // cohort that never had the client. What it received and computed stays in the ledger.
-func (r *run) trainRound(t int, cohort []*Client) (report Report, dropped []int, err error) {
+func (r *Runner) trainRound(t int, cohort []*Client) (report Report, dropped []int, err error) {
 	e := r.env
 	for {
 		var before *Ledger
 		if e.OnDivergence == DropOnDivergence { // else a round costs nothing for those who are not in it
-			before = e.Ledger.copy()
+			before = e.Ledger.clone()
 		}
 		report, err = r.alg.Round(e, t, cohort)
 		left, gone := e.without(cohort, err)
@@ -136,7 +136,7 @@ func (e *Env) without(clients []*Client, err error) (left, gone []*Client) {
 }
 
 // copy returns a ledger that later bookings do not change.
-func (l *Ledger) copy() *Ledger {
+func (l *Ledger) clone() *Ledger {
 	traffic := func(t Traffic) Traffic { return Traffic{Up: maps.Clone(t.Up), Down: maps.Clone(t.Down)} }
 	return &Ledger{
 		Total: traffic(l.Total), Clients: slices.Clone(l.Clients), Work: slices.Clone(l.Work), round: traffic(l.round), work: l.work,

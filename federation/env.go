@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"feddag/federation/data"
-	"feddag/federation/partition"
 	"feddag/torch"
 )
 
@@ -92,7 +91,7 @@ type Env struct {
 	arrived int                // newcomers since the last search for the clusters
 	seconds map[string]float64 // by stage: warmup, clustering, ...
 	samples int64              // trained so far
-	known   knownScores
+	scores  scoreCache
 	span    span
 }
 
@@ -100,23 +99,11 @@ type Env struct {
 type span struct{ done, total int64 }
 
 // spanning tells the observers that the following local trainings, of each client times times, are one piece of work.
-func (e *Env) spanning(clients []*Client, times int) (end func()) {
+func (e *Env) Span(clients []*Client, times int) (end func()) {
 	for _, c := range clients {
 		e.span.total += int64(times) * int64(e.Epochs) * int64(c.Size())
 	}
 	return func() { e.span = span{} }
-}
-
-// NewClients turns a partition into clients.
-func NewClients(p *partition.Partition) []*Client {
-	clients := make([]*Client, len(p.Shards))
-	for i, s := range p.Shards {
-		clients[i] = &Client{ID: i, Train: s.Train, Test: s.Test, LabelMap: s.LabelMap, Group: -1, HeldOut: p.IsHeldOut(i)}
-		if p.Groups != nil {
-			clients[i].Group = p.Groups[i]
-		}
-	}
-	return clients
 }
 
 // Start readies the environment: an algorithm may be given it afterwards. Run calls it; a caller that uses an
@@ -141,7 +128,7 @@ func (e *Env) Start(ctx context.Context) error {
 		return err
 	}
 	e.world, e.arrived = w, 0
-	e.enter()
+	e.syncWorld()
 	e.ctx = ctx
 	e.Workers = max(1, e.Workers)
 	if e.Ledger == nil {
@@ -162,19 +149,19 @@ func (e *Env) dealtClients() []*Client {
 }
 
 // enter takes over who is there and what they hold.
-func (e *Env) enter() { e.Clients, e.present = slices.Clone(e.world.clients), e.world.present() }
+func (e *Env) syncWorld() { e.Clients, e.present = slices.Clone(e.world.Clients), e.world.present() }
 
 // Present returns the clients that take part now, by ascending id.
 func (e *Env) Present() []*Client { return e.present }
 
 // changes says whether clients may come, leave or change.
-func (e *Env) changes() bool { return e.Scenario != nil || len(e.present) < len(e.Clients) }
+func (e *Env) ClientsMayChange() bool { return e.Scenario != nil || len(e.present) < len(e.Clients) }
 
 // Counts returns a client's training samples of each class n_i,c, by the labels that it uses.
 func (e *Env) Counts(c *Client) []int {
 	counts := make([]int, e.Data.Classes)
 	for _, k := range c.Train {
-		counts[e.label(c, k)]++
+		counts[e.Label(c, k)]++
 	}
 	return counts
 }
@@ -217,14 +204,14 @@ func (e *Env) Err() error { return e.ctx.Err() }
 func (e *Env) Seconds() map[string]float64 { return e.seconds }
 
 // stage adds the wall time of f to a stage.
-func (e *Env) stage(name string, f func() error) error {
+func (e *Env) Stage(name string, f func() error) error {
 	start := time.Now()
 	defer func() { e.seconds[name] += time.Since(start).Seconds() }()
 	return f()
 }
 
 // label returns the label a client uses for a training image.
-func (e *Env) label(c *Client, sample int32) uint8 {
+func (e *Env) Label(c *Client, sample int32) uint8 {
 	l := e.Data.Train.Labels[sample]
 	if c.LabelMap != nil {
 		return c.LabelMap[l]

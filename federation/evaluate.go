@@ -20,7 +20,7 @@ var noScore = Score{math.NaN(), math.NaN()}
 const predictAtOnce = 1024
 
 // sight is what a model sees in the test images that one of its clients has.
-type sight struct {
+type outputs struct {
 	classes []uint8   // [test images] predicted
 	logp    []float32 // [test images, C]; nil if no mixture needs it
 	clients []*Client
@@ -29,21 +29,21 @@ type sight struct {
 // Scores evaluates models[i] on the test set of clients[i]. Each distinct state sees the union of its clients' test
 // samples once, those in mixtures too; a score that is known from before is not found again.
 func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
-	views, err := viewpoints(clients, models)
+	views, err := scoreKeys(clients, models)
 	if err != nil {
 		return nil, err
 	}
 	scores := make([]Score, len(clients))
-	sights := map[Model]*sight{}
+	sights := map[Model]*outputs{}
 	var order []Model
 	for i, m := range models {
-		if _, known := e.known.recall(views[i]); known {
+		if _, known := e.scores.lookup(views[i]); known {
 			continue
 		}
 		for _, state := range m.components() {
 			s := sights[state]
 			if s == nil {
-				s = &sight{classes: make([]uint8, e.Data.Test.Len())}
+				s = &outputs{classes: make([]uint8, e.Data.Test.Len())}
 				sights[state] = s
 				order = append(order, state)
 			}
@@ -56,7 +56,7 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 	for i := 0; i < len(order); {
 		net := order[i].Net
 		var jobs []torch.Prediction
-		var owners []*sight
+		var owners []*outputs
 		for ; i < len(order) && order[i].Net == net; i++ {
 			s := sights[order[i]]
 			for samples := range slices.Chunk(union(s.clients, e.Data.Test.Len()), predictAtOnce) {
@@ -64,22 +64,22 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 				owners = append(owners, s)
 			}
 		}
-		if err := e.see(net, jobs, owners); err != nil {
+		if err := e.fillOutputs(net, jobs, owners); err != nil {
 			return nil, err
 		}
 	}
 	for i, c := range clients {
 		m := models[i]
 		if m.Mix != nil {
-			scores[i] = e.score(c, m.Mix.classes(c, e.Data.Classes, func(state *torch.Vector) []float32 {
+			scores[i] = e.score(c, m.Mix.Classes(c, e.Data.Classes, func(state *torch.Vector) []float32 {
 				return sights[Model{Net: m.Net, State: state}].logp
 			}))
 			continue
 		}
-		score, known := e.known.recall(views[i])
+		score, known := e.scores.lookup(views[i])
 		if !known {
 			score = e.score(c, sights[m].classes)
-			e.known.keep(views[i], score)
+			e.scores.store(views[i], score)
 		}
 		scores[i] = score
 	}
@@ -87,8 +87,8 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 }
 
 // see fills in what the jobs' models see in the jobs' samples.
-func (e *Env) see(net *torch.Network, jobs []torch.Prediction, owners []*sight) error {
-	predicted, err := e.predict(net, e.Test, jobs)
+func (e *Env) fillOutputs(net *torch.Network, jobs []torch.Prediction, owners []*outputs) error {
+	predicted, err := e.Predict(net, e.Test, jobs)
 	if err != nil {
 		return err
 	}
@@ -104,11 +104,11 @@ func (e *Env) see(net *torch.Network, jobs []torch.Prediction, owners []*sight) 
 }
 
 // predict calls the executor, which an interrupt ends.
-func (e *Env) predict(net *torch.Network, images *torch.Images, jobs []torch.Prediction) (predicted []torch.Predicted, err error) {
+func (e *Env) Predict(net *torch.Network, images *torch.Images, jobs []torch.Prediction) (predicted []torch.Predicted, err error) {
 	if len(jobs) == 0 {
 		return nil, nil
 	}
-	err = e.await(Progress{Phase: "evaluation"}, func() (err error) {
+	err = e.runCancellable(Progress{Phase: "evaluation"}, func() (err error) {
 		predicted, err = e.Executor.Predict(net, images, jobs)
 		return err
 	})
@@ -164,8 +164,18 @@ func (e *Env) score(c *Client, predicted []uint8) Score {
 	return Score{recalls / float64(present), float64(right) / float64(len(c.Test))}
 }
 
+// Predictor is implemented by a method with which a client has work to do before it predicts: to choose among models by its
+// training loss, or to take a step of training. Without it, clients predict with Model.
+type Predictor interface {
+	// PredictsWith says in a few words what the clients predict with: the accuracies before local training are those of it.
+	PredictsWith() string
+	// Predict hands over the clients with what they predict with, all at once or in portions. A portion is scored when
+	// score returns, and what was made for it may be freed then.
+	Predict(env *Env, clients []*Client, score func([]*Client, []Model) error) error
+}
+
 // evaluate scores clients with what they predict with, before local training.
-func (e *Env) evaluate(a Algorithm, clients []*Client) ([]Score, error) {
+func (e *Env) Evaluate(a Algorithm, clients []*Client) ([]Score, error) {
 	p, ok := a.(Predictor)
 	if !ok {
 		models := make([]Model, len(clients))

@@ -1,4 +1,4 @@
-package federation
+package federation_test
 
 import (
 	"context"
@@ -9,19 +9,22 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"feddag/federation"
+	"feddag/federation/federationtest"
 )
 
 func TestBadOptions(t *testing.T) {
-	for flag, change := range map[string]func(*Options){
-		"--rate":         func(o *Options) { o.Rate = 0 },
-		"--rate ":        func(o *Options) { o.Rate = 1.5 },
-		"--epochs":       func(o *Options) { o.Epochs = 0 },
-		"--batch":        func(o *Options) { o.Batch = -1 },
-		"--momentum":     func(o *Options) { o.Momentum = 1 },
-		"--weight-decay": func(o *Options) { o.WeightDecay = -1 },
-		"--eval-every":   func(o *Options) { o.EvalEvery = 0 },
+	for flag, change := range map[string]func(*federation.Options){
+		"--rate":         func(o *federation.Options) { o.Rate = 0 },
+		"--rate ":        func(o *federation.Options) { o.Rate = 1.5 },
+		"--epochs":       func(o *federation.Options) { o.Epochs = 0 },
+		"--batch":        func(o *federation.Options) { o.Batch = -1 },
+		"--momentum":     func(o *federation.Options) { o.Momentum = 1 },
+		"--weight-decay": func(o *federation.Options) { o.WeightDecay = -1 },
+		"--eval-every":   func(o *federation.Options) { o.EvalEvery = 0 },
 	} {
-		o := DefaultOptions()
+		o := federation.DefaultOptions()
 		change(&o)
 		if err := o.Validate(); err == nil || !strings.Contains(err.Error(), strings.TrimSpace(flag)) {
 			t.Errorf("%s: %v", flag, err)
@@ -30,13 +33,13 @@ func TestBadOptions(t *testing.T) {
 }
 
 func TestSampling(t *testing.T) {
-	e := tinyEnv(t, 1)
+	e := federationtest.TinyEnv(t, 1)
 	if err := e.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for rate, want := range map[float64]int{0.01: 1, 0.2: 2, 0.5: 4, 1: 8} {
 		e.Rate = rate
-		cohort := e.cohort(3)
+		cohort := e.Sample(3)
 		if len(cohort) != want {
 			t.Errorf("rate %g samples %d of 8 clients, want %d", rate, len(cohort), want)
 		}
@@ -49,30 +52,30 @@ func TestSampling(t *testing.T) {
 }
 
 func TestBalancedAccuracy(t *testing.T) {
-	e := tinyEnv(t, 1)
-	c := &Client{Test: []int32{0, 1, 4, 8}} // labels 0, 1, 0, 0
+	e := federationtest.TinyEnv(t, 1)
+	c := &federation.Client{Test: []int32{0, 1, 4, 8}} // labels 0, 1, 0, 0
 	predicted := make([]uint8, e.Data.Test.Len())
 	predicted[1] = 1
 	predicted[8] = 3
 	// Class 0: two of three right; class 1: one of one.
-	if s := e.score(c, predicted); s.Accuracy != 0.75 || math.Abs(s.Balanced-5./6) > 1e-12 {
+	if s := e.Score(c, predicted); s.Accuracy != 0.75 || math.Abs(s.Balanced-5./6) > 1e-12 {
 		t.Errorf("%+v", s)
 	}
 	c.LabelMap = []uint8{3, 2, 1, 0}
 	// Labels are 3, 2, 3, 3: only sample 8 is right.
-	if s := e.score(c, predicted); s.Accuracy != 0.25 || math.Abs(s.Balanced-1./6) > 1e-12 {
+	if s := e.Score(c, predicted); s.Accuracy != 0.25 || math.Abs(s.Balanced-1./6) > 1e-12 {
 		t.Errorf("mapped: %+v", s)
 	}
 }
 
 func TestDamagedCheckpoints(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "last.safetensors")
-	if _, err := ReadCheckpoint(path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := federation.ReadCheckpoint(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}
-	e, a := tinyEnv(t, 2), algorithm(t, "fedavg")
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedavg")
 	e.Rounds = 1
-	mustRun(t, e, a, RunOptions{Algorithm: "fedavg", Config: "one", Checkpoint: path})
+	federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: "fedavg", Config: "one", Checkpoint: path})
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -81,20 +84,20 @@ func TestDamagedCheckpoints(t *testing.T) {
 		if err := os.WriteFile(path, whole[:n], 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadCheckpoint(path); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := federation.ReadCheckpoint(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%d bytes of %d: %v", n, len(whole), err)
 		}
 	}
 	if err := os.WriteFile(path, whole, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []RunOptions{{Algorithm: "fedavg", Config: "another"}, {Algorithm: "feddag", Config: "one"}} {
-		c, err := ReadCheckpoint(path)
+	for _, o := range []federation.RunOptions{{Algorithm: "fedavg", Config: "another"}, {Algorithm: "feddag", Config: "one"}} {
+		c, err := federation.ReadCheckpoint(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		o.Resume, o.Checkpoint = c, path
-		if _, err := Run(context.Background(), tinyEnv(t, 2), algorithm(t, o.Algorithm), o); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := federation.Run(context.Background(), federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, o.Algorithm), o); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s, %s: %v", o.Algorithm, o.Config, err)
 		}
 	}

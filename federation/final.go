@@ -8,14 +8,21 @@ import (
 )
 
 // onceAtOnce bounds how many clients' models trainOnce holds.
-const onceAtOnce = 32
+const ModelsAtOnce = 32
+
+// Adapter is implemented by a method whose clients train after the last round with an objective of their own. Adapt trains
+// clients once more, each from its own model, in [FinalPhase], and changes nothing else. Without it, clients train all of
+// their models by plain SGD.
+type Adapter interface {
+	Adapt(env *Env, clients []*Client) ([]Local, error)
+}
 
 // end trains every client that is there once more, for its score after local training, hands over the models, and
 // scores those who were held out.
-func (r *run) end() error {
+func (r *Runner) End() error {
 	e := r.env
 	if e.FinalPost {
-		err := e.stage("final", func() error {
+		err := e.Stage("final", func() error {
 			_, err := r.trainOnce(e.Present())
 			return err
 		})
@@ -23,15 +30,15 @@ func (r *run) end() error {
 			return err
 		}
 	}
-	if err := e.tellModels(r.alg.Models(), ""); err != nil {
+	if err := e.notifyModels(r.alg.Models(), ""); err != nil {
 		return err
 	}
-	return e.stage("newcomers", r.scoreHeldOut)
+	return e.Stage("newcomers", r.scoreHeldOut)
 }
 
 // scoreHeldOut lets the clients that never were there come after the last round (tables 11 and 13): they are given what
 // the method's rule for newcomers says, are scored with it, and train once from there.
-func (r *run) scoreHeldOut() error {
+func (r *Runner) scoreHeldOut() error {
 	e := r.env
 	n, ok := r.alg.(Newcomer)
 	held := e.world.never()
@@ -39,13 +46,13 @@ func (r *run) scoreHeldOut() error {
 		return nil
 	}
 	if !ok {
-		e.warn("%d clients are held out, and %s takes no newcomers: they have no scores", len(held), r.o.Algorithm)
+		e.Warn("%d clients are held out, and %s takes no newcomers: they have no scores", len(held), r.o.Algorithm)
 		return nil
 	}
 	if err := n.Join(e, e.Rounds, held); err != nil {
 		return fmt.Errorf("held-out clients: %w", err)
 	}
-	pre, err := e.evaluate(r.alg, held)
+	pre, err := e.Evaluate(r.alg, held)
 	if err != nil {
 		return err
 	}
@@ -61,10 +68,10 @@ func (r *run) scoreHeldOut() error {
 
 // trainOnce trains clients once more from their models, a few at a time, for their scores after it, and lets go of what
 // comes of it.
-func (r *run) trainOnce(clients []*Client) ([]Score, error) {
-	defer r.env.spanning(clients, 1)()
+func (r *Runner) trainOnce(clients []*Client) ([]Score, error) {
+	defer r.env.Span(clients, 1)()
 	var scores []Score
-	for some := range slices.Chunk(clients, onceAtOnce) {
+	for some := range slices.Chunk(clients, ModelsAtOnce) {
 		post, err := r.adaptAndScore(some)
 		if err != nil {
 			return nil, err
@@ -75,7 +82,7 @@ func (r *run) trainOnce(clients []*Client) ([]Score, error) {
 }
 
 // adaptAndScore is trainOnce for a few clients. One that diverges and may be left out has no score.
-func (r *run) adaptAndScore(clients []*Client) ([]Score, error) {
+func (r *Runner) adaptAndScore(clients []*Client) ([]Score, error) {
 	stayed := clients
 	trained, err := r.env.adapt(r.alg, stayed)
 	for err != nil {
@@ -84,7 +91,7 @@ func (r *run) adaptAndScore(clients []*Client) ([]Score, error) {
 			return nil, err
 		}
 		for _, c := range gone {
-			r.env.warn("client %d diverges in its last local training: it has no score after it", c.ID)
+			r.env.Warn("client %d diverges in its last local training: it has no score after it", c.ID)
 			r.last[c.ID].Post = noScore
 		}
 		trained, err = nil, nil
@@ -119,11 +126,11 @@ func (e *Env) adapt(alg Algorithm, clients []*Client) ([]Local, error) {
 		trained, err := e.LocalSGD(net, tasks, e.Rounds, FinalPhase, torch.All)
 		if err != nil {
 			for _, l := range all {
-				l.close()
+				l.Close()
 			}
 			return nil, err
 		}
-		all = append(all, locals(net, clients[:n], trained)...)
+		all = append(all, Locals(net, clients[:n], trained)...)
 		clients = clients[n:]
 	}
 	return all, nil

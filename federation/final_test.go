@@ -1,9 +1,12 @@
-package federation
+package federation_test
 
 import (
 	"math"
 	"slices"
 	"testing"
+
+	"feddag/federation"
+	"feddag/federation/federationtest"
 )
 
 // Held-out clients come after the last round: they are scored before and after one local training, and change nothing of
@@ -11,11 +14,11 @@ import (
 func TestHeldOutClientsAreScored(t *testing.T) {
 	for _, name := range []string{"fedavg", "feddag", "local"} {
 		var models map[string][]float32
-		var rest []PrePost
+		var rest []federation.PrePost
 		for _, post := range []bool{true, false} {
-			e, a := tinyEnv(t, 2), algorithm(t, name)
+			e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
 			e.Clients[3].HeldOut, e.Clients[6].HeldOut, e.FinalPost = true, true, post
-			r := mustRun(t, e, a, RunOptions{Algorithm: name})
+			r := federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: name})
 			if !slices.Equal(r.HeldOut, []int{3, 6}) {
 				t.Errorf("%s: held out: %v", name, r.HeldOut)
 			}
@@ -31,16 +34,16 @@ func TestHeldOutClientsAreScored(t *testing.T) {
 				}
 			}
 			if post {
-				models, rest = weights(t, a), r.Last
+				models, rest = federationtest.Models(t, a), r.Last
 				continue
 			}
-			for model, x := range weights(t, a) {
+			for model, x := range federationtest.Models(t, a) {
 				if !slices.Equal(models[model], x) {
 					t.Errorf("%s: the final training changed %s", name, model)
 				}
 			}
 			for i := range rest {
-				if !sameScore(rest[i].Pre, r.Last[i].Pre) {
+				if !federationtest.SameScore(rest[i].Pre, r.Last[i].Pre) {
 					t.Errorf("%s: client %d: the final training changed its score before it", name, i)
 				}
 			}

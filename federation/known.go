@@ -4,7 +4,7 @@ import "feddag/torch"
 
 // viewpoint is all that the score of a client without a mixture depends on. Clients of one partition share their test
 // sets and label maps, so that many have few between them.
-type viewpoint struct {
+type scoreKey struct {
 	net    *torch.Network
 	state  torch.Fingerprint
 	test   testSet
@@ -28,9 +28,9 @@ func first[T any](s []T) *T {
 }
 
 // viewpoints returns the viewpoint of each client with its model; the zero one, of which no score is kept, with a mixture.
-func viewpoints(clients []*Client, models []Model) ([]viewpoint, error) {
+func scoreKeys(clients []*Client, models []Model) ([]scoreKey, error) {
 	prints := map[*torch.Vector]torch.Fingerprint{}
-	views := make([]viewpoint, len(clients))
+	views := make([]scoreKey, len(clients))
 	for i, m := range models {
 		if m.Mix != nil {
 			continue
@@ -43,7 +43,7 @@ func viewpoints(clients []*Client, models []Model) ([]viewpoint, error) {
 			}
 			prints[m.State] = state
 		}
-		views[i] = viewpoint{m.Net, state, testSetOf(clients[i]), first(clients[i].LabelMap)}
+		views[i] = scoreKey{m.Net, state, testSetOf(clients[i]), first(clients[i].LabelMap)}
 	}
 	return views, nil
 }
@@ -51,25 +51,25 @@ func viewpoints(clients []*Client, models []Model) ([]viewpoint, error) {
 // knownScores are the scores of an evaluation of all clients and of what came since. A model is often seen again: one
 // that only its own client trains stays as it was in every round in which that client is not sampled, and after the
 // others it is what that client has just been scored with.
-type knownScores struct{ before, now map[viewpoint]Score }
+type scoreCache struct{ before, now map[scoreKey]Score }
 
 // recall returns a score that is known.
-func (k *knownScores) recall(v viewpoint) (Score, bool) {
+func (k *scoreCache) lookup(v scoreKey) (Score, bool) {
 	s, ok := k.now[v]
 	if !ok {
 		if s, ok = k.before[v]; ok {
-			k.keep(v, s)
+			k.store(v, s)
 		}
 	}
 	return s, ok
 }
 
-func (k *knownScores) keep(v viewpoint, s Score) {
+func (k *scoreCache) store(v scoreKey, s Score) {
 	if k.now == nil {
-		k.now = map[viewpoint]Score{}
+		k.now = map[scoreKey]Score{}
 	}
 	k.now[v] = s
 }
 
 // turn is called after each evaluation of all clients: what it did not see is forgotten with the next.
-func (k *knownScores) turn() { k.before, k.now = k.now, nil }
+func (k *scoreCache) advance() { k.before, k.now = k.now, nil }

@@ -1,9 +1,11 @@
-package federation
+package federation_test
 
 import (
 	"slices"
 	"testing"
 
+	"feddag/federation"
+	"feddag/federation/federationtest"
 	"feddag/torch"
 )
 
@@ -22,11 +24,11 @@ func (s *seeing) Predict(net *torch.Network, images *torch.Images, jobs []torch.
 
 // rounds keeps what it hears of the rounds.
 type rounds struct {
-	silent
-	results []RoundResult
+	federationtest.Silent
+	results []federation.RoundResult
 }
 
-func (r *rounds) Round(result RoundResult) error {
+func (r *rounds) Round(result federation.RoundResult) error {
 	r.results = append(r.results, result)
 	return nil
 }
@@ -35,12 +37,12 @@ func (r *rounds) Round(result RoundResult) error {
 // those of models that nobody knows. One that is changed in place is seen again.
 func TestKnownScores(t *testing.T) {
 	for _, every := range []int{1, 2} {
-		e := tinyEnv(t, 1)
-		a, eye, heard := algorithm(t, "local"), &seeing{Executor: e.Executor}, &rounds{}
-		e.EvalEvery, e.FinalPost, e.Executor, e.Observers = every, false, eye, []Observer{heard}
-		result := mustRun(t, e, a, RunOptions{})
+		e := federationtest.TinyEnv(t, 1)
+		a, eye, heard := federationtest.Algorithm(t, "local"), &seeing{Executor: e.Executor}, &rounds{}
+		e.EvalEvery, e.FinalPost, e.Executor, e.Observers = every, false, eye, []federation.Observer{heard}
+		result := federationtest.MustRun(t, e, a, federation.RunOptions{})
 
-		want := len(union(e.Present(), e.Data.Test.Len())) // by θ^0, which all begin with
+		want := len(federation.Union(e.Present(), e.Data.Test.Len())) // by θ^0, which all begin with
 		for _, r := range heard.results {
 			for _, id := range r.Cohort {
 				want += len(e.Clients[id].Test)
@@ -50,12 +52,12 @@ func TestKnownScores(t *testing.T) {
 			t.Errorf("evaluated every %d rounds, the models saw %d samples, want %d", every, eye.samples, want)
 		}
 
-		models := make([]Model, len(e.Present()))
-		var last []Score
+		models := make([]federation.Model, len(e.Present()))
+		var last []federation.Score
 		for i, c := range e.Present() {
 			models[i], last = a.Model(c.ID), append(last, result.Last[c.ID].Pre)
 		}
-		e.known = knownScores{}
+		e.ForgetScores()
 		fresh, err := e.Scores(e.Present(), models)
 		if err != nil {
 			t.Fatal(err)

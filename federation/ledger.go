@@ -80,7 +80,7 @@ func (l *Ledger) AllWork() Work {
 }
 
 // take returns what was counted since the last call.
-func (l *Ledger) take() (Traffic, Work) {
+func (l *Ledger) takeRound() (Traffic, Work) {
 	t, w := l.round, l.work
 	l.round, l.work = newTraffic(), Work{}
 	return t, w

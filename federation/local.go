@@ -72,7 +72,7 @@ func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase
 		total += int64(epochs) * int64(c.Size())
 	}
 	var trained []torch.Trained
-	err := e.await(Progress{Round: t, Phase: phase.String(), Total: total}, func() (err error) {
+	err := e.runCancellable(Progress{Round: t, Phase: phase.String(), Total: total}, func() (err error) {
 		if _, ok := e.Executor.(interface{ Cancel() }); ok {
 			trained, err = e.Executor.Train(net, e.Train, jobs, parts, sgd)
 			return err
@@ -120,8 +120,8 @@ func (e *Env) shuffle(c *Client, keys []uint64) []int32 {
 }
 
 // ends returns the vectors of finished trainings.
-func ends(trained []torch.Trained) vectors {
-	v := make(vectors, len(trained))
+func Ends(trained []torch.Trained) torch.Vectors {
+	v := make(torch.Vectors, len(trained))
 	for i, r := range trained {
 		v[i] = r.End
 	}
@@ -137,7 +137,7 @@ func closeAll(trained []torch.Trained) {
 }
 
 // lastLoss is the mean over the clients of each one's loss in its last epoch.
-func lastLoss(trained []torch.Trained) float64 {
+func LastLoss(trained []torch.Trained) float64 {
 	if len(trained) == 0 {
 		return math.NaN()
 	}
@@ -149,21 +149,12 @@ func lastLoss(trained []torch.Trained) float64 {
 }
 
 // initStream is the stream of the run's initialisation k: 0 is θ^0, 1 the secondary encoder, 2 the head of two encoders.
-func (e *Env) initStream(k uint64) *rand.Rand { return stream.New(e.Seed, "init", k) }
-
-// locals pairs clients with what their training left.
-func locals(net *torch.Network, clients []*Client, trained []torch.Trained) []Local {
-	l := make([]Local, len(clients))
-	for i, c := range clients {
-		l[i] = Local{c, Model{Net: net, State: trained[i].End}}
-	}
-	return l
-}
+func (e *Env) InitStream(k uint64) *rand.Rand { return stream.New(e.Seed, "init", k) }
 
 // initial returns the state all clients of a single-encoder method start from, θ^0 of the run's seed: the same for
 // every algorithm.
-func (e *Env) initial(net *torch.Network) []float32 {
+func (e *Env) InitialState(net *torch.Network) []float32 {
 	x := make([]float32, net.Len())
-	net.Init(x, torch.All, e.initStream(0))
+	net.Init(x, torch.All, e.InitStream(0))
 	return x
 }

@@ -12,14 +12,6 @@ type Mixture struct {
 	Weights []float64 // w
 }
 
-// close frees the model's states.
-func (m Model) close() {
-	m.State.Close()
-	if m.Mix != nil {
-		vectors(m.Mix.States).Close()
-	}
-}
-
 // components returns the single states that a model predicts with: those of its mixture that have weight, or its own.
 func (m Model) components() []Model {
 	if m.Mix == nil {
@@ -35,7 +27,7 @@ func (m Model) components() []Model {
 }
 
 // classes returns the mixture's class of each of a client's test images, at the image's place.
-func (m *Mixture) classes(c *Client, count int, logp func(*torch.Vector) []float32) []uint8 {
+func (m *Mixture) Classes(c *Client, count int, logp func(*torch.Vector) []float32) []uint8 {
 	most := 0
 	for _, s := range c.Test {
 		most = max(most, int(s)+1)

@@ -33,17 +33,17 @@ type ClusterObserver interface {
 
 // NotifyWeights passes weights to every observer.
 func (e *Env) NotifyWeights(name string, tensors []torch.NamedTensor) error {
-	return e.tell(func(o Observer) error { return o.Weights(name, tensors) })
+	return e.notify(func(o Observer) error { return o.Weights(name, tensors) })
 }
 
 // NotifyClustered passes the clustering to every observer.
 func (e *Env) NotifyClustered(r *similarity.Result) error {
-	return e.tell(func(o Observer) error { return o.Clustered(r) })
+	return e.notify(func(o Observer) error { return o.Clustered(r) })
 }
 
 // tellSketches passes the sketches to the observers that want them.
-func (e *Env) tellSketches(clients []*Client, sketches []similarity.Sketch, o similarity.Options) error {
-	return e.tell(func(x Observer) error {
+func (e *Env) NotifySketches(clients []*Client, sketches []similarity.Sketch, o similarity.Options) error {
+	return e.notify(func(x Observer) error {
 		if c, ok := x.(ClusterObserver); ok {
 			return c.Sketched(clients, sketches, o)
 		}
@@ -52,7 +52,7 @@ func (e *Env) tellSketches(clients []*Client, sketches []similarity.Sketch, o si
 }
 
 // clusteringProgress passes a clustering's progress on, and ends it when the run is interrupted.
-func (e *Env) clusteringProgress(step string, done, total int) error {
+func (e *Env) ClusteringProgress(step string, done, total int) error {
 	for _, o := range e.Observers {
 		if c, ok := o.(ClusterObserver); ok {
 			c.Clustering(step, done, total)
@@ -94,7 +94,7 @@ type WarningObserver interface {
 }
 
 // warn passes a warning to the observers that want it.
-func (e *Env) warn(format string, args ...any) {
+func (e *Env) Warn(format string, args ...any) {
 	for _, o := range e.Observers {
 		if w, ok := o.(WarningObserver); ok {
 			w.Warn(fmt.Sprintf(format, args...))
@@ -103,7 +103,7 @@ func (e *Env) warn(format string, args ...any) {
 }
 
 // tell passes an event to every observer, and stops at the first error.
-func (e *Env) tell(event func(Observer) error) error {
+func (e *Env) notify(event func(Observer) error) error {
 	for _, o := range e.Observers {
 		if err := event(o); err != nil {
 			return err
@@ -118,11 +118,11 @@ func Tensors(m Model) ([]torch.NamedTensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tensorsOf(m.Net, x, torch.All), nil
+	return TensorsOf(m.Net, x, torch.All), nil
 }
 
 // tensorsOf names the tensors of some parts of a state.
-func tensorsOf(net *torch.Network, x []float32, parts torch.Part) []torch.NamedTensor {
+func TensorsOf(net *torch.Network, x []float32, parts torch.Part) []torch.NamedTensor {
 	var named []torch.NamedTensor
 	for _, p := range net.Params() {
 		if p.Part&parts != 0 {
@@ -133,7 +133,7 @@ func tensorsOf(net *torch.Network, x []float32, parts torch.Part) []torch.NamedT
 }
 
 // tellModels hands models to the observers, their names after a prefix.
-func (e *Env) tellModels(models []NamedModel, prefix string) error {
+func (e *Env) notifyModels(models []NamedModel, prefix string) error {
 	if len(e.Observers) == 0 {
 		return nil
 	}
@@ -150,9 +150,9 @@ func (e *Env) tellModels(models []NamedModel, prefix string) error {
 }
 
 // tellStarts hands over the models before round 0, of those that begin as one the first.
-func (e *Env) tellStarts(a Algorithm) error {
+func (e *Env) notifyStarts(a Algorithm) error {
 	seen := map[Model]bool{}
-	return e.tellModels(slices.DeleteFunc(slices.Clone(a.Models()), func(m NamedModel) bool {
+	return e.notifyModels(slices.DeleteFunc(slices.Clone(a.Models()), func(m NamedModel) bool {
 		defer func() { seen[m.Model] = true }()
 		return seen[m.Model]
 	}), "start-")

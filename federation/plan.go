@@ -47,7 +47,7 @@ func (e *Env) Plan(a Algorithm) (*Plan, error) {
 	if err := e.Start(context.Background()); err != nil {
 		return nil, err
 	}
-	p := &Plan{Clients: len(e.present), Cohort: len(e.cohort(0)), AllTests: int64(len(union(e.present, e.Data.Test.Len())))}
+	p := &Plan{Clients: len(e.present), Cohort: len(e.Sample(0)), AllTests: int64(len(union(e.present, e.Data.Test.Len())))}
 	kinds := []Training{{What: "training", Parts: torch.All, Rounds: 1, Final: 1}}
 	if m, ok := a.(Planner); ok {
 		kinds = m.Trainings()
@@ -62,7 +62,7 @@ func (e *Env) Plan(a Algorithm) (*Plan, error) {
 		count(c, &all)
 	}
 	for t := range e.Rounds {
-		for _, c := range e.cohort(t) {
+		for _, c := range e.Sample(t) {
 			count(c, &rounds)
 			p.RoundTests += int64(len(c.Test))
 		}

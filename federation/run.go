@@ -26,15 +26,15 @@ type Result struct {
 }
 
 // run is a run in progress.
-type run struct {
-	env    *Env
-	alg    Algorithm
-	o      RunOptions
-	last   []PrePost
-	best   []PrePost
-	scores []Score // of the present models, by client; nil if not evaluated
-	where  []int   // cluster of every client, -1 of one that is not there
-	moves  []Move  // not told yet
+type Runner struct {
+	env       *Env
+	alg       Algorithm
+	o         RunOptions
+	last      []PrePost
+	best      []PrePost
+	scores    []Score // of the present models, by client; nil if not evaluated
+	clusterOf []int   // cluster of every client, -1 of one that is not there
+	moves     []Move  // not told yet
 
 	heldOut []int // clients scored as newcomers after the last round
 }
@@ -53,32 +53,32 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 	if err := env.CheckScenario(o.Algorithm, alg); err != nil {
 		return nil, fmt.Errorf("scenario: %w", err)
 	}
-	r := newRun(env, alg, o)
-	first, err := r.begin()
+	r := NewRunner(env, alg, o)
+	first, err := r.Begin()
 	if err != nil {
 		return nil, err
 	}
 	for t := first; t < env.Rounds; t++ {
-		if err := r.round(t); err != nil {
+		if err := r.Round(t); err != nil {
 			return nil, err
 		}
 	}
-	if err := r.end(); err != nil {
+	if err := r.End(); err != nil {
 		return nil, err
 	}
 	return &Result{max(first, env.Rounds), r.last, r.best, r.heldOut}, nil
 }
 
-func newRun(env *Env, alg Algorithm, o RunOptions) *run {
+func NewRunner(env *Env, alg Algorithm, o RunOptions) *Runner {
 	n, none := len(env.Clients), []PrePost{{noScore, noScore}}
-	return &run{
+	return &Runner{
 		env: env, alg: alg, o: o,
-		last: slices.Repeat(none, n), best: slices.Repeat(none, n), where: slices.Repeat([]int{-1}, n),
+		last: slices.Repeat(none, n), best: slices.Repeat(none, n), clusterOf: slices.Repeat([]int{-1}, n),
 	}
 }
 
 // begin prepares round 0 or takes up a checkpoint, and returns the first round to do.
-func (r *run) begin() (int, error) {
+func (r *Runner) Begin() (int, error) {
 	if c := r.o.Resume; c != nil {
 		if err := r.resume(c); err != nil {
 			return 0, fmt.Errorf("checkpoint %s: %w", r.o.Checkpoint, err)
@@ -88,21 +88,21 @@ func (r *run) begin() (int, error) {
 	if err := r.alg.Init(r.env); err != nil {
 		return 0, err
 	}
-	r.env.Ledger.take()
-	if err := r.env.tellStarts(r.alg); err != nil {
+	r.env.Ledger.takeRound()
+	if err := r.env.notifyStarts(r.alg); err != nil {
 		return 0, err
 	}
 	if err := r.evaluateAll(); err != nil {
 		return 0, err
 	}
-	r.note(AtStart, nil)
-	if err := r.env.tell(func(o Observer) error { return o.Ready(r.scores) }); err != nil {
+	r.recordMoves(AtStart, nil)
+	if err := r.env.notify(func(o Observer) error { return o.Ready(r.scores) }); err != nil {
 		return 0, err
 	}
 	return 0, r.checkpoint(0)
 }
 
-func (r *run) resume(c *Checkpoint) error {
+func (r *Runner) resume(c *Checkpoint) error {
 	if err := c.fits(r.o.Algorithm, r.o.Config, len(r.env.Clients)); err != nil {
 		return err
 	}
@@ -116,16 +116,16 @@ func (r *run) resume(c *Checkpoint) error {
 	if err := a.Load(r.env, Saved{c.vectors, c.Meta, c.blobs}); err != nil {
 		return err
 	}
-	c.Ledger.take()
+	c.Ledger.takeRound()
 	r.env.Ledger, r.env.seconds = c.Ledger, c.Seconds
 	if r.env.seconds == nil {
 		r.env.seconds = map[string]float64{}
 	}
 	r.last, r.best = c.Last, c.Best
 	if c.Rounds == 0 {
-		r.note(AtStart, nil)
+		r.recordMoves(AtStart, nil)
 	}
-	r.where = r.whereabouts()
+	r.clusterOf = r.clusterOfClients()
 	// The cohort's scores before training come from an evaluation of all clients wherever the first run made one.
 	if c.Rounds < r.env.Rounds && c.Rounds%r.env.EvalEvery == 0 {
 		return r.evaluateAll()
@@ -134,13 +134,13 @@ func (r *run) resume(c *Checkpoint) error {
 }
 
 // round lets happen what the scenario has, samples, trains, aggregates, evaluates and reports round t.
-func (r *run) round(t int) error {
+func (r *Runner) Round(t int) error {
 	e := r.env
-	if err := r.happen(t); err != nil {
+	if err := r.applyEvents(t); err != nil {
 		return err
 	}
 	start, samples := time.Now(), e.samples
-	cohort, err := e.participants(r.alg, t)
+	cohort, err := e.Participants(r.alg, t)
 	if err != nil {
 		return err
 	}
@@ -170,17 +170,17 @@ func (r *run) round(t int) error {
 			return err
 		}
 	}
-	r.note(ByRound, nil)
+	r.recordMoves(ByRound, nil)
 	result.Moves, r.moves = r.moves, nil
 	result.All, result.Loss, result.Notes = r.scores, report.Loss, report.Notes
 	if c, ok := r.alg.(Clustered); ok {
 		result.Clusters = c.Clusters()
 	}
-	result.Traffic, result.Work = e.Ledger.take()
+	result.Traffic, result.Work = e.Ledger.takeRound()
 	result.Samples = e.samples - samples
 	result.Seconds = time.Since(start).Seconds()
 	e.seconds["rounds"] += result.Seconds
-	if err := e.tell(func(o Observer) error { return o.Round(result) }); err != nil {
+	if err := e.notify(func(o Observer) error { return o.Round(result) }); err != nil {
 		return err
 	}
 	if (t+1)%e.CheckpointEvery == 0 || t == e.Rounds-1 {
@@ -190,7 +190,7 @@ func (r *run) round(t int) error {
 }
 
 // checkpoint writes the run after so many rounds.
-func (r *run) checkpoint(rounds int) error {
+func (r *Runner) checkpoint(rounds int) error {
 	if r.o.Checkpoint == "" {
 		return nil
 	}

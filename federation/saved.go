@@ -8,6 +8,14 @@ import (
 	"feddag/torch"
 )
 
+// Checkpointer is implemented by an algorithm whose runs can be resumed.
+type Checkpointer interface {
+	// Save returns all that Round and Model depend on.
+	Save() (Saved, error)
+	// Load restores what Save returned. A resumed run calls it in place of Init.
+	Load(env *Env, s Saved) error
+}
+
 // Saved is an algorithm's part of a checkpoint.
 type Saved struct {
 	Vectors map[string][]float32
@@ -16,7 +24,7 @@ type Saved struct {
 }
 
 // vector puts a saved vector of n values on the device.
-func (s Saved) vector(env *Env, name string, n int) (*torch.Vector, error) {
+func (s Saved) Vector(env *Env, name string, n int) (*torch.Vector, error) {
 	x, ok := s.Vectors[name]
 	if !ok {
 		return nil, fmt.Errorf("no %s", name)
@@ -28,7 +36,7 @@ func (s Saved) vector(env *Env, name string, n int) (*torch.Vector, error) {
 }
 
 // keep saves a vector of one client as a blob, which only a round that changes it writes. Nil is left out.
-func (s *Saved) keep(name string, x []float32) {
+func (s *Saved) PutBlob(name string, x []float32) {
 	if x == nil {
 		return
 	}
@@ -43,7 +51,7 @@ func (s *Saved) keep(name string, x []float32) {
 }
 
 // kept returns what keep saved, nil if nothing, and an error unless it is of n values.
-func (s Saved) kept(name string, n int) ([]float32, error) {
+func (s Saved) Blob(name string, n int) ([]float32, error) {
 	data, ok := s.Blobs[name]
 	if !ok {
 		return nil, nil

@@ -35,7 +35,7 @@ type Event struct {
 	Share    float64 // share of a shifting client's samples that is replaced, above 0, at most 1
 	Swap     []int   // two clients that exchange all they hold
 
-	number int // in the file, from 1
+	Number int // position in the scenario file, from 1: it names the event in messages and keys its random stream
 }
 
 // The keys of a scenario and of an event.
@@ -82,7 +82,7 @@ func ParseScenario(raw []byte) (*Scenario, error) {
 		if err != nil {
 			return nil, fmt.Errorf("event %d: %w", k+1, err)
 		}
-		ev.number = k + 1
+		ev.Number = k + 1
 		if k > 0 && ev.Round < s.Events[k-1].Round {
 			return nil, fmt.Errorf("%v: it follows one of round %d; list the events by round", ev, s.Events[k-1].Round)
 		}
@@ -134,7 +134,7 @@ func parseEvent(raw []byte) (Event, error) {
 }
 
 // kind returns "join", "leave", "shift" or "swap".
-func (ev Event) kind() string {
+func (ev Event) Kind() string {
 	switch {
 	case ev.Leave != nil:
 		return "leave"
@@ -151,7 +151,7 @@ func (ev Event) clients() []int { return slices.Concat(ev.Join, ev.Leave, ev.Shi
 
 // String names the event in messages.
 func (ev Event) String() string {
-	return fmt.Sprintf("event %d (round %d, %s)", ev.number, ev.Round, ev.kind())
+	return fmt.Sprintf("event %d (round %d, %s)", ev.Number, ev.Round, ev.Kind())
 }
 
 // ids are clients or classes in a scenario file: 3, [3, 17], "80-89" or "80-84, 90". They are kept in ascending order;

@@ -1,4 +1,4 @@
-package federation
+package federation_test
 
 import (
 	"context"
@@ -7,10 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"feddag/federation"
+	"feddag/federation/federationtest"
 )
 
 func TestScenarioFile(t *testing.T) {
-	s, err := ParseScenario([]byte(`{
+	s, err := federation.ParseScenario([]byte(`{
 		"seed": 3, "reserve": 0.2, "check_every": 5, "search_after": 20,
 		"events": [
 			{"round": 2, "join": "3-5, 9"},
@@ -26,13 +29,13 @@ func TestScenarioFile(t *testing.T) {
 	if s.Seed != 3 || s.Reserve != 0.2 || s.CheckEvery != 5 || s.SearchAfter != 20 || len(s.Events) != 5 {
 		t.Fatalf("%+v", s)
 	}
-	if ev := s.Events[0]; !slices.Equal(ev.Join, []int{3, 4, 5, 9}) || ev.Round != 2 || ev.kind() != "join" {
+	if ev := s.Events[0]; !slices.Equal(ev.Join, []int{3, 4, 5, 9}) || ev.Round != 2 || ev.Kind() != "join" {
 		t.Errorf("%+v", ev)
 	}
-	if ev := s.Events[1]; ev.JoinNext != 2 || ev.kind() != "join" {
+	if ev := s.Events[1]; ev.JoinNext != 2 || ev.Kind() != "join" {
 		t.Errorf("%+v", ev)
 	}
-	if ev := s.Events[2]; !slices.Equal(ev.Leave, []int{1, 7}) || ev.kind() != "leave" {
+	if ev := s.Events[2]; !slices.Equal(ev.Leave, []int{1, 7}) || ev.Kind() != "leave" {
 		t.Errorf("%+v", ev)
 	}
 	if ev := s.Events[3]; !slices.Equal(ev.Shift, []int{4}) || !slices.Equal(ev.Labels, []int{0, 2}) || ev.Share != 0.5 {
@@ -71,18 +74,18 @@ func TestScenarioFileMistakes(t *testing.T) {
 		one(`{"round": 2, "swap": [3]}`):                          "swap names 1 clients",
 		one(`{"round": 5, "leave": 3}, {"round": 4, "leave": 1}`): "event 2 (round 4, leave): it follows one of round 5",
 	} {
-		if _, err := ParseScenario([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := federation.ParseScenario([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}
-	if _, err := ReadScenario(filepath.Join(t.TempDir(), "none.json")); err == nil || !strings.Contains(err.Error(), "none.json") {
+	if _, err := federation.ReadScenario(filepath.Join(t.TempDir(), "none.json")); err == nil || !strings.Contains(err.Error(), "none.json") {
 		t.Errorf("a missing file: %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "bad.json")
 	if err := os.WriteFile(path, []byte("{"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadScenario(path); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := federation.ReadScenario(path); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("a damaged file: %v", err)
 	}
 }
@@ -105,37 +108,37 @@ func TestScenarioRefused(t *testing.T) {
 		{"feddag", `{"round": 1, "shift": 1, "labels": 0}, {"round": 1, "shift": 3, "labels": 0}, {"round": 1, "shift": 7, "labels": 0}`, "are left that nobody ever held: raise reserve"},
 		{"deaf", `{"round": 1, "leave": 1}`, "event 1 (round 1, leave): algorithm deaf has no answer to leave; these have: "},
 	} {
-		s, err := ParseScenario([]byte(`{"events": [` + c.events + `]}`))
+		s, err := federation.ParseScenario([]byte(`{"events": [` + c.events + `]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := tinyEnv(t, 1)
+		e := federationtest.TinyEnv(t, 1)
 		e.Clients[5].HeldOut, e.Scenario = true, s
-		var a Algorithm = deaf{}
+		var a federation.Algorithm = deaf{}
 		if c.algorithm != "deaf" {
-			a = algorithm(t, c.algorithm)
+			a = federationtest.Algorithm(t, c.algorithm)
 		}
-		if _, err := Run(context.Background(), e, a, RunOptions{Algorithm: c.algorithm}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := federation.Run(context.Background(), e, a, federation.RunOptions{Algorithm: c.algorithm}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.events, err, c.want)
 		}
 	}
-	for kind, s := range map[string]*Scenario{"check_every": {CheckEvery: 1}, "search_after": {SearchAfter: 1}} {
-		e := tinyEnv(t, 1)
+	for kind, s := range map[string]*federation.Scenario{"check_every": {CheckEvery: 1}, "search_after": {SearchAfter: 1}} {
+		e := federationtest.TinyEnv(t, 1)
 		e.Scenario = s
 		want := "algorithm fedavg has no answer to " + kind + "; these have: feddag"
-		if _, err := Run(context.Background(), e, algorithm(t, "fedavg"), RunOptions{Algorithm: "fedavg"}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := federation.Run(context.Background(), e, federationtest.Algorithm(t, "fedavg"), federation.RunOptions{Algorithm: "fedavg"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", kind, err, want)
 		}
 	}
 }
 
 // deaf answers to no event.
-type deaf struct{ Algorithm }
+type deaf struct{ federation.Algorithm }
 
 // begun returns the world of a scenario's start.
-func begun(t *testing.T, e *Env, s *Scenario) *world {
+func begun(t *testing.T, e *federation.Env, s *federation.Scenario) *federation.World {
 	t.Helper()
-	w, err := newWorld(e.Data, e.Clients, s)
+	w, err := federation.NewWorld(e.Data, e.Clients, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,12 +147,12 @@ func begun(t *testing.T, e *Env, s *Scenario) *world {
 
 // The reserve takes a share of every class of every client, and leaves some of each.
 func TestReserve(t *testing.T) {
-	e := tinyEnv(t, 1)
-	w := begun(t, e, &Scenario{Reserve: 0.5})
+	e := federationtest.TinyEnv(t, 1)
+	w := begun(t, e, &federation.Scenario{Reserve: 0.5})
 	total := 0
-	for i, c := range w.clients {
+	for i, c := range w.Clients {
 		before, after := e.Counts(e.Clients[i]), e.Counts(c)
-		for l := range classes {
+		for l := range federationtest.Classes {
 			if after[l] != before[l]-before[l]/2 {
 				t.Errorf("client %d, class %d: %d of %d samples stay", i, l, after[l], before[l])
 			}
@@ -161,42 +164,42 @@ func TestReserve(t *testing.T) {
 			}
 		}
 	}
-	for _, p := range w.pool {
+	for _, p := range w.Pool {
 		total += len(p)
 	}
 	if total != e.Data.Train.Len() {
 		t.Errorf("clients and pool have %d samples of %d", total, e.Data.Train.Len())
 	}
-	if again := begun(t, e, &Scenario{Reserve: 0.5}); !slices.Equal(again.clients[3].Train, w.clients[3].Train) {
+	if again := begun(t, e, &federation.Scenario{Reserve: 0.5}); !slices.Equal(again.Clients[3].Train, w.Clients[3].Train) {
 		t.Error("the reserve is drawn anew each time")
 	}
-	if other := begun(t, e, &Scenario{Reserve: 0.5, Seed: 1}); slices.Equal(other.clients[3].Train, w.clients[3].Train) {
+	if other := begun(t, e, &federation.Scenario{Reserve: 0.5, Seed: 1}); slices.Equal(other.Clients[3].Train, w.Clients[3].Train) {
 		t.Error("the seed changes nothing")
 	}
 }
 
 // A shift draws what nobody ever held, evenly over its classes, and keeps the rest.
 func TestShiftDraws(t *testing.T) {
-	e := tinyEnv(t, 1)
-	w := begun(t, e, &Scenario{Reserve: 0.4})
+	e := federationtest.TinyEnv(t, 1)
+	w := begun(t, e, &federation.Scenario{Reserve: 0.4})
 	ever := map[int32]bool{} // samples that some client has held
-	for _, c := range w.clients {
+	for _, c := range w.Clients {
 		for _, k := range c.Train {
 			ever[k] = true
 		}
 	}
 	// The even clients hold classes 0 and 1 and are group 0.
-	for number, ev := range []Event{
+	for number, ev := range []federation.Event{
 		{Shift: []int{0, 2}, Labels: []int{2, 3}, Share: 1},
 		{Shift: []int{4}, Labels: []int{3}, Share: 0.5},
 		{Shift: []int{0}, Labels: []int{0, 1}, Share: 1},
 	} {
-		ev.number = number + 1
-		before := map[int]*Client{}
+		ev.Number = number + 1
+		before := map[int]*federation.Client{}
 		for _, i := range ev.Shift {
-			before[i] = w.clients[i]
+			before[i] = w.Clients[i]
 		}
-		changed, err := w.apply(ev)
+		changed, err := w.Apply(ev)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +235,7 @@ func TestShiftDraws(t *testing.T) {
 		}
 	}
 	owners := map[int32]int{}
-	for _, c := range w.clients {
+	for _, c := range w.Clients {
 		for _, k := range c.Train {
 			if o, taken := owners[k]; taken {
 				t.Errorf("clients %d and %d both hold sample %d", o, c.ID, k)
@@ -240,19 +243,19 @@ func TestShiftDraws(t *testing.T) {
 			owners[k] = c.ID
 		}
 	}
-	if e.Clients[0].Train[0] != begun(t, e, &Scenario{}).clients[0].Train[0] || e.Counts(e.Clients[0])[2] != 0 {
+	if e.Clients[0].Train[0] != begun(t, e, &federation.Scenario{}).Clients[0].Train[0] || e.Counts(e.Clients[0])[2] != 0 {
 		t.Error("the partition's own clients changed")
 	}
 }
 
 func TestSwap(t *testing.T) {
-	e := tinyEnv(t, 1)
-	w := begun(t, e, &Scenario{})
-	if _, err := w.apply(Event{Swap: []int{2, 5}}); err != nil {
+	e := federationtest.TinyEnv(t, 1)
+	w := begun(t, e, &federation.Scenario{})
+	if _, err := w.Apply(federation.Event{Swap: []int{2, 5}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, pair := range [][2]int{{2, 5}, {5, 2}} {
-		now, was := w.clients[pair[0]], e.Clients[pair[1]]
+		now, was := w.Clients[pair[0]], e.Clients[pair[1]]
 		if now.ID != pair[0] || !slices.Equal(now.Train, was.Train) || !slices.Equal(now.Test, was.Test) || now.Group != was.Group {
 			t.Errorf("client %d is %+v", pair[0], now)
 		}

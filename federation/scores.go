@@ -6,9 +6,9 @@ import (
 )
 
 // cohortScores returns the scores of the models a round starts from.
-func (r *run) cohortScores(cohort []*Client) ([]Score, error) {
+func (r *Runner) cohortScores(cohort []*Client) ([]Score, error) {
 	if r.scores == nil {
-		return r.env.evaluate(r.alg, cohort)
+		return r.env.Evaluate(r.alg, cohort)
 	}
 	scores := make([]Score, len(cohort))
 	for i, c := range cohort {
@@ -18,11 +18,11 @@ func (r *run) cohortScores(cohort []*Client) ([]Score, error) {
 }
 
 // post scores locally trained models and frees them.
-func (r *run) post(trained []Local) ([]Score, error) {
+func (r *Runner) post(trained []Local) ([]Score, error) {
 	clients, models := make([]*Client, len(trained)), make([]Model, len(trained))
 	for i, l := range trained {
 		clients[i], models[i] = l.Client, l.Model
-		defer l.close()
+		defer l.Close()
 	}
 	scores, err := r.env.Scores(clients, models)
 	if err != nil {
@@ -36,13 +36,13 @@ func (r *run) post(trained []Local) ([]Score, error) {
 }
 
 // evaluateAll scores every client that is there; the others have no score.
-func (r *run) evaluateAll() error {
+func (r *Runner) evaluateAll() error {
 	clients := r.env.Present()
-	scores, err := r.env.evaluate(r.alg, clients)
+	scores, err := r.env.Evaluate(r.alg, clients)
 	if err != nil {
 		return err
 	}
-	r.env.known.turn()
+	r.env.scores.advance()
 	r.scores = slices.Repeat([]Score{noScore}, len(r.env.Clients))
 	for k, c := range clients {
 		r.scores[c.ID] = scores[k]

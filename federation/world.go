@@ -14,10 +14,10 @@ import (
 type world struct {
 	set     *data.Set
 	seed    uint64
-	clients []*Client // by id; never modified, a client that changes becomes another value
+	Clients []*Client // by id; never modified, a client that changes becomes another value
 	there   []bool
 	since   []int     // round in which each came or left; -1 is from the start
-	pool    [][]int32 // training samples of each class that nobody ever held, ascending
+	Pool    [][]int32 // training samples of each class that nobody ever held, ascending
 	named   []bool    // clients that some join names
 	been    []bool    // clients that were there once
 	groups  map[string]int
@@ -28,8 +28,8 @@ type world struct {
 func newWorld(set *data.Set, clients []*Client, s *Scenario) (*world, error) {
 	n := len(clients)
 	w := &world{
-		set: set, seed: s.Seed, clients: slices.Clone(clients), there: make([]bool, n), since: slices.Repeat([]int{-1}, n),
-		pool: make([][]int32, set.Classes), named: make([]bool, n), been: make([]bool, n), groups: classGroups(set, clients),
+		set: set, seed: s.Seed, Clients: slices.Clone(clients), there: make([]bool, n), since: slices.Repeat([]int{-1}, n),
+		Pool: make([][]int32, set.Classes), named: make([]bool, n), been: make([]bool, n), groups: classGroups(set, clients),
 	}
 	absent := make([]bool, n)
 	met := make([]bool, n)
@@ -58,14 +58,14 @@ func newWorld(set *data.Set, clients []*Client, s *Scenario) (*world, error) {
 		if len(kept) < len(c.Train) {
 			some := *c
 			some.Train = kept
-			w.clients[i] = &some
+			w.Clients[i] = &some
 		}
 		w.there[i], w.been[i] = !absent[i], !absent[i]
 	}
 	for k, free := range left {
 		if free {
 			l := set.Train.Labels[k]
-			w.pool[l] = append(w.pool[l], int32(k))
+			w.Pool[l] = append(w.Pool[l], int32(k))
 		}
 	}
 	if len(w.present()) == 0 {
@@ -102,7 +102,7 @@ func (w *world) byClass(samples []int32) [][]int32 {
 // present returns those who are there, by ascending id.
 func (w *world) present() []*Client {
 	var there []*Client
-	for i, c := range w.clients {
+	for i, c := range w.Clients {
 		if w.there[i] {
 			there = append(there, c)
 		}
@@ -113,7 +113,7 @@ func (w *world) present() []*Client {
 // never returns those who never were there.
 func (w *world) never() []*Client {
 	var held []*Client
-	for i, c := range w.clients {
+	for i, c := range w.Clients {
 		if !w.been[i] {
 			held = append(held, c)
 		}
@@ -122,10 +122,10 @@ func (w *world) never() []*Client {
 }
 
 // apply makes an event happen and returns the clients it happens to, ascending, as they are now.
-func (w *world) apply(ev Event) ([]*Client, error) {
+func (w *world) Apply(ev Event) ([]*Client, error) {
 	who := ev.clients()
 	if ev.JoinNext > 0 {
-		for i := range w.clients {
+		for i := range w.Clients {
 			if !w.been[i] && !w.named[i] && len(who) < ev.JoinNext {
 				who = append(who, i)
 			}
@@ -135,11 +135,11 @@ func (w *world) apply(ev Event) ([]*Client, error) {
 		}
 	}
 	for _, i := range who {
-		if err := w.can(ev, i); err != nil {
+		if err := w.checkPresence(ev, i); err != nil {
 			return nil, err
 		}
 	}
-	switch ev.kind() {
+	switch ev.Kind() {
 	case "join":
 		for _, i := range who {
 			w.there[i], w.been[i], w.since[i] = true, true, ev.Round
@@ -158,20 +158,20 @@ func (w *world) apply(ev Event) ([]*Client, error) {
 			}
 		}
 	case "swap":
-		a, b := *w.clients[who[0]], *w.clients[who[1]]
+		a, b := *w.Clients[who[0]], *w.Clients[who[1]]
 		a.ID, b.ID, a.HeldOut, b.HeldOut = b.ID, a.ID, b.HeldOut, a.HeldOut
-		w.clients[who[0]], w.clients[who[1]] = &b, &a
+		w.Clients[who[0]], w.Clients[who[1]] = &b, &a
 	}
 	changed := make([]*Client, len(who))
 	for k, i := range who {
-		changed[k] = w.clients[i]
+		changed[k] = w.Clients[i]
 	}
 	return changed, nil
 }
 
 // can returns an error where a client is not where the event needs it.
-func (w *world) can(ev Event, i int) error {
-	switch joins := ev.kind() == "join"; {
+func (w *world) checkPresence(ev Event, i int) error {
+	switch joins := ev.Kind() == "join"; {
 	case joins && w.there[i] && w.since[i] < 0:
 		return fmt.Errorf("%v: client %d is there from the start", ev, i)
 	case joins && w.there[i]:
@@ -188,11 +188,11 @@ func (w *world) can(ev Event, i int) error {
 // as they divide. The new ones are drawn from those that nobody ever held; the old ones are nobody's again and are not
 // drawn any more. The client's test set becomes all test samples of the classes that it now holds.
 func (w *world) shift(ev Event, i int) error {
-	c := *w.clients[i]
+	c := *w.Clients[i]
 	if !slices.Equal(c.Test, w.testOf(c.Train)) {
 		return fmt.Errorf("%v: client %d's test set is not all test samples of its classes, so it has none of other classes; swap it with another client", ev, i)
 	}
-	r := stream.New(w.seed, "scenario/shift", uint64(ev.number), uint64(i))
+	r := stream.New(w.seed, "scenario/shift", uint64(ev.Number), uint64(i))
 	replaced := max(1, int(math.Round(ev.Share*float64(len(c.Train)))))
 	gone := map[int32]bool{}
 	for _, k := range r.Perm(len(c.Train))[:replaced] {
@@ -207,21 +207,21 @@ func (w *world) shift(ev Event, i int) error {
 		if place < replaced%len(ev.Labels) {
 			n++
 		}
-		if n > len(w.pool[l]) {
+		if n > len(w.Pool[l]) {
 			return fmt.Errorf("%v: client %d needs %d new samples of class %d, %d are left that nobody ever held: raise reserve (%d samples of the class in all) or lower share",
-				ev, i, n, l, len(w.pool[l]), w.set.ClassCounts(w.set.Train)[l])
+				ev, i, n, l, len(w.Pool[l]), w.set.ClassCounts(w.set.Train)[l])
 		}
 		drawn := map[int32]bool{}
-		for _, k := range r.Perm(len(w.pool[l]))[:n] {
-			drawn[w.pool[l][k]] = true
-			c.Train = append(c.Train, w.pool[l][k])
+		for _, k := range r.Perm(len(w.Pool[l]))[:n] {
+			drawn[w.Pool[l][k]] = true
+			c.Train = append(c.Train, w.Pool[l][k])
 		}
-		w.pool[l] = slices.DeleteFunc(slices.Clone(w.pool[l]), func(k int32) bool { return drawn[k] })
+		w.Pool[l] = slices.DeleteFunc(slices.Clone(w.Pool[l]), func(k int32) bool { return drawn[k] })
 	}
 	slices.Sort(c.Train)
 	c.Test = w.testOf(c.Train)
 	c.Group = w.group(c)
-	w.clients[i] = &c
+	w.Clients[i] = &c
 	return nil
 }
 

@@ -1,0 +1,101 @@
+package cfl
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"feddag/federation"
+	"feddag/federation/algorithm"
+	"feddag/federation/federationtest"
+)
+
+// With ε1 = 0 there is no split, and CFL is FedAvg with equal weights.
+func TestCFLWithoutSplitsIsUniformFedAvg(t *testing.T) {
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedavg").(*algorithm.FedAvg)
+	a.Weigh = algorithm.EqualWeights
+	federationtest.MustRun(t, e, a, federation.RunOptions{})
+	e, b := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "cfl").(*CFL)
+	b.Eps1, b.From = 0, 0
+	federationtest.MustRun(t, e, b, federation.RunOptions{})
+	if !slices.Equal(federationtest.Models(t, a)["global"], federationtest.Models(t, b)["cluster-0"]) || len(b.States) != 1 {
+		t.Errorf("%d models, or not FedAvg's", len(b.States))
+	}
+}
+
+// Opposite updates: their mean is 0, each has length 2. Both linkages separate them exactly; nothing happens before
+// round From, nor while the mean is not below ε1.
+func TestCFLSplitsOppositeUpdates(t *testing.T) {
+	for _, linkage := range []string{"complete", "single"} {
+		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "cfl").(*CFL)
+		a.Linkage, a.Calibrate, a.From = linkage, false, 3
+		if err := federationtest.Initialise(t, e, a); err != nil {
+			t.Fatal(err)
+		}
+		fill := func() {
+			for i := range a.last {
+				a.last[i] = make([]float32, a.Net.Len())
+				a.last[i][3] = []float32{2, -2}[i%2]
+			}
+		}
+		fill()
+		if _, err := a.split(2); err != nil || len(a.States) != 1 {
+			t.Fatalf("split before its time: %v", err)
+		}
+		notes, err := a.split(3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if notes["cfl_mean_update"] != 0 || notes["cfl_longest_update"] != 2 {
+			t.Errorf("noted %v", notes)
+		}
+		if x := federationtest.ARI(t, e, a); x != 1 || len(a.States) != 2 {
+			t.Errorf("%s linkage: clusters %v", linkage, a.Clusters())
+		}
+		fill() // each cluster agrees now: the mean is 2
+		if _, err := a.split(4); err != nil || len(a.States) != 2 {
+			t.Errorf("%s linkage: split again, %v: %v", linkage, a.Clusters(), err)
+		}
+	}
+}
+
+// The bipartition is of the clients, not of places in the cluster: after splits of splits everybody is somewhere, once.
+func TestCFLSplitsAgain(t *testing.T) {
+	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "cfl").(*CFL)
+	a.Calibrate, a.From, a.Eps1, a.Eps2 = false, 0, 10, 0
+	if err := federationtest.Initialise(t, e, a); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 3 {
+		for i := range a.last { // four directions, of two clients each
+			a.last[i] = make([]float32, a.Net.Len())
+			a.last[i][i%4/2] = []float32{1, -1}[i%2]
+		}
+		if _, err := a.split(round); err != nil {
+			t.Fatal(err)
+		}
+		var all []int
+		for _, members := range a.Clusters() {
+			all = append(all, members...)
+		}
+		slices.Sort(all)
+		if !slices.Equal(all, []int{0, 1, 2, 3, 4, 5, 6, 7}) {
+			t.Fatalf("round %d: clusters %v", round, a.Clusters())
+		}
+	}
+	if c := a.Clusters(); len(c) != 4 || !slices.Equal(c[0], []int{0, 4}) {
+		t.Errorf("clusters %v", c)
+	}
+}
+
+func TestLengths(t *testing.T) {
+	x := [][]float32{{3, 0}, {0, 4}, {-3, 0}}
+	mean, longest := lengths(algorithm.Gram(x, 2))
+	if math.Abs(mean-4./3) > 1e-12 || longest != 4 {
+		t.Errorf("mean %g, longest %g", mean, longest)
+	}
+	d := algorithm.CosineDistances(algorithm.Gram(x, 1))
+	if d.At(0, 1) != 1 || d.At(0, 2) != 2 || d.At(1, 1) != 0 {
+		t.Errorf("distances %v", d)
+	}
+}

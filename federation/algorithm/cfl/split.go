@@ -1,0 +1,111 @@
+package cfl
+
+import (
+	"math"
+	"slices"
+
+	"feddag/federation/algorithm"
+	"feddag/similarity"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// split tests every cluster and divides those that pass. A child's model is its parent's. It notes the smallest a and
+// the largest b of the clusters whose members all have an update.
+func (a *CFL) split(t int) (map[string]float64, error) {
+	notes := map[string]float64{}
+	for z := range a.States {
+		members, updates := a.lastUpdates(z)
+		if len(members) == 0 {
+			continue
+		}
+		g := algorithm.Gram(updates, a.Env.Workers)
+		mean, longest := lengths(g)
+		if least, ok := notes["cfl_mean_update"]; !ok || mean < least {
+			notes["cfl_mean_update"] = mean
+		}
+		notes["cfl_longest_update"] = max(notes["cfl_longest_update"], longest)
+		if t < a.From || len(members) <= 2 {
+			continue
+		}
+		a.calibrate(g)
+		if !(mean < a.Eps1 && longest > a.Eps2) {
+			continue
+		}
+		parts, err := a.bipartition(g)
+		if err != nil {
+			return nil, err
+		}
+		if parts == nil {
+			continue
+		}
+		a.States = append(a.States, a.States[z])
+		for _, k := range parts[1] {
+			a.Of[members[k]] = len(a.States) - 1
+		}
+		for _, i := range members { // their updates are not of the new clusters
+			a.last[i] = nil
+		}
+	}
+	return notes, nil
+}
+
+// updates returns the members of a cluster and their last updates inside it; nobody where one is missing.
+func (a *CFL) lastUpdates(z int) (members []int, updates [][]float32) {
+	for i, of := range a.Of {
+		if of != z {
+			continue
+		}
+		if a.last[i] == nil {
+			return nil, nil
+		}
+		members, updates = append(members, i), append(updates, a.last[i])
+	}
+	return members, updates
+}
+
+// lengths returns |mean of the updates| and the largest |update|, given their inner products.
+func lengths(g *mat.SymDense) (mean, longest float64) {
+	n := g.SymmetricDim()
+	for i := range n {
+		for j := range n {
+			mean += g.At(i, j)
+		}
+		longest = max(longest, math.Sqrt(g.At(i, i)))
+	}
+	return math.Sqrt(max(0, mean)) / float64(n), longest
+}
+
+// calibrate sets the thresholds from the first updates that a split could be tested on.
+func (a *CFL) calibrate(g *mat.SymDense) {
+	if !a.Calibrate || a.Eps1 == 0 {
+		return
+	}
+	var all []float64
+	for i := range g.SymmetricDim() {
+		all = append(all, math.Sqrt(g.At(i, i)))
+	}
+	slices.Sort(all)
+	a.Eps2 = 0.75 * all[len(all)/2]
+	a.Eps1, a.Calibrate = a.Eps2/2, false
+}
+
+// bipartition divides the updates in two, given their inner products; nil where GammaMax forbids it.
+func (a *CFL) bipartition(g *mat.SymDense) ([][]int, error) {
+	d := algorithm.CosineDistances(g)
+	tree, err := similarity.Agglomerate(d, a.Linkage)
+	if err != nil {
+		return nil, err
+	}
+	parts := tree.CutCount(2)
+	nearest := math.Inf(1)
+	for _, i := range parts[0] {
+		for _, j := range parts[1] {
+			nearest = min(nearest, d.At(i, j))
+		}
+	}
+	if a.GammaMax > 0 && math.Sqrt(nearest/2) <= a.GammaMax {
+		return nil, nil
+	}
+	return parts, nil
+}

@@ -1,0 +1,290 @@
+package algorithm_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"feddag/federation"
+	"feddag/federation/federationtest"
+	"feddag/torch"
+)
+
+// Every registered algorithm keeps these promises. A new one is tested without a new test. So does FedDAG with the other
+// head of its secondary phase.
+func TestConformance(t *testing.T) {
+	for _, name := range append(federation.Names(), "feddag --feddag-secondary-head full") {
+		t.Run(name, func(t *testing.T) {
+			t.Run("same seed, any workers, same bits", func(t *testing.T) { sameBits(t, name) })
+			t.Run("another seed, other bits", func(t *testing.T) { otherBits(t, name) })
+			t.Run("stop and resume", func(t *testing.T) { stopAndResume(t, name) })
+			t.Run("interrupted in a round", func(t *testing.T) { interrupted(t, name) })
+			t.Run("order of the cohort", func(t *testing.T) { cohortOrder(t, name) })
+			t.Run("rate 0 changes nothing", func(t *testing.T) { rateZero(t, name) })
+			t.Run("newcomers", func(t *testing.T) { newcomers(t, name) })
+			t.Run("models and clusters", func(t *testing.T) { modelsAndClusters(t, name) })
+			t.Run("a client that diverges", func(t *testing.T) { diverging(t, name) })
+			t.Run("nothing leaks", func(t *testing.T) { leaks(t, name) })
+		})
+	}
+}
+
+func sameBits(t *testing.T, name string) {
+	w1, r1 := federationtest.Finished(t, name, 1, nil)
+	w2, r2 := federationtest.Finished(t, name, 3, nil)
+	if !federationtest.EqualModels(w1, w2) {
+		t.Error("weights differ between 1 and 3 workers")
+	}
+	if !federationtest.EqualResults(r1, r2) {
+		t.Error("scores differ between 1 and 3 workers")
+	}
+}
+
+func otherBits(t *testing.T, name string) {
+	w1, _ := federationtest.Finished(t, name, 2, nil)
+	w2, _ := federationtest.Finished(t, name, 2, func(e *federation.Env) { e.Seed++ })
+	if federationtest.EqualModels(w1, w2) {
+		t.Error("the seed changes nothing")
+	}
+}
+
+func stopAndResume(t *testing.T, name string) {
+	want, wantResult := federationtest.Finished(t, name, 2, nil)
+	for stop := range 5 {
+		path := filepath.Join(t.TempDir(), "checkpoint", "last.safetensors")
+		o := federation.RunOptions{Algorithm: name, Config: "c", Checkpoint: path}
+		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+		e.Rounds, e.FinalPost = stop, false
+		federationtest.MustRun(t, e, a, o)
+
+		c, err := federation.ReadCheckpoint(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Resume = c
+		e, a = federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, name)
+		r := federationtest.MustRun(t, e, a, o)
+		if !federationtest.EqualModels(federationtest.Models(t, a), want) {
+			t.Errorf("resumed after round %d: other weights", stop)
+		}
+		if !federationtest.EqualResults(r, wantResult) {
+			t.Errorf("resumed after round %d: other scores", stop)
+		}
+	}
+}
+
+func interrupted(t *testing.T, name string) {
+	want, _ := federationtest.Finished(t, name, 2, nil)
+	path := filepath.Join(t.TempDir(), "last.safetensors")
+	o := federation.RunOptions{Algorithm: name, Config: "c", Checkpoint: path}
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	e.Observers = []federation.Observer{federationtest.Canceller{Cancel: cancel}}
+	if _, err := federation.Run(ctx, e, a, o); !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted run: %v", err)
+	}
+	c, err := federation.ReadCheckpoint(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Rounds < 2 || c.Rounds > 3 { // a round that was as good as done may finish
+		t.Errorf("checkpoint after %d rounds, want 2", c.Rounds)
+	}
+	o.Resume = c
+	e, a = federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+	federationtest.MustRun(t, e, a, o)
+	if !federationtest.EqualModels(federationtest.Models(t, a), want) {
+		t.Error("other weights after an interrupt")
+	}
+}
+
+func cohortOrder(t *testing.T, name string) {
+	var first map[string][]float32
+	for _, reverse := range []bool{false, true} {
+		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+		if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+			t.Fatal(err)
+		}
+		for round := range 2 {
+			cohort, err := e.Participants(a, round)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reverse {
+				slices.Reverse(cohort)
+			}
+			report, err := a.Round(e, round, cohort)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range report.Trained {
+				l.Close()
+			}
+		}
+		if got := federationtest.Models(t, a); first == nil {
+			first = got
+		} else if !federationtest.EqualModels(got, first) {
+			t.Error("the order of the cohort changes the weights")
+		}
+	}
+}
+
+func rateZero(t *testing.T, name string) {
+	if name == "fedsoft" {
+		t.Skip("a centre is the mean of its clients' own models, which begin as mixtures of all centres")
+	}
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+	e.LearningRate = 0
+	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+		t.Fatal(err)
+	}
+	before := federationtest.Models(t, a)
+	for round := range 2 {
+		cohort, err := e.Participants(a, round)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := a.Round(e, round, cohort)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range report.Trained {
+			l.Close()
+		}
+	}
+	if !federationtest.EqualModels(federationtest.Models(t, a), before) {
+		t.Error("training with learning rate 0 moved the weights")
+	}
+}
+
+func modelsAndClusters(t *testing.T, name string) {
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+	r := federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: name})
+	for _, c := range e.Clients {
+		m := a.Model(c.ID)
+		if m.Net == nil || m.State == nil || m.State.Len() != m.Net.Len() {
+			t.Errorf("client %d has no whole model", c.ID)
+		}
+		if s := r.Last[c.ID]; !(s.Pre.Balanced >= 0 && s.Pre.Balanced <= 1 && s.Post.Accuracy >= 0 && s.Post.Accuracy <= 1) {
+			t.Errorf("client %d scores %+v", c.ID, s)
+		}
+	}
+	if up, down := e.Ledger.Total.Totals(); up <= 0 && name != "local" || down <= 0 {
+		t.Errorf("%d bytes up, %d down", up, down)
+	}
+	var trained int64
+	for _, c := range e.Clients {
+		trained += e.Ledger.Work[c.ID].Training
+	}
+	if w := e.Ledger.AllWork(); w.Training <= 0 || w.Training != trained {
+		t.Errorf("work %+v, of the clients %d", w, trained)
+	}
+	x, ok := a.(federation.Clustered)
+	if !ok {
+		return
+	}
+	var members []int
+	for _, cluster := range x.Clusters() {
+		members = append(members, cluster...)
+	}
+	slices.Sort(members)
+	for i, m := range members {
+		if i != m {
+			t.Fatalf("the clusters are no partition: %v", x.Clusters())
+		}
+	}
+	if len(members) != len(e.Clients) {
+		t.Fatalf("the clusters are no partition: %v", x.Clusters())
+	}
+}
+
+// newcomers come after some rounds: they have models, nobody else's changes, they can train, and the number of workers
+// does not matter.
+func newcomers(t *testing.T, name string) {
+	var first map[string][]float32
+	for _, workers := range []int{1, 3} {
+		e, a := federationtest.TinyEnv(t, workers), federationtest.Algorithm(t, name)
+		n, ok := a.(federation.Newcomer)
+		if !ok {
+			t.Skip("takes no newcomers")
+		}
+		for _, i := range []int{3, 6} {
+			e.Clients[i].HeldOut = true
+		}
+		if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+			t.Fatal(err)
+		}
+		r := federation.NewRunner(e, a, federation.RunOptions{Algorithm: name})
+		for round := range e.Rounds {
+			if err := r.Round(round); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before, models := federationtest.Models(t, a), map[int]federation.Model{}
+		for _, c := range e.Present() {
+			models[c.ID] = a.Model(c.ID)
+		}
+		up, down := e.Ledger.Total.Totals()
+		if err := n.Join(e, e.Rounds, []*federation.Client{e.Clients[6], e.Clients[3]}); err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range models {
+			if a.Model(i) != m {
+				t.Errorf("client %d's model changed", i)
+			}
+		}
+		after := federationtest.Models(t, a)
+		for model, x := range before {
+			if !slices.Equal(after[model], x) {
+				t.Errorf("%s moved", model)
+			}
+		}
+		for _, i := range []int{3, 6} {
+			if m := a.Model(i); m.Net == nil || m.State == nil || m.State.Len() != m.Net.Len() {
+				t.Errorf("newcomer %d has no whole model", i)
+			}
+		}
+		if u, d := e.Ledger.Total.Totals(); u < up || d < down {
+			t.Errorf("bytes went from %d, %d to %d, %d", up, down, u, d)
+		}
+		report, err := a.Round(e, e.Rounds, []*federation.Client{e.Clients[2], e.Clients[3], e.Clients[6]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range report.Trained {
+			l.Close()
+		}
+		if trained := federationtest.Models(t, a); first == nil {
+			first = trained
+		} else if !federationtest.EqualModels(trained, first) {
+			t.Error("weights differ between 1 and 3 workers")
+		}
+	}
+}
+
+func leaks(t *testing.T, name string) {
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+		t.Fatal(err)
+	}
+	r := federation.NewRunner(e, a, federation.RunOptions{})
+	var before int64
+	for round := range 6 {
+		if err := r.Round(round); err != nil {
+			t.Fatal(err)
+		}
+		live, _ := torch.Live()
+		states := map[*torch.Vector]bool{} // a method may have more of them from round to round
+		for _, m := range a.Models() {
+			states[m.State] = true
+		}
+		if live -= int64(len(states)); round == 0 {
+			before = live
+		} else if live > before { // fewer: the collector freed what earlier tests left
+			t.Fatalf("%d live handles beside the models after round %d, %d after the first", live, round, before)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package algorithm_test
+
+import (
+	"slices"
+	"testing"
+
+	"feddag/federation"
+	"feddag/federation/algorithm"
+	"feddag/federation/algorithm/cflgp"
+	"feddag/federation/algorithm/fblg"
+	"feddag/federation/algorithm/fedgwc"
+	"feddag/federation/algorithm/fedrc"
+	"feddag/federation/algorithm/fedsoft"
+	"feddag/federation/algorithm/pacfl"
+	"feddag/federation/federationtest"
+	"feddag/torch"
+)
+
+// Settings under which a method is FedAvg, bit for bit, on the same cohorts and from the same initialisation.
+func TestDegenerateSettingsAreFedAvg(t *testing.T) {
+	want, wantResult := federationtest.Finished(t, "fedavg", 2, nil)
+	for _, c := range []struct {
+		name   string
+		change func(federation.Algorithm)
+	}{
+		{"fedprox", func(a federation.Algorithm) { a.(*algorithm.FedProx).Mu = 0 }},
+		{"pacfl", func(a federation.Algorithm) { a.(*pacfl.PACFL).Choose = "fixed:180" }},
+		{"ifca", func(a federation.Algorithm) { a.(*algorithm.IFCA).K = 1 }},
+		{"cfl-gp", func(a federation.Algorithm) { a.(*cflgp.CFLGP).K = 1 }},
+		{"fedrc", func(a federation.Algorithm) { a.(*fedrc.FedRC).K = 1 }},
+		{"fedgwc", func(a federation.Algorithm) { a.(*fedgwc.FedGWC).Epsilon = 0 }},
+		{"fedmix", func(a federation.Algorithm) { a.(*algorithm.FedMix).Lambda = 0 }},
+		{"fedbr", func(a federation.Algorithm) { a.(*algorithm.FedBR).Mu, a.(*algorithm.FedBR).Lambda = 0, 0 }},
+	} {
+		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, c.name)
+		c.change(a)
+		r := federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: c.name})
+		models := a.Models()
+		for client := range e.Clients {
+			x, err := a.Model(client).State.Floats()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(x, want["global"]) {
+				t.Fatalf("%s: client %d's model is not FedAvg's (%d models)", c.name, client, len(models))
+			}
+		}
+		if !federationtest.EqualResults(r, wantResult) {
+			t.Errorf("%s: scores differ from FedAvg's", c.name)
+		}
+	}
+}
+
+// Settings under which a method is another one with every client in every round.
+func TestDegenerateSettingsWithEveryone(t *testing.T) {
+	everyone := func(e *federation.Env) { e.Rate = 1 }
+	avg, _ := federationtest.Finished(t, "fedavg", 2, everyone)
+	e, prox := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedprox").(*algorithm.FedProx)
+	e.Rate, prox.Mu = 1, 0.3
+	federationtest.MustRun(t, e, prox, federation.RunOptions{})
+	for _, c := range []struct {
+		what, name string
+		change     func(federation.Algorithm)
+		want       []float32
+	}{
+		{"FedAvg", "fblg", func(a federation.Algorithm) { a.(*fblg.FBLG).Candidates = 1 }, avg["global"]},
+		{"FedAvg", "fedsoft", func(a federation.Algorithm) {
+			s := a.(*fedsoft.FedSoft)
+			s.K, s.Lambda, s.Everyone, s.Restart = 1, 0, true, true
+		}, avg["global"]},
+		{"FedProx", "fedsoft", func(a federation.Algorithm) {
+			s := a.(*fedsoft.FedSoft)
+			s.K, s.Lambda, s.Everyone, s.Restart = 1, 0.3, true, true
+		}, federationtest.Models(t, prox)["global"]},
+	} {
+		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, c.name)
+		e.Rate = 1
+		c.change(a)
+		federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: c.name})
+		if x, err := a.Models()[0].State.Floats(); err != nil || !slices.Equal(x, c.want) {
+			t.Errorf("%s is not %s (%v)", c.name, c.what, err)
+		}
+	}
+}
+
+// Every method that trains the uniform sample trains the same one as FedAvg, from the same first model.
+func TestSameSamplesAndStart(t *testing.T) {
+	for _, name := range federation.Names() {
+		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+		first := &firsts{}
+		e.Observers, e.Rounds = []federation.Observer{first}, 2
+		federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: name})
+		net, _ := e.Net(false)
+		if want := e.InitialState(net); len(first.initial) < len(want) || name != "feddag" && name != "feddag-dagger" && !slices.Equal(first.initial, want) {
+			t.Errorf("%s starts from another model", name)
+		}
+		if name == "fblg" || name == "fedsoft" { // they choose by rules of their own
+			continue
+		}
+		for round, got := range first.cohorts {
+			var want []int
+			for _, c := range e.Sample(round) {
+				want = append(want, c.ID)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: round %d trains %v, not %v", name, round, got, want)
+			}
+		}
+	}
+}
+
+// firsts notes the initial weights and the cohorts.
+type firsts struct {
+	federationtest.Silent
+	initial []float32
+	cohorts [][]int
+}
+
+func (f *firsts) Weights(name string, tensors []torch.NamedTensor) error {
+	if name == "initial" {
+		for _, t := range tensors {
+			f.initial = append(f.initial, t.Data...)
+		}
+	}
+	return nil
+}
+
+func (f *firsts) Round(r federation.RoundResult) error {
+	f.cohorts = append(f.cohorts, r.Cohort)
+	return nil
+}

@@ -1,0 +1,206 @@
+package fblg
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"feddag/federation"
+	"feddag/federation/algorithm"
+	"feddag/internal/stream"
+	"feddag/torch"
+
+	"github.com/spf13/pflag"
+	"gonum.org/v1/gonum/mat"
+)
+
+func init() {
+	federation.Register("fblg", "FedAvg on clients chosen by loss, size and distance from each other", func() federation.Algorithm {
+		a := &FBLG{Candidates: 0.5}
+		a.Book = a.exchange
+		return a
+	})
+}
+
+// FBLG is FedAvg with a client selection by feature graph, size and loss (Xu et al., IJCAI 2024). Before the first round
+// every client trains once from θ^0, for its features alone: the server feeds one batch of Gaussian noise through each of
+// these models, and f_i is the batch's mean embedding. The distances D between the f_i along their graph are found once. In
+// a round every client sends the loss of w on its training data; of the ⌊C N⌋ with the highest, N_c candidates, those M
+// take part that maximise
+//
+//	Σ_{i<=j} H_ij z_i z_j,   H_ii = n_i / Σ n,  H_ij = D_ij / (N_c (N_c - 1)),  z binary
+//
+// by greedy ascent and then the best swap of two while any gains (the authors call Gurobi with 5 seconds). C = 0.5 is
+// theirs (github.com/YingLi-Y/FBLG, README), M the size of the run's sample. A batch of noise has mean 0 and deviation 1,
+// as normalised images have; the authors take those of a batch of test images.
+type FBLG struct {
+	algorithm.FedAvg
+	Candidates float64 // C, share of the clients with the highest losses
+
+	features [][]float64 // f_i, sums to 1; nil of those that are not there
+}
+
+// Flags implements [Flagger].
+func (a *FBLG) Flags(fs *pflag.FlagSet) {
+	fs.Float64Var(&a.Candidates, "fblg-candidates", a.Candidates, "C, share of the clients, those with the highest losses, among whom a round's are chosen; above 0, at most 1")
+}
+
+// Validate implements [Validator].
+func (a *FBLG) Validate() error {
+	if !(a.Candidates > 0 && a.Candidates <= 1) {
+		return fmt.Errorf("--fblg-candidates is %g: use a share above 0, at most 1", a.Candidates)
+	}
+	return nil
+}
+
+// Init implements [Algorithm].
+func (a *FBLG) Init(env *federation.Env) error {
+	if int(a.Candidates*float64(len(env.Present()))) < len(env.Sample(0)) {
+		env.Warn("--fblg-candidates is %g, fewer clients than take part in a round: those of the highest losses do", a.Candidates)
+	}
+	if err := a.FedAvg.Init(env); err != nil {
+		return err
+	}
+	a.features = make([][]float64, len(env.Clients))
+	return a.embed(env.Present())
+}
+
+// embed trains clients once from θ^0 and takes their features.
+func (a *FBLG) embed(clients []*federation.Client) error {
+	env := a.Env
+	noise, err := a.noise()
+	if err != nil {
+		return err
+	}
+	defer noise.Close()
+	start, err := torch.VectorOf(env.Device, env.InitialState(a.Net))
+	if err != nil {
+		return err
+	}
+	defer start.Close()
+	batch := make([]int32, noise.Len())
+	for i := range batch {
+		batch[i] = int32(i)
+	}
+	features := slices.Clone(a.features)
+	for some := range slices.Chunk(clients, federation.ModelsAtOnce) {
+		tasks := make([]federation.Task, len(some))
+		for i, c := range some {
+			tasks[i] = federation.Task{Client: c, Start: start}
+		}
+		trained, err := env.LocalSGD(a.Net, tasks, 0, federation.QueryPhase, torch.All)
+		if err != nil {
+			return err
+		}
+		jobs := make([]torch.Prediction, len(some))
+		for i, r := range trained {
+			jobs[i] = torch.Prediction{State: r.End, Samples: batch, Features: true}
+		}
+		seen, err := env.Predict(a.Net, noise, jobs)
+		federation.Ends(trained).Close()
+		if err != nil {
+			return err
+		}
+		for i, c := range some {
+			features[c.ID] = meanFeature(seen[i].Features, a.Net.Features())
+			env.Ledger.Down(c, "initial", a.Net.Len())
+			env.Ledger.Up(c, "features' model", a.Net.Len())
+		}
+	}
+	a.features = features
+	return nil
+}
+
+// noise makes a batch of Gaussian noise in the space of normalised images, mean 0 and deviation 1, in steps of 1/32 and
+// cut off at ±4.
+func (a *FBLG) noise() (*torch.Images, error) {
+	env, shape := a.Env, a.Net.Input()
+	random := stream.New(env.Seed, "fblg")
+	pixels := make([]byte, env.Batch*shape[0]*shape[1]*shape[2])
+	for i := range pixels {
+		pixels[i] = byte(min(255, max(0, 255*(random.NormFloat64()/8+0.5)+0.5)))
+	}
+	mean, std := make([]float32, shape[0]), make([]float32, shape[0])
+	for c := range mean {
+		mean[c], std[c] = 0.5, 0.125
+	}
+	return torch.NewImages(env.Device, pixels, shape, make([]uint8, env.Batch), mean, std)
+}
+
+// Select implements [Selector].
+func (a *FBLG) Select(env *federation.Env, _ int, sampled []*federation.Client) ([]*federation.Client, error) {
+	clients := env.Present()
+	losses, err := algorithm.TrainingLosses(env, a.Net, a.States, clients, true)
+	if err != nil {
+		return nil, err
+	}
+	order := make([]int, len(clients))
+	for i, c := range clients {
+		order[i] = i
+		env.Ledger.Down(c, "model", a.Net.Len())
+		env.Ledger.Up(c, "loss", 1)
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(losses[0][j].Loss, losses[0][i].Loss) })
+	count := max(len(sampled), int(a.Candidates*float64(len(clients))))
+	candidates := make([]*federation.Client, count)
+	for k, i := range order[:count] {
+		candidates[k] = clients[i]
+	}
+	candidates = federation.ByID(candidates)
+	features := make([][]float64, len(clients))
+	place := map[*federation.Client]int{}
+	for i, c := range clients {
+		features[i], place[c] = a.features[c.ID], i
+	}
+	distances := graphDistances(features)
+	h := mat.NewSymDense(count, nil)
+	var total float64
+	for _, c := range candidates {
+		total += float64(c.Size())
+	}
+	for i, c := range candidates {
+		h.SetSym(i, i, float64(c.Size())/total)
+		for j := range i {
+			h.SetSym(i, j, distances.At(place[c], place[candidates[j]])/float64(count*(count-1)))
+		}
+	}
+	var chosen []*federation.Client
+	for _, k := range maximise(h, len(sampled)) {
+		chosen = append(chosen, candidates[k])
+	}
+	return chosen, nil
+}
+
+// exchange books the trained models: all clients have received w already, for their losses.
+func (a *FBLG) exchange(clients []*federation.Client) {
+	for _, c := range clients {
+		a.Env.Ledger.Up(c, "model", a.Net.Len())
+	}
+}
+
+// Join implements [Newcomer]: w is everybody's; a newcomer that may be chosen later needs features.
+func (a *FBLG) Join(env *federation.Env, t int, newcomers []*federation.Client) error {
+	if err := a.embed(newcomers); err != nil {
+		return err
+	}
+	return a.FedAvg.Join(env, t, newcomers)
+}
+
+// Save implements [Checkpointer].
+func (a *FBLG) Save() (federation.Saved, error) { return a.SaveWith(a.features) }
+
+// Load implements [Checkpointer].
+func (a *FBLG) Load(env *federation.Env, s federation.Saved) error {
+	if err := a.LoadWith(env, s, &a.features); err != nil {
+		return err
+	}
+	if len(a.features) != len(env.Clients) {
+		return fmt.Errorf("features of %d clients, this run has %d", len(a.features), len(env.Clients))
+	}
+	return nil
+}
+
+// Trainings implements [Planner].
+func (a *FBLG) Trainings() []federation.Training {
+	return []federation.Training{{What: "training", Parts: torch.All, Before: 1, Rounds: 1, Final: 1}}
+}

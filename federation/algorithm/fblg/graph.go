@@ -1,0 +1,131 @@
+package fblg
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// meanFeature returns the mean of a batch's features, [rows * width], each at least 0, scaled to sum 1.
+func meanFeature(features []float32, width int) []float64 {
+	f := make([]float64, width)
+	var sum float64
+	for i, x := range features {
+		f[i%width] += max(0, float64(x))
+		sum += max(0, float64(x))
+	}
+	for k := range f { // an embedding of nothing but zeros is uniform
+		f[k] = (f[k] + 1e-12) / (sum + 1e-12*float64(width))
+	}
+	return f
+}
+
+// divergence is the Jensen-Shannon divergence in bits, of distributions without zeros.
+func divergence(p, q []float64) (j float64) {
+	for k := range p {
+		a := (p[k] + q[k]) / 2
+		j += (p[k]*math.Log2(p[k]/a) + q[k]*math.Log2(q[k]/a)) / 2
+	}
+	return max(0, j)
+}
+
+// graphDistances returns D of features: similarities s = 1/(1 + divergence), scaled to 0..1 off the diagonal, make edges
+// of length exp(-s²/0.1) where s > 0.01; D is the shortest way, by the longest of all, and 1 where there is none. All alike
+// are at 0.
+func graphDistances(features [][]float64) *mat.SymDense {
+	n := len(features)
+	d := mat.NewSymDense(n, nil)
+	low, high := math.Inf(1), math.Inf(-1)
+	for i := range n {
+		for j := range i {
+			s := 1 / (1 + divergence(features[i], features[j]))
+			d.SetSym(i, j, s)
+			low, high = min(low, s), max(high, s)
+		}
+	}
+	if !(high > low) {
+		return mat.NewSymDense(n, nil)
+	}
+	for i := range n {
+		for j := range i {
+			length := math.Inf(1)
+			if s := (d.At(i, j) - low) / (high - low); s > 0.01 {
+				length = math.Exp(-s * s / 0.1)
+			}
+			d.SetSym(i, j, length)
+		}
+	}
+	for k := range n { // Floyd and Warshall
+		for i := range n {
+			for j := range i {
+				if way := d.At(i, k) + d.At(k, j); way < d.At(i, j) {
+					d.SetSym(i, j, way)
+				}
+			}
+		}
+	}
+	longest := 0.0
+	for i := range n {
+		for j := range i {
+			if x := d.At(i, j); !math.IsInf(x, 0) {
+				longest = max(longest, x)
+			}
+		}
+	}
+	for i := range n {
+		for j := range i {
+			d.SetSym(i, j, min(1, d.At(i, j)/longest))
+		}
+	}
+	return d
+}
+
+// maximise chooses m of the rows of h, ascending, for a large Σ_{i<=j} h_ij over the chosen: greedy ascent, then the best
+// swap while there is one that gains. Of equals the lowest.
+func maximise(h *mat.SymDense, m int) []int {
+	n := h.SymmetricDim()
+	in := make([]bool, n)
+	gain := make([]float64, n) // of having row i beside the chosen others
+	for i := range n {
+		gain[i] = h.At(i, i)
+	}
+	flip := func(i int, sign float64) {
+		in[i] = sign > 0
+		for k := range n {
+			if k != i {
+				gain[k] += sign * h.At(i, k)
+			}
+		}
+	}
+	for range m {
+		best := -1
+		for i := range n {
+			if !in[i] && (best < 0 || gain[i] > gain[best]) {
+				best = i
+			}
+		}
+		flip(best, 1)
+	}
+	for {
+		out, add, most := -1, -1, 1e-12
+		for i := range n {
+			for j := range n {
+				if x := gain[j] - h.At(i, j) - gain[i]; in[i] && !in[j] && x > most {
+					out, add, most = i, j, x
+				}
+			}
+		}
+		if out < 0 {
+			break
+		}
+		flip(out, -1)
+		flip(add, 1)
+	}
+	var chosen []int
+	for i := range n {
+		if in[i] {
+			chosen = append(chosen, i)
+		}
+	}
+	return chosen
+}

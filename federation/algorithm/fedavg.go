@@ -1,0 +1,28 @@
+package algorithm
+
+import "feddag/federation"
+
+func init() {
+	federation.Register("fedavg", "one model for all clients", func() federation.Algorithm { return &FedAvg{} })
+}
+
+// FedAvg keeps one model w (McMahan et al., AISTATS 2017). A round is
+//
+//	w_i = LocalSGD(w; i),  w <- Σ n_i w_i / Σ n_i  over the cohort.
+type FedAvg struct{ Bank }
+
+// Init implements [Algorithm].
+func (a *FedAvg) Init(env *federation.Env) error { return a.Begin(env, 1, SharedModel) }
+
+// Join implements [Newcomer]: the one model is everybody's.
+func (a *FedAvg) Join(_ *federation.Env, _ int, newcomers []*federation.Client) error {
+	for _, c := range newcomers {
+		a.Of[c.ID] = 0
+	}
+	return nil
+}
+
+// Models implements [Algorithm].
+func (a *FedAvg) Models() []federation.NamedModel {
+	return []federation.NamedModel{{Name: "global", Model: federation.Model{Net: a.Net, State: a.States[0]}}}
+}

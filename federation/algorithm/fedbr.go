@@ -1,0 +1,195 @@
+package algorithm
+
+import (
+	"fmt"
+	"math"
+
+	"feddag/federation"
+	"feddag/internal/stream"
+	"feddag/torch"
+
+	"github.com/spf13/pflag"
+)
+
+func init() {
+	federation.Register("fedbr", "FedAvg whose features are held to those of shared pseudo-images", func() federation.Algorithm {
+		a := &FedBR{Mu: 0.5, Lambda: 1, Tau1: 2, Tau2: 2, Mean: 10}
+		a.Local = a.contrasted
+		return a
+	})
+}
+
+// FedBR reduces the bias of local training (Guo, Tang, Lin, ICML 2023). All clients share a few pseudo-images: each the
+// mean of random images of one random client (the authors' variant RSM), with the uniform label. With z = φ(x) the
+// features of a batch, z_p those of the pseudo-images and z_g theirs under the received weights, a step is
+//
+//	L_con = -mean log[ e^{τ1 cos(P z_p, P z_g)} / (e^{τ1 cos(P z_p, P z_g)} + e^{τ2 cos(P z_p, P z)}) ]
+//	the projection P climbs L_con by plain SGD, the features held; then the network descends
+//	CE + µ L_con + λ CE(z_p, uniform), P held
+//
+// Network and projection are sent and averaged, by n_i. P is an MLP of twice the features' width (see [torch.Contrast]).
+//
+// µ = 0.5, λ = 1, τ1 = τ2 = 2, as many pseudo-images as a batch and means of 10 are the authors' code
+// (github.com/LINs-lab/FedBR, fedbr/algorithms.py, hparams_registry.py). They train by plain SGD; here the network has the
+// run's optimiser, P its rate without momentum.
+type FedBR struct {
+	FedAvg
+	Mu, Lambda   float64 // µ, λ; both 0 is FedAvg
+	Tau1, Tau2   float64 // τ1, τ2
+	PseudoImages int     // 0 is as many as a batch
+	Mean         int     // images that one is the mean of
+
+	pseudo     *torch.Vector // X_p
+	projection *torch.Vector // P
+	projected  torch.Vectors // of the training in hand
+}
+
+// Flags implements [Flagger].
+func (a *FedBR) Flags(fs *pflag.FlagSet) {
+	fs.Float64Var(&a.Mu, "fedbr-mu", a.Mu, "µ, weight of the contrastive loss")
+	fs.Float64Var(&a.Lambda, "fedbr-lambda", a.Lambda, "λ, weight of the pseudo-images' cross-entropy; with µ = λ = 0 this is FedAvg")
+	fs.Float64Var(&a.Tau1, "fedbr-tau1", a.Tau1, "τ1, of the cosine to the received model's features")
+	fs.Float64Var(&a.Tau2, "fedbr-tau2", a.Tau2, "τ2, of the cosine to the batch's features")
+	fs.IntVar(&a.PseudoImages, "fedbr-pseudo-images", a.PseudoImages, "shared pseudo-images; 0 is as many as a batch")
+	fs.IntVar(&a.Mean, "fedbr-mean", a.Mean, "images of one client that a pseudo-image is the mean of")
+}
+
+// Validate implements [Validator].
+func (a *FedBR) Validate() error {
+	for flag, x := range map[string]float64{"mu": a.Mu, "lambda": a.Lambda, "tau1": a.Tau1, "tau2": a.Tau2} {
+		if !(x >= 0 && !math.IsInf(x, 0)) {
+			return fmt.Errorf("--fedbr-%s is %g: use 0 or more", flag, x)
+		}
+	}
+	if a.PseudoImages < 0 || a.Mean < 1 {
+		return fmt.Errorf("--fedbr-pseudo-images is %d, --fedbr-mean %d: use 0 (as many as a batch) or more, and 1 or more", a.PseudoImages, a.Mean)
+	}
+	return nil
+}
+
+// Init implements [Algorithm].
+func (a *FedBR) Init(env *federation.Env) error {
+	if a.Mu == 0 && a.Lambda == 0 {
+		env.Warn("--fedbr-mu and --fedbr-lambda are 0: this is FedAvg")
+	}
+	if err := a.FedAvg.Init(env); err != nil {
+		return err
+	}
+	items := a.PseudoImages
+	if items == 0 {
+		items = env.Batch
+	}
+	random, clients := stream.New(env.Seed, "fedbr"), env.Present()
+	var pseudo []float32
+	for range items {
+		c := clients[random.IntN(len(clients))]
+		var samples []int32
+		for _, k := range random.Perm(c.Size())[:min(a.Mean, c.Size())] {
+			samples = append(samples, c.Train[k])
+		}
+		image, _ := meanSample(env, c, samples)
+		pseudo = append(pseudo, image...)
+		env.Ledger.Up(c, "pseudo-images", len(image))
+	}
+	for _, c := range clients {
+		env.Ledger.Down(c, "pseudo-images", len(pseudo))
+	}
+	h := a.Net.Features()
+	p := make([]float32, 0, (*torch.Contrast)(nil).Size(h))
+	for _, layer := range [][2]int{{h, 2 * h}, {2 * h, 2 * h}, {2 * h, h}} { // as PyTorch's linear layers begin
+		bound := 1 / math.Sqrt(float64(layer[0]))
+		for range (layer[0] + 1) * layer[1] {
+			p = append(p, float32((2*random.Float64()-1)*bound))
+		}
+	}
+	return a.hold(pseudo, p)
+}
+
+// hold puts the pseudo-images and the projection on the device.
+func (a *FedBR) hold(pseudo, p []float32) (err error) {
+	if a.pseudo, err = torch.VectorOf(a.Env.Device, pseudo); err != nil {
+		return err
+	}
+	a.projection, err = torch.VectorOf(a.Env.Device, p)
+	return err
+}
+
+// contrasted trains clients, each from its own copy of P, and keeps what becomes of the copies.
+func (a *FedBR) contrasted(tasks []federation.Task, t int, phase federation.Phase) ([]torch.Trained, error) {
+	sgd := a.Env.SGD()
+	if a.Mu > 0 || a.Lambda > 0 {
+		sgd.Objective = &torch.Contrast{
+			Mu: a.Mu, Lambda: a.Lambda, Tau1: a.Tau1, Tau2: a.Tau2, Rate: sgd.LearningRate, Images: a.pseudo,
+		}
+		for i := range tasks {
+			tasks[i].Projection = a.projection
+		}
+	}
+	trained, err := a.Env.LocalTraining(a.Net, tasks, t, phase, torch.All, sgd, a.Env.Epochs)
+	a.projected = nil
+	for _, r := range trained {
+		if r.Projection != nil {
+			a.projected = append(a.projected, r.Projection)
+		}
+	}
+	return trained, err
+}
+
+// Round implements [Algorithm].
+func (a *FedBR) Round(env *federation.Env, t int, cohort []*federation.Client) (federation.Report, error) {
+	defer func() { a.projected.Close() }()
+	cohort = federation.ByID(cohort)
+	report, err := a.FedAvg.Round(env, t, cohort)
+	if err != nil || a.projected == nil {
+		return report, err
+	}
+	if err := a.projection.SetMean(a.projected, federation.Sizes(cohort), a.projection.Range()); err != nil {
+		for _, l := range report.Trained {
+			l.Close()
+		}
+		return federation.Report{}, err
+	}
+	for _, c := range cohort {
+		env.Ledger.Down(c, "projection", a.projection.Len())
+		env.Ledger.Up(c, "projection", a.projection.Len())
+	}
+	return report, nil
+}
+
+// Adapt implements [Adapter].
+func (a *FedBR) Adapt(env *federation.Env, clients []*federation.Client) ([]federation.Local, error) {
+	defer func() { a.projected.Close() }()
+	return a.FedAvg.Adapt(env, clients)
+}
+
+// Close implements [Algorithm].
+func (a *FedBR) Close() {
+	a.FedAvg.Close()
+	a.pseudo.Close()
+	a.projection.Close()
+}
+
+// Save implements [Checkpointer].
+func (a *FedBR) Save() (federation.Saved, error) {
+	s, err := a.FedAvg.Save()
+	if err != nil {
+		return s, err
+	}
+	if s.Vectors["pseudo-images"], err = a.pseudo.Floats(); err != nil {
+		return s, err
+	}
+	s.Vectors["projection"], err = a.projection.Floats()
+	return s, err
+}
+
+// Load implements [Checkpointer].
+func (a *FedBR) Load(env *federation.Env, s federation.Saved) error {
+	if err := a.FedAvg.Load(env, s); err != nil {
+		return err
+	}
+	p := s.Vectors["projection"]
+	if want := (*torch.Contrast)(nil).Size(a.Net.Features()); len(p) != want || len(s.Vectors["pseudo-images"]) == 0 {
+		return fmt.Errorf("a projection of %d values and pseudo-images of %d, want %d and some", len(p), len(s.Vectors["pseudo-images"]), want)
+	}
+	return a.hold(s.Vectors["pseudo-images"], p)
+}

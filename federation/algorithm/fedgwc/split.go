@@ -1,0 +1,193 @@
+package fedgwc
+
+import (
+	"math"
+	"slices"
+
+	"feddag/internal/stream"
+	"feddag/similarity"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+)
+
+// rewards returns ω_i of clients with losses [clients][S] and sizes n. They sum to 1.
+func rewards(losses [][]float64, n []float64) []float64 {
+	omega := make([]float64, len(losses))
+	for s := range losses[0] {
+		var mean, variance float64
+		for i, l := range losses {
+			mean += n[i] * l[s] / floats.Sum(n)
+		}
+		for i, l := range losses {
+			variance += n[i] * (l[s] - mean) * (l[s] - mean) / floats.Sum(n)
+		}
+		for i, l := range losses {
+			omega[i] += math.Exp(-(l[s] - mean) * (l[s] - mean) / (2 * max(variance, 1e-8)))
+		}
+	}
+	floats.Scale(1/floats.Sum(omega), omega)
+	return omega
+}
+
+// update moves W between the members at places, who have the weights omega, and with it the error and the patience.
+func (g *gwcWeights) update(places []int, omega []float64, epsilon float64) {
+	m, n := float64(len(places)), float64(len(g.Members))
+	alpha := m / n
+	var square float64
+	for i, p := range places {
+		for _, q := range places {
+			d := alpha * (omega[i] - g.W[p][q])
+			g.W[p][q] += d
+			square += d * d / (m * m)
+		}
+	}
+	g.E = (1-alpha)*g.E + alpha*square
+	if g.E < epsilon/(n*n) {
+		g.Patience++
+	} else {
+		g.Patience = 0
+	}
+}
+
+// affinity returns P_ij = exp(-γ Σ_{l other than i, j} (V_il - V_jl)²), V being W scaled to 0..1, or its transpose, and 0
+// on the diagonal.
+func (g *gwcWeights) affinity(gamma float64, columns bool) *mat.SymDense {
+	n := len(g.Members)
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, row := range g.W {
+		low, high = min(low, slices.Min(row)), max(high, slices.Max(row))
+	}
+	scale := 0.0
+	if high > low {
+		scale = 1 / (high - low)
+	}
+	p := mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := range i {
+			var sum float64
+			for l := range n {
+				if l != i && l != j {
+					d := g.W[i][l] - g.W[j][l]
+					if columns {
+						d = g.W[l][i] - g.W[l][j]
+					}
+					sum += d * scale * d * scale
+				}
+			}
+			p.SetSym(i, j, math.Exp(-gamma*sum))
+		}
+	}
+	return p
+}
+
+// split divides cluster z by the affinity of its clients, if some number of parts, none of them empty, scores below 1.
+// The first part keeps the cluster's number.
+func (a *FedGWC) split(z, m int) {
+	g := a.weights[z]
+	vectors, ok := embedding(g.affinity(a.Gamma, a.Compare == "columns"))
+	var best []int
+	parts, least := 0, 1.0
+	for n := 2; ok && n <= min(len(g.Members)/m, a.MostParts); n++ {
+		rows := mat.DenseCopyOf(vectors.Slice(0, len(g.Members), 0, n))
+		labels := similarity.KMeans(rows, n, stream.New(a.Env.Seed, "fedgwc-split", uint64(z), uint64(len(a.weights)), uint64(n)))
+		if score := daviesBouldin(rows, labels, n); score < least {
+			best, parts, least = labels, n, score
+		}
+	}
+	if best == nil {
+		g.E, g.Patience = 1, 0
+		return
+	}
+	for part := range parts {
+		child := &gwcWeights{E: 1}
+		for i, label := range best {
+			if label != part {
+				continue
+			}
+			child.Members = append(child.Members, g.Members[i])
+			var row []float64
+			for j, other := range best {
+				if other == part {
+					row = append(row, g.W[i][j])
+				}
+			}
+			child.W = append(child.W, row)
+		}
+		if part == 0 {
+			a.weights[z] = child
+			continue
+		}
+		for _, i := range child.Members {
+			a.Of[i] = len(a.States)
+		}
+		a.weights, a.States = append(a.weights, child), append(a.States, a.States[z])
+	}
+}
+
+// embedding returns the eigenvectors of the random walk on an affinity, from the slowest: those of the normalised
+// Laplacian, from the smallest eigenvalue, divided by the square root of the degree.
+func embedding(p *mat.SymDense) (*mat.Dense, bool) {
+	n := p.SymmetricDim()
+	root := make([]float64, n)
+	for i := range n {
+		for j := range n {
+			root[i] += p.At(i, j)
+		}
+		root[i] = math.Sqrt(max(root[i], 1e-12))
+	}
+	laplacian := mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := range i + 1 {
+			x := -p.At(i, j) / (root[i] * root[j])
+			if i == j {
+				x++
+			}
+			laplacian.SetSym(i, j, x)
+		}
+	}
+	var eigen mat.EigenSym
+	if !eigen.Factorize(laplacian, true) {
+		return nil, false
+	}
+	var vectors mat.Dense
+	eigen.VectorsTo(&vectors)
+	for i := range n {
+		floats.Scale(1/root[i], vectors.RawRowView(i))
+	}
+	return &vectors, true
+}
+
+// daviesBouldin scores a clustering of rows: the mean over the clusters of the largest (spread + spread') / distance of
+// centres to another; lower is better. Infinite where a cluster is empty or two centres are one.
+func daviesBouldin(rows *mat.Dense, labels []int, k int) float64 {
+	_, f := rows.Dims()
+	centres, size, spread := mat.NewDense(k, f, nil), make([]float64, k), make([]float64, k)
+	for i, z := range labels {
+		floats.Add(centres.RawRowView(z), rows.RawRowView(i))
+		size[z]++
+	}
+	for z, n := range size {
+		if n == 0 {
+			return math.Inf(1)
+		}
+		floats.Scale(1/n, centres.RawRowView(z))
+	}
+	for i, z := range labels {
+		spread[z] += floats.Distance(rows.RawRowView(i), centres.RawRowView(z), 2) / size[z]
+	}
+	var score float64
+	for z := range k {
+		worst := 0.0
+		for y := range k {
+			if y != z {
+				worst = max(worst, (spread[z]+spread[y])/floats.Distance(centres.RawRowView(z), centres.RawRowView(y), 2))
+			}
+		}
+		score += worst / float64(k)
+	}
+	if math.IsNaN(score) {
+		return math.Inf(1)
+	}
+	return score
+}

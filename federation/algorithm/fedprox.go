@@ -1,0 +1,58 @@
+package algorithm
+
+import (
+	"fmt"
+	"math"
+
+	"feddag/federation"
+	"feddag/torch"
+
+	"github.com/spf13/pflag"
+)
+
+func init() {
+	federation.Register("fedprox", "FedAvg whose clients are held near the model they received", func() federation.Algorithm {
+		a := &FedProx{Mu: 0.01}
+		a.Local = a.proximal
+		return a
+	})
+}
+
+// FedProx is FedAvg with the local loss F_i(w) + (µ/2)|w - w^t|² (Li, Sahu, Zaheer, Sanjabi, Talwalkar, Smith, MLSys
+// 2020). The proximal gradient enters before the momentum, as that of a term of the loss does.
+//
+// The authors tune µ over 0.001, 0.01, 0.1, 0.5 and 1 (github.com/litian96/FedProx, README); the default here is 0.01.
+// None of a round's clients is a straggler.
+type FedProx struct {
+	FedAvg
+	Mu float64 // µ; 0 is FedAvg
+}
+
+// Flags implements [Flagger].
+func (a *FedProx) Flags(fs *pflag.FlagSet) {
+	fs.Float64Var(&a.Mu, "fedprox-mu", a.Mu, "µ of the proximal term (µ/2)|w - w^t|²; 0 is FedAvg")
+}
+
+// Validate implements [Validator].
+func (a *FedProx) Validate() error {
+	if !(a.Mu >= 0 && !math.IsInf(a.Mu, 0)) {
+		return fmt.Errorf("--fedprox-mu is %g: use 0 or more", a.Mu)
+	}
+	return nil
+}
+
+// Init implements [Algorithm].
+func (a *FedProx) Init(env *federation.Env) error {
+	if a.Mu == 0 {
+		env.Warn("--fedprox-mu is 0: this is FedAvg")
+	}
+	return a.FedAvg.Init(env)
+}
+
+// proximal trains every client with the proximal term about the model that it received.
+func (a *FedProx) proximal(tasks []federation.Task, t int, phase federation.Phase) ([]torch.Trained, error) {
+	for i := range tasks {
+		tasks[i].Proximal = a.Mu
+	}
+	return a.Env.LocalSGD(a.Net, tasks, t, phase, torch.All)
+}

@@ -1,0 +1,160 @@
+package fedrc
+
+import (
+	"fmt"
+	"slices"
+
+	"feddag/federation"
+	"feddag/federation/algorithm"
+	"feddag/torch"
+)
+
+// trainedOnce says whether a client has trained: then its E step divides by the priors.
+func (a *FedRC) trainedOnce(c *federation.Client) bool { return a.mass[c.ID] != nil }
+
+// Round implements [Algorithm].
+func (a *FedRC) Round(env *federation.Env, t int, cohort []*federation.Client) (_ federation.Report, err error) {
+	cohort = federation.ByID(cohort)
+	steps, err := a.expect(cohort, true, func(*federation.Client) bool { return true })
+	if err != nil {
+		return federation.Report{}, err
+	}
+	models, trained, err := a.maximise(cohort, steps, t, federation.PrimaryPhase)
+	if err != nil {
+		return federation.Report{}, err
+	}
+	next := slices.Clone(a.States)
+	for k := range next {
+		var states torch.Vectors
+		var clients []*federation.Client
+		at := 0
+		for i, c := range cohort {
+			if place := slices.Index(models[i], k); place >= 0 {
+				states, clients = append(states, trained[at+place].End), append(clients, c)
+			}
+			at += len(models[i])
+		}
+		if len(states) == 0 {
+			continue
+		}
+		if next[k], err = algorithm.Mean(a.Net, a.States[k], states, federation.Sizes(clients), torch.All); err != nil {
+			next[k] = a.States[k]
+			next.Without(a.States).Close()
+			federation.Ends(trained).Close()
+			return federation.Report{}, err
+		}
+	}
+	a.Replace(next)
+	var loss float64 // Σ_k of the weighted losses is a client's
+	for _, r := range trained {
+		loss += r.Loss[len(r.Loss)-1] / float64(len(cohort))
+	}
+	for i, c := range cohort {
+		a.omega[c.ID], a.mass[c.ID] = steps[i].omega, steps[i].mass
+		a.Of[c.ID] = slices.Index(steps[i].omega, slices.Max(steps[i].omega))
+		env.Ledger.Down(c, "models", a.K*a.Net.Len())
+		env.Ledger.Down(c, "priors", a.K*env.Data.Classes)
+		env.Ledger.Up(c, "models", len(models[i])*a.Net.Len())
+		env.Ledger.Up(c, "mass", a.K*env.Data.Classes)
+	}
+	return federation.Report{Loss: loss, Trained: a.mixtures(cohort, steps, models, trained)}, nil
+}
+
+// mixtures pairs clients with the mixture of the models that each has trained.
+func (a *FedRC) mixtures(clients []*federation.Client, steps []expected, models [][]int, trained []torch.Trained) []federation.Local {
+	all := make([]federation.Local, len(clients))
+	at := 0
+	for i, c := range clients {
+		m := &federation.Mixture{}
+		var sum float64
+		for _, k := range models[i] {
+			sum += steps[i].omega[k]
+		}
+		for place, k := range models[i] {
+			m.States, m.Weights = append(m.States, trained[at+place].End), append(m.Weights, steps[i].omega[k]/sum)
+		}
+		at += len(models[i])
+		all[i] = federation.Local{Client: c, Model: federation.Model{Net: a.Net, State: m.States[slices.Index(m.Weights, slices.Max(m.Weights))], Mix: m}}
+	}
+	return all
+}
+
+// PredictsWith implements [Predictor].
+func (a *FedRC) PredictsWith() string {
+	return "the mixture of the models, by weights that fit its training data"
+}
+
+// Predict implements [Predictor].
+func (a *FedRC) Predict(_ *federation.Env, clients []*federation.Client, score func([]*federation.Client, []federation.Model) error) error {
+	steps, err := a.expect(clients, false, a.trainedOnce)
+	if err != nil {
+		return err
+	}
+	models := make([]federation.Model, len(clients))
+	for i, c := range clients {
+		models[i] = federation.Model{Net: a.Net, State: a.Model(c.ID).State, Mix: &federation.Mixture{States: a.States, Weights: steps[i].omega}}
+	}
+	return score(clients, models)
+}
+
+// Adapt implements [Adapter]: one more E and M step.
+func (a *FedRC) Adapt(env *federation.Env, clients []*federation.Client) ([]federation.Local, error) {
+	steps, err := a.expect(clients, false, a.trainedOnce)
+	if err != nil {
+		return nil, err
+	}
+	models, trained, err := a.maximise(clients, steps, env.Rounds, federation.FinalPhase)
+	if err != nil {
+		return nil, err
+	}
+	return a.mixtures(clients, steps, models, trained), nil
+}
+
+// Join implements [Newcomer]: a newcomer finds its weights on its own training data, from equal ones and without the
+// priors.
+func (a *FedRC) Join(env *federation.Env, _ int, newcomers []*federation.Client) error {
+	omega, mass := slices.Clone(a.omega), slices.Clone(a.mass)
+	for _, c := range newcomers {
+		omega[c.ID], mass[c.ID] = slices.Repeat([]float64{1 / float64(a.K)}, a.K), nil
+	}
+	before := *a
+	a.omega, a.mass = omega, mass
+	steps, err := a.expect(newcomers, true, func(*federation.Client) bool { return false })
+	if err != nil {
+		*a = before
+		return err
+	}
+	for i, c := range newcomers {
+		a.omega[c.ID] = steps[i].omega
+		a.Of[c.ID] = slices.Index(steps[i].omega, slices.Max(steps[i].omega))
+		env.Ledger.Down(c, "models", a.K*a.Net.Len())
+	}
+	return nil
+}
+
+// fedrcMeta is the part of a checkpoint that is not weights.
+type fedrcMeta struct {
+	Omega [][]float64
+	Mass  [][][]float64
+}
+
+// Save implements [Checkpointer].
+func (a *FedRC) Save() (federation.Saved, error) { return a.SaveWith(fedrcMeta{a.omega, a.mass}) }
+
+// Load implements [Checkpointer].
+func (a *FedRC) Load(env *federation.Env, s federation.Saved) error {
+	var meta fedrcMeta
+	if err := a.LoadWith(env, s, &meta); err != nil {
+		return err
+	}
+	if len(meta.Omega) != len(env.Clients) || len(meta.Mass) != len(env.Clients) || len(a.States) != a.K {
+		return fmt.Errorf("%d models and weights of %d clients, this run has %d and %d", len(a.States), len(meta.Omega), a.K, len(env.Clients))
+	}
+	for i, omega := range meta.Omega {
+		if a.Of[i] >= 0 && len(omega) != a.K {
+			return fmt.Errorf("client %d has weights for %d models, this run has %d", i, len(omega), a.K)
+		}
+	}
+	a.omega, a.mass = meta.Omega, meta.Mass
+	return nil
+}

@@ -1,0 +1,195 @@
+package fedsoft
+
+import (
+	"fmt"
+	"slices"
+
+	"feddag/federation"
+	"feddag/federation/algorithm"
+	"feddag/torch"
+)
+
+// mixture returns Σ_s u_is c_s / Σ_s u_is; the caller closes it.
+func (a *FedSoft) mixture(c *federation.Client) (*torch.Vector, error) {
+	return algorithm.Mean(a.Net, a.States[0], a.States, a.u[c.ID], torch.All)
+}
+
+// personal returns a client's own model, or the mixture before it has one; the caller closes it.
+func (a *FedSoft) personal(c *federation.Client, restart bool) (*torch.Vector, error) {
+	if a.own[c.ID] == nil || restart {
+		return a.mixture(c)
+	}
+	return torch.VectorOf(a.Env.Device, a.own[c.ID])
+}
+
+// proximal trains clients: (λ/2) Σ_s u_is |w - c_s|² is, but for a constant, (λ U/2) |w - mixture|² with U = Σ_s u_is.
+func (a *FedSoft) proximal(clients []*federation.Client, t int, phase federation.Phase) ([]torch.Trained, error) {
+	var starts, anchors torch.Vectors
+	defer func() {
+		starts.Close()
+		anchors.Close()
+	}()
+	tasks := make([]federation.Task, len(clients))
+	for i, c := range clients {
+		start, err := a.personal(c, a.Restart)
+		if err != nil {
+			return nil, err
+		}
+		starts = append(starts, start)
+		anchor, err := a.mixture(c)
+		if err != nil {
+			return nil, err
+		}
+		anchors = append(anchors, anchor)
+		var sum float64
+		for _, u := range a.u[c.ID] {
+			sum += u
+		}
+		tasks[i] = federation.Task{Client: c, Start: start, Anchor: anchor, Proximal: a.Lambda * sum}
+	}
+	return a.Env.LocalSGD(a.Net, tasks, t, phase, torch.All)
+}
+
+// Round implements [Algorithm]. Select has drawn the clients of every centre.
+func (a *FedSoft) Round(env *federation.Env, t int, cohort []*federation.Client) (_ federation.Report, err error) {
+	cohort = federation.ByID(cohort)
+	trained, err := a.proximal(cohort, t, federation.PrimaryPhase)
+	if err != nil {
+		return federation.Report{}, err
+	}
+	next := slices.Clone(a.States)
+	defer func() {
+		if err != nil {
+			federation.Ends(trained).Close()
+			next.Without(a.States).Close()
+		}
+	}()
+	for s := range next {
+		var states torch.Vectors
+		var weights []float64
+		for i, c := range cohort {
+			if !slices.Contains(a.picked[s], c.ID) {
+				continue
+			}
+			weight := 1.0
+			if a.Everyone {
+				weight = a.u[c.ID][s] * float64(c.Size())
+			}
+			states, weights = append(states, trained[i].End), append(weights, weight)
+		}
+		if len(states) == 0 {
+			continue
+		}
+		if next[s], err = algorithm.Mean(a.Net, a.States[s], states, weights, torch.All); err != nil {
+			next[s] = a.States[s]
+			return federation.Report{}, err
+		}
+	}
+	own := slices.Clone(a.own)
+	for i, c := range cohort {
+		if own[c.ID], err = trained[i].End.Floats(); err != nil {
+			return federation.Report{}, err
+		}
+	}
+	a.own = own
+	a.Replace(next)
+	for _, c := range cohort {
+		env.Ledger.Down(c, "centres", a.K*a.Net.Len())
+		env.Ledger.Up(c, "model", a.Net.Len())
+	}
+	return federation.Report{Loss: federation.LastLoss(trained), Trained: federation.Locals(a.Net, cohort, trained)}, nil
+}
+
+// PredictsWith implements [Predictor].
+func (a *FedSoft) PredictsWith() string {
+	if a.Predicts == "centre" {
+		return "the centre that most of its samples vote for"
+	}
+	return "its own model of its last training, or the mixture of the centres before the first"
+}
+
+// Predict implements [Predictor].
+func (a *FedSoft) Predict(_ *federation.Env, clients []*federation.Client, score func([]*federation.Client, []federation.Model) error) error {
+	if a.Predicts == "centre" {
+		models := make([]federation.Model, len(clients))
+		for i, c := range clients {
+			models[i] = a.Model(c.ID)
+		}
+		return score(clients, models)
+	}
+	for some := range slices.Chunk(clients, federation.ModelsAtOnce) {
+		if err := a.predictOwn(some, score); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *FedSoft) predictOwn(clients []*federation.Client, score func([]*federation.Client, []federation.Model) error) error {
+	models := make([]federation.Model, len(clients))
+	for i, c := range clients {
+		v, err := a.personal(c, false)
+		if err != nil {
+			return err
+		}
+		defer v.Close()
+		models[i] = federation.Model{Net: a.Net, State: v}
+	}
+	return score(clients, models)
+}
+
+// Adapt implements [Adapter].
+func (a *FedSoft) Adapt(env *federation.Env, clients []*federation.Client) ([]federation.Local, error) {
+	trained, err := a.proximal(clients, env.Rounds, federation.FinalPhase)
+	if err != nil {
+		return nil, err
+	}
+	return federation.Locals(a.Net, clients, trained), nil
+}
+
+// Join implements [Newcomer]: its samples vote, and it starts at the mixture.
+func (a *FedSoft) Join(_ *federation.Env, _ int, newcomers []*federation.Client) error {
+	for _, c := range newcomers {
+		a.own[c.ID] = nil
+	}
+	return a.estimate(newcomers)
+}
+
+// fedsoftMeta is the part of a checkpoint that is not weights.
+type fedsoftMeta struct{ U [][]float64 }
+
+// Save implements [Checkpointer].
+func (a *FedSoft) Save() (federation.Saved, error) {
+	s, err := a.SaveWith(fedsoftMeta{a.u})
+	if err != nil {
+		return s, err
+	}
+	for i, x := range a.own {
+		s.PutBlob(fmt.Sprintf("own-%d", i), x)
+	}
+	return s, nil
+}
+
+// Load implements [Checkpointer].
+func (a *FedSoft) Load(env *federation.Env, s federation.Saved) error {
+	var meta fedsoftMeta
+	if err := a.LoadWith(env, s, &meta); err != nil {
+		return err
+	}
+	if len(meta.U) != len(env.Clients) {
+		return fmt.Errorf("weights of %d clients, this run has %d", len(meta.U), len(env.Clients))
+	}
+	for i, u := range meta.U {
+		if a.Of[i] >= 0 && len(u) != a.K {
+			return fmt.Errorf("client %d has weights for %d centres, this run has %d", i, len(u), a.K)
+		}
+	}
+	a.u, a.own = meta.U, make([][]float32, len(env.Clients))
+	for i := range a.own {
+		var err error
+		if a.own[i], err = s.Blob(fmt.Sprintf("own-%d", i), a.Net.Len()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package algorithm
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"feddag/torch"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// gram returns the inner products of vectors, [n, n], added in float64 in the order of the coordinates: the number of
+// workers changes no bit.
+func Gram(vectors [][]float32, workers int) *mat.SymDense {
+	n := len(vectors)
+	g := mat.NewSymDense(n, nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(workers, n) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				for j := i; j < n; j++ {
+					g.SetSym(i, j, Dot(vectors[i], vectors[j]))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return g
+}
+
+// dot is the inner product of two vectors of one length. One without values is zero.
+func Dot(x, y []float32) (sum float64) {
+	for k := range min(len(x), len(y)) {
+		sum += float64(x[k]) * float64(y[k])
+	}
+	return sum
+}
+
+// cosineDistances returns 1 - cosine of every two of n vectors, 0 on the diagonal, given their inner products. A vector
+// of no length is at 1 from all others.
+func CosineDistances(g *mat.SymDense) *mat.SymDense {
+	n := g.SymmetricDim()
+	d := mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := range i {
+			cosine := 0.0
+			if scale := math.Sqrt(g.At(i, i) * g.At(j, j)); scale > 0 {
+				cosine = max(-1, min(1, g.At(i, j)/scale))
+			}
+			d.SetSym(i, j, 1-cosine)
+		}
+	}
+	return d
+}
+
+// changes returns what local trainings changed of the parameters, on the host: after_i - before_i.
+func Updates(net *torch.Network, before, after torch.Vectors) ([][]float32, error) {
+	starts := map[*torch.Vector][]float32{}
+	out := make([][]float32, len(after))
+	for i, v := range after {
+		start, ok := starts[before[i]]
+		if !ok {
+			var err error
+			if start, err = before[i].Floats(); err != nil {
+				return nil, err
+			}
+			starts[before[i]] = start
+		}
+		x, err := v.Floats()
+		if err != nil {
+			return nil, fmt.Errorf("reading an update: %w", err)
+		}
+		for _, r := range net.Trained(torch.All) { // running statistics are no direction
+			for k := r.Begin; k < r.End; k++ {
+				out[i] = append(out[i], x[k]-start[k])
+			}
+		}
+	}
+	return out, nil
+}

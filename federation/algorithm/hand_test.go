@@ -1,0 +1,80 @@
+package algorithm_test
+
+import (
+	"testing"
+
+	"feddag/federation"
+	"feddag/federation/algorithm"
+	"feddag/federation/algorithm/cflgp"
+	"feddag/federation/algorithm/fedrc"
+	"feddag/federation/algorithm/pacfl"
+	"feddag/federation/federationtest"
+)
+
+func TestRoundsByHand(t *testing.T) {
+	for _, c := range []federationtest.HandCase{
+		// The mean with n_i = 1 and 3.
+		{Name: "fedavg", Want: map[string]federationtest.Linear{"global": {.125, -.75, -.25}}},
+		// Two steps. In the second client 0 has the logits ±1, client 1 ±(-2.5), and µ = 1/2 draws each back half the way
+		// it went.
+		{
+			Name:   "fedprox",
+			Change: func(e *federation.Env, a federation.Algorithm) { e.Epochs, a.(*algorithm.FedProx).Mu = 2, 0.5 },
+			Want: map[string]federationtest.Linear{"global": {
+				.25 * (.5 + federationtest.Logistic(-2) - .25), .75 * (-1 - 2*federationtest.Logistic(-5) + .5), .25*(.5+federationtest.Logistic(-2)-.25) + .75*(-.5-federationtest.Logistic(-5)+.25),
+			}},
+		},
+		{Name: "oracle", Want: map[string]federationtest.Linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}}},
+		// The mean with both clients alike.
+		{Name: "cfl", Want: map[string]federationtest.Linear{"cluster-0": {.25, -.5, 0}}},
+		// The images are at 90 degrees: two clusters.
+		{
+			Name:   "pacfl",
+			Change: func(_ *federation.Env, a federation.Algorithm) { a.(*pacfl.PACFL).Choose = "fixed:45" },
+			Want:   map[string]federationtest.Linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}},
+		},
+		// Model 0 sees class 0 at σ(0.2) > 1/2 everywhere, model 1 at less: client 0 chooses model 0, client 1 model 1. The
+		// probability of the wrong class is σ(-0.2) for both.
+		{
+			Name:  "ifca",
+			Start: []federationtest.Linear{{0, 0, .1}, {0, 0, -.1}},
+			Change: func(_ *federation.Env, a federation.Algorithm) {
+				a.(*algorithm.IFCA).K, a.(*algorithm.IFCA).Redraw = 2, false
+			},
+			Want: map[string]federationtest.Linear{"cluster-0": {federationtest.Logistic(-.2), 0, .1 + federationtest.Logistic(-.2)}, "cluster-1": {0, -2 * federationtest.Logistic(-.2), -.1 - federationtest.Logistic(-.2)}},
+		},
+		// The gradients at W = 0 differ: two clusters.
+		{
+			Name: "cfl-gp",
+			Change: func(_ *federation.Env, a federation.Algorithm) {
+				a.(*cflgp.CFLGP).K, a.(*cflgp.CFLGP).Coordinates = 2, 1
+			},
+			Want: map[string]federationtest.Linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}},
+		},
+		// No split in one round: FedAvg.
+		{Name: "fedgwc", Want: map[string]federationtest.Linear{"cluster-0": {.125, -.75, -.25}}},
+		// Both are chosen: FedAvg.
+		{Name: "fblg", Want: map[string]federationtest.Linear{"global": {.125, -.75, -.25}}},
+		// Model 0 gives class 0 the probability p = σ(0.2), model 1 gives it 1-p. So γ is (p, 1-p) for client 0, (1-p, p) for
+		// client 1, and every weighted gradient has p(1-p) in the place of 1/2.
+		{
+			Name:   "fedrc",
+			Start:  []federationtest.Linear{{0, 0, .1}, {0, 0, -.1}},
+			Change: func(_ *federation.Env, a federation.Algorithm) { a.(*fedrc.FedRC).K = 2 },
+			Want: func() map[string]federationtest.Linear {
+				q := federationtest.Logistic(.2) * federationtest.Logistic(-.2)
+				return map[string]federationtest.Linear{"cluster-0": {.25 * q, -1.5 * q, .1 - .5*q}, "cluster-1": {.25 * q, -1.5 * q, -.1 - .5*q}}
+			}(),
+		},
+		// One batch is D and D': the inner step goes to the end of plain training, where the wrong class has σ(-2) at client
+		// 0, σ(-5) at client 1; the outer step, β = 2α, goes from 0 twice along the gradients there.
+		{
+			Name:   "per-fedavg",
+			Change: func(_ *federation.Env, a federation.Algorithm) { a.(*algorithm.PerFedAvg).SecondOrder = false },
+			Want:   map[string]federationtest.Linear{"global": {2 * .25 * federationtest.Logistic(-2), 2 * -1.5 * federationtest.Logistic(-5), 2 * (.25*federationtest.Logistic(-2) - .75*federationtest.Logistic(-5))}},
+		},
+		{Name: "local", Want: map[string]federationtest.Linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}}},
+	} {
+		t.Run(c.Name, c.Run)
+	}
+}

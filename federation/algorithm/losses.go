@@ -1,0 +1,51 @@
+package algorithm
+
+import (
+	"feddag/federation"
+	"feddag/torch"
+)
+
+// trainingLosses returns what every state predicts on every client's training samples, [states][clients], with the
+// client's own labels. counted says that the clients do so for the method: it goes into the ledger.
+func TrainingLosses(e *federation.Env, net *torch.Network, states torch.Vectors, clients []*federation.Client, counted bool) ([][]torch.Predicted, error) {
+	var jobs []torch.Prediction
+	for _, s := range states {
+		for _, c := range clients {
+			jobs = append(jobs, torch.Prediction{State: s, Samples: c.Train, LabelMap: c.LabelMap})
+		}
+	}
+	predicted, err := e.Predict(net, e.Train, jobs)
+	if err != nil {
+		return nil, err
+	}
+	by := make([][]torch.Predicted, len(states))
+	for k := range states {
+		by[k] = predicted[k*len(clients) : (k+1)*len(clients)]
+	}
+	if counted {
+		for _, c := range clients {
+			e.Ledger.Forwarded(c, int64(len(states))*int64(c.Size()))
+		}
+	}
+	return by, nil
+}
+
+// lowestLoss returns, for every client, the state with the lowest mean loss on its training samples, the first of equals.
+func LowestLoss(e *federation.Env, net *torch.Network, states torch.Vectors, clients []*federation.Client, counted bool) ([]int, error) {
+	best := make([]int, len(clients))
+	if len(states) == 1 {
+		return best, nil
+	}
+	losses, err := TrainingLosses(e, net, states, clients, counted)
+	if err != nil {
+		return nil, err
+	}
+	for i := range clients {
+		for k := range states {
+			if losses[k][i].Loss < losses[best[i]][i].Loss {
+				best[i] = k
+			}
+		}
+	}
+	return best, nil
+}

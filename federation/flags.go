@@ -1,0 +1,52 @@
+package federation
+
+import "github.com/spf13/pflag"
+
+// Flagger is implemented by an algorithm that has options. It declares flags that are bound to its exported fields. The
+// names start with the name of the algorithm.
+type Flagger interface {
+	Flags(fs *pflag.FlagSet)
+}
+
+// Presetter is implemented by an algorithm that offers named sets of flag values: its own flags and the run's.
+type Presetter interface {
+	Presets() map[string]map[string]string // preset -> flag -> value
+}
+
+// Validator is implemented by an algorithm that can tell which options make no sense. [Run] asks it before any work. The
+// error names the flag.
+type Validator interface {
+	Validate() error
+}
+
+// ClusteringFlags is the group of the flags that matter where clients' sketches are clustered that exist already, without
+// any training before or after (see [FlagGroup]).
+const ClusteringFlags = "clustering"
+
+// groupAnnotation is the pflag annotation in which a flag's group stands.
+const groupAnnotation = "feddag-group"
+
+// FlagGroup declares flags and puts them into a named group, so that a command which runs one step of a method knows the
+// flags that have an effect there.
+func FlagGroup(fs *pflag.FlagSet, group string, declare func(fs *pflag.FlagSet)) {
+	members := pflag.NewFlagSet(group, pflag.ContinueOnError)
+	members.SortFlags = false
+	declare(members)
+	members.VisitAll(func(f *pflag.Flag) {
+		if f.Annotations == nil {
+			f.Annotations = map[string][]string{}
+		}
+		f.Annotations[groupAnnotation] = append(f.Annotations[groupAnnotation], group)
+		fs.AddFlag(f)
+	})
+}
+
+// InFlagGroup reports whether a flag belongs to a group.
+func InFlagGroup(f *pflag.Flag, group string) bool {
+	for _, g := range f.Annotations[groupAnnotation] {
+		if g == group {
+			return true
+		}
+	}
+	return false
+}
