@@ -2,9 +2,14 @@ package corruption
 
 import "math"
 
-// jpeg_compression: what JPEG of a low quality leaves of the image. The entropy coding changes nothing and is left
-// out; the rest is what the usual library does: chroma at half the resolution, its interpolation when read, whole
-// levels in between.
+// jpeg_compression: the image after it was compressed as JPEG of a low quality and read again. The entropy coding loses
+// nothing and is left out. The rest computes what libjpeg computes, with which the published images were made: chroma at
+// half the resolution, its interpolation when the image is read, whole levels in between.
+//
+// Go's image/jpeg does not do in its place. Its encoder converts colours and averages chroma with other rounding, which
+// moves coefficients across the steps of the quantisation: read back with libjpeg's interpolation of chroma, its images
+// differ from the reference's by up to 9 of 255 levels, 1.33 in the mean (colour, quality 80, testdata/corruptions.npz).
+// This code differs by up to 2 levels, 0.05 in the mean.
 func init() {
 	register(corruption{name: "jpeg_compression", apply: func(x *canvas, severity int, _ draws) {
 		quality := [MaxSeverity]int{80, 65, 58, 50, 40}[severity-1]

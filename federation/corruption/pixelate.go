@@ -2,7 +2,7 @@ package corruption
 
 import "math"
 
-// pixelate: the image made smaller and large again, each pixel the mean of those in its box.
+// pixelate: the image shrunk and enlarged again, where each pixel becomes the mean of the pixels in its box.
 func init() {
 	register(corruption{name: "pixelate", apply: func(x *canvas, severity int, _ draws) {
 		c := [MaxSeverity]float64{.95, .9, .85, .75, .65}[severity-1]

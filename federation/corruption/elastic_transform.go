@@ -2,8 +2,8 @@ package corruption
 
 import "math"
 
-// elastic_transform: the image drawn askew, by an affine map that moves three points at random, and then rippled, by
-// smooth random shifts of every pixel.
+// elastic_transform: the image distorted by an affine map that moves three points at random, and then by smooth random
+// shifts of every pixel.
 func init() {
 	register(corruption{name: "elastic_transform", apply: elastic})
 }

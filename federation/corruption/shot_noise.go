@@ -5,46 +5,14 @@ import (
 	"math/rand/v2"
 )
 
-// The four noises, each value of each channel apart.
+// shot_noise: Poisson(x c) / c, for each value of each channel.
 func init() {
-	// x + N(0, c^2)
-	register(corruption{name: "gaussian_noise", apply: func(x *canvas, severity int, r draws) {
-		c := [MaxSeverity]float64{.04, .06, .08, .09, .10}[severity-1]
-		for i := range x.v {
-			x.v[i] += c * r.normal()
-		}
-	}})
-	// Poisson(x c) / c
 	register(corruption{name: "shot_noise", apply: func(x *canvas, severity int, r draws) {
 		c := [MaxSeverity]float64{500, 250, 100, 75, 50}[severity-1]
 		for i, v := range x.v {
 			x.v[i] = r.poisson(v*c) / c
 		}
 	}})
-	// A share c of the values becomes 0 or 1, with equal chances (salt and pepper).
-	register(corruption{name: "impulse_noise", apply: func(x *canvas, severity int, r draws) {
-		c := [MaxSeverity]float64{.01, .02, .03, .05, .07}[severity-1]
-		for i := range x.v {
-			if r.uniform() <= c {
-				x.v[i] = salt(r.uniform())
-			}
-		}
-	}})
-	// x + x N(0, c^2)
-	register(corruption{name: "speckle_noise", apply: func(x *canvas, severity int, r draws) {
-		c := [MaxSeverity]float64{.06, .1, .12, .16, .2}[severity-1]
-		for i := range x.v {
-			x.v[i] += x.v[i] * c * r.normal()
-		}
-	}})
-}
-
-// salt is white in half of the cases, else black.
-func salt(u float64) float64 {
-	if u <= 0.5 {
-		return 1
-	}
-	return 0
 }
 
 // poisson draws a Poisson variate of the given mean (0 to 10^6): below 10 by counting exponential gaps, else by
