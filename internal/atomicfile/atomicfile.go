@@ -1,4 +1,8 @@
-// Package atomicfile replaces files whole: whatever happens, a file is the old one or the new one.
+// Package atomicfile replaces files as a whole: whatever happens, a file has its old content or its new content.
+//
+// It is our own because the libraries for Go stop short of that: github.com/google/renameio v2.0.2 and
+// github.com/natefinch/atomic v1.0.1 sync the file but not its directory, so that a crash can undo a replacement that was
+// reported as done, and neither removes the temporary files of a program that was killed.
 package atomicfile
 
 import (
@@ -10,13 +14,14 @@ import (
 	"time"
 )
 
-// mode is that of every file written: os.CreateTemp's lets the owner alone read it, and results are no secret.
+// mode is the mode of every file. That of os.CreateTemp lets only the owner read it, and results are no secret.
 const mode = 0o644
 
-// Write replaces the file at path by what write writes, making its folder if need be: the bytes go to a temporary file
-// beside it, reach the disk, and only then take the name. Where write or the disk fails, the temporary file is removed
-// and the old file stays. Programs that do so at the same time do not meet: each has a temporary file of its own, and
-// the last one stays. What a killed one left behind an hour ago is cleared.
+// Write replaces the file at path with what write writes, and makes the folder if it is absent. The bytes go to a temporary
+// file in the same folder, are synced to the disk, and only then take the name. Where write or the disk fails, the
+// temporary file is removed and the old file stays. Several programs may replace a file at the same time: each has a
+// temporary file of its own, and the last rename wins. Temporary files that are an hour old, which a killed program left
+// behind, are removed.
 func Write(path string, write func(io.Writer) error) error {
 	dir, base := filepath.Dir(path), filepath.Base(path)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -53,7 +58,7 @@ func Write(path string, write func(io.Writer) error) error {
 	return SyncDir(dir)
 }
 
-// sweep removes a folder's temporary files of a file that are an hour old.
+// sweep removes the temporary files in a folder that have the prefix and are an hour old.
 func sweep(dir, prefix string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -69,7 +74,7 @@ func sweep(dir, prefix string) {
 	}
 }
 
-// SyncDir makes a rename, or a new file, in a folder durable.
+// SyncDir syncs a folder to the disk, which makes a rename or a new file in it durable.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

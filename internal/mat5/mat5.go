@@ -1,3 +1,10 @@
+// Package mat5 reads arrays of numbers from MATLAB files of version 5, which SciPy's savemat and MATLAB's save -v6 and -v7
+// write. SVHN is published in this format.
+//
+// The reader is our own because neither of the two readers for Go that we looked at reads SVHN: github.com/scigolib/matlab
+// refuses a variable of more than 100 MB, where SVHN's images take 225 MB, and github.com/florianl/matf an array of more
+// than three dimensions. Both allocate what a size in the file claims before they look for the bytes. Here a size is
+// believed only as far as bytes follow it, and no input makes the package panic.
 package mat5
 
 import (
@@ -15,36 +22,45 @@ import (
 	"feddag/internal/damage"
 )
 
-// Array is an array of numbers of a MATLAB file, version 5: columns first, the way MATLAB holds it.
+// Array is an array of numbers, columns first, as MATLAB holds it.
 type Array struct {
 	Dims  []int
-	kind  uint32 // how the elements are stored: see sizes
+	Raw   []byte // the elements as they are stored; see Bytes and Ints
+	kind  uint32 // the data type of the elements: a key of sizes
 	order binary.ByteOrder
-	Raw   []byte
 }
 
-// Data types of the format (MathWorks, "MAT-File Format", 2023), and the size of an element.
+// Data types of the format (MathWorks, "MAT-File Format", 2023).
 const (
 	typeInt8       = 1
 	typeUint8      = 2
+	typeInt16      = 3
+	typeUint16     = 4
 	typeInt32      = 5
 	typeUint32     = 6
+	typeFloat32    = 7
+	typeFloat64    = 9
+	typeInt64      = 12
+	typeUint64     = 13
 	typeMatrix     = 14
 	typeCompressed = 15
 )
 
-var sizes = map[uint32]int{typeInt8: 1, typeUint8: 1, 3: 2, 4: 2, typeInt32: 4, typeUint32: 4, 7: 4, 9: 8, 12: 8, 13: 8}
+// sizes has the bytes per element of each data type of numbers.
+var sizes = map[uint32]int{
+	typeInt8: 1, typeUint8: 1, typeInt16: 2, typeUint16: 2, typeInt32: 4, typeUint32: 4, typeFloat32: 4, typeFloat64: 8,
+	typeInt64: 8, typeUint64: 8,
+}
 
-// Read reads the named arrays of numbers of a MATLAB file of version 5 (which SciPy's savemat and MATLAB's save -v6
-// and -v7 write), compressed or not; other variables are passed over. No array may have more than most bytes, and a
-// size is believed only as far as bytes follow it.
-func Read(r io.Reader, most int64, names ...string) (map[string]*Array, error) {
+// Read reads the named arrays of numbers, compressed or not, and passes over all other variables. It is an error where one
+// of them is absent or takes more than maxBytes bytes.
+func Read(r io.Reader, maxBytes int64, names ...string) (map[string]*Array, error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	head := make([]byte, 128)
 	if _, err := io.ReadFull(br, head); err != nil {
 		return nil, damage.Describe(err)
 	}
-	m := reader{most: most, names: names, found: map[string]*Array{}}
+	m := reader{maxBytes: maxBytes, names: names, found: map[string]*Array{}}
 	switch mark := string(head[126:]); {
 	case bytes.HasPrefix(head, []byte("MATLAB 7.3")):
 		return nil, errors.New("a MATLAB file of version 7.3 (HDF5), this program reads version 5: write it with save -v7")
@@ -94,18 +110,19 @@ func Read(r io.Reader, most int64, names ...string) (map[string]*Array, error) {
 	return m.found, nil
 }
 
+// reader reads the variables of a file one after the other.
 type reader struct {
-	order binary.ByteOrder
-	most  int64
-	names []string
-	found map[string]*Array
+	order    binary.ByteOrder
+	maxBytes int64    // of an array
+	names    []string // of the arrays to find
+	found    map[string]*Array
 }
 
-// padding is what follows an element of a size, up to a multiple of 8.
+// padding returns the bytes between an element of a size and the next multiple of 8.
 func padding(size int64) int64 { return (8 - size%8) % 8 }
 
-// tag reads what stands before an element: its type and size, or, in the small form, its bytes too. io.EOF is for the
-// end of the file.
+// tag reads the tag before an element: its type and size, and in the small form its bytes too. The error at the end of the
+// file is io.EOF.
 func (m *reader) tag(r io.Reader) (kind uint32, size int64, small []byte, err error) {
 	b := make([]byte, 8)
 	if n, err := io.ReadFull(r, b); err != nil {
@@ -124,7 +141,7 @@ func (m *reader) tag(r io.Reader) (kind uint32, size int64, small []byte, err er
 	return kind, int64(m.order.Uint32(b[4:])), nil, nil
 }
 
-// compressed reads a variable behind zlib.
+// compressed reads a variable that is compressed with zlib.
 func (m *reader) compressed(r io.Reader) error {
 	zr, err := zlib.NewReader(r)
 	if err != nil {
@@ -133,9 +150,6 @@ func (m *reader) compressed(r io.Reader) error {
 	defer zr.Close()
 	br := bufio.NewReaderSize(zr, 1<<16)
 	kind, size, small, err := m.tag(br)
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
 	if err != nil {
 		return damage.Describe(err)
 	}
@@ -147,24 +161,24 @@ func (m *reader) compressed(r io.Reader) error {
 		return err
 	}
 	if len(m.found) > before { // reading on to the end makes zlib compare its checksum
-		if _, err := io.Copy(io.Discard, io.LimitReader(br, m.most)); err != nil {
+		if _, err := io.Copy(io.Discard, io.LimitReader(br, m.maxBytes)); err != nil {
 			return damage.Describe(err)
 		}
 	}
 	return nil
 }
 
-// part reads an element of at most most bytes, with its padding.
-func (m *reader) part(r io.Reader, most int64) (kind uint32, b []byte, err error) {
+// part reads an element of at most maxBytes bytes and its padding.
+func (m *reader) part(r io.Reader, maxBytes int64) (kind uint32, b []byte, err error) {
 	kind, size, small, err := m.tag(r)
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
+	if err != nil {
+		return kind, nil, damage.Describe(err)
 	}
-	if err != nil || small != nil {
-		return kind, small, damagedOrNil(err)
+	if small != nil {
+		return kind, small, nil
 	}
-	if size > most {
-		return kind, nil, fmt.Errorf("damaged: an element of %d bytes where at most %d are; fetch it again", size, most)
+	if size > maxBytes {
+		return kind, nil, fmt.Errorf("damaged: an element of %d bytes where at most %d are expected; fetch it again", size, maxBytes)
 	}
 	if b, err = damage.Read(r, size); err != nil {
 		return kind, nil, err
@@ -175,14 +189,7 @@ func (m *reader) part(r io.Reader, most int64) (kind uint32, b []byte, err error
 	return kind, b, nil
 }
 
-func damagedOrNil(err error) error {
-	if err == nil {
-		return nil
-	}
-	return damage.Describe(err)
-}
-
-// matrix reads a variable if its name is wanted.
+// matrix reads a variable if its name is one of m.names.
 func (m *reader) matrix(r io.Reader) error {
 	_, flags, err := m.part(r, 64)
 	if err != nil {
@@ -203,20 +210,21 @@ func (m *reader) matrix(r io.Reader) error {
 	if len(flags) < 4 || len(dims)%4 != 0 {
 		return fmt.Errorf("array %s: damaged; fetch it again", name)
 	}
-	// The class, in the lowest byte: 6 and 7 are floats, 8 to 15 whole numbers. Above it, 0x08 says complex.
+	// The lowest byte is the class: 6 and 7 are floating-point numbers, 8 to 15 whole numbers. In the next byte, 0x08 means
+	// complex numbers.
 	if word := m.order.Uint32(flags); word&0xff < 6 || word&0xff > 15 || word&0x0800 != 0 {
 		return fmt.Errorf("array %s is no array of real numbers", name)
 	}
 	count := int64(1)
 	for d := range slices.Chunk(dims, 4) {
 		n := int64(int32(m.order.Uint32(d)))
-		if n < 0 || n > 0 && count > m.most/n {
-			return fmt.Errorf("array %s: more than the %d bytes this program reads, or damaged", name, m.most)
+		if n < 0 || n > 0 && count > m.maxBytes/n {
+			return fmt.Errorf("array %s: more than the %d bytes this program reads, or damaged", name, m.maxBytes)
 		}
 		count *= n
 		a.Dims = append(a.Dims, int(n))
 	}
-	a.kind, a.Raw, err = m.part(r, m.most)
+	a.kind, a.Raw, err = m.part(r, m.maxBytes)
 	if err != nil {
 		return fmt.Errorf("array %s: %w", name, err)
 	}
@@ -227,10 +235,10 @@ func (m *reader) matrix(r io.Reader) error {
 	return nil
 }
 
-// Bytes says whether the elements are bytes without a sign: Raw as it is.
+// Bytes reports whether the elements are of type uint8, so that Raw holds one element per byte.
 func (a *Array) Bytes() bool { return a.kind == typeUint8 }
 
-// Ints returns the elements as whole numbers from lo to hi, columns first, or an error if one is not.
+// Ints returns the elements as whole numbers from lo to hi, columns first. It is an error where an element is none.
 func (a *Array) Ints(lo, hi int64) ([]int64, error) {
 	size := sizes[a.kind]
 	out := make([]int64, 0, len(a.Raw)/size)
@@ -241,19 +249,19 @@ func (a *Array) Ints(lo, hi int64) ([]int64, error) {
 			v = int64(int8(b[0]))
 		case typeUint8:
 			v = int64(b[0])
-		case 3:
+		case typeInt16:
 			v = int64(int16(a.order.Uint16(b)))
-		case 4:
+		case typeUint16:
 			v = int64(a.order.Uint16(b))
 		case typeInt32:
 			v = int64(int32(a.order.Uint32(b)))
 		case typeUint32:
 			v = int64(a.order.Uint32(b))
-		case 12, 13:
+		case typeInt64, typeUint64:
 			v = int64(a.order.Uint64(b))
-		case 7, 9:
+		case typeFloat32, typeFloat64:
 			f := float64(0)
-			if a.kind == 7 {
+			if a.kind == typeFloat32 {
 				f = float64(math.Float32frombits(a.order.Uint32(b)))
 			} else {
 				f = math.Float64frombits(a.order.Uint64(b))

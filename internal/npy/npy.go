@@ -2,7 +2,9 @@
 // writes version 1.
 //
 // Every header is checked and believed only as far as bytes follow it: no input makes the package panic, or allocate much
-// more than there is.
+// more than there is. The package is our own because the libraries for Go do not do so: github.com/sbinet/npyio v0.6.0
+// panics on a header whose keys are in another order than NumPy's, on an empty shape and on a large one, and
+// github.com/kshedden/gonpy on a large or negative shape.
 package npy
 
 import (
