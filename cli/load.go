@@ -63,7 +63,7 @@ func (s *source) load(ctx context.Context, log io.Writer, quiet bool) (*data.Set
 		return nil, err
 	}
 	done := s.decoding(&o, log, quiet)
-	set, err := data.LoadWith(ctx, s.dataset, o)
+	set, err := data.Load(ctx, s.dataset, o)
 	done()
 	if err == nil {
 		s.say(set, log, quiet)

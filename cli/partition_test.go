@@ -24,7 +24,7 @@ func TestTrainWithHeldOutClients(t *testing.T) {
 	if code != exitDone {
 		t.Fatal(log)
 	}
-	set, err := data.Load("mnist", []string{folder})
+	set, err := data.Load(t.Context(), "mnist", data.LoadOptions{Dirs: []string{folder}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -242,7 +242,7 @@ func TestErrors(t *testing.T) {
 		{"the entry of clients 0 and 1 is NaN", func() error { _, err := MinMax(nan); return err }},
 		{"the distance of clients 0 and 1 is NaN", func() error { _, err := Agglomerate(nan, "single"); return err }},
 		{`linkage "median" is unknown`, func() error { _, err := Agglomerate(a2, "median"); return err }},
-		{"the distance of clients 0 and 1 is NaN", func() error { _, _, err := Spectral(nan, DefaultOptions()); return err }},
+		{"the distance of clients 0 and 1 is NaN", func() error { _, _, err := spectral(nan, DefaultOptions(), nil); return err }},
 		{"client 1 is in no cluster", func() error { _, _, _, err := Loss(a2, [][]int{{0}}, DefaultOptions()); return err }},
 		{"client 0 is in two clusters", func() error { _, err := Silhouette(a2, [][]int{{0}, {0}}); return err }},
 		{"clients are 0..1", func() error { _, err := Silhouette(a2, [][]int{{0}, {5}}); return err }},

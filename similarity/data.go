@@ -162,27 +162,11 @@ func runs(owner []int) (r []run) {
 	return r
 }
 
-// DataAngles returns V (N x N, degrees), the weighted mean of the class angles (eq. 6):
+// addClass adds the term of class c to V (N x N, degrees), the weighted mean of the class angles (eq. 6):
 //
 //	V_ij = 1/C Σ_c V'_ijc W'_ijc,  V_ii = 0
 //
-// classAngles are of C classes and N clients. Under the prototype's rules each term is capped at 180 degrees.
-func DataAngles(classAngles []*HeldAngles, w *Weights, o Options) (*mat.SymDense, error) {
-	n := len(w.size)
-	if n == 0 || len(classAngles) == 0 || len(classAngles) != len(w.size[0]) {
-		return nil, fmt.Errorf("data angles: angles of %d classes and weights of %d clients: need one matrix per class", len(classAngles), n)
-	}
-	v := mat.NewSymDense(n, nil)
-	for c, angles := range classAngles {
-		if angles.Clients() != n {
-			return nil, fmt.Errorf("data angles: class %d has angles of %d clients, the weights are of %d", c, angles.Clients(), n)
-		}
-		addClass(v, angles, w, c, o)
-	}
-	return v, nil
-}
-
-// addClass adds a class's 1/C V'_ijc W'_ijc to V.
+// Under the prototype's rules each term is capped at 180 degrees.
 func addClass(v *mat.SymDense, h *HeldAngles, w *Weights, c int, o Options) {
 	n := h.Clients()
 	size := make([]float64, n)

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gonum.org/v1/gonum/mat"
-
 	"feddag/internal/atomicfile"
 	"feddag/internal/npy"
 )
@@ -154,29 +152,6 @@ func writeArrays(path string, arrays []named) error {
 		}
 	}
 	return nil
-}
-
-// ReadSketches reads all that OpenSketches opens.
-func ReadSketches(path string) ([]Sketch, error) {
-	f, err := OpenSketches(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	sketches := make([]Sketch, len(f.counts))
-	for i := range sketches {
-		sketches[i] = Sketch{f.counts[i], make([]*mat.Dense, len(f.counts[i])), f.updates[i]}
-	}
-	for c := range f.counts[0] {
-		stack, owner, err := f.stack(c)
-		if err != nil {
-			return nil, fmt.Errorf("sketches in %s: %w", path, err)
-		}
-		for _, own := range runs(owner) {
-			sketches[owner[own.from]].Bases[c] = mat.DenseCopyOf(stack.Slice(own.from, own.to, 0, f.pixels).T())
-		}
-	}
-	return sketches, nil
 }
 
 // Cluster is ClusterProgress on the file's sketches.

@@ -19,7 +19,7 @@ const (
 	lloydSteps     = 100
 )
 
-// Spectral returns partitions of A's N rows into 1..o.MaxClusters clusters, fewest first, each number once (a number
+// spectral returns partitions of A's N rows into 1..o.MaxClusters clusters, fewest first, each number once (a number
 // for which k-means leaves a cluster empty is left out), and the Laplacian's smallest eigenvalues, ascending:
 //
 //	S_ij = exp( -A_ij^2 / (2 s_i s_j) ),  L = I - D^-1/2 S D^-1/2,  D_ii = Σ_j S_ij
@@ -27,10 +27,6 @@ const (
 // s_i is the distance of client i's 7th neighbour (Scaling "local") or the median of all those ("global"). The rows of
 // L's first k eigenvectors (N x k), at unit length, are clustered by k-means: k-means++ starts from o.Seed, the best of
 // 10 restarts. It costs O(N^3).
-func Spectral(a *mat.SymDense, o Options) (partitions [][][]int, eigenvalues []float64, err error) {
-	return spectral(a, o, nil)
-}
-
 func spectral(a *mat.SymDense, o Options, tell teller) (partitions [][][]int, eigenvalues []float64, err error) {
 	n := a.SymmetricDim()
 	if n == 0 {

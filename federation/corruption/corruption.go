@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"feddag/internal/spelling"
-	"feddag/internal/stream"
 )
 
 // corruption is a registered corruption: one of those that CIFAR-10-C is made of. All have a file but frost, which needs
@@ -90,23 +89,6 @@ func (v View) Check() error {
 	return nil
 }
 
-// Apply returns an image of 1 or 3 channels (channels x height x width bytes) as v shows it. The image given is not
-// changed. Equal seeds give equal images, different seeds independent noise.
-func Apply(image []byte, channels, height, width int, v View, seed uint64) ([]byte, error) {
-	if err := v.Check(); err != nil {
-		return nil, err
-	}
-	if err := v.CheckImages(channels, height, width); err != nil {
-		return nil, err
-	}
-	if len(image) != channels*height*width {
-		return nil, fmt.Errorf("corruption %s: an image of %d bytes, must be %d x %d x %d", v.Corruption, len(image), channels, height, width)
-	}
-	out := make([]byte, len(image))
-	v.Apply(out, image, channels, height, width, stream.New(seed, "corruption/"+v.Corruption, uint64(v.Severity)))
-	return out, nil
-}
-
 // CheckImages returns an error unless v changes images of the given shape.
 func (v View) CheckImages(channels, height, width int) error {
 	switch {
@@ -118,8 +100,8 @@ func (v View) CheckImages(channels, height, width int) error {
 	return nil
 }
 
-// Apply writes an image as v shows it to out, of the same length, with random numbers from r. The caller has called Check
-// and CheckImages.
+// Apply writes an image as v shows it to out, with random numbers from r. Image and out have channels x height x width bytes
+// each and do not overlap. Check and CheckImages must have returned nil.
 func (v View) Apply(out, image []byte, channels, height, width int, r *rand.Rand) {
 	x := newCanvas(image, channels, height, width)
 	corruptions[v.Corruption].apply(x, v.Severity, randomDraws{r})

@@ -2,6 +2,7 @@ package corruption
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -112,6 +113,13 @@ func noisyImage(seed uint64, n int) []byte {
 	return b
 }
 
+// corrupt returns an image as v shows it, with noise from a seed.
+func corrupt(image []byte, c, h, w int, v View, seed uint64) []byte {
+	out := make([]byte, len(image))
+	v.Apply(out, image, c, h, w, stream.New(seed, "test/corruption"))
+	return out
+}
+
 // Equal seeds give equal images; the image given stays as it is; random corruptions differ by seed; no shape crashes.
 func TestCorruptIsPure(t *testing.T) {
 	random := map[string]bool{
@@ -125,12 +133,10 @@ func TestCorruptIsPure(t *testing.T) {
 		for _, name := range NamesFor(c) {
 			for severity := 1; severity <= MaxSeverity; severity++ {
 				v := View{name, severity}
-				one, err := Apply(image, c, h, w, v, 1)
-				if err != nil {
+				if err := errors.Join(v.Check(), v.CheckImages(c, h, w)); err != nil {
 					t.Fatal(err)
 				}
-				again, _ := Apply(image, c, h, w, v, 1)
-				other, _ := Apply(image, c, h, w, v, 2)
+				one, again, other := corrupt(image, c, h, w, v, 1), corrupt(image, c, h, w, v, 1), corrupt(image, c, h, w, v, 2)
 				switch {
 				case !bytes.Equal(one, again):
 					t.Errorf("%v: equal seeds, different images", v)
@@ -161,11 +167,7 @@ func TestSeveritiesRise(t *testing.T) {
 			for _, severity := range []int{1, 5} {
 				square := 0.0
 				for seed := range uint64(8) {
-					out, err := Apply(image.Data.([]uint8), c, h, w, View{name, severity}, seed)
-					if err != nil {
-						t.Fatal(err)
-					}
-					for i, b := range out {
+					for i, b := range corrupt(image.Data.([]uint8), c, h, w, View{name, severity}, seed) {
 						d := float64(b) - float64(image.Data.([]uint8)[i])
 						square += d * d
 					}
@@ -184,20 +186,21 @@ func TestCorruptBad(t *testing.T) {
 		name    string
 		v       View
 		c, h, w int
-		bytes   int
 		words   []string
 	}{
-		{"unknown", View{"frog", 1}, 1, 2, 2, 4, []string{"frog", "did you mean fog?"}},
-		{"frost", View{"frost", 1}, 1, 2, 2, 4, []string{"frost", "known"}},
-		{"severity 0", View{"fog", 0}, 1, 2, 2, 4, []string{"severity 0", "1 to 5"}},
-		{"severity 6", View{"fog", 6}, 1, 2, 2, 4, []string{"severity 6"}},
-		{"two channels", View{"fog", 1}, 2, 2, 2, 8, []string{"2 x 2 x 2"}},
-		{"nothing", View{"fog", 1}, 1, 0, 2, 0, []string{"1 x 0 x 2"}},
-		{"short", View{"fog", 1}, 1, 2, 2, 3, []string{"3 bytes"}},
-		{"grey", View{"saturate", 1}, 1, 2, 2, 4, []string{"saturate", "grey"}},
+		{"unknown", View{"frog", 1}, 1, 2, 2, []string{"frog", "did you mean fog?"}},
+		{"frost", View{"frost", 1}, 1, 2, 2, []string{"frost", "known"}},
+		{"severity 0", View{"fog", 0}, 1, 2, 2, []string{"severity 0", "1 to 5"}},
+		{"severity 6", View{"fog", 6}, 1, 2, 2, []string{"severity 6"}},
+		{"two channels", View{"fog", 1}, 2, 2, 2, []string{"2 x 2 x 2"}},
+		{"nothing", View{"fog", 1}, 1, 0, 2, []string{"1 x 0 x 2"}},
+		{"grey", View{"saturate", 1}, 1, 2, 2, []string{"saturate", "grey"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Apply(make([]byte, c.bytes), c.c, c.h, c.w, c.v, 1)
+			err := c.v.Check()
+			if err == nil {
+				err = c.v.CheckImages(c.c, c.h, c.w)
+			}
 			errtest.Want(t, err, c.words...)
 		})
 	}
@@ -238,9 +241,7 @@ func BenchmarkCorrupt(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			image := noisyImage(1, 3*32*32)
 			for i := range b.N {
-				if _, err := Apply(image, 3, 32, 32, View{name, 3}, uint64(i)); err != nil {
-					b.Fatal(err)
-				}
+				corrupt(image, 3, 32, 32, View{name, 3}, uint64(i))
 			}
 		})
 	}

@@ -2,7 +2,6 @@ package data
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -42,7 +41,7 @@ func TestCache(t *testing.T) {
 	decodings := 0
 	load := func(extra map[string]string) *Set {
 		t.Helper()
-		s, err := LoadWith(context.Background(), "folder:"+source, LoadOptions{Cache: cache, Extra: extra,
+		s, err := Load(t.Context(), "folder:"+source, LoadOptions{Cache: cache, Extra: extra,
 			Progress: func(done, total int) {
 				if done == total {
 					decodings++
@@ -111,7 +110,7 @@ func TestCache(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s, err := LoadWith(context.Background(), "folder:"+source, LoadOptions{Cache: file})
+	s, err := Load(t.Context(), "folder:"+source, LoadOptions{Cache: file})
 	if err != nil || !strings.Contains(strings.Join(s.Notes, " "), "could not be kept") {
 		t.Errorf("error %v, notes %q", err, s.Notes)
 	}
@@ -121,7 +120,7 @@ func TestCache(t *testing.T) {
 func TestCacheBelowTheImages(t *testing.T) {
 	source := domains(t)
 	for range 2 {
-		if _, err := LoadWith(context.Background(), "folder:"+source, LoadOptions{Cache: filepath.Join(source, cacheFolder)}); err != nil {
+		if _, err := Load(t.Context(), "folder:"+source, LoadOptions{Cache: filepath.Join(source, cacheFolder)}); err != nil {
 			t.Fatal(err)
 		}
 	}

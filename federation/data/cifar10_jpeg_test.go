@@ -1,7 +1,6 @@
 package data
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -29,7 +28,7 @@ func TestCIFAR10JPEGLayouts(t *testing.T) {
 	for _, below := range []string{"", "cifar10", "cifar10-jpeg"} {
 		dir := t.TempDir()
 		plant(t, filepath.Join(dir, below), files)
-		s, err := Load("CIFAR10_JPEG", []string{"/nonexistent", dir})
+		s, err := Load(t.Context(), "CIFAR10_JPEG", LoadOptions{Dirs: []string{"/nonexistent", dir}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,9 +43,9 @@ func TestCIFAR10JPEGLayouts(t *testing.T) {
 	delete(files, "train/frog/0000.png")
 	delete(files, "test/frog/0000.png")
 	plant(t, dir, map[string][]byte{"train-1.zip": zipOf(t, only(files, "train/")), "test.zip": zipOf(t, only(files, "test/"))})
-	_, err := Load("cifar10-jpeg", []string{dir})
+	_, err := Load(t.Context(), "cifar10-jpeg", LoadOptions{Dirs: []string{dir}})
 	errtest.Want(t, err, dir, "9 classes", "are not CIFAR-10")
-	_, err = Load("cifar10-jpeg", []string{"/nonexistent"})
+	_, err = Load(t.Context(), "cifar10-jpeg", LoadOptions{Dirs: []string{"/nonexistent"}})
 	errtest.Want(t, err, "not found", "/nonexistent", "train*.zip", "--data-dir")
 }
 
@@ -58,7 +57,7 @@ func TestRealCIFAR10JPEG(t *testing.T) {
 	}
 	cache := t.TempDir()
 	load := func() *Set {
-		s, err := LoadWith(context.Background(), "cifar10-jpeg", LoadOptions{Dirs: []string{dir}, Cache: cache})
+		s, err := Load(t.Context(), "cifar10-jpeg", LoadOptions{Dirs: []string{dir}, Cache: cache})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package data
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -68,7 +67,7 @@ func TestCIFARC(t *testing.T) {
 	cifarCFile(t, filepath.Join(folder, "fog.npy"), images)
 	cifarCFile(t, filepath.Join(folder, "snow.npy"), images[:1])
 	load := func(dir string, extra map[string]string) (*Set, error) {
-		return LoadWith(context.Background(), "cifar10-c", LoadOptions{Dirs: []string{dir}, Extra: extra})
+		return Load(t.Context(), "cifar10-c", LoadOptions{Dirs: []string{dir}, Extra: extra})
 	}
 	check := func(s *Set, severity byte) {
 		t.Helper()
@@ -165,13 +164,13 @@ func TestCIFARCArchive(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := LoadWith(context.Background(), "CIFAR-100-C", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"corruption": "fog", "severity": "2"}})
+	s, err := Load(t.Context(), "CIFAR-100-C", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"corruption": "fog", "severity": "2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if im := s.Image(s.Train, 1); im[34] != 2 || s.Classes != 100 || len(s.SuperclassNames) != 20 || s.Train.Len() != 8000 {
 		t.Errorf("%v, %d classes, %d superclasses", im[34], s.Classes, len(s.SuperclassNames))
 	}
-	_, err = LoadWith(context.Background(), "cifar100-c", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"corruption": "fog,frost"}})
+	_, err = Load(t.Context(), "cifar100-c", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"corruption": "fog,frost"}})
 	errtest.Want(t, err, "CIFAR-100-C.tar", "lacks CIFAR-100-C/frost.npy")
 }

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -105,7 +104,7 @@ func TestCIFAR10(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			c.plant(dir)
-			s, err := LoadWith(context.Background(), "CIFAR-10", LoadOptions{Dirs: []string{"/nonexistent", dir}, Cache: filepath.Join(dir, "cache")})
+			s, err := Load(t.Context(), "CIFAR-10", LoadOptions{Dirs: []string{"/nonexistent", dir}, Cache: filepath.Join(dir, "cache")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,7 +140,7 @@ func TestCIFAR100(t *testing.T) {
 	python := t.TempDir()
 	unpack(t, "testdata/cifar-100-python.tar.gz", python)
 	for _, dir := range []string{binary, python} {
-		s, err := Load("cifar100", []string{dir})
+		s, err := Load(t.Context(), "cifar100", LoadOptions{Dirs: []string{dir}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,14 +153,14 @@ func TestCIFAR100(t *testing.T) {
 		if name := s.SuperclassNames[s.Superclass[slices.Index(s.ClassNames, "otter")]]; name != "aquatic_mammals" {
 			t.Errorf("an otter is one of %s", name)
 		}
-		coarse, err := LoadWith(context.Background(), "cifar100", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"labels": "coarse"}})
+		coarse, err := Load(t.Context(), "cifar100", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"labels": "coarse"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if coarse.Classes != 20 || coarse.ClassNames[coarse.Train.Labels[0]] != "fruit_and_vegetables" || coarse.Superclass != nil || coarse.Hash() == s.Hash() {
 			t.Errorf("coarse: %d classes, an apple is one of %s", coarse.Classes, coarse.ClassNames[coarse.Train.Labels[0]])
 		}
-		_, err = LoadWith(context.Background(), "cifar100", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"labels": "corse"}})
+		_, err = Load(t.Context(), "cifar100", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"labels": "corse"}})
 		errtest.Want(t, err, "did you mean coarse?")
 	}
 }
@@ -197,13 +196,13 @@ func TestCIFARBadFiles(t *testing.T) {
 				write(t, dir, map[string]map[string][]byte{"cifar10": ten, "cifar100": hundred}[c.set])
 			}
 			write(t, dir, c.files)
-			_, err := Load(c.set, []string{dir})
+			_, err := Load(t.Context(), c.set, LoadOptions{Dirs: []string{dir}})
 			errtest.Want(t, err, append(c.words, dir)...)
 		})
 	}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "cifar-10-batches-bin"), lacking)
-	_, err := Load("cifar10", []string{dir})
+	_, err := Load(t.Context(), "cifar10", LoadOptions{Dirs: []string{dir}})
 	errtest.Want(t, err, "cifar10 not found", "lacks data_batch_4.bin", "cifar-10-python.tar.gz", "feddag data fetch cifar10")
 }
 

@@ -29,7 +29,7 @@ func loadCSV(dir string, extra ...string) (*Set, error) {
 		k, v, _ := strings.Cut(kv, "=")
 		m[k] = v
 	}
-	return LoadWith(context.Background(), "csv:"+filepath.Join(dir, "train.csv"), LoadOptions{Extra: m})
+	return Load(context.Background(), "csv:"+filepath.Join(dir, "train.csv"), LoadOptions{Extra: m})
 }
 
 func TestCSV(t *testing.T) {
@@ -133,7 +133,7 @@ func TestCSV(t *testing.T) {
 		}
 		plant(t, dir, map[string][]byte{"train.csv": []byte(strings.Join(lines[:25], "")), "test.csv": []byte(test)})
 		for range 2 {
-			s, err := LoadWith(context.Background(), "csv:"+filepath.Join(dir, "train.csv"), LoadOptions{Cache: cache,
+			s, err := Load(t.Context(), "csv:"+filepath.Join(dir, "train.csv"), LoadOptions{Cache: cache,
 				Extra: map[string]string{"images": "images", "test-file": "test.csv"}})
 			if err != nil {
 				t.Fatal(err)
@@ -176,15 +176,15 @@ func TestCSVBadInput(t *testing.T) {
 			errtest.Want(t, err, append(c.words, dir)...)
 		})
 	}
-	_, err := Load("csv", []string{t.TempDir()})
+	_, err := Load(t.Context(), "csv", LoadOptions{Dirs: []string{t.TempDir()}})
 	errtest.Want(t, err, "csv:PATH")
-	_, err = Load("csv:nothing.csv", []string{t.TempDir()})
+	_, err = Load(t.Context(), "csv:nothing.csv", LoadOptions{Dirs: []string{t.TempDir()}})
 	errtest.Want(t, err, "csv:nothing.csv not found")
 	dir := t.TempDir()
 	plant(t, dir, map[string][]byte{"train.csv": []byte(rows)})
 	_, err = loadCSV(dir, "images=absent")
 	errtest.Want(t, err, filepath.Join(dir, "absent"))
-	_, err = Load("csv:"+dir, nil)
+	_, err = Load(t.Context(), "csv:"+dir, LoadOptions{})
 	errtest.Want(t, err, dir, "must be a CSV file")
 }
 

@@ -74,7 +74,7 @@ func server(t *testing.T, content []byte, wrap func(n int, w http.ResponseWriter
 
 func fetchTest(t *testing.T, dir, mirror string) (string, error) {
 	t.Helper()
-	files, err := Fetch(context.Background(), "published-for-a-test", FetchOptions{Dir: dir, Mirror: mirror, Wait: time.Millisecond})
+	files, err := Fetch(t.Context(), "published-for-a-test", FetchOptions{Dir: dir, Mirror: mirror, Wait: time.Millisecond})
 	if err != nil {
 		return "", err
 	}
@@ -100,7 +100,7 @@ func TestFetch(t *testing.T) {
 	url, asked := server(t, content, nil)
 	dir := t.TempDir()
 	last, calls := int64(0), 0
-	files, err := Fetch(context.Background(), "published-for-a-test", FetchOptions{Dir: dir, Mirror: url + "/", Progress: func(file string, done, total int64) {
+	files, err := Fetch(t.Context(), "published-for-a-test", FetchOptions{Dir: dir, Mirror: url + "/", Progress: func(file string, done, total int64) {
 		if file != "a.bin" || done < last || total != int64(len(content)) {
 			t.Errorf("progress %s %d of %d after %d", file, done, total, last)
 		}
@@ -127,13 +127,13 @@ func TestFetch(t *testing.T) {
 	if b, _ := os.ReadFile(files[0]); !bytes.Equal(b, content[1:]) {
 		t.Error("the file that was there was overwritten")
 	}
-	_, err = Fetch(context.Background(), "published-for-a-test", FetchOptions{Dir: dir, Only: []string{"b.bin"}})
+	_, err = Fetch(t.Context(), "published-for-a-test", FetchOptions{Dir: dir, Only: []string{"b.bin"}})
 	errtest.Want(t, err, "b.bin", "did you mean a.bin?")
-	_, err = Fetch(context.Background(), "folder:x", FetchOptions{Dir: dir})
+	_, err = Fetch(t.Context(), "folder:x", FetchOptions{Dir: dir})
 	errtest.Want(t, err, "cannot be fetched", "cifar10", "svhn")
-	_, err = Fetch(context.Background(), "published-for-a-test", FetchOptions{})
+	_, err = Fetch(t.Context(), "published-for-a-test", FetchOptions{})
 	errtest.Want(t, err, "--data-dir")
-	_, err = Fetch(context.Background(), "cifr10", FetchOptions{Dir: dir})
+	_, err = Fetch(t.Context(), "cifr10", FetchOptions{Dir: dir})
 	errtest.Want(t, err, "did you mean cifar10?")
 }
 
@@ -243,7 +243,7 @@ func TestFetchRefuses(t *testing.T) {
 		wantFile(t, file, content)
 	})
 	t.Run("interrupted", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(t.Context())
 		url, _ := server(t, content, func(_ int, w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 			w.Header().Set("Content-Length", "100000")
 			_, _ = w.Write(content[:40_000])

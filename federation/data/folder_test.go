@@ -133,7 +133,7 @@ func TestFolderLayouts(t *testing.T) {
 			dir := t.TempDir()
 			plant(t, filepath.Join(dir, "set"), c.files)
 			for _, name := range []string{"folder:" + filepath.Join(dir, "set"), "folder:set", "folder"} {
-				s, err := Load(name, []string{map[bool]string{true: filepath.Join(dir, "set"), false: dir}[name == "folder"]})
+				s, err := Load(t.Context(), name, LoadOptions{Dirs: []string{map[bool]string{true: filepath.Join(dir, "set"), false: dir}[name == "folder"]}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -163,7 +163,7 @@ func TestFolderOfDomains(t *testing.T) {
 	}
 	dir := t.TempDir()
 	plant(t, dir, files)
-	s, err := LoadWith(context.Background(), "folder:"+dir, LoadOptions{})
+	s, err := Load(t.Context(), "folder:"+dir, LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestFolderOfDomains(t *testing.T) {
 			t.Errorf("image %d of domain %d and class %d starts with %d", i, u, s.Train.Labels[i], first)
 		}
 	}
-	half, err := LoadWith(context.Background(), "folder:"+dir, LoadOptions{Extra: map[string]string{"test": "0.5"}})
+	half, err := Load(t.Context(), "folder:"+dir, LoadOptions{Extra: map[string]string{"test": "0.5"}})
 	if err != nil || half.Test.Len() != 3*(5+2) {
 		t.Errorf("%v: half for testing", err)
 	}
@@ -206,7 +206,7 @@ func TestFolderOfDomains(t *testing.T) {
 		}
 		dir := t.TempDir()
 		plant(t, dir, files)
-		s, err := Load("folder:"+dir, nil)
+		s, err := Load(t.Context(), "folder:"+dir, LoadOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +227,7 @@ func TestFolderSizesAndColours(t *testing.T) {
 			k, v, _ := strings.Cut(kv, "=")
 			m[k] = v
 		}
-		return LoadWith(context.Background(), "folder:"+dir, LoadOptions{Extra: m})
+		return Load(t.Context(), "folder:"+dir, LoadOptions{Extra: m})
 	}
 	_, err := load()
 	errtest.Want(t, err, filepath.Join(dir, "train/dog/1.png"), "8 x 6", filepath.Join(dir, "train/cat/0.png"), "4 x 3", "size=")
@@ -268,7 +268,7 @@ func TestFolderSizesAndColours(t *testing.T) {
 	for second, channels := range map[*[]byte]int{&grey: 1, &colour: 3} {
 		dir := t.TempDir()
 		plant(t, dir, map[string][]byte{"train/a/1.png": grey, "train/b/1.png": *second, "test/a/1.png": grey, "test/b/2.png": grey})
-		s, err := Load("folder:"+dir, nil)
+		s, err := Load(t.Context(), "folder:"+dir, LoadOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -338,7 +338,7 @@ func TestFolderBadInput(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			plant(t, dir, c.files)
-			_, err := Load("folder:"+dir, nil)
+			_, err := Load(t.Context(), "folder:"+dir, LoadOptions{})
 			errtest.Want(t, err, append(c.words, dir)...)
 		})
 	}
@@ -348,7 +348,7 @@ func TestFolderBadInput(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, "train", "bird"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Load("folder:"+dir, nil)
+		_, err := Load(t.Context(), "folder:"+dir, LoadOptions{})
 		errtest.Want(t, err, filepath.Join(dir, "train", "bird"), "no image")
 	})
 	t.Run("links in a circle", func(t *testing.T) {
@@ -357,20 +357,20 @@ func TestFolderBadInput(t *testing.T) {
 		if err := os.Symlink(dir, filepath.Join(dir, "train", "loop")); err != nil {
 			t.Skip(err)
 		}
-		_, err := Load("folder:"+dir, nil)
+		_, err := Load(t.Context(), "folder:"+dir, LoadOptions{})
 		errtest.Want(t, err, "same folder", "loop")
 	})
 	t.Run("nowhere", func(t *testing.T) {
-		_, err := Load("folder:pacs", []string{"/nonexistent"})
+		_, err := Load(t.Context(), "folder:pacs", LoadOptions{Dirs: []string{"/nonexistent"}})
 		var notFound *NotFoundError
 		if errtest.Want(t, err, "folder:pacs not found", "/nonexistent/pacs"); !errors.As(err, &notFound) {
 			t.Error("not a NotFoundError")
 		}
-		_, err = Load("folder:", nil)
+		_, err = Load(t.Context(), "folder:", LoadOptions{})
 		errtest.Want(t, err, "folder:PATH")
-		_, err = Load("mnist:/data", nil)
+		_, err = Load(t.Context(), "mnist:/data", LoadOptions{})
 		errtest.Want(t, err, "takes no path")
-		_, err = LoadWith(context.Background(), "mnist", LoadOptions{Extra: map[string]string{"size": "3"}})
+		_, err = Load(t.Context(), "mnist", LoadOptions{Extra: map[string]string{"size": "3"}})
 		errtest.Want(t, err, "no options")
 	})
 }
@@ -378,9 +378,9 @@ func TestFolderBadInput(t *testing.T) {
 func TestLoadStopsWhenAsked(t *testing.T) {
 	dir := t.TempDir()
 	plant(t, dir, animals(t))
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := LoadWith(ctx, "folder:"+dir, LoadOptions{}); !errors.Is(err, context.Canceled) {
+	if _, err := Load(ctx, "folder:"+dir, LoadOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -396,7 +396,7 @@ func TestFirstBadImage(t *testing.T) {
 	plant(t, dir, files)
 	for _, cores := range []int{1, 2, 8} {
 		old := runtime.GOMAXPROCS(cores)
-		_, err := Load("folder:"+dir, nil)
+		_, err := Load(t.Context(), "folder:"+dir, LoadOptions{})
 		runtime.GOMAXPROCS(old)
 		errtest.Want(t, err, "train/cat/0300.png")
 	}
@@ -411,7 +411,7 @@ func FuzzZipTree(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		s, err := Load("folder:"+path, nil)
+		s, err := Load(t.Context(), "folder:"+path, LoadOptions{})
 		if err == nil {
 			err = s.Check()
 			if err != nil {

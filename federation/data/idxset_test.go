@@ -39,7 +39,7 @@ func TestLoadLayouts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, c.folder), c.files)
-			s, err := Load(c.set, []string{filepath.Join(dir, "nothing"), dir})
+			s, err := Load(t.Context(), c.set, LoadOptions{Dirs: []string{filepath.Join(dir, "nothing"), dir}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,7 +101,7 @@ func TestLoadBadFiles(t *testing.T) {
 			files := tinyFiles()
 			files[idxFiles[c.file]] = c.bytes
 			write(t, dir, files)
-			_, err := Load("mnist", []string{dir})
+			_, err := Load(t.Context(), "mnist", LoadOptions{Dirs: []string{dir}})
 			errtest.Want(t, err, append(c.words, filepath.Join(dir, idxFiles[c.file]))...)
 		})
 	}
@@ -144,7 +144,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestUnknownName(t *testing.T) {
-	_, err := Load("fashon-mnist", nil)
+	_, err := Load(t.Context(), "fashon-mnist", LoadOptions{})
 	errtest.Want(t, err, `"fashon-mnist"`, "did you mean fashion-mnist?")
 	_, err = Find("", nil)
 	errtest.Want(t, err, "is unknown")
@@ -163,7 +163,7 @@ func TestSiblingIsRecognised(t *testing.T) {
 	delete(files, idxFiles[0])
 	files[idxFiles[1]] = labels
 	write(t, dir, files)
-	_, err := Load("mnist", []string{dir})
+	_, err := Load(t.Context(), "mnist", LoadOptions{Dirs: []string{dir}})
 	errtest.Want(t, err, "labels of fashion-mnist", filepath.Join(dir, idxFiles[1]))
 }
 
@@ -192,7 +192,7 @@ func TestRealFashionMNIST(t *testing.T) {
 	if _, err := Find("fashion-mnist", dirs); err != nil {
 		t.Skip(err)
 	}
-	s, err := Load("fashion-mnist", dirs)
+	s, err := Load(t.Context(), "fashion-mnist", LoadOptions{Dirs: dirs})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func Import(ctx context.Context, as, name string, o LoadOptions) (file string, s
 	}
 	cache := o.Cache
 	o.Cache = ""
-	if s, err = LoadWith(ctx, name, o); err != nil {
+	if s, err = Load(ctx, name, o); err != nil {
 		return "", nil, err
 	}
 	s.Name, s.Title = as, as

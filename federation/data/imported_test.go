@@ -2,7 +2,6 @@ package data
 
 import (
 	"bytes"
-	"context"
 	"image/png"
 	"io"
 	"os"
@@ -20,7 +19,7 @@ func TestImport(t *testing.T) {
 	source, dir := domains(t), t.TempDir()
 	cache := filepath.Join(dir, cacheFolder)
 	o := LoadOptions{Dirs: []string{dir}, Cache: cache, Extra: map[string]string{"test": "0.4"}}
-	file, s, err := Import(context.Background(), "my-pacs", "folder:"+source, o)
+	file, s, err := Import(t.Context(), "my-pacs", "folder:"+source, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +29,7 @@ func TestImport(t *testing.T) {
 	if err := os.RemoveAll(source); err != nil { // it needs its sources no more
 		t.Fatal(err)
 	}
-	again, err := Load("my-pacs", []string{"/nonexistent", dir})
+	again, err := Load(t.Context(), "my-pacs", LoadOptions{Dirs: []string{"/nonexistent", dir}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,20 +42,20 @@ func TestImport(t *testing.T) {
 	if files, err := Find("my-pacs", []string{dir}); err != nil || files[0] != file {
 		t.Errorf("found %q, %v", files, err)
 	}
-	_, err = Load("my-pac", []string{dir})
+	_, err = Load(t.Context(), "my-pac", LoadOptions{Dirs: []string{dir}})
 	errtest.Want(t, err, "did you mean my-pacs?")
-	_, err = LoadWith(context.Background(), "my-pacs", o)
+	_, err = Load(t.Context(), "my-pacs", o)
 	errtest.Want(t, err, "my-pacs has no options")
 
 	for _, name := range []string{"", "../x", "UPPER", "a b", ".hidden", strings.Repeat("x", 65)} {
-		_, _, err = Import(context.Background(), name, "my-pacs", LoadOptions{Dirs: []string{dir}, Cache: cache})
+		_, _, err = Import(t.Context(), name, "my-pacs", LoadOptions{Dirs: []string{dir}, Cache: cache})
 		errtest.Want(t, err, "use up to 64")
 	}
 	for _, name := range []string{"cifar10", "fmnist"} {
-		_, _, err = Import(context.Background(), name, "my-pacs", LoadOptions{Dirs: []string{dir}, Cache: cache})
+		_, _, err = Import(t.Context(), name, "my-pacs", LoadOptions{Dirs: []string{dir}, Cache: cache})
 		errtest.Want(t, err, "choose another")
 	}
-	_, _, err = Import(context.Background(), "x", "my-pacs", LoadOptions{Dirs: []string{dir}})
+	_, _, err = Import(t.Context(), "x", "my-pacs", LoadOptions{Dirs: []string{dir}})
 	errtest.Want(t, err, "--data-dir")
 
 	b, err := os.ReadFile(file)
@@ -66,14 +65,14 @@ func TestImport(t *testing.T) {
 	if err := os.WriteFile(file, b[:len(b)-3], 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Load("my-pacs", []string{dir})
+	_, err = Load(t.Context(), "my-pacs", LoadOptions{Dirs: []string{dir}})
 	errtest.Want(t, err, file, "truncated")
 }
 
 func TestVerify(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "cifar10"), map[string][]byte{"cifar-10-binary.tar.gz": tgz(t, under("cifar-10-batches-bin/", cifar10Files()))})
-	found, err := Verify(context.Background(), "cifar10", LoadOptions{Dirs: []string{dir}, Cache: dir})
+	found, err := Verify(t.Context(), "cifar10", LoadOptions{Dirs: []string{dir}, Cache: dir})
 	if err != nil || len(found) != 3 {
 		t.Fatal(found, err)
 	}
@@ -87,20 +86,20 @@ func TestVerify(t *testing.T) {
 	}
 	// Nothing is published of a folder.
 	source := domains(t)
-	found, err = Verify(context.Background(), "folder:"+source, LoadOptions{})
+	found, err = Verify(t.Context(), "folder:"+source, LoadOptions{})
 	if err != nil || len(found) != 2 || found[0].Failed || found[1].Failed || found[0].What != source {
 		t.Errorf("%+v, %v", found, err)
 	}
 	// A decoded copy is compared.
 	cache := t.TempDir()
 	o := LoadOptions{Cache: cache}
-	s, err := LoadWith(context.Background(), "folder:"+source, o)
+	s, err := Load(t.Context(), "folder:"+source, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	copyOf := func() Finding {
 		t.Helper()
-		found, err := Verify(context.Background(), "folder:"+source, o)
+		found, err := Verify(t.Context(), "folder:"+source, o)
 		if err != nil || len(found) != 3 {
 			t.Fatal(found, err)
 		}
@@ -127,7 +126,7 @@ func TestVerify(t *testing.T) {
 	if f := copyOf(); !f.Failed || !strings.Contains(f.Text, "truncated") {
 		t.Errorf("%+v", f)
 	}
-	_, err = Verify(context.Background(), "svhn", LoadOptions{Dirs: []string{dir}})
+	_, err = Verify(t.Context(), "svhn", LoadOptions{Dirs: []string{dir}})
 	errtest.Want(t, err, "svhn not found")
 }
 

@@ -171,15 +171,10 @@ func Find(name string, dirs []string) ([]string, error) {
 	return src.find(q)
 }
 
-// Load reads a data set from the first of dirs (see SearchDirs) that holds all of it, and keeps nothing. See LoadWith.
-func Load(name string, dirs []string) (*Set, error) {
-	return LoadWith(context.Background(), name, LoadOptions{Dirs: dirs})
-}
-
-// LoadWith reads a data set from the first of o.Dirs that holds all of it, or its decoded copy in o.Cache where that
+// Load reads a data set from the first of o.Dirs that holds all of it, or its decoded copy in o.Cache where that
 // was made of the same files. An unknown name or option is an error that names the nearest known one; a damaged file is
 // an error that names the file. A decoded copy that cannot be read or written is no error, but a note in Set.Notes.
-func LoadWith(ctx context.Context, name string, o LoadOptions) (*Set, error) {
+func Load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 	src, q, err := resolve(name, o)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package data
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +24,7 @@ func svhnDir(t testing.TB) string {
 
 func TestSVHN(t *testing.T) {
 	dir := svhnDir(t)
-	s, err := Load("svhn", []string{dir})
+	s, err := Load(t.Context(), "svhn", LoadOptions{Dirs: []string{dir}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +52,7 @@ func TestSVHN(t *testing.T) {
 	}
 	check(s, s.Train, 0, 12, 0)
 	check(s, s.Test, 0, 3, 40)
-	s, err = LoadWith(context.Background(), "svhn", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"extra": "yes"}})
+	s, err = Load(t.Context(), "svhn", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"extra": "yes"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,9 +61,9 @@ func TestSVHN(t *testing.T) {
 	}
 	check(s, s.Train, 12, 5, 80)
 
-	_, err = LoadWith(context.Background(), "svhn", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"extra": "maybe"}})
+	_, err = Load(t.Context(), "svhn", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"extra": "maybe"}})
 	errtest.Want(t, err, "maybe", "yes")
-	_, err = Load("svhn", []string{t.TempDir()})
+	_, err = Load(t.Context(), "svhn", LoadOptions{Dirs: []string{t.TempDir()}})
 	errtest.Want(t, err, "svhn not found", "train_32x32.mat", "feddag data fetch svhn")
 }
 
@@ -102,7 +101,7 @@ func TestSVHNBadFiles(t *testing.T) {
 			if err := os.WriteFile(file, c.bytes, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			_, err := Load("svhn", []string{dir})
+			_, err := Load(t.Context(), "svhn", LoadOptions{Dirs: []string{dir}})
 			errtest.Want(t, err, file, c.word)
 		})
 	}

@@ -1,7 +1,6 @@
 package data
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,7 +57,7 @@ func TestTinyImageNet(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			plant(t, dir, c.files)
-			s, err := LoadWith(context.Background(), "tiny_imagenet", LoadOptions{Dirs: []string{"/nonexistent", dir}, Extra: map[string]string{"size": "4x3"}})
+			s, err := Load(t.Context(), "tiny_imagenet", LoadOptions{Dirs: []string{"/nonexistent", dir}, Extra: map[string]string{"size": "4x3"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,7 +80,7 @@ func TestTinyImageNet(t *testing.T) {
 	}
 	dir := t.TempDir()
 	plant(t, dir, files)
-	_, err := Load("tiny-imagenet", []string{dir})
+	_, err := Load(t.Context(), "tiny-imagenet", LoadOptions{Dirs: []string{dir}})
 	errtest.Want(t, err, "n01_9.JPEG", "23 x 17", "size=")
 }
 
@@ -112,12 +111,12 @@ func TestTinyImageNetBadFiles(t *testing.T) {
 			files := tinyImageNetFiles(t)
 			c.change(files)
 			plant(t, filepath.Join(dir, "tiny-imagenet-200"), files)
-			_, err := LoadWith(context.Background(), "tiny-imagenet", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"size": "4"}})
+			_, err := Load(t.Context(), "tiny-imagenet", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"size": "4"}})
 			errtest.Want(t, err, append(c.words, dir)...)
 		})
 	}
 	dir := t.TempDir()
 	plant(t, dir, map[string][]byte{"tiny-imagenet-200/wnids.txt": []byte("n01\n"), "tiny-imagenet-200/val/a.txt": nil})
-	_, err := Load("tiny-imagenet", []string{dir})
+	_, err := Load(t.Context(), "tiny-imagenet", LoadOptions{Dirs: []string{dir}})
 	errtest.Want(t, err, "tiny-imagenet not found", "lacks train/ or val/", "tiny-imagenet-200.zip")
 }

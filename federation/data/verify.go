@@ -56,7 +56,7 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 	}
 	cache := o.Cache
 	o.Cache = ""
-	s, err := LoadWith(ctx, name, o)
+	s, err := Load(ctx, name, o)
 	if err != nil {
 		return found, err
 	}

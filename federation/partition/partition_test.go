@@ -377,7 +377,7 @@ func TestFashionMNIST(t *testing.T) {
 	if _, err := data.Find("fashion-mnist", dirs); err != nil {
 		t.Skip(err)
 	}
-	s, err := data.Load("fashion-mnist", dirs)
+	s, err := data.Load(t.Context(), "fashion-mnist", data.LoadOptions{Dirs: dirs})
 	if err != nil {
 		t.Fatal(err)
 	}

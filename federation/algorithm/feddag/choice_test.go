@@ -26,7 +26,7 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 	if os.Getenv("FEDDAG_LONG") == "" {
 		t.Skip("set FEDDAG_LONG=1 to measure the choice rules on 66 partitions of Fashion-MNIST")
 	}
-	set, err := data.Load("fashion-mnist", data.SearchDirs(""))
+	set, err := data.Load(t.Context(), "fashion-mnist", data.LoadOptions{Dirs: data.SearchDirs("")})
 	if err != nil {
 		t.Skipf("no Fashion-MNIST: %v", err)
 	}
