@@ -173,7 +173,7 @@ func newSpread(values []float64) spread {
 
 // show prints and writes what the flags ask for.
 func (o *partitionOptions) show(d *handOut, out io.Writer) error {
-	holdings, all := d.partition.Holdings(d.set)
+	holdings, all := d.partition.Stats(d.set)
 	sum := d.summary(holdings, all)
 	if !o.quiet {
 		fmt.Fprintf(out, "%s\n\n", d.title)
@@ -204,7 +204,7 @@ func (o *partitionOptions) show(d *handOut, out io.Writer) error {
 	return err
 }
 
-func (d *handOut) summary(holdings []partition.Holding, all partition.Holding) partitionSummary {
+func (d *handOut) summary(holdings []partition.ClientStats, all partition.ClientStats) partitionSummary {
 	p := d.partition
 	sum := partitionSummary{
 		Dataset: p.DataSet, Partition: p.Kind, DataSeed: p.Seed, Clients: len(p.Shards), HeldOut: len(p.HeldOut),
@@ -243,11 +243,11 @@ func (d *handOut) members() [][]int {
 }
 
 // table prints the first clients and the groups.
-func (d *handOut) table(out io.Writer, holdings []partition.Holding, all partition.Holding, rows int) {
+func (d *handOut) table(out io.Writer, holdings []partition.ClientStats, all partition.ClientStats, rows int) {
 	p := d.partition
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(w, "client\tgroup\tsamples\ttests\tlabels\tentropy\tdistance\t  samples by label\n")
-	line := func(name, group string, h partition.Holding, mark string) {
+	line := func(name, group string, h partition.ClientStats, mark string) {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%.3f\t%.3f\t  %s%s\n", name, group, h.Samples, h.Tests, held(h.Counts), h.Entropy,
 			h.Distance, histogram(h.Counts), mark)
 	}
@@ -363,7 +363,7 @@ func (d *handOut) labels(client int) []int {
 }
 
 // write fills a new folder and returns its files.
-func (d *handOut) write(folder string, holdings []partition.Holding) ([]string, error) {
+func (d *handOut) write(folder string, holdings []partition.ClientStats) ([]string, error) {
 	dir, err := report.Create(folder)
 	if err != nil {
 		return nil, err
@@ -427,7 +427,7 @@ func (d *handOut) mosaic() report.Mosaic {
 		images := make([][]byte, len(m.Columns))
 		for l := range images {
 			if row[l].Client >= 0 {
-				images[l] = p.See(s, row[l].Client, row[l].Test)
+				images[l] = p.TestImage(s, row[l].Client, row[l].Test)
 			}
 		}
 		m.Images = append(m.Images, images)

@@ -11,13 +11,13 @@ import (
 	"feddag/internal/spelling"
 )
 
-// optionBase names, among the extra options of a kind that lies on top of another, that other kind; where that lies on
-// top of one too, both: "feature-skew/lda".
+// optionBase is the option of a layered kind that names the kind below it. Where that kind is layered too, the option
+// names both: "feature-skew/lda".
 const optionBase = "base"
 
 const defaultBase = "lda"
 
-// base returns the kind that k, which lies on top of another, is to lie on, and the options as that one sees them.
+// base returns the kind below the layered kind k, and the options as that kind sees them.
 func (k kind) base(o Options) (kind, Options, error) {
 	chain := o.Extra[optionBase]
 	if chain == "" {
@@ -29,9 +29,9 @@ func (k kind) base(o Options) (kind, Options, error) {
 	case !ok:
 		return k, o, spelling.Unknown(optionBase+" of partition "+k.name, name, Kinds())
 	case slices.Contains(strings.Split(chain, "/"), k.name):
-		return k, o, fmt.Errorf("--partition-option %s=%.60s: %s cannot lie on top of itself", optionBase, chain, k.name)
-	case deeper && !base.over:
-		return k, o, fmt.Errorf("--partition-option %s=%.60s: %s lies on top of no other partition", optionBase, chain, name)
+		return k, o, fmt.Errorf("--partition-option %s=%.60s: %s cannot be its own base", optionBase, chain, k.name)
+	case deeper && !base.layered:
+		return k, o, fmt.Errorf("--partition-option %s=%.60s: partition %s has no base", optionBase, chain, name)
 	}
 	o.Extra = maps.Clone(o.Extra)
 	delete(o.Extra, optionBase)
@@ -41,9 +41,9 @@ func (k kind) base(o Options) (kind, Options, error) {
 	return base, o, nil
 }
 
-// known returns the names among the extra options that k and the kinds below it know.
+// known returns the names of the options that k and the kinds below it know.
 func (k kind) known(o Options) ([]string, error) {
-	if !k.over {
+	if !k.layered {
 		return k.extra, nil
 	}
 	base, below, err := k.base(o)
@@ -54,7 +54,7 @@ func (k kind) known(o Options) ([]string, error) {
 	return slices.Concat([]string{optionBase}, k.extra, names), err
 }
 
-// resolveBase resolves the options of the kind below k and records which one it is.
+// resolveBase resolves the options of the kind below k and records which kind it is.
 func (k kind) resolveBase(s *data.Set, o Options) (Options, error) {
 	base, below, err := k.base(o)
 	if err != nil {
@@ -71,15 +71,15 @@ func (k kind) resolveBase(s *data.Set, o Options) (Options, error) {
 	}
 	resolved.Extra = maps.Clone(resolved.Extra)
 	chain := base.name
-	if base.over {
+	if base.layered {
 		chain += "/" + resolved.Extra[optionBase]
 	}
 	setExtra(&resolved, optionBase, chain)
 	return resolved, nil
 }
 
-// dealBase deals in the way of the kind below.
-func dealBase(p *Partition, s *data.Set) error {
+// assignBase assigns the images as the kind below does.
+func assignBase(p *Partition, s *data.Set) error {
 	params := p.Params
 	defer func() { p.Params = params }()
 	base, below, err := kinds[p.Params.Kind].base(params)
@@ -88,11 +88,11 @@ func dealBase(p *Partition, s *data.Set) error {
 	}
 	p.Params = below
 	p.Params.Kind = base.name
-	return base.deal(p, s)
+	return base.assign(p, s)
 }
 
-// equalParts puts n clients in parts of equal size, within one, at random; no part is empty if there are as many
-// clients.
+// equalParts assigns n clients at random to parts of equal size, within one. No part is empty if there are as many
+// clients as parts.
 func equalParts(r interface{ Perm(int) []int }, n, parts int) []int {
 	part := make([]int, n)
 	for k, i := range r.Perm(n) {
@@ -101,7 +101,7 @@ func equalParts(r interface{ Perm(int) []int }, n, parts int) []int {
 	return part
 }
 
-// setExtra records an extra option.
+// setExtra records the value of an option of one kind.
 func setExtra(o *Options, name, value string) {
 	if o.Extra == nil {
 		o.Extra = map[string]string{}
@@ -109,8 +109,8 @@ func setExtra(o *Options, name, value string) {
 	o.Extra[name] = value
 }
 
-// extraInt returns the whole number that an extra option of a kind gives, within lo and hi, or the default if it is
-// not given.
+// extraInt returns the whole number from lo to hi that an option of one kind gives, or the default if the option is
+// absent.
 func extraInt(o Options, name string, lo, hi, byDefault int) (int, error) {
 	text, ok := o.Extra[name]
 	if !ok {
@@ -123,10 +123,10 @@ func extraInt(o Options, name string, lo, hi, byDefault int) (int, error) {
 	return v, nil
 }
 
-// extraOf returns what an extraInt option resolved to.
+// extraOf returns the number that an option read with extraInt was resolved to.
 func (p *Partition) extraOf(name string) int {
 	v, err := strconv.Atoi(p.Params.Extra[name])
-	if err != nil { // resolve wrote it
+	if err != nil { // cannot be: resolve wrote it
 		return 0
 	}
 	return v

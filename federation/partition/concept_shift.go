@@ -8,16 +8,17 @@ import (
 	"feddag/internal/stream"
 )
 
-// concept-shift (II): any other kind of partition, with the clients split at random in concepts of equal size (within
-// one) that name the classes differently: y, C-1-y, (y+1) mod C, and if more are asked for (y+2) mod C and so on. A
-// client's map holds for its training and its test images alike. Groups is the concept.
+// concept-shift (II): any other kind of partition, whose clients are split at random into concepts of equal size
+// (within one) that label the classes differently: y, C-1-y, (y+1) mod C, and where more concepts are asked for (y+2)
+// mod C and so on. The label map of a client holds for its training and its test images. Groups has the concept of
+// each client.
 func init() {
 	k := kind{
-		name:  "concept-shift",
-		help:  "another kind, by clients who name the classes in three ways (--clients, --partition-option base=KIND, lda by default, with its flags, concepts=3)",
-		extra: []string{optionConcepts},
-		over:  true,
-		deal:  dealConceptShift,
+		name:    "concept-shift",
+		help:    "another kind, by clients who name the classes in three ways (--clients, --partition-option base=KIND, lda by default, with its flags, concepts=3)",
+		extra:   []string{optionConcepts},
+		layered: true,
+		assign:  assignConceptShift,
 	}
 	k.resolve = func(s *data.Set, o Options) (Options, error) {
 		resolved, err := k.resolveBase(s, o)
@@ -26,7 +27,7 @@ func init() {
 		}
 		most := min(len(conceptMaps(s.Classes)), o.Clients)
 		if most < 1 {
-			return o, fmt.Errorf("--partition %s: data set %s has no classes to rename", k.name, s.Name)
+			return o, fmt.Errorf("--partition %s: data set %s has no classes to relabel", k.name, s.Name)
 		}
 		concepts, err := extraInt(o, optionConcepts, 1, most, min(3, most))
 		setExtra(&resolved, optionConcepts, strconv.Itoa(concepts))
@@ -37,8 +38,8 @@ func init() {
 
 const optionConcepts = "concepts"
 
-// conceptMaps returns the different label maps of C classes, in order: identity (nil), C-1-y, (y+1) mod C, (y+2) mod
-// C, ... There are C+1, or C where C-1-y is itself one of the others (C below 3).
+// conceptMaps returns the different label maps of C classes, in this order: the identity (nil), C-1-y, (y+1) mod C,
+// (y+2) mod C and so on. There are C+1 of them, or C where C-1-y equals one of the others (C below 3).
 func conceptMaps(classes int) [][]uint8 {
 	maps := [][]uint8{nil}
 	if classes >= 2 {
@@ -60,8 +61,8 @@ func conceptMaps(classes int) [][]uint8 {
 	return maps
 }
 
-func dealConceptShift(p *Partition, s *data.Set) error {
-	if err := dealBase(p, s); err != nil {
+func assignConceptShift(p *Partition, s *data.Set) error {
+	if err := assignBase(p, s); err != nil {
 		return err
 	}
 	maps := conceptMaps(s.Classes)

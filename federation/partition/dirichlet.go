@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// logDirichlet draws the logarithms of n Gamma(a, 1) variates, which normalised are a draw of the symmetric Dirichlet.
-// Logarithms, because at a = 0.001 the variates themselves are mostly below the smallest float64 and a draw would be
-// 0/0. a is within minConcentration and maxConcentration.
+// logDirichlet draws the logarithms of n Gamma(a, 1) variates. Normalised, the variates are a draw of the symmetric
+// Dirichlet distribution of concentration a, which is between minConcentration and maxConcentration. It draws
+// logarithms because at a = 0.001 most variates are below the smallest float64 and a draw would be 0/0.
 func logDirichlet(r *rand.Rand, a float64, n int) []float64 {
 	x := make([]float64, n)
 	for i := range x {
@@ -18,8 +18,8 @@ func logDirichlet(r *rand.Rand, a float64, n int) []float64 {
 	return x
 }
 
-// logGamma draws the logarithm of a Gamma(a, 1) variate: Marsaglia and Tsang, "A simple method for generating gamma
-// variables" (2000), and for a < 1 their boost Gamma(a) = Gamma(a+1) U^(1/a).
+// logGamma draws the logarithm of a Gamma(a, 1) variate by the method of Marsaglia and Tsang, "A simple method for
+// generating gamma variables" (2000), and for a < 1 with their boost Gamma(a) = Gamma(a+1) U^(1/a).
 func logGamma(r *rand.Rand, a float64) float64 {
 	boost := 0.0
 	if a < 1 {
@@ -42,7 +42,8 @@ func logGamma(r *rand.Rand, a float64) float64 {
 	}
 }
 
-// normalise turns logarithms of weights, at least one of them finite, into shares that sum to 1, in place.
+// normalise turns logarithms of weights, at least one of which is finite, into shares that sum to 1. It works in
+// place.
 func normalise(logs []float64) []float64 {
 	top := slices.Max(logs)
 	sum := 0.0
@@ -56,8 +57,8 @@ func normalise(logs []float64) []float64 {
 	return logs
 }
 
-// apportion splits n into whole parts by the given shares (which sum to 1), each part at least least, the rest by the
-// largest remainder, ties to the lower index. The parts sum to n; n must be at least least*len(shares).
+// apportion splits n into len(shares) whole numbers of at least least each. The rest is split by the shares, which sum
+// to 1, with the largest remainder method; ties go to the lower index. n must be at least least*len(shares).
 func apportion(n int, shares []float64, least int) []int {
 	parts := make([]int, len(shares))
 	order := make([]int, len(shares))
@@ -66,7 +67,7 @@ func apportion(n int, shares []float64, least int) []int {
 	left := rest
 	for i, share := range shares {
 		exact := share * float64(rest)
-		whole := min(int(exact), left) // rounding could otherwise hand out one too many
+		whole := min(int(exact), left) // otherwise rounding could give one too many
 		left -= whole
 		parts[i], remainder[i], order[i] = least+whole, exact-float64(whole), i
 	}

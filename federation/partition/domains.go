@@ -8,17 +8,17 @@ import (
 	"feddag/internal/stream"
 )
 
-// domains (IV, for sets that consist of several): the clients are split at random in parts of equal size (within one),
-// a domain (a user of the set: photographs, sketches, ...) each; within its clients a domain is divided by LDA. A client
-// tests on its domain's test images of the classes it holds, or on everybody's where its domain has none. With fewer
-// clients than domains some are not used, and never those with fewer than
-// MinSamples images. Groups is the domain.
+// domains (IV, for data sets that consist of several domains): the clients are split at random into parts of equal
+// size (within one), and each part gets a domain: a user of the set, such as photographs or sketches. Within a part
+// the domain is divided by LDA. A client is tested on the test images of its domain that are of the classes it holds,
+// or on those of all domains where its own has none. With fewer clients than domains some domains are not used; a
+// domain of fewer than MinSamples images is never used. Groups has the domain of each client.
 func init() {
 	register(kind{
 		name:    "domains",
 		help:    "one domain of the data set each, for sets that know them, LDA within (--clients, --concentration, --min-samples)",
 		resolve: resolveDomains,
-		deal:    dealDomains,
+		assign:  assignDomains,
 	})
 }
 
@@ -37,7 +37,7 @@ func resolveDomains(s *data.Set, o Options) (Options, error) {
 	for _, d := range domains {
 		sub, _ := domainOf(s, d)
 		of := o
-		of.Clients = (o.Clients + parts - 1) / parts // as many as a part may have
+		of.Clients = (o.Clients + parts - 1) / parts // of the largest part
 		if of.Clients > sub.Train.Len() {
 			return o, fmt.Errorf("--clients %d: domain %s of %s has only %d training samples for %d clients; use fewer",
 				o.Clients, s.UserNames[d], s.Name, sub.Train.Len(), of.Clients)
@@ -49,7 +49,7 @@ func resolveDomains(s *data.Set, o Options) (Options, error) {
 	return Options{Concentration: o.Concentration, MinSamples: o.MinSamples}, nil
 }
 
-// domain returns the part of a set that is of one user, without pixels, and where its images are in s.
+// domainOf returns the images of one user of a set, without pixels, and their indices in s (training, test).
 func domainOf(s *data.Set, user int32) (sub *data.Set, at [2][]int32) {
 	sub = &data.Set{Name: s.Name, Classes: s.Classes}
 	for k, split := range []struct{ from, to *data.Images }{{&s.Train, &sub.Train}, {&s.Test, &sub.Test}} {
@@ -63,7 +63,7 @@ func domainOf(s *data.Set, user int32) (sub *data.Set, at [2][]int32) {
 	return sub, at
 }
 
-func dealDomains(p *Partition, s *data.Set) error {
+func assignDomains(p *Partition, s *data.Set) error {
 	domains := usersWith(s, p.Params.MinSamples)
 	r := stream.New(p.Seed, "partition/domains")
 	if len(p.Shards) < len(domains) {
@@ -84,11 +84,11 @@ func dealDomains(p *Partition, s *data.Set) error {
 			Seed: stream.New(p.Seed, "partition/domains/lda", uint64(g)).Uint64(), Params: p.Params,
 			Shards: make([]Shard, len(members)),
 		}
-		if err := dealLDA(q, sub); err != nil {
+		if err := assignLDA(q, sub); err != nil {
 			return err
 		}
-		q.fillTests(sub)
-		named := map[*int32][]int32{} // test sets in s, by their first element
+		q.assignTests(sub)
+		named := map[*int32][]int32{} // test sets as indices into s.Test, by the first element of the domain's
 		for k, i := range members {
 			sh := q.Shards[k]
 			for _, j := range sh.Train {

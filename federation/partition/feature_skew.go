@@ -11,16 +11,16 @@ import (
 	"feddag/internal/stream"
 )
 
-// feature-skew (IV): any other kind of partition (LDA of concentration 1 in the paper), with the clients split at
-// random in parts of equal size (within one), each of which sees its images under a corruption of its own, training
-// and test alike. With fewer clients than corruptions some are not used. Groups is the corruption.
+// feature-skew (IV): any other kind of partition (LDA of concentration 1 in the paper), whose clients are split at
+// random into parts of equal size (within one). Each part sees its training and test images under a corruption of its
+// own. With fewer clients than corruptions some corruptions are not used. Groups has the corruption of each client.
 func init() {
 	k := kind{
-		name:  "feature-skew",
-		help:  "another kind, by clients who each see all images under one corruption (--clients, --partition-option base=KIND, lda by default, with its flags, corruptions=fog,snow,... or clean, severity=3)",
-		extra: []string{optionCorruptions, optionSeverity},
-		over:  true,
-		deal:  dealFeatureSkew,
+		name:    "feature-skew",
+		help:    "another kind, by clients who each see all images under one corruption (--clients, --partition-option base=KIND, lda by default, with its flags, corruptions=fog,snow,... or clean, severity=3)",
+		extra:   []string{optionCorruptions, optionSeverity},
+		layered: true,
+		assign:  assignFeatureSkew,
 	}
 	k.resolve = func(s *data.Set, o Options) (Options, error) {
 		resolved, err := k.resolveBase(s, o)
@@ -60,11 +60,11 @@ func init() {
 const (
 	optionCorruptions = "corruptions"
 	optionSeverity    = "severity"
-	clean             = "clean" // among corruptions: none
+	clean             = "clean" // in the list of corruptions: the images as they are
 )
 
-func dealFeatureSkew(p *Partition, s *data.Set) error {
-	if err := dealBase(p, s); err != nil {
+func assignFeatureSkew(p *Partition, s *data.Set) error {
+	if err := assignBase(p, s); err != nil {
 		return err
 	}
 	names := strings.Split(p.Params.Extra[optionCorruptions], ",")
@@ -74,7 +74,7 @@ func dealFeatureSkew(p *Partition, s *data.Set) error {
 		r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 		names = names[:clients]
 	}
-	view := make([]int, len(names)) // by name
+	view := make([]int, len(names)) // of each corruption
 	p.Views = nil
 	for i, name := range names {
 		if name != clean {

@@ -78,9 +78,9 @@ func TestFeatureSkew(t *testing.T) {
 		{map[string]string{"corruptions": ""}, []string{"corruption"}},
 		{map[string]string{"corruptions": "saturate"}, []string{"saturate", "grey"}},
 		{map[string]string{"severity": "6"}, []string{"severity=6", "1 to 5"}},
-		{map[string]string{"base": "feature-skew"}, []string{"on top of itself"}},
-		{map[string]string{"base": "concept-shift/feature-skew"}, []string{"on top of itself"}},
-		{map[string]string{"base": "iid/lda"}, []string{"iid", "on top of no other"}},
+		{map[string]string{"base": "feature-skew"}, []string{"cannot be its own base"}},
+		{map[string]string{"base": "concept-shift/feature-skew"}, []string{"cannot be its own base"}},
+		{map[string]string{"base": "iid/lda"}, []string{"partition iid has no base"}},
 	} {
 		_, err := New(s, params("feature-skew", func(o *Options) { o.Extra = c.extra }), 1)
 		errtest.Want(t, err, c.words...)

@@ -8,7 +8,7 @@ import (
 	"feddag/internal/stream"
 )
 
-// checkHoldout returns an error unless the share of held-out clients leaves some to train.
+// checkHoldout returns an error unless the share of held-out clients is valid and leaves clients to train.
 func checkHoldout(o Options) error {
 	h := o.Holdout
 	if math.IsNaN(h) || h < 0 || h >= 1 {
@@ -20,8 +20,8 @@ func checkHoldout(o Options) error {
 	return nil
 }
 
-// drawHeldOut holds round(Holdout*N) random clients out, at least one and at most all but one if Holdout is not 0.
-// It draws from a stream of its own: the clients' samples are the same whatever the share.
+// drawHeldOut holds out round(Holdout*N) random clients: none if Holdout is 0, else at least one and at most all but
+// one. It draws from a stream of its own, so that the samples of the clients are the same for every share.
 func (p *Partition) drawHeldOut() {
 	n := len(p.Shards)
 	if p.Params.Holdout == 0 || n < 2 {
@@ -32,13 +32,13 @@ func (p *Partition) drawHeldOut() {
 	slices.Sort(p.HeldOut)
 }
 
-// IsHeldOut says whether a client takes no part in training and clustering.
+// IsHeldOut reports whether a client takes no part in training and clustering.
 func (p *Partition) IsHeldOut(client int) bool {
 	_, held := slices.BinarySearch(p.HeldOut, client)
 	return held
 }
 
-// checkHeldOut returns an error unless HeldOut names some of the clients, ascending, and not all.
+// checkHeldOut returns an error unless HeldOut has distinct clients in ascending order, and not all of them.
 func (p *Partition) checkHeldOut() error {
 	if n := len(p.Shards); len(p.HeldOut) > 0 && len(p.HeldOut) >= n {
 		return fmt.Errorf("%d of %d clients are held out, which leaves none to train; hold fewer out", len(p.HeldOut), n)

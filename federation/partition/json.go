@@ -16,11 +16,11 @@ import (
 // formatVersion is the version of the format of partition.json.
 const formatVersion = 1
 
-// maxFileBytes bounds a partition file: ten bytes an index, a hundred million indices.
+// maxFileBytes bounds the size of a partition file: ten bytes per index, a hundred million indices.
 const maxFileBytes = 1 << 30
 
-// jsonFile is partition.json. Test sets are listed once and named by their place in test_sets, because clients
-// share them.
+// jsonFile is partition.json. Clients share test sets, so each test set is listed once, and a client names its place
+// in test_sets.
 type jsonFile struct {
 	Version  int               `json:"version"`
 	Kind     string            `json:"kind"`
@@ -42,7 +42,7 @@ type jsonClient struct {
 	Train    []int32 `json:"train"`
 }
 
-// WriteJSON writes the partition as partition.json, a client and a test set a line.
+// WriteJSON writes the partition as partition.json, with one line per client and per test set.
 func (p *Partition) WriteJSON(w io.Writer) error {
 	if p.Groups != nil && len(p.Groups) != len(p.Shards) {
 		return fmt.Errorf("partition: %d group entries for %d clients", len(p.Groups), len(p.Shards))
@@ -71,7 +71,7 @@ func (p *Partition) WriteJSON(w io.Writer) error {
 		}
 		fmt.Fprintf(bw, "  \"views\": %s,\n", views)
 	}
-	testSets, place := p.testSets()
+	testSets, place := p.distinctTestSets()
 	bw.WriteString(`  "clients": [`)
 	for i, sh := range p.Shards {
 		c := jsonClient{TestSet: place[i], Train: sh.Train, View: sh.View, HeldOut: p.IsHeldOut(i)}
@@ -88,12 +88,12 @@ func (p *Partition) WriteJSON(w io.Writer) error {
 		writeItem(bw, i, test)
 	}
 	bw.WriteString("\n  ]\n}\n")
-	return bw.Flush() // also reports what an earlier write could not do
+	return bw.Flush() // also reports an error of an earlier write
 }
 
-// testSets returns the distinct test sets, in the order of the first client of each, and each client's place among
-// them.
-func (p *Partition) testSets() (sets [][]int32, place []int) {
+// distinctTestSets returns the distinct test sets, in the order of the first client of each, and the place of each
+// client's test set among them.
+func (p *Partition) distinctTestSets() (sets [][]int32, place []int) {
 	type slice struct {
 		first *int32
 		n     int
@@ -113,7 +113,7 @@ func (p *Partition) testSets() (sets [][]int32, place []int) {
 	return sets, place
 }
 
-// writeItem writes item i of a list on a line of its own.
+// writeItem writes item i of a JSON list on a line of its own.
 func writeItem(bw *bufio.Writer, i int, item any) {
 	if i > 0 {
 		bw.WriteByte(',')
@@ -126,9 +126,9 @@ func writeItem(bw *bufio.Writer, i int, item any) {
 	bw.Write(line)
 }
 
-// Read reads a partition of data set s: a partition.json, or an .npz (see WriteNPZ), told apart by content.
-// Indices out of range or used twice, a partition of another set and whatever else does not fit s are errors that name
-// the file and the client. Index lists may stand in any order.
+// Read reads a partition of data set s from partition.json or an .npz (see WriteNPZ), which its content tells apart. A
+// partition that does not fit s is an error that names the file and the client: an index out of range or used twice,
+// another data set, and so on. Lists of indices may stand in any order.
 func Read(path string, s *data.Set) (*Partition, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -142,7 +142,7 @@ func Read(path string, s *data.Set) (*Partition, error) {
 	return p, nil
 }
 
-// Decode is Read from a reader; its errors do not name a file.
+// Decode reads a partition of data set s as JSON. Its errors do not name a file.
 func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 	limited := &io.LimitedReader{R: r, N: maxFileBytes}
 	dec := json.NewDecoder(limited)
@@ -152,7 +152,7 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 		return nil, jsonError(err, limited.N <= 0)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("more follows the partition at byte %d; it must be one JSON object", dec.InputOffset())
+		return nil, fmt.Errorf("more follows the partition at byte %d: a file must be one JSON object", dec.InputOffset())
 	}
 	if file.Version != formatVersion {
 		return nil, fmt.Errorf("partition format version %d, this program reads version %d", file.Version, formatVersion)
@@ -181,7 +181,7 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 		}
 		for class, l := range c.LabelMap {
 			if l < 0 || l > 255 {
-				return nil, fmt.Errorf("client %d: its label map sends class %d to %d, no label", i, class, l)
+				return nil, fmt.Errorf("client %d: its label map sends class %d to %d, which is no label", i, class, l)
 			}
 			p.Shards[i].LabelMap = append(p.Shards[i].LabelMap, uint8(l))
 		}
@@ -192,7 +192,7 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 	return p, nil
 }
 
-// jsonError words an error of the JSON decoder; tooLong says that the limit cut the input off.
+// jsonError describes an error of the JSON decoder. tooLong says that the size limit cut the input off.
 func jsonError(err error, tooLong bool) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError

@@ -10,18 +10,19 @@ import (
 	"feddag/internal/stream"
 )
 
-// label-skew (I): label skew with quantity shift. Each of G client groups gets LabelsPerGroup labels, those no group
-// has taken yet first, then any at random; each client joins a group at random; the samples of a label are divided
-// among all clients that hold it by a Dirichlet draw, at least 1 each. Labels that no group took stay unused.
+// label-skew (I): label skew with quantity shift. Each of G client groups gets LabelsPerGroup labels: first labels
+// that no group has yet, then any labels at random. Each client joins a group at random. The samples of a label are
+// divided among all clients that hold it by a Dirichlet draw, at least one each. Labels of no group are not used.
 //
-// Groups is a client's group. Two groups never have the same labels as long as there are enough ways to choose them;
-// where there are not (every group has all labels, say), nothing tells such groups apart and they count as one.
+// Groups has the group of each client. Two groups never have the same labels as long as there are enough sets of
+// labels. Where there are not (when every group has all labels, for instance), nothing tells such groups apart and
+// they count as one group.
 func init() {
 	register(kind{
 		name:    "label-skew",
 		help:    "groups of clients with few labels each, Dirichlet quantities (--clients, --groups, --labels-per-group or --label-fraction, --concentration)",
 		resolve: resolveLabelSkew,
-		deal:    dealLabelSkew,
+		assign:  assignLabelSkew,
 	})
 }
 
@@ -63,17 +64,17 @@ func presentLabels(s *data.Set) []int {
 	return labels
 }
 
-// skewDraws bounds how often groups are drawn anew because more clients would hold a label than it has samples.
-const skewDraws = 20
+// maxDraws bounds how often groups are drawn again because more clients would hold a label than it has samples.
+const maxDraws = 20
 
-func dealLabelSkew(p *Partition, s *data.Set) error {
+func assignLabelSkew(p *Partition, s *data.Set) error {
 	byClass := classIndices(s.Train.Labels, s.Classes)
 	labels := presentLabels(s)
 	var holders [][]int // clients by label, ascending
-	for draw := range uint64(skewDraws + 1) {
-		// The last draw spreads the labels evenly over the groups: the repair where chance does not do it.
+	for draw := range uint64(maxDraws + 1) {
+		// The last draw spreads the labels evenly over the groups, for the case that no random draw fits.
 		sets := drawLabelSets(stream.New(p.Seed, "partition/label-skew/labels", draw), labels, p.Params.Groups,
-			p.Params.LabelsPerGroup, draw == skewDraws)
+			p.Params.LabelsPerGroup, draw == maxDraws)
 		p.Groups = drawGroups(stream.New(p.Seed, "partition/label-skew/groups", draw), len(p.Shards), p.Params.Groups, false)
 		holders = make([][]int, s.Classes)
 		for i, g := range p.Groups {
@@ -82,21 +83,21 @@ func dealLabelSkew(p *Partition, s *data.Set) error {
 			}
 		}
 		mergeEqual(p.Groups, sets)
-		if crowded(holders, byClass) < 0 {
+		if labelWithTooManyHolders(holders, byClass) < 0 {
 			break
 		}
 	}
-	if l := crowded(holders, byClass); l >= 0 {
-		return crowdedError(p, s, l, holders, byClass, "use fewer --clients or more --groups")
+	if l := labelWithTooManyHolders(holders, byClass); l >= 0 {
+		return tooManyHoldersError(p, s, l, holders, byClass, "use fewer --clients or more --groups")
 	}
-	dealHolders(p, "partition/label-skew/shares", holders, byClass)
+	divideAmongHolders(p, "partition/label-skew/shares", holders, byClass)
 	return nil
 }
 
-// dealHolders divides the samples of each label among the clients that hold it by a Dirichlet draw of
-// p.Params.Concentration, at least 1 each, from streams of the given purpose. holders (clients by label) must not be
-// crowded; the order of byClass is changed.
-func dealHolders(p *Partition, purpose string, holders [][]int, byClass [][]int32) {
+// divideAmongHolders divides the samples of each label among the clients that hold it by a Dirichlet draw of
+// concentration p.Params.Concentration, at least one each, with streams of the given purpose. holders has the clients
+// of each label, no more than the label has samples (see labelWithTooManyHolders). The order of byClass changes.
+func divideAmongHolders(p *Partition, purpose string, holders [][]int, byClass [][]int32) {
 	for l, clients := range holders {
 		if len(clients) == 0 {
 			continue
@@ -112,14 +113,14 @@ func dealHolders(p *Partition, purpose string, holders [][]int, byClass [][]int3
 	}
 }
 
-// crowdedError says that label l has fewer samples than holders, and what to do.
-func crowdedError(p *Partition, s *data.Set, l int, holders [][]int, byClass [][]int32, advice string) error {
+// tooManyHoldersError says that label l has fewer samples than clients that would hold it, and what to do.
+func tooManyHoldersError(p *Partition, s *data.Set, l int, holders [][]int, byClass [][]int32, advice string) error {
 	return fmt.Errorf("--clients %d: %d clients would hold label %d of %s, which has only %d training samples; %s",
 		len(p.Shards), len(holders[l]), l, s.Name, len(byClass[l]), advice)
 }
 
-// crowded returns a label that has fewer samples than holders, or -1.
-func crowded(holders [][]int, byClass [][]int32) int {
+// labelWithTooManyHolders returns a label that has fewer samples than clients that would hold it, or -1.
+func labelWithTooManyHolders(holders [][]int, byClass [][]int32) int {
 	for l, clients := range holders {
 		if len(clients) > len(byClass[l]) {
 			return l
@@ -128,12 +129,13 @@ func crowded(holders [][]int, byClass [][]int32) int {
 	return -1
 }
 
-// drawLabelSets draws the labels of each group, ascending, per of them each. Labels not yet taken come first; then any,
-// with equal chances, or if even is set those taken least often. A set is drawn anew while an earlier group has it.
+// drawLabelSets draws per labels for each group, in ascending order. Labels that no group has yet come first. Then
+// come any labels with equal chances or, if even is set, the labels that the fewest groups have. A set that an earlier
+// group has is drawn again.
 func drawLabelSets(r *rand.Rand, labels []int, groups, per int, even bool) [][]int {
 	taken := make([]int, slices.Max(labels)+1)
 	seen := map[string]bool{}
-	exhausted := false // no set is left that no group has
+	exhausted := false // every set of labels belongs to a group already
 	sets := make([][]int, groups)
 	for g := range sets {
 		var set []int
@@ -165,11 +167,11 @@ func drawLabelSets(r *rand.Rand, labels []int, groups, per int, even bool) [][]i
 	return sets
 }
 
-// nextUnseen returns set, or if it has been seen the next one in lexicographic order (cyclic) that has not; set itself
-// if all have been. It looks at one set more than have been seen at most.
+// nextUnseen returns set if it has not been seen, else the next set in lexicographic order (cyclic) that has not been
+// seen, and set itself if all have been. It looks at no more than len(seen)+1 sets.
 func nextUnseen(set, labels []int, seen map[string]bool) []int {
 	n, per := len(labels), len(set)
-	at := make([]int, per) // positions in labels
+	at := make([]int, per) // the set, as positions in labels
 	for i, l := range set {
 		at[i] = slices.Index(labels, l)
 	}
@@ -185,7 +187,7 @@ func nextUnseen(set, labels []int, seen map[string]bool) []int {
 		for i >= 0 && at[i] == n-per+i {
 			i--
 		}
-		if i < 0 { // the last one: start over
+		if i < 0 { // the last set: start over
 			for j := range at {
 				at[j] = j
 			}
@@ -199,9 +201,9 @@ func nextUnseen(set, labels []int, seen map[string]bool) []int {
 	return set
 }
 
-// drawGroups lets each client join a group at random. If after some draws a group is still empty, random clients of
-// groups that can spare one move to the empty ones. If even is set the groups are of equal size, within one. There are
-// at least as many clients as groups.
+// drawGroups assigns each client to a group at random. If some group is empty in each of several draws, random clients
+// of groups with two or more clients move to the empty groups. If even is set the groups are of equal size, within
+// one. There must be at least as many clients as groups.
 func drawGroups(r *rand.Rand, clients, groups int, even bool) []int {
 	member := make([]int, clients)
 	if even {
@@ -227,7 +229,7 @@ func drawGroups(r *rand.Rand, clients, groups int, even bool) []int {
 		if size[g] > 0 {
 			continue
 		}
-		// A client passed over is the last of its group and stays so: one pass over all clients fills every group.
+		// A client that is passed over is the only one of its group, so one pass over all clients fills every group.
 		for size[member[order[next]]] < 2 {
 			next++
 		}
@@ -239,7 +241,7 @@ func drawGroups(r *rand.Rand, clients, groups int, even bool) []int {
 	return member
 }
 
-// mergeEqual renames every group to the first one with the same labels, leaving no gaps in the numbering.
+// mergeEqual gives groups with the same labels the same number, and numbers the groups without gaps.
 func mergeEqual(groups []int, sets [][]int) {
 	first := map[string]int{}
 	name := make([]int, len(sets))

@@ -9,16 +9,16 @@ import (
 	"feddag/internal/stream"
 )
 
-// labels: k labels a client, as "#C = k" of the non-IID benchmark (Li, Diao, Chen, He, ICDE 2022): every client holds
-// k labels, those the fewest clients hold first and at random among equals; the samples of a label are dealt out
-// evenly among the clients that hold it, at random.
+// labels: k labels per client, as "#C = k" of the non-IID benchmark (Li, Diao, Chen, He, ICDE 2022). Every client
+// holds k labels: those that the fewest clients hold, at random among equals. The samples of a label are divided
+// evenly, at random, among the clients that hold it.
 func init() {
 	register(kind{
 		name:    "labels",
 		help:    "k labels each, evenly divided (--clients, --partition-option labels=2)",
 		extra:   []string{optionLabels},
 		resolve: resolveLabels,
-		deal:    dealLabels,
+		assign:  assignLabels,
 	})
 }
 
@@ -38,7 +38,7 @@ func resolveLabels(s *data.Set, o Options) (Options, error) {
 	return resolved, nil
 }
 
-func dealLabels(p *Partition, s *data.Set) error {
+func assignLabels(p *Partition, s *data.Set) error {
 	byClass, labels := classIndices(s.Train.Labels, s.Classes), presentLabels(s)
 	k := p.extraOf(optionLabels)
 	r := stream.New(p.Seed, "partition/labels")
@@ -46,7 +46,7 @@ func dealLabels(p *Partition, s *data.Set) error {
 	for i := range p.Shards {
 		order := slices.Clone(labels)
 		r.Shuffle(len(order), func(a, b int) { order[a], order[b] = order[b], order[a] })
-		// A label that has no sample left for another holder is none to choose.
+		// A label with no sample left for another client cannot be chosen.
 		order = slices.DeleteFunc(order, func(l int) bool { return len(holders[l]) >= len(byClass[l]) })
 		if len(order) < k {
 			return fmt.Errorf("--clients %d: client %d finds only %d labels of %s with a training sample left for it, and needs %d; use fewer --clients or labels",

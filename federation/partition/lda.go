@@ -10,15 +10,15 @@ import (
 	"feddag/internal/stream"
 )
 
-// lda (III): latent Dirichlet allocation as in the non-IID benchmark (Li, Diao, Chen, He, ICDE 2022): each class is
+// lda (III): latent Dirichlet allocation as in the non-IID benchmark (Li, Diao, Chen, He, ICDE 2022). Each class is
 // divided among all clients by a Dirichlet draw, in which a client that already has its even share n/N of the samples
-// gets nothing more (the balancing cap), and every client ends with at least MinSamples.
+// gets nothing more (the balancing cap). Every client ends with at least MinSamples samples.
 func init() {
 	register(kind{
 		name:    "lda",
 		help:    "each class divided among all clients by Dirichlet (--clients, --concentration, --min-samples)",
 		resolve: resolveLDA,
-		deal:    dealLDA,
+		assign:  assignLDA,
 	})
 }
 
@@ -36,15 +36,15 @@ func resolveLDA(s *data.Set, o Options) (Options, error) {
 	return Options{Concentration: o.Concentration, MinSamples: o.MinSamples}, nil
 }
 
-// ldaDraws bounds how often a partition with a client short of samples is drawn anew. The benchmark repeats without
-// end, which at small concentrations or many clients never comes out.
-const ldaDraws = 20
+// maxLDADraws bounds how often a partition with a client short of samples is drawn again. The benchmark repeats
+// without a bound, which at small concentrations or with many clients never ends.
+const maxLDADraws = 20
 
-func dealLDA(p *Partition, s *data.Set) error {
+func assignLDA(p *Partition, s *data.Set) error {
 	byClass := classIndices(s.Train.Labels, s.Classes)
 	var best [][]int
 	most := -1
-	for draw := range uint64(ldaDraws) {
+	for draw := range uint64(maxLDADraws) {
 		counts := drawLDA(p, byClass, s.Train.Len(), draw)
 		if least := slices.Min(rowSums(counts)); least > most {
 			best, most = counts, least
@@ -66,7 +66,7 @@ func dealLDA(p *Partition, s *data.Set) error {
 	return nil
 }
 
-// drawLDA draws how many samples of each class each client gets, N x C.
+// drawLDA draws the number of samples of each class for each client, N x C.
 func drawLDA(p *Partition, byClass [][]int32, n int, draw uint64) [][]int {
 	clients := len(p.Shards)
 	counts := make([][]int, clients)
@@ -80,7 +80,7 @@ func drawLDA(p *Partition, byClass [][]int32, n int, draw uint64) [][]int {
 		}
 		logs := logDirichlet(stream.New(p.Seed, "partition/lda/shares", draw, uint64(c)), p.Params.Concentration, clients)
 		for i := range logs {
-			// While samples are left to deal, somebody is below the mean: never are all capped.
+			// While samples are left, some client is below the mean, so not all clients are capped.
 			if held[i]*int64(clients) >= int64(n) {
 				logs[i] = math.Inf(-1)
 			}
@@ -93,9 +93,9 @@ func drawLDA(p *Partition, byClass [][]int32, n int, draw uint64) [][]int {
 	return counts
 }
 
-// raiseToMinimum gives every client (row) with fewer than least samples the missing ones, from whoever is largest at
-// the time and of the class the donor has most of, which changes the skew of either the least. The sum over all
-// clients must be at least least a client; column sums do not change.
+// raiseToMinimum raises every client (row) to at least least samples. A missing sample comes from the client that is
+// largest at the time, and from the class of which that client has most, which changes the skew of both the least. The
+// rows must sum to at least least per client. The sums of the columns do not change.
 func raiseToMinimum(counts [][]int, least int) {
 	donors := donorHeap{size: rowSums(counts)}
 	var short []int
@@ -113,7 +113,7 @@ func raiseToMinimum(counts [][]int, least int) {
 			c := maxIndex(counts[d])
 			k := min(need, donors.size[d]-least, counts[d][c])
 			if k <= 0 {
-				return // the samples do not suffice; resolveLDA has excluded it
+				return // too few samples, which resolveLDA has excluded
 			}
 			counts[d][c] -= k
 			counts[i][c] += k
@@ -124,9 +124,9 @@ func raiseToMinimum(counts [][]int, least int) {
 	}
 }
 
-// donorHeap has the client with the most samples on top, of equals the lowest.
+// donorHeap is a heap with the client of the most samples on top; of equal clients, the lowest.
 type donorHeap struct {
-	size   []int // by client
+	size   []int // of each client
 	client []int
 }
 
@@ -143,7 +143,7 @@ func (h *donorHeap) Pop() any {
 	return last
 }
 
-// maxIndex returns the index of the largest element, of equals the lowest.
+// maxIndex returns the index of the largest element; of equal elements, the lowest index.
 func maxIndex(x []int) int {
 	best := 0
 	for i, v := range x {

@@ -12,16 +12,16 @@ import (
 	"feddag/internal/stream"
 )
 
-// maxMaterialised bounds the test pixels of a set with views: 12 GB, all corruptions of CIFAR-10 at all severities and
-// more.
+// maxMaterialised bounds the bytes of test pixels of a set with views: 12 GB, which is more than CIFAR-10 under all
+// corruptions at all severities.
 const maxMaterialised = 12 << 30
 
-// Materialise returns the images as the clients see them: a set, and the partition that deals it out. They are s and p
-// themselves if all see them as they are. Else, training image i of the set is image i of s in the view of the client
-// it belongs to, and the test split is s.Test followed by s.Test in each of p.Views; the partition has the clients of p
-// with test indices to match, and no views. Labels are those of s. What is given is not changed, and shared where it
-// can be. The noise in an image depends on the partition's seed, the view and the image's index, never on the number
-// of cores.
+// Materialise returns a set with the images as the clients see them, and the partition of that set. They are s and p
+// themselves if there are no views. Otherwise training image i of the set is image i of s in the view of its client,
+// and the test split is s.Test followed by s.Test in each of p.Views. The partition has the clients of p, with
+// matching test indices and no views. Labels are those of s. Neither s nor p is changed; memory is shared where it can
+// be. The noise in an image depends on the seed of the partition, the view and the index of the image, never on the
+// number of cores.
 //
 // Train on the result; write, read and check p with s.
 func (p *Partition) Materialise(s *data.Set) (*data.Set, *Partition, error) {
@@ -50,25 +50,25 @@ func (p *Partition) Materialise(s *data.Set) (*data.Set, *Partition, error) {
 	}
 	inParallel(len(view), func(j int) {
 		if view[j] > 0 {
-			p.show(p.Views[view[j]-1], trainSplit, j, s, s.Image(s.Train, j), m.Image(m.Train, j))
+			p.corrupt(p.Views[view[j]-1], trainSplit, j, s, s.Image(s.Train, j), m.Image(m.Train, j))
 		}
 	})
 	inParallel(len(p.Views)*s.Test.Len(), func(k int) {
 		v, i := k/s.Test.Len(), k%s.Test.Len()
-		p.show(p.Views[v], testSplit, i, s, s.Image(s.Test, i), m.Image(m.Test, s.Test.Len()+k))
+		p.corrupt(p.Views[v], testSplit, i, s, s.Image(s.Test, i), m.Image(m.Test, s.Test.Len()+k))
 	})
 	return &m, p.shifted(&m, s.Test.Len()), nil
 }
 
 const trainSplit, testSplit = 0, 1
 
-// show writes image i of a split, from, in a view to to.
-func (p *Partition) show(v corruption.View, split, i int, s *data.Set, from, to []byte) {
+// corrupt writes image i of a split, from, to to as v shows it.
+func (p *Partition) corrupt(v corruption.View, split, i int, s *data.Set, from, to []byte) {
 	r := stream.New(p.Seed, "partition/corruption/"+v.Corruption, uint64(v.Severity), uint64(split), uint64(i))
 	v.Apply(to, from, s.Channels, s.Height, s.Width, r)
 }
 
-// fitsViews returns an error if the test images in so many views, and as they are, are too many.
+// fitsViews returns an error if the test images of s, as they are and in each of the views, take too much memory.
 func fitsViews(s *data.Set, views int) error {
 	size, n, blocks := int64(s.ImageSize()), int64(s.Test.Len()), int64(views)+1
 	if n > math.MaxInt32/blocks || n*size > maxMaterialised/blocks {
@@ -78,7 +78,7 @@ func fitsViews(s *data.Set, views int) error {
 	return nil
 }
 
-// shifted returns the partition of a materialised set: test index j in view v is v*n + j.
+// shifted returns the partition of a materialised set m, in which test index j in view v is v*n + j.
 func (p *Partition) shifted(m *data.Set, n int) *Partition {
 	q := *p
 	q.DataHash, q.Views, q.Shards = m.Hash(), nil, slices.Clone(p.Shards)
@@ -104,7 +104,7 @@ func (p *Partition) shifted(m *data.Set, n int) *Partition {
 	return &q
 }
 
-// inParallel calls f for 0 to n-1 on all cores and returns when all are done.
+// inParallel calls f for 0 to n-1 on all cores and returns when all calls have returned.
 func inParallel(n int, f func(i int)) {
 	workers := min(runtime.GOMAXPROCS(0), n)
 	var wg sync.WaitGroup

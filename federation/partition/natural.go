@@ -9,16 +9,16 @@ import (
 	"feddag/internal/stream"
 )
 
-// natural: a client is a user (a photographer, a writer, a domain) of the set and holds that user's training images.
-// With fewer clients than users, users are drawn at random. A client tests on its user's test images if it has any,
-// else on all test samples of the classes it holds, as in every other kind.
+// natural: each client is a user of the set (a photographer, a writer, a domain) and holds the training images of that
+// user. With fewer clients than users, users are drawn at random. A client is tested on the test images of its user
+// or, where the user has none, on all test samples of the classes it holds, as in every other kind.
 func init() {
 	register(kind{
 		name:    "natural",
 		help:    "one user of the data set each, for sets that know them (--clients, --partition-option min-user-samples=1)",
 		extra:   []string{optionMinUser},
 		resolve: resolveNatural,
-		deal:    dealNatural,
+		assign:  assignNatural,
 	})
 }
 
@@ -40,7 +40,7 @@ func resolveNatural(s *data.Set, o Options) (Options, error) {
 	return resolved, nil
 }
 
-// usersWith returns the users with at least least training images, ascending.
+// usersWith returns the users with at least least training images, in ascending order.
 func usersWith(s *data.Set, least int) []int32 {
 	counts := make([]int, len(s.UserNames))
 	for _, u := range s.Train.Users {
@@ -55,13 +55,13 @@ func usersWith(s *data.Set, least int) []int32 {
 	return users
 }
 
-func dealNatural(p *Partition, s *data.Set) error {
+func assignNatural(p *Partition, s *data.Set) error {
 	users := usersWith(s, p.extraOf(optionMinUser))
 	r := stream.New(p.Seed, "partition/natural")
 	r.Shuffle(len(users), func(i, j int) { users[i], users[j] = users[j], users[i] })
 	users = users[:len(p.Shards)]
 	slices.Sort(users)
-	client := make([]int, len(s.UserNames)) // by user, plus 1
+	client := make([]int, len(s.UserNames)) // of each user, plus 1; 0 for none
 	for i, u := range users {
 		client[u] = i + 1
 	}

@@ -17,7 +17,7 @@ import (
 	"feddag/internal/spelling"
 )
 
-// npzMeta is the array meta of a partition in .npz: JSON, as bytes.
+// npzMeta is the array meta of a partition in .npz: JSON as bytes.
 type npzMeta struct {
 	Version  int               `json:"version"`
 	Kind     string            `json:"kind"`
@@ -28,21 +28,21 @@ type npzMeta struct {
 	Views    []corruption.View `json:"views,omitempty"`
 }
 
-// WriteNPZ writes the partition as NumPy arrays in an .npz (a zip, nothing compressed), for N clients, C classes and
+// WriteNPZ writes the partition as NumPy arrays in an .npz (a zip archive without compression), for N clients, C classes and
 // T distinct test sets:
 //
-//	train          int32       training indices, client after client
-//	train_offsets  int64, N+1  client i has train[train_offsets[i]:train_offsets[i+1]]
-//	test           int32       test indices, test set after test set
+//	train          int32         training indices, client after client
+//	train_offsets  int64, N+1    client i has train[train_offsets[i]:train_offsets[i+1]]
+//	test           int32         test indices, test set after test set
 //	test_offsets   int64, T+1
-//	test_set       int64, N    which of the test sets a client has
-//	label_map      uint8, N x C  where a client's label is not the set's (absent if all are)
-//	group          int64, N    the true group (absent if there are none)
-//	view           int64, N    0, or which of the views plus 1 (absent if there are none)
-//	held_out       bool, N     (absent if nobody is)
-//	meta           uint8       JSON: version, kind, seed, params, data_set, data_hash, views
+//	test_set       int64, N      the place of each client's test set
+//	label_map      uint8, N x C  the label of each class (absent if no client has a label map)
+//	group          int64, N      the true group (absent if the kind has none)
+//	view           int64, N      0, or the place of the client's view plus 1 (absent if there are no views)
+//	held_out       bool, N       (absent if no client is held out)
+//	meta           uint8         JSON: version, kind, seed, params, data_set, data_hash, views
 //
-// Equal partitions give equal bytes. Read reads it back; of an .npz made elsewhere it needs only train and
+// Equal partitions give equal bytes. Read reads the file again. An .npz that another program wrote needs only train and
 // train_offsets.
 func (p *Partition) WriteNPZ(w io.Writer) error {
 	n := len(p.Shards)
@@ -50,7 +50,7 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 		return fmt.Errorf("partition: %d group entries for %d clients", len(p.Groups), n)
 	}
 	file := npy.NewZip(w)
-	var err error // the first one
+	var err error // the first error
 	put := func(name string, data any, shape ...int) {
 		if err == nil {
 			err = file.Add(name, &npy.Array{Shape: shape, Data: data})
@@ -67,7 +67,7 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 	}
 	trains := make([][]int32, n)
 	test, views, mapped := make([]int64, n), make([]int64, n), false
-	sets, place := p.testSets()
+	sets, place := p.distinctTestSets()
 	for i, sh := range p.Shards {
 		trains[i], test[i], views[i] = sh.Train, int64(place[i]), int64(sh.View)
 		mapped = mapped || sh.LabelMap != nil
@@ -119,7 +119,7 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 	return file.Close()
 }
 
-// decodeAny reads partition.json or an .npz, told apart by content.
+// decodeAny reads a partition as JSON or as .npz, which its first bytes tell apart.
 func decodeAny(f *os.File, s *data.Set) (*Partition, error) {
 	head := make([]byte, 2)
 	if n, err := f.ReadAt(head, 0); err != nil || n < 2 || string(head) != "PK" {
@@ -132,16 +132,15 @@ func decodeAny(f *os.File, s *data.Set) (*Partition, error) {
 	return DecodeNPZ(f, info.Size(), s)
 }
 
-// maxTestIndices bounds the test indices of a partition in .npz, all test sets together: a quarter of a gigabyte.
+// maxTestIndices bounds the test indices of all test sets in an .npz: a quarter of a gigabyte.
 const maxTestIndices = 1 << 26
 
-// DecodeNPZ reads a partition of data set s from an .npz of size bytes (see WriteNPZ). Its errors do not name
-// a file.
+// DecodeNPZ reads a partition of data set s from an .npz of size bytes (see WriteNPZ). Its errors do not name a file.
 func DecodeNPZ(r io.ReaderAt, size int64, s *data.Set) (*Partition, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	// The most elements of each array: what lies beyond it cannot be right, whatever a header says.
+	// The largest number of elements that each array can have.
 	n := s.Train.Len()
 	most := map[string]int{
 		"train": n, "train_offsets": n + 1, "test": maxTestIndices, "test_offsets": n + 1, "test_set": n,
@@ -159,7 +158,7 @@ func DecodeNPZ(r io.ReaderAt, size int64, s *data.Set) (*Partition, error) {
 	return npzPartition(arrays, s)
 }
 
-// npzPartition makes a partition of the arrays.
+// npzPartition makes a partition of the arrays of an .npz.
 func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error) {
 	for _, name := range []string{"train", "train_offsets"} {
 		if arrays[name] == nil {
@@ -189,7 +188,7 @@ func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error)
 		return nil, err
 	}
 	n := len(trains)
-	// perClient returns an array of one whole number a client, or nil if it is absent.
+	// perClient returns an array of one whole number per client, or nil if the array is absent.
 	perClient := func(name string, hi int) ([]int, error) {
 		a := arrays[name]
 		if a == nil {
@@ -254,7 +253,7 @@ func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error)
 	if err := npzTests(p, arrays, perClient); err != nil {
 		return nil, err
 	}
-	// What was made elsewhere may leave the tests out; then the training indices must be known to be good.
+	// The test sets may be absent. To find them, assignTests needs training indices in range.
 	for i, sh := range p.Shards {
 		for _, j := range sh.Train {
 			if j < 0 || int(j) >= s.Train.Len() {
@@ -262,11 +261,11 @@ func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error)
 			}
 		}
 	}
-	p.fillTests(s)
+	p.assignTests(s)
 	return p, p.Check(s)
 }
 
-// npzTests sets the clients' test sets, if the arrays have them.
+// npzTests sets the test sets of the clients if the arrays have them.
 func npzTests(p *Partition, arrays map[string]*npy.Array, perClient func(string, int) ([]int, error)) error {
 	if arrays["test"] == nil && arrays["test_offsets"] == nil && arrays["test_set"] == nil {
 		return nil
@@ -283,7 +282,7 @@ func npzTests(p *Partition, arrays map[string]*npy.Array, perClient func(string,
 		return err
 	}
 	if place == nil && len(tests) != len(p.Shards) {
-		return fmt.Errorf("%d test sets for %d clients, and no array test_set says whose they are", len(tests), len(p.Shards))
+		return fmt.Errorf("%d test sets for %d clients: without the array test_set there must be one for each client", len(tests), len(p.Shards))
 	}
 	for i := range p.Shards {
 		k := i
@@ -295,7 +294,7 @@ func npzTests(p *Partition, arrays map[string]*npy.Array, perClient func(string,
 	return nil
 }
 
-// npzLists returns the lists that an array of indices and one of offsets hold together.
+// npzLists returns the lists of indices that an array and its array of offsets hold.
 func npzLists(arrays map[string]*npy.Array, name string) ([][]int32, error) {
 	flat, ends := arrays[name], arrays[name+"_offsets"]
 	if flat == nil || ends == nil {

@@ -180,7 +180,7 @@ func FuzzDecodePartitionNPZ(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p.Holdings(s)
+		p.Stats(s)
 		if _, _, err := p.Materialise(s); err != nil {
 			t.Fatal(err)
 		}

@@ -8,16 +8,16 @@ import (
 	"feddag/internal/stream"
 )
 
-// pairs (V): distinct pairs of classes, 11 of the 45 that ten classes have, drawn at random; each client joins a pair
-// at random and holds its two classes; the samples of a class are divided among all clients that hold it by a
-// Dirichlet draw, at least 1 each. Classes in no pair stay unused. Groups is the pair.
+// pairs (V): distinct pairs of classes are drawn at random, 11 of the 45 that ten classes have. Each client joins a
+// pair at random and holds its two classes. The samples of a class are divided among all clients that hold it by a
+// Dirichlet draw, at least one each. Classes in no pair are not used. Groups has the pair of each client.
 func init() {
 	register(kind{
 		name:    "pairs",
 		help:    "two classes each, out of 11 pairs of classes (--clients, --concentration, --partition-option pairs=11)",
 		extra:   []string{optionPairs},
 		resolve: resolvePairs,
-		deal:    dealPairs,
+		assign:  assignPairs,
 	})
 }
 
@@ -41,7 +41,7 @@ func resolvePairs(s *data.Set, o Options) (Options, error) {
 	return resolved, nil
 }
 
-func dealPairs(p *Partition, s *data.Set) error {
+func assignPairs(p *Partition, s *data.Set) error {
 	byClass, labels := classIndices(s.Train.Labels, s.Classes), presentLabels(s)
 	var all [][]int
 	for a, x := range labels {
@@ -51,27 +51,28 @@ func dealPairs(p *Partition, s *data.Set) error {
 	}
 	pairs := p.extraOf(optionPairs)
 	var holders [][]int // clients by label, ascending
-	for draw := range uint64(skewDraws + 1) {
+	for draw := range uint64(maxDraws + 1) {
 		r := stream.New(p.Seed, "partition/pairs/labels", draw)
 		var sets [][]int
-		if draw < skewDraws {
+		if draw < maxDraws {
 			for _, k := range r.Perm(len(all))[:pairs] {
 				sets = append(sets, all[k])
 			}
-		} else { // the repair where chance crowds a label: labels and groups of equal size
+		} else { // if no random draw fits: labels and groups of equal size
 			sets = drawLabelSets(r, labels, pairs, 2, true)
 		}
-		p.Groups = drawGroups(stream.New(p.Seed, "partition/pairs/groups", draw), len(p.Shards), pairs, draw == skewDraws)
+		p.Groups = drawGroups(stream.New(p.Seed, "partition/pairs/groups", draw), len(p.Shards), pairs, draw == maxDraws)
 		holders = holdersOf(p.Groups, sets, s.Classes)
-		if crowded(holders, byClass) < 0 {
-			dealHolders(p, "partition/pairs/shares", holders, byClass)
+		if labelWithTooManyHolders(holders, byClass) < 0 {
+			divideAmongHolders(p, "partition/pairs/shares", holders, byClass)
 			return nil
 		}
 	}
-	return crowdedError(p, s, crowded(holders, byClass), holders, byClass, "use fewer --clients or more pairs")
+	return tooManyHoldersError(p, s, labelWithTooManyHolders(holders, byClass), holders, byClass, "use fewer --clients or more pairs")
 }
 
-// holdersOf returns the clients that hold each label, ascending, where the clients of a group hold its set.
+// holdersOf returns the clients that hold each label, in ascending order, where the clients of group g hold the labels
+// sets[g].
 func holdersOf(groups []int, sets [][]int, classes int) [][]int {
 	holders := make([][]int, classes)
 	for i, g := range groups {

@@ -9,21 +9,21 @@ import (
 	"feddag/federation/data"
 )
 
-// Shard is one client's share of a data set.
+// Shard is the part of a data set that one client has.
 type Shard struct {
-	Train []int32 // indices into Set.Train, ascending; no index belongs to two clients
-	// Test has indices into Set.Test, ascending. Clients that test on the same images share one slice (ten thousand
-	// clients would otherwise need gigabytes): never modify it.
+	Train []int32 // indices into Set.Train, ascending; no two clients share an index
+	// Test has indices into Set.Test, ascending. Clients with the same test images share the slice, because ten
+	// thousand clients would otherwise need gigabytes: do not modify it.
 	Test []int32
-	// LabelMap is the label this client uses for each class of the set (concept shift), on training and test images
-	// alike; nil for the identity.
+	// LabelMap has the label that this client uses for each class of the set (concept shift), on training and test
+	// images alike; nil for the identity.
 	LabelMap []uint8
-	// View says how this client sees its images, training and test alike (feature skew): 0 as they are, v > 0 as
-	// Partition.Views[v-1]. See Partition.Materialise.
+	// View is the view in which this client sees its training and test images (feature skew): 0 for the images as they
+	// are, v > 0 for Partition.Views[v-1]. See Partition.Materialise.
 	View int
 }
 
-// Label returns the label this client uses for an image of class l.
+// Label returns the label that this client uses for an image of class l.
 func (sh Shard) Label(l uint8) uint8 {
 	if int(l) < len(sh.LabelMap) {
 		return sh.LabelMap[l]
@@ -31,24 +31,24 @@ func (sh Shard) Label(l uint8) uint8 {
 	return l
 }
 
-// Partition deals a data set out to clients: client i has Shards[i].
+// Partition assigns the images of a data set to clients: client i has Shards[i].
 type Partition struct {
-	Kind     string  // a name of Kinds, or any other for a partition made elsewhere
-	Seed     uint64  // the data seed it was drawn with
-	Params   Options // what it was made with; only fields its kind uses are set
+	Kind     string  // one of Kinds, or another name for a partition that another program made
+	Seed     uint64  // the data seed that it was drawn with
+	Params   Options // the options that it was made with; only fields that its kind uses are set
 	DataSet  string  // Set.Name
-	DataHash string  // Set.Hash(), so that it is refused on any other set
+	DataHash string  // Set.Hash(), so that Check refuses any other set; "" to leave that out
 	Shards   []Shard
-	// Groups is the true group of each client, 0 to the number of groups - 1; nil where the kind has none.
+	// Groups has the true group of each client, 0 to the number of groups - 1; nil where the kind has no groups.
 	Groups []int
-	// HeldOut has the clients, ascending, that take no part in training or clustering: newcomers, clients never seen.
-	// nil if there are none.
+	// HeldOut has the clients, ascending, that take no part in training or clustering; nil if there are none. They are
+	// newcomers: clients that the federation has never seen.
 	HeldOut []int
-	// Views are the ways in which clients see their images; nil if all see them as they are.
+	// Views are the ways in which clients see their images; nil if all clients see them as they are.
 	Views []corruption.View
 }
 
-// Counts returns the training samples of each client by label, N x Classes, after label maps.
+// Counts returns the number of training samples of each client and label, N x Classes, after label maps.
 func (p *Partition) Counts(s *data.Set) [][]int {
 	counts := make([][]int, len(p.Shards))
 	flat := make([]int, len(p.Shards)*s.Classes)
@@ -61,7 +61,7 @@ func (p *Partition) Counts(s *data.Set) [][]int {
 	return counts
 }
 
-// Sizes returns the training samples of each client.
+// Sizes returns the number of training samples of each client.
 func (p *Partition) Sizes() []int {
 	sizes := make([]int, len(p.Shards))
 	for i, sh := range p.Shards {
@@ -70,22 +70,23 @@ func (p *Partition) Sizes() []int {
 	return sizes
 }
 
-// Check returns an error, which names the client, unless the partition fits the set: every client has training and
-// test samples, indices are in range and ascending, no training index is used twice, label maps and groups are whole.
+// Check returns an error that names the client unless the partition fits the set: every client has training and test
+// samples, indices are in range and ascending, no training index is used twice, and label maps and groups are
+// complete.
 func (p *Partition) Check(s *data.Set) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
 	if p.DataSet != s.Name {
-		return fmt.Errorf("this partition deals out data set %s, not %s; choose --dataset %s or another partition", p.DataSet, s.Name, p.DataSet)
+		return fmt.Errorf("this is a partition of data set %s, not of %s; choose --dataset %s or another partition", p.DataSet, s.Name, p.DataSet)
 	}
-	// A partition written by hand may leave the hash out; then the indices alone are checked.
+	// A partition that was written by hand may have no hash. Then only the indices are checked.
 	if hash := s.Hash(); p.DataHash != "" && p.DataHash != hash {
-		return fmt.Errorf("this partition was made for another copy of %s: its labels hash to %.20s, here they are %.20s (first digits)",
+		return fmt.Errorf("this partition was made for another copy of %s: the hash of its labels begins with %.20s, here it begins with %.20s",
 			s.Name, p.DataHash, hash)
 	}
 	if len(p.Shards) == 0 {
-		return fmt.Errorf("a partition without clients")
+		return fmt.Errorf("the partition has no clients")
 	}
 	if p.Groups != nil && len(p.Groups) != len(p.Shards) {
 		return fmt.Errorf("%d group entries for %d clients", len(p.Groups), len(p.Shards))
@@ -106,8 +107,8 @@ func (p *Partition) Check(s *data.Set) error {
 			return fmt.Errorf("client %d: group %d is out of range, must be 0 to %d", i, g, len(p.Shards)-1)
 		}
 	}
-	owner := make([]int32, s.Train.Len()) // client + 1 by training index
-	checked := map[*int32]int{}           // shared test sets, by their first element, with the length seen
+	owner := make([]int32, s.Train.Len()) // of each training index: the client plus 1, 0 for none
+	checked := map[*int32]int{}           // lengths of the test sets that have been checked, by their first element
 	for i, sh := range p.Shards {
 		if len(sh.Train) == 0 {
 			return fmt.Errorf("client %d has no training samples", i)
@@ -153,9 +154,9 @@ func (p *Partition) Check(s *data.Set) error {
 	return nil
 }
 
-// fillTests gives every client without a test set all test samples of the classes it holds (before label maps, which
-// apply to both splits alike). Clients with equal classes share the slice.
-func (p *Partition) fillTests(s *data.Set) {
+// assignTests gives every client without a test set all test samples of the classes that it holds (before label maps,
+// which apply to both splits alike). Clients with equal classes share the slice.
+func (p *Partition) assignTests(s *data.Set) {
 	byClass := classIndices(s.Test.Labels, s.Classes)
 	shared := map[[4]uint64][]int32{}
 	for i := range p.Shards {
@@ -163,7 +164,7 @@ func (p *Partition) fillTests(s *data.Set) {
 		if sh.Test != nil {
 			continue
 		}
-		var held [4]uint64 // a bit a class
+		var held [4]uint64 // one bit per class
 		for _, j := range sh.Train {
 			l := s.Train.Labels[j]
 			held[l/64] |= 1 << (l % 64)
@@ -182,7 +183,7 @@ func (p *Partition) fillTests(s *data.Set) {
 	}
 }
 
-// classIndices returns the indices of each class, ascending.
+// classIndices returns the indices of each class, in ascending order.
 func classIndices(labels []uint8, classes int) [][]int32 {
 	byClass := make([][]int32, classes)
 	for i, l := range labels {
@@ -191,7 +192,7 @@ func classIndices(labels []uint8, classes int) [][]int32 {
 	return byClass
 }
 
-// checkClients returns an error unless a set's training samples suffice for the clients.
+// checkClients returns an error unless a set has a training sample for each client.
 func checkClients(s *data.Set, clients int) error {
 	if clients < 1 {
 		return fmt.Errorf("--clients %d: must be at least 1", clients)
@@ -202,7 +203,7 @@ func checkClients(s *data.Set, clients int) error {
 	return nil
 }
 
-// Concentrations beyond these are as good as them: one client gets all, everyone gets the same.
+// Concentrations beyond these make no difference: one client gets everything, or all clients get the same.
 const minConcentration, maxConcentration = 1e-6, 1e9
 
 func checkConcentration(a float64) error {

@@ -32,14 +32,14 @@ func TestPartitionProperties(t *testing.T) {
 						continue // the ends of the range are what could hang
 					}
 					for seed := range seeds {
-						if seed > 0 && (kind == "domains" || kinds[kind].over) {
+						if seed > 0 && (kind == "domains" || kinds[kind].layered) {
 							continue // they deal by LDA
 						}
 						o := params(kind, func(o *Options) {
 							o.Clients, o.Concentration = clients, concentration
 							o.Groups = min(o.Groups, clients)
 							o.MinSamples = min(o.MinSamples, s.Train.Len()/clients)
-							if kinds[kind].over && clients == 10000 {
+							if kinds[kind].layered && clients == 10000 {
 								o.Extra = map[string]string{"base": "iid"}
 							}
 						})
@@ -196,14 +196,14 @@ func TestRegisterPartition(t *testing.T) {
 			resolved.Extra = o.Extra
 			return resolved, err
 		},
-		deal: func(p *Partition, s *data.Set) error {
+		assign: func(p *Partition, s *data.Set) error {
 			p.Groups = make([]int, len(p.Shards))
 			for i := range p.Shards {
 				if p.Groups[i] = i % len(p.Params.Extra["every"]); p.Groups[i] == 1 {
 					p.Shards[i].LabelMap = []uint8{2, 1, 0}
 				}
 			}
-			return base.deal(p, s)
+			return base.assign(p, s)
 		},
 	})
 	t.Cleanup(func() { delete(kinds, "reversed") })

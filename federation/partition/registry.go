@@ -9,7 +9,7 @@ import (
 	"feddag/internal/spelling"
 )
 
-// Options are the parameters of all kinds of partition; each kind reads the ones its help names and ignores
+// Options are the parameters of all kinds of partition. Each kind reads the options that its help names and ignores
 // the others. The JSON names are those of partition.json, the flags those of the command line.
 type Options struct {
 	Kind           string  `json:"kind"`                       // --partition: one of Kinds
@@ -17,15 +17,15 @@ type Options struct {
 	Groups         int     `json:"groups,omitempty"`           // --groups: G, client groups (label-skew)
 	LabelsPerGroup int     `json:"labels_per_group,omitempty"` // --labels-per-group: ρC (label-skew)
 	LabelFraction  float64 `json:"label_fraction,omitempty"`   // --label-fraction: ρ in (0, 1]; if not 0, LabelsPerGroup is round(ρC), at least 1
-	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: of the Dirichlet (label-skew, lda, pairs, superclass, domains)
-	MinSamples     int     `json:"min_samples,omitempty"`      // --min-samples: training samples a client has at least (lda, domains)
+	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: of the Dirichlet distribution (label-skew, lda, pairs, superclass, domains)
+	MinSamples     int     `json:"min_samples,omitempty"`      // --min-samples: smallest number of training samples per client (lda, domains)
 	Holdout        float64 `json:"holdout,omitempty"`          // --holdout: share of the clients held out of training, 0 to below 1 (all kinds)
-	TrainShare     float64 `json:"train_share,omitempty"`      // --train-share: share of its samples of each class that a client keeps, at least one; 0 is all (all kinds)
-	// Extra holds options that one kind alone knows, so that a new kind needs no field here.
+	TrainShare     float64 `json:"train_share,omitempty"`      // --train-share: share of the samples of each class that a client keeps, at least one sample; 0 for all (all kinds)
+	// Extra has the options of one kind alone (--partition-option), so that a new kind needs no field here.
 	Extra map[string]string `json:"extra,omitempty"`
 }
 
-// DefaultOptions returns the defaults of every field.
+// DefaultOptions returns the default of every option.
 func DefaultOptions() Options {
 	return Options{
 		Kind:           "label-skew",
@@ -37,23 +37,25 @@ func DefaultOptions() Options {
 	}
 }
 
-// kind is a registered way to deal a set out.
+// kind is a registered kind of partition: a way to assign the images of a data set to clients.
 type kind struct {
 	name  string
-	help  string   // one line; names the flags it reads
-	extra []string // names in Options.Extra that it knows
-	// over says that it lies on top of another kind, which Extra["base"] names, and knows that option; see resolveBase and dealBase.
-	over bool
-	// resolve checks the options against the set and returns those the kind uses, ready to be recorded.
+	help  string   // one line that names the flags and options it reads, with their defaults
+	extra []string // the names of its own options, which are in Options.Extra
+	// layered says that the kind is built on another kind, which its option base names. See resolveBase and
+	// assignBase.
+	layered bool
+	// resolve checks the options against the set and returns those that the kind uses, as partition.json records them.
 	resolve func(s *data.Set, o Options) (Options, error)
-	// deal sets Shards[i].Train of p's Params.Clients shards, and LabelMap, Test and Groups where it has them, drawing
-	// from streams of p.Seed alone. Order does not matter; a Test left nil becomes all test samples of the classes held.
-	deal func(p *Partition, s *data.Set) error
+	// assign sets Shards[i].Train of the Params.Clients shards of p, and LabelMap, Test and Groups where the kind has
+	// them. It draws from streams of p.Seed alone. The indices may be in any order. A Test that stays nil becomes all
+	// test samples of the classes that the client holds.
+	assign func(p *Partition, s *data.Set) error
 }
 
 var kinds = map[string]kind{}
 
-// register adds a kind; each kind's file calls it in init. Two kinds of one name are a programming error.
+// register adds a kind. The file of each kind calls it in init. Two kinds of one name are a programming error.
 func register(k kind) {
 	if _, dup := kinds[k.name]; dup {
 		panic("partition: two partitions named " + k.name)
@@ -64,12 +66,12 @@ func register(k kind) {
 // Kinds returns the registered kinds of partition, sorted.
 func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
-// Help returns one line about a kind, which names the flags it reads; "" for an unknown kind.
+// Help returns one line about a kind that names the flags and options it reads; "" for an unknown kind.
 func Help(kind string) string { return kinds[kind].help }
 
-// New deals a set out to o.Clients clients in the way of o.Kind. Equal arguments give equal partitions. It
-// ends for any options: draws are repeated a fixed number of times at most, then repaired. Options that cannot be met
-// (more groups than clients, more clients than samples, ...) are an error that names the flag.
+// New assigns the images of a set to o.Clients clients as o.Kind says. Equal arguments give equal partitions. It ends
+// for all options, because the number of draws is bounded. Options that cannot be met (more groups than clients, more
+// clients than samples, and so on) are an error that names the flag.
 func New(s *data.Set, o Options, seed uint64) (*Partition, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -111,15 +113,15 @@ func New(s *data.Set, o Options, seed uint64) (*Partition, error) {
 		Kind: o.Kind, Seed: seed, Params: params, DataSet: s.Name, DataHash: s.Hash(),
 		Shards: make([]Shard, params.Clients),
 	}
-	if err := kind.deal(p, s); err != nil {
+	if err := kind.assign(p, s); err != nil {
 		return nil, err
 	}
 	for i := range p.Shards {
 		slices.Sort(p.Shards[i].Train)
 	}
-	p.thin(s)
+	p.subsample(s)
 	p.drawHeldOut()
-	p.fillTests(s)
+	p.assignTests(s)
 	if err := p.Check(s); err != nil {
 		return nil, fmt.Errorf("--partition %s: %w", o.Kind, err)
 	}

@@ -6,23 +6,25 @@ import (
 	"feddag/federation/data"
 )
 
-// Holding is what one client of a partition has.
-type Holding struct {
+// ClientStats describes the samples of one client.
+type ClientStats struct {
 	Counts  []int // training samples by label, after label maps
-	Samples int   // their sum
+	Samples int   // the sum of Counts
 	Tests   int   // test samples
-	// Entropy of the labels, -sum p ln p over the client's shares, in nats: 0 for one label, ln C for all alike.
+	// Entropy of the labels, -sum p ln p over the shares p of the labels, in nats: 0 for one label, ln C for C equal
+	// shares.
 	Entropy float64
-	// Distance to the labels of all clients together, sum |p - q| over the labels: 0 for the same shares, 2 for no label
-	// in common. It is the earth mover's distance of Zhao et al., "Federated learning with non-IID data" (2018).
+	// Distance from the labels of all clients together, sum |p - q| over the labels: 0 for equal shares, 2 for no
+	// label in common. It is the earth mover's distance of Zhao et al., "Federated learning with non-IID data" (2018).
 	Distance float64
 }
 
-// Holdings returns what each client has, and what all have together (its Distance is 0). The partition must fit the set.
-func (p *Partition) Holdings(s *data.Set) (clients []Holding, all Holding) {
+// Stats returns the statistics of each client and of all clients together, whose Distance is 0. The partition must fit
+// the set.
+func (p *Partition) Stats(s *data.Set) (clients []ClientStats, all ClientStats) {
 	all.Counts = make([]int, s.Classes)
 	for i, row := range p.Counts(s) {
-		clients = append(clients, Holding{Counts: row, Samples: len(p.Shards[i].Train), Tests: len(p.Shards[i].Test)})
+		clients = append(clients, ClientStats{Counts: row, Samples: len(p.Shards[i].Train), Tests: len(p.Shards[i].Test)})
 		for l, k := range row {
 			all.Counts[l] += k
 		}
@@ -40,6 +42,7 @@ func (p *Partition) Holdings(s *data.Set) (clients []Holding, all Holding) {
 	return clients, all
 }
 
+// share returns k/n, and 0 for n = 0.
 func share(k, n int) float64 {
 	if n == 0 {
 		return 0
@@ -47,7 +50,7 @@ func share(k, n int) float64 {
 	return float64(k) / float64(n)
 }
 
-// entropy of counts that sum to n, in nats.
+// entropy returns the entropy of counts that sum to n, in nats.
 func entropy(counts []int, n int) float64 {
 	sum := 0.0
 	for _, k := range counts {
@@ -58,13 +61,13 @@ func entropy(counts []int, n int) float64 {
 	return sum
 }
 
-// Sample is an image as one client sees it: an index into Set.Test.
+// Sample is a test image as one client sees it: an index into Set.Test.
 type Sample struct {
 	Client, Test int
 }
 
-// Samples returns, for each of the given sets of clients, a test image of each label, as the clients name and see it;
-// Client -1 where no client of the set has the label. Sets whose clients test on the same images get the same ones.
+// Samples returns a test image of each label, as the clients label it, for each of the given sets of clients. Client
+// is -1 where no client of a set has the label. Sets whose clients share test images get the same images.
 func (p *Partition) Samples(s *data.Set, sets [][]int) [][]Sample {
 	out := make([][]Sample, len(sets))
 	for k, clients := range sets {
@@ -93,14 +96,15 @@ func (p *Partition) Samples(s *data.Set, sets [][]int) [][]Sample {
 	return out
 }
 
-// See returns test image j as a client of the partition sees it, before any scaling. It is the image Materialise makes.
-func (p *Partition) See(s *data.Set, client, j int) []byte {
+// TestImage returns test image j as a client of the partition sees it, before any scaling. It is the image that
+// Materialise makes.
+func (p *Partition) TestImage(s *data.Set, client, j int) []byte {
 	from := s.Image(s.Test, j)
 	v := p.Shards[client].View
 	if v == 0 {
 		return from
 	}
 	to := make([]byte, len(from))
-	p.show(p.Views[v-1], testSplit, j, s, from, to)
+	p.corrupt(p.Views[v-1], testSplit, j, s, from, to)
 	return to
 }

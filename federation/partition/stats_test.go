@@ -14,7 +14,7 @@ func TestHoldings(t *testing.T) {
 	p.Shards[0].Train = slices.Clone(at[0])         // 4 0 0
 	p.Shards[1].Train = slices.Concat(at[1], at[2]) // 0 2 2
 	p.Shards[1].LabelMap = []uint8{2, 1, 0}         // named 2 2 0
-	clients, all := p.Holdings(s)                   // all: 6 2 0
+	clients, all := p.Stats(s)                      // all: 6 2 0
 	if want := []int{6, 2, 0}; !slices.Equal(all.Counts, want) || all.Samples != 8 {
 		t.Fatalf("all %+v", all)
 	}
@@ -43,7 +43,7 @@ func TestSamplesAreWhatClientsSee(t *testing.T) {
 	}
 	for i, sh := range p.Shards {
 		for k, j := range sh.Test {
-			if !bytes.Equal(p.See(s, i, int(j)), m.Image(m.Test, int(q.Shards[i].Test[k]))) {
+			if !bytes.Equal(p.TestImage(s, i, int(j)), m.Image(m.Test, int(q.Shards[i].Test[k]))) {
 				t.Fatalf("client %d sees test image %d otherwise than it is tested on", i, j)
 			}
 		}

@@ -8,15 +8,15 @@ import (
 	"feddag/internal/stream"
 )
 
-// superclass: each client joins a superclass at random and holds all its classes; the samples of a class are divided
-// among the clients that hold it by a Dirichlet draw, at least 1 each. With fewer clients than superclasses some stay
-// unused. Groups is the superclass, numbered without gaps.
+// superclass: each client joins a superclass at random and holds all its classes. The samples of a class are divided
+// among the clients that hold it by a Dirichlet draw, at least one each. With fewer clients than superclasses some
+// superclasses are not used. Groups has the superclass of each client, numbered without gaps.
 func init() {
 	register(kind{
 		name:    "superclass",
 		help:    "the classes of one superclass each, for sets that have them (CIFAR-100) (--clients, --concentration)",
 		resolve: resolveSuperclass,
-		deal:    dealSuperclass,
+		assign:  assignSuperclass,
 	})
 }
 
@@ -30,7 +30,7 @@ func resolveSuperclass(s *data.Set, o Options) (Options, error) {
 	return Options{Concentration: o.Concentration}, checkConcentration(o.Concentration)
 }
 
-func dealSuperclass(p *Partition, s *data.Set) error {
+func assignSuperclass(p *Partition, s *data.Set) error {
 	byClass := classIndices(s.Train.Labels, s.Classes)
 	bySuper := make([][]int, len(s.SuperclassNames))
 	for _, l := range presentLabels(s) {
@@ -38,19 +38,19 @@ func dealSuperclass(p *Partition, s *data.Set) error {
 	}
 	all := slices.DeleteFunc(bySuper, func(set []int) bool { return len(set) == 0 })
 	var holders [][]int
-	for draw := range uint64(skewDraws + 1) {
+	for draw := range uint64(maxDraws + 1) {
 		sets := slices.Clone(all)
 		if len(p.Shards) < len(sets) {
 			r := stream.New(p.Seed, "partition/superclass/superclasses", draw)
 			r.Shuffle(len(sets), func(i, j int) { sets[i], sets[j] = sets[j], sets[i] })
 			sets = sets[:len(p.Shards)]
 		}
-		p.Groups = drawGroups(stream.New(p.Seed, "partition/superclass/groups", draw), len(p.Shards), len(sets), draw == skewDraws)
+		p.Groups = drawGroups(stream.New(p.Seed, "partition/superclass/groups", draw), len(p.Shards), len(sets), draw == maxDraws)
 		holders = holdersOf(p.Groups, sets, s.Classes)
-		if crowded(holders, byClass) < 0 {
-			dealHolders(p, "partition/superclass/shares", holders, byClass)
+		if labelWithTooManyHolders(holders, byClass) < 0 {
+			divideAmongHolders(p, "partition/superclass/shares", holders, byClass)
 			return nil
 		}
 	}
-	return crowdedError(p, s, crowded(holders, byClass), holders, byClass, "use fewer --clients")
+	return tooManyHoldersError(p, s, labelWithTooManyHolders(holders, byClass), holders, byClass, "use fewer --clients")
 }

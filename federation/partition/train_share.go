@@ -9,7 +9,7 @@ import (
 	"feddag/internal/stream"
 )
 
-// checkTrainShare returns an error unless clients keep some of their samples.
+// checkTrainShare returns an error unless the share of samples that a client keeps is valid.
 func checkTrainShare(o Options) error {
 	if share := o.TrainShare; math.IsNaN(share) || share < 0 || share > 1 {
 		return fmt.Errorf("--train-share %v: must be a share of a client's samples, above 0 to 1 (all)", share)
@@ -17,9 +17,9 @@ func checkTrainShare(o Options) error {
 	return nil
 }
 
-// thin leaves every client round(TrainShare n) of its n training samples of each class, at random, at least one: who
-// holds which classes, and the test sets with it, stay as they are. It draws from a stream of its own.
-func (p *Partition) thin(s *data.Set) {
+// subsample leaves every client round(TrainShare n) of its n training samples of each class, at random, but at least
+// one, so that the client keeps its classes and its test set. It draws from a stream of its own.
+func (p *Partition) subsample(s *data.Set) {
 	share := p.Params.TrainShare
 	if share == 0 {
 		return
