@@ -20,13 +20,13 @@ import (
 const (
 	// cacheFolder is the folder of decoded sets below a directory of data sets.
 	cacheFolder = "cache"
-	// readerVersion goes up when a reader's result changes, so that no copy of the old one is used.
+	// readerVersion is raised when the result of a reader changes, so that older decoded copies are not used.
 	readerVersion = 3
 )
 
-// CacheDir returns the folder that decoded sets are kept in: cache/ below dataDir (the flag --data-dir, may be empty),
-// $FEDDAG_DATA_DIR or ./data, the first of them that can be written to; "" if none can. Nothing is ever written
-// elsewhere. A directory that is not there yet can be if its parent is; it is made with the first set.
+// CacheDir returns the folder for decoded sets: cache/ in the first of dataDir (the flag --data-dir, may be empty),
+// $FEDDAG_DATA_DIR and ./data that can be written to; "" if none can. Nothing is ever written elsewhere. A directory
+// that does not exist can be written to if its parent can; it is made with the first set.
 func CacheDir(dataDir string) string {
 	for _, dir := range writeDirs(dataDir) {
 		if writable(dir) {
@@ -36,8 +36,8 @@ func CacheDir(dataDir string) string {
 	return ""
 }
 
-// FetchDir returns the directory that files are fetched into: dataDir, $FEDDAG_DATA_DIR or ./data, the first of them that
-// can be written to; "" if none can.
+// FetchDir returns the directory for downloaded files: the first of dataDir, $FEDDAG_DATA_DIR and ./data that can be
+// written to; "" if none can.
 func FetchDir(dataDir string) string {
 	if cache := CacheDir(dataDir); cache != "" {
 		return filepath.Dir(cache)
@@ -45,7 +45,7 @@ func FetchDir(dataDir string) string {
 	return ""
 }
 
-// writeDirs are the directories that may be written to.
+// writeDirs returns the directories that may be written to, in order of preference.
 func writeDirs(dataDir string) []string {
 	var dirs []string
 	for _, dir := range []string{dataDir, os.Getenv(DataDirEnv), "data"} {
@@ -56,8 +56,8 @@ func writeDirs(dataDir string) []string {
 	return dirs
 }
 
-// writable says whether files can be made in a directory or, while it is not there, the directory itself. One that its
-// owner has closed to writing is left alone by root too.
+// writable reports whether files can be made in a directory or, where it does not exist, whether the directory can be
+// made. A directory without write permission for its owner is not writable for root either.
 func writable(dir string) bool {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -76,7 +76,7 @@ func writable(dir string) bool {
 	return os.Remove(f.Name()) == nil
 }
 
-// always and packed are for source.kept: packed is for files that have to be unpacked.
+// always and packed are values of source.cacheable; packed is true for files that have to be unpacked.
 func always([]string) bool { return true }
 
 func packed(files []string) bool {
@@ -85,12 +85,12 @@ func packed(files []string) bool {
 	})
 }
 
-// decodedName is the name of a decoded set's file: the set, and what throughCache adds to it.
+// decodedName matches the name of the file of a decoded set: the name of the set and what loadCached appends to it.
 var decodedName = regexp.MustCompile(`^(.+)-[0-9a-f]{12}$`)
 
-// throughCache returns the set kept in a cache if it was made of these files as they are now, else the one that read
-// returns, and keeps that.
-func throughCache(cache string, q query, files []string, read func() (*Set, error)) (*Set, error) {
+// loadCached returns the decoded copy in a cache if it was made of these files as they are now. Otherwise it returns
+// the set that read returns, and keeps a copy of it.
+func loadCached(cache string, q query, files []string, read func() (*Set, error)) (*Set, error) {
 	made, err := fingerprint(q, files)
 	if err != nil {
 		return nil, err
@@ -114,15 +114,15 @@ func throughCache(cache string, q query, files []string, read func() (*Set, erro
 	return s, nil
 }
 
-// decodedPath returns where the set is kept: one file for each set, path and options, so that a change of the source
-// replaces it and nothing piles up.
+// decodedPath returns the file of a decoded set. There is one file for each set, path and options, so that a copy of
+// changed files replaces the old copy.
 func decodedPath(cache string, q query, files []string) string {
 	base, _, _ := strings.Cut(q.name, ":")
-	return filepath.Join(cache, fmt.Sprintf("%s-%s%s", base, wish(q, files)[:12], setSuffix))
+	return filepath.Join(cache, fmt.Sprintf("%s-%s%s", base, cacheKey(q, files)[:12], setSuffix))
 }
 
-// wish identifies a set, its options and its place, whatever is there.
-func wish(q query, files []string) string {
+// cacheKey identifies a set, its path and its options, whatever files are there.
+func cacheKey(q query, files []string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", q.name)
 	for _, key := range sortedKeys(q.extra) {
@@ -141,7 +141,7 @@ func wish(q query, files []string) string {
 // versions of these readers and of Go, whose image decoders change.
 func fingerprint(q query, files []string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %s %s\n", readerVersion, runtime.Version(), wish(q, files))
+	fmt.Fprintf(h, "%d %s %s\n", readerVersion, runtime.Version(), cacheKey(q, files))
 	for _, root := range files {
 		if err := stamp(h, root, "", 0); err != nil {
 			return "", err
@@ -150,7 +150,7 @@ func fingerprint(q query, files []string) (string, error) {
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// stamp writes name, size and time of every file at and below root/path, through links.
+// stamp writes name, size and modification time of every file at and below root/path. It follows links.
 func stamp(w io.Writer, root, path string, depth int) error {
 	full := filepath.Join(root, path)
 	info, err := os.Stat(full)

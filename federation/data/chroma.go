@@ -2,12 +2,12 @@ package data
 
 import "image"
 
-// Go's image/jpeg repeats a chroma sample over the pixels it stands for. libjpeg, and so Pillow and torchvision,
-// interpolates ("fancy upsampling"), which on images of 32 x 32 changes three values of five. What follows computes
-// what libjpeg computes from the same samples; the inverse cosine transforms differ by rounding still (see
-// docs/data.md for how much).
+// Go's image/jpeg repeats a chroma sample over the pixels that it covers. libjpeg, and with it Pillow and torchvision,
+// interpolates between samples ("fancy upsampling"), which changes three of five values of an image of 32 x 32. The
+// code below computes what libjpeg computes from the same samples. The inverse cosine transforms still differ by
+// rounding; docs/data.md says by how much.
 
-// rgbOfYCbCr writes an image as three planes of w x h into dst: R, G, B.
+// rgbOfYCbCr writes the planes R, G and B of an image, w x h each, to dst.
 func rgbOfYCbCr(dst []byte, m *image.YCbCr) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	cb, cr := upsample(m.Cb, m), upsample(m.Cr, m)
@@ -27,12 +27,12 @@ func rgbOfYCbCr(dst []byte, m *image.YCbCr) {
 
 func clamp(x int32) byte { return byte(max(0, min(255, x))) }
 
-// upsample returns a chroma plane at the size of the image, w x h.
+// upsample returns a chroma plane in the size of the image, w x h.
 func upsample(plane []byte, m *image.YCbCr) []byte {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	at := func(x, y int) byte { return plane[m.COffset(m.Rect.Min.X+x, m.Rect.Min.Y+y)] }
 	out := make([]byte, w*h)
-	var wide, high int // pixels a sample stands for
+	var wide, high int // the pixels that a sample covers
 	switch m.SubsampleRatio {
 	case image.YCbCrSubsampleRatio420:
 		wide, high = 2, 2
@@ -41,7 +41,7 @@ func upsample(plane []byte, m *image.YCbCr) []byte {
 	case image.YCbCrSubsampleRatio440:
 		wide, high = 1, 2
 	}
-	// libjpeg has no interpolation for the other ratios, nor for a plane of two samples or fewer across.
+	// libjpeg does not interpolate at other ratios, nor in a plane that is at most two samples wide.
 	if wide == 0 || wide == 2 && w <= 4 {
 		for y := range h {
 			for x := range w {
@@ -51,7 +51,7 @@ func upsample(plane []byte, m *image.YCbCr) []byte {
 		return out
 	}
 	cw, ch := (w+wide-1)/wide, (h+high-1)/high
-	column := make([]int32, cw) // a row of samples; of two rows 3 parts the nearer and 1 part the next
+	column := make([]int32, cw) // a row of samples, or three times the nearer row plus the next one
 	for y := range h {
 		near := y / high
 		other := max(0, min(ch-1, near-1+2*(y%2))) // above for the upper row of two, below for the lower
@@ -64,7 +64,7 @@ func upsample(plane []byte, m *image.YCbCr) []byte {
 		row := out[y*w : (y+1)*w]
 		for x := range row {
 			beside := max(0, min(cw-1, x/2-1+2*(x%2)))
-			switch { // the rounding alternates, as libjpeg's does
+			switch { // the rounding alternates, as in libjpeg
 			case wide == 1:
 				row[x] = byte((column[x] + 1 + int32(y%2)) >> 2)
 			case high == 1:

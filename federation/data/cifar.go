@@ -12,19 +12,19 @@ import (
 	"feddag/internal/spelling"
 )
 
-// cifarSet is CIFAR-10 or CIFAR-100 (Krizhevsky, 2009): 50,000 + 10,000 images of 32 x 32 in colour. It is published as
-// rows of bytes ("binary version") and as pickles ("python version", which torchvision leaves), in a folder or a
+// cifarSet is CIFAR-10 or CIFAR-100 (Krizhevsky, 2009): 50,000 + 10,000 colour images of 32 x 32. It is published as
+// rows of bytes ("binary version") and as pickles ("python version", which torchvision keeps), in a folder or a
 // .tar.gz.
 type cifarSet struct {
 	name, title string
 	aliases     []string
-	folders     []string // below a root
+	folders     []string // names of its folder in a directory of data sets
 	binary      publication
 	python      publication
-	tests       int    // of the files of a publication, the last ones hold the test images
-	labels      int    // bytes before an image in a row: 1, or 2 with the coarse label first
-	key         string // of the labels in a pickle
-	coarseKey   string // "" for none
+	tests       int    // the number of files with test images, which are the last of a publication
+	labels      int    // label bytes before the image in a row: 1, or 2 with the coarse label first
+	key         string // the key of the labels in a pickle
+	coarseKey   string // the key of the coarse labels; "" for none
 	classNames  []string
 	superclass  []uint8  // the coarse label of each label; nil for none
 	superNames  []string // names of the coarse labels
@@ -33,20 +33,20 @@ type cifarSet struct {
 	origin      origin
 }
 
-// cifarMirrors are where its archives are published.
+// cifarMirrors are the folders that its archives are published in.
 var cifarMirrors = []string{"https://www.cs.toronto.edu/~kriz"}
 
 const (
-	cifarPixels = 3 * 32 * 32
-	cifarMost   = 1 << 28 // bytes of a file: CIFAR-100's training images take 155 MB
+	cifarPixels  = 3 * 32 * 32
+	maxCIFARFile = 1 << 28 // bytes of a file; the training images of CIFAR-100 take 155 MB
 )
 
-// cifarSets are the two, by name.
+// cifarSets are the registered sets of CIFAR, by name.
 var cifarSets = map[string]*cifarSet{}
 
 func registerCIFAR(x *cifarSet) {
 	cifarSets[x.name] = x
-	src := source{name: x.name, title: x.title, aliases: x.aliases, kept: packed, origin: x.origin, find: x.find, read: x.read}
+	src := source{name: x.name, title: x.title, aliases: x.aliases, cacheable: packed, origin: x.origin, find: x.find, read: x.read}
 	if x.superclass != nil {
 		src.options = map[string]string{"labels": "fine (default) or coarse: the label is the superclass"}
 	}
@@ -56,13 +56,13 @@ func registerCIFAR(x *cifarSet) {
 func (x *cifarSet) forms() []publication { return []publication{x.binary, x.python} }
 
 func (x *cifarSet) find(q query) ([]string, error) {
-	return published(q, x.folders, x.forms(), x.advice)
+	return findPublished(q, x.folders, x.forms(), x.advice)
 }
 
-// cifarBatch is one file's images and labels.
+// cifarBatch has the images and labels of one file.
 type cifarBatch struct {
 	pixels       []byte // N x 3 x 32 x 32
-	fine, coarse []byte // N; coarse is empty where there is none
+	fine, coarse []byte // N each; coarse is empty where there are no coarse labels
 }
 
 func (x *cifarSet) read(_ context.Context, files []string, q query) (*Set, error) {
@@ -74,7 +74,7 @@ func (x *cifarSet) read(_ context.Context, files []string, q query) (*Set, error
 	default:
 		return nil, spelling.Unknown("option labels", text, []string{"coarse", "fine"})
 	}
-	form, members, err := readPublished(files, x.forms(), cifarMost)
+	form, members, err := readPublished(files, x.forms(), maxCIFARFile)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (x *cifarSet) read(_ context.Context, files []string, q query) (*Set, error
 		split.Pixels = append(split.Pixels, batch.pixels...)
 		split.Labels = append(split.Labels, batch.fine...)
 		super[k] = append(super[k], batch.coarse...)
-		members[i].bytes = nil // it was large
+		members[i].bytes = nil // frees the memory
 	}
 	if coarse {
 		s.Train.Labels, s.Test.Labels = super[0], super[1]
@@ -120,7 +120,7 @@ func (x *cifarSet) read(_ context.Context, files []string, q query) (*Set, error
 	return s, nil
 }
 
-// readBinary reads rows of labels and pixels.
+// readBinary reads a file of the binary version: rows of labels and pixels.
 func (x *cifarSet) readBinary(b []byte) (cifarBatch, error) {
 	row := x.labels + cifarPixels
 	if len(b) == 0 || len(b)%row != 0 {
@@ -136,7 +136,7 @@ func (x *cifarSet) readBinary(b []byte) (cifarBatch, error) {
 	return batch, nil
 }
 
-// readPickle reads the dictionary that Python keeps a batch in.
+// readPickle reads a file of the python version: a dictionary.
 func (x *cifarSet) readPickle(b []byte) (batch cifarBatch, err error) {
 	object, err := pickle.Read(b)
 	if err != nil {
@@ -144,7 +144,7 @@ func (x *cifarSet) readPickle(b []byte) (batch cifarBatch, err error) {
 	}
 	d, ok := object.(*pickle.Dict)
 	if !ok {
-		return batch, errors.New("a pickle of something other than a dictionary")
+		return batch, errors.New("the pickle holds no dictionary")
 	}
 	a, ok := d.Items["data"].(*npy.Array)
 	pixels, isBytes := []uint8(nil), false
@@ -152,7 +152,7 @@ func (x *cifarSet) readPickle(b []byte) (batch cifarBatch, err error) {
 		pixels, isBytes = a.Data.([]uint8)
 	}
 	if !isBytes || len(a.Shape) != 2 || a.Shape[1] != cifarPixels {
-		return batch, fmt.Errorf("a pickle without data, N x %d bytes; fetch it again", cifarPixels)
+		return batch, fmt.Errorf("the pickle has no array data of N x %d bytes; fetch it again", cifarPixels)
 	}
 	batch.pixels = pixels
 	if batch.fine, err = pickledLabels(d, x.key); err == nil && x.coarseKey != "" {
@@ -161,7 +161,7 @@ func (x *cifarSet) readPickle(b []byte) (batch cifarBatch, err error) {
 	return batch, err
 }
 
-// pickledLabels returns a list, or an array, of labels.
+// pickledLabels returns the labels of a key, which are a list or an array.
 func pickledLabels(d *pickle.Dict, key string) ([]byte, error) {
 	var numbers []int
 	switch l := d.Items[key].(type) {
@@ -179,7 +179,7 @@ func pickledLabels(d *pickle.Dict, key string) ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 	default:
-		return nil, fmt.Errorf("a pickle without %s; fetch it again", key)
+		return nil, fmt.Errorf("the pickle has no list %s; fetch it again", key)
 	}
 	out := make([]byte, len(numbers))
 	for i, n := range numbers {
@@ -191,12 +191,13 @@ func pickledLabels(d *pickle.Dict, key string) ([]byte, error) {
 	return out, nil
 }
 
-// check finds labels out of range, lists of other lengths, and a superclass that is not the class's.
+// check returns an error for a label out of range, for lists of different lengths, and for a coarse label that is not
+// the superclass of the label.
 func (x *cifarSet) check(b cifarBatch) error {
 	n := len(b.pixels) / cifarPixels
 	switch {
 	case n == 0:
-		return errors.New("holds no images; fetch it again")
+		return errors.New("the file has no images; fetch it again")
 	case len(b.fine) != n || x.superclass != nil && len(b.coarse) != n:
 		return fmt.Errorf("%d labels and %d coarse ones for %d images; fetch it again", len(b.fine), len(b.coarse), n)
 	}

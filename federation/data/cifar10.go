@@ -1,16 +1,16 @@
 package data
 
-// cifar10Classes are in label order, which is alphabetical.
+// cifar10Classes are the class names by label, which is their alphabetical order.
 var cifar10Classes = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
 
-// The mean and deviation that CIFAR-10's pixels are scaled with. The deviation is the one in common use, the mean over
-// the images of each one's own, rather than the .247, .243, .262 of all pixels.
+// The mean and standard deviation that CIFAR-10's pixels are scaled with. The deviation is the one in common use, the
+// mean of the deviations of the single images, and not the .247, .243, .262 of all pixels.
 var (
 	cifar10Mean = []float32{.4914, .4822, .4465}
 	cifar10Std  = []float32{.2023, .1994, .2010}
 )
 
-// CIFAR-10: ten classes of things, 6,000 images each.
+// CIFAR-10: ten classes of objects, 6,000 images each.
 func init() {
 	registerCIFAR(&cifarSet{
 		name: "cifar10", title: "CIFAR-10", aliases: []string{"cifar-10", "cifar_10"},

@@ -1,6 +1,6 @@
 package data
 
-// CIFAR-100: a hundred classes of things, 600 images each, in twenty superclasses of five.
+// CIFAR-100: a hundred classes of objects, 600 images each, in twenty superclasses of five classes.
 func init() {
 	registerCIFAR(&cifarSet{
 		name: "cifar100", title: "CIFAR-100", aliases: []string{"cifar-100", "cifar_100"},

@@ -7,11 +7,12 @@ import (
 	"slices"
 )
 
-// CIFAR-10 as JPEG files, for those who have it in no other form: train/CLASS/*.jpg and test/CLASS/*.jpg, in folders or in
-// zips (train-1.zip, ..., test.zip). It is lossy, so it has a name of its own; it is scaled as CIFAR-10 is.
+// CIFAR-10 as JPEG files, for people who have it in no other form: train/CLASS/*.jpg and test/CLASS/*.jpg, in folders
+// or in zips (train-1.zip, ..., test.zip). JPEG loses information, so the set has a name of its own. It is scaled as
+// CIFAR-10 is.
 func init() {
 	register(source{
-		name: "cifar10-jpeg", title: "CIFAR-10 (JPEG)", aliases: []string{"cifar10_jpeg", "cifar-10-jpeg"}, kept: always,
+		name: "cifar10-jpeg", title: "CIFAR-10 (JPEG)", aliases: []string{"cifar10_jpeg", "cifar-10-jpeg"}, cacheable: always,
 		find: findCIFAR10JPEG,
 		read: func(ctx context.Context, files []string, q query) (*Set, error) {
 			s, err := readTree(ctx, files, q)
@@ -28,7 +29,7 @@ func init() {
 	})
 }
 
-// findCIFAR10JPEG returns the zips, or the two folders.
+// findCIFAR10JPEG returns the zips or the two folders.
 func findCIFAR10JPEG(q query) ([]string, error) {
 	notFound := &NotFoundError{
 		Name: q.name, Needs: "train*.zip and test*.zip, or train/airplane/ and test/airplane/, in cifar10-jpeg/, cifar10/ or there",
@@ -36,13 +37,13 @@ func findCIFAR10JPEG(q query) ([]string, error) {
 	}
 	for _, root := range q.dirs {
 		for _, dir := range []string{filepath.Join(root, "cifar10-jpeg"), filepath.Join(root, "cifar10"), root} {
-			// A folder's name may hold what Glob takes for a pattern; it is then not found, which is said.
+			// A folder whose name has a pattern character is not found, and the error says that.
 			train, _ := filepath.Glob(filepath.Join(dir, "train*.zip"))
 			test, _ := filepath.Glob(filepath.Join(dir, "test*.zip"))
 			if len(train) > 0 && len(test) > 0 {
 				return append(train, test...), nil
 			}
-			if isDir(filepath.Join(dir, "train", "airplane")) && isDir(filepath.Join(dir, "test", "airplane")) {
+			if isFolder(filepath.Join(dir, "train", "airplane")) && isFolder(filepath.Join(dir, "test", "airplane")) {
 				return []string{filepath.Join(dir, "train"), filepath.Join(dir, "test")}, nil
 			}
 		}

@@ -19,17 +19,17 @@ import (
 )
 
 // cifarC is CIFAR-10-C or CIFAR-100-C (Hendrycks and Dietterich, 2019): the 10,000 test images of CIFAR under 19
-// corruptions at five severities, a .npy file of 50,000 images each. Here it is a set of as many domains: a corruption is
-// a user. What it holds are test images only, so the first 8,000 under each corruption are for training and the last 2,000 for
-// testing: no picture is in both, under any corruption.
+// corruptions at five severities, in one .npy file of 50,000 images per corruption. Here each corruption is a domain,
+// that is a user of the set. The published images are test images only. Under each corruption the first 8,000 are used
+// for training and the last 2,000 for testing, so that no picture is in both splits under any corruption.
 type cifarC struct {
 	name, title, folder string
-	of                  string // the clean set
+	of                  string // the name of the clean set
 	archive             download
 }
 
 const (
-	cifarCImages = 10000 // of each severity
+	cifarCImages = 10000 // images per severity
 	cifarCTrain  = 8000
 )
 
@@ -54,7 +54,7 @@ func init() {
 	} {
 		x.archive.file = x.folder + ".tar"
 		register(source{
-			name: x.name, title: x.title, aliases: []string{strings.ToLower(x.folder)}, kept: packed,
+			name: x.name, title: x.title, aliases: []string{strings.ToLower(x.folder)}, cacheable: packed,
 			options: map[string]string{
 				"corruption": "names between commas; main (default) is the 15 of the benchmark, all the 4 extra ones too",
 				"severity":   "1 to 5 (default 3)",
@@ -65,7 +65,7 @@ func init() {
 	}
 }
 
-// choice returns the corruptions and the severity of the options.
+// choice returns the corruptions and the severity that the options choose.
 func (x cifarC) choice(q query) (corruptions []string, severity int, err error) {
 	known := append(slices.Clone(cifarCMain), cifarCExtra...)
 	slices.Sort(known)
@@ -106,7 +106,7 @@ func (x cifarC) find(q query) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return published(q, []string{x.name}, []publication{x.form(corruptions)}, "feddag data fetch "+x.name+", or name its folder with --data-dir")
+	return findPublished(q, []string{x.name}, []publication{x.form(corruptions)}, "feddag data fetch "+x.name+", or name its folder with --data-dir")
 }
 
 func (x cifarC) read(ctx context.Context, files []string, q query) (*Set, error) {
@@ -159,7 +159,7 @@ func (x cifarC) read(ctx context.Context, files []string, q query) (*Set, error)
 	return s, nil
 }
 
-// each calls read with every file of a form, in a folder or in the archive.
+// each calls read with every file of a form, from a folder or from the archive.
 func (x cifarC) each(files []string, form publication, read func(name string, r io.Reader) error) error {
 	if len(files) == 1 && filepath.Base(files[0]) == form.archive {
 		found := map[string]bool{}
@@ -195,7 +195,7 @@ func (x cifarC) each(files []string, form publication, read func(name string, r 
 	return nil
 }
 
-// cifarCLabels reads the labels of the images, which are the same at each severity, and returns those of one.
+// cifarCLabels reads the labels of all images and returns those of one severity. They are the same at each severity.
 func cifarCLabels(r io.Reader, classes int) ([]byte, error) {
 	a, err := npy.Read(r, 5*cifarCImages)
 	if err != nil {
@@ -219,7 +219,7 @@ func cifarCLabels(r io.Reader, classes int) ([]byte, error) {
 	return labels, nil
 }
 
-// cifarCPixels reads the images of one severity out of 5 x 10,000 x 32 x 32 x 3 bytes, colours last.
+// cifarCPixels reads the images of one severity from 5 x 10,000 x 32 x 32 x 3 bytes (channels last).
 func cifarCPixels(r io.Reader, severity int, train, test []byte) error {
 	h, err := npy.ReadHeader(r)
 	if err != nil {
@@ -249,7 +249,7 @@ func cifarCPixels(r io.Reader, severity int, train, test []byte) error {
 	return nil
 }
 
-// planes writes images whose colours stand last, N x pixels x 3 bytes, with their planes one after the other.
+// planes converts images from channels last, N x pixels x 3 bytes, to channels first.
 func planes(to, from []byte, pixels int) {
 	for i := 0; i < len(from); i += 3 * pixels {
 		a, b := from[i:i+3*pixels], to[i:i+3*pixels]

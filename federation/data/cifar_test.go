@@ -128,7 +128,7 @@ func TestCIFAR10(t *testing.T) {
 			}
 			kept := len(setFiles(t, filepath.Join(dir, "cache"))) == 1
 			if kept != strings.Contains(c.name, "archive") {
-				t.Errorf("the decoded set is kept: %v", kept)
+				t.Errorf("the decoded set is cacheable: %v", kept)
 			}
 		})
 	}

@@ -15,10 +15,10 @@ import (
 	"strings"
 )
 
-// csv is images listed in a CSV file with the columns user, file, label and, if it has one, split: natural partitions
-// such as Google Landmarks, whose names for them (user_id, image_id, class) do as well. The images lie below the CSV's own
-// folder or below images=PATH, a folder or a zip; a file's ending may be left out. Labels are numbers from 0 or names, then
-// numbered in alphabetical order.
+// csv: images that a CSV file lists with the columns user, file, label and, optionally, split, for natural partitions
+// such as Google Landmarks, whose column names (user_id, image_id, class) work as well. The images lie below the
+// folder of the CSV file or below images=PATH, a folder or a zip. The extension of a file may be left out. Labels are
+// numbers from 0, or names that are numbered in alphabetical order.
 func init() {
 	options := maps.Clone(imageOptions)
 	options["images"] = "folder or zip of the images, from the CSV's folder (default: that folder)"
@@ -26,12 +26,12 @@ func init() {
 	options["classes"] = "keep only so many classes, those of the most images (at most 256 can be held)"
 	options["test"] = "share of each user's images for testing where nothing says which, above 0, below 1 (default 0.2)"
 	register(source{
-		name: "csv", title: "images of a CSV file", takesPath: true, options: options, kept: always,
+		name: "csv", title: "images of a CSV file", takesPath: true, options: options, cacheable: always,
 		find: findCSV, read: readCSV,
 	})
 }
 
-// findCSV returns the CSV files and the root of the images.
+// findCSV returns the CSV files and the folder or zip of the images.
 func findCSV(q query) ([]string, error) {
 	if q.path == "" {
 		return nil, fmt.Errorf("data set csv: write csv:PATH, the path of the CSV file")
@@ -40,7 +40,7 @@ func findCSV(q query) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if isDir(list[0]) {
+	if isFolder(list[0]) {
 		return nil, fmt.Errorf("%s: a folder, must be a CSV file", list[0])
 	}
 	dir := filepath.Dir(list[0])
@@ -67,7 +67,7 @@ func findCSV(q query) ([]string, error) {
 type csvRow struct {
 	place             string // FILE: line N
 	user, file, label string
-	split             string // "train", "test", or "" where nothing says
+	split             string // "train", "test", or "" for unknown
 }
 
 func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
@@ -128,8 +128,8 @@ func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
 	return s, nil
 }
 
-// mostFrequent keeps the rows of the classes with the most images, the first by name among equals, and says how many it
-// drops. Classes that are numbers become names: their numbers would be out of range.
+// mostFrequent keeps the rows of the classes with the most images, of equal classes the first by name, and returns a
+// note about the rows that it drops. Numbers of classes become names, because the numbers would be out of range.
 func mostFrequent(rows []csvRow, most int) (kept []csvRow, note string) {
 	counts := map[string]int{}
 	for _, r := range rows {
@@ -153,7 +153,7 @@ func mostFrequent(rows []csvRow, most int) (kept []csvRow, note string) {
 	return kept, fmt.Sprintf("%d images of the %d smallest classes of %d are left out", len(rows)-len(kept), len(names)-most, len(names))
 }
 
-// csvColumns are the names that a column may have.
+// csvColumns are the names that each column may have.
 var csvColumns = map[string][]string{
 	"user":  {"user", "user_id", "client", "client_id", "domain"},
 	"file":  {"file", "image", "image_id", "path", "filename"},
@@ -161,7 +161,7 @@ var csvColumns = map[string][]string{
 	"split": {"split", "set"},
 }
 
-// readCSVFile reads a list; split, if not "", is that of all its images.
+// readCSVFile reads a list. split is the split of all its images, or "".
 func readCSVFile(name, split string) ([]csvRow, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -180,7 +180,7 @@ func readCSVRows(r io.Reader, name, split string) ([]csvRow, error) {
 	c.ReuseRecord = true
 	head, err := c.Read()
 	if err == io.EOF {
-		return nil, errors.New("empty")
+		return nil, errors.New("the file is empty")
 	}
 	if err != nil {
 		return nil, err
@@ -227,22 +227,22 @@ func readCSVRows(r io.Reader, name, split string) ([]csvRow, error) {
 		}
 		switch {
 		case row.file == "" || row.label == "":
-			return nil, fmt.Errorf("line %d: without a file or a label", line)
+			return nil, fmt.Errorf("line %d: a file or a label is missing", line)
 		case row.user == "" && at["user"] >= 0:
-			return nil, fmt.Errorf("line %d: without a user", line)
+			return nil, fmt.Errorf("line %d: the user is missing", line)
 		case len(rows) >= maxTreeFiles:
 			return nil, fmt.Errorf("more than %d lines", maxTreeFiles)
 		}
 		rows = append(rows, row)
 	}
 	if len(rows) == 0 {
-		return nil, errors.New("lists no image")
+		return nil, errors.New("the file lists no image")
 	}
 	return rows, nil
 }
 
-// findPictures finds the file of each row below a root: by its path, with an ending if need be, or, where nothing is
-// there, by a name that only one file has.
+// findPictures finds the file of each row below a root: by its path, with or without an extension, or else by a name
+// that only one file has.
 func findPictures(rows []csvRow, t *tree) ([]picture, error) {
 	byPath, byName := map[string]*node{}, map[string][]*node{}
 	for i := range t.nodes {
@@ -280,8 +280,8 @@ func findPictures(rows []csvRow, t *tree) ([]picture, error) {
 	return pictures, nil
 }
 
-// labelNames returns the classes by label. Whole numbers are labels as they are: class 3 has number 3 though no image
-// may be of class 2.
+// labelNames returns the class names by label. Whole numbers are labels as they are: class 3 has label 3 even if no
+// image is of class 2.
 func labelNames(rows []csvRow) ([]string, error) {
 	names, top := map[string]bool{}, -1
 	for _, r := range rows {
@@ -304,8 +304,8 @@ func labelNames(rows []csvRow) ([]string, error) {
 	return numbers, nil
 }
 
-// splitByUser takes an even share of each user's pictures for testing where no split is given, but the first of a class
-// never.
+// splitByUser takes an even share of each user's pictures for testing where no split is given, but never the first
+// picture of a class.
 func splitByUser(pictures []picture, share float64) (train, test []picture, notes []string) {
 	sortPictures(pictures)
 	seen, due, trained := map[string]float64{}, map[string]int{}, map[string]bool{}

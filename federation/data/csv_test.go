@@ -152,7 +152,7 @@ func TestCSVBadInput(t *testing.T) {
 		name, list string
 		words      []string
 	}{
-		{"empty", "", []string{"train.csv: empty"}},
+		{"empty", "", []string{"train.csv: the file is empty"}},
 		{"no image", first, []string{"lists no image"}},
 		{"no label column", "user,file\na,b\n", []string{"no column label", "class"}},
 		{"a quote left open", first + "u,\"a/p00,1\n", []string{"train.csv"}},
@@ -163,8 +163,8 @@ func TestCSVBadInput(t *testing.T) {
 		{"absolute", rows + "u1,/etc/passwd,0\n", []string{"leads out"}},
 		{"label below zero", rows[:len(rows)-2] + "-1\n", []string{"label -1 is out of range"}},
 		{"label above 255", rows[:len(rows)-2] + "256\n", []string{"label 256 is out of range", "0 to 255"}},
-		{"no user", rows[:len(first)] + ",a/p00,1\n", []string{"line 2: without a user"}},
-		{"no label", rows[:len(first)] + "u,a/p00,\n", []string{"line 2: without a file or a label"}},
+		{"no user", rows[:len(first)] + ",a/p00,1\n", []string{"line 2: the user is missing"}},
+		{"no label", rows[:len(first)] + "u,a/p00,\n", []string{"line 2: a file or a label is missing"}},
 		{"an unknown split", "user,file,label,split\nu,a/p00,1,training\nu,b/q01,1,other\n", []string{"line 3", `split "other"`}},
 		{"one split", "user,file,label,split\nu,a/p00,1,train\n", []string{"1 training and 0 test images"}},
 	} {

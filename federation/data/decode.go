@@ -18,32 +18,32 @@ import (
 	"feddag/internal/damage"
 )
 
-// maxImagePixels bounds one image: 33 megapixels.
+// maxImagePixels bounds the pixels of one image: 33 megapixels.
 const maxImagePixels = 1 << 25
 
-// raster is a decoded image: three planes of Width x Height bytes R, G, B, and whether they may differ.
+// raster is a decoded image: planes R, G and B of Width x Height bytes each. colour says that they may differ.
 type raster struct {
 	width, height int
 	planes        []byte // 3*Height*Width
 	colour        bool
 }
 
-// decodeImage decodes a JPEG or PNG. Grey images get three equal planes, palettes are looked up, transparency is left
-// out of account (as PIL's convert("RGB") does), and of 16 bits the upper 8 are taken. CMYK is an error, for without
-// the profile its colours are not known. A file too small for the size that its header claims is an error before
-// anything of that size is allocated.
+// decodeImage decodes a JPEG or PNG. Grey images get three equal planes, palettes are looked up, transparency is
+// ignored (as in PIL's convert("RGB")), and of 16 bits the upper 8 are taken. CMYK is an error, because its colours
+// are not known without the profile. A file that is too small for the size in its header is an error before anything
+// of that size is allocated.
 func decodeImage(b []byte) (raster, error) {
 	if len(b) == 0 {
 		return raster{}, errors.New("empty file")
 	}
 	config, format, err := image.DecodeConfig(bytes.NewReader(b))
 	if err != nil {
-		return raster{}, badImage(err)
+		return raster{}, describeImageError(err)
 	}
 	w, h := config.Width, config.Height
-	perByte := 1 << 10 // pixels: a bit a block of 8 x 8 is the least that JPEG takes
+	perByte := 1 << 10 // pixels per byte: JPEG takes at least one bit per block of 8 x 8
 	if format == "png" {
-		perByte = 1 << 14 // deflate's 1032 at best, of bytes of 8 pixels
+		perByte = 1 << 14 // deflate compresses 1032 to 1 at best, and a byte has up to 8 pixels
 	}
 	switch {
 	case w < 1 || h < 1:
@@ -61,17 +61,17 @@ func decodeImage(b []byte) (raster, error) {
 	}
 	m, err := decode(bytes.NewReader(b))
 	if err != nil {
-		return raster{}, badImage(err)
+		return raster{}, describeImageError(err)
 	}
 	if box := m.Bounds(); box.Dx() != w || box.Dy() != h {
-		return raster{}, errors.New("damaged: two sizes in one file")
+		return raster{}, errors.New("damaged: the header and the image have different sizes")
 	}
 	r := raster{width: w, height: h, planes: make([]byte, 3*w*h), colour: true}
 	r.fill(m)
 	return r, nil
 }
 
-// fill takes over the pixels of a decoded image of the same size.
+// fill copies the pixels of a decoded image of the same size.
 func (r *raster) fill(m image.Image) {
 	w, h, box := r.width, r.height, m.Bounds()
 	n := w * h
@@ -107,7 +107,7 @@ func (r *raster) fill(m image.Image) {
 	}
 }
 
-// opaque returns a colour without its transparency: as it was stored, where RGBA() would darken it.
+// opaque returns a colour without its transparency, as it was stored. The colour's method RGBA would darken it.
 func opaque(c color.Color) (r, g, b byte) {
 	switch c := c.(type) {
 	case color.NRGBA:
@@ -119,33 +119,34 @@ func opaque(c color.Color) (r, g, b byte) {
 	return byte(red >> 8), byte(green >> 8), byte(blue >> 8)
 }
 
-// badImage words an error of Go's decoders.
-func badImage(err error) error {
+// describeImageError describes an error of Go's decoders.
+func describeImageError(err error) error {
 	switch {
 	case errors.Is(err, image.ErrFormat):
-		return errors.New("neither JPEG nor PNG inside, whatever its name says")
-	case strings.HasSuffix(err.Error(), io.ErrUnexpectedEOF.Error()): // which image/png does not wrap
+		return errors.New("the content is neither JPEG nor PNG")
+	case strings.HasSuffix(err.Error(), io.ErrUnexpectedEOF.Error()): // image/png does not wrap it
 		return damage.Describe(io.ErrUnexpectedEOF)
 	}
 	return damage.Describe(err)
 }
 
-// decodeOptions say what images of a tree become.
+// decodeOptions are the size and the channels that the images of a tree are converted to.
 type decodeOptions struct {
-	height, width int    // 0: as the first image; another size is then an error
+	height, width int    // 0 for the size of the first image; another size is then an error
 	filter        string // how an image of another size is resized: see filters
 	channels      int    // 1, 3, or 0: 1 if no image has colours
 	progress      func(done, total int)
 }
 
-// decoded is images of one size: N x Channels x Height x Width bytes.
+// decoded has images of one size: N x Channels x Height x Width bytes.
 type decoded struct {
 	channels, height, width int
 	pixels                  []byte
 }
 
-// decodeAll decodes images on all cores. An image that cannot be read, or is of another size where none is asked for,
-// is an error that names it: the first one in their order, whatever the number of cores.
+// decodeAll decodes images on all cores. An image that cannot be read, or that has another size where none is asked
+// for, is an error that names it. Of several such images the error is about the first in their order, whatever the
+// number of cores.
 func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decoded, error) {
 	if len(pictures) == 0 {
 		return nil, errors.New("no images")
@@ -164,7 +165,7 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 	}
 	d.pixels = make([]byte, len(pictures)*size)
 
-	var next, failed atomic.Int64 // the image to take; the first that failed
+	var next, failed atomic.Int64 // the next image; the first image that failed
 	failed.Store(int64(len(pictures)))
 	var mu sync.Mutex
 	var firstErr error
@@ -203,7 +204,7 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 				}
 				colour = colour || c
 				done++
-				// What decoders leave behind may else grow to the size of the set before it is collected.
+				// Otherwise the garbage of the decoders could grow to the size of the set before it is collected.
 				if done%max(1, 1<<26/size) == 0 {
 					collect = true
 				}
@@ -241,7 +242,7 @@ func readPicture(p picture) (raster, error) {
 	return raster{}, fmt.Errorf("%s: %w", p.place, err)
 }
 
-// grey leaves one plane of each image; of colours their luminance as PIL's convert("L") has it (ITU-R 601).
+// grey keeps one plane of each image: the luminance as PIL's convert("L") computes it (ITU-R 601).
 func (d *decoded) grey(colour bool) {
 	n := d.height * d.width
 	images := len(d.pixels) / (3 * n)

@@ -9,10 +9,10 @@ import (
 // DataDirEnv is the environment variable that names a directory of data sets.
 const DataDirEnv = "FEDDAG_DATA_DIR"
 
-// SearchDirs returns where data sets are looked for, in order, whether or not the directories exist: dataDir (the
-// flag --data-dir, may be empty), $FEDDAG_DATA_DIR, ./data, ${XDG_CACHE_HOME:-~/.cache}/feddag, then the usual roots
-// of torchvision (~/data, the cache's torch and torch/datasets) and Debian (/usr/share/datasets). Each set knows
-// its own folders below a root (FashionMNIST/raw, fashion-mnist, ...).
+// SearchDirs returns the directories in which data sets are searched, in order, whether or not they exist: dataDir
+// (the flag --data-dir, may be empty), $FEDDAG_DATA_DIR, ./data, ${XDG_CACHE_HOME:-~/.cache}/feddag, then the usual
+// directories of torchvision (~/data, torch and torch/datasets in the cache) and Debian (/usr/share/datasets). Each
+// set knows the names of its folders in them (FashionMNIST/raw, fashion-mnist, ...).
 func SearchDirs(dataDir string) []string {
 	var dirs []string
 	add := func(dir string) {

@@ -24,54 +24,54 @@ import (
 	"feddag/internal/spelling"
 )
 
-// origin is a set as it is published.
+// origin describes a set as it is published.
 type origin struct {
-	folder   string // that Fetch puts the files in, below a directory of data sets
+	folder   string // the folder for the files in a directory of data sets
 	files    []download
-	repacked bool   // others pack the files anew, so another checksum is no damage
-	images   [2]int // numbers of training and test images, without options
-	perClass [2]int // the same of each class, where all have as many
+	repacked bool   // distributions repack the files, so another checksum does not mean damage
+	images   [2]int // the number of training and of test images, without options
+	perClass [2]int // the same per class, where all classes have equally many
 }
 
 // download is a published file.
 type download struct {
 	file     string
-	mirrors  []string // folders it is in, or its own URL where that ends in its name
-	size     int64    // bytes; 0 where that is not published
+	mirrors  []string // URLs of folders with the file, or of the file itself
+	size     int64    // bytes; 0 where the size is not published
 	sha256   string   // "" where only the MD5 is published
 	md5      string
-	optional bool // fetched only where it is asked for
+	optional bool // fetched only if FetchOptions.Only names it
 }
 
-// FetchOptions say where from and where to.
+// FetchOptions say from where and to where Fetch downloads.
 type FetchOptions struct {
 	Dir string // the directory of data sets that the set's folder goes into
-	// Mirror is the URL of a folder to take the files from instead of the public places; the checksums stay.
+	// Mirror is the URL of a folder to take the files from instead of the public mirrors. The checksums stay the same.
 	Mirror string
 	Only   []string // the files to fetch; nil for those that the set needs
-	// Progress is told how many bytes of a file of how many are there (0 where that is not known); nil for none.
+	// Progress is called with the bytes of a file that are there and its size (0 for unknown); nil for none.
 	Progress func(file string, done, total int64)
-	// Wait is the time before the second attempt, which doubles with each; 0 takes a second.
+	// Wait is the time before the second attempt. It doubles with each attempt. 0 means a second.
 	Wait time.Duration
 }
 
-// Attempts at one file in one place, and how long nothing may arrive.
+// Attempts per file and mirror, and the longest time without data.
 const (
 	fetchAttempts = 5
 	fetchStall    = time.Minute
-	fetchMost     = 1 << 34 // bytes of a file whose size is not published
+	maxFetch      = 1 << 34 // bytes of a file whose size is not published
 )
 
-// Fetchable says whether a set's files can be fetched.
+// Fetchable reports whether the files of a set can be fetched.
 func Fetchable(name string) bool {
 	base, _, _ := strings.Cut(name, ":")
 	return len(sources[base].origin.files) > 0
 }
 
-// Fetch downloads the files of a set into its folder below o.Dir and returns their paths. A file that is there with the
-// published checksum is left as it is, and one whose checksum is another is an error, never overwritten. What was fetched
-// before an interruption is in FILE.part, and the next Fetch goes on from there. A file gets its name only once its
-// checksum is the published one.
+// Fetch downloads the files of a set into its folder in o.Dir and returns their paths. A file that exists with the
+// published checksum is left as it is. A file that exists with another checksum is an error and is never overwritten.
+// An interrupted download is in FILE.part, and the next Fetch resumes it. A file gets its name only when its checksum
+// is the published one.
 func Fetch(ctx context.Context, name string, o FetchOptions) ([]string, error) {
 	name, err := Canonical(name, nil)
 	if err != nil {
@@ -83,7 +83,7 @@ func Fetch(ctx context.Context, name string, o FetchOptions) ([]string, error) {
 		return nil, fmt.Errorf("data set %s cannot be fetched; known: %s", name, strings.Join(fetchable(), ", "))
 	}
 	if o.Dir == "" {
-		return nil, errors.New("no directory to fetch to can be written to: name one with --data-dir")
+		return nil, errors.New("no directory for the files can be written to: name one with --data-dir")
 	}
 	if o.Wait == 0 {
 		o.Wait = time.Second
@@ -115,7 +115,7 @@ func Fetch(ctx context.Context, name string, o FetchOptions) ([]string, error) {
 	return files, nil
 }
 
-// fetchable are the sets that can be fetched.
+// fetchable returns the sets that can be fetched.
 func fetchable() (names []string) {
 	for _, name := range Names() {
 		if Fetchable(name) {
@@ -125,16 +125,16 @@ func fetchable() (names []string) {
 	return names
 }
 
-// fetch brings one file, from the first of its places that has it.
+// fetch downloads one file from the first mirror that has it.
 func (d download) fetch(ctx context.Context, file string, o FetchOptions) error {
 	switch _, err := os.Stat(file); {
 	case err == nil:
-		sums, err := sumFile(file)
+		sums, err := checksumFile(file)
 		if err != nil {
 			return err
 		}
 		if err := d.check(sums); err != nil {
-			return fmt.Errorf("the file that is there is not the published one: %w; move it away to fetch it", err)
+			return fmt.Errorf("the existing file is not the published one: %w; move it away to fetch the published one", err)
 		}
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -162,7 +162,7 @@ func (d download) fetch(ctx context.Context, file string, o FetchOptions) error 
 	return errors.New(strings.Join(failures, "; "))
 }
 
-// publish gives a finished file its name, once it is on disk.
+// publish renames a finished file to its name and syncs the folder.
 func publish(part, file string) error {
 	if err := os.Rename(part, file); err != nil {
 		return err
@@ -170,10 +170,10 @@ func publish(part, file string) error {
 	return atomicfile.SyncDir(filepath.Dir(file))
 }
 
-// errGone is for answers that another attempt will not change.
-type errGone struct{ error }
+// permanentError is an error that another attempt would meet again.
+type permanentError struct{ error }
 
-// fetchFrom brings a file from one place, in several attempts, each going on where the last one stopped.
+// fetchFrom downloads a file from one mirror in several attempts, each of which resumes the last one.
 func (d download) fetchFrom(ctx context.Context, url, part string, o FetchOptions) (err error) {
 	wait := o.Wait
 	for attempt := range fetchAttempts {
@@ -186,7 +186,7 @@ func (d download) fetchFrom(ctx context.Context, url, part string, o FetchOption
 			wait *= 2
 		}
 		err = d.attempt(ctx, url, part, o)
-		var gone errGone
+		var gone permanentError
 		if err == nil || errors.As(err, &gone) || ctx.Err() != nil {
 			break
 		}
@@ -194,36 +194,36 @@ func (d download) fetchFrom(ctx context.Context, url, part string, o FetchOption
 	if err != nil {
 		return err
 	}
-	sums, err := sumFile(part)
+	sums, err := checksumFile(part)
 	if err != nil {
 		return err
 	}
 	if err := d.check(sums); err != nil {
-		os.Remove(part) // going on from it would end in the same
+		os.Remove(part) // resuming it would fail again
 		return err
 	}
 	return nil
 }
 
-// attempt fetches what part lacks.
+// attempt downloads the bytes that part lacks.
 func (d download) attempt(ctx context.Context, url, part string, o FetchOptions) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
-		return errGone{err}
+		return permanentError{err}
 	}
 	defer f.Close()
 	at, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return errGone{err}
+		return permanentError{err}
 	}
-	if d.size > 0 && at >= d.size { // finished, or too long: the checksum tells
+	if d.size > 0 && at >= d.size { // complete or too long: the checksum decides
 		return nil
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return errGone{err}
+		return permanentError{err}
 	}
 	if at > 0 {
 		request.Header.Set("Range", "bytes="+strconv.FormatInt(at, 10)+"-")
@@ -234,23 +234,23 @@ func (d download) attempt(ctx context.Context, url, part string, o FetchOptions)
 	}
 	defer answer.Body.Close()
 	switch answer.StatusCode {
-	case http.StatusOK: // all of it, whatever was asked for
+	case http.StatusOK: // the whole file, although a range was requested
 		if at, err = 0, f.Truncate(0); err != nil {
-			return errGone{err}
+			return permanentError{err}
 		}
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return errGone{err}
+			return permanentError{err}
 		}
 	case http.StatusPartialContent:
 		if want := fmt.Sprintf("bytes %d-", at); !strings.HasPrefix(answer.Header.Get("Content-Range"), want) {
-			return errGone{fmt.Errorf("answers with the range %q, not %q", answer.Header.Get("Content-Range"), want)}
+			return permanentError{fmt.Errorf("answers with the range %q, not %q", answer.Header.Get("Content-Range"), want)}
 		}
-	case http.StatusRequestedRangeNotSatisfiable: // it has no more: the checksum tells
+	case http.StatusRequestedRangeNotSatisfiable: // no more bytes: the checksum decides
 		return nil
 	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return fmt.Errorf("answers %s", answer.Status)
 	default:
-		return errGone{fmt.Errorf("answers %s", answer.Status)}
+		return permanentError{fmt.Errorf("answers %s", answer.Status)}
 	}
 	total := d.size
 	if total == 0 && answer.ContentLength > 0 {
@@ -258,16 +258,16 @@ func (d download) attempt(ctx context.Context, url, part string, o FetchOptions)
 	}
 	most := d.size
 	if most == 0 {
-		most = fetchMost
+		most = maxFetch
 	}
 	err = d.receive(f, answer.Body, at, total, most, cancel, o)
 	if syncErr := f.Sync(); err == nil && syncErr != nil {
-		err = errGone{syncErr}
+		err = permanentError{syncErr}
 	}
 	return err
 }
 
-// receive writes what arrives behind the at bytes that are there.
+// receive appends what arrives to the at bytes that are there.
 func (d download) receive(f *os.File, r io.Reader, at, total, most int64, cancel func(), o FetchOptions) error {
 	stall := time.AfterFunc(fetchStall, cancel)
 	defer stall.Stop()
@@ -276,10 +276,10 @@ func (d download) receive(f *os.File, r io.Reader, at, total, most int64, cancel
 		n, err := r.Read(b)
 		stall.Reset(fetchStall)
 		if at+int64(n) > most {
-			return errGone{fmt.Errorf("more than the %d bytes it must have", most)}
+			return permanentError{fmt.Errorf("more than the %d bytes it must have", most)}
 		}
 		if _, writeErr := f.Write(b[:n]); writeErr != nil {
-			return errGone{writeErr}
+			return permanentError{writeErr}
 		}
 		at += int64(n)
 		if o.Progress != nil && n > 0 {
@@ -296,24 +296,24 @@ func (d download) receive(f *os.File, r io.Reader, at, total, most int64, cancel
 	}
 }
 
-// fetchClient gives up on a place that does not answer; what does may take its time.
+// fetchClient returns a client that gives up on a server that does not answer, but not on a slow one.
 func fetchClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   30 * time.Second,
 		ResponseHeaderTimeout: fetchStall,
-		DisableCompression:    true, // the checksum is of the file as it is
+		DisableCompression:    true, // the checksum is that of the file as it is stored
 	}}
 }
 
-// sums are a file's size and checksums.
+// sums are the size and the checksums of a file.
 type sums struct {
 	size        int64
 	sha256, md5 string
 }
 
-func sumFile(name string) (s sums, err error) {
+func checksumFile(name string) (s sums, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return s, err

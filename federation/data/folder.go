@@ -12,16 +12,16 @@ import (
 	"strconv"
 )
 
-// folder is any tree of image files, in folders or in zips: SPLIT/CLASS/FILE (ImageFolder's convention), USER/CLASS/FILE
-// (PACS and Office-Caltech-10, where a user is a domain), SPLIT/USER/CLASS/FILE or CLASS/FILE. Classes are numbered in
-// alphabetical order. Without splits a share of each user's images of each class is for testing; of three splits the
-// validation images are left out.
+// folder: any tree of image files, in folders or in zips: SPLIT/CLASS/FILE (the convention of ImageFolder),
+// USER/CLASS/FILE (PACS and Office-Caltech-10, where a user is a domain), SPLIT/USER/CLASS/FILE or CLASS/FILE. Classes
+// are numbered in alphabetical order. Without splits, a share of each user's images of each class is used for testing.
+// Of three splits the validation images are left out.
 func init() {
 	options := maps.Clone(imageOptions)
 	options["test"] = "share of each class for testing where there is no test folder, above 0, below 1 (default 0.2)"
 	register(source{
 		name: "folder", title: "image folder", aliases: []string{"imagefolder", "image-folder"},
-		takesPath: true, options: options, kept: always,
+		takesPath: true, options: options, cacheable: always,
 		find: findFolder,
 		read: func(ctx context.Context, files []string, q query) (*Set, error) {
 			s, err := readTree(ctx, files, q)
@@ -34,12 +34,13 @@ func init() {
 	})
 }
 
-// findFolder returns the folder or zip that a path names, by itself or in one of dirs; without a path the first of dirs.
+// findFolder returns the folder or zip that a path names, either by itself or in one of dirs. Without a path it
+// returns the first of dirs.
 func findFolder(q query) ([]string, error) {
 	places := []string{q.path}
 	for _, dir := range q.dirs {
 		if q.path == "" {
-			places = []string{dir} // the first alone: what lies in the others was not meant
+			places = []string{dir} // only the first: the others hold other data sets
 			break
 		}
 		if !filepath.IsAbs(q.path) {
@@ -61,7 +62,7 @@ func findFolder(q query) ([]string, error) {
 	return nil, notFound
 }
 
-// testShare is the option test.
+// testShare returns the option test: the share of the images that is used for testing.
 func testShare(q query) (float64, error) {
 	text, ok := q.extra["test"]
 	if !ok {
@@ -74,7 +75,7 @@ func testShare(q query) (float64, error) {
 	return share, nil
 }
 
-// readTree reads the images of a tree (see openTree), without a scale.
+// readTree reads the images of a tree (see openTree) without setting their scale.
 func readTree(ctx context.Context, roots []string, q query) (*Set, error) {
 	o, err := parseImageOptions(q)
 	if err != nil {
@@ -89,7 +90,7 @@ func readTree(ctx context.Context, roots []string, q query) (*Set, error) {
 		return nil, err
 	}
 	defer t.Close()
-	pictures, err := layOut(t)
+	pictures, err := parseLayout(t)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func readTree(ctx context.Context, roots []string, q query) (*Set, error) {
 	return s, nil
 }
 
-// splits divides pictures into training and test images, both in the order given.
+// splits divides pictures into training and test images, in the given order.
 func splits(pictures []picture, share float64) (train, test []picture, notes []string, err error) {
 	by := map[string][]picture{}
 	for _, p := range pictures {
@@ -114,7 +115,7 @@ func splits(pictures []picture, share float64) (train, test []picture, notes []s
 	train, test = by["train"], by["test"]
 	switch {
 	case len(by[""]) > 0:
-		// Evenly along the order of the names, for each user and class by itself.
+		// Evenly along the order of the names, separately for each user and class.
 		type group struct{ user, class string }
 		seen := map[group]float64{}
 		for _, p := range pictures {
@@ -138,14 +139,14 @@ func splits(pictures []picture, share float64) (train, test []picture, notes []s
 	}
 	switch {
 	case len(train) == 0:
-		return nil, nil, nil, errors.New("no training images: a folder train/ is needed beside the others")
+		return nil, nil, nil, errors.New("no training images: a folder train/ is needed")
 	case len(test) == 0:
-		return nil, nil, nil, errors.New("no test images: a folder test/ or val/ is needed beside train/")
+		return nil, nil, nil, errors.New("no test images: a folder test/ or val/ is needed")
 	}
 	return train, test, notes, nil
 }
 
-// setOf decodes pictures of a root and numbers their classes, in alphabetical order, and their users.
+// setOf decodes pictures of a root, and numbers their classes and users in alphabetical order.
 func setOf(ctx context.Context, root string, train, test []picture, o decodeOptions) (*Set, error) {
 	classes := map[string]bool{}
 	for _, p := range slices.Concat(train, test) {
@@ -154,7 +155,7 @@ func setOf(ctx context.Context, root string, train, test []picture, o decodeOpti
 	return setOfNamed(ctx, root, train, test, sortedKeys(classes), o)
 }
 
-// setOfNamed is setOf with the classes by label.
+// setOfNamed is setOf with given class names by label.
 func setOfNamed(ctx context.Context, root string, train, test []picture, classes []string, o decodeOptions) (*Set, error) {
 	all := slices.Concat(train, test)
 	users, trained := map[string]bool{}, map[string]bool{}
@@ -169,7 +170,7 @@ func setOfNamed(ctx context.Context, root string, train, test []picture, classes
 		}
 	}
 	s := &Set{Classes: len(classes), ClassNames: classes, UserNames: sortedKeys(users)}
-	number, owner := numbered(classes), numbered(s.UserNames)
+	number, owner := positions(classes), positions(s.UserNames)
 	if s.Classes > maxClasses {
 		return nil, fmt.Errorf("%s: %d classes, more than the %d this program holds: leave some out", root, s.Classes, maxClasses)
 	}
@@ -190,9 +191,9 @@ func setOfNamed(ctx context.Context, root string, train, test []picture, classes
 			split.Users = append(split.Users, int32(owner[p.user]))
 		}
 	}
-	for _, split := range []Images{s.Train, s.Test} { // of test images the users may be unknown, of all or of none
+	for _, split := range []Images{s.Train, s.Test} { // the users of the test images may be unknown, either all or none
 		if split.Users != nil && len(split.Users) != split.Len() {
-			return nil, fmt.Errorf("%s: %d images without a user among those with one", root, split.Len()-len(split.Users))
+			return nil, fmt.Errorf("%s: %d images have no user, the others have one", root, split.Len()-len(split.Users))
 		}
 	}
 	return s, nil

@@ -312,8 +312,8 @@ func TestFolderBadInput(t *testing.T) {
 		words []string
 	}{
 		{"no image", map[string][]byte{"train/cat/1.txt": png}, []string{"no .jpg"}},
-		{"images without folders", map[string][]byte{"1.png": png}, []string{"no folder where its class"}},
-		{"images in split folders", map[string][]byte{"train/1.png": png, "test/1.png": png}, []string{"no folder where its class"}},
+		{"images without folders", map[string][]byte{"1.png": png}, []string{"no folder, but its class"}},
+		{"images in split folders", map[string][]byte{"train/1.png": png, "test/1.png": png}, []string{"no folder, but its class"}},
 		{"folders too deep", map[string][]byte{"train/a/b/c/1.png": png, "train/b/b/d/1.png": png, "test/c/b/c/1.png": png}, []string{"the folders c/b/c", "SPLIT/CLASS"}},
 		{"depths differ", add("train/cat/more/1.png", png), []string{"in 2 folders", "in 3"}},
 		{"class without an image", add("train/bird/readme.txt", nil), []string{"train/bird/readme.txt", "no image"}},

@@ -12,11 +12,11 @@ import (
 	"feddag/internal/damage"
 )
 
-// maxIDXBytes bounds what one IDX file may unpack to: 16 times Fashion-MNIST's training images.
+// maxIDXBytes bounds the bytes that one IDX file may unpack to: 16 times the training images of Fashion-MNIST.
 const maxIDXBytes = 16 * 60000 * 28 * 28
 
-// readIDXFile reads an IDX file of unsigned bytes, plain or gzip (told apart by content, not by name).
-// See readIDX.
+// readIDXFile reads an IDX file of unsigned bytes, plain or compressed with gzip, which its content tells apart. See
+// readIDX.
 func readIDXFile(path string, rank int, item []int) (count int, payload []byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -31,8 +31,8 @@ func readIDXFile(path string, rank int, item []int) (count int, payload []byte, 
 }
 
 // readIDX reads unsigned bytes in the IDX format of yann.lecun.com/exdb/mnist: two zero bytes, the type 0x08, the
-// rank, the dimensions as big-endian uint32, the bytes. The first dimension is the returned count, the others must
-// equal item. The header is believed only as far as bytes follow it, so no header makes it allocate more than
+// rank, the dimensions as big-endian uint32, the bytes. The first dimension is the returned count; the others must
+// equal item. The header is believed only as far as bytes follow it, so that no header makes it allocate more than
 // about twice what the file holds.
 func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err error) {
 	br := bufio.NewReaderSize(r, 1<<16)
@@ -69,10 +69,10 @@ func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err 
 		size *= int64(want)
 	}
 	if first == 0 {
-		return 0, nil, errors.New("holds no items; fetch it again")
+		return 0, nil, errors.New("the file has no items; fetch it again")
 	}
 	if first > maxIDXBytes/size {
-		return 0, nil, fmt.Errorf("header promises %d items, more than the %d this program reads", first, maxIDXBytes/size)
+		return 0, nil, fmt.Errorf("the header claims %d items, more than the %d that this program reads", first, maxIDXBytes/size)
 	}
 
 	want := int(first * size)
@@ -92,10 +92,10 @@ func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err 
 			return 0, nil, damage.Describe(err)
 		}
 	}
-	// Reading on to the end also makes gzip compare its checksum.
+	// Reading to the end also makes gzip compare its checksum.
 	switch _, err := io.ReadFull(body, make([]byte, 1)); {
 	case err == nil:
-		return 0, nil, fmt.Errorf("more bytes follow than the %d items its header promises; fetch it again", first)
+		return 0, nil, fmt.Errorf("more bytes follow than the %d items that its header claims; fetch it again", first)
 	case err != io.EOF:
 		return 0, nil, damage.Describe(err)
 	}

@@ -11,17 +11,18 @@ import (
 	"strings"
 )
 
-// idxSet is a data set of four IDX files in the layout of MNIST: 28 x 28 grey images, ten classes. MNIST and its
-// descendants share the very file names, so a folder's name, and what is known of the labels, tell them apart.
+// idxSet is a data set of four IDX files in the layout of MNIST: grey images of 28 x 28 in ten classes. MNIST and the
+// sets made after it use the same file names, so the name of the folder and the known counts of the labels tell them
+// apart.
 type idxSet struct {
 	name       string
 	title      string
 	aliases    []string
-	folders    []string // folders below a root, or below a root with raw/ in them (torchvision)
+	folders    []string // names of its folder in a directory of data sets; the files are there or in raw/ (torchvision)
 	classNames []string
 	mean, std  float32
-	trainCount []int  // class counts of the published training split, to recognise a sibling by
-	advice     string // how to get it
+	trainCount []int  // class counts of the published training split, which tell similar sets apart
+	advice     string // how to get the files
 	origin     origin
 }
 
@@ -33,10 +34,10 @@ func registerIDX(x *idxSet) {
 	register(source{name: x.name, title: x.title, aliases: x.aliases, origin: x.origin, find: x.find, read: x.read})
 }
 
-// idxFiles are the four files, in the order of find and read; dotted is how some mirrors name them.
+// idxFiles are the four files, in the order of find and read. dotted returns the name that some mirrors use.
 var idxFiles = [4]string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}
 
-// idxDownloads are the four files as published, .gz.
+// idxDownloads completes the descriptions of the four files as they are published, with gzip.
 func idxDownloads(mirrors []string, files [4]download) []download {
 	for i := range files {
 		files[i].file, files[i].mirrors = idxFiles[i]+".gz", mirrors
@@ -46,7 +47,7 @@ func idxDownloads(mirrors []string, files [4]download) []download {
 
 func dotted(file string) string { return strings.Replace(file, "-idx", ".idx", 1) }
 
-// find returns the four files of the first complete copy: plain if there, else .gz.
+// find returns the four files of the first complete copy, the plain file before the compressed one.
 func (x *idxSet) find(q query) ([]string, error) {
 	notFound := &NotFoundError{
 		Name:   x.name,
@@ -71,8 +72,8 @@ func (x *idxSet) find(q query) ([]string, error) {
 	return nil, notFound
 }
 
-// places returns the directories below (and at) a root where the set may lie. The root itself counts unless its name
-// says that it holds a sibling: the files inside could not tell.
+// places returns the folders in a directory of data sets, and the directory itself, where the set may be. The
+// directory itself is left out if its name is that of another set, because the files could not tell the two apart.
 func (x *idxSet) places(root string) []string {
 	var places []string
 	for _, folder := range x.folders {
@@ -84,7 +85,7 @@ func (x *idxSet) places(root string) []string {
 	return places
 }
 
-// folderOwner returns the set that a directory is named after, or "".
+// folderOwner returns the set that a folder is named after, or "".
 func folderOwner(dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
@@ -102,8 +103,8 @@ func folderOwner(dir string) string {
 	return ""
 }
 
-// idxFilesIn returns the four files in a directory, or the names of those it lacks. err is for a place that may hold
-// them but cannot be looked into.
+// idxFilesIn returns the four files in a folder and the names of those that are missing. The error is for a folder
+// that may hold them but cannot be read.
 func idxFilesIn(dir string) (files, missing []string, err error) {
 	for _, file := range idxFiles {
 		found := ""
@@ -159,7 +160,7 @@ func (x *idxSet) read(_ context.Context, files []string, _ query) (*Set, error) 
 	}
 	counts := s.ClassCounts(s.Train)
 	for _, name := range sortedKeys(idxSets) {
-		// Siblings with equal classes (6,000 of each is common) cannot be told apart by this.
+		// Sets with equal class counts (6,000 of each is common) cannot be told apart here.
 		if other := idxSets[name]; slices.Equal(counts, other.trainCount) && !slices.Equal(counts, x.trainCount) {
 			return nil, fmt.Errorf("%s: these are the labels of %s, not of %s; choose --dataset %s or another --data-dir",
 				files[1], name, x.name, name)

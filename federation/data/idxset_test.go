@@ -84,7 +84,7 @@ func TestLoadBadFiles(t *testing.T) {
 		{"not IDX at all", 1, []byte("<html>404 not found</html>"), []string{"not an IDX file"}},
 		{"wrong height", 0, idxBytes(0x803, []uint32{30, 32, 28}, imagesOf(40)), []string{"dimension 1 is 32, must be 28"}},
 		{"no images", 0, idxBytes(0x803, []uint32{0, 28, 28}, nil), []string{"no items"}},
-		{"hostile count", 0, idxBytes(0x803, []uint32{0xffffffff, 28, 28}, nil), []string{"promises 4294967295"}},
+		{"hostile count", 0, idxBytes(0x803, []uint32{0xffffffff, 28, 28}, nil), []string{"claims 4294967295"}},
 		{"large count", 0, idxBytes(0x803, []uint32{960000, 28, 28}, nil), []string{"truncated", "0 of 960000"}},
 		{"hostile dimensions", 0, idxBytes(0x803, []uint32{30, 0xffffffff, 0xffffffff}, nil), []string{"dimension 1"}},
 		{"more than promised", 0, append(slices.Clone(images), 0), []string{"more bytes"}},

@@ -14,12 +14,13 @@ import (
 	"feddag/internal/atomicfile"
 )
 
-// An imported set is a set file under a name of its own in a cache folder: self-contained, and never out of date.
+// An imported set is a set file under a name of its own in a cache folder. It needs no other file and is never out of
+// date.
 
 var importName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// Import reads a set and keeps it decoded under a name, in the folder o.Cache. It returns the file. An import of that name
-// is replaced; a name of the registry is an error.
+// Import reads a set and keeps it decoded under a name in the folder o.Cache. It returns the file and the set. An
+// earlier import of that name is replaced. The name of a registered set is an error.
 func Import(ctx context.Context, as, name string, o LoadOptions) (file string, s *Set, err error) {
 	if !importName.MatchString(as) {
 		return "", nil, fmt.Errorf("name %q: use up to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first", as)
@@ -28,7 +29,7 @@ func Import(ctx context.Context, as, name string, o LoadOptions) (file string, s
 		return "", nil, fmt.Errorf("name %q: that is the data set %s, choose another", as, known)
 	}
 	if o.Cache == "" {
-		return "", nil, errors.New("no directory to import to can be written to: name one with --data-dir")
+		return "", nil, errors.New("no directory for the imported set can be written to: name one with --data-dir")
 	}
 	cache := o.Cache
 	o.Cache = ""
@@ -43,7 +44,7 @@ func Import(ctx context.Context, as, name string, o LoadOptions) (file string, s
 	return file, s, nil
 }
 
-// Imported returns the names of the imported sets in the cache folders of dirs, sorted.
+// Imported returns the sorted names of the imported sets in the cache folders of dirs.
 func Imported(dirs []string) []string {
 	var names []string
 	for _, dir := range dirs {

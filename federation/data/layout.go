@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// picture is an image of a tree and what its folders say about it.
+// picture is an image of a tree with what its folders say about it.
 type picture struct {
 	*node
-	split       string // "train", "test", "val", or "" where no folder says
-	class, user string // user is "" where no folder says
+	split       string // "train", "test", "val", or "" for unknown
+	class, user string // user is "" for unknown
 }
 
-// layOut says which folder of each image is its split, its class, and the domain or person it comes from. The folders
-// around all images are left out of account; a split's name (train, test, val) may stand anywhere, at the same depth
-// for all; what is left is CLASS or USER/CLASS.
-func layOut(t *tree) ([]picture, error) {
+// parseLayout finds which folder of each image is its split, its class and the domain or person that it comes from.
+// Folders around all images are ignored. The folder of the split (train, test, val) may be at any depth, which is the
+// same for all images. The other folders are CLASS or USER/CLASS.
+func parseLayout(t *tree) ([]picture, error) {
 	var pictures []picture
 	shallow := maxTreeDepth + 1
 	for i := range t.nodes {
@@ -31,7 +31,7 @@ func layOut(t *tree) ([]picture, error) {
 	}
 	first := pictures[0]
 
-	// Folders around everything: not the last one, and not a split's.
+	// Folders around all images: not the last folder, and not one of a split.
 	around := 0
 	for ; around+1 < shallow; around++ {
 		name := first.dirs[around]
@@ -39,7 +39,7 @@ func layOut(t *tree) ([]picture, error) {
 			break
 		}
 	}
-	// The place of the split: the first depth where every image has one.
+	// The depth of the split: the first at which the folder of every image is a split.
 	split := -1
 	for k := around; k < shallow && split < 0; k++ {
 		if !slices.ContainsFunc(pictures, func(p picture) bool { return splitOf(p.dirs[k]) == "" }) {
@@ -68,13 +68,13 @@ func layOut(t *tree) ([]picture, error) {
 		case 2:
 			p.user, p.class = rest[0], rest[1]
 		default:
-			return nil, fmt.Errorf("%s: %s where its class, or its domain and class, are needed: use SPLIT/CLASS/FILE, USER/CLASS/FILE or SPLIT/USER/CLASS/FILE",
+			return nil, fmt.Errorf("%s: it lies in %s, but its class, or its domain and class, are needed: use SPLIT/CLASS/FILE, USER/CLASS/FILE or SPLIT/USER/CLASS/FILE",
 				p.place, folders(rest))
 		}
 	}
 	for _, e := range t.empty {
 		if len(e.dirs) == depth {
-			return nil, fmt.Errorf("%s: a class folder with no image in it; remove it, or find out where its images went", e.place)
+			return nil, fmt.Errorf("%s: this class folder has no image in it; remove it, or restore its images", e.place)
 		}
 	}
 	if err := withoutImage(t, depth); err != nil {
@@ -84,7 +84,8 @@ func layOut(t *tree) ([]picture, error) {
 	return pictures, nil
 }
 
-// sortPictures puts pictures in the order they have in a set: by class, user and name. The order on disk means nothing.
+// sortPictures sorts pictures by class, user and name, which is their order in a set. Their order on disk does not
+// matter.
 func sortPictures(pictures []picture) {
 	slices.SortFunc(pictures, func(a, b picture) int {
 		return cmp.Or(strings.Compare(a.class, b.class), strings.Compare(a.user, b.user), strings.Compare(a.file, b.file),
@@ -99,7 +100,7 @@ func folders(names []string) string {
 	return "the folders " + strings.Join(names, "/")
 }
 
-// withoutImage returns an error for a class folder that holds files, but no image.
+// withoutImage returns an error for a class folder that holds files but no image.
 func withoutImage(t *tree, depth int) error {
 	images := map[string]bool{}
 	for i := range t.nodes {
@@ -109,14 +110,14 @@ func withoutImage(t *tree, depth int) error {
 	}
 	for i := range t.nodes {
 		if n := &t.nodes[i]; len(n.dirs) == depth && !images[strings.Join(n.dirs, "/")] {
-			return fmt.Errorf("%s: its class folder has no image in it (.jpg, .jpeg, .png); remove it, or find out where its images went", n.place)
+			return fmt.Errorf("%s: its class folder has no image in it (.jpg, .jpeg, .png); remove it, or restore its images", n.place)
 		}
 	}
 	return nil
 }
 
-// numbered returns the place of each name.
-func numbered(names []string) map[string]int {
+// positions returns the position of each name.
+func positions(names []string) map[string]int {
 	number := map[string]int{}
 	for i, name := range names {
 		number[name] = i

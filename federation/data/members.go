@@ -19,16 +19,17 @@ import (
 	"feddag/internal/damage"
 )
 
-// publication is one of the forms a set is published in: files in a folder, or in an archive of that folder.
+// publication is one of the forms that a set is published in: files in a folder, or in an archive of that folder.
 type publication struct {
 	folder  string   // "cifar-10-batches-bin"
 	archive string   // "cifar-10-binary.tar.gz"; "" for none
 	files   []string // in the folder
 }
 
-// published finds a set in one of the forms it is published in: the folder or the archive in a directory or in one of
-// folders below it, or the files there without their folder. It returns the files, or the archive alone.
-func published(q query, folders []string, forms []publication, advice string) ([]string, error) {
+// findPublished finds a set in one of the forms that it is published in: the folder or the archive, in a directory or
+// in one of the given folders in it, or the files there without their folder. It returns the files, or the archive
+// alone.
+func findPublished(q query, folders []string, forms []publication, advice string) ([]string, error) {
 	var needs []string
 	for _, p := range forms {
 		need := p.folder + "/ with " + strings.Join(p.files, ", ")
@@ -45,7 +46,7 @@ func published(q query, folders []string, forms []publication, advice string) ([
 	for _, root := range q.dirs {
 		remark := ""
 		for _, p := range forms {
-			for _, dir := range append(under1(root, folders), root) {
+			for _, dir := range append(subfolders(root, folders), root) {
 				for _, place := range []string{filepath.Join(dir, p.folder), dir} {
 					files, missing, err := filesIn(place, p.files)
 					switch {
@@ -70,8 +71,8 @@ func published(q query, folders []string, forms []publication, advice string) ([
 	return nil, notFound
 }
 
-// under1 returns folders below a root.
-func under1(root string, folders []string) []string {
+// subfolders returns the paths of folders in a directory.
+func subfolders(root string, folders []string) []string {
 	var dirs []string
 	for _, f := range folders {
 		dirs = append(dirs, filepath.Join(root, f))
@@ -79,8 +80,8 @@ func under1(root string, folders []string) []string {
 	return dirs
 }
 
-// filesIn returns files of a directory, and the names of those that it lacks. err is for a place that may hold them but
-// cannot be looked into.
+// filesIn returns the files of a folder that exist and the names of those that do not. The error is for a folder that
+// may hold them but cannot be read.
 func filesIn(dir string, names []string) (files, missing []string, err error) {
 	for _, name := range names {
 		file := filepath.Join(dir, name)
@@ -99,16 +100,16 @@ func filesIn(dir string, names []string) (files, missing []string, err error) {
 
 // member is a file of a publication, in memory.
 type member struct {
-	place string // as a person finds it: DIR/test.bin, or ARCHIVE.tar.gz: cifar-100-binary/test.bin
+	place string // the path for messages: DIR/test.bin, or ARCHIVE.tar.gz: cifar-100-binary/test.bin
 	bytes []byte
 }
 
-// read returns the files that published found, in the order of a form's, whichever form it is. No file may be larger than
-// most bytes.
-func readPublished(found []string, forms []publication, most int64) (publication, []member, error) {
+// readPublished returns the form of the files that findPublished found, and the files in the order of that form. No
+// file may be larger than maxBytes.
+func readPublished(found []string, forms []publication, maxBytes int64) (publication, []member, error) {
 	for _, p := range forms {
 		if len(found) == 1 && filepath.Base(found[0]) == p.archive {
-			members, err := tarMembers(found[0], p, most)
+			members, err := tarMembers(found[0], p, maxBytes)
 			return p, members, err
 		}
 		if len(found) != len(p.files) || slices.ContainsFunc(found, func(f string) bool { return !slices.Contains(p.files, filepath.Base(f)) }) {
@@ -116,7 +117,7 @@ func readPublished(found []string, forms []publication, most int64) (publication
 		}
 		var members []member
 		for _, f := range found {
-			b, err := readFile(f, most)
+			b, err := readFile(f, maxBytes)
 			if err != nil {
 				return p, nil, err
 			}
@@ -127,8 +128,8 @@ func readPublished(found []string, forms []publication, most int64) (publication
 	return publication{}, nil, fmt.Errorf("%s: no file of this set", strings.Join(found, ", "))
 }
 
-// readFile reads a file of at most most bytes.
-func readFile(name string, most int64) ([]byte, error) {
+// readFile reads a file of at maxBytes maxBytes bytes.
+func readFile(name string, maxBytes int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -138,8 +139,8 @@ func readFile(name string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > most {
-		return nil, fmt.Errorf("%s: %d bytes, more than the %d such a file may have", name, info.Size(), most)
+	if info.Size() > maxBytes {
+		return nil, fmt.Errorf("%s: %d bytes, more than the %d such a file may have", name, info.Size(), maxBytes)
 	}
 	b, err := damage.Read(f, info.Size())
 	if err != nil {
@@ -148,8 +149,8 @@ func readFile(name string, most int64) ([]byte, error) {
 	return b, nil
 }
 
-// tarMembers reads the files of a publication out of its archive, .tar or .tar.gz.
-func tarMembers(archive string, p publication, most int64) ([]member, error) {
+// tarMembers reads the files of a publication from its archive, .tar or .tar.gz.
+func tarMembers(archive string, p publication, maxBytes int64) ([]member, error) {
 	found := map[string]member{}
 	err := eachInTar(archive, func(h *tar.Header, r io.Reader) error {
 		dir, name := path.Split(path.Clean(h.Name))
@@ -159,8 +160,8 @@ func tarMembers(archive string, p publication, most int64) ([]member, error) {
 		if _, dup := found[name]; dup {
 			return errors.New("is there twice")
 		}
-		if h.Size > most {
-			return fmt.Errorf("%d bytes, more than the %d such a file may have", h.Size, most)
+		if h.Size > maxBytes {
+			return fmt.Errorf("%d bytes, more than the %d such a file may have", h.Size, maxBytes)
 		}
 		b, err := damage.Read(r, h.Size)
 		found[name] = member{archive + ": " + h.Name, b}
@@ -180,7 +181,7 @@ func tarMembers(archive string, p publication, most int64) ([]member, error) {
 	return members, nil
 }
 
-// eachInTar calls visit with each regular file of a .tar or .tar.gz. An error names the archive and the file in it.
+// eachInTar calls visit with each regular file of a .tar or .tar.gz. Its errors name the archive and the file in it.
 func eachInTar(archive string, visit func(h *tar.Header, r io.Reader) error) error {
 	f, err := os.Open(archive)
 	if err != nil {
@@ -193,7 +194,7 @@ func eachInTar(archive string, visit func(h *tar.Header, r io.Reader) error) err
 	return nil
 }
 
-// eachInTarOf is eachInTar of what r reads, from its start.
+// eachInTarOf is eachInTar for an archive that r reads from its start.
 func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) error {
 	body := r
 	br := bufio.NewReaderSize(r, 1<<16)
@@ -207,7 +208,7 @@ func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) erro
 		body = zr
 	} else if !ok {
 		body = br
-	} else if _, err := s.Seek(0, io.SeekStart); err != nil { // tar.Reader seeks past what is not wanted
+	} else if _, err := s.Seek(0, io.SeekStart); err != nil { // so that tar.Reader can seek past files
 		return damage.Describe(err)
 	}
 	t := tar.NewReader(body)
@@ -226,7 +227,7 @@ func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) erro
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 	}
-	// Reading on to the end also makes gzip compare its checksum.
+	// Reading to the end also makes gzip compare its checksum.
 	if _, err := io.Copy(io.Discard, body); err != nil {
 		return damage.Describe(err)
 	}

@@ -15,26 +15,26 @@ import (
 // source is a registered data set.
 type source struct {
 	name    string
-	title   string // as a person writes it; "" for name
+	title   string // the name as text has it; "" for name
 	aliases []string
-	// takesPath says that the set is written NAME:PATH, or NAME alone for the first directory.
+	// takesPath says that the set is written NAME:PATH, or NAME alone for the first directory of data sets.
 	takesPath bool
-	// options are the keys of LoadOptions.Extra that read looks at, each with what it does.
+	// options are the keys of LoadOptions.Extra that the set knows, each with what it does.
 	options map[string]string
-	// kept says whether reading these files takes long enough for the decoded set to be kept in LoadOptions.Cache; nil
-	// if it never does.
-	kept   func(files []string) bool
-	origin origin // what is published
-	// find returns the files and folders the set would be read from, or a *NotFoundError.
+	// cacheable reports whether these files take so long to read that the decoded set is kept in LoadOptions.Cache;
+	// nil for never.
+	cacheable func(files []string) bool
+	origin    origin // the published files
+	// find returns the files and folders to read the set from, or a *NotFoundError.
 	find func(q query) ([]string, error)
-	// read reads what find returned.
+	// read reads the files that find returned.
 	read func(ctx context.Context, files []string, q query) (*Set, error)
 }
 
-// query is one wish for a data set.
+// query is a request for a data set.
 type query struct {
 	name     string // as Canonical returns it
-	path     string // what follows NAME: in it
+	path     string // the PATH of NAME:PATH
 	dirs     []string
 	extra    map[string]string
 	progress func(done, total int)
@@ -42,7 +42,7 @@ type query struct {
 
 var sources = map[string]source{}
 
-// register adds a data set; each set's file calls it in init. Two sets of one name are a programming error.
+// register adds a data set. The file of each set calls it in init. Two sets of one name are a programming error.
 func register(src source) {
 	if _, dup := sources[src.name]; dup {
 		panic("data: two data sets named " + src.name)
@@ -53,12 +53,13 @@ func register(src source) {
 	sources[src.name] = src
 }
 
-// LoadOptions say where a data set is looked for and how it is read. The zero value finds nothing, keeps nothing.
+// LoadOptions say where a data set is searched and how it is read. The zero value searches nowhere and keeps nothing.
 type LoadOptions struct {
-	Dirs  []string          // where to look, in order: SearchDirs
-	Cache string            // the folder of decoded sets: CacheDir; "" to keep none
-	Extra map[string]string // options of this set alone, see SourceOptions
-	// Progress is told how many images of how many are decoded, from one goroutine at a time; nil for none.
+	Dirs  []string          // the directories to search, in order; see SearchDirs
+	Cache string            // the folder of decoded sets, see CacheDir; "" to keep none
+	Extra map[string]string // options of this set alone; see SourceOptions
+	// Progress is called with the number of decoded images and of all images, from one goroutine at a time; nil for
+	// none.
 	Progress func(done, total int)
 }
 
@@ -67,7 +68,7 @@ func Names() []string { return sortedKeys(sources) }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// Title returns a data set's name as a person writes it: "CIFAR-10 (JPEG)" for "cifar10-jpeg".
+// Title returns the name of a data set as text has it: "CIFAR-10 (JPEG)" for "cifar10-jpeg".
 func Title(name string) string {
 	base, path, _ := strings.Cut(name, ":")
 	src, ok := sources[base]
@@ -77,16 +78,17 @@ func Title(name string) string {
 	return src.title
 }
 
-// TakesPath says whether a data set is written NAME:PATH.
+// TakesPath reports whether a data set is written NAME:PATH.
 func TakesPath(name string) bool { return sources[name].takesPath }
 
-// SourceOptions returns the options that a data set knows beside its name, each with what it does.
+// SourceOptions returns the options that a data set knows, each with what it does.
 func SourceOptions(name string) map[string]string {
 	base, _, _ := strings.Cut(name, ":")
 	return maps.Clone(sources[base].options)
 }
 
-// registered returns the registered name for a name or alias in any case, or an error naming the nearest known one.
+// registered returns the registered name for a name or alias in any case, or an error that names the nearest known
+// name.
 func registered(name string) (string, error) {
 	low := strings.ToLower(name)
 	if _, ok := sources[low]; ok {
@@ -100,9 +102,9 @@ func registered(name string) (string, error) {
 	return "", spelling.Unknown("data set", name, Names())
 }
 
-// Canonical returns the registered name for a name or alias, in any case ("FashionMNIST" is "fashion-mnist"), with the
-// path that follows it where the set takes one ("folder:pacs"); or the name of a set imported into one of dirs; or an
-// error naming the nearest known one.
+// Canonical returns the registered name for a name or alias in any case ("FashionMNIST" is "fashion-mnist"), with the
+// path that follows it where the set takes one ("folder:pacs"). It returns the name of a set that was imported into
+// one of dirs as it is. Any other name is an error that names the nearest known name.
 func Canonical(name string, dirs []string) (string, error) {
 	name = strings.TrimSpace(name)
 	if slices.Contains(Imported(dirs), name) {
@@ -132,7 +134,8 @@ func sourceOf(name string) source {
 	return importedSource(name)
 }
 
-// CheckOptions returns an error for an option that a set does not know, naming the nearest it does.
+// CheckOptions returns an error for an option that a set does not know. The error names the nearest option that it
+// knows.
 func CheckOptions(name string, extra map[string]string) error {
 	base, _, _ := strings.Cut(name, ":")
 	known := sources[base].options
@@ -147,7 +150,7 @@ func CheckOptions(name string, extra map[string]string) error {
 	return nil
 }
 
-// resolve makes a query of a name and options.
+// resolve makes a query from a name and options.
 func resolve(name string, o LoadOptions) (source, query, error) {
 	name, err := Canonical(name, o.Dirs)
 	if err != nil {
@@ -161,8 +164,8 @@ func resolve(name string, o LoadOptions) (source, query, error) {
 	return src, query{name: name, path: path, dirs: o.Dirs, extra: o.Extra, progress: o.Progress}, nil
 }
 
-// Find returns the files a set would be read from, the first complete copy in the order of dirs, without reading them.
-// If there is none the error is a *NotFoundError: every place looked, and what to do.
+// Find returns the files that a set would be read from, without reading them: the first complete copy in the order of
+// dirs. If there is none the error is a *NotFoundError.
 func Find(name string, dirs []string) ([]string, error) {
 	src, q, err := resolve(name, LoadOptions{Dirs: dirs})
 	if err != nil {
@@ -171,9 +174,9 @@ func Find(name string, dirs []string) ([]string, error) {
 	return src.find(q)
 }
 
-// Load reads a data set from the first of o.Dirs that holds all of it, or its decoded copy in o.Cache where that
-// was made of the same files. An unknown name or option is an error that names the nearest known one; a damaged file is
-// an error that names the file. A decoded copy that cannot be read or written is no error, but a note in Set.Notes.
+// Load reads a data set from the first of o.Dirs that holds all of it, or from its decoded copy in o.Cache if that was
+// made of the same files. An unknown name or option is an error that names the nearest known one. A damaged file is an
+// error that names the file. A decoded copy that cannot be read or written is no error, but a note in Set.Notes.
 func Load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 	src, q, err := resolve(name, o)
 	if err != nil {
@@ -194,18 +197,19 @@ func Load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 		}
 		return s, s.Check()
 	}
-	if src.kept == nil || !src.kept(files) || o.Cache == "" {
+	if src.cacheable == nil || !src.cacheable(files) || o.Cache == "" {
 		return read()
 	}
-	return throughCache(o.Cache, q, files, read)
+	return loadCached(o.Cache, q, files, read)
 }
 
-// NotFoundError says that a data set is nowhere, in one line: every place looked, and what to do.
+// NotFoundError is the error for a data set that is nowhere. It says in one line which places were searched and what
+// to do.
 type NotFoundError struct {
 	Name   string   // the data set
-	Looked []string // the directories searched, each with a remark if it holds some of the set
-	Needs  string   // the files it consists of
-	Advice string   // how to get it
+	Looked []string // the directories that were searched, with a remark on each that holds a part of the set
+	Needs  string   // the files of the set
+	Advice string   // how to get them
 }
 
 func (e *NotFoundError) Error() string {
@@ -216,8 +220,8 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("data set %s not found: looked in %s for %s; %s", e.Name, looked, e.Needs, e.Advice)
 }
 
-// isDir says whether a path is a directory, behind a link or not.
-func isDir(path string) bool {
+// isFolder reports whether a path is a folder or a link to one.
+func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
 }

@@ -9,23 +9,23 @@ import (
 	"feddag/internal/spelling"
 )
 
-// filters are the ways to resize an image. Each gives the weight of source pixel x (0-based, to be normalised) for the
-// target pixel whose middle lies at source position center, where scale source pixels make a target pixel; and how far
-// from the middle a weight may be above zero.
+// filters are the ways to resize an image. Each has a weight of source pixel x (0-based, to be normalised) for the
+// target pixel whose centre is at source position center, where scale source pixels make one target pixel, and the
+// distance from the centre within which a weight can be above zero.
 var filters = map[string]struct {
 	weight func(x int, center, scale float64) float64
 	reach  func(scale float64) float64
 }{
-	// bilinear is a triangle, as wide as two target pixels when it shrinks: PIL's BILINEAR, bit for bit, and so
-	// torchvision's Resize of a PIL image.
+	// bilinear is a triangle, which is two target pixels wide when the image shrinks. It equals PIL's BILINEAR, and
+	// with it torchvision's Resize of a PIL image, bit for bit.
 	"bilinear": {
 		func(x int, center, scale float64) float64 {
 			return max(0, 1-math.Abs(float64(x)+0.5-center)/max(1, scale))
 		},
 		func(scale float64) float64 { return max(1, scale) },
 	},
-	// area is the mean of the source pixels that a target pixel covers, each by as much as it covers: OpenCV's
-	// INTER_AREA when it shrinks.
+	// area is the mean of the source pixels that a target pixel covers, weighted by how much it covers of each:
+	// OpenCV's INTER_AREA for images that shrink.
 	"area": {
 		func(x int, center, scale float64) float64 {
 			return max(0, min(float64(x)+1, center+scale/2)-max(float64(x), center-scale/2))
@@ -34,11 +34,11 @@ var filters = map[string]struct {
 	},
 }
 
-const weightBits = 22 // of the fraction of a weight, as in PIL
+const weightBits = 22 // bits of the fraction of a weight, as in PIL
 
-// taps are the weights of a row or column of pixels.
+// taps are the weights for a row or column of pixels.
 type taps struct {
-	first   []int // of each target pixel: its first source pixel
+	first   []int // the first source pixel of each target pixel
 	weights [][]int32
 }
 
@@ -63,8 +63,9 @@ func newTaps(from, to int, filter string) taps {
 	return t
 }
 
-// resize writes an image's three planes at another size into dst, 3 x height x width. It stretches: what keeps the
-// shape of things would cut some off. Rows first, then columns, rounded to bytes in between, as PIL does.
+// resize writes the three planes of an image in another size to dst, 3 x height x width. It stretches the image,
+// because keeping its proportions would cut off a part. Rows are resized first, then columns, rounded to bytes in
+// between, as PIL does.
 func resize(dst []byte, width, height int, r raster, filter string) {
 	across, down := newTaps(r.width, width, filter), newTaps(r.height, height, filter)
 	rows := make([]byte, r.height*width)
@@ -80,7 +81,7 @@ func resize(dst []byte, width, height int, r raster, filter string) {
 	}
 }
 
-// apply writes a line of weighted sums; every step-th byte is one of the line. Where change is false it copies.
+// apply writes the weighted sums of a line, whose bytes are step apart. Where change is false it copies the line.
 func apply(to []byte, toStep int, from []byte, fromStep int, t taps, change bool) {
 	for i, weights := range t.weights {
 		if !change {
@@ -95,14 +96,14 @@ func apply(to []byte, toStep int, from []byte, fromStep int, t taps, change bool
 	}
 }
 
-// imageOptions are the options of sets made of image files, for source.options.
+// imageOptions are the options of sets that consist of image files, for source.options.
 var imageOptions = map[string]string{
 	"size":     "WIDTHxHEIGHT or one number: resize every image to this (stretched)",
 	"resize":   "how: bilinear (as PIL, torchvision) or area (mean of the pixels covered)",
 	"channels": "1 or 3 (default: 1 if no image has colours)",
 }
 
-// parseImageOptions reads them.
+// parseImageOptions reads the values of imageOptions.
 func parseImageOptions(q query) (o decodeOptions, err error) {
 	o = decodeOptions{filter: "bilinear", progress: q.progress}
 	if text, ok := q.extra["size"]; ok {

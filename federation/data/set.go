@@ -8,42 +8,42 @@ import (
 	"math"
 )
 
-// Images is one split: N images of Channels x Height x Width bytes (CHW, 0..255), and their labels.
+// Images is one split of a data set: N images of Channels x Height x Width bytes (CHW, 0..255) and their labels.
 type Images struct {
 	Pixels []byte  // N*Channels*Height*Width, image after image
 	Labels []uint8 // N, each below Set.Classes
-	// Users has the person or source each image came from, an index into Set.UserNames, N; nil where that is unknown.
+	// Users has the person or source that each image came from, an index into Set.UserNames, N; nil for unknown.
 	Users []int32
 }
 
 // Len returns the number of images N.
 func (im Images) Len() int { return len(im.Labels) }
 
-// Bounds of a set: labels are bytes, and more pixels than this are a mistake.
+// Bounds of a set: labels are bytes, and more pixels than maxSetBytes are a mistake.
 const (
 	maxClasses  = 256
 	maxSetBytes = 1 << 36
 )
 
-// Set is a data set in memory. It is shared by every client and never modified after Load.
+// Set is a data set in memory. All clients share it, and nobody modifies it after Load.
 type Set struct {
-	Name                    string // as the registry has it
-	Title                   string // as a person writes it
+	Name                    string // the registered name
+	Title                   string // the name as text has it
 	Channels, Height, Width int
 	Classes                 int
-	ClassNames              []string  // Classes names, by label
+	ClassNames              []string  // by label; Classes of them, or none
 	Mean, Std               []float32 // per channel, of pixels/255: an input is (pixel/255 - Mean)/Std
-	// Superclass has the coarser class of each class, an index into SuperclassNames, Classes of them; nil if there are
-	// none (CIFAR-100 has).
+	// Superclass has the superclass of each class, an index into SuperclassNames, Classes of them; nil for none.
+	// CIFAR-100 has superclasses.
 	Superclass      []uint8
 	SuperclassNames []string
-	UserNames       []string // what Images.Users count
+	UserNames       []string // the names that Images.Users index
 	Train, Test     Images
-	Files           []string // where it was read from
-	Notes           []string // what a person should know about it, a line each
+	Files           []string // the files that it was read from
+	Notes           []string // remarks for the user, one line each
 }
 
-// ImageSize returns the bytes of one image, Channels*Height*Width.
+// ImageSize returns the number of bytes per image, Channels*Height*Width.
 func (s *Set) ImageSize() int { return s.Channels * s.Height * s.Width }
 
 // Image returns the pixels of image i of a split (s.Train or s.Test), Channels x Height x Width, as a view of
@@ -53,7 +53,7 @@ func (s *Set) Image(split Images, i int) []byte {
 	return split.Pixels[i*size : (i+1)*size : (i+1)*size]
 }
 
-// ClassCounts returns how many images of each class a split has, by label (length Classes).
+// ClassCounts returns the number of images of each class in a split, by label (length Classes).
 func (s *Set) ClassCounts(split Images) []int {
 	counts := make([]int, s.Classes)
 	for _, l := range split.Labels {
@@ -64,8 +64,8 @@ func (s *Set) ClassCounts(split Images) []int {
 	return counts
 }
 
-// Hash identifies the set's labels and shape ("sha256:..."): an index into one set means nothing in another, so a
-// partition carries it. Pixels are left out; two sets whose 70,000 labels agree in order do not differ by accident.
+// Hash identifies the labels and the shape of the set ("sha256:..."). A partition carries it, because its indices mean
+// nothing in another set. Pixels are left out: two sets do not agree in 70,000 labels by accident.
 func (s *Set) Hash() string {
 	h := sha256.New()
 	var head []byte
@@ -78,13 +78,14 @@ func (s *Set) Hash() string {
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
-// Check returns an error if the set contradicts itself: sizes that do not multiply out, or a label without a class.
+// Check returns an error if the set contradicts itself, for instance where sizes do not multiply out or a label has no
+// class.
 func (s *Set) Check() error {
 	switch {
 	case s == nil:
 		return fmt.Errorf("data set: none given")
 	case s.Channels < 1 || s.Height < 1 || s.Width < 1:
-		return fmt.Errorf("data set %s: images of %d x %d x %d hold nothing", s.Name, s.Channels, s.Height, s.Width)
+		return fmt.Errorf("data set %s: images of %d x %d x %d have no pixels", s.Name, s.Channels, s.Height, s.Width)
 	case s.Classes < 1 || s.Classes > maxClasses:
 		return fmt.Errorf("data set %s: %d classes, must be 1 to %d", s.Name, s.Classes, maxClasses)
 	case len(s.ClassNames) != 0 && len(s.ClassNames) != s.Classes:
@@ -104,7 +105,7 @@ func (s *Set) Check() error {
 	}{{"training", s.Train}, {"test", s.Test}} {
 		n := split.im.Len()
 		if n > math.MaxInt32 {
-			return fmt.Errorf("data set %s: %d %s images, more than an index can name", s.Name, n, split.name)
+			return fmt.Errorf("data set %s: %d %s images, more than an index can count", s.Name, n, split.name)
 		}
 		if len(split.im.Pixels) != n*s.ImageSize() {
 			return fmt.Errorf("data set %s: %d bytes of %s pixels for %d labels, must be %d", s.Name,

@@ -16,9 +16,9 @@ import (
 	"feddag/internal/damage"
 )
 
-// A set file holds a decoded set: a magic number, the length and checksum of a header, the header (JSON), then the
-// bytes of the splits: pixels, labels and, where known, users (int32, little-endian) of the training split, then of the
-// test split. The bytes are checked a chunk at a time, on all cores.
+// A set file holds a decoded set: a magic number, the length and the checksum of a header, the header (JSON), and then
+// the bytes of the splits. These are pixels, labels and, where known, users (int32, little-endian) of the training
+// split, then those of the test split. Each chunk of the bytes has a checksum; chunks are checked on all cores.
 const (
 	setMagic     = "FEDDAG\x00\x02" // the last byte is the version
 	setChunk     = 1 << 22
@@ -32,7 +32,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type setHeader struct {
 	Name            string    `json:"name"`
 	Title           string    `json:"title"`
-	Made            string    `json:"made_of"` // identifies what it was decoded from, and how: see fingerprint
+	Made            string    `json:"made_of"` // what it was decoded from, and how: see fingerprint
 	Shape           [3]int    `json:"shape"`   // channels, height, width
 	Classes         int       `json:"classes"`
 	ClassNames      []string  `json:"class_names"`
@@ -41,14 +41,14 @@ type setHeader struct {
 	Superclass      []int     `json:"superclass,omitempty"`
 	SuperclassNames []string  `json:"superclass_names,omitempty"`
 	UserNames       []string  `json:"user_names,omitempty"`
-	Users           [2]bool   `json:"users"`  // whether each image's is known, training, test
+	Users           [2]bool   `json:"users"`  // whether the users are known: training, test
 	Count           [2]int    `json:"images"` // training, test
 	Files           []string  `json:"files"`
 	Notes           []string  `json:"notes,omitempty"`
-	Checksums       []uint32  `json:"crc32c"` // of each chunk of what follows the header
+	Checksums       []uint32  `json:"crc32c"` // of each chunk of the bytes after the header
 }
 
-// sections are the byte ranges of a set in a set file's order.
+// sections returns the byte ranges of a set in the order of a set file.
 func (s *Set) sections() [][]byte {
 	var out [][]byte
 	for _, split := range []*Images{&s.Train, &s.Test} {
@@ -107,14 +107,15 @@ func writeSet(w io.Writer, s *Set, made string) error {
 	return nil
 }
 
-// setHead is what stands before a set's bytes: magic number, length and checksum of the header, the header.
+// setHead returns the bytes before those of the splits: magic number, length and checksum of the header, the header.
 func setHead(header []byte) []byte {
 	b := binary.LittleEndian.AppendUint32([]byte(setMagic), uint32(len(header)))
 	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(header, castagnoli))
 	return append(b, header...)
 }
 
-// readSetHeader reads the header of a set file and where its bytes begin. It allocates no more than the header takes.
+// readSetHeader reads the header of a set file and returns the position of the bytes after it. It allocates no more
+// than the header takes.
 func readSetHeader(r io.ReaderAt, size int64) (h setHeader, at int64, err error) {
 	head := make([]byte, len(setMagic)+8)
 	if n, err := r.ReadAt(head, 0); n < len(head) {
@@ -143,8 +144,8 @@ func readSetHeader(r io.ReaderAt, size int64) (h setHeader, at int64, err error)
 	return h, at, nil
 }
 
-// readSet reads a set file of the given size. A file that contradicts itself is an error; nothing is allocated beyond
-// about the file's size.
+// readSet reads a set file of the given size. A file that contradicts itself is an error. It allocates no more than
+// about the size of the file.
 func readSet(r io.ReaderAt, size int64) (*Set, error) {
 	h, at, err := readSetHeader(r, size)
 	if err != nil {
@@ -169,7 +170,7 @@ func readSet(r io.ReaderAt, size int64) (*Set, error) {
 			perImage += 4
 		}
 		if n < 0 || int64(n) > payload/perImage {
-			return nil, fmt.Errorf("truncated, or damaged: %d bytes follow the header, %v images of %d are promised", payload, h.Count, pixels)
+			return nil, fmt.Errorf("truncated, or damaged: %d bytes follow the header, which claims %v images of %d bytes", payload, h.Count, pixels)
 		}
 		want += int64(n) * perImage
 	}
@@ -233,7 +234,7 @@ func readChunks(r io.ReaderAt, at int64, body []byte, checksums []uint32) error 
 	return nil
 }
 
-// openSetFile reads a set file, and what it was made of.
+// openSetFile reads a set file and returns the set and what it was made of.
 func openSetFile(path string) (s *Set, made string, err error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// Sheet writes a contact sheet as PNG: a row for each class, by label, of its first images of a split, at most columns of
-// them. Small images are enlarged by a whole factor; a class without images is an empty row.
+// Sheet writes a contact sheet as PNG: one row per class, by label, with the first images of the class in a split, at
+// most columns of them. Small images are enlarged by a whole factor. A class without images has an empty row.
 func (s *Set) Sheet(w io.Writer, split Images, columns int) error {
 	if columns < 1 || columns > 1000 {
 		return fmt.Errorf("contact sheet: %d columns, must be 1 to 1000", columns)

@@ -2,12 +2,12 @@ package data
 
 import "math"
 
-// Stats returns mean and standard deviation (population) of pixels/255 of a split, by channel.
+// Stats returns the mean and the standard deviation (population) of pixels/255 of a split, per channel.
 func (s *Set) Stats(split Images) (mean, std []float64) {
 	mean, std = make([]float64, s.Channels), make([]float64, s.Channels)
 	plane := s.Height * s.Width
 	for c := range s.Channels {
-		// Of bytes: what 256 counters hold is exact, and their sums are the same in any order.
+		// Counts of the 256 values are exact, so the sums do not depend on the order of the pixels.
 		var counts [256]int64
 		for i := range split.Len() {
 			at := (i*s.Channels + c) * plane
@@ -30,8 +30,8 @@ func (s *Set) Stats(split Images) (mean, std []float64) {
 	return mean, std
 }
 
-// scaleByTraining sets Mean and Std to those of the training images, for sets without published ones. A channel that is
-// the same everywhere keeps its scale.
+// scaleByTraining sets Mean and Std to those of the training images, for sets without published values. Std is 1 for a
+// channel whose pixels are all equal.
 func (s *Set) scaleByTraining() {
 	mean, std := s.Stats(s.Train)
 	s.Mean, s.Std = make([]float32, s.Channels), make([]float32, s.Channels)

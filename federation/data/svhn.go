@@ -14,11 +14,11 @@ import (
 	"feddag/internal/spelling"
 )
 
-// SVHN: 73,257 + 26,032 house numbers' digits out of street photographs, 32 x 32 in colour (Netzer et al., 2011). The
-// file calls the digit 0 label 10; here it is 0, as in torchvision.
+// SVHN: 73,257 + 26,032 colour images of the digits of house numbers in street photographs, 32 x 32 (Netzer et al.,
+// 2011). The files have label 10 for the digit 0; here its label is 0, as in torchvision.
 func init() {
 	register(source{
-		name: "svhn", title: "SVHN", kept: always,
+		name: "svhn", title: "SVHN", cacheable: always,
 		options: map[string]string{"extra": "yes: the 531,131 easier images of extra_32x32.mat are for training too"},
 		origin: origin{
 			folder: "svhn", images: [2]int{73257, 26032},
@@ -29,7 +29,7 @@ func init() {
 			},
 		},
 		find: func(q query) ([]string, error) {
-			return published(q, []string{"svhn", "SVHN"}, svhnForms(q), "feddag data fetch svhn, or name their folder with --data-dir")
+			return findPublished(q, []string{"svhn", "SVHN"}, svhnForms(q), "feddag data fetch svhn, or name their folder with --data-dir")
 		},
 		read: readSVHN,
 	})
@@ -72,7 +72,7 @@ func readSVHN(_ context.Context, files []string, q query) (*Set, error) {
 	return s, nil
 }
 
-// readSVHNFile reads X, 32 x 32 x 3 x N bytes, and y, N labels from 1 to 10.
+// readSVHNFile reads the arrays X, 32 x 32 x 3 x N bytes, and y, N labels from 1 to 10.
 func readSVHNFile(name string) (pixels, labels []byte, err error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -101,7 +101,7 @@ func readSVHNFile(name string) (pixels, labels []byte, err error) {
 		}
 		labels[i] = byte(l % 10)
 	}
-	// Columns first, an image's planes already stand one after the other, each on its side.
+	// With columns first, the planes of an image follow each other already, but each is transposed.
 	for plane := range slices.Chunk(x.Raw, 32*32) {
 		for r := range 32 {
 			for c := range r {

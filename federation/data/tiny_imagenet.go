@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// Tiny ImageNet: 200 classes of ImageNet, 500 + 50 images each, 64 x 64, most in colour (Stanford CS231n, 2015). Its
-// classes are WordNet numbers, taken in alphabetical order as ImageFolder takes them, and named by their first word.
-// Its validation images, which val_annotations.txt labels, are for testing; its test images have no labels.
+// Tiny ImageNet: 200 classes of ImageNet, 500 + 50 images each, 64 x 64, most of them in colour (Stanford CS231n,
+// 2015). The classes are WordNet numbers in alphabetical order, as ImageFolder takes them, and are named by their
+// first word. The validation images, which val_annotations.txt labels, are used for testing. The published test images
+// have no labels.
 func init() {
 	register(source{
 		name: "tiny-imagenet", title: "Tiny ImageNet", aliases: []string{"tinyimagenet", "tiny_imagenet", "tiny-imagenet-200"},
-		kept: always, options: maps.Clone(imageOptions), find: findTinyImageNet, read: readTinyImageNet,
+		cacheable: always, options: maps.Clone(imageOptions), find: findTinyImageNet, read: readTinyImageNet,
 		origin: origin{
 			folder: "tiny-imagenet", images: [2]int{100000, 10000}, perClass: [2]int{500, 50},
 			files: []download{{
@@ -28,7 +29,7 @@ func init() {
 
 const tinyImageNet = "tiny-imagenet-200"
 
-// findTinyImageNet returns the folder, or the zip.
+// findTinyImageNet returns the folder or the zip.
 func findTinyImageNet(q query) ([]string, error) {
 	notFound := &NotFoundError{
 		Name: q.name, Needs: tinyImageNet + "/ with wnids.txt, train/ and val/, or " + tinyImageNet + ".zip, in tiny-imagenet/ or there",
@@ -42,7 +43,7 @@ func findTinyImageNet(q query) ([]string, error) {
 			case err != nil:
 				remark = fmt.Sprintf(" (%v)", err)
 			case len(missing) > 0:
-			case isDir(filepath.Join(dir, "train")) && isDir(filepath.Join(dir, "val")):
+			case isFolder(filepath.Join(dir, "train")) && isFolder(filepath.Join(dir, "val")):
 				return []string{dir}, nil
 			default:
 				remark = fmt.Sprintf(" (%s lacks train/ or val/)", dir)
@@ -91,7 +92,7 @@ func readTinyImageNet(ctx context.Context, files []string, q query) (*Set, error
 	return s, nil
 }
 
-// tinyTree is the set's tree, without the folder around it.
+// tinyTree is the tree of the set without the folder around it.
 type tinyTree struct {
 	root   string
 	nodes  []node
@@ -124,11 +125,11 @@ func newTinyTree(t *tree) (*tinyTree, error) {
 	return x, nil
 }
 
-// lines returns the lines of a list, each with at least so many fields between tabs.
+// lines returns the lines of a list, each split at tabs into at least the given number of fields.
 func (x *tinyTree) lines(name string, fields int) ([][]string, error) {
 	n := x.texts[name]
 	if n == nil {
-		return nil, fmt.Errorf("%s: without %s; fetch it again", x.root, name)
+		return nil, fmt.Errorf("%s: %s is missing; fetch it again", x.root, name)
 	}
 	b, err := n.read()
 	if err != nil {
@@ -152,8 +153,8 @@ func (x *tinyTree) lines(name string, fields int) ([][]string, error) {
 	return rows, nil
 }
 
-// pictures returns the training images, train/WNID/images/*.JPEG, and the validation images, val/images/*.JPEG, each by
-// class and name. Validation images that were sorted into val/WNID/ are read too.
+// pictures returns the training images, train/WNID/images/*.JPEG, and the validation images, val/images/*.JPEG, both
+// sorted by class and name. Validation images in val/WNID/ are read too.
 func (x *tinyTree) pictures() (train, test []picture, err error) {
 	annotated, place := map[string]string{}, ""
 	if rows, err := x.lines("val/val_annotations.txt", 2); err == nil {
@@ -206,7 +207,8 @@ func (x *tinyTree) pictures() (train, test []picture, err error) {
 	return train, test, nil
 }
 
-// names returns the first word of each class, or its number where words.txt is missing or two would be called the same.
+// names returns the first word of each class, or the number of the class where words.txt is missing or two classes
+// would have the same name.
 func (x *tinyTree) names(wnids []string) []string {
 	words := map[string]string{}
 	if rows, err := x.lines("words.txt", 2); err == nil {

@@ -98,7 +98,7 @@ func TestTinyImageNetBadFiles(t *testing.T) {
 			f["val/val_annotations.txt"] = []byte("val_0.png\tn09\nval_1.png\tn01\nval_2.png\tn02\n")
 		}, []string{"n09 is not in wnids.txt"}},
 		{"a line cut off", func(f map[string][]byte) { f["val/val_annotations.txt"] = []byte("val_0.png\tn03\nval_1") }, []string{"line 2 has 1 fields"}},
-		{"no annotations", func(f map[string][]byte) { delete(f, "val/val_annotations.txt") }, []string{"without val/val_annotations.txt"}},
+		{"no annotations", func(f map[string][]byte) { delete(f, "val/val_annotations.txt") }, []string{"val/val_annotations.txt is missing"}},
 		{"an empty list", func(f map[string][]byte) { f["wnids.txt"] = nil }, []string{"wnids.txt: empty"}},
 		{"no validation images", func(f map[string][]byte) {
 			for i := range 3 {

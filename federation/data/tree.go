@@ -15,22 +15,22 @@ import (
 	"feddag/internal/damage"
 )
 
-// Bounds of what a tree of images may hold: beyond them it is not a data set, or made to do harm.
+// Bounds of a tree of images. A larger tree is no data set, or is made to do harm.
 const (
-	maxImageFile = 1 << 28 // bytes of one image file
+	maxImageFile = 1 << 28 // bytes per image file
 	maxTreeFiles = 1 << 24
 	maxTreeDepth = 16
 )
 
-// node is a file of a tree, in a folder or in a zip in it.
+// node is a file of a tree, in a folder or in a zip.
 type node struct {
-	dirs  []string // the folders on the way, without the root
-	file  string   // its name
-	place string   // as a person finds it: ROOT/train/cat/1.jpg, or ROOT/train.zip: train/cat/1.jpg
+	dirs  []string // the folders from the root, which is left out, to the file
+	file  string   // the name
+	place string   // the path for messages: ROOT/train/cat/1.jpg, or ROOT/train.zip: train/cat/1.jpg
 	entry *zip.File
 }
 
-// read returns the file's bytes.
+// read returns the bytes of the file.
 func (n *node) read() ([]byte, error) {
 	if n.entry != nil {
 		return readEntry(n.entry)
@@ -48,7 +48,7 @@ func (n *node) read() ([]byte, error) {
 }
 
 // readEntry returns the bytes of a file in a zip. It allocates no more than about twice what the file unpacks to,
-// whatever the directory of the zip promises.
+// whatever the directory of the zip claims.
 func readEntry(e *zip.File) ([]byte, error) {
 	if e.UncompressedSize64 > maxImageFile {
 		return nil, fmt.Errorf("unpacks to more than %d bytes", maxImageFile)
@@ -73,22 +73,23 @@ func readEntry(e *zip.File) ([]byte, error) {
 			return nil, damage.Describe(err)
 		}
 		if len(b) > size {
-			return nil, errors.New("damaged: unpacks to more than its directory says; fetch it again")
+			return nil, errors.New("damaged: unpacks to more than its directory claims; fetch it again")
 		}
 	}
 }
 
-// tree is all files of a root and of the zips in it.
+// tree has all files of a root and of the zips in it.
 type tree struct {
 	root    string // the first root
 	nodes   []node
-	empty   []node // folders without a file or folder in them
+	empty   []node // empty folders
 	closers []io.Closer
-	seen    map[string]string // real path or path in the tree -> place
+	seen    map[string]string // the place of each real path and of each path in the tree
 }
 
-// openTree lists what is in a folder, with the zips in it, or in a zip; of several roots each folder goes by its own
-// name. Hidden files and folders, and what macOS adds to a zip, are left out. Close the tree when its files are read.
+// openTree lists the files in a folder and in the zips in it, or in a zip. Where there are several roots, each folder
+// keeps its own name. Hidden files and folders, and those that macOS adds to a zip, are left out. Close the tree after
+// reading its files.
 func openTree(roots ...string) (t *tree, err error) {
 	t = &tree{root: roots[0], seen: map[string]string{}}
 	defer func() {
@@ -128,7 +129,7 @@ func (t *tree) add(n node) error {
 	if len(t.nodes) >= maxTreeFiles {
 		return fmt.Errorf("%s: more than %d files", n.place, maxTreeFiles)
 	}
-	// Two zips, or a zip and a folder, may hold the same file: which one counts is not for a program to guess.
+	// Two zips, or a zip and a folder, may hold the same file. The user must decide which one counts.
 	key := path.Join(path.Join(n.dirs...), n.file)
 	if other, dup := t.seen[key]; dup {
 		return fmt.Errorf("%s and %s are the same file of the set: remove one", other, n.place)
@@ -140,12 +141,12 @@ func (t *tree) add(n node) error {
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") || name == "__MACOSX" }
 
-// addDir adds what is below a folder.
+// addDir adds the files in a folder and in the folders below it.
 func (t *tree) addDir(dir string, dirs []string) error {
 	if len(dirs) > maxTreeDepth {
 		return fmt.Errorf("%s: more than %d folders deep", dir, maxTreeDepth)
 	}
-	if real, err := filepath.EvalSymlinks(dir); err == nil { // a link may lead back up
+	if real, err := filepath.EvalSymlinks(dir); err == nil { // a link may lead to a folder above
 		if other, dup := t.seen["\x00"+real]; dup {
 			return fmt.Errorf("%s and %s are the same folder: remove one", other, dir)
 		}
@@ -193,18 +194,18 @@ func (t *tree) addDir(dir string, dirs []string) error {
 	return nil
 }
 
-// addZip adds what is in a zip that lies in dirs. Nothing of it is ever written to disk, and yet a name that would lead
-// out of the folder it is unpacked to is refused: such a zip is broken or made to do harm.
+// addZip adds the files in a zip that lies in dirs. Nothing is unpacked to disk. A name that would lead out of the
+// archive is still refused, because such a zip is broken or made to do harm.
 func (t *tree) addZip(file string, dirs []string) error {
 	r, err := zip.OpenReader(file)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, damagedZip(err))
+		return fmt.Errorf("%s: %w", file, describeZipError(err))
 	}
 	t.closers = append(t.closers, r)
 	if len(r.File) > maxTreeFiles {
 		return fmt.Errorf("%s: more than %d files", file, maxTreeFiles)
 	}
-	// train.zip and train-1.zip are a split, unless folders in them say so.
+	// The names train.zip and train-1.zip stand for a split unless folders in the zip do.
 	stem := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 	word, _, _ := strings.Cut(stem, "-")
 	if splitOf(word) != "" && !slices.ContainsFunc(r.File, func(e *zip.File) bool {
@@ -247,14 +248,14 @@ func (t *tree) addZip(file string, dirs []string) error {
 	return nil
 }
 
-func damagedZip(err error) error {
+func describeZipError(err error) error {
 	if errors.Is(err, zip.ErrFormat) {
 		return errors.New("not a zip file, or truncated; fetch it again")
 	}
 	return damage.Describe(err)
 }
 
-// splitOf returns the split that a folder's name stands for: "train", "test", "val", or "".
+// splitOf returns the split that the name of a folder stands for: "train", "test", "val", or "" for none.
 func splitOf(folder string) string {
 	switch strings.ToLower(folder) {
 	case "train", "training":
@@ -267,7 +268,7 @@ func splitOf(folder string) string {
 	return ""
 }
 
-// isImage says whether a file's name is that of a JPEG or PNG image.
+// isImage reports whether a file has the name of a JPEG or PNG image.
 func isImage(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".jpg", ".jpeg", ".png":

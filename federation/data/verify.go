@@ -10,16 +10,16 @@ import (
 	"slices"
 )
 
-// Finding is what Verify says of a file or of the whole set.
+// Finding is what Verify found out about a file or about the whole set.
 type Finding struct {
 	What   string // the file, or "images"
 	Text   string
 	Failed bool
 }
 
-// Verify reads a set from its own files, past any decoded copy, and compares them with what is published: the checksums
-// of the files that are published under their names, and the numbers of images. The decoded copy, if there is one, must
-// hold the same. An error is for a set that cannot be read at all; found is what was found until then.
+// Verify reads a set from its own files, not from a decoded copy, and compares them with what is published: the
+// checksums of files that are published under their names, and the numbers of images. A decoded copy must hold the
+// same images. The error is for a set that cannot be read at all; found is what was found until then.
 func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, err error) {
 	src, q, err := resolve(name, o)
 	if err != nil {
@@ -30,14 +30,14 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 		return nil, err
 	}
 	for _, file := range files {
-		if isDir(file) {
-			found = append(found, Finding{What: file, Text: "a folder; no checksum of it is published"})
+		if isFolder(file) {
+			found = append(found, Finding{What: file, Text: "a folder, for which no checksum is published"})
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return found, err
 		}
-		s, err := sumFile(file)
+		s, err := checksumFile(file)
 		if err != nil {
 			return found, err
 		}
@@ -47,7 +47,7 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 			case err == nil:
 				f.Text += ", as published"
 			case src.origin.repacked:
-				f.Text += ", not as published: perhaps packed anew, as Debian does"
+				f.Text += ", not as published: perhaps repacked, as Debian does"
 			default:
 				f.Text, f.Failed = fmt.Sprintf("not as published: %v; fetch it again", err), true
 			}
@@ -80,7 +80,7 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 		}
 		found = append(found, f)
 	}
-	if src.kept == nil || cache == "" {
+	if src.cacheable == nil || cache == "" {
 		return found, nil
 	}
 	path := decodedPath(cache, q, files)
