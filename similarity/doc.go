@@ -18,7 +18,7 @@
 //	roster.go      clients that come, leave or change afterwards                    algorithm 4
 //	shift.go       whether a client's classes changed                               appendix A.9, eq. 41
 //	validity.go    how good a clustering is; stability.go: how steady; describe.go: what is in it
-//	sketches.go    sketches on disk; npy.go: arrays as NumPy writes them
+//	sketches.go    sketches on disk, written; sketchfile.go: read
 //
 // Angles are in degrees. Every matrix between clients is a dissimilarity: larger is less alike, the diagonal is zero.
 // Clusterings are [][]int, clusters ordered by their first member, members ascending. All matrix products go through

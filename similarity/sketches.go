@@ -33,10 +33,10 @@ const (
 	groupsArray  = "true_groups"
 )
 
-// WriteSketches writes sketches to a folder, which it makes where there is none, or to a file whose name ends in .npz:
-// float64, and vectors by class, so that a class can be read alone. Each file is complete or not there. It is an error
-// where the sketches do not fit together, or a basis is not of unit columns. groups are the clients' true groups, nil
-// where they are not known.
+// WriteSketches writes sketches to a folder, which it makes if it is absent, or to a file whose name ends in .npz.
+// Numbers are float64, and the vectors are in the order of their classes, so that a class can be read alone. Each file
+// is complete or absent. It is an error where the sketches do not fit together, or the columns of a basis are not of
+// unit length. groups are the true groups of the clients, nil for unknown.
 func WriteSketches(path string, sketches []Sketch, groups []int) error {
 	if err := writeSketches(path, sketches, groups); err != nil {
 		return fmt.Errorf("writing sketches to %s: %w", path, err)
@@ -77,7 +77,7 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 				owner = append(owner, int64(i), int64(c), int64(place))
 			}
 		}
-		// The first class that anyone holds sets F; here only for what is wrong.
+		// Called for its errors: the first class that a client holds sets F.
 		if _, _, err := m.stack(c); err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 		if err := npy.WriteHeader(w, "<f8", []int{len(owner) / 3, m.f}); err != nil {
 			return err
 		}
-		for c := range classes { // a class in memory at a time
+		for c := range classes { // one class in memory at a time
 			stack, _, err := m.stack(c)
 			if err != nil {
 				return err
@@ -117,14 +117,14 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 	if err := writeArrays(path, arrays); err != nil || groups != nil || strings.HasSuffix(path, ".npz") {
 		return err
 	}
-	// The folder may have held other sketches, whose groups are not these clients'.
+	// The folder may have the groups of other sketches.
 	if err := os.Remove(filepath.Join(path, groupsArray+".npy")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// named is an array to be written.
+// named is an array that is to be written under a name.
 type named struct {
 	name  string
 	write func(io.Writer) error
@@ -154,7 +154,7 @@ func writeArrays(path string, arrays []named) error {
 	return nil
 }
 
-// Cluster is ClusterProgress on the file's sketches.
+// Cluster clusters the sketches of the file as ClusterProgress does.
 func (f *SketchFile) Cluster(o Options, progress Progress) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("clustering: %w", err)

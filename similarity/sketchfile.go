@@ -15,40 +15,41 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// SketchFile is sketches on disk, opened: everything but the principal vectors is in memory, and of those one class at a
-// time (of a compressed .npz file, all).
+// SketchFile is an open file of sketches. Everything but the principal vectors is in memory. Of the vectors one class
+// at a time is read (all of them for a compressed .npz file).
 type SketchFile struct {
 	path     string
 	counts   [][]int
 	updates  [][]float64
-	groups   []int         // nil where not known
+	groups   []int         // nil for unknown
 	pixels   int           // F
-	rows     [][]vectorRow // of each class, by client and place
+	rows     [][]vectorRow // of each class, sorted by client and place
 	vectors  io.ReaderAt   // the data of principal_vectors
 	elements npy.Header    // of principal_vectors
 	buffer   []float64     // of the stack
 	archive  *npy.Archive
 }
 
-// maxElements bounds the arrays that are read as a whole: what an array claims is believed only as far as bytes are there.
+// maxElements is the largest number of elements of an array that is read as a whole. npy.Read believes an array only
+// as far as bytes are there.
 const maxElements = math.MaxInt / 8
 
-// vectorRow is a principal vector and where it stands.
+// vectorRow is the place of a principal vector.
 type vectorRow struct{ client, place, row int }
 
 func (f *SketchFile) allCounts() [][]int      { return f.counts }
 func (f *SketchFile) allUpdates() [][]float64 { return f.updates }
 
-// Counts returns n_i,c, N x C. It is the file's own: do not modify it.
+// Counts returns n_i,c, N x C. The caller must not modify it.
 func (f *SketchFile) Counts() [][]int { return f.counts }
 
-// Updates returns the Δ~_i, N x k. It is the file's own: do not modify it.
+// Updates returns the Δ~_i, N x k. The caller must not modify it.
 func (f *SketchFile) Updates() [][]float64 { return f.updates }
 
-// Groups returns each client's true group; nil where the file has none.
+// Groups returns the true group of each client; nil if the file has none.
 func (f *SketchFile) Groups() []int { return f.groups }
 
-// Close closes the file. What the methods returned stays.
+// Close closes the file. The results of its methods stay valid.
 func (f *SketchFile) Close() error {
 	if f.archive == nil {
 		return nil
@@ -56,9 +57,9 @@ func (f *SketchFile) Close() error {
 	return f.archive.Close()
 }
 
-// OpenSketches opens what WriteSketches writes, or numpy: a folder or a .npz file, numbers of any type that npy.Read
-// reads. It is an error where an array is missing or of the wrong shape, and where a client's vectors and counts do not
-// fit: it names the array, or the client and class. The vectors themselves are looked at when they are read.
+// OpenSketches opens sketches that WriteSketches or NumPy wrote: a folder or a .npz file of arrays of any numeric
+// type. An array that is missing or has the wrong shape, and vectors that do not fit the counts, are an error that
+// names the array, or the client and class. The vectors themselves are checked when they are read.
 func OpenSketches(path string) (*SketchFile, error) {
 	f, err := openSketches(path)
 	if err != nil {
@@ -116,7 +117,7 @@ func openSketches(path string) (f *SketchFile, err error) {
 	return f, f.index(owner)
 }
 
-// readGroups reads true_groups, which need not be there.
+// readGroups reads true_groups, which may be absent.
 func (f *SketchFile) readGroups(open func(string) (*io.SectionReader, error)) error {
 	r, err := open(groupsArray)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -138,7 +139,8 @@ func (f *SketchFile) readGroups(open func(string) (*io.SectionReader, error)) er
 	return nil
 }
 
-// readInts returns the rows of a matrix of whole numbers; columns is 0 where any number above 0 will do.
+// readInts returns the rows of a matrix of whole numbers. columns is the number of columns, or 0 for any number above
+// 0.
 func readInts(open func(string) (*io.SectionReader, error), name string, columns int) ([][]int, error) {
 	r, err := open(name)
 	if err != nil {
@@ -162,7 +164,7 @@ func readInts(open func(string) (*io.SectionReader, error), name string, columns
 	return rows, nil
 }
 
-// openVectors reads the head of principal_vectors, which must have so many rows.
+// openVectors reads the header of principal_vectors, which must have the given number of rows.
 func (f *SketchFile) openVectors(open func(string) (*io.SectionReader, error), rows int) error {
 	r, err := open(vectorsArray)
 	if err != nil {
@@ -183,7 +185,7 @@ func (f *SketchFile) openVectors(open func(string) (*io.SectionReader, error), r
 	return nil
 }
 
-// index sorts the vectors by class, client and place, and holds them to the counts.
+// index sorts the vectors by class, client and place, and checks that they fit the counts.
 func (f *SketchFile) index(owner [][]int) error {
 	classes := len(f.counts[0])
 	f.rows = make([][]vectorRow, classes)
@@ -229,7 +231,7 @@ func (f *SketchFile) stack(c int) (*mat.Dense, []int, error) {
 	stack := mat.NewDense(len(rows), f.pixels, f.buffer[:len(rows)*f.pixels])
 	owner := make([]int, len(rows))
 	width := f.elements.Size * f.pixels
-	const most = 64 // rows read at once, where they stand together
+	const most = 64 // the most adjacent rows that are read at once
 	type part struct{ from, to int }
 	var parts []part
 	for from := 0; from < len(rows); {
@@ -258,7 +260,7 @@ func (f *SketchFile) stack(c int) (*mat.Dense, []int, error) {
 			}
 		}
 	})
-	for _, err := range errs { // the first, whichever was found first
+	for _, err := range errs { // the first in order, whatever the number of cores
 		if err != nil {
 			return nil, nil, err
 		}

@@ -19,19 +19,20 @@ type corruption struct {
 	name string
 	// colour says that the corruption needs three channels: it does nothing to a grey image.
 	colour bool
-	// apply spoils x at a severity of 1 to 5, drawing from r alone. Values end between 0 and 1 or are clipped to it.
+	// apply corrupts x at a severity of 1 to 5, with random numbers from r alone. Values end between 0 and 1, or are
+	// clipped to that range.
 	apply func(x *canvas, severity int, r draws)
 }
 
-// draws are the random numbers of a corruption.
+// draws is the source of the random numbers of a corruption.
 type draws interface {
-	normal() float64              // of mean 0 and deviation 1
-	uniform() float64             // 0 to below 1
-	intN(n int) int               // 0 to n-1
+	normal() float64              // of mean 0 and standard deviation 1
+	uniform() float64             // from 0 to below 1
+	intN(n int) int               // from 0 to n-1
 	poisson(mean float64) float64 // a whole number
 }
 
-// randomDraws draws from a stream.
+// randomDraws draws from a random stream.
 type randomDraws struct{ r *rand.Rand }
 
 func (d randomDraws) normal() float64              { return d.r.NormFloat64() }
@@ -39,7 +40,7 @@ func (d randomDraws) uniform() float64             { return d.r.Float64() }
 func (d randomDraws) intN(n int) int               { return d.r.IntN(n) }
 func (d randomDraws) poisson(mean float64) float64 { return poisson(d.r, mean) }
 
-// between draws from lo to hi.
+// between draws a uniform number from lo to hi.
 func between(r draws, lo, hi float64) float64 { return lo + (hi-lo)*r.uniform() }
 
 var corruptions = map[string]corruption{}
@@ -110,7 +111,7 @@ func (v View) Apply(out, image []byte, channels, height, width int, r *rand.Rand
 	}
 }
 
-// canvas is an image that is being worked on: channels x height x width values, 0 (black) to 1.
+// canvas is an image while a corruption works on it: channels x height x width values from 0 (black) to 1.
 type canvas struct {
 	c, h, w int
 	v       []float64
@@ -127,7 +128,7 @@ func newCanvas(image []byte, c, h, w int) *canvas {
 // plane returns the values of one channel, height x width, as a view.
 func (x *canvas) plane(c int) []float64 { return x.v[c*x.h*x.w : (c+1)*x.h*x.w] }
 
-// grey returns the luminance, height x width: ITU-R BT.601.
+// grey returns the luminance of the image (ITU-R BT.601), height x width.
 func (x *canvas) grey() []float64 {
 	if x.c == 1 {
 		return slices.Clone(x.v)
@@ -142,7 +143,7 @@ func (x *canvas) grey() []float64 {
 
 func luminance(red, green, blue float64) float64 { return .299*red + .587*green + .114*blue }
 
-// colourOf returns a colour as an image of so many channels has it.
+// colourOf returns a colour in the channels of the image.
 func (x *canvas) colourOf(red, green, blue float64) []float64 {
 	if x.c == 1 {
 		return []float64{luminance(red, green, blue)}
@@ -150,7 +151,7 @@ func (x *canvas) colourOf(red, green, blue float64) []float64 {
 	return []float64{red, green, blue}
 }
 
-// level is the byte for a value: clipped to 0..1, times 255, cut down to a whole number as the published images are.
+// level returns the byte for a value: clipped to 0..1, times 255, rounded down, as in the published images.
 func level(v float64) byte {
 	if !(v > 0) { // also NaN
 		return 0
@@ -158,12 +159,12 @@ func level(v float64) byte {
 	return byte(min(v, 1) * 255)
 }
 
-// toLevels cuts every value down to a whole level.
+// toLevels rounds every value down to a whole level.
 func toLevels(values []float64) {
 	for i, v := range values {
 		values[i] = float64(level(v)) / 255
 	}
 }
 
-// clip limits v to 0..1.
+// clip limits v to the range 0..1.
 func clip(v float64) float64 { return min(max(v, 0), 1) }

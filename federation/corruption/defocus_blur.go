@@ -9,7 +9,7 @@ func init() { register(corruption{name: "defocus_blur", apply: defocusBlur}) }
 func defocusBlur(x *canvas, severity int, _ draws) {
 	radius := [MaxSeverity]float64{.3, .4, .5, 1, 1.5}[severity-1]
 	sigma := [MaxSeverity]float64{.4, .5, .6, .2, .1}[severity-1]
-	const reach = 3 // the largest disk and the smoothing
+	const reach = 3 // radius of the largest disk with its smoothing
 	const side = 2*reach + 1
 	disk := make([]float64, side*side)
 	inside := 0.0

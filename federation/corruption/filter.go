@@ -2,9 +2,9 @@ package corruption
 
 import "math"
 
-// What several corruptions are made of: filters of one plane (height x width values), in place.
+// Filters that several corruptions share. Each works in place on a plane of height x width values.
 
-// reflectEdge is index i of n samples continued as d c b a | a b c d | d c b a.
+// reflectEdge returns the index of sample i where n samples a b c d continue as d c b a | a b c d | d c b a.
 func reflectEdge(i, n int) int {
 	if i = i % (2 * n); i < 0 {
 		i += 2 * n
@@ -12,7 +12,7 @@ func reflectEdge(i, n int) int {
 	return min(i, 2*n-1-i)
 }
 
-// reflect101 is index i of n samples continued as d c b | a b c d | c b a.
+// reflect101 returns the index of sample i where n samples a b c d continue as d c b | a b c d | c b a.
 func reflect101(i, n int) int {
 	if n == 1 {
 		return 0
@@ -23,10 +23,10 @@ func reflect101(i, n int) int {
 	return min(i, 2*n-2-i)
 }
 
-// nearestEdge is index i of n samples continued as a a a | a b c d | d d d.
+// nearestEdge returns the index of sample i where n samples a b c d continue as a a a | a b c d | d d d.
 func nearestEdge(i, n int) int { return min(max(i, 0), n-1) }
 
-// gaussianBlur convolves with a Gaussian of deviation sigma pixels, cut off after truncate deviations.
+// gaussianBlur convolves with a Gaussian of standard deviation sigma pixels that is cut off after truncate deviations.
 func gaussianBlur(plane []float64, h, w int, sigma, truncate float64, edge func(i, n int) int) {
 	if sigma <= 0 {
 		return
@@ -46,10 +46,10 @@ func gaussianBlur(plane []float64, h, w int, sigma, truncate float64, edge func(
 	blurAxis(plane, w, h, 1, w, kernel, edge)
 }
 
-// blurAxis correlates each of n columns with a kernel: element i of column j is plane[i*step+j*next], i below m.
+// blurAxis correlates each of n columns with a kernel. Element i of column j, i below m, is plane[i*step+j*next].
 func blurAxis(plane []float64, m, n, step, next int, kernel []float64, edge func(i, n int) int) {
 	radius := len(kernel) / 2
-	column := make([]float64, m+2*radius) // continued at both ends
+	column := make([]float64, m+2*radius) // the column, continued at both ends
 	from := make([]int, len(column))
 	for i := range from {
 		from[i] = edge(i-radius, m) * step
@@ -68,7 +68,7 @@ func blurAxis(plane []float64, m, n, step, next int, kernel []float64, edge func
 	}
 }
 
-// correlate correlates with a square kernel of odd side, row after row, the image continued as reflect101.
+// correlate correlates with a square kernel of odd side, given row after row. The image continues as in reflect101.
 func correlate(plane []float64, h, w int, kernel []float64) {
 	side := int(math.Sqrt(float64(len(kernel))))
 	radius := side / 2
@@ -88,7 +88,7 @@ func correlate(plane []float64, h, w int, kernel []float64) {
 	copy(plane, out)
 }
 
-// sample interpolates between the four pixels around (y, x), linearly; pixels outside are those edge names.
+// sample interpolates linearly between the four pixels around (y, x). edge gives the index of a pixel outside.
 func sample(plane []float64, h, w int, y, x float64, edge func(i, n int) int) float64 {
 	y0, x0 := math.Floor(y), math.Floor(x)
 	fy, fx := y-y0, x-x0
@@ -97,9 +97,9 @@ func sample(plane []float64, h, w int, y, x float64, edge func(i, n int) int) fl
 	return (1-fy)*((1-fx)*plane[top+left]+fx*plane[top+right]) + fy*((1-fx)*plane[bottom+left]+fx*plane[bottom+right])
 }
 
-// motionBlur averages the pixels along a ray of so many pixels from each, the nearer ones more: Gaussian weights of
-// deviation sigma. The angle is in degrees, from the right downwards; the edge's pixels continue outwards, and values
-// come out cut down to whole levels. It is ImageMagick's, of the same parameters.
+// motionBlur averages the pixels along a ray of radius pixels from each pixel with Gaussian weights of standard
+// deviation sigma. The angle is in degrees, clockwise from the right. The image continues as in nearestEdge, and
+// values are rounded down to whole levels. It computes what ImageMagick computes from the same parameters.
 func motionBlur(planes []float64, h, w, radius int, sigma, degrees float64) {
 	width := 2*radius + 1
 	kernel := make([]float64, width)
@@ -126,8 +126,8 @@ func motionBlur(planes []float64, h, w, radius int, sigma, degrees float64) {
 	toLevels(planes)
 }
 
-// zoomAxis says where each of n samples of an axis lies after zooming into its middle: at so much of the way from
-// sample at to the one after it.
+// zoomAxis returns where each of n samples of an axis comes from when the axis is zoomed around its middle: at the
+// fraction part of the way from sample at to the next one.
 func zoomAxis(n int, factor float64) (at []int, part []float64) {
 	crop := int(math.Ceil(float64(n) / factor))
 	top := (n - crop) / 2
@@ -146,7 +146,7 @@ func zoomAxis(n int, factor float64) (at []int, part []float64) {
 	return at, part
 }
 
-// addZoomed adds from, zoomed into its middle by factor (1 or more) with linear interpolation, to out.
+// addZoomed adds to out the plane from, zoomed around its middle by factor (1 or more) with linear interpolation.
 func addZoomed(out, from []float64, h, w int, factor float64) {
 	aty, party := zoomAxis(h, factor)
 	atx, partx := zoomAxis(w, factor)

@@ -21,16 +21,17 @@ func fog(x *canvas, severity int, r draws) {
 	}
 }
 
-// plasma draws a height map of side x side values, 0 to 1, by the diamond-square algorithm on a torus: a square's
-// middle is the mean of its corners, an edge's middle that of its four neighbours, plus noise that shrinks by decay
-// from one size to the next. side is a power of two.
+// plasma draws a height map of side x side values from 0 to 1 by the diamond-square algorithm on a torus: the middle
+// of a square is the mean of its corners, the middle of an edge that of its four neighbours, plus noise that shrinks
+// by decay from one size to the next. side is a power of two.
 func plasma(side int, decay float64, r draws) []float64 {
 	m := make([]float64, side*side)
 	at := func(y, x int) float64 { return m[(y&(side-1))*side+x&(side-1)] }
 	wibble := 100.0
 	for step := side; step >= 2; step /= 2 {
 		half := step / 2
-		// mean fills the points of the grid at (y0, x0) with the mean of the four at dy, dx from each.
+		// mean fills the points of the grid that begins at (y0, x0) with the mean of four points, at dy and dx from
+		// each.
 		mean := func(y0, x0 int, dy, dx [4]int) {
 			for y := y0; y < side; y += step {
 				for x := x0; x < side; x += step {

@@ -2,7 +2,7 @@ package corruption
 
 import "math"
 
-// eachHSV changes the hue, saturation and value (0 to 1) of every pixel of a coloured image.
+// eachHSV changes the hue, saturation and value (0 to 1) of every pixel of a colour image.
 func (x *canvas) eachHSV(change func(h, s, v float64) (float64, float64, float64)) {
 	red, green, blue := x.plane(0), x.plane(1), x.plane(2)
 	for i := range red {
@@ -10,13 +10,14 @@ func (x *canvas) eachHSV(change func(h, s, v float64) (float64, float64, float64
 	}
 }
 
+// rgbToHSV converts a colour from RGB to HSV; all values are from 0 to 1.
 func rgbToHSV(r, g, b float64) (h, s, v float64) {
 	v = max(r, g, b)
 	d := v - min(r, g, b)
 	if d == 0 {
 		return 0, 0, v
 	}
-	switch v { // of equal channels the last counts
+	switch v { // of equal channels the last one counts
 	case b:
 		h = 4 + (r-g)/d
 	case g:
@@ -30,6 +31,7 @@ func rgbToHSV(r, g, b float64) (h, s, v float64) {
 	return h, d / v, v
 }
 
+// hsvToRGB converts a colour from HSV to RGB; all values are from 0 to 1.
 func hsvToRGB(h, s, v float64) (r, g, b float64) {
 	sector := math.Floor(h * 6)
 	f := h*6 - sector

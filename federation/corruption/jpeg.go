@@ -6,7 +6,7 @@ import "math"
 // nothing and is left out. The rest computes what libjpeg computes, with which the published images were made: chroma at
 // half the resolution, its interpolation when the image is read, whole levels in between.
 //
-// Go's image/jpeg does not do in its place. Its encoder converts colours and averages chroma with other rounding, which
+// Go's image/jpeg cannot replace it. Its encoder converts colours and averages chroma with other rounding, which
 // moves coefficients across the steps of the quantisation: read back with libjpeg's interpolation of chroma, its images
 // differ from the reference's by up to 9 of 255 levels, 1.33 in the mean (colour, quality 80, testdata/corruptions.npz).
 // This code differs by up to 2 levels, 0.05 in the mean.
@@ -52,7 +52,7 @@ var (
 	}
 )
 
-// quantisers scales the tables to a quality, 1 to 100.
+// quantisers scales the quantisation tables to a quality from 1 to 100.
 func quantisers(quality int) (luma, chroma [64]float64) {
 	scale := 200 - 2*quality
 	if quality < 50 {
@@ -65,7 +65,8 @@ func quantisers(quality int) (luma, chroma [64]float64) {
 	return luma, chroma
 }
 
-// jpegColour passes an image of levels through YCbCr with chroma at half the resolution.
+// jpegColour converts a colour image of levels to YCbCr, quantises it with chroma at half the resolution, and converts
+// it back.
 func jpegColour(x *canvas, luma, chroma *[64]float64) {
 	red, green, blue := x.plane(0), x.plane(1), x.plane(2)
 	n := x.h * x.w
@@ -92,10 +93,10 @@ func jpegColour(x *canvas, luma, chroma *[64]float64) {
 	}
 }
 
-// whole rounds to a level.
+// whole rounds a value to the nearest level, 0 to 255.
 func whole(v float64) float64 { return min(max(math.Round(v), 0), 255) }
 
-// halve takes the mean of two by two values, rounding halves down and up in turn.
+// halve returns the means of two by two values. Halves are rounded down and up in turn.
 func halve(full []float64, h, w int) []float64 {
 	half := make([]float64, 0, (h+1)/2*((w+1)/2))
 	for y := 0; y < h; y += 2 {
@@ -108,8 +109,8 @@ func halve(full []float64, h, w int) []float64 {
 	return half
 }
 
-// double interpolates a plane of half the height and width: three parts of the nearer value and one of the further,
-// down and across.
+// double interpolates a plane of half the height and width: three parts of the nearer value and one part of the
+// farther value, down and across.
 func double(half []float64, h, w, height, width int) []float64 {
 	full := make([]float64, height*width)
 	for y := range height {
@@ -137,11 +138,11 @@ var dct = func() (m [8][8]float64) {
 	return m
 }()
 
-// fine is how exactly the usual library keeps the transform of a row; that of a block it keeps to an eighth.
+// fine is the precision to which libjpeg keeps the transform of a row. It keeps that of a block to an eighth.
 const fine = 8 * math.Sqrt2
 
-// quantise rounds the cosine transform of every 8 x 8 block to multiples of the table's values. Levels (0..255) become
-// levels; blocks that reach beyond the edge continue it.
+// quantise rounds the cosine transform of every 8 x 8 block to multiples of the values of the table. Values are levels
+// (0..255) before and after. Blocks that reach beyond the edge repeat it.
 func quantise(plane []float64, h, w int, table *[64]float64) {
 	var block, half [8][8]float64
 	for top := 0; top < h; top += 8 {

@@ -19,20 +19,21 @@ func init() {
 	}})
 }
 
-// resizeBox resizes a plane of levels (0..255) to height x width, across and then down, rounding each time.
+// resizeBox resizes a plane of levels (0..255) to height x width, first across, then down, and rounds each time.
 func resizeBox(plane []float64, h, w, height, width int) []float64 {
 	across := boxMeans(plane, w, width, h, 1, w, 1, width)
 	return boxMeans(across, h, height, width, width, 1, width, 1)
 }
 
-// boxMeans turns lines of n values into lines of m means; step and next go along a line and from one to the next.
+// boxMeans turns lines of n values into lines of m means. step is the distance between values of a line, next that
+// between lines.
 func boxMeans(in []float64, n, m, lines, step, next, stepOut, nextOut int) []float64 {
 	out := make([]float64, lines*m)
 	scale := float64(n) / float64(m)
 	half := max(scale, 1) / 2
 	for i := range m {
 		centre := (float64(i) + 0.5) * scale
-		// Samples count whose middles are within half of the centre, of two at its very edge the left one.
+		// A sample counts if its middle is within half of the centre. Of two samples at exactly half, the left one counts.
 		lo, hi := max(int(centre-half+0.5), 0), min(int(centre+half+0.5), n)
 		for lo < hi-1 && float64(lo)-centre+0.5 <= -half {
 			lo++

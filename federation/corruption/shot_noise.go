@@ -15,7 +15,7 @@ func init() {
 	}})
 }
 
-// poisson draws a Poisson variate of the given mean (0 to 10^6): below 10 by counting exponential gaps, else by
+// poisson draws a Poisson variate of a mean from 0 to 10^6: below a mean of 10 by counting exponential gaps, else by
 // transformed rejection (Hoermann, "The transformed rejection method for generating Poisson random variables", 1993,
 // algorithm PTRS).
 func poisson(r *rand.Rand, mean float64) float64 {

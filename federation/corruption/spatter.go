@@ -2,7 +2,7 @@ package corruption
 
 import "math"
 
-// spatter: drops of water (severities 1 to 3) or of mud (4 and 5), where smoothed noise is highest.
+// spatter: drops of water (severities 1 to 3) or mud (4 and 5) where smoothed noise is highest.
 func init() {
 	register(corruption{name: "spatter", apply: spatter})
 }
@@ -61,7 +61,8 @@ func spatter(x *canvas, severity int, r draws) {
 	}
 }
 
-// drops shades a layer of liquid (levels) by the distance from its outlines, as if lit from one side: levels.
+// drops returns the shade of a layer of liquid (levels), which depends on the distance from its outlines and looks as
+// if lit from one side.
 func drops(liquid []float64, h, w int) []float64 {
 	far := edgeDistance(outlines(liquid, h, w), h, w)
 	for i, d := range far {
@@ -84,8 +85,8 @@ func drops(liquid []float64, h, w int) []float64 {
 	return far
 }
 
-// outlines finds edges in a plane of levels by Canny's method: Sobel gradients of at least 50 that are the largest
-// across the edge, and connected to one above 150. Gradients are measured as |x| + |y|.
+// outlines finds edges in a plane of levels by Canny's method: Sobel gradients of at least 50 that are largest across
+// the edge and are connected to a gradient above 150. The size of a gradient is |x| + |y|.
 func outlines(plane []float64, h, w int) []bool {
 	const low, high = 50, 150
 	at := func(y, x int) float64 { return plane[nearestEdge(y, h)*w+nearestEdge(x, w)] }
@@ -142,8 +143,8 @@ func outlines(plane []float64, h, w int) []bool {
 	return edge
 }
 
-// edgeDistance is the distance of each pixel from the nearest edge, by a chamfer of 5 x 5: straight steps of 1,
-// diagonal ones of 1.4 and knight's moves of 2.1969 (Borgefors, 1986), in steps of 1/65536. Without an edge it is
+// edgeDistance returns the distance of each pixel from the nearest edge by a 5 x 5 chamfer: straight steps of 1,
+// diagonal steps of 1.4 and knight's moves of 2.1969 (Borgefors, 1986), in multiples of 1/65536. Without an edge it is
 // very large.
 func edgeDistance(edge []bool, h, w int) []float64 {
 	const one, diagonal, knight = 1 << 16, 91750, 143976
@@ -157,7 +158,7 @@ func edgeDistance(edge []bool, h, w int) []float64 {
 		{-2, -1, knight}, {-2, 1, knight}, {-1, -2, knight}, {-1, -1, diagonal}, {-1, 0, one}, {-1, 1, diagonal},
 		{-1, 2, knight}, {0, -1, one},
 	}
-	for _, sign := range []int{1, -1} { // down and up again, the steps turned round
+	for _, sign := range []int{1, -1} { // down, and then up with reversed steps
 		for k := range d {
 			i := k
 			if sign < 0 {
@@ -178,7 +179,7 @@ func edgeDistance(edge []bool, h, w int) []float64 {
 	return out
 }
 
-// equaliseHistogram spreads levels so that their distribution is even, the lowest at 0 and the highest at 255.
+// equaliseHistogram makes the distribution of the levels even, with the lowest level at 0 and the highest at 255.
 func equaliseHistogram(plane []float64) {
 	var count [256]int
 	for _, v := range plane {

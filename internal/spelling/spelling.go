@@ -1,4 +1,4 @@
-// Package spelling says what is wrong with a name that is not known: it suggests the nearest.
+// Package spelling words the error for an unknown name and suggests the nearest known name.
 package spelling
 
 import (
@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// longest is the length in bytes beyond which a name is no misspelling.
+// longest is the length in bytes above which a name is not taken for a misspelling.
 const longest = 64
 
-// OneOf returns Unknown's error unless value is one of the known.
+// OneOf returns nil if value is one of the known names, and the error of Unknown otherwise.
 func OneOf(what, value string, known []string) error {
 	if slices.Contains(known, value) {
 		return nil
@@ -18,7 +18,7 @@ func OneOf(what, value string, known []string) error {
 	return Unknown(what, value, known)
 }
 
-// Unknown returns the error for a name that is not among the known, which names the nearest.
+// Unknown returns the error for a name that is not among the known names. The error names the nearest one.
 func Unknown(what, name string, known []string) error {
 	if len(known) == 0 {
 		return fmt.Errorf("%s %q is unknown: there are none", what, cut(name))
@@ -37,7 +37,8 @@ func cut(name string) string {
 	return name
 }
 
-// Nearest returns the known name that is fewest edits away, or "" if none is near: at most half the name changed.
+// Nearest returns the known name that is the fewest edits away, or "" if more than half of the name would change for
+// every known name.
 func Nearest(name string, known []string) string {
 	best, least := "", len(name)/2+2
 	if len(name) > longest {
@@ -51,8 +52,8 @@ func Nearest(name string, known []string) string {
 	return best
 }
 
-// edits counts the insertions, deletions, changes and swaps of neighbours between two names, in bytes (optimal string
-// alignment).
+// edits returns the number of insertions, deletions, changes and swaps of neighbouring bytes between two names
+// (optimal string alignment).
 func edits(a, b string) int {
 	older, old, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range old {

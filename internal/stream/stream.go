@@ -1,8 +1,8 @@
-// Package stream derives independent random streams from a run's seed.
+// Package stream derives independent random streams from the seed of a run.
 //
-// A stream is named by a purpose and a list of keys (round, client, epoch, ...), so every consumer draws from its own
-// sequence: how many numbers one of them takes never shifts what another sees, and a resumed run needs no generator
-// state.
+// A stream is named by a purpose and a list of keys (round, client, epoch, ...), so that every consumer draws from a
+// sequence of its own. How many numbers one consumer draws never changes what another one sees, and a resumed run
+// needs no state of a generator.
 package stream
 
 import (
@@ -11,8 +11,8 @@ import (
 	"math/rand/v2"
 )
 
-// New returns the stream of (seed, purpose, keys...). Equal arguments give equal sequences, different ones independent
-// sequences.
+// New returns the stream of (seed, purpose, keys...). Equal arguments give equal sequences; different arguments give
+// independent sequences.
 func New(seed uint64, purpose string, keys ...uint64) *rand.Rand {
 	key := make([]byte, 0, 64)
 	key = binary.LittleEndian.AppendUint64(key, seed)
