@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -78,10 +80,14 @@ func (d *dealing) deal(set *data.Set) (*partition.Partition, error) {
 	return p, nil
 }
 
-// partitionUsage prints the kinds of partition, each with what it reads.
+// partitionUsage prints the kinds of partition with the flags and the options that each reads.
 func partitionUsage(w io.Writer) {
 	fmt.Fprintf(w, "\nPartitions:\n")
 	for _, kind := range partition.Kinds() {
 		fmt.Fprintf(w, "  %-14s %s\n", kind, partition.Help(kind))
+		options := partition.KindOptions(kind)
+		for _, name := range slices.Sorted(maps.Keys(options)) {
+			fmt.Fprintf(w, "  %-14s --partition-option %s=...: %s\n", "", name, options[name])
+		}
 	}
 }

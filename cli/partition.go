@@ -330,7 +330,7 @@ func labelMap(m []uint8) string {
 func (d *handOut) groupName(client int) string {
 	p, s := d.partition, d.set
 	sh := p.Shards[client]
-	conceptual, domains := false, s.Train.Users != nil && p.Kind == "domains"
+	conceptual, domains := false, d.oneUserPerClient()
 	for _, other := range p.Shards {
 		conceptual = conceptual || other.LabelMap != nil
 	}
@@ -345,6 +345,22 @@ func (d *handOut) groupName(client int) string {
 		return s.UserNames[s.Train.Users[sh.Train[0]]]
 	}
 	return "labels " + numbers(d.labels(client), 12)
+}
+
+// oneUserPerClient reports whether every client holds the images of one user of the data set, as in the partition domains.
+func (d *handOut) oneUserPerClient() bool {
+	users := d.set.Train.Users
+	if users == nil {
+		return false
+	}
+	for _, sh := range d.partition.Shards {
+		for _, j := range sh.Train {
+			if users[j] != users[sh.Train[0]] {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // labels returns the labels a client holds, ascending.

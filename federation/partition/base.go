@@ -43,15 +43,16 @@ func (k kind) base(o Options) (kind, Options, error) {
 
 // known returns the names of the options that k and the kinds below it know.
 func (k kind) known(o Options) ([]string, error) {
+	own := slices.Sorted(maps.Keys(k.options))
 	if !k.layered {
-		return k.extra, nil
+		return own, nil
 	}
 	base, below, err := k.base(o)
 	if err != nil {
 		return nil, err
 	}
 	names, err := base.known(below)
-	return slices.Concat([]string{optionBase}, k.extra, names), err
+	return slices.Concat([]string{optionBase}, own, names), err
 }
 
 // resolveBase resolves the options of the kind below k and records which kind it is.

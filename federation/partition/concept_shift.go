@@ -15,8 +15,8 @@ import (
 func init() {
 	k := kind{
 		name:    "concept-shift",
-		help:    "another kind, by clients who name the classes in three ways (--clients, --partition-option base=KIND, lda by default, with its flags, concepts=3)",
-		extra:   []string{optionConcepts},
+		help:    "another kind, whose clients label the classes in different ways (--clients, flags of the base)",
+		options: map[string]string{optionConcepts: "number of ways to label the classes (default 3)"},
 		layered: true,
 		assign:  assignConceptShift,
 	}

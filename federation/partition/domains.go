@@ -16,7 +16,7 @@ import (
 func init() {
 	register(kind{
 		name:    "domains",
-		help:    "one domain of the data set each, for sets that know them, LDA within (--clients, --concentration, --min-samples)",
+		help:    "one domain of the data set per client, for sets with domains, divided by LDA (--clients, --concentration, --min-samples)",
 		resolve: resolveDomains,
 		assign:  assignDomains,
 	})

@@ -16,9 +16,12 @@ import (
 // own. With fewer clients than corruptions some corruptions are not used. Groups has the corruption of each client.
 func init() {
 	k := kind{
-		name:    "feature-skew",
-		help:    "another kind, by clients who each see all images under one corruption (--clients, --partition-option base=KIND, lda by default, with its flags, corruptions=fog,snow,... or clean, severity=3)",
-		extra:   []string{optionCorruptions, optionSeverity},
+		name: "feature-skew",
+		help: "another kind, whose clients each see all images under one corruption (--clients, flags of the base)",
+		options: map[string]string{
+			optionCorruptions: "names separated by commas, of " + strings.Join(corruption.Names(), ", ") + " and clean (default all corruptions)",
+			optionSeverity:    "severity of the corruptions, 1 to 5 (default 3)",
+		},
 		layered: true,
 		assign:  assignFeatureSkew,
 	}

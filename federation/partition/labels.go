@@ -15,8 +15,8 @@ import (
 func init() {
 	register(kind{
 		name:    "labels",
-		help:    "k labels each, evenly divided (--clients, --partition-option labels=2)",
-		extra:   []string{optionLabels},
+		help:    "a fixed number of labels per client, evenly divided (--clients)",
+		options: map[string]string{optionLabels: "labels per client (default 2)"},
 		resolve: resolveLabels,
 		assign:  assignLabels,
 	})

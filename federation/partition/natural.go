@@ -15,8 +15,8 @@ import (
 func init() {
 	register(kind{
 		name:    "natural",
-		help:    "one user of the data set each, for sets that know them (--clients, --partition-option min-user-samples=1)",
-		extra:   []string{optionMinUser},
+		help:    "one user of the data set per client, for sets with users (--clients)",
+		options: map[string]string{optionMinUser: "smallest number of training images of a user (default 1)"},
 		resolve: resolveNatural,
 		assign:  assignNatural,
 	})

@@ -14,8 +14,8 @@ import (
 func init() {
 	register(kind{
 		name:    "pairs",
-		help:    "two classes each, out of 11 pairs of classes (--clients, --concentration, --partition-option pairs=11)",
-		extra:   []string{optionPairs},
+		help:    "two classes per client, out of a few pairs of classes (--clients, --concentration)",
+		options: map[string]string{optionPairs: "number of pairs (default 11)"},
 		resolve: resolvePairs,
 		assign:  assignPairs,
 	})

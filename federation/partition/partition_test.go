@@ -189,8 +189,8 @@ func TestPartitionBadOptions(t *testing.T) {
 func TestRegisterPartition(t *testing.T) {
 	base := kinds["iid"]
 	register(kind{
-		name:  "reversed",
-		extra: []string{"every"},
+		name:    "reversed",
+		options: map[string]string{"every": "how many groups"},
 		resolve: func(s *data.Set, o Options) (Options, error) {
 			resolved, err := base.resolve(s, o)
 			resolved.Extra = o.Extra

@@ -39,9 +39,10 @@ func DefaultOptions() Options {
 
 // kind is a registered kind of partition: a way to assign the images of a data set to clients.
 type kind struct {
-	name  string
-	help  string   // one line that names the flags and options it reads, with their defaults
-	extra []string // the names of its own options, which are in Options.Extra
+	name string
+	help string // one line that names the flags it reads
+	// options are the names of its own options (Options.Extra, --partition-option), each with what it does.
+	options map[string]string
 	// layered says that the kind is built on another kind, which its option base names. See resolveBase and
 	// assignBase.
 	layered bool
@@ -66,8 +67,18 @@ func register(k kind) {
 // Kinds returns the registered kinds of partition, sorted.
 func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
-// Help returns one line about a kind that names the flags and options it reads; "" for an unknown kind.
+// Help returns one line about a kind that names the flags it reads; "" for an unknown kind.
 func Help(kind string) string { return kinds[kind].help }
+
+// KindOptions returns the names of a kind's own options (Options.Extra), each with what it does.
+func KindOptions(kind string) map[string]string {
+	options := map[string]string{}
+	maps.Copy(options, kinds[kind].options)
+	if kinds[kind].layered {
+		options[optionBase] = "the kind that it is built on, KIND or KIND/KIND (default " + defaultBase + ")"
+	}
+	return options
+}
 
 // New assigns the images of a set to o.Clients clients as o.Kind says. Equal arguments give equal partitions. It ends
 // for all options, because the number of draws is bounded. Options that cannot be met (more groups than clients, more

@@ -14,7 +14,7 @@ import (
 func init() {
 	register(kind{
 		name:    "superclass",
-		help:    "the classes of one superclass each, for sets that have them (CIFAR-100) (--clients, --concentration)",
+		help:    "the classes of one superclass per client, for sets with superclasses such as CIFAR-100 (--clients, --concentration)",
 		resolve: resolveSuperclass,
 		assign:  assignSuperclass,
 	})
