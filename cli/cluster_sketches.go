@@ -52,7 +52,7 @@ func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log 
 	if err := dir.WriteEnv(report.NewEnv()); err != nil {
 		return err
 	}
-	if err := dir.WriteYAML(report.ConfigFile, o.pairs()); err != nil {
+	if err := dir.WriteConfig(o.pairs()); err != nil {
 		return err
 	}
 	torch.UseBLAS()

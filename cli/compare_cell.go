@@ -59,7 +59,7 @@ func (o *compareOptions) newCell(v *variant, seed string) (*cell, error) {
 	if err != nil {
 		return nil, err
 	}
-	saved, err := dir.ReadYAML(report.ConfigFile)
+	saved, err := dir.ReadConfig()
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func readRun(path string) (r ran, err error) {
 	if err != nil {
 		return r, err
 	}
-	if r.config, err = dir.ReadYAML(report.ConfigFile); err != nil {
+	if r.config, err = dir.ReadConfig(); err != nil {
 		return r, err
 	}
 	r.algorithm = r.config["algorithm"]

@@ -34,7 +34,7 @@ func parse(args []string, more ...func(*options)) (*options, error) {
 		if err != nil {
 			return nil, err
 		}
-		if saved, err = dir.ReadYAML(report.ConfigFile); err != nil {
+		if saved, err = dir.ReadConfig(); err != nil {
 			return nil, err
 		}
 		if algorithm == "" {

@@ -190,7 +190,7 @@ func (s *session) create(prefix string, partition []byte) (err error) {
 	if err := s.dir.WriteEnv(env); err != nil {
 		return err
 	}
-	return s.dir.WriteYAML(report.ConfigFile, o.pairs())
+	return s.dir.WriteConfig(o.pairs())
 }
 
 // takeUp finds where an interrupted run stands. One that has no rounds yet and no checkpoint begins again.

@@ -91,6 +91,15 @@ func Make(path string) (*Dir, error) {
 	return &Dir{path: path}, nil
 }
 
+// read returns the content of a file of the directory.
+func (d *Dir) read(name string) ([]byte, error) {
+	raw, err := os.ReadFile(d.Path(name))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", d.Path(name), cause(err))
+	}
+	return raw, nil
+}
+
 // Path joins elem to the directory's path.
 func (d *Dir) Path(elem ...string) string {
 	return filepath.Join(append([]string{d.path}, elem...)...)

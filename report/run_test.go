@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -79,7 +78,7 @@ func TestCreateAndOpen(t *testing.T) {
 	}
 	_, err := Open(d.Path())
 	want(t, err, d.Path(), "not a run directory")
-	if err := d.WriteYAML(ConfigFile, []Pair{{"seed", "1", ""}}); err != nil {
+	if err := d.WriteConfig([]Pair{{"seed", "1", ""}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(d.Path()); err != nil {
@@ -241,85 +240,6 @@ func TestJSON(t *testing.T) {
 	want(t, d.ReadJSON("gone.json", &out), "gone.json")
 	put(t, d, "bad.json", "{")
 	want(t, d.ReadJSON("bad.json", &out), "bad.json")
-}
-
-func TestYAML(t *testing.T) {
-	d := create(t)
-	values := []string{
-		"", "1", "-1", "0.01", "1e-4", "true", "lenet", "fashion-mnist", "/data/a b", "fixed:0.5", "a: b", "a #b", "# no",
-		"null", "~", "No", "y", ".inf", "-", "- x", "---", "...", "12:30", "007", "1_000", "2026-01-02", "[1,2]", "{a}", "&x", "*x", "!t",
-		"|", ">", "%", "@", "`", "'", "\"", "it's", "\\", "tab\there", "new\nline", "ünï", "\u2028", "1,2,3", "ends:", " lead", "trail ", "\x01", "<a&b>", "50%",
-	}
-	var pairs []Pair
-	expected := make(map[string]string)
-	for i, v := range values {
-		key := "k" + num(float64(i))
-		pairs = append(pairs, Pair{key, v, []string{"", "a comment: with # and\nnewline"}[i%2]})
-		expected[key] = v
-	}
-	if err := d.WriteYAML(ConfigFile, pairs); err != nil {
-		t.Fatal(err)
-	}
-	keep(t, "all.yaml", []byte(text(t, d, ConfigFile)))
-	got, err := d.ReadYAML(ConfigFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !maps.Equal(got, expected) {
-		for k, v := range expected {
-			if got[k] != v {
-				t.Errorf("%s: %q came back as %q", k, v, got[k])
-			}
-		}
-	}
-	if s := text(t, d, ConfigFile); !strings.Contains(s, "k3: 0.01  # a comment: with # and newline\nk4: 1e-4\n") {
-		t.Errorf("got\n%s", s)
-	}
-	want(t, d.WriteYAML(ConfigFile, []Pair{{"a b", "", ""}}), "a b")
-	want(t, d.WriteYAML(ConfigFile, []Pair{{"a", "\xff", ""}}), "UTF-8")
-
-	put(t, d, "hand.yaml", "\ufeff---\r\n# comment\n\n  # another\na: 1   # one\nb:   'it''s'  # two\nc: x#y\nd: ~\ne:\nf: # nothing\ng:\t\"\\u00e9\"\n")
-	got, err = d.ReadYAML("hand.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !maps.Equal(got, map[string]string{"a": "1", "b": "it's", "c": "x#y", "d": "", "e": "", "f": "", "g": "é"}) {
-		t.Errorf("got %q", got)
-	}
-	for _, bad := range []string{
-		"  x: 1", "- x", "-", "x", "x:1", "x: [1]", "x: {a: 1}", "x: |", "x: &a 1", "x: *a", "x: \"open", "x: 'open", "x: 'a' b", "x: \"a\"#b",
-		"a b: 1", "x: a: b", "x: - a", "? x", "x: \"\\q\"", "\x00", "ok: 2", "x: \"",
-	} {
-		put(t, d, "bad.yaml", "ok: 1\n"+bad+"\n")
-		_, err := d.ReadYAML("bad.yaml")
-		want(t, err, "bad.yaml", "line 2")
-	}
-	_, err = d.ReadYAML("gone.yaml")
-	want(t, err, "gone.yaml")
-}
-
-func FuzzYAML(f *testing.F) {
-	f.Add("a: 1\nb: 'x'\n")
-	f.Add("a: \"")
-	f.Fuzz(func(t *testing.T, s string) {
-		d := &Dir{t.TempDir()}
-		put(t, d, "x.yaml", s)
-		m, err := d.ReadYAML("x.yaml")
-		if err != nil {
-			return
-		}
-		for k, v := range m {
-			// What was read can be written, and comes back.
-			err := d.WriteYAML("y.yaml", []Pair{{Key: k, Value: v}})
-			if err != nil {
-				continue // not UTF-8
-			}
-			back, err := d.ReadYAML("y.yaml")
-			if err != nil || back[k] != v {
-				t.Errorf("%q: %q came back as %q, %v", k, v, back[k], err)
-			}
-		}
-	})
 }
 
 func TestNPY(t *testing.T) {

@@ -1,0 +1,182 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// Pair is one line of a flat configuration file.
+type Pair struct {
+	Key, Value string
+	Comment    string // stands behind the value, after a #; may be empty
+}
+
+// WriteConfig writes config.yaml.
+func (d *Dir) WriteConfig(pairs []Pair) error {
+	text, err := formatConfig(pairs)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", d.Path(ConfigFile), err)
+	}
+	return d.WriteFile(ConfigFile, func(w io.Writer) error { _, err := w.Write(text); return err })
+}
+
+// ReadConfig reads config.yaml: the value of each flag, by its name.
+func (d *Dir) ReadConfig() (map[string]string, error) {
+	pairs, err := d.readConfig()
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[string]string, len(pairs))
+	for _, p := range pairs {
+		values[p.Key] = p.Value
+	}
+	return values, nil
+}
+
+func (d *Dir) readConfig() ([]Pair, error) {
+	text, err := d.read(ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := parseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", d.Path(ConfigFile), err)
+	}
+	return pairs, nil
+}
+
+var (
+	configKey = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]*$`)
+
+	// configPlain matches the text that may stand unquoted, if the library
+	// agrees. Its own decision alone is too generous: it leaves ---, "? x" and
+	// control characters unquoted, and cannot read them back.
+	configPlain = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+,:@%=-]*$`)
+)
+
+// formatConfig returns pairs as a flat YAML mapping, in their order. Numbers
+// and truth values stand as they are; other text is quoted where YAML would
+// read it as something else.
+func formatConfig(pairs []Pair) ([]byte, error) {
+	var mapping yaml.MapSlice
+	comments := yaml.CommentMap{}
+	for _, p := range pairs {
+		if !configKey.MatchString(p.Key) {
+			return nil, fmt.Errorf("key %q: only letters, digits, _ and - are allowed", p.Key)
+		}
+		if !utf8.ValidString(p.Value) {
+			return nil, fmt.Errorf("the value of %s, %q, is not UTF-8", p.Key, p.Value)
+		}
+		mapping = append(mapping, yaml.MapItem{Key: p.Key, Value: configValue(p.Value)})
+		if words := strings.Fields(p.Comment); len(words) > 0 {
+			comments["$."+p.Key] = []*yaml.Comment{yaml.LineComment(" " + strings.Join(words, " "))}
+		}
+	}
+	return yaml.MarshalWithOptions(mapping, yaml.WithComment(comments))
+}
+
+// configValue is s as a YAML scalar on one line.
+func configValue(s string) yaml.RawMessage {
+	if tokens := lexer.Tokenize(s); configPlain.MatchString(s) && len(tokens) == 1 && tokens[0].Value == s {
+		switch tokens[0].Type {
+		case token.IntegerType, token.FloatType, token.BoolType:
+			if !strings.Contains(s, "_") {
+				return yaml.RawMessage(s)
+			}
+		case token.StringType:
+			if !token.IsNeedQuoted(s) {
+				return yaml.RawMessage(s)
+			}
+		}
+	}
+	return yaml.RawMessage(strconv.Quote(s)) // Go's escapes are YAML's
+}
+
+// parseConfig reads a flat YAML mapping of scalars. Nesting, lists, anchors
+// and a key that comes twice are errors that name the line. A value has the
+// text that it has in the file, numbers too; nothing, ~ and null are the empty
+// string.
+func parseConfig(text []byte) ([]Pair, error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // a byte order mark
+	file, err := parser.ParseBytes(text, parser.ParseComments)
+	var bad yaml.Error
+	switch {
+	case errors.As(err, &bad):
+		return nil, fmt.Errorf("line %d: %s", bad.GetToken().Position.Line, bad.GetMessage())
+	case err != nil:
+		return nil, err
+	}
+	var pairs []Pair
+	for _, doc := range file.Docs {
+		switch {
+		case doc.Body == nil:
+			continue
+		case pairs != nil:
+			return nil, atLine(doc.Body, "a second document; there must be one alone")
+		}
+		if pairs, err = mappingLines(doc.Body); err != nil {
+			return nil, err
+		}
+	}
+	return pairs, nil
+}
+
+// mappingLines returns the lines of a flat mapping.
+func mappingLines(n ast.Node) ([]Pair, error) {
+	var pairs []Pair
+	switch n := n.(type) {
+	case *ast.CommentGroupNode:
+		return nil, nil
+	case *ast.MappingValueNode:
+		p, err := mappingLine(n)
+		return []Pair{p}, err
+	case *ast.MappingNode:
+		for _, v := range n.Values {
+			p, err := mappingLine(v)
+			if err != nil {
+				return nil, err
+			}
+			pairs = append(pairs, p)
+		}
+		return pairs, nil
+	}
+	return nil, atLine(n, "only a list of `key: value` lines is understood")
+}
+
+func mappingLine(n *ast.MappingValueNode) (p Pair, err error) {
+	p.Key = n.Key.GetToken().Value
+	if _, ok := n.Key.(*ast.StringNode); !ok || !configKey.MatchString(p.Key) {
+		return p, atLine(n, fmt.Sprintf("the key %q has other characters than letters, digits, _ and -", p.Key))
+	}
+	switch v := n.Value.(type) {
+	case *ast.NullNode:
+	case *ast.StringNode:
+		p.Value = v.Value
+	case *ast.LiteralNode:
+		p.Value = v.Value.Value
+	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		p.Value = v.GetToken().Value
+	default:
+		return p, atLine(n.Value, fmt.Sprintf("the value of %s is no plain text or number; quote it if it is text", p.Key))
+	}
+	if c := n.Value.GetComment(); c != nil {
+		p.Comment = strings.TrimSpace(c.GetToken().Value)
+	}
+	return p, nil
+}
+
+func atLine(n ast.Node, what string) error {
+	return fmt.Errorf("line %d: %s", n.GetToken().Position.Line, what)
+}
