@@ -172,10 +172,10 @@ func (b *benchWork) saveState(path string, x []float32) error {
 
 // turn is what a contender says of a turn.
 type benchTurn struct {
-	Seconds float64 `json:"seconds"`
-	Steps   int     `json:"steps"`                     // of all clients, both phases
-	Loss    float64 `json:"loss"`                      // mean over clients, of the last epoch, of the second phase
-	AtOnce  []int   `json:"clients_at_once,omitempty"` // of the batched engine: the fewest and the most so far
+	Seconds float64      `json:"seconds"`
+	Steps   int          `json:"steps"`                     // of all clients, both phases
+	Loss    report.Float `json:"loss"`                      // mean over clients, of the last epoch, of the second phase
+	AtOnce  []int        `json:"clients_at_once,omitempty"` // of the batched engine: the fewest and the most so far
 }
 
 // turns does the work once for every line that asks for it.
@@ -272,7 +272,7 @@ func (b *benchWork) turn(x torch.Executor, device torch.Device, images *torch.Im
 		weights := make([]float64, len(trained))
 		for c, r := range trained {
 			ends, weights[c] = append(ends, r.End), 1
-			t.Loss += r.Loss[b.epochs-1] / float64(b.clients)
+			t.Loss += report.Float(r.Loss[b.epochs-1] / float64(b.clients))
 		}
 		for _, p := range []torch.Part{torch.Primary, torch.Secondary, torch.Head} {
 			if parts&p != 0 && err == nil {

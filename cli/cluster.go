@@ -54,8 +54,8 @@ type clustering struct {
 	Clients   int                `json:"clients"`
 	Clusters  int                `json:"clusters"`
 	ARI       *float64           `json:"adjusted_rand_index,omitempty"`
-	Threshold float64            `json:"threshold"`
-	Loss      float64            `json:"loss"`
+	Threshold report.Float       `json:"threshold"`
+	Loss      report.Float       `json:"loss"`
 	Sizes     []int              `json:"sizes"`
 	Graph     [][]int            `json:"graph"`
 	BytesUp   int64              `json:"bytes_up,omitempty"`
@@ -172,13 +172,13 @@ func finishClustering(d *report.Dir, f *found, sum clustering, started time.Time
 	}
 	sum.Seconds["files"] = time.Since(began).Seconds()
 	sum.Clients, sum.Clusters = len(f.counts), len(f.result.Clusters)
-	sum.Threshold, sum.Graph = f.result.Threshold, f.result.Graph
+	sum.Threshold, sum.Graph = report.Float(f.result.Threshold), f.result.Graph
 	for _, members := range f.result.Clusters {
 		sum.Sizes = append(sum.Sizes, len(members))
 	}
 	for _, c := range f.result.Candidates {
 		if c.Chosen {
-			sum.Loss = c.Loss
+			sum.Loss = report.Float(c.Loss)
 		}
 	}
 	good, err := f.validity()

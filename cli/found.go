@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
 
 	"feddag/report"
@@ -33,14 +32,15 @@ type found struct {
 
 // validity says how good a clustering is. The first three need known groups.
 type validity struct {
-	ARI        *float64 `json:"adjusted_rand_index"`
-	NMI        *float64 `json:"normalised_mutual_information"`
-	Purity     *float64 `json:"purity"`
-	Silhouette float64  `json:"silhouette"` // mean over the clients, on A
+	ARI        *float64     `json:"adjusted_rand_index"`
+	NMI        *float64     `json:"normalised_mutual_information"`
+	Purity     *float64     `json:"purity"`
+	Silhouette report.Float `json:"silhouette"` // mean over the clients, on A
 }
 
 func (f *found) validity() (v validity, err error) {
-	if v.Silhouette, err = similarity.Silhouette(f.result.Proximity, f.result.Clusters); err != nil || f.groups == nil {
+	silhouette, err := similarity.Silhouette(f.result.Proximity, f.result.Clusters)
+	if v.Silhouette = report.Float(silhouette); err != nil || f.groups == nil {
 		return v, err
 	}
 	labels := similarity.Labels(f.result.Clusters, len(f.groups))
@@ -59,58 +59,58 @@ func (f *found) validity() (v validity, err error) {
 
 // clustersJSON is clusters.json.
 type clustersJSON struct {
-	Clusters   [][]int         `json:"clusters"`          // client ids
-	Clients    []int           `json:"clients,omitempty"` // who was clustered, in the order of true_groups and proximity.npy; absent for all
-	ARI        *float64        `json:"adjusted_rand_index"`
-	Groups     []int           `json:"true_groups"` // of each client that was clustered
-	Threshold  float64         `json:"threshold"`
-	Graph      [][]int         `json:"graph"`           // sources of each cluster
-	Scores     [][]float64     `json:"complementarity"` // H, null on the diagonal
-	Gates      []float64       `json:"gates"`           // 1 is gradient only
-	Entropy    [2]float64      `json:"entropy"`         // before and after learning the gates, nats
-	Validity   validity        `json:"validity"`
-	Stability  *stabilityJSON  `json:"stability,omitempty"`
-	Eigen      []float64       `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
-	Candidates []candidateJSON `json:"candidates"`
-	Comparison []compareJSON   `json:"comparison,omitempty"`
+	Clusters   [][]int          `json:"clusters"`          // client ids
+	Clients    []int            `json:"clients,omitempty"` // who was clustered, in the order of true_groups and proximity.npy; absent for all
+	ARI        *float64         `json:"adjusted_rand_index"`
+	Groups     []int            `json:"true_groups"` // of each client that was clustered
+	Threshold  report.Float     `json:"threshold"`
+	Graph      [][]int          `json:"graph"`           // sources of each cluster
+	Scores     [][]report.Float `json:"complementarity"` // H, null on the diagonal
+	Gates      []report.Float   `json:"gates"`           // 1 is gradient only
+	Entropy    [2]report.Float  `json:"entropy"`         // before and after learning the gates, nats
+	Validity   validity         `json:"validity"`
+	Stability  *stabilityJSON   `json:"stability,omitempty"`
+	Eigen      []report.Float   `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
+	Candidates []candidateJSON  `json:"candidates"`
+	Comparison []compareJSON    `json:"comparison,omitempty"`
 }
 
 // stabilityJSON is similarity.Steadiness.
 type stabilityJSON struct {
-	ARI      []float64 `json:"adjusted_rand_index"` // of each repetition, against the clustering
-	Count    []int     `json:"clusters"`            // of each repetition
-	Clusters []float64 `json:"jaccard"`             // of each cluster, mean over the repetitions
+	ARI      []report.Float `json:"adjusted_rand_index"` // of each repetition, against the clustering
+	Count    []int          `json:"clusters"`            // of each repetition
+	Clusters []report.Float `json:"jaccard"`             // of each cluster, mean over the repetitions
 }
 
 type candidateJSON struct {
-	Threshold  float64 `json:"threshold"`
-	Count      int     `json:"count"`
-	Loss       float64 `json:"loss"`
-	L1         float64 `json:"l1"`
-	L2         float64 `json:"l2"`
-	Silhouette float64 `json:"silhouette"`
-	Ratio      float64 `json:"ratio"`
-	Chosen     bool    `json:"chosen"`
-	Clusters   [][]int `json:"clusters"`
+	Threshold  report.Float `json:"threshold"`
+	Count      int          `json:"count"`
+	Loss       report.Float `json:"loss"`
+	L1         report.Float `json:"l1"`
+	L2         report.Float `json:"l2"`
+	Silhouette report.Float `json:"silhouette"`
+	Ratio      report.Float `json:"ratio"`
+	Chosen     bool         `json:"chosen"`
+	Clusters   [][]int      `json:"clusters"`
 }
 
 // compareJSON is one row of the comparison. ARI and Purity need known groups.
 type compareJSON struct {
-	Method     string   `json:"method"`
-	Choose     string   `json:"choose"`
-	Count      int      `json:"count"`
-	Silhouette float64  `json:"silhouette"`
-	Loss       float64  `json:"loss"`
-	ARI        *float64 `json:"adjusted_rand_index"`
-	Purity     *float64 `json:"purity"`
-	Clusters   [][]int  `json:"clusters"`
+	Method     string       `json:"method"`
+	Choose     string       `json:"choose"`
+	Count      int          `json:"count"`
+	Silhouette report.Float `json:"silhouette"`
+	Loss       report.Float `json:"loss"`
+	ARI        *float64     `json:"adjusted_rand_index"`
+	Purity     *float64     `json:"purity"`
+	Clusters   [][]int      `json:"clusters"`
 }
 
 // comparison is the rows of the comparison, in its order.
 func (f *found) comparison() ([]compareJSON, error) {
 	var rows []compareJSON
 	for _, c := range f.compare {
-		row := compareJSON{Method: c.Method, Choose: c.Choose, Count: len(c.Clusters), Silhouette: c.Silhouette, Loss: c.Loss, Clusters: f.named(c.Clusters)}
+		row := compareJSON{Method: c.Method, Choose: c.Choose, Count: len(c.Clusters), Silhouette: report.Float(c.Silhouette), Loss: report.Float(c.Loss), Clusters: f.named(c.Clusters)}
 		if f.groups != nil {
 			labels := similarity.Labels(c.Clusters, len(f.groups))
 			ari, err := similarity.AdjustedRandIndex(labels, f.groups)
@@ -168,25 +168,24 @@ func (f *found) write(d *report.Dir) error {
 		return err
 	}
 	out := clustersJSON{
-		Clusters: f.named(c.Clusters), Clients: f.ids, ARI: good.ARI, Groups: f.groups, Threshold: c.Threshold, Graph: c.Graph,
-		Gates: c.Gates, Entropy: [2]float64{c.EntropyBefore, c.EntropyAfter}, Validity: good, Eigen: c.Eigenvalues,
+		Clusters: f.named(c.Clusters), Clients: f.ids, ARI: good.ARI, Groups: f.groups, Threshold: report.Float(c.Threshold), Graph: c.Graph,
+		Gates: report.Floats(c.Gates), Entropy: [2]report.Float{report.Float(c.EntropyBefore), report.Float(c.EntropyAfter)},
+		Validity: good, Eigen: report.Floats(c.Eigenvalues),
 	}
 	if f.steady != nil {
-		out.Stability = &stabilityJSON{f.steady.ARI, f.steady.Count, f.steady.Clusters}
+		out.Stability = &stabilityJSON{report.Floats(f.steady.ARI), f.steady.Count, report.Floats(f.steady.Clusters)}
 	}
 	for p := range c.Graph { // none but FedDAG's clusterings have one
-		row := make([]float64, len(c.Clusters))
+		row := make([]report.Float, len(c.Clusters))
 		for q := range row {
-			row[q] = c.Complementarity.At(p, q)
-			if math.IsInf(row[q], 0) {
-				row[q] = math.NaN()
-			}
+			row[q] = report.Float(c.Complementarity.At(p, q))
 		}
 		out.Scores = append(out.Scores, row)
 	}
 	for _, k := range c.Candidates {
 		out.Candidates = append(out.Candidates, candidateJSON{
-			k.Threshold, len(k.Clusters), k.Loss, k.L1, k.L2, k.Silhouette, k.Ratio, k.Chosen, f.named(k.Clusters),
+			report.Float(k.Threshold), len(k.Clusters), report.Float(k.Loss), report.Float(k.L1), report.Float(k.L2),
+			report.Float(k.Silhouette), report.Float(k.Ratio), k.Chosen, f.named(k.Clusters),
 		})
 	}
 	if out.Comparison, err = f.comparison(); err != nil {

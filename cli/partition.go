@@ -160,15 +160,15 @@ type partitionSummary struct {
 
 // spread is a number over the clients.
 type spread struct {
-	Mean float64 `json:"mean"`
-	Std  float64 `json:"std"`
-	Min  float64 `json:"min"`
-	Max  float64 `json:"max"`
+	Mean report.Float `json:"mean"`
+	Std  report.Float `json:"std"`
+	Min  report.Float `json:"min"`
+	Max  report.Float `json:"max"`
 }
 
 func newSpread(values []float64) spread {
 	s := report.NewStat(values)
-	return spread{s.Mean, s.Std, slices.Min(values), slices.Max(values)}
+	return spread{report.Float(s.Mean), report.Float(s.Std), report.Float(slices.Min(values)), report.Float(slices.Max(values))}
 }
 
 // show prints and writes what the flags ask for.

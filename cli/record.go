@@ -189,8 +189,8 @@ func (r *recorder) readClusters() error {
 	r.ari = saved.ARI
 	for _, k := range saved.Candidates {
 		r.candidates = append(r.candidates, similarity.Candidate{
-			Threshold: k.Threshold, Clusters: k.Clusters, Loss: k.Loss, L1: k.L1, L2: k.L2,
-			Silhouette: k.Silhouette, Ratio: k.Ratio, Chosen: k.Chosen,
+			Threshold: float64(k.Threshold), Clusters: k.Clusters, Loss: float64(k.Loss), L1: float64(k.L1), L2: float64(k.L2),
+			Silhouette: float64(k.Silhouette), Ratio: float64(k.Ratio), Chosen: k.Chosen,
 		})
 	}
 	return nil

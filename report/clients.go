@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -26,8 +27,27 @@ type Client struct {
 
 // ClientScore is one client's accuracies, in percent.
 type ClientScore struct {
-	Balanced float64 `json:"balanced_accuracy"`
-	Accuracy float64 `json:"accuracy"`
+	Balanced float64 // mean of per-class recalls
+	Accuracy float64 // share of samples
+}
+
+// clientScoreJSON is a ClientScore in a file.
+type clientScoreJSON struct {
+	Balanced Float `json:"balanced_accuracy"`
+	Accuracy Float `json:"accuracy"`
+}
+
+// MarshalJSON writes null for what was not measured.
+func (s ClientScore) MarshalJSON() ([]byte, error) {
+	return json.Marshal(clientScoreJSON{Float(s.Balanced), Float(s.Accuracy)})
+}
+
+// UnmarshalJSON reads null as NaN.
+func (s *ClientScore) UnmarshalJSON(raw []byte) error {
+	var x clientScoreJSON
+	err := json.Unmarshal(raw, &x)
+	*s = ClientScore{float64(x.Balanced), float64(x.Accuracy)}
+	return err
 }
 
 // NoClientScore is a score that was not measured.

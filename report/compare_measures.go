@@ -22,7 +22,7 @@ var (
 	last10Post = measure{"last10_post", "last-10 post", 2, func(c Cell) float64 { return c.Summary.Last10.Post.Balanced.Mean }}
 	bestPre    = measure{"best_pre", "best pre", 2, func(c Cell) float64 { return c.Summary.Best.Pre.Balanced.Mean }}
 	bestPost   = measure{"best_post", "best post", 2, func(c Cell) float64 { return c.Summary.Best.Post.Balanced.Mean }}
-	swing      = measure{"swing", "swing", 2, func(c Cell) float64 { return c.Summary.Swing }}
+	swing      = measure{"swing", "swing", 2, func(c Cell) float64 { return float64(c.Summary.Swing) }}
 
 	clusterCount = measure{"clusters", "clusters", 1, func(c Cell) float64 { return float64(c.Summary.Clusters) }}
 	randIndex    = measure{"adjusted_rand_index", "ARI", 3, func(c Cell) float64 { return orNaN(c.Summary.AdjustedRandIndex) }}

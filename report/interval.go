@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 
@@ -11,9 +12,18 @@ import (
 // Spread is the mean and the sample standard deviation (divisor N-1) of a
 // number over seeds.
 type Spread struct {
-	N    int     `json:"n"`
-	Mean float64 `json:"mean"` // NaN where N is 0
-	Std  float64 `json:"std"`  // NaN where N is below 2
+	N    int
+	Mean float64 // NaN where N is 0
+	Std  float64 // NaN where N is below 2
+}
+
+// MarshalJSON writes null for what is NaN.
+func (s Spread) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		N    int   `json:"n"`
+		Mean Float `json:"mean"`
+		Std  Float `json:"std"`
+	}{s.N, Float(s.Mean), Float(s.Std)})
 }
 
 // NewSpread is the spread of values, skipping those that are NaN.
@@ -47,10 +57,20 @@ func (s Spread) Text(places int) string {
 //
 // where t is the quantile of Student's distribution and c the confidence.
 type Difference struct {
-	N    int     `json:"n"`
-	Mean float64 `json:"mean"` // NaN where N is 0
-	Low  float64 `json:"low"`  // NaN where N is below 2
-	High float64 `json:"high"`
+	N    int
+	Mean float64 // NaN where N is 0
+	Low  float64 // NaN where N is below 2
+	High float64
+}
+
+// MarshalJSON writes null for what is NaN.
+func (d Difference) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		N    int   `json:"n"`
+		Mean Float `json:"mean"`
+		Low  Float `json:"low"`
+		High Float `json:"high"`
+	}{d.N, Float(d.Mean), Float(d.Low), Float(d.High)})
 }
 
 // PairedDifference is of a[i] - b[i], skipping the pairs that lack one. It

@@ -2,21 +2,47 @@ package report
 
 import (
 	"bytes"
-	"encoding"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"reflect"
-	"slices"
-	"strings"
 )
 
+// Float is a number that may be missing: NaN and the infinities, which JSON
+// lacks, are null. Every field of a JSON file that may hold one has this type,
+// because a diverged loss must not end the run that reports it.
+type Float float64
+
+// MarshalJSON writes null for a number that is not finite.
+func (f Float) MarshalJSON() ([]byte, error) {
+	if v := float64(f); math.IsNaN(v) || math.IsInf(v, 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(f))
+}
+
+// UnmarshalJSON reads null as NaN.
+func (f *Float) UnmarshalJSON(raw []byte) error {
+	if string(raw) == "null" {
+		*f = Float(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(raw, (*float64)(f))
+}
+
+// Floats returns values as numbers that may be missing; nil of nil.
+func Floats(values []float64) []Float {
+	if values == nil {
+		return nil
+	}
+	floats := make([]Float, len(values))
+	for i, v := range values {
+		floats[i] = Float(v)
+	}
+	return floats
+}
+
 // WriteJSON writes v as indented JSON; lists of plain values stay on one line.
-// NaN and the infinities, which JSON lacks, become null: a diverged loss must
-// not end the run that reports it.
 func (d *Dir) WriteJSON(name string, v any) error {
 	raw, err := Marshal(v)
 	if err != nil {
@@ -30,9 +56,9 @@ func (d *Dir) WriteJSON(name string, v any) error {
 
 // ReadJSON reads the file name into v.
 func (d *Dir) ReadJSON(name string, v any) error {
-	raw, err := os.ReadFile(d.Path(name))
+	raw, err := d.read(name)
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", d.Path(name), cause(err))
+		return err
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
 		return fmt.Errorf("reading %s: %w", d.Path(name), err)
@@ -40,17 +66,9 @@ func (d *Dir) ReadJSON(name string, v any) error {
 	return nil
 }
 
-// Marshal is v as JSON on one line, with null for NaN and the infinities.
+// Marshal returns v as JSON on one line. Unlike json.Marshal it leaves <, >
+// and & as they are.
 func Marshal(v any) ([]byte, error) {
-	raw, err := compact(v)
-	var bad *json.UnsupportedValueError
-	if errors.As(err, &bad) {
-		return compact(nullable(reflect.ValueOf(v), 0))
-	}
-	return raw, err
-}
-
-func compact(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -60,147 +78,7 @@ func compact(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// maxDepth stops nullable in a cyclic value; encoding/json then reports it.
-const maxDepth = 100
-
-var (
-	marshalerType     = reflect.TypeFor[json.Marshaler]()
-	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
-)
-
-// nullable copies v into values that encode as v does, but with nil for every
-// float that is not finite.
-func nullable(v reflect.Value, depth int) any {
-	if !v.IsValid() {
-		return nil
-	}
-	if t := v.Type(); depth > maxDepth || t.Implements(marshalerType) || t.Implements(textMarshalerType) {
-		return v.Interface()
-	}
-	switch v.Kind() {
-	case reflect.Float32, reflect.Float64:
-		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
-			return nil
-		}
-	case reflect.Pointer, reflect.Interface:
-		if v.IsNil() {
-			return nil
-		}
-		return nullable(v.Elem(), depth+1)
-	case reflect.Slice, reflect.Array:
-		if v.Kind() == reflect.Slice && (v.IsNil() || v.Type().Elem().Kind() == reflect.Uint8) {
-			return v.Interface()
-		}
-		list := make([]any, v.Len())
-		for i := range list {
-			list[i] = nullable(v.Index(i), depth+1)
-		}
-		return list
-	case reflect.Map:
-		if v.IsNil() {
-			return nil
-		}
-		// The key type stays, so that encoding/json names and sorts the keys.
-		m := reflect.MakeMapWithSize(reflect.MapOf(v.Type().Key(), reflect.TypeFor[any]()), v.Len())
-		for it := v.MapRange(); it.Next(); {
-			elem := reflect.New(reflect.TypeFor[any]()).Elem()
-			if x := nullable(it.Value(), depth+1); x != nil {
-				elem.Set(reflect.ValueOf(x))
-			}
-			m.SetMapIndex(it.Key(), elem)
-		}
-		return m.Interface()
-	case reflect.Struct:
-		return fields(v, depth, nil)
-	}
-	return v.Interface()
-}
-
-// object is a JSON object whose keys keep their order.
-type object []member
-
-type member struct {
-	key   string
-	value any
-}
-
-// MarshalJSON writes the members in order.
-func (o object) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, m := range o {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		key, err := compact(m.key)
-		if err != nil {
-			return nil, err
-		}
-		value, err := compact(m.value)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(key)
-		b.WriteByte(':')
-		b.Write(value)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
-
-// fields appends the exported fields of the struct v to o under their JSON
-// names. Fields of an embedded struct join those of the outer one.
-func fields(v reflect.Value, depth int, o object) object {
-	has := func(key string) bool {
-		return slices.ContainsFunc(o, func(m member) bool { return m.key == key })
-	}
-	var embedded []reflect.Value
-	t := v.Type()
-	for i := range t.NumField() {
-		f, x := t.Field(i), v.Field(i)
-		tag := f.Tag.Get("json")
-		name, options, _ := strings.Cut(tag, ",")
-		if tag == "-" {
-			continue
-		}
-		if f.Anonymous && name == "" {
-			if x.Kind() == reflect.Pointer {
-				x = x.Elem()
-			}
-			if x.Kind() == reflect.Struct {
-				embedded = append(embedded, x)
-				continue
-			}
-		}
-		if !f.IsExported() {
-			continue
-		}
-		if name == "" {
-			name = f.Name
-		}
-		skip := strings.Contains(options, "omitempty") && empty(x) || strings.Contains(options, "omitzero") && x.IsZero()
-		if !skip && !has(name) {
-			o = append(o, member{name, nullable(x, depth+1)})
-		}
-	}
-	for _, x := range embedded {
-		o = fields(x, depth+1, o)
-	}
-	return o
-}
-
-// empty is what encoding/json means by omitempty.
-func empty(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Array, reflect.Map, reflect.Slice, reflect.String:
-		return v.Len() == 0
-	case reflect.Struct:
-		return false
-	}
-	return v.IsZero()
-}
-
-// indent breaks compact JSON into lines, two spaces a level, but leaves a list
+// indent breaks compact JSON into lines, two spaces per level, but leaves a list
 // of plain values on its line: a partition is thousands of indices.
 func indent(raw []byte) []byte {
 	var out []byte

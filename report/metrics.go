@@ -63,8 +63,8 @@ type Score struct {
 
 // Stat is a mean and standard deviation over clients, in percent.
 type Stat struct {
-	Mean float64 `json:"mean"`
-	Std  float64 `json:"std"`
+	Mean float64
+	Std  float64
 }
 
 // NoScore is a score that was not measured. It is null in JSON.
@@ -94,31 +94,65 @@ func NewStat(values []float64) Stat {
 	return Stat{mean, math.Sqrt(square / float64(n))}
 }
 
-// UnmarshalJSON reads null as NaN, which is how a Stat is written.
-func (s *Stat) UnmarshalJSON(raw []byte) error {
-	var p struct{ Mean, Std *float64 }
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return err
-	}
-	*s = Stat{orNaN(p.Mean), orNaN(p.Std)}
-	return nil
+// statJSON is a Stat in a file.
+type statJSON struct {
+	Mean Float `json:"mean"`
+	Std  Float `json:"std"`
 }
 
-// UnmarshalJSON reads a null loss as NaN, which is how a Round is written.
+// MarshalJSON writes null for what was not measured.
+func (s Stat) MarshalJSON() ([]byte, error) {
+	return json.Marshal(statJSON{Float(s.Mean), Float(s.Std)})
+}
+
+// UnmarshalJSON reads null, and what is not there, as NaN.
+func (s *Stat) UnmarshalJSON(raw []byte) error {
+	x := statJSON{Float(math.NaN()), Float(math.NaN())}
+	err := json.Unmarshal(raw, &x)
+	*s = Stat{float64(x.Mean), float64(x.Std)}
+	return err
+}
+
+// plainRound has the fields of a Round and none of its methods.
+type plainRound Round
+
+// roundJSON is a Round in a file. Its own fields hide those of the same name
+// in plainRound, and stand in the same place of the line.
+type roundJSON struct {
+	Round     *int  `json:"round"`
+	TrainLoss Float `json:"train_loss"`
+	*plainRound
+	Notes map[string]Float `json:"notes,omitempty"`
+}
+
+// MarshalJSON writes null for numbers that are not finite.
+func (r Round) MarshalJSON() ([]byte, error) {
+	x := roundJSON{Round: &r.Round, TrainLoss: Float(r.TrainLoss), plainRound: (*plainRound)(&r)}
+	for name, v := range r.Notes {
+		if x.Notes == nil {
+			x.Notes = make(map[string]Float, len(r.Notes))
+		}
+		x.Notes[name] = Float(v)
+	}
+	return Marshal(x)
+}
+
+// UnmarshalJSON reads null as NaN. A round without a number is an error.
 func (r *Round) UnmarshalJSON(raw []byte) error {
-	type plain Round // without this method
-	p := struct {
-		*plain
-		Round     *int     `json:"round"`
-		TrainLoss *float64 `json:"train_loss"`
-	}{plain: (*plain)(r)}
-	if err := json.Unmarshal(raw, &p); err != nil {
+	x := roundJSON{TrainLoss: Float(math.NaN()), plainRound: (*plainRound)(r)}
+	if err := json.Unmarshal(raw, &x); err != nil {
 		return err
 	}
-	if p.Round == nil {
+	if x.Round == nil {
 		return errors.New(`no "round"`)
 	}
-	r.Round, r.TrainLoss = *p.Round, orNaN(p.TrainLoss)
+	r.Round, r.TrainLoss, r.Notes = *x.Round, float64(x.TrainLoss), nil
+	for name, v := range x.Notes {
+		if r.Notes == nil {
+			r.Notes = make(map[string]float64, len(x.Notes))
+		}
+		r.Notes[name] = float64(v)
+	}
 	return nil
 }
 
@@ -228,12 +262,12 @@ type roundLine struct {
 // with a round. Only the last line may be broken, by a kill or a power cut.
 func (d *Dir) roundLines(name string) (raw []byte, lines []roundLine, err error) {
 	path := d.Path(name)
-	raw, err = os.ReadFile(path)
+	raw, err = d.read(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading %s: %w", path, cause(err))
+		return nil, nil, err
 	}
 	rest := raw
 	for n := 1; len(rest) > 0; n++ {

@@ -145,7 +145,7 @@ func TestSummary(t *testing.T) {
 		{"last10 pre", s.Last10.Pre.Balanced.Mean, 84},
 		{"last10 pre std", s.Last10.Pre.Balanced.Std, 2},
 		{"last10 post std", s.Last10.Post.Balanced.Std, 6.5},
-		{"swing", s.Swing, math.Sqrt(60.0 / 9)},
+		{"swing", float64(s.Swing), math.Sqrt(60.0 / 9)},
 		{"up", float64(s.BytesUp), 112},
 		{"down", float64(s.BytesDown), 24},
 		{"median", s.SecondsPerRound, 2},

@@ -181,67 +181,6 @@ func TestDiskFull(t *testing.T) {
 	want(t, err, MetricsFile, "no space left")
 }
 
-func TestJSON(t *testing.T) {
-	type inner struct {
-		A float64 `json:"a"`
-	}
-	type Embedded struct{ E, Name float64 }
-	type all struct {
-		Embedded
-		Name   string             `json:"name"`
-		F      float32            `json:"f,omitempty"`
-		Hidden float64            `json:"-"`
-		L      []float64          `json:"l"`
-		P      *inner             `json:"p,omitempty"`
-		Q      *inner             `json:"q"`
-		M      map[int]float64    `json:"m"`
-		S      map[string]inner   `json:"s"`
-		Any    any                `json:"any"`
-		B      []byte             `json:"b"`
-		Nil    []int              `json:"nil"`
-		N      [2]inner           `json:"n"`
-		None   map[string]float64 `json:"none,omitempty"`
-		lower  float64
-	}
-	v := all{Name: "a<b", L: []float64{1, math.NaN(), 0.1}, Q: &inner{math.Inf(1)}, M: map[int]float64{10: 1, 9: math.Inf(-1)},
-		S: map[string]inner{"k": {2}}, Any: []any{math.NaN(), "x", nil}, B: []byte("hi"), lower: 1}
-	got, err := Marshal(&v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	expected := `{"name":"a<b","l":[1,null,0.1],"q":{"a":null},"m":{"10":1,"9":null},"s":{"k":{"a":2}},"any":[null,"x",null],"b":"aGk=","nil":null,"n":[{"a":0},{"a":0}],"E":0,"Name":0}`
-	if string(got) != expected {
-		t.Errorf("got  %s\nwant %s", got, expected)
-	}
-	type cycle struct {
-		F    float64
-		Next *cycle
-	}
-	c := &cycle{F: math.NaN()}
-	c.Next = c
-	if _, err := Marshal(c); err == nil {
-		t.Error("a cycle: no error")
-	}
-
-	d := create(t)
-	in := map[string]any{"a": []int{1, 2, 3}, "b": []string{"x,y", `q"[`}, "c": map[string]any{}, "d": []any{[]int{1}, []int{}}, "e": "a:b,{"}
-	if err := d.WriteJSON("x.json", in); err != nil {
-		t.Fatal(err)
-	}
-	wantText := "{\n  \"a\": [1, 2, 3],\n  \"b\": [\n    \"x,y\",\n    \"q\\\"[\"\n  ],\n  \"c\": {},\n  \"d\": [\n    [1],\n    []\n  ],\n  \"e\": \"a:b,{\"\n}\n"
-	if got := text(t, d, "x.json"); got != wantText {
-		t.Errorf("got\n%s", got)
-	}
-	var out map[string]any
-	if err := d.ReadJSON("x.json", &out); err != nil {
-		t.Fatal(err)
-	}
-	want(t, d.WriteJSON("x.json", func() {}), "x.json")
-	want(t, d.ReadJSON("gone.json", &out), "gone.json")
-	put(t, d, "bad.json", "{")
-	want(t, d.ReadJSON("bad.json", &out), "bad.json")
-}
-
 func TestNPY(t *testing.T) {
 	d := create(t)
 	for _, n := range []int{1, 3, 100} {

@@ -33,7 +33,7 @@ type Summary struct {
 
 	// Swing is the population standard deviation, over the last ten rounds,
 	// of the mean pre balanced accuracy, in points.
-	Swing float64 `json:"swing"`
+	Swing Float `json:"swing"`
 
 	BytesUp   int64 `json:"bytes_up"`   // clients to server, warm-up and rounds
 	BytesDown int64 `json:"bytes_down"` // server to clients, warm-up and rounds
@@ -166,7 +166,7 @@ func (s *Summary) SetRounds(rounds []Round) {
 	for _, r := range tail {
 		pre = append(pre, r.Pre.Balanced.Mean)
 	}
-	s.Swing = NewStat(pre).Std
+	s.Swing = Float(NewStat(pre).Std)
 }
 
 // SetFinalPost replaces the last cohort's accuracy after local training by that
@@ -313,7 +313,7 @@ func (s Summary) factRows() []Pair {
 		facts = append(facts, Pair{Key: "left out", Value: count(s.Dropped, "training") + " that diverged (dropped in metrics.jsonl)"})
 	}
 	return append(facts, []Pair{
-		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the last %d rounds of balanced accuracy before local training)", decimal(s.Swing, 2), min(max(s.Rounds, 1), lastRounds))},
+		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the last %d rounds of balanced accuracy before local training)", decimal(float64(s.Swing), 2), min(max(s.Rounds, 1), lastRounds))},
 		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", FormatBytes(s.BytesUp), FormatBytes(s.BytesDown))},
 		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained a round", thousands(float64(s.TrainingSamples)), thousands(float64(s.ForwardSamples)), decimal(s.ClientsPerRound, 1))},
 		{Key: "time", Value: fmt.Sprintf("%s: set-up %s, warm-up %s, clustering %s, rounds %s", duration(sec.Total), duration(sec.Setup), duration(sec.Warmup), duration(sec.Clustering), duration(sec.Rounds))},
