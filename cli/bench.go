@@ -76,7 +76,7 @@ func bench(_ context.Context, args []string, out, log io.Writer) error {
 		fmt.Fprintf(out, "%s\n\n%s", benchIntro, f.FlagUsages())
 		return nil
 	} else if err != nil {
-		return usageError{err}
+		return flagError(err, "bench", f)
 	}
 	if err := b.machine.check(); err != nil {
 		return err

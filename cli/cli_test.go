@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"feddag/report"
 )
 
 // The test binary is also the program, so that tests can kill it.
@@ -94,7 +96,7 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"config.yaml", "env.json", "partition.json", "clusters.json", "metrics.jsonl", "clients.csv",
-		"summary.json", "proximity.npy", checkpointFile, "report.html", "plots/accuracy.svg", "plots/search.svg",
+		"summary.json", "proximity.npy", report.CheckpointFile, "report.html", "plots/accuracy.svg", "plots/search.svg",
 		"plots/proximity.svg", "model/initial.safetensors", "model/start-0.safetensors", "model/cluster-0.safetensors"} {
 		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: missing or empty (%v)", name, err)
@@ -152,11 +154,11 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, log)
 	}
 	write(t, path, raw)
-	write(t, filepath.Join(out, checkpointFile), []byte("half"))
+	write(t, filepath.Join(out, report.CheckpointFile), []byte("half"))
 	if code, _, log := feddag("train", "--resume", out); code != exitFailed || !strings.Contains(log, "half written") {
 		t.Errorf("exit code %d: %s", code, log)
 	}
-	if err := os.Remove(filepath.Join(out, checkpointFile)); err != nil {
+	if err := os.Remove(filepath.Join(out, report.CheckpointFile)); err != nil {
 		t.Fatal(err)
 	}
 	if code, _, log := feddag("train", "--resume", out); code != exitFailed || !strings.Contains(log, "cannot be continued") {

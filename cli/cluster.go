@@ -45,26 +45,6 @@ func (c *clusterOptions) flags(o *options) {
 	o.flags.AddFlagSet(f)
 }
 
-// clustering is the summary of the command, its last line on standard output.
-type clustering struct {
-	Algorithm string             `json:"algorithm"`
-	Dataset   string             `json:"dataset,omitempty"`
-	Sketches  string             `json:"sketches,omitempty"`
-	Seed      uint64             `json:"seed"`
-	Clients   int                `json:"clients"`
-	Clusters  int                `json:"clusters"`
-	ARI       *float64           `json:"adjusted_rand_index,omitempty"`
-	Threshold report.Float       `json:"threshold"`
-	Loss      report.Float       `json:"loss"`
-	Sizes     []int              `json:"sizes"`
-	Graph     [][]int            `json:"graph"`
-	BytesUp   int64              `json:"bytes_up,omitempty"`
-	BytesDown int64              `json:"bytes_down,omitempty"`
-	Seconds   map[string]float64 `json:"seconds"`
-	PeakRSS   int64              `json:"peak_rss_bytes"`
-	Device    string             `json:"device,omitempty"`
-}
-
 func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 	var c clusterOptions
 	o, err := parse(args, c.flags)
@@ -120,7 +100,7 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	p.close()
-	sum := clustering{Algorithm: o.algorithm, Dataset: o.dataset, Seed: o.run.Seed, Seconds: seconds, Device: o.device}
+	sum := report.ClusteringSummary{Algorithm: o.algorithm, Dataset: o.dataset, Seed: o.run.Seed, Seconds: seconds, Device: o.device}
 	sum.Seconds["setup"] = s.setup
 	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()
 	return finishClustering(s.dir, r.found, sum, s.started, out)
@@ -146,17 +126,17 @@ func (c *clusterOptions) makeRoom() error {
 }
 
 // more compares and resamples, where asked for.
-func (c *clusterOptions) more(f *found, updates [][]float64, o similarity.Options, seconds map[string]float64, progress similarity.Progress) (err error) {
+func (c *clusterOptions) more(f *report.Clustering, updates [][]float64, o similarity.Options, seconds map[string]float64, progress similarity.Progress) (err error) {
 	if c.compare {
 		began := time.Now()
-		if f.compare, err = similarity.Compare(f.result.Proximity, o, progress); err != nil {
+		if f.Comparisons, err = similarity.Compare(f.Result.Proximity, o, progress); err != nil {
 			return err
 		}
 		seconds["comparing"] = time.Since(began).Seconds()
 	}
 	if c.stability > 0 {
 		began := time.Now()
-		if f.steady, err = similarity.Stability(updates, f.result, o, 0.5, c.stability, progress); err != nil {
+		if f.Stability, err = similarity.Stability(updates, f.Result, o, 0.5, c.stability, progress); err != nil {
 			return err
 		}
 		seconds["stability"] = time.Since(began).Seconds()
@@ -165,36 +145,25 @@ func (c *clusterOptions) more(f *found, updates [][]float64, o similarity.Option
 }
 
 // finishClustering writes the files and prints the results.
-func finishClustering(d *report.Dir, f *found, sum clustering, started time.Time, out io.Writer) error {
+func finishClustering(d *report.Dir, f *report.Clustering, sum report.ClusteringSummary, started time.Time, out io.Writer) error {
 	began := time.Now()
-	if err := f.write(d); err != nil {
+	if err := d.WriteClustering(f); err != nil {
 		return err
 	}
 	sum.Seconds["files"] = time.Since(began).Seconds()
-	sum.Clients, sum.Clusters = len(f.counts), len(f.result.Clusters)
-	sum.Threshold, sum.Graph = report.Float(f.result.Threshold), f.result.Graph
-	for _, members := range f.result.Clusters {
-		sum.Sizes = append(sum.Sizes, len(members))
-	}
-	for _, c := range f.result.Candidates {
-		if c.Chosen {
-			sum.Loss = report.Float(c.Loss)
-		}
-	}
-	good, err := f.validity()
-	if err != nil {
+	if err := sum.SetClustering(f); err != nil {
 		return err
 	}
-	sum.ARI, sum.PeakRSS = good.ARI, report.PeakRSS()
+	sum.PeakRSS = report.PeakRSS()
 	sum.Seconds["total"] = time.Since(started).Seconds()
-	if err := d.WriteJSON(report.SummaryFile, sum); err != nil {
+	if err := d.WriteClusteringSummary(sum); err != nil {
 		return err
 	}
 	line, err := report.Marshal(sum)
 	if err != nil {
 		return err
 	}
-	if err := f.print(out); err != nil {
+	if err := f.Print(out); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "results: %s\n%s\n", d.Path(), line)

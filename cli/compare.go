@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"feddag/federation"
-	"feddag/internal/spelling"
 	"feddag/report"
 
 	"github.com/spf13/pflag"
@@ -219,20 +218,11 @@ func (o *compareOptions) explain(err error, known *pflag.FlagSet) error {
 	if hint := instead[name]; hint != "" {
 		return usagef("compare has no --%s: %s", name, hint)
 	}
+	help := "feddag compare --help"
 	if o.read {
-		return usagef("unknown flag --%s with --read%s (see feddag compare --help)", name, near(name, known))
+		help += "; with --read nothing is trained"
 	}
-	return usagef("unknown flag --%s%s (see feddag compare --help)", name, near(name, known))
-}
-
-// near proposes a flag.
-func near(name string, flags *pflag.FlagSet) string {
-	known := []string{"help"}
-	flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	if n := spelling.Nearest(name, known); n != "" {
-		return fmt.Sprintf("; did you mean --%s?", n)
-	}
-	return ""
+	return unknownFlag(name, help, known)
 }
 
 // check finds mistakes in compare's own flags.

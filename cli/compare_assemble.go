@@ -48,10 +48,10 @@ func (o *compareOptions) assemble(runs []ran, rounds int, log io.Writer) (*repor
 	}
 	first := finished[0]
 	c := &report.Comparison{
-		Dataset: first.dealt.dataset, DatasetTitle: data.Title(first.dealt.dataset), Partition: first.dealt.words(), Clients: first.measured, Dealt: first.dealt.clients, Rounds: rounds,
+		Dataset: first.partition.Dataset, DatasetTitle: data.Title(first.partition.Dataset), Partition: first.partition.String(), Clients: first.measured, Dealt: first.partition.Clients, Rounds: rounds,
 		Shared: sharedSettings(finished), Reference: o.reference, Confidence: o.confidence, Targets: o.targets, Missing: missing,
 	}
-	if first.dealt.scenario != "" {
+	if first.scenario != "" {
 		c.Shared = append(c.Shared, report.Pair{Key: "scenario", Value: filepath.Base(first.config["scenario"])})
 	}
 	for _, r := range finished {
@@ -94,21 +94,21 @@ func comparable(runs []ran) error {
 	bySeed := map[int64]ran{}
 	seen := map[string]ran{}
 	for _, r := range runs {
-		a, b := first.dealt, r.dealt
+		a, b := first.partition, r.partition
 		switch {
-		case a.dataset != b.dataset:
-			return fmt.Errorf("%s is on %s, %s on %s: compare runs of one data set", first.dir, a.dataset, r.dir, b.dataset)
-		case a.dataHash != "" && b.dataHash != "" && a.dataHash != b.dataHash:
-			return fmt.Errorf("%s and %s are on different copies of %s (%.19s, %.19s)", first.dir, r.dir, a.dataset, a.dataHash, b.dataHash)
-		case a.words() != b.words() || a.clients != b.clients:
-			return fmt.Errorf("%s has the partition %s of %d clients, %s %s of %d: compare runs of one partition", first.dir, a.words(), a.clients, r.dir, b.words(), b.clients)
+		case a.Dataset != b.Dataset:
+			return fmt.Errorf("%s is on %s, %s on %s: compare runs of one data set", first.dir, a.Dataset, r.dir, b.Dataset)
+		case a.DataHash != "" && b.DataHash != "" && a.DataHash != b.DataHash:
+			return fmt.Errorf("%s and %s are on different copies of %s (%.19s, %.19s)", first.dir, r.dir, a.Dataset, a.DataHash, b.DataHash)
+		case a.String() != b.String() || a.Clients != b.Clients:
+			return fmt.Errorf("%s has the partition %s of %d clients, %s %s of %d: compare runs of one partition", first.dir, a.String(), a.Clients, r.dir, b.String(), b.Clients)
 		}
 		if other, ok := bySeed[r.seed]; !ok {
 			bySeed[r.seed] = r
-		} else if other.dealt.hash != r.dealt.hash {
+		} else if other.partition.Hash != r.partition.Hash {
 			return fmt.Errorf("%s and %s have seed %d but different partitions (another --data-seed or --partition-file?): the runs of a seed must share theirs", other.dir, r.dir, r.seed)
 		}
-		if a.scenario != b.scenario {
+		if first.scenario != r.scenario {
 			return fmt.Errorf("%s and %s have different scenarios: compare runs of one", first.dir, r.dir)
 		}
 		key := fmt.Sprintf("%s\n%d", r.name, r.seed)
@@ -181,11 +181,11 @@ func (o *compareOptions) setBeside(c *report.Comparison, runs []ran, log io.Writ
 			settings[p.Key] = p.Value
 		}
 	}
-	first := runs[0].dealt
-	for _, p := range first.parameters() {
+	first := runs[0].partition
+	for _, p := range first.Parameters() {
 		settings[p.Key] = p.Value
 	}
-	settings["dataset"], settings["partition"], settings["clients"] = first.dataset, first.kind, strconv.Itoa(first.clients)
+	settings["dataset"], settings["partition"], settings["clients"] = first.Dataset, first.Kind, strconv.Itoa(first.Clients)
 	var err error
 	if c.Beside, err = report.ReadBeside(o.beside, settings); err != nil {
 		return err

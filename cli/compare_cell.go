@@ -112,7 +112,7 @@ func (c *cell) agrees(saved map[string]string) error {
 
 // sameScenario returns an error if the run that is there has another scenario than the one asked for.
 func (c *cell) sameScenario(dir *report.Dir) error {
-	was, err := savedScenario(dir)
+	was, err := dir.ReadScenario()
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (c *cell) clear() error {
 	if err != nil {
 		return err
 	}
-	for _, path := range append(stale, filepath.Join(c.dir, partitionFile), filepath.Join(c.dir, report.EnvFile)) {
+	for _, path := range append(stale, filepath.Join(c.dir, report.PartitionFile), filepath.Join(c.dir, report.EnvFile)) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

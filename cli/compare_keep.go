@@ -16,7 +16,7 @@ import (
 
 // kept are the files of a run that the tables and curves of a comparison are made of. The directory becomes a run with
 // the last one.
-var kept = []string{report.SummaryFile, report.MetricsFile, report.ClientsFile, scenarioFile, report.ConfigFile}
+var kept = []string{report.SummaryFile, report.MetricsFile, report.ClientsFile, report.ScenarioFile, report.ConfigFile}
 
 // keep copies finished runs to a directory, each with the files of kept and its partition's digest, and leaves out what
 // only the machine it ran on knows: models, checkpoints, plots. A run that is there with as many rounds stays.
@@ -48,12 +48,12 @@ func (r *ran) keep(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := dir.WriteJSON(digestFile, r.dealt.digest()); err != nil {
+	if err := dir.WriteJSON(report.DigestFile, r.partition); err != nil {
 		return err
 	}
 	for _, name := range kept {
 		content, err := os.ReadFile(filepath.Join(r.dir, name))
-		if name == scenarioFile && errors.Is(err, fs.ErrNotExist) {
+		if name == report.ScenarioFile && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
@@ -72,8 +72,8 @@ func (r *ran) keep(path string) error {
 
 // like says whether two runs differ in nothing but how far they are and where they ran.
 func (r *ran) like(other *ran) bool {
-	return r.algorithm == other.algorithm && r.seed == other.seed && r.dealt.hash == other.dealt.hash &&
-		r.dealt.scenario == other.dealt.scenario && maps.EqualFunc(r.options(), other.options(), sameNumber)
+	return r.algorithm == other.algorithm && r.seed == other.seed && r.partition.Hash == other.partition.Hash &&
+		r.scenario == other.scenario && maps.EqualFunc(r.options(), other.options(), sameNumber)
 }
 
 // withoutPlaces is a config.yaml without the flags that say where things lay.

@@ -26,7 +26,8 @@ type ran struct {
 	summary   report.Summary
 	rounds    []report.Round
 	measured  int // clients that the accuracy at the end is over
-	dealt     dealt
+	partition report.PartitionDigest
+	scenario  string // its text; empty without
 	why       string // it is in no table; empty for a finished run
 }
 
@@ -87,7 +88,12 @@ func readRun(path string) (r ran, err error) {
 	if r.rounds, err = dir.ReadMetrics(); err != nil {
 		return r, err
 	}
-	if r.dealt, err = readDealt(dir); err != nil {
+	scenario, err := dir.ReadScenario()
+	if err != nil {
+		return r, err
+	}
+	r.scenario = string(scenario)
+	if r.partition, err = dir.ReadPartitionDigest(); err != nil {
 		return r, err
 	}
 	switch r.summary, err = dir.ReadSummary(); {

@@ -14,6 +14,7 @@ import (
 
 	"feddag/federation/data"
 	"feddag/internal/atomicfile"
+	"feddag/internal/numfmt"
 	"feddag/report"
 
 	"github.com/schollz/progressbar/v3"
@@ -76,7 +77,7 @@ func dataCommand(ctx context.Context, args []string, out, log io.Writer) error {
 		fmt.Fprintf(out, "%s\n%s", dataIntro, f.all.FlagUsagesWrapped(110))
 		return nil
 	case err != nil:
-		return usageError{err}
+		return flagError(err, "data", f.all)
 	}
 	known := slices.Sorted(maps.Keys(dataVerbs))
 	if f.all.NArg() == 0 {
@@ -184,7 +185,7 @@ func dataInfo(ctx context.Context, f *dataFlags, args []string, out, log io.Writ
 		ScaleMean: s.Mean, ScaleStd: s.Std, Hash: s.Hash(), Files: s.Files, Notes: s.Notes,
 	}
 	fmt.Fprintf(out, "%s: %d training and %d test images of %d x %d, %s, %s in memory\n", s.Title, info.Train, info.Test, s.Width, s.Height,
-		map[int]string{1: "grey", 3: "in colour"}[s.Channels], bytesText(int64(len(s.Train.Pixels)+len(s.Test.Pixels))))
+		map[int]string{1: "grey", 3: "in colour"}[s.Channels], numfmt.Bytes(int64(len(s.Train.Pixels)+len(s.Test.Pixels))))
 	fmt.Fprintf(out, "from %s\n\n", places(s.Files))
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(table, "label\tclass\ttraining\ttest\t\n")
@@ -217,16 +218,6 @@ func dataInfo(ctx context.Context, f *dataFlags, args []string, out, log io.Writ
 	}
 	_, err = fmt.Fprintf(out, "%s\n", line)
 	return err
-}
-
-func bytesText(n int64) string {
-	switch {
-	case n >= 1e9:
-		return fmt.Sprintf("%.2f GB", float64(n)/1e9)
-	case n >= 1e6:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.0f kB", float64(n)/1e3)
 }
 
 func dataVerify(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error {
@@ -296,7 +287,7 @@ func dataFetch(ctx context.Context, f *dataFlags, args []string, out, log io.Wri
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s: %s, checksum as published\n", file, bytesText(info.Size()))
+		fmt.Fprintf(out, "%s: %s, checksum as published\n", file, numfmt.Bytes(info.Size()))
 	}
 	return nil
 }

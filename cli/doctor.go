@@ -32,7 +32,7 @@ func doctor(_ context.Context, args []string, out, _ io.Writer) error {
 		fmt.Fprintf(out, "%s\n%s", doctorIntro, fs.FlagUsages())
 		return nil
 	} else if err != nil {
-		return usageError{err}
+		return flagError(err, "doctor", fs)
 	}
 	if fs.NArg() > 0 {
 		return usagef("doctor takes no argument, got %q", fs.Arg(0))

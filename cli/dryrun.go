@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"feddag/federation"
+	"feddag/internal/numfmt"
 	"feddag/report"
 	"feddag/torch"
 )
@@ -218,14 +219,14 @@ func (f forecast) print(out io.Writer, images, models, work int64, seeing float6
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "\tsteps of SGD\tclients at once\tgroups of a cohort\tbytes\ttime\n")
 	for _, t := range f.Trainings {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\n", t.What, t.Steps, t.AtOnce, t.Groups, report.FormatBytes(t.Bytes), seconds(t.Seconds))
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\n", t.What, t.Steps, t.AtOnce, t.Groups, numfmt.Bytes(t.Bytes), seconds(t.Seconds))
 	}
 	fmt.Fprintf(w, "evaluation\t\t\t\t\t%s\n", seconds(seeing))
 	fmt.Fprintf(w, "all\t%d\t\t\t\t%s\n", f.Steps, seconds(f.Seconds))
 	w.Flush()
-	fmt.Fprintf(&b, "\ndevice memory  %s: images %s, models %s, training at most %s; %s are free\n", report.FormatBytes(f.DeviceBytes),
-		report.FormatBytes(images), report.FormatBytes(models), report.FormatBytes(work), report.FormatBytes(f.Free))
-	fmt.Fprintf(&b, "host memory    %s", report.FormatBytes(f.HostBytes))
+	fmt.Fprintf(&b, "\ndevice memory  %s: images %s, models %s, training at most %s; %s are free\n", numfmt.Bytes(f.DeviceBytes),
+		numfmt.Bytes(images), numfmt.Bytes(models), numfmt.Bytes(work), numfmt.Bytes(f.Free))
+	fmt.Fprintf(&b, "host memory    %s", numfmt.Bytes(f.HostBytes))
 	if f.Device == "cpu" {
 		fmt.Fprintf(&b, ", device memory included")
 	}

@@ -142,7 +142,7 @@ func TestDryRunAndMemory(t *testing.T) {
 	}
 	// Samples trained are exact too: those of the rounds, of the warm-up's two, and of the last training.
 	var samples int64
-	for _, c := range partitionSizes(t, filepath.Join(out, partitionFile)) {
+	for _, c := range partitionSizes(t, filepath.Join(out, report.PartitionFile)) {
 		samples += 2 * int64(c)
 	}
 	if s.TrainingSamples < samples {
@@ -150,7 +150,7 @@ func TestDryRunAndMemory(t *testing.T) {
 	}
 	for _, more := range [][]string{{"--dry-run"}, nil} {
 		code, _, log := feddag(small(data, filepath.Join(t.TempDir(), "x"), append(more, "--engine", "batched", "--memory", "1MB")...)...)
-		if code != exitFailed || !strings.Contains(log, "1 MB are allowed (--memory)") {
+		if code != exitFailed || !strings.Contains(log, "1.00 MB are allowed (--memory)") {
 			t.Errorf("%v: exit code %d: %s", more, code, log)
 		}
 	}
@@ -185,7 +185,7 @@ func TestDivergence(t *testing.T) {
 	if code != exitFailed || !strings.Contains(log, "round 1, training:") || !strings.Contains(log, "client ") || !strings.Contains(log, "lower --lr (now 1e+30)") || !strings.Contains(log, "--resume "+out+" --on-divergence drop") {
 		t.Errorf("exit code %d: %s", code, log)
 	}
-	if _, err := os.Stat(filepath.Join(out, checkpointFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(out, report.CheckpointFile)); err != nil {
 		t.Error(err)
 	}
 	code, _, log = feddag(small(data, filepath.Join(t.TempDir(), "x"), "--algorithm", "fedavg", "--lr", "1e30", "--on-divergence", "drop")...)

@@ -134,8 +134,6 @@ func (o *options) explain(err error) error {
 		return usageError{err}
 	}
 	name := unknown.GetSpecifiedName()
-	known := []string{"help"}
-	o.flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	for _, other := range federation.Names() {
 		if other == o.algorithm {
 			continue
@@ -144,11 +142,29 @@ func (o *options) explain(err error) error {
 			return usagef("--%s is a flag of --algorithm %s, not of %s", name, other, o.algorithm)
 		}
 	}
+	return unknownFlag(name, "--help", o.flags)
+}
+
+// flagError returns what pflag says of a command's flags as a mistake of usage.
+// An unknown flag is told the nearest known one.
+func flagError(err error, command string, known *pflag.FlagSet) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		return unknownFlag(unknown.GetSpecifiedName(), "feddag "+command+" --help", known)
+	}
+	return usageError{err}
+}
+
+// unknownFlag is the error for a flag that a command does not have. help is
+// the command line that prints those that it has.
+func unknownFlag(name, help string, known *pflag.FlagSet) error {
+	names := []string{"help"}
+	known.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	hint := ""
-	if near := spelling.Nearest(name, known); near != "" {
+	if near := spelling.Nearest(name, names); near != "" {
 		hint = fmt.Sprintf("; did you mean --%s?", near)
 	}
-	return usagef("unknown flag --%s%s (see --help)", name, hint)
+	return usagef("unknown flag --%s%s (see %s)", name, hint, help)
 }
 
 // applyPreset sets the flags of the preset that were not given.

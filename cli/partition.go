@@ -13,7 +13,6 @@ import (
 
 	"feddag/federation/data"
 	"feddag/federation/partition"
-	"feddag/internal/spelling"
 	"feddag/report"
 
 	"github.com/spf13/pflag"
@@ -75,18 +74,13 @@ func (o *partitionOptions) check() error {
 func runPartition(ctx context.Context, args []string, out, log io.Writer) error {
 	o := newPartitionOptions()
 	err := o.flags.Parse(args)
-	var unknown *pflag.NotExistError
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		fmt.Fprintf(out, "%s\n\n%s", partitionIntro, o.flags.FlagUsagesWrapped(110))
 		partitionUsage(out)
 		return nil
-	case errors.As(err, &unknown):
-		var known []string
-		o.flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-		return usageError{spelling.Unknown("flag", unknown.GetSpecifiedName(), known)}
 	case err != nil:
-		return usageError{err}
+		return flagError(err, "partition", o.flags)
 	}
 	if err := o.check(); err != nil {
 		return err
@@ -398,7 +392,7 @@ func (d *handOut) write(folder string, holdings []partition.ClientStats) ([]stri
 		name  string
 		write func(io.Writer) error
 	}{
-		{partitionFile, p.WriteJSON},
+		{report.PartitionFile, p.WriteJSON},
 		{"partition.npz", p.WriteNPZ},
 		{"partition.svg", func(w io.Writer) error {
 			return report.PartitionChart(w, "Who holds what: "+d.title, shares, d.set.ClassNames)

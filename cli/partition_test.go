@@ -13,6 +13,7 @@ import (
 
 	"feddag/federation/data"
 	"feddag/federation/partition"
+	"feddag/report"
 )
 
 // A run under feature skew with held-out clients: they are not clustered with the others, who are numbered by their ids,
@@ -28,7 +29,7 @@ func TestTrainWithHeldOutClients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := partition.Read(filepath.Join(out, partitionFile), set)
+	p, err := partition.Read(filepath.Join(out, report.PartitionFile), set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +135,7 @@ func TestPartitionCommandRefuses(t *testing.T) {
 		says string
 	}{
 		{[]string{"--partition", "lad"}, exitUsage, "did you mean lda?"},
-		{[]string{"--partiton", "lda"}, exitUsage, "did you mean partition?"},
+		{[]string{"--partiton", "lda"}, exitUsage, "did you mean --partition?"},
 		{[]string{"--clients", "many"}, exitUsage, "--clients"},
 		{[]string{"--clients", "301"}, exitUsage, "300 training samples"},
 		{[]string{"--rows", "-1"}, exitUsage, "--rows"},

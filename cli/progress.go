@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"feddag/federation"
+	"feddag/report"
 	"feddag/similarity"
 	"feddag/torch"
 
@@ -168,19 +169,19 @@ func (p *progress) Ready(pre []federation.Score) error {
 	if p.bar != nil {
 		p.bar.Reset()
 	}
-	p.say("before round 1: balanced accuracy %s of all clients before local training", score(pre).Balanced)
+	p.say("before round 1: balanced accuracy %s of all clients before local training", report.NewScore(pre).Balanced)
 	return nil
 }
 
 // Round implements federation.Observer.
 func (p *progress) Round(r federation.RoundResult) error {
 	p.tellMoves(r.Round, r.Moves)
-	all := score(r.All).Balanced.Mean
+	all := report.NewScore(r.All).Balanced.Mean
 	accuracy := ""
 	if !math.IsNaN(all) {
 		accuracy = fmt.Sprintf(", accuracy %.1f%% before", all)
 	}
-	accuracy += fmt.Sprintf(", %.1f%% after local training", score(r.Post).Balanced.Mean)
+	accuracy += fmt.Sprintf(", %.1f%% after local training", report.NewScore(r.Post).Balanced.Mean)
 	if !math.IsNaN(all) {
 		p.text = fmt.Sprintf(" loss %.3f accuracy %.1f%%", r.Loss, all)
 	}

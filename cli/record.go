@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -19,12 +18,12 @@ type recorder struct {
 	candidates []similarity.Candidate
 	ari        *float64
 	warnings   []string
-	next       int     // round
-	clustered  bool    // before the first round
-	counts     [][]int // of the clients that are clustered
-	groups     []int   // their true groups; nil where not known
-	ids        []int   // their ids; nil where they are all clients
-	found      *found  // with later
+	next       int                // round
+	clustered  bool               // before the first round
+	counts     [][]int            // of the clients that are clustered
+	groups     []int              // their true groups; nil where not known
+	ids        []int              // their ids; nil where they are all clients
+	found      *report.Clustering // with later
 
 	// sketched, if set, hears what is clustered; later leaves the files of the clustering to the caller.
 	sketched func(sketches []similarity.Sketch, groups []int, o similarity.Options) error
@@ -52,10 +51,7 @@ func (r *recorder) Phase(federation.Progress) {}
 
 // Weights implements federation.Observer: model/NAME.safetensors.
 func (r *recorder) Weights(name string, tensors []torch.NamedTensor) error {
-	name = strings.Replace(name, "start-cluster-", "start-", 1)
-	return r.s.dir.WriteFile("model/"+name+".safetensors", func(w io.Writer) error {
-		return torch.WriteSafetensors(w, tensors, map[string]string{"format": "pt", "model": r.s.o.model})
-	})
+	return r.s.dir.WriteModel(strings.Replace(name, "start-cluster-", "start-", 1), r.s.o.model, tensors)
 }
 
 // Warn implements federation.WarningObserver.
@@ -67,66 +63,17 @@ func (r *recorder) Ready([]federation.Score) error { return nil }
 // Round implements federation.Observer: a line of metrics.jsonl, and those of assignments.jsonl.
 func (r *recorder) Round(result federation.RoundResult) error {
 	r.next = result.Round + 1
-	if err := r.s.dir.AppendAssignments(assignments(result)); err != nil {
+	if err := r.s.dir.AppendAssignments(report.NewAssignments(result)); err != nil {
 		return err
 	}
-	line := roundLine(result)
-	if result.Clusters != nil {
-		n := inhabited(result.Clusters)
-		r.ari = randIndex(result.Clusters, r.s.env.Clients)
-		line.Clusters, line.AdjustedRandIndex = &n, r.ari
+	line := report.NewRound(result, r.s.env.Clients)
+	if line.Clusters != nil {
+		r.ari = line.AdjustedRandIndex
 	}
 	if err := r.s.dir.AppendMetrics(line); err != nil {
 		return err
 	}
 	return r.events.Round(line)
-}
-
-func roundLine(r federation.RoundResult) report.Round {
-	up, down := r.Traffic.Totals()
-	return report.Round{
-		Round: r.Round, TrainLoss: r.Loss,
-		Pre: score(r.All), CohortPre: score(r.Pre), CohortPost: score(r.Post),
-		BytesUp: up, BytesDown: down, Seconds: r.Seconds, Samples: r.Samples, Clients: r.Cohort, Dropped: r.Dropped,
-		Notes: r.Notes, TrainingSamples: r.Work.Training, ForwardSamples: r.Work.Forward,
-	}
-}
-
-// inhabited counts the clusters that have members.
-func inhabited(clusters [][]int) (n int) {
-	for _, members := range clusters {
-		if len(members) > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// randIndex compares clusters of client ids with the true groups; nil where some have none.
-func randIndex(clusters [][]int, clients []*federation.Client) *float64 {
-	var found, groups []int
-	for z, members := range clusters {
-		for _, i := range members {
-			if clients[i].Group < 0 {
-				return nil
-			}
-			found, groups = append(found, z), append(groups, clients[i].Group)
-		}
-	}
-	x, err := similarity.AdjustedRandIndex(found, groups)
-	if err != nil {
-		return nil
-	}
-	return &x
-}
-
-// score is the mean and deviation over clients, in percent; not a score where there is none.
-func score(scores []federation.Score) report.Score {
-	balanced, accuracy := make([]float64, len(scores)), make([]float64, len(scores))
-	for i, s := range scores {
-		balanced[i], accuracy[i] = 100*s.Balanced, 100*s.Accuracy
-	}
-	return report.Score{Balanced: report.NewStat(balanced), Accuracy: report.NewStat(accuracy)}
 }
 
 // Sketched implements federation.ClusterObserver.
@@ -162,9 +109,9 @@ func (r *recorder) Clustered(c *similarity.Result) error {
 		dir = dir.Sub(fmt.Sprintf("search-%d", r.next))
 	}
 	r.clustered = true
-	r.found = &found{title: r.s.title(), result: c, counts: r.counts, groups: r.groups, ids: r.ids, classes: r.s.set.ClassNames}
+	r.found = &report.Clustering{Title: r.s.title(), Result: c, Counts: r.counts, Groups: r.groups, IDs: r.ids, Classes: r.s.set.ClassNames}
 	r.candidates = c.Candidates
-	good, err := r.found.validity()
+	good, err := r.found.Validity()
 	if err != nil {
 		return err
 	}
@@ -172,28 +119,17 @@ func (r *recorder) Clustered(c *similarity.Result) error {
 	if r.later { // there is more to be found out first
 		return nil
 	}
-	err = r.found.write(dir)
+	err = dir.WriteClustering(r.found)
 	r.found = nil // N x N matrices, which the rounds have no use for
 	return err
 }
 
-// readClusters takes up what an interrupted run found, for the report.
-func (r *recorder) readClusters() error {
-	if _, ok := r.s.o.alg.(federation.Clusterer); !ok {
-		return nil
+// readClusters reads the clustering that an interrupted run left, for the report.
+func (r *recorder) readClusters() (err error) {
+	if _, ok := r.s.o.alg.(federation.Clusterer); ok {
+		r.ari, r.candidates, err = r.s.dir.ReadClusters()
 	}
-	var saved clustersJSON
-	if err := r.s.dir.ReadJSON("clusters.json", &saved); err != nil {
-		return err
-	}
-	r.ari = saved.ARI
-	for _, k := range saved.Candidates {
-		r.candidates = append(r.candidates, similarity.Candidate{
-			Threshold: float64(k.Threshold), Clusters: k.Clusters, Loss: float64(k.Loss), L1: float64(k.L1), L2: float64(k.L2),
-			Silhouette: float64(k.Silhouette), Ratio: float64(k.Ratio), Chosen: k.Chosen,
-		})
-	}
-	return nil
+	return err
 }
 
 // title names the run in plots and reports.

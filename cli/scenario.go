@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
 
@@ -19,7 +18,7 @@ func (s *session) story() (err error) {
 		return nil
 	}
 	if o.resume != "" {
-		path = s.dir.Path(scenarioFile)
+		path = s.dir.Path(report.ScenarioFile)
 	}
 	if s.scenario, err = os.ReadFile(path); err != nil {
 		return fmt.Errorf("scenario: %w", err) // an *os.PathError names the file
@@ -50,56 +49,6 @@ func (s *session) history(rounds int) ([]report.Assignment, []report.Plot, error
 	return list, []report.Plot{{File: historyPlot, Text: "Which cluster each client was in; white where it was not there."}}, err
 }
 
-// assignments are a round's lines of assignments.jsonl.
-func assignments(r federation.RoundResult) []report.Assignment {
-	list := make([]report.Assignment, len(r.Moves))
-	for k, m := range r.Moves {
-		list[k] = report.Assignment{
-			Round: r.Round, Client: m.Client, From: orNull(m.From), To: orNull(m.To), Why: m.Why,
-			Pre: clientScore(m.Pre), Post: clientScore(m.Post),
-		}
-	}
-	return list
-}
-
-func orNull(cluster int) *int {
-	if cluster < 0 {
-		return nil
-	}
-	return &cluster
-}
-
-// clientScore is in percent; nil where there is no score.
-func clientScore(s federation.Score) *report.ClientScore {
-	if math.IsNaN(s.Balanced) {
-		return nil
-	}
-	return &report.ClientScore{Balanced: 100 * s.Balanced, Accuracy: 100 * s.Accuracy}
-}
-
-// joined sums up how the newcomers of a run did as they arrived; nil if there was none.
-func joined(history []report.Assignment) *report.Joined {
-	j := &report.Joined{}
-	var values [4][]float64
-	for _, a := range history {
-		if a.Why != federation.ByJoin {
-			continue
-		}
-		j.Clients++
-		for k, s := range []*report.ClientScore{a.Pre, a.Post} {
-			if s != nil {
-				values[2*k], values[2*k+1] = append(values[2*k], s.Balanced), append(values[2*k+1], s.Accuracy)
-			}
-		}
-	}
-	if j.Clients == 0 {
-		return nil
-	}
-	j.Pre = report.Score{Balanced: report.NewStat(values[0]), Accuracy: report.NewStat(values[1])}
-	j.Post = report.Score{Balanced: report.NewStat(values[2]), Accuracy: report.NewStat(values[3])}
-	return j
-}
-
 // tellMoves says a line for every kind of thing that happened to the clients.
 func (p *progress) tellMoves(round int, moves []federation.Move) {
 	for len(moves) > 0 {
@@ -117,7 +66,7 @@ func (p *progress) tellMoves(round int, moves []federation.Move) {
 		switch why {
 		case federation.ByJoin:
 			p.say("before round %d: %d clients joined, balanced accuracy %.1f%% as they arrived, %.1f%% after one local training", round+1, n,
-				score(pre).Balanced.Mean, score(post).Balanced.Mean)
+				report.NewScore(pre).Balanced.Mean, report.NewScore(post).Balanced.Mean)
 		case federation.ByLeave:
 			p.say("before round %d: %d clients left", round+1, n)
 		case federation.ByShift:

@@ -17,13 +17,6 @@ import (
 	"feddag/torch"
 )
 
-// The files of a run that are this package's.
-const (
-	partitionFile  = "partition.json"
-	scenarioFile   = "scenario.json"
-	checkpointFile = "checkpoint/last.safetensors"
-)
-
 // session is a run made ready: data, partition, device, directory.
 type session struct {
 	o          *options
@@ -108,7 +101,7 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 func (s *session) deal() (err error) {
 	o := s.o
 	if o.resume != "" {
-		s.partition, err = partition.Read(s.dir.Path(partitionFile), s.set)
+		s.partition, err = partition.Read(s.dir.Path(report.PartitionFile), s.set)
 	} else {
 		s.partition, err = o.dealing.deal(s.set)
 	}
@@ -175,11 +168,11 @@ func (s *session) create(prefix string, partition []byte) (err error) {
 		return err
 	}
 	// The configuration comes last: it makes the directory a run that can be resumed.
-	if err := s.dir.WriteFile(partitionFile, func(w io.Writer) error { _, err := w.Write(partition); return err }); err != nil {
+	if err := s.dir.WritePartition(partition); err != nil {
 		return err
 	}
 	if s.scenario != nil {
-		if err := s.dir.WriteFile(scenarioFile, func(w io.Writer) error { _, err := w.Write(s.scenario); return err }); err != nil {
+		if err := s.dir.WriteScenario(s.scenario); err != nil {
 			return err
 		}
 	}
@@ -197,14 +190,14 @@ func (s *session) create(prefix string, partition []byte) (err error) {
 func (s *session) takeUp(log io.Writer) error {
 	o := s.o
 	o.out = o.resume
-	c, err := federation.ReadCheckpoint(s.dir.Path(checkpointFile))
+	c, err := federation.ReadCheckpoint(s.dir.Path(report.CheckpointFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		rounds, err := s.dir.ReadMetrics()
 		if err != nil {
 			return err
 		}
 		if len(rounds) > 0 {
-			return fmt.Errorf("%s has %d rounds but no %s: the run cannot be continued", o.resume, len(rounds), checkpointFile)
+			return fmt.Errorf("%s has %d rounds but no %s: the run cannot be continued", o.resume, len(rounds), report.CheckpointFile)
 		}
 		if !o.quiet {
 			fmt.Fprintf(log, "%s: interrupted before its first checkpoint, beginning again\n", o.resume)

@@ -3,8 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
-	"slices"
 	"time"
 
 	"feddag/federation"
@@ -18,7 +16,7 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 	if err != nil {
 		return err
 	}
-	if err := s.dir.WriteClients(s.clients(result)); err != nil {
+	if err := s.dir.WriteClients(report.NewClients(s.env.Clients, s.assigned(), result)); err != nil {
 		return err
 	}
 	plots, err := s.dir.PlotRounds(s.title(), rounds)
@@ -30,22 +28,19 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 		return err
 	}
 	plots = append(plots, drawn...)
-	clusters := s.clusters()
+	clusters := report.NewClusters(s.env, s.assigned())
 	if _, ok := s.o.alg.(federation.Clusterer); ok {
-		plots = append(plots, clusterPlots(func(file string) bool {
-			_, err := os.Stat(s.dir.Path(file))
-			return err == nil
-		})...)
+		plots = append(plots, s.dir.ClusterPlots()...)
 	}
 	sum := s.summary(r, rounds, clusters)
-	sum.Joined = joined(history)
+	sum.Joined = report.NewJoined(history)
 	if s.o.run.FinalPost {
 		_, post := s.scores(result, s.present())
-		sum.SetFinalPost(score(post))
+		sum.SetFinalPost(report.NewScore(post))
 	}
 	if len(result.HeldOut) > 0 {
 		pre, post := s.scores(result, result.HeldOut)
-		sum.HeldOut = &report.Joined{Clients: len(pre), Pre: score(pre), Post: score(post)}
+		sum.HeldOut = &report.Joined{Clients: len(pre), Pre: report.NewScore(pre), Post: report.NewScore(post)}
 	}
 	env, err := s.environ()
 	if err != nil {
@@ -77,14 +72,8 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 
 func (s *session) summary(r *recorder, rounds []report.Round, clusters []report.Cluster) report.Summary {
 	o := s.o
-	inhabited := 0
-	for _, c := range clusters {
-		if len(c.Members) > 0 {
-			inhabited++
-		}
-	}
 	sum := report.Summary{
-		Algorithm: o.algorithm, Dataset: o.dataset, Clusters: inhabited, AdjustedRandIndex: r.ari,
+		Algorithm: o.algorithm, Dataset: o.dataset, Clusters: report.CountInhabited(clusters), AdjustedRandIndex: r.ari,
 		Seed: int64(o.run.Seed), PeakRSSBytes: report.PeakRSS(),
 	}
 	sum.SetRounds(rounds)
@@ -120,28 +109,6 @@ func (s *session) peaks(sum *report.Summary) (err error) {
 	return nil
 }
 
-// clients are the rows of clients.csv.
-func (s *session) clients(result *federation.Result) []report.Client {
-	cluster := slices.Repeat([]int{-1}, len(s.env.Clients))
-	for z, members := range s.assigned() {
-		for _, i := range members {
-			cluster[i] = z
-		}
-	}
-	percent := func(x federation.Score) report.ClientScore {
-		return report.ClientScore{Balanced: 100 * x.Balanced, Accuracy: 100 * x.Accuracy}
-	}
-	rows := make([]report.Client, len(s.env.Clients))
-	for i, c := range s.env.Clients {
-		rows[i] = report.Client{
-			Client: i, Group: c.Group, Cluster: cluster[i], TrainSamples: len(c.Train), TestSamples: len(c.Test),
-			Pre: percent(result.Last[i].Pre), Post: percent(result.Last[i].Post),
-			BestPre: percent(result.Best[i].Pre), BestPost: percent(result.Best[i].Post),
-		}
-	}
-	return rows
-}
-
 // assigned are the clusters, with the held-out clients that came after the last round; one of all clients that took part
 // where the algorithm has none.
 func (s *session) assigned() [][]int {
@@ -149,27 +116,6 @@ func (s *session) assigned() [][]int {
 		return a.Clusters()
 	}
 	return [][]int{s.present()}
-}
-
-// clusters describes the clusters of the clients that took part.
-func (s *session) clusters() []report.Cluster {
-	there := map[int]bool{}
-	for _, i := range s.present() {
-		there[i] = true
-	}
-	clusters := s.assigned()
-	rows := make([]report.Cluster, len(clusters))
-	for z, members := range clusters {
-		members = slices.DeleteFunc(slices.Clone(members), func(i int) bool { return !there[i] })
-		rows[z] = report.Cluster{Members: members, Histogram: make([]int, s.set.Classes)}
-		for _, i := range members {
-			for class, n := range s.env.Counts(s.env.Clients[i]) {
-				rows[z].Histogram[class] += n
-				rows[z].Samples += n
-			}
-		}
-	}
-	return rows
 }
 
 // present are the ids of the clients that are there.

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"feddag/federation"
+	"feddag/report"
 
 	"github.com/spf13/pflag"
 )
@@ -70,7 +71,7 @@ func (o *options) train(ctx context.Context, out, log io.Writer) error {
 	}
 	defer o.alg.Close()
 	result, err := federation.Run(ctx, s.env, o.alg, federation.RunOptions{
-		Algorithm: o.algorithm, Config: s.hash, Checkpoint: s.dir.Path(checkpointFile), Resume: s.checkpoint,
+		Algorithm: o.algorithm, Config: s.hash, Checkpoint: s.dir.Path(report.CheckpointFile), Resume: s.checkpoint,
 	})
 	p.close()
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"feddag/internal/numfmt"
 )
 
 func (c *Comparison) costTable() Table {
@@ -63,7 +65,7 @@ func (c *Comparison) bytes(v *Variant, m measure) string {
 	if s.N == 0 {
 		return "–"
 	}
-	return FormatBytes(int64(math.Round(s.Mean)))
+	return numfmt.Bytes(int64(math.Round(s.Mean)))
 }
 
 func (c *Comparison) seconds(v *Variant, m measure) string { return duration(c.spread(v, m).Mean) }

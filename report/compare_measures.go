@@ -69,7 +69,7 @@ var plain = []measure{
 
 // overAll is the score after local training if it is over every client. One
 // over a cohort is of other clients in every round, so it is not set beside it.
-func overAll(p PrePost) Score {
+func overAll(p RoundScores) Score {
 	if p.PostOver == OverAll {
 		return p.Post
 	}

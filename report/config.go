@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -29,7 +28,7 @@ func (d *Dir) WriteConfig(pairs []Pair) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", d.Path(ConfigFile), err)
 	}
-	return d.WriteFile(ConfigFile, func(w io.Writer) error { _, err := w.Write(text); return err })
+	return d.writeBytes(ConfigFile, text)
 }
 
 // ReadConfig reads config.yaml: the value of each flag, by its name.

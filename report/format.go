@@ -14,20 +14,6 @@ func (s Stat) String() string {
 	return fmt.Sprintf("%5.2f ± %5.2f", s.Mean, s.Std)
 }
 
-// FormatBytes writes a size in the decimal unit that suits it.
-func FormatBytes(n int64) string {
-	v, units := float64(n), []string{"B", "kB", "MB", "GB", "TB", "PB"}
-	i := 0
-	for i < len(units)-1 && math.Abs(v) >= 999.5 {
-		v /= 1000
-		i++
-	}
-	if i == 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%s %s", strconv.FormatFloat(v, 'f', max(0, 2-int(math.Log10(math.Max(v, 1)))), 64), units[i])
-}
-
 // duration writes seconds as a person would say them.
 func duration(s float64) string {
 	switch {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"feddag/internal/numfmt"
 	"feddag/similarity"
 )
 
@@ -265,7 +266,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 8px 0 0; }
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"ranges":    ranges,
-	"bytes":     FormatBytes,
+	"bytes":     numfmt.Bytes,
 	"duration":  duration,
 	"thousands": func(n int) string { return thousands(float64(n)) },
 	"score":     func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) },

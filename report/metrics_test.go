@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"feddag/internal/numfmt"
 )
 
 func appendAll(t *testing.T, d *Dir, rounds []Round) {
@@ -214,8 +216,7 @@ func TestTable(t *testing.T) {
 
 func TestFormats(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{FormatBytes(0), "0 B"}, {FormatBytes(999), "999 B"}, {FormatBytes(1000), "1.00 kB"}, {FormatBytes(12_345_678), "12.3 MB"},
-		{FormatBytes(999_999), "1.00 MB"}, {FormatBytes(370_000_000), "370 MB"}, {FormatBytes(5_000_000_000), "5.00 GB"},
+		{numfmt.Bytes(999_999), "1.00 MB"}, {numfmt.Bytes(370_000_000), "370 MB"}, {numfmt.Bytes(5_000_000_000), "5.00 GB"},
 		{duration(0.0123), "12 ms"}, {duration(9.33), "9.3 s"}, {duration(42.4), "42 s"}, {duration(333.3), "5 min 33 s"}, {duration(7261), "2 h 01 min"}, {duration(math.NaN()), "–"},
 		{thousands(0), "0"}, {thousands(1234567), "1,234,567"}, {thousands(-123456), "-123,456"}, {thousands(999), "999"},
 		{ranges([]int{9, 1, 2, 3, 7}), "1–3, 7, 9"}, {ranges(nil), ""}, {count(1, "round"), "1 round"}, {count(0, "round"), "0 rounds"},

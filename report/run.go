@@ -8,14 +8,17 @@ import (
 	"path/filepath"
 )
 
-// The names of the files of a run that this package writes or looks for.
+// The files of a run.
 const (
-	ConfigFile  = "config.yaml"   // every flag, resolved
-	EnvFile     = "env.json"      // versions, device, BLAS, commit
-	MetricsFile = "metrics.jsonl" // one Round a line
-	ClientsFile = "clients.csv"   // one Client a line
-	SummaryFile = "summary.json"  // one Summary
-	HTMLFile    = "report.html"   // one Page
+	ConfigFile     = "config.yaml"                 // every flag, resolved
+	EnvFile        = "env.json"                    // versions, device, BLAS, commit
+	PartitionFile  = "partition.json"              // who holds what
+	ScenarioFile   = "scenario.json"               // what happens to the clients, if anything does
+	MetricsFile    = "metrics.jsonl"               // one Round per line
+	ClientsFile    = "clients.csv"                 // one Client per line
+	SummaryFile    = "summary.json"                // one Summary
+	HTMLFile       = "report.html"                 // one Page
+	CheckpointFile = "checkpoint/last.safetensors" // what --resume starts from
 )
 
 // Dir is one run's directory.

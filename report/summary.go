@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"feddag/internal/numfmt"
 )
 
 // Summary is summary.json, and the last line of a run's standard output.
@@ -23,9 +25,9 @@ type Summary struct {
 	// apart, the round where the mean over clients was highest. Last10 is the
 	// mean of the last ten rounds (of all, where there are fewer), of the
 	// means and of the standard deviations.
-	Final  PrePost `json:"final"`
-	Best   PrePost `json:"best"`
-	Last10 PrePost `json:"last10"`
+	Final  RoundScores `json:"final"`
+	Best   RoundScores `json:"best"`
+	Last10 RoundScores `json:"last10"`
 
 	// PreWith says what the clients predicted with before local training; empty
 	// for the model that the server assigns.
@@ -87,15 +89,15 @@ type Joined struct {
 	Post    Score `json:"post"`
 }
 
-// The values of PrePost.PostOver.
+// The values of RoundScores.PostOver.
 const (
 	OverCohort = "cohort" // the clients sampled in the round
 	OverAll    = "all"    // every client
 )
 
-// PrePost is a score before local training, over all clients, and after it,
-// over those that PostOver names.
-type PrePost struct {
+// RoundScores are the scores before local training, over all clients, and after
+// it, over those that PostOver names.
+type RoundScores struct {
 	Pre      Score  `json:"pre"`
 	Post     Score  `json:"post"`
 	PostOver string `json:"post_over"` // OverCohort or OverAll
@@ -175,15 +177,15 @@ func (s *Summary) SetFinalPost(all Score) {
 	s.Final.Post, s.Final.PostOver = all, OverAll
 }
 
-// measures says which accuracy of a round each one of a PrePost is.
+// measures says which accuracy of a round each one of a RoundScores is.
 var measures = []struct {
 	of func(Round) Stat
-	to func(*PrePost) *Stat
+	to func(*RoundScores) *Stat
 }{
-	{func(r Round) Stat { return r.Pre.Balanced }, func(p *PrePost) *Stat { return &p.Pre.Balanced }},
-	{func(r Round) Stat { return r.Pre.Accuracy }, func(p *PrePost) *Stat { return &p.Pre.Accuracy }},
-	{func(r Round) Stat { return r.CohortPost.Balanced }, func(p *PrePost) *Stat { return &p.Post.Balanced }},
-	{func(r Round) Stat { return r.CohortPost.Accuracy }, func(p *PrePost) *Stat { return &p.Post.Accuracy }},
+	{func(r Round) Stat { return r.Pre.Balanced }, func(p *RoundScores) *Stat { return &p.Pre.Balanced }},
+	{func(r Round) Stat { return r.Pre.Accuracy }, func(p *RoundScores) *Stat { return &p.Pre.Accuracy }},
+	{func(r Round) Stat { return r.CohortPost.Balanced }, func(p *RoundScores) *Stat { return &p.Post.Balanced }},
+	{func(r Round) Stat { return r.CohortPost.Accuracy }, func(p *RoundScores) *Stat { return &p.Post.Accuracy }},
 }
 
 func median(v []float64) float64 {
@@ -243,12 +245,12 @@ func (s Summary) randIndex() string {
 
 // memory says what the run held at its peak.
 func (s Summary) memory() string {
-	text := FormatBytes(s.PeakRSSBytes) + " resident at the peak"
+	text := numfmt.Bytes(s.PeakRSSBytes) + " resident at the peak"
 	if s.PeakDeviceBytes > 0 {
-		text += fmt.Sprintf(", %s of the GPU's", FormatBytes(s.PeakDeviceBytes))
+		text += fmt.Sprintf(", %s of the GPU's", numfmt.Bytes(s.PeakDeviceBytes))
 	}
 	if s.PeakStackBytes > 0 {
-		text += fmt.Sprintf("; a stack of clients took up to %s, %d to %d at once", FormatBytes(s.PeakStackBytes), s.ClientsAtOnce[0], s.ClientsAtOnce[1])
+		text += fmt.Sprintf("; a stack of clients took up to %s, %d to %d at once", numfmt.Bytes(s.PeakStackBytes), s.ClientsAtOnce[0], s.ClientsAtOnce[1])
 	}
 	return text
 }
@@ -276,7 +278,7 @@ func (s Summary) accuracyRows() []accuracyRow {
 	var rows []accuracyRow
 	for _, p := range []struct {
 		when string
-		PrePost
+		RoundScores
 	}{
 		{"final round", s.Final},
 		{"best round", s.Best},
@@ -314,7 +316,7 @@ func (s Summary) factRows() []Pair {
 	}
 	return append(facts, []Pair{
 		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the last %d rounds of balanced accuracy before local training)", decimal(float64(s.Swing), 2), min(max(s.Rounds, 1), lastRounds))},
-		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", FormatBytes(s.BytesUp), FormatBytes(s.BytesDown))},
+		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", numfmt.Bytes(s.BytesUp), numfmt.Bytes(s.BytesDown))},
 		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained a round", thousands(float64(s.TrainingSamples)), thousands(float64(s.ForwardSamples)), decimal(s.ClientsPerRound, 1))},
 		{Key: "time", Value: fmt.Sprintf("%s: set-up %s, warm-up %s, clustering %s, rounds %s", duration(sec.Total), duration(sec.Setup), duration(sec.Warmup), duration(sec.Clustering), duration(sec.Rounds))},
 		{Key: "speed", Value: fmt.Sprintf("%s a round (median), %s training samples/s in rounds, evaluation included, on %s", duration(s.SecondsPerRound), thousands(s.SamplesPerSecond), s.on())},

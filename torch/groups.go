@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"feddag/internal/numfmt"
 )
 
 // shareOfFree is how much of a device's free memory a call may take where no limit was given: the estimates are from
@@ -32,7 +34,7 @@ func (e *Batched) inGroups(what string, samples []int, bytes func(n int) int64, 
 	slices.SortStableFunc(order, func(a, b int) int { return samples[b] - samples[a] })
 	if one := bytes(1); len(order) > 0 && e.o.Memory > 0 && one > e.o.Memory {
 		return fmt.Errorf("one %s alone needs about %s on %v, and %s are allowed (--memory): allow more, or use a smaller --batch or --model, or --engine serial: %w",
-			what, megabytes(one), e.device, megabytes(e.o.Memory), ErrOutOfMemory)
+			what, numfmt.Bytes(one), e.device, numfmt.Bytes(e.o.Memory), ErrOutOfMemory)
 	}
 	fit := e.fit(len(order), bytes)
 	for len(order) > 0 {
@@ -45,7 +47,7 @@ func (e *Batched) inGroups(what string, samples []int, bytes func(n int) int64, 
 		if errors.Is(err, ErrOutOfMemory) {
 			if n == 1 {
 				return fmt.Errorf("one %s alone needs about %s on %v: use a smaller --batch or --model, another device, or --engine serial: %w",
-					what, megabytes(bytes(1)), e.device, err)
+					what, numfmt.Bytes(bytes(1)), e.device, err)
 			}
 			if err := failure(C.fd_stacked_trim(e.handle)); err != nil {
 				return err
@@ -94,9 +96,6 @@ func (e *Batched) Plan(net *Network, work StackedWork) (atOnce int, bytes int64)
 	atOnce = e.fit(work.Clients, need)
 	return atOnce, need(atOnce)
 }
-
-// megabytes writes a number of bytes.
-func megabytes(n int64) string { return fmt.Sprintf("%d MB", (n+1<<20-1)>>20) }
 
 // AtOnce returns the fewest and the most clients, or models, that were stacked so far.
 func (e *Batched) AtOnce() (fewest, most int) { return e.fewest, e.most }

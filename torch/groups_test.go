@@ -34,7 +34,7 @@ func TestOutOfMemory(t *testing.T) {
 			t.Errorf("refusing more than %d: groups %v, want %d", refuse, groups, want)
 		}
 	}
-	if groups, err := run(-1); !errors.Is(err, ErrOutOfMemory) || !strings.Contains(err.Error(), "one client alone needs about 1 MB on cpu: use a smaller --batch") || len(groups) > 0 {
+	if groups, err := run(-1); !errors.Is(err, ErrOutOfMemory) || !strings.Contains(err.Error(), "one client alone needs about 1.05 MB on cpu: use a smaller --batch") || len(groups) > 0 {
 		t.Errorf("no memory at all: %v", err)
 	}
 }

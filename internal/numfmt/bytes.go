@@ -1,0 +1,22 @@
+package numfmt
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Bytes writes a number of bytes with three digits, in the decimal unit that
+// suits it: "999 B", "1.00 kB", "12.3 MB".
+func Bytes(n int64) string {
+	v, units := float64(n), []string{"B", "kB", "MB", "GB", "TB", "PB"}
+	i := 0
+	for i < len(units)-1 && math.Abs(v) >= 999.5 {
+		v /= 1000
+		i++
+	}
+	if i == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%s %s", strconv.FormatFloat(v, 'f', max(0, 2-int(math.Log10(math.Max(v, 1)))), 64), units[i])
+}

@@ -1,0 +1,44 @@
+package report
+
+// ClusteringSummary is summary.json of a clustering without training, and the
+// last line of the command's standard output.
+type ClusteringSummary struct {
+	Algorithm string             `json:"algorithm"`
+	Dataset   string             `json:"dataset,omitempty"`
+	Sketches  string             `json:"sketches,omitempty"`
+	Seed      uint64             `json:"seed"`
+	Clients   int                `json:"clients"`
+	Clusters  int                `json:"clusters"`
+	ARI       *float64           `json:"adjusted_rand_index,omitempty"`
+	Threshold Float              `json:"threshold"`
+	Loss      Float              `json:"loss"`
+	Sizes     []int              `json:"sizes"`
+	Graph     [][]int            `json:"graph"`
+	BytesUp   int64              `json:"bytes_up,omitempty"`
+	BytesDown int64              `json:"bytes_down,omitempty"`
+	Seconds   map[string]float64 `json:"seconds"`
+	PeakRSS   int64              `json:"peak_rss_bytes"`
+	Device    string             `json:"device,omitempty"`
+}
+
+// SetClustering fills in what follows from the clustering alone.
+func (s *ClusteringSummary) SetClustering(c *Clustering) error {
+	r := c.Result
+	s.Clients, s.Clusters = len(c.Counts), len(r.Clusters)
+	s.Threshold, s.Graph = Float(r.Threshold), r.Graph
+	s.Sizes = nil
+	for _, members := range r.Clusters {
+		s.Sizes = append(s.Sizes, len(members))
+	}
+	for _, candidate := range r.Candidates {
+		if candidate.Chosen {
+			s.Loss = Float(candidate.Loss)
+		}
+	}
+	validity, err := c.Validity()
+	s.ARI = validity.ARI
+	return err
+}
+
+// WriteClusteringSummary writes summary.json.
+func (d *Dir) WriteClusteringSummary(s ClusteringSummary) error { return d.WriteJSON(SummaryFile, s) }

@@ -1,0 +1,226 @@
+package report
+
+import (
+	"slices"
+
+	"feddag/similarity"
+)
+
+// ClustersFile is the clustering of a run; proximity.npy, the CC-graph and the
+// plots lie beside it.
+const ClustersFile = "clusters.json"
+
+// Clustering is a clustering of clients, with all that its files, plots and
+// tables say of it.
+type Clustering struct {
+	Title       string // of the run
+	Result      *similarity.Result
+	Counts      [][]int  // n_i,c of the clients that were clustered
+	Groups      []int    // their true groups; nil where not known
+	IDs         []int    // their ids; nil where they are 0, 1, ...
+	Classes     []string // names of the classes; nil for their numbers
+	Stability   *similarity.Steadiness
+	Comparisons []similarity.Comparison
+}
+
+// Validity says how good a clustering is. The first three need known groups.
+type Validity struct {
+	ARI        *float64 `json:"adjusted_rand_index"`
+	NMI        *float64 `json:"normalised_mutual_information"`
+	Purity     *float64 `json:"purity"`
+	Silhouette Float    `json:"silhouette"` // mean over the clients, on A
+}
+
+// Validity measures the clustering, against the true groups where they are known.
+func (c *Clustering) Validity() (v Validity, err error) {
+	silhouette, err := similarity.Silhouette(c.Result.Proximity, c.Result.Clusters)
+	if v.Silhouette = Float(silhouette); err != nil || c.Groups == nil {
+		return v, err
+	}
+	labels := similarity.Labels(c.Result.Clusters, len(c.Groups))
+	for _, m := range []struct {
+		to      **float64
+		measure func(a, b []int) (float64, error)
+	}{{&v.ARI, similarity.AdjustedRandIndex}, {&v.NMI, similarity.NormalisedMutualInformation}, {&v.Purity, similarity.Purity}} {
+		x, err := m.measure(labels, c.Groups)
+		if err != nil {
+			return v, err
+		}
+		*m.to = &x
+	}
+	return v, nil
+}
+
+// clustersJSON is clusters.json.
+type clustersJSON struct {
+	Clusters   [][]int          `json:"clusters"`          // client ids
+	Clients    []int            `json:"clients,omitempty"` // who was clustered, in the order of true_groups and proximity.npy; absent for all
+	ARI        *float64         `json:"adjusted_rand_index"`
+	Groups     []int            `json:"true_groups"` // of each client that was clustered
+	Threshold  Float            `json:"threshold"`
+	Graph      [][]int          `json:"graph"`           // sources of each cluster
+	Scores     [][]Float        `json:"complementarity"` // H, null on the diagonal
+	Gates      []Float          `json:"gates"`           // 1 is gradient only
+	Entropy    [2]Float         `json:"entropy"`         // before and after learning the gates, nats
+	Validity   Validity         `json:"validity"`
+	Stability  *stabilityJSON   `json:"stability,omitempty"`
+	Eigen      []Float          `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
+	Candidates []candidateJSON  `json:"candidates"`
+	Comparison []methodClusters `json:"comparison,omitempty"`
+}
+
+// stabilityJSON is a similarity.Steadiness.
+type stabilityJSON struct {
+	ARI      []Float `json:"adjusted_rand_index"` // of each repetition, against the clustering
+	Count    []int   `json:"clusters"`            // of each repetition
+	Clusters []Float `json:"jaccard"`             // of each cluster, mean over the repetitions
+}
+
+// candidateJSON is a similarity.Candidate.
+type candidateJSON struct {
+	Threshold  Float   `json:"threshold"`
+	Count      int     `json:"count"`
+	Loss       Float   `json:"loss"`
+	L1         Float   `json:"l1"`
+	L2         Float   `json:"l2"`
+	Silhouette Float   `json:"silhouette"`
+	Ratio      Float   `json:"ratio"`
+	Chosen     bool    `json:"chosen"`
+	Clusters   [][]int `json:"clusters"`
+}
+
+// methodClusters is a row of the comparison of clustering methods. ARI and
+// Purity need known groups.
+type methodClusters struct {
+	Method     string   `json:"method"`
+	Choose     string   `json:"choose"`
+	Count      int      `json:"count"`
+	Silhouette Float    `json:"silhouette"`
+	Loss       Float    `json:"loss"`
+	ARI        *float64 `json:"adjusted_rand_index"`
+	Purity     *float64 `json:"purity"`
+	Clusters   [][]int  `json:"clusters"`
+}
+
+// comparison returns the rows of the comparison, in its order.
+func (c *Clustering) comparison() ([]methodClusters, error) {
+	var rows []methodClusters
+	for _, x := range c.Comparisons {
+		row := methodClusters{
+			Method: x.Method, Choose: x.Choose, Count: len(x.Clusters),
+			Silhouette: Float(x.Silhouette), Loss: Float(x.Loss), Clusters: c.withIDs(x.Clusters),
+		}
+		if c.Groups != nil {
+			labels := similarity.Labels(x.Clusters, len(c.Groups))
+			ari, err := similarity.AdjustedRandIndex(labels, c.Groups)
+			if err != nil {
+				return nil, err
+			}
+			purity, err := similarity.Purity(labels, c.Groups)
+			if err != nil {
+				return nil, err
+			}
+			row.ARI, row.Purity = &ari, &purity
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// withIDs returns clusters of client ids, from clusters of places among the
+// clients that were clustered.
+func (c *Clustering) withIDs(clusters [][]int) [][]int {
+	if c.IDs == nil {
+		return clusters
+	}
+	named := make([][]int, len(clusters))
+	for z, members := range clusters {
+		for _, i := range members {
+			named[z] = append(named[z], c.IDs[i])
+		}
+		slices.Sort(named[z])
+	}
+	return named
+}
+
+// rows returns the clusters with their samples by class.
+func (c *Clustering) rows() ([]Cluster, error) {
+	profiles, err := similarity.Profiles(c.Counts, c.Result.Clusters)
+	if err != nil {
+		return nil, err
+	}
+	rows, named := make([]Cluster, len(profiles)), c.withIDs(c.Result.Clusters)
+	for z, p := range profiles {
+		rows[z] = Cluster{Members: named[z], Samples: p.Samples, Histogram: p.Classes}
+	}
+	return rows, nil
+}
+
+// WriteClustering writes clusters.json, proximity.npy, the CC-graph and the
+// plots of a clustering.
+func (d *Dir) WriteClustering(c *Clustering) error {
+	file, err := c.file()
+	if err != nil {
+		return err
+	}
+	rows, err := c.rows()
+	if err != nil {
+		return err
+	}
+	if err := d.WriteJSON(ClustersFile, file); err != nil {
+		return err
+	}
+	if err := d.WriteNPY("proximity.npy", c.Result.Proximity); err != nil {
+		return err
+	}
+	return c.writePlots(d, rows)
+}
+
+// file returns the content of clusters.json.
+func (c *Clustering) file() (*clustersJSON, error) {
+	r := c.Result
+	validity, err := c.Validity()
+	if err != nil {
+		return nil, err
+	}
+	file := &clustersJSON{
+		Clusters: c.withIDs(r.Clusters), Clients: c.IDs, ARI: validity.ARI, Groups: c.Groups, Threshold: Float(r.Threshold), Graph: r.Graph,
+		Gates: Floats(r.Gates), Entropy: [2]Float{Float(r.EntropyBefore), Float(r.EntropyAfter)},
+		Validity: validity, Eigen: Floats(r.Eigenvalues),
+	}
+	if s := c.Stability; s != nil {
+		file.Stability = &stabilityJSON{Floats(s.ARI), s.Count, Floats(s.Clusters)}
+	}
+	for p := range r.Graph { // only FedDAG's clusterings have one
+		row := make([]Float, len(r.Clusters))
+		for q := range row {
+			row[q] = Float(r.Complementarity.At(p, q))
+		}
+		file.Scores = append(file.Scores, row)
+	}
+	for _, k := range r.Candidates {
+		file.Candidates = append(file.Candidates, candidateJSON{
+			Float(k.Threshold), len(k.Clusters), Float(k.Loss), Float(k.L1), Float(k.L2),
+			Float(k.Silhouette), Float(k.Ratio), k.Chosen, c.withIDs(k.Clusters),
+		})
+	}
+	file.Comparison, err = c.comparison()
+	return file, err
+}
+
+// ReadClusters reads from clusters.json what the report of a run that was
+// resumed needs: the adjusted Rand index, nil without known groups, and the
+// candidates of the search.
+func (d *Dir) ReadClusters() (ari *float64, candidates []similarity.Candidate, err error) {
+	var file clustersJSON
+	if err := d.ReadJSON(ClustersFile, &file); err != nil {
+		return nil, nil, err
+	}
+	for _, k := range file.Candidates {
+		candidates = append(candidates, similarity.Candidate{
+			Threshold: float64(k.Threshold), Clusters: k.Clusters, Loss: float64(k.Loss), L1: float64(k.L1), L2: float64(k.L2),
+			Silhouette: float64(k.Silhouette), Ratio: float64(k.Ratio), Chosen: k.Chosen,
+		})
+	}
+	return file.ARI, candidates, nil
+}

@@ -1,0 +1,123 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// DigestFile stands for partition.json where only what a comparison needs was
+// kept of a run.
+const DigestFile = "partition-digest.json"
+
+// PartitionDigest is a partition as far as comparing runs needs it.
+type PartitionDigest struct {
+	Dataset  string          `json:"data_set"`
+	DataHash string          `json:"data_hash,omitempty"` // of the data set; empty if the partition does not say
+	Kind     string          `json:"kind"`
+	Params   json.RawMessage `json:"params"`
+	Clients  int             `json:"clients"` // held-out ones too
+	Hash     string          `json:"hash"`    // SHA-256 of who holds what
+}
+
+// ReadPartitionDigest reads the digest of the run's partition, or makes it of
+// partition.json. All of that file but its seed and parameters goes into the
+// hash, whatever a kind of partition puts there.
+func (d *Dir) ReadPartitionDigest() (p PartitionDigest, err error) {
+	var file map[string]json.RawMessage
+	switch err := d.ReadJSON(PartitionFile, &file); {
+	case errors.Is(err, fs.ErrNotExist):
+		if d.ReadJSON(DigestFile, &p) != nil {
+			return p, err
+		}
+		if p.Kind == "" || p.Clients == 0 || p.Hash == "" {
+			return p, fmt.Errorf("reading %s: not a partition's digest: it has no kind, clients or hash", d.Path(DigestFile))
+		}
+		return p, nil
+	case err != nil:
+		return p, err
+	}
+	if p, err = newPartitionDigest(file); err != nil {
+		return p, fmt.Errorf("reading %s: %w", d.Path(PartitionFile), err)
+	}
+	return p, nil
+}
+
+// newPartitionDigest makes the digest of a partition.json.
+func newPartitionDigest(file map[string]json.RawMessage) (p PartitionDigest, err error) {
+	var clients []json.RawMessage
+	for key, to := range map[string]any{"data_set": &p.Dataset, "kind": &p.Kind, "data_hash": &p.DataHash, "clients": &clients} {
+		if raw, ok := file[key]; ok {
+			if err := json.Unmarshal(raw, to); err != nil {
+				return p, fmt.Errorf("%s: %w", key, err)
+			}
+		}
+	}
+	p.Params, p.Clients = file["params"], len(clients)
+	if p.Kind == "" || p.Clients == 0 {
+		return p, errors.New("not a partition: it has no kind or no clients")
+	}
+	h := sha256.New()
+	for _, key := range slices.Sorted(maps.Keys(file)) {
+		if slices.Contains([]string{"version", "kind", "seed", "params", "data_hash"}, key) {
+			continue
+		}
+		var b bytes.Buffer
+		if err := json.Compact(&b, file[key]); err != nil {
+			return p, err
+		}
+		fmt.Fprintf(h, "%s %d ", key, b.Len())
+		h.Write(b.Bytes())
+	}
+	p.Hash = fmt.Sprintf("%x", h.Sum(nil))
+	return p, nil
+}
+
+// String names the kind of partition with its parameters.
+func (p PartitionDigest) String() string {
+	var parts []string
+	for _, x := range p.Parameters() {
+		if x.Key != "kind" && x.Key != "clients" {
+			parts = append(parts, strings.ReplaceAll(x.Key, "-", " ")+" "+x.Value)
+		}
+	}
+	if parts == nil {
+		return p.Kind
+	}
+	return p.Kind + " (" + strings.Join(parts, ", ") + ")"
+}
+
+// Parameters returns the partition's parameters by the names of their flags, in
+// the order of the file; those that only one kind has come last.
+func (p PartitionDigest) Parameters() []Pair {
+	dec := json.NewDecoder(bytes.NewReader(p.Params))
+	dec.UseNumber()
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil
+	}
+	var pairs []Pair
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return pairs
+		}
+		var value any
+		if err := dec.Decode(&value); err != nil {
+			return pairs
+		}
+		if extra, ok := value.(map[string]any); ok {
+			for _, k := range slices.Sorted(maps.Keys(extra)) {
+				pairs = append(pairs, Pair{Key: k, Value: fmt.Sprint(extra[k])})
+			}
+			continue
+		}
+		pairs = append(pairs, Pair{Key: strings.ReplaceAll(fmt.Sprint(key), "_", "-"), Value: fmt.Sprint(value)})
+	}
+	return pairs
+}

@@ -1,0 +1,177 @@
+package report
+
+import (
+	"math"
+	"slices"
+
+	"feddag/federation"
+	"feddag/similarity"
+)
+
+// This file turns results of the federation, which are fractions of each
+// client, into those of the files, which are percent and statistics over
+// clients. Nothing else does.
+
+// NewClientScore returns a client's score in percent.
+func NewClientScore(s federation.Score) ClientScore {
+	return ClientScore{Balanced: 100 * s.Balanced, Accuracy: 100 * s.Accuracy}
+}
+
+// NewScore returns the mean and standard deviation of scores over clients, in
+// percent; NaN where none was measured.
+func NewScore(scores []federation.Score) Score {
+	balanced, accuracy := make([]float64, len(scores)), make([]float64, len(scores))
+	for i, s := range scores {
+		p := NewClientScore(s)
+		balanced[i], accuracy[i] = p.Balanced, p.Accuracy
+	}
+	return Score{Balanced: NewStat(balanced), Accuracy: NewStat(accuracy)}
+}
+
+// NewRound returns a round's line of metrics.jsonl. The clients are all of the
+// run, by id; their true groups are what the clusters are compared with.
+func NewRound(r federation.RoundResult, clients []*federation.Client) Round {
+	up, down := r.Traffic.Totals()
+	line := Round{
+		Round: r.Round, TrainLoss: r.Loss,
+		Pre: NewScore(r.All), CohortPre: NewScore(r.Pre), CohortPost: NewScore(r.Post),
+		BytesUp: up, BytesDown: down, Seconds: r.Seconds, Samples: r.Samples, Clients: r.Cohort, Dropped: r.Dropped,
+		Notes: r.Notes, TrainingSamples: r.Work.Training, ForwardSamples: r.Work.Forward,
+	}
+	if r.Clusters != nil {
+		n := inhabited(r.Clusters)
+		line.Clusters, line.AdjustedRandIndex = &n, adjustedRandIndex(r.Clusters, clients)
+	}
+	return line
+}
+
+// inhabited counts the clusters that have members.
+func inhabited(clusters [][]int) (n int) {
+	for _, members := range clusters {
+		if len(members) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// adjustedRandIndex returns the adjusted Rand index of clusters of client ids against
+// the true groups; nil where some have none.
+func adjustedRandIndex(clusters [][]int, clients []*federation.Client) *float64 {
+	var labels, groups []int
+	for z, members := range clusters {
+		for _, i := range members {
+			if clients[i].Group < 0 {
+				return nil
+			}
+			labels, groups = append(labels, z), append(groups, clients[i].Group)
+		}
+	}
+	x, err := similarity.AdjustedRandIndex(labels, groups)
+	if err != nil {
+		return nil
+	}
+	return &x
+}
+
+// NewAssignments returns a round's lines of assignments.jsonl.
+func NewAssignments(r federation.RoundResult) []Assignment {
+	list := make([]Assignment, len(r.Moves))
+	for k, m := range r.Moves {
+		list[k] = Assignment{
+			Round: r.Round, Client: m.Client, From: clusterOrNull(m.From), To: clusterOrNull(m.To), Why: m.Why,
+			Pre: scoreOrNull(m.Pre), Post: scoreOrNull(m.Post),
+		}
+	}
+	return list
+}
+
+func clusterOrNull(cluster int) *int {
+	if cluster < 0 {
+		return nil
+	}
+	return &cluster
+}
+
+func scoreOrNull(s federation.Score) *ClientScore {
+	if math.IsNaN(s.Balanced) {
+		return nil
+	}
+	p := NewClientScore(s)
+	return &p
+}
+
+// NewJoined sums up how the newcomers of a run did as they arrived; nil if
+// there was none.
+func NewJoined(history []Assignment) *Joined {
+	j := &Joined{}
+	var values [4][]float64
+	for _, a := range history {
+		if a.Why != federation.ByJoin {
+			continue
+		}
+		j.Clients++
+		for k, s := range []*ClientScore{a.Pre, a.Post} {
+			if s != nil {
+				values[2*k], values[2*k+1] = append(values[2*k], s.Balanced), append(values[2*k+1], s.Accuracy)
+			}
+		}
+	}
+	if j.Clients == 0 {
+		return nil
+	}
+	j.Pre = Score{Balanced: NewStat(values[0]), Accuracy: NewStat(values[1])}
+	j.Post = Score{Balanced: NewStat(values[2]), Accuracy: NewStat(values[3])}
+	return j
+}
+
+// NewClients returns the rows of clients.csv: every client of the run, with
+// its cluster at the end.
+func NewClients(clients []*federation.Client, clusters [][]int, result *federation.Result) []Client {
+	cluster := slices.Repeat([]int{-1}, len(clients))
+	for z, members := range clusters {
+		for _, i := range members {
+			cluster[i] = z
+		}
+	}
+	rows := make([]Client, len(clients))
+	for i, c := range clients {
+		rows[i] = Client{
+			Client: i, Group: c.Group, Cluster: cluster[i], TrainSamples: len(c.Train), TestSamples: len(c.Test),
+			Pre: NewClientScore(result.Last[i].Pre), Post: NewClientScore(result.Last[i].Post),
+			BestPre: NewClientScore(result.Best[i].Pre), BestPost: NewClientScore(result.Best[i].Post),
+		}
+	}
+	return rows
+}
+
+// NewClusters returns the clusters of the clients that took part to the end,
+// with what they hold.
+func NewClusters(env *federation.Env, clusters [][]int) []Cluster {
+	present := map[int]bool{}
+	for _, c := range env.Present() {
+		present[c.ID] = true
+	}
+	rows := make([]Cluster, len(clusters))
+	for z, members := range clusters {
+		members = slices.DeleteFunc(slices.Clone(members), func(i int) bool { return !present[i] })
+		rows[z] = Cluster{Members: members, Histogram: make([]int, env.Data.Classes)}
+		for _, i := range members {
+			for class, n := range env.Counts(env.Clients[i]) {
+				rows[z].Histogram[class] += n
+				rows[z].Samples += n
+			}
+		}
+	}
+	return rows
+}
+
+// CountInhabited counts the clusters that have members.
+func CountInhabited(clusters []Cluster) (n int) {
+	for _, c := range clusters {
+		if len(c.Members) > 0 {
+			n++
+		}
+	}
+	return n
+}

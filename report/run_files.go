@@ -1,0 +1,36 @@
+package report
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+
+	"feddag/torch"
+)
+
+// WritePartition writes partition.json.
+func (d *Dir) WritePartition(text []byte) error { return d.writeBytes(PartitionFile, text) }
+
+// WriteScenario writes scenario.json, the scenario as the user gave it.
+func (d *Dir) WriteScenario(text []byte) error { return d.writeBytes(ScenarioFile, text) }
+
+// ReadScenario reads scenario.json; nil if the run has none.
+func (d *Dir) ReadScenario() ([]byte, error) {
+	text, err := d.read(ScenarioFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
+}
+
+// WriteModel writes model/NAME.safetensors: the tensors by the names of a
+// PyTorch state_dict, and the name of the encoder that they are of.
+func (d *Dir) WriteModel(name, encoder string, tensors []torch.NamedTensor) error {
+	return d.WriteFile("model/"+name+".safetensors", func(w io.Writer) error {
+		return torch.WriteSafetensors(w, tensors, map[string]string{"format": "pt", "model": encoder})
+	})
+}
+
+func (d *Dir) writeBytes(name string, content []byte) error {
+	return d.WriteFile(name, func(w io.Writer) error { _, err := w.Write(content); return err })
+}
