@@ -7,8 +7,9 @@
 #   ROUNDS      of every run (the paper's 200 where there is a GPU, else 30)
 #   SETTINGS    names of settings, separated by blanks (all)
 #   OUT         directory (runs/ and the name of the script)
-#   KEEP        directory that also gets the small files of the finished runs, without models and checkpoints: they make
-#               the tables again (feddag compare --read KEEP/SETTING), and runs of several machines can meet there
+#   KEEP        directory whose archive KEEP/SETTING.zip also gets the small files of the finished runs, without models
+#               and checkpoints: they make the tables again (feddag compare --read KEEP/SETTING.zip), and the runs of
+#               several machines can be collected there
 #   FEDDAG      the program (./feddag, of `make build`)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -28,7 +29,7 @@ setting() {
 	echo "==== $name" >&2
 	local keep=()
 	if [[ -n ${KEEP:-} ]]; then
-		keep=(--keep "$KEEP/$name")
+		keep=(--keep "$KEEP/$name.zip")
 	fi
 	"${FEDDAG:-./feddag}" compare --algorithms "$algorithms" --seeds "${SEEDS:-1,2,3}" --rounds "$rounds" \
 		--clients 100 --rate 0.2 --beside "$beside" --out "$out/$name" "${keep[@]}" "$@" "${flags[@]}" || code=$?

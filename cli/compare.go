@@ -24,13 +24,13 @@ const compareIntro = `Runs, or reads, several algorithms with several seeds on o
 JSON) and curves (SVG). The last line on standard output is the comparison as one JSON object.
 
 Usage: feddag compare --algorithms NAMES --seeds NUMBERS [--out DIR] [flags of train]
-       feddag compare --read DIR_OR_RUN...
+       feddag compare --read RUN_OR_ARCHIVE_OR_DIRECTORY...
 
 The runs of a seed share partition, initial weights and cohorts. Each has its own directory below --out. The same
 command again continues: what is finished stays, what was interrupted goes on, what has fewer rounds is extended; a run
 that another process is at is left to it, so several processes, each with a GPU of its own, may work on one comparison.
-A run that fails does not stop the others. --keep collects results from several machines: it leaves out models and
-checkpoints, so a run that was kept cannot be extended.
+A run that fails does not stop the others. --keep collects results from several machines, in a directory or, under a
+name that ends in .zip, in an archive: it leaves out models and checkpoints, so a run that was kept cannot be extended.
 
 Flags of train go to all runs, those of one algorithm to the runs of the algorithms that have them. --with adds a variant:
 
@@ -64,13 +64,13 @@ func newCompareOptions() *compareOptions {
 	f.StringSliceVar(&o.except, "except", nil, "but not these")
 	f.StringArrayVar(&o.with, "with", nil, "'ALGORITHM: FLAGS' or 'ALGORITHM as NAME: FLAGS', a variant with flags of its own; may be repeated")
 	f.StringSliceVar(&o.seeds, "seeds", nil, "seeds, separated by commas (default 1,2,3; with --read all there are)")
-	f.BoolVar(&o.read, "read", false, "train nothing: read the run directories given, or all in the directories given")
+	f.BoolVar(&o.read, "read", false, "train nothing: read the runs given, all in the archives (.zip) given, or all of both in the directories given")
 	f.StringVar(&o.reference, "reference", "", "the name that the others are subtracted from (default: feddag if it is there, else the first)")
 	f.Float64Var(&o.confidence, "confidence", 0.95, "of the intervals of paired differences, between 0 and 1")
 	f.Float64SliceVar(&o.targets, "target", nil, "accuracy in percent, before local training, up to which rounds, traffic and time are counted; several with commas (default: what the reference reaches)")
 	f.StringVar(&o.beside, "beside", "", "CSV file of what others report: algorithm, mean, std, source, and columns named as flags that say which setting a row is of")
-	f.StringVar(&o.out, "out", "", "directory of the comparison (default runs/compare-DATASET-TIME; with --read DIR that DIR)")
-	f.StringVar(&o.keep, "keep", "", "directory that also gets, of every finished run, the small files that tables and curves are made of: --read of it makes them again")
+	f.StringVar(&o.out, "out", "", "directory of the comparison (default runs/compare-DATASET-TIME; with --read DIR that DIR, with --read DIR.zip DIR)")
+	f.StringVar(&o.keep, "keep", "", "directory, or archive of a name that ends in .zip, that also gets, of every finished run, the small files that tables and curves are made of: --read of it makes them again")
 	f.IntVar(&o.rounds, "rounds", 0, "with --read: compare after so many rounds")
 	return o
 }
@@ -116,7 +116,7 @@ func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 	}
 	switch {
 	case o.flags.NArg() == 0:
-		return usagef("--read needs directories: of runs, or that hold runs")
+		return usagef("--read needs runs, archives of runs, or directories that hold some")
 	case len(o.with) > 0:
 		return usagef("--with runs a variant; with --read there is nothing to run")
 	case o.rounds < 0:
@@ -137,7 +137,7 @@ func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 	if o.out == "" {
 		o.out = defaultOut(c.Dataset)
 		if len(dirs) == 1 && !report.IsRun(dirs[0]) {
-			o.out = dirs[0]
+			o.out = strings.TrimSuffix(dirs[0], report.ArchiveSuffix)
 		}
 	}
 	if !o.quiet {

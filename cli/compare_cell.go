@@ -36,8 +36,11 @@ const (
 
 // runDir is where a comparison keeps a run of its own.
 func runDir(comparison, name, seed string) string {
-	return filepath.Join(comparison, slug(name)+"-"+seed)
+	return filepath.Join(comparison, runName(name, seed))
 }
+
+// runName is a run's name in a comparison's directory.
+func runName(variant, seed string) string { return slug(variant) + "-" + seed }
 
 // newCell finds out how far a run is, and that it is the one asked for.
 func (o *compareOptions) newCell(v *variant, seed string) (*cell, error) {

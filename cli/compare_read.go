@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -18,8 +16,9 @@ import (
 
 // ran is a run as its directory has it.
 type ran struct {
-	dir       string
-	name      string // of its variant
+	dir       string      // its path, of a run in an archive ARCHIVE/RUN
+	files     *report.Dir // nil of a run that is not there
+	name      string      // of its variant
 	algorithm string
 	seed      int64
 	config    map[string]string // every flag; those it does not have at their defaults
@@ -31,27 +30,15 @@ type ran struct {
 	why       string // it is in no table; empty for a finished run
 }
 
-// readRuns reads run directories, and those in directories that hold some.
+// readRuns reads runs: directories, archives, and directories that hold some.
 func readRuns(paths []string) ([]ran, error) {
-	var dirs []string
+	var dirs []*report.Dir
 	for _, path := range paths {
-		if report.IsRun(path) {
-			dirs = append(dirs, path)
-			continue
-		}
-		entries, err := os.ReadDir(path)
+		runs, err := report.Runs(path)
 		if err != nil {
-			return nil, err // an *fs.PathError names the directory
+			return nil, err
 		}
-		n := len(dirs)
-		for _, e := range entries {
-			if sub := filepath.Join(path, e.Name()); report.IsRun(sub) {
-				dirs = append(dirs, sub)
-			}
-		}
-		if len(dirs) == n {
-			return nil, fmt.Errorf("%s is no run directory and holds none: a run has a %s", path, report.ConfigFile)
-		}
+		dirs = append(dirs, runs...)
 	}
 	var runs []ran
 	for _, dir := range dirs {
@@ -64,20 +51,14 @@ func readRuns(paths []string) ([]ran, error) {
 	return runs, nameApart(runs)
 }
 
-// readRun reads a run directory. One that is not finished has why set; what is there but damaged is an error.
-func readRun(path string) (r ran, err error) {
-	r.dir = path
-	dir, err := report.Look(path)
-	if err != nil {
-		return r, err
-	}
+// readRun reads a run. One that is not finished has why set; what is there but damaged is an error.
+func readRun(dir *report.Dir) (r ran, err error) {
+	r.dir, r.files = dir.Path(), dir
 	if r.config, err = dir.ReadConfig(); err != nil {
 		return r, err
 	}
 	r.algorithm = r.config["algorithm"]
-	if r.name = r.config["label"]; r.name == "" {
-		r.name = r.algorithm
-	}
+	r.name = r.label()
 	if r.algorithm == "" {
 		return r, fmt.Errorf("%s: it names no algorithm", dir.Path(report.ConfigFile))
 	}
@@ -113,6 +94,14 @@ func readRun(path string) (r ran, err error) {
 		r.measured -= r.summary.HeldOut.Clients // their scores stand apart
 	}
 	return r, err
+}
+
+// label is what the run calls itself.
+func (r *ran) label() string {
+	if label := r.config["label"]; label != "" {
+		return label
+	}
+	return r.algorithm
 }
 
 // fillDefaults adds the flags that this program has and the one that ran did not.

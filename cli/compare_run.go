@@ -148,7 +148,10 @@ func (c *cell) read(rounds int) (ran, error) {
 	r := ran{dir: c.dir, name: c.variant.name, algorithm: c.variant.algorithm, seed: int64(c.seed)}
 	var err error
 	if report.IsRun(c.dir) {
-		r, err = readRun(c.dir)
+		var dir *report.Dir
+		if dir, err = report.Look(c.dir); err == nil {
+			r, err = readRun(dir)
+		}
 		r.name = c.variant.name
 	} else {
 		r.why = "not begun"

@@ -143,6 +143,17 @@ func TestCompare(t *testing.T) {
 	if page := string(mustRead(t, again, "compare.html")); strings.Contains(page, "report.html") {
 		t.Error("the page links to reports that were not kept")
 	}
+	// An archive of them too; what is not asked to go elsewhere goes beside it.
+	archive := filepath.Join(t.TempDir(), "kept.zip")
+	if code, _, log = feddag("compare", "--read", kept, "--out", again, "--keep", archive, "--algorithms", "feddag-star,fedavg,slow one,feddag-star delta=0.5"); code != exitDone {
+		t.Fatalf("--keep of an archive: exit code %d: %s", code, log)
+	}
+	if code, _, log = feddag("compare", "--read", archive, "--algorithms", "feddag-star,fedavg,slow one,feddag-star delta=0.5"); code != exitDone {
+		t.Fatalf("--read of an archive: exit code %d: %s", code, log)
+	}
+	if !bytes.Equal(table, mustRead(t, strings.TrimSuffix(archive, ".zip"), "compare.csv")) {
+		t.Error("the archive gives another table")
+	}
 	if files, err := os.ReadDir(filepath.Join(kept, "fedavg-1")); err != nil || len(files) != 5 {
 		t.Errorf("kept %v (%v), want config, summary, metrics, clients and the partition's digest", files, err)
 	}

@@ -24,3 +24,34 @@ func TestResumeConfigOfOldProgram(t *testing.T) {
 		t.Errorf("got %+v", o)
 	}
 }
+
+// The archives of the benchmarks can be read, and their runs have flags that
+// this program knows.
+func TestBenchmarkArchives(t *testing.T) {
+	archives, err := filepath.Glob("../benchmarks/results/*/*.zip")
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("archives %v, %v", archives, err)
+	}
+	for _, path := range archives {
+		runs, err := readRuns([]string{path})
+		if err != nil {
+			t.Error(err)
+		}
+		for _, r := range runs {
+			if r.why != "" || r.measured == 0 {
+				t.Errorf("%s: %s, %d clients measured", r.dir, r.why, r.measured)
+			}
+			o, err := newOptions(r.algorithm)
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			saved, err := r.files.ReadConfig()
+			if err != nil {
+				t.Error(err)
+			} else if err := o.take(r.dir, saved); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

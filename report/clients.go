@@ -1,12 +1,12 @@
 package report
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 )
@@ -100,12 +100,11 @@ func cell(v float64) string {
 // local training: those that were there when the run ended.
 func (d *Dir) CountClients() (int, error) {
 	path := d.Path(ClientsFile)
-	f, err := os.Open(path)
+	raw, err := d.read(ClientsFile)
 	if err != nil {
-		return 0, fmt.Errorf("reading %s: %w", path, cause(err))
+		return 0, err
 	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
+	rows, err := csv.NewReader(bytes.NewReader(raw)).ReadAll()
 	if err != nil {
 		return 0, fmt.Errorf("reading %s: %w", path, err)
 	}

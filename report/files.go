@@ -29,6 +29,9 @@ func WriteFile(path string, write func(io.Writer) error) error {
 
 // local is the path of name, which must not lead out of the run directory.
 func (d *Dir) local(name string) (string, error) {
+	if d.files != nil {
+		return "", fmt.Errorf("writing %s: runs in an archive are only read", d.Path(name))
+	}
 	if !filepath.IsLocal(name) || filepath.Clean(name) == "." {
 		return "", fmt.Errorf("writing %q: not a path inside the run directory %s", name, d.path)
 	}

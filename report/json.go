@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 )
 
@@ -44,14 +43,20 @@ func Floats(values []float64) []Float {
 
 // WriteJSON writes v as indented JSON; lists of plain values stay on one line.
 func (d *Dir) WriteJSON(name string, v any) error {
-	raw, err := Marshal(v)
+	text, err := formatJSON(v)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", d.Path(name), err)
 	}
-	return d.WriteFile(name, func(w io.Writer) error {
-		_, err := w.Write(append(indent(raw), '\n'))
-		return err
-	})
+	return d.writeBytes(name, text)
+}
+
+// formatJSON returns the content of a JSON file.
+func formatJSON(v any) ([]byte, error) {
+	raw, err := Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return append(indent(raw), '\n'), nil
 }
 
 // ReadJSON reads the file name into v.

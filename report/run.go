@@ -23,7 +23,8 @@ const (
 
 // Dir is one run's directory.
 type Dir struct {
-	path string
+	path  string
+	files map[string][]byte // of a run in an archive, which is read alone; nil for a directory
 }
 
 // Create makes the directory of a new run, and its parents. An existing
@@ -96,6 +97,13 @@ func Make(path string) (*Dir, error) {
 
 // read returns the content of a file of the directory.
 func (d *Dir) read(name string) ([]byte, error) {
+	if d.files != nil {
+		content, ok := d.files[name]
+		if !ok {
+			return nil, fmt.Errorf("reading %s: %w", d.Path(name), fs.ErrNotExist)
+		}
+		return content, nil
+	}
 	raw, err := os.ReadFile(d.Path(name))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", d.Path(name), cause(err))

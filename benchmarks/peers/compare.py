@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Compares two accuracy curves: a run of ours and its peer's (or any two folders with a metrics.jsonl).
+"""Compares two accuracy curves: a run of ours and its peer's (or any two folders with a metrics.jsonl). A run may stand
+in an archive: benchmarks/results/fmnist/I-30-1.zip/feddag-1.
 
     python3 benchmarks/peers/compare.py RUN PEER [--after 5] [--every 5] [--within 1.5]
 
@@ -10,12 +11,23 @@ further apart than that. No packages needed.
 """
 import argparse
 import json
+import os
 import sys
+import zipfile
+
+
+def metrics(folder):
+    """The lines of the folder's metrics.jsonl; the folder may be ARCHIVE.zip/RUN."""
+    archive, run = os.path.split(folder.rstrip("/"))
+    if archive.endswith(".zip") and os.path.isfile(archive):
+        with zipfile.ZipFile(archive) as z:
+            return z.read(f"{run}/metrics.jsonl").decode().splitlines(keepends=True)
+    with open(f"{folder}/metrics.jsonl") as f:
+        return list(f)
 
 
 def curve(folder):
-    with open(f"{folder}/metrics.jsonl") as f:
-        lines = [json.loads(line) for line in f if line.endswith("\n")]
+    lines = [json.loads(line) for line in metrics(folder) if line.endswith("\n")]
     return {r["round"] + 1: r for r in lines}
 
 
