@@ -89,7 +89,8 @@ func (e *Batched) Cancel() {
 }
 
 // Train implements Executor. The clients are stacked in as many groups as fit into memory. Steps other than SGD's, and
-// objectives beyond cross-entropy, run one client after another on the same device, in float32.
+// objectives beyond cross-entropy, run one client after another on the same device, in float32; those of another package
+// on the eager executor, see [Engine.Train].
 func (e *Batched) Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error) {
 	if sgd.Whole || sgd.Meta != nil || sgd.Objective != nil {
 		e.apart += len(jobs)

@@ -6,6 +6,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"unsafe"
@@ -13,10 +14,12 @@ import (
 	gotorch "github.com/wangkuiyi/gotorch"
 )
 
-// Eager trains and predicts layer by layer on gotorch tensors and autograd, one job after another, on the CPU. It is
-// slow and plain: the oracle the engine is held to, and the place for objectives the engine does not have.
+// Eager trains and predicts layer by layer on gotorch tensors and autograd, one job after another, on the device of the
+// job's weights. It is slow and plain: the oracle that the engines are held to, and what trains objectives that they do
+// not have.
 type Eager struct {
-	steps int // since gotorch's tensors were last collected
+	stop  func() error      // asked before every batch; its error ends the training
+	batch func(samples int) // told of every batch that was trained
 }
 
 // NewEager returns the eager executor.
@@ -24,90 +27,142 @@ func NewEager() (*Eager, error) {
 	if err := ready(); err != nil {
 		return nil, err
 	}
-	return &Eager{}, nil
+	return &Eager{stop: func() error { return nil }, batch: func(int) {}}, nil
 }
 
-// Close implements Executor; there is nothing to free.
+// Close implements [Executor]; there is nothing to free.
 func (*Eager) Close() {}
 
 var _ Executor = (*Eager)(nil)
 
-// leaf is one tensor of the network as an autograd leaf.
+// leaf is one tensor of the network, a view of the state vector.
 type leaf struct {
 	param   Param
 	tensor  gotorch.Tensor
 	trained bool // has a gradient
-	moves   bool // a buffer that forward passes change
 }
 
-// tape keeps a step's tensors until the step is done: gotorch hands C a tensor's address and forgets the tensor, whose
-// finalizer could then run while C still reads it.
-type tape struct{ tensors []gotorch.Tensor }
-
-func (t *tape) keep(x gotorch.Tensor) gotorch.Tensor {
-	t.tensors = append(t.tensors, x)
-	return x
-}
-
-// tensorOf copies values into a float32 tensor of a shape.
-func tensorOf(values []float32, shape ...int) gotorch.Tensor {
-	sizes := make([]int64, len(shape))
-	for i, s := range shape {
-		sizes[i] = int64(s)
+// leavesOf makes a leaf of each parameter and buffer; the parameters of the trained parts require a gradient.
+func leavesOf(net *Network, weights *Vector, parts Part, kept *tape) ([]leaf, error) {
+	if weights == nil || weights.handle == nil || weights.n != net.Len() {
+		return nil, fmt.Errorf("the weights are closed or not the %d of the network", net.Len())
 	}
-	t := gotorch.FromBlob(unsafe.Pointer(&values[0]), gotorch.Float, sizes)
-	runtime.KeepAlive(values)
-	return t
+	leaves := make([]leaf, len(net.params))
+	for i, p := range net.params {
+		trained := p.Part&parts != 0 && !p.Buffer
+		var out unsafe.Pointer
+		shape := dimensions(p.Shape)
+		err := failure(C.fd_tensor_part(weights.handle, C.int64_t(p.Range.Begin), first(shape), C.int64_t(len(shape)), flag(trained), &out))
+		if err != nil {
+			return nil, fmt.Errorf("layer %s: %w", p.Name, err)
+		}
+		leaves[i] = leaf{p, kept.adopt(out).t, trained}
+	}
+	runtime.KeepAlive(weights)
+	return leaves, nil
 }
 
-// raw is the at::Tensor* behind a gotorch tensor.
-func raw(t gotorch.Tensor) unsafe.Pointer { return unsafe.Pointer(*t.T) }
-
-// attempt turns gotorch's panics into errors that name the layer at work.
+// attempt turns the panics of gotorch, of operations on tensors and of anything else that fn calls into errors. They name
+// the layer at work, or else the line outside this package that panicked.
 func attempt(at *string, fn func() error) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			text, _, _ := strings.Cut(fmt.Sprint(p), "\nException raised from") // and the C++ stack behind it
-			err = fmt.Errorf("layer %s: %s", *at, text)
+		p := recover()
+		if p == nil {
+			return
+		}
+		where := *at
+		if where != "" {
+			where = "layer " + where
+		} else {
+			where = panicLine()
+		}
+		switch p := p.(type) {
+		case tensorError:
+			err = fmt.Errorf("%s: %w", where, p.err)
+		case string: // of gotorch, the C++ stack behind it
+			text, _, _ := strings.Cut(p, "\nException raised from")
+			err = fmt.Errorf("%s: %s", where, text)
+		default:
+			err = fmt.Errorf("%s: panic: %v", where, p)
 		}
 	}()
 	return fn()
 }
 
-// Train implements Executor.
+// panicLine names the innermost line of the panicking goroutine that is not of this package or the runtime. It is to be
+// called by the deferred function that recovers.
+func panicLine() string {
+	var callers [64]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers[:])])
+	for {
+		frame, more := frames.Next()
+		own := strings.HasPrefix(frame.Function, "runtime.") || strings.HasPrefix(frame.Function, "feddag/torch.") ||
+			strings.HasPrefix(frame.Function, "github.com/wangkuiyi/gotorch")
+		switch {
+		case !more || frame.Function == "feddag/torch.attempt":
+			return "the objective"
+		case !own:
+			return fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)
+		}
+	}
+}
+
+// Train implements [Executor].
 func (e *Eager) Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error) {
 	trained := make([]Trained, len(jobs))
 	for i, job := range jobs {
 		var err error
 		if trained[i], err = e.trainOne(net, images, job, parts, sgd); err != nil {
-			for _, t := range trained {
-				t.End.Close()
-			}
-			return nil, fmt.Errorf("client %d: %w", job.Client, err)
+			closeTrained(trained)
+			return nil, err
 		}
 	}
 	return trained, nil
 }
 
-func (e *Eager) trainOne(net *Network, images *Images, job Job, parts Part, sgd SGD) (Trained, error) {
-	if err := errors.Join(images.fits(net), job.fits(net, parts, sgd), job.checkObjective(net, parts, sgd)); err != nil {
-		return Trained{}, err
+// closeTrained frees all that trainings left.
+func closeTrained(trained []Trained) {
+	for _, t := range trained {
+		t.End.Close()
+		t.Projection.Close()
 	}
-	if job.Weights != nil && len(job.Weights) != len(job.Samples) {
-		return Trained{}, fmt.Errorf("%d weights for %d samples", len(job.Weights), len(job.Samples))
-	}
-	t := &eagerTraining{eager: e, net: net, images: images, job: job, parts: parts, sgd: sgd}
-	return t.run()
 }
 
-// leavesOf makes a tensor of each parameter and buffer; the parameters of the trained parts require a gradient.
-func leavesOf(net *Network, weights []float32, parts Part) []leaf {
-	leaves := make([]leaf, len(net.params))
-	for i, p := range net.params {
-		t := tensorOf(weights[p.Range.Begin:p.Range.End], p.Shape...)
-		leaves[i] = leaf{param: p, tensor: t, trained: p.Part&parts != 0 && !p.Buffer, moves: p.Part&parts != 0 && p.Buffer}
+// trainOne trains a job. Its errors name the client.
+func (e *Eager) trainOne(net *Network, images *Images, job Job, parts Part, sgd SGD) (Trained, error) {
+	trained, err := func() (Trained, error) {
+		if err := errors.Join(images.fits(net), job.fits(net, parts, sgd), job.checkOrder(), job.checkObjective(net, parts, sgd)); err != nil {
+			return Trained{}, err
+		}
+		if job.Weights != nil && len(job.Weights) != len(job.Samples) {
+			return Trained{}, fmt.Errorf("%d weights for %d samples", len(job.Weights), len(job.Samples))
+		}
+		if a := job.Anchor; a != nil && (a.handle == nil || a.n != net.Len()) {
+			return Trained{}, fmt.Errorf("the anchor is closed or has not the %d values of the network", net.Len())
+		}
+		t := &eagerTraining{eager: e, net: net, images: images, job: job, parts: parts, sgd: sgd}
+		defer t.close()
+		return t.run()
+	}()
+	if err != nil && !errors.Is(err, ErrCancelled) {
+		err = fmt.Errorf("client %d: %w", job.Client, err)
 	}
-	return leaves
+	return trained, err
+}
+
+// checkOrder returns an error unless every epoch's order is of positions in the samples.
+func (job Job) checkOrder() error {
+	for _, epoch := range job.Order {
+		if len(epoch) != len(job.Samples) {
+			return fmt.Errorf("an order of %d positions for %d samples", len(epoch), len(job.Samples))
+		}
+		for _, p := range epoch {
+			if p < 0 || int(p) >= len(job.Samples) {
+				return fmt.Errorf("position %d of %d samples", p, len(job.Samples))
+			}
+		}
+	}
+	return nil
 }
 
 // relabel applies a client's label map.

@@ -1,65 +1,40 @@
 package torch
 
+// #include <stdlib.h>
 // #include "shim/fd.h"
 import "C"
 
 import (
 	"fmt"
-	"runtime"
 	"unsafe"
 
 	gotorch "github.com/wangkuiyi/gotorch"
 	F "github.com/wangkuiyi/gotorch/nn/functional"
 )
 
-// draw says which dropout masks a training forward pass takes.
-type draw struct {
-	seed uint64
-	step int64
-}
-
 // encoders returns each encoder's features, [b, features].
-func (n *Network) encoders(leaves []leaf, x gotorch.Tensor, masks func(Part) *draw, kept *tape, at *string) ([]gotorch.Tensor, error) {
+func (n *Network) encoders(leaves []leaf, x gotorch.Tensor, masks func(Part) *draw, kept *tape, at *string) ([]Tensor, error) {
 	parts := map[Part]string{Primary: "primary.", Secondary: "secondary."}
-	features := make([]gotorch.Tensor, n.width()/n.features)
+	features := make([]Tensor, n.width()/n.features)
 	for i := range features {
-		var err error
 		part := Primary << i
-		if features[i], err = n.encode(parts[part], leaves, x, masks(part), kept, at); err != nil {
+		f, err := n.encode(parts[part], leaves, x, masks(part), kept, at)
+		if err != nil {
 			return nil, err
 		}
+		features[i] = Tensor{f, kept}
 	}
 	return features, nil
 }
 
-// head returns the logits. gotorch has no concatenation, so each encoder meets its columns of the head.
-func (n *Network) head(leaves []leaf, features []gotorch.Tensor, kept *tape) gotorch.Tensor {
+// head returns the logits, [b, classes].
+func (n *Network) head(leaves []leaf, features []Tensor, kept *tape) Tensor {
 	weight, bias := leaves[len(leaves)-2].tensor, leaves[len(leaves)-1].tensor
-	if !n.dual {
-		return kept.keep(F.Linear(features[0], weight, bias))
+	all := features[0]
+	if n.dual {
+		all = Cat(1, features...)
 	}
-	columns := func(begin int) gotorch.Tensor {
-		return kept.keep(gotorch.IndexSelect(weight, 1, kept.keep(counting(begin, begin+n.features))))
-	}
-	left := kept.keep(F.Linear(features[0], columns(0), bias))
-	right := kept.keep(F.Linear(features[1], columns(n.features), gotorch.Tensor{}))
-	return kept.keep(gotorch.Add(left, right, 1))
-}
-
-// counting is the index tensor begin, begin+1, ..., end-1.
-func counting(begin, end int) gotorch.Tensor {
-	index := make([]int64, end-begin)
-	for i := range index {
-		index[i] = int64(begin + i)
-	}
-	return longs(index)
-}
-
-// longs copies values into an index tensor.
-func longs(values []int64) gotorch.Tensor {
-	t := gotorch.FromBlob(unsafe.Pointer(&values[0]), gotorch.Long, []int64{int64(len(values))})
-	runtime.KeepAlive(values)
-	return t
+	return kept.tensor(F.Linear(all.gotorch(), weight, bias))
 }
 
 // encode runs one encoder's layers: [b, C, H, W] -> [b, features].
@@ -162,17 +137,14 @@ func pair(x int) []int64 { return []int64{int64(x), int64(x)} }
 
 // dropout multiplies with the engine's own mask for a layer of a step.
 func (p *eagerPass) dropout(layer int, l Dropout, x gotorch.Tensor) (gotorch.Tensor, error) {
-	size := 1
-	var dims []int
-	for _, s := range x.Shape() {
-		size *= int(s)
-		dims = append(dims, int(s))
-	}
-	mask := make([]float32, size)
-	err := failure(C.fd_dropout_mask(C.uint64_t(p.mask.seed), C.int64_t(p.mask.step), C.int64_t(layer), C.double(l.P),
-		C.int64_t(size), (*C.float)(first(mask))))
+	shape := x.Shape()
+	name := C.CString(p.kept.device.String())
+	defer C.free(unsafe.Pointer(name))
+	var mask unsafe.Pointer
+	err := failure(C.fd_dropout_mask(C.uint64_t(p.mask.seed), C.int64_t(p.mask.step), C.int64_t(layer), C.double(l.P), name,
+		(*C.int64_t)(first(shape)), C.int64_t(len(shape)), &mask))
 	if err != nil {
 		return x, fmt.Errorf("dropout: %w", err)
 	}
-	return gotorch.Mul(x, p.kept.keep(tensorOf(mask, dims...))), nil
+	return gotorch.Mul(x, p.kept.adopt(mask).t), nil
 }

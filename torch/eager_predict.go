@@ -1,33 +1,24 @@
 package torch
 
-// #include "shim/fd.h"
-import "C"
-
 import (
 	"fmt"
-	"runtime"
-
-	F "github.com/wangkuiyi/gotorch/nn/functional"
+	"slices"
 )
 
-// Predict implements Executor.
+// Predict implements [Executor].
 func (e *Eager) Predict(net *Network, images *Images, jobs []Prediction) ([]Predicted, error) {
 	out := make([]Predicted, len(jobs))
 	if err := images.fits(net); err != nil {
 		return nil, err
 	}
 	for i, job := range jobs {
-		weights, err := job.State.Floats()
-		if err != nil {
-			return nil, err
+		if job.State == nil || job.State.handle == nil {
+			return nil, fmt.Errorf("the weights to predict with are closed")
 		}
-		leaves := leavesOf(net, weights, 0)
-		for begin := 0; begin < len(job.Samples); begin += 128 {
-			rows := job.Samples[begin:min(begin+128, len(job.Samples))]
-			if err := net.predict(images, rows, job, leaves, &out[i]); err != nil {
+		for rows := range slices.Chunk(job.Samples, 128) {
+			if err := net.predict(images, rows, job, &out[i]); err != nil {
 				return nil, err
 			}
-			runtime.GC()
 		}
 		out[i].Loss = mean(out[i].Losses)
 	}
@@ -35,36 +26,33 @@ func (e *Eager) Predict(net *Network, images *Images, jobs []Prediction) ([]Pred
 }
 
 // predict evaluates a batch and appends what it finds.
-func (n *Network) predict(images *Images, rows []int32, job Prediction, leaves []leaf, out *Predicted) error {
-	x, labels, err := images.batch(rows)
+func (n *Network) predict(images *Images, rows []int32, job Prediction, out *Predicted) error {
+	kept := tape{device: job.State.device}
+	defer kept.free()
+	leaves, err := leavesOf(n, job.State, 0, &kept)
+	if err != nil {
+		return err
+	}
+	x, labels, err := images.batch(rows, &kept)
 	if err != nil {
 		return err
 	}
 	relabel(labels, job.LabelMap)
-	logp := make([]float32, len(rows)*n.classes)
-	features := make([][]float32, 0, 2) // of each encoder
-	var kept tape
+	var logp []float32
+	var features [][]float32 // of each encoder
 	at := ""
 	err = attempt(&at, func() error {
-		none := func(Part) *draw { return nil }
-		images := kept.keep(tensorOf(x, append([]int{len(rows)}, n.input[:]...)...))
-		encoders, err := n.encoders(leaves, images, none, &kept, &at)
+		encoders, err := n.encoders(leaves, x.gotorch(), func(Part) *draw { return nil }, &kept, &at)
 		if err != nil {
 			return err
 		}
 		for _, f := range encoders {
-			values := make([]float32, len(rows)*n.features)
-			if err := failure(C.fd_eager_values(raw(f), (*C.float)(&values[0]), C.int64_t(len(values)))); err != nil {
-				return err
-			}
-			features = append(features, values)
+			features = append(features, f.Floats())
 		}
 		at = "head"
-		t := kept.keep(F.LogSoftmax(n.head(leaves, encoders, &kept), 1))
-		return failure(C.fd_eager_values(raw(t), (*C.float)(&logp[0]), C.int64_t(len(logp))))
+		logp = n.head(leaves, encoders, &kept).LogSoftmax(1).Floats()
+		return nil
 	})
-	runtime.KeepAlive(&kept)
-	runtime.KeepAlive(leaves)
 	if err != nil {
 		return err
 	}

@@ -8,77 +8,89 @@ import (
 	"math"
 	"runtime"
 	"slices"
-
-	gotorch "github.com/wangkuiyi/gotorch"
+	"unsafe"
 )
 
-// eagerTraining is one job at work, its weights on the host.
+// eagerTraining is one job at work.
 type eagerTraining struct {
-	eager      *Eager
-	net        *Network
-	images     *Images
-	job        Job
-	parts      Part
-	sgd        SGD
-	weights    []float32
-	anchor     []float32
-	momentum   []float32
-	objective  eagerObjective // nil is cross-entropy alone
-	step       int64          // of the dropout masks
-	loss, seen float64        // of the epoch
+	eager  *Eager
+	net    *Network
+	images *Images
+	job    Job
+	parts  Part
+	sgd    SGD
+
+	weights, momentum, gradient *Vector // [net.Len()]
+	extra                       *Vector // the objective's own values, a copy of the job's; nil without them
+	kept                        tape    // tensors that live as long as the training
+	memo                        map[string]Tensor
+
+	epoch, number, batches int     // of the batch at work: its epoch, its place in it, how many came before
+	step                   int64   // of the dropout masks
+	loss, seen             float64 // of the epoch
+}
+
+// close frees what the training held.
+func (t *eagerTraining) close() {
+	t.kept.free()
+	for _, v := range []*Vector{t.weights, t.momentum, t.gradient, t.extra} {
+		v.Close()
+	}
 }
 
 func (t *eagerTraining) run() (trained Trained, err error) {
-	if t.weights, err = t.job.Start.Floats(); err != nil {
+	if t.job.Start == nil || t.job.Start.handle == nil {
+		return Trained{}, fmt.Errorf("the weights to start from are closed")
+	}
+	t.kept.device = t.job.Start.device
+	if t.weights, err = t.job.Start.Clone(); err != nil {
 		return Trained{}, err
 	}
-	t.anchor = append([]float32(nil), t.weights...)
-	if t.job.Anchor != nil {
-		if t.anchor, err = t.job.Anchor.Floats(); err != nil {
+	for _, v := range []**Vector{&t.momentum, &t.gradient} {
+		if *v, err = NewVector(t.job.Start.device, t.weights.n); err != nil {
 			return Trained{}, err
 		}
 	}
-	t.momentum = make([]float32, len(t.weights))
-	if t.objective, err = newEagerObjective(t); err != nil {
-		return Trained{}, err
-	}
-	for _, order := range t.job.Order {
-		var batches [][]int32
-		for begin := 0; begin < len(order); begin += t.sgd.Batch {
-			batches = append(batches, order[begin:min(begin+t.sgd.Batch, len(order))])
+	if t.job.Projection != nil && t.sgd.Objective != nil {
+		if t.extra, err = t.job.Projection.Clone(); err != nil {
+			return Trained{}, err
 		}
-		t.loss, t.seen = 0, 0
+	}
+	for epoch, order := range t.job.Order {
+		batches := slices.Collect(slices.Chunk(order, max(1, t.sgd.Batch)))
+		t.epoch, t.number, t.loss, t.seen = epoch, 0, 0, 0
 		switch {
 		case t.sgd.Meta != nil:
 			err = t.metaEpoch(batches)
 		case t.sgd.Whole:
 			err = t.wholeEpoch(batches)
 		default:
-			err = t.epoch(batches)
+			err = t.plainEpoch(batches)
 		}
 		if err != nil {
 			return Trained{}, err
 		}
 		trained.Loss = append(trained.Loss, t.loss/t.seen)
 	}
-	if c, ok := t.objective.(*eagerContrast); ok {
-		if trained.Projection, err = VectorOf(CPU, c.projection); err != nil {
-			return Trained{}, err
-		}
+	end, err := t.weights.Floats()
+	if err != nil {
+		return Trained{}, err
 	}
-	trained.Finite = !slices.ContainsFunc(t.weights, func(w float32) bool { return math.IsNaN(float64(w)) || math.IsInf(float64(w), 0) })
-	trained.End, err = VectorOf(CPU, t.weights)
-	return trained, err
+	trained.Finite = !slices.ContainsFunc(end, func(w float32) bool { return math.IsNaN(float64(w)) || math.IsInf(float64(w), 0) })
+	trained.End, trained.Projection = t.weights, t.extra
+	t.weights, t.extra = nil, nil
+	return trained, nil
 }
 
-// epoch makes a step of SGD of every batch.
-func (t *eagerTraining) epoch(batches [][]int32) error {
+// plainEpoch makes a step of SGD of every batch.
+func (t *eagerTraining) plainEpoch(batches [][]int32) error {
 	for _, batch := range batches {
-		g, err := t.gradient(batch)
-		if err != nil {
+		if err := t.differentiate(batch); err != nil {
 			return err
 		}
-		t.descend(g, t.sgd)
+		if err := t.descend(t.gradient, t.sgd); err != nil {
+			return err
+		}
 		t.step++
 	}
 	return nil
@@ -86,159 +98,170 @@ func (t *eagerTraining) epoch(batches [][]int32) error {
 
 // wholeEpoch makes one step, with the mean gradient of all samples.
 func (t *eagerTraining) wholeEpoch(batches [][]int32) error {
-	sum := make([]float32, len(t.weights))
+	sum, err := NewVector(t.weights.device, t.weights.n)
+	if err != nil {
+		return err
+	}
+	defer sum.Close()
 	for _, batch := range batches {
-		g, err := t.gradient(batch)
-		if err != nil {
+		if err := t.differentiate(batch); err != nil {
 			return err
 		}
-		share := float32(float64(len(batch)) / float64(len(t.job.Samples)))
-		for i := range sum {
-			sum[i] += share * g[i]
+		share := float64(len(batch)) / float64(len(t.job.Samples))
+		if err := sum.AddScaled(share, t.gradient, sum.Range()); err != nil {
+			return err
 		}
 		t.step++
 	}
-	t.descend(sum, t.sgd)
-	return nil
+	return t.descend(sum, t.sgd)
 }
 
 // metaEpoch makes the steps of Per-FedAvg, see [Meta].
 func (t *eagerTraining) metaEpoch(batches [][]int32) error {
-	m, each := t.sgd.Meta, 2
-	if m.Delta > 0 {
+	each := 2
+	if t.sgd.Meta.Delta > 0 {
 		each = 3
 	}
-	outer := t.sgd
-	outer.Momentum = 0
-	inner := outer
-	inner.LearningRate = m.Alpha
 	for s := range max(1, len(batches)/each) {
-		batch := func(k int) []int32 { return batches[(s*each+k)%len(batches)] }
-		w := append([]float32(nil), t.weights...)
-		g, err := t.gradient(batch(0))
-		if err != nil {
+		if err := t.metaStep(func(k int) []int32 { return batches[(s*each+k)%len(batches)] }); err != nil {
 			return err
 		}
-		t.descend(g, inner)
-		if g, err = t.gradient(batch(1)); err != nil {
-			return err
-		}
-		way := append([]float32(nil), g...)
-		for _, sign := range []float64{1, -1} {
-			if m.Delta == 0 {
-				break
-			}
-			t.place(w, g, sign*m.Delta)
-			side, err := t.gradient(batch(2))
-			if err != nil {
-				return err
-			}
-			for i := range way {
-				way[i] -= float32(m.Alpha*sign/(2*m.Delta)) * side[i]
-			}
-		}
-		t.place(w, g, 0)
-		t.descend(way, outer)
 		t.step++
 	}
 	return nil
 }
 
-// place moves the trained weights to w + a g.
-func (t *eagerTraining) place(w, g []float32, a float64) {
-	for _, r := range t.net.Trained(t.parts) {
-		for i := r.Begin; i < r.End; i++ {
-			t.weights[i] = w[i] + float32(a)*g[i]
-		}
-	}
-}
-
-// descend is one step of SGD, as PyTorch's: g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.
-func (t *eagerTraining) descend(g []float32, sgd SGD) {
-	lr, m := float32(sgd.LearningRate), float32(sgd.Momentum)
-	wd, mu := float32(sgd.WeightDecay), float32(t.job.Proximal)
-	for _, r := range t.net.Trained(t.parts) {
-		for k := r.Begin; k < r.End; k++ {
-			d := g[k] + wd*t.weights[k]
-			if mu > 0 {
-				d += mu * (t.weights[k] - t.anchor[k])
-			}
-			t.momentum[k] = m*t.momentum[k] + d
-			t.weights[k] -= lr * t.momentum[k]
-		}
-	}
-}
-
-// gradient returns that of the loss on a batch of the job's samples, given by their positions, [len(weights)], zero
-// where nothing is trained. It adds the loss to the epoch's.
-func (t *eagerTraining) gradient(batch []int32) ([]float32, error) {
-	leaves := leavesOf(t.net, t.weights, t.parts)
-	for _, l := range leaves {
-		if l.trained {
-			if err := failure(C.fd_eager_require_grad(raw(l.tensor))); err != nil {
-				return nil, err
-			}
-		}
-	}
-	rows := make([]int32, len(batch))
-	for i, p := range batch {
-		rows[i] = t.job.Samples[p]
-	}
-	x, labels, err := t.images.batch(rows)
+// metaStep makes one step of Per-FedAvg on the batches D, D' and D”.
+func (t *eagerTraining) metaStep(batch func(int) []int32) error {
+	m, outer := t.sgd.Meta, t.sgd
+	outer.Momentum = 0
+	inner := outer
+	inner.LearningRate = m.Alpha
+	from, err := t.weights.Clone()
 	if err != nil {
-		return nil, err
-	}
-	relabel(labels, t.job.LabelMap)
-	f := &eagerBatch{eagerTraining: t, leaves: leaves, batch: batch, labels: labels}
-	defer runtime.KeepAlive(f)
-	var loss gotorch.Tensor
-	err = attempt(&f.at, func() (err error) {
-		images := f.kept.keep(tensorOf(x, append([]int{len(rows)}, t.net.input[:]...)...))
-		if t.objective != nil {
-			loss, err = t.objective.loss(f, images)
-		} else {
-			loss, err = f.crossEntropy(images)
-		}
 		return err
-	})
+	}
+	defer from.Close()
+	if err := t.differentiate(batch(0)); err != nil {
+		return err
+	}
+	if err := t.descend(t.gradient, inner); err != nil {
+		return err
+	}
+	if err := t.differentiate(batch(1)); err != nil {
+		return err
+	}
+	g, err := t.gradient.Clone()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := failure(C.fd_eager_backward(raw(loss))); err != nil {
-		return nil, err
+	defer g.Close()
+	way, err := g.Clone()
+	if err != nil {
+		return err
 	}
-	var value [1]float32
-	if err := failure(C.fd_eager_values(raw(loss), (*C.float)(&value[0]), 1)); err != nil {
-		return nil, err
-	}
-	runtime.KeepAlive(loss.T)
-	t.loss += float64(value[0]) * float64(len(batch))
-	t.seen += float64(len(batch))
-	g := make([]float32, len(t.weights))
-	for _, l := range leaves {
-		r := l.param.Range
-		if l.moves { // a buffer that the forward pass moved
-			if err := failure(C.fd_eager_values(raw(l.tensor), (*C.float)(&t.weights[r.Begin]), C.int64_t(r.Len()))); err != nil {
-				return nil, fmt.Errorf("layer %s: %w", l.param.Name, err)
-			}
-			runtime.KeepAlive(l.tensor.T)
+	defer way.Close()
+	for _, sign := range []float64{1, -1} {
+		if m.Delta == 0 {
+			break
 		}
-		if !l.trained {
+		if err := t.place(from, g, sign*m.Delta); err != nil {
+			return err
+		}
+		if err := t.differentiate(batch(2)); err != nil {
+			return err
+		}
+		if err := way.AddScaled(-m.Alpha*sign/(2*m.Delta), t.gradient, way.Range()); err != nil {
+			return err
+		}
+	}
+	if err := t.place(from, g, 0); err != nil {
+		return err
+	}
+	return t.descend(way, outer)
+}
+
+// place moves the trained weights to w + a g.
+func (t *eagerTraining) place(w, g *Vector, a float64) error {
+	for _, r := range t.net.Trained(t.parts) {
+		if err := t.weights.Copy(r, w, r); err != nil {
+			return err
+		}
+		if a == 0 {
 			continue
 		}
-		if err := failure(C.fd_eager_grad(raw(l.tensor), (*C.float)(&g[r.Begin]), C.int64_t(r.Len()))); err != nil {
-			return nil, fmt.Errorf("layer %s: %w", l.param.Name, err)
-		}
-		runtime.KeepAlive(l.tensor.T)
-	}
-	if t.objective != nil {
-		if err := t.objective.done(f); err != nil {
-			return nil, err
+		if err := t.weights.AddScaled(a, g, r); err != nil {
+			return err
 		}
 	}
-	// gotorch frees tensors by finalizers alone; left to itself the garbage collector sees no pressure.
-	if t.eager.steps++; t.eager.steps%20 == 0 {
-		runtime.GC()
+	return nil
+}
+
+// descend is one step of SGD, as PyTorch's: g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m. It overwrites g.
+func (t *eagerTraining) descend(g *Vector, sgd SGD) error {
+	anchor := t.job.Start
+	if t.job.Anchor != nil {
+		anchor = t.job.Anchor
 	}
-	return g, nil
+	for _, r := range t.net.Trained(t.parts) {
+		err := failure(C.fd_vector_descend(t.weights.handle, t.momentum.handle, g.handle, anchor.handle, C.double(t.job.Proximal),
+			C.double(sgd.LearningRate), C.double(sgd.Momentum), C.double(sgd.WeightDecay), C.int64_t(r.Begin), C.int64_t(r.End)))
+		if err != nil {
+			return fmt.Errorf("a step of SGD: %w", err)
+		}
+	}
+	runtime.KeepAlive(anchor)
+	return nil
+}
+
+// differentiate puts the gradient of the loss on a batch of the job's samples, given by their positions, into t.gradient,
+// zero where nothing is trained. It adds the loss to the epoch's. Its errors name the batch.
+func (t *eagerTraining) differentiate(positions []int32) error {
+	err := t.eager.stop()
+	if err == nil {
+		err = t.backward(positions)
+	}
+	if err != nil && err != ErrCancelled {
+		return fmt.Errorf("epoch %d, batch %d: %w", t.epoch, t.number, err)
+	}
+	t.number++
+	t.batches++
+	t.eager.batch(len(positions))
+	return err
+}
+
+func (t *eagerTraining) backward(positions []int32) error {
+	b := &Batch{training: t, kept: tape{device: t.kept.device}}
+	defer b.kept.free()
+	if err := b.gather(positions); err != nil {
+		return err
+	}
+	var loss Tensor
+	err := attempt(&b.at, func() (err error) {
+		if t.sgd.Objective != nil {
+			loss, err = t.sgd.Objective.Loss(b)
+			return err
+		}
+		loss = b.CrossEntropy()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var leaves []unsafe.Pointer
+	var begins []C.int64_t
+	for _, l := range b.leaves {
+		if l.trained {
+			leaves, begins = append(leaves, *l.tensor.T), append(begins, C.int64_t(l.param.Range.Begin))
+		}
+	}
+	var value C.double
+	err = failure(C.fd_tensor_descent(loss.raw(), first(leaves), first(begins), C.int64_t(len(leaves)), t.gradient.handle, &value))
+	runtime.KeepAlive(b)
+	if err != nil {
+		return err
+	}
+	t.loss += float64(value) * float64(len(positions))
+	t.seen += float64(len(positions))
+	return nil
 }

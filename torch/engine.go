@@ -13,6 +13,7 @@ import (
 type Engine struct {
 	handle *C.fd_engine
 	device Device
+	eager  autograd
 	// Plain leaves out the fused CPU kernels, so that a test can run on the CPU what a CUDA device runs.
 	Plain bool
 }
@@ -30,7 +31,10 @@ func NewEngineWith(device Device, workers int, a Arithmetic) (*Engine, error) {
 	if a.Precision == BF16 {
 		return nil, fmt.Errorf("precision bf16 is the batched engine's: add --engine batched")
 	}
-	e := &Engine{device: device}
+	e := &Engine{device: device, eager: autograd{workers: workers}}
+	if device.IsCUDA() {
+		e.eager.workers = 1
+	}
 	err := device.call(func(name *C.char) *C.char {
 		return C.fd_engine_new(name, C.int(workers), flag(a.Precision == TF32), flag(a.Deterministic), &e.handle)
 	})
@@ -52,13 +56,22 @@ func (e *Engine) Close() {
 }
 
 // Progress is the number of samples trained since the engine was made. It may be read while Train runs.
-func (e *Engine) Progress() int64 { return int64(C.fd_engine_progress(e.handle)) }
+func (e *Engine) Progress() int64 {
+	return int64(C.fd_engine_progress(e.handle)) + e.eager.samples.Load()
+}
 
 // Cancel makes the calls that run, and later ones, return ErrCancelled soon.
-func (e *Engine) Cancel() { C.fd_engine_cancel(e.handle) }
+func (e *Engine) Cancel() {
+	C.fd_engine_cancel(e.handle)
+	e.eager.cancelled.Store(true)
+}
 
-// Train implements Executor.
+// Train implements Executor. Jobs with an [Objective] of another package run on the eager executor, as many at a time as
+// the engine has workers; on a GPU one at a time.
 func (e *Engine) Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error) {
+	if !Builtin(sgd.Objective) {
+		return e.eager.train(net, images, jobs, parts, sgd)
+	}
 	return trainBy(e.device, net, images, jobs, parts, sgd, func(c *training) *C.char {
 		if e.Plain {
 			c.sgd.plain = 1

@@ -212,7 +212,7 @@ func TestEngineErrors(t *testing.T) {
 	train(t, e, net, images, jobs, torch.All)
 }
 
-// The eager executor, which runs gotorch's panicking operators, names the layer too.
+// The eager executor, which runs gotorch's panicking operators, names the client and the batch.
 func TestEagerErrors(t *testing.T) {
 	eager, err := torch.NewEager()
 	if err != nil {
@@ -224,7 +224,7 @@ func TestEagerErrors(t *testing.T) {
 		t.Errorf("images of another shape: %v", err)
 	}
 	jobs[0].LabelMap = []uint8{99, 99, 99, 99, 99, 99, 99, 99, 99, 99}
-	if _, err := eager.Train(net, images, jobs, torch.All, paperSGD); err == nil || !strings.Contains(err.Error(), "client 0: layer loss") {
+	if _, err := eager.Train(net, images, jobs, torch.All, paperSGD); err == nil || !strings.Contains(err.Error(), "client 0: epoch 0, batch 0: sample 1 has label 99") {
 		t.Errorf("labels beyond the head: %v", err)
 	}
 }

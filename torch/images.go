@@ -6,6 +6,7 @@ import "C"
 import (
 	"fmt"
 	"runtime"
+	"unsafe"
 )
 
 // Images is a set of labelled images on a device, held as bytes. Batches are gathered from it by index, with
@@ -60,15 +61,14 @@ func (im *Images) fits(net *Network) error {
 	return nil
 }
 
-// batch copies the normalised images at rows, [len(rows), C, H, W], and their labels to the host.
-func (im *Images) batch(rows []int32) ([]float32, []int64, error) {
-	x := make([]float32, len(rows)*im.shape[0]*im.shape[1]*im.shape[2])
+// batch returns the normalised images at rows, [len(rows), C, H, W], and their labels.
+func (im *Images) batch(rows []int32, kept *tape) (Tensor, []int64, error) {
 	labels := make([]int64, len(rows))
-	err := failure(C.fd_images_batch(im.handle, (*C.int32_t)(first(rows)), C.int64_t(len(rows)), (*C.float)(first(x)),
-		(*C.int64_t)(first(labels))))
+	var x unsafe.Pointer
+	err := failure(C.fd_tensor_images(im.handle, (*C.int32_t)(first(rows)), C.int64_t(len(rows)), (*C.int64_t)(first(labels)), &x))
 	runtime.KeepAlive(im)
 	if err != nil {
-		return nil, nil, fmt.Errorf("gathering a batch of %d images: %w", len(rows), err)
+		return Tensor{}, nil, fmt.Errorf("gathering a batch of %d images: %w", len(rows), err)
 	}
-	return x, labels, nil
+	return kept.adopt(x), labels, nil
 }

@@ -14,11 +14,40 @@ type Meta struct {
 	Delta float64 // δ; 0 is the first order, h = 0
 }
 
-// Objective is what a batch's loss has beside the cross-entropy: [*Mix], [*Contrast] or [*Diverse]. The first two need
-// a network of one encoder, all of it trained.
+// Objective is the loss of local training in place of the cross-entropy: a Go function of a batch. A type of any package
+// can be one; [ObjectiveFunc] makes one of a function.
+//
+// The eager executor calls Loss for every batch, differentiates what it returns by autograd, on the CPU and on CUDA, and
+// makes the run's step of SGD: momentum, weight decay, the proximal term and the freezing of parts are not part of the
+// loss, and neither are whole epochs ([SGD.Whole]) and the steps of Per-FedAvg ([SGD.Meta]). The loss is a scalar that
+// depends on the trained parameters. An error or a panic in Loss becomes an error that names the client, the batch and
+// the line. The engines hand trainings with an objective of another package to the eager executor, several clients at
+// once on the CPU: Loss is then called from several goroutines, one per client, and must not change what they share.
+// Given the same batch it must return the same loss; random numbers come from a stream of Job.Seed, Epoch and Step.
+//
+// [*Mix], [*Contrast] and [*Diverse] are objectives that the engines have faster versions of; theirs is the oracle.
 type Objective interface {
+	Loss(b *Batch) (Tensor, error)
+}
+
+// ObjectiveFunc is an [Objective] of one function.
+type ObjectiveFunc func(b *Batch) (Tensor, error)
+
+// Loss implements [Objective].
+func (f ObjectiveFunc) Loss(b *Batch) (Tensor, error) { return f(b) }
+
+// builtin is an objective that the engines have. [*Mix] and [*Contrast] need a network of one encoder, all of it trained.
+type builtin interface {
+	Objective
 	// check returns an error unless the objective fits a network and a job.
 	check(net *Network, job Job, sgd SGD) error
+}
+
+// Builtin says whether the engines train an objective themselves; nil is the cross-entropy. Others are trained by the
+// eager executor, which takes several times as long.
+func Builtin(o Objective) bool {
+	_, ok := o.(builtin)
+	return ok || o == nil
 }
 
 // Mix is the loss of FedMix (Yoon, Shin, Hwang, Yang, ICLR 2021). A step draws one item (x̄, ȳ) of the shared means, and
@@ -109,14 +138,17 @@ func (job Job) checkObjective(net *Network, parts Part, sgd SGD) error {
 	if sgd.Objective == nil {
 		return nil
 	}
+	objective, own := sgd.Objective.(builtin)
 	_, diverse := sgd.Objective.(*Diverse)
 	switch {
 	case sgd.Batch < 1:
 		return fmt.Errorf("a batch of %d samples", sgd.Batch)
+	case !own:
+		return nil
 	case job.Weights != nil || sgd.Whole || sgd.Meta != nil:
 		return fmt.Errorf("an objective beside the cross-entropy goes with steps of SGD and equal samples alone")
 	case !diverse && (net.dual || parts&(Primary|Head) != Primary|Head):
 		return fmt.Errorf("this objective needs a network of one encoder, all of it trained")
 	}
-	return sgd.Objective.check(net, job, sgd)
+	return objective.check(net, job, sgd)
 }

@@ -61,11 +61,11 @@ func (d Device) call(fn func(name *C.char) *C.char) error {
 	return failure(fn(name))
 }
 
-// Live returns how many handles of this package are alive, and the bytes of their tensors.
+// Live returns how many handles of this package and tensors of objectives are alive, and the bytes of the handles.
 func Live() (handles, bytes int64) {
 	var h, b C.int64_t
 	C.fd_live(&h, &b)
-	return int64(h), int64(b)
+	return int64(h) + liveTensors.Load(), int64(b)
 }
 
 // first returns a pointer to a slice's first element for C, nil for an empty slice.

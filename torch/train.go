@@ -16,7 +16,7 @@ type Job struct {
 	Anchor   *Vector   // nil is Start
 
 	Mix        []int32 // with [Mix], the item of each step: [epochs * batches]
-	Projection *Vector // with [Contrast], P at the start; left untouched
+	Projection *Vector // with [Contrast], P at the start, or values of another objective ([Batch.Extra]); left untouched
 }
 
 // fits says whether a network's batch norms can take the job's batches.
@@ -31,8 +31,8 @@ func (j Job) fits(net *Network, parts Part, sgd SGD) error {
 	return nil
 }
 
-// SGD says how every job of a call trains. Each job starts with zero momentum. Cross-entropy, mean over the batch; the
-// last, partial batch of an epoch is kept.
+// SGD says how every job of a call trains. Each job starts with zero momentum. The loss is a mean over the batch; the last,
+// partial batch of an epoch is kept.
 type SGD struct {
 	Batch        int     // samples a step
 	LearningRate float64 // η
@@ -41,7 +41,7 @@ type SGD struct {
 
 	Whole     bool      // one step an epoch, with the mean gradient of all its samples
 	Meta      *Meta     // the steps of Per-FedAvg in place of those of SGD, without momentum; nil for none
-	Objective Objective // what is added to the cross-entropy; nil for nothing
+	Objective Objective // the loss; nil is the cross-entropy
 }
 
 // Trained is what a Job left behind.
@@ -52,7 +52,7 @@ type Trained struct {
 	// Finite says whether all trained weights are numbers.
 	Finite bool
 
-	Projection *Vector // with [Contrast], P after training; the caller closes it
+	Projection *Vector // what became of the job's; the caller closes it
 }
 
 // Prediction asks for the classes a network sees in samples.

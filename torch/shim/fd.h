@@ -57,8 +57,6 @@ char *fd_vector_mean(fd_vector *v, const fd_vector *const *xs, const double *wei
 char *fd_images_new(const char *device, const uint8_t *pixels, const uint8_t *labels, int64_t n, const int64_t shape[3],
                     const float *mean, const float *std, fd_images **out);
 void fd_images_close(fd_images *images);
-// Host copies of the normalised images at rows, [n, shape], and of their labels, [n].
-char *fd_images_batch(const fd_images *images, const int32_t *rows, int64_t n, float *pixels, int64_t *labels);
 
 // --- networks --------------------------------------------------------------------------------------------------------
 
@@ -190,23 +188,59 @@ char *fd_stacked_report(const fd_stacked *stacked, char **text);
 // Compiles the kernels of a CUDA build for an architecture ("sm_90") without a device; the size of the code.
 char *fd_kernels_compile(const char *architecture, int bf16, int64_t *bytes);
 
-// --- guarded calls on gotorch's tensors (at::Tensor*), for the eager executor ---------------------------------------
+// --- tensors of the eager executor -----------------------------------------------------------------------------------
 
-// Marks a leaf for autograd.
-char *fd_eager_require_grad(void *tensor);
-// Runs backward from a scalar.
-char *fd_eager_backward(void *loss);
-// Copies the gradient's n values; zeros where there is none.
-char *fd_eager_grad(void *tensor, float *values, int64_t n);
-// Copies a float32 tensor's n values.
-char *fd_eager_values(void *tensor, float *values, int64_t n);
-// New tensors, which gotorch's finalizer frees: the cosine of pairs of rows; softplus; the derivative of a scalar by a
-// tensor, which can be differentiated again.
-char *fd_eager_cosine(void *u, void *v, void **out);
-char *fd_eager_softplus(void *x, void **out);
-char *fd_eager_derivative(void *loss, void *x, void **out);
-// The dropout mask of (seed, step, layer) for n activations, as the engine draws it: 0 or 1/(1-p).
-char *fd_dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, int64_t n, float *mask);
+// A handle is an at::Tensor*, as gotorch's are; every function that returns one through out makes a new one, which
+// fd_tensor_free frees. Values are float32.
+void fd_tensor_free(void *tensor);
+// A copy of host values on a device; dims is the length of shape, 0 for a scalar.
+char *fd_tensor_of(const char *device, const float *values, const int64_t *shape, int64_t dims, void **out);
+// A stretch of a vector from begin on, sharing its memory; with a gradient if trained is not 0.
+char *fd_tensor_part(const fd_vector *v, int64_t begin, const int64_t *shape, int64_t dims, int trained, void **out);
+// The normalised images at rows, [n, C, H, W], and a host copy of their labels, [n].
+char *fd_tensor_images(const fd_images *images, const int32_t *rows, int64_t n, int64_t *labels, void **out);
+// The number of dimensions; the size of each.
+char *fd_tensor_dims(void *tensor, int64_t *dims);
+char *fd_tensor_shape(void *tensor, int64_t *shape);
+// Copies the n values to the host.
+char *fd_tensor_values(void *tensor, float *values, int64_t n);
+
+// f(x) of each value; SCALE is a x, SHIFT x + a, CLAMP max(x, a). DETACH is x as a constant, LEAF a copy of x that
+// derivatives can be taken by.
+enum {
+  FD_EACH_SCALE, FD_EACH_SHIFT, FD_EACH_EXP, FD_EACH_LOG, FD_EACH_SQRT, FD_EACH_ABS, FD_EACH_RELU, FD_EACH_SIGMOID,
+  FD_EACH_TANH, FD_EACH_SOFTPLUS, FD_EACH_CLAMP, FD_EACH_DETACH, FD_EACH_LEAF
+};
+char *fd_tensor_each(int op, void *x, double a, void **out);
+// f(x, y), with broadcasting; ADD is x + a y, EQUAL 1 or 0, COSINE that of every pair of rows.
+enum { FD_PAIR_ADD, FD_PAIR_MUL, FD_PAIR_DIV, FD_PAIR_EQUAL, FD_PAIR_MATMUL, FD_PAIR_COSINE };
+char *fd_tensor_pair(int op, void *x, void *y, double a, void **out);
+// f over dimensions; n = 0 is all of them. SUM to LOG_SUM_EXP drop the dimensions; the others go along one and keep it.
+enum {
+  FD_OVER_SUM, FD_OVER_MEAN, FD_OVER_MAX, FD_OVER_LOG_SUM_EXP, FD_OVER_SOFTMAX, FD_OVER_LOG_SOFTMAX, FD_OVER_NORMALIZE
+};
+char *fd_tensor_over(int op, void *x, const int64_t *dims, int64_t n, void **out);
+char *fd_tensor_reshape(void *x, const int64_t *shape, int64_t dims, void **out);
+char *fd_tensor_transpose(void *x, int64_t a, int64_t b, void **out);
+char *fd_tensor_cat(void *const *xs, int64_t n, int64_t dim, void **out);
+// The slices of x at index along a dimension.
+char *fd_tensor_select(void *x, int64_t dim, const int64_t *index, int64_t n, void **out);
+// x[i, columns[i]] of each of the n rows.
+char *fd_tensor_pick(void *x, const int64_t *columns, int64_t n, void **out);
+// -x[i, labels[i]] of each of the n rows of log-probabilities, or their mean.
+char *fd_tensor_nll(void *x, const int64_t *labels, int64_t n, int mean, void **out);
+// The derivatives of a scalar by n tensors, which can be differentiated again; zeros by one that it does not depend on.
+char *fd_tensor_gradient(void *scalar, void *const *xs, int64_t n, void **out);
+
+// One backward pass from a loss: writes the derivative by each of n leaves from begins[i] on in the gradient, zeros
+// elsewhere, and the loss's value. A loss that is no scalar, or depends on no leaf, is an error.
+char *fd_tensor_descent(void *loss, void *const *leaves, const int64_t *begins, int64_t n, fd_vector *gradient, double *value);
+// A step of SGD on [begin, end): g += decay w + mu (w - anchor); m = inertia m + g; w -= learning_rate m.
+char *fd_vector_descend(fd_vector *weights, fd_vector *momentum, fd_vector *gradient, const fd_vector *anchor, double mu,
+                        double learning_rate, double inertia, double decay, int64_t begin, int64_t end);
+// The dropout mask of (seed, step, layer) for activations of a shape, as the engine draws it: 0 or 1/(1-p).
+char *fd_dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, const char *device, const int64_t *shape,
+                      int64_t dims, void **out);
 
 // C = alpha op(A) op(B) + beta C of float64 matrices in host memory, rows first; op transposes where its flag is not 0. C
 // is m x n, op(A) m x k, op(B) k x n; ld is the distance from row to row as stored. With beta 0, C is not read. One thread.

@@ -4,7 +4,6 @@
 #include "fd.h"
 #include "guard.h"
 #include "handles.h"
-#include "kernels.h"
 
 extern "C" {
 
@@ -28,16 +27,5 @@ char *fd_images_new(const char *device, const uint8_t *pixels, const uint8_t *la
 }
 
 void fd_images_close(fd_images *images) { delete images; }
-
-char *fd_images_batch(const fd_images *images, const int32_t *rows, int64_t n, float *pixels, int64_t *labels) {
-  return fd::guard([&] {
-    TORCH_CHECK(images != nullptr, "a closed image set was used");
-    fd::check_rows(rows, n, images->pixels.size(0), "sample");
-    at::Tensor index = fd::host_rows(rows, n);
-    at::Tensor x = fd::gather_images(*images, index, true);
-    at::from_blob(pixels, x.sizes(), at::kFloat).copy_(x);
-    at::from_blob(labels, {n}, at::kLong).copy_(images->labels.index_select(0, index.to(images->labels.device())));
-  });
-}
 
 }  // extern "C"

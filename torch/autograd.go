@@ -1,0 +1,64 @@
+package torch
+
+import (
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// autograd is an engine's eager executor: it trains what has an objective that the engine does not know.
+type autograd struct {
+	workers   int // jobs at a time; 1 on a GPU
+	cancelled atomic.Bool
+	samples   atomic.Int64 // trained so far
+}
+
+// train trains every job by itself, so that the results do not depend on how many are trained at a time. Of the jobs
+// that fail it returns the first one's error.
+func (a *autograd) train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error) {
+	eager := &Eager{
+		stop: func() error {
+			if a.cancelled.Load() {
+				return ErrCancelled
+			}
+			return nil
+		},
+		batch: func(samples int) { a.samples.Add(int64(samples)) },
+	}
+	trained, errs := make([]Trained, len(jobs)), make([]error, len(jobs))
+	schedule := make([]int, len(jobs)) // the longest first, as the engine's
+	for i := range schedule {
+		schedule[i] = i
+	}
+	slices.SortStableFunc(schedule, func(i, k int) int { return len(jobs[k].Samples) - len(jobs[i].Samples) })
+	var next, failed atomic.Int64
+	var all sync.WaitGroup
+	for range min(a.workers, len(jobs)) {
+		all.Go(func() {
+			runtime.LockOSThread() // libtorch keeps settings and memory per thread
+			defer runtime.UnlockOSThread()
+			for failed.Load() == 0 {
+				k := next.Add(1) - 1
+				if k >= int64(len(schedule)) {
+					return
+				}
+				i := schedule[k]
+				if trained[i], errs[i] = eager.trainOne(net, images, jobs[i], parts, sgd); errs[i] != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	i := slices.IndexFunc(errs, func(err error) bool { return err != nil && !errors.Is(err, ErrCancelled) })
+	if i < 0 {
+		i = slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	}
+	if i >= 0 {
+		closeTrained(trained)
+		return nil, errs[i]
+	}
+	return trained, nil
+}

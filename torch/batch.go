@@ -1,0 +1,258 @@
+package torch
+
+// #include "shim/fd.h"
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"unsafe"
+
+	gotorch "github.com/wangkuiyi/gotorch"
+)
+
+// Batch is what an [Objective] makes a batch's loss of. It and its tensors are for the call of Loss alone.
+type Batch struct {
+	Job         Job     // as it was given; Job.Client is the client
+	Epoch, Step int     // the epoch, and the number of the job's batches before this one; both from 0
+	Positions   []int32 // [b] of the batch's samples in Job.Samples
+	Samples     []int32 // [b] indices into the images
+	Labels      []int64 // [b] after the client's label map
+	Images      Tensor  // [b, C, H, W], normalised
+
+	training *eagerTraining
+	leaves   []leaf // the current weights
+	received []leaf // those that the client received; nil until asked for
+	features []Tensor
+	logits   Tensor
+	kept     tape
+	at       string // the layer at work; empty while the objective works
+}
+
+// Weight is one parameter of the network.
+type Weight struct {
+	Param
+	Current  Tensor // with a gradient, if its part is trained
+	Received Tensor // as the client received it, a constant
+}
+
+// gather fills in the batch of the samples at positions.
+func (b *Batch) gather(positions []int32) (err error) {
+	t := b.training
+	b.Job, b.Epoch, b.Step, b.Positions = t.job, t.epoch, t.batches, positions
+	if b.leaves, err = leavesOf(t.net, t.weights, t.parts, &b.kept); err != nil {
+		return err
+	}
+	for _, p := range positions {
+		b.Samples = append(b.Samples, t.job.Samples[p])
+	}
+	b.Images, b.Labels, err = t.images.batch(b.Samples, &b.kept)
+	if err != nil {
+		return err
+	}
+	relabel(b.Labels, t.job.LabelMap)
+	for i, y := range b.Labels {
+		if int(y) >= t.net.classes {
+			return fmt.Errorf("sample %d has label %d, the network has %d classes", b.Samples[i], y, t.net.classes)
+		}
+	}
+	return nil
+}
+
+// Network describes the network in training.
+func (b *Batch) Network() *Network { return b.training.net }
+
+// Tensor copies values into a constant of a shape, on the device of the training; no shape is a scalar.
+func (b *Batch) Tensor(values []float32, shape ...int) Tensor { return b.kept.floats(values, shape...) }
+
+// Vector returns the values of a vector from begin on as a constant of a shape. It shares the vector's memory, which is
+// to be on the device of the training.
+func (b *Batch) Vector(v *Vector, begin int, shape ...int) Tensor {
+	if v == nil || v.handle == nil {
+		refuse(fmt.Errorf("the vector is closed"))
+	}
+	if v.device != b.kept.device {
+		refuse(fmt.Errorf("a vector on %v in a training on %v", v.device, b.kept.device))
+	}
+	sizes := dimensions(shape)
+	return b.kept.make(func(out *unsafe.Pointer) *C.char {
+		defer runtime.KeepAlive(v)
+		return C.fd_tensor_part(v.handle, C.int64_t(begin), first(sizes), C.int64_t(len(sizes)), 0, out)
+	})
+}
+
+// Features returns the features of the batch under the current weights, those of each encoder: [b, features].
+func (b *Batch) Features() []Tensor {
+	b.forward()
+	return b.features
+}
+
+// Logits returns the head's outputs for the batch under the current weights: [b, classes].
+func (b *Batch) Logits() Tensor {
+	b.forward()
+	return b.logits
+}
+
+func (b *Batch) forward() {
+	if b.features == nil {
+		b.features, b.logits = b.Forward(b.Images)
+	}
+}
+
+// CrossEntropy returns the plain loss of the batch: the mean of the samples' cross-entropy, each times its weight where
+// the job has weights.
+func (b *Batch) CrossEntropy() Tensor {
+	logp := b.Logits().LogSoftmax(1)
+	if b.Job.Weights == nil {
+		return logp.nll(b.Labels, 1)
+	}
+	return logp.nll(b.Labels, 0).Mul(b.SampleWeights()).Mean()
+}
+
+// SampleWeights returns the weight of each sample's loss, [b]: 1 where the job has none.
+func (b *Batch) SampleWeights() Tensor {
+	weights := make([]float32, len(b.Positions))
+	for i, p := range b.Positions {
+		weights[i] = 1
+		if b.Job.Weights != nil {
+			weights[i] = b.Job.Weights[p]
+		}
+	}
+	return b.Tensor(weights, len(weights))
+}
+
+// Forward returns the features and logits of other images, [n, C, H, W], under the current weights. Encoders in training
+// run in training mode, frozen ones in evaluation mode; each call in a step draws the same dropout masks.
+func (b *Batch) Forward(images Tensor) (features []Tensor, logits Tensor) {
+	t := b.training
+	return b.pass(b.leaves, images, func(part Part) *draw {
+		if t.parts&part == 0 {
+			return nil
+		}
+		return &draw{t.job.Seed, t.step}
+	})
+}
+
+// ForwardWith is Forward with other parameters in place of the current ones, in the order of [Batch.Weights]: those after
+// a step of an inner loop, for instance, through which derivatives go.
+func (b *Batch) ForwardWith(weights []Tensor, images Tensor) (features []Tensor, logits Tensor) {
+	leaves, next := slices.Clone(b.leaves), 0
+	for i, l := range leaves {
+		if l.param.Buffer {
+			continue
+		}
+		if next < len(weights) {
+			if got := weights[next].Shape(); !slices.Equal(got, l.param.Shape) {
+				refuse(fmt.Errorf("weights of shape %v for %s of %v", got, l.param.Name, l.param.Shape))
+			}
+			leaves[i].tensor = weights[next].gotorch()
+		}
+		next++
+	}
+	if next != len(weights) {
+		refuse(fmt.Errorf("%d weights for a network of %d", len(weights), next))
+	}
+	defer func(own []leaf) { b.leaves = own }(b.leaves)
+	b.leaves = leaves
+	return b.Forward(images)
+}
+
+// ForwardReceived returns the features and logits of images under the weights that the client received, in evaluation
+// mode. They are constants.
+func (b *Batch) ForwardReceived(images Tensor) (features []Tensor, logits Tensor) {
+	return b.pass(b.start(), images, func(Part) *draw { return nil })
+}
+
+// start returns the leaves of the received weights, which have no gradients.
+func (b *Batch) start() []leaf {
+	if b.received == nil {
+		var err error
+		b.received, err = leavesOf(b.training.net, b.training.job.Start, 0, &b.kept)
+		refuse(err)
+	}
+	return b.received
+}
+
+// pass is a forward pass. What fails in it names the layer.
+func (b *Batch) pass(leaves []leaf, images Tensor, masks func(Part) *draw) ([]Tensor, Tensor) {
+	net := b.training.net
+	shape := images.Shape()
+	if len(shape) != 4 || [3]int(shape[1:]) != net.input {
+		refuse(fmt.Errorf("images of shape %v for a network of input %v", shape, net.input))
+	}
+	features, err := net.encoders(leaves, images.gotorch(), masks, &b.kept, &b.at)
+	refuse(err)
+	b.at = "head"
+	logits := net.head(leaves, features, &b.kept)
+	b.at = ""
+	return features, logits
+}
+
+// Weights lists the network's parameters in the order of [Network.Params], without the buffers.
+func (b *Batch) Weights() []Weight {
+	start := b.start()
+	var weights []Weight
+	for i, l := range b.leaves {
+		if !l.param.Buffer {
+			weights = append(weights, Weight{l.param, Tensor{l.tensor, &b.kept}, Tensor{start[i].tensor, &b.kept}})
+		}
+	}
+	return weights
+}
+
+// Weight returns the parameter of a name, such as "head.weight".
+func (b *Batch) Weight(name string) Weight {
+	all := b.Weights()
+	i := slices.IndexFunc(all, func(w Weight) bool { return w.Name == name })
+	if i < 0 {
+		refuse(fmt.Errorf("the network has no parameter %q", name))
+	}
+	return all[i]
+}
+
+// Once returns what compute returned when it was first called with this name in the job, as a constant: features under
+// the received weights, say.
+func (b *Batch) Once(name string, compute func() Tensor) Tensor {
+	t := b.training
+	if _, ok := t.memo[name]; !ok {
+		x := compute()
+		copied := t.kept.make(func(out *unsafe.Pointer) *C.char {
+			defer runtime.KeepAlive(b)
+			return C.fd_tensor_each(C.FD_EACH_DETACH, x.raw(), 0, out)
+		})
+		if t.memo == nil {
+			t.memo = map[string]Tensor{}
+		}
+		t.memo[name] = copied
+	}
+	return Tensor{t.memo[name].t, &b.kept} // what is made of it ends with the step
+}
+
+// Extra returns values of the objective's own, [n], as its earlier batches have left them: at first those of the job's
+// Projection. Derivatives can be taken by them, but SGD leaves them alone: [Batch.SetExtra] moves them.
+func (b *Batch) Extra() Tensor {
+	v := b.training.extra
+	if v == nil {
+		refuse(fmt.Errorf("the job has no Projection"))
+	}
+	return b.Vector(v, 0, v.n).Variable()
+}
+
+// SetExtra sets the values that [Batch.Extra] returns from now on.
+func (b *Batch) SetExtra(x Tensor) {
+	v := b.training.extra
+	if v == nil {
+		refuse(fmt.Errorf("the job has no Projection"))
+	}
+	refuse(v.Set(x.Floats()))
+}
+
+// draw says which dropout masks a training forward pass takes.
+type draw struct {
+	seed uint64
+	step int64
+}
+
+// tensor is gotorch's tensor as one of the tape.
+func (t *tape) tensor(x gotorch.Tensor) Tensor { return Tensor{t.keep(x), t} }
