@@ -56,7 +56,7 @@ type benchWork struct {
 func (b *benchWork) flags() *pflag.FlagSet {
 	f := newFlagSet()
 	b.machine.flags(f)
-	f.StringVar(&b.model, "model", "lenet", "lenet (28x28x1), cnn, resnet9, resnet18 (32x32x3)")
+	f.StringVar(&b.model, "model", "lenet", strings.Join(models.Names(), ", ")+", on images of the shape that each is the default of, or 3x32x32")
 	f.StringVar(&b.norm, "norm", "group", "norm of the ResNets")
 	f.IntVar(&b.clients, "clients", 20, "of the cohort")
 	f.IntVar(&b.samples, "samples", 600, "of a client")
@@ -94,10 +94,10 @@ func bench(_ context.Context, args []string, out, log io.Writer) error {
 }
 
 // make draws the work: images of ten classes that can be told apart, weights, shuffles.
-func (b *benchWork) make() (err error) {
-	shape := [3]int{3, 32, 32}
-	if b.model == "lenet" {
-		shape = [3]int{1, 28, 28}
+func (b *benchWork) make() error {
+	shape, err := models.Input(b.model)
+	if err != nil {
+		return usageError{err}
 	}
 	if b.net, err = models.New(b.model, shape, 10, true, models.Options{Norm: b.norm}); err != nil {
 		return usageError{err}

@@ -295,7 +295,6 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"train", "--resume", out}, exitFailed, out},
 		{[]string{"cluster", "--algorithm", "fedavg"}, exitUsage, "no clustering"},
 		{small(data, out, "--device", "tpu"), exitUsage, "tpu"},
-		{small(data, out, "--model", "cnn"), exitUsage, "cnn"},
 		{small(data, out, "--groups", "7"), exitUsage, "groups"},
 		{small(data, out, "--clients", "1000"), exitUsage, "--clients"},
 		{small(data, out, "--partition-file", file), exitFailed, file},

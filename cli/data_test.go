@@ -80,6 +80,16 @@ func TestTrainOnAFolder(t *testing.T) {
 	if b, _ := os.ReadFile(filepath.Join(sized, "config.yaml")); !strings.Contains(string(b), "size=32 channels=3") {
 		t.Errorf("config.yaml lacks the options:\n%s", b)
 	}
+	// A shape that the model, or every model, does not take.
+	for want, more := range map[string][]string{
+		"use --model cnn or lenet, or resize": {"--dataset-option", "size=40", "--model", "resnet9"},
+		"no model takes images of 3x8x8":      {"--dataset-option", "size=8", "--dataset-option", "channels=3"},
+	} {
+		small := filepath.Join(t.TempDir(), "run")
+		if code, _, log := feddag(flags("folder:"+images, small, more...)...); code != exitUsage || !strings.Contains(log, want) {
+			t.Errorf("%q: exit code %d: %s", more, code, log)
+		}
+	}
 	if code, _, log := feddag("train", "--resume", sized, "--rounds", "3"); code != exitDone {
 		t.Errorf("--resume with options: exit code %d: %s", code, log)
 	}

@@ -62,7 +62,7 @@ func newOptions(algorithm string) (*options, error) {
 	f := o.group("What to run")
 	f.StringVar(&o.algorithm, "algorithm", algorithm, "algorithm: "+strings.Join(federation.Names(), ", "))
 	f.StringVar(&o.preset, "preset", "", "sets several flags at once, flags given beside it win: "+strings.Join(presetNames(alg), ", "))
-	f.StringVar(&o.model, "model", "", "encoder: "+strings.Join(models.Names(), ", ")+" (default lenet for 28x28x1, cnn for 32x32x3)")
+	f.StringVar(&o.model, "model", "", "encoder: "+strings.Join(models.Names(), ", ")+" (default "+models.Defaults()+")")
 	f.Float64Var(&o.dropout, "dropout", 0, "probability of dropping an activation after a hidden linear layer (ResNets: before the head), 0..1")
 	f.StringVar(&o.norm, "norm", "batch", "norm of the ResNets: batch, group")
 	f.Uint64Var(&r.Seed, "seed", 0, "of everything random but the partition")

@@ -116,10 +116,11 @@ func (s *session) environment(device torch.Device) error {
 	o, set := s.o, s.set
 	shape := [3]int{set.Channels, set.Height, set.Width}
 	if o.model == "" {
-		o.model = "cnn"
-		if shape == [3]int{1, 28, 28} {
-			o.model = "lenet"
+		name, err := models.Default(shape)
+		if err != nil {
+			return usageError{err}
 		}
+		o.model = name
 	}
 	nets := map[bool]*torch.Network{}
 	net := func(dual bool) (*torch.Network, error) {

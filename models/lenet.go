@@ -2,24 +2,34 @@ package models
 
 import "feddag/torch"
 
-func init() { Register("lenet", lenet) }
+func init() {
+	Register("lenet", Model{
+		Images:  "images of 12x12 pixels or more with one or three channels",
+		Takes:   atLeast(12),
+		Layers:  lenet,
+		Default: [][3]int{{1, 28, 28}},
+	})
+}
 
-// lenet is the LeNet-5 variant for 28x28 grey images: 84 features, 61,706 parameters with a head of 10.
-func lenet(input [3]int, o Options) ([]torch.Layer, error) {
-	if err := wants(input, [3]int{1, 28, 28}); err != nil {
-		return nil, err
-	}
-	return withDropout([]torch.Layer{
-		torch.Conv2d{Name: "conv1", In: 1, Out: 6, Kernel: 5, Stride: 1, Padding: 2}, // 6 x 28 x 28
+// lenet is LeNet-5 with ReLU and maximum pooling: 84 features. The first convolution pads images with a side below 32
+// pixels by two pixels, as LeCun et al. (1998) pad 28x28 to 32x32, and does not pad larger ones. With a head of 10 it has
+// 61,706 parameters on 1x28x28 and 62,006 on 3x32x32, the LeNet-5 without padding of PACFL and others on CIFAR-10. The
+// input of the first linear layer is what the image leaves: 400 values for both of these.
+func lenet(input [3]int, o Options) []torch.Layer {
+	pad := padding(input, 5)
+	side := func(n int) int { return ((n+2*pad-4)/2 - 4) / 2 }
+	flat := 16 * side(input[1]) * side(input[2])
+	return withDropout([]torch.Layer{ // shapes of 28x28 and 32x32
+		torch.Conv2d{Name: "conv1", In: input[0], Out: 6, Kernel: 5, Stride: 1, Padding: pad}, // 6 x 28 x 28
 		torch.ReLU{},
 		torch.MaxPool2d{Size: 2}, // 6 x 14 x 14
 		torch.Conv2d{Name: "conv2", In: 6, Out: 16, Kernel: 5, Stride: 1}, // 16 x 10 x 10
 		torch.ReLU{},
 		torch.MaxPool2d{Size: 2}, // 16 x 5 x 5
 		torch.Flatten{},          // 400
-		torch.Linear{Name: "fc1", In: 400, Out: 120},
+		torch.Linear{Name: "fc1", In: flat, Out: 120},
 		torch.ReLU{},
 		torch.Linear{Name: "fc2", In: 120, Out: 84},
 		torch.ReLU{},
-	}, o.Dropout), nil
+	}, o.Dropout)
 }

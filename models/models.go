@@ -1,4 +1,5 @@
-// Package models declares the encoders as lists of layers, one file each.
+// Package models declares the encoders as lists of layers, one file per model. A new model is one file, with an init that
+// registers it.
 package models
 
 import (
@@ -15,51 +16,152 @@ type Options struct {
 	Norm    string  // of the ResNets: "batch" (also ""), "group"
 }
 
-// An Encoder declares a model's layers for an input shape (C, H, W), or says why it cannot.
-type Encoder func(input [3]int, o Options) ([]torch.Layer, error)
+// Model declares an encoder.
+type Model struct {
+	// Images says which images the model takes, in words that follow "takes".
+	Images string
+	// Takes says whether the model takes images of a shape (C, H, W).
+	Takes func(input [3]int) bool
+	// Layers lists the layers for a shape that the model takes.
+	Layers func(input [3]int, o Options) []torch.Layer
+	// Default lists the shapes for which the model is used where none is named. A shape has at most one such model.
+	Default [][3]int
+	// Fallback makes the model the default of every other shape that it takes. At most one model has it.
+	Fallback bool
+}
 
-var encoders = map[string]Encoder{}
+var models = map[string]Model{}
 
-// Register makes an encoder known by name. Each model's file calls it from init.
-func Register(name string, e Encoder) { encoders[name] = e }
+// Register makes a model known by name. Each model's file calls it from init. It panics on a name, a default shape or a
+// fallback that another model has.
+func Register(name string, m Model) {
+	for other, have := range models {
+		clash := other == name || m.Fallback && have.Fallback ||
+			slices.ContainsFunc(m.Default, func(shape [3]int) bool { return slices.Contains(have.Default, shape) })
+		if clash {
+			panic(fmt.Sprintf("models: %s is registered beside %s, with the same name, default shape or fallback", name, other))
+		}
+	}
+	models[name] = m
+}
 
 // Names lists the models.
 func Names() []string {
 	var names []string
-	for name := range encoders {
+	for name := range models {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	return names
 }
 
+// taking lists the models that take images of a shape.
+func taking(input [3]int) []string {
+	return slices.DeleteFunc(Names(), func(name string) bool { return !models[name].Takes(input) })
+}
+
+// Default returns the model for images of a shape (C, H, W) where none is named: the one that claims the shape, or else
+// the fallback, or else the first by name that takes the shape.
+func Default(input [3]int) (string, error) {
+	names := taking(input)
+	for _, name := range names {
+		if slices.Contains(models[name].Default, input) {
+			return name, nil
+		}
+	}
+	for _, name := range names {
+		if models[name].Fallback {
+			return name, nil
+		}
+	}
+	if len(names) == 0 {
+		return "", fmt.Errorf("no model takes images of %s: %s", text(input), instead(input))
+	}
+	return names[0], nil
+}
+
+// Defaults says in words which model is used where none is named.
+func Defaults() string {
+	var claims []string
+	rest := ""
+	for _, name := range Names() {
+		for _, shape := range models[name].Default {
+			claims = append(claims, fmt.Sprintf("%s for images of %s", name, text(shape)))
+		}
+		if models[name].Fallback {
+			rest = ", " + name + " for others that it takes"
+		}
+	}
+	return strings.Join(claims, ", ") + rest
+}
+
+// Input returns a shape that a model takes: the first that it is the default of, or else 3x32x32 or 1x28x28.
+func Input(name string) ([3]int, error) {
+	m, err := lookup(name)
+	if err != nil {
+		return [3]int{}, err
+	}
+	for _, shape := range append(slices.Clone(m.Default), [3]int{3, 32, 32}, [3]int{1, 28, 28}) {
+		if m.Takes(shape) {
+			return shape, nil
+		}
+	}
+	return [3]int{}, fmt.Errorf("model %s takes %s: name one of them as its default", name, m.Images)
+}
+
+func lookup(name string) (Model, error) {
+	m, ok := models[name]
+	if !ok {
+		return m, fmt.Errorf("model %q is unknown; there are %s", name, strings.Join(Names(), ", "))
+	}
+	return m, nil
+}
+
 // New builds the named model's network: one encoder, or two (dual), and a linear head of classes outputs.
 func New(name string, input [3]int, classes int, dual bool, o Options) (*torch.Network, error) {
-	encoder, ok := encoders[name]
-	if !ok {
-		return nil, fmt.Errorf("model %q is unknown; there are %s", name, strings.Join(Names(), ", "))
+	m, err := lookup(name)
+	if err != nil {
+		return nil, err
 	}
 	if !slices.Contains([]string{"", "batch", "group"}, o.Norm) {
 		return nil, fmt.Errorf("norm %q is unknown; there are batch, group", o.Norm)
 	}
-	layers, err := encoder(input, o)
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", name, err)
+	if !m.Takes(input) {
+		return nil, fmt.Errorf("model %s takes %s, these are %s (channels x height x width): %s", name, m.Images, text(input), instead(input))
 	}
-	net, err := torch.NewNetwork(layers, input, classes, dual)
+	net, err := torch.NewNetwork(m.Layers(input, o), input, classes, dual)
 	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", name, err)
+		return nil, fmt.Errorf("model %s for images of %s: %w", name, text(input), err)
 	}
 	return net, nil
 }
 
-// wants says that a model is made for one input shape alone.
-func wants(input, want [3]int) error {
-	if input != want {
-		return fmt.Errorf("takes images of %dx%dx%d (channels x height x width), these are %dx%dx%d",
-			want[0], want[1], want[2], input[0], input[1], input[2])
+// instead says what can be done with images of a shape that a model does not take.
+func instead(input [3]int) string {
+	resize := "resize them where the data set can (--dataset-option size=32)"
+	if names := taking(input); len(names) > 0 {
+		return "use --model " + strings.Join(names, " or ") + ", or " + resize
 	}
-	return nil
+	return resize
+}
+
+// text is a shape as people write it.
+func text(input [3]int) string { return fmt.Sprintf("%dx%dx%d", input[0], input[1], input[2]) }
+
+// atLeast returns a test for images of one or three channels and sides of some pixels at least.
+func atLeast(side int) func(input [3]int) bool {
+	return func(input [3]int) bool {
+		return (input[0] == 1 || input[0] == 3) && min(input[1], input[2]) >= side
+	}
+}
+
+// padding returns the padding of the convolutions of a model that was designed for images of 32x32: none from there on,
+// and that which keeps the size of a smaller image.
+func padding(input [3]int, kernel int) int {
+	if min(input[1], input[2]) >= 32 {
+		return 0
+	}
+	return kernel / 2
 }
 
 // withDropout puts a dropout layer after every ReLU that follows a linear layer; p = 0 changes nothing.

@@ -1,10 +1,6 @@
 package models
 
-import (
-	"fmt"
-
-	"feddag/torch"
-)
+import "feddag/torch"
 
 // groupsOfNorm is the number of groups of every group norm (Wu & He 2018).
 const groupsOfNorm = 32
@@ -42,10 +38,7 @@ func (o Options) features() []torch.Layer {
 	return []torch.Layer{torch.Flatten{}, torch.Dropout{P: o.Dropout}}
 }
 
-// small says that a ResNet with a stem for small images takes no others.
-func small(input [3]int) error {
-	if input[1] != input[2] || input[1] < 28 || input[1] > 35 {
-		return fmt.Errorf("takes square images of 28 to 35 pixels, these are %dx%d", input[1], input[2])
-	}
-	return nil
-}
+// smallImages are what a ResNet with a stem for small images takes: its last stage sees 4x4 pixels.
+const smallImages = "square images of 28 to 35 pixels with one or three channels"
+
+func small(input [3]int) bool { return atLeast(28)(input) && input[1] == input[2] && input[1] <= 35 }

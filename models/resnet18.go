@@ -6,14 +6,13 @@ import (
 	"feddag/torch"
 )
 
-func init() { Register("resnet18", resnet18) }
+func init() {
+	Register("resnet18", Model{Images: smallImages, Takes: small, Layers: resnet18})
+}
 
 // resnet18 is ResNet-18 with a 3x3 stem and no first pooling, as is usual on CIFAR: 512 features, 11,173,962 parameters
 // with a head of 10 on colour images. Its tensors have torchvision's names.
-func resnet18(input [3]int, o Options) ([]torch.Layer, error) {
-	if err := small(input); err != nil {
-		return nil, err
-	}
+func resnet18(input [3]int, o Options) []torch.Layer {
 	relu := []torch.Layer{torch.ReLU{}}
 	layers := join(o.convNorm("conv1", "bn1", input[0], 64, 3, 1), relu) // 64 x 32 x 32
 	in := 64
@@ -27,7 +26,7 @@ func resnet18(input [3]int, o Options) ([]torch.Layer, error) {
 			in = out
 		}
 	}
-	return join(layers, []torch.Layer{torch.AvgPool2d{Size: (input[1] + 7) / 8}}, o.features()), nil
+	return join(layers, []torch.Layer{torch.AvgPool2d{Size: (input[1] + 7) / 8}}, o.features())
 }
 
 // basicBlock is two convolutions beside a shortcut, which is a 1x1 convolution where the shape changes.

@@ -2,14 +2,13 @@ package models
 
 import "feddag/torch"
 
-func init() { Register("resnet9", resnet9) }
+func init() {
+	Register("resnet9", Model{Images: smallImages, Takes: small, Layers: resnet9})
+}
 
 // resnet9 is the ResNet-9 of the DAWNBench entries on CIFAR-10: 512 features, 6,573,130 parameters with a head of 10 on
 // colour images.
-func resnet9(input [3]int, o Options) ([]torch.Layer, error) {
-	if err := small(input); err != nil {
-		return nil, err
-	}
+func resnet9(input [3]int, o Options) []torch.Layer {
 	relu, pool := []torch.Layer{torch.ReLU{}}, []torch.Layer{torch.MaxPool2d{Size: 2}}
 	residual := func(name string, channels int) []torch.Layer {
 		return []torch.Layer{torch.Residual{Body: join(
@@ -26,5 +25,5 @@ func resnet9(input [3]int, o Options) ([]torch.Layer, error) {
 		residual("res2", 512),
 		[]torch.Layer{torch.MaxPool2d{Size: input[1] / 8}}, // 512 x 1 x 1
 		o.features(),
-	), nil
+	)
 }
