@@ -126,6 +126,7 @@ func (b *Batch) SampleWeights() Tensor {
 // run in training mode, frozen ones in evaluation mode; each call in a step draws the same dropout masks.
 func (b *Batch) Forward(images Tensor) (features []Tensor, logits Tensor) {
 	t := b.training
+	t.forward += int64(images.Shape()[0])
 	return b.pass(b.leaves, images, func(part Part) *draw {
 		if t.parts&part == 0 {
 			return nil

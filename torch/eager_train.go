@@ -27,6 +27,7 @@ type eagerTraining struct {
 
 	epoch, number, batches int     // of the batch at work: its epoch, its place in it, how many came before
 	step                   int64   // of the dropout masks
+	forward                int64   // samples that went through the network in training
 	loss, seen             float64 // of the epoch
 }
 
@@ -78,6 +79,9 @@ func (t *eagerTraining) run() (trained Trained, err error) {
 	}
 	trained.Finite = !slices.ContainsFunc(end, func(w float32) bool { return math.IsNaN(float64(w)) || math.IsInf(float64(w), 0) })
 	trained.End, trained.Projection = t.weights, t.extra
+	if !Builtin(t.sgd.Objective) {
+		trained.Forward = t.forward
+	}
 	t.weights, t.extra = nil, nil
 	return trained, nil
 }

@@ -52,6 +52,10 @@ type Trained struct {
 	// Finite says whether all trained weights are numbers.
 	Finite bool
 
+	// Forward is the number of samples that an objective of another package passed through the network under the weights
+	// in training, all epochs together; 0 with other losses, whose passes the engine plans.
+	Forward int64
+
 	Projection *Vector // what became of the job's; the caller closes it
 }
 
