@@ -65,8 +65,31 @@ have_data || optional+=(dataset-fashion-mnist)
 # --- install it ------------------------------------------------------------------------------------------------------
 has_candidate() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
 
+# Another apt may be running, as one does by itself after a boot. Set-up waits for it up to this many seconds.
+apt_patience=${FEDDAG_APT_WAIT:-600}
+sudo=()
+
+# apt_get ARGUMENTS: asks nothing. Where another apt holds a lock it says so once and tries again, because apt-get itself
+# does not wait for the locks of the package lists and of the downloads, and before 1.9.11 for none.
+apt_get() {
+	local deadline=$((SECONDS + apt_patience)) errors status lock said=''
+	errors=$(mktemp)
+	while true; do
+		status=0
+		"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -y -q -o Dpkg::Use-Pty=0 "$@" \
+			>&2 2>"$errors" </dev/null || status=$?
+		lock=$(grep -m 1 'Could not get lock' "$errors" || true)
+		if ((status == 0 || SECONDS >= deadline)) || [[ -z $lock ]]; then break; fi
+		if [[ -z $said ]]; then say "waiting up to $apt_patience seconds for another apt: ${lock#E: }"; fi
+		said=1
+		sleep 2
+	done
+	cat "$errors" >&2
+	rm -f "$errors"
+	return "$status"
+}
+
 if ((${#packages[@]} + ${#optional[@]})); then
-	sudo=()
 	reason=''
 	if ! command -v apt-get >/dev/null; then
 		reason='there is no apt-get on this machine'
@@ -88,8 +111,7 @@ if ((${#packages[@]} + ${#optional[@]})); then
 		fi
 		say "$reason; going on without these Debian packages: ${optional[*]}"
 	else
-		apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o Dpkg::Use-Pty=0)
-		"${apt[@]}" update >&2 </dev/null || say "apt-get update failed; trying with the lists that are there"
+		apt_get update || say "apt-get update failed; trying with the lists that are there"
 		install=()
 		for package in "${packages[@]}" "${optional[@]}"; do
 			if has_candidate "$package"; then
@@ -107,7 +129,8 @@ if ((${#packages[@]} + ${#optional[@]})); then
 		done
 		if ((${#install[@]})); then
 			say "installing ${install[*]}"
-			"${apt[@]}" install --no-install-recommends "${install[@]}" >&2 </dev/null
+			apt_get install --no-install-recommends "${install[@]}" ||
+				fail "apt-get could not install these packages; its message stands above"
 		fi
 	fi
 fi
