@@ -2,31 +2,49 @@ package algorithm
 
 import "feddag/torch"
 
-// mean returns the weighted mean of states, Σ w x / Σ w, over the given parts of the network, and base elsewhere. The
-// caller closes it. States come in ascending client id.
+// AverageBy returns the models after a round in which clients trained. Model z becomes a weighted mean of trained states,
+//
+//	w_z <- Σ_k weight(z, k) ended_k / Σ_k weight(z, k)   over the places k in members[z],
+//
+// in the given parts of the network. A model without members does not change, and is the same vector in the result. The
+// sums run in the order of members[z]: ascending client id. On an error every new vector is closed.
+func AverageBy(net *torch.Network, models torch.Vectors, members [][]int, ended torch.Vectors, weight func(z, k int) float64, parts torch.Part) (next torch.Vectors, err error) {
+	next = append(next, models...)
+	for z, places := range members {
+		if len(places) == 0 {
+			continue
+		}
+		states, weights := make(torch.Vectors, len(places)), make([]float64, len(places))
+		for i, k := range places {
+			states[i], weights[i] = ended[k], weight(z, k)
+		}
+		v, err := Mean(net, models[z], states, weights, parts)
+		if err != nil {
+			next.Without(models).Close()
+			return nil, err
+		}
+		next[z] = v
+	}
+	return next, nil
+}
+
+// Mean returns the weighted mean of states, Σ w x / Σ w, over the given parts of the network, and base elsewhere. States
+// come in ascending client id. The caller closes the result.
 func Mean(net *torch.Network, base *torch.Vector, states torch.Vectors, weights []float64, parts torch.Part) (*torch.Vector, error) {
 	v, err := base.Clone()
 	if err != nil {
 		return nil, err
 	}
-	if err := SetMean(net, v, states, weights, parts); err != nil {
-		v.Close()
-		return nil, err
+	for _, r := range Ranges(net, parts) {
+		if err := v.SetMean(states, weights, r); err != nil {
+			v.Close()
+			return nil, err
+		}
 	}
 	return v, nil
 }
 
-// setMean puts the weighted mean of states into the given parts of v.
-func SetMean(net *torch.Network, v *torch.Vector, states torch.Vectors, weights []float64, parts torch.Part) error {
-	for _, r := range Ranges(net, parts) {
-		if err := v.SetMean(states, weights, r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ranges returns where some parts of a network lie.
+// Ranges returns where parts of a network lie in its state.
 func Ranges(net *torch.Network, parts torch.Part) []torch.Range {
 	if parts == torch.All {
 		return []torch.Range{{Begin: 0, End: net.Len()}}

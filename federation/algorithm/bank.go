@@ -2,7 +2,6 @@ package algorithm
 
 import (
 	"fmt"
-	"slices"
 
 	"feddag/federation"
 	"feddag/torch"
@@ -74,28 +73,18 @@ func (b *Bank) Train(clients []*federation.Client, t int, phase federation.Phase
 }
 
 // average makes the models what they are after a cohort's training. On an error they stay.
-func (b *Bank) Average(cohort []*federation.Client, ended torch.Vectors) (err error) {
-	next := slices.Clone(b.States)
+func (b *Bank) Average(cohort []*federation.Client, ended torch.Vectors) error {
+	weights := federation.Sizes(cohort)
+	if b.Weigh != nil {
+		weights = b.Weigh(cohort)
+	}
 	members := make([][]int, len(b.States)) // places in the cohort
 	for k, c := range cohort {
 		members[b.Of[c.ID]] = append(members[b.Of[c.ID]], k)
 	}
-	for z, places := range members {
-		if len(places) == 0 {
-			continue
-		}
-		states, clients := make(torch.Vectors, len(places)), make([]*federation.Client, len(places))
-		for i, k := range places {
-			states[i], clients[i] = ended[k], cohort[k]
-		}
-		weigh := federation.Sizes
-		if b.Weigh != nil {
-			weigh = b.Weigh
-		}
-		if next[z], err = Mean(b.Net, b.States[z], states, weigh(clients), torch.All); err != nil {
-			next.Without(b.States).Close()
-			return err
-		}
+	next, err := AverageBy(b.Net, b.States, members, ended, func(_, k int) float64 { return weights[k] }, torch.All)
+	if err != nil {
+		return err
 	}
 	b.Replace(next)
 	return nil

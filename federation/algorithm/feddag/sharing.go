@@ -25,15 +25,12 @@ type sharing struct {
 
 // absorb gives every cluster the weighted mean of some parts of its sampled clients' models (eq. 16 to 18).
 func (r *sharing) absorb(ended torch.Vectors, parts torch.Part) error {
-	for z, members := range r.sampled {
-		if len(members) == 0 {
-			continue
-		}
-		states, weights := pick(members, r.cohort, ended)
-		if err := algorithm.SetMean(r.net, r.next[z], states, weights, parts); err != nil {
-			return err
-		}
+	next, err := algorithm.AverageBy(r.net, r.next, r.sampled, ended, func(_, k int) float64 { return float64(r.cohort[k].Size()) }, parts)
+	if err != nil {
+		return err
 	}
+	r.next.Without(next).Close()
+	r.next = next
 	return nil
 }
 

@@ -23,26 +23,19 @@ func (a *FedRC) Round(env *federation.Env, t int, cohort []*federation.Client) (
 	if err != nil {
 		return federation.Report{}, err
 	}
-	next := slices.Clone(a.States)
-	for k := range next {
-		var states torch.Vectors
-		var clients []*federation.Client
-		at := 0
-		for i, c := range cohort {
-			if place := slices.Index(models[i], k); place >= 0 {
-				states, clients = append(states, trained[at+place].End), append(clients, c)
-			}
-			at += len(models[i])
+	members := make([][]int, a.K)   // trainings of each model
+	var owners []*federation.Client // of each training
+	for i, c := range cohort {
+		for _, k := range models[i] {
+			members[k] = append(members[k], len(owners))
+			owners = append(owners, c)
 		}
-		if len(states) == 0 {
-			continue
-		}
-		if next[k], err = algorithm.Mean(a.Net, a.States[k], states, federation.Sizes(clients), torch.All); err != nil {
-			next[k] = a.States[k]
-			next.Without(a.States).Close()
-			federation.Ends(trained).Close()
-			return federation.Report{}, err
-		}
+	}
+	next, err := algorithm.AverageBy(a.Net, a.States, members, federation.Ends(trained),
+		func(_, k int) float64 { return float64(owners[k].Size()) }, torch.All)
+	if err != nil {
+		federation.Ends(trained).Close()
+		return federation.Report{}, err
 	}
 	a.Replace(next)
 	var loss float64 // Σ_k of the weighted losses is a client's

@@ -57,33 +57,29 @@ func (a *FedSoft) Round(env *federation.Env, t int, cohort []*federation.Client)
 	if err != nil {
 		return federation.Report{}, err
 	}
-	next := slices.Clone(a.States)
+	var next torch.Vectors
 	defer func() {
 		if err != nil {
 			federation.Ends(trained).Close()
 			next.Without(a.States).Close()
 		}
 	}()
-	for s := range next {
-		var states torch.Vectors
-		var weights []float64
+	members := make([][]int, a.K)
+	for s, drawn := range a.picked {
 		for i, c := range cohort {
-			if !slices.Contains(a.picked[s], c.ID) {
-				continue
+			if slices.Contains(drawn, c.ID) {
+				members[s] = append(members[s], i)
 			}
-			weight := 1.0
-			if a.Everyone {
-				weight = a.u[c.ID][s] * float64(c.Size())
-			}
-			states, weights = append(states, trained[i].End), append(weights, weight)
 		}
-		if len(states) == 0 {
-			continue
+	}
+	weight := func(s, i int) float64 {
+		if c := cohort[i]; a.Everyone {
+			return a.u[c.ID][s] * float64(c.Size())
 		}
-		if next[s], err = algorithm.Mean(a.Net, a.States[s], states, weights, torch.All); err != nil {
-			next[s] = a.States[s]
-			return federation.Report{}, err
-		}
+		return 1
+	}
+	if next, err = algorithm.AverageBy(a.Net, a.States, members, federation.Ends(trained), weight, torch.All); err != nil {
+		return federation.Report{}, err
 	}
 	own := slices.Clone(a.own)
 	for i, c := range cohort {
