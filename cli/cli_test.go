@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"feddag/report"
+	"feddag/torch"
 )
 
 // The test binary is also the program, so that tests can kill it.
@@ -124,8 +125,20 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, log)
 	}
 	// A complete run resumes to the same end.
-	if code, _, log := feddag("train", "--resume", out); code != exitDone {
+	if code, _, log := feddag("train", "--resume", out); code != exitDone || strings.Contains(log, "warning: ") {
 		t.Errorf("resume of a complete run: exit code %d: %s", code, log)
+	}
+	// Begun with another BLAS kernel, as on another processor: the same end, and a warning.
+	environment := filepath.Join(out, report.EnvFile)
+	var env report.Env
+	if err := json.Unmarshal(mustRead(t, environment), &env); err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(string(mustRead(t, environment)), env.BLASKernel, "OpenBLAS 0.1 Katmai", 1)
+	write(t, environment, []byte(other))
+	if code, _, log := feddag("train", "--resume", out); code != exitDone ||
+		strings.Count(log, "warning: ") != 1 || !strings.Contains(log, "BLAS kernel "+env.BLASKernel+", was OpenBLAS 0.1 Katmai\n") {
+		t.Errorf("resume with another BLAS kernel: exit code %d: %s", code, log)
 	}
 	// Written by a program that lacked some of today's flags.
 	older := filepath.Join(again, "config.yaml")
@@ -328,8 +341,13 @@ func TestHelp(t *testing.T) {
 			t.Errorf("feddag %v: exit code %d, %q, %q", args, code, out, log)
 		}
 	}
+	info, err := torch.Describe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	code, out, _ := feddag("doctor", "--data-dir", mnist(t))
-	if code != exitDone || !strings.Contains(out, "libtorch") || !strings.Contains(out, "mnist") {
+	if code != exitDone || !strings.Contains(out, "libtorch") || !strings.Contains(out, "mnist") ||
+		!strings.Contains(out, "BLAS      "+info.BLASKernel+", ") || !strings.Contains(out, info.SIMD) {
 		t.Errorf("doctor: exit code %d\n%s", code, out)
 	}
 }

@@ -56,7 +56,10 @@ func checkTorch(out io.Writer, name string) bool {
 		return false
 	}
 	fmt.Fprintf(out, "libtorch  %s, %s\n", info.Version, info.Library)
-	fmt.Fprintf(out, "BLAS      %s\n", info.BLAS)
+	fmt.Fprintf(out, "BLAS      %s, %s\n", info.BLASKernel, info.BLAS)
+	if info.SIMD != "" {
+		fmt.Fprintf(out, "SIMD      %s\n", info.SIMD)
+	}
 	if !info.FastBLAS {
 		fmt.Fprintf(out, "  this is the slow reference BLAS. On Debian: apt-get install libopenblas0-pthread\n")
 	}

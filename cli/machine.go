@@ -33,7 +33,7 @@ func (m *machine) flags(f *pflag.FlagSet) {
 	f.IntVar(&m.workers, "workers", runtime.NumCPU(), "clients trained at the same time by the serial engine on the CPU")
 	f.StringVar(&m.engine, "engine", "auto", "executor: auto (batched on a GPU, serial on the CPU), serial (one client after another, whole trainings in C++), batched (all clients of a round stacked), eager (layer by layer, slow: the reference, CPU only)")
 	f.StringVar(&m.precision, "precision", "fp32", "of products and convolutions: fp32, tf32 (GPUs), bf16 (batched engine); weights, sums and losses are float32 in all")
-	f.BoolVar(&m.deterministic, "deterministic", false, "on a GPU too the same seed gives the same bits on the same machine; slower (on the CPU it always does)")
+	f.BoolVar(&m.deterministic, "deterministic", false, "on a GPU too the same seed gives the same bits on the same machine; slower (on the CPU it always does, with the same libtorch and BLAS kernel)")
 	f.StringVar(&m.memory, "memory", "", "the most that the batched engine may take on the device beside models and images, such as 500MB or 8GB: clients are stacked in as many groups as that needs (default: 85% of what is free)")
 }
 
@@ -109,7 +109,8 @@ func (m *machine) describe(e *report.Env) error {
 	if err != nil {
 		return err
 	}
-	e.Libtorch, e.BLAS, e.CUDA = info.Version, info.BLAS, info.CUDA
+	e.Libtorch, e.CUDA = info.Version, info.CUDA
+	e.BLAS, e.BLASKernel, e.SIMD = info.BLAS, info.BLASKernel, info.SIMD
 	e.Workers, e.Engine, e.Precision, e.Deterministic = m.workers, m.engine, m.precision, m.deterministic
 	e.Device = m.device
 	device, err := torch.ParseDevice(m.device)

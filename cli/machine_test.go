@@ -43,7 +43,8 @@ func TestResultsNameTheEngine(t *testing.T) {
 		if err := json.Unmarshal(raw, &env); err != nil {
 			t.Fatal(err)
 		}
-		if env.Engine != x.want || env.Precision != x.precision || env.DeviceName != s.DeviceName || env.Libtorch != info.Version {
+		if env.Engine != x.want || env.Precision != x.precision || env.DeviceName != s.DeviceName || env.Libtorch != info.Version ||
+			env.BLASKernel != info.BLASKernel || env.BLASKernel == "" || env.SIMD != info.SIMD {
 			t.Errorf("%s, %s: env.json says %+v", x.engine, x.precision, env)
 		}
 		config, err := os.ReadFile(filepath.Join(out, report.ConfigFile))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	"feddag/federation"
@@ -89,6 +90,9 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 		return s, nil
 	}
 	if o.resume != "" {
+		if err := s.warnOfChanges(log); err != nil {
+			return nil, err
+		}
 		err = s.takeUp(log)
 	} else {
 		err = s.create(prefix, partition.Bytes())
@@ -213,6 +217,27 @@ func (s *session) takeUp(log io.Writer) error {
 	}
 	s.checkpoint = c
 	return s.dir.TruncateMetrics(c.Rounds)
+}
+
+// warnOfChanges says what a resumed run computes with now and did not before, where the bits of its results depend on it.
+func (s *session) warnOfChanges(log io.Writer) error {
+	var before report.Env
+	err := s.dir.ReadJSON(report.EnvFile, &before)
+	if errors.Is(err, fs.ErrNotExist) {
+		fmt.Fprintf(log, "warning: %s has no %s: whether libtorch and the BLAS are the same as before is unknown\n", s.o.resume, report.EnvFile)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	now, err := s.environ()
+	if err != nil {
+		return err
+	}
+	if changes := before.Changes(now); len(changes) > 0 {
+		fmt.Fprintf(log, "warning: %s does not end in the same bits as an uninterrupted run: %s\n", s.o.resume, strings.Join(changes, "; "))
+	}
+	return nil
 }
 
 // environ describes what the numbers are made with.

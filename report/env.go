@@ -19,9 +19,15 @@ type Env struct {
 	Feddag   string `json:"feddag"`   // commit, "+modified" where the tree had changes
 	Go       string `json:"go"`       // version
 	Libtorch string `json:"libtorch"` // version
-	BLAS     string `json:"blas"`
-	CUDA     string `json:"cuda,omitempty"` // runtime and driver
-	Device   string `json:"device"`         // "cpu", "cuda:0"
+	BLAS     string `json:"blas"`     // file
+
+	// BLASKernel and SIMD name what was chosen for the processor. On the CPU the bits of a result depend on both and on
+	// Libtorch.
+	BLASKernel string `json:"blas_kernel,omitempty"` // "OpenBLAS 0.3.21 Zen"
+	SIMD       string `json:"simd,omitempty"`        // instruction sets of libtorch and oneDNN, "AVX2, oneDNN AVX512"
+
+	CUDA   string `json:"cuda,omitempty"` // runtime and driver
+	Device string `json:"device"`         // "cpu", "cuda:0"
 
 	// DeviceName is the GPU's name, or the model of the CPU.
 	DeviceName    string `json:"device_name"`

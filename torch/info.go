@@ -16,6 +16,8 @@ type Info struct {
 	Library     string // the libtorch_cpu file in memory
 	BLAS        string // the BLAS files in memory, or "inside libtorch"
 	FastBLAS    bool   // false for the reference BLAS, which is several times slower
+	BLASKernel  string // the BLAS and the kernels that it chose for this processor, "OpenBLAS 0.3.21 Zen"
+	SIMD        string // the instruction sets of libtorch's own loops and of oneDNN, "AVX2, oneDNN AVX512"
 	OneDNN      bool   // libtorch has oneDNN
 	CUDABuilt   bool   // libtorch has CUDA code
 	CUDA        string // the versions of its run-time library and of the driver, "13.0, driver 13.1"; empty without
@@ -39,19 +41,12 @@ func Describe() (Info, error) {
 		return info, err
 	}
 	info.OneDNN, info.CUDABuilt, info.CUDADevices = onednn != 0, built != 0, int(devices)
-	for _, x := range []struct {
-		to  *string
-		ask func(**C.char) *C.char
-	}{
-		{&info.CUDA, func(text **C.char) *C.char { return C.fd_cuda_version(text) }},
-		{&info.CUDAProblem, func(text **C.char) *C.char { return C.fd_device_problem(text) }},
-	} {
-		var text *C.char
-		if err := failure(x.ask(&text)); err != nil {
-			return info, err
-		}
-		*x.to = C.GoString(text)
-		C.fd_free_message(text)
+	var err error
+	if info.CUDA, err = ask(func(text **C.char) *C.char { return C.fd_cuda_version(text) }); err != nil {
+		return info, err
+	}
+	if info.CUDAProblem, err = ask(func(text **C.char) *C.char { return C.fd_device_problem(text) }); err != nil {
+		return info, err
 	}
 	info.BLAS, info.FastBLAS = "inside libtorch", true
 	for _, path := range loaded() {
@@ -66,7 +61,17 @@ func Describe() (Info, error) {
 			info.BLAS, info.FastBLAS = path, strings.Contains(path, "openblas") || strings.Contains(path, "atlas")
 		}
 	}
-	return info, nil
+	return info, info.describeKernels()
+}
+
+// ask returns the text that a function of the shim allocates, and frees it.
+func ask(fn func(text **C.char) *C.char) (string, error) {
+	var text *C.char
+	if err := failure(fn(&text)); err != nil {
+		return "", err
+	}
+	defer C.fd_free_message(text)
+	return C.GoString(text), nil
 }
 
 // loaded lists the shared libraries in this process.

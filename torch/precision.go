@@ -31,7 +31,7 @@ func ParsePrecision(text string) (Precision, error) {
 // Arithmetic is how an engine computes.
 type Arithmetic struct {
 	Precision     Precision
-	Deterministic bool // the same bits in every run on the same machine: on a GPU nothing is chosen by the clock
+	Deterministic bool // the same bits in every run on the same machine with the same libtorch: on a GPU nothing is chosen by the clock
 }
 
 // check says whether a device has an arithmetic.

@@ -70,7 +70,8 @@ type Prediction struct {
 
 // Executor trains clients and predicts with networks. Both calls block until all jobs are done, and return results in
 // the order of the jobs. Two executors given the same jobs agree to 1e-5; one executor given the same jobs twice
-// returns the same bits, whatever its number of workers.
+// returns the same bits, whatever its number of workers. That holds for one libtorch and one BLAS kernel ([Info]): on
+// another processor sums are added in another order.
 type Executor interface {
 	// Train runs every job, changing only the given parts of the network; the others are frozen, and frozen encoders
 	// run in evaluation mode. On an error it returns no vector.

@@ -23,6 +23,13 @@ char *fd_init(void);
 char *fd_version(const char **version);
 // Whether libtorch has oneDNN, whether it was built with CUDA code, and how many CUDA devices it sees.
 char *fd_features(int *onednn, int *cuda_built, int *cuda_devices);
+// What libtorch says of itself: its BLAS, oneDNN, CPU capability and how it was built. Freed with fd_free_message.
+char *fd_config(char **text);
+// The OpenBLAS in this process and the core whose kernels it runs, "OpenBLAS 0.3.21 Zen"; empty where the loader finds
+// none. Freed with fd_free_message.
+char *fd_openblas(char **text);
+// The instruction sets that oneDNN uses, in the bits of dnnl_cpu_isa_t; 0 where oneDNN hides them within libtorch.
+char *fd_onednn_isa(int *isa);
 // Why no CUDA device can be used; empty where one can. Freed with fd_free_message.
 char *fd_device_problem(char **text);
 // The versions of CUDA's run-time library and of the driver, "13.0, driver 13.1"; empty without CUDA code. Freed with
