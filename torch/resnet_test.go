@@ -131,7 +131,9 @@ func TestResNetsEqualPyTorch(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer trained[0].End.Close()
-				equalsPyTorch(t, net, job.Start, trained[0], parts, c.Losses, c.Tensors)
+				// Where rounding puts a value on the other side of a ReLU or a pooling, a layer of these deep networks moves by up
+				// to half a percent more or less.
+				equalsPyTorch(t, net, job.Start, trained[0], parts, c.Losses, c.Tensors, 5e-3)
 			})
 		}
 	}

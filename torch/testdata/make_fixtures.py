@@ -4,6 +4,7 @@ Weights, images, labels and orders come from an integer hash that the Go test co
 results alone. Run with any PyTorch on the CPU:  python3 make_fixtures.py > parity.json
 """
 import json
+import sys
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,70 @@ import torch.nn.functional as F
 N, BATCH, EPOCHS, CLASSES = 22, 5, 2, 10  # five steps an epoch, the last one ragged
 SEEDS = range(100, 112)
 LR, MOMENTUM, DECAY = 0.05, 0.5, 1e-4
+
+
+# Noise that stands for the rounding of other programs, relative to the root mean square of a layer's outputs. After a
+# convolution of the ResNets float32 differs from float64 by 3e-7 on average and by up to 2e-6, in PyTorch on one processor.
+NOISE, TRIALS = 4e-6, 6
+
+
+class Rounding:
+    """Adds noise to the outputs of convolutions and linear layers within `with Rounding(seed)`."""
+    generator = None
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def __enter__(self):
+        Rounding.generator = torch.Generator().manual_seed(self.seed)
+
+    def __exit__(self, *_):
+        Rounding.generator = None
+
+    @staticmethod
+    def of(y):
+        if Rounding.generator is None:
+            return y
+        noise = 2 * torch.rand(y.shape, dtype=y.dtype, generator=Rounding.generator) - 1
+        return y + NOISE * y.detach().square().mean().sqrt() * noise
+
+
+def deviation(result, exact):
+    """How far two results of run are apart: the largest differences of values, of losses (relative), of the lengths of
+    tensors' updates (relative)."""
+    value = (result[1] - exact[1]).abs().div(exact[1].abs().clamp(min=1)).max().item()
+    loss = max(abs(a / b - 1) for a, b in zip(result[0]["losses"], exact[0]["losses"]))
+    pairs = [(result[0]["tensors"][name]["norm"], b["norm"]) for name, b in exact[0]["tensors"].items()]
+    return value, loss, max(abs(a / b - 1) for a, b in pairs if b > 0)
+
+
+def search(run, seeds, cases):
+    """Prints how much the results of each case depend on rounding, for each seed of the images.
+
+    Where an activation lies within rounding of the kink of a ReLU, or the two largest values of a pooling window within
+    rounding of each other, two correct programs take different sides, and then their results differ by far more than
+    rounding. Which side a program takes depends on the order of its sums, that is on the processor and its BLAS kernel.
+    Several trainings with random noise of that size find such places; the float32 training of one machine does not.
+    """
+    for case in cases:
+        for seed in seeds:
+            exact = run(*case, seed, torch.float64)
+            found = [deviation(run(*case, seed, torch.float32), exact)]
+            for trial in range(TRIALS):
+                if max(found[-1][:2]) > 1e-5:
+                    break  # the tests would fail: no seed to take
+                with Rounding(trial):
+                    found.append(deviation(run(*case, seed, torch.float32), exact))
+            print(*case, "seed", seed, "value %.1e loss %.1e length %.1e" % tuple(map(max, zip(*found))), flush=True)
+
+
+def main(run, seeds, cases):
+    """Writes the fixture of cases, (seed, case) each, or searches for better seeds."""
+    torch.set_num_threads(1)
+    if sys.argv[1:] == ["--search"]:
+        search(run, seeds, [case for _, case in cases])
+    else:
+        print(json.dumps({"torch": torch.__version__, "cases": [run(*case, seed, torch.float32)[0] for seed, case in cases]}))
 
 
 def hashed(stream, n):
@@ -52,10 +117,11 @@ def parameters(model, dual, dtype):
 
 def encode(model, p, part, x):
     for name, _, _, _, pad in model["convs"]:
-        x = F.max_pool2d(F.relu(F.conv2d(x, p[f"{part}.{name}.weight"], p[f"{part}.{name}.bias"], padding=pad)), 2)
+        x = Rounding.of(F.conv2d(x, p[f"{part}.{name}.weight"], p[f"{part}.{name}.bias"], padding=pad))
+        x = F.max_pool2d(F.relu(x), 2)
     x = x.flatten(1)
     for name, _, _ in model["linears"]:
-        x = F.relu(F.linear(x, p[f"{part}.{name}.weight"], p[f"{part}.{name}.bias"]))
+        x = F.relu(Rounding.of(F.linear(x, p[f"{part}.{name}.weight"], p[f"{part}.{name}.bias"])))
     return x
 
 
@@ -95,17 +161,10 @@ def run(name, dual, parts, seed, dtype):
     return result, torch.cat([v.detach().double().flatten() for v in p.values()])
 
 
-def best(name, dual, parts):
-    """The images on which rounding matters least: a ReLU or a maximum within rounding of its kink makes two correct
-    programs differ by far more than rounding, and float32 against float64 shows where that happens."""
-    def gap(seed):
-        return (run(name, dual, parts, seed, torch.float32)[1] - run(name, dual, parts, seed, torch.float64)[1]).abs().max()
-    return run(name, dual, parts, min(SEEDS, key=gap), torch.float32)[0]
-
-
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    CASES = [(False, ["primary", "head"])] + [(True, parts) for parts in (
+    # The seeds are those of --search where rounding matters least.
+    PARTS = [(False, ["primary", "head"])] + [(True, parts) for parts in (
         ["primary", "head"], ["secondary"], ["secondary", "head"], ["primary", "secondary"], ["head"],
         ["primary", "secondary", "head"])]
-    print(json.dumps({"torch": torch.__version__, "cases": [best(m, d, parts) for m in MODELS for d, parts in CASES]}))
+    SEED = {"lenet": [108, 102, 100, 110, 102, 106, 111], "cnn": [105, 111, 106, 106, 108, 107, 105]}
+    main(run, SEEDS, [(seed, (m, *parts)) for m in MODELS for seed, parts in zip(SEED[m], PARTS)])
