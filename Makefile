@@ -30,8 +30,9 @@ test: setup ## go vet and the tests
 	@$(NATIVE) && go vet ./... && go test ./...
 	@CGO_ENABLED=0 go test -run 'Scipy|ScikitLearn|Golden|Table19|Dirichlet|Reference|Layouts' ./similarity ./federation/data ./federation/partition ./federation/corruption # without cgo
 
-check: setup ## the tests and the long ones too
+check: setup ## the tests and the long ones too, then what depends on the BLAS on other processors' kernels
 	@$(NATIVE) && FEDDAG_LONG=1 go test -count=1 -timeout 120m ./...
+	@scripts/check_kernels.sh
 
 lint: setup ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .) && if [[ -n $$unformatted ]]; then printf 'gofmt: %s\n' $$unformatted; exit 1; fi
