@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"feddag/internal/parallel"
+
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
@@ -124,7 +126,7 @@ func classAngles(stack *mat.Dense, owner []int, n int, o Options, tell teller) (
 		at = i0
 		rows := runs(owner[i0 : i0+ni])
 		columns := runs(owner[j0 : j0+nj])
-		parallel(len(rows), func(r int) { // each r writes to its own client's row
+		parallel.For(len(rows), func(r int) { // each r writes to its own client's row
 			i := owner[i0+rows[r].from]
 			for _, column := range columns {
 				if j := owner[j0+column.from]; j > i {
@@ -175,7 +177,7 @@ func addClass(v *mat.SymDense, h *HeldAngles, w *Weights, c int, o Options) {
 	}
 	classes := float64(len(w.size[0]))
 	missing := o.capped(h.missing) / classes
-	parallel(n, func(i int) {
+	parallel.For(n, func(i int) {
 		row := upper(v, i) // of i+1..N-1
 		a := int(h.place[i])
 		for k := range row {

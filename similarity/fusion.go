@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"feddag/internal/parallel"
+
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/stat"
@@ -131,7 +133,7 @@ func entropy(g, v *mat.SymDense, w, slope []float64) float64 {
 	if slope == nil {
 		return total / float64(n)
 	}
-	parallel(n, func(i int) {
+	parallel.For(n, func(i int) {
 		slope[i] = 0
 		gi, vi := upper(g, i), upper(v, i)
 		for k, gij := range gi {
@@ -158,7 +160,7 @@ func rowSums(g, v *mat.SymDense, w []float64) (sum, mean []float64) {
 		parts = 1
 	}
 	sums, means := make([][]float64, parts), make([][]float64, parts)
-	parallel(parts, func(p int) {
+	parallel.For(parts, func(p int) {
 		sum, mean := make([]float64, n), make([]float64, n)
 		for i := p; i < n; i += parts { // every parts-th row: the work is shared evenly
 			sum[i]++ // exp A_ii

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"feddag/internal/parallel"
+
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
@@ -34,7 +36,7 @@ func gradientAngles(updates [][]float64, tell teller) (*mat.SymDense, error) {
 				return false
 			}
 		}
-		parallel(ni, func(a int) { // each a writes to its own client's row
+		parallel.For(ni, func(a int) { // each a writes to its own client's row
 			i := i0 + a
 			for b := range nj {
 				j := j0 + b

@@ -2,9 +2,8 @@ package similarity
 
 import (
 	"math"
-	"runtime"
-	"sync"
-	"sync/atomic"
+
+	"feddag/internal/parallel"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -76,7 +75,7 @@ func project(stack *mat.Dense, owner []int, signed bool) *projected {
 	p.low = mat.NewDense(rows, projectRank, nil)
 	p.low.Mul(stack, q.T())
 	p.rest = make([]float64, rows)
-	parallel(rows, func(i int) {
+	parallel.For(rows, func(i int) {
 		u, t := stack.RawRowView(i), p.low.RawRowView(i)
 		p.rest[i] = math.Sqrt(max(0, floats.Dot(u, u)-floats.Dot(t, t))) + 1e-7 // and rounding
 	})
@@ -213,18 +212,4 @@ func (p *projected) bounded(block *mat.Dense, i0, j0 int, a, b run) (cosine floa
 		}
 	}
 	return cosine, s, t
-}
-
-// parallel calls f(0) .. f(n-1), each once, on as many goroutines as there are processors.
-func parallel(n int, f func(k int)) {
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wait.Go(func() {
-			for k := int(next.Add(1)) - 1; k < n; k = int(next.Add(1)) - 1 {
-				f(k)
-			}
-		})
-	}
-	wait.Wait()
 }

@@ -3,6 +3,8 @@ package similarity
 import (
 	"math"
 
+	"feddag/internal/parallel"
+
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -15,7 +17,7 @@ const sumRows = 64
 func eachRowSums(a *mat.SymDense, labels []int, z int, visit func(i int, s []float64)) {
 	n := a.SymmetricDim()
 	raw := a.RawSymmetric()
-	parallel((n+sumRows-1)/sumRows, func(b int) {
+	parallel.For((n+sumRows-1)/sumRows, func(b int) {
 		from := b * sumRows
 		to := min(from+sumRows, n)
 		sums := mat.NewDense(to-from, z, nil)

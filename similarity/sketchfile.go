@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"feddag/internal/npy"
+	"feddag/internal/parallel"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -243,7 +244,7 @@ func (f *SketchFile) stack(c int) (*mat.Dense, []int, error) {
 		from = to
 	}
 	errs := make([]error, len(parts))
-	parallel(len(parts), func(k int) {
+	parallel.For(len(parts), func(k int) {
 		from, to := parts[k].from, parts[k].to
 		text := make([]byte, (to-from)*width)
 		if _, err := f.vectors.ReadAt(text, int64(rows[from].row)*int64(width)); err != nil {

@@ -75,22 +75,8 @@ func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err 
 		return 0, nil, fmt.Errorf("the header claims %d items, more than the %d that this program reads", first, maxIDXBytes/size)
 	}
 
-	want := int(first * size)
-	payload = make([]byte, 0, min(want, 1<<20))
-	for len(payload) < want {
-		if len(payload) == cap(payload) {
-			grown := make([]byte, len(payload), min(want, 2*cap(payload)))
-			copy(grown, payload)
-			payload = grown
-		}
-		n, err := io.ReadFull(body, payload[len(payload):cap(payload)])
-		payload = payload[:len(payload)+n]
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return 0, nil, fmt.Errorf("truncated: %d of %d items follow the header; fetch it again", int64(len(payload))/size, first)
-		}
-		if err != nil {
-			return 0, nil, damage.Describe(err)
-		}
+	if payload, err = damage.Read(body, first*size); err != nil {
+		return 0, nil, fmt.Errorf("%d items of %d bytes: %w", first, size, err)
 	}
 	// Reading to the end also makes gzip compare its checksum.
 	switch _, err := io.ReadFull(body, make([]byte, 1)); {

@@ -9,11 +9,10 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"runtime"
 	"slices"
-	"sync"
 
 	"feddag/internal/damage"
+	"feddag/internal/parallel"
 )
 
 // A set file holds a decoded set: a magic number, the length and the checksum of a header, the header (JSON), and then
@@ -212,20 +211,13 @@ func readSet(r io.ReaderAt, size int64) (*Set, error) {
 func readChunks(r io.ReaderAt, at int64, body []byte, checksums []uint32) error {
 	chunks := slices.Collect(slices.Chunk(body, setChunk))
 	errs := make([]error, len(chunks))
-	var wg sync.WaitGroup
-	workers := min(runtime.GOMAXPROCS(0), len(chunks))
-	for w := range workers {
-		wg.Go(func() {
-			for k := w; k < len(chunks); k += workers {
-				if n, err := r.ReadAt(chunks[k], at+int64(k)*setChunk); n < len(chunks[k]) {
-					errs[k] = damage.Describe(err)
-				} else if crc32.Checksum(chunks[k], castagnoli) != checksums[k] {
-					errs[k] = errors.New("damaged: a checksum does not match")
-				}
-			}
-		})
-	}
-	wg.Wait()
+	parallel.For(len(chunks), func(k int) {
+		if n, err := r.ReadAt(chunks[k], at+int64(k)*setChunk); n < len(chunks[k]) {
+			errs[k] = damage.Describe(err)
+		} else if crc32.Checksum(chunks[k], castagnoli) != checksums[k] {
+			errs[k] = errors.New("damaged: a checksum does not match")
+		}
+	})
 	for _, err := range errs {
 		if err != nil {
 			return err

@@ -3,12 +3,11 @@ package partition
 import (
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
 
 	"feddag/federation/corruption"
 	"feddag/federation/data"
+	"feddag/internal/parallel"
 	"feddag/internal/stream"
 )
 
@@ -48,12 +47,12 @@ func (p *Partition) Materialise(s *data.Set) (*data.Set, *Partition, error) {
 			view[j] = sh.View
 		}
 	}
-	inParallel(len(view), func(j int) {
+	parallel.For(len(view), func(j int) {
 		if view[j] > 0 {
 			p.corrupt(p.Views[view[j]-1], trainSplit, j, s, s.Image(s.Train, j), m.Image(m.Train, j))
 		}
 	})
-	inParallel(len(p.Views)*s.Test.Len(), func(k int) {
+	parallel.For(len(p.Views)*s.Test.Len(), func(k int) {
 		v, i := k/s.Test.Len(), k%s.Test.Len()
 		p.corrupt(p.Views[v], testSplit, i, s, s.Image(s.Test, i), m.Image(m.Test, s.Test.Len()+k))
 	})
@@ -102,18 +101,4 @@ func (p *Partition) shifted(m *data.Set, n int) *Partition {
 		sh.Test, sh.View = shared[k], 0
 	}
 	return &q
-}
-
-// inParallel calls f for 0 to n-1 on all cores and returns when all calls have returned.
-func inParallel(n int, f func(i int)) {
-	workers := min(runtime.GOMAXPROCS(0), n)
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for i := w; i < n; i += workers {
-				f(i)
-			}
-		})
-	}
-	wg.Wait()
 }
