@@ -25,9 +25,9 @@ func Unknown(what, name string, known []string) error {
 	}
 	hint := ""
 	if near := Nearest(name, known); near != "" {
-		hint = fmt.Sprintf(" did you mean %s?", near)
+		hint = fmt.Sprintf(": did you mean %s?", near)
 	}
-	return fmt.Errorf("%s %q is unknown:%s (known: %s)", what, cut(name), hint, strings.Join(known, ", "))
+	return fmt.Errorf("%s %q is unknown%s (known: %s)", what, cut(name), hint, strings.Join(known, ", "))
 }
 
 func cut(name string) string {

@@ -28,9 +28,9 @@ func TestOneOf(t *testing.T) {
 		want  string
 	}{
 		{"clf", known, `algorithm "clf" is unknown: did you mean cfl? (known: cfl, fedavg, feddag, feddag-star)`},
-		{"xyzzyx", known[:2], `algorithm "xyzzyx" is unknown: (known: cfl, fedavg)`},
+		{"xyzzyx", known[:2], `algorithm "xyzzyx" is unknown (known: cfl, fedavg)`},
 		{"x", nil, `algorithm "x" is unknown: there are none`},
-		{strings.Repeat("x", 100), known[:1], `algorithm "` + strings.Repeat("x", 64) + `..." is unknown: (known: cfl)`},
+		{strings.Repeat("x", 100), known[:1], `algorithm "` + strings.Repeat("x", 64) + `..." is unknown (known: cfl)`},
 	} {
 		if err := OneOf("algorithm", c.name, c.known); err == nil || err.Error() != c.want {
 			t.Errorf("got %v, want %s", err, c.want)
