@@ -1,0 +1,183 @@
+package plot
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+
+	gonum "gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// Series is one line of a plot. Points with an X or Y that is not finite are
+// left out; the line goes on to the next point.
+type Series struct {
+	Name string
+	X, Y []float64
+
+	// Low and High, of the length of Y, bound a shaded band; nil for none.
+	Low, High []float64
+
+	Dashed bool
+}
+
+// check refuses lengths that do not fit.
+func (s Series) check(i int) error {
+	if len(s.X) != len(s.Y) || s.Low != nil && len(s.Low) != len(s.Y) || len(s.Low) != len(s.High) {
+		return fmt.Errorf("series %d (%s) has %d x, %d y and a band of %d and %d", i, s.Name, len(s.X), len(s.Y), len(s.Low), len(s.High))
+	}
+	return nil
+}
+
+// LineChart is a plot of lines.
+type LineChart struct {
+	Title    string
+	XLabel   string
+	YLabel   string
+	IntegerX bool    // ticks at whole numbers only
+	MinY     float64 // if MaxY > MinY, nothing is drawn outside of MinY..MaxY,
+	MaxY     float64 // bands included
+	Series   []Series
+}
+
+// markedPoints is the number of points up to which each is marked.
+const markedPoints = 40
+
+// Lines draws a line for each series, with its band, and a legend above.
+func Lines(c LineChart) (*Figure, error) {
+	x, y := newExtent(), newExtent()
+	var entries []legendEntry
+	for i, s := range c.Series {
+		if err := s.check(i); err != nil {
+			return nil, fmt.Errorf("plot %q: %w", c.Title, err)
+		}
+		for j := range s.X {
+			if !finite(s.X[j]) || !finite(s.Y[j]) {
+				continue
+			}
+			x.add(s.X[j])
+			y.add(s.Y[j])
+			if s.Low != nil && finite(s.Low[j]) && finite(s.High[j]) {
+				y.add(s.Low[j])
+				y.add(s.High[j])
+			}
+		}
+		if s.Name != "" {
+			entries = append(entries, legendEntry{name: s.Name, colour: colourOf(i), dashes: s.dashes()})
+		}
+	}
+	low, high := math.Inf(-1), math.Inf(1)
+	if c.MaxY > c.MinY {
+		low, high = c.MinY, c.MaxY
+	}
+	minStep := 0.0
+	if c.IntegerX {
+		minStep = 1
+	}
+	scaleX := linearScale(x.low, x.high, 10, minStep, false).widen()
+	scaleY := linearScale(math.Max(y.low, low), math.Min(y.high, high), 6, 0, true).bound(low, high)
+
+	p := newPlot()
+	p.Add(horizontalGrid())
+	for i, s := range c.Series {
+		s.addBand(p, colourOf(i), 0.13, scaleY)
+	}
+	for i, s := range c.Series {
+		s.addLine(p, lineStyle(colourOf(i), 2, s.dashes()...), scaleY, markedPoints)
+	}
+	scaleX.apply(&p.X, c.XLabel)
+	scaleY.apply(&p.Y, c.YLabel)
+	if x.empty() {
+		p.Add(note("nothing measured yet"))
+	}
+	return underLegend(c.Title, entries, func(c draw.Canvas) { p.Draw(c) }), nil
+}
+
+// underLegend returns a figure of the usual size with a legend between title
+// and body.
+func underLegend(title string, entries []legendEntry, body func(draw.Canvas)) *Figure {
+	l := newLegend(entries, usualWidth-2*margin)
+	return newFigure(title, usualWidth, usualHeight+l.height, func(c draw.Canvas) {
+		l.draw(c)
+		body(draw.Crop(c, 12, -24, 12, -l.height))
+	})
+}
+
+func (s Series) dashes() []vg.Length {
+	if s.Dashed {
+		return dotted
+	}
+	return nil
+}
+
+// points are the finite ones, held within a scale.
+func (s Series) points(y scale) plotter.XYs {
+	var points plotter.XYs
+	for j := range s.X {
+		if finite(s.X[j]) && finite(s.Y[j]) {
+			points = append(points, plotter.XY{X: s.X[j], Y: y.clamp(s.Y[j])})
+		}
+	}
+	return points
+}
+
+// addLine adds the line to p, and its points if they are no more than marked. A
+// single point is always drawn.
+func (s Series) addLine(p *gonum.Plot, style draw.LineStyle, y scale, marked int) {
+	points := s.points(y)
+	if len(points) > 1 {
+		p.Add(&plotter.Line{XYs: points, LineStyle: style})
+	}
+	if len(points) > 0 && (len(points) <= marked || len(points) == 1) {
+		p.Add(&plotter.Scatter{XYs: points, GlyphStyle: draw.GlyphStyle{Color: style.Color, Radius: 0.7 * (style.Width + 1.7), Shape: draw.CircleGlyph{}}})
+	}
+}
+
+// addBand adds the area between Low and High to p.
+func (s Series) addBand(p *gonum.Plot, c color.NRGBA, opacity float64, y scale) {
+	var upper, lower plotter.XYs
+	for j := range s.Low {
+		if finite(s.X[j]) && finite(s.Low[j]) && finite(s.High[j]) {
+			upper = append(upper, plotter.XY{X: s.X[j], Y: y.clamp(s.High[j])})
+			lower = append(lower, plotter.XY{X: s.X[j], Y: y.clamp(s.Low[j])})
+		}
+	}
+	if len(upper) < 2 {
+		return
+	}
+	for j := len(lower) - 1; j >= 0; j-- {
+		upper = append(upper, lower[j])
+	}
+	p.Add(&plotter.Polygon{XYs: []plotter.XYs{upper}, Color: faded(c, opacity)})
+}
+
+func horizontalGrid() *plotter.Grid {
+	return &plotter.Grid{Horizontal: lineStyle(grid, 1)}
+}
+
+// note is a text in the middle of a plot.
+type note string
+
+// Plot implements plot.Plotter.
+func (n note) Plot(c draw.Canvas, _ *gonum.Plot) {
+	writeText(c, centred(labelStyle(14, quiet)), c.Center().X, c.Center().Y, string(n))
+}
+
+// extent is the range of some values.
+type extent struct{ low, high float64 }
+
+func newExtent(values ...float64) extent {
+	e := extent{math.Inf(1), math.Inf(-1)}
+	for _, v := range values {
+		e.add(v)
+	}
+	return e
+}
+
+func (e *extent) add(v float64) { e.low, e.high = math.Min(e.low, v), math.Max(e.high, v) }
+
+func (e extent) empty() bool { return e.low > e.high }
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
