@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"gonum.org/v1/gonum/mat"
-
 	"feddag/similarity"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // A run's sketches, saved, cluster to the same bits without the data set, in a folder and in a file.

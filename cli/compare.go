@@ -257,7 +257,7 @@ func (o *compareOptions) check() error {
 }
 
 // write leaves a comparison in its directory and prints it.
-func (o *compareOptions) write(dir *report.Dir, c *report.Comparison, runs []ran, out io.Writer) error {
+func (o *compareOptions) write(dir *report.Dir, c *report.Comparison, runs []keptRun, out io.Writer) error {
 	if o.keep != "" {
 		if err := keep(runs, o.keep); err != nil {
 			return err

@@ -16,9 +16,9 @@ import (
 )
 
 // assemble makes a comparison of runs, after so many rounds; 0 takes the number that all have.
-func (o *compareOptions) assemble(runs []ran, rounds int, log io.Writer) (*report.Comparison, error) {
+func (o *compareOptions) assemble(runs []keptRun, rounds int, log io.Writer) (*report.Comparison, error) {
 	var missing []report.Missing
-	var finished []ran
+	var finished []keptRun
 	runs = slices.Clone(runs)
 	for i := range runs {
 		r := &runs[i]
@@ -75,7 +75,7 @@ func (o *compareOptions) assemble(runs []ran, rounds int, log io.Writer) (*repor
 	return c, c.Settle()
 }
 
-func noneFinished(runs []ran) error {
+func noneFinished(runs []keptRun) error {
 	text := "no finished run to compare"
 	for i, r := range runs {
 		if i == 5 {
@@ -89,10 +89,10 @@ func noneFinished(runs []ran) error {
 
 // comparable returns an error, which names two runs, unless all are of one data set and one kind of partition, those
 // of a seed of one partition, and no two of one variant and seed.
-func comparable(runs []ran) error {
+func comparable(runs []keptRun) error {
 	first := runs[0]
-	bySeed := map[int64]ran{}
-	seen := map[string]ran{}
+	bySeed := map[int64]keptRun{}
+	seen := map[string]keptRun{}
 	for _, r := range runs {
 		a, b := first.partition, r.partition
 		switch {
@@ -125,7 +125,7 @@ const unlessNoted = "unless noted"
 
 // sharedSettings are the flags that all runs have with one value, sorted, and what they ran on; of those that only some
 // changed, the default.
-func sharedSettings(runs []ran) []report.Pair {
+func sharedSettings(runs []keptRun) []report.Pair {
 	var pairs []report.Pair
 	for _, key := range slices.Sorted(maps.Keys(runs[0].config)) {
 		if slices.Contains(perRun, key) && key != "device" && key != "data-seed" {
@@ -148,7 +148,7 @@ func sharedSettings(runs []ran) []report.Pair {
 }
 
 // settings are the flags that set a run apart: neither shared by all, nor at their defaults.
-func (r *ran) settings(shared []report.Pair) []report.Pair {
+func (r *keptRun) settings(shared []report.Pair) []report.Pair {
 	defaults, err := newOptions(r.algorithm)
 	if err != nil {
 		return nil
@@ -166,7 +166,7 @@ func (r *ran) settings(shared []report.Pair) []report.Pair {
 }
 
 // setBeside reads what others report for the setting of these runs.
-func (o *compareOptions) setBeside(c *report.Comparison, runs []ran, log io.Writer) error {
+func (o *compareOptions) setBeside(c *report.Comparison, runs []keptRun, log io.Writer) error {
 	if o.beside == "" {
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 
 // keep copies what tables and curves are made of, of every finished run, to a directory or an archive. A run that is there
 // with as many rounds stays.
-func keep(runs []ran, to string) (err error) {
+func keep(runs []keptRun, to string) (err error) {
 	kept, err := report.OpenKept(to)
 	if err != nil {
 		return err
@@ -38,9 +38,9 @@ func keep(runs []ran, to string) (err error) {
 }
 
 // ownName is the name of the run's directory in a comparison that has no other variant of its label.
-func (r *ran) ownName() string { return runName(r.label(), strconv.FormatInt(r.seed, 10)) }
+func (r *keptRun) ownName() string { return runName(r.label(), strconv.FormatInt(r.seed, 10)) }
 
-func (r *ran) keep(kept *report.Kept, name string) error {
+func (r *keptRun) keep(kept *report.Kept, name string) error {
 	if dir := kept.Run(name); dir != nil {
 		there, err := readRun(dir)
 		if err != nil {
@@ -57,7 +57,7 @@ func (r *ran) keep(kept *report.Kept, name string) error {
 }
 
 // like says whether two runs differ in nothing but how far they are and where they ran.
-func (r *ran) like(other *ran) bool {
+func (r *keptRun) like(other *keptRun) bool {
 	return r.algorithm == other.algorithm && r.seed == other.seed && r.partition.Hash == other.partition.Hash &&
 		r.scenario == other.scenario && maps.EqualFunc(r.options(), other.options(), sameNumber)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// ran is a run as its directory has it.
-type ran struct {
+// keptRun is a run as its directory has it.
+type keptRun struct {
 	dir       string      // its path, of a run in an archive ARCHIVE/RUN
 	files     *report.Dir // nil of a run that is not there
 	name      string      // of its variant
@@ -31,7 +31,7 @@ type ran struct {
 }
 
 // readRuns reads runs: directories, archives, and directories that hold some.
-func readRuns(paths []string) ([]ran, error) {
+func readRuns(paths []string) ([]keptRun, error) {
 	var dirs []*report.Dir
 	for _, path := range paths {
 		runs, err := report.Runs(path)
@@ -40,7 +40,7 @@ func readRuns(paths []string) ([]ran, error) {
 		}
 		dirs = append(dirs, runs...)
 	}
-	var runs []ran
+	var runs []keptRun
 	for _, dir := range dirs {
 		r, err := readRun(dir)
 		if err != nil {
@@ -48,11 +48,11 @@ func readRuns(paths []string) ([]ran, error) {
 		}
 		runs = append(runs, r)
 	}
-	return runs, nameApart(runs)
+	return runs, disambiguateNames(runs)
 }
 
 // readRun reads a run. One that is not finished has why set; what is there but damaged is an error.
-func readRun(dir *report.Dir) (r ran, err error) {
+func readRun(dir *report.Dir) (r keptRun, err error) {
 	r.dir, r.files = dir.Path(), dir
 	if r.config, err = dir.ReadConfig(); err != nil {
 		return r, err
@@ -97,15 +97,15 @@ func readRun(dir *report.Dir) (r ran, err error) {
 }
 
 // label is what the run calls itself.
-func (r *ran) label() string {
+func (r *keptRun) label() string {
 	if label := r.config["label"]; label != "" {
 		return label
 	}
 	return r.algorithm
 }
 
-// fillDefaults adds the flags that this program has and the one that ran did not.
-func (r *ran) fillDefaults() {
+// fillDefaults adds the flags that this program has and the one that the program of the run did not.
+func (r *keptRun) fillDefaults() {
 	o, err := newOptions(r.algorithm)
 	if err != nil { // an algorithm of another program
 		return
@@ -121,7 +121,7 @@ func (r *ran) fillDefaults() {
 var perRun = append([]string{"seed", "data-seed", "device", "engine"}, free...)
 
 // options are the flags that make a run's variant.
-func (r *ran) options() map[string]string {
+func (r *keptRun) options() map[string]string {
 	dealt := map[string]bool{}
 	if o, err := newOptions(r.algorithm); err == nil {
 		o.groupFlags(dataGroup).VisitAll(func(f *pflag.Flag) { dealt[f.Name] = true }) // the partition speaks for them
@@ -135,9 +135,9 @@ func (r *ran) options() map[string]string {
 	return x
 }
 
-// nameApart gives runs of one name and different flags names that say so.
-func nameApart(runs []ran) error {
-	by := map[string][]*ran{}
+// disambiguateNames appends the flags in which they differ to the names of runs that have the same name.
+func disambiguateNames(runs []keptRun) error {
+	by := map[string][]*keptRun{}
 	for i := range runs {
 		by[runs[i].name] = append(by[runs[i].name], &runs[i])
 	}
@@ -166,7 +166,7 @@ func nameApart(runs []ran) error {
 }
 
 // choose keeps the names and seeds asked for, in that order.
-func (o *compareOptions) choose(runs []ran) ([]ran, error) {
+func (o *compareOptions) choose(runs []keptRun) ([]keptRun, error) {
 	var names, seeds []string
 	for _, r := range runs {
 		if !slices.Contains(names, r.name) {
@@ -190,7 +190,7 @@ func (o *compareOptions) choose(runs []ran) ([]ran, error) {
 			return nil, usageError{err}
 		}
 	}
-	var kept []ran
+	var kept []keptRun
 	for _, name := range wanted {
 		for _, r := range runs {
 			if r.name == name && !slices.Contains(o.except, name) && (len(o.seeds) == 0 || slices.Contains(o.seeds, strconv.FormatInt(r.seed, 10))) {

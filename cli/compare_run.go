@@ -130,8 +130,8 @@ func lockDir(path string) (*os.File, error) {
 }
 
 // comparison reads the runs that are finished.
-func (p *plan) comparison(log io.Writer) (*report.Comparison, []ran, error) {
-	var runs []ran
+func (p *plan) comparison(log io.Writer) (*report.Comparison, []keptRun, error) {
+	var runs []keptRun
 	for _, c := range p.cells {
 		r, err := c.read(p.rounds)
 		if err != nil {
@@ -144,8 +144,8 @@ func (p *plan) comparison(log io.Writer) (*report.Comparison, []ran, error) {
 }
 
 // read reads a run that may be finished, unfinished, or not there.
-func (c *cell) read(rounds int) (ran, error) {
-	r := ran{dir: c.dir, name: c.variant.name, algorithm: c.variant.algorithm, seed: int64(c.seed)}
+func (c *cell) read(rounds int) (keptRun, error) {
+	r := keptRun{dir: c.dir, name: c.variant.name, algorithm: c.variant.algorithm, seed: int64(c.seed)}
 	var err error
 	if report.IsRun(c.dir) {
 		var dir *report.Dir

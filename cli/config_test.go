@@ -20,7 +20,7 @@ func TestResumeConfigOfOldProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	if o.algorithm != "feddag" || o.label != "tiny: one" || o.run.EvalEvery != 2 || o.run.Rate != 0.5 || o.run.WeightDecay != 1e-4 ||
-		o.dealing.partition.Clients != 8 || len(o.source.extra) != 0 {
+		o.partitionFlags.partition.Clients != 8 || len(o.source.extra) != 0 {
 		t.Errorf("got %+v", o)
 	}
 }

@@ -19,7 +19,7 @@ type options struct {
 	algorithm string
 	preset    string
 	source
-	dealing
+	partitionFlags
 	scenario string
 	model    string
 	dropout  float64
@@ -69,7 +69,7 @@ func newOptions(algorithm string) (*options, error) {
 
 	f = o.group(dataGroup)
 	o.source.flags(f)
-	o.dealing.flags(f, "--seed")
+	o.partitionFlags.flags(f, "--seed")
 	f.StringVar(&o.scenario, "scenario", "", "file of what happens to the clients during the run: who comes, leaves and changes (docs/scenarios.md)")
 
 	f = o.group("Training")

@@ -199,7 +199,7 @@ func (o *options) check() error {
 			return usageError{err}
 		}
 	}
-	if err := o.dealing.check(o.run.Seed); err != nil {
+	if err := o.partitionFlags.check(o.run.Seed); err != nil {
 		return err
 	}
 	if err := o.machine.check(); err != nil {

@@ -10,8 +10,8 @@ import (
 	"feddag/report"
 )
 
-// story reads the scenario, of a run to resume from its directory, and finds what cannot happen.
-func (s *session) story() (err error) {
+// loadScenario reads the scenario file, or the run directory's copy where a run is resumed, and checks that its events can happen.
+func (s *session) loadScenario() (err error) {
 	o := s.o
 	path := o.scenario
 	if path == "" {

@@ -57,7 +57,7 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 			return nil, err
 		}
 	}
-	if err := s.deal(); err != nil {
+	if err := s.loadPartition(); err != nil {
 		return nil, err
 	}
 	info, err := torch.Describe()
@@ -78,7 +78,7 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 	if err := s.environment(device); err != nil {
 		return nil, err
 	}
-	if err := s.story(); err != nil {
+	if err := s.loadScenario(); err != nil {
 		return nil, err
 	}
 	var partition bytes.Buffer
@@ -93,7 +93,7 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 		if err := s.warnOfChanges(log); err != nil {
 			return nil, err
 		}
-		err = s.takeUp(log)
+		err = s.resume(log)
 	} else {
 		err = s.create(prefix, partition.Bytes())
 	}
@@ -101,13 +101,13 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 	return s, err
 }
 
-// deal makes or reads the partition.
-func (s *session) deal() (err error) {
+// loadPartition makes the partition, or reads it from the run directory that is resumed.
+func (s *session) loadPartition() (err error) {
 	o := s.o
 	if o.resume != "" {
 		s.partition, err = partition.Read(s.dir.Path(report.PartitionFile), s.set)
 	} else {
-		s.partition, err = o.dealing.deal(s.set)
+		s.partition, err = o.partitionFlags.partitionOf(s.set)
 	}
 	if err == nil {
 		o.partition.Clients, o.partition.Kind = len(s.partition.Shards), s.partition.Kind
@@ -191,8 +191,8 @@ func (s *session) create(prefix string, partition []byte) (err error) {
 	return s.dir.WriteConfig(o.pairs())
 }
 
-// takeUp finds where an interrupted run stands. One that has no rounds yet and no checkpoint begins again.
-func (s *session) takeUp(log io.Writer) error {
+// resume finds where an interrupted run stands. One that has no rounds yet and no checkpoint begins again.
+func (s *session) resume(log io.Writer) error {
 	o := s.o
 	o.out = o.resume
 	c, err := federation.ReadCheckpoint(s.dir.Path(report.CheckpointFile))

@@ -15,34 +15,34 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// dealing are the flags that name a partition.
-type dealing struct {
+// partitionFlags are the flags that describe a partition.
+type partitionFlags struct {
 	partition      partition.Options
 	partitionFile  string
 	partitionExtra []string // options key=value
 	dataSeed       string
 }
 
-// flags declares them, with their defaults.
-func (d *dealing) flags(f *pflag.FlagSet, seed string) {
+// flags declares the flags. seed says in the help what the data seed is by default.
+func (d *partitionFlags) flags(f *pflag.FlagSet, seed string) {
 	d.partition = partition.DefaultOptions()
 	p := &d.partition
-	f.StringVar(&p.Kind, "partition", p.Kind, "how clients share the data: "+strings.Join(partition.Kinds(), ", "))
+	f.StringVar(&p.Kind, "partition", p.Kind, "how the data are divided among the clients: "+strings.Join(partition.Kinds(), ", "))
 	f.IntVar(&p.Clients, "clients", p.Clients, "N, number of clients")
-	f.IntVar(&p.Groups, "groups", p.Groups, "G, groups of clients (label-skew)")
-	f.IntVar(&p.LabelsPerGroup, "labels-per-group", p.LabelsPerGroup, "labels of a group (label-skew)")
-	f.Float64Var(&p.LabelFraction, "label-fraction", p.LabelFraction, "ρ, labels of a group as a share of all, 0..1; 0 takes --labels-per-group (label-skew)")
-	f.Float64Var(&p.Concentration, "concentration", p.Concentration, "of the Dirichlet distribution; smaller is more uneven (label-skew, lda, pairs, superclass, domains)")
-	f.IntVar(&p.MinSamples, "min-samples", p.MinSamples, "training samples every client has at least (lda, domains)")
+	f.IntVar(&p.Groups, "groups", p.Groups, "G, number of groups of clients (label-skew)")
+	f.IntVar(&p.LabelsPerGroup, "labels-per-group", p.LabelsPerGroup, "number of labels per group (label-skew)")
+	f.Float64Var(&p.LabelFraction, "label-fraction", p.LabelFraction, "ρ, labels per group as a share of all labels, 0..1; 0 uses --labels-per-group (label-skew)")
+	f.Float64Var(&p.Concentration, "concentration", p.Concentration, "concentration of the Dirichlet distribution; smaller is more uneven (label-skew, lda, pairs, superclass, domains)")
+	f.IntVar(&p.MinSamples, "min-samples", p.MinSamples, "minimum number of training samples per client (lda, domains)")
 	f.Float64Var(&p.Holdout, "holdout", p.Holdout, "share of the clients that take no part in training and clustering, 0 to below 1")
 	f.Float64Var(&p.TrainShare, "train-share", 1, "share of its training samples of each class that a client keeps, above 0 to 1 (all)")
-	f.StringArrayVar(&d.partitionExtra, "partition-option", nil, "key=value, an option of this kind of partition alone, see Partitions below; may be repeated")
+	f.StringArrayVar(&d.partitionExtra, "partition-option", nil, "option of one kind of partition, as key=value; see Partitions below; may be repeated")
 	f.StringVar(&d.partitionFile, "partition-file", "", "read the partition, and the number of clients, from a partition.json or .npz instead")
-	f.StringVar(&d.dataSeed, "data-seed", "", "of the partition (default: "+seed+")")
+	f.StringVar(&d.dataSeed, "data-seed", "", "random seed of the partition (default: "+seed+")")
 }
 
 // check finds mistakes that need no data. seed is the data seed where none is given.
-func (d *dealing) check(seed uint64) error {
+func (d *partitionFlags) check(seed uint64) error {
 	if d.partitionFile == "" { // else the kind comes from a file, which may be of any
 		if err := spelling.OneOf("partition", d.partition.Kind, partition.Kinds()); err != nil {
 			return usageError{err}
@@ -64,8 +64,8 @@ func (d *dealing) check(seed uint64) error {
 	return nil
 }
 
-// deal makes or reads the partition.
-func (d *dealing) deal(set *data.Set) (*partition.Partition, error) {
+// partitionOf makes the partition of a data set, or reads it from --partition-file.
+func (d *partitionFlags) partitionOf(set *data.Set) (*partition.Partition, error) {
 	if d.partitionFile != "" {
 		return partition.Read(d.partitionFile, set)
 	}
