@@ -109,15 +109,30 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 
 	// The same partition out of its file, and all flags as before: the same weights.
 	again := filepath.Join(t.TempDir(), "again")
-	if code, _, log := feddag(small(data, again, "--partition-file", filepath.Join(out, "partition.json"))...); code != exitDone {
+	if code, _, log := feddag(small(data, again, "--partition-file", filepath.Join(out, "partition.json"), "--plots", "png,pdf")...); code != exitDone {
 		t.Errorf("--partition-file: exit code %d: %s", code, log)
 	}
 	a, _ := os.ReadFile(filepath.Join(out, "model/cluster-0.safetensors"))
 	if b, err := os.ReadFile(filepath.Join(again, "model/cluster-0.safetensors")); !bytes.Equal(a, b) {
 		t.Errorf("--partition-file: other weights (%v)", err)
 	}
+	// The page shows the SVG, which is always there; the other formats are those of the run, after a resume too.
+	for _, ending := range []string{"svg", "png", "pdf"} {
+		if err := os.Remove(filepath.Join(again, "plots/accuracy."+ending)); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(filepath.Join(again, "plots/search."+ending)); err != nil {
+			t.Error(err)
+		}
+	}
 	if code, _, log := feddag("train", "--resume", again, "--rounds", "4"); code != exitDone || !strings.Contains(log, "round 4/4") {
 		t.Errorf("a round more: exit code %d: %s", code, log)
+	}
+
+	for _, ending := range []string{"svg", "png", "pdf"} {
+		if _, err := os.Stat(filepath.Join(again, "plots/accuracy."+ending)); err != nil {
+			t.Error(err)
+		}
 	}
 
 	// Once more into the same folder.

@@ -12,6 +12,7 @@ import (
 
 	"feddag/federation"
 	"feddag/report"
+	"feddag/report/plot"
 	"feddag/similarity"
 
 	"github.com/spf13/pflag"
@@ -103,7 +104,7 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 	sum := report.ClusteringSummary{Algorithm: o.algorithm, Dataset: o.dataset, Seed: o.run.Seed, Seconds: seconds, Device: o.device}
 	sum.Seconds["setup"] = s.setup
 	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()
-	return finishClustering(s.dir, r.found, sum, s.started, out)
+	return finishClustering(s.dir, r.found, o.plots, sum, s.started, out)
 }
 
 // makeRoom makes the folder that the sketches will be written to: better to find out before the warm-up than after it.
@@ -144,10 +145,11 @@ func (c *clusterOptions) more(f *report.Clustering, updates [][]float64, o simil
 	return nil
 }
 
-// finishClustering writes the files and prints the results.
-func finishClustering(d *report.Dir, f *report.Clustering, sum report.ClusteringSummary, started time.Time, out io.Writer) error {
+// finishClustering writes the files, the plots in each of the formats, and
+// prints the results.
+func finishClustering(d *report.Dir, f *report.Clustering, formats []plot.Format, sum report.ClusteringSummary, started time.Time, out io.Writer) error {
 	began := time.Now()
-	if err := d.WriteClustering(f); err != nil {
+	if err := d.WriteClustering(f, formats); err != nil {
 		return err
 	}
 	sum.Seconds["files"] = time.Since(began).Seconds()

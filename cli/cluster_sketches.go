@@ -18,7 +18,7 @@ import (
 )
 
 // sketchFlags are the flags that matter where the sketches exist already, besides those of the algorithm's clustering.
-var sketchFlags = []string{"sketches", "compare", "stability", "algorithm", "preset", "seed", "out", "quiet"}
+var sketchFlags = []string{"sketches", "compare", "stability", "algorithm", "preset", "seed", "out", "plots", "quiet"}
 
 // fromSketches is cluster --sketches: phases 2 to 4 of what is on disk.
 func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log io.Writer) (err error) {
@@ -71,5 +71,5 @@ func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log 
 		return err
 	}
 	p.close()
-	return finishClustering(dir, f, sum, started, out)
+	return finishClustering(dir, f, o.plots, sum, started, out)
 }

@@ -28,15 +28,18 @@ func TestClusterFromSketches(t *testing.T) {
 		if code, _, log := feddag(args...); code != exitDone {
 			t.Fatal(log)
 		}
-		code, out, log := feddag("cluster", "--sketches", saved, "--seed", "1", "--out", second, "--compare", "--stability", "3", "--feddag-top-k", "1", "--quiet")
+		code, out, log := feddag("cluster", "--sketches", saved, "--seed", "1", "--out", second, "--compare", "--stability", "3", "--feddag-top-k", "1", "--plots", "png", "--quiet")
 		if code != exitDone || log != "" {
 			t.Fatalf("exit code %d, %s", code, log)
 		}
 		for _, file := range []string{"clusters.json", "proximity.npy", "cc-graph.json", "cc-graph.dot", "config.yaml", "env.json", "summary.json",
-			"plots/search.svg", "plots/proximity.svg", "plots/dendrogram.svg", "plots/classes.svg", "plots/cc-graph.svg"} {
+			"plots/search.png", "plots/proximity.png", "plots/dendrogram.png", "plots/classes.png", "plots/cc-graph.png"} {
 			if _, err := os.Stat(filepath.Join(second, file)); err != nil {
 				t.Error(err)
 			}
+		}
+		if svg, _ := filepath.Glob(filepath.Join(second, "plots", "*.svg")); len(svg) > 0 {
+			t.Errorf("--plots png wrote %v", svg)
 		}
 		var found [2]struct {
 			Clusters  [][]int

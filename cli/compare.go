@@ -21,7 +21,7 @@ func init() {
 }
 
 const compareIntro = `Runs, or reads, several algorithms with several seeds on one partition, and writes tables (CSV, Markdown, LaTeX, HTML,
-JSON) and curves (SVG). The last line on standard output is the comparison as one JSON object.
+JSON) and curves (--plots). The last line on standard output is the comparison as one JSON object.
 
 Usage: feddag compare --algorithms NAMES --seeds NUMBERS [--out DIR] [flags of train]
        feddag compare --read RUN_OR_ARCHIVE_OR_DIRECTORY...
@@ -51,6 +51,7 @@ type compareOptions struct {
 	beside     string
 	out        string
 	keep       string
+	plots      plotFormats
 	rounds     int // --read: cut to
 	quiet      bool
 
@@ -71,6 +72,7 @@ func newCompareOptions() *compareOptions {
 	f.StringVar(&o.beside, "beside", "", "CSV file of what others report: algorithm, mean, std, source, and columns named as flags that say which setting a row is of")
 	f.StringVar(&o.out, "out", "", "directory of the comparison (default runs/compare-DATASET-TIME; with --read DIR that DIR, with --read DIR.zip DIR)")
 	f.StringVar(&o.keep, "keep", "", "directory, or archive of a name that ends in .zip, that also gets, of every finished run, the small files that tables and curves are made of: --read of it makes them again")
+	o.plots.flags(f)
 	f.IntVar(&o.rounds, "rounds", 0, "with --read: compare after so many rounds")
 	return o
 }
@@ -183,7 +185,10 @@ func (o *compareOptions) parse(args []string) (shared []given, err error) {
 	err = all.ParseAll(args, func(f *pflag.Flag, value string) error {
 		if own[f.Name] {
 			f.Changed = true
-			return f.Value.Set(value)
+			if err := f.Value.Set(value); err != nil {
+				return fmt.Errorf("invalid argument %q for \"--%s\" flag: %w", value, f.Name, err)
+			}
+			return nil
 		}
 		shared = append(shared, given{f.Name, value})
 		return nil
@@ -266,7 +271,7 @@ func (o *compareOptions) write(dir *report.Dir, c *report.Comparison, runs []kep
 	if err := link(dir, c); err != nil {
 		return err
 	}
-	if err := dir.WriteComparison(c); err != nil {
+	if err := dir.WriteComparison(c, o.plots); err != nil {
 		return err
 	}
 	line, err := report.Marshal(c.Summary())

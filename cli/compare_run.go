@@ -175,7 +175,7 @@ func (p *plan) refresh(log io.Writer) {
 	c, runs, err := p.comparison(io.Discard)
 	if err == nil {
 		if err = link(p.out, c); err == nil {
-			err = p.out.WriteComparison(c)
+			err = p.out.WriteComparison(c, p.o.plots)
 		}
 	}
 	if err == nil && p.o.keep != "" {

@@ -64,7 +64,7 @@ func TestCompare(t *testing.T) {
 	paper := filepath.Join(t.TempDir(), "paper.csv")
 	write(t, paper, []byte("algorithm,mean,dataset,labels-per-group,rate\nfedavg,99,mnist,3,\nfedavg,98,mnist,2,\nfeddag-star,1,mnist,3,0.5\n"))
 	base := little(t, data, out, "--algorithms", "feddag-star,fedavg", "--with", "fedavg as slow one: --lr 0.001", "--with", "feddag-star: --feddag-delta 0.5", "--beside", paper)
-	args := append(slices.Clone(base), "--seeds", "1,2", "--rounds", "2")
+	args := append(slices.Clone(base), "--seeds", "1,2", "--rounds", "2", "--plots", "pdf")
 	code, stdout, log := feddag(args...)
 	if code != exitDone {
 		t.Fatalf("exit code %d: %s", code, log)
@@ -85,7 +85,7 @@ func TestCompare(t *testing.T) {
 	if !slices.Equal(names, []string{"feddag-star", "fedavg", "slow one", "feddag-star delta=0.5"}) || got.Reference != "feddag-star" || got.Rounds != 2 {
 		t.Errorf("%q, reference %s, %d rounds", names, got.Reference, got.Rounds)
 	}
-	for _, name := range []string{"compare.csv", "runs.csv", "compare.md", "compare.tex", "compare.json", "compare.html", "plots/accuracy.svg", "plots/leaders.svg", "plots/cohort.svg", "plots/traffic.svg"} {
+	for _, name := range []string{"compare.csv", "runs.csv", "compare.md", "compare.tex", "compare.json", "compare.html", "plots/accuracy.svg", "plots/leaders.svg", "plots/cohort.svg", "plots/traffic.svg", "plots/traffic.pdf"} {
 		if len(mustRead(t, out, name)) == 0 {
 			t.Errorf("%s is empty", name)
 		}

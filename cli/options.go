@@ -25,6 +25,7 @@ type options struct {
 	dropout  float64
 	norm     string
 	machine
+	plots  plotFormats
 	out    string
 	label  string
 	resume string
@@ -91,6 +92,7 @@ func newOptions(algorithm string) (*options, error) {
 	f = o.group("Output")
 	f.StringVar(&o.out, "out", "", "directory for the results (default runs/ALGORITHM-DATASET-SEED-TIME)")
 	f.StringVar(&o.label, "label", "", "what to call this run in plots and comparisons (default: the algorithm)")
+	o.plots.flags(f)
 	f.StringVar(&o.resume, "resume", "", "directory of an interrupted run to continue, with its flags")
 	f.IntVar(&r.EvalEvery, "eval-every", r.EvalEvery, "rounds between evaluations of all clients")
 	f.StringVar(&r.OnDivergence, "on-divergence", r.OnDivergence, "when a client's loss or weights are no longer numbers: stop (an error that names it), drop (leave it out of the round, which is recorded)")

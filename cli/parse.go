@@ -16,7 +16,7 @@ import (
 )
 
 // onResume are the flags that may be given beside --resume: they change no result up to the round they act on.
-var onResume = []string{"resume", "rounds", "workers", "memory", "on-divergence", "quiet", "data-dir", "checkpoint-every", "final-post"}
+var onResume = []string{"resume", "rounds", "workers", "memory", "on-divergence", "quiet", "data-dir", "checkpoint-every", "final-post", "plots"}
 
 // parse reads a command line. A run to resume lends its own flags. more declares flags of one command alone.
 func parse(args []string, more ...func(*options)) (*options, error) {

@@ -10,6 +10,7 @@ import (
 	"feddag/federation/data"
 	"feddag/federation/partition"
 	"feddag/report"
+	"feddag/report/plot"
 
 	"github.com/spf13/pflag"
 )
@@ -29,6 +30,7 @@ Usage: feddag partition [flags]`
 type partitionOptions struct {
 	source
 	partitionFlags
+	plots plotFormats
 	save  []string
 	out   string
 	rows  int
@@ -43,7 +45,8 @@ func newPartitionOptions() *partitionOptions {
 	o.source.flags(f)
 	o.partitionFlags.flags(f, "0")
 	f.StringArrayVar(&o.save, "save", nil, "file to write the partition to; the name ends in .json or .npz; may be repeated")
-	f.StringVar(&o.out, "out", "", "new folder for partition.json, partition.npz, partition.svg (which client holds what), views.svg and views.png (images of each group)")
+	f.StringVar(&o.out, "out", "", "new folder for partition.json, partition.npz, and the plots partition (which client holds what) and views (images of each group)")
+	o.plots.flags(f)
 	f.IntVar(&o.rows, "rows", 20, "number of clients that are printed one by one")
 	f.BoolVar(&o.quiet, "quiet", false, "no progress on standard error, no tables")
 	return o
@@ -118,7 +121,7 @@ func (o *partitionOptions) show(d *heldData, out io.Writer) error {
 		sum.Files = append(sum.Files, file)
 	}
 	if o.out != "" {
-		files, err := d.write(o.out, holdings)
+		files, err := d.write(o.out, holdings, o.plots)
 		if err != nil {
 			return err
 		}
@@ -132,21 +135,20 @@ func (o *partitionOptions) show(d *heldData, out io.Writer) error {
 	return err
 }
 
-// write fills a new folder and returns its files.
-func (d *heldData) write(folder string, holdings []partition.ClientStats) ([]string, error) {
+// write fills a new folder, with the plots in each of the formats, and returns its files.
+func (d *heldData) write(folder string, holdings []partition.ClientStats, formats []plot.Format) ([]string, error) {
 	dir, err := report.Create(folder)
 	if err != nil {
 		return nil, err
 	}
 	p := d.partition
-	shares := make([]report.Share, len(holdings))
+	shares := make([]plot.Share, len(holdings))
 	for i, h := range holdings {
-		shares[i] = report.Share{Client: i, Group: -1, HeldOut: p.IsHeldOut(i), Counts: h.Counts}
+		shares[i] = plot.Share{Client: i, Group: -1, HeldOut: p.IsHeldOut(i), Counts: h.Counts}
 		if p.Groups != nil {
 			shares[i].Group = p.Groups[i]
 		}
 	}
-	mosaic := d.mosaic()
 	var files []string
 	for _, f := range []struct {
 		name  string
@@ -154,16 +156,26 @@ func (d *heldData) write(folder string, holdings []partition.ClientStats) ([]str
 	}{
 		{report.PartitionFile, p.WriteJSON},
 		{"partition.npz", p.WriteNPZ},
-		{"partition.svg", func(w io.Writer) error {
-			return report.PartitionChart(w, "Who holds what: "+d.title, shares, d.set.ClassNames)
-		}},
-		{"views.svg", func(w io.Writer) error { return mosaic.SVG(w, "What the clients see: "+d.title) }},
-		{"views.png", mosaic.PNG},
 	} {
 		if err := dir.WriteFile(f.name, f.write); err != nil {
 			return files, err
 		}
 		files = append(files, dir.Path(f.name))
+	}
+	views, err := d.mosaic().Figure("What the clients see: " + d.title)
+	if err != nil {
+		return files, err
+	}
+	for _, p := range []struct {
+		name   string
+		figure *plot.Figure
+	}{{"partition", plot.Partition("Who holds what: "+d.title, shares, d.set.ClassNames)}, {"views", views}} {
+		if err := dir.WritePlot(p.name, p.figure, formats); err != nil {
+			return files, err
+		}
+		for _, format := range formats {
+			files = append(files, dir.Path(p.name+"."+string(format)))
+		}
 	}
 	return files, nil
 }

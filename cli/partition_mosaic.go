@@ -3,7 +3,7 @@ package cli
 import (
 	"fmt"
 
-	"feddag/report"
+	"feddag/report/plot"
 )
 
 // The most rows and columns of a mosaic.
@@ -11,7 +11,7 @@ const mosaicRows, mosaicColumns = 24, 20
 
 // mosaic shows a test image of each label as the clients of each group see and name it; without groups, as the first
 // clients do.
-func (d *heldData) mosaic() report.Mosaic {
+func (d *heldData) mosaic() plot.Mosaic {
 	p, s := d.partition, d.set
 	sets := d.members()
 	name := func(k int) string { return fmt.Sprintf("%d: %s", k, d.groupName(sets[k][0])) }
@@ -22,7 +22,7 @@ func (d *heldData) mosaic() report.Mosaic {
 		name = func(k int) string { return fmt.Sprintf("client %d", k) }
 	}
 	sets = sets[:min(len(sets), mosaicRows)]
-	m := report.Mosaic{Channels: s.Channels, Height: s.Height, Width: s.Width}
+	m := plot.Mosaic{Channels: s.Channels, Height: s.Height, Width: s.Width}
 	for l := range min(s.Classes, mosaicColumns) {
 		column := fmt.Sprint(l)
 		if len(s.ClassNames) > 0 {

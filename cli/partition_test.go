@@ -89,6 +89,11 @@ func TestPartitionCommand(t *testing.T) {
 		jsonFile, npzFile, out := filepath.Join(dir, "p.json"), filepath.Join(dir, "sub", "p.npz"), filepath.Join(dir, "out")
 		args := []string{"partition", "--dataset", "mnist", "--data-dir", folder, "--partition", kind, "--clients", "12",
 			"--min-samples", "2", "--holdout", "0.25", "--rows", "5"}
+		files := 6
+		if kind == "lda" {
+			args = append(args, "--plots", "svg,png,pdf")
+			files = 10
+		}
 		code, stdout, log := feddag(append(args, "--save", jsonFile, "--save", npzFile, "--out", out)...)
 		if code != exitDone {
 			t.Fatalf("%s: %s", kind, log)
@@ -98,7 +103,7 @@ func TestPartitionCommand(t *testing.T) {
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil {
 			t.Fatal(err)
 		}
-		if sum.Clients != 12 || sum.HeldOut != 3 || sum.Partition != kind || sum.Samples+sum.Unused != 300 || len(sum.Files) != 7 {
+		if sum.Clients != 12 || sum.HeldOut != 3 || sum.Partition != kind || sum.Samples+sum.Unused != 300 || len(sum.Files) != files {
 			t.Errorf("%s: %+v", kind, sum)
 		}
 		for _, file := range sum.Files {

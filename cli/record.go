@@ -104,9 +104,9 @@ func (r *recorder) Clustering(string, int, int) {}
 // Clustered implements federation.Observer: clusters.json, proximity.npy, the CC-graph and the plots. Those of a search
 // that a scenario asks for, before round 20, go to the folder search-20.
 func (r *recorder) Clustered(c *similarity.Result) error {
-	dir := r.s.dir
+	dir, formats := r.s.dir, report.PageFormats(r.s.o.plots)
 	if r.clustered {
-		dir = dir.Sub(fmt.Sprintf("search-%d", r.next))
+		dir, formats = r.s.dir.Sub(fmt.Sprintf("search-%d", r.next)), r.s.o.plots // not in the page
 	}
 	r.clustered = true
 	r.found = &report.Clustering{Title: r.s.title(), Result: c, Counts: r.counts, Groups: r.groups, IDs: r.ids, Classes: r.s.set.ClassNames}
@@ -119,7 +119,7 @@ func (r *recorder) Clustered(c *similarity.Result) error {
 	if r.later { // there is more to be found out first
 		return nil
 	}
-	err = dir.WriteClustering(r.found)
+	err = dir.WriteClustering(r.found, formats)
 	r.found = nil // N x N matrices, which the rounds have no use for
 	return err
 }

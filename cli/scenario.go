@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"slices"
 
@@ -32,7 +31,7 @@ func (s *session) loadScenario() (err error) {
 	return nil
 }
 
-const historyPlot = "plots/assignments.svg"
+const historyPlot = "plots/assignments"
 
 // history reads what became of the clients, and draws it.
 func (s *session) history(rounds int) ([]report.Assignment, []report.Plot, error) {
@@ -43,10 +42,12 @@ func (s *session) history(rounds int) ([]report.Assignment, []report.Plot, error
 	if !slices.ContainsFunc(list, func(a report.Assignment) bool { return a.Why != federation.AtStart }) {
 		return list, nil, nil // nothing to see
 	}
-	err = s.dir.WriteFile(historyPlot, func(w io.Writer) error {
-		return report.AssignmentPlot(w, "Clusters of the clients over time\n"+s.title(), len(s.env.Clients), rounds, list)
-	})
-	return list, []report.Plot{{File: historyPlot, Text: "Which cluster each client was in; white where it was not there."}}, err
+	figure, err := report.AssignmentPlot("Clusters of the clients over time\n"+s.title(), len(s.env.Clients), rounds, list)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = s.dir.WritePlot(historyPlot, figure, report.PageFormats(s.o.plots))
+	return list, []report.Plot{{Name: historyPlot, Text: "Which cluster each client was in; white where it was not there."}}, err
 }
 
 // tellMoves says a line for every kind of thing that happened to the clients.

@@ -3,6 +3,7 @@ package report
 import (
 	"slices"
 
+	"feddag/report/plot"
 	"feddag/similarity"
 )
 
@@ -156,9 +157,9 @@ func (c *Clustering) rows() ([]Cluster, error) {
 	return rows, nil
 }
 
-// WriteClustering writes clusters.json, proximity.npy, the CC-graph and the
-// plots of a clustering.
-func (d *Dir) WriteClustering(c *Clustering) error {
+// WriteClustering writes clusters.json, proximity.npy, the CC-graph, and the
+// plots of a clustering in each of the formats.
+func (d *Dir) WriteClustering(c *Clustering, formats []plot.Format) error {
 	file, err := c.file()
 	if err != nil {
 		return err
@@ -173,7 +174,7 @@ func (d *Dir) WriteClustering(c *Clustering) error {
 	if err := d.WriteNPY("proximity.npy", c.Result.Proximity); err != nil {
 		return err
 	}
-	return c.writePlots(d, rows)
+	return c.writePlots(d, rows, formats)
 }
 
 // file returns the content of clusters.json.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"os"
 )
 
 // compareView is a Comparison made ready for the template.
@@ -20,12 +19,11 @@ type compareView struct {
 func (d *Dir) writeComparePage(c *Comparison, tables []Table) error {
 	v := compareView{Title: c.title(), Lines: []string{c.where()}, Tables: tables, Shared: c.Shared}
 	for _, p := range comparePlots {
-		raw, err := os.ReadFile(d.Path(p.File))
+		drawn, err := d.readDrawing(p.Plot)
 		if err != nil {
-			return fmt.Errorf("reading the plot %s: %w", p.File, cause(err))
+			return err
 		}
-		// Drawn by this package, which escapes every text in it.
-		v.Drawings = append(v.Drawings, drawing{template.HTML(raw), p.Text})
+		v.Drawings = append(v.Drawings, drawn)
 	}
 	raw, err := Marshal(c.Summary())
 	if err != nil {

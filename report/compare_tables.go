@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"feddag/report/plot"
 )
 
 // Tables are the tables of a comparison: accuracy, paired differences, what
@@ -259,7 +261,7 @@ func (c *Comparison) milestones() []int {
 	if len(evaluated) <= 8 {
 		return evaluated
 	}
-	step := int(niceStep(float64(c.Rounds)/8, 1))
+	step := int(plot.NiceStep(float64(c.Rounds)/8, 1))
 	var at []int
 	for i, r := range evaluated {
 		if i == len(evaluated)-1 || r%step == 0 {

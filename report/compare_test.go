@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -202,7 +201,7 @@ func TestComparisonFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // and over what is there
-		if err := dir.WriteComparison(c); err != nil {
+		if err := dir.WriteComparison(c, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -214,29 +213,18 @@ func TestComparisonFiles(t *testing.T) {
 		return raw
 	}
 	for _, p := range comparePlots {
-		raw := read(p.File)
+		raw := read(p.File())
 		checkSVG(t, raw)
-		keep(t, "compare-"+filepath.Base(p.File), raw)
-		if p.File != "plots/leaders.svg" {
+		keep(t, "compare-"+filepath.Base(p.File()), raw)
+		if p.Name != "plots/leaders" {
 			for _, v := range c.Variants {
 				if !bytes.Contains(raw, []byte(">"+v.Name+"</text>")) {
-					t.Errorf("%s: the legend lacks %s", p.File, v.Name)
+					t.Errorf("%s: the legend lacks %s", p.File(), v.Name)
 				}
 			}
 		}
 	}
 	keep(t, "compare.html", read(CompareHTML))
-
-	// Every line of every curve has a look of its own.
-	chart := c.chart(c.before())
-	looks := map[string]bool{}
-	for i := range chart.series {
-		line, dash := chart.look(i)
-		looks[line+dash] = true
-	}
-	if len(looks) != len(c.Variants) {
-		t.Errorf("%d looks for %d lines", len(looks), len(c.Variants))
-	}
 
 	// Whatever the format, a table says percent, split, before or after, and how many clients.
 	for _, name := range []string{CompareMD, CompareTeX, CompareHTML} {
@@ -347,7 +335,7 @@ func TestSettle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := dir.WriteComparison(c); err != nil {
+	if err := dir.WriteComparison(c, nil); err != nil {
 		t.Fatal(err)
 	}
 	if c.Text() == "" {
@@ -446,28 +434,5 @@ func TestBesideRanks(t *testing.T) {
 	}
 	if !slices.Equal(table.After, wantAfter) {
 		t.Errorf("%q", table.After)
-	}
-}
-
-func TestRankedChart(t *testing.T) {
-	for name, c := range map[string]*rankedChart{
-		"none":  {title: "none", strong: -1},
-		"point": {title: "point", series: []Series{{Name: "one", X: []float64{1}, Y: []float64{50}}}},
-		"flat":  {title: "flat", strong: -1, series: []Series{{Name: "flat", X: []float64{1, 2}, Y: []float64{100, 100}}}},
-		"cut":   {title: "cut", low: 80, high: 90, strong: 1, series: []Series{{Name: "under", X: []float64{1, 2}, Y: []float64{10, 20}}, {Name: "through <", X: []float64{1, 2}, Y: []float64{70, 95}, Low: []float64{60, 94}, High: []float64{75, 99}}}},
-	} {
-		var b bytes.Buffer
-		if err := c.draw(&b); err != nil {
-			t.Fatal(err)
-		}
-		checkSVG(t, b.Bytes())
-		keep(t, "ranked-"+name+".svg", b.Bytes())
-		if name == "cut" && bytes.Contains(b.Bytes(), []byte("under")) {
-			t.Error("a line that is nowhere in the range is in the legend")
-		}
-	}
-	bad := &rankedChart{title: "bad", series: []Series{{Name: "ragged", X: []float64{1, 2}, Y: []float64{1}}}}
-	if err := bad.draw(io.Discard); err == nil || !strings.Contains(err.Error(), "ragged") {
-		t.Error(err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"feddag/report/plot"
 )
 
 // The files of a comparison's directory.
@@ -19,8 +21,9 @@ const (
 	CompareHTML = "compare.html" // tables and curves
 )
 
-// WriteComparison writes the files of a settled comparison.
-func (d *Dir) WriteComparison(c *Comparison) error {
+// WriteComparison writes the files of a settled comparison. Its plots are
+// written in each of the formats, and always as SVG, for its page.
+func (d *Dir) WriteComparison(c *Comparison, formats []plot.Format) error {
 	tables := c.Tables()
 	for _, f := range []struct {
 		name  string
@@ -38,7 +41,11 @@ func (d *Dir) WriteComparison(c *Comparison) error {
 		}
 	}
 	for _, p := range comparePlots {
-		if err := d.WriteFile(p.File, p.of(c).draw); err != nil {
+		figure, err := plot.Ranked(p.of(c))
+		if err != nil {
+			return err
+		}
+		if err := d.WritePlot(p.Name, figure, PageFormats(formats)); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -17,7 +18,7 @@ func TestConfig(t *testing.T) {
 	var pairs []Pair
 	expected := make(map[string]string)
 	for i, v := range values {
-		key := "k" + num(float64(i))
+		key := "k" + strconv.Itoa(i)
 		pairs = append(pairs, Pair{key, v, []string{"", "a comment: with # and\nnewline"}[i%2]})
 		expected[key] = v
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"feddag/internal/numfmt"
 )
 
 // String is "mean ± std" in percent, or a dash where nothing was measured.
@@ -33,31 +35,13 @@ func duration(s float64) string {
 	return fmt.Sprintf("%d h %02d min", t/3600, t/60%60)
 }
 
-// thousands writes a whole number with separators.
-func thousands(v float64) string {
-	if math.IsNaN(v) || math.Abs(v) >= 1<<62 {
-		return "–"
-	}
-	s := strconv.FormatInt(int64(math.Round(v)), 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func thousands(v float64) string { return numfmt.Thousands(v) }
 
-func decimal(v float64, places int) string {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return "–"
-	}
-	return strconv.FormatFloat(v, 'f', places, 64)
-}
+func decimal(v float64, places int) string { return numfmt.Decimal(v, places) }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
+func count(n int, thing string) string { return numfmt.Count(n, thing) }
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // shortest writes v with as few digits as tell it apart.
 func shortest(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

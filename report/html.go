@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,11 +73,6 @@ type eventView struct {
 
 type accuracyView struct{ When, Phase, Balanced, Plain, Over string }
 
-type drawing struct {
-	SVG  template.HTML
-	Text string
-}
-
 type clusterView struct {
 	Cluster
 	Cells []cellView
@@ -100,12 +94,11 @@ func (d *Dir) view(p Page) (view, error) {
 		v.Accuracy = append(v.Accuracy, accuracyView{r.when, r.phase, r.score.Balanced.String(), r.score.Accuracy.String(), r.over})
 	}
 	for _, plot := range p.Plots {
-		raw, err := os.ReadFile(d.Path(plot.File))
+		drawn, err := d.readDrawing(plot)
 		if err != nil {
-			return v, fmt.Errorf("reading the plot %s: %w", plot.File, cause(err))
+			return v, err
 		}
-		// Drawn by this package, which escapes every text in it.
-		v.Drawings = append(v.Drawings, drawing{template.HTML(raw), plot.Text})
+		v.Drawings = append(v.Drawings, drawn)
 	}
 	classes := 0
 	for _, c := range p.Clusters {
@@ -255,6 +248,7 @@ tr.part td { border-top: 1px solid #e4e7eb; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 16px; }
 figure { margin: 0; }
 figure > svg { width: 100%; height: auto; display: block; }
+@media (max-width: 640px) { figure > svg { min-width: 600px; } }
 .hist td, .hist th { padding: 4px 8px; }
 .members { max-width: 340px; color: #52606d; font-size: 13px; }
 summary { cursor: pointer; color: #0072b2; }

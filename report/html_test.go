@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"feddag/report/plot"
 	"feddag/similarity"
 )
 
@@ -52,17 +53,17 @@ func TestHTML(t *testing.T) {
 		t.Fatal(err)
 	}
 	rounds := someRounds(30)
-	plots, err := d.PlotRounds("FedDAG on fashion-mnist, seed 1", rounds)
+	plots, err := d.PlotRounds("FedDAG on fashion-mnist, seed 1", rounds, []plot.Format{plot.SVG})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range plots {
-		raw, err := os.ReadFile(d.Path(p.File))
+		raw, err := os.ReadFile(d.Path(p.File()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkSVG(t, raw)
-		keep(t, strings.ReplaceAll(p.File, "/", "-"), raw)
+		keep(t, strings.ReplaceAll(p.File(), "/", "-"), raw)
 	}
 	e := NewEnv()
 	e.Extra = map[string]string{"OPENBLAS_NUM_THREADS": "1", "evil": "<script>alert(1)</script>"}
@@ -102,7 +103,7 @@ func TestHTML(t *testing.T) {
 	if err := d.WriteHTML(Page{}); err != nil {
 		t.Errorf("empty page: %v", err)
 	}
-	if err := d.WriteHTML(Page{Plots: []Plot{{File: "plots/gone.svg"}}}); err == nil || !strings.Contains(err.Error(), "plots/gone.svg") {
+	if err := d.WriteHTML(Page{Plots: []Plot{{Name: "plots/gone"}}}); err == nil || !strings.Contains(err.Error(), "plots/gone.svg") {
 		t.Errorf("missing plot: %v", err)
 	}
 }

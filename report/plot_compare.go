@@ -5,21 +5,23 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"feddag/report/plot"
 )
 
 // comparePlots are the plots of a comparison.
 var comparePlots = []struct {
 	Plot
-	of func(*Comparison) *rankedChart
+	of func(*Comparison) plot.RankedChart
 }{
-	{Plot{"plots/accuracy.svg", "What the server's models do for all clients, without any local training."},
-		func(c *Comparison) *rankedChart { return c.chart(c.before()) }},
-	{Plot{"plots/leaders.svg", "The same, cut to where the upper half can be told apart."},
-		func(c *Comparison) *rankedChart { return c.chart(c.before()).narrow() }},
-	{Plot{"plots/cohort.svg", "What clients have after a round's local training. The cohort, the same for every algorithm of a seed, changes from round to round, so these curves are rougher."},
-		func(c *Comparison) *rankedChart { return c.chart(c.after()) }},
-	{Plot{"plots/traffic.svg", "The first plot, by what it cost to get there."},
-		func(c *Comparison) *rankedChart { return c.chart(c.byTraffic()) }},
+	{Plot{"plots/accuracy", "What the server's models do for all clients, without any local training."},
+		func(c *Comparison) plot.RankedChart { return c.chart(c.before()) }},
+	{Plot{"plots/leaders", "The same, cut to where the upper half can be told apart."},
+		func(c *Comparison) plot.RankedChart { return narrow(c.chart(c.before())) }},
+	{Plot{"plots/cohort", "What clients have after a round's local training. The cohort, the same for every algorithm of a seed, changes from round to round, so these curves are rougher."},
+		func(c *Comparison) plot.RankedChart { return c.chart(c.after()) }},
+	{Plot{"plots/traffic", "The first plot, by what it cost to get there."},
+		func(c *Comparison) plot.RankedChart { return c.chart(c.byTraffic()) }},
 }
 
 // curve is one number of a round against another.
@@ -75,17 +77,17 @@ func (c *Comparison) byTraffic() curve {
 // narrow cuts a chart to where those near the top can be told apart, though
 // others lie far below: to the range that the upper half of all covers in the
 // second half of the rounds.
-func (c *rankedChart) narrow() *rankedChart {
-	c.title = strings.Replace(c.title, "\n", ": the upper part\n", 1)
+func narrow(c plot.RankedChart) plot.RankedChart {
+	c.Title = strings.Replace(c.Title, "\n", ": the upper part\n", 1)
 	var lasts []float64
-	for _, s := range c.series {
-		lasts = append(lasts, s.last())
+	for _, s := range c.Series {
+		lasts = append(lasts, s.Last())
 	}
 	slices.Sort(lasts)
 	middle := lasts[len(lasts)/2]
 	low, high := math.Inf(1), math.Inf(-1)
-	for _, s := range c.series {
-		if s.last() < middle {
+	for _, s := range c.Series {
+		if s.Last() < middle {
 			continue
 		}
 		for j := len(s.Y) / 2; j < len(s.Y); j++ {
@@ -96,24 +98,24 @@ func (c *rankedChart) narrow() *rankedChart {
 		}
 	}
 	if margin := 0.05 * (high - low); margin > 0 {
-		c.low, c.high = math.Max(0, low-margin), math.Min(100, high+margin)
+		c.Low, c.High = math.Max(0, low-margin), math.Min(100, high+margin)
 	}
 	return c
 }
 
 // chart has a line for every variant: the mean over its seeds at the rounds
 // that all of them measured, with a band from the lowest seed to the highest.
-func (c *Comparison) chart(k curve) *rankedChart {
-	chart := &rankedChart{
-		title:  k.title + "\n" + k.what + "\n" + fmt.Sprintf("%s, %s, %s. Line: mean over seeds; band: from the lowest seed to the highest; legend: last value", c.DatasetTitle, c.Partition, count(c.Clients, "client")),
-		xLabel: k.xLabel, yLabel: k.yLabel, integerX: k.integerX, strong: -1,
+func (c *Comparison) chart(k curve) plot.RankedChart {
+	chart := plot.RankedChart{
+		Title:  k.title + "\n" + k.what + "\n" + fmt.Sprintf("%s, %s, %s. Line: mean over seeds; band: from the lowest seed to the highest; legend: last value", c.DatasetTitle, c.Partition, count(c.Clients, "client")),
+		XLabel: k.xLabel, YLabel: k.yLabel, IntegerX: k.integerX, Strong: -1,
 	}
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		if v.Name == c.Reference && len(c.Variants) > 1 {
-			chart.strong = i
+			chart.Strong = i
 		}
-		s := Series{Name: v.Name}
+		s := plot.Series{Name: v.Name}
 		n := math.MaxInt
 		for _, cell := range v.Cells {
 			n = min(n, len(cell.Rounds))
@@ -133,7 +135,7 @@ func (c *Comparison) chart(k curve) *rankedChart {
 				s.Low, s.High = append(s.Low, low), append(s.High, high)
 			}
 		}
-		chart.series = append(chart.series, s)
+		chart.Series = append(chart.Series, s)
 	}
 	return chart
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"gonum.org/v1/gonum/mat"
+
+	"feddag/report/plot"
 )
 
 // CCGraph is which cluster learns from which (eq. 11-14).
@@ -55,8 +57,9 @@ func (c CCGraph) check() error {
 	return nil
 }
 
-// WriteCCGraph writes cc-graph.json, cc-graph.dot and plots/cc-graph.svg.
-func (d *Dir) WriteCCGraph(title string, c CCGraph) error {
+// WriteCCGraph writes cc-graph.json, cc-graph.dot, and the drawing in each of
+// the formats.
+func (d *Dir) WriteCCGraph(title string, c CCGraph, formats []plot.Format) error {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -74,7 +77,11 @@ func (d *Dir) WriteCCGraph(title string, c CCGraph) error {
 	if err := d.WriteFile("cc-graph.dot", c.DOT); err != nil {
 		return err
 	}
-	return d.WriteFile("plots/cc-graph.svg", func(w io.Writer) error { return c.SVG(w, title) })
+	figure, err := c.Figure(title)
+	if err != nil {
+		return err
+	}
+	return d.WritePlot(graphPlot, figure, formats)
 }
 
 func (c CCGraph) eachEdge(visit func(learner, source int)) {
@@ -107,7 +114,7 @@ func (c CCGraph) DOT(w io.Writer) error {
 		fmt.Fprintf(&b, "  %d [label=\"%d\\n%s\\n%s\"];\n", z, z, count(len(row.Members), "client"), dotText(c.common(z)))
 	}
 	c.eachEdge(func(p, q int) {
-		fmt.Fprintf(&b, "  %d -> %d [label=\"%s\" penwidth=%s];\n", p, q, strconv.FormatFloat(c.Scores.At(p, q), 'g', 4, 64), num(c.width(p, q)))
+		fmt.Fprintf(&b, "  %d -> %d [label=\"%s\" penwidth=%s];\n", p, q, strconv.FormatFloat(c.Scores.At(p, q), 'g', 4, 64), strconv.FormatFloat(math.Round(100*c.width(p, q))/100, 'f', -1, 64))
 	})
 	b.WriteString("}\n")
 	_, err := io.WriteString(w, b.String())
@@ -134,7 +141,7 @@ func (c CCGraph) common(z int) string {
 			break
 		}
 		taken[best] = true
-		names = append(names, className(c.Classes, best))
+		names = append(names, plot.Name(c.Classes, best))
 	}
 	text := strings.Join(names, ", ")
 	held := 0
@@ -149,90 +156,17 @@ func (c CCGraph) common(z int) string {
 	return text
 }
 
-func className(names []string, class int) string {
-	if class < len(names) {
-		return names[class]
-	}
-	return strconv.Itoa(class)
-}
-
-// SVG draws the clusters on a circle, their area by their clients, and the arrows from learner to source, the thicker
-// the more complementary.
-func (c CCGraph) SVG(w io.Writer, title string) error {
+// Figure draws the clusters on a circle, their area by their clients, and arrows
+// from learner to source, which are thicker the more complementary the two are.
+func (c CCGraph) Figure(title string) (*plot.Figure, error) {
 	if err := c.check(); err != nil {
-		return err
+		return nil, err
 	}
-	z := len(c.Clusters)
-	g := newCanvas(760, 640, title)
-	top := g.title(title) + 8
-	g.text(24, top+10, "start", "an arrow points from a learner to the source it learns from; thicker is more complementary", `fill="`+quiet+`"`)
-	top += 22
-	cx, cy := g.width/2, (top+g.height)/2
-	ring := math.Min(g.width/2-150, (g.height-top)/2-78) // room for a node and its two lines outside
-	if z == 1 {
-		ring = 0
+	var nodes []plot.Node
+	for z, row := range c.Clusters {
+		nodes = append(nodes, plot.Node{Size: len(row.Members), Label: count(len(row.Members), "client"), Detail: c.common(z)})
 	}
-	room := 34.0 // a node's largest radius
-	if z > 1 {
-		room = math.Min(room, 0.8*ring*math.Sin(math.Pi/float64(z)))
-	}
-	most := 1
-	for _, row := range c.Clusters {
-		most = max(most, len(row.Members))
-	}
-	at := make([]point, z)
-	r := make([]float64, z)
-	for k, row := range c.Clusters {
-		turn := 2*math.Pi*float64(k)/float64(z) - math.Pi/2
-		at[k] = point{cx + ring*math.Cos(turn), cy + ring*math.Sin(turn)}
-		r[k] = room * (0.4 + 0.6*math.Sqrt(float64(len(row.Members))/float64(most)))
-	}
-	c.eachEdge(func(p, q int) { g.arrow(at[p], at[q], r[p], r[q], c.width(p, q), colour(p)) })
-	for k, row := range c.Clusters {
-		g.circle(at[k].x, at[k].y, r[k], `fill="`+colour(k)+`" stroke="#ffffff" stroke-width="1.5"`)
-		size := math.Min(14, math.Max(7, r[k]*0.9))
-		g.text(at[k].x, at[k].y+size*0.35, "middle", strconv.Itoa(k), fmt.Sprintf(`font-size="%s" font-weight="600" fill="#ffffff"`, num(size)))
-		if z > 24 { // no room for more
-			continue
-		}
-		dx, dy := at[k].x-cx, at[k].y-cy
-		length := math.Max(math.Hypot(dx, dy), 1)
-		anchor := "middle"
-		switch {
-		case dx > 0.3*length:
-			anchor = "start"
-		case dx < -0.3*length:
-			anchor = "end"
-		}
-		x, y := at[k].x+dx/length*(r[k]+9), at[k].y+dy/length*(r[k]+20)
-		if z == 1 {
-			y = at[k].y + r[k] + 20
-		}
-		g.text(x, y, anchor, count(len(row.Members), "client"), `fill="`+ink+`"`)
-		g.text(x, y+14, anchor, c.common(k), `font-size="10" fill="`+quiet+`"`)
-	}
-	return g.writeTo(w)
-}
-
-// arrow draws a bent line from the rim of one circle to that of another, with a head. Two opposite arrows bend apart.
-func (c *canvas) arrow(from, to point, r1, r2, width float64, colour string) {
-	dx, dy := to.x-from.x, to.y-from.y
-	length := math.Max(math.Hypot(dx, dy), 1e-9)
-	bend := 0.16
-	mid := point{(from.x+to.x)/2 - dy*bend, (from.y+to.y)/2 + dx*bend}
-	toward := func(a, b point, d float64) point {
-		l := math.Max(math.Hypot(b.x-a.x, b.y-a.y), 1e-9)
-		return point{a.x + (b.x-a.x)/l*d, a.y + (b.y-a.y)/l*d}
-	}
-	head := 5 + 1.6*width
-	start, tip := toward(from, mid, r1+1), toward(to, mid, r2+2)
-	neck := toward(tip, mid, head)
-	if length < r1+r2+head { // they touch
-		neck = tip
-	}
-	c.f(`<path d="M%s %sQ%s %s %s %s" fill="none" stroke="%s" stroke-opacity="0.75" stroke-width="%s"/>`+"\n",
-		num(start.x), num(start.y), num(mid.x), num(mid.y), num(neck.x), num(neck.y), colour, num(width))
-	ux, uy := (tip.x-neck.x)/head, (tip.y-neck.y)/head
-	half := head * 0.45
-	c.path([]point{tip, {neck.x - uy*half, neck.y + ux*half}, {neck.x + uy*half, neck.y - ux*half}}, `fill="`+colour+`" stroke="none"`)
+	var edges []plot.Edge
+	c.eachEdge(func(p, q int) { edges = append(edges, plot.Edge{From: p, To: q, Width: c.width(p, q)}) })
+	return plot.Graph(title, "an arrow points from a learner to the source it learns from; thicker is more complementary", nodes, edges)
 }
