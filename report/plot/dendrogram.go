@@ -128,7 +128,7 @@ func (d *dendrogram) names(c draw.Canvas, step vg.Length, x []vg.Length) {
 		from, to       vg.Length
 	}
 	var spans []span
-	leafStyle := rightAligned(labelStyle(11, quiet))
+	leafStyle := rightAligned(labelStyle(10, quiet))
 	d.walk(func(node int) {
 		if !d.isLeaf(node) {
 			return
