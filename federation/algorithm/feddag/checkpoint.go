@@ -22,16 +22,16 @@ const rosterBlob = "roster"
 
 // Save implements [Checkpointer].
 func (a *FedDAG) Save() (federation.Saved, error) {
-	m := feddagMeta{Clusters: a.clusters, Graph: a.graph, Scores: a.scores}
+	m := feddagMeta{Clusters: a.clusters, Graph: a.graph, Scores: a.edgeScores}
 	s := federation.Saved{Vectors: map[string][]float32{}}
 	var err error
 	if a.roster != nil {
-		if a.encoded == nil {
-			if a.encoded, err = a.roster.Save(); err != nil {
+		if a.encodedRoster == nil {
+			if a.encodedRoster, err = a.roster.Save(); err != nil {
 				return federation.Saved{}, err
 			}
 		}
-		m.Places, s.Blobs = a.ids, map[string][]byte{rosterBlob: a.encoded}
+		m.Places, s.Blobs = a.rosterIDs, map[string][]byte{rosterBlob: a.encodedRoster}
 	}
 	if s.Meta, err = json.Marshal(m); err != nil {
 		return federation.Saved{}, err
@@ -54,15 +54,14 @@ func (a *FedDAG) Save() (federation.Saved, error) {
 
 // Load implements [Checkpointer].
 func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
-	a.env = env
 	var meta feddagMeta
 	if err := json.Unmarshal(s.Meta, &meta); err != nil {
 		return err
 	}
-	if err := a.assign(len(env.Clients), meta.Clusters, meta.Graph, meta.Scores); err != nil {
+	if err := a.setClustering(len(env.Clients), meta.Clusters, meta.Graph, meta.Scores); err != nil {
 		return err
 	}
-	if err := a.nets(env); err != nil {
+	if err := a.loadNetworks(env); err != nil {
 		return err
 	}
 	for z, members := range meta.Clusters {
@@ -72,8 +71,8 @@ func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
 			if v, err = s.Vector(env, clusterName(z), a.net.Len()); err != nil {
 				return err
 			}
-			if a.classifies() {
-				if psi, err = s.Vector(env, classifierName(z), a.alone.Range(torch.Head).Len()); err != nil {
+			if a.usesClassifiers() {
+				if psi, err = s.Vector(env, classifierName(z), a.sourceNet.Range(torch.Head).Len()); err != nil {
 					return err
 				}
 			}
@@ -87,8 +86,8 @@ func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
 	if a.roster, err = similarity.ReadRoster(s.Blobs[rosterBlob], a.SketchOptions(env.Seed)); err != nil {
 		return err
 	}
-	if a.ids = meta.Places; len(a.ids) != len(a.roster.Sketches) {
-		return fmt.Errorf("a roster of %d clients for %d", len(a.roster.Sketches), len(a.ids))
+	if a.rosterIDs = meta.Places; len(a.rosterIDs) != len(a.roster.Sketches) {
+		return fmt.Errorf("a roster of %d clients for %d", len(a.roster.Sketches), len(a.rosterIDs))
 	}
 	return nil
 }

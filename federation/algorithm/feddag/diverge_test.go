@@ -25,7 +25,7 @@ func secondPhaseDiverges(t *testing.T, name string, parts torch.Part) {
 			graph[z], scores[z] = append(graph[z], s), append(scores[z], 1)
 		}
 	}
-	if err := f.assign(len(e.Clients), f.clusters, graph, scores); err != nil {
+	if err := f.setClustering(len(e.Clients), f.clusters, graph, scores); err != nil {
 		t.Fatal(err)
 	}
 	x.Client, x.Healthy, x.Weights, x.Parts = e.Sample(0)[1].ID, false, true, parts

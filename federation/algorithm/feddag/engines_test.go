@@ -162,7 +162,7 @@ func TestEnginesAgreeOnARound(t *testing.T) {
 				if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
 					t.Fatal(err)
 				}
-				if err := f.assign(len(sizes), f.clusters, [][]int{{1}, {0}}, [][]float64{{1}, {1}}); err != nil { // each learns from the other
+				if err := f.setClustering(len(sizes), f.clusters, [][]int{{1}, {0}}, [][]float64{{1}, {1}}); err != nil { // each learns from the other
 					t.Fatal(err)
 				}
 				report, err := a.Round(e, 0, e.Present())

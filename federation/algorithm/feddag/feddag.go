@@ -75,28 +75,27 @@ type FedDAG struct {
 
 	ShiftFactor float64 // of eq. 41: a client has shifted above ShiftFactor n_i / C
 
-	env      *federation.Env
-	net      *torch.Network
-	clusters [][]int
-	of       []int         // cluster of each client, -1 of one that is not there
-	graph    [][]int       // sources of each learner, by falling H
-	scores   [][]float64   // their H
-	learners [][]edge      // learners of each source, ascending
-	states   torch.Vectors // [Θ1_z | Θ2_z | Θc_z], by cluster; nil of one that is dissolved
+	net        *torch.Network
+	clusters   [][]int
+	clusterOf  []int         // cluster of each client, -1 of one that is not there
+	graph      [][]int       // sources of each learner, by falling H
+	edgeScores [][]float64   // their H
+	learners   [][]edge      // learners of each source, ascending
+	states     torch.Vectors // [Θ1_z | Θ2_z | Θc_z], by cluster; nil of one that is dissolved
 
-	alone       *torch.Network // [Θ2' | ψ_z], what the secondary phase trains with classifiers
+	sourceNet   *torch.Network // [Θ2' | ψ_z], what the secondary phase trains with classifiers
 	classifiers torch.Vectors  // ψ_z of each source, as long as states; its entries are nil unless SecondaryHead is "own"
 
-	roster  *similarity.Roster // the clustering as the server keeps it; nil where nobody comes, leaves or changes
-	ids     []int              // client of each place in the roster
-	encoded []byte             // the roster, for checkpoints; nil if not made yet
+	roster        *similarity.Roster // the clustering as the server keeps it; nil where nobody comes, leaves or changes
+	rosterIDs     []int              // client of each place in the roster
+	encodedRoster []byte             // the roster, for checkpoints; nil if not made yet
 }
 
 // dual says whether the method has a secondary encoder.
 func (a *FedDAG) dual() bool { return a.Variant != StarVariant }
 
 // classifies says whether the secondary encoder is trained to classify by itself.
-func (a *FedDAG) classifies() bool { return a.dual() && a.SecondaryHead == "own" }
+func (a *FedDAG) usesClassifiers() bool { return a.dual() && a.SecondaryHead == "own" }
 
 // Validate implements [Validator].
 func (a *FedDAG) Validate() error {
@@ -115,7 +114,7 @@ func (a *FedDAG) Validate() error {
 			return err
 		}
 	}
-	if _, err := a.secondaryEvery(); err != nil {
+	if _, err := a.secondaryPeriod(); err != nil {
 		return err
 	}
 	if _, err := similarity.ParseCount(a.PrincipalVectors); err != nil {
@@ -146,7 +145,7 @@ func (a *FedDAG) Validate() error {
 }
 
 // secondaryEvery returns K of the schedule, 1 for "both".
-func (a *FedDAG) secondaryEvery() (int, error) {
+func (a *FedDAG) secondaryPeriod() (int, error) {
 	if a.Schedule == "both" {
 		return 1, nil
 	}
@@ -165,18 +164,18 @@ type edge struct {
 
 // assign takes up a clustering of those of n clients that are there and its CC-graph with the H of its edges, and
 // returns an error unless they fit.
-func (a *FedDAG) assign(n int, clusters, graph [][]int, scores [][]float64) error {
-	a.clusters, a.graph, a.scores = clusters, graph, scores
-	a.of = slices.Repeat([]int{-1}, n)
+func (a *FedDAG) setClustering(n int, clusters, graph [][]int, scores [][]float64) error {
+	a.clusters, a.graph, a.edgeScores = clusters, graph, scores
+	a.clusterOf = slices.Repeat([]int{-1}, n)
 	for z, members := range clusters {
 		for _, i := range members {
 			if i < 0 || i >= n {
 				return fmt.Errorf("cluster %d has client %d of %d", z, i, n)
 			}
-			if a.of[i] >= 0 {
-				return fmt.Errorf("client %d is in clusters %d and %d", i, a.of[i], z)
+			if a.clusterOf[i] >= 0 {
+				return fmt.Errorf("client %d is in clusters %d and %d", i, a.clusterOf[i], z)
 			}
-			a.of[i] = z
+			a.clusterOf[i] = z
 		}
 	}
 	if len(graph) != len(clusters) || len(scores) != len(clusters) {
@@ -210,7 +209,7 @@ func (a *FedDAG) assign(n int, clusters, graph [][]int, scores [][]float64) erro
 }
 
 // edges returns the H of the edges of a CC-graph.
-func edges(h *mat.Dense, graph [][]int) [][]float64 {
+func edgeScores(h *mat.Dense, graph [][]int) [][]float64 {
 	scores := make([][]float64, len(graph))
 	for p, sources := range graph {
 		scores[p] = make([]float64, len(sources))
@@ -226,7 +225,7 @@ func (a *FedDAG) Clusters() [][]int { return a.clusters }
 
 // Model implements [Algorithm].
 func (a *FedDAG) Model(client int) federation.Model {
-	return federation.Model{Net: a.net, State: a.states[a.of[client]]}
+	return federation.Model{Net: a.net, State: a.states[a.clusterOf[client]]}
 }
 
 // Models implements [Algorithm].

@@ -96,7 +96,7 @@ func TestRoundByHand(t *testing.T) {
 			a.SecondaryHead, a.OwnSource, a.Order = "full", false, "parallel" // as printed, but for the cases
 			c.change(a)
 			a.net, _ = e.Net(true)
-			if err := a.assign(4, [][]int{{0, 1}, {2}, {3}}, [][]int{{1, 2}, {2}, {0}}, [][]float64{{3, 1}, {2}, {5}}); err != nil {
+			if err := a.setClustering(4, [][]int{{0, 1}, {2}, {3}}, [][]int{{1, 2}, {2}, {0}}, [][]float64{{3, 1}, {2}, {5}}); err != nil {
 				t.Fatal(err)
 			}
 			parts := []torch.Part{torch.Primary, torch.Secondary, torch.Head}
@@ -113,10 +113,10 @@ func TestRoundByHand(t *testing.T) {
 				}
 				a.states = append(a.states, v)
 			}
-			if a.classifies() {
-				a.alone, _ = e.Net(false)
+			if a.usesClassifiers() {
+				a.sourceNet, _ = e.Net(false)
 				for _, value := range []float32{50, 60, 70} {
-					v, err := torch.VectorOf(e.Device, slices.Repeat([]float32{value}, a.alone.Range(torch.Head).Len()))
+					v, err := torch.VectorOf(e.Device, slices.Repeat([]float32{value}, a.sourceNet.Range(torch.Head).Len()))
 					if err != nil {
 						t.Fatal(err)
 					}

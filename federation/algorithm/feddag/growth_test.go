@@ -114,7 +114,6 @@ func clustered(b *testing.B, e *federation.Env) *federation.Runner {
 	alg, err := federation.New("feddag")
 	must(err)
 	a := alg.(*FedDAG)
-	a.env = e
 	b.Cleanup(a.Close)
 	members, graph, scores := make([][]int, clusters), make([][]int, clusters), make([][]float64, clusters)
 	for i := range e.Clients {
@@ -124,7 +123,7 @@ func clustered(b *testing.B, e *federation.Env) *federation.Runner {
 		graph[z] = []int{(z + 1) % clusters, (z + 2) % clusters}
 		scores[z] = []float64{1, 1}
 	}
-	must(a.assign(len(e.Clients), members, graph, scores))
+	must(a.setClustering(len(e.Clients), members, graph, scores))
 	a.net, err = e.Net(true)
 	must(err)
 	for range clusters {

@@ -15,16 +15,16 @@ func (a *FedDAG) Cluster(env *federation.Env) (*similarity.Result, error) {
 	return r, err
 }
 
-func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *WarmUp, error) {
+func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult, error) {
 	single, err := env.Net(false)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := a.tellInitial(env, single, env.InitialState(single)); err != nil {
+	if err := a.notifyInitial(env, single, env.InitialState(single)); err != nil {
 		return nil, nil, err
 	}
 	clients := env.Present()
-	warm, sketches, err := a.sketch(env, clients)
+	warm, sketches, err := a.sketchClients(env, clients)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -37,16 +37,16 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *WarmUp, erro
 		if result, err = similarity.ClusterProgress(sketches, o, env.ClusteringProgress); err != nil {
 			return err
 		}
-		a.ids = nil
+		a.rosterIDs = nil
 		for _, c := range clients {
-			a.ids = append(a.ids, c.ID)
+			a.rosterIDs = append(a.rosterIDs, c.ID)
 		}
 		if env.ClientsMayChange() {
 			if a.roster, err = similarity.NewRoster(sketches, result, o); err != nil {
 				return err
 			}
 		}
-		return a.assign(len(env.Clients), a.clientIDs(result.Clusters), result.Graph, edges(result.Complementarity, result.Graph))
+		return a.setClustering(len(env.Clients), a.clientIDs(result.Clusters), result.Graph, edgeScores(result.Complementarity, result.Graph))
 	})
 	if err != nil {
 		return nil, nil, err
@@ -55,13 +55,13 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *WarmUp, erro
 }
 
 // sketch is phase 1 for some clients: their warm-up and what they send.
-func (a *FedDAG) sketch(env *federation.Env, clients []*federation.Client) (warm *WarmUp, sketches []similarity.Sketch, err error) {
+func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client) (warm *warmUpResult, sketches []similarity.Sketch, err error) {
 	single, err := env.Net(false)
 	if err != nil {
 		return nil, nil, err
 	}
 	err = env.Stage("warmup", func() (err error) {
-		warm, err = warmUp(env, single, env.InitialState(single), clients, a.WarmUpRounds, a.MaskFraction, a.keepsWarmUp())
+		warm, err = warmUp(env, single, env.InitialState(single), clients, a.WarmUpRounds, a.MaskFraction, a.sendsWarmUpWeights())
 		return err
 	})
 	if err != nil {
@@ -90,7 +90,7 @@ func (a *FedDAG) clientIDs(clusters [][]int) [][]int {
 	of := make([][]int, len(clusters))
 	for z, members := range clusters {
 		for _, k := range members {
-			of[z] = append(of[z], a.ids[k])
+			of[z] = append(of[z], a.rosterIDs[k])
 		}
 		slices.Sort(of[z])
 	}
@@ -98,25 +98,25 @@ func (a *FedDAG) clientIDs(clusters [][]int) [][]int {
 }
 
 // keepsWarmUp says whether the warm-up's weights are used after it.
-func (a *FedDAG) keepsWarmUp() bool {
-	return a.PrimaryInit == "warm" || a.dual() && (a.HeadInit != "random" || a.SecondaryInit == "global" || a.classifies() && a.SecondaryInit != "random")
+func (a *FedDAG) sendsWarmUpWeights() bool {
+	return a.PrimaryInit == "warm" || a.dual() && (a.HeadInit != "random" || a.SecondaryInit == "global" || a.usesClassifiers() && a.SecondaryInit != "random")
 }
 
 // tellInitial hands over θ^0 and the fresh secondary encoder: what another program needs to start alike.
-func (a *FedDAG) tellInitial(env *federation.Env, single *torch.Network, theta0 []float32) error {
+func (a *FedDAG) notifyInitial(env *federation.Env, single *torch.Network, theta0 []float32) error {
 	tensors := federation.TensorsOf(single, theta0, torch.All)
 	if a.dual() {
 		net, err := env.Net(true)
 		if err != nil {
 			return err
 		}
-		tensors = append(tensors, federation.TensorsOf(net, freshSecondary(env, net), torch.Secondary)...)
+		tensors = append(tensors, federation.TensorsOf(net, randomSecondary(env, net), torch.Secondary)...)
 	}
 	return env.NotifyWeights("initial", tensors)
 }
 
 // secondary returns a state whose secondary encoder is fresh, the same for all clusters; the rest is zero.
-func freshSecondary(e *federation.Env, net *torch.Network) []float32 {
+func randomSecondary(e *federation.Env, net *torch.Network) []float32 {
 	x := make([]float32, net.Len())
 	net.Init(x, torch.Secondary, e.InitStream(1))
 	return x
@@ -124,20 +124,19 @@ func freshSecondary(e *federation.Env, net *torch.Network) []float32 {
 
 // Init implements [Algorithm]: phases 1 to 4, then the models of eq. 22.
 func (a *FedDAG) Init(env *federation.Env) error {
-	a.env = env
 	_, warm, err := a.cluster(env)
 	if err != nil {
 		return err
 	}
-	if err := a.nets(env); err != nil {
+	if err := a.loadNetworks(env); err != nil {
 		return err
 	}
-	secondary, err := a.sharedSecondary(env, warm, env.Present())
+	secondary, err := a.initialSecondary(env, warm, env.Present())
 	if err != nil {
 		return err
 	}
 	for z := range a.clusters {
-		v, psi, err := a.start(env, warm, secondary, env.Present(), z)
+		v, psi, err := a.initialState(env, warm, secondary, env.Present(), z)
 		if err != nil {
 			return err
 		}
@@ -150,23 +149,23 @@ func (a *FedDAG) Init(env *federation.Env) error {
 }
 
 // nets describes the networks that are trained.
-func (a *FedDAG) nets(env *federation.Env) (err error) {
-	if a.net, err = env.Net(a.dual()); err != nil || !a.classifies() {
+func (a *FedDAG) loadNetworks(env *federation.Env) (err error) {
+	if a.net, err = env.Net(a.dual()); err != nil || !a.usesClassifiers() {
 		return err
 	}
-	a.alone, err = env.Net(false)
+	a.sourceNet, err = env.Net(false)
 	return err
 }
 
 // sharedSecondary returns the Θ2 that new clusters have in common: fresh, or with a global start the mean of the clients'
 // encoders after warm-up. Where there are clusters already, the global start is the mean of theirs. Nil of one encoder.
-func (a *FedDAG) sharedSecondary(env *federation.Env, warm *WarmUp, clients []*federation.Client) ([]float32, error) {
+func (a *FedDAG) initialSecondary(env *federation.Env, warm *warmUpResult, clients []*federation.Client) ([]float32, error) {
 	if !a.dual() {
 		return nil, nil
 	}
 	r := a.net.Range(torch.Secondary)
 	if a.SecondaryInit != "global" {
-		return freshSecondary(env, a.net)[r.Begin:r.End], nil
+		return randomSecondary(env, a.net)[r.Begin:r.End], nil
 	}
 	var learned torch.Vectors
 	for _, v := range a.states {
@@ -190,7 +189,7 @@ func (a *FedDAG) sharedSecondary(env *federation.Env, warm *WarmUp, clients []*f
 	if err != nil {
 		return nil, err
 	}
-	x, err := a.warmMean(env, single, warm, clients, func(*federation.Client) bool { return true })
+	x, err := a.warmUpMean(env, single, warm, clients, func(*federation.Client) bool { return true })
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +199,7 @@ func (a *FedDAG) sharedSecondary(env *federation.Env, warm *WarmUp, clients []*f
 
 // start returns the first state of cluster z, from the warm-up of those of the clients that are in it, and ψ_z where it
 // has one: the warm-up's head, beside a fresh encoder the head of θ^0.
-func (a *FedDAG) start(env *federation.Env, warm *WarmUp, secondary []float32, clients []*federation.Client, z int) (state, psi *torch.Vector, err error) {
+func (a *FedDAG) initialState(env *federation.Env, warm *warmUpResult, secondary []float32, clients []*federation.Client, z int) (state, psi *torch.Vector, err error) {
 	single, err := env.Net(false)
 	if err != nil {
 		return nil, nil, err
@@ -208,11 +207,11 @@ func (a *FedDAG) start(env *federation.Env, warm *WarmUp, secondary []float32, c
 	theta0 := env.InitialState(single)
 	x := theta0
 	if warm.States != nil {
-		if x, err = a.warmMean(env, single, warm, clients, func(c *federation.Client) bool { return a.of[c.ID] == z }); err != nil {
+		if x, err = a.warmUpMean(env, single, warm, clients, func(c *federation.Client) bool { return a.clusterOf[c.ID] == z }); err != nil {
 			return nil, nil, err
 		}
 	}
-	if a.classifies() {
+	if a.usesClassifiers() {
 		from, head := x, single.Range(torch.Head)
 		if a.SecondaryInit == "random" {
 			from = theta0
@@ -222,7 +221,7 @@ func (a *FedDAG) start(env *federation.Env, warm *WarmUp, secondary []float32, c
 		}
 	}
 	if a.dual() {
-		x = a.join(env, single, x, theta0, secondary)
+		x = a.combine(env, single, x, theta0, secondary)
 	}
 	if state, err = torch.VectorOf(env.Device, x); err != nil {
 		psi.Close()
@@ -232,7 +231,7 @@ func (a *FedDAG) start(env *federation.Env, warm *WarmUp, secondary []float32, c
 }
 
 // warmMean returns the n_i-weighted mean of some clients' weights after warm-up (eq. 22).
-func (a *FedDAG) warmMean(env *federation.Env, single *torch.Network, warm *WarmUp, clients []*federation.Client, some func(*federation.Client) bool) ([]float32, error) {
+func (a *FedDAG) warmUpMean(env *federation.Env, single *torch.Network, warm *warmUpResult, clients []*federation.Client, some func(*federation.Client) bool) ([]float32, error) {
 	var states torch.Vectors
 	defer func() { states.Close() }()
 	var weights []float64
@@ -257,7 +256,7 @@ func (a *FedDAG) warmMean(env *federation.Env, single *torch.Network, warm *Warm
 // join makes a cluster's state of two encoders out of its single-encoder weights: Θ1 from theta or θ^0, Θ2 as all have it
 // or a copy of Θ1, and Θc over both features, where the warm head knows the primary's features only: the secondary's
 // columns are zero, or both have half of it.
-func (a *FedDAG) join(env *federation.Env, single *torch.Network, theta, theta0, secondary []float32) []float32 {
+func (a *FedDAG) combine(env *federation.Env, single *torch.Network, theta, theta0, secondary []float32) []float32 {
 	x := make([]float32, a.net.Len())
 	in := func(net *torch.Network, state []float32, p torch.Part) []float32 {
 		r := net.Range(p)

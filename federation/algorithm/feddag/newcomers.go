@@ -26,13 +26,13 @@ func (a *FedDAG) Join(env *federation.Env, _ int, newcomers []*federation.Client
 		return err
 	}
 	newcomers = federation.ByID(newcomers)
-	warm, sketches, err := a.sketch(env, newcomers)
+	warm, sketches, err := a.sketchClients(env, newcomers)
 	if err != nil {
 		return fmt.Errorf("newcomers: %w", err)
 	}
 	next := a.clone()
 	for _, c := range newcomers {
-		next.ids = append(next.ids, c.ID)
+		next.rosterIDs = append(next.rosterIDs, c.ID)
 	}
 	if _, err := next.roster.Add(sketches); err != nil {
 		return err
@@ -46,10 +46,10 @@ func (a *FedDAG) Leave(env *federation.Env, _ int, clients []*federation.Client)
 		return err
 	}
 	next := a.clone()
-	if err := next.roster.Remove(a.places(clients)...); err != nil {
+	if err := next.roster.Remove(a.rosterPlaces(clients)...); err != nil {
 		return err
 	}
-	next.ids = slices.DeleteFunc(next.ids, func(id int) bool {
+	next.rosterIDs = slices.DeleteFunc(next.rosterIDs, func(id int) bool {
 		return slices.ContainsFunc(clients, func(c *federation.Client) bool { return c.ID == id })
 	})
 	return a.commit(env, next, nil, nil)
@@ -68,7 +68,7 @@ func (a *FedDAG) Check(env *federation.Env, t int) ([]*federation.Client, error)
 		return nil, err
 	}
 	var shifted []*federation.Client
-	for k, id := range a.ids {
+	for k, id := range a.rosterIDs {
 		c := env.Clients[id]
 		env.Ledger.Up(c, "counts", env.Data.Classes)
 		w1, bound, err := similarity.HistogramShift(a.roster.Sketches[k].Counts, env.Counts(c), c.Size())
@@ -83,12 +83,12 @@ func (a *FedDAG) Check(env *federation.Env, t int) ([]*federation.Client, error)
 		return nil, nil
 	}
 	shifted = federation.ByID(shifted)
-	warm, sketches, err := a.sketch(env, shifted)
+	warm, sketches, err := a.sketchClients(env, shifted)
 	if err != nil {
 		return nil, err
 	}
-	places := a.places(shifted)
-	if len(places) == len(a.ids) { // nobody is left to compare with
+	places := a.rosterPlaces(shifted)
+	if len(places) == len(a.rosterIDs) { // nobody is left to compare with
 		all := make([]similarity.Sketch, len(places))
 		for k, place := range places {
 			all[place] = sketches[k]
@@ -121,10 +121,10 @@ func (a *FedDAG) requireRoster(what string) error {
 }
 
 // places returns where clients stand in the roster.
-func (a *FedDAG) places(clients []*federation.Client) []int {
+func (a *FedDAG) rosterPlaces(clients []*federation.Client) []int {
 	places := make([]int, len(clients))
 	for k, c := range clients {
-		places[k] = slices.Index(a.ids, c.ID)
+		places[k] = slices.Index(a.rosterIDs, c.ID)
 	}
 	return places
 }
@@ -132,14 +132,14 @@ func (a *FedDAG) places(clients []*federation.Client) []int {
 // copied returns a copy that can change without the original: all but the values of states and classifiers.
 func (a *FedDAG) clone() *FedDAG {
 	next, roster := *a, *a.roster
-	next.roster, next.ids, next.encoded = &roster, slices.Clone(a.ids), nil
+	next.roster, next.rosterIDs, next.encodedRoster = &roster, slices.Clone(a.rosterIDs), nil
 	next.states, next.classifiers = slices.Clone(a.states), slices.Clone(a.classifiers)
 	return &next
 }
 
 // become takes up next, whose roster says who is where now, once all that takes has worked. Clusters that have no state
 // yet begin from the warm-up of those of the movers that are in them; those that are empty give theirs up.
-func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *WarmUp, movers []*federation.Client) (err error) {
+func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, movers []*federation.Client) (err error) {
 	var fresh torch.Vectors
 	defer func() {
 		if err != nil {
@@ -150,7 +150,7 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *WarmUp, movers 
 	if err != nil {
 		return err
 	}
-	if err := next.assign(len(env.Clients), next.clientIDs(next.roster.Clusters), graph, edges(h, graph)); err != nil {
+	if err := next.setClustering(len(env.Clients), next.clientIDs(next.roster.Clusters), graph, edgeScores(h, graph)); err != nil {
 		return err
 	}
 	more := make(torch.Vectors, len(next.clusters)-len(next.states))
@@ -167,11 +167,11 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *WarmUp, movers 
 			next.states[z], next.classifiers[z] = nil, nil
 		case len(members) > 0 && next.states[z] == nil:
 			if secondary == nil {
-				if secondary, err = a.sharedSecondary(env, warm, movers); err != nil {
+				if secondary, err = a.initialSecondary(env, warm, movers); err != nil {
 					return err
 				}
 			}
-			v, psi, err := next.start(env, warm, secondary, movers, z)
+			v, psi, err := next.initialState(env, warm, secondary, movers, z)
 			if err != nil {
 				return err
 			}

@@ -265,10 +265,10 @@ func (s *searches) Round(r federation.RoundResult) error { s.next = r.Round + 1;
 
 // After a new search a cluster goes on from the model that most of its samples were under, and the largest heir of a
 // cluster has its number.
-func TestSuccession(t *testing.T) {
+func TestMatchClusters(t *testing.T) {
 	e, a := held(t, "feddag", 7)
 	// Samples: 12 + i. Old clusters {0, 1, 2}, {3, 4}, and {5, 6}.
-	if err := a.assign(8, [][]int{{0, 1, 2}, {3, 4}, {5, 6}}, [][]int{nil, nil, nil}, make([][]float64, 3)); err != nil {
+	if err := a.setClustering(8, [][]int{{0, 1, 2}, {3, 4}, {5, 6}}, [][]int{nil, nil, nil}, make([][]float64, 3)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -280,7 +280,7 @@ func TestSuccession(t *testing.T) {
 		{[][]int{{0}, {1, 2}, {3, 4, 5, 6}}, []int{3, 0, 2}, []int{0, 0, 2}}, // 2 brings more than 1
 		{[][]int{{0, 5, 6}, {1, 2, 3, 4}}, []int{2, 1}, []int{2, 1}},
 	} {
-		numbers, from := a.succession(e, c.clusters)
+		numbers, from := a.matchClusters(e, c.clusters)
 		if !slices.Equal(numbers, c.numbers) || !slices.Equal(from, c.from) {
 			t.Errorf("%v: numbers %v from %v, want %v from %v", c.clusters, numbers, from, c.numbers, c.from)
 		}

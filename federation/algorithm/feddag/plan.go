@@ -7,14 +7,14 @@ import (
 
 // Trainings implements [Planner].
 func (a *FedDAG) Trainings() []federation.Training {
-	every, _ := a.secondaryEvery()
+	every, _ := a.secondaryPeriod()
 	kinds := []federation.Training{
 		{What: "warm-up", Parts: torch.All, Before: float64(a.WarmUpRounds)},
 		{What: "primary", Dual: a.dual(), Parts: a.primaryParts(), Rounds: 1, Final: 1},
 	}
 	if a.dual() {
 		second := federation.Training{What: "secondary", Dual: true, Parts: torch.Secondary, Rounds: 1 / float64(max(1, every))}
-		if a.classifies() {
+		if a.usesClassifiers() {
 			second.Dual, second.Parts = false, torch.All
 		}
 		kinds = append(kinds, second)

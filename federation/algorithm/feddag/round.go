@@ -9,11 +9,11 @@ import (
 // secondary phase made, in algorithm 1 both from the round's starting values.
 func (a *FedDAG) Round(env *federation.Env, t int, cohort []*federation.Client) (_ federation.Report, err error) {
 	cohort = federation.ByID(cohort)
-	every, err := a.secondaryEvery()
+	every, err := a.secondaryPeriod()
 	if err != nil {
 		return federation.Report{}, err
 	}
-	r := &sharing{FedDAG: a, env: env, t: t, cohort: cohort, sampled: a.sampled(cohort)}
+	r := &roundState{FedDAG: a, env: env, t: t, cohort: cohort, sampled: a.cohortByCluster(cohort)}
 	shares := a.dual() && (t+1)%every == 0
 	var trained []torch.Trained
 	defer func() {
@@ -31,7 +31,7 @@ func (a *FedDAG) Round(env *federation.Env, t int, cohort []*federation.Client) 
 	}
 	from := a.states
 	if shares && a.Order == "secondary-first" {
-		if err := r.secondary(nil); err != nil {
+		if err := r.secondaryPhase(nil); err != nil {
 			return federation.Report{}, err
 		}
 		from = r.next
@@ -39,28 +39,28 @@ func (a *FedDAG) Round(env *federation.Env, t int, cohort []*federation.Client) 
 	if trained, err = a.trainPrimary(env, cohort, from, t, federation.PrimaryPhase); err != nil {
 		return federation.Report{}, err
 	}
-	if err := r.absorb(federation.Ends(trained), a.primaryParts()); err != nil {
+	if err := r.aggregate(federation.Ends(trained), a.primaryParts()); err != nil {
 		return federation.Report{}, err
 	}
 	if shares && a.Order != "secondary-first" {
-		if err := r.secondary(federation.Ends(trained)); err != nil {
+		if err := r.secondaryPhase(federation.Ends(trained)); err != nil {
 			return federation.Report{}, err
 		}
 	}
 	if shares && a.HeadEpochs > 0 {
-		if err := r.heads(); err != nil {
+		if err := r.trainHeads(); err != nil {
 			return federation.Report{}, err
 		}
 	}
 	a.Close()
 	a.states, a.classifiers = r.next, r.nextClassifiers
-	a.account(env, cohort, shares)
+	a.recordTraffic(env, cohort, shares)
 	return federation.Report{Loss: federation.LastLoss(trained), Trained: federation.Locals(a.net, cohort, trained)}, nil
 }
 
 // trainPrimary trains clients' primary encoders and heads, each from its cluster's model.
 func (a *FedDAG) trainPrimary(env *federation.Env, clients []*federation.Client, from torch.Vectors, t int, phase federation.Phase) ([]torch.Trained, error) {
-	tasks := a.tasks(clients, from)
+	tasks := a.clusterTasks(clients, from)
 	sgd := env.SGD()
 	if a.dual() && a.Diversity > 0 {
 		sgd.Objective = &torch.Diverse{Lambda: a.Diversity}
@@ -78,31 +78,31 @@ func (a *FedDAG) Adapt(env *federation.Env, clients []*federation.Client) ([]fed
 }
 
 // sampled returns, by cluster, the positions in the cohort of its clients.
-func (a *FedDAG) sampled(cohort []*federation.Client) [][]int {
+func (a *FedDAG) cohortByCluster(cohort []*federation.Client) [][]int {
 	by := make([][]int, len(a.clusters))
 	for k, c := range cohort {
-		by[a.of[c.ID]] = append(by[a.of[c.ID]], k)
+		by[a.clusterOf[c.ID]] = append(by[a.clusterOf[c.ID]], k)
 	}
 	return by
 }
 
 // tasks has every client start from its cluster's model.
-func (a *FedDAG) tasks(clients []*federation.Client, from torch.Vectors) []federation.Task {
+func (a *FedDAG) clusterTasks(clients []*federation.Client, from torch.Vectors) []federation.Task {
 	tasks := make([]federation.Task, len(clients))
 	for i, c := range clients {
-		tasks[i] = federation.Task{Client: c, Start: from[a.of[c.ID]]}
+		tasks[i] = federation.Task{Client: c, Start: from[a.clusterOf[c.ID]]}
 	}
 	return tasks
 }
 
 // account books a round's messages. A client that trains both phases receives its cluster's three blocks and Θ2', with
 // its own classifier where it has one.
-func (a *FedDAG) account(env *federation.Env, cohort []*federation.Client, shares bool) {
+func (a *FedDAG) recordTraffic(env *federation.Env, cohort []*federation.Client, shares bool) {
 	own := a.net.Range(torch.Primary).Len() + a.net.Range(torch.Head).Len()
 	second := a.net.Range(torch.Secondary).Len()
 	source := second
-	if a.classifies() {
-		source = a.alone.Len()
+	if a.usesClassifiers() {
+		source = a.sourceNet.Len()
 	}
 	for _, c := range cohort {
 		env.Ledger.Down(c, "primary and head", own)
@@ -111,7 +111,7 @@ func (a *FedDAG) account(env *federation.Env, cohort []*federation.Client, share
 			continue
 		}
 		env.Ledger.Down(c, "frozen secondary", second)
-		if shares && len(a.learners[a.of[c.ID]]) > 0 {
+		if shares && len(a.learners[a.clusterOf[c.ID]]) > 0 {
 			env.Ledger.Down(c, "source secondary", source)
 			env.Ledger.Up(c, "source secondary", source)
 		}

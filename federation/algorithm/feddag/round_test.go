@@ -67,7 +67,7 @@ func TestPrimaryPhaseLeavesTheSecondaryAlone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cluster := a.Models()[a.of[l.Client.ID]].Name
+			cluster := a.Models()[a.clusterOf[l.Client.ID]].Name
 			if !slices.Equal(x[r.Begin:r.End], received[cluster][r.Begin:r.End]) {
 				t.Errorf("%s, client %d: the primary phase moved the secondary encoder", order, l.Client.ID)
 			}

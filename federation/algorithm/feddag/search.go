@@ -21,7 +21,7 @@ func (a *FedDAG) Search(env *federation.Env, _ int) error {
 // training samples were under until now, and has its number if no other one has more samples from there.
 func (a *FedDAG) search(env *federation.Env, sketches []similarity.Sketch) error {
 	var all []*federation.Client // by place
-	for _, id := range a.ids {
+	for _, id := range a.rosterIDs {
 		all = append(all, env.Clients[id])
 	}
 	next, o := a.clone(), a.SketchOptions(env.Seed)
@@ -39,7 +39,7 @@ func (a *FedDAG) search(env *federation.Env, sketches []similarity.Sketch) error
 	if err != nil {
 		return err
 	}
-	numbers, from := a.succession(env, a.clientIDs(result.Clusters))
+	numbers, from := a.matchClusters(env, a.clientIDs(result.Clusters))
 	clusters := make([][]int, max(len(a.clusters), slices.Max(numbers)+1))
 	var copies torch.Vectors
 	for k, z := range numbers {
@@ -65,13 +65,13 @@ func (a *FedDAG) search(env *federation.Env, sketches []similarity.Sketch) error
 // succession returns for each new cluster (of client ids) its number, and the old cluster that most of its training
 // samples were in, the first of equal ones. Of the new clusters with one such origin, that with the most samples from
 // there keeps its number, the first of equal ones; the others are numbered after the last old one, in their order.
-func (a *FedDAG) succession(env *federation.Env, clusters [][]int) (numbers, from []int) {
+func (a *FedDAG) matchClusters(env *federation.Env, clusters [][]int) (numbers, from []int) {
 	heir := slices.Repeat([]int{-1}, len(a.clusters)) // of each old cluster, a new one
 	most := make([]int, len(a.clusters))              // samples that the heir has from there
 	for k, members := range clusters {
 		shares := make([]int, len(a.clusters))
 		for _, i := range members {
-			shares[a.of[i]] += env.Clients[i].Size()
+			shares[a.clusterOf[i]] += env.Clients[i].Size()
 		}
 		origin := slices.Index(shares, slices.Max(shares))
 		from = append(from, origin)

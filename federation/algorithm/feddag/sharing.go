@@ -12,7 +12,7 @@ import (
 )
 
 // sharing is a round's work on the clusters' next states and classifiers, which begin as copies.
-type sharing struct {
+type roundState struct {
 	*FedDAG
 	env     *federation.Env
 	t       int
@@ -24,7 +24,7 @@ type sharing struct {
 }
 
 // absorb gives every cluster the weighted mean of some parts of its sampled clients' models (eq. 16 to 18).
-func (r *sharing) absorb(ended torch.Vectors, parts torch.Part) error {
+func (r *roundState) aggregate(ended torch.Vectors, parts torch.Part) error {
 	next, err := algorithm.AverageBy(r.net, r.next, r.sampled, ended, func(_, k int) float64 { return float64(r.cohort[k].Size()) }, parts)
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func pick(members []int, cohort []*federation.Client, ended torch.Vectors) (torc
 // secondary runs the second phase (eq. 19 to 21) and adds what came of it to the learners. A source z starts its clients
 // at Θ2'_z, the mean of its learners' secondary encoders, and trains only that, or with a classifier of its own [Θ2' | ψ_z];
 // primaries are the clients' states after the primary phase, used with the order "primary-first" and the full head.
-func (r *sharing) secondary(primaries torch.Vectors) error {
+func (r *roundState) secondaryPhase(primaries torch.Vectors) error {
 	starts := make(torch.Vectors, len(r.states)) // of each source
 	defer starts.Close()
 	var own torch.Vectors // starts of single clients
@@ -63,13 +63,13 @@ func (r *sharing) secondary(primaries torch.Vectors) error {
 		}
 	}
 	for k, c := range r.cohort {
-		z := r.of[c.ID]
+		z := r.clusterOf[c.ID]
 		if starts[z] == nil {
 			continue
 		}
 		start := starts[z]
-		if r.Order == "primary-first" && !r.classifies() {
-			v, err := r.onTrained(primaries[k], start)
+		if r.Order == "primary-first" && !r.usesClassifiers() {
+			v, err := r.withSecondary(primaries[k], start)
 			if v != nil {
 				own = append(own, v)
 			}
@@ -82,8 +82,8 @@ func (r *sharing) secondary(primaries torch.Vectors) error {
 		tasks = append(tasks, federation.Task{Client: c, Start: start})
 	}
 	net, parts := r.net, torch.Secondary
-	if r.classifies() {
-		net, parts = r.alone, torch.All
+	if r.usesClassifiers() {
+		net, parts = r.sourceNet, torch.All
 	}
 	trained, err := r.env.LocalSGD(net, tasks, r.t, federation.SecondaryPhase, parts)
 	if err != nil {
@@ -94,32 +94,32 @@ func (r *sharing) secondary(primaries torch.Vectors) error {
 	for i, task := range tasks {
 		clients[i] = task.Client
 	}
-	return r.learn(starts, where, clients, federation.Ends(trained))
+	return r.updateLearners(starts, where, clients, federation.Ends(trained))
 }
 
 // sourceStart returns source z's state with Θ2'_z, the mean of its learners' secondary encoders, or [Θ2'_z | ψ_z].
-func (r *sharing) sourceStart(z int) (*torch.Vector, error) {
+func (r *roundState) sourceStart(z int) (*torch.Vector, error) {
 	var states torch.Vectors
 	for _, e := range r.learners[z] {
 		states = append(states, r.states[e.learner])
 	}
 	v, err := algorithm.Mean(r.net, r.states[z], states, slices.Repeat([]float64{1}, len(states)), torch.Secondary)
-	if err != nil || !r.classifies() {
+	if err != nil || !r.usesClassifiers() {
 		return v, err
 	}
 	defer v.Close()
-	start, err := torch.NewVector(r.env.Device, r.alone.Len())
+	start, err := torch.NewVector(r.env.Device, r.sourceNet.Len())
 	if err != nil {
 		return nil, err
 	}
 	psi := r.classifiers[z]
 	return start, errors.Join(
-		start.Copy(r.alone.Range(torch.Primary), v, r.net.Range(torch.Secondary)),
-		start.Copy(r.alone.Range(torch.Head), psi, psi.Range()))
+		start.Copy(r.sourceNet.Range(torch.Primary), v, r.net.Range(torch.Secondary)),
+		start.Copy(r.sourceNet.Range(torch.Head), psi, psi.Range()))
 }
 
 // onTrained returns a client's state after its primary phase, with the secondary encoder of its source's start.
-func (r *sharing) onTrained(primary, source *torch.Vector) (*torch.Vector, error) {
+func (r *roundState) withSecondary(primary, source *torch.Vector) (*torch.Vector, error) {
 	v, err := primary.Clone()
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (r *sharing) onTrained(primary, source *torch.Vector) (*torch.Vector, error
 // learn adds to every learner's secondary encoder what its sources found: η2 times the mean, the mean weighted by H, or
 // the sum, over the sources z sampled in this round, of the weighted mean of θ2_i - Θ2'_z. A source keeps the weighted
 // mean of its clients' ψ.
-func (r *sharing) learn(starts torch.Vectors, where [][]int, clients []*federation.Client, ended torch.Vectors) error {
+func (r *roundState) updateLearners(starts torch.Vectors, where [][]int, clients []*federation.Client, ended torch.Vectors) error {
 	at := r.net.Range(torch.Secondary)
 	found := make([]float64, len(r.states)) // sources of each learner that were sampled
 	total := make([]float64, len(r.states)) // their H together
@@ -149,7 +149,7 @@ func (r *sharing) learn(starts torch.Vectors, where [][]int, clients []*federati
 			continue
 		}
 		states, weights := pick(where[z], clients, ended)
-		delta, err := r.gain(z, start, states, weights)
+		delta, err := r.sourceUpdate(z, start, states, weights)
 		for _, e := range r.learners[z] {
 			share := 1.
 			switch {
@@ -171,16 +171,16 @@ func (r *sharing) learn(starts torch.Vectors, where [][]int, clients []*federati
 }
 
 // gain returns a state whose secondary encoder is what source z found, the weighted mean of θ2_i - Θ2'_z.
-func (r *sharing) gain(z int, start *torch.Vector, states torch.Vectors, weights []float64) (*torch.Vector, error) {
+func (r *roundState) sourceUpdate(z int, start *torch.Vector, states torch.Vectors, weights []float64) (*torch.Vector, error) {
 	at := r.net.Range(torch.Secondary)
-	if !r.classifies() {
+	if !r.usesClassifiers() {
 		delta, err := algorithm.Mean(r.net, start, states, weights, torch.Secondary)
 		if err != nil {
 			return nil, err
 		}
 		return delta, delta.AddScaled(-1, start, at)
 	}
-	v, err := algorithm.Mean(r.alone, start, states, weights, torch.All)
+	v, err := algorithm.Mean(r.sourceNet, start, states, weights, torch.All)
 	if err != nil {
 		return nil, err
 	}
@@ -189,20 +189,20 @@ func (r *sharing) gain(z int, start *torch.Vector, states torch.Vectors, weights
 	if err != nil {
 		return nil, err
 	}
-	psi, theta2 := r.nextClassifiers[z], r.alone.Range(torch.Primary)
+	psi, theta2 := r.nextClassifiers[z], r.sourceNet.Range(torch.Primary)
 	return delta, errors.Join(
-		psi.Copy(psi.Range(), v, r.alone.Range(torch.Head)),
+		psi.Copy(psi.Range(), v, r.sourceNet.Range(torch.Head)),
 		v.AddScaled(-1, start, theta2),
 		delta.Copy(at, v, theta2))
 }
 
 // heads lets the sampled clients train their heads alone on what the round made of both encoders.
-func (r *sharing) heads() error {
-	tasks := r.tasks(r.cohort, r.next)
+func (r *roundState) trainHeads() error {
+	tasks := r.clusterTasks(r.cohort, r.next)
 	trained, err := r.env.LocalTraining(r.net, tasks, r.t, federation.HeadPhase, torch.Head, r.env.SGD(), r.HeadEpochs)
 	if err != nil {
 		return err
 	}
 	defer federation.Ends(trained).Close()
-	return r.absorb(federation.Ends(trained), torch.Head)
+	return r.aggregate(federation.Ends(trained), torch.Head)
 }

@@ -12,8 +12,8 @@ import (
 // warmUpAtOnce bounds how many clients' weights are on the device during the warm-up.
 const warmUpAtOnce = 32
 
-// WarmUp is what every client's training alone left behind (section 3, phase 1).
-type WarmUp struct {
+// warmUpResult is what every client's training alone left behind (section 3, phase 1).
+type warmUpResult struct {
 	Mask    []int64     // the coordinates kept, ascending
 	Updates [][]float32 // Δ~_i, of each client: the masked update over the last warm-up round
 	States  [][]float32 // θ_i after warm-up, of each client; nil if not kept
@@ -22,8 +22,8 @@ type WarmUp struct {
 // warmUp lets clients train alone for tg rounds of E epochs from θ^0 and sends the masked change over the last of them.
 // Momentum starts anew each round. With keep, the trained weights are sent too (eq. 22 averages them). A client's
 // result depends on its data and the seed alone, not on when it warms up or with whom.
-func warmUp(e *federation.Env, net *torch.Network, theta0 []float32, clients []*federation.Client, tg int, fraction float64, keep bool) (*WarmUp, error) {
-	w := &WarmUp{Mask: algorithm.Mask(e, net, fraction)}
+func warmUp(e *federation.Env, net *torch.Network, theta0 []float32, clients []*federation.Client, tg int, fraction float64, keep bool) (*warmUpResult, error) {
+	w := &warmUpResult{Mask: algorithm.Mask(e, net, fraction)}
 	start, err := torch.VectorOf(e.Device, theta0)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func warmUp(e *federation.Env, net *torch.Network, theta0 []float32, clients []*
 }
 
 // train warms up a few clients.
-func (w *WarmUp) train(e *federation.Env, net *torch.Network, clients []*federation.Client, start *torch.Vector, tg int, keep bool) error {
+func (w *warmUpResult) train(e *federation.Env, net *torch.Network, clients []*federation.Client, start *torch.Vector, tg int, keep bool) error {
 	var before torch.Vectors
 	for range clients {
 		before = append(before, start)
@@ -58,7 +58,7 @@ func (w *WarmUp) train(e *federation.Env, net *torch.Network, clients []*federat
 		}
 		trained, err := e.LocalSGD(net, tasks, round, federation.WarmUpPhase, torch.All)
 		if err == nil && round == tg-1 {
-			err = w.take(before, federation.Ends(trained), keep)
+			err = w.collect(before, federation.Ends(trained), keep)
 		}
 		if round > 0 {
 			before.Close()
@@ -74,7 +74,7 @@ func (w *WarmUp) train(e *federation.Env, net *torch.Network, clients []*federat
 }
 
 // take brings the masked updates of a few clients to the host, and with keep their weights.
-func (w *WarmUp) take(before, after torch.Vectors, keep bool) error {
+func (w *warmUpResult) collect(before, after torch.Vectors, keep bool) error {
 	for i := range after {
 		old, err := before[i].Gather(w.Mask)
 		if err != nil {
