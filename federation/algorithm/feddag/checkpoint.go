@@ -9,36 +9,36 @@ import (
 	"feddag/torch"
 )
 
-// feddagMeta is the part of a checkpoint that is not weights.
-type feddagMeta struct {
+// checkpointMeta is the part of a checkpoint that is neither weights nor the roster.
+type checkpointMeta struct {
 	Clusters [][]int     `json:"clusters"`
-	Graph    [][]int     `json:"graph"`
+	Graph    [][]int     `json:"graph"`            // sources of each learner of the CC-graph
 	Scores   [][]float64 `json:"scores"`           // H of the graph's edges
-	Places   []int       `json:"places,omitempty"` // the client of each place in the roster, where there is one
+	Places   []int       `json:"places,omitempty"` // client id of each place in the roster, if there is a roster
 }
 
 // rosterBlob is the name of the roster in a checkpoint.
 const rosterBlob = "roster"
 
-// Save implements [Checkpointer].
+// Save implements [federation.Checkpointer]. The roster is encoded again only after it has changed.
 func (a *FedDAG) Save() (federation.Saved, error) {
-	m := feddagMeta{Clusters: a.clusters, Graph: a.graph, Scores: a.edgeScores}
+	meta := checkpointMeta{Clusters: a.clusters, Graph: a.graph, Scores: a.edgeScores}
 	s := federation.Saved{Vectors: map[string][]float32{}}
 	var err error
 	if a.roster != nil {
 		if a.encodedRoster == nil {
 			if a.encodedRoster, err = a.roster.Save(); err != nil {
-				return federation.Saved{}, err
+				return federation.Saved{}, fmt.Errorf("saving the roster: %w", err)
 			}
 		}
-		m.Places, s.Blobs = a.rosterIDs, map[string][]byte{rosterBlob: a.encodedRoster}
+		meta.Places, s.Blobs = a.rosterIDs, map[string][]byte{rosterBlob: a.encodedRoster}
 	}
-	if s.Meta, err = json.Marshal(m); err != nil {
-		return federation.Saved{}, err
+	if s.Meta, err = json.Marshal(meta); err != nil {
+		return federation.Saved{}, fmt.Errorf("saving the clusters: %w", err)
 	}
 	for _, m := range a.Models() {
 		if s.Vectors[m.Name], err = m.State.Floats(); err != nil {
-			return federation.Saved{}, err
+			return federation.Saved{}, fmt.Errorf("saving %s: %w", m.Name, err)
 		}
 	}
 	for z, psi := range a.classifiers {
@@ -46,17 +46,17 @@ func (a *FedDAG) Save() (federation.Saved, error) {
 			continue
 		}
 		if s.Vectors[classifierName(z)], err = psi.Floats(); err != nil {
-			return federation.Saved{}, err
+			return federation.Saved{}, fmt.Errorf("saving %s: %w", classifierName(z), err)
 		}
 	}
 	return s, nil
 }
 
-// Load implements [Checkpointer].
+// Load implements [federation.Checkpointer].
 func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
-	var meta feddagMeta
+	var meta checkpointMeta
 	if err := json.Unmarshal(s.Meta, &meta); err != nil {
-		return err
+		return fmt.Errorf("the clusters: %w", err)
 	}
 	if err := a.setClustering(len(env.Clients), meta.Clusters, meta.Graph, meta.Scores); err != nil {
 		return err
@@ -65,19 +65,20 @@ func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
 		return err
 	}
 	for z, members := range meta.Clusters {
-		var v, psi *torch.Vector
+		var state, psi *torch.Vector
 		if len(members) > 0 {
 			var err error
-			if v, err = s.Vector(env, clusterName(z), a.net.Len()); err != nil {
+			if state, err = s.Vector(env, clusterName(z), a.net.Len()); err != nil {
 				return err
 			}
 			if a.usesClassifiers() {
 				if psi, err = s.Vector(env, classifierName(z), a.sourceNet.Range(torch.Head).Len()); err != nil {
+					state.Close()
 					return err
 				}
 			}
 		}
-		a.states, a.classifiers = append(a.states, v), append(a.classifiers, psi)
+		a.states, a.classifiers = append(a.states, state), append(a.classifiers, psi)
 	}
 	if !env.ClientsMayChange() {
 		return nil
@@ -87,7 +88,7 @@ func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
 		return err
 	}
 	if a.rosterIDs = meta.Places; len(a.rosterIDs) != len(a.roster.Sketches) {
-		return fmt.Errorf("a roster of %d clients for %d", len(a.roster.Sketches), len(a.rosterIDs))
+		return fmt.Errorf("the roster has %d clients, but the checkpoint names %d", len(a.roster.Sketches), len(a.rosterIDs))
 	}
 	return nil
 }

@@ -121,10 +121,6 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 func dataSketches(t *testing.T, set *data.Set, p *partition.Partition) []similarity.Sketch {
 	t.Helper()
 	a := newFedDAG(FullVariant)
-	count, err := similarity.ParseCount(a.PrincipalVectors)
-	if err != nil {
-		t.Fatal(err)
-	}
 	e := &federation.Env{Options: federation.DefaultOptions(), Data: set, Clients: federation.NewClients(p), Workers: 2}
 	if err := e.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -133,7 +129,7 @@ func dataSketches(t *testing.T, set *data.Set, p *partition.Partition) []similar
 	for i := range updates {
 		updates[i] = []float32{1}
 	}
-	sketches, err := makeSketches(e, e.Clients, updates, count, a.SVDSamples)
+	sketches, err := a.makeSketches(e, e.Clients, updates)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,16 +1,41 @@
+// Package feddag implements FedDAG (Pramanik, Kantarcioglu, Oria, Sharma, "FedDAG: Clustered Federated Learning via Global
+// Data and Gradient Integration for Heterogeneous Environments", ICLR 2026, arXiv 2602.23504) and its variants FedDAG* and
+// FedDAG†. Equation, algorithm, section and appendix numbers in this package are the paper's.
+//
+// The method has five phases:
+//
+//	1  each client trains alone and sends a sketch of its data and of its update     warmup.go, sketch.go
+//	2  the server compares the sketches: the proximity matrix A                      cluster.go, package similarity
+//	3  the server cuts A into clusters                                               cluster.go, package similarity
+//	4  the server finds which clusters complement each other: the CC-graph           cluster.go, graph.go
+//	5  each cluster trains its model, which begins from the warm-up                  start.go, round.go, sharing.go
+//
+// Clients that join, leave or change their data during the run are in newcomers.go, shift.go, search.go and roster.go.
+//
+// Symbols, with the shape of each value:
+//
+//	i, z            a client and a cluster
+//	n_i, n_i,c      training samples of client i, and those of class c
+//	P, P1           parameters of the network with two encoders, and of the network with one
+//	θ^0             the server's initial model of one encoder                  [P1]
+//	θ_i             client i's weights after the warm-up                       [P1]
+//	Δ_i, Δ~_i       client i's warm-up update, and the k values of it that it sends  [P1], [k]
+//	A               proximity matrix, a dissimilarity                          [N, N], 0..1
+//	α*              the threshold at which A's dendrogram is cut
+//	H               complementarity of clusters, learner by source             [Z, Z]
+//	Θ1_z, Θ2_z      primary and secondary encoder of cluster z
+//	Θc_z            head of cluster z, on the features of both encoders
+//	Θ2'_z           the secondary encoder that the clients of source z train
+//	ψ_z             classifier of source z on the features of Θ2'_z alone; ours, not the paper's
+//	η2              server learning rate of the secondary encoders
 package feddag
 
 import (
 	"fmt"
-	"slices"
 
 	"feddag/federation"
-	"feddag/internal/spelling"
 	"feddag/similarity"
 	"feddag/torch"
-
-	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/stat"
 )
 
 func init() {
@@ -23,212 +48,119 @@ func init() {
 	}
 }
 
-// newFedDAG returns a variant with its defaults.
+// The variants of FedDAG.
+const (
+	FullVariant   = "full"   // the secondary encoder learns along the CC-graph
+	StarVariant   = "star"   // FedDAG*: there is no secondary encoder
+	DaggerVariant = "dagger" // FedDAG†: the secondary encoder learns from the cluster's own clients
+)
+
+// newFedDAG returns a variant with its default options.
 func newFedDAG(variant string) *FedDAG {
 	return &FedDAG{
-		Variant:    variant,
+		Variant: variant,
+
 		Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: 2, MaskFraction: 0.02,
-		PrimaryInit: "warm", HeadInit: "warm", SecondaryInit: "global", SecondaryHead: "own",
-		Sources: "mean", OwnSource: true, ServerRate: 1, RateDecay: 1, Schedule: "both", Order: "secondary-first",
+
+		PrimaryInit: PrimaryInitWarm, HeadInit: HeadInitWarm, SecondaryInit: SecondaryInitGlobal,
+		SecondaryHead: SecondaryHeadOwn, Sources: SourcesMean, OwnSource: true, ServerRate: 1, RateDecay: 1,
+		Schedule: ScheduleBoth, Order: OrderSecondaryFirst,
+
 		ShiftFactor: similarity.ShiftFactor,
 	}
 }
 
-// The variants of FedDAG.
-const (
-	FullVariant   = "full"   // the secondary encoder learns along the CC-graph
-	StarVariant   = "star"   // FedDAG*: no secondary encoder
-	DaggerVariant = "dagger" // FedDAG†: the secondary learns from the cluster's own clients
-)
-
-// FedDAG finds clusters of clients from their data and their gradients, and trains for each a primary encoder, a
-// secondary encoder and a head on both. The secondary is learned from clusters that are rich in the classes the
-// cluster is poor in (Pramanik, Kantarcioglu, Oria, Sharma, ICLR 2026, arXiv 2602.23504).
+// FedDAG finds clusters of clients from their data and their gradients. For each cluster it trains a primary encoder, a
+// secondary encoder and a head on the features of both. The secondary encoder is learned from clusters that are rich in the
+// classes in which the cluster is poor.
 //
-// As printed (--preset=paper: random head, sum of sources, the secondary trained under the head on both encoders) it starts
-// low, swings and gains nothing by the second encoder: under a head that fits already, the secondary has next to nothing
-// to learn. The defaults here are ours. A secondary encoder begins at the mean of all clients' warm-up and has a classifier
-// ψ of its own while it is trained, so that it learns features that classify by themselves; a cluster is among its own
-// sources; primary and head, which starts as the warm-up's, are then trained on top of it. docs/feddag.md has what each
-// brings.
+// FedDAG as printed (--preset=paper) has a random head, the sum of the sources, and secondary encoders that are trained
+// under the head on both encoders. It starts with a low accuracy, swings, and gains nothing by the second encoder: under a
+// head that fits already, the secondary encoder has next to nothing to learn. The defaults here are ours. A secondary
+// encoder begins as the mean of all clients' encoders after the warm-up. While it is trained it has a classifier ψ of its
+// own, so that it learns features that classify by themselves. A cluster is among its own sources. The primary encoder and
+// the head, which starts as the warm-up's head, are then trained on top of the new secondary encoder. docs/feddag.md has
+// what each of these choices brings.
 type FedDAG struct {
-	Variant string // FullVariant, StarVariant, DaggerVariant
+	Variant string // FullVariant, StarVariant or DaggerVariant
 
-	Clustering       similarity.Options // phases 2 to 4
-	PrincipalVectors string             // p per class: a fraction of n_i,c or a count
-	SVDSamples       int                // images of a class looked at; 0 is all
-	WarmUpRounds     int                // tg
-	MaskFraction     float64            // share of the update's coordinates that is sent
+	// Phase 1: what the clients send.
+	WarmUpRounds     int     // tg
+	MaskFraction     float64 // the share of the update's coordinates that is sent
+	PrincipalVectors string  // p per class: a fraction of n_i,c or a count, see similarity.ParseCount
+	SVDSamples       int     // the most images per class that the principal vectors are computed from; 0 is all
 
-	PrimaryInit   string  // of Θ1: "warm" (eq. 22) or "common" (θ^0)
-	HeadInit      string  // of Θc: "warm" (the warm-up's on the primary), "both" (half of it on each) or "random" (algorithm 1)
-	SecondaryInit string  // of Θ2: "random", "primary" (a copy of Θ1) or "global" (the mean of all clients' warm-up)
-	Sources       string  // a learner's sources are averaged ("mean"), averaged by H ("weighted") or added ("sum", eq. 21)
-	OwnSource     bool    // a cluster is one of its own sources too, with the mean H of the others
-	ServerRate    float64 // η2
-	RateDecay     float64 // of η2, each round
-	Schedule      string  // "both", or "K:1": a secondary phase every K rounds (B.9)
-	Order         string  // of a round's phases: "parallel" (eq. 19), "primary-first", "secondary-first"
-	SecondaryHead string  // what the secondary phase trains under: the "full" head on both encoders (eq. 19), or "own", a classifier ψ on Θ2 alone
-	HeadEpochs    int     // of the heads alone, once the secondary encoders have moved; 0 is none
-	Diversity     float64 // λ_div: the primary phase's loss has λ_div mean cos(φ1, φ2)² (A.11); 0 is none
+	Clustering similarity.Options // phases 2 to 4
 
-	ShiftFactor float64 // of eq. 41: a client has shifted above ShiftFactor n_i / C
+	// Phase 5: how the models begin.
+	PrimaryInit   string // of Θ1, one of the PrimaryInit constants
+	HeadInit      string // of Θc, one of the HeadInit constants
+	SecondaryInit string // of Θ2, one of the SecondaryInit constants
 
-	net        *torch.Network
-	clusters   [][]int
-	clusterOf  []int         // cluster of each client, -1 of one that is not there
-	graph      [][]int       // sources of each learner, by falling H
-	edgeScores [][]float64   // their H
-	learners   [][]edge      // learners of each source, ascending
-	states     torch.Vectors // [Θ1_z | Θ2_z | Θc_z], by cluster; nil of one that is dissolved
+	// Phase 5: how they are trained.
+	Sources       string  // how a learner combines its sources, one of the Sources constants
+	OwnSource     bool    // a cluster is one of its own sources too; the H of this edge is the mean H of the others, or 1 without others
+	ServerRate    float64 // η2 of round 0
+	RateDecay     float64 // the factor of η2 per round
+	Schedule      string  // ScheduleBoth, or "K:1": a secondary phase in every K-th round (B.9)
+	Order         string  // of the phases of a round, one of the Order constants
+	SecondaryHead string  // what the secondary encoder is trained under, one of the SecondaryHead constants
+	HeadEpochs    int     // epochs in which the heads train alone after a secondary phase; 0 is none
+	Diversity     float64 // λ_div: the primary phase's loss has the term λ_div mean cos(φ1, φ2)² (A.11); 0 is none
 
-	sourceNet   *torch.Network // [Θ2' | ψ_z], what the secondary phase trains with classifiers
-	classifiers torch.Vectors  // ψ_z of each source, as long as states; its entries are nil unless SecondaryHead is "own"
+	ShiftFactor float64 // of eq. 41: a client has shifted if its histogram moved by more than ShiftFactor n_i / C
 
-	roster        *similarity.Roster // the clustering as the server keeps it; nil where nobody comes, leaves or changes
-	rosterIDs     []int              // client of each place in the roster
-	encodedRoster []byte             // the roster, for checkpoints; nil if not made yet
+	// The clusters and the CC-graph, see setClustering.
+	clusters   [][]int     // client ids of each cluster
+	clusterOf  []int       // cluster of each client; -1 for a client that is absent
+	graph      [][]int     // sources of each learner, by falling H
+	edgeScores [][]float64 // H of each edge of graph
+	learners   [][]edge    // learners of each source, in ascending order
+
+	// The models.
+	net         *torch.Network // two encoders and a head; of FedDAG* one encoder and a head
+	states      torch.Vectors  // [Θ1_z | Θ2_z | Θc_z] of each cluster; nil for a cluster that is dissolved
+	sourceNet   *torch.Network // [Θ2'_z | ψ_z], which the secondary phase trains with classifiers
+	classifiers torch.Vectors  // ψ_z of each cluster, as long as states; the entries are nil without classifiers
+
+	// What is kept for clients that join, leave or change, see roster.go.
+	roster        *similarity.Roster // the clustering as the server keeps it; nil if the clients cannot change
+	rosterIDs     []int              // client id of each place in the roster
+	encodedRoster []byte             // the roster for checkpoints; nil until it is needed
 }
 
-// dual says whether the method has a secondary encoder.
+// dual reports whether the variant has a secondary encoder.
 func (a *FedDAG) dual() bool { return a.Variant != StarVariant }
 
-// classifies says whether the secondary encoder is trained to classify by itself.
-func (a *FedDAG) usesClassifiers() bool { return a.dual() && a.SecondaryHead == "own" }
+// usesClassifiers reports whether the secondary encoders are trained under classifiers ψ of their own.
+func (a *FedDAG) usesClassifiers() bool { return a.dual() && a.SecondaryHead == SecondaryHeadOwn }
 
-// Validate implements [Validator].
-func (a *FedDAG) Validate() error {
-	for _, v := range []struct {
-		flag, value string
-		known       []string
-	}{
-		{"primary-init", a.PrimaryInit, []string{"warm", "common"}},
-		{"head-init", a.HeadInit, []string{"warm", "both", "random"}},
-		{"secondary-init", a.SecondaryInit, []string{"random", "primary", "global"}},
-		{"sources", a.Sources, []string{"mean", "weighted", "sum"}},
-		{"order", a.Order, []string{"parallel", "primary-first", "secondary-first"}},
-		{"secondary-head", a.SecondaryHead, []string{"full", "own"}},
-	} {
-		if err := spelling.OneOf("--feddag-"+v.flag, v.value, v.known); err != nil {
-			return err
-		}
+// primaryParts returns what the primary phase trains: Θ1 and Θc.
+func (a *FedDAG) primaryParts() torch.Part {
+	if !a.dual() {
+		return torch.All
 	}
-	if _, err := a.secondaryPeriod(); err != nil {
+	return torch.Primary | torch.Head
+}
+
+// loadNetworks sets the networks that are trained.
+func (a *FedDAG) loadNetworks(env *federation.Env) (err error) {
+	if a.net, err = env.Net(a.dual()); err != nil || !a.usesClassifiers() {
 		return err
 	}
-	if _, err := similarity.ParseCount(a.PrincipalVectors); err != nil {
-		return fmt.Errorf("--feddag-principal-vectors: %w", err)
-	}
-	switch {
-	case a.WarmUpRounds < 1:
-		return fmt.Errorf("--feddag-warmup-rounds is %d: use 1 or more", a.WarmUpRounds)
-	case !(a.MaskFraction > 0 && a.MaskFraction <= 1):
-		return fmt.Errorf("--feddag-mask is %g: use a fraction above 0, at most 1", a.MaskFraction)
-	case a.SVDSamples < 0:
-		return fmt.Errorf("--feddag-svd-samples is %d: use 0 (all) or more", a.SVDSamples)
-	case !(a.Diversity >= 0 && a.Diversity <= 1e6):
-		return fmt.Errorf("--feddag-diversity is %g: use 0 or more", a.Diversity)
-	case !(a.ServerRate >= 0 && a.ServerRate <= 1e6):
-		return fmt.Errorf("--feddag-server-rate is %g: use 0 or more", a.ServerRate)
-	case !(a.RateDecay > 0 && a.RateDecay <= 1):
-		return fmt.Errorf("--feddag-rate-decay is %g: use a factor above 0, at most 1", a.RateDecay)
-	case a.HeadEpochs < 0:
-		return fmt.Errorf("--feddag-head-epochs is %d: use 0 (none) or more", a.HeadEpochs)
-	case !(a.ShiftFactor >= 0 && a.ShiftFactor <= 1e6):
-		return fmt.Errorf("--feddag-shift is %g: use 0 or more", a.ShiftFactor)
-	}
-	if err := a.Clustering.Validate(); err != nil {
-		return fmt.Errorf("--feddag-...: %w", err)
-	}
-	return nil
+	a.sourceNet, err = env.Net(false)
+	return err
 }
 
-// secondaryEvery returns K of the schedule, 1 for "both".
-func (a *FedDAG) secondaryPeriod() (int, error) {
-	if a.Schedule == "both" {
-		return 1, nil
-	}
-	var k int
-	if _, err := fmt.Sscanf(a.Schedule+" ", "%d:1 ", &k); err != nil || k < 1 || a.Schedule != fmt.Sprintf("%d:1", k) {
-		return 0, fmt.Errorf("--feddag-schedule is %q: use both, or K:1 with a whole number K", a.Schedule)
-	}
-	return k, nil
-}
-
-// edge leads from a source to a learner of the CC-graph.
-type edge struct {
-	learner int
-	weight  float64 // H
-}
-
-// assign takes up a clustering of those of n clients that are there and its CC-graph with the H of its edges, and
-// returns an error unless they fit.
-func (a *FedDAG) setClustering(n int, clusters, graph [][]int, scores [][]float64) error {
-	a.clusters, a.graph, a.edgeScores = clusters, graph, scores
-	a.clusterOf = slices.Repeat([]int{-1}, n)
-	for z, members := range clusters {
-		for _, i := range members {
-			if i < 0 || i >= n {
-				return fmt.Errorf("cluster %d has client %d of %d", z, i, n)
-			}
-			if a.clusterOf[i] >= 0 {
-				return fmt.Errorf("client %d is in clusters %d and %d", i, a.clusterOf[i], z)
-			}
-			a.clusterOf[i] = z
-		}
-	}
-	if len(graph) != len(clusters) || len(scores) != len(clusters) {
-		return fmt.Errorf("a graph of %d clusters, with scores of %d, for %d", len(graph), len(scores), len(clusters))
-	}
-	a.learners = make([][]edge, len(clusters))
-	for j, sources := range graph {
-		h := scores[j]
-		if len(h) != len(sources) {
-			return fmt.Errorf("cluster %d has %d sources and %d scores", j, len(sources), len(h))
-		}
-		switch {
-		case len(clusters[j]) == 0: // dissolved
-		case a.Variant == DaggerVariant:
-			sources, h = []int{j}, []float64{1}
-		case a.OwnSource:
-			own := 1.
-			if len(h) > 0 {
-				own = stat.Mean(h, nil)
-			}
-			sources, h = append(slices.Clone(sources), j), append(slices.Clone(h), own)
-		}
-		for k, z := range sources {
-			if z < 0 || z >= len(clusters) {
-				return fmt.Errorf("cluster %d learns from cluster %d of %d", j, z, len(clusters))
-			}
-			a.learners[z] = append(a.learners[z], edge{j, h[k]})
-		}
-	}
-	return nil
-}
-
-// edges returns the H of the edges of a CC-graph.
-func edgeScores(h *mat.Dense, graph [][]int) [][]float64 {
-	scores := make([][]float64, len(graph))
-	for p, sources := range graph {
-		scores[p] = make([]float64, len(sources))
-		for k, q := range sources {
-			scores[p][k] = h.At(p, q)
-		}
-	}
-	return scores
-}
-
-// Clusters implements [Clusterer].
+// Clusters implements [federation.Clustered].
 func (a *FedDAG) Clusters() [][]int { return a.clusters }
 
-// Model implements [Algorithm].
+// Model implements [federation.Algorithm]: a client predicts with the model of its cluster.
 func (a *FedDAG) Model(client int) federation.Model {
 	return federation.Model{Net: a.net, State: a.states[a.clusterOf[client]]}
 }
 
-// Models implements [Algorithm].
+// Models implements [federation.Algorithm]. A dissolved cluster has no model.
 func (a *FedDAG) Models() []federation.NamedModel {
 	var models []federation.NamedModel
 	for z, s := range a.states {
@@ -239,18 +171,13 @@ func (a *FedDAG) Models() []federation.NamedModel {
 	return models
 }
 
-func clusterName(z int) string    { return fmt.Sprintf("cluster-%d", z) }
+// clusterName returns the name of cluster z's model, in reports and in checkpoints.
+func clusterName(z int) string { return fmt.Sprintf("cluster-%d", z) }
+
+// classifierName returns the name of ψ_z in checkpoints.
 func classifierName(z int) string { return fmt.Sprintf("classifier-%d", z) }
 
-// primaryParts are what the primary phase trains: the primary encoder and the head.
-func (a *FedDAG) primaryParts() torch.Part {
-	if !a.dual() {
-		return torch.All
-	}
-	return torch.Primary | torch.Head
-}
-
-// Close implements [Algorithm].
+// Close implements [federation.Algorithm].
 func (a *FedDAG) Close() {
 	a.states.Close()
 	a.classifiers.Close()

@@ -9,17 +9,18 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Flags implements [federation.Flagger]. The three variants share the flags of the sketches and of the clustering.
+// Flags implements [federation.Flagger]. The three variants share the flags of the sketches and of the clustering, and
+// those of the secondary encoder are declared only for a variant that has one.
 func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 	a.sketchFlags(fs)
 	federation.FlagGroup(fs, federation.ClusteringFlags, a.clusteringFlags)
 	a.trainingFlags(fs)
 }
 
-// oneOf lists the values that a flag may have.
+// oneOf returns the end of a flag's help text that lists the values of the flag.
 func oneOf(known []string) string { return ": " + strings.Join(known, ", ") }
 
-// sketchFlags declares the flags of phase 1: the warm-up, and what the clients send.
+// sketchFlags declares the flags of phase 1: the warm-up and what the clients send.
 func (a *FedDAG) sketchFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.WarmUpRounds, "feddag-warmup-rounds", a.WarmUpRounds, "tg, rounds of E epochs that each client trains alone first")
 	fs.Float64Var(&a.MaskFraction, "feddag-mask", a.MaskFraction, "fraction of the coordinates of its warm-up update that a client sends")
@@ -27,12 +28,12 @@ func (a *FedDAG) sketchFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.SVDSamples, "feddag-svd-samples", a.SVDSamples, "maximum number of images of a class that the principal vectors are computed from; 0 is all of them")
 }
 
-// clusteringFlags declares the flags of phases 2 to 4: similarity, search for the clusters, CC-graph.
+// clusteringFlags declares the flags of phases 2 to 4: the similarity, the search for the clusters and the CC-graph.
 func (a *FedDAG) clusteringFlags(fs *pflag.FlagSet) {
 	c := &a.Clustering
 	fs.StringVar(&c.Rules, "feddag-rules", c.Rules, "rules for angles and weights"+oneOf(similarity.RuleSets))
-	fs.Float64Var(&c.Delta, "feddag-delta", c.Delta, "δ; class-frequency weights lie in 1-δ..1+δ")
-	fs.Float64Var(&c.Epsilon, "feddag-epsilon", c.Epsilon, "ε, added to counts before the logarithm")
+	fs.Float64Var(&c.Delta, "feddag-delta", c.Delta, "δ; the class-frequency weights lie in 1-δ..1+δ")
+	fs.Float64Var(&c.Epsilon, "feddag-epsilon", c.Epsilon, "ε, added to the class counts before the logarithm")
 	fs.StringVar(&c.Angle, "feddag-angle", c.Angle, "angle between two clients in a class"+oneOf(similarity.AngleNames)+" (between two principal vectors, eq. 4, or between the subspaces)")
 	fs.StringVar(&c.Fusion, "feddag-fusion", c.Fusion, "gates between gradient and data"+oneOf(similarity.FusionNames)+" (shared: one gate for all clients; fixed:0 is data only, fixed:1 is gradient only)")
 
@@ -49,55 +50,22 @@ func (a *FedDAG) clusteringFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.Alignment, "feddag-alignment", c.Alignment, "weigh the edges of the CC-graph by class alignment (eq. 14) instead of eq. 12")
 }
 
-// trainingFlags declares the flags of phase 5 and of clients that change during the run.
+// trainingFlags declares the flags of phase 5 and of the clients that change during the run.
 func (a *FedDAG) trainingFlags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.ShiftFactor, "feddag-shift", a.ShiftFactor, "factor of eq. 41: a check reassigns a client if its class histogram has moved (W1) by more than this times n/C samples")
-	fs.StringVar(&a.PrimaryInit, "feddag-primary-init", a.PrimaryInit, "initial primary encoder: warm (the mean after the warm-up, eq. 22), common (θ^0)")
+	fs.Float64Var(&a.ShiftFactor, "feddag-shift", a.ShiftFactor, "factor of eq. 41: a check reassigns a client if its class histogram has moved by more than this times n/C samples (W1 distance; n samples, C classes)")
+	fs.StringVar(&a.PrimaryInit, "feddag-primary-init", a.PrimaryInit, primaryInits.help("initial primary encoder"))
 	if !a.dual() {
 		return
 	}
-	fs.StringVar(&a.HeadInit, "feddag-head-init", a.HeadInit, "initial head: warm (the warm-up's head on the primary's features), both (half of it on each encoder's features), random (algorithm 1)")
-	fs.StringVar(&a.SecondaryInit, "feddag-secondary-init", a.SecondaryInit, "initial secondary encoder: random, primary (a copy of the primary), global (the mean of all clients after the warm-up)")
-	fs.StringVar(&a.Sources, "feddag-sources", a.Sources, "how a learner combines several sources: mean, weighted (mean weighted by H), sum (eq. 21)")
-	fs.BoolVar(&a.OwnSource, "feddag-own-source", a.OwnSource, "a cluster's secondary encoder learns from the cluster's own clients too")
+	fs.StringVar(&a.HeadInit, "feddag-head-init", a.HeadInit, headInits.help("initial head"))
+	fs.StringVar(&a.SecondaryInit, "feddag-secondary-init", a.SecondaryInit, secondaryInits.help("initial secondary encoder"))
+	fs.StringVar(&a.Sources, "feddag-sources", a.Sources, sourceRules.help("how a learner combines several sources"))
+	fs.BoolVar(&a.OwnSource, "feddag-own-source", a.OwnSource, "let a cluster's secondary encoder learn from the cluster's own clients too")
 	fs.Float64Var(&a.ServerRate, "feddag-server-rate", a.ServerRate, "η2, server learning rate of the secondary encoders")
 	fs.Float64Var(&a.RateDecay, "feddag-rate-decay", a.RateDecay, "factor by which η2 is multiplied in each round")
-	fs.StringVar(&a.Schedule, "feddag-schedule", a.Schedule, "rounds with a secondary phase: both (every round), K:1 (every K-th round)")
-	fs.StringVar(&a.Order, "feddag-order", a.Order, "order of the phases of a round: parallel (both start from the models of the round's start, eq. 19), primary-first (the secondary trains under each client's newly trained primary encoder and head), secondary-first (primary and head train on top of the new secondary)")
-	fs.StringVar(&a.SecondaryHead, "feddag-secondary-head", a.SecondaryHead, "head that the secondary encoder trains under: full (the head on both encoders, eq. 19), own (a classifier of its own, which each source keeps)")
-	fs.IntVar(&a.HeadEpochs, "feddag-head-epochs", a.HeadEpochs, "epochs in which the heads train alone after a secondary phase; 0 is none")
+	fs.StringVar(&a.Schedule, "feddag-schedule", a.Schedule, "rounds with a secondary phase: "+ScheduleBoth+" (every round), K:1 (every K-th round)")
+	fs.StringVar(&a.Order, "feddag-order", a.Order, phaseOrders.help("order of the phases of a round"))
+	fs.StringVar(&a.SecondaryHead, "feddag-secondary-head", a.SecondaryHead, secondaryHeads.help("head that the secondary encoder trains under"))
+	fs.IntVar(&a.HeadEpochs, "feddag-head-epochs", a.HeadEpochs, "epochs per round in which the heads train alone after a secondary phase; 0 is none")
 	fs.Float64Var(&a.Diversity, "feddag-diversity", a.Diversity, "λ_div, weight of the squared cosine between the two encoders' features in the primary phase (A.11 uses it with --feddag-primary-init common, --feddag-secondary-init random and --feddag-head-init random); 0 is none")
-}
-
-// Presets implements [Presetter]: the letter of the paper, and what the authors' published prototype does. Each sets all
-// of FedDAG's flags.
-func (a *FedDAG) Presets() map[string]map[string]string {
-	paper := newFedDAG(a.Variant)
-	paper.Clustering = similarity.PaperOptions()
-	paper.HeadInit, paper.SecondaryInit, paper.SecondaryHead = "random", "random", "full"
-	paper.Sources, paper.OwnSource, paper.Order = "sum", false, "parallel"
-
-	prototype := newFedDAG(a.Variant)
-	prototype.Clustering = similarity.PrototypeOptions()
-	prototype.PrincipalVectors = "3"
-	prototype.PrimaryInit, prototype.HeadInit, prototype.SecondaryInit = "common", "random", "primary"
-	prototype.SecondaryHead = "full"
-	prototype.Sources, prototype.OwnSource, prototype.Order = "sum", false, "primary-first"
-
-	return map[string]map[string]string{
-		"paper": paper.values(map[string]string{
-			"rounds": "200", "batch": "64", "weight-decay": "0.0001", "dropout": "0",
-		}),
-		"prototype": prototype.values(map[string]string{
-			"rounds": "161", "batch": "32", "weight-decay": "0", "dropout": "0.5",
-		}),
-	}
-}
-
-// values adds the algorithm's flags, as they stand, to others.
-func (a *FedDAG) values(others map[string]string) map[string]string {
-	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
-	a.Flags(fs)
-	fs.VisitAll(func(f *pflag.Flag) { others[f.Name] = f.Value.String() })
-	return others
 }

@@ -5,7 +5,7 @@ import (
 	"feddag/torch"
 )
 
-// Trainings implements [Planner].
+// Trainings implements [federation.Planner]: the kinds of training of a run, and how often a client does each.
 func (a *FedDAG) Trainings() []federation.Training {
 	every, _ := a.secondaryPeriod()
 	kinds := []federation.Training{

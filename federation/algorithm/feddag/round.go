@@ -2,73 +2,133 @@ package feddag
 
 import (
 	"feddag/federation"
+	"feddag/federation/algorithm"
 	"feddag/torch"
 )
 
-// Round implements [Algorithm]: both phases, each with its aggregation; by default the primary on top of what the
-// secondary phase made, in algorithm 1 both from the round's starting values.
+// roundState is a round at work. The models in alg are those of the round's start, which do not change before the round is
+// over. The round's results go to copies.
+type roundState struct {
+	alg    *FedDAG
+	env    *federation.Env
+	t      int
+	cohort []*federation.Client // by ascending id
+	places [][]int              // places in the cohort of each cluster's clients, S_z
+
+	next            torch.Vectors // the clusters' states after the round
+	nextClassifiers torch.Vectors // the sources' ψ after the round
+}
+
+// Round implements [federation.Algorithm]. A round is a primary phase and, in every K-th round of the schedule K:1, a
+// secondary phase, each with its aggregation. In algorithm 1 both start from the models of the round's start. By default the
+// secondary phase comes first, and the primary phase starts from what came of it.
 func (a *FedDAG) Round(env *federation.Env, t int, cohort []*federation.Client) (_ federation.Report, err error) {
-	cohort = federation.ByID(cohort)
-	every, err := a.secondaryPeriod()
+	period, err := a.secondaryPeriod()
 	if err != nil {
 		return federation.Report{}, err
 	}
-	r := &roundState{FedDAG: a, env: env, t: t, cohort: cohort, sampled: a.cohortByCluster(cohort)}
-	shares := a.dual() && (t+1)%every == 0
+	hasSecondaryPhase := a.dual() && (t+1)%period == 0
+	r, err := a.newRound(env, t, federation.ByID(cohort))
+	if err != nil {
+		return federation.Report{}, err
+	}
 	var trained []torch.Trained
 	defer func() {
 		if err != nil {
 			federation.Ends(trained).Close()
-			r.next.Close()
-			r.nextClassifiers.Close()
+			r.close()
 		}
 	}()
-	if r.next, err = a.states.Clone(); err != nil {
-		return federation.Report{}, err
-	}
-	if r.nextClassifiers, err = a.classifiers.Clone(); err != nil {
-		return federation.Report{}, err
-	}
 	from := a.states
-	if shares && a.Order == "secondary-first" {
+	if hasSecondaryPhase && a.Order == OrderSecondaryFirst {
 		if err := r.secondaryPhase(nil); err != nil {
 			return federation.Report{}, err
 		}
 		from = r.next
 	}
-	if trained, err = a.trainPrimary(env, cohort, from, t, federation.PrimaryPhase); err != nil {
+	if trained, err = a.trainPrimary(env, r.cohort, from, t, federation.PrimaryPhase); err != nil {
 		return federation.Report{}, err
 	}
 	if err := r.aggregate(federation.Ends(trained), a.primaryParts()); err != nil {
 		return federation.Report{}, err
 	}
-	if shares && a.Order != "secondary-first" {
+	if hasSecondaryPhase && a.Order != OrderSecondaryFirst {
 		if err := r.secondaryPhase(federation.Ends(trained)); err != nil {
 			return federation.Report{}, err
 		}
 	}
-	if shares && a.HeadEpochs > 0 {
+	if hasSecondaryPhase && a.HeadEpochs > 0 {
 		if err := r.trainHeads(); err != nil {
 			return federation.Report{}, err
 		}
 	}
 	a.Close()
 	a.states, a.classifiers = r.next, r.nextClassifiers
-	a.recordTraffic(env, cohort, shares)
-	return federation.Report{Loss: federation.LastLoss(trained), Trained: federation.Locals(a.net, cohort, trained)}, nil
+	a.recordTraffic(env, r.cohort, hasSecondaryPhase)
+	return federation.Report{Loss: federation.LastLoss(trained), Trained: federation.Locals(a.net, r.cohort, trained)}, nil
 }
 
-// trainPrimary trains clients' primary encoders and heads, each from its cluster's model.
+// newRound returns round t with copies of the models. The cohort must be sorted by id.
+func (a *FedDAG) newRound(env *federation.Env, t int, cohort []*federation.Client) (*roundState, error) {
+	r := &roundState{alg: a, env: env, t: t, cohort: cohort, places: make([][]int, len(a.clusters))}
+	for k, c := range cohort {
+		z := a.clusterOf[c.ID]
+		r.places[z] = append(r.places[z], k)
+	}
+	var err error
+	if r.next, err = a.states.Clone(); err != nil {
+		return nil, err
+	}
+	if r.nextClassifiers, err = a.classifiers.Clone(); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// close frees the round's results.
+func (r *roundState) close() {
+	r.next.Close()
+	r.nextClassifiers.Close()
+}
+
+// trainPrimary is the local training of the primary phase (eq. 16 to 18). Each client starts from its cluster's model in from and
+// trains Θ1 and Θc with Θ2 frozen.
 func (a *FedDAG) trainPrimary(env *federation.Env, clients []*federation.Client, from torch.Vectors, t int, phase federation.Phase) ([]torch.Trained, error) {
-	tasks := a.clusterTasks(clients, from)
 	sgd := env.SGD()
 	if a.dual() && a.Diversity > 0 {
 		sgd.Objective = &torch.Diverse{Lambda: a.Diversity}
 	}
-	return env.LocalTraining(a.net, tasks, t, phase, a.primaryParts(), sgd, env.Epochs)
+	return env.LocalTraining(a.net, a.clusterTasks(clients, from), t, phase, a.primaryParts(), sgd, env.Epochs)
 }
 
-// Adapt implements [Adapter]: a client adapts its primary encoder and head.
+// aggregate sets some parts of every cluster's next state to the mean of its sampled clients' trained states, weighted by
+// their n_i (eq. 16 to 18). ended has the states in the order of the cohort. A cluster without sampled clients keeps its
+// state.
+func (r *roundState) aggregate(ended torch.Vectors, parts torch.Part) error {
+	size := func(_, k int) float64 { return float64(r.cohort[k].Size()) }
+	next, err := algorithm.AverageBy(r.alg.net, r.next, r.places, ended, size, parts)
+	if err != nil {
+		return err
+	}
+	r.next.Without(next).Close()
+	r.next = next
+	return nil
+}
+
+// trainHeads has the cohort train the heads alone, on top of both encoders as the round has made them, and aggregates the
+// heads.
+func (r *roundState) trainHeads() error {
+	tasks := r.alg.clusterTasks(r.cohort, r.next)
+	trained, err := r.env.LocalTraining(r.alg.net, tasks, r.t, federation.HeadPhase, torch.Head, r.env.SGD(), r.alg.HeadEpochs)
+	if err != nil {
+		return err
+	}
+	defer federation.Ends(trained).Close()
+	return r.aggregate(federation.Ends(trained), torch.Head)
+}
+
+// Adapt implements [federation.Adapter]. A client adapts its primary encoder and its head.
 func (a *FedDAG) Adapt(env *federation.Env, clients []*federation.Client) ([]federation.Local, error) {
 	trained, err := a.trainPrimary(env, clients, a.states, env.Rounds, federation.FinalPhase)
 	if err != nil {
@@ -77,16 +137,7 @@ func (a *FedDAG) Adapt(env *federation.Env, clients []*federation.Client) ([]fed
 	return federation.Locals(a.net, clients, trained), nil
 }
 
-// sampled returns, by cluster, the positions in the cohort of its clients.
-func (a *FedDAG) cohortByCluster(cohort []*federation.Client) [][]int {
-	by := make([][]int, len(a.clusters))
-	for k, c := range cohort {
-		by[a.clusterOf[c.ID]] = append(by[a.clusterOf[c.ID]], k)
-	}
-	return by
-}
-
-// tasks has every client start from its cluster's model.
+// clusterTasks returns the tasks in which each client starts from its cluster's model in from.
 func (a *FedDAG) clusterTasks(clients []*federation.Client, from torch.Vectors) []federation.Task {
 	tasks := make([]federation.Task, len(clients))
 	for i, c := range clients {
@@ -95,29 +146,31 @@ func (a *FedDAG) clusterTasks(clients []*federation.Client, from torch.Vectors) 
 	return tasks
 }
 
-// account books a round's messages. A client that trains both phases receives its cluster's three blocks and Θ2', with
-// its own classifier where it has one.
-func (a *FedDAG) recordTraffic(env *federation.Env, cohort []*federation.Client, shares bool) {
-	own := a.net.Range(torch.Primary).Len() + a.net.Range(torch.Head).Len()
-	second := a.net.Range(torch.Secondary).Len()
-	source := second
+// recordTraffic adds a round's messages to the ledger. A client receives the blocks of its cluster's model and sends those
+// that it has trained. In a round with a secondary phase, a client of a source also receives Θ2', with the source's
+// classifier if there is one, and sends them back.
+func (a *FedDAG) recordTraffic(env *federation.Env, cohort []*federation.Client, hasSecondaryPhase bool) {
+	head := a.net.Range(torch.Head).Len()
+	primaryAndHead := a.net.Range(torch.Primary).Len() + head
+	secondary := a.net.Range(torch.Secondary).Len()
+	source := secondary
 	if a.usesClassifiers() {
 		source = a.sourceNet.Len()
 	}
 	for _, c := range cohort {
-		env.Ledger.Down(c, "primary and head", own)
-		env.Ledger.Up(c, "primary and head", own)
+		env.Ledger.Down(c, "primary and head", primaryAndHead)
+		env.Ledger.Up(c, "primary and head", primaryAndHead)
 		if !a.dual() {
 			continue
 		}
-		env.Ledger.Down(c, "frozen secondary", second)
-		if shares && len(a.learners[a.clusterOf[c.ID]]) > 0 {
+		env.Ledger.Down(c, "frozen secondary", secondary)
+		if hasSecondaryPhase && len(a.learners[a.clusterOf[c.ID]]) > 0 {
 			env.Ledger.Down(c, "source secondary", source)
 			env.Ledger.Up(c, "source secondary", source)
 		}
-		if shares && a.HeadEpochs > 0 {
-			env.Ledger.Down(c, "moved model", own+second)
-			env.Ledger.Up(c, "head", a.net.Range(torch.Head).Len())
+		if hasSecondaryPhase && a.HeadEpochs > 0 {
+			env.Ledger.Down(c, "moved model", primaryAndHead+secondary)
+			env.Ledger.Up(c, "head", head)
 		}
 	}
 }

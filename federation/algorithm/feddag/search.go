@@ -8,19 +8,19 @@ import (
 	"feddag/torch"
 )
 
-// Search implements [Reassigner]: phases 2 to 4 once more, from the sketches that the server has, with scales and α* of
-// their own.
+// Search implements [federation.Reassigner]. It runs phases 2 to 4 again on the sketches that the server has, with new
+// scales and a new α*.
 func (a *FedDAG) Search(env *federation.Env, _ int) error {
-	if err := a.requireRoster("search"); err != nil {
+	if err := a.requireRoster("new search for the clusters"); err != nil {
 		return err
 	}
 	return a.search(env, a.roster.Sketches)
 }
 
-// search clusters anew by sketches in the order of the roster. A new cluster goes on from the model that most of its
-// training samples were under until now, and has its number if no other one has more samples from there.
+// search runs phases 2 to 4 on sketches in the order of the roster. A new cluster starts from the model of the old cluster
+// that most of its training samples were in, and may take over its number, see matchClusters.
 func (a *FedDAG) search(env *federation.Env, sketches []similarity.Sketch) error {
-	var all []*federation.Client // by place
+	var all []*federation.Client // in the order of the roster
 	for _, id := range a.rosterIDs {
 		all = append(all, env.Clients[id])
 	}
@@ -39,20 +39,21 @@ func (a *FedDAG) search(env *federation.Env, sketches []similarity.Sketch) error
 	if err != nil {
 		return err
 	}
-	numbers, from := a.matchClusters(env, a.clientIDs(result.Clusters))
+	numbers, origins := a.matchClusters(env, a.clientIDs(result.Clusters))
 	clusters := make([][]int, max(len(a.clusters), slices.Max(numbers)+1))
 	var copies torch.Vectors
 	for k, z := range numbers {
 		clusters[z] = result.Clusters[k]
-		if z >= len(a.clusters) {
-			both, err := torch.Vectors{a.states[from[k]], a.classifiers[from[k]]}.Clone()
-			if err != nil {
-				copies.Close()
-				return err
-			}
-			copies = append(copies, both...)
-			next.states, next.classifiers = append(next.states, both[0]), append(next.classifiers, both[1])
+		if z < len(a.clusters) {
+			continue // It keeps the model of its origin.
 		}
+		model, err := torch.Vectors{a.states[origins[k]], a.classifiers[origins[k]]}.Clone()
+		if err != nil {
+			copies.Close()
+			return err
+		}
+		copies = append(copies, model...)
+		next.states, next.classifiers = append(next.states, model[0]), append(next.classifiers, model[1])
 	}
 	next.roster.Clusters = clusters
 	if err := a.commit(env, next, nil, all); err != nil {
@@ -62,31 +63,32 @@ func (a *FedDAG) search(env *federation.Env, sketches []similarity.Sketch) error
 	return env.NotifyClustered(result)
 }
 
-// succession returns for each new cluster (of client ids) its number, and the old cluster that most of its training
-// samples were in, the first of equal ones. Of the new clusters with one such origin, that with the most samples from
-// there keeps its number, the first of equal ones; the others are numbered after the last old one, in their order.
-func (a *FedDAG) matchClusters(env *federation.Env, clusters [][]int) (numbers, from []int) {
-	heir := slices.Repeat([]int{-1}, len(a.clusters)) // of each old cluster, a new one
-	most := make([]int, len(a.clusters))              // samples that the heir has from there
+// matchClusters returns for each new cluster, a list of client ids, its number and its origin. The origin is the old cluster
+// that most of the new cluster's training samples were in, the first of equal ones. Among the new clusters of one origin,
+// the one with the most samples from there takes over its number, the first of equal ones. The others are numbered after
+// the last old cluster, in their order.
+func (a *FedDAG) matchClusters(env *federation.Env, clusters [][]int) (numbers, origins []int) {
+	successor := slices.Repeat([]int{-1}, len(a.clusters)) // the new cluster that takes over each old cluster's number
+	most := make([]int, len(a.clusters))                   // training samples that the successor has from there
 	for k, members := range clusters {
-		shares := make([]int, len(a.clusters))
+		samples := make([]int, len(a.clusters)) // of the new cluster, by old cluster
 		for _, i := range members {
-			shares[a.clusterOf[i]] += env.Clients[i].Size()
+			samples[a.clusterOf[i]] += env.Clients[i].Size()
 		}
-		origin := slices.Index(shares, slices.Max(shares))
-		from = append(from, origin)
-		if shares[origin] > most[origin] {
-			heir[origin], most[origin] = k, shares[origin]
+		origin := slices.Index(samples, slices.Max(samples))
+		origins = append(origins, origin)
+		if samples[origin] > most[origin] {
+			successor[origin], most[origin] = k, samples[origin]
 		}
 	}
 	next := len(a.clusters)
-	for k, origin := range from {
-		if heir[origin] == k {
+	for k, origin := range origins {
+		if successor[origin] == k {
 			numbers = append(numbers, origin)
 		} else {
 			numbers = append(numbers, next)
 			next++
 		}
 	}
-	return numbers, from
+	return numbers, origins
 }

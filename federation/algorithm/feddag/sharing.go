@@ -11,50 +11,18 @@ import (
 	"feddag/torch"
 )
 
-// sharing is a round's work on the clusters' next states and classifiers, which begin as copies.
-type roundState struct {
-	*FedDAG
-	env     *federation.Env
-	t       int
-	cohort  []*federation.Client
-	sampled [][]int // by cluster, the positions in the cohort of its clients
-
-	next            torch.Vectors
-	nextClassifiers torch.Vectors
-}
-
-// absorb gives every cluster the weighted mean of some parts of its sampled clients' models (eq. 16 to 18).
-func (r *roundState) aggregate(ended torch.Vectors, parts torch.Part) error {
-	next, err := algorithm.AverageBy(r.net, r.next, r.sampled, ended, func(_, k int) float64 { return float64(r.cohort[k].Size()) }, parts)
-	if err != nil {
-		return err
-	}
-	r.next.Without(next).Close()
-	r.next = next
-	return nil
-}
-
-// pick returns some of the cohort's states and weights.
-func pick(members []int, cohort []*federation.Client, ended torch.Vectors) (torch.Vectors, []float64) {
-	states, clients := make(torch.Vectors, len(members)), make([]*federation.Client, len(members))
-	for i, k := range members {
-		states[i], clients[i] = ended[k], cohort[k]
-	}
-	return states, federation.Sizes(clients)
-}
-
-// secondary runs the second phase (eq. 19 to 21) and adds what came of it to the learners. A source z starts its clients
-// at Θ2'_z, the mean of its learners' secondary encoders, and trains only that, or with a classifier of its own [Θ2' | ψ_z];
-// primaries are the clients' states after the primary phase, used with the order "primary-first" and the full head.
+// secondaryPhase runs the second phase of the round (eq. 19 to 21) and adds what came of it to the learners' next Θ2. The
+// sampled clients of a source z start at Θ2'_z and train only that, with Θ1_z and Θc_z frozen; with classifiers they train
+// [Θ2'_z | ψ_z]. A cluster that is nobody's source takes no part.
+//
+// primaries has the cohort's states after the primary phase. They are needed with OrderPrimaryFirst under the full head,
+// where a client trains under its own new primary encoder and head; otherwise primaries may be nil.
 func (r *roundState) secondaryPhase(primaries torch.Vectors) error {
-	starts := make(torch.Vectors, len(r.states)) // of each source
+	a := r.alg
+	starts := make(torch.Vectors, len(a.states)) // of each source; nil for a cluster that takes no part
 	defer starts.Close()
-	var own torch.Vectors // starts of single clients
-	defer func() { own.Close() }()
-	var tasks []federation.Task
-	where := make([][]int, len(r.states)) // places of a source's clients in tasks
-	for z := range r.states {
-		if len(r.sampled[z]) == 0 || len(r.learners[z]) == 0 {
+	for z := range a.states {
+		if len(r.places[z]) == 0 || len(a.learners[z]) == 0 {
 			continue
 		}
 		var err error
@@ -62,147 +30,154 @@ func (r *roundState) secondaryPhase(primaries torch.Vectors) error {
 			return err
 		}
 	}
+	var clientStarts torch.Vectors // starts that belong to one client only
+	defer func() { clientStarts.Close() }()
+	var tasks []federation.Task
+	taskPlaces := make([][]int, len(a.states)) // places in tasks of each source's clients
 	for k, c := range r.cohort {
-		z := r.clusterOf[c.ID]
+		z := a.clusterOf[c.ID]
 		if starts[z] == nil {
 			continue
 		}
 		start := starts[z]
-		if r.Order == "primary-first" && !r.usesClassifiers() {
+		if a.Order == OrderPrimaryFirst && !a.usesClassifiers() {
 			v, err := r.withSecondary(primaries[k], start)
 			if v != nil {
-				own = append(own, v)
+				clientStarts = append(clientStarts, v)
 			}
 			if err != nil {
 				return err
 			}
 			start = v
 		}
-		where[z] = append(where[z], len(tasks))
+		taskPlaces[z] = append(taskPlaces[z], len(tasks))
 		tasks = append(tasks, federation.Task{Client: c, Start: start})
 	}
-	net, parts := r.net, torch.Secondary
-	if r.usesClassifiers() {
-		net, parts = r.sourceNet, torch.All
+	net, parts := a.net, torch.Secondary
+	if a.usesClassifiers() {
+		net, parts = a.sourceNet, torch.All
 	}
 	trained, err := r.env.LocalSGD(net, tasks, r.t, federation.SecondaryPhase, parts)
 	if err != nil {
 		return err
 	}
 	defer federation.Ends(trained).Close()
-	clients := make([]*federation.Client, len(tasks))
-	for i, task := range tasks {
-		clients[i] = task.Client
-	}
-	return r.updateLearners(starts, where, clients, federation.Ends(trained))
+	return r.updateLearners(starts, taskPlaces, tasks, federation.Ends(trained))
 }
 
-// sourceStart returns source z's state with Θ2'_z, the mean of its learners' secondary encoders, or [Θ2'_z | ψ_z].
+// sourceStart returns what the clients of source z start from: the cluster's state with Θ2'_z in place of Θ2_z, or
+// [Θ2'_z | ψ_z] with classifiers. Θ2'_z is the mean of the secondary encoders of the source's learners. The paper has their
+// sum, but a sum of encoders is not an encoder.
 func (r *roundState) sourceStart(z int) (*torch.Vector, error) {
+	a := r.alg
 	var states torch.Vectors
-	for _, e := range r.learners[z] {
-		states = append(states, r.states[e.learner])
+	for _, e := range a.learners[z] {
+		states = append(states, a.states[e.learner])
 	}
-	v, err := algorithm.Mean(r.net, r.states[z], states, slices.Repeat([]float64{1}, len(states)), torch.Secondary)
-	if err != nil || !r.usesClassifiers() {
+	v, err := algorithm.Mean(a.net, a.states[z], states, slices.Repeat([]float64{1}, len(states)), torch.Secondary)
+	if err != nil || !a.usesClassifiers() {
 		return v, err
 	}
 	defer v.Close()
-	start, err := torch.NewVector(r.env.Device, r.sourceNet.Len())
+	start, err := torch.NewVector(r.env.Device, a.sourceNet.Len())
 	if err != nil {
 		return nil, err
 	}
-	psi := r.classifiers[z]
+	psi := a.classifiers[z]
 	return start, errors.Join(
-		start.Copy(r.sourceNet.Range(torch.Primary), v, r.net.Range(torch.Secondary)),
-		start.Copy(r.sourceNet.Range(torch.Head), psi, psi.Range()))
+		start.Copy(a.sourceNet.Range(torch.Primary), v, a.net.Range(torch.Secondary)),
+		start.Copy(a.sourceNet.Range(torch.Head), psi, psi.Range()))
 }
 
-// onTrained returns a client's state after its primary phase, with the secondary encoder of its source's start.
-func (r *roundState) withSecondary(primary, source *torch.Vector) (*torch.Vector, error) {
-	v, err := primary.Clone()
+// withSecondary returns a copy of a client's state with the secondary encoder of source. It may return a vector together
+// with an error.
+func (r *roundState) withSecondary(state, source *torch.Vector) (*torch.Vector, error) {
+	v, err := state.Clone()
 	if err != nil {
 		return nil, err
 	}
-	at := r.net.Range(torch.Secondary)
-	return v, v.Copy(at, source, at)
+	theta2 := r.alg.net.Range(torch.Secondary)
+	return v, v.Copy(theta2, source, theta2)
 }
 
-// learn adds to every learner's secondary encoder what its sources found: η2 times the mean, the mean weighted by H, or
-// the sum, over the sources z sampled in this round, of the weighted mean of θ2_i - Θ2'_z. A source keeps the weighted
-// mean of its clients' ψ.
-func (r *roundState) updateLearners(starts torch.Vectors, where [][]int, clients []*federation.Client, ended torch.Vectors) error {
-	at := r.net.Range(torch.Secondary)
-	found := make([]float64, len(r.states)) // sources of each learner that were sampled
-	total := make([]float64, len(r.states)) // their H together
+// updateLearners adds to the next Θ2 of every learner j what its sources found (eq. 20 and 21):
+//
+//	Θ2_j += η2 Σ_z share_jz Δ_z,   Δ_z = Σ_i n_i (θ2_i - Θ2'_z) / Σ_i n_i
+//
+// over the sources z of j that were sampled in this round and the clients i of z. share_jz is 1 for the sum of eq. 21, 1
+// over the number of these sources for their mean, and H_jz over the sum of their H for the mean weighted by H. η2
+// decays with the rounds. A source also keeps the weighted mean of its clients' ψ.
+//
+// starts is by cluster. ended has the trained states in the order of tasks, and taskPlaces the places of each cluster's
+// clients in it.
+func (r *roundState) updateLearners(starts torch.Vectors, taskPlaces [][]int, tasks []federation.Task, ended torch.Vectors) error {
+	a := r.alg
+	theta2 := a.net.Range(torch.Secondary)
+	sources := make([]float64, len(a.states)) // the number of each learner's sampled sources
+	total := make([]float64, len(a.states))   // the sum of their H
 	for z := range starts {
 		if starts[z] != nil {
-			for _, e := range r.learners[z] {
-				found[e.learner]++
+			for _, e := range a.learners[z] {
+				sources[e.learner]++
 				total[e.learner] += e.weight
 			}
 		}
 	}
-	rate := r.ServerRate * math.Pow(r.RateDecay, float64(r.t))
+	rate := a.ServerRate * math.Pow(a.RateDecay, float64(r.t))
 	for z, start := range starts {
 		if start == nil {
 			continue
 		}
-		states, weights := pick(where[z], clients, ended)
-		delta, err := r.sourceUpdate(z, start, states, weights)
-		for _, e := range r.learners[z] {
+		states, sizes := make(torch.Vectors, len(taskPlaces[z])), make([]float64, len(taskPlaces[z]))
+		for i, k := range taskPlaces[z] {
+			states[i], sizes[i] = ended[k], float64(tasks[k].Client.Size())
+		}
+		delta, err := r.sourceUpdate(z, start, states, sizes)
+		for _, e := range a.learners[z] {
 			share := 1.
 			switch {
-			case r.Sources == "weighted" && total[e.learner] > 0:
+			case a.Sources == SourcesWeighted && total[e.learner] > 0:
 				share = e.weight / total[e.learner]
-			case r.Sources != "sum":
-				share = 1 / found[e.learner]
+			case a.Sources != SourcesSum:
+				share = 1 / sources[e.learner]
 			}
 			if err == nil {
-				err = r.next[e.learner].AddScaled(rate*share, delta, at)
+				err = r.next[e.learner].AddScaled(rate*share, delta, theta2)
 			}
 		}
 		delta.Close()
 		if err != nil {
-			return fmt.Errorf("cluster %d as a source: %w", z, err)
+			return fmt.Errorf("secondary encoders learned from cluster %d: %w", z, err)
 		}
 	}
 	return nil
 }
 
-// gain returns a state whose secondary encoder is what source z found, the weighted mean of θ2_i - Θ2'_z.
-func (r *roundState) sourceUpdate(z int, start *torch.Vector, states torch.Vectors, weights []float64) (*torch.Vector, error) {
-	at := r.net.Range(torch.Secondary)
-	if !r.usesClassifiers() {
-		delta, err := algorithm.Mean(r.net, start, states, weights, torch.Secondary)
+// sourceUpdate returns a state whose Θ2 is the update that source z found, Δ_z of updateLearners. With classifiers it also
+// sets the next ψ_z.
+func (r *roundState) sourceUpdate(z int, start *torch.Vector, states torch.Vectors, sizes []float64) (*torch.Vector, error) {
+	a := r.alg
+	theta2 := a.net.Range(torch.Secondary)
+	if !a.usesClassifiers() {
+		delta, err := algorithm.Mean(a.net, start, states, sizes, torch.Secondary)
 		if err != nil {
 			return nil, err
 		}
-		return delta, delta.AddScaled(-1, start, at)
+		return delta, delta.AddScaled(-1, start, theta2)
 	}
-	v, err := algorithm.Mean(r.sourceNet, start, states, weights, torch.All)
+	mean, err := algorithm.Mean(a.sourceNet, start, states, sizes, torch.All)
 	if err != nil {
 		return nil, err
 	}
-	defer v.Close()
-	delta, err := torch.NewVector(r.env.Device, r.net.Len())
+	defer mean.Close()
+	delta, err := torch.NewVector(r.env.Device, a.net.Len())
 	if err != nil {
 		return nil, err
 	}
-	psi, theta2 := r.nextClassifiers[z], r.sourceNet.Range(torch.Primary)
+	encoder, head := a.sourceNet.Range(torch.Primary), a.sourceNet.Range(torch.Head)
+	psi := r.nextClassifiers[z]
 	return delta, errors.Join(
-		psi.Copy(psi.Range(), v, r.sourceNet.Range(torch.Head)),
-		v.AddScaled(-1, start, theta2),
-		delta.Copy(at, v, theta2))
-}
-
-// heads lets the sampled clients train their heads alone on what the round made of both encoders.
-func (r *roundState) trainHeads() error {
-	tasks := r.clusterTasks(r.cohort, r.next)
-	trained, err := r.env.LocalTraining(r.net, tasks, r.t, federation.HeadPhase, torch.Head, r.env.SGD(), r.HeadEpochs)
-	if err != nil {
-		return err
-	}
-	defer federation.Ends(trained).Close()
-	return r.aggregate(federation.Ends(trained), torch.Head)
+		psi.Copy(psi.Range(), mean, head),
+		mean.AddScaled(-1, start, encoder),
+		delta.Copy(theta2, mean, encoder))
 }

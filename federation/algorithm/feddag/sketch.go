@@ -6,11 +6,15 @@ import (
 	"feddag/similarity"
 )
 
-// sketches makes what clients send for the clustering: the class counts, the principal vectors of each class's
-// raw pixels, and the masked warm-up update. svdSamples, if above 0, bounds the images of a class that are looked at
-// (appendix A.6.2).
-func makeSketches(e *federation.Env, clients []*federation.Client, updates [][]float32, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
-	sketches, err := algorithm.Subspaces(e, clients, p, svdSamples)
+// makeSketches returns what the clients send for the clustering, in the order of the clients: the class counts n_i,c, the
+// principal vectors U_c^i of the raw pixels of each class, and the masked warm-up update Δ~_i, which updates holds per
+// client. With SVDSamples above 0, at most so many random images of a class are looked at (appendix A.6.2).
+func (a *FedDAG) makeSketches(env *federation.Env, clients []*federation.Client, updates [][]float32) ([]similarity.Sketch, error) {
+	p, err := similarity.ParseCount(a.PrincipalVectors)
+	if err != nil {
+		return nil, err
+	}
+	sketches, err := algorithm.Subspaces(env, clients, p, a.SVDSamples)
 	if err != nil {
 		return nil, err
 	}
@@ -20,8 +24,8 @@ func makeSketches(e *federation.Env, clients []*federation.Client, updates [][]f
 		for k, x := range updates[i] {
 			s.Update[k] = float64(x)
 		}
-		e.Ledger.Up(c, "counts", len(s.Counts))
-		algorithm.BookVectors(e, c, s)
+		env.Ledger.Up(c, "counts", len(s.Counts))
+		algorithm.BookVectors(env, c, s)
 	}
 	return sketches, nil
 }

@@ -9,58 +9,77 @@ import (
 	"feddag/torch"
 )
 
-// warmUpAtOnce bounds how many clients' weights are on the device during the warm-up.
-const warmUpAtOnce = 32
+// warmUpBatch is the number of clients whose weights are on the device at the same time during the warm-up.
+const warmUpBatch = 32
 
-// warmUpResult is what every client's training alone left behind (section 3, phase 1).
+// warmUpResult is what the clients' training alone left behind (phase 1).
 type warmUpResult struct {
-	Mask    []int64     // the coordinates kept, ascending
-	Updates [][]float32 // Δ~_i, of each client: the masked update over the last warm-up round
-	States  [][]float32 // θ_i after warm-up, of each client; nil if not kept
+	mask    []int64     // the coordinates of the update that are sent, ascending  [k]
+	updates [][]float32 // Δ~_i of each client: the masked update over the last warm-up round  [N, k]
+	states  [][]float32 // θ_i of each client after the warm-up; nil unless it is sent  [N, P1]
 }
 
-// warmUp lets clients train alone for tg rounds of E epochs from θ^0 and sends the masked change over the last of them.
-// Momentum starts anew each round. With keep, the trained weights are sent too (eq. 22 averages them). A client's
-// result depends on its data and the seed alone, not on when it warms up or with whom.
-func warmUp(e *federation.Env, net *torch.Network, theta0 []float32, clients []*federation.Client, tg int, fraction float64, keep bool) (*warmUpResult, error) {
-	w := &warmUpResult{Mask: algorithm.Mask(e, net, fraction)}
-	start, err := torch.VectorOf(e.Device, theta0)
+// warmUp has some clients train alone from θ^0, with one encoder, for tg rounds of E epochs. Each client sends the masked
+// change of its weights over the last of these rounds, and its weights if eq. 22 or another start of the models averages
+// them. Momentum starts at zero in each round. A client's result depends on its data and on the seed alone, not on when
+// it warms up or with whom.
+func (a *FedDAG) warmUp(env *federation.Env, clients []*federation.Client) (*warmUpResult, error) {
+	net, err := env.Net(false)
 	if err != nil {
 		return nil, err
 	}
-	defer start.Close()
-	defer e.Span(clients, tg)()
-	for some := range slices.Chunk(clients, warmUpAtOnce) {
-		if err := w.train(e, net, some, start, tg, keep); err != nil {
+	w := &warmUpResult{mask: algorithm.Mask(env, net, a.MaskFraction)}
+	theta0, err := torch.VectorOf(env.Device, env.InitialState(net))
+	if err != nil {
+		return nil, err
+	}
+	defer theta0.Close()
+	defer env.Span(clients, a.WarmUpRounds)()
+	sendsWeights := a.sendsWarmUpWeights()
+	for some := range slices.Chunk(clients, warmUpBatch) {
+		if err := w.train(env, net, some, theta0, a.WarmUpRounds, sendsWeights); err != nil {
 			return nil, fmt.Errorf("warm-up: %w", err)
 		}
 	}
 	for _, c := range clients {
-		e.Ledger.Down(c, "initial", net.Len())
-		e.Ledger.Up(c, "update", len(w.Mask))
-		if keep {
-			e.Ledger.Up(c, "warm-up weights", net.Len())
+		env.Ledger.Down(c, "initial", net.Len())
+		env.Ledger.Up(c, "update", len(w.mask))
+		if sendsWeights {
+			env.Ledger.Up(c, "warm-up weights", net.Len())
 		}
 	}
 	return w, nil
 }
 
-// train warms up a few clients.
-func (w *warmUpResult) train(e *federation.Env, net *torch.Network, clients []*federation.Client, start *torch.Vector, tg int, keep bool) error {
-	var before torch.Vectors
+// sendsWarmUpWeights reports whether the models begin from the weights after the warm-up, so that the clients send them.
+func (a *FedDAG) sendsWarmUpWeights() bool {
+	switch {
+	case a.PrimaryInit == PrimaryInitWarm:
+		return true
+	case !a.dual():
+		return false
+	case a.HeadInit != HeadInitRandom || a.SecondaryInit == SecondaryInitGlobal:
+		return true
+	}
+	return a.usesClassifiers() && a.SecondaryInit != SecondaryInitRandom // ψ_z begins as the warm-up's head.
+}
+
+// train warms up at most warmUpBatch clients for tg rounds and collects what they send.
+func (w *warmUpResult) train(env *federation.Env, net *torch.Network, clients []*federation.Client, theta0 *torch.Vector, tg int, sendsWeights bool) error {
+	var before torch.Vectors // the clients' weights at the start of the round
 	for range clients {
-		before = append(before, start)
+		before = append(before, theta0)
 	}
 	for round := range tg {
 		tasks := make([]federation.Task, len(clients))
 		for i, c := range clients {
 			tasks[i] = federation.Task{Client: c, Start: before[i]}
 		}
-		trained, err := e.LocalSGD(net, tasks, round, federation.WarmUpPhase, torch.All)
+		trained, err := env.LocalSGD(net, tasks, round, federation.WarmUpPhase, torch.All)
 		if err == nil && round == tg-1 {
-			err = w.collect(before, federation.Ends(trained), keep)
+			err = w.collect(before, federation.Ends(trained), sendsWeights)
 		}
-		if round > 0 {
+		if round > 0 { // In round 0 all entries are θ^0, which is not ours to close.
 			before.Close()
 		}
 		if err != nil {
@@ -73,27 +92,27 @@ func (w *warmUpResult) train(e *federation.Env, net *torch.Network, clients []*f
 	return nil
 }
 
-// take brings the masked updates of a few clients to the host, and with keep their weights.
-func (w *warmUpResult) collect(before, after torch.Vectors, keep bool) error {
+// collect copies the masked updates of a few clients to the host, and their weights if they are sent.
+func (w *warmUpResult) collect(before, after torch.Vectors, sendsWeights bool) error {
 	for i := range after {
-		old, err := before[i].Gather(w.Mask)
+		old, err := before[i].Gather(w.mask)
 		if err != nil {
 			return err
 		}
-		update, err := after[i].Gather(w.Mask)
+		update, err := after[i].Gather(w.mask)
 		if err != nil {
 			return err
 		}
 		for k := range update {
 			update[k] -= old[k]
 		}
-		w.Updates = append(w.Updates, update)
-		if keep {
+		w.updates = append(w.updates, update)
+		if sendsWeights {
 			x, err := after[i].Floats()
 			if err != nil {
 				return err
 			}
-			w.States = append(w.States, x)
+			w.states = append(w.states, x)
 		}
 	}
 	return nil

@@ -1,0 +1,101 @@
+package feddag
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"feddag/federation"
+	"feddag/torch"
+)
+
+// The server keeps a [similarity.Roster] of the clustering: the sketches, V^, G^, A, the gates and α*. Every change of the
+// clients is made on a clone, and commit puts the clone in the place of the original once all of the change has worked.
+//
+// A cluster keeps its number for good. A cluster is dissolved when its last client leaves it: it takes no part in the
+// CC-graph any more, its model is handed to the observers a last time and freed, and its number is not used again. Clients
+// that come later and are like its former members make a new cluster, because nothing is left by which the server could
+// recognise them.
+
+// requireRoster returns an error if the run keeps no roster. what names the change that needs it.
+func (a *FedDAG) requireRoster(what string) error {
+	if a.roster == nil {
+		return fmt.Errorf("%s: the run began without a scenario and without held-out clients, so the server kept nothing by which clients can be assigned: start the run with --scenario or --holdout", what)
+	}
+	return nil
+}
+
+// rosterPlaces returns the places of clients in the roster; -1 for a client that is not in it.
+func (a *FedDAG) rosterPlaces(clients []*federation.Client) []int {
+	places := make([]int, len(clients))
+	for k, c := range clients {
+		places[k] = slices.Index(a.rosterIDs, c.ID)
+	}
+	return places
+}
+
+// clone returns a copy of which the roster, the clustering and the lists of models can change without the original. The two
+// share the models.
+func (a *FedDAG) clone() *FedDAG {
+	next, roster := *a, *a.roster
+	next.roster, next.rosterIDs, next.encodedRoster = &roster, slices.Clone(a.rosterIDs), nil
+	next.states, next.classifiers = slices.Clone(a.states), slices.Clone(a.classifiers)
+	return &next
+}
+
+// commit replaces a by next, a clone whose roster has the new clusters. It makes the CC-graph and the cluster of each client
+// from the roster. A cluster without a state yet begins from the warm-up of those of the movers that are in it, which warm
+// holds in the order of the movers. An empty cluster is dissolved. On an error a has not changed.
+func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, movers []*federation.Client) (err error) {
+	var created torch.Vectors
+	defer func() {
+		if err != nil {
+			created.Close()
+		}
+	}()
+	h, graph, err := next.roster.CCGraph()
+	if err != nil {
+		return err
+	}
+	if err := next.setClustering(len(env.Clients), next.clientIDs(next.roster.Clusters), graph, edgeScores(h, graph)); err != nil {
+		return err
+	}
+	more := make(torch.Vectors, len(next.clusters)-len(next.states))
+	next.states, next.classifiers = append(next.states, more...), append(next.classifiers, more...)
+	var dissolved torch.Vectors
+	var secondary []float32
+	for z, members := range next.clusters {
+		switch {
+		case len(members) == 0 && next.states[z] != nil:
+			if err := a.notifyDissolved(env, z); err != nil {
+				return err
+			}
+			dissolved = append(dissolved, next.states[z], next.classifiers[z])
+			next.states[z], next.classifiers[z] = nil, nil
+		case len(members) > 0 && next.states[z] == nil:
+			if secondary == nil {
+				if secondary, err = a.initialSecondary(env, warm, movers); err != nil {
+					return err
+				}
+			}
+			state, psi, err := next.initialState(env, warm, secondary, movers, z)
+			if err != nil {
+				return err
+			}
+			next.states[z], next.classifiers[z] = state, psi
+			created = append(created, state, psi)
+		}
+	}
+	for _, c := range movers {
+		env.Ledger.Down(c, "cluster", 1)
+	}
+	dissolved.Close()
+	*a = *next
+	return nil
+}
+
+// notifyDissolved hands the model of cluster z, which is about to be dissolved, to the observers.
+func (a *FedDAG) notifyDissolved(env *federation.Env, z int) error {
+	tensors, err := federation.Tensors(federation.Model{Net: a.net, State: a.states[z]})
+	return errors.Join(err, env.NotifyWeights(clusterName(z), tensors))
+}
