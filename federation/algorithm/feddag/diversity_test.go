@@ -10,11 +10,12 @@ import (
 	"feddag/torch"
 )
 
-// The diversity regulariser changes FedDAG's primary phase, and lowers the cosine of its encoders' features.
+// TestDiversity checks that the diversity regulariser (A.11) lowers the squared cosine between the features of the two
+// encoders.
 func TestDiversity(t *testing.T) {
 	cosine := func(lambda float64) float64 {
 		e, a := twoClusters(t, func(_ *federation.Env, a *FedDAG) {
-			a.Diversity, a.PrimaryInit, a.HeadInit = lambda, "common", "random"
+			a.Diversity, a.PrimaryInit, a.HeadInit = lambda, PrimaryInitCommon, HeadInitRandom
 		})
 		for round := range 4 {
 			report, err := a.Round(e, round, e.Sample(round))
@@ -42,6 +43,6 @@ func TestDiversity(t *testing.T) {
 		return sum
 	}
 	if without, with := cosine(0), cosine(2); !(with < without) {
-		t.Errorf("squared cosines %g without, %g with the regulariser", without, with)
+		t.Errorf("the sum of squared cosines is %g without and %g with the regulariser", without, with)
 	}
 }

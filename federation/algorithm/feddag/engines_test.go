@@ -17,9 +17,11 @@ import (
 	"feddag/torch"
 )
 
+// raggedClasses is the number of classes of raggedEnv.
 const raggedClasses = 4
 
-// raggedEnv is an environment of clients of very different sizes: one sample, fewer than a batch, and more.
+// raggedEnv returns an environment of clients of the given sizes, which may be very different: one sample, fewer than a
+// batch, and more.
 func raggedEnv(t *testing.T, engine, model, norm string, sizes []int) *federation.Env {
 	t.Helper()
 	shape := [3]int{3, 32, 32}
@@ -42,7 +44,7 @@ func raggedEnv(t *testing.T, engine, model, norm string, sizes []int) *federatio
 		for i := range split.n {
 			label := i % raggedClasses
 			for p := range shape[0] * shape[1] * shape[2] {
-				bright := 60 // a class is a bright quarter
+				bright := 60 // The images of a class have one bright quarter.
 				if p/shape[2]%shape[1]*raggedClasses/shape[1] == label {
 					bright = 150
 				}
@@ -95,8 +97,9 @@ func raggedEnv(t *testing.T, engine, model, norm string, sizes []int) *federatio
 	return e
 }
 
-// theSame holds two states to a share of their largest value, and returns how far apart they are at most.
-func theSame(t *testing.T, what string, got, want []float32, share float64) (apart float64) {
+// checkClose checks that two vectors differ by at most a share of the largest absolute value of want. It returns the largest
+// difference.
+func checkClose(t *testing.T, what string, got, want []float32, share float64) (apart float64) {
 	t.Helper()
 	var scale float64
 	for i, w := range want {
@@ -104,21 +107,21 @@ func theSame(t *testing.T, what string, got, want []float32, share float64) (apa
 		apart = max(apart, math.Abs(float64(got[i]-w)))
 	}
 	if !(apart <= share*scale) {
-		t.Errorf("%s: %.3g apart, of values up to %.3g", what, apart, scale)
+		t.Errorf("%s: %.3g apart, with values up to %.3g", what, apart, scale)
 	}
 	return apart
 }
 
-// roundOf is what a round left.
-type roundOf struct {
+// roundResult is what a round left behind.
+type roundResult struct {
 	weights map[string][]float32
 	loss    float64
 	scores  []federation.Score // [clients]
 	logp    [][]float32        // [clients][test images, C]
 }
 
-// closest returns the least distance of a row's highest value, of so many columns, from its second.
-func closest(rows []float32, columns int) float64 {
+// smallestMargin returns the least distance between the highest and the second value of a row. rows is [n, columns].
+func smallestMargin(rows []float32, columns int) float64 {
 	least := math.Inf(1)
 	for row := range slices.Chunk(rows, columns) {
 		r := slices.Sorted(slices.Values(row))
@@ -127,8 +130,9 @@ func closest(rows []float32, columns int) float64 {
 	return least
 }
 
-// After warm-up, clustering and a whole round of both phases on ragged clients, serial and batched engines have the
-// models of the eager executor, of one encoder and of two, and give the same losses and, but for ties, the same scores.
+// TestEnginesAgreeOnARound checks that the serial and the batched engine agree with the eager executor after the warm-up, the
+// clustering and a whole round of both phases on ragged clients, with one encoder and with two: they have the same models
+// and losses and, but for ties, the same scores.
 func TestEnginesAgreeOnARound(t *testing.T) {
 	cases := []struct{ model, norm string }{{"lenet", ""}, {"cnn", ""}}
 	if os.Getenv("FEDDAG_LONG") != "" {
@@ -144,25 +148,25 @@ func TestEnginesAgreeOnARound(t *testing.T) {
 			case x.model == "cnn":
 				sizes, engines = []int{10, 1, 5}, engines[:2]
 			case x.model == "resnet9":
-				// No step of one sample: there a value that rounding moves across a ReLU's kink, or past a rival of a maximum,
-				// is not averaged, and eager's own weights differ by 3e-4 when its start is scaled by 1+4e-7.
+				// No step has one sample. There a value that rounding moves across the kink of a ReLU, or past another value of a
+				// maximum, is not averaged, and eager's own weights differ by 3e-4 when its start is scaled by 1+4e-7.
 				sizes, engines = []int{12, 3, 5}, engines[:2]
-				share = 2e-4 // what the kinks leave; torch holds its norms, without kinks, to 1e-5
+				share = 2e-4 // The rest comes from the kinks; the tests of package torch hold its norms, which have no kinks, to 1e-5.
 			}
-			run := func(engine string) (r roundOf) {
+			run := func(engine string) (r roundResult) {
 				e, a := raggedEnv(t, engine, x.model, x.norm, sizes), federationtest.Algorithm(t, name)
 				switch x.model {
 				case "cnn":
 					e.Epochs, e.LearningRate = 1, 0.001
 				case "resnet9":
-					e.Epochs, e.LearningRate = 1, 0.0002 // what a kink makes of rounding grows with every step
+					e.Epochs, e.LearningRate = 1, 0.0002 // The effect of a kink on rounding grows with every step.
 				}
 				f := a.(*FedDAG)
 				f.WarmUpRounds, f.Clustering.Choose = 1, "count:2"
 				if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
 					t.Fatal(err)
 				}
-				if err := f.setClustering(len(sizes), f.clusters, [][]int{{1}, {0}}, [][]float64{{1}, {1}}); err != nil { // each learns from the other
+				if err := f.setClustering(len(sizes), f.clusters, [][]int{{1}, {0}}, [][]float64{{1}, {1}}); err != nil { // Each learns from the other.
 					t.Fatal(err)
 				}
 				report, err := a.Round(e, 0, e.Present())
@@ -194,15 +198,16 @@ func TestEnginesAgreeOnARound(t *testing.T) {
 						t.Fatalf("%s: %d models, eager has %d", engine, len(got.weights), len(want.weights))
 					}
 					for model, w := range want.weights {
-						theSame(t, engine+", "+model, got.weights[model], w, share)
+						checkClose(t, engine+", "+model, got.weights[model], w, share)
 					}
 					if !(math.Abs(got.loss-want.loss) <= share*max(1, want.loss)) {
 						t.Errorf("%s: loss %g, eager %g", engine, got.loss, want.loss)
 					}
 					for i, w := range want.logp {
-						// Of one state the engines' log-probabilities are 4e-6 apart; of theirs, as far as the networks take it.
-						apart := theSame(t, fmt.Sprintf("%s, log-probabilities of client %d", engine, i), got.logp[i], w, 10*share)
-						if !federationtest.SameScore(got.scores[i], want.scores[i]) && closest(w, raggedClasses) > 2*apart { // rounding may swap nearer ones
+						// For one state the engines' log-probabilities are 4e-6 apart. For their own states they differ as far as the networks
+						// amplify the difference.
+						apart := checkClose(t, fmt.Sprintf("%s, log-probabilities of client %d", engine, i), got.logp[i], w, 10*share)
+						if !federationtest.SameScore(got.scores[i], want.scores[i]) && smallestMargin(w, raggedClasses) > 2*apart { // Rounding may swap nearer values.
 							t.Errorf("%s: client %d scores %v, eager %v", engine, i, got.scores[i], want.scores[i])
 						}
 					}
@@ -212,13 +217,13 @@ func TestEnginesAgreeOnARound(t *testing.T) {
 	}
 }
 
-// curve keeps the mean balanced accuracy after every round.
-type curve struct {
+// curveRecorder records the mean balanced accuracy after every round.
+type curveRecorder struct {
 	federationtest.Silent
 	mean *[]float64
 }
 
-func (c curve) Round(r federation.RoundResult) error {
+func (c curveRecorder) Round(r federation.RoundResult) error {
 	sum := 0.0
 	for _, s := range r.All {
 		sum += s.Balanced / float64(len(r.All))
@@ -227,13 +232,13 @@ func (c curve) Round(r federation.RoundResult) error {
 	return nil
 }
 
-// Over rounds the engines' rounding may grow, as other seeds' shuffles do: the curves of accuracy stay within the noise of
-// the seed, which is the distance of another seed's.
+// TestEnginesHaveOneCurve checks that the engines' curves of accuracy stay within the noise of the seed, which is the
+// distance of another seed's curve. The effect of rounding may grow over rounds, as that of another seed's shuffles does.
 func TestEnginesHaveOneCurve(t *testing.T) {
 	run := func(engine string, seed uint64) (mean []float64) {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag")
 		e.Rounds, e.Rate, e.Seed, e.LearningRate, e.Executor = 10, 1, seed, 0.02, newExecutor(t, engine)
-		e.Observers = []federation.Observer{curve{mean: &mean}}
+		e.Observers = []federation.Observer{curveRecorder{mean: &mean}}
 		federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: "feddag"})
 		return mean
 	}
@@ -254,7 +259,7 @@ func TestEnginesHaveOneCurve(t *testing.T) {
 	}
 }
 
-// newExecutor starts an executor, which ends with the test.
+// newExecutor returns an executor that is closed at the end of the test.
 func newExecutor(t *testing.T, engine string) (x torch.Executor) {
 	t.Helper()
 	var err error
@@ -265,7 +270,7 @@ func newExecutor(t *testing.T, engine string) (x torch.Executor) {
 		x, err = torch.NewEngine(torch.CPU, 2)
 	case "batched":
 		x, err = torch.NewBatched(torch.CPU, torch.BatchedOptions{})
-	case "batched in groups": // of a few clients of a lenet
+	case "batched in groups": // a few clients of a lenet per group
 		x, err = torch.NewBatched(torch.CPU, torch.BatchedOptions{Memory: 12 << 20})
 	}
 	if err != nil {

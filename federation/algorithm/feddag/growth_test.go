@@ -19,10 +19,10 @@ import (
 	"feddag/torch"
 )
 
-// growthSize is what a round's cost may depend on.
+// growthSize has the numbers that the cost of a round may depend on; samples is per client.
 type growthSize struct{ clients, cohort, epochs, samples int }
 
-// growthSizes are those of FEDDAG_GROWTH, "clients/cohort/epochs/samples" separated by blanks, or a few.
+// growthSizes returns the sizes in FEDDAG_GROWTH, "clients/cohort/epochs/samples" separated by blanks, or three default ones.
 func growthSizes(b *testing.B) []growthSize {
 	var sizes []growthSize
 	for _, word := range strings.Fields(os.Getenv("FEDDAG_GROWTH")) {
@@ -42,9 +42,9 @@ func growthSizes(b *testing.B) []growthSize {
 	return sizes
 }
 
-// BenchmarkRound times rounds of FedDAG as Run does them, evaluation of all clients and checkpoint included: ten clusters
-// found beforehand, two sources each, lenet on random images of Fashion-MNIST's size. It reports medians of a round:
-// wall time, and processor time of all threads. benchmarks/growth.py draws the curves.
+// BenchmarkRound times rounds of FedDAG as Run does them, with the evaluation of all clients and the checkpoint. There are
+// ten given clusters with two sources each, and lenet trains on random images of Fashion-MNIST's size. It reports the medians
+// per round of the wall time and of the processor time of all threads. benchmarks/growth.py draws the curves.
 func BenchmarkRound(b *testing.B) {
 	sizes := growthSizes(b)
 	set := randomSet(60_000, 1_000)
@@ -62,14 +62,14 @@ func BenchmarkRound(b *testing.B) {
 		b.Run(fmt.Sprintf("clients=%d/cohort=%d/epochs=%d/samples=%d", size.clients, size.cohort, size.epochs, size.samples), func(b *testing.B) {
 			e := &federation.Env{Options: federation.DefaultOptions(), Data: set, Train: train, Test: test, Device: torch.CPU, Workers: 2}
 			e.Rounds, e.Rate, e.Epochs = b.N+2, float64(size.cohort)/float64(size.clients), size.epochs
-			e.Clients = overlapping(set, size)
+			e.Clients = overlappingClients(set, size)
 			e.Net = func(dual bool) (*torch.Network, error) {
 				return models.New("lenet", shape, set.Classes, dual, models.Options{})
 			}
-			r := clustered(b, e)
+			r := newClusteredRun(b, e)
 			var took, spent []time.Duration
 			for t := range b.N + 1 {
-				if t == 1 { // caches are full
+				if t == 1 { // The caches are full.
 					b.ResetTimer()
 				}
 				start, before := time.Now(), processorTime(b)
@@ -87,7 +87,7 @@ func BenchmarkRound(b *testing.B) {
 	}
 }
 
-// processorTime is that of all threads so far.
+// processorTime returns the processor time of all threads so far.
 func processorTime(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -96,8 +96,8 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// clustered returns a run of FedDAG that takes up ten clusters, client i in cluster i mod 10.
-func clustered(b *testing.B, e *federation.Env) *federation.Runner {
+// newClusteredRun returns a run of FedDAG with ten clusters, in which client i is in cluster i mod 10.
+func newClusteredRun(b *testing.B, e *federation.Env) *federation.Runner {
 	b.Helper()
 	const clusters = 10
 	must := func(err error) {
@@ -136,7 +136,7 @@ func clustered(b *testing.B, e *federation.Env) *federation.Runner {
 	return federation.NewRunner(e, a, federation.RunOptions{Algorithm: "feddag", Checkpoint: filepath.Join(b.TempDir(), "checkpoint.safetensors")})
 }
 
-// randomSet has random images of 28 x 28 with ten classes in turn.
+// randomSet returns a data set of random images of 28 x 28 pixels, whose labels are the ten classes in turn.
 func randomSet(train, test int) *data.Set {
 	r := rand.New(rand.NewPCG(1, 2))
 	s := &data.Set{Name: "random", Channels: 1, Height: 28, Width: 28, Classes: 10, Mean: []float32{0.5}, Std: []float32{0.5}}
@@ -155,9 +155,9 @@ func randomSet(train, test int) *data.Set {
 	return s
 }
 
-// overlapping deals each client random samples, whoever else has them, and one of ten test sets: the images of two
-// classes.
-func overlapping(s *data.Set, size growthSize) []*federation.Client {
+// overlappingClients returns clients with random samples, which other clients may have too. Each has one of ten test sets,
+// the test images of two classes.
+func overlappingClients(s *data.Set, size growthSize) []*federation.Client {
 	r := rand.New(rand.NewPCG(3, 4))
 	tests := make([][]int32, 10)
 	for k, l := range s.Test.Labels {

@@ -1,8 +1,6 @@
 package feddag
 
 import (
-	"context"
-	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -12,44 +10,21 @@ import (
 	"feddag/torch"
 )
 
-// With one cluster and a common start, FedDAG* is FedAvg bit for bit.
+// TestStarWithOneClusterIsFedAvg checks that FedDAG* with one cluster and a common start is FedAvg bit for bit.
 func TestStarWithOneClusterIsFedAvg(t *testing.T) {
 	want, _ := federationtest.Finished(t, "fedavg", 2, nil)
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag-star").(*FedDAG)
-	a.Clustering.Choose, a.PrimaryInit = "count:1", "common"
+	a.Clustering.Choose, a.PrimaryInit = "count:1", PrimaryInitCommon
 	federationtest.MustRun(t, e, a, federation.RunOptions{})
 	if !slices.Equal(federationtest.Models(t, a)["cluster-0"], want["global"]) {
 		t.Error("FedDAG* with one cluster differs from FedAvg")
 	}
 }
 
-func TestPlantedGroupsAreFound(t *testing.T) {
-	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag-star").(*FedDAG)
-	federationtest.MustRun(t, e, a, federation.RunOptions{})
-	if c := a.Clusters(); len(c) != 2 || !slices.Equal(c[0], []int{0, 2, 4, 6}) || !slices.Equal(c[1], []int{1, 3, 5, 7}) {
-		t.Errorf("clusters %v", c)
-	}
-}
-
-// readied is FedDAG before round 0 on two clusters that learn from each other.
-func twoClusters(t *testing.T, change func(*federation.Env, *FedDAG)) (*federation.Env, *FedDAG) {
-	t.Helper()
-	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag").(*FedDAG)
-	a.Clustering.Choose = "count:2"
-	e.Rate = 1
-	if change != nil {
-		change(e, a)
-	}
-	if err := errors.Join(a.Validate(), e.Start(context.Background()), a.Init(e)); err != nil {
-		t.Fatal(err)
-	}
-	return e, a
-}
-
-// A client's secondary encoder is, after its primary phase, that of the round's start, or, with the secondary phase first,
-// that which came of it.
+// TestPrimaryPhaseLeavesTheSecondaryAlone checks that a client's secondary encoder is, after its primary phase, that of the
+// round's start, or with the secondary phase first the one that came of it.
 func TestPrimaryPhaseLeavesTheSecondaryAlone(t *testing.T) {
-	for _, order := range []string{"parallel", "secondary-first"} {
+	for _, order := range []string{OrderParallel, OrderSecondaryFirst} {
 		e, a := twoClusters(t, func(_ *federation.Env, a *FedDAG) { a.Order = order })
 		r := a.net.Range(torch.Secondary)
 		before := federationtest.Models(t, a)
@@ -59,7 +34,7 @@ func TestPrimaryPhaseLeavesTheSecondaryAlone(t *testing.T) {
 		}
 		after := federationtest.Models(t, a)
 		received := before
-		if order == "secondary-first" {
+		if order == OrderSecondaryFirst {
 			received = after
 		}
 		for _, l := range report.Trained {
@@ -84,53 +59,7 @@ func TestPrimaryPhaseLeavesTheSecondaryAlone(t *testing.T) {
 	}
 }
 
-// The warm head makes a cluster's model predict what the mean of the warm-up's single-encoder models predicts.
-func TestWarmHeadStartsAtTheSingleEncoder(t *testing.T) {
-	e, dual := twoClusters(t, nil)
-	_, copied := twoClusters(t, func(_ *federation.Env, a *FedDAG) { a.HeadInit, a.SecondaryInit = "both", "primary" })
-	_, star := twoClusters(t, func(_ *federation.Env, a *FedDAG) { a.Variant = StarVariant })
-	x, err := e.Evaluate(dual, e.Clients)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := e.Evaluate(copied, e.Clients)
-	if err != nil {
-		t.Fatal(err)
-	}
-	y, err := e.Evaluate(star, e.Clients)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(x, y) || !slices.Equal(z, y) {
-		t.Errorf("scores %v, with a copied secondary %v, single encoder %v", x, z, y)
-	}
-}
-
-// The global secondary is the n_i-weighted mean of all clients' encoders after warm-up, the same in every cluster.
-func TestGlobalSecondary(t *testing.T) {
-	e, a := twoClusters(t, func(_ *federation.Env, a *FedDAG) { a.SecondaryInit = "global" })
-	primary, secondary := a.net.Range(torch.Primary), a.net.Range(torch.Secondary)
-	want, total := make([]float64, primary.Len()), 0.
-	for z, members := range a.clusters { // a cluster's primary is the mean over its clients (eq. 22)
-		n := 0.
-		for _, i := range members {
-			n += float64(e.Clients[i].Size())
-		}
-		for k, x := range federationtest.Models(t, a)[clusterName(z)][primary.Begin:primary.End] {
-			want[k] += n * float64(x)
-		}
-		total += n
-	}
-	for name, x := range federationtest.Models(t, a) {
-		for k, got := range x[secondary.Begin:secondary.End] {
-			if math.Abs(float64(got)-want[k]/total) > 1e-6 {
-				t.Fatalf("%s: weight %d of the secondary is %g, want %g", name, k, got, want[k]/total)
-			}
-		}
-	}
-}
-
-// K:1 runs the secondary phase in every K-th round only.
+// TestSchedule checks that the schedule K:1 has a secondary phase in every K-th round only.
 func TestSchedule(t *testing.T) {
 	e, a := twoClusters(t, func(_ *federation.Env, a *FedDAG) { a.Schedule = "2:1" })
 	r := a.net.Range(torch.Secondary)
@@ -146,5 +75,36 @@ func TestSchedule(t *testing.T) {
 		if after := federationtest.Models(t, a)["cluster-0"][r.Begin:r.End]; slices.Equal(before, after) == moves {
 			t.Errorf("round %d: moved %v", round, !moves)
 		}
+	}
+}
+
+// TestLedger checks the bytes of a run of FedDAG*: what phase 1 sends, and one model each way per sampled client and round.
+func TestLedger(t *testing.T) {
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag-star").(*FedDAG)
+	e.Rounds = 2
+	federationtest.MustRun(t, e, a, federation.RunOptions{})
+	p := int64(4 * a.net.Len())
+	total := e.Ledger.Total
+	for kind, want := range map[string]int64{
+		"initial": 8 * p, "primary and head": 2 * 4 * p, "cluster": 8 * 4,
+	} {
+		if got := total.Down[kind]; got != want {
+			t.Errorf("down, %s: %d bytes, want %d", kind, got, want)
+		}
+	}
+	for kind, want := range map[string]int64{
+		"update": 8 * 4 * max(1, int64(math.Round(0.02*float64(a.net.Len())))), "warm-up weights": 8 * p,
+		"counts": 8 * 4 * federationtest.Classes, "principal vectors": 8 * 2 * 4 * federationtest.Side * federationtest.Side, "primary and head": 2 * 4 * p,
+	} {
+		if got := total.Up[kind]; got != want {
+			t.Errorf("up, %s: %d bytes, want %d", kind, got, want)
+		}
+	}
+	var up, down int64
+	for _, c := range e.Ledger.Clients {
+		up, down = up+c[0], down+c[1]
+	}
+	if u, d := total.Totals(); u != up || d != down {
+		t.Errorf("clients sent %d and received %d bytes, kinds say %d and %d", up, down, u, d)
 	}
 }

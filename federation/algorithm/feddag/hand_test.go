@@ -12,13 +12,14 @@ import (
 	"feddag/torch"
 )
 
-// adder stands in for training: client i's trained weights are the ones it received plus i+1. It notes what each kind of
+// adder stands in for training: client i's trained weights are those it received plus i+1. It records what each kind of
 // training started from.
 type adder struct {
 	t      *testing.T
-	starts map[torch.Part]map[int][4]float32 // by client: the first weight of primary and secondary, the head's first of each
+	starts map[torch.Part]map[int][4]float32 // by client: the first weights of the primary and the secondary, and the head's first weight of each
 }
 
+// Train implements [torch.Executor].
 func (a *adder) Train(net *torch.Network, _ *torch.Images, jobs []torch.Job, parts torch.Part, _ torch.SGD) ([]torch.Trained, error) {
 	var out []torch.Trained
 	for _, j := range jobs {
@@ -46,24 +47,29 @@ func (a *adder) Train(net *torch.Network, _ *torch.Images, jobs []torch.Job, par
 	}
 	return out, nil
 }
+
+// Predict implements [torch.Executor]. Nothing is evaluated here.
 func (*adder) Predict(*torch.Network, *torch.Images, []torch.Prediction) ([]torch.Predicted, error) {
 	return nil, nil
 }
+
+// Close implements [torch.Executor].
 func (*adder) Close() {}
 
-// One round on three clusters, by hand (eq. 16 to 21). Clients 0 and 1 (12 and 13 samples) are cluster 0, client 2
-// cluster 1, client 3 cluster 2; cluster 0 learns from 1 and 2, cluster 1 from 2, cluster 2 from 0.
+// TestRoundByHand checks one round on three clusters against values computed by hand (eq. 16 to 21). Clients 0 and 1, of 12
+// and 13 samples, are cluster 0, client 2 is cluster 1 and client 3 is cluster 2. Cluster 0 learns from 1 and 2, cluster 1
+// from 2, and cluster 2 from 0.
 //
 //	at the start  Θ1 = 1, 2, 3    Θ2 = 10, 20, 40    Θc = 5, 6, 7
 //	primary       cluster 0 gains (12*1 + 13*2)/25 = 1.52, cluster 1 gains 3, cluster 2 gains 4
-//	source 0      starts at Θ2 of its learner 2 = 40, finds 1.52
-//	source 1      starts at Θ2 of its learner 0 = 10, finds 3
-//	source 2      starts at the mean of learners 0 and 1 = 15, finds 4
-//	learner 0     gains the mean of 3 and 4, or their sum; learner 1 gains 4; learner 2 gains 1.52
-//	weighted      H is 3 of the edge from 1 to 0, 1 of that from 2 to 0: learner 0 gains (3*3 + 1*4)/4 = 3.25
-//	own sources   learner 0 also gains from 0, learner 1 from 1, learner 2 from 2: (3 + 4 + 1.52)/3, (4 + 3)/2, (1.52 + 4)/2
-//	own head      each source trains its classifier ψ = 50, 60, 70 along, and keeps it: 51.52, 63, 74
-//	heads         another training of the heads alone: the primary's gain once more
+//	source 0      starts at Θ2 of its learner 2 = 40 and finds 1.52
+//	source 1      starts at Θ2 of its learner 0 = 10 and finds 3
+//	source 2      starts at the mean of its learners 0 and 1 = 15 and finds 4
+//	mean, sum     learner 0 gains the mean of 3 and 4, or their sum; learner 1 gains 4; learner 2 gains 1.52
+//	weighted      H is 3 for the edge from 1 to 0 and 1 for the edge from 2 to 0: learner 0 gains (3*3 + 1*4)/4 = 3.25
+//	own sources   learner z also gains from z: learner 0 (3 + 4 + 1.52)/3, learner 1 (4 + 3)/2, learner 2 (1.52 + 4)/2
+//	own head      each source also trains its classifier ψ = 50, 60, 70, and keeps it: 51.52, 63, 74
+//	heads         the heads train alone once more and gain as in the primary phase
 func TestRoundByHand(t *testing.T) {
 	all := []int{0, 1, 2, 3}
 	for _, c := range []struct {
@@ -74,26 +80,26 @@ func TestRoundByHand(t *testing.T) {
 		secondary [3]float64
 	}{
 		{"mean", func(*FedDAG) {}, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
-		{"sum", func(a *FedDAG) { a.Sources = "sum" }, all, [3]float64{2.52, 5, 7}, [3]float64{17, 24, 41.52}},
-		{"weighted", func(a *FedDAG) { a.Sources = "weighted" }, all, [3]float64{2.52, 5, 7}, [3]float64{13.25, 24, 41.52}},
+		{"sum", func(a *FedDAG) { a.Sources = SourcesSum }, all, [3]float64{2.52, 5, 7}, [3]float64{17, 24, 41.52}},
+		{"weighted", func(a *FedDAG) { a.Sources = SourcesWeighted }, all, [3]float64{2.52, 5, 7}, [3]float64{13.25, 24, 41.52}},
 		{"server rate", func(a *FedDAG) { a.ServerRate = 0.5 }, all, [3]float64{2.52, 5, 7}, [3]float64{11.75, 22, 40.76}},
 		{"rate decay", func(a *FedDAG) { a.RateDecay = 0.5 }, all, [3]float64{2.52, 5, 7}, [3]float64{10.875, 21, 40.38}},
 		{"source 2 not sampled", func(*FedDAG) {}, []int{0, 1, 2}, [3]float64{2.52, 5, 3}, [3]float64{13, 20, 41.52}},
 		{"own sources", func(a *FedDAG) { a.OwnSource = true }, all, [3]float64{2.52, 5, 7}, [3]float64{10 + 8.52/3, 23.5, 40 + 5.52/2}},
 		{"own clients only", func(a *FedDAG) { a.Variant = DaggerVariant }, all, [3]float64{2.52, 5, 7}, [3]float64{11.52, 23, 44}},
-		{"primary-first", func(a *FedDAG) { a.Order = "primary-first" }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
-		{"secondary-first", func(a *FedDAG) { a.Order = "secondary-first" }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
-		{"own head", func(a *FedDAG) { a.SecondaryHead = "own" }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
+		{"primary-first", func(a *FedDAG) { a.Order = OrderPrimaryFirst }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
+		{"secondary-first", func(a *FedDAG) { a.Order = OrderSecondaryFirst }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
+		{"own head", func(a *FedDAG) { a.SecondaryHead = SecondaryHeadOwn }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
 		{"heads", func(a *FedDAG) { a.HeadEpochs = 1 }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "feddag").(*FedDAG)
-			stand := &adder{t, map[torch.Part]map[int][4]float32{}}
-			e.Clients, e.Executor, e.Epochs = e.Clients[:4], stand, 1
+			executor := &adder{t, map[torch.Part]map[int][4]float32{}}
+			e.Clients, e.Executor, e.Epochs = e.Clients[:4], executor, 1
 			if err := e.Start(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			a.SecondaryHead, a.OwnSource, a.Order = "full", false, "parallel" // as printed, but for the cases
+			a.SecondaryHead, a.OwnSource, a.Order = SecondaryHeadFull, false, OrderParallel // as printed, but for the cases
 			c.change(a)
 			a.net, _ = e.Net(true)
 			if err := a.setClustering(4, [][]int{{0, 1}, {2}, {3}}, [][]int{{1, 2}, {2}, {0}}, [][]float64{{3, 1}, {2}, {5}}); err != nil {
@@ -129,7 +135,7 @@ func TestRoundByHand(t *testing.T) {
 			}
 			round := 0
 			if c.name == "rate decay" {
-				round = 2 // where η2 is a quarter
+				round = 2 // in which η2 is a quarter
 			}
 			report, err := a.Round(e, round, cohort)
 			if err != nil {
@@ -169,7 +175,7 @@ func TestRoundByHand(t *testing.T) {
 					"own sources":     {1: {1, 25, 5, 5}}, // the mean of learners 0 and 2
 				},
 				torch.All: {
-					"own head": {1: {40, 40, 50, 50}, 3: {15, 15, 70, 70}}, // [Θ2' | ψ] alone
+					"own head": {1: {40, 40, 50, 50}, 3: {15, 15, 70, 70}}, // [Θ2' | ψ]
 				},
 				torch.Primary | torch.Head: {
 					"mean":            {1: {1, 10, 5, 5}, 3: {3, 40, 7, 7}},
@@ -180,45 +186,14 @@ func TestRoundByHand(t *testing.T) {
 				},
 			} {
 				for client, start := range want[c.name] {
-					for k, x := range stand.starts[parts][client] {
+					for k, x := range executor.starts[parts][client] {
 						if math.Abs(float64(x-start[k])) > 1e-5 {
-							t.Errorf("client %d trains part %d from %v, want %v", client, parts, stand.starts[parts][client], start)
+							t.Errorf("client %d trains part %d from %v, want %v", client, parts, executor.starts[parts][client], start)
 							break
 						}
 					}
 				}
 			}
 		})
-	}
-}
-
-// Bytes of a run of FedDAG*: what phase 1 sends, and a model each way for every sampled client.
-func TestLedger(t *testing.T) {
-	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag-star").(*FedDAG)
-	e.Rounds = 2
-	federationtest.MustRun(t, e, a, federation.RunOptions{})
-	p := int64(4 * a.net.Len())
-	total := e.Ledger.Total
-	for kind, want := range map[string]int64{
-		"initial": 8 * p, "primary and head": 2 * 4 * p, "cluster": 8 * 4,
-	} {
-		if got := total.Down[kind]; got != want {
-			t.Errorf("down, %s: %d bytes, want %d", kind, got, want)
-		}
-	}
-	for kind, want := range map[string]int64{
-		"update": 8 * 4 * max(1, int64(math.Round(0.02*float64(a.net.Len())))), "warm-up weights": 8 * p,
-		"counts": 8 * 4 * federationtest.Classes, "principal vectors": 8 * 2 * 4 * federationtest.Side * federationtest.Side, "primary and head": 2 * 4 * p,
-	} {
-		if got := total.Up[kind]; got != want {
-			t.Errorf("up, %s: %d bytes, want %d", kind, got, want)
-		}
-	}
-	var up, down int64
-	for _, c := range e.Ledger.Clients {
-		up, down = up+c[0], down+c[1]
-	}
-	if u, d := total.Totals(); u != up || d != down {
-		t.Errorf("clients sent %d and received %d bytes, kinds say %d and %d", up, down, u, d)
 	}
 }

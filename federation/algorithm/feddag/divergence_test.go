@@ -10,16 +10,19 @@ import (
 	"feddag/torch"
 )
 
-// Weights that are no numbers are found as a loss is, in the second phase as in the first; the client is then out of both.
-func TestDivergenceInTheSecondPhase(t *testing.T) {
-	t.Run("full head", func(t *testing.T) { secondPhaseDiverges(t, "feddag --feddag-secondary-head full", torch.Secondary) })
-	t.Run("own head", func(t *testing.T) { secondPhaseDiverges(t, "feddag", torch.All) })
+// TestDivergenceInSecondaryPhase checks that weights which are not numbers are found in the secondary phase, as a loss is in
+// the primary phase, and that the client is then left out of both phases.
+func TestDivergenceInSecondaryPhase(t *testing.T) {
+	t.Run("full head", func(t *testing.T) { testSecondaryDivergence(t, "feddag --feddag-secondary-head full", torch.Secondary) })
+	t.Run("own head", func(t *testing.T) { testSecondaryDivergence(t, "feddag", torch.All) })
 }
 
-func secondPhaseDiverges(t *testing.T, name string, parts torch.Part) {
+// testSecondaryDivergence makes one client diverge in the trainings of the given parts. It checks that the client is dropped
+// with the policy to drop, and that the run stops with an error that names the phase otherwise.
+func testSecondaryDivergence(t *testing.T, name string, parts torch.Part) {
 	e, a, r, x := federationtest.DivergingEnv(t, name, federation.RunOptions{Algorithm: name})
 	f := a.(*FedDAG)
-	graph, scores := make([][]int, len(f.clusters)), make([][]float64, len(f.clusters)) // every cluster learns from all
+	graph, scores := make([][]int, len(f.clusters)), make([][]float64, len(f.clusters)) // Every cluster learns from all.
 	for z := range graph {
 		for s := range graph {
 			graph[z], scores[z] = append(graph[z], s), append(scores[z], 1)

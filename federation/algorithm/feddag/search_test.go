@@ -1,0 +1,111 @@
+package feddag
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"feddag/federation"
+	"feddag/federation/federationtest"
+	"feddag/similarity"
+)
+
+// TestSearchAfterNewcomers checks that the search runs again once the set number of newcomers have come, and not before, and
+// that clusters which are found again keep their numbers.
+func TestSearchAfterNewcomers(t *testing.T) {
+	var searched []int
+	text := `{"search_after": 3, "events": [{"round": 1, "join": [4, 7]}, {"round": 2, "join": 3}, {"round": 3, "join": 6}]}`
+	recorder := &searchRecorder{}
+	_, a, rounds := runScenario(t, "feddag", text, func(e *federation.Env, _ *FedDAG) { e.Observers = append(e.Observers, recorder) })
+	for k, at := range recorder.rounds {
+		if k > 0 {
+			searched = append(searched, at)
+		}
+	}
+	if !slices.Equal(searched, []int{2}) {
+		t.Errorf("searches before rounds %v, want 2", searched)
+	}
+	wantMoves(t, rounds, map[int][]string{1: {"4:-1>0 join", "7:-1>1 join"}, 2: {"3:-1>1 join"}, 3: {"6:-1>0 join"}})
+	if want := [][]int{{0, 2, 4, 6}, {1, 3, 5, 7}}; !equalClusters(a.Clusters(), want) {
+		t.Errorf("clusters %v, want %v", a.Clusters(), want)
+	}
+	if a.roster.Changes != 1 {
+		t.Errorf("%d changes since the search", a.roster.Changes)
+	}
+}
+
+// searchRecorder records the rounds before which there was a clustering.
+type searchRecorder struct {
+	federationtest.Silent
+	rounds []int
+	next   int
+}
+
+func (s *searchRecorder) Clustered(*similarity.Result) error {
+	s.rounds = append(s.rounds, s.next)
+	return nil
+}
+
+func (s *searchRecorder) Round(r federation.RoundResult) error {
+	s.next = r.Round + 1
+	return nil
+}
+
+// TestMatchClusters checks that a new cluster starts from the old cluster that most of its samples were in, and that the
+// largest successor of an old cluster takes over its number.
+func TestMatchClusters(t *testing.T) {
+	e, a := initialized(t, "feddag", 7)
+	// Client i has 12 + i samples.
+	if err := a.setClustering(8, [][]int{{0, 1, 2}, {3, 4}, {5, 6}}, [][]int{nil, nil, nil}, make([][]float64, 3)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		clusters         [][]int
+		numbers, origins []int
+	}{
+		{[][]int{{0, 1, 2}, {3, 4}, {5, 6}}, []int{0, 1, 2}, []int{0, 1, 2}},
+		{[][]int{{0, 1, 2, 3, 4, 5, 6}}, []int{0}, []int{0}},                 // 39 samples are from cluster 0, 31 from 1, 35 from 2
+		{[][]int{{0}, {1, 2}, {3, 4, 5, 6}}, []int{3, 0, 2}, []int{0, 0, 2}}, // more samples are from cluster 2 than from 1
+		{[][]int{{0, 5, 6}, {1, 2, 3, 4}}, []int{2, 1}, []int{2, 1}},
+	} {
+		numbers, origins := a.matchClusters(e, c.clusters)
+		if !slices.Equal(numbers, c.numbers) || !slices.Equal(origins, c.origins) {
+			t.Errorf("%v: numbers %v from %v, want %v from %v", c.clusters, numbers, origins, c.numbers, c.origins)
+		}
+	}
+}
+
+// TestSearchSplitsAndJoins checks that a search which splits a cluster gives both halves its model, and that one which joins
+// all clusters leaves one model.
+func TestSearchSplitsAndJoins(t *testing.T) {
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag").(*FedDAG)
+	e.Scenario = &federation.Scenario{}
+	a.Clustering.Choose = "count:2"
+	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+		t.Fatal(err)
+	}
+	before := federationtest.Models(t, a)
+	a.Clustering.Choose = "count:4"
+	if err := a.Search(e, 3); err != nil {
+		t.Fatal(err)
+	}
+	after := federationtest.Models(t, a)
+	if len(after) != 4 {
+		t.Fatalf("%d clusters, want 4: %v", len(after), a.Clusters())
+	}
+	for z, members := range a.Clusters() {
+		want := before[fmt.Sprintf("cluster-%d", members[0]%2)] // the clusters were the even and the odd clients
+		if !slices.Equal(after[fmt.Sprintf("cluster-%d", z)], want) {
+			t.Errorf("cluster %d, %v, does not start from its clients' model", z, members)
+		}
+	}
+	a.Clustering.Choose = "count:1"
+	if err := a.Search(e, 3); err != nil {
+		t.Fatal(err)
+	}
+	if c := a.Clusters(); len(a.Models()) != 1 || len(slices.Concat(c...)) != 8 {
+		t.Errorf("clusters %v, want one", c)
+	}
+}
