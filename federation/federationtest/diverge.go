@@ -9,22 +9,24 @@ import (
 	"feddag/torch"
 )
 
-// sick is an engine one of whose clients diverges: its weights, or its loss alone, are no numbers.
+// DivergingEngine is an executor in which the local trainings of one client diverge: the result says that the loss of the last
+// epoch is NaN, or that the weights are not finite.
 type DivergingEngine struct {
 	*torch.Engine
-	Client  int
-	Weights bool       // not the loss
-	Parts   torch.Part // only in trainings of these; 0: in all
-	Healthy bool       // for now
+	Client  int        // id of the client that diverges
+	Weights bool       // the weights are not finite, and the loss is
+	Parts   torch.Part // parts of the network in whose training the client diverges; 0 for every training
+	Healthy bool       // no client diverges while it is set
 }
 
-func (s *DivergingEngine) Train(net *torch.Network, images *torch.Images, jobs []torch.Job, parts torch.Part, sgd torch.SGD) ([]torch.Trained, error) {
-	trained, err := s.Engine.Train(net, images, jobs, parts, sgd)
+// Train trains on the engine and marks the results of the client as diverged.
+func (e *DivergingEngine) Train(net *torch.Network, images *torch.Images, jobs []torch.Job, parts torch.Part, sgd torch.SGD) ([]torch.Trained, error) {
+	trained, err := e.Engine.Train(net, images, jobs, parts, sgd)
 	for i := range trained {
-		if s.Healthy || jobs[i].Client != s.Client || s.Parts != 0 && s.Parts != parts {
+		if e.Healthy || jobs[i].Client != e.Client || e.Parts != 0 && e.Parts != parts {
 			continue
 		}
-		if s.Weights {
+		if e.Weights {
 			trained[i].Finite = false
 		} else {
 			trained[i].Loss[len(trained[i].Loss)-1] = math.NaN()
@@ -33,12 +35,13 @@ func (s *DivergingEngine) Train(net *torch.Network, images *torch.Images, jobs [
 	return trained, err
 }
 
-// sickEnv is tinyEnv where the first client of round 0 diverges once the rounds have begun.
+// DivergingEnv returns a started [TinyEnv], a registered algorithm, a runner that has begun, and the [DivergingEngine] of the
+// environment. The engine is healthy: the caller sets Client and clears Healthy for the rounds in which the client diverges.
 func DivergingEnv(t *testing.T, name string, o federation.RunOptions) (*federation.Env, federation.Algorithm, *federation.Runner, *DivergingEngine) {
 	t.Helper()
 	e, a := TinyEnv(t, 2), Algorithm(t, name)
-	x := &DivergingEngine{Engine: e.Executor.(*torch.Engine), Healthy: true}
-	e.Executor = x
+	engine := &DivergingEngine{Engine: e.Executor.(*torch.Engine), Healthy: true}
+	e.Executor = engine
 	if err := e.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -46,13 +49,5 @@ func DivergingEnv(t *testing.T, name string, o federation.RunOptions) (*federati
 	if _, err := r.Begin(); err != nil {
 		t.Fatal(err)
 	}
-	return e, a, r, x
+	return e, a, r, engine
 }
-
-// lastRound keeps the last round's result.
-type LastRound struct {
-	Silent
-	Result *federation.RoundResult
-}
-
-func (l LastRound) Round(r federation.RoundResult) error { *l.Result = r; return nil }

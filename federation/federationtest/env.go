@@ -1,27 +1,26 @@
 package federationtest
 
 import (
-	"context"
 	"math/rand/v2"
-	"strings"
 	"testing"
 
 	"feddag/federation"
 	"feddag/federation/data"
 	"feddag/federation/partition"
-	"feddag/similarity"
 	"feddag/torch"
-
-	"github.com/spf13/pflag"
 )
 
-// The fixture: 8 clients in two groups that share no class, 4 classes of noisy 4x4 images, a network of a few weights.
+// The sizes of [TinySet] and [TinyPartition].
 const (
-	Side    = 4
+	Side    = 4 // height and width of the images
 	Classes = 4
-	perSet  = 24 // training samples of a client
+
+	clients          = 8
+	samplesPerClient = 24 // training samples of the data set per client, of which the partition uses 12 to 19
 )
 
+// TinySet returns a data set of noisy 4x4 images in 4 classes: row c of an image of class c is bright. It has 192 training and 40
+// test images, whose classes alternate.
 func TinySet() *data.Set {
 	r := rand.New(rand.NewPCG(1, 2))
 	s := &data.Set{
@@ -30,7 +29,7 @@ func TinySet() *data.Set {
 	for _, split := range []struct {
 		images *data.Images
 		n      int
-	}{{&s.Train, 8 * perSet}, {&s.Test, 10 * Classes}} {
+	}{{&s.Train, clients * samplesPerClient}, {&s.Test, 10 * Classes}} {
 		for i := range split.n {
 			label := i % Classes
 			for p := range Side * Side {
@@ -46,9 +45,10 @@ func TinySet() *data.Set {
 	return s
 }
 
-// tinyPartition gives the even clients classes 0 and 1, the odd ones 2 and 3; client i has 12 + i of its samples.
+// TinyPartition divides a [TinySet] between 8 clients. The clients with even ids hold classes 0 and 1 and are group 0; those with odd
+// ids hold classes 2 and 3 and are group 1. Client i has 12 + i training samples and all test samples of its classes.
 func TinyPartition(s *data.Set) *partition.Partition {
-	p := &partition.Partition{Kind: "planted", DataSet: s.Name, Shards: make([]partition.Shard, 8), Groups: make([]int, 8)}
+	p := &partition.Partition{Kind: "planted", DataSet: s.Name, Shards: make([]partition.Shard, clients), Groups: make([]int, clients)}
 	for i := range p.Shards {
 		g := i % 2
 		p.Groups[i] = g
@@ -57,16 +57,17 @@ func TinyPartition(s *data.Set) *partition.Partition {
 				p.Shards[i].Test = append(p.Shards[i].Test, int32(k))
 			}
 		}
-		// Both classes of the group, in turn, from a corner of the set that is the client's own.
+		// The samples alternate between the two classes of the group and come from a part of the set that begins at the client.
 		for k := range 12 + i {
-			row := (i*perSet/Classes + k/2) % (s.Train.Len() / Classes)
+			row := (i*samplesPerClient/Classes + k/2) % (s.Train.Len() / Classes)
 			p.Shards[i].Train = append(p.Shards[i].Train, int32(row*Classes+2*g+k%2))
 		}
 	}
 	return p
 }
 
-// tinyEnv is an environment for a few short rounds.
+// TinyEnv returns an environment for a run of four short rounds on the CPU: the clients of [TinyPartition], half of whom are sampled
+// in each round, and a network of a few weights. The caller may change it before the run. It is closed at the end of the test.
 func TinyEnv(t *testing.T, workers int) *federation.Env {
 	t.Helper()
 	set := TinySet()
@@ -102,56 +103,4 @@ func TinyEnv(t *testing.T, workers int) *federation.Env {
 	e.Executor = engine
 	t.Cleanup(engine.Close)
 	return e
-}
-
-// algorithm makes a registered algorithm, whose name may have flags after it, and closes it after the test.
-func Algorithm(t *testing.T, name string) federation.Algorithm {
-	t.Helper()
-	words := strings.Fields(name)
-	a, err := federation.New(words[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if flags := words[1:]; len(flags) > 0 {
-		fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
-		a.(federation.Flagger).Flags(fs)
-		if err := fs.Parse(flags); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(a.Close)
-	return a
-}
-
-// weights copies an algorithm's models to the host.
-func Models(t *testing.T, a federation.Algorithm) map[string][]float32 {
-	t.Helper()
-	all := map[string][]float32{}
-	for _, m := range a.Models() {
-		x, err := m.State.Floats()
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[m.Name] = x
-	}
-	return all
-}
-
-// silent is an observer that only listens.
-type Silent struct{}
-
-func (Silent) Phase(federation.Progress)                 {}
-func (Silent) Weights(string, []torch.NamedTensor) error { return nil }
-func (Silent) Clustered(*similarity.Result) error        { return nil }
-func (Silent) Ready([]federation.Score) error            { return nil }
-func (Silent) Round(federation.RoundResult) error        { return nil }
-
-// mustRun runs an algorithm to its end.
-func MustRun(t *testing.T, e *federation.Env, a federation.Algorithm, o federation.RunOptions) *federation.Result {
-	t.Helper()
-	r, err := federation.Run(context.Background(), e, a, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
 }

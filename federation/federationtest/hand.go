@@ -12,14 +12,15 @@ import (
 	"feddag/torch"
 )
 
-// handEnv is small enough to compute by hand. Two clients, two classes, images of two pixels, and a linear model: class
-// c has logit W_c x + b_c. Client 0 holds x = (1, 0) of class 0, once; client 1 holds x = (0, 2) of class 1, three times.
-// One step of SGD at rate 1 on the whole client. Whoever starts at W = 0, b = 0 sees both classes at 1/2, so
+// HandEnv returns an environment that is small enough for computations by hand. It has two clients, two classes, images of two
+// pixels, and a linear model in which class c has the logit W_c x + b_c. Client 0 holds the image x = (1, 0) of class 0 once;
+// client 1 holds the image x = (0, 2) of class 1 three times. Local training is one step of SGD with learning rate 1 on all
+// samples of the client. From W = 0 and b = 0, both classes have the probability 1/2, so
 //
 //	client 0   dF/dW_0 = (1/2 - 1) x,  ends at W_0 = (1/2, 0),  b_0 =  1/2
 //	client 1   dF/dW_0 = (1/2 - 0) x,  ends at W_0 = (0, -1),   b_0 = -1/2
 //
-// and class 1 always has the negative of class 0. What follows names W_0 and b_0 alone.
+// and the weights of class 1 are always the negatives of those of class 0. [Linear] therefore has only W_0 and b_0.
 func HandEnv(t *testing.T) *federation.Env {
 	t.Helper()
 	images := data.Images{Pixels: []byte{1, 0, 0, 2, 0, 2, 0, 2}, Labels: []uint8{0, 1, 1, 1}}
@@ -53,27 +54,28 @@ func HandEnv(t *testing.T) *federation.Env {
 	return e
 }
 
-// linear is W_0 and b_0.
+// Linear is a model of [HandEnv]: the two elements of W_0, and b_0.
 type Linear [3]float64
 
-// vector lays a linear model out as a state: W_0, W_1, b_0, b_1.
+// Vector returns the weights of the model in the order of the network: W_0, W_1, b_0, b_1.
 func (l Linear) Vector() []float32 {
 	return []float32{float32(l[0]), float32(l[1]), float32(-l[0]), float32(-l[1]), float32(l[2]), float32(-l[2])}
 }
 
-// σ is the logistic function: with both logits ±z, class 0 has the probability σ(2z).
+// Logistic returns σ(z) = 1 / (1 + exp(-z)). With the logits z and -z, class 0 has the probability σ(2z).
 func Logistic(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 
-// handCase is one round of an algorithm on [handEnv], and the models that it ends with by arithmetic on paper.
+// HandCase is one round of an algorithm in [HandEnv] and the models after it, computed by hand.
 type HandCase struct {
-	Name   string                                            // of the algorithm
-	Start  []Linear                                          // of the models; zeros if missing
-	Change func(*federation.Env, federation.Algorithm)       // before Init; nil for nothing
-	Ready  func(*federation.Env, federation.Algorithm) error // after Init, with the models in place; nil for nothing
-	Want   map[string]Linear
+	Name   string                                            // registered name of the algorithm, and flags: see [Algorithm]
+	Start  []Linear                                          // models before the round; those that are missing are zero
+	Change func(*federation.Env, federation.Algorithm)       // called before Init; may be nil
+	Ready  func(*federation.Env, federation.Algorithm) error // called after Init, when the models are set; may be nil
+	Want   map[string]Linear                                 // models after the round, by name
 }
 
-// run does the round and compares.
+// Run does the round and compares the models with Want, to within 1e-6. The algorithm must have a method Replace that sets its
+// models.
 func (c HandCase) Run(t *testing.T) {
 	e, a := HandEnv(t), Algorithm(t, c.Name)
 	if c.Change != nil {

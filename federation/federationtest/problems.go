@@ -2,13 +2,13 @@ package federationtest
 
 import "feddag/federation"
 
-// concepts makes the two groups differ in nothing but what they call the classes: all hold all classes, the odd ones
-// count them from the other end.
+// TwoConcepts changes the clients of a [TinyEnv] so that the two groups differ only in the labels of the classes (concept shift).
+// All clients hold all classes; those with odd ids number the classes in reverse order.
 func TwoConcepts(e *federation.Env) {
 	for i, c := range e.Clients {
 		c.Train, c.Test = nil, nil
-		for k := range 24 {
-			c.Train = append(c.Train, int32(i*24+k))
+		for k := range samplesPerClient {
+			c.Train = append(c.Train, int32(i*samplesPerClient+k))
 		}
 		for k := range e.Data.Test.Len() {
 			c.Test = append(c.Test, int32(k))
@@ -20,7 +20,8 @@ func TwoConcepts(e *federation.Env) {
 	}
 }
 
-// difficulties makes three clients hold all classes and five only one: the losses of the two groups are far apart.
+// TwoDifficulties changes the clients of a [TinyEnv] so that the losses of the two groups are far apart: three clients hold all
+// classes and are group 1, five hold one class and are group 0.
 func TwoDifficulties(e *federation.Env) {
 	TwoConcepts(e)
 	for i, c := range e.Clients {
@@ -28,7 +29,7 @@ func TwoDifficulties(e *federation.Env) {
 		if i%3 != 1 {
 			c.Group = 0
 			for k := range c.Train {
-				c.Train[k] = int32(i*24 + k/4*4)
+				c.Train[k] = int32(i*samplesPerClient + k/4*4)
 			}
 		}
 	}

@@ -3,70 +3,36 @@ package federationtest
 import (
 	"context"
 	"errors"
-	"maps"
-	"math"
-	"slices"
+	"strings"
 	"testing"
 
 	"feddag/federation"
-	"feddag/similarity"
+
+	"github.com/spf13/pflag"
 )
 
-func EqualModels(a, b map[string][]float32) bool {
-	return maps.EqualFunc(a, b, func(x, y []float32) bool { return slices.Equal(x, y) })
-}
-
-// finished runs an algorithm and returns its weights and result.
-func Finished(t *testing.T, name string, workers int, change func(*federation.Env)) (map[string][]float32, *federation.Result) {
+// Algorithm returns a registered algorithm, which is closed at the end of the test. The name may be followed by flags of the
+// algorithm, separated by spaces: "ifca --ifca-clusters=2".
+func Algorithm(t *testing.T, name string) federation.Algorithm {
 	t.Helper()
-	e, a := TinyEnv(t, workers), Algorithm(t, name)
-	if change != nil {
-		change(e)
-	}
-	r := MustRun(t, e, a, federation.RunOptions{Algorithm: name})
-	return Models(t, a), r
-}
-
-func EqualResults(a, b *federation.Result) bool {
-	same := func(x, y federation.PrePost) bool {
-		return SameScore(x.Pre, y.Pre) && SameScore(x.Post, y.Post)
-	}
-	return a.Rounds == b.Rounds && slices.EqualFunc(a.Last, b.Last, same) && slices.EqualFunc(a.Best, b.Best, same)
-}
-
-func SameScore(a, b federation.Score) bool {
-	return a == b || math.IsNaN(a.Balanced) && math.IsNaN(b.Balanced)
-}
-
-// canceller ends the run in the middle of round 2's training.
-type Canceller struct {
-	Silent
-	Cancel func()
-}
-
-func (c Canceller) Phase(p federation.Progress) {
-	if p.Round == 2 && p.Phase == federation.PrimaryPhase.String() {
-		c.Cancel()
-	}
-}
-
-// ari compares an algorithm's clusters with the true groups.
-func ARI(t *testing.T, e *federation.Env, a federation.Algorithm) float64 {
-	t.Helper()
-	var found, groups []int
-	for z, members := range a.(federation.Clustered).Clusters() {
-		for _, i := range members {
-			found, groups = append(found, z), append(groups, e.Clients[i].Group)
-		}
-	}
-	x, err := similarity.AdjustedRandIndex(found, groups)
+	words := strings.Fields(name)
+	a, err := federation.New(words[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	return x
+	if flags := words[1:]; len(flags) > 0 {
+		fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+		a.(federation.Flagger).Flags(fs)
+		if err := fs.Parse(flags); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(a.Close)
+	return a
 }
 
-// initialised starts an environment and readies an algorithm in it.
+// Initialise does what [federation.Run] does before the first round: it validates the options of an algorithm, starts the
+// environment and calls Init. It returns the first error.
 func Initialise(t *testing.T, e *federation.Env, a federation.Algorithm) error {
 	t.Helper()
 	if v, ok := a.(federation.Validator); ok {
@@ -77,13 +43,38 @@ func Initialise(t *testing.T, e *federation.Env, a federation.Algorithm) error {
 	return errors.Join(e.Start(context.Background()), a.Init(e))
 }
 
-// findsNoGroups holds a method to a failure that is known: its clusters are not the fixture's groups, for the given reason.
-func FindsNoGroups(t *testing.T, name, why string, change func(*federation.Env, federation.Algorithm)) {
+// MustRun runs an algorithm to its end and returns the result. The test fails if the run does.
+func MustRun(t *testing.T, e *federation.Env, a federation.Algorithm, o federation.RunOptions) *federation.Result {
 	t.Helper()
-	e, a := TinyEnv(t, 2), Algorithm(t, name)
-	change(e, a)
-	MustRun(t, e, a, federation.RunOptions{})
-	if x := ARI(t, e, a); x > 0.5 {
-		t.Errorf("adjusted Rand index %.3f although %s: %v", x, why, a.(federation.Clustered).Clusters())
+	r, err := federation.Run(context.Background(), e, a, o)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return r
+}
+
+// Finished runs a registered algorithm in a [TinyEnv], which change may modify before, and returns the models after the run and
+// its result. change may be nil.
+func Finished(t *testing.T, name string, workers int, change func(*federation.Env)) (map[string][]float32, *federation.Result) {
+	t.Helper()
+	e, a := TinyEnv(t, workers), Algorithm(t, name)
+	if change != nil {
+		change(e)
+	}
+	r := MustRun(t, e, a, federation.RunOptions{Algorithm: name})
+	return Models(t, a), r
+}
+
+// Models returns copies of the models that an algorithm holds, as vectors of weights by name.
+func Models(t *testing.T, a federation.Algorithm) map[string][]float32 {
+	t.Helper()
+	models := map[string][]float32{}
+	for _, m := range a.Models() {
+		x, err := m.State.Floats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		models[m.Name] = x
+	}
+	return models
 }
