@@ -13,7 +13,8 @@ type Selector interface {
 	Select(env *Env, t int, sampled []*Client) ([]*Client, error)
 }
 
-// participants returns the clients of round t, ascending: those that the method chooses, or the sample.
+// Participants returns the clients that take part in round t, by ascending id: those that a [Selector] chooses from the sample,
+// or the sample itself.
 func (e *Env) Participants(a Algorithm, t int) ([]*Client, error) {
 	sampled := e.Sample(t)
 	s, ok := a.(Selector)
@@ -24,8 +25,8 @@ func (e *Env) Participants(a Algorithm, t int) ([]*Client, error) {
 	return ByID(chosen), err
 }
 
-// cohort returns the uniform sample of round t: max(1, round(R N)) of the N that are there, uniform without replacement,
-// ascending.
+// Sample returns the uniform sample of round t by ascending id: max(1, round(R N)) of the N present clients, drawn without
+// replacement. The same seed and round give the same sample.
 func (e *Env) Sample(t int) []*Client {
 	n := len(e.present)
 	m := min(n, max(1, int(math.Round(e.Rate*float64(n)))))

@@ -3,31 +3,34 @@ package federation
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 
 	"feddag/torch"
 )
 
-// What becomes of a run when a client's training diverges: its loss or its weights are no numbers.
+// DivergencePolicy says what a run does when the local training of a client diverges, which means that its loss or its weights
+// become infinite or NaN. Its values are those of the flag --on-divergence.
+type DivergencePolicy = string
+
+// The policies.
 const (
-	StopOnDivergence = "stop" // an error; the last checkpoint stands
-	DropOnDivergence = "drop" // the round goes on as if the client had not been sampled
+	StopOnDivergence DivergencePolicy = "stop" // the run ends with an error; the last checkpoint remains
+	DropOnDivergence DivergencePolicy = "drop" // the round is done as if the client had not been sampled
 )
 
-// Diverged is the error of a local training whose loss or weights are no longer numbers.
+// Diverged is the error of local trainings whose loss or weights became infinite or NaN.
 type Diverged struct {
-	Clients []int // ascending
+	Clients []int // ids of the clients that diverged, ascending
 	Round   int
 	Phase   Phase
-	Words   int // values of the model that a client received
+	Words   int // number of values in the model that each client received, for the ledger
 
-	what         string // of the first of them
+	what         string // what is not finite in the training of the first client
 	learningRate float64
 }
 
-// Error implements error.
+// Error names the clients, the round, the phase and what is not finite, and says which flags to change.
 func (d *Diverged) Error() string {
 	others := ""
 	if n := len(d.Clients) - 1; n > 0 {
@@ -41,12 +44,12 @@ func (d *Diverged) Error() string {
 	return fmt.Sprintf("client %d%s, round %d, %s: %s; lower --lr (now %g)%s", d.Clients[0], others, d.Round, d.Phase, d.what, d.learningRate, advice)
 }
 
-// diverged returns a [Diverged] if some trainings are not finite.
+// diverged returns a [Diverged] that lists the clients whose trainings are not finite, or nil if all are finite.
 func diverged(net *torch.Network, tasks []Task, trained []torch.Trained, t int, phase Phase, sgd torch.SGD) error {
 	d := &Diverged{Round: t, Phase: phase, Words: net.Len(), learningRate: sgd.LearningRate}
 	for i, r := range trained {
 		what := notFinite(r)
-		if what == "" || slices.Contains(d.Clients, tasks[i].Client.ID) { // a client may train several models
+		if what == "" || slices.Contains(d.Clients, tasks[i].Client.ID) { // a client that trains several models is listed once
 			continue
 		}
 		if len(d.Clients) == 0 {
@@ -60,7 +63,8 @@ func diverged(net *torch.Network, tasks []Task, trained []torch.Trained, t int, 
 	return d
 }
 
-// notFinite says what of a training is not a number.
+// notFinite returns a description of what is infinite or NaN in the result of a training, or "" if the loss of every epoch and
+// the weights are finite.
 func notFinite(r torch.Trained) string {
 	for epoch, loss := range r.Loss {
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
@@ -73,8 +77,8 @@ func notFinite(r torch.Trained) string {
 	return ""
 }
 
-// keepReceived puts the weights that a client received in place of those of a training that diverged: with them it
-// predicts.
+// keepReceived replaces the weights of each training that diverged by those that the client received, so that the client
+// predicts with these.
 func keepReceived(tasks []Task, trained []torch.Trained) error {
 	for i := range trained {
 		if r := &trained[i]; notFinite(*r) != "" {
@@ -86,59 +90,52 @@ func keepReceived(tasks []Task, trained []torch.Trained) error {
 	return nil
 }
 
-// trainRound lets the algorithm do round t. Under [DropOnDivergence], a client whose training diverges is left out: the
-// round is done again without it, from the same models and with the others' same batches, so that it is the round of a
-// cohort that never had the client. What it received and computed stays in the ledger.
+// trainRound calls the algorithm for round t with the cohort and returns its report. Under [DropOnDivergence], a client whose
+// training diverges is dropped: the round is done again without it, from the same models and with the same batches of the
+// other clients, so that it is the round of a cohort that never had the client. What the client received and computed stays in
+// the ledger. dropped lists the ids of these clients, ascending. It is an error if no client of the cohort remains.
 func (r *Runner) trainRound(t int, cohort []*Client) (report Report, dropped []int, err error) {
 	e := r.env
 	for {
 		var before *Ledger
-		if e.OnDivergence == DropOnDivergence { // else a round costs nothing for those who are not in it
+		if e.OnDivergence == DropOnDivergence { // the copy takes time for every client of the federation
 			before = e.Ledger.clone()
 		}
 		report, err = r.alg.Round(e, t, cohort)
-		left, gone := e.without(cohort, err)
-		if gone == nil {
+		remaining, diverged := e.splitDiverged(cohort, err)
+		if diverged == nil {
 			return report, dropped, err
 		}
-		if len(left) == 0 {
+		if len(remaining) == 0 {
 			return report, dropped, fmt.Errorf("no client of round %d is left: %w", t, err)
 		}
 		var d *Diverged
 		errors.As(err, &d)
 		computed := e.Ledger.Work
 		*e.Ledger = *before
-		for _, c := range gone {
+		for _, c := range diverged {
 			e.Ledger.Down(c, "dropped", d.Words)
 			e.Ledger.Trained(c, computed[c.ID].Training-before.Work[c.ID].Training)
 			dropped = append(dropped, c.ID)
 		}
 		slices.Sort(dropped)
-		cohort = left
+		cohort = remaining
 	}
 }
 
-// without parts clients into those who may go on and those that an error of divergence names. gone is nil where the error
-// is another, stands, or names none of them.
-func (e *Env) without(clients []*Client, err error) (left, gone []*Client) {
+// splitDiverged divides clients into those that err, a [Diverged], does not name and those that it names. diverged is nil if err
+// is nil or another error, if the policy is not [DropOnDivergence], or if err names none of the clients.
+func (e *Env) splitDiverged(clients []*Client, err error) (remaining, diverged []*Client) {
 	var d *Diverged
 	if e.OnDivergence != DropOnDivergence || !errors.As(err, &d) {
 		return nil, nil
 	}
 	for _, c := range clients {
 		if slices.Contains(d.Clients, c.ID) {
-			gone = append(gone, c)
+			diverged = append(diverged, c)
 		} else {
-			left = append(left, c)
+			remaining = append(remaining, c)
 		}
 	}
-	return left, gone
-}
-
-// copy returns a ledger that later bookings do not change.
-func (l *Ledger) clone() *Ledger {
-	traffic := func(t Traffic) Traffic { return Traffic{Up: maps.Clone(t.Up), Down: maps.Clone(t.Down)} }
-	return &Ledger{
-		Total: traffic(l.Total), Clients: slices.Clone(l.Clients), Work: slices.Clone(l.Work), round: traffic(l.round), work: l.work,
-	}
+	return remaining, diverged
 }

@@ -13,9 +13,10 @@ import (
 	"feddag/torch"
 )
 
-// A run whose every client diverges ends in an error. What was written before stays: the last checkpoint, from which the
-// run goes on without such clients.
-func TestStopKeepsWhatWasWritten(t *testing.T) {
+// TestDivergenceKeepsTheCheckpoint checks that a run under the policy "stop" ends with an error and leaves the last checkpoint,
+// and that a run resumed from it under the policy "drop" leaves the client out. A round in which every client diverges is an
+// error under "drop" too.
+func TestDivergenceKeepsTheCheckpoint(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "last.safetensors")
 	o := federation.RunOptions{Algorithm: "fedavg", Config: "c", Checkpoint: path}
 	e, a, r, x := federationtest.DivergingEnv(t, "fedavg", o)
@@ -32,19 +33,19 @@ func TestStopKeepsWhatWasWritten(t *testing.T) {
 		t.Fatalf("%v, after %d rounds", err, c.Rounds)
 	}
 	o.Resume = c
-	again, b := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedavg")
-	again.Rounds, again.OnDivergence = 2, federation.DropOnDivergence
-	again.Executor = &federationtest.DivergingEngine{Engine: again.Executor.(*torch.Engine), Client: x.Client}
-	if err := again.Start(context.Background()); err != nil {
+	resumed, b := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedavg")
+	resumed.Rounds, resumed.OnDivergence = 2, federation.DropOnDivergence
+	resumed.Executor = &federationtest.DivergingEngine{Engine: resumed.Executor.(*torch.Engine), Client: x.Client}
+	if err := resumed.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	var told federation.RoundResult
-	again.Observers = []federation.Observer{federationtest.LastRound{Result: &told}}
-	result := federationtest.MustRun(t, again, b, o)
-	if !slices.Equal(told.Dropped, []int{x.Client}) || federationtest.EqualModels(federationtest.Models(t, b), after) {
-		t.Errorf("dropped %v", told.Dropped)
+	var last federation.RoundResult
+	resumed.Observers = []federation.Observer{federationtest.LastRound{Result: &last}}
+	result := federationtest.MustRun(t, resumed, b, o)
+	if !slices.Equal(last.Dropped, []int{x.Client}) || federationtest.EqualModels(federationtest.Models(t, b), after) {
+		t.Errorf("dropped %v", last.Dropped)
 	}
-	// The last local training, for the scores alone, goes without it too.
+	// The last local training, which is only for the scores, leaves the client out too.
 	if post := result.Last[x.Client].Post; !math.IsNaN(post.Accuracy) {
 		t.Errorf("a client that diverges has the score %v after its training", post)
 	}
@@ -53,11 +54,12 @@ func TestStopKeepsWhatWasWritten(t *testing.T) {
 	alone.Rate, alone.OnDivergence = 0.01, federation.DropOnDivergence
 	x.Client, x.Healthy = alone.Sample(0)[0].ID, false
 	if err := r.Round(0); err == nil || !strings.Contains(err.Error(), "no client of round 0 is left") {
-		t.Errorf("everyone diverges: %v", err)
+		t.Errorf("every client diverges: %v", err)
 	}
 }
 
-// A warm-up that diverges is an error under either policy: the clustering needs every client.
+// TestDivergenceInTheWarmUp checks that a warm-up that diverges is an error under the policy "drop" too, because the clustering
+// needs every client.
 func TestDivergenceInTheWarmUp(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag")
 	e.Executor = &federationtest.DivergingEngine{Engine: e.Executor.(*torch.Engine), Client: 5}

@@ -1,18 +1,26 @@
 package federation
 
-// What the tests of package federation_test need of the package's inside.
+// This file gives the tests of package federation_test access to unexported names.
 
-type World = world
+type Population = population
 
 var (
-	NewWorld = newWorld
-	Union    = union
-	NoScore  = noScore
+	NewPopulation = newPopulation
+	Union         = union
+	NoScore       = noScore
 )
 
+// Score compares predicted classes with the labels of a client.
 func (e *Env) Score(c *Client, predicted []uint8) Score { return e.score(c, predicted) }
-func (e *Env) ForgetScores()                            { e.scores = scoreCache{} }
 
+// ForgetScores empties the cache of scores.
+func (e *Env) ForgetScores() { e.scores = scoreCache{} }
+
+// Write writes a checkpoint.
 func (c *Checkpoint) Write(path string) error { return c.write(path) }
-func (c *Checkpoint) Pack()                   { c.Clients = c.pack() }
-func (c *Checkpoint) Unpack() error           { return c.unpack() }
+
+// Pack sets Clients from the other fields.
+func (c *Checkpoint) Pack() { c.Clients = c.pack() }
+
+// Unpack sets the other fields from Clients.
+func (c *Checkpoint) Unpack() error { return c.unpack() }

@@ -5,7 +5,7 @@
 // observers. An [Algorithm] owns the rest. What a method can do beyond training is in the optional interfaces, each
 // declared in the file of the engine that uses it: [Flagger], [Presetter] and [Validator] (flags.go), [Checkpointer]
 // (checkpoint.go), [Clustered] and [Clusterer] (clustering.go), [Selector] (cohort.go), [Predictor] (evaluate.go),
-// [Adapter] (final.go), [Newcomer], [Leaver], [Shifter] and [Reassigner] (events.go), [Planner] (plan.go).
+// [Adapter] (final.go), [Newcomer], [Leaver], [Shifter] and [Reassigner] (scenario_events.go), and [Planner] (plan.go).
 //
 // Algorithms never print; the run tells its [Observer] values what happens. Sums run in ascending client id, and every
 // random number comes from a stream that is keyed by seed, purpose, round and client. So a run does not depend on the order

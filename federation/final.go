@@ -7,22 +7,24 @@ import (
 	"feddag/torch"
 )
 
-// onceAtOnce bounds how many clients' models trainOnce holds.
+// ModelsAtOnce is the number of clients that are trained together where each of them has a model of its own for a short time.
+// It bounds the memory of the models.
 const ModelsAtOnce = 32
 
-// Adapter is implemented by a method whose clients train after the last round with an objective of their own. Adapt trains
-// clients once more, each from its own model, in [FinalPhase], and changes nothing else. Without it, clients train all of
-// their models by plain SGD.
+// Adapter is implemented by a method whose clients train with a special objective after the last round. The clients of other
+// methods train all weights of their model by plain SGD.
 type Adapter interface {
+	// Adapt trains each client once more from its own model, in [FinalPhase], and returns the trained models, which the
+	// caller closes. It changes no model that the algorithm holds.
 	Adapt(env *Env, clients []*Client) ([]Local, error)
 }
 
-// end trains every client that is there once more, for its score after local training, hands over the models, and
-// scores those who were held out.
+// End does what follows the last round. It trains every present client once more for its score after local training, if
+// [Options].FinalPost is set, passes the models to the observers, and scores the held-out clients.
 func (r *Runner) End() error {
 	e := r.env
 	if e.FinalPost {
-		err := e.Stage("final", func() error {
+		err := e.Stage(FinalStage, func() error {
 			_, err := r.trainOnce(e.Present())
 			return err
 		})
@@ -33,41 +35,43 @@ func (r *Runner) End() error {
 	if err := e.notifyModels(r.alg.Models(), ""); err != nil {
 		return err
 	}
-	return e.Stage("newcomers", r.scoreHeldOut)
+	return e.Stage(NewcomersStage, r.scoreHeldOut)
 }
 
-// scoreHeldOut lets the clients that never were there come after the last round (tables 11 and 13): they are given what
-// the method's rule for newcomers says, are scored with it, and train once from there.
+// scoreHeldOut lets the clients that were never present join after the last round, as in the tables 11 and 13 of the FedDAG
+// paper: the method gives each of them a model by its rule for newcomers, and they are scored with it and, if
+// [Options].FinalPost is set, after one local training from there. Where the method has no such rule, they have no scores and
+// observers get a warning.
 func (r *Runner) scoreHeldOut() error {
 	e := r.env
 	n, ok := r.alg.(Newcomer)
-	held := e.world.never()
-	if len(held) == 0 {
+	heldOut := e.population.neverPresent()
+	if len(heldOut) == 0 {
 		return nil
 	}
 	if !ok {
-		e.Warn("%d clients are held out, and %s takes no newcomers: they have no scores", len(held), r.o.Algorithm)
+		e.Warn("%d clients are held out, and %s takes no newcomers: they have no scores", len(heldOut), r.options.Algorithm)
 		return nil
 	}
-	if err := n.Join(e, e.Rounds, held); err != nil {
+	if err := n.Join(e, e.Rounds, heldOut); err != nil {
 		return fmt.Errorf("held-out clients: %w", err)
 	}
-	pre, err := e.Evaluate(r.alg, held)
+	pre, err := e.Evaluate(r.alg, heldOut)
 	if err != nil {
 		return err
 	}
-	for k, c := range held {
+	for k, c := range heldOut {
 		r.heldOut = append(r.heldOut, c.ID)
 		r.last[c.ID].Pre, r.best[c.ID].Pre = pre[k], pre[k]
 	}
 	if e.FinalPost {
-		_, err = r.trainOnce(held)
+		_, err = r.trainOnce(heldOut)
 	}
 	return err
 }
 
-// trainOnce trains clients once more from their models, a few at a time, for their scores after it, and lets go of what
-// comes of it.
+// trainOnce trains clients once more from their models, [ModelsAtOnce] at a time, and returns their scores after it. The trained
+// models are closed.
 func (r *Runner) trainOnce(clients []*Client) ([]Score, error) {
 	defer r.env.Span(clients, 1)()
 	var scores []Score
@@ -81,25 +85,26 @@ func (r *Runner) trainOnce(clients []*Client) ([]Score, error) {
 	return scores, nil
 }
 
-// adaptAndScore is trainOnce for a few clients. One that diverges and may be left out has no score.
+// adaptAndScore trains a few clients once more and returns their scores after it. Under [DropOnDivergence], a client that
+// diverges has no score.
 func (r *Runner) adaptAndScore(clients []*Client) ([]Score, error) {
-	stayed := clients
-	trained, err := r.env.adapt(r.alg, stayed)
+	remaining := clients
+	trained, err := r.env.adapt(r.alg, remaining)
 	for err != nil {
-		left, gone := r.env.without(stayed, err)
-		if gone == nil {
+		finite, diverged := r.env.splitDiverged(remaining, err)
+		if diverged == nil {
 			return nil, err
 		}
-		for _, c := range gone {
+		for _, c := range diverged {
 			r.env.Warn("client %d diverges in its last local training: it has no score after it", c.ID)
 			r.last[c.ID].Post = noScore
 		}
 		trained, err = nil, nil
-		if stayed = left; len(stayed) > 0 {
-			trained, err = r.env.adapt(r.alg, stayed)
+		if remaining = finite; len(remaining) > 0 {
+			trained, err = r.env.adapt(r.alg, remaining)
 		}
 	}
-	post, err := r.post(trained)
+	post, err := r.scoreTrained(trained)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +115,8 @@ func (r *Runner) adaptAndScore(clients []*Client) ([]Score, error) {
 	return scores, nil
 }
 
-// adapt trains clients once more as the method does; plain methods with one call for each network.
+// adapt trains clients once more and returns their models in the order of the clients. It calls a method that is an [Adapter];
+// otherwise it trains by plain SGD, neighbours with the same network in one call.
 func (e *Env) adapt(alg Algorithm, clients []*Client) ([]Local, error) {
 	if a, ok := alg.(Adapter); ok {
 		return a.Adapt(e, clients)

@@ -9,12 +9,12 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// Held-out clients come after the last round: they are scored before and after one local training, and change nothing of
-// what the others came to.
+// TestHeldOutClientsAreScored checks that held-out clients get scores after the last round, before and after one local training,
+// and that this training changes neither the models nor the scores before training of any client.
 func TestHeldOutClientsAreScored(t *testing.T) {
 	for _, name := range []string{"fedavg", "feddag", "local"} {
 		var models map[string][]float32
-		var rest []federation.PrePost
+		var scores []federation.PrePost
 		for _, post := range []bool{true, false} {
 			e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
 			e.Clients[3].HeldOut, e.Clients[6].HeldOut, e.FinalPost = true, true, post
@@ -34,7 +34,7 @@ func TestHeldOutClientsAreScored(t *testing.T) {
 				}
 			}
 			if post {
-				models, rest = federationtest.Models(t, a), r.Last
+				models, scores = federationtest.Models(t, a), r.Last
 				continue
 			}
 			for model, x := range federationtest.Models(t, a) {
@@ -42,8 +42,8 @@ func TestHeldOutClientsAreScored(t *testing.T) {
 					t.Errorf("%s: the final training changed %s", name, model)
 				}
 			}
-			for i := range rest {
-				if !federationtest.SameScore(rest[i].Pre, r.Last[i].Pre) {
+			for i := range scores {
+				if !federationtest.SameScore(scores[i].Pre, r.Last[i].Pre) {
 					t.Errorf("%s: client %d: the final training changed its score before it", name, i)
 				}
 			}

@@ -1,14 +1,20 @@
 package federation
 
-// Traffic counts bytes by message kind ("model", "secondary", "principal-vectors", ...).
+import (
+	"maps"
+	"slices"
+)
+
+// Traffic counts bytes by the kind of message ("model", "secondary", "principal-vectors", ...).
 type Traffic struct {
 	Up   map[string]int64 `json:"up"`   // clients to server
 	Down map[string]int64 `json:"down"` // server to clients
 }
 
+// newTraffic returns a traffic of no bytes.
 func newTraffic() Traffic { return Traffic{Up: map[string]int64{}, Down: map[string]int64{}} }
 
-// Totals returns the bytes of all kinds.
+// Totals returns the sums over all kinds of message, in bytes.
 func (t Traffic) Totals() (up, down int64) {
 	for _, n := range t.Up {
 		up += n
@@ -19,21 +25,22 @@ func (t Traffic) Totals() (up, down int64) {
 	return up, down
 }
 
-// Work counts what clients computed, in samples through one model: every epoch counts, and every model of several.
+// Work counts what clients computed, as the number of samples that went through a model. A sample counts once for every epoch
+// and, where a client trains or evaluates several models, once for every model.
 type Work struct {
-	Training int64 `json:"training"` // forward and backward
-	Forward  int64 `json:"forward"`  // forward only: to choose a model, to be chosen
+	Training int64 `json:"training"` // samples that went forward and backward
+	Forward  int64 `json:"forward"`  // samples that only went forward, for instance where a client chooses its model
 }
 
-// Ledger is a run's account of what was sent, by kind and by client, and of what the clients computed. A float32, a
-// count and an index are 4 bytes each. Evaluation costs nothing here.
+// Ledger is the account of a run: the bytes that were sent, by kind of message and by client, and the work of each client. A
+// float32, a count and an index have 4 bytes each. Evaluation is not counted, because a real federation would not do it.
 type Ledger struct {
 	Total   Traffic    `json:"total"`
-	Clients [][2]int64 `json:"-"` // bytes up and down, by client
-	Work    []Work     `json:"-"` // by client
+	Clients [][2]int64 `json:"-"` // bytes up and bytes down, by client
+	Work    []Work     `json:"-"` // work by client
 
-	round Traffic
-	work  Work // of the round
+	round Traffic // traffic since the last call of takeRound
+	work  Work    // work since the last call of takeRound
 }
 
 // NewLedger returns an empty ledger for n clients.
@@ -41,7 +48,7 @@ func NewLedger(n int) *Ledger {
 	return &Ledger{Total: newTraffic(), Clients: make([][2]int64, n), Work: make([]Work, n), round: newTraffic()}
 }
 
-// Up counts words of 4 bytes sent by a client to the server.
+// Up counts a message of so many 4-byte words from a client to the server.
 func (l *Ledger) Up(c *Client, kind string, words int) {
 	n := 4 * int64(words)
 	l.Total.Up[kind] += n
@@ -49,7 +56,7 @@ func (l *Ledger) Up(c *Client, kind string, words int) {
 	l.Clients[c.ID][0] += n
 }
 
-// Down counts words of 4 bytes sent by the server to a client.
+// Down counts a message of so many 4-byte words from the server to a client.
 func (l *Ledger) Down(c *Client, kind string, words int) {
 	n := 4 * int64(words)
 	l.Total.Down[kind] += n
@@ -57,19 +64,19 @@ func (l *Ledger) Down(c *Client, kind string, words int) {
 	l.Clients[c.ID][1] += n
 }
 
-// Trained counts samples that a client trained a model on.
+// Trained counts samples on which a client trained a model.
 func (l *Ledger) Trained(c *Client, samples int64) {
 	l.Work[c.ID].Training += samples
 	l.work.Training += samples
 }
 
-// Forwarded counts samples that a client evaluated a model on.
+// Forwarded counts samples on which a client evaluated a model without training it.
 func (l *Ledger) Forwarded(c *Client, samples int64) {
 	l.Work[c.ID].Forward += samples
 	l.work.Forward += samples
 }
 
-// AllWork is the work of all clients so far.
+// AllWork returns the work of all clients together so far.
 func (l *Ledger) AllWork() Work {
 	var sum Work
 	for _, w := range l.Work {
@@ -79,9 +86,17 @@ func (l *Ledger) AllWork() Work {
 	return sum
 }
 
-// take returns what was counted since the last call.
+// takeRound returns the traffic and the work since its last call.
 func (l *Ledger) takeRound() (Traffic, Work) {
 	t, w := l.round, l.work
 	l.round, l.work = newTraffic(), Work{}
 	return t, w
+}
+
+// clone returns a copy of the ledger that later calls on l do not change.
+func (l *Ledger) clone() *Ledger {
+	traffic := func(t Traffic) Traffic { return Traffic{Up: maps.Clone(t.Up), Down: maps.Clone(t.Down)} }
+	return &Ledger{
+		Total: traffic(l.Total), Clients: slices.Clone(l.Clients), Work: slices.Clone(l.Work), round: traffic(l.round), work: l.work,
+	}
 }

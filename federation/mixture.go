@@ -6,13 +6,15 @@ import (
 	"feddag/torch"
 )
 
-// Mixture predicts with several states of one network: the class of the highest Σ_k w_k softmax_k(x), Σ_k w_k = 1.
+// Mixture predicts with several states of one network. It predicts the class with the highest Σ_k w_k softmax_k(x), where
+// softmax_k(x) are the class probabilities by state k and Σ_k w_k = 1.
 type Mixture struct {
 	States  []*torch.Vector
-	Weights []float64 // w
+	Weights []float64 // [len(States)] w; a state of weight 0 is not evaluated
 }
 
-// components returns the single states that a model predicts with: those of its mixture that have weight, or its own.
+// components returns the models of one state each that a model predicts with: those of the mixture whose weight is above 0, or
+// the model itself where it has no mixture.
 func (m Model) components() []Model {
 	if m.Mix == nil {
 		return []Model{m}
@@ -26,7 +28,9 @@ func (m Model) components() []Model {
 	return states
 }
 
-// classes returns the mixture's class of each of a client's test images, at the image's place.
+// Classes returns the classes that the mixture predicts for the test images of a client, out of count classes. The result is
+// indexed by test image and as long as the highest index of the client needs; only the elements of the client's images are
+// set. logp returns the log-probabilities by a state, [test images, count]; Classes calls it for states of weight above 0.
 func (m *Mixture) Classes(c *Client, count int, logp func(*torch.Vector) []float32) []uint8 {
 	most := 0
 	for _, s := range c.Test {

@@ -1,3 +1,3 @@
 package federation_test
 
-import _ "feddag/federation/algorithm/all" // the engine is tested with the methods that it is for
+import _ "feddag/federation/algorithm/all" // the tests run the engine with the registered algorithms

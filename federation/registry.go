@@ -6,16 +6,18 @@ import (
 	"strings"
 )
 
-// entry is a registered algorithm.
+// entry is a registered algorithm: a line about it, and the function that returns it with its default options.
 type entry struct {
 	summary string
 	make    func() Algorithm
 }
 
+// registry holds the registered algorithms by name.
 var registry = map[string]entry{}
 
-// Register adds an algorithm under a name; its file does so in an init. make returns it with its defaults. Two of one
-// name are a programming error.
+// Register adds an algorithm to the registry. The file of the algorithm calls it in an init function, with a summary of one
+// line and a function that returns a new value with the default options. Register panics if the name is taken, which is a
+// programming error.
 func Register(name, summary string, make func() Algorithm) {
 	if _, taken := registry[name]; taken {
 		panic("federation: two algorithms named " + name)
@@ -23,7 +25,7 @@ func Register(name, summary string, make func() Algorithm) {
 	registry[name] = entry{summary, make}
 }
 
-// Names returns the registered algorithms, sorted.
+// Names returns the names of the registered algorithms in alphabetical order.
 func Names() []string {
 	names := make([]string, 0, len(registry))
 	for name := range registry {
@@ -33,10 +35,10 @@ func Names() []string {
 	return names
 }
 
-// Summary returns one line on an algorithm, empty if there is none of that name.
+// Summary returns the line about the algorithm of a name, or "" if no algorithm has that name.
 func Summary(name string) string { return registry[name].summary }
 
-// New returns an algorithm with its default options.
+// New returns a new algorithm with its default options. The error for an unknown name lists the known ones.
 func New(name string) (Algorithm, error) {
 	e, ok := registry[name]
 	if !ok {

@@ -7,40 +7,43 @@ import (
 	"time"
 )
 
-// RunOptions say where a run's checkpoints go and where it takes up.
+// RunOptions name the algorithm of a run and say whether it writes checkpoints and whether it resumes one.
 type RunOptions struct {
-	Algorithm  string      // its registered name
-	Config     string      // hash of all that a checkpoint must agree in
-	Checkpoint string      // file; empty for none
-	Resume     *Checkpoint // nil to begin
+	Algorithm  string      // registered name of the algorithm
+	Config     string      // hash of the configuration; a checkpoint of another configuration cannot be resumed
+	Checkpoint string      // file that checkpoints are written to; empty for no checkpoints
+	Resume     *Checkpoint // checkpoint that the run resumes; nil to begin with round 0
 }
 
-// Result is what a run came to. Scores are by client.
+// Result is the outcome of a run. Its scores are indexed by client.
 type Result struct {
-	Rounds int
-	Last   []PrePost // after the last round; Post of those there with Options.FinalPost, else of their last cohort
-	Best   []PrePost // the highest of any round, each number apart
-	// HeldOut are the clients that never were there. Theirs in Last and Best are those of newcomers after the last round:
-	// with what the method gives them, and after one local training from there.
+	Rounds int // complete rounds
+	// Last has the scores after the last round. Post is that of the last local training if [Options].FinalPost is set, and
+	// otherwise that of the last round in which the client was in the cohort.
+	Last []PrePost
+	Best []PrePost // the highest accuracies of any round; the two of a score may be from different rounds
+	// HeldOut lists the ids of the clients that were never present, ascending, if the method takes newcomers. Their scores
+	// in Last and Best are those of a newcomer after the last round: with the model that the method gives it, and after one
+	// local training from there.
 	HeldOut []int
 }
 
-// run is a run in progress.
+// Runner does a run step by step: Begin, Round for each round, and End. [Run] is the usual way; tests look at the state between
+// two steps.
 type Runner struct {
 	env       *Env
 	alg       Algorithm
-	o         RunOptions
+	options   RunOptions
 	last      []PrePost
 	best      []PrePost
-	scores    []Score // of the present models, by client; nil if not evaluated
-	clusterOf []int   // cluster of every client, -1 of one that is not there
-	moves     []Move  // not told yet
-
-	heldOut []int // clients scored as newcomers after the last round
+	scores    []Score // by client, of the models that the algorithm holds now; nil if they are not evaluated
+	clusterOf []int   // cluster of every client, -1 of an absent one
+	moves     []Move  // moves since the last round that was reported
+	heldOut   []int   // clients that were scored as newcomers after the last round
 }
 
-// Run trains a federation. It stops at the first error, or when the context ends; the last checkpoint then stands. The
-// algorithm's models stay open for the caller, who closes it.
+// Run trains a federation from the first round, or from the one after a checkpoint, to the last. It stops at the first error and
+// when the context ends; the last checkpoint then remains. The algorithm's models stay open: the caller closes the algorithm.
 func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, error) {
 	if err := env.Start(ctx); err != nil {
 		return nil, err
@@ -69,19 +72,21 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 	return &Result{max(first, env.Rounds), r.last, r.best, r.heldOut}, nil
 }
 
+// NewRunner returns a runner of an algorithm. The environment must have been started.
 func NewRunner(env *Env, alg Algorithm, o RunOptions) *Runner {
-	n, none := len(env.Clients), []PrePost{{noScore, noScore}}
+	n, unscored := len(env.Clients), []PrePost{{noScore, noScore}}
 	return &Runner{
-		env: env, alg: alg, o: o,
-		last: slices.Repeat(none, n), best: slices.Repeat(none, n), clusterOf: slices.Repeat([]int{-1}, n),
+		env: env, alg: alg, options: o,
+		last: slices.Repeat(unscored, n), best: slices.Repeat(unscored, n), clusterOf: slices.Repeat([]int{-1}, n),
 	}
 }
 
-// begin prepares round 0 or takes up a checkpoint, and returns the first round to do.
+// Begin initialises the algorithm, or resumes a checkpoint, and returns the number of the next round. A run that begins is
+// evaluated and writes a checkpoint before round 0.
 func (r *Runner) Begin() (int, error) {
-	if c := r.o.Resume; c != nil {
+	if c := r.options.Resume; c != nil {
 		if err := r.resume(c); err != nil {
-			return 0, fmt.Errorf("checkpoint %s: %w", r.o.Checkpoint, err)
+			return 0, fmt.Errorf("checkpoint %s: %w", r.options.Checkpoint, err)
 		}
 		return c.Rounds, nil
 	}
@@ -102,13 +107,14 @@ func (r *Runner) Begin() (int, error) {
 	return 0, r.checkpoint(0)
 }
 
+// resume restores the run from a checkpoint. It returns an error if the checkpoint does not belong to this run.
 func (r *Runner) resume(c *Checkpoint) error {
-	if err := c.fits(r.o.Algorithm, r.o.Config, len(r.env.Clients)); err != nil {
+	if err := c.fits(r.options.Algorithm, r.options.Config, len(r.env.Clients)); err != nil {
 		return err
 	}
 	a, ok := r.alg.(Checkpointer)
 	if !ok {
-		return fmt.Errorf("algorithm %s cannot be resumed", r.o.Algorithm)
+		return fmt.Errorf("algorithm %s cannot be resumed", r.options.Algorithm)
 	}
 	if err := r.env.replay(c.Rounds); err != nil {
 		return err
@@ -119,21 +125,23 @@ func (r *Runner) resume(c *Checkpoint) error {
 	c.Ledger.takeRound()
 	r.env.Ledger, r.env.seconds = c.Ledger, c.Seconds
 	if r.env.seconds == nil {
-		r.env.seconds = map[string]float64{}
+		r.env.seconds = map[Stage]float64{}
 	}
 	r.last, r.best = c.Last, c.Best
 	if c.Rounds == 0 {
 		r.recordMoves(AtStart, nil)
 	}
 	r.clusterOf = r.clusterOfClients()
-	// The cohort's scores before training come from an evaluation of all clients wherever the first run made one.
+	// If the first run evaluated all clients after this round, the next cohort's scores before training came from that
+	// evaluation. Here they must too, so that a resumed run reports the same numbers.
 	if c.Rounds < r.env.Rounds && c.Rounds%r.env.EvalEvery == 0 {
 		return r.evaluateAll()
 	}
 	return nil
 }
 
-// round lets happen what the scenario has, samples, trains, aggregates, evaluates and reports round t.
+// Round does round t: it applies the events of the scenario, chooses the cohort, lets the algorithm train and aggregate,
+// evaluates, reports the round to the observers and writes a checkpoint, where evaluation and checkpoint are due.
 func (r *Runner) Round(t int) error {
 	e := r.env
 	if err := r.applyEvents(t); err != nil {
@@ -161,7 +169,7 @@ func (r *Runner) Round(t int) error {
 		}
 	}
 	result.Training += time.Since(training).Seconds()
-	if result.Post, err = r.post(report.Trained); err != nil {
+	if result.Post, err = r.scoreTrained(report.Trained); err != nil {
 		return err
 	}
 	r.scores = nil
@@ -179,7 +187,7 @@ func (r *Runner) Round(t int) error {
 	result.Traffic, result.Work = e.Ledger.takeRound()
 	result.Samples = e.samples - samples
 	result.Seconds = time.Since(start).Seconds()
-	e.seconds["rounds"] += result.Seconds
+	e.seconds[RoundsStage] += result.Seconds
 	if err := e.notify(func(o Observer) error { return o.Round(result) }); err != nil {
 		return err
 	}
@@ -189,9 +197,10 @@ func (r *Runner) Round(t int) error {
 	return nil
 }
 
-// checkpoint writes the run after so many rounds.
+// checkpoint writes a checkpoint after so many rounds. It does nothing if the run has no checkpoint file or the algorithm is no
+// [Checkpointer].
 func (r *Runner) checkpoint(rounds int) error {
-	if r.o.Checkpoint == "" {
+	if r.options.Checkpoint == "" {
 		return nil
 	}
 	a, ok := r.alg.(Checkpointer)
@@ -203,8 +212,8 @@ func (r *Runner) checkpoint(rounds int) error {
 		return fmt.Errorf("checkpoint after %d rounds: %w", rounds, err)
 	}
 	c := &Checkpoint{
-		Algorithm: r.o.Algorithm, Config: r.o.Config, Rounds: rounds, Seconds: r.env.seconds,
+		Algorithm: r.options.Algorithm, Config: r.options.Config, Rounds: rounds, Seconds: r.env.seconds,
 		Ledger: r.env.Ledger, Best: r.best, Last: r.last, Meta: saved.Meta, vectors: saved.Vectors, blobs: saved.Blobs,
 	}
-	return c.write(r.o.Checkpoint)
+	return c.write(r.options.Checkpoint)
 }

@@ -14,39 +14,39 @@ import (
 	"feddag/internal/spelling"
 )
 
-// Scenario is what happens to the clients during a run: some come, some leave, some change. docs/scenarios.md describes
-// the file.
+// Scenario describes what happens to the clients during a run: clients join, leave, and come to hold other samples.
+// docs/scenarios.md describes its file.
 type Scenario struct {
-	Seed        uint64  // of the reserve and of the samples that shifts draw
-	Reserve     float64 // share of every client's training samples of each class that is put aside before the run, for shifts
-	CheckEvery  int     // δ', rounds between two checks of the class histograms (eq. 41); 0 is never
-	SearchAfter int     // newcomers after which the search for the clusters runs again; 0 is never
-	Events      []Event // by round
+	Seed        uint64  // seed of the reserve and of the samples that shifts draw
+	Reserve     float64 // share of the training samples of each client and class that is taken away before the run, for shifts; in [0, 1)
+	CheckEvery  int     // δ', rounds between two checks of the class histograms (eq. 41); 0 for no checks
+	SearchAfter int     // number of newcomers after which the clusters are searched for again; 0 for no search
+	Events      []Event // by ascending round
 }
 
-// Event happens before a round's training. One of Join, JoinNext, Leave, Shift and Swap is set.
+// Event is something that happens before the training of a round. Exactly one of Join, JoinNext, Leave, Shift and Swap is set.
 type Event struct {
 	Round    int
-	Join     []int   // clients that come
-	JoinNext int     // so many clients come that never were there and that no Join names, those of the lowest ids
+	Join     []int   // clients that join
+	JoinNext int     // number of clients that join: those with the lowest ids that were never present and that no Join names
 	Leave    []int   // clients that leave
-	Shift    []int   // clients whose samples become others, of the classes Labels
+	Shift    []int   // clients whose samples are replaced by samples of the classes in Labels
 	Labels   []int   // classes of the data set, before label maps
-	Share    float64 // share of a shifting client's samples that is replaced, above 0, at most 1
-	Swap     []int   // two clients that exchange all they hold
+	Share    float64 // share of a shifting client's samples that is replaced, in (0, 1]
+	Swap     []int   // two clients that exchange their training and test samples and their label maps
 
-	Number int // position in the scenario file, from 1: it names the event in messages and keys its random stream
+	Number int // position in the scenario file, from 1; it is in messages and is a key of the random stream of a shift
 }
 
-// The keys of a scenario and of an event.
+// The keys of the JSON objects of a scenario and of an event, and the keys of which an event has exactly one.
 var (
 	scenarioKeys = []string{"seed", "reserve", "check_every", "search_after", "events"}
 	eventKeys    = []string{"round", "join", "join_next", "leave", "shift", "labels", "share", "swap"}
 	eventKinds   = []string{"join", "join_next", "leave", "shift", "swap"}
 )
 
-// ReadScenario reads a scenario file. What needs no data to be seen to be wrong is an error that names the file and the
-// event.
+// ReadScenario reads a scenario file. The error for a mistake names the file and the event. [Env.CheckScenario] finds the mistakes
+// that depend on the clients and the data.
 func ReadScenario(path string) (*Scenario, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -59,7 +59,7 @@ func ReadScenario(path string) (*Scenario, error) {
 	return s, nil
 }
 
-// ParseScenario is ReadScenario of a file's text; its errors do not name a file.
+// ParseScenario parses the text of a scenario file. The error for a mistake names the event.
 func ParseScenario(raw []byte) (*Scenario, error) {
 	var events []json.RawMessage
 	s := &Scenario{}
@@ -91,6 +91,7 @@ func ParseScenario(raw []byte) (*Scenario, error) {
 	return s, nil
 }
 
+// parseEvent parses one event. It sets the defaults of missing keys and does not set Number.
 func parseEvent(raw []byte) (Event, error) {
 	ev := Event{Round: -1, Share: 1}
 	given := map[string]json.RawMessage{}
@@ -133,7 +134,7 @@ func parseEvent(raw []byte) (Event, error) {
 	return ev, nil
 }
 
-// kind returns "join", "leave", "shift" or "swap".
+// Kind returns "join", "leave", "shift" or "swap". It is "join" for an event with JoinNext too.
 func (ev Event) Kind() string {
 	switch {
 	case ev.Leave != nil:
@@ -146,16 +147,16 @@ func (ev Event) Kind() string {
 	return "join"
 }
 
-// clients returns those that the event names.
+// clients returns the ids of the clients that the event names; none for JoinNext.
 func (ev Event) clients() []int { return slices.Concat(ev.Join, ev.Leave, ev.Shift, ev.Swap) }
 
-// String names the event in messages.
+// String returns the number, the round and the kind of the event, for messages.
 func (ev Event) String() string {
 	return fmt.Sprintf("event %d (round %d, %s)", ev.Number, ev.Round, ev.Kind())
 }
 
-// ids are clients or classes in a scenario file: 3, [3, 17], "80-89" or "80-84, 90". They are kept in ascending order;
-// one that comes twice is an error.
+// ids are numbers of clients or classes in a scenario file, in ascending order. The file has 3, [3, 17], "80-89" or "80-84, 90".
+// It is an error if a number occurs twice.
 type ids []int
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -192,8 +193,8 @@ func (x *ids) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// decode reads a JSON object into the places given by key, and returns an error that names the nearest key where there
-// is an unknown one.
+// decode parses a JSON object and stores the value of each key through the pointer in places. The error for an unknown key suggests
+// the most similar of keys.
 func decode(raw []byte, keys []string, places map[string]any) error {
 	var object map[string]json.RawMessage
 	dec := json.NewDecoder(bytes.NewReader(raw))

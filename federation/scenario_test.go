@@ -12,6 +12,7 @@ import (
 	"feddag/federation/federationtest"
 )
 
+// TestScenarioFile checks that every kind of event and every form of a list of clients is read.
 func TestScenarioFile(t *testing.T) {
 	s, err := federation.ParseScenario([]byte(`{
 		"seed": 3, "reserve": 0.2, "check_every": 5, "search_after": 20,
@@ -46,6 +47,7 @@ func TestScenarioFile(t *testing.T) {
 	}
 }
 
+// TestScenarioFileMistakes checks the errors for mistakes that can be seen without the data.
 func TestScenarioFileMistakes(t *testing.T) {
 	one := func(event string) string { return `{"events": [` + event + `]}` }
 	for text, want := range map[string]string{
@@ -90,7 +92,8 @@ func TestScenarioFileMistakes(t *testing.T) {
 	}
 }
 
-// What cannot happen to these clients, or has no answer from the algorithm, is refused before any work.
+// TestScenarioRefused checks that an event that cannot happen to these clients, or that the algorithm does not handle, is an error
+// before any training.
 func TestScenarioRefused(t *testing.T) {
 	everyone := `{"round": 1, "leave": "0-7"}`
 	for _, c := range []struct{ algorithm, events, want string }{
@@ -106,7 +109,7 @@ func TestScenarioRefused(t *testing.T) {
 		{"feddag", `{"round": 1, "join_next": 2}`, "2 clients are to come, 1 are left that never were there"},
 		{"feddag", `{"round": 1, "shift": 1, "labels": 4}`, "class 4 is unknown: the classes are 0 to 3"},
 		{"feddag", `{"round": 1, "shift": 1, "labels": 0}, {"round": 1, "shift": 3, "labels": 0}, {"round": 1, "shift": 7, "labels": 0}`, "are left that nobody ever held: raise reserve"},
-		{"deaf", `{"round": 1, "leave": 1}`, "event 1 (round 1, leave): algorithm deaf has no answer to leave; these have: "},
+		{"unresponsive", `{"round": 1, "leave": 1}`, "event 1 (round 1, leave): algorithm unresponsive has no answer to leave; these have: "},
 	} {
 		s, err := federation.ParseScenario([]byte(`{"events": [` + c.events + `]}`))
 		if err != nil {
@@ -114,8 +117,8 @@ func TestScenarioRefused(t *testing.T) {
 		}
 		e := federationtest.TinyEnv(t, 1)
 		e.Clients[5].HeldOut, e.Scenario = true, s
-		var a federation.Algorithm = deaf{}
-		if c.algorithm != "deaf" {
+		var a federation.Algorithm = unresponsive{}
+		if c.algorithm != "unresponsive" {
 			a = federationtest.Algorithm(t, c.algorithm)
 		}
 		if _, err := federation.Run(context.Background(), e, a, federation.RunOptions{Algorithm: c.algorithm}); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -132,25 +135,26 @@ func TestScenarioRefused(t *testing.T) {
 	}
 }
 
-// deaf answers to no event.
-type deaf struct{ federation.Algorithm }
+// unresponsive is an algorithm that handles no event.
+type unresponsive struct{ federation.Algorithm }
 
-// begun returns the world of a scenario's start.
-func begun(t *testing.T, e *federation.Env, s *federation.Scenario) *federation.World {
+// initialPopulation returns the population of a scenario before round 0.
+func initialPopulation(t *testing.T, e *federation.Env, s *federation.Scenario) *federation.Population {
 	t.Helper()
-	w, err := federation.NewWorld(e.Data, e.Clients, s)
+	p, err := federation.NewPopulation(e.Data, e.Clients, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return p
 }
 
-// The reserve takes a share of every class of every client, and leaves some of each.
+// TestReserve checks that the reserve takes its share of the samples of each client and class, that the samples are unused then,
+// and that the seed of the scenario draws them.
 func TestReserve(t *testing.T) {
 	e := federationtest.TinyEnv(t, 1)
-	w := begun(t, e, &federation.Scenario{Reserve: 0.5})
+	p := initialPopulation(t, e, &federation.Scenario{Reserve: 0.5})
 	total := 0
-	for i, c := range w.Clients {
+	for i, c := range p.Clients {
 		before, after := e.Counts(e.Clients[i]), e.Counts(c)
 		for l := range federationtest.Classes {
 			if after[l] != before[l]-before[l]/2 {
@@ -160,32 +164,33 @@ func TestReserve(t *testing.T) {
 		total += c.Size()
 		for _, k := range c.Train {
 			if !slices.Contains(e.Clients[i].Train, k) {
-				t.Errorf("client %d has sample %d, which was not its", i, k)
+				t.Errorf("client %d has sample %d, which it did not hold before", i, k)
 			}
 		}
 	}
-	for _, p := range w.Pool {
-		total += len(p)
+	for _, samples := range p.Unused {
+		total += len(samples)
 	}
 	if total != e.Data.Train.Len() {
-		t.Errorf("clients and pool have %d samples of %d", total, e.Data.Train.Len())
+		t.Errorf("clients and unused samples are %d of %d", total, e.Data.Train.Len())
 	}
-	if again := begun(t, e, &federation.Scenario{Reserve: 0.5}); !slices.Equal(again.Clients[3].Train, w.Clients[3].Train) {
+	if again := initialPopulation(t, e, &federation.Scenario{Reserve: 0.5}); !slices.Equal(again.Clients[3].Train, p.Clients[3].Train) {
 		t.Error("the reserve is drawn anew each time")
 	}
-	if other := begun(t, e, &federation.Scenario{Reserve: 0.5, Seed: 1}); slices.Equal(other.Clients[3].Train, w.Clients[3].Train) {
-		t.Error("the seed changes nothing")
+	if other := initialPopulation(t, e, &federation.Scenario{Reserve: 0.5, Seed: 1}); slices.Equal(other.Clients[3].Train, p.Clients[3].Train) {
+		t.Error("another seed draws the same reserve")
 	}
 }
 
-// A shift draws what nobody ever held, evenly over its classes, and keeps the rest.
+// TestShiftDraws checks that a shift draws samples that no client has ever held, evenly over its classes, that the client keeps
+// the rest of its samples, and that test set and group follow.
 func TestShiftDraws(t *testing.T) {
 	e := federationtest.TinyEnv(t, 1)
-	w := begun(t, e, &federation.Scenario{Reserve: 0.4})
-	ever := map[int32]bool{} // samples that some client has held
-	for _, c := range w.Clients {
+	p := initialPopulation(t, e, &federation.Scenario{Reserve: 0.4})
+	everHeld := map[int32]bool{} // samples that some client holds or has held
+	for _, c := range p.Clients {
 		for _, k := range c.Train {
-			ever[k] = true
+			everHeld[k] = true
 		}
 	}
 	// The even clients hold classes 0 and 1 and are group 0.
@@ -197,9 +202,9 @@ func TestShiftDraws(t *testing.T) {
 		ev.Number = number + 1
 		before := map[int]*federation.Client{}
 		for _, i := range ev.Shift {
-			before[i] = w.Clients[i]
+			before[i] = p.Clients[i]
 		}
-		changed, err := w.Apply(ev)
+		changed, err := p.Apply(ev)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,10 +217,10 @@ func TestShiftDraws(t *testing.T) {
 			for _, k := range c.Train {
 				if slices.Contains(old.Train, k) {
 					kept++
-				} else if ever[k] {
-					t.Errorf("client %d draws sample %d, which somebody held", c.ID, k)
+				} else if everHeld[k] {
+					t.Errorf("client %d draws sample %d, which a client has held before", c.ID, k)
 				}
-				ever[k] = true
+				everHeld[k] = true
 			}
 			if want := int(float64(old.Size()) * (1 - ev.Share)); kept < want || kept > want+1 {
 				t.Errorf("client %d keeps %d of %d samples at share %g", c.ID, kept, old.Size(), ev.Share)
@@ -235,7 +240,7 @@ func TestShiftDraws(t *testing.T) {
 		}
 	}
 	owners := map[int32]int{}
-	for _, c := range w.Clients {
+	for _, c := range p.Clients {
 		for _, k := range c.Train {
 			if o, taken := owners[k]; taken {
 				t.Errorf("clients %d and %d both hold sample %d", o, c.ID, k)
@@ -243,21 +248,22 @@ func TestShiftDraws(t *testing.T) {
 			owners[k] = c.ID
 		}
 	}
-	if e.Clients[0].Train[0] != begun(t, e, &federation.Scenario{}).Clients[0].Train[0] || e.Counts(e.Clients[0])[2] != 0 {
-		t.Error("the partition's own clients changed")
+	if e.Clients[0].Train[0] != initialPopulation(t, e, &federation.Scenario{}).Clients[0].Train[0] || e.Counts(e.Clients[0])[2] != 0 {
+		t.Error("the clients of the partition changed")
 	}
 }
 
+// TestSwap checks that two clients exchange their samples and group and keep their ids.
 func TestSwap(t *testing.T) {
 	e := federationtest.TinyEnv(t, 1)
-	w := begun(t, e, &federation.Scenario{})
-	if _, err := w.Apply(federation.Event{Swap: []int{2, 5}}); err != nil {
+	p := initialPopulation(t, e, &federation.Scenario{})
+	if _, err := p.Apply(federation.Event{Swap: []int{2, 5}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, pair := range [][2]int{{2, 5}, {5, 2}} {
-		now, was := w.Clients[pair[0]], e.Clients[pair[1]]
-		if now.ID != pair[0] || !slices.Equal(now.Train, was.Train) || !slices.Equal(now.Test, was.Test) || now.Group != was.Group {
-			t.Errorf("client %d is %+v", pair[0], now)
+		after, before := p.Clients[pair[0]], e.Clients[pair[1]]
+		if after.ID != pair[0] || !slices.Equal(after.Train, before.Train) || !slices.Equal(after.Test, before.Test) || after.Group != before.Group {
+			t.Errorf("client %d is %+v", pair[0], after)
 		}
 	}
 }

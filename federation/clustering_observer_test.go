@@ -12,40 +12,41 @@ import (
 	"feddag/similarity"
 )
 
-// listener hears a clustering, and may end the run at one of its steps.
-type listener struct {
+// clusteringRecorder records what an observer is told of a clustering. It can interrupt the run at one of the clustering's steps.
+type clusteringRecorder struct {
 	federationtest.Canceller
-	at       string
+	stopAt   string // step at which the run is interrupted; empty for none
 	clients  int
 	sketches []similarity.Sketch
 	options  similarity.Options
 	steps    []string
-	found    *similarity.Result
+	result   *similarity.Result
 }
 
-func (l *listener) Clustered(r *similarity.Result) error {
-	l.found = r
+func (l *clusteringRecorder) Clustered(r *similarity.Result) error {
+	l.result = r
 	return nil
 }
 
-func (l *listener) Sketched(clients []*federation.Client, sketches []similarity.Sketch, o similarity.Options) error {
+func (l *clusteringRecorder) Sketched(clients []*federation.Client, sketches []similarity.Sketch, o similarity.Options) error {
 	l.clients, l.sketches, l.options = len(clients), sketches, o
 	return nil
 }
 
-func (l *listener) Clustering(step string, _, _ int) {
+func (l *clusteringRecorder) Clustering(step string, _, _ int) {
 	if !slices.Contains(l.steps, step) {
 		l.steps = append(l.steps, step)
 	}
-	if step == l.at {
+	if step == l.stopAt {
 		l.Cancel()
 	}
 }
 
-// What an observer hears is what was clustered: it comes to the same clusters by itself.
-func TestSketchesAreHeard(t *testing.T) {
+// TestSketchesAreObserved checks that observers are given the sketches and options that are clustered: clustering them again
+// gives the same clusters.
+func TestSketchesAreObserved(t *testing.T) {
 	e := federationtest.TinyEnv(t, 2)
-	l := &listener{}
+	l := &clusteringRecorder{}
 	e.Observers = []federation.Observer{l}
 	if err := e.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -55,8 +56,8 @@ func TestSketchesAreHeard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.clients != 8 || l.found != r || l.options.Seed != e.Seed {
-		t.Fatalf("heard of %d clients, options %+v", l.clients, l.options)
+	if l.clients != 8 || l.result != r || l.options.Seed != e.Seed {
+		t.Fatalf("observed %d clients, options %+v", l.clients, l.options)
 	}
 	again, err := similarity.Cluster(l.sketches, l.options)
 	if err != nil {
@@ -67,23 +68,23 @@ func TestSketchesAreHeard(t *testing.T) {
 	}
 	for _, step := range []string{"gradient angles", "class angles", "gates", "linkage", "candidates"} {
 		if !slices.Contains(l.steps, step) {
-			t.Errorf("no word of %s: %v", step, l.steps)
+			t.Errorf("step %s was not observed: %v", step, l.steps)
 		}
 	}
 }
 
-// An interrupt ends a clustering at its next step.
+// TestClusteringIsInterrupted checks that an interrupt ends a clustering at its next step.
 func TestClusteringIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	e := federationtest.TinyEnv(t, 2)
-	l := &listener{Canceller: federationtest.Canceller{Cancel: cancel}, at: "class angles"}
+	l := &clusteringRecorder{Canceller: federationtest.Canceller{Cancel: cancel}, stopAt: "class angles"}
 	e.Observers = []federation.Observer{l}
 	if err := e.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
 	_, err := federationtest.Algorithm(t, "feddag").(*feddag.FedDAG).Cluster(e)
-	if !errors.Is(err, context.Canceled) || l.found != nil || slices.Contains(l.steps, "linkage") {
+	if !errors.Is(err, context.Canceled) || l.result != nil || slices.Contains(l.steps, "linkage") {
 		t.Errorf("got %v, steps %v", err, l.steps)
 	}
 }

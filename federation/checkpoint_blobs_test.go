@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A blob is written when it changes and not before, its old file goes once the checkpoint names the new one, and damage
-// is found.
+// TestBlobs checks that a blob is written only when it has changed, that its old file is removed after the checkpoint lists the
+// new one, and that a damaged or missing file is an error.
 func TestBlobs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint", "last.safetensors")
 	save := func(blob string) string {
@@ -24,19 +24,19 @@ func TestBlobs(t *testing.T) {
 		return files[0]
 	}
 	first := save("one")
-	was, err := os.Stat(first)
+	before, err := os.Stat(first)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if again := save("one"); again != first {
 		t.Errorf("the same blob is in %s and %s", first, again)
 	}
-	if is, err := os.Stat(first); err != nil || !os.SameFile(was, is) {
-		t.Errorf("a blob that is as it was was written again (%v)", err)
+	if after, err := os.Stat(first); err != nil || !os.SameFile(before, after) {
+		t.Errorf("an unchanged blob was written again (%v)", err)
 	}
 	second := save("two")
 	if second == first {
-		t.Error("another blob, the same file")
+		t.Error("a changed blob is in the same file")
 	}
 	if c, err := ReadCheckpoint(path); err != nil || string(c.blobs["roster"]) != "two" {
 		t.Errorf("read %+v (%v)", c, err)
@@ -45,12 +45,12 @@ func TestBlobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := ReadCheckpoint(path); err == nil || !strings.Contains(err.Error(), filepath.Base(second)+" is damaged") {
-		t.Errorf("damage: %v", err)
+		t.Errorf("damaged blob: %v", err)
 	}
 	if err := os.Remove(second); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ReadCheckpoint(path); err == nil || !strings.Contains(err.Error(), filepath.Base(second)) {
-		t.Errorf("a blob that is missing: %v", err)
+		t.Errorf("missing blob: %v", err)
 	}
 }

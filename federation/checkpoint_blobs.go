@@ -14,11 +14,11 @@ import (
 	"feddag/internal/atomicfile"
 )
 
-// Blobs are parts of a checkpoint that are large and seldom change. Each is a file beside the checkpoint, named by its
-// content, so that one which is as it was is not written again. The checkpoint names its files: until it stands, the
-// ones of the last checkpoint do.
-
-// writeBlobs writes what is not there yet and returns each blob's file name.
+// writeBlobs writes each blob of a checkpoint into a file of its own in dir and returns the file names by blob.
+//
+// Blobs are large and seldom change. The name of a file contains a hash of its content, so a blob that is the same as in the
+// last checkpoint is not written again. The checkpoint lists the file names, and the files of the last checkpoint remain
+// until the new checkpoint is complete: see removeOldBlobs.
 func writeBlobs(dir string, blobs map[string][]byte) (map[string]string, error) {
 	files := map[string]string{}
 	for name, data := range blobs {
@@ -36,8 +36,8 @@ func writeBlobs(dir string, blobs map[string][]byte) (map[string]string, error) 
 	return files, nil
 }
 
-// dropBlobs removes the files of blobs that the checkpoint does not name.
-func dropBlobs(dir string, files map[string]string) error {
+// removeOldBlobs removes the files of the same blobs that the checkpoint, whose file names are given, does not list.
+func removeOldBlobs(dir string, files map[string]string) error {
 	for name, file := range files {
 		old, err := filepath.Glob(filepath.Join(dir, name+"-*.bin"))
 		if err != nil {
@@ -54,7 +54,8 @@ func dropBlobs(dir string, files map[string]string) error {
 	return nil
 }
 
-// readBlobs reads the files that a checkpoint names, and finds damage.
+// readBlobs reads the blobs whose file names a checkpoint lists. It returns an error if a file is missing or if its content does
+// not have the hash in its name.
 func readBlobs(dir string, files map[string]string) (map[string][]byte, error) {
 	blobs := map[string][]byte{}
 	for name, file := range files {

@@ -2,7 +2,6 @@ package federation
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -39,34 +38,15 @@ type Reassigner interface {
 	Search(env *Env, t int) error
 }
 
-// Move is a change of a client's cluster, or another event in its life.
-type Move struct {
-	Client   int
-	From, To int    // clusters; -1 where it is not there
-	Why      string // see below
-	// Of a newcomer: its score as it arrives, before and after one local training. NaN of others.
-	Pre, Post Score
-}
-
-// Why a client moved. A shift and a check name also those whose cluster stays.
-const (
-	AtStart  = "start"  // the clustering before round 0
-	ByJoin   = "join"   // it came
-	ByLeave  = "leave"  // it left
-	ByShift  = "shift"  // its samples changed; the server does not know yet
-	ByCheck  = "check"  // its histogram had moved too far (eq. 41): it was assigned anew
-	BySearch = "search" // the clusters were searched for again
-	ByRound  = "round"  // the algorithm's own doing in a round
-)
-
-// CheckScenario goes through the scenario without training, and returns an error that names the event if one cannot
-// happen or the algorithm, of the given name, has no answer to it.
+// CheckScenario applies all events of the scenario without training. It returns an error that names the event if an event
+// cannot happen to these clients, or if the algorithm, whose registered name is given, does not implement the interface that the
+// event needs.
 func (e *Env) CheckScenario(name string, a Algorithm) error {
 	s := e.Scenario
 	if s == nil {
 		return nil
 	}
-	w, err := newWorld(e.Data, e.dealtClients(), s)
+	p, err := newPopulation(e.Data, e.originalClients(), s)
 	if err != nil {
 		return err
 	}
@@ -77,7 +57,7 @@ func (e *Env) CheckScenario(name string, a Algorithm) error {
 		if !Handles(a, ev.Kind()) {
 			return fmt.Errorf("%v: algorithm %s has no answer to %s; these have: %s", ev, name, ev.Kind(), handlers(ev.Kind()))
 		}
-		if _, err := w.Apply(ev); err != nil {
+		if _, err := p.Apply(ev); err != nil {
 			return err
 		}
 	}
@@ -89,7 +69,8 @@ func (e *Env) CheckScenario(name string, a Algorithm) error {
 	return nil
 }
 
-// answers says whether an algorithm has the method that a kind of event needs.
+// Handles reports whether an algorithm implements the interface that a kind of event needs: [Newcomer] for "join", [Leaver] for
+// "leave", [Shifter] for "shift" and "swap", and [Reassigner] for "check_every" and "search_after".
 func Handles(a Algorithm, kind string) (ok bool) {
 	switch kind {
 	case "join":
@@ -104,7 +85,7 @@ func Handles(a Algorithm, kind string) (ok bool) {
 	return ok
 }
 
-// answerers lists the registered algorithms that answer to a kind of event.
+// handlers lists the names of the registered algorithms that handle a kind of event.
 func handlers(kind string) string {
 	var names []string
 	for _, name := range Names() {
@@ -115,31 +96,33 @@ func handlers(kind string) string {
 	return strings.Join(names, ", ")
 }
 
-// pass goes through the events of round t in the world alone: each in turn, and whether the search is due after them.
-func (e *Env) eachEvent(t int, each func(ev Event, changed []*Client) error) (search bool, err error) {
+// eachEvent applies the events of round t to the population, one after the other, and calls f after each with the clients that
+// the event changed. search reports whether enough clients have joined for a new search for the clusters.
+func (e *Env) eachEvent(t int, f func(ev Event, changed []*Client) error) (search bool, err error) {
 	for _, ev := range e.Scenario.Events {
 		if ev.Round != t {
 			continue
 		}
-		changed, err := e.world.Apply(ev)
+		changed, err := e.population.Apply(ev)
 		if err != nil {
 			return false, err
 		}
-		e.syncWorld()
+		e.syncClients()
 		if ev.Kind() == "join" {
-			e.arrived += len(changed)
+			e.newcomers += len(changed)
 		}
-		if err := each(ev, changed); err != nil {
+		if err := f(ev, changed); err != nil {
 			return false, fmt.Errorf("%v: %w", ev, err)
 		}
 	}
-	if after := e.Scenario.SearchAfter; after > 0 && e.arrived >= after {
-		e.arrived, search = 0, true
+	if after := e.Scenario.SearchAfter; after > 0 && e.newcomers >= after {
+		e.newcomers, search = 0, true
 	}
 	return search, nil
 }
 
-// replay brings the world to where it is after so many rounds.
+// replay applies the events of the first rounds to the population alone, so that a resumed run has the clients that the first
+// run had after so many rounds.
 func (e *Env) replay(rounds int) error {
 	if e.Scenario == nil {
 		return nil
@@ -152,7 +135,8 @@ func (e *Env) replay(rounds int) error {
 	return nil
 }
 
-// happen makes the events before round t happen, then the check and the search that are due.
+// applyEvents applies the events of round t, tells the algorithm of each, and then calls for the check of the class histograms
+// and the search for the clusters if these are due.
 func (r *Runner) applyEvents(t int) error {
 	e := r.env
 	if e.Scenario == nil {
@@ -177,12 +161,12 @@ func (r *Runner) applyEvents(t int) error {
 		r.recordMoves(BySearch, nil)
 	}
 	if len(r.moves) > before {
-		r.scores = nil // of other models, or on other samples
+		r.scores = nil // they belong to other models or other samples
 	}
 	return nil
 }
 
-// event tells the algorithm of one event.
+// applyEvent tells the algorithm of an event before round t, which changed the given clients, and records their moves.
 func (r *Runner) applyEvent(t int, ev Event, changed []*Client) (err error) {
 	e := r.env
 	switch ev.Kind() {
@@ -204,7 +188,8 @@ func (r *Runner) applyEvent(t int, ev Event, changed []*Client) (err error) {
 	return err
 }
 
-// arrive scores newcomers with the models that they are given, and after one local training from there.
+// scoreArrivals records the moves of clients that have joined, with their scores by the models that they are given and after
+// one local training from there.
 func (r *Runner) scoreArrivals(newcomers []*Client) error {
 	r.recordMoves(ByJoin, newcomers)
 	pre, err := r.env.Evaluate(r.alg, newcomers)
@@ -212,7 +197,7 @@ func (r *Runner) scoreArrivals(newcomers []*Client) error {
 		return err
 	}
 	var post []Score
-	err = r.env.Stage("arrival", func() error {
+	err = r.env.Stage(ArrivalStage, func() error {
 		post, err = r.trainOnce(newcomers)
 		return err
 	})
@@ -229,33 +214,4 @@ func (r *Runner) scoreArrivals(newcomers []*Client) error {
 		}
 	}
 	return nil
-}
-
-// note adds to the moves whoever is in another cluster than when it was last called, and those named.
-func (r *Runner) recordMoves(why string, named []*Client) {
-	now := r.clusterOfClients()
-	for i, z := range now {
-		if z != r.clusterOf[i] || slices.ContainsFunc(named, func(c *Client) bool { return c.ID == i }) {
-			r.moves = append(r.moves, Move{Client: i, From: r.clusterOf[i], To: z, Why: why, Pre: noScore, Post: noScore})
-		}
-	}
-	r.clusterOf = now
-}
-
-// whereabouts returns every client's cluster: 0 for all where the algorithm has none, -1 of those who are not there.
-func (r *Runner) clusterOfClients() []int {
-	of := slices.Repeat([]int{-1}, len(r.env.Clients))
-	a, ok := r.alg.(Clustered)
-	if !ok {
-		for _, c := range r.env.Present() {
-			of[c.ID] = 0
-		}
-		return of
-	}
-	for z, members := range a.Clusters() {
-		for _, i := range members {
-			of[i] = z
-		}
-	}
-	return of
 }

@@ -1,0 +1,65 @@
+package federation
+
+import (
+	"fmt"
+	"math"
+)
+
+// Options are the settings of a run that all algorithms share. Each one is a flag of the command line.
+type Options struct {
+	Rounds int     // T, the number of rounds
+	Rate   float64 // R, the share of the present clients that is sampled in each round, in (0, 1]
+	Seed   uint64  // seed of all random numbers except those of the partition
+
+	Epochs       int     // E, epochs per local training
+	Batch        int     // samples per SGD step
+	LearningRate float64 // η
+	Momentum     float64 // in [0, 1)
+	WeightDecay  float64 // 0 or more
+
+	EvalEvery       int  // rounds between two evaluations of all clients; the last round is always evaluated
+	CheckpointEvery int  // rounds between two checkpoints; the last round always writes one
+	FinalPost       bool // train every client once more after the last round, for its score after local training
+
+	OnDivergence DivergencePolicy // what a run does when a client's training diverges
+}
+
+// DefaultOptions returns the settings of the FedDAG paper (section 5 and appendix B.1).
+func DefaultOptions() Options {
+	return Options{
+		Rounds: 200, Rate: 0.2, Epochs: 10, Batch: 64, LearningRate: 0.01, Momentum: 0.5, WeightDecay: 1e-4,
+		EvalEvery: 1, CheckpointEvery: 1, FinalPost: true, OnDivergence: StopOnDivergence,
+	}
+}
+
+// Validate returns an error for the first option that has no meaning. The error names the option by its flag and says
+// which values the flag takes.
+func (o Options) Validate() error {
+	bad := func(flag string, value any, want string) error {
+		return fmt.Errorf("--%s is %v: use %s", flag, value, want)
+	}
+	finite := func(x float64) bool { return x >= 0 && !math.IsInf(x, 0) }
+	switch {
+	case o.Rounds < 0:
+		return bad("rounds", o.Rounds, "0 or more")
+	case !(o.Rate > 0 && o.Rate <= 1):
+		return bad("rate", o.Rate, "a share of the clients above 0, at most 1; this one samples nobody or too many")
+	case o.Epochs < 1:
+		return bad("epochs", o.Epochs, "1 or more")
+	case o.Batch < 1:
+		return bad("batch", o.Batch, "1 or more")
+	case !finite(o.LearningRate):
+		return bad("lr", o.LearningRate, "a number of 0 or more")
+	case !(o.Momentum >= 0 && o.Momentum < 1):
+		return bad("momentum", o.Momentum, "a number from 0 to below 1")
+	case !finite(o.WeightDecay):
+		return bad("weight-decay", o.WeightDecay, "a number of 0 or more")
+	case o.EvalEvery < 1:
+		return bad("eval-every", o.EvalEvery, "1 or more")
+	case o.OnDivergence != StopOnDivergence && o.OnDivergence != DropOnDivergence:
+		return bad("on-divergence", o.OnDivergence, "stop or drop")
+	case o.CheckpointEvery < 1:
+		return bad("checkpoint-every", o.CheckpointEvery, "1 or more")
+	}
+	return nil
+}

@@ -1,0 +1,27 @@
+package federation_test
+
+import (
+	"strings"
+	"testing"
+
+	"feddag/federation"
+)
+
+// TestBadOptions checks that the error for an option without meaning names the flag of the option.
+func TestBadOptions(t *testing.T) {
+	for flag, change := range map[string]func(*federation.Options){
+		"--rate":         func(o *federation.Options) { o.Rate = 0 },
+		"--rate ":        func(o *federation.Options) { o.Rate = 1.5 },
+		"--epochs":       func(o *federation.Options) { o.Epochs = 0 },
+		"--batch":        func(o *federation.Options) { o.Batch = -1 },
+		"--momentum":     func(o *federation.Options) { o.Momentum = 1 },
+		"--weight-decay": func(o *federation.Options) { o.WeightDecay = -1 },
+		"--eval-every":   func(o *federation.Options) { o.EvalEvery = 0 },
+	} {
+		o := federation.DefaultOptions()
+		change(&o)
+		if err := o.Validate(); err == nil || !strings.Contains(err.Error(), strings.TrimSpace(flag)) {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package federation
+
+import (
+	"math"
+	"slices"
+
+	"feddag/torch"
+)
+
+// Score is the accuracy of a client's predictions on its test set, between 0 and 1. Both numbers are NaN for a client without
+// test samples and where nothing was evaluated.
+type Score struct {
+	Balanced float64 // mean of the recalls of the classes in the test set
+	Accuracy float64 // share of the test samples that are predicted correctly
+}
+
+// noScore is the score of a client that was not evaluated.
+var noScore = Score{math.NaN(), math.NaN()}
+
+// PrePost is a client's score before and after local training.
+type PrePost struct {
+	Pre, Post Score
+}
+
+// higher returns the higher value of each accuracy. If a score is NaN, higher returns the other one.
+func higher(a, b Score) Score {
+	if math.IsNaN(a.Balanced) {
+		return b
+	}
+	if math.IsNaN(b.Balanced) {
+		return a
+	}
+	return Score{max(a.Balanced, b.Balanced), max(a.Accuracy, b.Accuracy)}
+}
+
+// samplesPerPrediction bounds the samples of one torch.Prediction, so that a few models keep many workers busy.
+const samplesPerPrediction = 1024
+
+// outputs are the predictions by a model for the test images of its clients. Only the elements of these images are set.
+type outputs struct {
+	classes []uint8   // [test images] predicted class
+	logp    []float32 // [test images, classes] log-probabilities; nil if the model is in no mixture
+	clients []*Client // the clients that predict with the model
+}
+
+// Scores evaluates models[i] on the test set of clients[i] and returns score i of each. Each distinct state, also that of a
+// mixture, predicts once for the union of its clients' test samples. A score in the cache is not computed again.
+func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
+	keys, err := scoreKeys(clients, models)
+	if err != nil {
+		return nil, err
+	}
+	scores := make([]Score, len(clients))
+	predictions := map[Model]*outputs{} // by model of a single state
+	var order []Model                   // the keys of predictions, in order of first use
+	for i, m := range models {
+		if _, cached := e.scores.lookup(keys[i]); cached {
+			continue
+		}
+		for _, component := range m.components() {
+			out := predictions[component]
+			if out == nil {
+				out = &outputs{classes: make([]uint8, e.Data.Test.Len())}
+				predictions[component] = out
+				order = append(order, component)
+			}
+			if m.Mix != nil && out.logp == nil {
+				out.logp = make([]float32, len(out.classes)*e.Data.Classes)
+			}
+			out.clients = append(out.clients, clients[i])
+		}
+	}
+	for i := 0; i < len(order); {
+		net := order[i].Net
+		var jobs []torch.Prediction
+		var owners []*outputs
+		for ; i < len(order) && order[i].Net == net; i++ {
+			out := predictions[order[i]]
+			for samples := range slices.Chunk(union(out.clients, e.Data.Test.Len()), samplesPerPrediction) {
+				jobs = append(jobs, torch.Prediction{State: order[i].State, Samples: samples, LogProbabilities: out.logp != nil})
+				owners = append(owners, out)
+			}
+		}
+		if err := e.fillOutputs(net, jobs, owners); err != nil {
+			return nil, err
+		}
+	}
+	for i, c := range clients {
+		m := models[i]
+		if m.Mix != nil {
+			scores[i] = e.score(c, m.Mix.Classes(c, e.Data.Classes, func(state *torch.Vector) []float32 {
+				return predictions[Model{Net: m.Net, State: state}].logp
+			}))
+			continue
+		}
+		score, cached := e.scores.lookup(keys[i])
+		if !cached {
+			score = e.score(c, predictions[m].classes)
+			e.scores.store(keys[i], score)
+		}
+		scores[i] = score
+	}
+	return scores, nil
+}
+
+// fillOutputs runs the jobs and writes the predictions of jobs[i] into owners[i].
+func (e *Env) fillOutputs(net *torch.Network, jobs []torch.Prediction, owners []*outputs) error {
+	predicted, err := e.Predict(net, e.Test, jobs)
+	if err != nil {
+		return err
+	}
+	for i, job := range jobs {
+		for k, sample := range job.Samples {
+			owners[i].classes[sample] = predicted[i].Classes[k]
+			if logp := owners[i].logp; logp != nil {
+				copy(logp[int(sample)*e.Data.Classes:], predicted[i].LogProbabilities[k*e.Data.Classes:(k+1)*e.Data.Classes])
+			}
+		}
+	}
+	return nil
+}
+
+// union returns the test samples of several clients, out of n test images, each once and in ascending order.
+func union(clients []*Client, n int) []int32 {
+	in, seen := make([]bool, n), map[testSet]bool{}
+	for _, c := range clients {
+		if seen[testSetOf(c)] {
+			continue
+		}
+		seen[testSetOf(c)] = true
+		for _, s := range c.Test {
+			in[s] = true
+		}
+	}
+	var samples []int32
+	for s, yes := range in {
+		if yes {
+			samples = append(samples, int32(s))
+		}
+	}
+	return samples
+}
+
+// score compares predicted classes, [test images], with the labels that a client uses for its test set.
+func (e *Env) score(c *Client, predicted []uint8) Score {
+	if len(c.Test) == 0 {
+		return noScore
+	}
+	var hits, seen [256]int
+	for _, s := range c.Test {
+		label := e.Data.Test.Labels[s]
+		if c.LabelMap != nil {
+			label = c.LabelMap[label]
+		}
+		seen[label]++
+		if predicted[s] == label {
+			hits[label]++
+		}
+	}
+	var correct, present int
+	var recalls float64
+	for l, n := range seen {
+		if n > 0 {
+			present++
+			correct += hits[l]
+			recalls += float64(hits[l]) / float64(n)
+		}
+	}
+	return Score{recalls / float64(present), float64(correct) / float64(len(c.Test))}
+}

@@ -1,0 +1,81 @@
+package federation_test
+
+import (
+	"slices"
+	"testing"
+
+	"feddag/federation"
+	"feddag/federation/federationtest"
+	"feddag/torch"
+)
+
+// predictionCounter is an executor that counts the samples of its predictions.
+type predictionCounter struct {
+	torch.Executor
+	samples int
+}
+
+func (s *predictionCounter) Predict(net *torch.Network, images *torch.Images, jobs []torch.Prediction) ([]torch.Predicted, error) {
+	for _, job := range jobs {
+		s.samples += len(job.Samples)
+	}
+	return s.Executor.Predict(net, images, jobs)
+}
+
+// roundRecorder records the results of the rounds.
+type roundRecorder struct {
+	federationtest.Silent
+	results []federation.RoundResult
+}
+
+func (r *roundRecorder) Round(result federation.RoundResult) error {
+	r.results = append(r.results, result)
+	return nil
+}
+
+// TestScoreCache checks that a model of one client is evaluated once after each of its trainings and not again, and that the
+// cached scores equal newly computed ones. A model whose weights are changed in place is evaluated again.
+func TestScoreCache(t *testing.T) {
+	for _, every := range []int{1, 2} {
+		e := federationtest.TinyEnv(t, 1)
+		a, counter, recorder := federationtest.Algorithm(t, "local"), &predictionCounter{Executor: e.Executor}, &roundRecorder{}
+		e.EvalEvery, e.FinalPost, e.Executor, e.Observers = every, false, counter, []federation.Observer{recorder}
+		result := federationtest.MustRun(t, e, a, federation.RunOptions{})
+
+		want := len(federation.Union(e.Present(), e.Data.Test.Len())) // for θ^0, with which all clients begin
+		for _, r := range recorder.results {
+			for _, id := range r.Cohort {
+				want += len(e.Clients[id].Test)
+			}
+		}
+		if counter.samples != want {
+			t.Errorf("evaluated every %d rounds, the models predicted for %d samples, want %d", every, counter.samples, want)
+		}
+
+		models := make([]federation.Model, len(e.Present()))
+		var cached []federation.Score
+		for i, c := range e.Present() {
+			models[i], cached = a.Model(c.ID), append(cached, result.Last[c.ID].Pre)
+		}
+		e.ForgetScores()
+		fresh, err := e.Scores(e.Present(), models)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(cached, fresh) {
+			t.Errorf("evaluated every %d rounds, the last scores are %v, computed anew %v", every, cached, fresh)
+		}
+
+		state := models[0].State
+		if err := state.Set(make([]float32, state.Len())); err != nil {
+			t.Fatal(err)
+		}
+		changed, err := e.Scores(e.Present(), models)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changed[0] == fresh[0] {
+			t.Errorf("a model set to zeros still scores %v", fresh[0])
+		}
+	}
+}

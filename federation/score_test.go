@@ -1,0 +1,64 @@
+package federation_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"feddag/federation"
+	"feddag/federation/federationtest"
+)
+
+// TestBalancedAccuracy checks both accuracies against numbers computed by hand, with and without a label map.
+func TestBalancedAccuracy(t *testing.T) {
+	e := federationtest.TinyEnv(t, 1)
+	c := &federation.Client{Test: []int32{0, 1, 4, 8}} // labels 0, 1, 0, 0
+	predicted := make([]uint8, e.Data.Test.Len())
+	predicted[1] = 1
+	predicted[8] = 3
+	// Two of the three samples of class 0 are predicted correctly, and the one of class 1.
+	if s := e.Score(c, predicted); s.Accuracy != 0.75 || math.Abs(s.Balanced-5./6) > 1e-12 {
+		t.Errorf("%+v", s)
+	}
+	c.LabelMap = []uint8{3, 2, 1, 0}
+	// The labels are now 3, 2, 3, 3. Only sample 8 is predicted correctly.
+	if s := e.Score(c, predicted); s.Accuracy != 0.25 || math.Abs(s.Balanced-1./6) > 1e-12 {
+		t.Errorf("mapped: %+v", s)
+	}
+}
+
+// TestScoresOfSharedTestSets checks that clients which share a model, a test set and a label map share a score, and that clients
+// which differ in one of these do not. The expected scores are those of the same clients with copies of the test sets and label
+// maps, which no two of them share.
+func TestScoresOfSharedTestSets(t *testing.T) {
+	e := federationtest.TinyEnv(t, 1)
+	a := federationtest.Algorithm(t, "oracle")
+	e.Rounds = 2
+	federationtest.MustRun(t, e, a, federation.RunOptions{})
+	swapped := []uint8{1, 0, 3, 2}
+	var shared, copied []*federation.Client
+	var models []federation.Model
+	for i, c := range e.Present() {
+		one := *c
+		if i >= 4 {
+			one.LabelMap = swapped
+		}
+		other := one
+		other.Test, other.LabelMap = slices.Clone(one.Test), slices.Clone(one.LabelMap)
+		shared, copied, models = append(shared, &one), append(copied, &other), append(models, a.Model(i/2%2))
+	}
+	got, err := e.Scores(shared, models)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := e.Scores(copied, models)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("scores with shared test sets are %v, with copies of them %v", got, want)
+	}
+	if slices.Contains([]federation.Score{got[1], got[2], got[4]}, got[0]) {
+		t.Errorf("scores %v: test set, model or labels make no difference", got)
+	}
+}

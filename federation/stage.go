@@ -1,0 +1,28 @@
+package federation
+
+import "time"
+
+// Stage names a part of a run whose wall time is recorded: see [Env.Stage] and [Env.Seconds]. The names are the keys of
+// the stages in checkpoints and in summary.json.
+type Stage = string
+
+// The stages that the engine and its algorithms time.
+const (
+	WarmUpStage     Stage = "warmup"     // the local training before the clustering
+	ClusteringStage Stage = "clustering" // the search for the clusters
+	RoundsStage     Stage = "rounds"     // all rounds, with the evaluation of all clients in them
+	ArrivalStage    Stage = "arrival"    // the first local training of clients that join during the run
+	FinalStage      Stage = "final"      // the last local training of every present client, after the last round
+	NewcomersStage  Stage = "newcomers"  // the scores of the held-out clients, after the last round
+)
+
+// Seconds returns the wall time in seconds of each stage so far. The map is the environment's own: a caller that adds to it
+// changes what the next checkpoint holds.
+func (e *Env) Seconds() map[Stage]float64 { return e.seconds }
+
+// Stage calls f, adds the wall time of the call to a stage, and returns f's error.
+func (e *Env) Stage(name Stage, f func() error) error {
+	start := time.Now()
+	defer func() { e.seconds[name] += time.Since(start).Seconds() }()
+	return f()
+}
