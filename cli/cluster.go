@@ -102,7 +102,7 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	p.close()
 	sum := report.ClusteringSummary{Algorithm: o.algorithm, Dataset: o.dataset, Seed: o.run.Seed, Seconds: seconds, Device: o.device}
-	sum.Seconds["setup"] = s.setup
+	sum.Seconds[setupStage] = s.setup
 	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()
 	return finishClustering(s.dir, r.found, o.plots, sum, s.started, out)
 }
@@ -127,20 +127,20 @@ func (c *clusterOptions) makeRoom() error {
 }
 
 // more compares and resamples, where asked for.
-func (c *clusterOptions) more(f *report.Clustering, updates [][]float64, o similarity.Options, seconds map[string]float64, progress similarity.Progress) (err error) {
+func (c *clusterOptions) more(f *report.Clustering, updates [][]float64, o similarity.Options, seconds map[federation.Stage]float64, progress similarity.Progress) (err error) {
 	if c.compare {
 		began := time.Now()
 		if f.Comparisons, err = similarity.Compare(f.Result.Proximity, o, progress); err != nil {
 			return err
 		}
-		seconds["comparing"] = time.Since(began).Seconds()
+		seconds[comparingStage] = time.Since(began).Seconds()
 	}
 	if c.stability > 0 {
 		began := time.Now()
 		if f.Stability, err = similarity.Stability(updates, f.Result, o, 0.5, c.stability, progress); err != nil {
 			return err
 		}
-		seconds["stability"] = time.Since(began).Seconds()
+		seconds[stabilityStage] = time.Since(began).Seconds()
 	}
 	return nil
 }
@@ -152,12 +152,12 @@ func finishClustering(d *report.Dir, f *report.Clustering, formats []plot.Format
 	if err := d.WriteClustering(f, formats); err != nil {
 		return err
 	}
-	sum.Seconds["files"] = time.Since(began).Seconds()
+	sum.Seconds[filesStage] = time.Since(began).Seconds()
 	if err := sum.SetClustering(f); err != nil {
 		return err
 	}
 	sum.PeakRSS = report.PeakRSS()
-	sum.Seconds["total"] = time.Since(started).Seconds()
+	sum.Seconds[totalStage] = time.Since(started).Seconds()
 	if err := d.WriteClusteringSummary(sum); err != nil {
 		return err
 	}

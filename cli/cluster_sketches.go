@@ -59,13 +59,13 @@ func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log 
 	used := alg.SketchOptions(o.run.Seed)
 	p := newProgress(log, o, 0)
 	defer p.close()
-	sum := report.ClusteringSummary{Algorithm: o.algorithm, Sketches: c.sketches, Seed: o.run.Seed, Seconds: map[string]float64{"setup": time.Since(started).Seconds()}}
+	sum := report.ClusteringSummary{Algorithm: o.algorithm, Sketches: c.sketches, Seed: o.run.Seed, Seconds: map[federation.Stage]float64{setupStage: time.Since(started).Seconds()}}
 	began := time.Now()
 	result, err := file.Cluster(used, p.until(ctx))
 	if err != nil {
 		return err
 	}
-	sum.Seconds["clustering"] = time.Since(began).Seconds()
+	sum.Seconds[federation.ClusteringStage] = time.Since(began).Seconds()
 	f := &report.Clustering{Title: fmt.Sprintf("sketches %s, seed %d", name, o.run.Seed), Result: result, Counts: file.Counts(), Groups: file.Groups()}
 	if err := c.more(f, file.Updates(), used, sum.Seconds, p.until(ctx)); err != nil {
 		return err

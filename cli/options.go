@@ -95,7 +95,7 @@ func newOptions(algorithm string) (*options, error) {
 	o.plots.flags(f)
 	f.StringVar(&o.resume, "resume", "", "directory of an interrupted run to continue, with its flags")
 	f.IntVar(&r.EvalEvery, "eval-every", r.EvalEvery, "rounds between evaluations of all clients")
-	f.StringVar(&r.OnDivergence, "on-divergence", r.OnDivergence, "when a client's loss or weights are no longer numbers: stop (an error that names it), drop (leave it out of the round, which is recorded)")
+	f.StringVar((*string)(&r.OnDivergence), "on-divergence", string(r.OnDivergence), "when a client's loss or weights are no longer numbers: stop (an error that names it), drop (leave it out of the round, which is recorded)")
 	f.BoolVar(&r.FinalPost, "final-post", r.FinalPost, "after the last round train every client once more, for its accuracy after local training")
 	f.IntVar(&r.CheckpointEvery, "checkpoint-every", r.CheckpointEvery, "rounds between checkpoints")
 	f.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")

@@ -11,7 +11,7 @@ import (
 
 // DivergencePolicy says what a run does when the local training of a client diverges, which means that its loss or its weights
 // become infinite or NaN. Its values are those of the flag --on-divergence.
-type DivergencePolicy = string
+type DivergencePolicy string
 
 // The policies.
 const (

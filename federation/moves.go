@@ -3,7 +3,7 @@ package federation
 import "slices"
 
 // Reason says why a [Move] happened. The reasons are the values of the key "why" in assignments.jsonl.
-type Reason = string
+type Reason string
 
 // The reasons of moves. The moves of ByShift and ByCheck include the clients that stay in their cluster.
 const (

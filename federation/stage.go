@@ -4,7 +4,7 @@ import "time"
 
 // Stage names a part of a run whose wall time is recorded: see [Env.Stage] and [Env.Seconds]. The names are the keys of
 // the stages in checkpoints and in summary.json.
-type Stage = string
+type Stage string
 
 // The stages that the engine and its algorithms time.
 const (

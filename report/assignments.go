@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"feddag/federation"
 )
 
 // AssignmentsFile has one Assignment a line.
@@ -14,11 +16,11 @@ const AssignmentsFile = "assignments.jsonl"
 // Assignment is an event in a client's life: it is assigned to a cluster,
 // comes, leaves, or its data change.
 type Assignment struct {
-	Round  int    `json:"round"` // before this round; in it where Why is "round"
-	Client int    `json:"client"`
-	From   *int   `json:"from"` // cluster; null where the client was not there
-	To     *int   `json:"to"`   // cluster; null where it is gone
-	Why    string `json:"why"`  // start, join, leave, shift, check, search, round
+	Round  int               `json:"round"` // before this round; in it where Why is "round"
+	Client int               `json:"client"`
+	From   *int              `json:"from"` // cluster; null where the client was not there
+	To     *int              `json:"to"`   // cluster; null where it is gone
+	Why    federation.Reason `json:"why"`
 
 	// Of a client that joins, in percent: its accuracy on its test set with
 	// the model that it is given, and after one local training from there.
@@ -84,7 +86,7 @@ func (d *Dir) ReadAssignments() ([]Assignment, error) {
 // Happening is what one event did to several clients, a row of the report.
 type Happening struct {
 	Round   int
-	Why     string
+	Why     federation.Reason
 	Clients []int    // ascending
 	Moves   []string // "80–84: 0", "3, 17: 2 → 0"
 	Pre     Stat     // balanced accuracy of those that joined; NaN of others

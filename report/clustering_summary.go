@@ -1,24 +1,26 @@
 package report
 
+import "feddag/federation"
+
 // ClusteringSummary is summary.json of a clustering without training, and the
 // last line of the command's standard output.
 type ClusteringSummary struct {
-	Algorithm string             `json:"algorithm"`
-	Dataset   string             `json:"dataset,omitempty"`
-	Sketches  string             `json:"sketches,omitempty"`
-	Seed      uint64             `json:"seed"`
-	Clients   int                `json:"clients"`
-	Clusters  int                `json:"clusters"`
-	ARI       *float64           `json:"adjusted_rand_index,omitempty"`
-	Threshold Float              `json:"threshold"`
-	Loss      Float              `json:"loss"`
-	Sizes     []int              `json:"sizes"`
-	Graph     [][]int            `json:"graph"`
-	BytesUp   int64              `json:"bytes_up,omitempty"`
-	BytesDown int64              `json:"bytes_down,omitempty"`
-	Seconds   map[string]float64 `json:"seconds"`
-	PeakRSS   int64              `json:"peak_rss_bytes"`
-	Device    string             `json:"device,omitempty"`
+	Algorithm string                       `json:"algorithm"`
+	Dataset   string                       `json:"dataset,omitempty"`
+	Sketches  string                       `json:"sketches,omitempty"`
+	Seed      uint64                       `json:"seed"`
+	Clients   int                          `json:"clients"`
+	Clusters  int                          `json:"clusters"`
+	ARI       *float64                     `json:"adjusted_rand_index,omitempty"`
+	Threshold Float                        `json:"threshold"`
+	Loss      Float                        `json:"loss"`
+	Sizes     []int                        `json:"sizes"`
+	Graph     [][]int                      `json:"graph"`
+	BytesUp   int64                        `json:"bytes_up,omitempty"`
+	BytesDown int64                        `json:"bytes_down,omitempty"`
+	Seconds   map[federation.Stage]float64 `json:"seconds"`
+	PeakRSS   int64                        `json:"peak_rss_bytes"`
+	Device    string                       `json:"device,omitempty"`
 }
 
 // SetClustering fills in what follows from the clustering alone.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"feddag/federation"
 	"feddag/internal/numfmt"
 	"feddag/similarity"
 )
@@ -128,7 +129,7 @@ func (d *Dir) view(p Page) (view, error) {
 }
 
 // happeningText says what Assignment.Why means.
-var happeningText = map[string]string{
+var happeningText = map[federation.Reason]string{
 	"join":   "joined",
 	"leave":  "left",
 	"shift":  "their data changed",
