@@ -83,11 +83,9 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters []report.
 	work := s.env.Ledger.AllWork()
 	sum.TrainingSamples, sum.ForwardSamples, sum.Warnings = work.Training, work.Forward, r.warnings
 	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()
-	seconds := s.env.Seconds()
-	sum.Seconds.Setup, sum.Seconds.Warmup, sum.Seconds.Clustering = s.setup, seconds["warmup"], seconds["clustering"]
-	sum.Seconds.Total = time.Since(s.started).Seconds()
-	if s.checkpoint != nil { // of several processes, the parts of one run
-		sum.Seconds.Total = s.setup + seconds["warmup"] + seconds["clustering"] + seconds["arrival"] + seconds["rounds"] + seconds["final"]
+	sum.Seconds.SetStages(s.setup, s.env.Seconds())
+	if s.checkpoint == nil { // else several processes did the parts of the run
+		sum.Seconds.Total = time.Since(s.started).Seconds()
 	}
 	return sum
 }

@@ -31,6 +31,7 @@ type Env struct {
 	present    []*Client         // the present ones of Clients, by ascending id
 	newcomers  int               // clients that have joined since the last search for the clusters
 	seconds    map[Stage]float64 // wall time of each stage
+	nested     float64           // seconds of the stages inside the stage that is running
 	samples    int64             // training samples so far, counted once per epoch
 	scores     scoreCache
 	span       span

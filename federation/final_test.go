@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"feddag/federation"
 	"feddag/federation/federationtest"
@@ -48,5 +49,35 @@ func TestHeldOutClientsAreScored(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The stages of a run are disjoint: FedDAG warms up the held-out clients within
+// the stage of the newcomers.
+func TestStagesAddUp(t *testing.T) {
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag")
+	e.Clients[3].HeldOut = true
+	start := time.Now()
+	federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: "feddag"})
+	whole := time.Since(start).Seconds()
+	sum := 0.
+	for _, stage := range []string{"warmup", "clustering", "rounds", "final", "newcomers"} {
+		if !(e.Seconds()[stage] > 0) {
+			t.Errorf("no time for %s: %v", stage, e.Seconds())
+		}
+	}
+	for _, s := range e.Seconds() {
+		sum += s
+	}
+	if sum > whole {
+		t.Errorf("stages %v, %v together, in a run of %v", e.Seconds(), sum, whole)
+	}
+	if err := e.Stage("outer", func() error {
+		return e.Stage("inner", func() error { time.Sleep(20 * time.Millisecond); return nil })
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if s := e.Seconds(); s["outer"] >= s["inner"] {
+		t.Errorf("a stage counts the one within it: %v", s)
 	}
 }

@@ -20,9 +20,15 @@ const (
 // changes what the next checkpoint holds.
 func (e *Env) Seconds() map[Stage]float64 { return e.seconds }
 
-// Stage calls f, adds the wall time of the call to a stage, and returns f's error.
+// Stage calls f, adds the wall time of the call to a stage, and returns f's error. A stage inside another one, such as the
+// warm-up of clients that join, counts for itself alone, so that the stages of a run add up.
 func (e *Env) Stage(name Stage, f func() error) error {
-	start := time.Now()
-	defer func() { e.seconds[name] += time.Since(start).Seconds() }()
+	start, outer := time.Now(), e.nested
+	e.nested = 0
+	defer func() {
+		elapsed := time.Since(start).Seconds()
+		e.seconds[name] += elapsed - e.nested
+		e.nested = outer + elapsed
+	}()
 	return f()
 }

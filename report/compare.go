@@ -65,6 +65,7 @@ func (c Cell) Cut(rounds int) Cell {
 	c.Rounds = c.Rounds[:rounds]
 	s.SetRounds(c.Rounds)
 	s.Joined, s.HeldOut = nil, nil // the summary does not say when who joined; those held out came after the end
+	s.Seconds.Arrival, s.Seconds.Final, s.Seconds.Newcomers = 0, 0, 0
 	s.Seconds.Total = s.Seconds.Setup + s.Seconds.Warmup + s.Seconds.Clustering + s.Seconds.Rounds
 	return c
 }

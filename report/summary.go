@@ -103,15 +103,6 @@ type RoundScores struct {
 	PostOver string `json:"post_over"` // OverCohort or OverAll
 }
 
-// Seconds is the wall time of a run's stages.
-type Seconds struct {
-	Setup      float64 `json:"setup"`
-	Warmup     float64 `json:"warmup"`
-	Clustering float64 `json:"clustering"`
-	Rounds     float64 `json:"rounds"`
-	Total      float64 `json:"total"`
-}
-
 // lastRounds is how many rounds Last10 and Swing look back.
 const lastRounds = 10
 
@@ -306,7 +297,6 @@ func (s Summary) accuracyRows() []accuracyRow {
 
 // factRows are the other lines of the summary.
 func (s Summary) factRows() []Pair {
-	sec := s.Seconds
 	var facts []Pair
 	if s.PreWith != "" {
 		facts = append(facts, Pair{Key: "before", Value: "local training, a client predicts with " + s.PreWith})
@@ -318,7 +308,7 @@ func (s Summary) factRows() []Pair {
 		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the last %d rounds of balanced accuracy before local training)", decimal(float64(s.Swing), 2), min(max(s.Rounds, 1), lastRounds))},
 		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", numfmt.Bytes(s.BytesUp), numfmt.Bytes(s.BytesDown))},
 		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained a round", thousands(float64(s.TrainingSamples)), thousands(float64(s.ForwardSamples)), decimal(s.ClientsPerRound, 1))},
-		{Key: "time", Value: fmt.Sprintf("%s: set-up %s, warm-up %s, clustering %s, rounds %s", duration(sec.Total), duration(sec.Setup), duration(sec.Warmup), duration(sec.Clustering), duration(sec.Rounds))},
+		{Key: "time", Value: s.Seconds.String()},
 		{Key: "speed", Value: fmt.Sprintf("%s a round (median), %s training samples/s in rounds, evaluation included, on %s", duration(s.SecondsPerRound), thousands(s.SamplesPerSecond), s.on())},
 		{Key: "memory", Value: s.memory()},
 	}...)

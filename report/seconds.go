@@ -1,0 +1,49 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Seconds is the wall time of a run's stages.
+type Seconds struct {
+	Setup      float64 `json:"setup"`
+	Warmup     float64 `json:"warmup"`
+	Clustering float64 `json:"clustering"`
+	Rounds     float64 `json:"rounds"`
+	Arrival    float64 `json:"arrival,omitempty"`   // the first local training of clients that joined
+	Final      float64 `json:"final,omitempty"`     // every client's training once more, after the last round
+	Newcomers  float64 `json:"newcomers,omitempty"` // held-out clients, after the last round
+	Total      float64 `json:"total"`
+}
+
+// SetStages fills in the time of a run's stages but the rounds, by the names
+// that the federation gives them, and as the total the sum of all with the
+// set-up.
+func (s *Seconds) SetStages(setup float64, stages map[string]float64) {
+	s.Setup, s.Total = setup, setup
+	for name, to := range map[string]*float64{
+		"warmup": &s.Warmup, "clustering": &s.Clustering, "arrival": &s.Arrival, "final": &s.Final, "newcomers": &s.Newcomers,
+	} {
+		*to = stages[name]
+	}
+	for _, stage := range slices.Sorted(maps.Keys(stages)) { // all of them, and in one order, because sums depend on it
+		s.Total += stages[stage]
+	}
+}
+
+// String lists the stages for a person.
+func (s Seconds) String() string {
+	text := fmt.Sprintf("%s: set-up %s, warm-up %s, clustering %s, rounds %s",
+		duration(s.Total), duration(s.Setup), duration(s.Warmup), duration(s.Clustering), duration(s.Rounds))
+	for _, stage := range []struct {
+		name    string
+		seconds float64
+	}{{"arrivals", s.Arrival}, {"last local training", s.Final}, {"newcomers", s.Newcomers}} {
+		if stage.seconds > 0 {
+			text += fmt.Sprintf(", %s %s", stage.name, duration(stage.seconds))
+		}
+	}
+	return text
+}
