@@ -61,7 +61,9 @@ func TestStagesAddUp(t *testing.T) {
 	federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: "feddag"})
 	whole := time.Since(start).Seconds()
 	sum := 0.
-	for _, stage := range []string{"warmup", "clustering", "rounds", "final", "newcomers"} {
+	for _, stage := range []federation.Stage{
+		federation.WarmUpStage, federation.ClusteringStage, federation.RoundsStage, federation.FinalStage, federation.NewcomersStage,
+	} {
 		if !(e.Seconds()[stage] > 0) {
 			t.Errorf("no time for %s: %v", stage, e.Seconds())
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"feddag/federation"
 )
 
 // Seconds is the wall time of a run's stages.
@@ -21,10 +23,11 @@ type Seconds struct {
 // SetStages fills in the time of a run's stages but the rounds, by the names
 // that the federation gives them, and as the total the sum of all with the
 // set-up.
-func (s *Seconds) SetStages(setup float64, stages map[string]float64) {
+func (s *Seconds) SetStages(setup float64, stages map[federation.Stage]float64) {
 	s.Setup, s.Total = setup, setup
-	for name, to := range map[string]*float64{
-		"warmup": &s.Warmup, "clustering": &s.Clustering, "arrival": &s.Arrival, "final": &s.Final, "newcomers": &s.Newcomers,
+	for name, to := range map[federation.Stage]*float64{
+		federation.WarmUpStage: &s.Warmup, federation.ClusteringStage: &s.Clustering,
+		federation.ArrivalStage: &s.Arrival, federation.FinalStage: &s.Final, federation.NewcomersStage: &s.Newcomers,
 	} {
 		*to = stages[name]
 	}

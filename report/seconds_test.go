@@ -3,12 +3,14 @@ package report
 import (
 	"strings"
 	"testing"
+
+	"feddag/federation"
 )
 
 // The total of the stages has every stage, also one that has no field.
 func TestSecondsOfStages(t *testing.T) {
 	s := Seconds{Rounds: 5, Total: 99}
-	s.SetStages(1, map[string]float64{"warmup": 2, "clustering": 3, "rounds": 5, "arrival": 7, "final": 11, "newcomers": 13, "other": 17})
+	s.SetStages(1, map[federation.Stage]float64{"warmup": 2, "clustering": 3, "rounds": 5, "arrival": 7, "final": 11, "newcomers": 13, "other": 17})
 	want := Seconds{Setup: 1, Warmup: 2, Clustering: 3, Rounds: 5, Arrival: 7, Final: 11, Newcomers: 13, Total: 59}
 	if s != want {
 		t.Errorf("got %+v, want %+v", s, want)
