@@ -15,12 +15,14 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress is the observer a person watches: a bar on a terminal, else a line a round.
+// progress is the observer for a person: a bar on a terminal, else lines.
 type progress struct {
 	log    io.Writer
 	rounds int
-	first  int // round this process began with
+	first  int // round with which this process began
 	bar    *progressbar.ProgressBar
+	at     int64 // of the bar within the rounds, where it never goes back
+	within bool  // the rounds
 	lines  bool
 	began  time.Time // of the first round
 	phase  string
@@ -32,12 +34,12 @@ type progress struct {
 
 	step      string    // of the clustering
 	stepSince time.Time // of that step
-	told      time.Time // when the last line on the clustering was said
+	told      time.Time // when the last line on long work was said
 }
 
 // newProgress watches a run. Off a terminal, under CI or with NO_COLOR there is no bar.
 func newProgress(log io.Writer, o *options, first int) *progress {
-	p := &progress{log: log, rounds: o.run.Rounds, first: first, began: time.Now(), lines: !o.quiet}
+	p := &progress{log: log, rounds: o.run.Rounds, first: first, within: o.resume != "", began: time.Now(), lines: !o.quiet}
 	if hasBar(log, o.quiet) {
 		p.lines = false
 		p.bar = newBar(log, p.length(), "set-up")
@@ -48,39 +50,78 @@ func newProgress(log io.Writer, o *options, first int) *progress {
 // perRound is a round's length on the bar.
 const perRound = 1000
 
+// trainingShare is the part of a round's length that is its local training; the rest is evaluation.
+const trainingShare = 0.9
+
 // Phase implements federation.Observer.
 func (p *progress) Phase(x federation.Progress) {
 	if x.Total == 0 { // evaluation
 		return
 	}
-	if p.phase != x.Phase || x.Done < p.done {
+	begins := p.phase != x.Phase || x.Done < p.done
+	if begins {
 		p.phase, p.since, p.from = x.Phase, time.Now(), x.Done
 	}
 	p.done = x.Done
 	if s := time.Since(p.since).Seconds(); s > 0.5 {
 		p.rate = float64(x.Done-p.from) / s
 	}
+	if x.InRound {
+		p.inRound(x)
+	} else {
+		p.inStage(x, begins)
+	}
+}
+
+// inRound shows work of a round: the bar goes from the round's start towards its end.
+func (p *progress) inRound(x federation.Progress) {
 	if p.bar == nil {
 		return
 	}
-	share := float64(x.Done) / float64(x.Total)
-	at := int64(perRound * (x.Round - p.first))
-	switch x.Phase {
-	case "training":
-		at += int64(share * perRound * 0.45)
-		p.describe(x.Round, left(p.began, at, p.length()))
-	case "secondary":
-		at += int64((0.45 + 0.45*share) * perRound)
-		p.describe(x.Round, left(p.began, at, p.length()))
-	default: // a piece of work of its own: warm-up, final
-		at = int64(share * float64(p.length()))
-		p.bar.Describe(fmt.Sprintf("%s%s%s%s", x.Phase, p.text, p.speed(), left(p.since, x.Done-p.from, x.Total-p.from)))
-	}
-	p.bar.Set64(min(at, p.length()-1)) // at its end the bar would go away
+	at := int64(perRound * (float64(x.Round-p.first) + trainingShare*x.Share))
+	p.bar.Describe(fmt.Sprintf("round %d/%d%s%s%s", x.Round+1, p.rounds, p.text, p.speed(), left(p.began, at, p.length())))
+	p.advance(at)
 }
 
-// clusteringLines is the time between two lines on a clustering where there is no bar.
-const clusteringLines = 10 * time.Second
+// advance moves the bar within the rounds.
+func (p *progress) advance(at int64) {
+	p.at = max(p.at, min(at, p.length()-1)) // at its end the bar would go away
+	p.bar.Set64(p.at)
+}
+
+// stageLines say what a stage is, where there is no bar.
+var stageLines = map[string]string{
+	federation.WarmUpPhase.String(): "warm-up: every client trains alone",
+	federation.FinalPhase.String():  "last local training, for the accuracy after it (--final-post=false leaves it out)",
+}
+
+// inStage shows work before or after the rounds: the bar is the stage's own. Without a bar there is a line at the start and
+// at the end, and every ten seconds.
+func (p *progress) inStage(x federation.Progress, begins bool) {
+	share := float64(x.Done) / float64(x.Total)
+	if p.bar != nil {
+		p.bar.Describe(fmt.Sprintf("%s%s%s%s", x.Phase, p.text, p.speed(), left(p.since, x.Done-p.from, x.Total-p.from)))
+		p.bar.Set64(min(int64(share*float64(p.length())), p.length()-1))
+		return
+	}
+	line, ok := stageLines[x.Phase]
+	now := time.Now()
+	switch {
+	case !ok:
+	case begins:
+		p.told = now
+		p.say("%s, %d samples", line, x.Total)
+	case x.Done == x.Total:
+		p.say("%s: done in %.1f s", x.Phase, now.Sub(p.since).Seconds())
+		p.phase = "" // the same again is another stage
+	case now.Sub(p.told) >= longWork:
+		p.told = now
+		p.say("%s: %.0f%%%s", x.Phase, 100*share, left(p.since, x.Done-p.from, x.Total-p.from))
+	}
+}
+
+// longWork is the time between two lines on work that takes long, where there is no bar.
+const longWork = 10 * time.Second
 
 // Sketched implements federation.ClusterObserver.
 func (p *progress) Sketched([]*federation.Client, []similarity.Sketch, similarity.Options) error {
@@ -99,10 +140,12 @@ func (p *progress) Clustering(step string, done, total int) {
 	share := float64(done) / float64(max(total, 1))
 	if p.bar != nil {
 		p.bar.Describe(fmt.Sprintf("%s%s", step, left(p.stepSince, int64(done), int64(total))))
-		p.bar.Set64(min(int64(share*float64(p.length())), p.length()-1))
+		if !p.within { // a scenario may ask for a clustering between two rounds
+			p.bar.Set64(min(int64(share*float64(p.length())), p.length()-1))
+		}
 		return
 	}
-	if now.Sub(p.told) >= clusteringLines {
+	if now.Sub(p.told) >= longWork {
 		p.told = now
 		p.say("%s: %.0f%%%s", step, 100*share, left(p.stepSince, int64(done), int64(total)))
 	}
@@ -118,10 +161,6 @@ func (p *progress) until(ctx context.Context) similarity.Progress {
 
 // length is what the bar counts to.
 func (p *progress) length() int64 { return perRound * int64(max(1, p.rounds-p.first)) }
-
-func (p *progress) describe(round int, left string) {
-	p.bar.Describe(fmt.Sprintf("round %d/%d%s%s%s", round+1, p.rounds, p.text, p.speed(), left))
-}
 
 func (p *progress) speed() string {
 	if p.rate <= 0 {
@@ -165,7 +204,7 @@ func (p *progress) Warn(text string) {
 
 // Ready implements federation.Observer.
 func (p *progress) Ready(pre []federation.Score) error {
-	p.began = time.Now()
+	p.began, p.within, p.at = time.Now(), true, 0
 	if p.bar != nil {
 		p.bar.Reset()
 	}
@@ -190,8 +229,10 @@ func (p *progress) Round(r federation.RoundResult) error {
 	}
 	done := r.Round + 1 - p.first
 	left := time.Duration(float64(time.Since(p.began)) / float64(done) * float64(p.rounds-r.Round-1)).Round(time.Second)
+	p.within = r.Round+1 < p.rounds
 	if p.bar != nil {
-		return p.bar.Set64(min(perRound*int64(done), p.length()-1))
+		p.advance(perRound * int64(done))
+		return nil
 	}
 	p.say("round %d/%d: loss %.3f%s, %.0f samples/s, %.1f s, %s left", r.Round+1, p.rounds, r.Loss, accuracy,
 		float64(r.Samples)/max(r.Training, 1e-9), r.Seconds, left)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// await makes a call of the executor, tells the observers how far it is, and cancels it when the run is.
+// runCancellable makes a call of the executor, tells the observers how far it is, and cancels it when the run is.
 func (e *Env) runCancellable(p Progress, call func() error) error {
 	if err := e.ctx.Err(); err != nil {
 		return err
@@ -17,6 +17,9 @@ func (e *Env) runCancellable(p Progress, call func() error) error {
 	}
 	show := func(done int64) {
 		p.Done = min(e.span.done+min(done, here), p.Total)
+		if e.round != nil {
+			p.InRound, p.Round, p.Share = true, e.round.round, e.round.advance(p.Phase, min(done, here))
+		}
 		for _, o := range e.Observers {
 			o.Phase(p)
 		}
@@ -40,6 +43,9 @@ func (e *Env) runCancellable(p Progress, call func() error) error {
 			if err == nil {
 				show(here)
 				e.span.done += here
+				if e.round != nil {
+					e.round.finish(p.Phase, here)
+				}
 			}
 			return err
 		case <-stop:

@@ -96,6 +96,7 @@ func keepReceived(tasks []Task, trained []torch.Trained) error {
 // the ledger. dropped lists the ids of these clients, ascending. It is an error if no client of the cohort remains.
 func (r *Runner) trainRound(t int, cohort []*Client) (report Report, dropped []int, err error) {
 	e := r.env
+	e.round.plan(e, r.alg, cohort)
 	for {
 		var before *Ledger
 		if e.OnDivergence == DropOnDivergence { // the copy takes time for every client of the federation
@@ -120,6 +121,7 @@ func (r *Runner) trainRound(t int, cohort []*Client) (report Report, dropped []i
 		}
 		slices.Sort(dropped)
 		cohort = remaining
+		e.round.restart()
 	}
 }
 

@@ -35,6 +35,7 @@ type Env struct {
 	samples    int64             // training samples so far, counted once per epoch
 	scores     scoreCache
 	span       span
+	round      *roundProgress // nil outside of rounds
 }
 
 // span counts the training samples of local trainings that observers see as one piece of work.

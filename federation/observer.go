@@ -61,11 +61,14 @@ func (e *Env) ClusteringProgress(step string, done, total int) error {
 	return e.ctx.Err()
 }
 
-// Progress of a phase.
+// Progress says how far the work in hand is.
 type Progress struct {
-	Round       int    // -1 before the first
-	Phase       string // "warm-up", "primary", "secondary", ...
-	Done, Total int64  // training samples, every epoch counted
+	Round       int    // of work within a round, which InRound says
+	Phase       string // "warm-up", "training", "secondary", ..., "evaluation"
+	Done, Total int64  // of the phase, training samples, every epoch counted; 0 of an evaluation
+
+	InRound bool    // between the events before a round and its evaluation; else a stage before or after the rounds
+	Share   float64 // of the round's local training that is done, 0 to 1; it never falls within a round
 }
 
 // RoundResult is what a round came to. Bytes are of all clients together.

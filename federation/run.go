@@ -144,6 +144,7 @@ func (r *Runner) resume(c *Checkpoint) error {
 // evaluates, reports the round to the observers and writes a checkpoint, where evaluation and checkpoint are due.
 func (r *Runner) Round(t int) error {
 	e := r.env
+	defer e.enterRound(t)()
 	if err := r.applyEvents(t); err != nil {
 		return err
 	}

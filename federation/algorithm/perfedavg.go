@@ -152,6 +152,19 @@ func (a *PerFedAvg) step(clients []*federation.Client, starts torch.Vectors) ([]
 	return env.LocalTraining(a.Net, tasks, 0, federation.PersonalPhase, torch.All, sgd, a.Steps)
 }
 
+// PlanRound implements [federation.RoundPlanner]: the steps before a client predicts are on one batch.
+func (a *PerFedAvg) PlanRound(env *federation.Env, _ int, cohort []*federation.Client) []federation.PhaseWork {
+	phases := []federation.PhaseWork{{Phase: federation.PrimaryPhase, Samples: federation.LocalSamples(cohort, env.Epochs)}}
+	if a.Steps > 0 {
+		steps := federation.PhaseWork{Phase: federation.PersonalPhase}
+		for _, c := range cohort {
+			steps.Samples += int64(a.Steps) * int64(min(c.Size(), env.Batch))
+		}
+		phases = append(phases, steps)
+	}
+	return phases
+}
+
 // Round implements [Algorithm]. A client predicts with its new w as with the old: after a step.
 func (a *PerFedAvg) Round(env *federation.Env, t int, cohort []*federation.Client) (federation.Report, error) {
 	if a.Steps == 0 {

@@ -5,6 +5,30 @@ import (
 	"feddag/torch"
 )
 
+// PlanRound implements [federation.RoundPlanner].
+func (a *FedDAG) PlanRound(env *federation.Env, t int, cohort []*federation.Client) []federation.PhaseWork {
+	primary := federation.PhaseWork{Phase: federation.PrimaryPhase, Samples: federation.LocalSamples(cohort, env.Epochs)}
+	every, err := a.secondaryPeriod()
+	if err != nil || !a.dual() || (t+1)%every != 0 {
+		return []federation.PhaseWork{primary}
+	}
+	var sources []*federation.Client // of the cohort
+	for _, c := range cohort {
+		if len(a.learners[a.clusterOf[c.ID]]) > 0 {
+			sources = append(sources, c)
+		}
+	}
+	secondary := federation.PhaseWork{Phase: federation.SecondaryPhase, Samples: federation.LocalSamples(sources, env.Epochs)}
+	phases := []federation.PhaseWork{primary, secondary}
+	if a.Order == OrderSecondaryFirst {
+		phases = []federation.PhaseWork{secondary, primary}
+	}
+	if a.HeadEpochs > 0 {
+		phases = append(phases, federation.PhaseWork{Phase: federation.HeadPhase, Samples: federation.LocalSamples(cohort, a.HeadEpochs)})
+	}
+	return phases
+}
+
 // Trainings implements [federation.Planner]: the kinds of training of a run, and how often a client does each.
 func (a *FedDAG) Trainings() []federation.Training {
 	every, _ := a.secondaryPeriod()

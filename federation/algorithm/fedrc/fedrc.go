@@ -196,11 +196,23 @@ func largest(x []float64, n int) []int {
 	return places
 }
 
-// Trainings implements [Planner].
-func (a *FedRC) Trainings() []federation.Training {
-	n := a.K
+// modelsPerClient returns how many of the models a client trains.
+func (a *FedRC) modelsPerClient() int {
 	if a.Top > 0 {
-		n = min(n, a.Top)
+		return min(a.K, a.Top)
 	}
-	return []federation.Training{{What: "training", Parts: torch.All, Rounds: float64(n), Final: float64(n)}}
+	return a.K
+}
+
+// Trainings implements [federation.Planner].
+func (a *FedRC) Trainings() []federation.Training {
+	n := float64(a.modelsPerClient())
+	return []federation.Training{{What: "training", Parts: torch.All, Rounds: n, Final: n}}
+}
+
+// PlanRound implements [federation.RoundPlanner].
+func (a *FedRC) PlanRound(env *federation.Env, _ int, cohort []*federation.Client) []federation.PhaseWork {
+	return []federation.PhaseWork{{
+		Phase: federation.PrimaryPhase, Samples: int64(a.modelsPerClient()) * federation.LocalSamples(cohort, env.Epochs),
+	}}
 }
