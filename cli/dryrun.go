@@ -122,6 +122,11 @@ func (s *session) forecast(p *federation.Plan, k federation.Planned) (t forecast
 	w := torch.StackedWork{Clients: p.Cohort, Samples: k.Longest, Epochs: e.Epochs, Batch: e.Batch, Parts: k.Parts}
 	switch x := e.Executor.(type) {
 	case *torch.Batched:
+		if !torch.Builtin(k.Objective) { // these run one after another
+			w.Clients, t.AtOnce = 1, 1
+			t.Bytes = net.StackedBytes(e.Device, w)
+			break
+		}
 		t.AtOnce, t.Bytes = x.Plan(net, w)
 		t.Groups = (p.Cohort + t.AtOnce - 1) / t.AtOnce
 	default:
@@ -132,6 +137,11 @@ func (s *session) forecast(p *federation.Plan, k federation.Planned) (t forecast
 		t.Bytes = int64(t.AtOnce) * net.StackedBytes(torch.CPU, w)
 	}
 	perStep, err := s.secondsPerStep(net, k, t.AtOnce)
+	if err != nil && k.Objective != nil { // it may need what the method only has in a run
+		t.What += " (timed with the cross-entropy)"
+		k.Objective = nil
+		perStep, err = s.secondsPerStep(net, k, t.AtOnce)
+	}
 	t.Seconds = perStep * float64(k.Steps)
 	return t, err
 }
@@ -161,18 +171,20 @@ func (s *session) secondsPerStep(net *torch.Network, k federation.Planned, atOnc
 		for k := range order {
 			order[k] = int32(k)
 		}
-		jobs = append(jobs, torch.Job{Client: c.ID, Start: v, Samples: c.Train[:n], Order: [][]int32{order}})
+		job := c.Job(v)
+		job.Samples, job.Order = c.Train[:n], [][]int32{order}
+		jobs = append(jobs, job)
 		steps += (n + e.Batch - 1) / e.Batch
 	}
 	for round := range 2 {
 		began := time.Now()
-		trained, err := e.Executor.Train(net, e.Train, jobs, k.Parts, e.SGD())
+		sgd := e.SGD()
+		sgd.Objective = k.Objective
+		trained, err := e.Executor.Train(net, e.Train, jobs, k.Parts, sgd)
 		if err != nil {
 			return 0, fmt.Errorf("timing a few steps (%s): %w", k.What, err)
 		}
-		for _, t := range trained {
-			t.End.Close()
-		}
+		torch.CloseTrained(trained)
 		if round == 1 {
 			return time.Since(began).Seconds() / float64(steps), nil
 		}

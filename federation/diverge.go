@@ -45,17 +45,17 @@ func (d *Diverged) Error() string {
 }
 
 // diverged returns a [Diverged] that lists the clients whose trainings are not finite, or nil if all are finite.
-func diverged(net *torch.Network, tasks []Task, trained []torch.Trained, t int, phase Phase, sgd torch.SGD) error {
+func diverged(net *torch.Network, jobs []torch.Job, trained []torch.Trained, t int, phase Phase, sgd torch.SGD) error {
 	d := &Diverged{Round: t, Phase: phase, Words: net.Len(), learningRate: sgd.LearningRate}
 	for i, r := range trained {
 		what := notFinite(r)
-		if what == "" || slices.Contains(d.Clients, tasks[i].Client.ID) { // a client that trains several models is listed once
+		if what == "" || slices.Contains(d.Clients, jobs[i].Client) { // a client that trains several models is listed once
 			continue
 		}
 		if len(d.Clients) == 0 {
 			d.what = what
 		}
-		d.Clients = append(d.Clients, tasks[i].Client.ID)
+		d.Clients = append(d.Clients, jobs[i].Client)
 	}
 	if len(d.Clients) == 0 {
 		return nil
@@ -79,10 +79,10 @@ func notFinite(r torch.Trained) string {
 
 // keepReceived replaces the weights of each training that diverged by those that the client received, so that the client
 // predicts with these.
-func keepReceived(tasks []Task, trained []torch.Trained) error {
+func keepReceived(jobs []torch.Job, trained []torch.Trained) error {
 	for i := range trained {
 		if r := &trained[i]; notFinite(*r) != "" {
-			if err := r.End.Copy(r.End.Range(), tasks[i].Start, tasks[i].Start.Range()); err != nil {
+			if err := r.End.Copy(r.End.Range(), jobs[i].Start, jobs[i].Start.Range()); err != nil {
 				return err
 			}
 		}

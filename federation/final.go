@@ -124,12 +124,12 @@ func (e *Env) adapt(alg Algorithm, clients []*Client) ([]Local, error) {
 	var all []Local
 	for len(clients) > 0 {
 		net, n := alg.Model(clients[0].ID).Net, 0
-		var tasks []Task
+		var jobs []torch.Job
 		for n < len(clients) && alg.Model(clients[n].ID).Net == net {
-			tasks = append(tasks, Task{Client: clients[n], Start: alg.Model(clients[n].ID).State})
+			jobs = append(jobs, clients[n].Job(alg.Model(clients[n].ID).State))
 			n++
 		}
-		trained, err := e.LocalSGD(net, tasks, e.Rounds, FinalPhase, torch.All)
+		trained, err := e.LocalSGD(net, jobs, e.Rounds, FinalPhase, torch.All)
 		if err != nil {
 			for _, l := range all {
 				l.Close()

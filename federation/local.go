@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"feddag/internal/stream"
 	"feddag/torch"
@@ -27,16 +28,10 @@ func (p Phase) String() string {
 	return [...]string{"training", "secondary", "warm-up", "final", "query", "personalising", "heads"}[p]
 }
 
-// Task is one client's local training: the weights it receives, and what its method adds to the plain loss.
-type Task struct {
-	Client   *Client
-	Start    *torch.Vector
-	Proximal float64       // µ of (µ/2)|w - Anchor|²
-	Anchor   *torch.Vector // nil is Start
-	Weights  []float32     // [n_i] of each sample's loss; nil is all 1
-
-	Mix        []int32       // see torch.Mix
-	Projection *torch.Vector // see torch.Contrast
+// Job returns the client's local training from the weights that it receives. A method adds what its training has beside
+// the plain one; [Env.LocalTraining] draws the order of the samples and the dropout masks.
+func (c *Client) Job(start *torch.Vector) torch.Job {
+	return torch.Job{Client: c.ID, Start: start, Samples: c.Train, LabelMap: c.LabelMap}
 }
 
 // SGD returns the run's settings of a local training.
@@ -45,48 +40,31 @@ func (e *Env) SGD() torch.SGD {
 }
 
 // LocalSGD is [Env.LocalTraining] with the run's settings.
-func (e *Env) LocalSGD(net *torch.Network, tasks []Task, t int, phase Phase, parts torch.Part) ([]torch.Trained, error) {
-	return e.LocalTraining(net, tasks, t, phase, parts, e.SGD(), e.Epochs)
+func (e *Env) LocalSGD(net *torch.Network, jobs []torch.Job, t int, phase Phase, parts torch.Part) ([]torch.Trained, error) {
+	return e.LocalTraining(net, jobs, t, phase, parts, e.SGD(), e.Epochs)
 }
 
-// LocalTraining trains every task for some epochs, changing only the given parts, and returns the results in the order of
-// the tasks. Shuffles come from (seed, round, client, phase, epoch). A loss or weights that are no numbers are a [Diverged].
-func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase, parts torch.Part, sgd torch.SGD, epochs int) ([]torch.Trained, error) {
-	if len(tasks) == 0 {
+// LocalTraining trains every job (see [Client.Job]) for some epochs, changing only the given parts, and returns the results
+// in the order of the jobs. Shuffles come from (seed, round, client, phase, epoch). A loss or weights that are no numbers
+// are a [Diverged].
+func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase Phase, parts torch.Part, sgd torch.SGD, epochs int) ([]torch.Trained, error) {
+	if len(jobs) == 0 {
 		return nil, nil
 	}
-	jobs := make([]torch.Job, len(tasks))
+	e.warnOfAutograd(sgd.Objective)
+	jobs = slices.Clone(jobs)
 	var total int64
-	for i, task := range tasks {
-		c := task.Client
-		keys := []uint64{uint64(t), uint64(c.ID), uint64(phase)}
-		jobs[i] = torch.Job{
-			Client: c.ID, Start: task.Start, Samples: c.Train, LabelMap: c.LabelMap,
-			Order:   make([][]int32, epochs),
-			Seed:    stream.New(e.Seed, "dropout", keys...).Uint64(),
-			Weights: task.Weights, Proximal: task.Proximal, Anchor: task.Anchor, Mix: task.Mix, Projection: task.Projection,
+	for i := range jobs {
+		job := &jobs[i]
+		keys := []uint64{uint64(t), uint64(job.Client), uint64(phase)}
+		job.Seed = stream.New(e.Seed, "dropout", keys...).Uint64()
+		job.Order = make([][]int32, epochs)
+		for epoch := range job.Order {
+			job.Order[epoch] = e.shuffle(len(job.Samples), append(keys, uint64(epoch)))
 		}
-		for epoch := range jobs[i].Order {
-			jobs[i].Order[epoch] = e.shuffle(c, append(keys, uint64(epoch)))
-		}
-		total += int64(epochs) * int64(c.Size())
+		total += int64(epochs) * int64(len(job.Samples))
 	}
-	var trained []torch.Trained
-	err := e.runCancellable(Progress{Round: t, Phase: phase.String(), Total: total}, func() (err error) {
-		if _, ok := e.Executor.(interface{ Cancel() }); ok {
-			trained, err = e.Executor.Train(net, e.Train, jobs, parts, sgd)
-			return err
-		}
-		for i := range jobs { // one at a time, so that the run can end between two
-			one, err := e.Executor.Train(net, e.Train, jobs[i:i+1], parts, sgd)
-			if err = errors.Join(err, e.ctx.Err()); err != nil {
-				closeAll(append(trained, one...))
-				return err
-			}
-			trained = append(trained, one...)
-		}
-		return nil
-	})
+	trained, err := e.train(net, jobs, Progress{Round: t, Phase: phase.String(), Total: total}, parts, sgd)
 	if err != nil {
 		return nil, err
 	}
@@ -94,24 +72,53 @@ func (e *Env) LocalTraining(net *torch.Network, tasks []Task, t int, phase Phase
 		e.samples += total
 	}
 	if phase != FinalPhase && phase != PersonalPhase { // which only measure
-		for _, task := range tasks {
-			e.Ledger.Trained(task.Client, int64(epochs)*work(net, sgd, task.Client.Size()))
+		for i, job := range jobs {
+			e.Ledger.Trained(e.Clients[job.Client], work(net, sgd, job, trained[i]))
 		}
 	}
-	err = diverged(net, tasks, trained, t, phase, sgd)
+	err = diverged(net, jobs, trained, t, phase, sgd)
 	if err != nil && phase == PersonalPhase && e.OnDivergence == DropOnDivergence {
-		err = keepReceived(tasks, trained)
+		err = keepReceived(jobs, trained)
 	}
 	if err != nil {
-		closeAll(trained)
+		torch.CloseTrained(trained)
 		return nil, err
 	}
 	return trained, nil
 }
 
-// shuffle returns a permutation of a client's samples.
-func (e *Env) shuffle(c *Client, keys []uint64) []int32 {
-	order := make([]int32, c.Size())
+// train has the executor do the jobs, until it is done or the run is interrupted.
+func (e *Env) train(net *torch.Network, jobs []torch.Job, p Progress, parts torch.Part, sgd torch.SGD) (trained []torch.Trained, err error) {
+	err = e.runCancellable(p, func() (err error) {
+		if _, ok := e.Executor.(interface{ Cancel() }); ok {
+			trained, err = e.Executor.Train(net, e.Train, jobs, parts, sgd)
+			return err
+		}
+		for i := range jobs { // one at a time, so that the run can end between two
+			one, err := e.Executor.Train(net, e.Train, jobs[i:i+1], parts, sgd)
+			if err = errors.Join(err, e.ctx.Err()); err != nil {
+				torch.CloseTrained(append(trained, one...))
+				return err
+			}
+			trained = append(trained, one...)
+		}
+		return nil
+	})
+	return trained, err
+}
+
+// warnOfAutograd says once in a run why local training is slower than that of other methods.
+func (e *Env) warnOfAutograd(o torch.Objective) {
+	if _, eager := e.Executor.(*torch.Eager); eager || e.warnedOfAutograd || torch.Builtin(o) {
+		return
+	}
+	e.warnedOfAutograd = true
+	e.Warn("the method has a loss of its own, which runs by autograd in fp32: local training takes several times as long as the engine's")
+}
+
+// shuffle returns a permutation of n samples.
+func (e *Env) shuffle(n int, keys []uint64) []int32 {
+	order := make([]int32, n)
 	for i := range order {
 		order[i] = int32(i)
 	}
@@ -126,14 +133,6 @@ func Ends(trained []torch.Trained) torch.Vectors {
 		v[i] = r.End
 	}
 	return v
-}
-
-// closeAll frees all that trainings left.
-func closeAll(trained []torch.Trained) {
-	for _, r := range trained {
-		r.End.Close()
-		r.Projection.Close()
-	}
 }
 
 // lastLoss is the mean over the clients of each one's loss in its last epoch.

@@ -15,6 +15,8 @@ type Training struct {
 	Before float64    // times a client does it before round 0
 	Rounds float64    // times a client of a cohort does it in a round
 	Final  float64    // times a client does it after the last round
+
+	Objective torch.Objective // of another package than torch; nil for the losses that the engines have
 }
 
 // Planner is for methods whose clients train otherwise than one network once a round.

@@ -57,7 +57,7 @@ func (a *autograd) train(net *Network, images *Images, jobs []Job, parts Part, s
 		i = slices.IndexFunc(errs, func(err error) bool { return err != nil })
 	}
 	if i >= 0 {
-		closeTrained(trained)
+		CloseTrained(trained)
 		return nil, errs[i]
 	}
 	return trained, nil

@@ -231,11 +231,11 @@ func (b *Batch) Once(name string, compute func() Tensor) Tensor {
 }
 
 // Extra returns values of the objective's own, [n], as its earlier batches have left them: at first those of the job's
-// Projection. Derivatives can be taken by them, but SGD leaves them alone: [Batch.SetExtra] moves them.
+// Extra. Derivatives can be taken by them, but SGD leaves them alone: [Batch.SetExtra] moves them.
 func (b *Batch) Extra() Tensor {
 	v := b.training.extra
 	if v == nil {
-		refuse(fmt.Errorf("the job has no Projection"))
+		refuse(fmt.Errorf("the job has no Extra values"))
 	}
 	return b.Vector(v, 0, v.n).Variable()
 }
@@ -244,7 +244,7 @@ func (b *Batch) Extra() Tensor {
 func (b *Batch) SetExtra(x Tensor) {
 	v := b.training.extra
 	if v == nil {
-		refuse(fmt.Errorf("the job has no Projection"))
+		refuse(fmt.Errorf("the job has no Extra values"))
 	}
 	refuse(v.Set(x.Floats()))
 }

@@ -123,9 +123,7 @@ func (e *Batched) Train(net *Network, images *Images, jobs []Job, parts Part, sg
 		return err
 	})
 	if err != nil {
-		for _, t := range trained {
-			t.End.Close()
-		}
+		CloseTrained(trained)
 		return nil, err
 	}
 	return trained, nil

@@ -30,10 +30,7 @@ func trainBy(device Device, net *Network, images *Images, jobs []Job, parts Part
 	defer c.pins.Unpin()
 	defer func() {
 		if err != nil {
-			for _, t := range c.trained {
-				t.End.Close()
-				t.Projection.Close()
-			}
+			CloseTrained(c.trained)
 		}
 	}()
 	for i, job := range jobs {
@@ -122,10 +119,10 @@ func (c *training) add(i int, device Device, net *Network, job Job, epochs int, 
 	case *Mix:
 		j.mix = (*C.int32_t)(pinned(&c.pins, job.Mix))
 	case *Contrast:
-		if t.Projection, err = NewVector(device, job.Projection.n); err != nil {
+		if t.Extra, err = NewVector(device, job.Extra.n); err != nil {
 			return err
 		}
-		j.projection_start, j.projection_end = job.Projection.handle, t.Projection.handle
+		j.projection_start, j.projection_end = job.Extra.handle, t.Extra.handle
 	}
 	return nil
 }

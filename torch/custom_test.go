@@ -276,7 +276,7 @@ func TestCustomErrors(t *testing.T) {
 		"images":           {in(0, func(b *torch.Batch) torch.Tensor { _, z := b.Forward(b.Logits()); return z }), []string{"images of shape [5 10]"}},
 		"other weights":    {in(0, func(b *torch.Batch) torch.Tensor { _, z := b.ForwardWith(nil, b.Images); return z }), []string{"0 weights for a network of 10"}},
 		"a name":           {in(0, func(b *torch.Batch) torch.Tensor { return b.Weight("head.wait").Current }), []string{`no parameter "head.wait"`}},
-		"no projection":    {in(0, func(b *torch.Batch) torch.Tensor { return b.Extra() }), []string{"no Projection"}},
+		"no projection":    {in(0, func(b *torch.Batch) torch.Tensor { return b.Extra() }), []string{"no Extra values"}},
 		"a vector's end":   {in(0, func(b *torch.Batch) torch.Tensor { return b.Vector(b.Job.Start, 61700, 7) }), []string{"range 61700:61707 is not within a vector of 61706"}},
 		"a closed vector":  {in(0, func(b *torch.Batch) torch.Tensor { return b.Vector(nil, 0, 7) }), []string{"closed"}},
 		"the cat of none":  {in(0, func(*torch.Batch) torch.Tensor { return torch.Cat(0) }), []string{"Cat of no tensors"}},
@@ -467,7 +467,7 @@ func TestCustomMAML(t *testing.T) {
 // Values of the objective's own are its to move, batch after batch, and come back with the training.
 func TestCustomExtra(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
-	job.Projection = vectorOf(t, 1, 2)
+	job.Extra = vectorOf(t, 1, 2)
 	sgd := paritySGD
 	sgd.Objective = torch.ObjectiveFunc(func(b *torch.Batch) (torch.Tensor, error) {
 		extra := b.Extra()
@@ -480,10 +480,10 @@ func TestCustomExtra(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		near(t, name, values(t, trained[0].Projection), []float32{1. / 1024, 2. / 1024}, 0)
+		near(t, name, values(t, trained[0].Extra), []float32{1. / 1024, 2. / 1024}, 0)
 		closeAll(trained)
 	}
-	near(t, "the job's own", values(t, job.Projection), []float32{1, 2}, 0)
+	near(t, "the job's own", values(t, job.Extra), []float32{1, 2}, 0)
 }
 
 // Batch norms move as they do without an objective, and the received weights are evaluated without moving them.

@@ -113,19 +113,11 @@ func (e *Eager) Train(net *Network, images *Images, jobs []Job, parts Part, sgd 
 	for i, job := range jobs {
 		var err error
 		if trained[i], err = e.trainOne(net, images, job, parts, sgd); err != nil {
-			closeTrained(trained)
+			CloseTrained(trained)
 			return nil, err
 		}
 	}
 	return trained, nil
-}
-
-// closeTrained frees all that trainings left.
-func closeTrained(trained []Trained) {
-	for _, t := range trained {
-		t.End.Close()
-		t.Projection.Close()
-	}
 }
 
 // trainOne trains a job. Its errors name the client.

@@ -52,8 +52,8 @@ func (t *eagerTraining) run() (trained Trained, err error) {
 			return Trained{}, err
 		}
 	}
-	if t.job.Projection != nil && t.sgd.Objective != nil {
-		if t.extra, err = t.job.Projection.Clone(); err != nil {
+	if t.job.Extra != nil && t.sgd.Objective != nil {
+		if t.extra, err = t.job.Extra.Clone(); err != nil {
 			return Trained{}, err
 		}
 	}
@@ -78,7 +78,7 @@ func (t *eagerTraining) run() (trained Trained, err error) {
 		return Trained{}, err
 	}
 	trained.Finite = !slices.ContainsFunc(end, func(w float32) bool { return math.IsNaN(float64(w)) || math.IsInf(float64(w), 0) })
-	trained.End, trained.Projection = t.weights, t.extra
+	trained.End, trained.Extra = t.weights, t.extra
 	if !Builtin(t.sgd.Objective) {
 		trained.Forward = t.forward
 	}

@@ -120,7 +120,7 @@ func (c *Contrast) check(net *Network, job Job, _ SGD) error {
 	if _, err := items(net, c.Images); err != nil {
 		return err
 	}
-	if want := c.Size(net.features); job.Projection == nil || job.Projection.handle == nil || job.Projection.n != want {
+	if want := c.Size(net.features); job.Extra == nil || job.Extra.handle == nil || job.Extra.n != want {
 		return fmt.Errorf("no projection of %d values", want)
 	}
 	return nil

@@ -128,7 +128,7 @@ func TestObjectivesAgree(t *testing.T) {
 		job.Order = job.Order[:epochs]
 		for _, items := range []int{3, 5, 8} { // fewer than a batch, as many, more
 			c, p := contrast(t, net, items)
-			sgd.Objective, job.Projection = c, p
+			sgd.Objective, job.Extra = c, p
 			agree(t, net, images, job, torch.All, sgd)
 		}
 	}
@@ -138,7 +138,7 @@ func TestObjectivesAgree(t *testing.T) {
 func TestProjectionClimbs(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	c, p := contrast(t, net, 5)
-	job.Projection = p
+	job.Extra = p
 	sgd := paritySGD
 	sgd.LearningRate, sgd.Objective = 0, c
 	ends := map[string][]float32{}
@@ -147,12 +147,12 @@ func TestProjectionClimbs(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		ends[name] = values(t, trained[0].Projection)
+		ends[name] = values(t, trained[0].Extra)
 		if l := trained[0].Loss; !(l[1] > l[0]) {
 			t.Errorf("%s: the loss went from %g to %g as the projection climbed", name, l[0], l[1])
 		}
 		trained[0].End.Close()
-		trained[0].Projection.Close()
+		trained[0].Extra.Close()
 	}
 	for name, end := range ends {
 		for i, w := range ends["eager"] {
@@ -172,7 +172,7 @@ func TestProjectionClimbs(t *testing.T) {
 			t.Fatal(err)
 		}
 		trained[0].End.Close()
-		trained[0].Projection.Close()
+		trained[0].Extra.Close()
 		return trained[0].Loss[0]
 	}
 	if got := loss(3, 0) - loss(0, 2); math.Abs(got-3*math.Log(2)) > 1e-5 {
@@ -269,7 +269,7 @@ func TestObjectiveErrors(t *testing.T) {
 	m, mixed := mixJob(net, job, t)
 	c, p := contrast(t, net, 5)
 	contrasted := job
-	contrasted.Projection = p
+	contrasted.Extra = p
 	short := mixed
 	short.Mix = short.Mix[1:]
 	outside := mixed

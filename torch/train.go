@@ -15,8 +15,8 @@ type Job struct {
 	Proximal float64   // µ of the proximal term (µ/2)|w - Anchor|²; 0 is none
 	Anchor   *Vector   // nil is Start
 
-	Mix        []int32 // with [Mix], the item of each step: [epochs * batches]
-	Projection *Vector // with [Contrast], P at the start, or values of another objective ([Batch.Extra]); left untouched
+	Mix   []int32 // with [Mix], the item of each step: [epochs * batches]
+	Extra *Vector // values of the objective's own ([Batch.Extra]), P with [Contrast]; left untouched
 }
 
 // fits says whether a network's batch norms can take the job's batches.
@@ -56,7 +56,15 @@ type Trained struct {
 	// in training, all epochs together; 0 with other losses, whose passes the engine plans.
 	Forward int64
 
-	Projection *Vector // what became of the job's; the caller closes it
+	Extra *Vector // what became of the job's; the caller closes it
+}
+
+// CloseTrained frees all that trainings left.
+func CloseTrained(trained []Trained) {
+	for _, t := range trained {
+		t.End.Close()
+		t.Extra.Close()
+	}
 }
 
 // Prediction asks for the classes a network sees in samples.

@@ -16,8 +16,10 @@ type Bank struct {
 	Net    *torch.Network
 	States torch.Vectors // w_z; several may be one vector until they part
 	Of     []int         // model of each client; -1 of those that are not there
-	// local is the method's local training; nil is [Env.LocalSGD].
-	Local func(tasks []federation.Task, t int, phase federation.Phase) ([]torch.Trained, error)
+	// Objective is the loss of local training, in rounds and after the last; nil is the cross-entropy.
+	Objective torch.Objective
+	// Local is the method's local training; nil is [federation.Env.LocalSGD] with the Objective.
+	Local func(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error)
 	// weigh returns the weights of an average; nil is n_i.
 	Weigh func(clients []*federation.Client) []float64
 	// book counts what a round sends; nil is a model each way.
@@ -62,14 +64,16 @@ func SharedModel(*federation.Client) int { return 0 }
 
 // fit trains clients, each its own model.
 func (b *Bank) Train(clients []*federation.Client, t int, phase federation.Phase) ([]torch.Trained, error) {
-	tasks := make([]federation.Task, len(clients))
+	jobs := make([]torch.Job, len(clients))
 	for i, c := range clients {
-		tasks[i] = federation.Task{Client: c, Start: b.States[b.Of[c.ID]]}
+		jobs[i] = c.Job(b.States[b.Of[c.ID]])
 	}
 	if b.Local != nil {
-		return b.Local(tasks, t, phase)
+		return b.Local(jobs, t, phase)
 	}
-	return b.Env.LocalSGD(b.Net, tasks, t, phase, torch.All)
+	sgd := b.Env.SGD()
+	sgd.Objective = b.Objective
+	return b.Env.LocalTraining(b.Net, jobs, t, phase, torch.All, sgd, b.Env.Epochs)
 }
 
 // average makes the models what they are after a cohort's training. On an error they stay.
@@ -155,6 +159,11 @@ func (b *Bank) Models() []federation.NamedModel {
 		models[z] = federation.NamedModel{Name: fmt.Sprintf("cluster-%d", z), Model: federation.Model{Net: b.Net, State: s}}
 	}
 	return models
+}
+
+// Trainings implements [federation.Planner].
+func (b *Bank) Trainings() []federation.Training {
+	return []federation.Training{{What: "training", Parts: torch.All, Rounds: 1, Final: 1, Objective: b.Objective}}
 }
 
 // Close implements [Algorithm].

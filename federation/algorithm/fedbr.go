@@ -115,21 +115,21 @@ func (a *FedBR) hold(pseudo, p []float32) (err error) {
 }
 
 // contrasted trains clients, each from its own copy of P, and keeps what becomes of the copies.
-func (a *FedBR) contrasted(tasks []federation.Task, t int, phase federation.Phase) ([]torch.Trained, error) {
+func (a *FedBR) contrasted(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
 	sgd := a.Env.SGD()
 	if a.Mu > 0 || a.Lambda > 0 {
 		sgd.Objective = &torch.Contrast{
 			Mu: a.Mu, Lambda: a.Lambda, Tau1: a.Tau1, Tau2: a.Tau2, Rate: sgd.LearningRate, Images: a.pseudo,
 		}
-		for i := range tasks {
-			tasks[i].Projection = a.projection
+		for i := range jobs {
+			jobs[i].Extra = a.projection
 		}
 	}
-	trained, err := a.Env.LocalTraining(a.Net, tasks, t, phase, torch.All, sgd, a.Env.Epochs)
+	trained, err := a.Env.LocalTraining(a.Net, jobs, t, phase, torch.All, sgd, a.Env.Epochs)
 	a.projected = nil
 	for _, r := range trained {
-		if r.Projection != nil {
-			a.projected = append(a.projected, r.Projection)
+		if r.Extra != nil {
+			a.projected = append(a.projected, r.Extra)
 		}
 	}
 	return trained, err

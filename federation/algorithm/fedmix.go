@@ -96,20 +96,20 @@ func (a *FedMix) hold(images, labels []float32) (err error) {
 }
 
 // mixed trains clients on mixed batches. Which mean a step takes comes from (seed, round, client, phase).
-func (a *FedMix) mixed(tasks []federation.Task, t int, phase federation.Phase) ([]torch.Trained, error) {
+func (a *FedMix) mixed(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
 	sgd := a.Env.SGD()
 	if a.Lambda > 0 {
 		sgd.Objective = &torch.Mix{Lambda: a.Lambda, Epsilon: a.Epsilon, Images: a.images, Labels: a.labels}
 		items := a.labels.Len() / a.Env.Data.Classes
-		for i, task := range tasks {
-			random := stream.New(a.Env.Seed, "fedmix", uint64(t), uint64(task.Client.ID), uint64(phase))
-			steps := a.Env.Epochs * ((task.Client.Size() + sgd.Batch - 1) / sgd.Batch)
+		for i, job := range jobs {
+			random := stream.New(a.Env.Seed, "fedmix", uint64(t), uint64(job.Client), uint64(phase))
+			steps := a.Env.Epochs * ((len(job.Samples) + sgd.Batch - 1) / sgd.Batch)
 			for range steps {
-				tasks[i].Mix = append(tasks[i].Mix, int32(random.IntN(items)))
+				jobs[i].Mix = append(jobs[i].Mix, int32(random.IntN(items)))
 			}
 		}
 	}
-	return a.Env.LocalTraining(a.Net, tasks, t, phase, torch.All, sgd, a.Env.Epochs)
+	return a.Env.LocalTraining(a.Net, jobs, t, phase, torch.All, sgd, a.Env.Epochs)
 }
 
 // Close implements [Algorithm].

@@ -50,9 +50,9 @@ func (a *FedProx) Init(env *federation.Env) error {
 }
 
 // proximal trains every client with the proximal term about the model that it received.
-func (a *FedProx) proximal(tasks []federation.Task, t int, phase federation.Phase) ([]torch.Trained, error) {
-	for i := range tasks {
-		tasks[i].Proximal = a.Mu
+func (a *FedProx) proximal(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
+	for i := range jobs {
+		jobs[i].Proximal = a.Mu
 	}
-	return a.Env.LocalSGD(a.Net, tasks, t, phase, torch.All)
+	return a.Env.LocalSGD(a.Net, jobs, t, phase, torch.All)
 }

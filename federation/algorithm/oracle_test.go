@@ -55,7 +55,7 @@ func TestLocalIsTheClientAlone(t *testing.T) {
 		if !slices.Contains(e.Sample(round), client) {
 			continue
 		}
-		trained, err := e.LocalSGD(net, []federation.Task{{Client: client, Start: state}}, round, federation.PrimaryPhase, torch.All)
+		trained, err := e.LocalSGD(net, []torch.Job{client.Job(state)}, round, federation.PrimaryPhase, torch.All)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -90,7 +90,7 @@ func (a *PerFedAvg) Init(env *federation.Env) error {
 }
 
 // meta is a client's training in a round; after the last one it is plain.
-func (a *PerFedAvg) meta(tasks []federation.Task, t int, phase federation.Phase) ([]torch.Trained, error) {
+func (a *PerFedAvg) meta(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
 	sgd := a.Env.SGD()
 	if phase != federation.FinalPhase {
 		sgd.LearningRate, sgd.Momentum = a.Outer*a.Env.LearningRate, 0
@@ -99,7 +99,7 @@ func (a *PerFedAvg) meta(tasks []federation.Task, t int, phase federation.Phase)
 			sgd.Meta.Delta = a.Delta
 		}
 	}
-	return a.Env.LocalTraining(a.Net, tasks, t, phase, torch.All, sgd, a.Env.Epochs)
+	return a.Env.LocalTraining(a.Net, jobs, t, phase, torch.All, sgd, a.Env.Epochs)
 }
 
 // PredictsWith implements [Predictor].
@@ -139,17 +139,17 @@ func (a *PerFedAvg) Predict(_ *federation.Env, clients []*federation.Client, sco
 // step takes the steps of rate α before a client predicts, each client from its own start.
 func (a *PerFedAvg) step(clients []*federation.Client, starts torch.Vectors) ([]torch.Trained, error) {
 	env := a.Env
-	tasks := make([]federation.Task, len(clients))
+	jobs := make([]torch.Job, len(clients))
 	for i, c := range clients {
 		batch := *c // of the client's samples, as many as the steps take
 		batch.Train = nil
 		for _, k := range stream.New(env.Seed, "per-fedavg", uint64(c.ID)).Perm(c.Size())[:min(c.Size(), env.Batch)] {
 			batch.Train = append(batch.Train, c.Train[k])
 		}
-		tasks[i] = federation.Task{Client: &batch, Start: starts[i]}
+		jobs[i] = batch.Job(starts[i])
 	}
 	sgd := torch.SGD{Batch: env.Batch, LearningRate: a.Inner * env.LearningRate, WeightDecay: env.WeightDecay}
-	return env.LocalTraining(a.Net, tasks, 0, federation.PersonalPhase, torch.All, sgd, a.Steps)
+	return env.LocalTraining(a.Net, jobs, 0, federation.PersonalPhase, torch.All, sgd, a.Steps)
 }
 
 // PlanRound implements [federation.RoundPlanner]: the steps before a client predicts are on one batch.

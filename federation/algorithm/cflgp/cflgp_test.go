@@ -8,6 +8,7 @@ import (
 	"feddag/federation"
 	"feddag/federation/algorithm"
 	"feddag/federation/federationtest"
+	"feddag/torch"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -69,7 +70,7 @@ func TestCFLGPProfilesGradients(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range e.Clients {
-		trained, err := big.LocalSGD(a.Net, []federation.Task{{Client: c, Start: a.States[0]}}, 0, federation.PrimaryPhase, 7)
+		trained, err := big.LocalSGD(a.Net, []torch.Job{c.Job(a.States[0])}, 0, federation.PrimaryPhase, 7)
 		if err != nil {
 			t.Fatal(err)
 		}

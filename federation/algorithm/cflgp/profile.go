@@ -22,12 +22,12 @@ func (a *CFLGP) query(state *torch.Vector, t int, clients []*federation.Client) 
 	}
 	var gradients [][]float32
 	for some := range slices.Chunk(clients, federation.ModelsAtOnce) {
-		tasks := make([]federation.Task, len(some))
+		jobs := make([]torch.Job, len(some))
 		for i, c := range some {
-			tasks[i] = federation.Task{Client: c, Start: state}
+			jobs[i] = c.Job(state)
 		}
 		sgd := torch.SGD{Batch: env.Batch, LearningRate: 1, Whole: true}
-		trained, err := env.LocalTraining(a.Net, tasks, t, federation.QueryPhase, torch.All, sgd, 1)
+		trained, err := env.LocalTraining(a.Net, jobs, t, federation.QueryPhase, torch.All, sgd, 1)
 		if err != nil {
 			return nil, err
 		}

@@ -84,11 +84,11 @@ func (a *FBLG) embed(clients []*federation.Client) error {
 	}
 	features := slices.Clone(a.features)
 	for some := range slices.Chunk(clients, federation.ModelsAtOnce) {
-		tasks := make([]federation.Task, len(some))
+		trainings := make([]torch.Job, len(some))
 		for i, c := range some {
-			tasks[i] = federation.Task{Client: c, Start: start}
+			trainings[i] = c.Job(start)
 		}
-		trained, err := env.LocalSGD(a.Net, tasks, 0, federation.QueryPhase, torch.All)
+		trained, err := env.LocalSGD(a.Net, trainings, 0, federation.QueryPhase, torch.All)
 		if err != nil {
 			return err
 		}

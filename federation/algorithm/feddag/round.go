@@ -99,7 +99,7 @@ func (a *FedDAG) trainPrimary(env *federation.Env, clients []*federation.Client,
 	if a.dual() && a.Diversity > 0 {
 		sgd.Objective = &torch.Diverse{Lambda: a.Diversity}
 	}
-	return env.LocalTraining(a.net, a.clusterTasks(clients, from), t, phase, a.primaryParts(), sgd, env.Epochs)
+	return env.LocalTraining(a.net, a.clusterJobs(clients, from), t, phase, a.primaryParts(), sgd, env.Epochs)
 }
 
 // aggregate sets some parts of every cluster's next state to the mean of its sampled clients' trained states, weighted by
@@ -119,8 +119,8 @@ func (r *roundState) aggregate(ended torch.Vectors, parts torch.Part) error {
 // trainHeads has the cohort train the heads alone, on top of both encoders as the round has made them, and aggregates the
 // heads.
 func (r *roundState) trainHeads() error {
-	tasks := r.alg.clusterTasks(r.cohort, r.next)
-	trained, err := r.env.LocalTraining(r.alg.net, tasks, r.t, federation.HeadPhase, torch.Head, r.env.SGD(), r.alg.HeadEpochs)
+	jobs := r.alg.clusterJobs(r.cohort, r.next)
+	trained, err := r.env.LocalTraining(r.alg.net, jobs, r.t, federation.HeadPhase, torch.Head, r.env.SGD(), r.alg.HeadEpochs)
 	if err != nil {
 		return err
 	}
@@ -137,13 +137,13 @@ func (a *FedDAG) Adapt(env *federation.Env, clients []*federation.Client) ([]fed
 	return federation.Locals(a.net, clients, trained), nil
 }
 
-// clusterTasks returns the tasks in which each client starts from its cluster's model in from.
-func (a *FedDAG) clusterTasks(clients []*federation.Client, from torch.Vectors) []federation.Task {
-	tasks := make([]federation.Task, len(clients))
+// clusterJobs returns the jobs in which each client starts from its cluster's model in from.
+func (a *FedDAG) clusterJobs(clients []*federation.Client, from torch.Vectors) []torch.Job {
+	jobs := make([]torch.Job, len(clients))
 	for i, c := range clients {
-		tasks[i] = federation.Task{Client: c, Start: from[a.clusterOf[c.ID]]}
+		jobs[i] = c.Job(from[a.clusterOf[c.ID]])
 	}
-	return tasks
+	return jobs
 }
 
 // recordTraffic adds a round's messages to the ledger. A client receives the blocks of its cluster's model and sends those

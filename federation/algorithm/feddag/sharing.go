@@ -32,8 +32,8 @@ func (r *roundState) secondaryPhase(primaries torch.Vectors) error {
 	}
 	var clientStarts torch.Vectors // starts that belong to one client only
 	defer func() { clientStarts.Close() }()
-	var tasks []federation.Task
-	taskPlaces := make([][]int, len(a.states)) // places in tasks of each source's clients
+	var jobs []torch.Job
+	jobPlaces := make([][]int, len(a.states)) // places in jobs of each source's clients
 	for k, c := range r.cohort {
 		z := a.clusterOf[c.ID]
 		if starts[z] == nil {
@@ -50,19 +50,19 @@ func (r *roundState) secondaryPhase(primaries torch.Vectors) error {
 			}
 			start = v
 		}
-		taskPlaces[z] = append(taskPlaces[z], len(tasks))
-		tasks = append(tasks, federation.Task{Client: c, Start: start})
+		jobPlaces[z] = append(jobPlaces[z], len(jobs))
+		jobs = append(jobs, c.Job(start))
 	}
 	net, parts := a.net, torch.Secondary
 	if a.usesClassifiers() {
 		net, parts = a.sourceNet, torch.All
 	}
-	trained, err := r.env.LocalSGD(net, tasks, r.t, federation.SecondaryPhase, parts)
+	trained, err := r.env.LocalSGD(net, jobs, r.t, federation.SecondaryPhase, parts)
 	if err != nil {
 		return err
 	}
 	defer federation.Ends(trained).Close()
-	return r.updateLearners(starts, taskPlaces, tasks, federation.Ends(trained))
+	return r.updateLearners(starts, jobPlaces, jobs, federation.Ends(trained))
 }
 
 // sourceStart returns what the clients of source z start from: the cluster's state with Θ2'_z in place of Θ2_z, or
@@ -108,9 +108,9 @@ func (r *roundState) withSecondary(state, source *torch.Vector) (*torch.Vector, 
 // over the number of these sources for their mean, and H_jz over the sum of their H for the mean weighted by H. η2
 // decays with the rounds. A source also keeps the weighted mean of its clients' ψ.
 //
-// starts is by cluster. ended has the trained states in the order of tasks, and taskPlaces the places of each cluster's
+// starts is by cluster. ended has the trained states in the order of jobs, and jobPlaces the places of each cluster's
 // clients in it.
-func (r *roundState) updateLearners(starts torch.Vectors, taskPlaces [][]int, tasks []federation.Task, ended torch.Vectors) error {
+func (r *roundState) updateLearners(starts torch.Vectors, jobPlaces [][]int, jobs []torch.Job, ended torch.Vectors) error {
 	a := r.alg
 	theta2 := a.net.Range(torch.Secondary)
 	sources := make([]float64, len(a.states)) // the number of each learner's sampled sources
@@ -128,9 +128,9 @@ func (r *roundState) updateLearners(starts torch.Vectors, taskPlaces [][]int, ta
 		if start == nil {
 			continue
 		}
-		states, sizes := make(torch.Vectors, len(taskPlaces[z])), make([]float64, len(taskPlaces[z]))
-		for i, k := range taskPlaces[z] {
-			states[i], sizes[i] = ended[k], float64(tasks[k].Client.Size())
+		states, sizes := make(torch.Vectors, len(jobPlaces[z])), make([]float64, len(jobPlaces[z]))
+		for i, k := range jobPlaces[z] {
+			states[i], sizes[i] = ended[k], float64(len(jobs[k].Samples))
 		}
 		delta, err := r.sourceUpdate(z, start, states, sizes)
 		for _, e := range a.learners[z] {

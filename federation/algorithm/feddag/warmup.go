@@ -71,11 +71,11 @@ func (w *warmUpResult) train(env *federation.Env, net *torch.Network, clients []
 		before = append(before, theta0)
 	}
 	for round := range tg {
-		tasks := make([]federation.Task, len(clients))
+		jobs := make([]torch.Job, len(clients))
 		for i, c := range clients {
-			tasks[i] = federation.Task{Client: c, Start: before[i]}
+			jobs[i] = c.Job(before[i])
 		}
-		trained, err := env.LocalSGD(net, tasks, round, federation.WarmUpPhase, torch.All)
+		trained, err := env.LocalSGD(net, jobs, round, federation.WarmUpPhase, torch.All)
 		if err == nil && round == tg-1 {
 			err = w.collect(before, federation.Ends(trained), sendsWeights)
 		}

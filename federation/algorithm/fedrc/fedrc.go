@@ -168,17 +168,19 @@ func (a *FedRC) priors() [][]float64 {
 	return priors
 }
 
-// maximise is the M step: every client trains the models it has weight for, one task each, client by client.
+// maximise is the M step: every client trains the models it has weight for, one job each, client by client.
 func (a *FedRC) maximise(clients []*federation.Client, steps []expected, t int, phase federation.Phase) (models [][]int, trained []torch.Trained, err error) {
-	var tasks []federation.Task
+	var jobs []torch.Job
 	models = make([][]int, len(clients))
 	for i, c := range clients {
 		models[i] = largest(steps[i].omega, a.Top)
 		for _, k := range models[i] {
-			tasks = append(tasks, federation.Task{Client: c, Start: a.States[k], Weights: steps[i].gamma[k]})
+			job := c.Job(a.States[k])
+			job.Weights = steps[i].gamma[k]
+			jobs = append(jobs, job)
 		}
 	}
-	trained, err = a.Env.LocalSGD(a.Net, tasks, t, phase, torch.All)
+	trained, err = a.Env.LocalSGD(a.Net, jobs, t, phase, torch.All)
 	return models, trained, err
 }
 

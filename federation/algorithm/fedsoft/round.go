@@ -29,7 +29,7 @@ func (a *FedSoft) proximal(clients []*federation.Client, t int, phase federation
 		starts.Close()
 		anchors.Close()
 	}()
-	tasks := make([]federation.Task, len(clients))
+	jobs := make([]torch.Job, len(clients))
 	for i, c := range clients {
 		start, err := a.personal(c, a.Restart)
 		if err != nil {
@@ -45,9 +45,11 @@ func (a *FedSoft) proximal(clients []*federation.Client, t int, phase federation
 		for _, u := range a.u[c.ID] {
 			sum += u
 		}
-		tasks[i] = federation.Task{Client: c, Start: start, Anchor: anchor, Proximal: a.Lambda * sum}
+		job := c.Job(start)
+		job.Anchor, job.Proximal = anchor, a.Lambda*sum
+		jobs[i] = job
 	}
-	return a.Env.LocalSGD(a.Net, tasks, t, phase, torch.All)
+	return a.Env.LocalSGD(a.Net, jobs, t, phase, torch.All)
 }
 
 // Round implements [Algorithm]. Select has drawn the clients of every centre.
