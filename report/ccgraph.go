@@ -34,9 +34,9 @@ type ccNodeJSON struct {
 }
 
 type ccEdgeJSON struct {
-	Learner int     `json:"learner"`
-	Source  int     `json:"source"`
-	Score   float64 `json:"complementarity"`
+	Learner int   `json:"learner"`
+	Source  int   `json:"source"`
+	Score   Float `json:"complementarity"`
 }
 
 func (c CCGraph) check() error {
@@ -67,7 +67,7 @@ func (d *Dir) WriteCCGraph(title string, c CCGraph, formats []plot.Format) error
 	for z, row := range c.Clusters {
 		out.Nodes = append(out.Nodes, ccNodeJSON{z, len(row.Members), row.Samples, row.Histogram})
 	}
-	c.eachEdge(func(p, q int) { out.Edges = append(out.Edges, ccEdgeJSON{p, q, c.Scores.At(p, q)}) })
+	c.eachEdge(func(p, q int) { out.Edges = append(out.Edges, ccEdgeJSON{p, q, Float(c.Scores.At(p, q))}) })
 	if out.Edges == nil {
 		out.Edges = []ccEdgeJSON{}
 	}
