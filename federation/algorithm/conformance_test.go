@@ -16,18 +16,28 @@ import (
 // head of its secondary phase.
 func TestConformance(t *testing.T) {
 	for _, name := range append(federation.Names(), "feddag --feddag-secondary-head full") {
-		t.Run(name, func(t *testing.T) {
-			t.Run("same seed, any workers, same bits", func(t *testing.T) { sameBits(t, name) })
-			t.Run("another seed, other bits", func(t *testing.T) { otherBits(t, name) })
-			t.Run("stop and resume", func(t *testing.T) { stopAndResume(t, name) })
-			t.Run("interrupted in a round", func(t *testing.T) { interrupted(t, name) })
-			t.Run("order of the cohort", func(t *testing.T) { cohortOrder(t, name) })
-			t.Run("rate 0 changes nothing", func(t *testing.T) { rateZero(t, name) })
-			t.Run("newcomers", func(t *testing.T) { newcomers(t, name) })
-			t.Run("models and clusters", func(t *testing.T) { modelsAndClusters(t, name) })
-			t.Run("a client that diverges", func(t *testing.T) { diverging(t, name) })
-			t.Run("nothing leaks", func(t *testing.T) { leaks(t, name) })
-		})
+		t.Run(name, func(t *testing.T) { conform(t, name) })
+	}
+}
+
+// conform runs the suite on an algorithm.
+func conform(t *testing.T, name string) {
+	for _, promise := range []struct {
+		what string
+		test func(*testing.T, string)
+	}{
+		{"same seed, any workers, same bits", sameBits},
+		{"another seed, other bits", otherBits},
+		{"stop and resume", stopAndResume},
+		{"interrupted in a round", interrupted},
+		{"order of the cohort", cohortOrder},
+		{"rate 0 changes nothing", rateZero},
+		{"newcomers", newcomers},
+		{"models and clusters", modelsAndClusters},
+		{"a client that diverges", diverging},
+		{"nothing leaks", leaks},
+	} {
+		t.Run(promise.what, func(t *testing.T) { promise.test(t, name) })
 	}
 }
 

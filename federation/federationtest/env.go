@@ -2,11 +2,13 @@ package federationtest
 
 import (
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	"feddag/federation"
 	"feddag/federation/data"
 	"feddag/federation/partition"
+	"feddag/models"
 	"feddag/torch"
 )
 
@@ -82,8 +84,7 @@ func TinyEnv(t *testing.T, workers int) *federation.Env {
 	must(err)
 	nets := map[bool]*torch.Network{}
 	for _, dual := range []bool{false, true} {
-		layers := []torch.Layer{torch.Flatten{}, torch.Linear{Name: "fc1", In: Side * Side, Out: 6}, torch.ReLU{}}
-		nets[dual], err = torch.NewNetwork(layers, shape, Classes, dual)
+		nets[dual], err = tinyNet(shape, dual)
 		must(err)
 	}
 	o := federation.DefaultOptions()
@@ -103,4 +104,19 @@ func TinyEnv(t *testing.T, workers int) *federation.Env {
 	e.Executor = engine
 	t.Cleanup(engine.Close)
 	return e
+}
+
+// modelVariable is the environment variable that names the model of [TinyEnv]; without it the model has a few weights.
+const modelVariable = "FEDDAG_TEST_MODEL"
+
+// UseModel has [TinyEnv] use a registered model for the rest of a test. The model must take 1x4x4 images.
+func UseModel(t *testing.T, name string) { t.Setenv(modelVariable, name) }
+
+// tinyNet returns the network of [TinyEnv].
+func tinyNet(shape [3]int, dual bool) (*torch.Network, error) {
+	if name := os.Getenv(modelVariable); name != "" {
+		return models.New(name, shape, Classes, dual, models.Options{})
+	}
+	layers := []torch.Layer{torch.Flatten{}, torch.Linear{Name: "fc1", In: Side * Side, Out: 6}, torch.ReLU{}}
+	return torch.NewNetwork(layers, shape, Classes, dual)
 }
