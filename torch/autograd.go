@@ -4,8 +4,9 @@ import (
 	"errors"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
+
+	"feddag/internal/parallel"
 )
 
 // autograd is an engine's eager executor: it trains what has an objective that the engine does not know.
@@ -33,25 +34,18 @@ func (a *autograd) train(net *Network, images *Images, jobs []Job, parts Part, s
 		schedule[i] = i
 	}
 	slices.SortStableFunc(schedule, func(i, k int) int { return len(jobs[k].Samples) - len(jobs[i].Samples) })
-	var next, failed atomic.Int64
-	var all sync.WaitGroup
-	for range min(a.workers, len(jobs)) {
-		all.Go(func() {
-			runtime.LockOSThread() // libtorch keeps settings and memory per thread
-			defer runtime.UnlockOSThread()
-			for failed.Load() == 0 {
-				k := next.Add(1) - 1
-				if k >= int64(len(schedule)) {
-					return
-				}
-				i := schedule[k]
-				if trained[i], errs[i] = eager.trainOne(net, images, jobs[i], parts, sgd); errs[i] != nil {
-					failed.Add(1)
-				}
-			}
-		})
-	}
-	all.Wait()
+	var failed atomic.Int64
+	parallel.ForWorkers(len(schedule), a.workers, func(k int) {
+		if failed.Load() > 0 {
+			return
+		}
+		runtime.LockOSThread() // libtorch keeps settings and memory per thread
+		defer runtime.UnlockOSThread()
+		i := schedule[k]
+		if trained[i], errs[i] = eager.trainOne(net, images, jobs[i], parts, sgd); errs[i] != nil {
+			failed.Add(1)
+		}
+	})
 	i := slices.IndexFunc(errs, func(err error) bool { return err != nil && !errors.Is(err, ErrCancelled) })
 	if i < 0 {
 		i = slices.IndexFunc(errs, func(err error) bool { return err != nil })

@@ -4,10 +4,9 @@ package torch
 import "C"
 
 import (
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"unsafe"
+
+	"feddag/internal/parallel"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
@@ -51,24 +50,18 @@ func (g BLAS) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float64, a []float
 		g.Implementation.Dgemm(tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) // which also finds what is wrong
 		return
 	}
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range min((m+gemmRows-1)/gemmRows, runtime.GOMAXPROCS(0)) {
-		wait.Go(func() {
-			for from := int(next.Add(gemmRows)) - gemmRows; from < m; from = int(next.Add(gemmRows)) - gemmRows {
-				at := from * lda
-				if flipA {
-					at = from
-				}
-				rows := min(gemmRows, m-from)
-				if err := gemm(flipA, flipB, rows, n, k, alpha, a[at:], lda, b, ldb, beta, c[from*ldc:], ldc); err != nil {
-					// It fails before it writes, as for want of memory, of which gonum's needs none.
-					g.Implementation.Dgemm(tA, tB, rows, n, k, alpha, a[at:], lda, b, ldb, beta, c[from*ldc:], ldc)
-				}
-			}
-		})
-	}
-	wait.Wait()
+	parallel.For((m+gemmRows-1)/gemmRows, func(block int) {
+		from := block * gemmRows
+		at := from * lda
+		if flipA {
+			at = from
+		}
+		rows := min(gemmRows, m-from)
+		if err := gemm(flipA, flipB, rows, n, k, alpha, a[at:], lda, b, ldb, beta, c[from*ldc:], ldc); err != nil {
+			// It fails before it writes, as for want of memory, of which gonum's needs none.
+			g.Implementation.Dgemm(tA, tB, rows, n, k, alpha, a[at:], lda, b, ldb, beta, c[from*ldc:], ldc)
+		}
+	})
 }
 
 // fits says whether a matrix with ld values from row to row lies within x.

@@ -3,9 +3,8 @@ package algorithm
 import (
 	"fmt"
 	"math"
-	"sync"
-	"sync/atomic"
 
+	"feddag/internal/parallel"
 	"feddag/torch"
 
 	"gonum.org/v1/gonum/mat"
@@ -16,18 +15,11 @@ import (
 func Gram(vectors [][]float32, workers int) *mat.SymDense {
 	n := len(vectors)
 	g := mat.NewSymDense(n, nil)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(workers, n) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				for j := i; j < n; j++ {
-					g.SetSym(i, j, Dot(vectors[i], vectors[j]))
-				}
-			}
-		})
-	}
-	wg.Wait()
+	parallel.ForWorkers(n, workers, func(i int) {
+		for j := i; j < n; j++ {
+			g.SetSym(i, j, Dot(vectors[i], vectors[j]))
+		}
+	})
 	return g
 }
 

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"feddag/federation"
+	"feddag/internal/parallel"
 	"feddag/internal/stream"
 	"feddag/similarity"
 
@@ -28,20 +27,11 @@ func BookVectors(e *federation.Env, c *federation.Client, s *similarity.Sketch) 
 func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
 	sketches := make([]similarity.Sketch, len(clients))
 	errs := make([]error, len(clients))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(max(e.Workers, runtime.GOMAXPROCS(0)), len(clients)) {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(clients) || e.Err() != nil {
-					return
-				}
-				sketches[i], errs[i] = sketchClient(e, clients[i], p, svdSamples)
-			}
-		})
-	}
-	wg.Wait()
+	parallel.ForWorkers(len(clients), max(e.Workers, runtime.GOMAXPROCS(0)), func(i int) {
+		if e.Err() == nil {
+			sketches[i], errs[i] = sketchClient(e, clients[i], p, svdSamples)
+		}
+	})
 	if err := e.Err(); err != nil {
 		return nil, err
 	}

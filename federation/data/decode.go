@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"feddag/internal/damage"
+	"feddag/internal/parallel"
 )
 
 // maxImagePixels bounds the pixels of one image: 33 megapixels.
@@ -165,7 +166,7 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 	}
 	d.pixels = make([]byte, len(pictures)*size)
 
-	var next, failed atomic.Int64 // the next image; the first image that failed
+	var failed atomic.Int64 // the first image that failed
 	failed.Store(int64(len(pictures)))
 	var mu sync.Mutex
 	var firstErr error
@@ -187,38 +188,31 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 		}
 		return r.colour, nil
 	}
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				i := next.Add(1) - 1
-				if i >= failed.Load() || i >= int64(len(pictures)) {
-					return
-				}
-				c, err := one(int(i))
-				collect := false
-				mu.Lock()
-				if err != nil && i < failed.Load() {
-					failed.Store(i)
-					firstErr = err
-				}
-				colour = colour || c
-				done++
-				// Otherwise the garbage of the decoders could grow to the size of the set before it is collected.
-				if done%max(1, 1<<26/size) == 0 {
-					collect = true
-				}
-				if o.progress != nil && (done%256 == 0 || done == len(pictures)) {
-					o.progress(done, len(pictures))
-				}
-				mu.Unlock()
-				if collect {
-					runtime.GC()
-				}
-			}
-		})
-	}
-	wg.Wait()
+	parallel.For(len(pictures), func(i int) {
+		if ctx.Err() != nil || int64(i) >= failed.Load() {
+			return
+		}
+		c, err := one(i)
+		collect := false
+		mu.Lock()
+		if err != nil && int64(i) < failed.Load() {
+			failed.Store(int64(i))
+			firstErr = err
+		}
+		colour = colour || c
+		done++
+		// Otherwise the garbage of the decoders could grow to the size of the set before it is collected.
+		if done%max(1, 1<<26/size) == 0 {
+			collect = true
+		}
+		if o.progress != nil && (done%256 == 0 || done == len(pictures)) {
+			o.progress(done, len(pictures))
+		}
+		mu.Unlock()
+		if collect {
+			runtime.GC()
+		}
+	})
 	if firstErr != nil {
 		return nil, firstErr
 	}

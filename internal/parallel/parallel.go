@@ -1,4 +1,4 @@
-// Package parallel is the parallel loop of the program.
+// Package parallel has the program's loop over independent pieces of work.
 package parallel
 
 import (
@@ -7,20 +7,24 @@ import (
 	"sync/atomic"
 )
 
-// For calls f(0) .. f(n-1), each once, on as many goroutines as there are processors, and returns when all calls have
-// returned. The calls start in ascending order.
-func For(n int, f func(i int)) { ForWorkers(n, runtime.GOMAXPROCS(0), f) }
+// For is [ForWorkers] with as many goroutines as there are processors.
+func For(n int, do func(i int)) { ForWorkers(n, runtime.GOMAXPROCS(0), do) }
 
-// ForWorkers is For on at most workers goroutines; on one if workers is below 1.
-func ForWorkers(n, workers int, f func(i int)) {
+// ForWorkers calls do(0), do(1), ..., do(n-1), each once, on at most the given number of goroutines, and returns when all
+// calls have returned. Fewer than one worker count as one.
+//
+// The calls start in ascending order, but run at the same time and end in any order. So that a result does not depend on the
+// number of workers, a call writes only to places that belong to its index, and sums over the indices are taken afterwards.
+// A loop that can fail or be cancelled keeps an error per index, and lets do return at once when nothing more is to be done.
+func ForWorkers(n, workers int, do func(i int)) {
 	var next atomic.Int64
-	var wait sync.WaitGroup
+	var running sync.WaitGroup
 	for range min(n, max(workers, 1)) {
-		wait.Go(func() {
+		running.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
+				do(i)
 			}
 		})
 	}
-	wait.Wait()
+	running.Wait()
 }

@@ -1,11 +1,13 @@
 package parallel
 
 import (
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
-// Every index is called once, whatever the number of workers, and never more calls run at a time than there are workers.
+// TestForWorkers checks that every index is called once, and that never more calls run at the same time than there are workers.
 func TestForWorkers(t *testing.T) {
 	for _, n := range []int{-1, 0, 1, 5, 1000} {
 		for _, workers := range []int{-1, 0, 1, 3, 64} {
@@ -23,7 +25,7 @@ func TestForWorkers(t *testing.T) {
 				}
 			}
 			if int(most.Load()) > max(workers, 1) {
-				t.Errorf("%d calls ran at a time on %d workers", most.Load(), workers)
+				t.Errorf("%d calls ran at the same time on %d workers", most.Load(), workers)
 			}
 		}
 	}
@@ -31,5 +33,39 @@ func TestForWorkers(t *testing.T) {
 	For(101, func(i int) { sum.Add(int64(i)) })
 	if sum.Load() != 5050 {
 		t.Errorf("the indices sum to %d", sum.Load())
+	}
+}
+
+// TestForWorkersRunsAtTheSameTime checks that as many calls run at the same time as there are workers: each of the first ones
+// waits for the others.
+func TestForWorkersRunsAtTheSameTime(t *testing.T) {
+	const workers = 3
+	var all sync.WaitGroup
+	all.Add(workers)
+	done := make(chan struct{})
+	go func() {
+		ForWorkers(4*workers, workers, func(i int) {
+			if i < workers {
+				all.Done()
+				all.Wait()
+			}
+		})
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Fatal("the calls wait for each other: they do not run at the same time")
+	}
+}
+
+// TestOneWorkerIsInOrder checks that a single worker calls the indices in ascending order.
+func TestOneWorkerIsInOrder(t *testing.T) {
+	var order []int
+	ForWorkers(20, 1, func(i int) { order = append(order, i) })
+	for k, i := range order {
+		if k != i {
+			t.Fatalf("the order is %v", order)
+		}
 	}
 }
