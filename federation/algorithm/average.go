@@ -1,6 +1,11 @@
 package algorithm
 
-import "feddag/torch"
+import (
+	"slices"
+
+	"feddag/federation"
+	"feddag/torch"
+)
 
 // AverageBy returns the models after a round in which clients trained. Model z becomes a weighted mean of trained states,
 //
@@ -56,4 +61,9 @@ func Ranges(net *torch.Network, parts torch.Part) []torch.Range {
 		}
 	}
 	return rs
+}
+
+// alike weighs all clients the same.
+func EqualWeights(clients []*federation.Client) []float64 {
+	return slices.Repeat([]float64{1}, len(clients))
 }

@@ -1,8 +1,10 @@
 package algorithm_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"feddag/federation"
@@ -62,5 +64,16 @@ func diverging(t *testing.T, name string) {
 	}
 	if !federationtest.EqualModels(federationtest.Models(t, a), federationtest.Models(t, b)) {
 		t.Error("drop: not the models of a round without the client")
+	}
+}
+
+func TestLossThatIsNoNumber(t *testing.T) {
+	for _, name := range federation.Names() {
+		e := federationtest.TinyEnv(t, 2)
+		e.LearningRate = 1e30
+		_, err := federation.Run(context.Background(), e, federationtest.Algorithm(t, name), federation.RunOptions{Algorithm: name})
+		if err == nil || !strings.Contains(err.Error(), "client ") || !strings.Contains(err.Error(), "--lr") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -7,15 +7,15 @@ import (
 	"feddag/torch"
 )
 
-// cflMeta is the part of a checkpoint that is not weights: the thresholds, which may have been calibrated.
-type cflMeta struct {
+// checkpoint is the part of a checkpoint that is not weights: the thresholds, which may have been calibrated.
+type checkpoint struct {
 	Eps1, Eps2 float64
 	Calibrate  bool // still to do
 }
 
 // Save implements [Checkpointer].
 func (a *CFL) Save() (federation.Saved, error) {
-	s, err := a.SaveWith(cflMeta{a.Eps1, a.Eps2, a.Calibrate})
+	s, err := a.SaveWith(checkpoint{a.Eps1, a.Eps2, a.Calibrate})
 	if err != nil {
 		return s, err
 	}
@@ -27,7 +27,7 @@ func (a *CFL) Save() (federation.Saved, error) {
 
 // Load implements [Checkpointer].
 func (a *CFL) Load(env *federation.Env, s federation.Saved) error {
-	var meta cflMeta
+	var meta checkpoint
 	if err := a.LoadWith(env, s, &meta); err != nil {
 		return err
 	}
@@ -44,18 +44,4 @@ func (a *CFL) Load(env *federation.Env, s federation.Saved) error {
 		}
 	}
 	return nil
-}
-
-// Leave implements [Leaver].
-func (a *CFL) Leave(env *federation.Env, t int, clients []*federation.Client) error {
-	for _, c := range clients {
-		a.last[c.ID] = nil
-	}
-	return a.ClusterBank.Leave(env, t, clients)
-}
-
-// Join implements [Newcomer]: the leaf's model with the lowest loss on the newcomer's training data. The authors do not
-// say; their code has none.
-func (a *CFL) Join(env *federation.Env, _ int, newcomers []*federation.Client) error {
-	return a.JoinLowestLoss(newcomers)
 }

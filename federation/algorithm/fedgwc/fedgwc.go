@@ -49,23 +49,7 @@ type FedGWC struct {
 	Compare    string  // clients' "rows" of W or "columns"
 	PerCluster bool
 
-	weights []*gwcWeights // by cluster
-}
-
-// gwcWeights is what the server knows of a cluster beside its model.
-type gwcWeights struct {
-	Members  []int       // ascending
-	W        [][]float64 // [K_c][K_c]
-	E        float64     // running error
-	Patience int
-}
-
-func newGWC(members []int) *gwcWeights {
-	g := &gwcWeights{Members: members, E: 1}
-	for range members {
-		g.W = append(g.W, slices.Repeat([]float64{1 / float64(len(members)*len(members))}, len(members)))
-	}
-	return g
+	weights []*interactions // by cluster
 }
 
 // Flags implements [Flagger].
@@ -106,7 +90,7 @@ func (a *FedGWC) Init(env *federation.Env) error {
 			env.Warn("fedgwc: no cluster can be split before round %d, the run has %d: this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
 		}
 	}
-	a.weights = []*gwcWeights{newGWC(all)}
+	a.weights = []*interactions{newInteractions(all)}
 	return a.Begin(env, 1, algorithm.SharedModel)
 }
 

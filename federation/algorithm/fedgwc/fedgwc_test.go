@@ -37,7 +37,7 @@ func TestFedGWCRewards(t *testing.T) {
 
 // One round of four clients, two of them sampled: W starts at 1/16, α = 1/2.
 func TestFedGWCUpdateByHand(t *testing.T) {
-	g := newGWC([]int{3, 5, 7, 9})
+	g := newInteractions([]int{3, 5, 7, 9})
 	g.update([]int{1, 2}, []float64{.25, .75}, 0)
 	row := func(x float64) []float64 { return []float64{1. / 16, x, x, 1. / 16} }
 	low, high := .5/16+.125, .5/16+.375
@@ -70,7 +70,7 @@ func TestFedGWCRowsAndColumns(t *testing.T) {
 			groups[i] = 1
 		}
 	}
-	g := newGWC(all)
+	g := newInteractions(all)
 	for range 200 {
 		places := random.Perm(n)[:m]
 		slices.Sort(places)

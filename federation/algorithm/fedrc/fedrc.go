@@ -1,9 +1,7 @@
 package fedrc
 
 import (
-	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
 	"feddag/federation"
@@ -43,7 +41,7 @@ type FedRC struct {
 }
 
 // floor keeps weights and priors from 0, which the logarithm would make final.
-const fedrcFloor = 1e-8
+const floor = 1e-8
 
 // Flags implements [Flagger].
 func (a *FedRC) Flags(fs *pflag.FlagSet) {
@@ -79,126 +77,7 @@ func (a *FedRC) Init(env *federation.Env) error {
 	return nil
 }
 
-// expected is what the E step of a client gives.
-type expected struct {
-	gamma [][]float32 // [K][n_i]
-	omega []float64   // [K]
-	mass  [][]float64 // [K][C]
-}
-
-// expect makes the E step of clients. prior says whether to divide by the class priors.
-func (a *FedRC) expect(clients []*federation.Client, counted bool, prior func(*federation.Client) bool) ([]expected, error) {
-	losses, err := algorithm.TrainingLosses(a.Env, a.Net, a.States, clients, counted)
-	if err != nil {
-		return nil, err
-	}
-	priors := a.priors()
-	steps := make([]expected, len(clients))
-	for i, c := range clients {
-		e := &steps[i]
-		e.omega, e.gamma, e.mass = make([]float64, a.K), make([][]float32, a.K), make([][]float64, a.K)
-		for k := range a.K {
-			e.gamma[k], e.mass[k] = make([]float32, c.Size()), make([]float64, a.Env.Data.Classes)
-		}
-		divide := priors != nil && prior(c)
-		logits := make([]float64, a.K)
-		for j, sample := range c.Train {
-			y := a.Env.Label(c, sample)
-			for k := range logits {
-				logits[k] = math.Log(a.omega[c.ID][k]) - float64(losses[k][i].Losses[j])
-				if divide {
-					logits[k] -= math.Log(priors[k][y])
-				}
-			}
-			softmax(logits)
-			for k, g := range logits {
-				e.gamma[k][j] = float32(g)
-				e.omega[k] += g / float64(c.Size())
-				e.mass[k][y] += g
-			}
-		}
-		for k := range e.omega {
-			e.omega[k] = max(e.omega[k], fedrcFloor)
-		}
-	}
-	return steps, nil
-}
-
-// softmax replaces x by its softmax.
-func softmax(x []float64) {
-	top := slices.Max(x)
-	var sum float64
-	for k := range x {
-		x[k] = math.Exp(x[k] - top)
-		sum += x[k]
-	}
-	for k := range x {
-		x[k] /= sum
-	}
-}
-
-// priors returns P_k(y), [K][C], of the masses sent; nil before the first.
-func (a *FedRC) priors() [][]float64 {
-	var priors [][]float64
-	for _, mass := range a.mass {
-		if mass == nil {
-			continue
-		}
-		if priors == nil {
-			priors = make([][]float64, a.K)
-			for k := range priors {
-				priors[k] = make([]float64, a.Env.Data.Classes)
-			}
-		}
-		for k := range mass {
-			for y, m := range mass[k] {
-				priors[k][y] += m
-			}
-		}
-	}
-	for _, p := range priors {
-		var sum float64
-		for _, m := range p {
-			sum += m
-		}
-		for y := range p {
-			p[y] = max(p[y]/max(sum, fedrcFloor), fedrcFloor)
-		}
-	}
-	return priors
-}
-
-// maximise is the M step: every client trains the models it has weight for, one job each, client by client.
-func (a *FedRC) maximise(clients []*federation.Client, steps []expected, t int, phase federation.Phase) (models [][]int, trained []torch.Trained, err error) {
-	var jobs []torch.Job
-	models = make([][]int, len(clients))
-	for i, c := range clients {
-		models[i] = largest(steps[i].omega, a.Top)
-		for _, k := range models[i] {
-			job := c.Job(a.States[k])
-			job.Weights = steps[i].gamma[k]
-			jobs = append(jobs, job)
-		}
-	}
-	trained, err = a.Env.LocalSGD(a.Net, jobs, t, phase, torch.All)
-	return models, trained, err
-}
-
-// largest returns the places of the n largest of x, ascending; all of them for n = 0.
-func largest(x []float64, n int) []int {
-	places := make([]int, len(x))
-	for k := range places {
-		places[k] = k
-	}
-	if n > 0 && n < len(x) {
-		slices.SortStableFunc(places, func(i, j int) int { return cmp.Compare(x[j], x[i]) })
-		places = places[:n]
-		slices.Sort(places)
-	}
-	return places
-}
-
-// modelsPerClient returns how many of the models a client trains.
+// modelsPerClient is the number of models that a client trains.
 func (a *FedRC) modelsPerClient() int {
 	if a.Top > 0 {
 		return min(a.K, a.Top)

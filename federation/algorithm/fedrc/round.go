@@ -1,16 +1,12 @@
 package fedrc
 
 import (
-	"fmt"
 	"slices"
 
 	"feddag/federation"
 	"feddag/federation/algorithm"
 	"feddag/torch"
 )
-
-// trainedOnce says whether a client has trained: then its E step divides by the priors.
-func (a *FedRC) trainedOnce(c *federation.Client) bool { return a.mass[c.ID] != nil }
 
 // Round implements [Algorithm].
 func (a *FedRC) Round(env *federation.Env, t int, cohort []*federation.Client) (_ federation.Report, err error) {
@@ -54,7 +50,7 @@ func (a *FedRC) Round(env *federation.Env, t int, cohort []*federation.Client) (
 }
 
 // mixtures pairs clients with the mixture of the models that each has trained.
-func (a *FedRC) mixtures(clients []*federation.Client, steps []expected, models [][]int, trained []torch.Trained) []federation.Local {
+func (a *FedRC) mixtures(clients []*federation.Client, steps []expectation, models [][]int, trained []torch.Trained) []federation.Local {
 	all := make([]federation.Local, len(clients))
 	at := 0
 	for i, c := range clients {
@@ -101,53 +97,4 @@ func (a *FedRC) Adapt(env *federation.Env, clients []*federation.Client) ([]fede
 		return nil, err
 	}
 	return a.mixtures(clients, steps, models, trained), nil
-}
-
-// Join implements [Newcomer]: a newcomer finds its weights on its own training data, from equal ones and without the
-// priors.
-func (a *FedRC) Join(env *federation.Env, _ int, newcomers []*federation.Client) error {
-	omega, mass := slices.Clone(a.omega), slices.Clone(a.mass)
-	for _, c := range newcomers {
-		omega[c.ID], mass[c.ID] = slices.Repeat([]float64{1 / float64(a.K)}, a.K), nil
-	}
-	before := *a
-	a.omega, a.mass = omega, mass
-	steps, err := a.expect(newcomers, true, func(*federation.Client) bool { return false })
-	if err != nil {
-		*a = before
-		return err
-	}
-	for i, c := range newcomers {
-		a.omega[c.ID] = steps[i].omega
-		a.Of[c.ID] = slices.Index(steps[i].omega, slices.Max(steps[i].omega))
-		env.Ledger.Down(c, "models", a.K*a.Net.Len())
-	}
-	return nil
-}
-
-// fedrcMeta is the part of a checkpoint that is not weights.
-type fedrcMeta struct {
-	Omega [][]float64
-	Mass  [][][]float64
-}
-
-// Save implements [Checkpointer].
-func (a *FedRC) Save() (federation.Saved, error) { return a.SaveWith(fedrcMeta{a.omega, a.mass}) }
-
-// Load implements [Checkpointer].
-func (a *FedRC) Load(env *federation.Env, s federation.Saved) error {
-	var meta fedrcMeta
-	if err := a.LoadWith(env, s, &meta); err != nil {
-		return err
-	}
-	if len(meta.Omega) != len(env.Clients) || len(meta.Mass) != len(env.Clients) || len(a.States) != a.K {
-		return fmt.Errorf("%d models and weights of %d clients, this run has %d and %d", len(a.States), len(meta.Omega), a.K, len(env.Clients))
-	}
-	for i, omega := range meta.Omega {
-		if a.Of[i] >= 0 && len(omega) != a.K {
-			return fmt.Errorf("client %d has weights for %d models, this run has %d", i, len(omega), a.K)
-		}
-	}
-	a.omega, a.mass = meta.Omega, meta.Mass
-	return nil
 }

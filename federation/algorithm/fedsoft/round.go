@@ -1,7 +1,6 @@
 package fedsoft
 
 import (
-	"fmt"
 	"slices"
 
 	"feddag/federation"
@@ -143,51 +142,4 @@ func (a *FedSoft) Adapt(env *federation.Env, clients []*federation.Client) ([]fe
 		return nil, err
 	}
 	return federation.Locals(a.Net, clients, trained), nil
-}
-
-// Join implements [Newcomer]: its samples vote, and it starts at the mixture.
-func (a *FedSoft) Join(_ *federation.Env, _ int, newcomers []*federation.Client) error {
-	for _, c := range newcomers {
-		a.own[c.ID] = nil
-	}
-	return a.estimate(newcomers)
-}
-
-// fedsoftMeta is the part of a checkpoint that is not weights.
-type fedsoftMeta struct{ U [][]float64 }
-
-// Save implements [Checkpointer].
-func (a *FedSoft) Save() (federation.Saved, error) {
-	s, err := a.SaveWith(fedsoftMeta{a.u})
-	if err != nil {
-		return s, err
-	}
-	for i, x := range a.own {
-		s.PutBlob(fmt.Sprintf("own-%d", i), x)
-	}
-	return s, nil
-}
-
-// Load implements [Checkpointer].
-func (a *FedSoft) Load(env *federation.Env, s federation.Saved) error {
-	var meta fedsoftMeta
-	if err := a.LoadWith(env, s, &meta); err != nil {
-		return err
-	}
-	if len(meta.U) != len(env.Clients) {
-		return fmt.Errorf("weights of %d clients, this run has %d", len(meta.U), len(env.Clients))
-	}
-	for i, u := range meta.U {
-		if a.Of[i] >= 0 && len(u) != a.K {
-			return fmt.Errorf("client %d has weights for %d centres, this run has %d", i, len(u), a.K)
-		}
-	}
-	a.u, a.own = meta.U, make([][]float32, len(env.Clients))
-	for i := range a.own {
-		var err error
-		if a.own[i], err = s.Blob(fmt.Sprintf("own-%d", i), a.Net.Len()); err != nil {
-			return err
-		}
-	}
-	return nil
 }

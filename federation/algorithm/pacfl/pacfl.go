@@ -158,11 +158,3 @@ func (a *PACFL) Init(env *federation.Env) error {
 	}
 	return a.Begin(env, len(r.Clusters), func(c *federation.Client) int { return of[c] })
 }
-
-// Save implements [Checkpointer].
-func (a *PACFL) Save() (federation.Saved, error) { return a.SaveWith(a.threshold) }
-
-// Load implements [Checkpointer].
-func (a *PACFL) Load(env *federation.Env, s federation.Saved) error {
-	return a.LoadWith(env, s, &a.threshold)
-}
