@@ -9,18 +9,19 @@ import (
 
 // AverageBy returns the models after a round in which clients trained. Model z becomes a weighted mean of trained states,
 //
-//	w_z <- Σ_k weight(z, k) ended_k / Σ_k weight(z, k)   over the places k in members[z],
+//	w_z <- Σ_k weight(z, k) ended_k / Σ_k weight(z, k)   over the indices k in members[z],
 //
 // in the given parts of the network. A model without members does not change, and is the same vector in the result. The
-// sums run in the order of members[z]: ascending client id. On an error every new vector is closed.
+// sums run in the order of members[z], which is that of ascending client id. On an error every new vector is closed. The
+// models and the trained states stay the caller's.
 func AverageBy(net *torch.Network, models torch.Vectors, members [][]int, ended torch.Vectors, weight func(z, k int) float64, parts torch.Part) (next torch.Vectors, err error) {
 	next = append(next, models...)
-	for z, places := range members {
-		if len(places) == 0 {
+	for z, trained := range members {
+		if len(trained) == 0 {
 			continue
 		}
-		states, weights := make(torch.Vectors, len(places)), make([]float64, len(places))
-		for i, k := range places {
+		states, weights := make(torch.Vectors, len(trained)), make([]float64, len(trained))
+		for i, k := range trained {
 			states[i], weights[i] = ended[k], weight(z, k)
 		}
 		v, err := Mean(net, models[z], states, weights, parts)
@@ -33,8 +34,9 @@ func AverageBy(net *torch.Network, models torch.Vectors, members [][]int, ended 
 	return next, nil
 }
 
-// Mean returns the weighted mean of states, Σ w x / Σ w, over the given parts of the network, and base elsewhere. States
-// come in ascending client id. The caller closes the result.
+// Mean returns the weighted mean of states, Σ w x / Σ w, in the given parts of the network, and the values of base in the
+// others. The states come in ascending client id, so that the sum does not depend on scheduling. The caller closes the
+// result.
 func Mean(net *torch.Network, base *torch.Vector, states torch.Vectors, weights []float64, parts torch.Part) (*torch.Vector, error) {
 	v, err := base.Clone()
 	if err != nil {
@@ -49,7 +51,7 @@ func Mean(net *torch.Network, base *torch.Vector, states torch.Vectors, weights 
 	return v, nil
 }
 
-// Ranges returns where parts of a network lie in its state.
+// Ranges returns where the given parts of a network lie in its state. A part that the network does not have has no range.
 func Ranges(net *torch.Network, parts torch.Part) []torch.Range {
 	if parts == torch.All {
 		return []torch.Range{{Begin: 0, End: net.Len()}}
@@ -63,7 +65,8 @@ func Ranges(net *torch.Network, parts torch.Part) []torch.Range {
 	return rs
 }
 
-// alike weighs all clients the same.
+// EqualWeights returns the weight 1 for every client: the average of a method that does not weigh clients by their samples.
+// It has the type of [Bank.Weigh].
 func EqualWeights(clients []*federation.Client) []float64 {
 	return slices.Repeat([]float64{1}, len(clients))
 }

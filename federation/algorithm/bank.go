@@ -7,26 +7,31 @@ import (
 	"feddag/torch"
 )
 
-// bank is the models of a method whose clients each train one of them, and whose is whose: the building block of FedAvg
-// (a bank of one) and of every method that averages within clusters. A round is, for every model w_z,
+// Bank holds the models of a method in which every client trains one of them, and which client has which model. It is the
+// building block of FedAvg, whose bank has one model, and of every method that averages within clusters. A method embeds it,
+// fills it with [Bank.Begin], and inherits the round, the training after the last round, evaluation, checkpoints and the
+// answers to scenarios, each of which it may replace. A round is, for every model w_z,
 //
-//	w_i = LocalSGD(w_z; i),  w_z <- Σ n_i w_i / Σ n_i  over the cohort's clients of z; without any it stays.
+//	w_i = LocalSGD(w_z; i),  w_z <- Σ n_i w_i / Σ n_i  over the clients i of the cohort that have model z.
+//
+// A model that no client of the cohort has does not change. All models are states of one network with one encoder.
 type Bank struct {
 	Env    *federation.Env
 	Net    *torch.Network
-	States torch.Vectors // w_z; several may be one vector until they part
-	Of     []int         // model of each client; -1 of those that are not there
-	// Objective is the loss of local training, in rounds and after the last; nil is the cross-entropy.
+	States torch.Vectors // w_z; several entries may be one vector, as long as these models are equal
+	Of     []int         // index into States of each client's model, by client id; -1 for a client that is absent
+	// Objective is the loss of local training, in the rounds and after the last one. Nil means the cross-entropy.
 	Objective torch.Objective
-	// Local is the method's local training; nil is [federation.Env.LocalSGD] with the Objective.
+	// Local is the method's local training of one job per client, which returns its results in the order of the jobs. Nil
+	// means [federation.Env.LocalSGD] of the whole network with the Objective.
 	Local func(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error)
-	// weigh returns the weights of an average; nil is n_i.
+	// Weigh returns the weights of the clients in an average, in the order of the clients. Nil means their sample counts n_i.
 	Weigh func(clients []*federation.Client) []float64
-	// book counts what a round sends; nil is a model each way.
+	// Book enters what a round sends into the ledger. Nil means [Bank.BookModels].
 	Book func(clients []*federation.Client)
 }
 
-// build readies a bank without models.
+// build prepares a bank without models for the clients of env.
 func (b *Bank) build(env *federation.Env) (err error) {
 	b.Env = env
 	b.Of = make([]int, len(env.Clients))
@@ -37,7 +42,9 @@ func (b *Bank) build(env *federation.Env) (err error) {
 	return err
 }
 
-// begin makes n models, all of them θ^0, and gives every client that is there the one that of says.
+// Begin starts the bank with n equal models, all of them θ^0, the run's initial state, and tells the observers the initial
+// weights. Every client that is present gets the model whose index of returns; [SharedModel] serves a method with one model.
+// The models share one vector until the first round that trains them.
 func (b *Bank) Begin(env *federation.Env, n int, of func(c *federation.Client) int) error {
 	if err := b.build(env); err != nil {
 		return err
@@ -59,10 +66,11 @@ func (b *Bank) Begin(env *federation.Env, n int, of func(c *federation.Client) i
 	return nil
 }
 
-// one is the model of a method that has one.
+// SharedModel returns 0, the index of the model that all clients share, for [Bank.Begin].
 func SharedModel(*federation.Client) int { return 0 }
 
-// fit trains clients, each its own model.
+// Train trains every client from its own model, with the method's local training if it has one, and returns the results in
+// the order of the clients. The caller closes the end states or hands them on. Round t and phase name the random streams.
 func (b *Bank) Train(clients []*federation.Client, t int, phase federation.Phase) ([]torch.Trained, error) {
 	jobs := make([]torch.Job, len(clients))
 	for i, c := range clients {
@@ -76,13 +84,14 @@ func (b *Bank) Train(clients []*federation.Client, t int, phase federation.Phase
 	return b.Env.LocalTraining(b.Net, jobs, t, phase, torch.All, sgd, b.Env.Epochs)
 }
 
-// average makes the models what they are after a cohort's training. On an error they stay.
+// Average replaces the models by the weighted averages of a cohort's trained states, in ascending client id. The states
+// ended stand in the order of the cohort and stay the caller's. On an error the models do not change.
 func (b *Bank) Average(cohort []*federation.Client, ended torch.Vectors) error {
 	weights := federation.Sizes(cohort)
 	if b.Weigh != nil {
 		weights = b.Weigh(cohort)
 	}
-	members := make([][]int, len(b.States)) // places in the cohort
+	members := make([][]int, len(b.States)) // of each model: indices into the cohort
 	for k, c := range cohort {
 		members[b.Of[c.ID]] = append(members[b.Of[c.ID]], k)
 	}
@@ -94,13 +103,13 @@ func (b *Bank) Average(cohort []*federation.Client, ended torch.Vectors) error {
 	return nil
 }
 
-// Replace replaces the models, and frees those that are no longer among them.
+// Replace puts other models in the place of the bank's, and frees those that are no longer among them.
 func (b *Bank) Replace(next torch.Vectors) {
 	b.States.Without(next).Close()
 	b.States = next
 }
 
-// Round implements [Algorithm].
+// Round implements [federation.Algorithm]: local training of the cohort, then the averages.
 func (b *Bank) Round(env *federation.Env, t int, cohort []*federation.Client) (federation.Report, error) {
 	cohort = federation.ByID(cohort)
 	trained, err := b.Train(cohort, t, federation.PrimaryPhase)
@@ -119,7 +128,7 @@ func (b *Bank) Round(env *federation.Env, t int, cohort []*federation.Client) (f
 	return federation.Report{Loss: federation.LastLoss(trained), Trained: federation.Locals(b.Net, cohort, trained)}, nil
 }
 
-// bookModels counts a model each way for every client.
+// BookModels enters one model down and one model up for every client into the ledger.
 func (b *Bank) BookModels(clients []*federation.Client) {
 	for _, c := range clients {
 		b.Env.Ledger.Down(c, "model", b.Net.Len())
@@ -127,7 +136,7 @@ func (b *Bank) BookModels(clients []*federation.Client) {
 	}
 }
 
-// Adapt implements [Adapter].
+// Adapt implements [federation.Adapter]: every client trains its model once more.
 func (b *Bank) Adapt(env *federation.Env, clients []*federation.Client) ([]federation.Local, error) {
 	trained, err := b.Train(clients, env.Rounds, federation.FinalPhase)
 	if err != nil {
@@ -136,7 +145,7 @@ func (b *Bank) Adapt(env *federation.Env, clients []*federation.Client) ([]feder
 	return federation.Locals(b.Net, clients, trained), nil
 }
 
-// Leave implements [Leaver].
+// Leave implements [federation.Leaver]: the clients have no model any more.
 func (b *Bank) Leave(_ *federation.Env, _ int, clients []*federation.Client) error {
 	for _, c := range clients {
 		b.Of[c.ID] = -1
@@ -144,15 +153,15 @@ func (b *Bank) Leave(_ *federation.Env, _ int, clients []*federation.Client) err
 	return nil
 }
 
-// Shift implements [Shifter]: a client goes on with its model.
+// Shift implements [federation.Shifter]: a client keeps its model when its data change.
 func (b *Bank) Shift(*federation.Env, int, []*federation.Client) error { return nil }
 
-// Model implements [Algorithm].
+// Model implements [federation.Algorithm]: the client's model of the bank.
 func (b *Bank) Model(client int) federation.Model {
 	return federation.Model{Net: b.Net, State: b.States[b.Of[client]]}
 }
 
-// Models implements [Algorithm].
+// Models implements [federation.Algorithm]. Model z is named "cluster-z".
 func (b *Bank) Models() []federation.NamedModel {
 	models := make([]federation.NamedModel, len(b.States))
 	for z, s := range b.States {
@@ -166,5 +175,5 @@ func (b *Bank) Trainings() []federation.Training {
 	return []federation.Training{{What: "training", Parts: torch.All, Rounds: 1, Final: 1, Objective: b.Objective}}
 }
 
-// Close implements [Algorithm].
+// Close implements [federation.Algorithm].
 func (b *Bank) Close() { b.States.Close() }

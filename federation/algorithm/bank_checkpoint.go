@@ -7,20 +7,21 @@ import (
 	"feddag/federation"
 )
 
-// bankMeta is the part of a bank's checkpoint that is not weights.
+// bankMeta is the part of a bank's checkpoint that is not a vector.
 type bankMeta struct {
 	Models int             `json:"models"`
-	Of     []int           `json:"of"`               // model of each client
-	Method json.RawMessage `json:"method,omitempty"` // what else the method must keep
+	Of     []int           `json:"of"`               // model of each client, -1 for none
+	Method json.RawMessage `json:"method,omitempty"` // the method's own values
 }
 
-// Save implements [Checkpointer].
+// Save implements [federation.Checkpointer] for a method that keeps nothing but its bank.
 func (b *Bank) Save() (federation.Saved, error) { return b.SaveWith(nil) }
 
-// Load implements [Checkpointer].
+// Load implements [federation.Checkpointer] for a method that keeps nothing but its bank.
 func (b *Bank) Load(env *federation.Env, s federation.Saved) error { return b.LoadWith(env, s, nil) }
 
-// save saves the bank, and beside it what the method must keep; nil for nothing.
+// SaveWith saves the bank and, beside it, a value of the method that encoding/json can encode; nil for none. The method may
+// add vectors of its own to the result, under names that do not begin with "cluster-".
 func (b *Bank) SaveWith(method any) (federation.Saved, error) {
 	meta := bankMeta{Models: len(b.States), Of: b.Of}
 	if method != nil {
@@ -43,7 +44,8 @@ func (b *Bank) SaveWith(method any) (federation.Saved, error) {
 	return s, nil
 }
 
-// load takes up what save saved, into method what was beside it.
+// LoadWith restores what [Bank.SaveWith] saved, and decodes the method's value into the pointer method; nil for none. It
+// returns an error if the checkpoint does not fit the run.
 func (b *Bank) LoadWith(env *federation.Env, s federation.Saved, method any) error {
 	if err := b.build(env); err != nil {
 		return err
@@ -58,11 +60,11 @@ func (b *Bank) LoadWith(env *federation.Env, s federation.Saved, method any) err
 		}
 	}
 	if len(meta.Of) != len(b.Of) {
-		return fmt.Errorf("models of %d clients, this run has %d", len(meta.Of), len(b.Of))
+		return fmt.Errorf("the checkpoint assigns models to %d clients, this run has %d clients", len(meta.Of), len(b.Of))
 	}
 	for i, z := range meta.Of {
 		if z < -1 || z >= meta.Models {
-			return fmt.Errorf("client %d has model %d of %d", i, z, meta.Models)
+			return fmt.Errorf("the checkpoint gives client %d model %d, but it has %d models", i, z, meta.Models)
 		}
 	}
 	b.Of = meta.Of
@@ -76,5 +78,5 @@ func (b *Bank) LoadWith(env *federation.Env, s federation.Saved, method any) err
 	return nil
 }
 
-// modelName names a bank's model in a checkpoint.
+// modelName returns the name of model z in a checkpoint.
 func modelName(z int) string { return fmt.Sprintf("cluster-%d", z) }

@@ -4,10 +4,11 @@ import (
 	"feddag/federation"
 )
 
-// clusters is a bank whose models are clusters of clients.
+// ClusterBank is a [Bank] whose models belong to clusters of clients: cluster z is the clients that have model z. A method
+// that embeds it reports its clustering, which changes as the method changes Of and States.
 type ClusterBank struct{ Bank }
 
-// Clusters implements [Clustered].
+// Clusters implements [federation.Clustered].
 func (b *ClusterBank) Clusters() [][]int {
 	list := make([][]int, len(b.States))
 	for i, z := range b.Of {
@@ -18,7 +19,8 @@ func (b *ClusterBank) Clusters() [][]int {
 	return list
 }
 
-// joinLowest gives newcomers the models with the lowest loss on their training data, for which they receive all.
+// JoinLowestLoss gives every newcomer the model with the lowest mean loss on its training samples. Each newcomer receives
+// all models for that, which goes into the ledger.
 func (b *ClusterBank) JoinLowestLoss(newcomers []*federation.Client) error {
 	best, err := LowestLoss(b.Env, b.Net, b.States, newcomers, true)
 	if err != nil {

@@ -3,18 +3,20 @@ package algorithm
 import "feddag/federation"
 
 func init() {
-	federation.Register("fedavg", "one model for all clients", func() federation.Algorithm { return &FedAvg{} })
+	federation.Register("fedavg", "trains one model for all clients", func() federation.Algorithm { return &FedAvg{} })
 }
 
 // FedAvg keeps one model w (McMahan et al., AISTATS 2017). A round is
 //
 //	w_i = LocalSGD(w; i),  w <- Σ n_i w_i / Σ n_i  over the cohort.
+//
+// Methods that change only the local training embed FedAvg and set [Bank.Local].
 type FedAvg struct{ Bank }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *FedAvg) Init(env *federation.Env) error { return a.Begin(env, 1, SharedModel) }
 
-// Join implements [Newcomer]: the one model is everybody's.
+// Join implements [federation.Newcomer]: a newcomer uses the one model.
 func (a *FedAvg) Join(_ *federation.Env, _ int, newcomers []*federation.Client) error {
 	for _, c := range newcomers {
 		a.Of[c.ID] = 0
@@ -22,7 +24,7 @@ func (a *FedAvg) Join(_ *federation.Env, _ int, newcomers []*federation.Client) 
 	return nil
 }
 
-// Models implements [Algorithm].
+// Models implements [federation.Algorithm]. The model is named "global".
 func (a *FedAvg) Models() []federation.NamedModel {
 	return []federation.NamedModel{{Name: "global", Model: federation.Model{Net: a.Net, State: a.States[0]}}}
 }

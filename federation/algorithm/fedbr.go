@@ -12,49 +12,51 @@ import (
 )
 
 func init() {
-	federation.Register("fedbr", "FedAvg whose features are held to those of shared pseudo-images", func() federation.Algorithm {
+	federation.Register("fedbr", "FedAvg with a contrastive loss on shared pseudo-images against biased features", func() federation.Algorithm {
 		a := &FedBR{Mu: 0.5, Lambda: 1, Tau1: 2, Tau2: 2, Mean: 10}
-		a.Local = a.contrasted
+		a.Local = a.trainContrastive
 		return a
 	})
 }
 
-// FedBR reduces the bias of local training (Guo, Tang, Lin, ICML 2023). All clients share a few pseudo-images: each the
-// mean of random images of one random client (the authors' variant RSM), with the uniform label. With z = φ(x) the
-// features of a batch, z_p those of the pseudo-images and z_g theirs under the received weights, a step is
+// FedBR reduces the bias of local training (Guo, Tang, Lin, ICML 2023). All clients share a few pseudo-images. Each is the
+// mean of random images of one random client (the authors' variant RSM), and its label is uniform. Let z = φ(x) be the
+// features of a batch, z_p those of the pseudo-images, and z_g those of the pseudo-images under the received weights. A step
+// is
 //
 //	L_con = -mean log[ e^{τ1 cos(P z_p, P z_g)} / (e^{τ1 cos(P z_p, P z_g)} + e^{τ2 cos(P z_p, P z)}) ]
-//	the projection P climbs L_con by plain SGD, the features held; then the network descends
-//	CE + µ L_con + λ CE(z_p, uniform), P held
+//	first the projection P ascends L_con by plain SGD, with the features constant;
+//	then the network descends CE + µ L_con + λ CE(z_p, uniform), with P constant.
 //
-// Network and projection are sent and averaged, by n_i. P is an MLP of twice the features' width (see [torch.Contrast]).
+// Both the network and the projection are sent, and averaged with the weights n_i. P is an MLP whose hidden layers have
+// twice the width of the features (see [torch.Contrast]).
 //
-// µ = 0.5, λ = 1, τ1 = τ2 = 2, as many pseudo-images as a batch and means of 10 are the authors' code
-// (github.com/LINs-lab/FedBR, fedbr/algorithms.py, hparams_registry.py). They train by plain SGD; here the network has the
-// run's optimiser, P its rate without momentum.
+// The defaults µ = 0.5, λ = 1, τ1 = τ2 = 2, as many pseudo-images as a batch has, and means of 10 images are those of the
+// authors' code (github.com/LINs-lab/FedBR, fedbr/algorithms.py, hparams_registry.py). The authors train by plain SGD. Here
+// the network is trained by the run's optimiser, and P with the run's learning rate but without momentum.
 type FedBR struct {
 	FedAvg
-	Mu, Lambda   float64 // µ, λ; both 0 is FedAvg
-	Tau1, Tau2   float64 // τ1, τ2
-	PseudoImages int     // 0 is as many as a batch
-	Mean         int     // images that one is the mean of
+	Mu, Lambda   float64 // µ, λ; if both are 0 this is FedAvg
+	Tau1, Tau2   float64 // τ1, τ2, factors of the cosines
+	PseudoImages int     // number of pseudo-images; 0 means as many as a batch has
+	Mean         int     // images that are averaged into one pseudo-image
 
-	pseudo     *torch.Vector // X_p
-	projection *torch.Vector // P
-	projected  torch.Vectors // of the training in hand
+	pseudo     *torch.Vector // X_p, [PseudoImages, C, H, W]
+	projection *torch.Vector // weights of P
+	projected  torch.Vectors // the clients' projections after the local training of the current round
 }
 
-// Flags implements [Flagger].
+// Flags implements [federation.Flagger].
 func (a *FedBR) Flags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.Mu, "fedbr-mu", a.Mu, "µ, weight of the contrastive loss")
-	fs.Float64Var(&a.Lambda, "fedbr-lambda", a.Lambda, "λ, weight of the pseudo-images' cross-entropy; with µ = λ = 0 this is FedAvg")
-	fs.Float64Var(&a.Tau1, "fedbr-tau1", a.Tau1, "τ1, of the cosine to the received model's features")
-	fs.Float64Var(&a.Tau2, "fedbr-tau2", a.Tau2, "τ2, of the cosine to the batch's features")
-	fs.IntVar(&a.PseudoImages, "fedbr-pseudo-images", a.PseudoImages, "shared pseudo-images; 0 is as many as a batch")
-	fs.IntVar(&a.Mean, "fedbr-mean", a.Mean, "images of one client that a pseudo-image is the mean of")
+	fs.Float64Var(&a.Mu, "fedbr-mu", a.Mu, "weight µ of the contrastive loss")
+	fs.Float64Var(&a.Lambda, "fedbr-lambda", a.Lambda, "weight λ of the cross-entropy of the pseudo-images; µ = λ = 0 gives FedAvg")
+	fs.Float64Var(&a.Tau1, "fedbr-tau1", a.Tau1, "factor τ1 of the cosine to the received model's features")
+	fs.Float64Var(&a.Tau2, "fedbr-tau2", a.Tau2, "factor τ2 of the cosine to the batch's features")
+	fs.IntVar(&a.PseudoImages, "fedbr-pseudo-images", a.PseudoImages, "number of shared pseudo-images; 0 means as many as a batch has")
+	fs.IntVar(&a.Mean, "fedbr-mean", a.Mean, "number of images of one client that are averaged into a pseudo-image")
 }
 
-// Validate implements [Validator].
+// Validate implements [federation.Validator].
 func (a *FedBR) Validate() error {
 	for flag, x := range map[string]float64{"mu": a.Mu, "lambda": a.Lambda, "tau1": a.Tau1, "tau2": a.Tau2} {
 		if !(x >= 0 && !math.IsInf(x, 0)) {
@@ -62,12 +64,12 @@ func (a *FedBR) Validate() error {
 		}
 	}
 	if a.PseudoImages < 0 || a.Mean < 1 {
-		return fmt.Errorf("--fedbr-pseudo-images is %d, --fedbr-mean %d: use 0 (as many as a batch) or more, and 1 or more", a.PseudoImages, a.Mean)
+		return fmt.Errorf("--fedbr-pseudo-images is %d and --fedbr-mean is %d: use 0 (as many as a batch has) or more for the former, and 1 or more for the latter", a.PseudoImages, a.Mean)
 	}
 	return nil
 }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *FedBR) Init(env *federation.Env) error {
 	if a.Mu == 0 && a.Lambda == 0 {
 		env.Warn("--fedbr-mu and --fedbr-lambda are 0: this is FedAvg")
@@ -75,13 +77,13 @@ func (a *FedBR) Init(env *federation.Env) error {
 	if err := a.FedAvg.Init(env); err != nil {
 		return err
 	}
-	items := a.PseudoImages
-	if items == 0 {
-		items = env.Batch
+	count := a.PseudoImages
+	if count == 0 {
+		count = env.Batch
 	}
 	random, clients := stream.New(env.Seed, "fedbr"), env.Present()
 	var pseudo []float32
-	for range items {
+	for range count {
 		c := clients[random.IntN(len(clients))]
 		var samples []int32
 		for _, k := range random.Perm(c.Size())[:min(a.Mean, c.Size())] {
@@ -96,17 +98,17 @@ func (a *FedBR) Init(env *federation.Env) error {
 	}
 	h := a.Net.Features()
 	p := make([]float32, 0, (*torch.Contrast)(nil).Size(h))
-	for _, layer := range [][2]int{{h, 2 * h}, {2 * h, 2 * h}, {2 * h, h}} { // as PyTorch's linear layers begin
+	for _, layer := range [][2]int{{h, 2 * h}, {2 * h, 2 * h}, {2 * h, h}} { // initialised as PyTorch's linear layers are
 		bound := 1 / math.Sqrt(float64(layer[0]))
 		for range (layer[0] + 1) * layer[1] {
 			p = append(p, float32((2*random.Float64()-1)*bound))
 		}
 	}
-	return a.hold(pseudo, p)
+	return a.upload(pseudo, p)
 }
 
-// hold puts the pseudo-images and the projection on the device.
-func (a *FedBR) hold(pseudo, p []float32) (err error) {
+// upload copies the pseudo-images and the projection to the device.
+func (a *FedBR) upload(pseudo, p []float32) (err error) {
 	if a.pseudo, err = torch.VectorOf(a.Env.Device, pseudo); err != nil {
 		return err
 	}
@@ -114,8 +116,8 @@ func (a *FedBR) hold(pseudo, p []float32) (err error) {
 	return err
 }
 
-// contrasted trains clients, each from its own copy of P, and keeps what becomes of the copies.
-func (a *FedBR) contrasted(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
+// trainContrastive trains every client from its own copy of P, and keeps the trained copies in projected.
+func (a *FedBR) trainContrastive(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
 	sgd := a.Env.SGD()
 	if a.Mu > 0 || a.Lambda > 0 {
 		sgd.Objective = &torch.Contrast{
@@ -135,7 +137,7 @@ func (a *FedBR) contrasted(jobs []torch.Job, t int, phase federation.Phase) ([]t
 	return trained, err
 }
 
-// Round implements [Algorithm].
+// Round implements [federation.Algorithm]: the projections are averaged as the models are.
 func (a *FedBR) Round(env *federation.Env, t int, cohort []*federation.Client) (federation.Report, error) {
 	defer func() { a.projected.Close() }()
 	cohort = federation.ByID(cohort)
@@ -156,20 +158,20 @@ func (a *FedBR) Round(env *federation.Env, t int, cohort []*federation.Client) (
 	return report, nil
 }
 
-// Adapt implements [Adapter].
+// Adapt implements [federation.Adapter].
 func (a *FedBR) Adapt(env *federation.Env, clients []*federation.Client) ([]federation.Local, error) {
 	defer func() { a.projected.Close() }()
 	return a.FedAvg.Adapt(env, clients)
 }
 
-// Close implements [Algorithm].
+// Close implements [federation.Algorithm].
 func (a *FedBR) Close() {
 	a.FedAvg.Close()
 	a.pseudo.Close()
 	a.projection.Close()
 }
 
-// Save implements [Checkpointer].
+// Save implements [federation.Checkpointer].
 func (a *FedBR) Save() (federation.Saved, error) {
 	s, err := a.FedAvg.Save()
 	if err != nil {
@@ -182,14 +184,14 @@ func (a *FedBR) Save() (federation.Saved, error) {
 	return s, err
 }
 
-// Load implements [Checkpointer].
+// Load implements [federation.Checkpointer].
 func (a *FedBR) Load(env *federation.Env, s federation.Saved) error {
 	if err := a.FedAvg.Load(env, s); err != nil {
 		return err
 	}
 	p := s.Vectors["projection"]
 	if want := (*torch.Contrast)(nil).Size(a.Net.Features()); len(p) != want || len(s.Vectors["pseudo-images"]) == 0 {
-		return fmt.Errorf("a projection of %d values and pseudo-images of %d, want %d and some", len(p), len(s.Vectors["pseudo-images"]), want)
+		return fmt.Errorf("the checkpoint's projection has %d values and its pseudo-images have %d: this run needs %d, and at least one pseudo-image", len(p), len(s.Vectors["pseudo-images"]), want)
 	}
-	return a.hold(s.Vectors["pseudo-images"], p)
+	return a.upload(s.Vectors["pseudo-images"], p)
 }

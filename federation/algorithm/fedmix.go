@@ -12,54 +12,54 @@ import (
 )
 
 func init() {
-	federation.Register("fedmix", "FedAvg whose clients mix the mean images of all clients into their batches", func() federation.Algorithm {
+	federation.Register("fedmix", "FedAvg with the mean images of all clients mixed into every batch", func() federation.Algorithm {
 		a := &FedMix{Lambda: 0.05, Epsilon: 0.05}
-		a.Local = a.mixed
+		a.Local = a.trainMixed
 		return a
 	})
 }
 
-// FedMix is FedAvg with mean augmented data (Yoon, Shin, Hwang, Yang, ICLR 2021). Before the first round every client
-// sends the mean image and the mean label of each group of its samples, and the server sends all of them to everybody. With
-// one of them, (x̄, ȳ), drawn for every batch and x~ = (1-λ) x, a client descends the expansion of Mixup about x~,
+// FedMix is FedAvg with mean augmented data (Yoon, Shin, Hwang, Yang, ICLR 2021). Before the first round every client sends
+// the mean image and the mean label of each group of its samples, and the server sends all of them to every client. One of
+// these means, (x̄, ȳ), is drawn for every batch. With x~ = (1-λ) x, a client descends the expansion of Mixup around x~,
 //
 //	(1-λ) mean CE(x~, y)  +  λ mean CE(x~, ȳ)  +  λ Σ_b <∂[(1-λ) mean CE(x~, y)]/∂x~_b, x̄>
 //
-// The last term is a plain sum over the batch of a mean's derivative: two reproductions divide by the batch once more. It is
-// taken as a central difference of width Epsilon (see [torch.Mix]), which costs three passes a batch.
+// The last term is a plain sum over the batch, of derivatives of a mean; two reproductions divide it by the batch size once
+// more. It is computed as a central difference of width Epsilon (see [torch.Mix]), which costs three passes per batch.
 //
-// λ = 0.05 and one group a client are the authors' for CIFAR-10, λ = 0.1 for CIFAR-100 (from the README of Flower's
-// baseline, github.com/adap/flower, baselines/fedmix; the authors have published no code).
+// λ = 0.05 and one group per client are the authors' values for CIFAR-10, and λ = 0.1 for CIFAR-100, according to the README
+// of Flower's baseline (github.com/adap/flower, baselines/fedmix). The authors have published no code.
 type FedMix struct {
 	FedAvg
-	Lambda  float64 // λ; 0 is FedAvg
-	Group   int     // samples of a mean; 0 is all of a client's
+	Lambda  float64 // λ; 0 gives FedAvg
+	Group   int     // samples that are averaged into one mean; 0 means all samples of the client
 	Epsilon float64 // width of the central difference, in units of a mean image
 
-	images, labels *torch.Vector // the means of all
+	images, labels *torch.Vector // the means of all clients: [means, C, H, W] and [means, classes]
 }
 
-// Flags implements [Flagger].
+// Flags implements [federation.Flagger].
 func (a *FedMix) Flags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.Lambda, "fedmix-lambda", a.Lambda, "λ, share of the mean image in a mixed one; 0 is FedAvg")
-	fs.IntVar(&a.Group, "fedmix-group", a.Group, "samples that a mean is taken of; 0 is all of a client's")
-	fs.Float64Var(&a.Epsilon, "fedmix-epsilon", a.Epsilon, "width of the central difference that stands for the derivative")
+	fs.Float64Var(&a.Lambda, "fedmix-lambda", a.Lambda, "share λ of the mean image in a mixed image; 0 gives FedAvg")
+	fs.IntVar(&a.Group, "fedmix-group", a.Group, "number of samples that are averaged into one mean image; 0 means all samples of the client")
+	fs.Float64Var(&a.Epsilon, "fedmix-epsilon", a.Epsilon, "width of the central difference that approximates the derivative, in units of a mean image")
 }
 
-// Validate implements [Validator].
+// Validate implements [federation.Validator].
 func (a *FedMix) Validate() error {
 	switch {
 	case !(a.Lambda >= 0 && a.Lambda < 1):
-		return fmt.Errorf("--fedmix-lambda is %g: use 0 to below 1", a.Lambda)
+		return fmt.Errorf("--fedmix-lambda is %g: use a number of at least 0 and below 1", a.Lambda)
 	case a.Group < 0:
-		return fmt.Errorf("--fedmix-group is %d: use 0 (all of a client's) or more", a.Group)
+		return fmt.Errorf("--fedmix-group is %d: use 0 (all samples of the client) or more", a.Group)
 	case !(a.Epsilon > 0 && a.Epsilon <= 1):
-		return fmt.Errorf("--fedmix-epsilon is %g: use a number above 0, at most 1", a.Epsilon)
+		return fmt.Errorf("--fedmix-epsilon is %g: use a number above 0 and at most 1", a.Epsilon)
 	}
 	return nil
 }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *FedMix) Init(env *federation.Env) error {
 	if a.Lambda == 0 {
 		env.Warn("--fedmix-lambda is 0: this is FedAvg")
@@ -83,11 +83,11 @@ func (a *FedMix) Init(env *federation.Env) error {
 	for _, c := range clients {
 		env.Ledger.Down(c, "mean samples", len(images)+len(labels))
 	}
-	return a.hold(images, labels)
+	return a.upload(images, labels)
 }
 
-// hold puts the means on the device.
-func (a *FedMix) hold(images, labels []float32) (err error) {
+// upload copies the means to the device.
+func (a *FedMix) upload(images, labels []float32) (err error) {
 	if a.images, err = torch.VectorOf(a.Env.Device, images); err != nil {
 		return err
 	}
@@ -95,31 +95,32 @@ func (a *FedMix) hold(images, labels []float32) (err error) {
 	return err
 }
 
-// mixed trains clients on mixed batches. Which mean a step takes comes from (seed, round, client, phase).
-func (a *FedMix) mixed(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
+// trainMixed trains the clients on mixed batches. The random stream of (seed, round, client, phase) says which mean a step
+// uses.
+func (a *FedMix) trainMixed(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
 	sgd := a.Env.SGD()
 	if a.Lambda > 0 {
 		sgd.Objective = &torch.Mix{Lambda: a.Lambda, Epsilon: a.Epsilon, Images: a.images, Labels: a.labels}
-		items := a.labels.Len() / a.Env.Data.Classes
+		means := a.labels.Len() / a.Env.Data.Classes
 		for i, job := range jobs {
 			random := stream.New(a.Env.Seed, "fedmix", uint64(t), uint64(job.Client), uint64(phase))
 			steps := a.Env.Epochs * ((len(job.Samples) + sgd.Batch - 1) / sgd.Batch)
 			for range steps {
-				jobs[i].Mix = append(jobs[i].Mix, int32(random.IntN(items)))
+				jobs[i].Mix = append(jobs[i].Mix, int32(random.IntN(means)))
 			}
 		}
 	}
 	return a.Env.LocalTraining(a.Net, jobs, t, phase, torch.All, sgd, a.Env.Epochs)
 }
 
-// Close implements [Algorithm].
+// Close implements [federation.Algorithm].
 func (a *FedMix) Close() {
 	a.FedAvg.Close()
 	a.images.Close()
 	a.labels.Close()
 }
 
-// Save implements [Checkpointer].
+// Save implements [federation.Checkpointer].
 func (a *FedMix) Save() (federation.Saved, error) {
 	s, err := a.FedAvg.Save()
 	if err != nil || a.images == nil {
@@ -132,14 +133,14 @@ func (a *FedMix) Save() (federation.Saved, error) {
 	return s, err
 }
 
-// Load implements [Checkpointer].
+// Load implements [federation.Checkpointer].
 func (a *FedMix) Load(env *federation.Env, s federation.Saved) error {
 	if err := a.FedAvg.Load(env, s); err != nil || a.Lambda == 0 {
 		return err
 	}
 	images, labels := s.Vectors["mean-images"], s.Vectors["mean-labels"]
 	if len(labels) == 0 || len(images)/len(labels) != env.Data.Channels*env.Data.Height*env.Data.Width/env.Data.Classes {
-		return fmt.Errorf("mean images of %d values and labels of %d do not belong together", len(images), len(labels))
+		return fmt.Errorf("the checkpoint's mean images have %d values and its mean labels %d, which do not fit each other or the data set", len(images), len(labels))
 	}
-	return a.hold(images, labels)
+	return a.upload(images, labels)
 }

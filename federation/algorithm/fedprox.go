@@ -11,29 +11,30 @@ import (
 )
 
 func init() {
-	federation.Register("fedprox", "FedAvg whose clients are held near the model they received", func() federation.Algorithm {
+	federation.Register("fedprox", "FedAvg with a proximal term that keeps clients near the received model", func() federation.Algorithm {
 		a := &FedProx{Mu: 0.01}
 		a.Local = a.proximal
 		return a
 	})
 }
 
-// FedProx is FedAvg with the local loss F_i(w) + (µ/2)|w - w^t|² (Li, Sahu, Zaheer, Sanjabi, Talwalkar, Smith, MLSys
-// 2020). The proximal gradient enters before the momentum, as that of a term of the loss does.
+// FedProx is FedAvg with the local loss F_i(w) + (µ/2)|w - w^t|², where w^t is the model that the client received (Li, Sahu,
+// Zaheer, Sanjabi, Talwalkar, Smith, MLSys 2020). The gradient of the proximal term is added before the momentum, as that of
+// any term of the loss is.
 //
-// The authors tune µ over 0.001, 0.01, 0.1, 0.5 and 1 (github.com/litian96/FedProx, README); the default here is 0.01.
-// None of a round's clients is a straggler.
+// The authors tune µ over 0.001, 0.01, 0.1, 0.5 and 1 (github.com/litian96/FedProx, README); the default here is 0.01. The
+// paper's stragglers are not simulated: every client of a cohort trains all its epochs.
 type FedProx struct {
 	FedAvg
-	Mu float64 // µ; 0 is FedAvg
+	Mu float64 // µ; 0 gives FedAvg
 }
 
-// Flags implements [Flagger].
+// Flags implements [federation.Flagger].
 func (a *FedProx) Flags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.Mu, "fedprox-mu", a.Mu, "µ of the proximal term (µ/2)|w - w^t|²; 0 is FedAvg")
+	fs.Float64Var(&a.Mu, "fedprox-mu", a.Mu, "weight µ of the proximal term (µ/2)|w - w^t|²; 0 gives FedAvg")
 }
 
-// Validate implements [Validator].
+// Validate implements [federation.Validator].
 func (a *FedProx) Validate() error {
 	if !(a.Mu >= 0 && !math.IsInf(a.Mu, 0)) {
 		return fmt.Errorf("--fedprox-mu is %g: use 0 or more", a.Mu)
@@ -41,7 +42,7 @@ func (a *FedProx) Validate() error {
 	return nil
 }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *FedProx) Init(env *federation.Env) error {
 	if a.Mu == 0 {
 		env.Warn("--fedprox-mu is 0: this is FedAvg")
@@ -49,7 +50,7 @@ func (a *FedProx) Init(env *federation.Env) error {
 	return a.FedAvg.Init(env)
 }
 
-// proximal trains every client with the proximal term about the model that it received.
+// proximal trains every client with the proximal term around the model that it received.
 func (a *FedProx) proximal(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
 	for i := range jobs {
 		jobs[i].Proximal = a.Mu

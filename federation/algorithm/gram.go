@@ -8,8 +8,9 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// gram returns the inner products of vectors, [n, n], added in float64 in the order of the coordinates: the number of
-// workers changes no bit.
+// Gram returns the inner products of n vectors of equal length, [n, n], computed by the given number of goroutines. A vector
+// without values counts as zero. Each product is summed in float64 in the order of the coordinates, so the number of workers
+// changes no bit. Angles, distances and lengths of updates or gradients follow from it.
 func Gram(vectors [][]float32, workers int) *mat.SymDense {
 	n := len(vectors)
 	g := mat.NewSymDense(n, nil)
@@ -21,7 +22,8 @@ func Gram(vectors [][]float32, workers int) *mat.SymDense {
 	return g
 }
 
-// dot is the inner product of two vectors of one length. One without values is zero.
+// Dot returns the inner product of two vectors of equal length, summed in float64 in the order of the coordinates. If one of
+// them has no values, the product is 0.
 func Dot(x, y []float32) (sum float64) {
 	for k := range min(len(x), len(y)) {
 		sum += float64(x[k]) * float64(y[k])
@@ -29,8 +31,8 @@ func Dot(x, y []float32) (sum float64) {
 	return sum
 }
 
-// cosineDistances returns 1 - cosine of every two of n vectors, 0 on the diagonal, given their inner products. A vector
-// of no length is at 1 from all others.
+// CosineDistances returns 1 - cosine for every two of n vectors, given their inner products g, [n, n] (see [Gram]). The
+// result, [n, n], lies in 0..2 and has a diagonal of 0. A vector of length 0 is at a distance of 1 from all others.
 func CosineDistances(g *mat.SymDense) *mat.SymDense {
 	n := g.SymmetricDim()
 	d := mat.NewSymDense(n, nil)

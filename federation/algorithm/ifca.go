@@ -11,11 +11,12 @@ import (
 )
 
 func init() {
-	federation.Register("ifca", "K models; a client trains the one with the lowest loss on its training data", func() federation.Algorithm {
+	federation.Register("ifca", "K models; each client trains the one with the lowest loss on its training data", func() federation.Algorithm {
 		return newIFCA()
 	})
 }
 
+// newIFCA returns IFCA with its defaults.
 func newIFCA() *IFCA {
 	a := &IFCA{K: 5, Redraw: true}
 	a.Book = a.exchange
@@ -26,32 +27,33 @@ func newIFCA() *IFCA {
 // 2020). The server keeps K models. In a round a client receives them all, chooses the one with the lowest loss on its
 // whole training set, and trains it:
 //
-//	s_i = argmin_k F_i(θ_k),  w_i = LocalSGD(θ_{s_i}; i),  θ_k <- Σ n_i w_i / Σ n_i  over the cohort with s_i = k.
+//	s_i = argmin_k F_i(θ_k),  w_i = LocalSGD(θ_{s_i}; i),  θ_k <- Σ n_i w_i / Σ n_i  over the cohort's clients with s_i = k.
 //
 // A client is evaluated with the model that has the lowest loss on its training data, never on its test data.
 //
-// The models start apart, model k from the run's initialisation k. The authors' CIFAR code draws all of them anew until
-// each is chosen by some of the clients (github.com/jichan3751/ifca, cifar/train_cluster_cifar_tf.py: 10% for K = 4);
-// Redraw does so until each is chosen by 1/(4K) of the first cohort, at most 20 times, where that cohort has K clients or
-// more: fewer cannot choose all. They use K = 2 to 4; K = 5 here is the number of groups of the paper's label skew.
+// The models start from different states, model k from the run's initialisation k. The authors' CIFAR code draws all models
+// anew until each is chosen by a share of the clients (github.com/jichan3751/ifca, cifar/train_cluster_cifar_tf.py: 10% for
+// K = 4). Redraw does so until each is chosen by 1/(4K) of the first cohort, at most 20 times, and only if that cohort has K
+// clients or more, because fewer clients cannot choose every model. The authors use K = 2 to 4; the default K = 5 is the
+// number of groups of the paper's label skew.
 type IFCA struct {
 	ClusterBank
 	K      int
-	Redraw bool // draw the initial models anew until each is somebody's choice
+	Redraw bool // draw the initial models anew until some clients choose each of them
 
-	alike bool // all models start at θ^0, for tests
+	equalStart bool // all models start at θ^0, for tests
 }
 
-// redraws bounds how often the initial models are drawn.
+// redraws is the largest number of times that the initial models are drawn.
 const redraws = 20
 
-// Flags implements [Flagger].
+// Flags implements [federation.Flagger].
 func (a *IFCA) Flags(fs *pflag.FlagSet) {
-	fs.IntVar(&a.K, "ifca-clusters", a.K, "K, number of models")
-	fs.BoolVar(&a.Redraw, "ifca-redraw", a.Redraw, "draw the initial models anew until each is chosen by 1/(4K) of the first cohort, at most 20 times (not where it is smaller than K)")
+	fs.IntVar(&a.K, "ifca-clusters", a.K, "number of models K")
+	fs.BoolVar(&a.Redraw, "ifca-redraw", a.Redraw, "draw the initial models anew until each is chosen by 1/(4K) of the first cohort, at most 20 times; has no effect if that cohort has fewer than K clients")
 }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *IFCA) Init(env *federation.Env) error {
 	if err := CheckCount(env, "ifca-clusters", a.K); err != nil {
 		return err
@@ -59,7 +61,7 @@ func (a *IFCA) Init(env *federation.Env) error {
 	if err := a.Begin(env, 1, SharedModel); err != nil {
 		return err
 	}
-	if a.alike {
+	if a.equalStart {
 		a.Replace(slices.Repeat(a.States, a.K))
 		return nil
 	}
@@ -76,7 +78,8 @@ func (a *IFCA) Init(env *federation.Env) error {
 	return a.choose(env.Present(), false)
 }
 
-// redraw draws the models until every one is chosen by enough of the first cohort.
+// redraw draws the models anew until each is chosen by enough clients of the first cohort. What the clients receive and
+// send for their choices goes into the ledger.
 func (a *IFCA) redraw(net *torch.Network) error {
 	cohort := a.Env.Sample(0)
 	enough := max(1, len(cohort)/(4*a.K))
@@ -105,11 +108,11 @@ func (a *IFCA) redraw(net *torch.Network) error {
 			}
 		}
 	}
-	a.Env.Warn("ifca: after %d draws of the initial models some are still nobody's choice", redraws)
+	a.Env.Warn("ifca: after %d draws of the initial models, too few clients of the first cohort choose some of them", redraws)
 	return nil
 }
 
-// choose gives clients the models of the lowest loss.
+// choose gives each client the model with the lowest loss on its training data. counted is that of [TrainingLosses].
 func (a *IFCA) choose(clients []*federation.Client, counted bool) error {
 	chosen, err := LowestLoss(a.Env, a.Net, a.States, clients, counted)
 	if err != nil {
@@ -121,7 +124,7 @@ func (a *IFCA) choose(clients []*federation.Client, counted bool) error {
 	return nil
 }
 
-// Round implements [Algorithm].
+// Round implements [federation.Algorithm]: the cohort chooses its models, and then the bank's round follows.
 func (a *IFCA) Round(env *federation.Env, t int, cohort []*federation.Client) (federation.Report, error) {
 	before := slices.Clone(a.Of)
 	if err := a.choose(cohort, true); err != nil {
@@ -134,7 +137,7 @@ func (a *IFCA) Round(env *federation.Env, t int, cohort []*federation.Client) (f
 	return report, err
 }
 
-// exchange books K models down, and the trained one and its number up.
+// exchange books K models down, and the trained model and its index up.
 func (a *IFCA) exchange(clients []*federation.Client) {
 	for _, c := range clients {
 		a.Env.Ledger.Down(c, "models", a.K*a.Net.Len())
@@ -143,10 +146,10 @@ func (a *IFCA) exchange(clients []*federation.Client) {
 	}
 }
 
-// PredictsWith implements [Predictor].
-func (a *IFCA) PredictsWith() string { return "the model of the lowest loss on its training data" }
+// PredictsWith implements [federation.Predictor].
+func (a *IFCA) PredictsWith() string { return "the model with the lowest loss on its training data" }
 
-// Predict implements [Predictor]: every client chooses among the present models.
+// Predict implements [federation.Predictor]: every client chooses among the current models.
 func (a *IFCA) Predict(_ *federation.Env, clients []*federation.Client, score func([]*federation.Client, []federation.Model) error) error {
 	if err := a.choose(clients, false); err != nil {
 		return err
@@ -158,7 +161,7 @@ func (a *IFCA) Predict(_ *federation.Env, clients []*federation.Client, score fu
 	return score(clients, models)
 }
 
-// Join implements [Newcomer]: a newcomer chooses by its training loss.
+// Join implements [federation.Newcomer]: a newcomer chooses the model with the lowest loss on its training data.
 func (a *IFCA) Join(env *federation.Env, _ int, newcomers []*federation.Client) error {
 	for _, c := range newcomers {
 		env.Ledger.Down(c, "models", a.K*a.Net.Len())

@@ -47,11 +47,11 @@ func TestIFCAChoosesTheLowestLoss(t *testing.T) {
 	}
 }
 
-// Models that start alike are one: everybody picks the first, it is FedAvg, and the rest never move.
+// Models that start equal stay one model: every client chooses the first, which is FedAvg's, and the others never change.
 func TestIFCAWithEqualModelsIsFedAvg(t *testing.T) {
 	want, _ := federationtest.Finished(t, "fedavg", 2, nil)
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "ifca").(*IFCA)
-	a.K, a.alike = 3, true
+	a.K, a.equalStart = 3, true
 	net, _ := e.Net(false)
 	federationtest.MustRun(t, e, a, federation.RunOptions{})
 	got := federationtest.Models(t, a)
@@ -113,7 +113,7 @@ func TestIFCADoesNotRedrawForASmallCohort(t *testing.T) {
 
 // Equal models never part.
 func TestIFCAWithEqualModelsFindsNothing(t *testing.T) {
-	federationtest.FindsNoGroups(t, "ifca", "where the models start alike one of them is everybody's choice, and the others never train", func(_ *federation.Env, a federation.Algorithm) {
-		a.(*IFCA).K, a.(*IFCA).alike = 2, true
+	federationtest.FindsNoGroups(t, "ifca", "where the models start equal, one of them is everybody's choice, and the others never train", func(_ *federation.Env, a federation.Algorithm) {
+		a.(*IFCA).K, a.(*IFCA).equalStart = 2, true
 	})
 }

@@ -5,7 +5,9 @@ import (
 	"feddag/torch"
 )
 
-// independent makes K states, the k-th from the run's initialisation k.
+// IndependentStates returns k random initial states of a network, state z from the run's initialisation z. Methods whose
+// models must differ from the start use it; state 0 is θ^0, from which all other methods start. The caller closes the
+// states.
 func IndependentStates(e *federation.Env, net *torch.Network, k int) (torch.Vectors, error) {
 	var states torch.Vectors
 	for z := range k {

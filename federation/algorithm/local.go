@@ -3,19 +3,19 @@ package algorithm
 import "feddag/federation"
 
 func init() {
-	federation.Register("local", "no federation: every client trains alone", func() federation.Algorithm {
+	federation.Register("local", "trains every client alone, without a federation", func() federation.Algorithm {
 		a := &LocalOnly{}
 		a.Book = func([]*federation.Client) {}
 		return a
 	})
 }
 
-// LocalOnly is no federation: a client trains a model of its own, from θ^0, in the rounds in which it is sampled. It is
-// the floor: what a client has without anybody's help, of as much training as the other methods give it. Nothing is
-// sent but θ^0. A newcomer has θ^0 until it trains.
+// LocalOnly trains without a federation: a client trains a model of its own, from θ^0, in the rounds in which it is sampled.
+// It is the lower bound for the other methods: what a client reaches without help, with as much training as they give it.
+// Nothing is sent except θ^0. A newcomer has θ^0 until it trains.
 type LocalOnly struct{ Bank }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *LocalOnly) Init(env *federation.Env) error {
 	if err := a.Begin(env, len(env.Clients), func(c *federation.Client) int { return c.ID }); err != nil {
 		return err
@@ -24,7 +24,7 @@ func (a *LocalOnly) Init(env *federation.Env) error {
 	return nil
 }
 
-// Join implements [Newcomer].
+// Join implements [federation.Newcomer]: a newcomer gets a model of its own.
 func (a *LocalOnly) Join(_ *federation.Env, _ int, newcomers []*federation.Client) error {
 	for _, c := range newcomers {
 		a.Of[c.ID] = c.ID
@@ -33,7 +33,7 @@ func (a *LocalOnly) Join(_ *federation.Env, _ int, newcomers []*federation.Clien
 	return nil
 }
 
-// start books θ^0.
+// start books the initial state that clients receive.
 func (a *LocalOnly) start(clients []*federation.Client) {
 	for _, c := range clients {
 		a.Env.Ledger.Down(c, "initial", a.Net.Len())

@@ -5,8 +5,9 @@ import (
 	"feddag/torch"
 )
 
-// trainingLosses returns what every state predicts on every client's training samples, [states][clients], with the
-// client's own labels. counted says that the clients do so for the method: it goes into the ledger.
+// TrainingLosses returns what every state predicts on every client's training samples, [states][clients]: the losses, with
+// the client's own labels. Set counted if the clients compute this for the method; it then enters the ledger as work. Leave
+// it unset for evaluation.
 func TrainingLosses(e *federation.Env, net *torch.Network, states torch.Vectors, clients []*federation.Client, counted bool) ([][]torch.Predicted, error) {
 	var jobs []torch.Prediction
 	for _, s := range states {
@@ -18,19 +19,20 @@ func TrainingLosses(e *federation.Env, net *torch.Network, states torch.Vectors,
 	if err != nil {
 		return nil, err
 	}
-	by := make([][]torch.Predicted, len(states))
+	byState := make([][]torch.Predicted, len(states))
 	for k := range states {
-		by[k] = predicted[k*len(clients) : (k+1)*len(clients)]
+		byState[k] = predicted[k*len(clients) : (k+1)*len(clients)]
 	}
 	if counted {
 		for _, c := range clients {
 			e.Ledger.Forwarded(c, int64(len(states))*int64(c.Size()))
 		}
 	}
-	return by, nil
+	return byState, nil
 }
 
-// lowestLoss returns, for every client, the state with the lowest mean loss on its training samples, the first of equals.
+// LowestLoss returns, for every client, the index of the state with the lowest mean loss on its training samples. Of equal
+// losses the lowest index counts. counted is that of [TrainingLosses]. A single state is returned without any computation.
 func LowestLoss(e *federation.Env, net *torch.Network, states torch.Vectors, clients []*federation.Client, counted bool) ([]int, error) {
 	best := make([]int, len(clients))
 	if len(states) == 1 {

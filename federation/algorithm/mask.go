@@ -9,8 +9,10 @@ import (
 	"feddag/torch"
 )
 
-// mask draws the coordinates that every client sends: max(1, round(fraction P)) of the P parameters, ascending. Running
-// statistics are none: they move by other rules than gradients.
+// Mask draws the coordinates of a network's state that every client sends, for a method whose clients send a share of their
+// gradient: max(1, round(fraction P)) of its P parameters, uniformly without replacement, in ascending order. All clients
+// have the same mask, from the run's seed. Running statistics of normalisation layers are never among them, since they do
+// not move by gradients.
 func Mask(e *federation.Env, net *torch.Network, fraction float64) []int64 {
 	var parameters []int64
 	for _, r := range net.Trained(torch.All) {

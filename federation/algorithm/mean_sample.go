@@ -2,7 +2,8 @@ package algorithm
 
 import "feddag/federation"
 
-// meanSample returns the mean of a client's normalised images at samples, [C, H, W], and of their one-hot labels.
+// meanSample returns the mean of a client's normalised training images with the given indices, [C, H, W], and the mean of
+// their one-hot labels, [classes], with the labels that the client uses.
 func meanSample(e *federation.Env, c *federation.Client, samples []int32) (image, label []float32) {
 	plane := e.Data.Height * e.Data.Width
 	sum, counts := make([]float64, e.Data.Channels*plane), make([]float64, e.Data.Classes)

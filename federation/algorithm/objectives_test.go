@@ -160,7 +160,7 @@ func TestObjectivesByHand(t *testing.T) {
 			Ready: func(_ *federation.Env, a federation.Algorithm) error {
 				m := a.(*FedMix)
 				torch.Vectors{m.images, m.labels}.Close()
-				return m.hold([]float32{1, 1}, []float32{.5, .5})
+				return m.upload([]float32{1, 1}, []float32{.5, .5})
 			},
 			Want: map[string]federationtest.Linear{"global": {.25*.25 - .75*.125, .25*.125 - .75*.375, .25*.25 - .75*.25}},
 		},
@@ -173,7 +173,7 @@ func TestObjectivesByHand(t *testing.T) {
 				m := a.(*FedBR)
 				p, err := m.projection.Floats()
 				torch.Vectors{m.pseudo, m.projection}.Close()
-				return errors.Join(err, m.hold([]float32{1, 1}, p))
+				return errors.Join(err, m.upload([]float32{1, 1}, p))
 			},
 			Want: func() map[string]federationtest.Linear {
 				p, q := federationtest.Logistic(2)-.5, federationtest.Logistic(-3)-.5

@@ -13,64 +13,66 @@ import (
 )
 
 func init() {
-	federation.Register("per-fedavg", "one model, trained to be good after a client's first step of its own", func() federation.Algorithm {
+	federation.Register("per-fedavg", "trains one model to perform well after one local step of each client", func() federation.Algorithm {
 		a := &PerFedAvg{Inner: 1, Outer: 2, SecondOrder: true, Delta: 1e-3, Steps: 1}
-		a.Local = a.meta
+		a.Local = a.trainMeta
 		a.Weigh = a.weights
 		return a
 	})
 }
 
-// PerFedAvg minimises the mean over the clients of f_i(w - α ∇f_i(w)) (Fallah, Mokhtari, Ozdaglar, NeurIPS 2020). A client
-// makes its steps of two batches each, D and D' (three for the second order):
+// PerFedAvg minimises the mean over the clients of f_i(w - α ∇f_i(w)) (Fallah, Mokhtari, Ozdaglar, NeurIPS 2020). Each local
+// step of a client uses two batches, D and D', and with the second order a third, D”:
 //
 //	w~ = w - α ∇f(w; D),  g = ∇f(w~; D'),  w <- w - β (g - α h)
-//	h = [∇f(w + δ g; D'') - ∇f(w - δ g; D'')] / (2δ), or 0: the first order, FO
+//	h = [∇f(w + δ g; D'') - ∇f(w - δ g; D'')] / (2δ), or 0 with the first order (FO)
 //
-// plain SGD without momentum, E epochs. A client predicts with w after one step of rate α on one batch of its training
-// data, as the authors evaluate, before a round and at its end; after the last round's, with w after E epochs of plain
-// local training.
+// by plain SGD without momentum, for E epochs. A client predicts with w after one step of rate α on one batch of its training
+// data, as in the authors' evaluation, both before a round and at its end. After the last round it predicts with w after E
+// epochs of plain local training.
 //
-// α = 0.01 and δ = 1e-3 are of the reimplementations (github.com/KarhouTam/Per-FedAvg, FL-bench, PACFL; the authors have
-// published no code), which have β = 0.001. Both rates follow the run's learning rate here, as multiples. At β = 0.001 the
-// model hardly moves in the rounds and epochs of this comparison; β = 0.02, the default, is as far as the momentum of 0.5
-// takes the other methods' steps (docs/results.md has the rows of 0.01). The second order is a default too: in a direction
-// of curvature κ, a step of the first multiplies w by 1 - βκ(1 - ακ), more than 1 where κ > 1/α, and on the label skew of
-// docs/results.md at β = 0.01 its loss goes from 1.5 to 53 in five rounds; the second has (1 - ακ)² there.
-// Averages are weighted by n_i as in all methods here; the reimplementations of KarhouTam weigh clients alike: Uniform.
+// α = 0.01 and δ = 1e-3 are the values of the reimplementations (github.com/KarhouTam/Per-FedAvg, FL-bench, PACFL), which use
+// β = 0.001; the authors have published no code. Here both rates are multiples of the run's learning rate. With β = 0.001 the
+// model hardly moves within the rounds and epochs of this comparison. The default, β = 0.02, makes steps as long as those of
+// the other methods with their momentum of 0.5 (docs/results.md has the rows of 0.01). The second order is the default for
+// this reason: in a direction of curvature κ, a step of the first order multiplies w by 1 - βκ(1 - ακ), which is more than 1
+// where κ > 1/α, and on the label skew of docs/results.md with β = 0.01 its loss rises from 1.5 to 53 in five rounds; the
+// second order has (1 - ακ)² in that place. Averages are weighted by n_i, as in all methods here; KarhouTam's
+// reimplementation weighs the clients equally, which is the option Uniform.
 type PerFedAvg struct {
 	FedAvg
 	Inner, Outer float64 // α and β as multiples of the learning rate
-	SecondOrder  bool    // the Hessian-free form
-	Delta        float64 // δ
-	Uniform      bool    // weigh clients alike
-	Steps        int     // of rate α before a client predicts
+	SecondOrder  bool    // use the Hessian-free second order
+	Delta        float64 // δ, width of the difference of gradients
+	Uniform      bool    // weigh the clients equally
+	Steps        int     // number of steps of rate α before a client predicts
 }
 
-// Flags implements [Flagger].
+// Flags implements [federation.Flagger].
 func (a *PerFedAvg) Flags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.Inner, "per-fedavg-inner", a.Inner, "α, rate of the inner step, as a multiple of --lr")
-	fs.Float64Var(&a.Outer, "per-fedavg-outer", a.Outer, "β, rate of the outer step, as a multiple of --lr")
-	fs.BoolVar(&a.SecondOrder, "per-fedavg-second-order", a.SecondOrder, "the Hessian-free second order, four gradients for three batches; without it the first")
-	fs.Float64Var(&a.Delta, "per-fedavg-delta", a.Delta, "δ of the second order's difference of gradients")
-	fs.BoolVar(&a.Uniform, "per-fedavg-uniform", a.Uniform, "average the clients alike, not by their samples")
-	fs.IntVar(&a.Steps, "per-fedavg-steps", a.Steps, "steps on its own data that a client takes before it predicts; 0 predicts with w")
+	fs.Float64Var(&a.Inner, "per-fedavg-inner", a.Inner, "rate α of the inner step, as a multiple of --lr")
+	fs.Float64Var(&a.Outer, "per-fedavg-outer", a.Outer, "rate β of the outer step, as a multiple of --lr")
+	fs.BoolVar(&a.SecondOrder, "per-fedavg-second-order", a.SecondOrder, "use the Hessian-free second order, with four gradients for three batches; otherwise the first order")
+	fs.Float64Var(&a.Delta, "per-fedavg-delta", a.Delta, "width δ of the difference of gradients in the second order")
+	fs.BoolVar(&a.Uniform, "per-fedavg-uniform", a.Uniform, "average the clients with equal weights instead of by their samples")
+	fs.IntVar(&a.Steps, "per-fedavg-steps", a.Steps, "number of steps on its own data that a client makes before it predicts; 0 predicts with the global model")
 }
 
-// Validate implements [Validator].
+// Validate implements [federation.Validator].
 func (a *PerFedAvg) Validate() error {
 	finite := func(x float64) bool { return x >= 0 && !math.IsInf(x, 0) }
 	switch {
 	case !finite(a.Inner) || !finite(a.Outer):
-		return fmt.Errorf("--per-fedavg-inner is %g, --per-fedavg-outer %g: use 0 or more", a.Inner, a.Outer)
+		return fmt.Errorf("--per-fedavg-inner is %g and --per-fedavg-outer is %g: use 0 or more for both", a.Inner, a.Outer)
 	case !(a.Delta > 0 && a.Delta < 1):
-		return fmt.Errorf("--per-fedavg-delta is %g: use a number above 0, below 1", a.Delta)
+		return fmt.Errorf("--per-fedavg-delta is %g: use a number above 0 and below 1", a.Delta)
 	case a.Steps < 0:
 		return fmt.Errorf("--per-fedavg-steps is %d: use 0 or more", a.Steps)
 	}
 	return nil
 }
 
+// weights returns the weights of an average: equal, or the sample counts.
 func (a *PerFedAvg) weights(clients []*federation.Client) []float64 {
 	if a.Uniform {
 		return EqualWeights(clients)
@@ -78,19 +80,19 @@ func (a *PerFedAvg) weights(clients []*federation.Client) []float64 {
 	return federation.Sizes(clients)
 }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *PerFedAvg) Init(env *federation.Env) error {
 	switch {
 	case a.Outer == 0:
 		env.Warn("--per-fedavg-outer is 0: the model never moves")
 	case a.Inner == 0:
-		env.Warn("--per-fedavg-inner is 0: this is FedAvg without momentum on half of the batches")
+		env.Warn("--per-fedavg-inner is 0: this is FedAvg without momentum, trained on half of the batches")
 	}
 	return a.FedAvg.Init(env)
 }
 
-// meta is a client's training in a round; after the last one it is plain.
-func (a *PerFedAvg) meta(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
+// trainMeta trains every client with the meta steps in a round, and plainly after the last round.
+func (a *PerFedAvg) trainMeta(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
 	sgd := a.Env.SGD()
 	if phase != federation.FinalPhase {
 		sgd.LearningRate, sgd.Momentum = a.Outer*a.Env.LearningRate, 0
@@ -102,7 +104,7 @@ func (a *PerFedAvg) meta(jobs []torch.Job, t int, phase federation.Phase) ([]tor
 	return a.Env.LocalTraining(a.Net, jobs, t, phase, torch.All, sgd, a.Env.Epochs)
 }
 
-// PredictsWith implements [Predictor].
+// PredictsWith implements [federation.Predictor].
 func (a *PerFedAvg) PredictsWith() string {
 	switch a.Steps {
 	case 0:
@@ -113,21 +115,21 @@ func (a *PerFedAvg) PredictsWith() string {
 	return fmt.Sprintf("the global model after %d steps on its training data", a.Steps)
 }
 
-// Predict implements [Predictor].
+// Predict implements [federation.Predictor]: every client makes its steps of rate α and predicts with the result.
 func (a *PerFedAvg) Predict(_ *federation.Env, clients []*federation.Client, score func([]*federation.Client, []federation.Model) error) error {
 	if a.Steps == 0 {
 		return score(clients, slices.Repeat([]federation.Model{a.Model(clients[0].ID)}, len(clients)))
 	}
-	for some := range slices.Chunk(clients, federation.ModelsAtOnce) {
-		stepped, err := a.step(some, slices.Repeat(torch.Vectors{a.States[0]}, len(some)))
+	for chunk := range slices.Chunk(clients, federation.ModelsAtOnce) {
+		stepped, err := a.personalise(chunk, slices.Repeat(torch.Vectors{a.States[0]}, len(chunk)))
 		if err != nil {
 			return err
 		}
-		models := make([]federation.Model, len(some))
+		models := make([]federation.Model, len(chunk))
 		for i, r := range stepped {
 			models[i] = federation.Model{Net: a.Net, State: r.End}
 		}
-		err = score(some, models)
+		err = score(chunk, models)
 		federation.Ends(stepped).Close()
 		if err != nil {
 			return err
@@ -136,12 +138,13 @@ func (a *PerFedAvg) Predict(_ *federation.Env, clients []*federation.Client, sco
 	return nil
 }
 
-// step takes the steps of rate α before a client predicts, each client from its own start.
-func (a *PerFedAvg) step(clients []*federation.Client, starts torch.Vectors) ([]torch.Trained, error) {
+// personalise makes the steps of rate α that come before a prediction, each client from its own start and on one batch of
+// its training samples. The caller closes the end states.
+func (a *PerFedAvg) personalise(clients []*federation.Client, starts torch.Vectors) ([]torch.Trained, error) {
 	env := a.Env
 	jobs := make([]torch.Job, len(clients))
 	for i, c := range clients {
-		batch := *c // of the client's samples, as many as the steps take
+		batch := *c // the client with a single batch of its samples
 		batch.Train = nil
 		for _, k := range stream.New(env.Seed, "per-fedavg", uint64(c.ID)).Perm(c.Size())[:min(c.Size(), env.Batch)] {
 			batch.Train = append(batch.Train, c.Train[k])
@@ -165,7 +168,8 @@ func (a *PerFedAvg) PlanRound(env *federation.Env, _ int, cohort []*federation.C
 	return phases
 }
 
-// Round implements [Algorithm]. A client predicts with its new w as with the old: after a step.
+// Round implements [federation.Algorithm]. After its training a client predicts with its new w as it does with the global
+// one: after the steps of rate α.
 func (a *PerFedAvg) Round(env *federation.Env, t int, cohort []*federation.Client) (federation.Report, error) {
 	if a.Steps == 0 {
 		return a.FedAvg.Round(env, t, cohort)
@@ -176,7 +180,7 @@ func (a *PerFedAvg) Round(env *federation.Env, t int, cohort []*federation.Clien
 		return federation.Report{}, err
 	}
 	defer federation.Ends(trained).Close()
-	stepped, err := a.step(cohort, federation.Ends(trained))
+	stepped, err := a.personalise(cohort, federation.Ends(trained))
 	if err != nil {
 		return federation.Report{}, err
 	}

@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// bookVectors counts the principal vectors that a client sends.
+// BookVectors enters the principal vectors that a client sends into the ledger: F values for each vector of each class.
 func BookVectors(e *federation.Env, c *federation.Client, s *similarity.Sketch) {
 	for _, basis := range s.Bases {
 		if basis != nil {
@@ -23,7 +23,11 @@ func BookVectors(e *federation.Env, c *federation.Client, s *similarity.Sketch) 
 	}
 }
 
-// subspaces makes sketches of the clients' data alone: class counts and principal vectors.
+// Subspaces returns a sketch of each client's training data: the number of samples of each class n_i,c, and for each class
+// that the client has the first principal vectors of its raw images, F x p (see [similarity.PrincipalVectors]). p gives the
+// number of vectors by the number of samples. If svdSamples is above 0, a class with more images than that is represented by
+// a random subset of svdSamples of them. The sketches stand in the order of the clients and do not depend on the number of
+// workers. Errors name the client and the class; a cancelled run returns the reason of its context.
 func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
 	sketches := make([]similarity.Sketch, len(clients))
 	errs := make([]error, len(clients))
@@ -43,7 +47,7 @@ func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Cou
 	return sketches, nil
 }
 
-// sketch counts a client's classes and takes the principal vectors of each.
+// sketchClient returns the sketch of one client (see [Subspaces]).
 func sketchClient(e *federation.Env, c *federation.Client, p similarity.Count, svdSamples int) (similarity.Sketch, error) {
 	s := similarity.Sketch{Counts: make([]int, e.Data.Classes), Bases: make([]*mat.Dense, e.Data.Classes)}
 	byClass := make([][][]byte, e.Data.Classes)
@@ -68,13 +72,13 @@ func sketchClient(e *federation.Env, c *federation.Client, p similarity.Count, s
 	return s, nil
 }
 
-// subsample draws n of the images, in their order.
+// subsample draws n of the images of a client's class without replacement, and returns them in their original order.
 func subsample(images [][]byte, n int, seed uint64, client, class int) [][]byte {
 	chosen := stream.New(seed, "svd", uint64(client), uint64(class)).Perm(len(images))[:n]
 	slices.Sort(chosen)
-	some := make([][]byte, n)
+	subset := make([][]byte, n)
 	for k, i := range chosen {
-		some[k] = images[i]
+		subset[k] = images[i]
 	}
-	return some
+	return subset
 }

@@ -6,7 +6,9 @@ import (
 	"feddag/torch"
 )
 
-// changes returns what local trainings changed of the parameters, on the host: after_i - before_i.
+// Updates returns how local trainings changed the parameters of a network: after_i - before_i, on the host, [trainings][P].
+// Running statistics are left out, because they are not part of a direction. Vectors in before may repeat; each is read
+// once.
 func Updates(net *torch.Network, before, after torch.Vectors) ([][]float32, error) {
 	starts := map[*torch.Vector][]float32{}
 	out := make([][]float32, len(after))
@@ -23,7 +25,7 @@ func Updates(net *torch.Network, before, after torch.Vectors) ([][]float32, erro
 		if err != nil {
 			return nil, fmt.Errorf("reading an update: %w", err)
 		}
-		for _, r := range net.Trained(torch.All) { // running statistics are no direction
+		for _, r := range net.Trained(torch.All) { // without the running statistics
 			for k := r.Begin; k < r.End; k++ {
 				out[i] = append(out[i], x[k]-start[k])
 			}
