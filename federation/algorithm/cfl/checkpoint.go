@@ -7,13 +7,13 @@ import (
 	"feddag/torch"
 )
 
-// checkpoint is the part of a checkpoint that is not weights: the thresholds, which may have been calibrated.
+// checkpoint holds the part of a checkpoint that is not a vector: the thresholds, which may have been calibrated.
 type checkpoint struct {
 	Eps1, Eps2 float64
-	Calibrate  bool // still to do
+	Calibrate  bool // whether the calibration is still to be done
 }
 
-// Save implements [Checkpointer].
+// Save implements [federation.Checkpointer].
 func (a *CFL) Save() (federation.Saved, error) {
 	s, err := a.SaveWith(checkpoint{a.Eps1, a.Eps2, a.Calibrate})
 	if err != nil {
@@ -25,7 +25,7 @@ func (a *CFL) Save() (federation.Saved, error) {
 	return s, nil
 }
 
-// Load implements [Checkpointer].
+// Load implements [federation.Checkpointer].
 func (a *CFL) Load(env *federation.Env, s federation.Saved) error {
 	var meta checkpoint
 	if err := a.LoadWith(env, s, &meta); err != nil {

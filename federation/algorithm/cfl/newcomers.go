@@ -2,7 +2,7 @@ package cfl
 
 import "feddag/federation"
 
-// Leave implements [Leaver].
+// Leave implements [federation.Leaver]: the updates of the clients are forgotten.
 func (a *CFL) Leave(env *federation.Env, t int, clients []*federation.Client) error {
 	for _, c := range clients {
 		a.last[c.ID] = nil
@@ -10,8 +10,8 @@ func (a *CFL) Leave(env *federation.Env, t int, clients []*federation.Client) er
 	return a.ClusterBank.Leave(env, t, clients)
 }
 
-// Join implements [Newcomer]: the leaf's model with the lowest loss on the newcomer's training data. The authors do not
-// say; their code has none.
+// Join implements [federation.Newcomer]: a newcomer joins the cluster whose model has the lowest loss on its training data.
+// The paper does not treat newcomers, and neither does the authors' code.
 func (a *CFL) Join(env *federation.Env, _ int, newcomers []*federation.Client) error {
 	return a.JoinLowestLoss(newcomers)
 }

@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// split tests every cluster and divides those that pass. A child's model is its parent's. It notes the smallest a and
-// the largest b of the clusters whose members all have an update.
+// split tests every cluster and divides those that pass. Each part starts with the model of the whole. The notes are the
+// smallest a and the largest b of all clusters whose members all have an update.
 func (a *CFL) split(t int) (map[string]float64, error) {
 	notes := map[string]float64{}
 	for z := range a.States {
@@ -43,14 +43,15 @@ func (a *CFL) split(t int) (map[string]float64, error) {
 		for _, k := range parts[1] {
 			a.Of[members[k]] = len(a.States) - 1
 		}
-		for _, i := range members { // their updates are not of the new clusters
+		for _, i := range members { // these updates were not made inside the new clusters
 			a.last[i] = nil
 		}
 	}
 	return notes, nil
 }
 
-// updates returns the members of a cluster and their last updates inside it; nobody where one is missing.
+// lastUpdates returns the members of cluster z and their last updates inside it, [members][P]. It returns nothing if a
+// member has no update.
 func (a *CFL) lastUpdates(z int) (members []int, updates [][]float32) {
 	for i, of := range a.Of {
 		if of != z {
@@ -64,7 +65,8 @@ func (a *CFL) lastUpdates(z int) (members []int, updates [][]float32) {
 	return members, updates
 }
 
-// lengths returns |mean of the updates| and the largest |update|, given their inner products.
+// lengths returns the length of the mean of the updates and the largest length of an update, given the inner products g of
+// the updates, [n, n].
 func lengths(g *mat.SymDense) (mean, longest float64) {
 	n := g.SymmetricDim()
 	for i := range n {
@@ -76,21 +78,23 @@ func lengths(g *mat.SymDense) (mean, longest float64) {
 	return math.Sqrt(max(0, mean)) / float64(n), longest
 }
 
-// calibrate sets the thresholds from the first updates that a split could be tested on.
+// calibrate sets the thresholds by the first updates with which a split could be tested, given their inner products g. It
+// does so once.
 func (a *CFL) calibrate(g *mat.SymDense) {
 	if !a.Calibrate || a.Eps1 == 0 {
 		return
 	}
-	var all []float64
+	var norms []float64
 	for i := range g.SymmetricDim() {
-		all = append(all, math.Sqrt(g.At(i, i)))
+		norms = append(norms, math.Sqrt(g.At(i, i)))
 	}
-	slices.Sort(all)
-	a.Eps2 = 0.75 * all[len(all)/2]
+	slices.Sort(norms)
+	a.Eps2 = 0.75 * norms[len(norms)/2]
 	a.Eps1, a.Calibrate = a.Eps2/2, false
 }
 
-// bipartition divides the updates in two, given their inner products; nil where GammaMax forbids it.
+// bipartition divides updates into two parts, given their inner products g. It returns the indices of each part, or nil if
+// GammaMax forbids the split.
 func (a *CFL) bipartition(g *mat.SymDense) ([][]int, error) {
 	d := algorithm.CosineDistances(g)
 	tree, err := similarity.Agglomerate(d, a.Linkage)
