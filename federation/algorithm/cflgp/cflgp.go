@@ -1,3 +1,4 @@
+// Package cflgp implements clustered federated learning via gradient-based partitioning (Kim, Kim, de Veciana, 2024).
 package cflgp
 
 import (
@@ -12,85 +13,88 @@ import (
 )
 
 func init() {
-	federation.Register("cfl-gp", "K models; clients clustered by the gradients of common models, a few times in the first rounds", func() federation.Algorithm {
+	federation.Register("cfl-gp", "K models; clusters clients by their gradients at common models, periodically in the first rounds", func() federation.Algorithm {
 		return &CFLGP{K: 5, Period: 2, Until: 20, Coordinates: 0.1, Normalise: true}
 	})
 }
 
 // CFLGP is clustered federated learning via gradient-based partitioning (Kim, Kim, de Veciana, ICML 2024), in its model
-// averaging mode. In round t, a multiple of the period P below T_c, every client sends the full-batch gradient of its loss
-// at one criterion model κ = (t/P) mod K. Block κ of its column in the profile matrix G becomes
+// averaging mode. In every round t that is a multiple of the period P and below T_c, every client sends the full-batch
+// gradient of its loss at one criterion model κ = (t/P) mod K. The client's column in block κ of the profile matrix G becomes
 //
 //	(1-b) old + b gradient,   b = 1 / (⌊(t+1)/(K P)⌋ + 1)
 //
-// With G = U S V', a client's features are its column of the first K rows of S V': k-means++ on those gives the clusters,
-// numbered so that as few clients as possible change. After T_c nobody does. The features come from the Gram matrix
-// G'G = V S² V', so nothing of a gradient's length is ever decomposed.
+// With G = U S V', the features of a client are its column of the first K rows of S V'. k-means++ on the features gives the
+// clusters, which are numbered so that as few clients as possible change their number. After T_c no client changes its
+// cluster. The features are computed from the Gram matrix G'G = V S² V', so no matrix with the length of a gradient is ever
+// decomposed.
 //
-// P = 2 is the authors' (github.com/Heasung-Kim/clustered-federated-learning-via-gradient-based-partitioning, main.py;
-// K = 4 there, here the number of groups of the paper's label skew). Their T_c = 10 is for all clients in every round;
-// with 20 of 100 in each, clusters that are final after ten rounds miss concepts that those of twenty find
-// (docs/results.md), so T_c = 20 here. Their released code never moves κ from 0 and profiles a client at its own cluster's
-// model; here κ cycles, as b supposes, and all are profiled at the same one. All models start at θ^0, only the sample
-// trains, and the averages are weighted by n_i. They offer to look at 1/100 of the coordinates; a tenth is the default
-// here.
+// P = 2 is the authors' value (github.com/Heasung-Kim/clustered-federated-learning-via-gradient-based-partitioning, main.py).
+// They use K = 4; here K is the number of groups of the paper's label skew. Their T_c = 10 is for all clients in every round.
+// With 20 of 100 clients per round, clusters that are final after ten rounds miss concepts that twenty rounds find
+// (docs/results.md), so T_c = 20 here. The released code never moves κ from 0, and computes a client's profile at the model
+// of its own cluster; here κ cycles, as the formula of b supposes, and all clients are profiled at the same model. All models
+// start at θ^0, only the sampled clients train, and the averages are weighted by n_i. The authors suggest to use 1/100 of the
+// coordinates; the default here is a tenth.
 //
-// Normalise is ours too: their code has it commented out. Once a model is a cluster's own, the gradients of the others at
-// it are some thirty times as long as those at θ^0 (Fashion-MNIST, 100 clients, one seed: medians 14 and 0.5), and the
-// latest query drowns the ones before. On those very profiles, as they stood after the fifth query, length 1 raises the
-// adjusted Rand index from 0.60 to 0.88 under label skew (3 labels a group) and from 0.44 to 0.83 under concept shift.
+// Normalise is ours too: in the authors' code it is commented out. Once a model belongs to one cluster, the gradients of the
+// other clusters' clients at it are some thirty times as long as those at θ^0 (Fashion-MNIST, 100 clients, one seed: medians
+// 14 and 0.5), and the latest query outweighs all earlier ones. With the same profiles, as they were after the fifth query,
+// scaling to length 1 raises the adjusted Rand index from 0.60 to 0.88 under label skew (3 labels per group) and from 0.44 to
+// 0.83 under concept shift.
 type CFLGP struct {
 	algorithm.ClusterBank
 	K           int
-	Period      int     // P
-	Until       int     // T_c
-	Coordinates float64 // share of the gradient's coordinates, the same of all clients, that is sent
+	Period      int     // P, rounds
+	Until       int     // T_c, rounds
+	Coordinates float64 // share of the gradient's coordinates that is sent, the same coordinates for all clients
 	Normalise   bool    // scale every gradient to length 1
 
-	profiles  [][][]float32 // [K][clients], nil where not sent; while t < T_c
-	criterion []float32     // the model of the last query
-	centroids [][]float32   // the clusters' mean gradients at it; nil of an empty one
+	profiles  [][][]float32 // G: [K][clients][coordinates], nil where a client has sent nothing; kept while t < T_c
+	criterion []float32     // the criterion model of the last query, on the host
+	centroids [][]float32   // each cluster's mean gradient at the criterion model; nil for an empty cluster
 }
 
-// Flags implements [Flagger].
+// Flags implements [federation.Flagger].
 func (a *CFLGP) Flags(fs *pflag.FlagSet) {
-	fs.IntVar(&a.K, "cfl-gp-clusters", a.K, "K, number of models")
-	fs.IntVar(&a.Period, "cfl-gp-period", a.Period, "P, rounds from one clustering to the next")
-	fs.IntVar(&a.Until, "cfl-gp-until", a.Until, "T_c, rounds after which nobody changes cluster")
-	fs.Float64Var(&a.Coordinates, "cfl-gp-coordinates", a.Coordinates, "share of the gradient's coordinates that is sent, above 0, at most 1")
-	fs.BoolVar(&a.Normalise, "cfl-gp-normalise", a.Normalise, "scale every gradient to length 1 before the clustering; the authors' code does not")
+	fs.IntVar(&a.K, "cfl-gp-clusters", a.K, "number of models K")
+	fs.IntVar(&a.Period, "cfl-gp-period", a.Period, "period P: number of rounds from one clustering to the next")
+	fs.IntVar(&a.Until, "cfl-gp-until", a.Until, "number of rounds T_c after which no client changes its cluster")
+	fs.Float64Var(&a.Coordinates, "cfl-gp-coordinates", a.Coordinates, "share of the gradient's coordinates that clients send, above 0 and at most 1")
+	fs.BoolVar(&a.Normalise, "cfl-gp-normalise", a.Normalise, "scale every gradient to length 1 before the clustering, which the authors' code does not do")
 }
 
-// Validate implements [Validator].
+// Validate implements [federation.Validator].
 func (a *CFLGP) Validate() error {
 	switch {
 	case a.Period < 1:
 		return fmt.Errorf("--cfl-gp-period is %d: use 1 or more", a.Period)
 	case a.Until < 1:
-		return fmt.Errorf("--cfl-gp-until is %d: use 1 or more; without a clustering there is one model", a.Until)
+		return fmt.Errorf("--cfl-gp-until is %d: use 1 or more, because without a clustering there is only one model", a.Until)
 	case !(a.Coordinates > 0 && a.Coordinates <= 1):
-		return fmt.Errorf("--cfl-gp-coordinates is %g: use a share above 0, at most 1", a.Coordinates)
+		return fmt.Errorf("--cfl-gp-coordinates is %g: use a share above 0 and at most 1", a.Coordinates)
 	}
 	return nil
 }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *CFLGP) Init(env *federation.Env) error {
 	if err := algorithm.CheckCount(env, "cfl-gp-clusters", a.K); err != nil {
 		return err
 	}
-	a.start(len(env.Clients))
+	a.clearProfiles(len(env.Clients))
 	return a.Begin(env, a.K, algorithm.SharedModel)
 }
 
-func (a *CFLGP) start(clients int) {
+// clearProfiles makes an empty profile matrix for the given number of clients.
+func (a *CFLGP) clearProfiles(clients int) {
 	a.profiles = make([][][]float32, a.K)
 	for k := range a.profiles {
 		a.profiles[k] = make([][]float32, clients)
 	}
 }
 
-// Round implements [Algorithm].
+// Round implements [federation.Algorithm]: a clustering if one is due, and then the bank's round.
 func (a *CFLGP) Round(env *federation.Env, t int, cohort []*federation.Client) (federation.Report, error) {
 	before := a.snapshot()
 	if t%a.Period == 0 && t < a.Until && a.K > 1 {
@@ -106,7 +110,7 @@ func (a *CFLGP) Round(env *federation.Env, t int, cohort []*federation.Client) (
 	return report, err
 }
 
-// cluster queries every client that is there and assigns all of them.
+// cluster queries every present client for its gradient and assigns all of them to clusters.
 func (a *CFLGP) cluster(t int) error {
 	env, clients := a.Env, a.Env.Present()
 	kappa := t / a.Period % a.K
@@ -126,7 +130,7 @@ func (a *CFLGP) cluster(t int) error {
 	}
 	features, err := leading(a.gram(clients), a.K)
 	if err != nil {
-		return fmt.Errorf("clustering of round %d: %w", t, err)
+		return fmt.Errorf("the clustering of round %d: %w", t, err)
 	}
 	labels := similarity.KMeans(features, a.K, stream.New(env.Seed, "cfl-gp", uint64(t)))
 	old := make([]int, len(clients))
@@ -142,7 +146,8 @@ func (a *CFLGP) cluster(t int) error {
 	return a.keepCriterion(kappa, t, clients, gradients)
 }
 
-// remember keeps what a newcomer is compared with, and lets go of the profiles after the last clustering.
+// keepCriterion keeps what newcomers are compared with: the criterion model and each cluster's mean gradient at it. After
+// the last clustering it also frees the profiles. gradients stand in the order of the clients.
 func (a *CFLGP) keepCriterion(kappa, t int, clients []*federation.Client, gradients [][]float32) (err error) {
 	if a.criterion, err = a.States[kappa].Floats(); err != nil {
 		return err
@@ -162,7 +167,7 @@ func (a *CFLGP) keepCriterion(kappa, t int, clients []*federation.Client, gradie
 		}
 	}
 	if t+a.Period >= a.Until {
-		a.start(len(a.Of))
+		a.clearProfiles(len(a.Of))
 	}
 	return nil
 }

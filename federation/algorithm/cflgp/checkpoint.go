@@ -7,7 +7,7 @@ import (
 	"feddag/federation"
 )
 
-// copied notes what a round may change.
+// snapshot returns a copy of everything that a round may change.
 func (a *CFLGP) snapshot() CFLGP {
 	c := *a
 	c.Of = slices.Clone(a.Of)
@@ -18,11 +18,12 @@ func (a *CFLGP) snapshot() CFLGP {
 	return c
 }
 
+// restore undoes a failed round, given the snapshot from before it.
 func (a *CFLGP) restore(c CFLGP) {
 	a.Of, a.profiles, a.criterion, a.centroids = c.Of, c.profiles, c.criterion, c.centroids
 }
 
-// Save implements [Checkpointer].
+// Save implements [federation.Checkpointer].
 func (a *CFLGP) Save() (federation.Saved, error) {
 	s, err := a.SaveWith(nil)
 	if err != nil {
@@ -45,15 +46,15 @@ func (a *CFLGP) Save() (federation.Saved, error) {
 	return s, nil
 }
 
-// Load implements [Checkpointer].
+// Load implements [federation.Checkpointer].
 func (a *CFLGP) Load(env *federation.Env, s federation.Saved) error {
 	if err := a.LoadWith(env, s, nil); err != nil {
 		return err
 	}
 	if len(a.States) != a.K {
-		return fmt.Errorf("%d models, this run has %d", len(a.States), a.K)
+		return fmt.Errorf("the checkpoint has %d models, this run has %d", len(a.States), a.K)
 	}
-	a.start(len(env.Clients))
+	a.clearProfiles(len(env.Clients))
 	for k, block := range a.profiles {
 		for i := range block {
 			block[i] = s.Vectors[fmt.Sprintf("profile-%d-%d", k, i)]

@@ -1,7 +1,8 @@
 package cflgp
 
-// relabel returns the number 0..k-1 of each label so that as many clients as possible have the number they had: the
-// assignment of the largest agreement (Kuhn 1955, Munkres 1957; the form with potentials, O(k³)).
+// matchLabels returns a number 0..k-1 for each of the labels 0..k-1, so that as many clients as possible keep their old
+// number: the assignment of the largest agreement (Kuhn 1955, Munkres 1957; the form with potentials, O(k³)). labels and old
+// stand in the order of the clients.
 func matchLabels(labels, old []int, k int) []int {
 	cost := make([][]int, k+1) // of label l as number z, from 1: minus the clients that would stay
 	for l := range cost {

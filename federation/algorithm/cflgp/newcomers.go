@@ -8,8 +8,8 @@ import (
 	"feddag/torch"
 )
 
-// Join implements [Newcomer]: a newcomer sends its gradient at the model of the last query and goes to the cluster whose
-// mean gradient there was nearest. Before any query it is in cluster 0, as all are.
+// Join implements [federation.Newcomer]: a newcomer sends its gradient at the criterion model of the last query, and joins
+// the cluster whose mean gradient there is nearest. Before the first query it joins cluster 0, like all other clients.
 func (a *CFLGP) Join(env *federation.Env, t int, newcomers []*federation.Client) error {
 	if a.criterion == nil {
 		for _, c := range newcomers {

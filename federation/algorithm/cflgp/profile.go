@@ -12,8 +12,9 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// query returns every client's full-batch gradient at a model, of length 1 where they are normalised: a whole epoch as one
-// step of rate 1 without anything else.
+// query returns the full-batch gradient of every client's loss at a model, [clients][coordinates], scaled to length 1 if
+// Normalise is set. The gradient is the difference of the weights that a whole epoch makes as one step of plain SGD with a
+// rate of 1.
 func (a *CFLGP) query(state *torch.Vector, t int, clients []*federation.Client) ([][]float32, error) {
 	env, mask := a.Env, algorithm.Mask(a.Env, a.Net, a.Coordinates)
 	before, err := state.Gather(mask)
@@ -21,9 +22,9 @@ func (a *CFLGP) query(state *torch.Vector, t int, clients []*federation.Client) 
 		return nil, err
 	}
 	var gradients [][]float32
-	for some := range slices.Chunk(clients, federation.ModelsAtOnce) {
-		jobs := make([]torch.Job, len(some))
-		for i, c := range some {
+	for chunk := range slices.Chunk(clients, federation.ModelsAtOnce) {
+		jobs := make([]torch.Job, len(chunk))
+		for i, c := range chunk {
 			jobs[i] = c.Job(state)
 		}
 		sgd := torch.SGD{Batch: env.Batch, LearningRate: 1, Whole: true}
@@ -54,20 +55,21 @@ func (a *CFLGP) query(state *torch.Vector, t int, clients []*federation.Client) 
 	return gradients, nil
 }
 
-// gram returns G'G of the clients' columns: the sum over the blocks.
+// gram returns G'G of the clients' columns, [n, n]: the sum over the K blocks of G.
 func (a *CFLGP) gram(clients []*federation.Client) *mat.SymDense {
 	sum := mat.NewSymDense(len(clients), nil)
 	for _, block := range a.profiles {
 		columns := make([][]float32, len(clients))
 		for i, c := range clients {
-			columns[i] = block[c.ID] // nil, a column of zeros, of a client that was not there
+			columns[i] = block[c.ID] // nil counts as a column of zeros: the client was absent
 		}
 		sum.AddSym(sum, algorithm.Gram(columns, a.Env.Workers))
 	}
 	return sum
 }
 
-// leading returns the first k rows of S V' as columns, [n, k], given G'G = V S² V'.
+// leading returns the clients' features, [n, k]: the first k rows of S V' as columns, given the Gram matrix G'G = V S² V',
+// [n, n]. It fails if the eigenvalues do not converge.
 func leading(gram *mat.SymDense, k int) (*mat.Dense, error) {
 	n := gram.SymmetricDim()
 	var eigen mat.EigenSym
