@@ -1,3 +1,4 @@
+// Package fblg implements client selection by feature graph, size and loss (Xu et al., 2024).
 package fblg
 
 import (
@@ -15,7 +16,7 @@ import (
 )
 
 func init() {
-	federation.Register("fblg", "FedAvg on clients chosen by loss, size and distance from each other", func() federation.Algorithm {
+	federation.Register("fblg", "FedAvg with clients selected by loss, size and distance from each other", func() federation.Algorithm {
 		a := &FBLG{Candidates: 0.5}
 		a.Book = a.exchange
 		return a
@@ -23,40 +24,41 @@ func init() {
 }
 
 // FBLG is FedAvg with a client selection by feature graph, size and loss (Xu et al., IJCAI 2024). Before the first round
-// every client trains once from θ^0, for its features alone: the server feeds one batch of Gaussian noise through each of
-// these models, and f_i is the batch's mean embedding. The distances D between the f_i along their graph are found once. In
-// a round every client sends the loss of w on its training data; of the ⌊C N⌋ with the highest, N_c candidates, those M
-// take part that maximise
+// every client trains once from θ^0, only for its features: the server feeds one batch of Gaussian noise through each of
+// these models, and f_i is the mean embedding of the batch. The distances D between the f_i along their graph follow from
+// that. In a round every client sends the loss of w on its training data. The ⌊C N⌋ clients with the highest losses are the
+// N_c candidates. Of these, the M clients take part that maximise
 //
 //	Σ_{i<=j} H_ij z_i z_j,   H_ii = n_i / Σ n,  H_ij = D_ij / (N_c (N_c - 1)),  z binary
 //
-// by greedy ascent and then the best swap of two while any gains (the authors call Gurobi with 5 seconds). C = 0.5 is
-// theirs (github.com/YingLi-Y/FBLG, README), M the size of the run's sample. A batch of noise has mean 0 and deviation 1,
-// as normalised images have; the authors take those of a batch of test images.
+// They are found by greedy ascent, followed by the best swap of two clients as long as one gains (the authors call Gurobi
+// with 5 seconds). C = 0.5 is the authors' value (github.com/YingLi-Y/FBLG, README), and M is the size of the run's sample. A
+// batch of noise has mean 0 and standard deviation 1, as normalised images have; the authors use those of a batch of test
+// images.
 type FBLG struct {
 	algorithm.FedAvg
-	Candidates float64 // C, share of the clients with the highest losses
+	Candidates float64 // C, the share of the clients that are candidates
 
-	features [][]float64 // f_i, sums to 1; nil of those that are not there
+	features [][]float64 // f_i by client id, each with sum 1; nil for a client that is absent
 }
 
-// Flags implements [Flagger].
+// Flags implements [federation.Flagger].
 func (a *FBLG) Flags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.Candidates, "fblg-candidates", a.Candidates, "C, share of the clients, those with the highest losses, among whom a round's are chosen; above 0, at most 1")
+	fs.Float64Var(&a.Candidates, "fblg-candidates", a.Candidates, "share C of the clients, those with the highest losses, among which the clients of a round are selected; above 0 and at most 1")
 }
 
-// Validate implements [Validator].
+// Validate implements [federation.Validator].
 func (a *FBLG) Validate() error {
 	if !(a.Candidates > 0 && a.Candidates <= 1) {
-		return fmt.Errorf("--fblg-candidates is %g: use a share above 0, at most 1", a.Candidates)
+		return fmt.Errorf("--fblg-candidates is %g: use a share above 0 and at most 1", a.Candidates)
 	}
 	return nil
 }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *FBLG) Init(env *federation.Env) error {
 	if int(a.Candidates*float64(len(env.Present()))) < len(env.Sample(0)) {
-		env.Warn("--fblg-candidates is %g, fewer clients than take part in a round: those of the highest losses do", a.Candidates)
+		env.Warn("--fblg-candidates is %g, which is fewer clients than take part in a round: those with the highest losses do", a.Candidates)
 	}
 	if err := a.FedAvg.Init(env); err != nil {
 		return err
@@ -65,7 +67,7 @@ func (a *FBLG) Init(env *federation.Env) error {
 	return a.embed(env.Present())
 }
 
-// embed trains clients once from θ^0 and takes their features.
+// embed trains the clients once from θ^0 and keeps their features.
 func (a *FBLG) embed(clients []*federation.Client) error {
 	env := a.Env
 	noise, err := a.noise()
@@ -83,26 +85,26 @@ func (a *FBLG) embed(clients []*federation.Client) error {
 		batch[i] = int32(i)
 	}
 	features := slices.Clone(a.features)
-	for some := range slices.Chunk(clients, federation.ModelsAtOnce) {
-		trainings := make([]torch.Job, len(some))
-		for i, c := range some {
+	for chunk := range slices.Chunk(clients, federation.ModelsAtOnce) {
+		trainings := make([]torch.Job, len(chunk))
+		for i, c := range chunk {
 			trainings[i] = c.Job(start)
 		}
 		trained, err := env.LocalSGD(a.Net, trainings, 0, federation.QueryPhase, torch.All)
 		if err != nil {
 			return err
 		}
-		jobs := make([]torch.Prediction, len(some))
+		jobs := make([]torch.Prediction, len(chunk))
 		for i, r := range trained {
 			jobs[i] = torch.Prediction{State: r.End, Samples: batch, Features: true}
 		}
-		seen, err := env.Predict(a.Net, noise, jobs)
+		embedded, err := env.Predict(a.Net, noise, jobs)
 		federation.Ends(trained).Close()
 		if err != nil {
 			return err
 		}
-		for i, c := range some {
-			features[c.ID] = meanFeature(seen[i].Features, a.Net.Features())
+		for i, c := range chunk {
+			features[c.ID] = meanFeature(embedded[i].Features, a.Net.Features())
 			env.Ledger.Down(c, "initial", a.Net.Len())
 			env.Ledger.Up(c, "features' model", a.Net.Len())
 		}
@@ -111,8 +113,8 @@ func (a *FBLG) embed(clients []*federation.Client) error {
 	return nil
 }
 
-// noise makes a batch of Gaussian noise in the space of normalised images, mean 0 and deviation 1, in steps of 1/32 and
-// cut off at ±4.
+// noise returns a batch of Gaussian noise in the space of normalised images: mean 0, standard deviation 1, in steps of 1/32,
+// cut off at ±4. The caller closes it.
 func (a *FBLG) noise() (*torch.Images, error) {
 	env, shape := a.Env, a.Net.Input()
 	random := stream.New(env.Seed, "fblg")
@@ -127,7 +129,7 @@ func (a *FBLG) noise() (*torch.Images, error) {
 	return torch.NewImages(env.Device, pixels, shape, make([]uint8, env.Batch), mean, std)
 }
 
-// Select implements [Selector].
+// Select implements [federation.Selector]: as many of the candidates as the sample has clients.
 func (a *FBLG) Select(env *federation.Env, _ int, sampled []*federation.Client) ([]*federation.Client, error) {
 	clients := env.Present()
 	losses, err := algorithm.TrainingLosses(env, a.Net, a.States, clients, true)
@@ -148,9 +150,9 @@ func (a *FBLG) Select(env *federation.Env, _ int, sampled []*federation.Client) 
 	}
 	candidates = federation.ByID(candidates)
 	features := make([][]float64, len(clients))
-	place := map[*federation.Client]int{}
+	position := map[*federation.Client]int{} // in clients
 	for i, c := range clients {
-		features[i], place[c] = a.features[c.ID], i
+		features[i], position[c] = a.features[c.ID], i
 	}
 	distances := graphDistances(features)
 	h := mat.NewSymDense(count, nil)
@@ -161,7 +163,7 @@ func (a *FBLG) Select(env *federation.Env, _ int, sampled []*federation.Client) 
 	for i, c := range candidates {
 		h.SetSym(i, i, float64(c.Size())/total)
 		for j := range i {
-			h.SetSym(i, j, distances.At(place[c], place[candidates[j]])/float64(count*(count-1)))
+			h.SetSym(i, j, distances.At(position[c], position[candidates[j]])/float64(count*(count-1)))
 		}
 	}
 	var chosen []*federation.Client
@@ -171,14 +173,15 @@ func (a *FBLG) Select(env *federation.Env, _ int, sampled []*federation.Client) 
 	return chosen, nil
 }
 
-// exchange books the trained models: all clients have received w already, for their losses.
+// exchange books the trained models. For their losses, all clients have received w already.
 func (a *FBLG) exchange(clients []*federation.Client) {
 	for _, c := range clients {
 		a.Env.Ledger.Up(c, "model", a.Net.Len())
 	}
 }
 
-// Join implements [Newcomer]: w is everybody's; a newcomer that may be chosen later needs features.
+// Join implements [federation.Newcomer]: a newcomer uses the one model, and trains once for its features, because later
+// rounds may select it.
 func (a *FBLG) Join(env *federation.Env, t int, newcomers []*federation.Client) error {
 	if err := a.embed(newcomers); err != nil {
 		return err
@@ -186,21 +189,21 @@ func (a *FBLG) Join(env *federation.Env, t int, newcomers []*federation.Client) 
 	return a.FedAvg.Join(env, t, newcomers)
 }
 
-// Save implements [Checkpointer].
+// Save implements [federation.Checkpointer].
 func (a *FBLG) Save() (federation.Saved, error) { return a.SaveWith(a.features) }
 
-// Load implements [Checkpointer].
+// Load implements [federation.Checkpointer].
 func (a *FBLG) Load(env *federation.Env, s federation.Saved) error {
 	if err := a.LoadWith(env, s, &a.features); err != nil {
 		return err
 	}
 	if len(a.features) != len(env.Clients) {
-		return fmt.Errorf("features of %d clients, this run has %d", len(a.features), len(env.Clients))
+		return fmt.Errorf("the checkpoint has features of %d clients, this run has %d clients", len(a.features), len(env.Clients))
 	}
 	return nil
 }
 
-// Trainings implements [Planner].
+// Trainings implements [federation.Planner]: every client trains once more, before the first round.
 func (a *FBLG) Trainings() []federation.Training {
 	return []federation.Training{{What: "training", Parts: torch.All, Before: 1, Rounds: 1, Final: 1}}
 }

@@ -6,7 +6,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// meanFeature returns the mean of a batch's features, [rows * width], each at least 0, scaled to sum 1.
+// meanFeature returns the mean of a batch's features, [rows * width], as a distribution, [width]: negative values count as 0,
+// and the result is scaled to sum 1.
 func meanFeature(features []float32, width int) []float64 {
 	f := make([]float64, width)
 	var sum float64
@@ -14,13 +15,13 @@ func meanFeature(features []float32, width int) []float64 {
 		f[i%width] += max(0, float64(x))
 		sum += max(0, float64(x))
 	}
-	for k := range f { // an embedding of nothing but zeros is uniform
+	for k := range f { // the small constant makes an embedding of zeros uniform
 		f[k] = (f[k] + 1e-12) / (sum + 1e-12*float64(width))
 	}
 	return f
 }
 
-// divergence is the Jensen-Shannon divergence in bits, of distributions without zeros.
+// divergence returns the Jensen-Shannon divergence of two distributions without zeros, in bits.
 func divergence(p, q []float64) (j float64) {
 	for k := range p {
 		a := (p[k] + q[k]) / 2
@@ -29,9 +30,10 @@ func divergence(p, q []float64) (j float64) {
 	return max(0, j)
 }
 
-// graphDistances returns D of features: similarities s = 1/(1 + divergence), scaled to 0..1 off the diagonal, make edges
-// of length exp(-s²/0.1) where s > 0.01; D is the shortest way, by the longest of all, and 1 where there is none. All alike
-// are at 0.
+// graphDistances returns the distances D, [n, n], in 0..1, between clients with the given features, [n][width]. The
+// similarities s = 1/(1 + divergence), scaled to 0..1 off the diagonal, make edges of length exp(-s²/0.1) where s > 0.01. D is
+// the length of the shortest path, divided by the longest of these, and 1 where there is no path. If all similarities are
+// equal, D is 0.
 func graphDistances(features [][]float64) *mat.SymDense {
 	n := len(features)
 	d := mat.NewSymDense(n, nil)
@@ -55,11 +57,11 @@ func graphDistances(features [][]float64) *mat.SymDense {
 			d.SetSym(i, j, length)
 		}
 	}
-	for k := range n { // Floyd and Warshall
+	for k := range n { // shortest paths by Floyd and Warshall
 		for i := range n {
 			for j := range i {
-				if way := d.At(i, k) + d.At(k, j); way < d.At(i, j) {
-					d.SetSym(i, j, way)
+				if length := d.At(i, k) + d.At(k, j); length < d.At(i, j) {
+					d.SetSym(i, j, length)
 				}
 			}
 		}
@@ -80,17 +82,17 @@ func graphDistances(features [][]float64) *mat.SymDense {
 	return d
 }
 
-// maximise chooses m of the rows of h, ascending, for a large Σ_{i<=j} h_ij over the chosen: greedy ascent, then the best
-// swap while there is one that gains. Of equals the lowest.
+// maximise returns m of the indices of h, [n, n], ascending, for which Σ_{i<=j} h_ij over the chosen is large: greedy ascent,
+// and then the best swap of a chosen index for another as long as one gains. Of equal gains the lowest index counts.
 func maximise(h *mat.SymDense, m int) []int {
 	n := h.SymmetricDim()
-	in := make([]bool, n)
-	gain := make([]float64, n) // of having row i beside the chosen others
+	chosen := make([]bool, n)
+	gain := make([]float64, n) // of choosing index i beside the other chosen ones
 	for i := range n {
 		gain[i] = h.At(i, i)
 	}
 	flip := func(i int, sign float64) {
-		in[i] = sign > 0
+		chosen[i] = sign > 0
 		for k := range n {
 			if k != i {
 				gain[k] += sign * h.At(i, k)
@@ -100,32 +102,32 @@ func maximise(h *mat.SymDense, m int) []int {
 	for range m {
 		best := -1
 		for i := range n {
-			if !in[i] && (best < 0 || gain[i] > gain[best]) {
+			if !chosen[i] && (best < 0 || gain[i] > gain[best]) {
 				best = i
 			}
 		}
 		flip(best, 1)
 	}
 	for {
-		out, add, most := -1, -1, 1e-12
+		remove, add, most := -1, -1, 1e-12
 		for i := range n {
 			for j := range n {
-				if x := gain[j] - h.At(i, j) - gain[i]; in[i] && !in[j] && x > most {
-					out, add, most = i, j, x
+				if x := gain[j] - h.At(i, j) - gain[i]; chosen[i] && !chosen[j] && x > most {
+					remove, add, most = i, j, x
 				}
 			}
 		}
-		if out < 0 {
+		if remove < 0 {
 			break
 		}
-		flip(out, -1)
+		flip(remove, -1)
 		flip(add, 1)
 	}
-	var chosen []int
+	var indices []int
 	for i := range n {
-		if in[i] {
-			chosen = append(chosen, i)
+		if chosen[i] {
+			indices = append(indices, i)
 		}
 	}
-	return chosen
+	return indices
 }
