@@ -6,16 +6,16 @@ import (
 	"feddag/federation"
 )
 
-// Save implements [Checkpointer].
+// Save implements [federation.Checkpointer].
 func (a *FedGWC) Save() (federation.Saved, error) { return a.SaveWith(a.weights) }
 
-// Load implements [Checkpointer].
+// Load implements [federation.Checkpointer].
 func (a *FedGWC) Load(env *federation.Env, s federation.Saved) error {
 	if err := a.LoadWith(env, s, &a.weights); err != nil {
 		return err
 	}
 	if len(a.weights) != len(a.States) {
-		return fmt.Errorf("matrices of %d clusters for %d models", len(a.weights), len(a.States))
+		return fmt.Errorf("the checkpoint has matrices of %d clusters for %d models", len(a.weights), len(a.States))
 	}
 	return nil
 }

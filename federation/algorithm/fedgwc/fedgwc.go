@@ -1,3 +1,4 @@
+// Package fedgwc implements clustering by Gaussian weights of the clients' losses (Licciardi et al., 2025).
 package fedgwc
 
 import (
@@ -15,53 +16,56 @@ import (
 )
 
 func init() {
-	federation.Register("fedgwc", "one cluster that is split by how typical the clients' losses are, FedAvg in each", func() federation.Algorithm {
+	federation.Register("fedgwc", "starts with one cluster and splits clusters by how typical the clients' losses are", func() federation.Algorithm {
 		return &FedGWC{Epsilon: 1, Gamma: 0.1, MostParts: 4, Compare: "rows"}
 	})
 }
 
 // FedGWC is interaction-aware Gaussian weighting for clustered federated learning (Licciardi, Leo, Fanì, Caputo, Ciccone,
-// ICML 2025). A cluster of K_c clients keeps a matrix W (K_c x K_c, 1/K_c² at the start). In a round its m_c clients of the
-// cohort send their losses l_i[s] with their models, and with µ_s, σ²_s the n_i-weighted mean and variance over them
+// ICML 2025). A cluster of K_c clients keeps an interaction matrix W (K_c x K_c, with entries 1/K_c² at the start). In a round
+// the m_c clients of the cohort that belong to it send their losses l_i[s] with their models. With µ_s and σ²_s, the
+// n_i-weighted mean and variance of the losses over these clients,
 //
 //	r_i = mean_s exp(-(l_i[s] - µ_s)² / (2 σ²_s)),  ω_i = r_i / Σ r,  α = m_c / K_c
 //	W_ij <- (1-α) W_ij + α ω_i   for i, j of the cohort
 //	e <- (1-α) e + α mean dW_ij²;  patience + 1 if e < ε, else 0
 //
-// When the patience reaches N/m the cluster is split by spectral clustering of the affinity between W's rows, into the
-// number of parts of the lowest Davies-Bouldin score, if that is below 1; else e starts again at 1. Children take the
-// model and their part of W, and may be split again if they are of more than m clients.
+// When the patience reaches N/m, the cluster is split by spectral clustering of the affinity between W's rows, into the
+// number of parts with the lowest Davies-Bouldin score, if that score is below 1. Otherwise e starts again at 1. The parts
+// inherit the model and their part of W, and may be split again if they have more than m clients.
 //
-// The authors' code compares W's columns. Client i's row holds its own ω_i, its column those of the clients it met: of two
-// groups with losses of 0.1 and 1 (30 and 70 of 100 clients, 20 in a round, 200 rounds, TestFedGWCRowsAndColumns) the rows
-// find both exactly, the columns nothing. Compare = "columns" is theirs.
+// The authors' code compares the columns of W. Row i holds client i's own ω_i; column i holds those of the clients that it
+// met. With two groups whose losses are 0.1 and 1 (30 and 70 of 100 clients, 20 per round, 200 rounds,
+// TestFedGWCRowsAndColumns), the rows find both groups exactly, and the columns find nothing. Compare = "columns" is the
+// authors' variant.
 //
-// γ = 0.1 and at most 4 parts are the authors' (github.com/davedleo/FedGWC, config.py and agents/servers.py). Their ε = 1e-5
-// needs 200 rounds and more before a first split at 100 clients and 20 in a round, so here ε = Epsilon/K_c², the square
-// of a first visit's step. Here S is the local epochs and l_i[s] an epoch's mean loss, as clients have different numbers
-// of batches; σ² is at least 1e-8, below which rounding would decide; and a round trains the common cohort, m_c of it in
-// c. PerCluster trains min(m, K_c) clients of every cluster as the authors' code does: each split then adds to the cost.
+// γ = 0.1 and at most 4 parts are the authors' values (github.com/davedleo/FedGWC, config.py and agents/servers.py). Their ε =
+// 1e-5 needs 200 rounds and more before the first split with 100 clients and 20 per round. Therefore ε = Epsilon/K_c² here,
+// the square of the step of a first visit. S is the number of local epochs here and l_i[s] the mean loss of an epoch, because
+// clients have different numbers of batches. σ² is at least 1e-8, because below that rounding would decide. A round trains
+// the common cohort, of which m_c clients are in c. PerCluster trains min(m, K_c) clients of every cluster, as the authors'
+// code does; each split then adds to the cost of a round.
 type FedGWC struct {
 	algorithm.ClusterBank
-	Epsilon    float64 // ε K_c²; 0 never splits
+	Epsilon    float64 // ε K_c²; 0 never splits a cluster
 	Gamma      float64 // γ of the affinity
-	MostParts  int     // of one split
-	Compare    string  // clients' "rows" of W or "columns"
-	PerCluster bool
+	MostParts  int     // largest number of parts of one split
+	Compare    string  // what the affinity compares: "rows" of W or "columns"
+	PerCluster bool    // sample every cluster separately
 
-	weights []*interactions // by cluster
+	weights []*interactions // of each cluster
 }
 
-// Flags implements [Flagger].
+// Flags implements [federation.Flagger].
 func (a *FedGWC) Flags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.Epsilon, "fedgwc-epsilon", a.Epsilon, "a cluster of n clients may be split once the running error is below this / n²; 0 never splits")
-	fs.Float64Var(&a.Gamma, "fedgwc-gamma", a.Gamma, "γ of the affinity between clients")
-	fs.IntVar(&a.MostParts, "fedgwc-most-parts", a.MostParts, "parts that a cluster is split into at most")
-	fs.StringVar(&a.Compare, "fedgwc-compare", a.Compare, "what of W the affinity compares: the clients' rows, columns (the authors' code)")
-	fs.BoolVar(&a.PerCluster, "fedgwc-per-cluster", a.PerCluster, "train a sample's size of clients in every cluster, not one sample of all")
+	fs.Float64Var(&a.Epsilon, "fedgwc-epsilon", a.Epsilon, "a cluster of n clients may be split once its running error is below this value / n²; 0 never splits")
+	fs.Float64Var(&a.Gamma, "fedgwc-gamma", a.Gamma, "scale γ of the affinity between clients")
+	fs.IntVar(&a.MostParts, "fedgwc-most-parts", a.MostParts, "largest number of parts that a cluster is split into")
+	fs.StringVar(&a.Compare, "fedgwc-compare", a.Compare, "what the affinity between clients compares: the rows of W, or the columns (the authors' code)")
+	fs.BoolVar(&a.PerCluster, "fedgwc-per-cluster", a.PerCluster, "sample clients in every cluster, as many as a round has, instead of one sample of all clients")
 }
 
-// Validate implements [Validator].
+// Validate implements [federation.Validator].
 func (a *FedGWC) Validate() error {
 	switch {
 	case !(a.Epsilon >= 0):
@@ -74,7 +78,7 @@ func (a *FedGWC) Validate() error {
 	return spelling.OneOf("--fedgwc-compare", a.Compare, []string{"rows", "columns"})
 }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *FedGWC) Init(env *federation.Env) error {
 	var all []int
 	for _, c := range env.Present() {
@@ -82,20 +86,20 @@ func (a *FedGWC) Init(env *federation.Env) error {
 	}
 	switch m := len(env.Sample(0)); {
 	case a.Epsilon == 0:
-		env.Warn("--fedgwc-epsilon is 0: no cluster is ever split, this is FedAvg")
+		env.Warn("--fedgwc-epsilon is 0: no cluster is ever split, so this is FedAvg")
 	case len(all) < 2*m:
-		env.Warn("fedgwc: %d clients, %d in a round: a cluster of fewer than twice a round's is never split, this is FedAvg", len(all), m)
+		env.Warn("fedgwc: there are %d clients, and %d in a round: a cluster of fewer than twice as many clients as a round is never split, so this is FedAvg", len(all), m)
 	default:
 		if t := a.earliest(len(all), m); t > env.Rounds {
-			env.Warn("fedgwc: no cluster can be split before round %d, the run has %d: this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
+			env.Warn("fedgwc: no cluster can be split before round %d, but the run has %d rounds, so this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
 		}
 	}
 	a.weights = []*interactions{newInteractions(all)}
 	return a.Begin(env, 1, algorithm.SharedModel)
 }
 
-// earliest is the first round whose end may split n clients, m of them in a round: e begins at 1 and falls to no less than
-// (1-α)^t, and then the patience must run out.
+// earliest returns the first round after which a cluster of n clients may be split, with m of them in each round: e starts at
+// 1 and falls to no less than (1-α)^t, and then the patience must be reached.
 func (a *FedGWC) earliest(n, m int) int {
 	e, t := 1.0, 0
 	for ; e >= a.Epsilon/float64(n*n); t++ {
@@ -104,7 +108,7 @@ func (a *FedGWC) earliest(n, m int) int {
 	return t - 1 + max(1, int(math.Round(float64(n)/float64(m))))
 }
 
-// Select implements [Selector].
+// Select implements [federation.Selector]: the sample, or one sample of every cluster if PerCluster is set.
 func (a *FedGWC) Select(env *federation.Env, t int, sampled []*federation.Client) ([]*federation.Client, error) {
 	if !a.PerCluster {
 		return sampled, nil
@@ -119,7 +123,7 @@ func (a *FedGWC) Select(env *federation.Env, t int, sampled []*federation.Client
 	return chosen, nil
 }
 
-// Round implements [Algorithm].
+// Round implements [federation.Algorithm]: local training, averages, the update of W, and splits.
 func (a *FedGWC) Round(env *federation.Env, t int, cohort []*federation.Client) (_ federation.Report, err error) {
 	cohort = federation.ByID(cohort)
 	trained, err := a.Train(cohort, t, federation.PrimaryPhase)
@@ -130,7 +134,7 @@ func (a *FedGWC) Round(env *federation.Env, t int, cohort []*federation.Client) 
 		federation.Ends(trained).Close()
 		return federation.Report{}, err
 	}
-	notes := a.learn(t, cohort, trained)
+	notes := a.updateInteractions(t, cohort, trained)
 	a.BookModels(cohort)
 	for i, c := range cohort {
 		env.Ledger.Up(c, "losses", len(trained[i].Loss))
@@ -138,14 +142,14 @@ func (a *FedGWC) Round(env *federation.Env, t int, cohort []*federation.Client) 
 	return federation.Report{Loss: federation.LastLoss(trained), Trained: federation.Locals(a.Net, cohort, trained), Notes: notes}, nil
 }
 
-// learn takes a round's losses into every cluster's matrix and splits those whose patience has run out. It notes the
-// smallest running error.
-func (a *FedGWC) learn(t int, cohort []*federation.Client, trained []torch.Trained) map[string]float64 {
+// updateInteractions adds the losses of a round to the matrix of every cluster, and splits the clusters whose patience is
+// reached. The note that it returns is the smallest running error.
+func (a *FedGWC) updateInteractions(t int, cohort []*federation.Client, trained []torch.Trained) map[string]float64 {
 	m := float64(len(a.Env.Sample(t)))
 	least := math.Inf(1)
-	for z := range a.weights { // those that a split appends have had no losses
+	for z := range a.weights { // without the clusters that a split appends, which have no losses yet
 		g := a.weights[z]
-		var places []int // of the cohort's members in the cluster
+		var places []int // indices into g.Members of the clients that are in the cohort
 		var losses [][]float64
 		var n []float64
 		for i, c := range cohort {

@@ -8,14 +8,16 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// interactions is what the server knows of a cluster beside its model.
+// interactions is what the server knows about a cluster beside its model. The names of the fields are those of the
+// checkpoint.
 type interactions struct {
-	Members  []int       // ascending
+	Members  []int       // ids of the clients, ascending
 	W        [][]float64 // [K_c][K_c]
-	E        float64     // running error
-	Patience int
+	E        float64     // running error e
+	Patience int         // rounds in a row with e < ε
 }
 
+// newInteractions returns the initial interactions of a cluster with the given members.
 func newInteractions(members []int) *interactions {
 	g := &interactions{Members: members, E: 1}
 	for range members {
@@ -24,7 +26,7 @@ func newInteractions(members []int) *interactions {
 	return g
 }
 
-// rewards returns ω_i of clients with losses [clients][S] and sizes n. They sum to 1.
+// rewards returns ω_i of clients with losses [clients][S] and sample counts n, [clients]. The weights ω sum to 1.
 func rewards(losses [][]float64, n []float64) []float64 {
 	omega := make([]float64, len(losses))
 	for s := range losses[0] {
@@ -43,19 +45,20 @@ func rewards(losses [][]float64, n []float64) []float64 {
 	return omega
 }
 
-// update moves W between the members at places, who have the weights omega, and with it the error and the patience.
+// update moves the entries of W between the members at the given indices, whose weights are omega, and with them the running
+// error and the patience.
 func (g *interactions) update(places []int, omega []float64, epsilon float64) {
 	m, n := float64(len(places)), float64(len(g.Members))
 	alpha := m / n
-	var square float64
+	var squares float64
 	for i, p := range places {
 		for _, q := range places {
 			d := alpha * (omega[i] - g.W[p][q])
 			g.W[p][q] += d
-			square += d * d / (m * m)
+			squares += d * d / (m * m)
 		}
 	}
-	g.E = (1-alpha)*g.E + alpha*square
+	g.E = (1-alpha)*g.E + alpha*squares
 	if g.E < epsilon/(n*n) {
 		g.Patience++
 	} else {
@@ -63,8 +66,8 @@ func (g *interactions) update(places []int, omega []float64, epsilon float64) {
 	}
 }
 
-// affinity returns P_ij = exp(-γ Σ_{l other than i, j} (V_il - V_jl)²), V being W scaled to 0..1, or its transpose, and 0
-// on the diagonal.
+// affinity returns P, [K_c, K_c], with P_ij = exp(-γ Σ_{l other than i, j} (V_il - V_jl)²) and 0 on the diagonal. V is W
+// scaled to 0..1, or its transpose if columns is set.
 func (g *interactions) affinity(gamma float64, columns bool) *mat.SymDense {
 	n := len(g.Members)
 	low, high := math.Inf(1), math.Inf(-1)

@@ -6,7 +6,7 @@ import (
 	"feddag/federation"
 )
 
-// Leave implements [Leaver].
+// Leave implements [federation.Leaver]: the rows and columns of the clients are deleted from W.
 func (a *FedGWC) Leave(env *federation.Env, t int, clients []*federation.Client) error {
 	for _, c := range clients {
 		g := a.weights[a.Of[c.ID]]
@@ -20,8 +20,8 @@ func (a *FedGWC) Leave(env *federation.Env, t int, clients []*federation.Client)
 	return a.ClusterBank.Leave(env, t, clients)
 }
 
-// Join implements [Newcomer]: the model with the lowest loss on the newcomer's training data, and entries of W as at the
-// start. The authors do not say.
+// Join implements [federation.Newcomer]: a newcomer gets the model with the lowest loss on its training data, and entries of
+// W as at the start. The authors do not treat newcomers.
 func (a *FedGWC) Join(_ *federation.Env, _ int, newcomers []*federation.Client) error {
 	if err := a.JoinLowestLoss(newcomers); err != nil {
 		return err

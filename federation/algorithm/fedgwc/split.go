@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// split divides cluster z by the affinity of its clients, if some number of parts, none of them empty, scores below 1.
-// The first part keeps the cluster's number.
+// split divides cluster z by the affinity of its clients, if some number of parts, none of them empty, scores below 1. Every
+// part has m clients or more on average, where m is the size of a round. The first part keeps the number of the cluster.
 func (a *FedGWC) split(z, m int) {
 	g := a.weights[z]
 	vectors, ok := embedding(g.affinity(a.Gamma, a.Compare == "columns"))
@@ -54,8 +54,9 @@ func (a *FedGWC) split(z, m int) {
 	}
 }
 
-// embedding returns the eigenvectors of the random walk on an affinity, from the slowest: those of the normalised
-// Laplacian, from the smallest eigenvalue, divided by the square root of the degree.
+// embedding returns the eigenvectors of the random walk on an affinity p, [n, n], as columns, the slowest first: the
+// eigenvectors of the normalised Laplacian in ascending order of the eigenvalues, with each row divided by the square root of
+// its degree. It returns false if the eigenvalues do not converge.
 func embedding(p *mat.SymDense) (*mat.Dense, bool) {
 	n := p.SymmetricDim()
 	root := make([]float64, n)
@@ -87,8 +88,9 @@ func embedding(p *mat.SymDense) (*mat.Dense, bool) {
 	return &vectors, true
 }
 
-// daviesBouldin scores a clustering of rows: the mean over the clusters of the largest (spread + spread') / distance of
-// centres to another; lower is better. Infinite where a cluster is empty or two centres are one.
+// daviesBouldin returns the score of a clustering of rows, [n, f], into the labels 0..k-1: the mean over the clusters of the
+// largest (spread + spread') / distance of the centres to another cluster. A lower score is better. The score is infinite if
+// a cluster is empty or two centres are equal.
 func daviesBouldin(rows *mat.Dense, labels []int, k int) float64 {
 	_, f := rows.Dims()
 	centres, size, spread := mat.NewDense(k, f, nil), make([]float64, k), make([]float64, k)
