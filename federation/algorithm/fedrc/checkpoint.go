@@ -6,27 +6,27 @@ import (
 	"feddag/federation"
 )
 
-// checkpoint is the part of a checkpoint that is not weights.
+// checkpoint holds the part of a checkpoint that is not a vector.
 type checkpoint struct {
 	Omega [][]float64
 	Mass  [][][]float64
 }
 
-// Save implements [Checkpointer].
+// Save implements [federation.Checkpointer].
 func (a *FedRC) Save() (federation.Saved, error) { return a.SaveWith(checkpoint{a.omega, a.mass}) }
 
-// Load implements [Checkpointer].
+// Load implements [federation.Checkpointer].
 func (a *FedRC) Load(env *federation.Env, s federation.Saved) error {
 	var meta checkpoint
 	if err := a.LoadWith(env, s, &meta); err != nil {
 		return err
 	}
 	if len(meta.Omega) != len(env.Clients) || len(meta.Mass) != len(env.Clients) || len(a.States) != a.K {
-		return fmt.Errorf("%d models and weights of %d clients, this run has %d and %d", len(a.States), len(meta.Omega), a.K, len(env.Clients))
+		return fmt.Errorf("the checkpoint has %d models and weights of %d clients, this run has %d models and %d clients", len(a.States), len(meta.Omega), a.K, len(env.Clients))
 	}
 	for i, omega := range meta.Omega {
 		if a.Of[i] >= 0 && len(omega) != a.K {
-			return fmt.Errorf("client %d has weights for %d models, this run has %d", i, len(omega), a.K)
+			return fmt.Errorf("the checkpoint gives client %d weights for %d models, this run has %d models", i, len(omega), a.K)
 		}
 	}
 	a.omega, a.mass = meta.Omega, meta.Mass

@@ -10,14 +10,15 @@ import (
 	"feddag/torch"
 )
 
-// expectation is what the E step of a client gives.
+// expectation is the result of a client's E step.
 type expectation struct {
 	gamma [][]float32 // [K][n_i]
 	omega []float64   // [K]
 	mass  [][]float64 // [K][C]
 }
 
-// expect makes the E step of clients. prior says whether to divide by the class priors.
+// expect makes the E step of the clients, in their order. prior says for which of them to divide by the class priors. counted
+// is that of [algorithm.TrainingLosses].
 func (a *FedRC) expect(clients []*federation.Client, counted bool, prior func(*federation.Client) bool) ([]expectation, error) {
 	losses, err := algorithm.TrainingLosses(a.Env, a.Net, a.States, clients, counted)
 	if err != nil {
@@ -55,7 +56,7 @@ func (a *FedRC) expect(clients []*federation.Client, counted bool, prior func(*f
 	return steps, nil
 }
 
-// softmax replaces x by its softmax.
+// softmax reindices x by its softmax.
 func softmax(x []float64) {
 	top := slices.Max(x)
 	var sum float64
@@ -68,7 +69,7 @@ func softmax(x []float64) {
 	}
 }
 
-// priors returns P_k(y), [K][C], of the masses sent; nil before the first.
+// priors returns P_k(y), [K][C], by the masses that clients have sent; nil before the first.
 func (a *FedRC) priors() [][]float64 {
 	var priors [][]float64
 	for _, mass := range a.mass {
@@ -99,7 +100,9 @@ func (a *FedRC) priors() [][]float64 {
 	return priors
 }
 
-// maximise is the M step: every client trains the models it has weight for, one job each, client by client.
+// maximise makes the M step: every client trains its models with the sample weights of its E step. It returns the indices of
+// the models that each client trained, and the trainings, client by client in the order of these indices. The caller closes
+// the end states.
 func (a *FedRC) maximise(clients []*federation.Client, steps []expectation, t int, phase federation.Phase) (models [][]int, trained []torch.Trained, err error) {
 	var jobs []torch.Job
 	models = make([][]int, len(clients))
@@ -115,19 +118,19 @@ func (a *FedRC) maximise(clients []*federation.Client, steps []expectation, t in
 	return models, trained, err
 }
 
-// largest returns the places of the n largest of x, ascending; all of them for n = 0.
+// largest returns the indices of the n largest values of x, ascending; all indices for n = 0.
 func largest(x []float64, n int) []int {
-	places := make([]int, len(x))
-	for k := range places {
-		places[k] = k
+	indices := make([]int, len(x))
+	for k := range indices {
+		indices[k] = k
 	}
 	if n > 0 && n < len(x) {
-		slices.SortStableFunc(places, func(i, j int) int { return cmp.Compare(x[j], x[i]) })
-		places = places[:n]
-		slices.Sort(places)
+		slices.SortStableFunc(indices, func(i, j int) int { return cmp.Compare(x[j], x[i]) })
+		indices = indices[:n]
+		slices.Sort(indices)
 	}
-	return places
+	return indices
 }
 
-// trainedOnce says whether a client has trained: then its E step divides by the priors.
+// trainedOnce reports whether a client has ever trained. If it has, its E step divides by the priors.
 func (a *FedRC) trainedOnce(c *federation.Client) bool { return a.mass[c.ID] != nil }

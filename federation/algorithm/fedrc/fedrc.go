@@ -1,3 +1,4 @@
+// Package fedrc implements robust clustering (Guo, Tang, Lin, 2024).
 package fedrc
 
 import (
@@ -12,44 +13,46 @@ import (
 )
 
 func init() {
-	federation.Register("fedrc", "K models that every client trains by sample weights; it predicts with their mixture", func() federation.Algorithm {
+	federation.Register("fedrc", "K models; each client trains them with sample weights and predicts with their mixture", func() federation.Algorithm {
 		return &FedRC{K: 5}
 	})
 }
 
-// FedRC is robust clustering (Guo, Tang, Lin, ICML 2024): an EM algorithm whose clusters keep clients together that differ
-// in labels or features and part those that differ in concept. The server keeps models θ_1..θ_K and class priors P_k(y), a
-// client i weights ω_i in the simplex. With l_jk the cross-entropy of sample j under θ_k, a client of the cohort computes
+// FedRC is robust clustering (Guo, Tang, Lin, ICML 2024): an EM algorithm whose clusters keep clients together that differ in
+// labels or features, and separate clients that differ in concept. The server keeps models θ_1..θ_K and class priors P_k(y);
+// a client i has weights ω_i in the simplex. With l_jk the cross-entropy of sample j under θ_k, a client of the cohort
+// computes
 //
 //	γ_j;k = softmax_k(log ω_k - l_jk - log P_k(y_j)),  ω_k <- mean_j γ_j;k
 //	θ_k,i = LocalSGD(θ_k; i) on (1/B) Σ_j γ_j;k CE_jk,  for every k
 //
-// and sends the models and its mass Σ_{j: y_j=y} γ_j;k. Then θ_k <- Σ n_i θ_k,i / Σ n_i, and P_k(y) is proportional to
-// the masses that clients have sent. It predicts with Σ_k ω_k softmax(θ_k(x)), ω after one more such step with the
-// present models; a client that never trained, or comes later, leaves the prior out of it, as the authors' test clients.
+// and sends the models and its masses Σ_{j: y_j=y} γ_j;k. Then θ_k <- Σ n_i θ_k,i / Σ n_i, and P_k(y) is proportional to the
+// sum of the masses that clients have sent. A client predicts with Σ_k ω_k softmax(θ_k(x)), where ω comes from one more such
+// step with the current models. A client that never trained, or that joins later, omits the prior from this step, as the
+// authors' test clients do.
 //
-// Training costs K times that of the others; Top trains only the models of a client's largest ω. The authors use K = 3, 1
-// local epoch, rate 0.06 and momentum 0.9 (github.com/LINs-lab/FedRC, README); here K = 5 and the run's own optimiser.
-// Because the prior takes labels out of γ, label skew alone gives no clusters.
+// Training costs K times as much as with the other methods; Top trains only the models with a client's largest ω. The authors
+// use K = 3, 1 local epoch, rate 0.06 and momentum 0.9 (github.com/LINs-lab/FedRC, README); here K = 5, with the run's own
+// optimiser. Because the prior removes the labels from γ, label skew alone gives no clusters.
 type FedRC struct {
-	algorithm.ClusterBank     // a client's is that of its largest ω
-	K                     int // models
-	Top                   int // models a client trains, of its largest ω; 0 is all
+	algorithm.ClusterBank     // a client belongs to the cluster of its largest ω
+	K                     int // number of models
+	Top                   int // number of models that a client trains, those of its largest ω; 0 means all
 
-	omega [][]float64   // [clients][K]; nil of those that are not there
-	mass  [][][]float64 // [clients][K][C] as last sent; nil of a client that never trained
+	omega [][]float64   // ω, [clients][K]; nil for a client that is absent
+	mass  [][][]float64 // masses as each client last sent them, [clients][K][C]; nil for a client that never trained
 }
 
-// floor keeps weights and priors from 0, which the logarithm would make final.
+// floor is the smallest weight and prior. A value of 0 would be final, since its logarithm enters the next step.
 const floor = 1e-8
 
-// Flags implements [Flagger].
+// Flags implements [federation.Flagger].
 func (a *FedRC) Flags(fs *pflag.FlagSet) {
-	fs.IntVar(&a.K, "fedrc-clusters", a.K, "K, number of models")
-	fs.IntVar(&a.Top, "fedrc-top", a.Top, "models a client trains, those of its largest weights; 0 is all K")
+	fs.IntVar(&a.K, "fedrc-clusters", a.K, "number of models K")
+	fs.IntVar(&a.Top, "fedrc-top", a.Top, "number of models that a client trains, those with its largest weights; 0 means all K")
 }
 
-// Validate implements [Validator].
+// Validate implements [federation.Validator].
 func (a *FedRC) Validate() error {
 	if a.Top < 0 {
 		return fmt.Errorf("--fedrc-top is %d: use 0 (all) or more", a.Top)
@@ -57,7 +60,7 @@ func (a *FedRC) Validate() error {
 	return nil
 }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *FedRC) Init(env *federation.Env) error {
 	if err := algorithm.CheckCount(env, "fedrc-clusters", a.K); err != nil {
 		return err
@@ -85,7 +88,7 @@ func (a *FedRC) modelsPerClient() int {
 	return a.K
 }
 
-// Trainings implements [federation.Planner].
+// Trainings implements [federation.Planner]: a client trains up to K models in a round.
 func (a *FedRC) Trainings() []federation.Training {
 	n := float64(a.modelsPerClient())
 	return []federation.Training{{What: "training", Parts: torch.All, Rounds: n, Final: n}}

@@ -6,8 +6,8 @@ import (
 	"feddag/federation"
 )
 
-// Join implements [Newcomer]: a newcomer finds its weights on its own training data, from equal ones and without the
-// priors.
+// Join implements [federation.Newcomer]: a newcomer finds its weights by its own training data, starting from equal weights
+// and without the priors.
 func (a *FedRC) Join(env *federation.Env, _ int, newcomers []*federation.Client) error {
 	omega, mass := slices.Clone(a.omega), slices.Clone(a.mass)
 	for _, c := range newcomers {

@@ -8,7 +8,7 @@ import (
 	"feddag/torch"
 )
 
-// Round implements [Algorithm].
+// Round implements [federation.Algorithm]: E step, M step, and the averages of the models.
 func (a *FedRC) Round(env *federation.Env, t int, cohort []*federation.Client) (_ federation.Report, err error) {
 	cohort = federation.ByID(cohort)
 	steps, err := a.expect(cohort, true, func(*federation.Client) bool { return true })
@@ -19,8 +19,8 @@ func (a *FedRC) Round(env *federation.Env, t int, cohort []*federation.Client) (
 	if err != nil {
 		return federation.Report{}, err
 	}
-	members := make([][]int, a.K)   // trainings of each model
-	var owners []*federation.Client // of each training
+	members := make([][]int, a.K)   // of each model: indices of its trainings
+	var owners []*federation.Client // the client of each training
 	for i, c := range cohort {
 		for _, k := range models[i] {
 			members[k] = append(members[k], len(owners))
@@ -34,7 +34,7 @@ func (a *FedRC) Round(env *federation.Env, t int, cohort []*federation.Client) (
 		return federation.Report{}, err
 	}
 	a.Replace(next)
-	var loss float64 // Σ_k of the weighted losses is a client's
+	var loss float64 // a client's loss is the sum over k of its weighted losses
 	for _, r := range trained {
 		loss += r.Loss[len(r.Loss)-1] / float64(len(cohort))
 	}
@@ -49,10 +49,10 @@ func (a *FedRC) Round(env *federation.Env, t int, cohort []*federation.Client) (
 	return federation.Report{Loss: loss, Trained: a.mixtures(cohort, steps, models, trained)}, nil
 }
 
-// mixtures pairs clients with the mixture of the models that each has trained.
+// mixtures pairs every client with the mixture of the models that it has trained.
 func (a *FedRC) mixtures(clients []*federation.Client, steps []expectation, models [][]int, trained []torch.Trained) []federation.Local {
-	all := make([]federation.Local, len(clients))
-	at := 0
+	locals := make([]federation.Local, len(clients))
+	first := 0 // index of the client's first training
 	for i, c := range clients {
 		m := &federation.Mixture{}
 		var sum float64
@@ -60,20 +60,20 @@ func (a *FedRC) mixtures(clients []*federation.Client, steps []expectation, mode
 			sum += steps[i].omega[k]
 		}
 		for place, k := range models[i] {
-			m.States, m.Weights = append(m.States, trained[at+place].End), append(m.Weights, steps[i].omega[k]/sum)
+			m.States, m.Weights = append(m.States, trained[first+place].End), append(m.Weights, steps[i].omega[k]/sum)
 		}
-		at += len(models[i])
-		all[i] = federation.Local{Client: c, Model: federation.Model{Net: a.Net, State: m.States[slices.Index(m.Weights, slices.Max(m.Weights))], Mix: m}}
+		first += len(models[i])
+		locals[i] = federation.Local{Client: c, Model: federation.Model{Net: a.Net, State: m.States[slices.Index(m.Weights, slices.Max(m.Weights))], Mix: m}}
 	}
-	return all
+	return locals
 }
 
-// PredictsWith implements [Predictor].
+// PredictsWith implements [federation.Predictor].
 func (a *FedRC) PredictsWith() string {
-	return "the mixture of the models, by weights that fit its training data"
+	return "the mixture of the models, with weights that fit its training data"
 }
 
-// Predict implements [Predictor].
+// Predict implements [federation.Predictor]: an E step with the current models gives each client's weights.
 func (a *FedRC) Predict(_ *federation.Env, clients []*federation.Client, score func([]*federation.Client, []federation.Model) error) error {
 	steps, err := a.expect(clients, false, a.trainedOnce)
 	if err != nil {
@@ -86,7 +86,7 @@ func (a *FedRC) Predict(_ *federation.Env, clients []*federation.Client, score f
 	return score(clients, models)
 }
 
-// Adapt implements [Adapter]: one more E and M step.
+// Adapt implements [federation.Adapter]: one more E step and M step.
 func (a *FedRC) Adapt(env *federation.Env, clients []*federation.Client) ([]federation.Local, error) {
 	steps, err := a.expect(clients, false, a.trainedOnce)
 	if err != nil {
