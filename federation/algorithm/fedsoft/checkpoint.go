@@ -6,10 +6,10 @@ import (
 	"feddag/federation"
 )
 
-// checkpoint is the part of a checkpoint that is not weights.
+// checkpoint holds the part of a checkpoint that is not a vector.
 type checkpoint struct{ U [][]float64 }
 
-// Save implements [Checkpointer].
+// Save implements [federation.Checkpointer].
 func (a *FedSoft) Save() (federation.Saved, error) {
 	s, err := a.SaveWith(checkpoint{a.u})
 	if err != nil {
@@ -21,18 +21,18 @@ func (a *FedSoft) Save() (federation.Saved, error) {
 	return s, nil
 }
 
-// Load implements [Checkpointer].
+// Load implements [federation.Checkpointer].
 func (a *FedSoft) Load(env *federation.Env, s federation.Saved) error {
 	var meta checkpoint
 	if err := a.LoadWith(env, s, &meta); err != nil {
 		return err
 	}
 	if len(meta.U) != len(env.Clients) {
-		return fmt.Errorf("weights of %d clients, this run has %d", len(meta.U), len(env.Clients))
+		return fmt.Errorf("the checkpoint has weights of %d clients, this run has %d clients", len(meta.U), len(env.Clients))
 	}
 	for i, u := range meta.U {
 		if a.Of[i] >= 0 && len(u) != a.K {
-			return fmt.Errorf("client %d has weights for %d centres, this run has %d", i, len(u), a.K)
+			return fmt.Errorf("the checkpoint gives client %d weights for %d centres, this run has %d centres", i, len(u), a.K)
 		}
 	}
 	a.u, a.own = meta.U, make([][]float32, len(env.Clients))

@@ -1,3 +1,4 @@
+// Package fedsoft implements soft clustered federated learning with proximal local updating (Ruan, Joe-Wong, 2022).
 package fedsoft
 
 import (
@@ -15,58 +16,60 @@ import (
 )
 
 func init() {
-	federation.Register("fedsoft", "K centres; a client's own model, held near the centres its samples vote for", func() federation.Algorithm {
+	federation.Register("fedsoft", "K centres; each client trains a model of its own near the centres that its samples vote for", func() federation.Algorithm {
 		return &FedSoft{K: 5, Period: 2, Lambda: 0.1, Sigma: 1e-4, Restart: true, Predicts: "own"}
 	})
 }
 
-// FedSoft is soft clustered federated learning with proximal local updating (Ruan, Joe-Wong, AAAI 2022). The server keeps
-// K centres c_s, a client i its own model w_i. Every τ rounds all clients receive the centres, and each sample votes for
-// the centre of the lowest loss: n_is votes make
+// FedSoft is soft clustered federated learning with proximal local updating (Ruan, Joe-Wong, AAAI 2022). The server keeps K
+// centres c_s, and a client i its own model w_i. Every τ rounds all clients receive the centres, and each sample votes for the
+// centre with the lowest loss. From the n_is votes of client i for centre s follow
 //
 //	u_is = n_is / n_i, or σ where n_is = 0;   v_is = u_is n_i / Σ_j u_js n_j
 //
-// A round draws R clients for every centre, without replacement, with probabilities v_.s; a client may serve several and
-// trains once, from the mixture Σ_s u_is c_s / Σ_s u_is, on F_i(w) + (λ/2) Σ_s u_is |w - c_s|². That is its w_i, and c_s
-// the mean of its R clients' models.
+// A round draws R clients for every centre, without replacement, with the probabilities v_.s. A client may be drawn for
+// several centres and trains once, from the mixture Σ_s u_is c_s / Σ_s u_is, with the loss F_i(w) + (λ/2) Σ_s u_is |w - c_s|².
+// The result is its w_i, and c_s becomes the mean of its R clients' models.
 //
-// A client is evaluated with its w_i, with the mixture before it has one; --fedsoft-predict=centre has the centre of most
-// votes in their place. In the authors' code a client that has a w_i trains on from it (--fedsoft-restart=false), so that
-// what the others learn reaches it through the proximal term alone: weaker in docs/results.md.
+// A client is evaluated with its w_i, or with the mixture before it has one; with --fedsoft-predict=centre it is evaluated
+// with the centre of most of its votes instead. In the authors' code a client that has a w_i trains on from it
+// (--fedsoft-restart=false), so that it learns from the other clients only by the proximal term. The results of this in
+// docs/results.md are worse.
 //
-// τ = 2, σ = 1e-4 and λ = 0.1 are the authors' (github.com/ycruan/FedSoft, their MNIST and letters runs; λ = 0.01 for
-// CIFAR). R is the sample's size by K, so that no more clients train than in other methods; they take 15 of 20 for
-// each of two centres. The centres start apart, centre s from the run's initialisation s: equal ones never part.
+// τ = 2, σ = 1e-4 and λ = 0.1 are the authors' values (github.com/ycruan/FedSoft, their MNIST and letters runs; λ = 0.01 for
+// CIFAR). R is the size of the sample divided by K, so that no more clients train than with other methods; the authors take
+// 15 of 20 for each of two centres. The centres start from different states, centre s from the run's initialisation s,
+// because equal centres never separate.
 type FedSoft struct {
-	algorithm.ClusterBank // the centres; a client's is that of its most votes
-	K                     int
-	Period                int     // τ
+	algorithm.ClusterBank         // the centres; a client belongs to the cluster of the centre with most of its votes
+	K                     int     // number of centres
+	Period                int     // τ, rounds
 	Lambda                float64 // λ
 	Sigma                 float64 // σ
-	PerCentre             int     // R; 0 is the sample's size by K
-	Everyone              bool    // no selection: every client trains, c_s <- Σ_i v_is w_i
-	Restart               bool    // every training starts at the mixture
-	Predicts              string  // "own" or "centre"
+	PerCentre             int     // R; 0 means the size of the sample divided by K
+	Everyone              bool    // every client trains in every round, and c_s <- Σ_i v_is w_i
+	Restart               bool    // every local training starts from the mixture
+	Predicts              string  // what a client predicts with: "own" or "centre"
 
-	alike  bool        // all centres start at θ^0, for tests
-	u      [][]float64 // [clients][K]; nil before the first estimation
-	own    [][]float32 // w_i; nil of a client that never trained
-	picked [][]int     // of the round, by centre: ids
+	equalStart bool        // let all centres start at θ^0, for tests
+	u          [][]float64 // u, [clients][K]; nil before the first estimation
+	own        [][]float32 // w_i by client id, on the host; nil for a client that never trained
+	drawn      [][]int     // ids of the clients that the round has drawn for each centre
 }
 
-// Flags implements [Flagger].
+// Flags implements [federation.Flagger].
 func (a *FedSoft) Flags(fs *pflag.FlagSet) {
-	fs.IntVar(&a.K, "fedsoft-clusters", a.K, "K, number of centres")
-	fs.IntVar(&a.Period, "fedsoft-period", a.Period, "τ, rounds from one estimation of the weights to the next")
-	fs.Float64Var(&a.Lambda, "fedsoft-lambda", a.Lambda, "λ of the proximal term about the centres")
-	fs.Float64Var(&a.Sigma, "fedsoft-sigma", a.Sigma, "σ, weight of a centre that no sample votes for")
-	fs.IntVar(&a.PerCentre, "fedsoft-per-centre", a.PerCentre, "R, clients drawn for each centre; 0 is the sample's size by K")
-	fs.BoolVar(&a.Everyone, "fedsoft-everyone", a.Everyone, "no selection: every client trains in every round")
-	fs.BoolVar(&a.Restart, "fedsoft-restart", a.Restart, "every training starts at the mixture of the centres, not at the client's own model")
-	fs.StringVar(&a.Predicts, "fedsoft-predict", a.Predicts, "what a client predicts with before local training: own (its model, the mixture before it has one), centre")
+	fs.IntVar(&a.K, "fedsoft-clusters", a.K, "number of centres K")
+	fs.IntVar(&a.Period, "fedsoft-period", a.Period, "period τ: number of rounds from one estimation of the weights to the next")
+	fs.Float64Var(&a.Lambda, "fedsoft-lambda", a.Lambda, "weight λ of the proximal term around the centres")
+	fs.Float64Var(&a.Sigma, "fedsoft-sigma", a.Sigma, "weight σ of a centre that no sample of a client votes for")
+	fs.IntVar(&a.PerCentre, "fedsoft-per-centre", a.PerCentre, "number of clients R drawn for each centre; 0 means the size of the sample divided by K")
+	fs.BoolVar(&a.Everyone, "fedsoft-everyone", a.Everyone, "train every client in every round, without a selection")
+	fs.BoolVar(&a.Restart, "fedsoft-restart", a.Restart, "start every local training from the mixture of the centres instead of the client's own model")
+	fs.StringVar(&a.Predicts, "fedsoft-predict", a.Predicts, "what a client predicts with before local training: own (its own model, or the mixture before it has one), centre")
 }
 
-// Validate implements [Validator].
+// Validate implements [federation.Validator].
 func (a *FedSoft) Validate() error {
 	switch {
 	case a.Period < 1:
@@ -74,14 +77,14 @@ func (a *FedSoft) Validate() error {
 	case !(a.Lambda >= 0 && !math.IsInf(a.Lambda, 0)):
 		return fmt.Errorf("--fedsoft-lambda is %g: use 0 or more", a.Lambda)
 	case !(a.Sigma > 0 && a.Sigma < 1):
-		return fmt.Errorf("--fedsoft-sigma is %g: use a number above 0, below 1", a.Sigma)
+		return fmt.Errorf("--fedsoft-sigma is %g: use a number above 0 and below 1", a.Sigma)
 	case a.PerCentre < 0:
-		return fmt.Errorf("--fedsoft-per-centre is %d: use 0 (the sample's size by K) or more", a.PerCentre)
+		return fmt.Errorf("--fedsoft-per-centre is %d: use 0 (the size of the sample divided by K) or more", a.PerCentre)
 	}
 	return spelling.OneOf("--fedsoft-predict", a.Predicts, []string{"own", "centre"})
 }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *FedSoft) Init(env *federation.Env) error {
 	if err := algorithm.CheckCount(env, "fedsoft-clusters", a.K); err != nil {
 		return err
@@ -89,7 +92,7 @@ func (a *FedSoft) Init(env *federation.Env) error {
 	if err := a.Begin(env, 1, algorithm.SharedModel); err != nil {
 		return err
 	}
-	if a.alike {
+	if a.equalStart {
 		a.Replace(slices.Repeat(a.States, a.K))
 	} else {
 		states, err := algorithm.IndependentStates(env, a.Net, a.K)
@@ -102,7 +105,7 @@ func (a *FedSoft) Init(env *federation.Env) error {
 	return a.estimate(env.Present())
 }
 
-// estimate lets clients' samples vote.
+// estimate computes u of the clients from the votes of their samples.
 func (a *FedSoft) estimate(clients []*federation.Client) error {
 	losses, err := algorithm.TrainingLosses(a.Env, a.Net, a.States, clients, true)
 	if err != nil {
@@ -127,7 +130,7 @@ func (a *FedSoft) estimate(clients []*federation.Client) error {
 	return nil
 }
 
-// shares are u_is: votes by samples, σ where there is none.
+// shares returns u_is of a client with n samples, [K]: its votes divided by n, or sigma for a centre without votes.
 func shares(votes []int, n int, sigma float64) []float64 {
 	u := make([]float64, len(votes))
 	for s, v := range votes {
@@ -138,15 +141,15 @@ func shares(votes []int, n int, sigma float64) []float64 {
 	return u
 }
 
-// Select implements [Selector]: estimation every τ rounds, then R clients for every centre.
+// Select implements [federation.Selector]: it estimates u every τ rounds, and then draws R clients for every centre.
 func (a *FedSoft) Select(env *federation.Env, t int, sampled []*federation.Client) ([]*federation.Client, error) {
 	clients := env.Present()
-	if t > 0 && t%a.Period == 0 { // Init has done so for round 0
+	if t > 0 && t%a.Period == 0 { // Init has estimated u for round 0
 		if err := a.estimate(clients); err != nil {
 			return nil, err
 		}
 	}
-	a.picked = make([][]int, a.K)
+	a.drawn = make([][]int, a.K)
 	r := min(a.PerCentre, len(clients))
 	if r == 0 {
 		r = max(1, len(sampled)/a.K)
@@ -155,17 +158,17 @@ func (a *FedSoft) Select(env *federation.Env, t int, sampled []*federation.Clien
 		r = len(clients)
 	}
 	chosen := map[*federation.Client]bool{}
-	for s := range a.picked {
+	for s := range a.drawn {
 		for _, c := range a.draw(s, t, r) {
-			a.picked[s] = append(a.picked[s], c.ID)
+			a.drawn[s] = append(a.drawn[s], c.ID)
 			chosen[c] = true
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(clients), func(c *federation.Client) bool { return !chosen[c] }), nil
 }
 
-// draw takes r clients for centre s without replacement, with probabilities v_.s: those of the largest log(x)/v, x
-// uniform in 0..1 (Efraimidis, Spirakis 2006). Ascending id.
+// draw draws r clients for centre s without replacement, with the probabilities v_.s: those with the largest log(x)/v, where
+// x is uniform in 0..1 (Efraimidis, Spirakis 2006). They are returned in ascending id.
 func (a *FedSoft) draw(s, t, r int) []*federation.Client {
 	random := stream.New(a.Env.Seed, "fedsoft", uint64(t), uint64(s))
 	type key struct {

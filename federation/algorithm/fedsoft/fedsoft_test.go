@@ -162,8 +162,8 @@ func TestFedSoftRoundByHand(t *testing.T) {
 
 // Equal centres never part where all clients train them.
 func TestFedSoftWithEqualCentres(t *testing.T) {
-	federationtest.FindsNoGroups(t, "fedsoft", "where the centres start alike and all clients train them, only rounding parts them", func(e *federation.Env, a federation.Algorithm) {
+	federationtest.FindsNoGroups(t, "fedsoft", "where the centres start equal and all clients train them, only rounding parts them", func(e *federation.Env, a federation.Algorithm) {
 		s := a.(*FedSoft)
-		e.Rounds, s.K, s.Sigma, s.alike, s.Everyone = 8, 2, 0.125, true, true // a power of two does not round
+		e.Rounds, s.K, s.Sigma, s.equalStart, s.Everyone = 8, 2, 0.125, true, true // a power of two does not round
 	})
 }

@@ -8,12 +8,12 @@ import (
 	"feddag/torch"
 )
 
-// mixture returns Σ_s u_is c_s / Σ_s u_is; the caller closes it.
+// mixture returns a client's mixture of the centres, Σ_s u_is c_s / Σ_s u_is. The caller closes it.
 func (a *FedSoft) mixture(c *federation.Client) (*torch.Vector, error) {
 	return algorithm.Mean(a.Net, a.States[0], a.States, a.u[c.ID], torch.All)
 }
 
-// personal returns a client's own model, or the mixture before it has one; the caller closes it.
+// personal returns a client's own model, or the mixture if it has none or restart is set. The caller closes it.
 func (a *FedSoft) personal(c *federation.Client, restart bool) (*torch.Vector, error) {
 	if a.own[c.ID] == nil || restart {
 		return a.mixture(c)
@@ -21,7 +21,8 @@ func (a *FedSoft) personal(c *federation.Client, restart bool) (*torch.Vector, e
 	return torch.VectorOf(a.Env.Device, a.own[c.ID])
 }
 
-// proximal trains clients: (λ/2) Σ_s u_is |w - c_s|² is, but for a constant, (λ U/2) |w - mixture|² with U = Σ_s u_is.
+// proximal trains the clients. The term (λ/2) Σ_s u_is |w - c_s|² equals, up to a constant, (λ U/2) |w - mixture|² with U =
+// Σ_s u_is, so that a single anchor suffices.
 func (a *FedSoft) proximal(clients []*federation.Client, t int, phase federation.Phase) ([]torch.Trained, error) {
 	var starts, anchors torch.Vectors
 	defer func() {
@@ -51,7 +52,7 @@ func (a *FedSoft) proximal(clients []*federation.Client, t int, phase federation
 	return a.Env.LocalSGD(a.Net, jobs, t, phase, torch.All)
 }
 
-// Round implements [Algorithm]. Select has drawn the clients of every centre.
+// Round implements [federation.Algorithm]. Select has drawn the clients of every centre.
 func (a *FedSoft) Round(env *federation.Env, t int, cohort []*federation.Client) (_ federation.Report, err error) {
 	cohort = federation.ByID(cohort)
 	trained, err := a.proximal(cohort, t, federation.PrimaryPhase)
@@ -66,9 +67,9 @@ func (a *FedSoft) Round(env *federation.Env, t int, cohort []*federation.Client)
 		}
 	}()
 	members := make([][]int, a.K)
-	for s, drawn := range a.picked {
+	for s, ids := range a.drawn {
 		for i, c := range cohort {
-			if slices.Contains(drawn, c.ID) {
+			if slices.Contains(ids, c.ID) {
 				members[s] = append(members[s], i)
 			}
 		}
@@ -97,15 +98,15 @@ func (a *FedSoft) Round(env *federation.Env, t int, cohort []*federation.Client)
 	return federation.Report{Loss: federation.LastLoss(trained), Trained: federation.Locals(a.Net, cohort, trained)}, nil
 }
 
-// PredictsWith implements [Predictor].
+// PredictsWith implements [federation.Predictor].
 func (a *FedSoft) PredictsWith() string {
 	if a.Predicts == "centre" {
-		return "the centre that most of its samples vote for"
+		return "the centre for which most of its samples vote"
 	}
-	return "its own model of its last training, or the mixture of the centres before the first"
+	return "its own model from its last training, or the mixture of the centres before its first training"
 }
 
-// Predict implements [Predictor].
+// Predict implements [federation.Predictor].
 func (a *FedSoft) Predict(_ *federation.Env, clients []*federation.Client, score func([]*federation.Client, []federation.Model) error) error {
 	if a.Predicts == "centre" {
 		models := make([]federation.Model, len(clients))
@@ -114,14 +115,15 @@ func (a *FedSoft) Predict(_ *federation.Env, clients []*federation.Client, score
 		}
 		return score(clients, models)
 	}
-	for some := range slices.Chunk(clients, federation.ModelsAtOnce) {
-		if err := a.predictOwn(some, score); err != nil {
+	for chunk := range slices.Chunk(clients, federation.ModelsAtOnce) {
+		if err := a.predictOwn(chunk, score); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// predictOwn scores clients with their own models.
 func (a *FedSoft) predictOwn(clients []*federation.Client, score func([]*federation.Client, []federation.Model) error) error {
 	models := make([]federation.Model, len(clients))
 	for i, c := range clients {
@@ -135,7 +137,7 @@ func (a *FedSoft) predictOwn(clients []*federation.Client, score func([]*federat
 	return score(clients, models)
 }
 
-// Adapt implements [Adapter].
+// Adapt implements [federation.Adapter].
 func (a *FedSoft) Adapt(env *federation.Env, clients []*federation.Client) ([]federation.Local, error) {
 	trained, err := a.proximal(clients, env.Rounds, federation.FinalPhase)
 	if err != nil {
