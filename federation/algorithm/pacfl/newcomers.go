@@ -9,9 +9,9 @@ import (
 	"feddag/torch"
 )
 
-// Join implements [Newcomer]: the newcomers' rows are appended and all are clustered anew at the same threshold; a
-// newcomer goes where most of those are that it is then with, or, with none of them, to a new cluster at θ^0. Nobody else
-// moves.
+// Join implements [federation.Newcomer]: the rows of the newcomers are appended to A, and all clients are clustered anew at
+// the same threshold. A newcomer joins the cluster that most of the clients beside it have now. If it is with none of them,
+// it starts a new cluster at θ^0. No other client moves.
 func (a *PACFL) Join(env *federation.Env, _ int, newcomers []*federation.Client) error {
 	var clients []*federation.Client
 	for i, z := range a.Of {

@@ -1,3 +1,4 @@
+// Package pacfl implements clustering by the principal angles between client data subspaces (Vahidian et al., 2023).
 package pacfl
 
 import (
@@ -12,40 +13,40 @@ import (
 )
 
 func init() {
-	federation.Register("pacfl", "clusters by the smallest angle between the clients' principal vectors, FedAvg in each", func() federation.Algorithm {
+	federation.Register("pacfl", "clusters clients by the smallest angle between their principal vectors, FedAvg in each cluster", func() federation.Algorithm {
 		return &PACFL{Vectors: "3", Linkage: "weighted", Choose: "count:5"}
 	})
 }
 
-// PACFL clusters once, before the rounds, by the principal angles between client data subspaces (Vahidian et al., AAAI
-// 2023). A client sends the first p left singular vectors of the raw images of each of its labels, side by side: U_i.
+// PACFL clusters the clients once, before the rounds, by the principal angles between their data subspaces (Vahidian et al.,
+// AAAI 2023). A client sends the first p left singular vectors of the raw images of each of its labels, side by side: U_i.
 //
 //	A_ij = min over columns u of U_i, v of U_j of arccos|u.v|  in degrees, A_ii = 0
 //
-// Agglomerative clustering of A gives the clusters; all start at θ^0 and average within. The sign of a singular vector is
-// arbitrary, so the absolute value stands here where the authors' code has none.
+// Agglomerative clustering of A gives the clusters. All clusters start at θ^0 and average among themselves. The sign of a
+// singular vector is arbitrary, so the formula has an absolute value, which the authors' code does not have.
 //
-// p = 3 and the linkage (the authors' "average" is the plain mean of two rows, WPGMA) are of the authors' two-label script
-// (github.com/MMorafah/PACFL, scripts/pacfl.sh), which cuts at 4.9 degrees: --pacfl-choose=fixed:4.9. That threshold
-// depends on the data set and on p; the default takes the threshold that gives 5 clusters, the number of groups of the
-// paper's label skew.
+// p = 3 and the linkage (the authors' "average" is the plain mean of two rows, WPGMA) are those of the authors' two-label
+// script (github.com/MMorafah/PACFL, scripts/pacfl.sh). The script cuts at 4.9 degrees, which is --pacfl-choose=fixed:4.9.
+// That threshold depends on the data set and on p; the default takes the threshold that gives 5 clusters, the number of
+// groups of the paper's label skew.
 type PACFL struct {
 	algorithm.ClusterBank
-	Vectors string // p, of each label: a count, or a fraction of its samples
-	Linkage string // of similarity.LinkageNames
-	Choose  string // of similarity.ChoiceNames
+	Vectors string // p, vectors per label: a count, or a fraction of the label's samples
+	Linkage string // one of similarity.LinkageNames
+	Choose  string // one of similarity.ChoiceNames
 
-	threshold float64 // of the cut, degrees
+	threshold float64 // at which the dendrogram is cut, in degrees
 }
 
-// Flags implements [Flagger].
+// Flags implements [federation.Flagger].
 func (a *PACFL) Flags(fs *pflag.FlagSet) {
-	fs.StringVar(&a.Vectors, "pacfl-vectors", a.Vectors, "p, principal vectors of each label: a count (3) or a fraction of its samples (0.01)")
-	fs.StringVar(&a.Linkage, "pacfl-linkage", a.Linkage, "linkage: weighted (the authors' average), average, complete, single")
-	fs.StringVar(&a.Choose, "pacfl-choose", a.Choose, "which cut: count:Z (clusters), fixed:α (degrees), silhouette, ratio, bend")
+	fs.StringVar(&a.Vectors, "pacfl-vectors", a.Vectors, "principal vectors per label p: a count (3) or a fraction of the label's samples (0.01)")
+	fs.StringVar(&a.Linkage, "pacfl-linkage", a.Linkage, "linkage of the clustering: weighted (the authors' average), average, complete, single")
+	fs.StringVar(&a.Choose, "pacfl-choose", a.Choose, "how to choose the clustering: count:Z (Z clusters), fixed:α (threshold in degrees), silhouette, ratio, bend")
 }
 
-// Validate implements [Validator].
+// Validate implements [federation.Validator].
 func (a *PACFL) Validate() error {
 	if _, err := similarity.ParseCount(a.Vectors); err != nil {
 		return fmt.Errorf("--pacfl-vectors: %w", err)
@@ -56,13 +57,14 @@ func (a *PACFL) Validate() error {
 	return nil
 }
 
+// options returns the options of the clustering.
 func (a *PACFL) options() similarity.Options {
 	o := similarity.DefaultOptions()
 	o.Linkage, o.Choose = a.Linkage, a.Choose
 	return o
 }
 
-// Cluster implements [Clusterer].
+// Cluster implements [federation.Clusterer].
 func (a *PACFL) Cluster(env *federation.Env) (*similarity.Result, error) {
 	clients := env.Present()
 	var r *similarity.Result
@@ -93,14 +95,14 @@ func (a *PACFL) Cluster(env *federation.Env) (*similarity.Result, error) {
 	a.threshold = r.Threshold
 	switch n := len(r.Clusters); {
 	case n == 1:
-		env.Warn("pacfl: --pacfl-choose %s gives one cluster: this is FedAvg", a.Choose)
+		env.Warn("pacfl: --pacfl-choose %s gives a single cluster: this is FedAvg", a.Choose)
 	case n == len(clients):
-		env.Warn("pacfl: --pacfl-choose %s gives a cluster for every client: nobody shares anything", a.Choose)
+		env.Warn("pacfl: --pacfl-choose %s gives every client a cluster of its own: no client shares anything", a.Choose)
 	}
 	return r, env.NotifyClustered(r)
 }
 
-// angles returns A and what it comes from.
+// angles returns A, [clients, clients] in degrees, and the sketches that it comes from, in the order of the clients.
 func (a *PACFL) angles(env *federation.Env, clients []*federation.Client) (*mat.SymDense, []similarity.Sketch, error) {
 	p, err := similarity.ParseCount(a.Vectors)
 	if err != nil {
@@ -110,24 +112,24 @@ func (a *PACFL) angles(env *federation.Env, clients []*federation.Client) (*mat.
 	if err != nil {
 		return nil, nil, err
 	}
-	bases := make([][]*mat.Dense, len(clients)) // of one class: all labels' vectors
+	bases := make([][]*mat.Dense, len(clients)) // of a single class, which has the vectors of all labels
 	for i, s := range sketches {
 		bases[i] = []*mat.Dense{sideBySide(s.Bases)}
 	}
-	held, err := similarity.ClassAngles(bases, a.options())
+	classAngles, err := similarity.ClassAngles(bases, a.options())
 	if err != nil {
 		return nil, nil, err
 	}
 	angles := mat.NewSymDense(len(clients), nil)
 	for i := range clients {
 		for j := range i {
-			angles.SetSym(i, j, held[0].At(i, j))
+			angles.SetSym(i, j, classAngles[0].At(i, j))
 		}
 	}
 	return angles, sketches, nil
 }
 
-// sideBySide joins a client's bases, F x p each or nil, to U_i.
+// sideBySide joins a client's bases, each F x p or nil, to U_i. The result is nil if all of them are.
 func sideBySide(bases []*mat.Dense) *mat.Dense {
 	var all *mat.Dense
 	for _, b := range bases {
@@ -144,17 +146,17 @@ func sideBySide(bases []*mat.Dense) *mat.Dense {
 	return all
 }
 
-// Init implements [Algorithm].
+// Init implements [federation.Algorithm].
 func (a *PACFL) Init(env *federation.Env) error {
 	r, err := a.Cluster(env)
 	if err != nil {
 		return err
 	}
-	of := map[*federation.Client]int{}
+	clusterOf := map[*federation.Client]int{}
 	for z, members := range r.Clusters {
 		for _, k := range members {
-			of[env.Present()[k]] = z
+			clusterOf[env.Present()[k]] = z
 		}
 	}
-	return a.Begin(env, len(r.Clusters), func(c *federation.Client) int { return of[c] })
+	return a.Begin(env, len(r.Clusters), func(c *federation.Client) int { return clusterOf[c] })
 }
