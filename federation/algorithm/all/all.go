@@ -1,5 +1,5 @@
-// Package all registers every algorithm. A program that offers them imports it for that alone. An algorithm of one file
-// belongs to package algorithm and needs no line here; one of several files has a folder, and a line.
+// Package all registers every algorithm. A program that offers the algorithms imports it for nothing else. An algorithm of
+// one file belongs to package algorithm and needs no line here; an algorithm of several files has a folder, and one line.
 package all
 
 import (
