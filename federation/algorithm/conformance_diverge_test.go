@@ -12,8 +12,8 @@ import (
 	"feddag/torch"
 )
 
-// diverging holds every algorithm to this: with drop, a round in which a client diverges is the round of the others; with
-// stop it is an error that names client and round, and nothing has changed.
+// diverging checks a round in which the training of one client diverges. With the policy stop, the round is an error that
+// names the client and the round, and nothing has changed. With the policy drop, the round is that of the other clients.
 func diverging(t *testing.T, name string) {
 	e, a, r, x := federationtest.DivergingEnv(t, name, federation.RunOptions{Algorithm: name})
 	cohort, err := e.Participants(a, 0)
@@ -35,20 +35,20 @@ func diverging(t *testing.T, name string) {
 	}
 
 	if name == "cfl-gp" {
-		t.Skip("asks every client for a gradient in a round: one that cannot answer ends the run under either policy")
+		t.Skip("the algorithm asks every client for a gradient in a round: a client that cannot answer ends the run under either policy")
 	}
 	e, a, r, x = federationtest.DivergingEnv(t, name, federation.RunOptions{Algorithm: name})
 	x.Client, x.Healthy, e.OnDivergence = cohort[0].ID, false, federation.DropOnDivergence
-	var told federation.RoundResult
-	e.Observers = []federation.Observer{federationtest.LastRound{Result: &told}}
+	var result federation.RoundResult
+	e.Observers = []federation.Observer{federationtest.LastRound{Result: &result}}
 	if err := r.Round(0); err != nil {
 		t.Fatalf("drop: %v", err)
 	}
-	if !slices.Equal(told.Dropped, []int{x.Client}) || slices.Contains(told.Cohort, x.Client) || len(told.Pre) != len(told.Cohort) || len(told.Cohort) != len(cohort)-1 {
-		t.Errorf("drop: cohort %v, dropped %v, %d scores", told.Cohort, told.Dropped, len(told.Pre))
+	if !slices.Equal(result.Dropped, []int{x.Client}) || slices.Contains(result.Cohort, x.Client) || len(result.Pre) != len(result.Cohort) || len(result.Cohort) != len(cohort)-1 {
+		t.Errorf("drop: cohort %v, dropped %v, %d scores", result.Cohort, result.Dropped, len(result.Pre))
 	}
-	if told.Traffic.Down["dropped"] == 0 || told.Traffic.Up["dropped"] != 0 || e.Ledger.Work[x.Client].Training == 0 {
-		t.Errorf("drop: the ledger has %v, work %v", told.Traffic, e.Ledger.Work[x.Client])
+	if result.Traffic.Down["dropped"] == 0 || result.Traffic.Up["dropped"] != 0 || e.Ledger.Work[x.Client].Training == 0 {
+		t.Errorf("drop: the ledger has %v, work %v", result.Traffic, e.Ledger.Work[x.Client])
 	}
 
 	other, b, _, _ := federationtest.DivergingEnv(t, name, federation.RunOptions{Algorithm: name})
@@ -63,10 +63,12 @@ func diverging(t *testing.T, name string) {
 		l.Close()
 	}
 	if !federationtest.EqualModels(federationtest.Models(t, a), federationtest.Models(t, b)) {
-		t.Error("drop: not the models of a round without the client")
+		t.Error("drop: the models are not those of a round without the client")
 	}
 }
 
+// TestLossThatIsNoNumber checks that a learning rate at which every training diverges gives an error with the client and the
+// flag.
 func TestLossThatIsNoNumber(t *testing.T) {
 	for _, name := range federation.Names() {
 		e := federationtest.TinyEnv(t, 2)

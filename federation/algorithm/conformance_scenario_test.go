@@ -13,8 +13,8 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// story is a scenario with whatever an algorithm has an answer to: clients come, one comes back, one leaves, two swap,
-// one shifts, with checks and searches in between.
+// scenarioFor returns a scenario with every kind of event that an algorithm handles: clients join, one comes back, one leaves,
+// two swap their data, one shifts, with checks and searches in between.
 func scenarioFor(t *testing.T, a federation.Algorithm) *federation.Scenario {
 	t.Helper()
 	s := &federation.Scenario{Seed: 5, Reserve: 0.3}
@@ -37,12 +37,12 @@ func scenarioFor(t *testing.T, a federation.Algorithm) *federation.Scenario {
 		s.CheckEvery, s.SearchAfter = 2, 4
 	}
 	if number == 0 {
-		t.Skip("the algorithm answers to no event")
+		t.Skip("the algorithm handles no event")
 	}
 	return s
 }
 
-// storied is an environment and an algorithm in the middle of a story.
+// scenarioEnv returns an environment and an algorithm with that scenario, and a recorder of what the observers see.
 func scenarioEnv(t *testing.T, name string, workers int) (*federation.Env, federation.Algorithm, *federationtest.Recorder) {
 	t.Helper()
 	e, a := federationtest.TinyEnv(t, workers), federationtest.Algorithm(t, name)
@@ -53,30 +53,30 @@ func scenarioEnv(t *testing.T, name string, workers int) (*federation.Env, feder
 	return e, a, o
 }
 
-// What happens to the clients happens alike whatever the number of workers and wherever the run is stopped.
+// TestScenarioConformance checks that a scenario has the same results for any number of workers and after a stop at any round.
 func TestScenarioConformance(t *testing.T) {
 	for _, name := range federation.Names() {
 		t.Run(name, func(t *testing.T) {
-			e, a, told := scenarioEnv(t, name, 1)
+			e, a, recorder := scenarioEnv(t, name, 1)
 			wantResult := federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: name})
-			want, wantMoves := federationtest.Models(t, a), told.Moves()
+			want, wantMoves := federationtest.Models(t, a), recorder.Moves()
 
-			e, a, told = scenarioEnv(t, name, 3)
+			e, a, recorder = scenarioEnv(t, name, 3)
 			r := federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: name})
-			if !federationtest.EqualModels(federationtest.Models(t, a), want) || !federationtest.EqualResults(r, wantResult) || !slices.Equal(told.Moves(), wantMoves) {
+			if !federationtest.EqualModels(federationtest.Models(t, a), want) || !federationtest.EqualResults(r, wantResult) || !slices.Equal(recorder.Moves(), wantMoves) {
 				t.Error("1 and 3 workers differ")
 			}
 			for stop := -1; stop < 7; stop++ {
 				resumed(t, name, fmt.Sprintf("stopped after round %d", stop), func(o *federationtest.Recorder) { o.StopAfter = stop }, want, wantResult, wantMoves)
 			}
-			if _, warms := a.(*feddag.FedDAG); warms {
+			if _, ok := a.(*feddag.FedDAG); ok {
 				resumed(t, name, "stopped as newcomers warm up", func(o *federationtest.Recorder) { o.StopInWarmUp = 1 }, want, wantResult, wantMoves)
 			}
 		})
 	}
 }
 
-// resumed stops a story, goes on with it in another environment, and compares.
+// resumed stops a run with a scenario, resumes it in another environment, and compares weights, scores and moves.
 func resumed(t *testing.T, name, what string, stop func(*federationtest.Recorder), want map[string][]float32, wantResult *federation.Result, wantMoves []string) {
 	t.Helper()
 	o := federation.RunOptions{Algorithm: name, Config: "c", Checkpoint: filepath.Join(t.TempDir(), "checkpoint", "last.safetensors")}
@@ -96,10 +96,10 @@ func resumed(t *testing.T, name, what string, stop func(*federationtest.Recorder
 	e, a, second := scenarioEnv(t, name, 2)
 	r := federationtest.MustRun(t, e, a, o)
 	if !federationtest.EqualModels(federationtest.Models(t, a), want) {
-		t.Errorf("%s: other weights", what)
+		t.Errorf("%s: the weights differ", what)
 	}
 	if !federationtest.EqualResults(r, wantResult) {
-		t.Errorf("%s: other scores", what)
+		t.Errorf("%s: the scores differ", what)
 	}
 	if got := slices.Concat(first.Moves(), second.Moves()); !slices.Equal(got, wantMoves) {
 		t.Errorf("%s: moves\n%q\nwant\n%q", what, got, wantMoves)

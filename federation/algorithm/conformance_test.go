@@ -12,8 +12,8 @@ import (
 	"feddag/torch"
 )
 
-// Every registered algorithm keeps these promises. A new one is tested without a new test. So does FedDAG with the other
-// head of its secondary phase.
+// TestConformance checks the promises that every registered algorithm keeps, so that a new one is tested without a new test.
+// FedDAG is also tested with the other head of its secondary phase.
 func TestConformance(t *testing.T) {
 	for _, name := range append(federation.Names(), "feddag --feddag-secondary-head full") {
 		t.Run(name, func(t *testing.T) { conform(t, name) })
@@ -41,6 +41,7 @@ func conform(t *testing.T, name string) {
 	}
 }
 
+// sameBits checks that the number of workers changes neither weights nor scores.
 func sameBits(t *testing.T, name string) {
 	w1, r1 := federationtest.Finished(t, name, 1, nil)
 	w2, r2 := federationtest.Finished(t, name, 3, nil)
@@ -52,14 +53,16 @@ func sameBits(t *testing.T, name string) {
 	}
 }
 
+// otherBits checks that another seed gives other weights.
 func otherBits(t *testing.T, name string) {
 	w1, _ := federationtest.Finished(t, name, 2, nil)
 	w2, _ := federationtest.Finished(t, name, 2, func(e *federation.Env) { e.Seed++ })
 	if federationtest.EqualModels(w1, w2) {
-		t.Error("the seed changes nothing")
+		t.Error("another seed gives the same weights")
 	}
 }
 
+// stopAndResume checks that a run which is stopped after any number of rounds and resumed ends like an uninterrupted one.
 func stopAndResume(t *testing.T, name string) {
 	want, wantResult := federationtest.Finished(t, name, 2, nil)
 	for stop := range 5 {
@@ -77,14 +80,16 @@ func stopAndResume(t *testing.T, name string) {
 		e, a = federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, name)
 		r := federationtest.MustRun(t, e, a, o)
 		if !federationtest.EqualModels(federationtest.Models(t, a), want) {
-			t.Errorf("resumed after round %d: other weights", stop)
+			t.Errorf("resumed after round %d: the weights differ", stop)
 		}
 		if !federationtest.EqualResults(r, wantResult) {
-			t.Errorf("resumed after round %d: other scores", stop)
+			t.Errorf("resumed after round %d: the scores differ", stop)
 		}
 	}
 }
 
+// interrupted checks that a run which is cancelled inside a round leaves a checkpoint from which it ends with the same
+// weights.
 func interrupted(t *testing.T, name string) {
 	want, _ := federationtest.Finished(t, name, 2, nil)
 	path := filepath.Join(t.TempDir(), "last.safetensors")
@@ -100,17 +105,18 @@ func interrupted(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Rounds < 2 || c.Rounds > 3 { // a round that was as good as done may finish
+	if c.Rounds < 2 || c.Rounds > 3 { // a round whose training was done may finish
 		t.Errorf("checkpoint after %d rounds, want 2", c.Rounds)
 	}
 	o.Resume = c
 	e, a = federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
 	federationtest.MustRun(t, e, a, o)
 	if !federationtest.EqualModels(federationtest.Models(t, a), want) {
-		t.Error("other weights after an interrupt")
+		t.Error("the weights differ after an interrupt")
 	}
 }
 
+// cohortOrder checks that the order of the cohort does not change the weights.
 func cohortOrder(t *testing.T, name string) {
 	var first map[string][]float32
 	for _, reverse := range []bool{false, true} {
@@ -142,9 +148,10 @@ func cohortOrder(t *testing.T, name string) {
 	}
 }
 
+// rateZero checks that training with a learning rate of 0 changes no model.
 func rateZero(t *testing.T, name string) {
 	if name == "fedsoft" {
-		t.Skip("a centre is the mean of its clients' own models, which begin as mixtures of all centres")
+		t.Skip("a centre is the mean of its clients' own models, which start as mixtures of all centres")
 	}
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
 	e.LearningRate = 0
@@ -170,6 +177,8 @@ func rateZero(t *testing.T, name string) {
 	}
 }
 
+// modelsAndClusters checks that every client has a whole model and scores in 0..1, that the ledger has traffic and work, and
+// that the clusters partition the clients.
 func modelsAndClusters(t *testing.T, name string) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
 	r := federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: name})
@@ -203,23 +212,23 @@ func modelsAndClusters(t *testing.T, name string) {
 	slices.Sort(members)
 	for i, m := range members {
 		if i != m {
-			t.Fatalf("the clusters are no partition: %v", x.Clusters())
+			t.Fatalf("the clusters do not partition the clients: %v", x.Clusters())
 		}
 	}
 	if len(members) != len(e.Clients) {
-		t.Fatalf("the clusters are no partition: %v", x.Clusters())
+		t.Fatalf("the clusters do not partition the clients: %v", x.Clusters())
 	}
 }
 
-// newcomers come after some rounds: they have models, nobody else's changes, they can train, and the number of workers
-// does not matter.
+// newcomers checks clients that join after some rounds: they get models, no other client's model changes, they can train, and
+// the number of workers does not matter.
 func newcomers(t *testing.T, name string) {
 	var first map[string][]float32
 	for _, workers := range []int{1, 3} {
 		e, a := federationtest.TinyEnv(t, workers), federationtest.Algorithm(t, name)
 		n, ok := a.(federation.Newcomer)
 		if !ok {
-			t.Skip("takes no newcomers")
+			t.Skip("the algorithm takes no newcomers")
 		}
 		for _, i := range []int{3, 6} {
 			e.Clients[i].HeldOut = true
@@ -275,6 +284,7 @@ func newcomers(t *testing.T, name string) {
 	}
 }
 
+// leaks checks that the number of libtorch's live handles, without those of the models, does not grow from round to round.
 func leaks(t *testing.T, name string) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
 	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
@@ -287,13 +297,13 @@ func leaks(t *testing.T, name string) {
 			t.Fatal(err)
 		}
 		live, _ := torch.Live()
-		states := map[*torch.Vector]bool{} // a method may have more of them from round to round
+		states := map[*torch.Vector]bool{} // a method may get more of them from round to round
 		for _, m := range a.Models() {
 			states[m.State] = true
 		}
 		if live -= int64(len(states)); round == 0 {
 			before = live
-		} else if live > before { // fewer: the collector freed what earlier tests left
+		} else if live > before { // there may be fewer, because the collector frees what earlier tests left
 			t.Fatalf("%d live handles beside the models after round %d, %d after the first", live, round, before)
 		}
 	}

@@ -1,7 +1,7 @@
 // Package algorithm has the methods of federated learning, and what several of them need. A method that fits into one file
 // is a file of this package, such as fedprox.go. A larger method is a package in a folder below this one, such as feddag or
-// fedgwc. The engine that runs them is package federation. A method sees nothing else of the program than that package,
-// models of package torch, and the mathematics of package similarity; it never prints, but tells the engine's observers.
+// fedgwc. The engine that runs them is package federation. A method imports that package, torch, similarity and packages of
+// internal, and nothing else of the program. It never prints, but tells the engine, which tells its observers.
 //
 // # How to add a method
 //

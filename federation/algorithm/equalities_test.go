@@ -16,7 +16,8 @@ import (
 	"feddag/torch"
 )
 
-// Settings under which a method is FedAvg, bit for bit, on the same cohorts and from the same initialisation.
+// TestDegenerateSettingsAreFedAvg checks settings with which a method equals FedAvg bit for bit, on the same cohorts and from
+// the same initial model.
 func TestDegenerateSettingsAreFedAvg(t *testing.T) {
 	want, wantResult := federationtest.Finished(t, "fedavg", 2, nil)
 	for _, c := range []struct {
@@ -51,7 +52,8 @@ func TestDegenerateSettingsAreFedAvg(t *testing.T) {
 	}
 }
 
-// Settings under which a method is another one with every client in every round.
+// TestDegenerateSettingsWithEveryone checks settings with which a method equals another one, if every client trains in every
+// round.
 func TestDegenerateSettingsWithEveryone(t *testing.T) {
 	everyone := func(e *federation.Env) { e.Rate = 1 }
 	avg, _ := federationtest.Finished(t, "fedavg", 2, everyone)
@@ -83,21 +85,22 @@ func TestDegenerateSettingsWithEveryone(t *testing.T) {
 	}
 }
 
-// Every method that trains the uniform sample trains the same one as FedAvg, from the same first model.
+// TestSameSamplesAndStart checks that every method which trains the uniform sample trains the same one as FedAvg, and that all
+// methods start from the same model.
 func TestSameSamplesAndStart(t *testing.T) {
 	for _, name := range federation.Names() {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
-		first := &firsts{}
-		e.Observers, e.Rounds = []federation.Observer{first}, 2
+		recorder := &startRecorder{}
+		e.Observers, e.Rounds = []federation.Observer{recorder}, 2
 		federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: name})
 		net, _ := e.Net(false)
-		if want := e.InitialState(net); len(first.initial) < len(want) || name != "feddag" && name != "feddag-dagger" && !slices.Equal(first.initial, want) {
+		if want := e.InitialState(net); len(recorder.initial) < len(want) || name != "feddag" && name != "feddag-dagger" && !slices.Equal(recorder.initial, want) {
 			t.Errorf("%s starts from another model", name)
 		}
-		if name == "fblg" || name == "fedsoft" { // they choose by rules of their own
+		if name == "fblg" || name == "fedsoft" { // these select clients by rules of their own
 			continue
 		}
-		for round, got := range first.cohorts {
+		for round, got := range recorder.cohorts {
 			var want []int
 			for _, c := range e.Sample(round) {
 				want = append(want, c.ID)
@@ -109,14 +112,14 @@ func TestSameSamplesAndStart(t *testing.T) {
 	}
 }
 
-// firsts notes the initial weights and the cohorts.
-type firsts struct {
+// startRecorder is an observer that keeps the initial weights and the cohorts.
+type startRecorder struct {
 	federationtest.Silent
 	initial []float32
 	cohorts [][]int
 }
 
-func (f *firsts) Weights(name string, tensors []torch.NamedTensor) error {
+func (f *startRecorder) Weights(name string, tensors []torch.NamedTensor) error {
 	if name == "initial" {
 		for _, t := range tensors {
 			f.initial = append(f.initial, t.Data...)
@@ -125,7 +128,7 @@ func (f *firsts) Weights(name string, tensors []torch.NamedTensor) error {
 	return nil
 }
 
-func (f *firsts) Round(r federation.RoundResult) error {
+func (f *startRecorder) Round(r federation.RoundResult) error {
 	f.cohorts = append(f.cohorts, r.Cohort)
 	return nil
 }

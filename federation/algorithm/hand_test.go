@@ -11,12 +11,14 @@ import (
 	"feddag/federation/federationtest"
 )
 
+// TestRoundsByHand checks one round of each method against values computed by hand, on the problem of
+// [federationtest.HandEnv]. The comments derive the values.
 func TestRoundsByHand(t *testing.T) {
 	for _, c := range []federationtest.HandCase{
-		// The mean with n_i = 1 and 3.
+		// The mean has the weights n_i = 1 and 3.
 		{Name: "fedavg", Want: map[string]federationtest.Linear{"global": {.125, -.75, -.25}}},
-		// Two steps. In the second client 0 has the logits ±1, client 1 ±(-2.5), and µ = 1/2 draws each back half the way
-		// it went.
+		// There are two steps. In the second one client 0 has the logits ±1, client 1 has ±(-2.5), and µ = 1/2 moves each back by
+		// half of its first step.
 		{
 			Name:   "fedprox",
 			Change: func(e *federation.Env, a federation.Algorithm) { e.Epochs, a.(*algorithm.FedProx).Mu = 2, 0.5 },
@@ -25,16 +27,16 @@ func TestRoundsByHand(t *testing.T) {
 			}},
 		},
 		{Name: "oracle", Want: map[string]federationtest.Linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}}},
-		// The mean with both clients alike.
+		// The mean weighs both clients equally.
 		{Name: "cfl", Want: map[string]federationtest.Linear{"cluster-0": {.25, -.5, 0}}},
-		// The images are at 90 degrees: two clusters.
+		// The images are at an angle of 90 degrees, which gives two clusters.
 		{
 			Name:   "pacfl",
 			Change: func(_ *federation.Env, a federation.Algorithm) { a.(*pacfl.PACFL).Choose = "fixed:45" },
 			Want:   map[string]federationtest.Linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}},
 		},
-		// Model 0 sees class 0 at σ(0.2) > 1/2 everywhere, model 1 at less: client 0 chooses model 0, client 1 model 1. The
-		// probability of the wrong class is σ(-0.2) for both.
+		// Model 0 gives class 0 the probability σ(0.2) > 1/2 everywhere, and model 1 gives it less than 1/2. So client 0 chooses
+		// model 0 and client 1 model 1. The probability of the wrong class is σ(-0.2) for both.
 		{
 			Name:  "ifca",
 			Start: []federationtest.Linear{{0, 0, .1}, {0, 0, -.1}},
@@ -43,7 +45,7 @@ func TestRoundsByHand(t *testing.T) {
 			},
 			Want: map[string]federationtest.Linear{"cluster-0": {federationtest.Logistic(-.2), 0, .1 + federationtest.Logistic(-.2)}, "cluster-1": {0, -2 * federationtest.Logistic(-.2), -.1 - federationtest.Logistic(-.2)}},
 		},
-		// The gradients at W = 0 differ: two clusters.
+		// The gradients at W = 0 differ, which gives two clusters.
 		{
 			Name: "cfl-gp",
 			Change: func(_ *federation.Env, a federation.Algorithm) {
@@ -51,11 +53,11 @@ func TestRoundsByHand(t *testing.T) {
 			},
 			Want: map[string]federationtest.Linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}},
 		},
-		// No split in one round: FedAvg.
+		// There is no split after one round, so this is FedAvg.
 		{Name: "fedgwc", Want: map[string]federationtest.Linear{"cluster-0": {.125, -.75, -.25}}},
-		// Both are chosen: FedAvg.
+		// Both clients are selected, so this is FedAvg.
 		{Name: "fblg", Want: map[string]federationtest.Linear{"global": {.125, -.75, -.25}}},
-		// Model 0 gives class 0 the probability p = σ(0.2), model 1 gives it 1-p. So γ is (p, 1-p) for client 0, (1-p, p) for
+		// Model 0 gives class 0 the probability p = σ(0.2), and model 1 gives it 1-p. So γ is (p, 1-p) for client 0 and (1-p, p) for
 		// client 1, and every weighted gradient has p(1-p) in the place of 1/2.
 		{
 			Name:   "fedrc",
@@ -66,8 +68,8 @@ func TestRoundsByHand(t *testing.T) {
 				return map[string]federationtest.Linear{"cluster-0": {.25 * q, -1.5 * q, .1 - .5*q}, "cluster-1": {.25 * q, -1.5 * q, -.1 - .5*q}}
 			}(),
 		},
-		// One batch is D and D': the inner step goes to the end of plain training, where the wrong class has σ(-2) at client
-		// 0, σ(-5) at client 1; the outer step, β = 2α, goes from 0 twice along the gradients there.
+		// D and D' are the same batch. The inner step leads to the end of plain training, where the wrong class has σ(-2) at client
+		// 0 and σ(-5) at client 1. The outer step, with β = 2α, leads from 0 twice along the gradients there.
 		{
 			Name:   "per-fedavg",
 			Change: func(_ *federation.Env, a federation.Algorithm) { a.(*algorithm.PerFedAvg).SecondOrder = false },

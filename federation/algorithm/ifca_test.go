@@ -9,7 +9,8 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// The chosen model has the lowest loss of all on the client's own labels; in another order of the models it is the same.
+// TestIFCAChoosesTheLowestLoss checks that the chosen model has the lowest loss of all on the client's own labels, and that it
+// is the same model if the models stand in another order.
 func TestIFCAChoosesTheLowestLoss(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "ifca").(*IFCA)
 	a.K = 4
@@ -47,7 +48,8 @@ func TestIFCAChoosesTheLowestLoss(t *testing.T) {
 	}
 }
 
-// Models that start equal stay one model: every client chooses the first, which is FedAvg's, and the others never change.
+// TestIFCAWithEqualModelsIsFedAvg checks models that start equal: every client chooses the first one, which becomes FedAvg's,
+// and the others never change.
 func TestIFCAWithEqualModelsIsFedAvg(t *testing.T) {
 	want, _ := federationtest.Finished(t, "fedavg", 2, nil)
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "ifca").(*IFCA)
@@ -65,7 +67,7 @@ func TestIFCAWithEqualModelsIsFedAvg(t *testing.T) {
 	}
 }
 
-// After the redraw every model is somebody's choice.
+// TestIFCARedraws checks that every model is some client's choice after the redraw.
 func TestIFCARedraws(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "ifca").(*IFCA)
 	a.K, e.Rate = 2, 1
@@ -81,7 +83,8 @@ func TestIFCARedraws(t *testing.T) {
 	}
 }
 
-// A cohort smaller than K cannot choose every model, so nothing is drawn anew: the models are the first ones.
+// TestIFCADoesNotRedrawForASmallCohort checks that a cohort smaller than K, which cannot choose every model, draws nothing
+// anew: the models are the first ones.
 func TestIFCADoesNotRedrawForASmallCohort(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "ifca").(*IFCA)
 	a.K, e.Rate = 3, 0.25
@@ -111,7 +114,7 @@ func TestIFCADoesNotRedrawForASmallCohort(t *testing.T) {
 	}
 }
 
-// Equal models never part.
+// TestIFCAWithEqualModelsFindsNothing checks that equal models never separate.
 func TestIFCAWithEqualModelsFindsNothing(t *testing.T) {
 	federationtest.FindsNoGroups(t, "ifca", "where the models start equal, one of them is everybody's choice, and the others never train", func(_ *federation.Env, a federation.Algorithm) {
 		a.(*IFCA).K, a.(*IFCA).equalStart = 2, true

@@ -11,7 +11,8 @@ import (
 	"feddag/torch"
 )
 
-// The mean of normalised images and of one-hot labels, by hand: bytes 1 and 3 of 255, mean 0.5, deviation 0.5.
+// TestMeanSample checks the mean of normalised images and of one-hot labels by hand: bytes 1 and 3 of 255, mean 0.5, standard
+// deviation 0.5.
 func TestMeanSample(t *testing.T) {
 	e := federationtest.TinyEnv(t, 1)
 	for i := range federationtest.Side * federationtest.Side {
@@ -28,7 +29,7 @@ func TestMeanSample(t *testing.T) {
 	}
 }
 
-// Every client that is there gives its means, those held out give none.
+// TestFedMixMeans checks that every present client sends its means, and that clients held out send none.
 func TestFedMixMeans(t *testing.T) {
 	for group, want := range map[int]int{0: 6, 5: 3 + 3 + 3 + 3 + 4 + 4} { // of 12, 13, 14, 15, 16 and 17 samples
 		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "fedmix").(*FedMix)
@@ -43,8 +44,8 @@ func TestFedMixMeans(t *testing.T) {
 	}
 }
 
-// Before it predicts, with the model or at a round's end, a client takes a step of its own, of which α = 0 makes nothing;
-// evaluation costs no work.
+// TestPerFedAvgPredictsAfterAStep checks that a client makes a step of its own before it predicts, with the global model and
+// at the end of a round; that α = 0 makes the step empty; and that evaluation costs no work.
 func TestPerFedAvgPredictsAfterAStep(t *testing.T) {
 	for inner, moves := range map[float64]bool{0: false, 1: true} {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "per-fedavg").(*PerFedAvg)
@@ -60,7 +61,7 @@ func TestPerFedAvgPredictsAfterAStep(t *testing.T) {
 					return err
 				}
 				if slices.Equal(x, w) == moves {
-					t.Errorf("α = %g: client %d predicts with w: %v", inner, c.ID, moves)
+					t.Errorf("α = %g: client %d predicts with the unchanged w: %v", inner, c.ID, moves)
 				}
 			}
 			return nil
@@ -86,7 +87,7 @@ func TestPerFedAvgPredictsAfterAStep(t *testing.T) {
 	}
 }
 
-// The second order is another method than the first, and costs a third more.
+// TestPerFedAvgSecondOrder checks that the second order gives other weights than the first and costs more.
 func TestPerFedAvgSecondOrder(t *testing.T) {
 	var ends [][]float32
 	var works []int64
@@ -97,11 +98,11 @@ func TestPerFedAvgSecondOrder(t *testing.T) {
 		ends, works = append(ends, federationtest.Models(t, a)["global"]), append(works, e.Ledger.AllWork().Training)
 	}
 	if slices.Equal(ends[0], ends[1]) || works[1] <= works[0] {
-		t.Errorf("equal weights, or work %v", works)
+		t.Errorf("the weights are equal, or the work is wrong: %v", works)
 	}
 }
 
-// The projection is averaged with the model; without the objective it stays.
+// TestFedBRProjection checks that the projection is averaged with the model, and does not change without the objective.
 func TestFedBRProjection(t *testing.T) {
 	for mu, moves := range map[float64]bool{0: false, 0.5: true} {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedbr").(*FedBR)
@@ -133,7 +134,8 @@ func TestFedBRProjection(t *testing.T) {
 	}
 }
 
-// What an objective costs is in the ledger: three passes for FedMix, the pseudo-images with every batch for FedBR.
+// TestWorkOfObjectives checks that the ledger has the cost of an objective: three passes for FedMix, and the pseudo-images in
+// every batch for FedBR.
 func TestWorkOfObjectives(t *testing.T) {
 	trained := func(name string) float64 {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
@@ -149,10 +151,10 @@ func TestWorkOfObjectives(t *testing.T) {
 	}
 }
 
-// Rounds of FedMix and FedBR by hand, see handEnv.
+// TestObjectivesByHand checks rounds of FedMix and FedBR by hand (see [federationtest.HandEnv]).
 func TestObjectivesByHand(t *testing.T) {
 	for _, c := range []federationtest.HandCase{
-		// λ = 1/2 with the one item x̄ = (1, 1), ȳ = (1/2, 1/2), which at W = 0 has no gradient of its own. Client 0: x~ = (1/2,
+		// λ = 1/2 with the single mean x̄ = (1, 1), ȳ = (1/2, 1/2), which has no gradient of its own at W = 0. Client 0: x~ = (1/2,
 		// 0), so -dW_0 = 1/2 1/2 x~ + 1/4 1/2 x̄ = (1/4, 1/8), -db_0 = 1/4; client 1: x~ = (0, 1), dW_0 = (1/8, 3/8), db_0 = 1/4.
 		{
 			Name:   "fedmix",
@@ -164,8 +166,8 @@ func TestObjectivesByHand(t *testing.T) {
 			},
 			Want: map[string]federationtest.Linear{"global": {.25*.25 - .75*.125, .25*.125 - .75*.375, .25*.25 - .75*.25}},
 		},
-		// Two steps with the one pseudo-image (1, 1), which should be either class alike: nothing at W = 0, but in the second
-		// step its logits are ±1 at client 0, ±(-1.5) at client 1. The features are the pixels: the contrast moves P alone.
+		// Two steps with the single pseudo-image (1, 1), whose label is uniform: it adds nothing at W = 0, but in the second
+		// step its logits are ±1 at client 0 and ±(-1.5) at client 1. The features are the pixels, so the contrast moves only P.
 		{
 			Name:   "fedbr",
 			Change: func(e *federation.Env, a federation.Algorithm) { e.Epochs = 2 },

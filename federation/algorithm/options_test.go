@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A value that makes no sense is refused with an error that names the flag.
+// TestBadMethodOptions checks that a value without a meaning is refused with an error that names the flag.
 func TestBadMethodOptions(t *testing.T) {
 	for _, c := range []struct{ name, flag, value string }{
 		{"fedprox", "fedprox-mu", "-1"},
@@ -64,7 +64,7 @@ func TestBadMethodOptions(t *testing.T) {
 	}
 }
 
-// Every flag of a method begins with the method's name, so that no two methods share one.
+// TestFlagNames checks that every flag of a method begins with the method's name, so that no two methods share a flag.
 func TestFlagNames(t *testing.T) {
 	for _, name := range federation.Names() {
 		f, ok := federationtest.Algorithm(t, name).(federation.Flagger)

@@ -12,7 +12,7 @@ import (
 	"feddag/torch"
 )
 
-// Within a group, oracle is FedAvg on that group's part of the cohort.
+// TestOracleIsFedAvgInEachGroup checks that within a group the oracle is FedAvg on that group's clients.
 func TestOracleIsFedAvgInEachGroup(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "oracle")
 	e.Rate = 1
@@ -33,6 +33,7 @@ func TestOracleIsFedAvgInEachGroup(t *testing.T) {
 	}
 }
 
+// TestOracleNeedsGroups checks that a partition without true groups is refused.
 func TestOracleNeedsGroups(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "oracle")
 	e.Clients[2].Group = -1
@@ -41,7 +42,8 @@ func TestOracleNeedsGroups(t *testing.T) {
 	}
 }
 
-// A client of local has what its own trainings made of θ^0, in the rounds it was sampled, and nothing else.
+// TestLocalIsTheClientAlone checks that a client of local has what its own trainings make of θ^0 in the rounds in which it was
+// sampled, and sends nothing.
 func TestLocalIsTheClientAlone(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "local")
 	federationtest.MustRun(t, e, a, federation.RunOptions{})
@@ -75,8 +77,8 @@ func TestLocalIsTheClientAlone(t *testing.T) {
 	}
 }
 
-// With one step a client is still where it started when the term is evaluated: any µ is FedAvg. With more steps it is
-// not, and the larger µ, the nearer it stays.
+// TestProximalTermHoldsClients checks FedProx. In a single step the term is evaluated where the client started, so any µ gives
+// FedAvg. With more steps, the model stays the nearer to its start the larger µ is.
 func TestProximalTermHoldsClients(t *testing.T) {
 	moved := func(name string, batch int, mu float64) ([]float32, float64) {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)

@@ -17,8 +17,8 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// The fixture's two groups share no class. Told that there are two, the clustered methods find them; where another
-// problem stands here, that is the one the method is made for.
+// TestPlantedGroups checks that the clustered methods find the fixture's two groups, which share no class, when they are told
+// that there are two. A method with another problem here is tested on the one that it is made for.
 func TestPlantedGroups(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -29,17 +29,17 @@ func TestPlantedGroups(t *testing.T) {
 		{"ifca", func(_ *federation.Env, a federation.Algorithm) { a.(*algorithm.IFCA).K = 2 }},
 		{"cfl-gp", func(_ *federation.Env, a federation.Algorithm) { a.(*cflgp.CFLGP).K = 2 }},
 		{"fedsoft", func(e *federation.Env, a federation.Algorithm) { a.(*fedsoft.FedSoft).K, e.Rounds = 2, 8 }},
-		// Two levels of loss, which is what it looks at.
+		// FedGWC looks at losses, so the groups have two levels of loss.
 		{"fedgwc", func(e *federation.Env, a federation.Algorithm) {
 			federationtest.TwoDifficulties(e)
-			e.Rounds, e.Seed, e.LearningRate = 30, 1, 0.02 // of four seeds one splits too early
+			e.Rounds, e.Seed, e.LearningRate = 30, 1, 0.02 // one of four seeds splits too early
 		}},
-		// Two concepts, which its prior does not take away.
+		// FedRC's prior removes label skew, so the groups have two concepts.
 		{"fedrc", func(e *federation.Env, a federation.Algorithm) {
 			federationtest.TwoConcepts(e)
-			e.Rounds, e.Rate, e.Seed, a.(*fedrc.FedRC).K = 40, 1, 1, 2 // from some starts one model takes all
+			e.Rounds, e.Rate, e.Seed, a.(*fedrc.FedRC).K = 40, 1, 1, 2 // from some initial states one model takes all clients
 		}},
-		// Two concepts: no model serves both, so its mean update vanishes while the clients' own do not.
+		// No model serves two concepts, so the mean update vanishes while the updates of the clients do not.
 		{"cfl", func(e *federation.Env, a federation.Algorithm) {
 			federationtest.TwoConcepts(e)
 			e.Rounds, a.(*cfl.CFL).From, a.(*cfl.CFL).Full = 20, 10, true
@@ -58,36 +58,36 @@ func TestPlantedGroups(t *testing.T) {
 	}
 }
 
-// Where a method is known to fail, and why.
+// TestKnownFailures checks where a method is known to fail; the texts say why.
 func TestKnownFailures(t *testing.T) {
 	for _, c := range []struct {
 		name, why string
 		change    func(*federation.Env, federation.Algorithm)
 	}{
-		{"pacfl", "it looks at images and not at labels, so two concepts of the same images look alike", func(e *federation.Env, a federation.Algorithm) {
+		{"pacfl", "it compares images and not labels, so two concepts of the same images look alike", func(e *federation.Env, a federation.Algorithm) {
 			federationtest.TwoConcepts(e)
 			a.(*pacfl.PACFL).Choose = "count:2"
 		}},
-		{"cfl", "the authors' thresholds are lengths: at this rate no client's update is ever as long", func(e *federation.Env, a federation.Algorithm) {
+		{"cfl", "the authors' thresholds are lengths, which no client's update ever reaches at this learning rate", func(e *federation.Env, a federation.Algorithm) {
 			c := a.(*cfl.CFL)
 			e.Rounds, c.From, c.Full, c.Calibrate = 20, 10, true, false
 		}},
-		{"cfl", "it waits: in a run that ends when the splits begin all are one cluster", func(e *federation.Env, a federation.Algorithm) {
+		{"cfl", "it waits for round From, so that a run which ends there has a single cluster", func(e *federation.Env, a federation.Algorithm) {
 			e.Rounds = a.(*cfl.CFL).From
 		}},
-		{"fedgwc", "both groups have the same losses, and a loss is all it sees of a client", func(e *federation.Env, a federation.Algorithm) {
+		{"fedgwc", "both groups have the same losses, and it sees only the losses of a client", func(e *federation.Env, a federation.Algorithm) {
 			e.Rounds, a.(*fedgwc.FedGWC).Epsilon = 30, 1
 		}},
-		{"cfl-gp", "it takes K as given: two groups, said to be four, are cut in four", func(_ *federation.Env, a federation.Algorithm) {
+		{"cfl-gp", "it takes K as given, so that two groups become four clusters if K is four", func(_ *federation.Env, a federation.Algorithm) {
 			a.(*cflgp.CFLGP).K = 4
 		}},
-		{"cfl-gp", "not scaled, as in the authors' code: a client with a far longer gradient takes a cluster for itself", func(e *federation.Env, a federation.Algorithm) {
+		{"cfl-gp", "without scaling, as in the authors' code, a client with a far longer gradient gets a cluster of its own", func(e *federation.Env, a federation.Algorithm) {
 			a.(*cflgp.CFLGP).K, a.(*cflgp.CFLGP).Normalise = 2, false
 			c := e.Clients[0]
-			c.LabelMap = []uint8{3, 3, 3, 3} // bright in the first rows, and called class 3
+			c.LabelMap = []uint8{3, 3, 3, 3} // images that are bright in the first rows, with the label 3
 			c.Train = []int32{0, 0, 0, 0}
 		}},
-		{"fedrc", "the class prior takes labels out of the weights, on purpose: label skew alone gives no clusters", func(e *federation.Env, a federation.Algorithm) {
+		{"fedrc", "the class prior removes the labels from the weights on purpose, so label skew alone gives no clusters", func(e *federation.Env, a federation.Algorithm) {
 			e.Rounds, e.Rate, a.(*fedrc.FedRC).K = 40, 1, 2
 		}},
 	} {
@@ -95,7 +95,7 @@ func TestKnownFailures(t *testing.T) {
 	}
 }
 
-// Every method that takes K refuses none and too many, and warns of more than there are classes.
+// TestBadCounts checks that every method with K refuses 0 and more models than clients, and warns of more models than classes.
 func TestBadCounts(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -123,6 +123,7 @@ func TestBadCounts(t *testing.T) {
 	}
 }
 
+// TestDegenerateClusteringsWarn checks that PACFL warns of a single cluster and of a cluster for every client.
 func TestDegenerateClusteringsWarn(t *testing.T) {
 	for choose, want := range map[string]int{"fixed:180": 1, "fixed:0": 8, "count:2": 2} {
 		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "pacfl")
@@ -141,7 +142,7 @@ func TestDegenerateClusteringsWarn(t *testing.T) {
 	}
 }
 
-// An option that leaves nothing of the method is worth a warning, and its default is not.
+// TestDegenerateOptionsWarn checks that an option which leaves nothing of the method gives a warning, and its default does not.
 func TestDegenerateOptionsWarn(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -154,7 +155,7 @@ func TestDegenerateOptionsWarn(t *testing.T) {
 		{"per-fedavg", func(a federation.Algorithm) { a.(*algorithm.PerFedAvg).Inner = 0 }},
 		{"cfl", func(a federation.Algorithm) { a.(*cfl.CFL).Eps1 = 0 }},
 		{"fedgwc", func(a federation.Algorithm) { a.(*fedgwc.FedGWC).Epsilon = 0 }},
-		{"fedgwc", func(a federation.Algorithm) { a.(*fedgwc.FedGWC).Epsilon = 1e-6 }}, // not before round 66 of 30
+		{"fedgwc", func(a federation.Algorithm) { a.(*fedgwc.FedGWC).Epsilon = 1e-6 }}, // the first split is possible in round 66, the run has 30
 		{"fblg", func(a federation.Algorithm) { a.(*fblg.FBLG).Candidates = 0.1 }},
 		{"ifca", func(a federation.Algorithm) { a.(*algorithm.IFCA).K = 1 }},
 		{"cfl-gp", func(a federation.Algorithm) { a.(*cflgp.CFLGP).K = 1 }},

@@ -14,10 +14,10 @@ import (
 	"feddag/torch"
 )
 
-// Two hundred rounds: live handles constant, resident memory within 5 percent.
+// TestSoak checks over two hundred rounds that the number of live handles stays constant and resident memory within 5 percent.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short")
+		t.Skip("two hundred rounds are too long for -short")
 	}
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag")
 	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
@@ -44,7 +44,7 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// resident is this process's memory, after a collection.
+// resident returns the resident memory of this process in bytes, after a collection.
 func resident(t *testing.T) int64 {
 	t.Helper()
 	debug.FreeOSMemory()

@@ -13,7 +13,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Under feature skew a client's principal vectors are those of the images as it sees them, and so are its test images.
+// TestSketchesAreOfTheViews checks that under feature skew a client's principal vectors are those of the images as the client
+// sees them, and that its test images are too.
 func TestSketchesAreOfTheViews(t *testing.T) {
 	plain := federationtest.TinyEnv(t, 1)
 	set := federationtest.TinySet()
@@ -63,7 +64,7 @@ func TestSketchesAreOfTheViews(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !mat.EqualApprox(basis, want, 1e-9) {
-				t.Errorf("client %d, class %d: principal vectors of other images", i, class)
+				t.Errorf("client %d, class %d: the principal vectors are those of other images", i, class)
 			}
 			var diff mat.Dense
 			diff.Sub(basis, before.Bases[class])

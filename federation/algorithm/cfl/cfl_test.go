@@ -10,7 +10,7 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// With ε1 = 0 there is no split, and CFL is FedAvg with equal weights.
+// TestCFLWithoutSplitsIsUniformFedAvg checks that CFL with ε1 = 0 never splits and is FedAvg with equal weights.
 func TestCFLWithoutSplitsIsUniformFedAvg(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedavg").(*algorithm.FedAvg)
 	a.Weigh = algorithm.EqualWeights
@@ -23,8 +23,8 @@ func TestCFLWithoutSplitsIsUniformFedAvg(t *testing.T) {
 	}
 }
 
-// Opposite updates: their mean is 0, each has length 2. Both linkages separate them exactly; nothing happens before
-// round From, nor while the mean is not below ε1.
+// TestCFLSplitsOppositeUpdates checks opposite updates, whose mean is 0 and whose lengths are 2. Both linkages separate them
+// exactly. There is no split before round From, and none while the mean is not below ε1.
 func TestCFLSplitsOppositeUpdates(t *testing.T) {
 	for _, linkage := range []string{"complete", "single"} {
 		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "cfl").(*CFL)
@@ -59,7 +59,8 @@ func TestCFLSplitsOppositeUpdates(t *testing.T) {
 	}
 }
 
-// The bipartition is of the clients, not of places in the cluster: after splits of splits everybody is somewhere, once.
+// TestCFLSplitsAgain checks that repeated splits assign clients and not indices into a cluster: after every split each client
+// is in exactly one cluster.
 func TestCFLSplitsAgain(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "cfl").(*CFL)
 	a.Calibrate, a.From, a.Eps1, a.Eps2 = false, 0, 10, 0
@@ -88,6 +89,7 @@ func TestCFLSplitsAgain(t *testing.T) {
 	}
 }
 
+// TestLengths checks lengths and cosine distances by hand.
 func TestLengths(t *testing.T) {
 	x := [][]float32{{3, 0}, {0, 4}, {-3, 0}}
 	mean, longest := lengths(algorithm.Gram(x, 2))

@@ -13,7 +13,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Features from the Gram matrix are those of the singular value decomposition, up to signs: the same distances.
+// TestGramFeaturesAreThoseOfTheSVD checks that the features from the Gram matrix are those of the singular value decomposition
+// up to signs: the distances are the same.
 func TestGramFeaturesAreThoseOfTheSVD(t *testing.T) {
 	const n, d, k = 5, 7, 3
 	columns := make([][]float32, n)
@@ -50,7 +51,8 @@ func TestGramFeaturesAreThoseOfTheSVD(t *testing.T) {
 	}
 }
 
-// The first profile of a model is the raw gradient (b = 1), that of the mean loss over all of a client's samples.
+// TestCFLGPProfilesGradients checks that the first profile of a model is the raw gradient (b = 1) of the mean loss over all of
+// a client's samples.
 func TestCFLGPProfilesGradients(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "cfl-gp").(*CFLGP)
 	a.K, a.Coordinates, a.Normalise, e.Batch = 2, 1, false, 5
@@ -87,8 +89,8 @@ func TestCFLGPProfilesGradients(t *testing.T) {
 	}
 }
 
-// Relabelling never lowers the agreement with the old numbers, and is the best of all permutations.
-func TestRelabelIsBest(t *testing.T) {
+// TestMatchLabelsIsBest checks that no permutation of the numbers agrees with the old numbers in more clients.
+func TestMatchLabelsIsBest(t *testing.T) {
 	agreement := func(labels, old, number []int) (n int) {
 		for i, l := range labels {
 			if number[l] == old[i] {
@@ -130,7 +132,7 @@ func TestRelabelIsBest(t *testing.T) {
 	}
 }
 
-// A newcomer is sent where the gradients of its like were.
+// TestCFLGPNewcomers checks that a newcomer joins the cluster of the clients with similar gradients.
 func TestCFLGPNewcomers(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "cfl-gp").(*CFLGP)
 	a.K = 2

@@ -11,7 +11,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Distances are symmetric with a zero diagonal, at most 1, and no way round is shorter. All alike are at 0.
+// TestGraphDistances checks that the distances are symmetric with a zero diagonal, at most 1, and satisfy the triangle
+// inequality, and that equal features are at a distance of 0.
 func TestGraphDistances(t *testing.T) {
 	features := make([][]float64, 6)
 	for i := range features {
@@ -38,7 +39,7 @@ func TestGraphDistances(t *testing.T) {
 			longest = max(longest, d.At(i, j))
 			for k := range 6 {
 				if d.At(i, j) < 1 && d.At(i, j) > d.At(i, k)+d.At(k, j)+1e-12 {
-					t.Errorf("from %d to %d it is shorter over %d", i, j, k)
+					t.Errorf("the path from %d to %d is shorter through %d", i, j, k)
 				}
 			}
 		}
@@ -57,7 +58,8 @@ func TestGraphDistances(t *testing.T) {
 	}
 }
 
-// The choice is the best of all where there are few: and without distances simply the largest.
+// TestMaximise checks that the choice is near the best of all for few clients, and that without distances it is the largest
+// values.
 func TestMaximise(t *testing.T) {
 	const n, m = 7, 3
 	value := func(h *mat.SymDense, chosen []int) (sum float64) {
@@ -103,7 +105,8 @@ func TestMaximise(t *testing.T) {
 	}
 }
 
-// Where the candidates are as many as the round takes, they are those of the highest losses.
+// TestFBLGTakesTheHighestLosses checks that with as many candidates as the round has clients, these are the clients with the
+// highest losses.
 func TestFBLGTakesTheHighestLosses(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fblg").(*FBLG)
 	a.Candidates = 0.5

@@ -14,8 +14,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Weights sum to 1; equal losses give equal ones; the typical client has the most. By hand: losses 0 and 2 of one client
-// each have mean 1 and variance 1, so both rewards are exp(-1/2).
+// TestFedGWCRewards checks that the weights sum to 1, that equal losses give equal weights, and values by hand: the losses 0
+// and 2 of one client each have mean 1 and variance 1, so both rewards are exp(-1/2).
 func TestFedGWCRewards(t *testing.T) {
 	for _, c := range []struct {
 		losses  [][]float64
@@ -35,7 +35,7 @@ func TestFedGWCRewards(t *testing.T) {
 	}
 }
 
-// One round of four clients, two of them sampled: W starts at 1/16, α = 1/2.
+// TestFedGWCUpdateByHand checks one round of four clients of which two are sampled: W starts at 1/16, and α = 1/2.
 func TestFedGWCUpdateByHand(t *testing.T) {
 	g := newInteractions([]int{3, 5, 7, 9})
 	g.update([]int{1, 2}, []float64{.25, .75}, 0)
@@ -59,7 +59,8 @@ func TestFedGWCUpdateByHand(t *testing.T) {
 	}
 }
 
-// Of two groups with losses of 0.1 and 1, the rows of W tell which is which, its columns do not; its entries stay in 0..1.
+// TestFedGWCRowsAndColumns checks two groups with losses of 0.1 and 1: the rows of W tell which client is in which group, the
+// columns do not, and the entries of W stay in 0..1.
 func TestFedGWCRowsAndColumns(t *testing.T) {
 	const n, m = 100, 20
 	random := rand.New(rand.NewPCG(3, 4))
@@ -105,6 +106,7 @@ func TestFedGWCRowsAndColumns(t *testing.T) {
 	}
 }
 
+// TestDaviesBouldin checks the score by hand.
 func TestDaviesBouldin(t *testing.T) {
 	// Two pairs on a line: spread 1 each, centres 10 apart.
 	rows := mat.NewDense(4, 1, []float64{-1, 1, 9, 11})
@@ -116,7 +118,8 @@ func TestDaviesBouldin(t *testing.T) {
 	}
 }
 
-// A split partitions the members, W goes with them, and clusters of fewer than twice a sample are left alone.
+// TestFedGWCSplit checks that a split partitions the members, that W is divided with them, and that clusters of fewer than
+// twice a sample are not split.
 func TestFedGWCSplit(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "fedgwc").(*FedGWC)
 	if err := federationtest.Initialise(t, e, a); err != nil {
@@ -137,7 +140,7 @@ func TestFedGWCSplit(t *testing.T) {
 			t.Errorf("cluster %d: %+v", z, g)
 		}
 		if i, j := g.Members[1], g.Members[3]; math.Abs(g.W[1][3]-([]float64{.1, .9}[i%2]+.001*float64(j))) > 1e-12 {
-			t.Errorf("cluster %d: W went astray", z)
+			t.Errorf("cluster %d: W has entries of other clients", z)
 		}
 	}
 	a.split(0, 4) // into at most 4/4 = 1 part

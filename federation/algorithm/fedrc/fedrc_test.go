@@ -10,7 +10,8 @@ import (
 	"feddag/torch"
 )
 
-// γ's rows and ω sum to 1; equal models under a flat prior leave ω as it is; a constant on all priors changes nothing.
+// TestFedRCExpectation checks that γ of each sample and ω sum to 1, that equal models under a flat prior leave ω unchanged, and
+// that a prior which is constant has no effect.
 func TestFedRCExpectation(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedrc").(*FedRC)
 	a.K = 3
@@ -65,7 +66,7 @@ func TestFedRCExpectation(t *testing.T) {
 	}
 }
 
-// Top trains that many models of each client, and pays for no more.
+// TestFedRCTop checks that with Top a client trains that many models and pays for no more.
 func TestFedRCTop(t *testing.T) {
 	work := func(top int) int64 {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedrc").(*FedRC)
@@ -81,7 +82,8 @@ func TestFedRCTop(t *testing.T) {
 	}
 }
 
-// A mixture predicts the class of the highest mean probability, which none of its models need predict.
+// TestMixtures checks that a mixture predicts the class with the highest mean probability, which none of its models need
+// predict.
 func TestMixtures(t *testing.T) {
 	e := federationtest.HandEnv(t)
 	net, _ := e.Net(false)

@@ -9,7 +9,7 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// Votes are one a sample; u is their share, σ where there is none; over the clients, v of a centre sums to 1.
+// TestFedSoftVotes checks that every sample has one vote, and that u is the share of the votes, or σ without votes.
 func TestFedSoftVotes(t *testing.T) {
 	if u := shares([]int{3, 0, 1}, 4, 1e-4); !slices.Equal(u, []float64{.75, 1e-4, .25}) {
 		t.Errorf("shares %v", u)
@@ -32,7 +32,8 @@ func TestFedSoftVotes(t *testing.T) {
 	}
 }
 
-// A draw has as many clients as asked for, all different, more often those of large weight; every round its own.
+// TestFedSoftDraws checks that a draw has the requested number of different clients, in ascending id, and prefers those with
+// large weights.
 func TestFedSoftDraws(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "fedsoft").(*FedSoft)
 	a.K = 1
@@ -58,7 +59,7 @@ func TestFedSoftDraws(t *testing.T) {
 	}
 }
 
-// mixtureOf copies a client's mixture to the host.
+// mixtureOf returns a client's mixture on the host.
 func mixtureOf(t *testing.T, a *FedSoft, c *federation.Client) []float32 {
 	t.Helper()
 	v, err := a.mixture(c)
@@ -73,7 +74,8 @@ func mixtureOf(t *testing.T, a *FedSoft, c *federation.Client) []float32 {
 	return x
 }
 
-// Clients that are never selected predict with the mixture; the others with their own model, or with their centre.
+// TestFedSoftPredicts checks that clients which were never selected predict with the mixture, and the others with their own
+// model, or all with their centre.
 func TestFedSoftPredicts(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedsoft").(*FedSoft)
 	a.K = 2
@@ -110,8 +112,8 @@ func TestFedSoftPredicts(t *testing.T) {
 	}
 }
 
-// A second training starts at the mixture of the centres as they are by then, or where the client's first one ended.
-// With a learning rate of 0 it ends there too.
+// TestFedSoftRestarts checks that the second training of a client starts from the current mixture of the centres, or where its
+// first training ended. With a learning rate of 0 it also ends there.
 func TestFedSoftRestarts(t *testing.T) {
 	own := func(restart bool, rounds int) ([]float32, *FedSoft) {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedsoft").(*FedSoft)
@@ -132,7 +134,7 @@ func TestFedSoftRestarts(t *testing.T) {
 	}
 }
 
-// A round by hand, see handEnv.
+// TestFedSoftRoundByHand checks a round by hand (see [federationtest.HandEnv]).
 func TestFedSoftRoundByHand(t *testing.T) {
 	for _, c := range []federationtest.HandCase{
 		// Client 0's only sample votes for centre 0, all three of client 1 for centre 1, so u is (1, s) and (s, 1) with s =
@@ -160,7 +162,7 @@ func TestFedSoftRoundByHand(t *testing.T) {
 	}
 }
 
-// Equal centres never part where all clients train them.
+// TestFedSoftWithEqualCentres checks that equal centres never separate if all clients train them.
 func TestFedSoftWithEqualCentres(t *testing.T) {
 	federationtest.FindsNoGroups(t, "fedsoft", "where the centres start equal and all clients train them, only rounding parts them", func(e *federation.Env, a federation.Algorithm) {
 		s := a.(*FedSoft)

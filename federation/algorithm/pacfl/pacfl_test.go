@@ -11,8 +11,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// A is symmetric with a zero diagonal, zero for identical data, blind to the sign of a vector, and relabels with the
-// clients.
+// TestPACFLAngles checks that A is symmetric with a zero diagonal, zero for identical data, independent of the sign of a
+// vector, and permuted with the clients.
 func TestPACFLAngles(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "pacfl").(*PACFL)
 	e.Clients[6].Train = e.Clients[4].Train
@@ -51,6 +51,7 @@ func TestPACFLAngles(t *testing.T) {
 	}
 }
 
+// TestSideBySide checks that bases are joined in order and missing ones are skipped.
 func TestSideBySide(t *testing.T) {
 	u := sideBySide([]*mat.Dense{nil, mat.NewDense(2, 1, []float64{1, 2}), nil, mat.NewDense(2, 2, []float64{3, 4, 5, 6})})
 	if !mat.Equal(u, mat.NewDense(2, 3, []float64{1, 3, 4, 2, 5, 6})) {
@@ -58,7 +59,8 @@ func TestSideBySide(t *testing.T) {
 	}
 }
 
-// A newcomer goes to the cluster of those it is like; one that is like nobody starts its own.
+// TestPACFLNewcomers checks that a newcomer joins the cluster of similar clients, and that one which is similar to no client
+// starts a cluster of its own.
 func TestPACFLNewcomers(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "pacfl").(*PACFL)
 	a.Choose = "count:2"
