@@ -7,15 +7,15 @@ import (
 )
 
 // Save implements [federation.Checkpointer].
-func (a *FedGWC) Save() (federation.Saved, error) { return a.SaveWith(a.weights) }
+func (a *FedGWC) Save() (federation.Saved, error) { return a.SaveWith(a.interactions) }
 
 // Load implements [federation.Checkpointer].
 func (a *FedGWC) Load(env *federation.Env, s federation.Saved) error {
-	if err := a.LoadWith(env, s, &a.weights); err != nil {
+	if err := a.LoadWith(env, s, &a.interactions); err != nil {
 		return err
 	}
-	if len(a.weights) != len(a.States) {
-		return fmt.Errorf("the checkpoint has matrices of %d clusters for %d models", len(a.weights), len(a.States))
+	if len(a.interactions) != len(a.States) {
+		return fmt.Errorf("the checkpoint has matrices of %d clusters for %d models", len(a.interactions), len(a.States))
 	}
 	return nil
 }

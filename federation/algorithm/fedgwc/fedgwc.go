@@ -53,7 +53,7 @@ type FedGWC struct {
 	Compare    string  // what the affinity compares: "rows" of W or "columns"
 	PerCluster bool    // sample every cluster separately
 
-	weights []*interactions // of each cluster
+	interactions []*interactions // of each cluster
 }
 
 // Flags implements [federation.Flagger].
@@ -94,7 +94,7 @@ func (a *FedGWC) Init(env *federation.Env) error {
 			env.Warn("fedgwc: no cluster can be split before round %d, but the run has %d rounds, so this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
 		}
 	}
-	a.weights = []*interactions{newInteractions(all)}
+	a.interactions = []*interactions{newInteractions(all)}
 	return a.Begin(env, 1, algorithm.SharedModel)
 }
 
@@ -114,7 +114,7 @@ func (a *FedGWC) Select(env *federation.Env, t int, sampled []*federation.Client
 		return sampled, nil
 	}
 	var chosen []*federation.Client
-	for z, g := range a.weights {
+	for z, g := range a.interactions {
 		n := len(g.Members)
 		for _, k := range stream.New(env.Seed, "fedgwc", uint64(t), uint64(z)).Perm(n)[:min(len(sampled), n)] {
 			chosen = append(chosen, env.Clients[g.Members[k]])
@@ -147,8 +147,8 @@ func (a *FedGWC) Round(env *federation.Env, t int, cohort []*federation.Client) 
 func (a *FedGWC) updateInteractions(t int, cohort []*federation.Client, trained []torch.Trained) map[string]float64 {
 	m := float64(len(a.Env.Sample(t)))
 	least := math.Inf(1)
-	for z := range a.weights { // without the clusters that a split appends, which have no losses yet
-		g := a.weights[z]
+	for z := range a.interactions { // without the clusters that a split appends, which have no losses yet
+		g := a.interactions[z]
 		var places []int // indices into g.Members of the clients that are in the cohort
 		var losses [][]float64
 		var n []float64

@@ -125,7 +125,7 @@ func TestFedGWCSplit(t *testing.T) {
 	if err := federationtest.Initialise(t, e, a); err != nil {
 		t.Fatal(err)
 	}
-	g := a.weights[0]
+	g := a.interactions[0]
 	for i, row := range g.W {
 		for j := range row {
 			row[j] = []float64{.1, .9}[i%2] + .001*float64(j)
@@ -135,7 +135,7 @@ func TestFedGWCSplit(t *testing.T) {
 	if x := federationtest.ARI(t, e, a); x != 1 || len(a.States) != 2 {
 		t.Fatalf("clusters %v", a.Clusters())
 	}
-	for z, g := range a.weights {
+	for z, g := range a.interactions {
 		if !slices.Equal(g.Members, a.Clusters()[z]) || len(g.W) != 4 || len(g.W[0]) != 4 || g.E != 1 || g.Patience != 0 {
 			t.Errorf("cluster %d: %+v", z, g)
 		}
@@ -144,7 +144,7 @@ func TestFedGWCSplit(t *testing.T) {
 		}
 	}
 	a.split(0, 4) // into at most 4/4 = 1 part
-	if len(a.States) != 2 || a.weights[0].E != 1 {
+	if len(a.States) != 2 || a.interactions[0].E != 1 {
 		t.Errorf("a cluster of the sample's size was split")
 	}
 }

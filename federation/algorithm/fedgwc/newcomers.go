@@ -9,7 +9,7 @@ import (
 // Leave implements [federation.Leaver]: the rows and columns of the clients are deleted from W.
 func (a *FedGWC) Leave(env *federation.Env, t int, clients []*federation.Client) error {
 	for _, c := range clients {
-		g := a.weights[a.Of[c.ID]]
+		g := a.interactions[a.Of[c.ID]]
 		place := slices.Index(g.Members, c.ID)
 		g.Members = slices.Delete(slices.Clone(g.Members), place, place+1)
 		g.W = slices.Delete(slices.Clone(g.W), place, place+1)
@@ -27,7 +27,7 @@ func (a *FedGWC) Join(_ *federation.Env, _ int, newcomers []*federation.Client) 
 		return err
 	}
 	for _, c := range federation.ByID(newcomers) {
-		g := a.weights[a.Of[c.ID]]
+		g := a.interactions[a.Of[c.ID]]
 		place, _ := slices.BinarySearch(g.Members, c.ID)
 		n := len(g.Members) + 1
 		first := 1 / float64(n*n)

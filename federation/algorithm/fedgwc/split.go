@@ -13,13 +13,13 @@ import (
 // split divides cluster z by the affinity of its clients, if some number of parts, none of them empty, scores below 1. Every
 // part has m clients or more on average, where m is the size of a round. The first part keeps the number of the cluster.
 func (a *FedGWC) split(z, m int) {
-	g := a.weights[z]
+	g := a.interactions[z]
 	vectors, ok := embedding(g.affinity(a.Gamma, a.Compare == "columns"))
 	var best []int
 	parts, least := 0, 1.0
 	for n := 2; ok && n <= min(len(g.Members)/m, a.MostParts); n++ {
 		rows := mat.DenseCopyOf(vectors.Slice(0, len(g.Members), 0, n))
-		labels := similarity.KMeans(rows, n, stream.New(a.Env.Seed, "fedgwc-split", uint64(z), uint64(len(a.weights)), uint64(n)))
+		labels := similarity.KMeans(rows, n, stream.New(a.Env.Seed, "fedgwc-split", uint64(z), uint64(len(a.interactions)), uint64(n)))
 		if score := daviesBouldin(rows, labels, n); score < least {
 			best, parts, least = labels, n, score
 		}
@@ -44,13 +44,13 @@ func (a *FedGWC) split(z, m int) {
 			child.W = append(child.W, row)
 		}
 		if part == 0 {
-			a.weights[z] = child
+			a.interactions[z] = child
 			continue
 		}
 		for _, i := range child.Members {
 			a.Of[i] = len(a.States)
 		}
-		a.weights, a.States = append(a.weights, child), append(a.States, a.States[z])
+		a.interactions, a.States = append(a.interactions, child), append(a.States, a.States[z])
 	}
 }
 
