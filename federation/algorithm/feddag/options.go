@@ -9,41 +9,41 @@ import (
 	"feddag/similarity"
 )
 
-// Values of FedDAG.PrimaryInit.
+// Values of FedDAG.PrimaryInit. Their meanings are in primaryInits.
 const (
 	PrimaryInitWarm   = "warm"
 	PrimaryInitCommon = "common"
 )
 
-// Values of FedDAG.HeadInit.
+// Values of FedDAG.HeadInit. Their meanings are in headInits.
 const (
 	HeadInitWarm   = "warm"
 	HeadInitBoth   = "both"
 	HeadInitRandom = "random"
 )
 
-// Values of FedDAG.SecondaryInit.
+// Values of FedDAG.SecondaryInit. Their meanings are in secondaryInits.
 const (
 	SecondaryInitRandom  = "random"
 	SecondaryInitPrimary = "primary"
 	SecondaryInitGlobal  = "global"
 )
 
-// Values of FedDAG.Sources.
+// Values of FedDAG.Sources. Their meanings are in sourceRules.
 const (
 	SourcesMean     = "mean"
 	SourcesWeighted = "weighted"
 	SourcesSum      = "sum"
 )
 
-// Values of FedDAG.Order.
+// Values of FedDAG.Order. Their meanings are in phaseOrders.
 const (
 	OrderParallel       = "parallel"
 	OrderPrimaryFirst   = "primary-first"
 	OrderSecondaryFirst = "secondary-first"
 )
 
-// Values of FedDAG.SecondaryHead.
+// Values of FedDAG.SecondaryHead. Their meanings are in secondaryHeads.
 const (
 	SecondaryHeadFull = "full"
 	SecondaryHeadOwn  = "own"
@@ -58,6 +58,7 @@ type choice struct{ value, meaning string }
 // choices are the values that an option may have, in the order in which the help lists them.
 type choices []choice
 
+// The values of each option. Validate, the help of the flags and the error for an unknown value read them from here.
 var (
 	primaryInits = choices{
 		{PrimaryInitWarm, "the mean of the cluster's clients after the warm-up, eq. 22"},
