@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// runCancellable makes a call of the executor, tells the observers how far it is, and cancels it when the run is.
+// runCancellable calls the executor by call, reports the progress of the call to the observers five times per second, and cancels
+// the call when the run's context ends. p describes the work: Total is the number of training samples in this call.
 func (e *Env) runCancellable(p Progress, call func() error) error {
 	if err := e.ctx.Err(); err != nil {
 		return err

@@ -8,40 +8,42 @@ import (
 	"feddag/torch"
 )
 
-// Observer hears what happens in a run. An error ends the run; the last checkpoint stands.
+// Observer is told what happens in a run. If one of its methods returns an error, the run ends with this error, and the last
+// checkpoint remains.
 type Observer interface {
-	// Phase says how far the work in hand is. It comes often.
+	// Phase reports the progress of a local training or an evaluation. It is called several times per second.
 	Phase(p Progress)
-	// Weights hands over weights worth keeping: "initial", "start-2", "cluster-2", "global".
+	// Weights passes a model that is worth keeping, such as "initial", "start-2", "cluster-2" or "global", by its tensors.
 	Weights(name string, tensors []torch.NamedTensor) error
-	// Clustered comes once the clusters are known. Clients are numbered by their place among those who are there.
+	// Clustered passes the result of the clustering before the rounds. It numbers the clients by their position in
+	// [Env.Present].
 	Clustered(r *similarity.Result) error
-	// Ready comes before round 0, with every client's score.
+	// Ready is called before round 0 with the scores of all clients, by id.
 	Ready(pre []Score) error
-	// Round comes after every round, before its checkpoint.
+	// Round is called after every round, before the checkpoint of the round.
 	Round(r RoundResult) error
 }
 
-// ClusterObserver is an Observer that also wants to hear what is clustered, and how far that is.
+// ClusterObserver is implemented by an [Observer] that is also told what is clustered and how far the clustering is.
 type ClusterObserver interface {
-	// Sketched comes once the clients' sketches are there, before they are clustered with these options. Neither it nor
-	// Clustered may keep or change them beyond what it copies, unless the run ends with the clustering.
+	// Sketched passes the sketches of the clients before they are clustered with the options. Neither Sketched nor
+	// Clustered may change the sketches, or keep them without a copy unless the run ends with the clustering.
 	Sketched(clients []*Client, sketches []similarity.Sketch, o similarity.Options) error
-	// Clustering says how far the clustering is, see similarity.Progress.
+	// Clustering reports the progress of the clustering: see [similarity.Progress].
 	Clustering(step string, done, total int)
 }
 
-// NotifyWeights passes weights to every observer.
+// NotifyWeights passes the tensors of a model to every observer, until one returns an error.
 func (e *Env) NotifyWeights(name string, tensors []torch.NamedTensor) error {
 	return e.notify(func(o Observer) error { return o.Weights(name, tensors) })
 }
 
-// NotifyClustered passes the clustering to every observer.
+// NotifyClustered passes the result of a clustering to every observer, until one returns an error.
 func (e *Env) NotifyClustered(r *similarity.Result) error {
 	return e.notify(func(o Observer) error { return o.Clustered(r) })
 }
 
-// tellSketches passes the sketches to the observers that want them.
+// NotifySketches passes the sketches and the options of a clustering to every [ClusterObserver], until one returns an error.
 func (e *Env) NotifySketches(clients []*Client, sketches []similarity.Sketch, o similarity.Options) error {
 	return e.notify(func(x Observer) error {
 		if c, ok := x.(ClusterObserver); ok {
@@ -51,7 +53,8 @@ func (e *Env) NotifySketches(clients []*Client, sketches []similarity.Sketch, o 
 	})
 }
 
-// clusteringProgress passes a clustering's progress on, and ends it when the run is interrupted.
+// ClusteringProgress passes the progress of a clustering to every [ClusterObserver]. It is a [similarity.Progress]: its error, that
+// of the run's context, ends the clustering when the run is interrupted.
 func (e *Env) ClusteringProgress(step string, done, total int) error {
 	for _, o := range e.Observers {
 		if c, ok := o.(ClusterObserver); ok {
@@ -61,42 +64,42 @@ func (e *Env) ClusteringProgress(step string, done, total int) error {
 	return e.ctx.Err()
 }
 
-// Progress says how far the work in hand is.
+// Progress says how much of a phase of local training or of an evaluation is done.
 type Progress struct {
-	Round       int    // of work within a round, which InRound says
+	Round       int    // round to which the work belongs; only if InRound
 	Phase       string // "warm-up", "training", "secondary", ..., "evaluation"
-	Done, Total int64  // of the phase, training samples, every epoch counted; 0 of an evaluation
+	Done, Total int64  // training samples of the phase, counted once per epoch; 0 in an evaluation
 
-	InRound bool    // between the events before a round and its evaluation; else a stage before or after the rounds
-	Share   float64 // of the round's local training that is done, 0 to 1; it never falls within a round
+	InRound bool    // whether the work is part of a round, not of a stage before or after the rounds
+	Share   float64 // share of the round's local training that is done, in [0, 1]; it never falls within a round
 }
 
-// RoundResult is what a round came to. Bytes are of all clients together.
+// RoundResult is the result of a round.
 type RoundResult struct {
 	Round    int
-	Moves    []Move             // before the round by the scenario's events, then in it; the first round's begin with the clustering
-	Cohort   []int              // client ids, ascending: those who trained
-	Dropped  []int              // those of the sample whose training diverged, and who were left out for it
-	Loss     float64            // see Report
-	Pre      []Score            // [len(Cohort)] of the models the round started from
-	Post     []Score            // [len(Cohort)] of the clients' models after their local training
-	All      []Score            // [clients] of the models after aggregation, NaN for those not there; nil in a round without evaluation
-	Clusters [][]int            // of a Clustered method after the round; nil without
-	Notes    map[string]float64 // see Report
-	Traffic  Traffic
-	Work     Work
-	Samples  int64   // training samples, every epoch counted
-	Training float64 // seconds of local training and aggregation
-	Seconds  float64 // wall time, evaluation included
+	Moves    []Move             // by the scenario's events before the round, then in the round; in the first round, by the clustering before both
+	Cohort   []int              // ids of the clients that trained, ascending
+	Dropped  []int              // ids of the clients that were left out because their training diverged, ascending
+	Loss     float64            // see [Report]
+	Pre      []Score            // [len(Cohort)] scores of the models from which the round started
+	Post     []Score            // [len(Cohort)] scores of the clients' models after local training
+	All      []Score            // [clients] scores of the models after aggregation, NaN for absent clients; nil in a round without evaluation
+	Clusters [][]int            // clusters after the round by [Clustered].Clusters; nil without clusters
+	Notes    map[string]float64 // see [Report]
+	Traffic  Traffic            // of all clients together
+	Work     Work               // of all clients together
+	Samples  int64              // training samples, counted once per epoch
+	Training float64            // seconds of local training and aggregation
+	Seconds  float64            // wall time of the round, evaluation included
 }
 
-// WarningObserver is an Observer that also wants to hear what a person should know about a result: a clustering that
-// is none, an option without effect.
+// WarningObserver is implemented by an [Observer] that is also told what a person should know about a result, for instance that
+// the clustering found a single cluster or that an option had no effect.
 type WarningObserver interface {
 	Warn(text string)
 }
 
-// warn passes a warning to the observers that want it.
+// Warn formats a warning and passes it to every [WarningObserver].
 func (e *Env) Warn(format string, args ...any) {
 	for _, o := range e.Observers {
 		if w, ok := o.(WarningObserver); ok {
@@ -105,7 +108,7 @@ func (e *Env) Warn(format string, args ...any) {
 	}
 }
 
-// tell passes an event to every observer, and stops at the first error.
+// notify calls event with every observer and stops at the first error.
 func (e *Env) notify(event func(Observer) error) error {
 	for _, o := range e.Observers {
 		if err := event(o); err != nil {
@@ -115,7 +118,7 @@ func (e *Env) notify(event func(Observer) error) error {
 	return nil
 }
 
-// Tensors names a state's tensors, as a PyTorch state_dict would.
+// Tensors returns the tensors of a model's state, copied to the host, with the names that they have in a PyTorch state_dict.
 func Tensors(m Model) ([]torch.NamedTensor, error) {
 	x, err := m.State.Floats()
 	if err != nil {
@@ -124,7 +127,7 @@ func Tensors(m Model) ([]torch.NamedTensor, error) {
 	return TensorsOf(m.Net, x, torch.All), nil
 }
 
-// tensorsOf names the tensors of some parts of a state.
+// TensorsOf returns the tensors of some parts of a state x of a network, with their names. They share the memory of x.
 func TensorsOf(net *torch.Network, x []float32, parts torch.Part) []torch.NamedTensor {
 	var named []torch.NamedTensor
 	for _, p := range net.Params() {
@@ -135,7 +138,7 @@ func TensorsOf(net *torch.Network, x []float32, parts torch.Part) []torch.NamedT
 	return named
 }
 
-// tellModels hands models to the observers, their names after a prefix.
+// notifyModels passes models to the observers under their names with a prefix.
 func (e *Env) notifyModels(models []NamedModel, prefix string) error {
 	if len(e.Observers) == 0 {
 		return nil
@@ -152,7 +155,8 @@ func (e *Env) notifyModels(models []NamedModel, prefix string) error {
 	return nil
 }
 
-// tellStarts hands over the models before round 0, of those that begin as one the first.
+// notifyStarts passes the models before round 0 to the observers, as "start-" and the name. Models that begin with the same state
+// are passed once, under the name of the first.
 func (e *Env) notifyStarts(a Algorithm) error {
 	seen := map[Model]bool{}
 	return e.notifyModels(slices.DeleteFunc(slices.Clone(a.Models()), func(m NamedModel) bool {

@@ -6,45 +6,47 @@ import (
 	"feddag/torch"
 )
 
-// Training is a kind of local training that clients do, for a plan.
+// Training is a kind of local training of a method and how often its clients do it.
 type Training struct {
-	What   string
-	Dual   bool       // a network of two encoders
-	Parts  torch.Part // trained
-	Epochs int        // 0: the run's
-	Before float64    // times a client does it before round 0
-	Rounds float64    // times a client of a cohort does it in a round
-	Final  float64    // times a client does it after the last round
+	What   string     // name of the training, for people
+	Dual   bool       // whether the network has two encoders
+	Parts  torch.Part // parts of the network that are trained
+	Epochs int        // 0 for the epochs of the run
+	Before float64    // trainings of each client before round 0
+	Rounds float64    // trainings of each client of the cohort in a round
+	Final  float64    // trainings of each client after the last round
 
-	Objective torch.Objective // of another package than torch; nil for the losses that the engines have
+	Objective torch.Objective // loss of the training; nil for the losses that the engines have
 }
 
-// Planner is for methods whose clients train otherwise than one network once a round.
+// Planner is implemented by a method whose clients do not train exactly one network with one encoder once per round.
 type Planner interface {
+	// Trainings returns the kinds of local training that the clients do with the present options.
 	Trainings() []Training
 }
 
-// Plan is what a run will do, as far as that is known before it.
+// Plan is the amount of work in a run, as far as it is known before the run.
 type Plan struct {
 	Trainings []Planned
-	Clients   int // that are there
-	Cohort    int // clients of a round
+	Clients   int // present clients
+	Cohort    int // clients per round
 
-	RoundTests int64 // test samples that a round's cohort is scored on after its training, all rounds
-	AllTests   int64 // distinct test samples that an evaluation of all clients sees at least
-	Evaluated  int   // evaluations of all clients, that before round 0 included
+	RoundTests int64 // test samples of all cohorts, on which their models are scored after local training, over all rounds
+	AllTests   int64 // distinct test samples of all present clients, the least that an evaluation of all clients predicts
+	Evaluated  int   // evaluations of all clients, with the one before round 0
 }
 
-// Planned is a kind of training and how much of it there is.
+// Planned is a kind of training and the amount of it in a run, over all clients.
 type Planned struct {
 	Training
-	Steps   int64 // of SGD, all clients together
-	Samples int64 // every epoch counted
-	Longest int   // samples of the largest client
+	Steps   int64 // steps of SGD
+	Samples int64 // training samples, counted once per epoch
+	Longest int   // training samples of the largest client
 }
 
-// Plan goes through the cohorts of a run without training. Where a method chooses its clients itself, or a scenario
-// changes them, it counts the uniform sample of those who are there at the start. Start must come after it.
+// Plan returns the amount of work in a run of an algorithm. It goes through the cohorts of all rounds without training. It counts
+// the uniform sample of the clients that are present at the start, also where a method chooses its clients itself or a scenario
+// changes them. Plan calls [Env.Start] with a context that never ends, so the caller must call Start again before a run.
 func (e *Env) Plan(a Algorithm) (*Plan, error) {
 	if err := e.Start(context.Background()); err != nil {
 		return nil, err
@@ -54,7 +56,7 @@ func (e *Env) Plan(a Algorithm) (*Plan, error) {
 	if m, ok := a.(Planner); ok {
 		kinds = m.Trainings()
 	}
-	var all, rounds Planned // one training of every client; one of every client of every cohort
+	var all, rounds Planned // one training of every client, and one of every client of every cohort
 	count := func(c *Client, to *Planned) {
 		to.Steps += int64(e.Epochs) * int64((c.Size()+e.Batch-1)/e.Batch)
 		to.Samples += int64(e.Epochs) * int64(c.Size())

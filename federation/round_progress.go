@@ -1,20 +1,21 @@
 package federation
 
-// RoundPlanner is an [Algorithm] whose round is another work than one local training of its cohort. It plans the phases of
-// the round, so that observers can be told how much of the round is done. Without it a round is one [PrimaryPhase].
+// RoundPlanner is implemented by an algorithm whose round does not consist of one local training of the cohort. It plans the
+// phases of a round, so that observers know how much of the round is done. The rounds of other algorithms have one
+// [PrimaryPhase].
 type RoundPlanner interface {
-	// PlanRound returns the phases of round t in the order in which Round will go through them, each at most once. It may
-	// be wrong about the work: the progress never falls, and is whole at the end of the round.
+	// PlanRound returns the phases of round t in the order in which Round does them, each at most once. The numbers of
+	// samples may be estimates: the progress of a round never falls, and is complete at the end of the round.
 	PlanRound(env *Env, t int, cohort []*Client) []PhaseWork
 }
 
-// PhaseWork is a phase of a round and its part of the round's work.
+// PhaseWork is the work of one phase of a round.
 type PhaseWork struct {
 	Phase   Phase
-	Samples int64 // that will be computed, every epoch counted
+	Samples int64 // training samples of all clients, counted once per epoch
 }
 
-// LocalSamples returns how many samples a local training of clients computes, every epoch counted.
+// LocalSamples returns the number of training samples in a local training of some clients, counted once per epoch.
 func LocalSamples(clients []*Client, epochs int) (n int64) {
 	for _, c := range clients {
 		n += int64(epochs) * int64(c.Size())
@@ -22,22 +23,22 @@ func LocalSamples(clients []*Client, epochs int) (n int64) {
 	return n
 }
 
-// roundProgress is how much of a round's local training is done.
+// roundProgress records how much of a round's local training is done.
 type roundProgress struct {
 	round  int
 	phases []PhaseWork
-	total  int64   // samples of the phases
-	done   []int64 // of each phase, by calls that have ended
-	share  float64 // of the whole; never falls
+	total  int64   // samples of all phases
+	done   []int64 // [len(phases)] samples in calls that have ended
+	share  float64 // share of the round that is done; it never falls
 }
 
-// enterRound makes the following work that of a round, until it is left.
+// enterRound makes the progress of the work that follows part of round t, until leave is called.
 func (e *Env) enterRound(t int) (leave func()) {
 	e.round = &roundProgress{round: t}
 	return func() { e.round = nil }
 }
 
-// plan says what the cohort's training in the round will be.
+// plan sets the phases of the round for a cohort.
 func (r *roundProgress) plan(e *Env, a Algorithm, cohort []*Client) {
 	r.phases = []PhaseWork{{PrimaryPhase, LocalSamples(cohort, e.Epochs)}}
 	if p, ok := a.(RoundPlanner); ok {
@@ -50,10 +51,10 @@ func (r *roundProgress) plan(e *Env, a Algorithm, cohort []*Client) {
 	r.done = make([]int64, len(r.phases))
 }
 
-// restart is for a round that is done again without the clients that diverged.
+// restart counts from 0 again, for a round that is repeated without the clients that diverged.
 func (r *roundProgress) restart() { clear(r.done) }
 
-// at returns the place of a phase in the plan; -1 for work that is not planned.
+// at returns the index of a phase in the plan, by its name, or -1 if the phase is not planned.
 func (r *roundProgress) at(phase string) int {
 	for k, p := range r.phases {
 		if p.Phase.String() == phase {
@@ -63,8 +64,8 @@ func (r *roundProgress) at(phase string) int {
 	return -1
 }
 
-// advance returns the share of the round after so many more samples of a phase. The phases before it count as done, and
-// work that is not planned changes nothing.
+// advance returns the share of the round that is done when so many samples of the current call of a phase are done. The phases
+// before it count as complete. A phase that is not planned does not change the share.
 func (r *roundProgress) advance(phase string, samples int64) float64 {
 	k := r.at(phase)
 	if k < 0 || r.total <= 0 {
@@ -78,7 +79,7 @@ func (r *roundProgress) advance(phase string, samples int64) float64 {
 	return r.share
 }
 
-// finish books the samples of a call that has ended.
+// finish adds the samples of a call that has ended to its phase.
 func (r *roundProgress) finish(phase string, samples int64) {
 	if k := r.at(phase); k >= 0 {
 		r.done[k] += samples
