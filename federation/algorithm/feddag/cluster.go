@@ -30,7 +30,7 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 		return nil, nil, err
 	}
 	var result *similarity.Result
-	err = env.Stage("clustering", func() (err error) {
+	err = env.Stage(federation.ClusteringStage, func() (err error) {
 		if result, err = similarity.ClusterProgress(sketches, o, env.ClusteringProgress); err != nil {
 			return err
 		}
@@ -55,14 +55,14 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 // sketchClients runs phase 1 for some clients. It returns their warm-up and the sketches that they send, both in the order
 // of the clients.
 func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client) (warm *warmUpResult, sketches []similarity.Sketch, err error) {
-	err = env.Stage("warmup", func() (err error) {
+	err = env.Stage(federation.WarmUpStage, func() (err error) {
 		warm, err = a.warmUp(env, clients)
 		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	err = env.Stage("clustering", func() (err error) {
+	err = env.Stage(federation.ClusteringStage, func() (err error) {
 		sketches, err = a.makeSketches(env, clients, warm.updates)
 		return err
 	})

@@ -29,7 +29,7 @@ func (a *FedDAG) search(env *federation.Env, sketches []similarity.Sketch) error
 		return err
 	}
 	var result *similarity.Result
-	err := env.Stage("clustering", func() (err error) {
+	err := env.Stage(federation.ClusteringStage, func() (err error) {
 		if result, err = similarity.ClusterProgress(sketches, o, env.ClusteringProgress); err != nil {
 			return err
 		}

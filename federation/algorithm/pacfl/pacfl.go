@@ -68,7 +68,7 @@ func (a *PACFL) options() similarity.Options {
 func (a *PACFL) Cluster(env *federation.Env) (*similarity.Result, error) {
 	clients := env.Present()
 	var r *similarity.Result
-	err := env.Stage("clustering", func() error {
+	err := env.Stage(federation.ClusteringStage, func() error {
 		angles, sketches, err := a.angles(env, clients)
 		if err != nil {
 			return err
