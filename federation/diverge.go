@@ -77,9 +77,9 @@ func notFinite(r torch.Trained) string {
 	return ""
 }
 
-// keepReceived replaces the weights of each training that diverged by those that the client received, so that the client
+// restoreReceived replaces the weights of each training that diverged by those that the client received, so that the client
 // predicts with these.
-func keepReceived(jobs []torch.Job, trained []torch.Trained) error {
+func restoreReceived(jobs []torch.Job, trained []torch.Trained) error {
 	for i := range trained {
 		if r := &trained[i]; notFinite(*r) != "" {
 			if err := r.End.Copy(r.End.Range(), jobs[i].Start, jobs[i].Start.Range()); err != nil {

@@ -10,20 +10,22 @@ import (
 	"feddag/torch"
 )
 
-// Phase names a kind of local training. Its number keys the phase's random streams: never reuse one.
+// Phase is a kind of local training. Its number is a key of the phase's random streams, so a number must never get another
+// meaning.
 type Phase uint8
 
 // The phases.
 const (
-	PrimaryPhase   Phase = iota // FedDAG's first phase, and every method's plain local training
-	SecondaryPhase              // FedDAG's second phase
-	WarmUpPhase                 // each client alone, before the clustering
-	FinalPhase                  // each client once more, after the last round
-	QueryPhase                  // a question to the clients: one gradient (CFL-GP), one update (FBLG)
-	PersonalPhase               // what a client does before it predicts
-	HeadPhase                   // FedDAG's heads alone, after its secondary encoders
+	PrimaryPhase   Phase = iota // local training in the rounds; of FedDAG, that of the primary encoders
+	SecondaryPhase              // local training of FedDAG's secondary encoders
+	WarmUpPhase                 // local training of each client alone, before the clustering
+	FinalPhase                  // one more local training of each client, after the last round
+	QueryPhase                  // answer of a client to a query of the server: one gradient (CFL-GP), one update (FBLG)
+	PersonalPhase               // training of a client before it predicts
+	HeadPhase                   // local training of FedDAG's heads alone, after its secondary encoders
 )
 
+// String returns the name of the phase in progress and messages, such as "training" or "warm-up".
 func (p Phase) String() string {
 	return [...]string{"training", "secondary", "warm-up", "final", "query", "personalising", "heads"}[p]
 }
@@ -34,19 +36,19 @@ func (c *Client) Job(start *torch.Vector) torch.Job {
 	return torch.Job{Client: c.ID, Start: start, Samples: c.Train, LabelMap: c.LabelMap}
 }
 
-// SGD returns the run's settings of a local training.
+// SGD returns the settings of SGD from the options of the run.
 func (e *Env) SGD() torch.SGD {
 	return torch.SGD{Batch: e.Batch, LearningRate: e.LearningRate, Momentum: e.Momentum, WeightDecay: e.WeightDecay}
 }
 
-// LocalSGD is [Env.LocalTraining] with the run's settings.
+// LocalSGD is [Env.LocalTraining] with the settings and the epochs of the run.
 func (e *Env) LocalSGD(net *torch.Network, jobs []torch.Job, t int, phase Phase, parts torch.Part) ([]torch.Trained, error) {
 	return e.LocalTraining(net, jobs, t, phase, parts, e.SGD(), e.Epochs)
 }
 
-// LocalTraining trains every job (see [Client.Job]) for some epochs, changing only the given parts, and returns the results
-// in the order of the jobs. Shuffles come from (seed, round, client, phase, epoch). A loss or weights that are no numbers
-// are a [Diverged].
+// LocalTraining trains every job (see [Client.Job]) in round t for some epochs and returns the results in the order of the jobs.
+// Only the given parts of the network change. The order of the samples depends on the seed, the round, the client, the phase and
+// the epoch. The error is a [Diverged] if a loss or weights become infinite or NaN; then there are no results to close.
 func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase Phase, parts torch.Part, sgd torch.SGD, epochs int) ([]torch.Trained, error) {
 	if len(jobs) == 0 {
 		return nil, nil
@@ -68,17 +70,17 @@ func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase P
 	if err != nil {
 		return nil, err
 	}
-	if phase != PersonalPhase { // which is evaluation
+	if phase != PersonalPhase { // that phase is part of evaluation
 		e.samples += total
 	}
-	if phase != FinalPhase && phase != PersonalPhase { // which only measure
+	if phase != FinalPhase && phase != PersonalPhase { // these phases only measure
 		for i, job := range jobs {
 			e.Ledger.Trained(e.Clients[job.Client], work(net, sgd, job, trained[i]))
 		}
 	}
 	err = diverged(net, jobs, trained, t, phase, sgd)
 	if err != nil && phase == PersonalPhase && e.OnDivergence == DropOnDivergence {
-		err = keepReceived(jobs, trained)
+		err = restoreReceived(jobs, trained)
 	}
 	if err != nil {
 		torch.CloseTrained(trained)
@@ -87,14 +89,15 @@ func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase P
 	return trained, nil
 }
 
-// train has the executor do the jobs, until it is done or the run is interrupted.
+// train runs the jobs on the executor and returns their results. It ends with the error of the run's context when the run is
+// interrupted: an executor that cannot be cancelled gets the jobs one at a time.
 func (e *Env) train(net *torch.Network, jobs []torch.Job, p Progress, parts torch.Part, sgd torch.SGD) (trained []torch.Trained, err error) {
 	err = e.runCancellable(p, func() (err error) {
 		if _, ok := e.Executor.(interface{ Cancel() }); ok {
 			trained, err = e.Executor.Train(net, e.Train, jobs, parts, sgd)
 			return err
 		}
-		for i := range jobs { // one at a time, so that the run can end between two
+		for i := range jobs {
 			one, err := e.Executor.Train(net, e.Train, jobs[i:i+1], parts, sgd)
 			if err = errors.Join(err, e.ctx.Err()); err != nil {
 				torch.CloseTrained(append(trained, one...))
@@ -107,7 +110,7 @@ func (e *Env) train(net *torch.Network, jobs []torch.Job, p Progress, parts torc
 	return trained, err
 }
 
-// warnOfAutograd says once in a run why local training is slower than that of other methods.
+// warnOfAutograd warns, once per run, that a loss which runs by autograd makes local training slower than that of other methods.
 func (e *Env) warnOfAutograd(o torch.Objective) {
 	if _, eager := e.Executor.(*torch.Eager); eager || e.warnedOfAutograd || torch.Builtin(o) {
 		return
@@ -116,7 +119,7 @@ func (e *Env) warnOfAutograd(o torch.Objective) {
 	e.Warn("the method has a loss of its own, which runs by autograd in fp32: local training takes several times as long as the engine's")
 }
 
-// shuffle returns a permutation of n samples.
+// shuffle returns a random permutation of the numbers 0 to n-1 from the stream of the keys.
 func (e *Env) shuffle(n int, keys []uint64) []int32 {
 	order := make([]int32, n)
 	for i := range order {
@@ -126,7 +129,7 @@ func (e *Env) shuffle(n int, keys []uint64) []int32 {
 	return order
 }
 
-// ends returns the vectors of finished trainings.
+// Ends returns the weights after each training.
 func Ends(trained []torch.Trained) torch.Vectors {
 	v := make(torch.Vectors, len(trained))
 	for i, r := range trained {
@@ -135,7 +138,7 @@ func Ends(trained []torch.Trained) torch.Vectors {
 	return v
 }
 
-// lastLoss is the mean over the clients of each one's loss in its last epoch.
+// LastLoss returns the mean over the trainings of the loss in the last epoch, NaN if there are no trainings.
 func LastLoss(trained []torch.Trained) float64 {
 	if len(trained) == 0 {
 		return math.NaN()
@@ -147,11 +150,12 @@ func LastLoss(trained []torch.Trained) float64 {
 	return sum / float64(len(trained))
 }
 
-// initStream is the stream of the run's initialisation k: 0 is θ^0, 1 the secondary encoder, 2 the head of two encoders.
+// InitStream returns the random stream of the run's initialisation k: 0 for θ^0, 1 for the secondary encoder, and 2 for the head of
+// a network with two encoders.
 func (e *Env) InitStream(k uint64) *rand.Rand { return stream.New(e.Seed, "init", k) }
 
-// initial returns the state all clients of a single-encoder method start from, θ^0 of the run's seed: the same for
-// every algorithm.
+// InitialState returns θ^0, the weights from which all clients of a method with one encoder start. They depend only on the network
+// and the seed of the run, so they are the same for every algorithm.
 func (e *Env) InitialState(net *torch.Network) []float32 {
 	x := make([]float32, net.Len())
 	net.Init(x, torch.All, e.InitStream(0))

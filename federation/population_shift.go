@@ -103,12 +103,12 @@ func classGroups(set *data.Set, clients []*Client) map[string]int {
 // bytes for each class, the class and its label.
 func classKind(set *data.Set, c *Client) string {
 	kind := make([]byte, 0, 2*set.Classes)
-	held := make([]bool, set.Classes)
+	hasClass := make([]bool, set.Classes)
 	for _, k := range c.Train {
-		held[set.Train.Labels[k]] = true
+		hasClass[set.Train.Labels[k]] = true
 	}
-	for l, holds := range held {
-		if holds {
+	for l, has := range hasClass {
+		if has {
 			label := uint8(l)
 			if c.LabelMap != nil {
 				label = c.LabelMap[l]
