@@ -16,19 +16,20 @@
 //     [federation.Validator] for its flags, whose names begin with the method's name, [federation.Selector] to choose the
 //     clients of a round, [federation.Predictor] if a client predicts with something else than its assigned model,
 //     [federation.Clustered] and [federation.Clusterer] for clusters, [federation.Newcomer], [federation.Leaver] and
-//     [federation.Shifter] for clients that come, leave or change, [federation.Planner] for the work it plans, and
-//     [federation.Checkpointer] to stop and resume.
+//     [federation.Shifter] for clients that come, leave or change, [federation.Planner] for the work of a run,
+//     [federation.RoundPlanner] for the progress of a round, and [federation.Checkpointer] to stop and resume.
 //
 // Most methods embed a [Bank], which holds the models and says which client has which one. It brings the round, the average,
 // evaluation, checkpoints and the departure of clients with it, so that such a method writes only what differs. [FedAvg] is
-// a bank of one model, and [FedProx] is a FedAvg whose local training has one more term. [ClusterBank] is a bank whose models
-// are clusters of clients, as in [IFCA] or [Oracle].
+// a bank of one model, and [FedProx] is a FedAvg whose local training has one more term. A method with a loss of its own sets
+// [Bank.Objective]. [ClusterBank] is a bank whose models are clusters of clients, as in [IFCA] or [Oracle].
 //
 // An example in words: for FedAvg with server momentum, embed FedAvg in a struct with an exported field for the momentum
 // factor and a vector for the velocity. In Init, call the embedded Init and make a velocity of zeros. In Round, keep a copy of
 // the global model, call the embedded Round, take the difference of the new and the old model into the velocity, and set the
 // model to the old one plus the velocity. In Save and Load, add the velocity to the vectors of the embedded bank. Declare the
-// field as a flag in Flags and refuse values outside 0..1 in Validate. Test one round by values computed by hand.
+// field as a flag in Flags and refuse values outside 0..1 in Validate. Test one round by values computed by hand. The file
+// example_server_momentum_test.go is this example, and example_loss_test.go one with a loss of its own; both run in the suite.
 //
 // # Helpers
 //
@@ -52,6 +53,7 @@
 //   - training with a learning rate of 0 changes no model;
 //   - every client has a whole model, and the clusters partition the clients;
 //   - the ledger counts what is sent and what is computed;
+//   - the progress of a round never falls, and is whole when the training of the round is done;
 //   - newcomers get a model without changing the models of others;
 //   - a client whose training diverges stops the run with an error that names it and leaves the models as they were, or is
 //     dropped, and then the round is that of the other clients;

@@ -8,18 +8,18 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// progressObserver notes the progress within each round.
+// progressObserver is an observer that keeps and checks the progress within each round.
 type progressObserver struct {
 	federationtest.Silent
 	t       *testing.T
-	shares  []float64 // of the round in hand
-	phases  []string  // that trained in it, in their order
-	whole   []bool    // of each round, whether all of its training was done at its end
+	shares  []float64 // of the current round
+	phases  []string  // of the current round that trained, in their order
+	whole   []bool    // of each round: whether all of its training was done at its end
 	all     [][]string
 	dropped []int
 }
 
-// trains are the phases that train what a round keeps.
+// trains has the phases that train what a round keeps.
 var trains = map[string]bool{
 	federation.PrimaryPhase.String(): true, federation.SecondaryPhase.String(): true, federation.HeadPhase.String(): true,
 }
@@ -54,8 +54,8 @@ func (o *progressObserver) Round(r federation.RoundResult) error {
 	return nil
 }
 
-// The progress of a round never falls and is whole when its training is done:
-// of every algorithm, and of FedDAG in every order of its phases.
+// TestRoundProgress checks that the progress of a round never falls, and is whole when the training of the round is done, for
+// every algorithm, and for FedDAG in every order of its phases.
 func TestRoundProgress(t *testing.T) {
 	names := federation.Names()
 	for _, order := range []string{"parallel", "primary-first", "secondary-first"} {
@@ -82,7 +82,8 @@ func TestRoundProgress(t *testing.T) {
 	}
 }
 
-// A round that is done again without a client that diverged does not go back.
+// TestRoundProgressWithoutDiverged checks that the progress does not fall when a round is repeated without a client whose
+// training diverged.
 func TestRoundProgressWithoutDiverged(t *testing.T) {
 	e, a, r, x := federationtest.DivergingEnv(t, "fedavg", federation.RunOptions{Algorithm: "fedavg"})
 	cohort, err := e.Participants(a, 0)
