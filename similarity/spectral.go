@@ -6,10 +6,10 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"feddag/internal/stream"
+
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
-
-	"feddag/internal/stream"
 )
 
 const (
@@ -57,7 +57,7 @@ func spectral(a *mat.SymDense, o Options, tell teller) (partitions [][][]int, ei
 				floats.Scale(1/norm, rows.RawRowView(i))
 			}
 		}
-		clusters := groups(kMeans(rows, k, stream.New(o.Seed, "spectral", uint64(k))))
+		clusters := groups(KMeans(rows, k, stream.New(o.Seed, "spectral", uint64(k))))
 		if len(clusters) == k {
 			partitions = append(partitions, clusters)
 		}
@@ -65,6 +65,9 @@ func spectral(a *mat.SymDense, o Options, tell teller) (partitions [][][]int, ei
 	return partitions, eigenvalues[:min(most+1, n)], nil
 }
 
+// laplacian returns the normalised Laplacian of the affinity exp(-a_ij² / (2 σ_i σ_j)) of a distance matrix a. With local
+// scaling σ_i is the distance of row i to its 7th neighbour (Zelnik-Manor, Perona, NIPS 2004); with global scaling all rows
+// have the median of these.
 func laplacian(a *mat.SymDense, scaling string) *mat.SymDense {
 	n := a.SymmetricDim()
 	scale := make([]float64, n)
@@ -88,37 +91,21 @@ func laplacian(a *mat.SymDense, scaling string) *mat.SymDense {
 			scale[i] = sorted[n/2]
 		}
 	}
-	l := mat.NewSymDense(n, nil)
-	degrees := make([]float64, n)
+	affinity := mat.NewSymDense(n, nil)
 	for i := range n {
-		degrees[i]++ // S_ii
-		l.SetSym(i, i, 1)
+		affinity.SetSym(i, i, 1)
 		for k, x := range upper(a, i) {
 			j := i + 1 + k
-			s := math.Exp(-x * x / (2 * scale[i] * scale[j]))
-			l.SetSym(i, j, s)
-			degrees[i] += s
-			degrees[j] += s
+			affinity.SetSym(i, j, math.Exp(-x*x/(2*scale[i]*scale[j])))
 		}
 	}
-	for i := range n {
-		for j := i; j < n; j++ {
-			s := -l.At(i, j) / math.Sqrt(degrees[i]*degrees[j])
-			if i == j {
-				s++
-			}
-			l.SetSym(i, j, s)
-		}
-	}
+	l, _ := NormalisedLaplacian(affinity)
 	return l
 }
 
-// KMeans returns the label 0..k-1 of each row of x (N x F), the best of 10 k-means++ starts by the sum of squares. Some
-// label may be nobody's.
-func KMeans(x *mat.Dense, k int, random *rand.Rand) []int { return kMeans(x, k, random) }
-
-// kMeans returns the label of each row of x (N x F), the best of several k-means++ starts by the sum of squares.
-func kMeans(x *mat.Dense, k int, random *rand.Rand) []int {
+// KMeans returns the label 0..k-1 of each row of x (N x F): the best of 10 k-means++ starts by the sum of squares. A label
+// may have no rows.
+func KMeans(x *mat.Dense, k int, random *rand.Rand) []int {
 	var best []int
 	least := math.Inf(1)
 	for range restarts {

@@ -58,32 +58,15 @@ func (a *FedGWC) split(z, m int) {
 // eigenvectors of the normalised Laplacian in ascending order of the eigenvalues, with each row divided by the square root of
 // its degree. It returns false if the eigenvalues do not converge.
 func embedding(p *mat.SymDense) (*mat.Dense, bool) {
-	n := p.SymmetricDim()
-	root := make([]float64, n)
-	for i := range n {
-		for j := range n {
-			root[i] += p.At(i, j)
-		}
-		root[i] = math.Sqrt(max(root[i], 1e-12))
-	}
-	laplacian := mat.NewSymDense(n, nil)
-	for i := range n {
-		for j := range i + 1 {
-			x := -p.At(i, j) / (root[i] * root[j])
-			if i == j {
-				x++
-			}
-			laplacian.SetSym(i, j, x)
-		}
-	}
+	laplacian, degrees := similarity.NormalisedLaplacian(p)
 	var eigen mat.EigenSym
 	if !eigen.Factorize(laplacian, true) {
 		return nil, false
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
-	for i := range n {
-		floats.Scale(1/root[i], vectors.RawRowView(i))
+	for i, d := range degrees {
+		floats.Scale(1/math.Sqrt(d), vectors.RawRowView(i))
 	}
 	return &vectors, true
 }
