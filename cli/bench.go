@@ -239,8 +239,8 @@ func (b *benchWork) turns(in io.Reader, out, log io.Writer) error {
 		fmt.Fprintf(out, "%s\n", line)
 	}
 	if batched, ok := x.(*torch.Batched); ok {
-		ways, err := batched.Report()
-		fmt.Fprint(log, ways)
+		report, err := batched.Report()
+		fmt.Fprint(log, report)
 		return err
 	}
 	return nil

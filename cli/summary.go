@@ -100,7 +100,7 @@ func (s *session) peaks(sum *report.Summary) (err error) {
 	if b, ok := s.env.Executor.(*torch.Batched); ok {
 		sum.PeakStackBytes = b.Peak()
 		sum.ClientsAtOnce[0], sum.ClientsAtOnce[1] = b.AtOnce()
-		if n := b.Apart(); n > 0 && s.o.precision == "bf16" {
+		if n := b.Unstacked(); n > 0 && s.o.precision == "bf16" {
 			sum.Warnings = append(sum.Warnings, fmt.Sprintf("%d local trainings have an objective of their own, which the batched engine runs one after another in fp32, not bf16", n))
 		}
 	}

@@ -111,7 +111,7 @@ func agglomerate(a *mat.SymDense, linkage string, tell teller) (*Dendrogram, err
 			}
 		}
 	}
-	return relabel(n, merges), nil
+	return sortMerges(n, merges), nil
 }
 
 // lanceWilliams gives the distance from k to the union of x and y.
@@ -125,8 +125,8 @@ var lanceWilliams = map[string]func(xk, yk, xy, nx, ny, nk float64) float64{
 	},
 }
 
-// relabel sorts a chain's merges by height and renames their slots to the clusters that then exist.
-func relabel(n int, merges []Merge) *Dendrogram {
+// sortMerges sorts a chain's merges by height and renames their slots to the clusters that then exist.
+func sortMerges(n int, merges []Merge) *Dendrogram {
 	sort.SliceStable(merges, func(i, j int) bool { return merges[i].Height < merges[j].Height })
 	parent, size, name := make([]int, n), make([]int, n), make([]int, n)
 	for i := range n {

@@ -51,7 +51,7 @@ func (b *Batch) gather(positions []int32) (err error) {
 	if err != nil {
 		return err
 	}
-	relabel(b.Labels, t.job.LabelMap)
+	applyLabelMap(b.Labels, t.job.LabelMap)
 	for i, y := range b.Labels {
 		if int(y) >= t.net.classes {
 			return fmt.Errorf("sample %d has label %d, the network has %d classes", b.Samples[i], y, t.net.classes)

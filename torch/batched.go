@@ -17,7 +17,7 @@ type Batched struct {
 	o      BatchedOptions
 	serial *Engine // for what the stack has no steps for
 
-	apart        int // trainings so far that had no steps in the stack
+	unstacked    int // trainings so far that had no steps in the stack
 	fewest, most int // clients that were trained at once so far
 	refuseAbove  int // tests: more clients at once are out of memory; 0: never
 }
@@ -25,20 +25,20 @@ type Batched struct {
 // BatchedOptions vary how Batched computes.
 type BatchedOptions struct {
 	Arithmetic
-	Way    Way   // of all convolutions that can go it
-	Memory int64 // bytes that a call may take on the device, by estimate, beside what its caller holds there; 0 is most of what is free
+	Method ConvMethod // of all convolutions that it is possible for
+	Memory int64      // bytes that a call may take on the device, by estimate, beside what its caller holds there; 0 is most of what is free
 }
 
-// Way is how a convolution of stacked clients is computed.
-type Way uint8
+// ConvMethod is a method of computing the convolution of stacked clients.
+type ConvMethod uint8
 
-// The ways.
+// The methods.
 const (
-	Choose  Way = iota // on a GPU the fastest, timed on the first data; on the CPU, and deterministic, Columns
-	Columns            // windows as columns, one batched product
-	Grouped            // one convolution with a group of channels a client
-	Apart              // a convolution a client, on a GPU in streams side by side
-	Fused              // with the ReLU and the maximum behind it, in a kernel of our own
+	ChooseFastest ConvMethod = iota // on a GPU the fastest, timed on the first data; on the CPU, and where results must be deterministic, Columns
+	Columns                         // the windows as columns, and one batched matrix product
+	Grouped                         // one convolution with one group of channels per client
+	PerClient                       // one convolution per client, on a GPU in concurrent streams
+	Fused                           // with the ReLU and the max pooling behind it, in a kernel of our own
 )
 
 // NewBatched starts the executor.
@@ -48,7 +48,7 @@ func NewBatched(device Device, o BatchedOptions) (*Batched, error) {
 	}
 	e := &Batched{device: device, o: o}
 	options := C.fd_stacked_options{
-		precision: C.int32_t(o.Precision), way: C.int32_t(o.Way), deterministic: C.int32_t(flag(o.Deterministic)),
+		precision: C.int32_t(o.Precision), method: C.int32_t(o.Method), deterministic: C.int32_t(flag(o.Deterministic)),
 	}
 	err := device.call(func(name *C.char) *C.char { return C.fd_stacked_new(name, &options, &e.handle) })
 	if err == nil {
@@ -93,7 +93,7 @@ func (e *Batched) Cancel() {
 // on the eager executor, see [Engine.Train].
 func (e *Batched) Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error) {
 	if sgd.Whole || sgd.Meta != nil || sgd.Objective != nil {
-		e.apart += len(jobs)
+		e.unstacked += len(jobs)
 		return e.serial.Train(net, images, jobs, parts, sgd)
 	}
 	work := StackedWork{Epochs: 1, Batch: max(1, sgd.Batch), Parts: parts, Precision: e.o.Precision}
@@ -159,8 +159,8 @@ func (e *Batched) Predict(net *Network, images *Images, jobs []Prediction) ([]Pr
 	return predicted, nil
 }
 
-// Apart is the number of trainings so far that the stack has no steps for: they ran one after another, in float32.
-func (e *Batched) Apart() int { return e.apart }
+// Unstacked returns the number of trainings so far that the stack has no steps for: they ran one after another, in float32.
+func (e *Batched) Unstacked() int { return e.unstacked }
 
 // Report says how each shape of convolution was computed so far, a line each.
 func (e *Batched) Report() (string, error) {

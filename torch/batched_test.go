@@ -107,7 +107,7 @@ func closeAll(trained []torch.Trained) {
 	}
 }
 
-// After both phases of a round on ragged clients the batched engine, whichever way it computes convolutions, equals the
+// After both phases of a round on ragged clients the batched engine, whichever method it computes convolutions by, equals the
 // eager executor, and so does the serial engine.
 func TestBatchedEqualsEagerOnRaggedClients(t *testing.T) {
 	eager, err := torch.NewEager()
@@ -292,28 +292,28 @@ func TestBatchedBF16(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, way := range []torch.Way{torch.Columns, torch.Grouped, torch.Apart, torch.Fused} {
-			e := newBatched(t, torch.BatchedOptions{Arithmetic: torch.Arithmetic{Precision: torch.BF16}, Way: way})
+		for _, method := range []torch.ConvMethod{torch.Columns, torch.Grouped, torch.PerClient, torch.Fused} {
+			e := newBatched(t, torch.BatchedOptions{Arithmetic: torch.Arithmetic{Precision: torch.BF16}, Method: method})
 			got, err := e.Train(net, images, jobs, torch.Primary|torch.Head, raggedSGD)
 			if err != nil {
-				t.Fatal(name, way, err)
+				t.Fatal(name, method, err)
 			}
 			same := 0
 			for i := range jobs {
 				for k, w := range want[i].Loss {
 					if diff := math.Abs(got[i].Loss[k] - w); !(diff <= 0.02*max(1, w)) {
-						t.Errorf("%s, way %d, client %d: loss %g, float32 has %g", name, way, jobs[i].Client, got[i].Loss[k], w)
+						t.Errorf("%s, method %d, client %d: loss %g, float32 has %g", name, method, jobs[i].Client, got[i].Loss[k], w)
 					} else if diff == 0 {
 						same++
 					}
 				}
 			}
 			if same > len(jobs) {
-				t.Errorf("%s, way %d: %d losses equal float32's: is this bfloat16?", name, way, same)
+				t.Errorf("%s, method %d: %d losses equal float32's: is this bfloat16?", name, method, same)
 			}
 			p, err := e.Predict(net, images, []torch.Prediction{{State: want[0].End, Samples: jobs[1].Samples, Features: true}})
 			if err != nil || len(p[0].Features) != len(jobs[1].Samples)*2*net.Features() {
-				t.Errorf("%s, way %d: predicting in bfloat16: %v", name, way, err)
+				t.Errorf("%s, method %d: predicting in bfloat16: %v", name, method, err)
 			}
 			closeAll(got)
 		}

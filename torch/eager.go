@@ -157,8 +157,8 @@ func (job Job) checkOrder() error {
 	return nil
 }
 
-// relabel applies a client's label map.
-func relabel(labels []int64, labelMap []uint8) {
+// applyLabelMap applies a client's label map.
+func applyLabelMap(labels []int64, labelMap []uint8) {
 	if labelMap == nil {
 		return
 	}

@@ -37,7 +37,7 @@ func (n *Network) predict(images *Images, rows []int32, job Prediction, out *Pre
 	if err != nil {
 		return err
 	}
-	relabel(labels, job.LabelMap)
+	applyLabelMap(labels, job.LabelMap)
 	var logp []float32
 	var features [][]float32 // of each encoder
 	at := ""

@@ -248,8 +248,8 @@ func TestNetworkErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := models.New("lenet", [3]int{3, 32, 32}, 10, false, models.Options{}); err == nil {
-		t.Error("lenet took colour images")
+	if _, err := models.New("lenet", [3]int{1, 8, 8}, 10, false, models.Options{}); err == nil || !strings.Contains(err.Error(), "lenet takes") {
+		t.Errorf("images that are too small for lenet: %v", err)
 	}
 	if _, err := models.New("vgg", [3]int{3, 32, 32}, 10, false, models.Options{}); err == nil || !strings.Contains(err.Error(), "cnn, lenet, resnet18, resnet9") {
 		t.Errorf("an unknown model: %v", err)

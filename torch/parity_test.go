@@ -141,10 +141,10 @@ func executors(t *testing.T) map[string]torch.Executor {
 	t.Cleanup(engine.Close)
 	t.Cleanup(plain.Close)
 	all := map[string]torch.Executor{"engine": engine, "plain engine": plain, "eager": eager}
-	for name, way := range map[string]torch.Way{
-		"batched": torch.Choose, "batched grouped": torch.Grouped, "batched apart": torch.Apart, "batched fused": torch.Fused,
+	for name, method := range map[string]torch.ConvMethod{
+		"batched": torch.ChooseFastest, "batched grouped": torch.Grouped, "batched per client": torch.PerClient, "batched fused": torch.Fused,
 	} {
-		batched, err := torch.NewBatched(torch.CPU, torch.BatchedOptions{Way: way})
+		batched, err := torch.NewBatched(torch.CPU, torch.BatchedOptions{Method: method})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,5 @@
 // Convolution, bias, ReLU and 2x2 maximum as one, for few input channels. After the maximum at most one of four outputs
-// of the convolution has a gradient: the way back visits only those, a quarter of the dense work.
+// of the convolution has a gradient: the backward pass visits only those, a quarter of the dense work.
 #pragma once
 
 #include "kernel_code.h"
@@ -13,7 +13,7 @@ struct ConvBlock {
   const float *weight;  // [clients, out, in, kernel, kernel]
   const float *bias;    // [clients, out]
   i64 client;           // stride of both
-  void *pooled;         // [clients, samples, out, pooled_h pooled_w]; on the way back its gradient
+  void *pooled;         // [clients, samples, out, pooled_h pooled_w]; in the backward pass its gradient
   u8 *which;            // alike: which of the four won, or kNothing
   float *partial;       // [clients, groups, out, in kernel kernel]: the weights' gradients from a group of samples
   int samples, in, out, height, width, padding, pooled_h, pooled_w;

@@ -10,7 +10,7 @@ namespace fd {
 struct Norm {
   Batch batch;
   View x;                                          // [clients, samples, channels, plane]
-  View y;                                          // alike: the output; on the way back its gradient
+  View y;                                          // alike: the output; in the backward pass its gradient
   View x_grad;                                     // alike, or no data: not wanted
   const float *weight, *bias;                      // [clients, channels]
   float *weight_grad, *bias_grad, *mean, *variance;  // alike; mean and variance are the running ones

@@ -5,7 +5,7 @@
 
 #include "kernel_batch.h"
 #include "network.h"
-#include "ways.h"
+#include "conv_methods.h"
 
 namespace fd {
 
@@ -20,7 +20,7 @@ struct Stack {
   at::Tensor grads;    // float32 [A, stride], or undefined in evaluation
   Batch batch;         // on the device
   const u64 *seeds;    // of dropout, [A] on the device
-  Ways *ways;
+  ConvMethods *methods;
 
   int64_t clients() const { return weights.size(0); }
   int64_t samples() const { return batch.samples; }

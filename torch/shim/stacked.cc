@@ -8,7 +8,7 @@
 
 fd_stacked::fd_stacked(const char *name, const fd_stacked_options &o)
     : worker(name, 1, o.precision == FD_TF32, o.deterministic != 0), device(name), type(o.precision == FD_BF16 ? at::kBFloat16 : at::kFloat),
-      ways(static_cast<fd::Way>(o.way), device.is_cuda() && o.deterministic == 0) {}
+      methods(static_cast<fd::ConvMethod>(o.method), device.is_cuda() && o.deterministic == 0) {}
 
 fd::StackedTraining &fd_stacked::training(const fd_network &network, const fd_images &images,
                                           const std::vector<fd_job> &jobs, const fd_sgd &sgd) {
@@ -20,7 +20,7 @@ fd::StackedTraining &fd_stacked::training(const fd_network &network, const fd_im
       return *trainings.front();
     }
   if (trainings.size() >= kKept) trainings.pop_back();
-  trainings.push_front(std::make_unique<fd::StackedTraining>(network, images, shape, type, ways));
+  trainings.push_front(std::make_unique<fd::StackedTraining>(network, images, shape, type, methods));
   return *trainings.front();
 }
 
@@ -59,7 +59,7 @@ char *fd_stacked_predict(fd_stacked *stacked, const fd_network *network, const f
       fd::Watching watching(stacked->allocations);
       fd::OwnStream stream(stacked->device);
       fd::predict_stacked(*network, *images, std::vector<fd_prediction>(jobs, jobs + count), stacked->type,
-                          stacked->ways, stacked->worker);
+                          stacked->methods, stacked->worker);
     });
   });
 }
@@ -71,14 +71,14 @@ char *fd_stacked_trim(fd_stacked *stacked) {
     stacked->worker.parallel({0}, [&](int64_t) {
       fd::Watching watching(stacked->allocations);
       stacked->trainings.clear();
-      stacked->ways.forget();  // what had no room then may have it now
+      stacked->methods.forget();  // what had no room then may have it now
       fd::recover(stacked->device);
     });
   });
 }
 
 char *fd_stacked_report(const fd_stacked *stacked, char **text) {
-  return fd::guard([&] { *text = strdup(stacked->ways.report().c_str()); });
+  return fd::guard([&] { *text = strdup(stacked->methods.report().c_str()); });
 }
 
 char *fd_kernels_compile(const char *architecture, int bf16, int64_t *bytes) {

@@ -13,7 +13,7 @@
 #include "memory.h"
 #include "network.h"
 #include "stacked_train.h"
-#include "ways.h"
+#include "conv_methods.h"
 #include "workers.h"
 
 struct fd_stacked {
@@ -25,7 +25,7 @@ struct fd_stacked {
   fd_engine worker;  // one thread
   at::Device device;
   at::ScalarType type;  // of activations
-  fd::Ways ways;
+  fd::ConvMethods methods;
   std::shared_ptr<fd::Allocations> allocations = std::make_shared<fd::Allocations>();
   std::list<std::unique_ptr<fd::StackedTraining>> trainings;  // the latest first
 };

@@ -54,7 +54,7 @@ Pool pool_of(const at::Tensor &x, const at::Tensor &out, const at::Tensor &which
   return a;
 }
 
-// Of the fused kernels: samples that share a block on the way ahead, and on the way back to the weights.
+// Of the fused kernels: samples that share a block in the forward pass, and in the backward pass to the weights.
 struct Together {
   int64_t ahead, back;
 };
@@ -80,15 +80,15 @@ at::Tensor StackedConv::weight_grad() const {
   return stacked(s_.grads, begin_ + l_.weight, {l_.out, l_.in, l_.kernel, l_.kernel});
 }
 
-std::vector<Way> StackedConv::candidates(const at::Tensor &x, bool wants_input) const {
+std::vector<ConvMethod> StackedConv::candidates(const at::Tensor &x, bool wants_input) const {
   constexpr int64_t kMost = int64_t{1} << 31;  // bytes of columns, beyond which they are not worth their memory
-  std::vector<Way> ways;
-  if (block_ && fused_shared(l_, x, wants_input) <= kSharedFloats) ways.push_back(Way::kFused);
+  std::vector<ConvMethod> methods;
+  if (block_ && fused_shared(l_, x, wants_input) <= kSharedFloats) methods.push_back(ConvMethod::kFused);
   int64_t cols = x.numel() * l_.kernel * l_.kernel / (l_.stride * l_.stride) * x.element_size();
-  if (is_product(l_) || cols <= kMost) ways.insert(ways.begin(), Way::kColumns);
-  ways.push_back(Way::kApart);
-  ways.push_back(Way::kGrouped);
-  return ways;
+  if (is_product(l_) || cols <= kMost) methods.insert(methods.begin(), ConvMethod::kColumns);
+  methods.push_back(ConvMethod::kPerClient);
+  methods.push_back(ConvMethod::kGrouped);
+  return methods;
 }
 
 at::Tensor StackedConv::ahead(const at::Tensor &input, bool keep, bool wants_input) {
@@ -97,26 +97,26 @@ at::Tensor StackedConv::ahead(const at::Tensor &input, bool keep, bool wants_inp
                       "x" + std::to_string(x.size(4)) + " -> " + std::to_string(l_.out) + " kernel " +
                       std::to_string(l_.kernel) + " stride " + std::to_string(l_.stride) + ", " +
                       std::to_string(x.size(1)) + " samples" + (keep ? "" : ", evaluation");
-  auto trial = [&](Way way) {
-    at::Tensor y = run(way, x);
-    if (keep) run_back(way, y, wants_input);
+  auto trial = [&](ConvMethod method) {
+    at::Tensor y = run(method, x);
+    if (keep) run_back(method, y, wants_input);
   };
-  way_ = s_.ways->of(shape, candidates(x, wants_input), s_.device(), trial);
-  at::Tensor y = run(way_, x);
+  method_ = s_.methods->of(shape, candidates(x, wants_input), s_.device(), trial);
+  at::Tensor y = run(method_, x);
   if (!keep) x_ = input_ = y_ = out_ = which_ = at::Tensor();
   return y;
 }
 
 at::Tensor StackedConv::back(const at::Tensor &grad, bool wants_input) {
-  at::Tensor g = run_back(way_, grad, wants_input);
+  at::Tensor g = run_back(method_, grad, wants_input);
   x_ = input_ = y_ = out_ = which_ = at::Tensor();
   return g;
 }
 
-at::Tensor StackedConv::run(Way way, const at::Tensor &x) {
+at::Tensor StackedConv::run(ConvMethod method, const at::Tensor &x) {
   x_ = x;
-  if (way == Way::kFused) return fused(x);
-  at::Tensor y = conv(way, x);
+  if (method == ConvMethod::kFused) return fused(x);
+  at::Tensor y = conv(method, x);
   if (!block_) {
     if (l_.bias >= 0) y.add_(stacked(s_.compute, begin_ + l_.bias, {1, l_.out, 1, 1}));
     return y;
@@ -133,12 +133,12 @@ at::Tensor StackedConv::run(Way way, const at::Tensor &x) {
   return out_;
 }
 
-at::Tensor StackedConv::run_back(Way way, const at::Tensor &grad, bool wants_input) {
-  if (way == Way::kFused) return fused_back(grad, wants_input);
+at::Tensor StackedConv::run_back(ConvMethod method, const at::Tensor &grad, bool wants_input) {
+  if (method == ConvMethod::kFused) return fused_back(grad, wants_input);
   if (!block_) {
     at::Tensor g = in_planes(grad);
     if (l_.bias >= 0) keep_sum(stacked(s_.grads, begin_ + l_.bias, {l_.out}), g, {1, 3, 4});
-    return conv_back(way, g, wants_input);
+    return conv_back(method, g, wants_input);
   }
   at::Tensor g = grad.contiguous(), gy = at::empty_strided(y_.sizes(), y_.strides(), y_.options());
   Pool a = pool_of(gy, g, which_);
@@ -149,19 +149,19 @@ at::Tensor StackedConv::run_back(Way way, const at::Tensor &grad, bool wants_inp
     a.bias_client = bias_grad.stride(0);
     launch(s_.device(), FD_KERNEL_FOR(g, pool_bias_back), g.size(0) * l_.out, kThreads, a);
   }
-  return conv_back(way, gy, wants_input);
+  return conv_back(method, gy, wants_input);
 }
 
-at::Tensor StackedConv::conv(Way way, const at::Tensor &x) {
+at::Tensor StackedConv::conv(ConvMethod method, const at::Tensor &x) {
   int64_t clients = x.size(0), samples = x.size(1), h = out_size(x.size(3), l_), w = out_size(x.size(4), l_);
   at::Tensor weights = weight();
-  switch (way) {
-    case Way::kGrouped:
+  switch (method) {
+    case ConvMethod::kGrouped:
       input_ = by_sample(x);
       return by_client(at::conv2d(input_, weights.reshape({clients * l_.out, l_.in, l_.kernel, l_.kernel}), {}, l_.stride,
                                   l_.padding, 1, clients),
                        clients);
-    case Way::kApart: {
+    case ConvMethod::kPerClient: {
       input_ = x.contiguous();
       at::Tensor y = at::empty({clients, samples, l_.out, h, w}, x.options());
       side_by_side(s_.device(), clients,
@@ -182,18 +182,18 @@ at::Tensor StackedConv::conv(Way way, const at::Tensor &x) {
   }
 }
 
-at::Tensor StackedConv::conv_back(Way way, const at::Tensor &g, bool wants_input) {
+at::Tensor StackedConv::conv_back(ConvMethod method, const at::Tensor &g, bool wants_input) {
   int64_t clients = g.size(0), samples = g.size(1);
   at::Tensor weights = weight(), weight_grads = weight_grad();
-  switch (way) {
-    case Way::kGrouped: {
+  switch (method) {
+    case ConvMethod::kGrouped: {
       auto [gx, gw, gb] = at::convolution_backward(
           by_sample(g), input_, weights.reshape({clients * l_.out, l_.in, l_.kernel, l_.kernel}), c10::nullopt,
           {l_.stride, l_.stride}, {l_.padding, l_.padding}, {1, 1}, false, {0, 0}, clients, {wants_input, true, false});
       weight_grads.copy_(gw.view(weight_grads.sizes()));
       return wants_input ? by_client(gx, clients) : at::Tensor();
     }
-    case Way::kApart: {
+    case ConvMethod::kPerClient: {
       at::Tensor gy = g.contiguous(), gx = wants_input ? at::empty_like(input_) : at::Tensor();
       side_by_side(s_.device(), clients, [&](int64_t k) {
         auto [x_grad, w_grad, b_grad] = at::convolution_backward(

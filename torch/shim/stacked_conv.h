@@ -20,13 +20,13 @@ class StackedConv {
   at::Tensor back(const at::Tensor &grad, bool wants_input);
 
  private:
-  at::Tensor run(Way way, const at::Tensor &x);
-  at::Tensor run_back(Way way, const at::Tensor &grad, bool wants_input);
-  at::Tensor conv(Way way, const at::Tensor &x);  // without the bias
-  at::Tensor conv_back(Way way, const at::Tensor &grad, bool wants_input);
+  at::Tensor run(ConvMethod method, const at::Tensor &x);
+  at::Tensor run_back(ConvMethod method, const at::Tensor &grad, bool wants_input);
+  at::Tensor conv(ConvMethod method, const at::Tensor &x);  // without the bias
+  at::Tensor conv_back(ConvMethod method, const at::Tensor &grad, bool wants_input);
   at::Tensor fused(const at::Tensor &x);
   at::Tensor fused_back(const at::Tensor &grad, bool wants_input);
-  std::vector<Way> candidates(const at::Tensor &x, bool wants_input) const;
+  std::vector<ConvMethod> candidates(const at::Tensor &x, bool wants_input) const;
   at::Tensor weight() const;  // [A, out, in, k, k] in the activations' type
   at::Tensor weight_grad() const;
 
@@ -34,8 +34,8 @@ class StackedConv {
   bool block_;
   const Stack &s_;
   int64_t begin_;
-  Way way_ = Way::kChoose;
-  at::Tensor x_, input_, y_, out_, which_;  // the input, and as the way wants it; the output before and after the maximum
+  ConvMethod method_ = ConvMethod::kChoose;
+  at::Tensor x_, input_, y_, out_, which_;  // the input, and as the method wants it; the output before and after the maximum
 };
 
 }  // namespace fd

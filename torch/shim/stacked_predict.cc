@@ -7,7 +7,7 @@
 namespace fd {
 
 void predict_stacked(const fd_network &network, const fd_images &images, const std::vector<fd_prediction> &jobs,
-                     at::ScalarType type, Ways &ways, fd_engine &engine) {
+                     at::ScalarType type, ConvMethods &methods, fd_engine &engine) {
   std::vector<Load> loads;
   for (const fd_prediction &job : jobs) loads.push_back({job.n, nullptr});
   Schedule schedule = sweep_of(loads);
@@ -37,7 +37,7 @@ void predict_stacked(const fd_network &network, const fd_images &images, const s
   at::Tensor compute = weights.to(type);
   sweep(schedule, device, [&](int64_t clients, const Batch &batch) {
     TORCH_CHECK(!engine.cancelled, "cancelled");
-    Stack s{weights.slice(0, 0, clients), compute.slice(0, 0, clients), at::Tensor(), batch, nullptr, &ways};
+    Stack s{weights.slice(0, 0, clients), compute.slice(0, 0, clients), at::Tensor(), batch, nullptr, &methods};
     at::Tensor x = gather_stack(batch, clients, images.pixels, images.table, rows_image, type);
     at::Tensor f = StackedEncoder(network, FD_PRIMARY, s).evaluate(x);
     if (network.dual) f = at::cat({f, StackedEncoder(network, FD_SECONDARY, s).evaluate(x)}, 2);

@@ -6,12 +6,12 @@
 #include "fd.h"
 #include "handles.h"
 #include "network.h"
-#include "ways.h"
+#include "conv_methods.h"
 #include "workers.h"
 
 namespace fd {
 
 void predict_stacked(const fd_network &network, const fd_images &images, const std::vector<fd_prediction> &jobs,
-                     at::ScalarType type, Ways &ways, fd_engine &engine);
+                     at::ScalarType type, ConvMethods &methods, fd_engine &engine);
 
 }  // namespace fd

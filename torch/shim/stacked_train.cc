@@ -38,10 +38,10 @@ TrainingShape shape_of(const fd_network &network, const fd_images &images, const
 }
 
 StackedTraining::StackedTraining(const fd_network &network, const fd_images &images, const TrainingShape &shape,
-                                 at::ScalarType type, Ways &ways)
+                                 at::ScalarType type, ConvMethods &methods)
     : network_(network), shape_(shape), pixels_(images.pixels), byte_values_(images.table),
       host_labels_(images.host_labels), type_(type),
-      device_(images.pixels.device()), ways_(ways) {
+      device_(images.pixels.device()), methods_(methods) {
   auto floats = at::TensorOptions().dtype(at::kFloat).device(device_);
   auto ints = floats.dtype(at::kInt);
   int64_t stride = row_stride(network.size()), k = shape.clients;
@@ -118,7 +118,7 @@ Stack StackedTraining::stack(int64_t clients) const {
   s.batch = Batch{reinterpret_cast<const i64 *>(step_.data_ptr<int64_t>()), slots_.data_ptr<int32_t>(),
                   counts_.data_ptr<int32_t>(), static_cast<int>(shape_.clients), static_cast<int>(shape_.batch)};
   s.seeds = reinterpret_cast<const u64 *>(seeds_.data_ptr<int64_t>());
-  s.ways = &ways_;
+  s.methods = &methods_;
   return s;
 }
 

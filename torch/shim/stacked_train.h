@@ -32,7 +32,7 @@ TrainingShape shape_of(const fd_network &network, const fd_images &images, const
 class StackedTraining {
  public:
   StackedTraining(const fd_network &network, const fd_images &images, const TrainingShape &shape, at::ScalarType type,
-                  Ways &ways);
+                  ConvMethods &methods);
   // Trains all jobs. The only time that the host waits for the device is at the end.
   void run(const std::vector<fd_job> &jobs, const fd_sgd &sgd, fd_engine &engine);
   const TrainingShape &shape() const { return shape_; }
@@ -52,7 +52,7 @@ class StackedTraining {
   at::Tensor pixels_, byte_values_, host_labels_;  // of the images
   at::ScalarType type_;
   at::Device device_;
-  Ways &ways_;
+  ConvMethods &methods_;
   std::map<int64_t, std::unique_ptr<Graph>> graphs_;  // a step, by clients at work
 
   // Where recorded steps find what they work on.

@@ -1,4 +1,4 @@
-#include "ways.h"
+#include "conv_methods.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,17 +11,17 @@
 
 namespace fd {
 
-const char *name_of(Way way) {
-  switch (way) {
-    case Way::kColumns: return "columns";
-    case Way::kGrouped: return "grouped";
-    case Way::kApart: return "apart";
-    case Way::kFused: return "fused";
+const char *name_of(ConvMethod method) {
+  switch (method) {
+    case ConvMethod::kColumns: return "columns";
+    case ConvMethod::kGrouped: return "grouped";
+    case ConvMethod::kPerClient: return "per client";
+    case ConvMethod::kFused: return "fused";
     default: return "choose";
   }
 }
 
-// Seconds of a run, launches apart: captured in a graph where there are graphs, as it will run.
+// Seconds of a run, without the time of the launches: captured in a graph where there are graphs, as it will run.
 static double seconds_of(const at::Device &device, const std::function<void()> &run) {
   constexpr int kRuns = 20;
   run();
@@ -35,52 +35,53 @@ static double seconds_of(const at::Device &device, const std::function<void()> &
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / kRuns;
 }
 
-Way Ways::of(const std::string &shape, const std::vector<Way> &candidates, const at::Device &device,
-             const std::function<void(Way)> &trial) {
+ConvMethod ConvMethods::of(const std::string &shape, const std::vector<ConvMethod> &candidates,
+                           const at::Device &device,
+                           const std::function<void(ConvMethod)> &trial) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     auto known = chosen_.find(shape);
-    if (known != chosen_.end()) return known->second.way;
+    if (known != chosen_.end()) return known->second.method;
   }
   Choice choice{candidates.front(), ""};
   if (std::find(candidates.begin(), candidates.end(), fixed_) != candidates.end()) {
-    choice.way = fixed_;
+    choice.method = fixed_;
   } else if (choices_ && candidates.size() > 1 && !capturing(device)) {
     double best = std::numeric_limits<double>::infinity();
     std::exception_ptr failure;
-    for (Way way : candidates) {
+    for (ConvMethod method : candidates) {
       char text[64];
       try {
-        double t = seconds_of(device, [&] { trial(way); });
+        double t = seconds_of(device, [&] { trial(method); });
         if (t < best) {
           best = t;
-          choice.way = way;
+          choice.method = method;
         }
-        std::snprintf(text, sizeof text, " %s %.1f us", name_of(way), 1e6 * t);
+        std::snprintf(text, sizeof text, " %s %.1f us", name_of(method), 1e6 * t);
         choice.tried += text;
       } catch (const std::exception &e) {  // it needs too much memory, or cannot be captured
         if (!failure) failure = std::current_exception();
         recover(device);
         std::string why = e.what();
-        choice.tried += std::string(" ") + name_of(way) + " impossible (" + why.substr(0, why.find('\n')) + ")";
+        choice.tried += std::string(" ") + name_of(method) + " impossible (" + why.substr(0, why.find('\n')) + ")";
       }
     }
     if (std::isinf(best)) std::rethrow_exception(failure);  // fewer clients at once may fit
   }
   std::lock_guard<std::mutex> lock(mutex_);
   chosen_[shape] = choice;
-  return choice.way;
+  return choice.method;
 }
 
-void Ways::forget() {
+void ConvMethods::forget() {
   std::lock_guard<std::mutex> lock(mutex_);
   chosen_.clear();
 }
 
-std::string Ways::report() const {
+std::string ConvMethods::report() const {
   std::lock_guard<std::mutex> lock(mutex_);
   std::string text;
-  for (const auto &c : chosen_) text += c.first + ": " + name_of(c.second.way) + c.second.tried + "\n";
+  for (const auto &c : chosen_) text += c.first + ": " + name_of(c.second.method) + c.second.tried + "\n";
   return text;
 }
 

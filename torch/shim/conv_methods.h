@@ -1,0 +1,46 @@
+// The methods to compute a convolution of stacked clients, and the choice among them for each shape.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace fd {
+
+enum class ConvMethod {
+  kChoose,     // times those that are possible
+  kColumns,    // the windows as columns, and one batched product
+  kGrouped,    // one convolution with one group of channels per client
+  kPerClient,  // one convolution per client, on a CUDA device in concurrent streams
+  kFused,      // with the ReLU and the max pooling behind it, in a kernel of our own
+};
+const char *name_of(ConvMethod method);
+
+class ConvMethods {
+ public:
+  // fixed is used wherever it is possible. Without it, and where choices is false, the first candidate is used.
+  ConvMethods(ConvMethod fixed, bool choices) : fixed_(fixed), choices_(choices) {}
+  // The method for a shape. The first time, trial runs one candidate on the data at hand, forth and back, and the fastest
+  // is kept. Where none is possible it throws why.
+  ConvMethod of(const std::string &shape, const std::vector<ConvMethod> &candidates, const at::Device &device,
+                const std::function<void(ConvMethod)> &trial);
+  void forget();  // all choices
+  // A line for each shape: its method, and the time of each that was tried.
+  std::string report() const;
+
+ private:
+  struct Choice {
+    ConvMethod method;
+    std::string tried;
+  };
+  ConvMethod fixed_;
+  bool choices_;
+  mutable std::mutex mutex_;  // report may come from another thread
+  std::map<std::string, Choice> chosen_;
+};
+
+}  // namespace fd
