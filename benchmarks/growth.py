@@ -5,7 +5,7 @@ client (linear?). One table and one plot.
     python3 benchmarks/growth.py
     python3 benchmarks/growth.py --clients 100,1000 --rounds 5 --repeats 1
 
-Runs BenchmarkRound of federation/growth_test.go: rounds of FedDAG with ten clusters, lenet, images of Fashion-MNIST's
+Runs BenchmarkRound of federation/algorithm/feddag/growth_test.go: rounds of FedDAG with ten clusters, lenet, images of Fashion-MNIST's
 size; sampling, both phases, evaluation of all clients, bookkeeping and checkpoint included. All sizes take turns, in
 another order every time, so that a machine's other work falls on all of them. A time is the median over a turn's rounds
 after its first; the table has the median over the turns, with the lowest and highest. Processor time, of all threads,
@@ -46,7 +46,7 @@ def options():
 def turn(o, sizes):
     """(wall, processor) seconds of a round of each size."""
     names = ["/".join(str(s[k]) for k in FIXED) for s in sizes]
-    command = ["build/federation.test", "-test.run", "^$", "-test.bench", "^BenchmarkRound$", "-test.benchtime",
+    command = ["build/feddag.test", "-test.run", "^$", "-test.bench", "^BenchmarkRound$", "-test.benchtime",
                f"{o.rounds}x", "-test.timeout", "0"]
     done = subprocess.run(command, env={**os.environ, "FEDDAG_GROWTH": " ".join(names)}, stdout=subprocess.PIPE,
                           text=True, check=True)
@@ -123,7 +123,7 @@ def main():
     o = options()
     os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     os.makedirs(o.out, exist_ok=True)
-    subprocess.run(["bash", "-c", 'env=$(scripts/build_native.sh) && . "$env" && go test -c -o build/federation.test ./federation'],
+    subprocess.run(["bash", "-c", 'env=$(scripts/build_native.sh) && . "$env" && go test -c -o build/feddag.test ./federation/algorithm/feddag'],
                    check=True)
     wanted = {k: getattr(o, k) for k in FIXED}
     wanted = {k: numbers(v) if isinstance(v, str) else v for k, v in wanted.items()}

@@ -59,7 +59,7 @@ func TestSketchesAreObserved(t *testing.T) {
 	if l.clients != 8 || l.result != r || l.options.Seed != e.Seed {
 		t.Fatalf("observed %d clients, options %+v", l.clients, l.options)
 	}
-	again, err := similarity.Cluster(l.sketches, l.options)
+	again, err := similarity.Cluster(l.sketches, l.options, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,21 +44,8 @@ var (
 	eventKinds   = []string{"join", "join_next", "leave", "shift", "swap"}
 )
 
-// ReadScenario reads a scenario file. The error for a mistake names the file and the event. [Env.CheckScenario] finds the mistakes
-// that depend on the clients and the data.
-func ReadScenario(path string) (*Scenario, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("scenario %s: %w", path, pathless(err))
-	}
-	s, err := ParseScenario(raw)
-	if err != nil {
-		return nil, fmt.Errorf("scenario %s: %w", path, err)
-	}
-	return s, nil
-}
-
-// ParseScenario parses the text of a scenario file. The error for a mistake names the event.
+// ParseScenario parses the text of a scenario file. The error for a mistake names the event. [Env.CheckScenario] finds the
+// mistakes that depend on the clients and the data.
 func ParseScenario(raw []byte) (*Scenario, error) {
 	var events []json.RawMessage
 	s := &Scenario{}

@@ -170,7 +170,7 @@ func TestProgress(t *testing.T) {
 		o.Method, o.MaxClusters = method, 6
 		seen := map[string]int{}
 		var order []string
-		_, err := ClusterProgress(sketches, o, func(step string, done, total int) error {
+		_, err := Cluster(sketches, o, func(step string, done, total int) error {
 			if seen[step] == 0 {
 				order = append(order, step)
 			}
@@ -191,7 +191,7 @@ func TestProgress(t *testing.T) {
 			t.Errorf("steps %v, want %v", order, want)
 		}
 		for _, step := range want {
-			_, err := ClusterProgress(sketches, o, func(s string, _, _ int) error {
+			_, err := Cluster(sketches, o, func(s string, _, _ int) error {
 				if s == step {
 					return stop
 				}

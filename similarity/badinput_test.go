@@ -65,7 +65,7 @@ func TestOddInput(t *testing.T) {
 							continue // spectral has no threshold; the network is slow, and A is A to every rule
 						}
 						what := fmt.Sprintf("%s, %s, %s, %s, %s", name, method, fusion, choose, rules)
-						r, err := Cluster(sketches, o)
+						r, err := Cluster(sketches, o, nil)
 						if err != nil {
 							t.Errorf("%s: %v", what, err)
 							continue
@@ -177,7 +177,7 @@ func TestErrors(t *testing.T) {
 		return func() error {
 			s, _ := synthetic(6, 2, 2, 10, 2, 6)
 			change(s)
-			_, err := Cluster(s, DefaultOptions())
+			_, err := Cluster(s, DefaultOptions(), nil)
 			return err
 		}
 	}
@@ -186,7 +186,7 @@ func TestErrors(t *testing.T) {
 			s, _ := synthetic(6, 2, 2, 10, 2, 6)
 			o := DefaultOptions()
 			change(&o)
-			_, err := Cluster(s, o)
+			_, err := Cluster(s, o, nil)
 			return err
 		}
 	}
@@ -196,7 +196,7 @@ func TestErrors(t *testing.T) {
 		want string
 		run  func() error
 	}{
-		{"no client", func() error { _, err := Cluster(nil, DefaultOptions()); return err }},
+		{"no client", func() error { _, err := Cluster(nil, DefaultOptions(), nil); return err }},
 		{"client 4: coordinate 7 of its update is NaN", sketch(func(s []Sketch) { s[4].Update[7] = math.NaN() })},
 		{"client 1: coordinate 0 of its update is -Inf", sketch(func(s []Sketch) { s[1].Update[0] = math.Inf(-1) })},
 		{"client 2: its update has 3 coordinates", sketch(func(s []Sketch) { s[2].Update = s[2].Update[:3] })},

@@ -39,13 +39,9 @@ type Result struct {
 //
 // All sketches need the same number of classes and of kept coordinates. A client without samples is allowed: it is at
 // 90 degrees (data) from every client in the classes that one holds, and at 0 from other such clients. One client gives
-// one cluster and an empty graph. Every error names the client (and class) or the option at fault.
-func Cluster(sketches []Sketch, o Options) (*Result, error) {
-	return ClusterProgress(sketches, o, nil)
-}
-
-// ClusterProgress is Cluster that tells how far it is; progress may be nil.
-func ClusterProgress(sketches []Sketch, o Options, progress Progress) (*Result, error) {
+// one cluster and an empty graph. Every error names the client (and class) or the option at fault. progress hears how far the
+// clustering is and can end it; it may be nil.
+func Cluster(sketches []Sketch, o Options, progress Progress) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("clustering: %w", err)
 	}

@@ -100,7 +100,7 @@ func TestGoldenPrototype(t *testing.T) {
 	sketches := goldenSketches(t)
 	o := PrototypeOptions()
 	o.Fusion = "fixed:0"
-	r, err := Cluster(sketches, o)
+	r, err := Cluster(sketches, o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestGoldenPaper(t *testing.T) {
 			for _, choose := range []string{"silhouette", "bend", "ratio", "loss"} {
 				o := DefaultOptions()
 				o.Linkage, o.Fusion, o.Choose = linkage, fusion, choose
-				r, err := Cluster(sketches, o)
+				r, err := Cluster(sketches, o, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -73,7 +73,7 @@ func orthonormal(u *mat.Dense) *mat.Dense {
 
 func mustCluster(t testing.TB, sketches []Sketch, o Options) *Result {
 	t.Helper()
-	r, err := Cluster(sketches, o)
+	r, err := Cluster(sketches, o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

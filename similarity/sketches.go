@@ -154,7 +154,7 @@ func writeArrays(path string, arrays []named) error {
 	return nil
 }
 
-// Cluster clusters the sketches of the file as ClusterProgress does.
+// Cluster clusters the sketches of the file as [Cluster] does.
 func (f *SketchFile) Cluster(o Options, progress Progress) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("clustering: %w", err)

@@ -149,7 +149,7 @@ func dataOptions() similarity.Options {
 // every method finds with every rule.
 func clusterByData(t *testing.T, sketches []similarity.Sketch) (*similarity.Result, []similarity.Comparison) {
 	t.Helper()
-	r, err := similarity.Cluster(sketches, dataOptions())
+	r, err := similarity.Cluster(sketches, dataOptions(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func placeNewcomers(t *testing.T, sketches []similarity.Sketch, groups []int) (r
 			old, truth = append(old, s), append(truth, groups[i])
 		}
 	}
-	r, err := similarity.Cluster(old, dataOptions())
+	r, err := similarity.Cluster(old, dataOptions(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 	}
 	var result *similarity.Result
 	err = env.Stage(federation.ClusteringStage, func() (err error) {
-		if result, err = similarity.ClusterProgress(sketches, o, env.ClusteringProgress); err != nil {
+		if result, err = similarity.Cluster(sketches, o, env.ClusteringProgress); err != nil {
 			return err
 		}
 		a.rosterIDs = nil

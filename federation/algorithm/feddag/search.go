@@ -30,7 +30,7 @@ func (a *FedDAG) search(env *federation.Env, sketches []similarity.Sketch) error
 	}
 	var result *similarity.Result
 	err := env.Stage(federation.ClusteringStage, func() (err error) {
-		if result, err = similarity.ClusterProgress(sketches, o, env.ClusteringProgress); err != nil {
+		if result, err = similarity.Cluster(sketches, o, env.ClusteringProgress); err != nil {
 			return err
 		}
 		next.roster, err = similarity.NewRoster(sketches, result, o)
