@@ -201,7 +201,8 @@ for flag in -O2 -g "-L$out/lib" "-L$LIBTORCH_LIB" '-Wl,-rpath,$ORIGIN/build/'"$(
 	if [[ $flag == *[[:space:]]* ]]; then flag="'$flag'"; fi
 	ld+=("$flag")
 done
-if ((${#cuda[@]})); then ld+=("-Wl,--no-as-needed" -ltorch_cuda -lc10_cuda "-Wl,--as-needed"); fi
+# torch_cuda is not named here: libfeddag.so and libcgotorch.so need it themselves. Programs that use cgo in the standard
+# library alone, such as the tests of federation/data, would need it too, and Go's own linker gives them no rpath.
 {
 	printf '# Made by scripts/build_native.sh.\n'
 	printf 'export CGO_ENABLED=1\n'
