@@ -195,12 +195,23 @@ func Load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 		if s.Title == "" {
 			s.Title = Title(q.name)
 		}
-		return s, s.Check()
+		if err := s.Check(); err != nil {
+			return nil, err
+		}
+		s.hash = s.Hash() // once, for the decoded copy too
+		return s, nil
 	}
+	var s *Set
 	if src.cacheable == nil || !src.cacheable(files) || o.Cache == "" {
-		return read()
+		s, err = read()
+	} else {
+		s, err = loadCached(o.Cache, q, files, read)
 	}
-	return loadCached(o.Cache, q, files, read)
+	if err != nil {
+		return nil, err
+	}
+	s.hash = s.Hash() // a decoded copy of an earlier version has none
+	return s, nil
 }
 
 // NotFoundError is the error for a data set that is nowhere. It says in one line which places were searched and what

@@ -44,7 +44,8 @@ type setHeader struct {
 	Count           [2]int    `json:"images"` // training, test
 	Files           []string  `json:"files"`
 	Notes           []string  `json:"notes,omitempty"`
-	Checksums       []uint32  `json:"crc32c"` // of each chunk of the bytes after the header
+	Checksums       []uint32  `json:"crc32c"`         // of each chunk of the bytes after the header
+	Hash            string    `json:"hash,omitempty"` // Set.Hash(); earlier versions did not write it
 }
 
 // sections returns the byte ranges of a set in the order of a set file.
@@ -71,7 +72,7 @@ func writeSet(w io.Writer, s *Set, made string) error {
 	h := setHeader{
 		Name: s.Name, Title: s.Title, Made: made, Shape: [3]int{s.Channels, s.Height, s.Width}, Classes: s.Classes,
 		ClassNames: s.ClassNames, Mean: s.Mean, Std: s.Std, SuperclassNames: s.SuperclassNames, UserNames: s.UserNames, Users: [2]bool{s.Train.Users != nil, s.Test.Users != nil},
-		Count: [2]int{s.Train.Len(), s.Test.Len()}, Files: s.Files, Notes: s.Notes,
+		Count: [2]int{s.Train.Len(), s.Test.Len()}, Files: s.Files, Notes: s.Notes, Hash: s.Hash(),
 	}
 	for _, c := range s.Superclass {
 		h.Superclass = append(h.Superclass, int(c))
@@ -188,6 +189,9 @@ func readSet(r io.ReaderAt, size int64) (*Set, error) {
 	body := make([]byte, payload)
 	if err := readChunks(r, at, body, h.Checksums); err != nil {
 		return nil, err
+	}
+	if IsContentHash(h.Hash) {
+		s.hash = h.Hash
 	}
 	for i, split := range []*Images{&s.Train, &s.Test} {
 		n := h.Count[i]

@@ -96,7 +96,7 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 		f.Text, f.Failed = fmt.Sprintf("the decoded copy: %v; delete it", err), true
 	case of != made:
 		f.Text = "a decoded copy of other files or an earlier version, which will be replaced"
-	case kept.Hash() != s.Hash() || !bytes.Equal(kept.Train.Pixels, s.Train.Pixels) || !bytes.Equal(kept.Test.Pixels, s.Test.Pixels):
+	case kept.Hash() != s.Hash() || kept.LabelHash() != s.LabelHash() || !bytes.Equal(kept.Train.Pixels, s.Train.Pixels) || !bytes.Equal(kept.Test.Pixels, s.Test.Pixels):
 		f.Text, f.Failed = "the decoded copy holds other images; delete it", true
 	}
 	return append(found, f), nil

@@ -34,13 +34,14 @@ func (p *Partition) Materialise(s *data.Set) (*data.Set, *Partition, error) {
 		return nil, nil, err
 	}
 	blocks := len(p.Views) + 1
-	m := *s
-	m.Train.Pixels = slices.Clone(s.Train.Pixels)
-	m.Test.Pixels = slices.Repeat(s.Test.Pixels, blocks)
-	m.Test.Labels = slices.Repeat(s.Test.Labels, blocks)
-	if s.Test.Users != nil {
-		m.Test.Users = slices.Repeat(s.Test.Users, blocks)
+	train, test := s.Train, data.Images{
+		Pixels: slices.Repeat(s.Test.Pixels, blocks), Labels: slices.Repeat(s.Test.Labels, blocks),
 	}
+	train.Pixels = slices.Clone(s.Train.Pixels)
+	if s.Test.Users != nil {
+		test.Users = slices.Repeat(s.Test.Users, blocks)
+	}
+	m := s.WithImages(train, test)
 	view := make([]int, s.Train.Len())
 	for _, sh := range p.Shards {
 		for _, j := range sh.Train {
@@ -56,7 +57,7 @@ func (p *Partition) Materialise(s *data.Set) (*data.Set, *Partition, error) {
 		v, i := k/s.Test.Len(), k%s.Test.Len()
 		p.corrupt(p.Views[v], testSplit, i, s, s.Image(s.Test, i), m.Image(m.Test, s.Test.Len()+k))
 	})
-	return &m, p.shifted(&m, s.Test.Len()), nil
+	return m, p.shifted(m, s.Test.Len()), nil
 }
 
 const trainSplit, testSplit = 0, 1
@@ -80,7 +81,8 @@ func fitsViews(s *data.Set, views int) error {
 // shifted returns the partition of a materialised set m, in which test index j in view v is v*n + j.
 func (p *Partition) shifted(m *data.Set, n int) *Partition {
 	q := *p
-	q.DataHash, q.Views, q.Shards = m.Hash(), nil, slices.Clone(p.Shards)
+	// The hash of gigabytes of changed images would take seconds, and nothing reads it.
+	q.DataSet, q.DataHash, q.Views, q.Shards = m.Name, "", nil, slices.Clone(p.Shards)
 	type key struct {
 		first     *int32
 		len, view int

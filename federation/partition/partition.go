@@ -33,11 +33,13 @@ func (sh Shard) Label(l uint8) uint8 {
 
 // Partition assigns the images of a data set to clients: client i has Shards[i].
 type Partition struct {
-	Kind     string  // one of Kinds, or another name for a partition that another program made
-	Seed     uint64  // the data seed that it was drawn with
-	Params   Options // the options that it was made with; only fields that its kind uses are set
-	DataSet  string  // Set.Name
-	DataHash string  // Set.Hash(), so that Check refuses any other set; "" to leave that out
+	Kind    string  // one of Kinds, or another name for a partition that another program made
+	Seed    uint64  // the data seed that it was drawn with
+	Params  Options // the options that it was made with; only fields that its kind uses are set
+	DataSet string  // Set.Name
+	// DataHash is Set.Hash(), so that Check refuses a set with another content. It is Set.LabelHash() in partitions of
+	// earlier versions, and "" where nothing is known.
+	DataHash string
 	Shards   []Shard
 	// Groups has the true group of each client, 0 to the number of groups - 1; nil where the kind has no groups.
 	Groups []int
@@ -77,13 +79,8 @@ func (p *Partition) Check(s *data.Set) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
-	if p.DataSet != s.Name {
-		return fmt.Errorf("this is a partition of data set %s, not of %s; choose --dataset %s or another partition", p.DataSet, s.Name, p.DataSet)
-	}
-	// A partition that was written by hand may have no hash. Then only the indices are checked.
-	if hash := s.Hash(); p.DataHash != "" && p.DataHash != hash {
-		return fmt.Errorf("this partition was made for another copy of %s: the hash of its labels begins with %.20s, here it begins with %.20s",
-			s.Name, p.DataHash, hash)
+	if err := p.checkData(s); err != nil {
+		return err
 	}
 	if len(p.Shards) == 0 {
 		return fmt.Errorf("the partition has no clients")
