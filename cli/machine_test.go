@@ -69,7 +69,7 @@ func TestNoCUDA(t *testing.T) {
 	}
 	data, out := mnist(t), filepath.Join(t.TempDir(), "run")
 	for _, device := range []string{"cuda", "cuda:7"} {
-		code, _, log := feddag(small(data, out, "--device", device)...)
+		code, _, log := feddag(small(data, out, "--device", device, "--quiet")...)
 		if code != exitUsage || !strings.Contains(log, why) || !strings.Contains(log, "--device cpu") || strings.Count(log, "\n") != 1 {
 			t.Errorf("--device %s: exit code %d: %s", device, code, log)
 		}

@@ -11,7 +11,8 @@ func init() {
 		classNames: []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
 			"Ankle boot"},
 		mean: 0.1307, std: 0.3081,
-		trainCount: []int{6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000, 6000},
+		unpacked: [4]string{"f4a8712d7a061bf5bd6d2ca38dc4d50a", "9018921c3c673c538a1fc5bad174d6f9",
+			"8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965"},
 		origin: origin{
 			folder: "fashion-mnist", repacked: true, images: [2]int{60000, 10000}, perClass: [2]int{6000, 1000},
 			files: idxDownloads([]string{

@@ -12,8 +12,8 @@ import (
 )
 
 // idxSet is a data set of four IDX files in the layout of MNIST: grey images of 28 x 28 in ten classes. MNIST and the
-// sets made after it use the same file names, so the name of the folder and the known counts of the labels tell them
-// apart.
+// sets made after it use the same file names, so the name of the folder and the checksums of the published files tell
+// them apart.
 type idxSet struct {
 	name       string
 	title      string
@@ -21,8 +21,8 @@ type idxSet struct {
 	folders    []string // names of its folder in a directory of data sets; the files are there or in raw/ (torchvision)
 	classNames []string
 	mean, std  float32
-	trainCount []int  // class counts of the published training split, which tell similar sets apart
-	advice     string // how to get the files
+	unpacked   [4]string // MD5 of the published files without gzip, in the order of idxFiles; see identify
+	advice     string    // how to get the files
 	origin     origin
 }
 
@@ -31,7 +31,7 @@ var idxSets = map[string]*idxSet{}
 
 func registerIDX(x *idxSet) {
 	idxSets[x.name] = x
-	register(source{name: x.name, title: x.title, aliases: x.aliases, origin: x.origin, find: x.find, read: x.read})
+	register(source{name: x.name, title: x.title, aliases: x.aliases, origin: x.origin, find: x.find, read: x.read, published: x.published})
 }
 
 // idxFiles are the four files, in the order of find and read. dotted returns the name that some mirrors use.
@@ -158,13 +158,8 @@ func (x *idxSet) read(_ context.Context, files []string, _ query) (*Set, error) 
 		}
 		split.Pixels, split.Labels = pixels, l
 	}
-	counts := s.ClassCounts(s.Train)
-	for _, name := range sortedKeys(idxSets) {
-		// Sets with equal class counts (6,000 of each is common) cannot be told apart here.
-		if other := idxSets[name]; slices.Equal(counts, other.trainCount) && !slices.Equal(counts, x.trainCount) {
-			return nil, fmt.Errorf("%s: these are the labels of %s, not of %s; choose --dataset %s or another --data-dir",
-				files[1], name, x.name, name)
-		}
+	if err := x.identify(s, files); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

@@ -153,20 +153,6 @@ func TestUnknownName(t *testing.T) {
 	}
 }
 
-func TestSiblingIsRecognised(t *testing.T) {
-	// Fashion-MNIST's labels in a folder that claims to hold MNIST.
-	n := 60000
-	dir := t.TempDir()
-	labels := idxBytes(0x801, []uint32{uint32(n)}, labelsOf(n))
-	files := tinyFiles()
-	files[idxFiles[0]+".gz"] = gz(t, idxBytes(0x803, []uint32{uint32(n), 28, 28}, make([]byte, n*784)))
-	delete(files, idxFiles[0])
-	files[idxFiles[1]] = labels
-	write(t, dir, files)
-	_, err := Load(t.Context(), "mnist", LoadOptions{Dirs: []string{dir}})
-	errtest.Want(t, err, "labels of fashion-mnist", filepath.Join(dir, idxFiles[1]))
-}
-
 func TestSearchDirs(t *testing.T) {
 	t.Setenv(DataDirEnv, "/env/dir")
 	t.Setenv("XDG_CACHE_HOME", "/xdg")
@@ -218,6 +204,9 @@ func TestRealFashionMNIST(t *testing.T) {
 		if sum := sha256.Sum256(slices.Concat(want.split.Pixels, want.split.Labels)); hex.EncodeToString(sum[:]) != want.sha256 {
 			t.Errorf("%s: other pixels or labels than numpy's", name)
 		}
+	}
+	if len(s.Notes) > 0 {
+		t.Errorf("the published set has notes: %q", s.Notes)
 	}
 	if !slices.Equal(s.Train.Labels[:5], []uint8{9, 0, 0, 3, 0}) {
 		t.Errorf("first labels %v", s.Train.Labels[:5])

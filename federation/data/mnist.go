@@ -8,7 +8,8 @@ func init() {
 		folders:    []string{"mnist", "MNIST"},
 		classNames: []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
 		mean:       0.1307, std: 0.3081,
-		trainCount: []int{5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949},
+		unpacked: [4]string{"6bbc9ace898e44ae57da46a324031adb", "a25bea736e30d166cdddb491f175f624",
+			"2646ac647ad5339dbf082846283269ea", "27ae3e4e09519cfbb04c329615203637"},
 		origin: origin{
 			folder: "mnist", repacked: true, images: [2]int{60000, 10000},
 			files: idxDownloads([]string{"https://storage.googleapis.com/cvdf-datasets/mnist", "https://ossci-datasets.s3.amazonaws.com/mnist"}, [4]download{

@@ -29,6 +29,9 @@ type source struct {
 	find func(q query) ([]string, error)
 	// read reads the files that find returned.
 	read func(ctx context.Context, files []string, q query) (*Set, error)
+	// published returns an error unless a set holds the published pixels and labels; nil where their checksums are not
+	// known.
+	published func(s *Set) error
 }
 
 // query is a request for a data set.

@@ -80,6 +80,13 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 		}
 		found = append(found, f)
 	}
+	if src.published != nil && len(o.Extra) == 0 {
+		f := Finding{What: "pixels and labels", Text: "as published"}
+		if err := src.published(s); err != nil {
+			f.Text, f.Failed = err.Error(), true
+		}
+		found = append(found, f)
+	}
 	if src.cacheable == nil || cache == "" {
 		return found, nil
 	}
