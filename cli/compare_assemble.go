@@ -95,17 +95,16 @@ func comparable(runs []keptRun) error {
 	seen := map[string]keptRun{}
 	for _, r := range runs {
 		a, b := first.partition, r.partition
+		if err := a.SameData(b); err != nil {
+			return fmt.Errorf("%s and %s are on different data sets: %w; compare runs of one data set", first.dir, r.dir, err)
+		}
 		switch {
-		case a.Dataset != b.Dataset:
-			return fmt.Errorf("%s is on %s, %s on %s: compare runs of one data set", first.dir, a.Dataset, r.dir, b.Dataset)
-		case a.DataHash != "" && b.DataHash != "" && a.DataHash != b.DataHash:
-			return fmt.Errorf("%s and %s are on different copies of %s (%.19s, %.19s)", first.dir, r.dir, a.Dataset, a.DataHash, b.DataHash)
 		case a.String() != b.String() || a.Clients != b.Clients:
 			return fmt.Errorf("%s has the partition %s of %d clients, %s %s of %d: compare runs of one partition", first.dir, a.String(), a.Clients, r.dir, b.String(), b.Clients)
 		}
 		if other, ok := bySeed[r.seed]; !ok {
 			bySeed[r.seed] = r
-		} else if other.partition.Hash != r.partition.Hash {
+		} else if !other.partition.SameHolders(r.partition) {
 			return fmt.Errorf("%s and %s have seed %d but different partitions (another --data-seed or --partition-file?): the runs of a seed must share theirs", other.dir, r.dir, r.seed)
 		}
 		if first.scenario != r.scenario {
@@ -131,6 +130,7 @@ func sharedSettings(runs []keptRun) []report.Pair {
 		if slices.Contains(perRun, key) && key != "device" && key != "data-seed" {
 			continue
 		}
+		place := slices.Contains(dataPlace, key) // the runs of one data set may have found it in several places
 		value, all, same := runs[0].config[key], true, true
 		for _, r := range runs {
 			other, ok := r.config[key]
@@ -138,7 +138,7 @@ func sharedSettings(runs []keptRun) []report.Pair {
 		}
 		if same {
 			pairs = append(pairs, report.Pair{Key: key, Value: value})
-		} else if all && !slices.Contains(perRun, key) {
+		} else if all && !place && !slices.Contains(perRun, key) {
 			if o, err := newOptions(runs[0].algorithm); err == nil {
 				pairs = append(pairs, report.Pair{Key: key, Value: defaultOf(o.flags.Lookup(key)), Comment: unlessNoted})
 			}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"feddag/federation/data"
+	"feddag/federation/partition"
 	"feddag/report"
 
 	"github.com/spf13/pflag"
@@ -34,18 +36,30 @@ func (o *options) pairs() []report.Pair {
 var free = append([]string{"out", "label", "preset", "partition-file", "scenario", "eval-every"}, onResume...)
 
 // hash identifies what the weights after a round depend on: the flags that matter, the partition and the scenario. A flag
-// at its default is left out, so that one a later program adds does not keep it from going on.
-func (o *options) hash(partition, scenario []byte) string {
-	h := sha256.New()
-	for _, p := range o.pairs() {
-		usual := p.Value == defaultOf(o.flags.Lookup(p.Key)) || p.Key == "engine" && p.Value == "serial" // once the default
-		if !slices.Contains(free, p.Key) && !usual {
-			fmt.Fprintf(h, "%s=%s\n", p.Key, p.Value)
+// at its default is left out, so that a flag that a later program adds does not keep a run from being resumed.
+//
+// The data set is in it by its content, which the partition names, and by what its pixels are scaled with, never by the
+// place or the name that it was found under. The partition of an earlier program has no hash of the content. For such a
+// run the hash is what that program computed: with the flags that name the data set and with its name in the partition.
+func (o *options) hash(p *partition.Partition, set *data.Set, scenario []byte) (string, error) {
+	h, skip := sha256.New(), free
+	if data.IsContentHash(p.DataHash) {
+		nameless := *p
+		nameless.DataSet = ""
+		p, skip = &nameless, slices.Concat(free, dataPlace)
+		fmt.Fprintf(h, "scaled with %v, %v\n", set.Mean, set.Std)
+	}
+	for _, pair := range o.pairs() {
+		usual := pair.Value == defaultOf(o.flags.Lookup(pair.Key)) || pair.Key == "engine" && pair.Value == "serial" // once the default
+		if !slices.Contains(skip, pair.Key) && !usual {
+			fmt.Fprintf(h, "%s=%s\n", pair.Key, pair.Value)
 		}
 	}
-	h.Write(partition)
+	if err := p.WriteJSON(h); err != nil {
+		return "", err
+	}
 	h.Write(scenario)
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // defaultOf is a flag's default as config.yaml has it.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,21 @@ func (s *source) flags(f *pflag.FlagSet) {
 func (s *source) where(f *pflag.FlagSet) {
 	f.StringVar(&s.dataDir, "data-dir", "", "where to look first for the data set (then $FEDDAG_DATA_DIR, ./data, ~/.cache/feddag, ...)")
 	f.StringArrayVar(&s.extra, "dataset-option", nil, "key=value, an option of this data set alone; may be repeated (feddag data list)")
+}
+
+// keepOptions adds the data set's options of a run to resume, saved in its config.yaml, to those that were given beside
+// --resume. An option that was given replaces the saved one of its key. Those of another kind of data set are left out.
+func (s *source) keepOptions(saved map[string]string) {
+	kind := func(name string) string { base, _, _ := strings.Cut(name, ":"); return base }
+	if kind(saved["dataset"]) != kind(s.dataset) {
+		return
+	}
+	for _, kv := range strings.Fields(saved["dataset-option"]) {
+		key, _, _ := strings.Cut(kv, "=")
+		if !slices.ContainsFunc(s.extra, func(given string) bool { return strings.HasPrefix(given, key+"=") }) {
+			s.extra = append(s.extra, kv)
+		}
+	}
 }
 
 // options are what the flags ask for, without a bar.

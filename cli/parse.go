@@ -3,11 +3,13 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 
 	"feddag/federation"
+	"feddag/federation/data"
 	"feddag/internal/spelling"
 	"feddag/models"
 	"feddag/report"
@@ -17,6 +19,10 @@ import (
 
 // onResume are the flags that may be given beside --resume: they change no result up to the round they act on.
 var onResume = []string{"resume", "rounds", "workers", "memory", "on-divergence", "quiet", "data-dir", "checkpoint-every", "final-post", "plots"}
+
+// dataPlace are flags that may be given beside --resume, too: they say where the data set is now and how to read it. A
+// resumed run accepts every set with the content that it was begun with.
+var dataPlace = []string{"dataset", "dataset-option"}
 
 // parse reads a command line. A run to resume lends its own flags. more declares flags of one command alone.
 func parse(args []string, more ...func(*options)) (*options, error) {
@@ -66,19 +72,29 @@ func parse(args []string, more ...func(*options)) (*options, error) {
 	if resume != "" {
 		var refused error
 		o.flags.Visit(func(f *pflag.Flag) {
-			if f.Changed && !slices.Contains(onResume, f.Name) && refused == nil {
-				refused = usagef("--%s cannot change on --resume; only --%s can", f.Name, strings.Join(onResume[1:], ", --"))
+			if allowed := slices.Concat(onResume, dataPlace); f.Changed && !slices.Contains(allowed, f.Name) && refused == nil {
+				refused = usagef("--%s cannot change on --resume; only --%s can", f.Name, strings.Join(allowed[1:], ", --"))
 			}
 		})
 		if refused != nil {
 			return nil, refused
 		}
+		o.source.keepOptions(saved)
 		return o, o.check()
 	}
 	if err := o.applyPreset(); err != nil {
 		return nil, err
 	}
 	return o, o.check()
+}
+
+// dataMoved completes the error for the data set of a run to resume if it is no longer where it was.
+func (o *options) dataMoved(err error) error {
+	var missing *data.NotFoundError
+	if o.resume == "" || !errors.As(err, &missing) && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("%w; if the data set of %s has moved, say where it is now beside --resume, with --%s or --data-dir", err, o.resume, strings.Join(dataPlace, ", --"))
 }
 
 // take sets the flags of a run to resume.

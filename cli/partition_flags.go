@@ -67,7 +67,12 @@ func (d *partitionFlags) check(seed uint64) error {
 // partitionOf makes the partition of a data set, or reads it from --partition-file.
 func (d *partitionFlags) partitionOf(set *data.Set) (*partition.Partition, error) {
 	if d.partitionFile != "" {
-		return partition.Read(d.partitionFile, set)
+		p, err := partition.Read(d.partitionFile, set)
+		if err != nil {
+			return nil, err
+		}
+		p.SetData(set)
+		return p, nil
 	}
 	seed, err := strconv.ParseUint(d.dataSeed, 10, 64)
 	if err != nil {

@@ -50,7 +50,7 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 		}
 	}()
 	if s.set, err = o.source.load(ctx, log, o.quiet); err != nil {
-		return nil, err
+		return nil, o.dataMoved(err)
 	}
 	if o.resume != "" {
 		if s.dir, err = report.Open(o.resume); err != nil {
@@ -85,7 +85,9 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 	if err := s.partition.WriteJSON(&partition); err != nil {
 		return nil, err
 	}
-	s.hash = o.hash(partition.Bytes(), s.scenario)
+	if s.hash, err = o.hash(s.partition, s.set, s.scenario); err != nil {
+		return nil, err
+	}
 	if o.dryRun {
 		return s, nil
 	}
@@ -234,6 +236,9 @@ func (s *session) warnOfChanges(log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if !data.IsContentHash(s.partition.DataHash) {
+		fmt.Fprintf(log, "warning: %s was begun by a program that kept no hash of the images: whether their pixels are the same as before is unknown\n", s.o.resume)
+	}
 	if changes := before.Changes(now); len(changes) > 0 {
 		fmt.Fprintf(log, "warning: %s does not end in the same bits as an uninterrupted run: %s\n", s.o.resume, strings.Join(changes, "; "))
 	}
@@ -245,7 +250,7 @@ func (s *session) environ() (report.Env, error) {
 	e := report.NewEnv()
 	e.Feddag = revision()
 	err := s.o.machine.describe(&e)
-	e.Extra = map[string]string{}
+	e.Extra = map[string]string{"data hash": s.set.Hash()}
 	for i, f := range s.set.Files {
 		e.Extra[fmt.Sprintf("data file %d", i)] = f
 	}

@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"slices"
 	"strings"
+
+	"feddag/federation/data"
 )
 
 // DigestFile stands for partition.json where only what a comparison needs was
@@ -19,11 +22,36 @@ const DigestFile = "partition-digest.json"
 // PartitionDigest is a partition as far as comparing runs needs it.
 type PartitionDigest struct {
 	Dataset  string          `json:"data_set"`
-	DataHash string          `json:"data_hash,omitempty"` // of the data set; empty if the partition does not say
+	DataHash string          `json:"data_hash,omitempty"` // of the data set, see SameData; empty if the partition does not say
 	Kind     string          `json:"kind"`
 	Params   json.RawMessage `json:"params"`
 	Clients  int             `json:"clients"` // held-out ones too
-	Hash     string          `json:"hash"`    // SHA-256 of who holds what
+	Hash     string          `json:"hash"`    // SHA-256 of who holds what, and of the data set's name
+
+	// Holders is the SHA-256 of who holds what alone; empty in a digest that an earlier version kept.
+	Holders string `json:"holders,omitempty"`
+}
+
+// SameData returns an error unless p and q divide the same data set. Where both have the hash of the set's content it
+// alone counts; otherwise the name, and the hash of the labels if both have that.
+func (p PartitionDigest) SameData(q PartitionDigest) error {
+	byContent := data.IsContentHash(p.DataHash) && data.IsContentHash(q.DataHash)
+	switch {
+	case byContent && p.DataHash != q.DataHash:
+		return fmt.Errorf("the content of %s has the hash %s, that of %s has %s", p.Dataset, data.ShortHash(p.DataHash), q.Dataset, data.ShortHash(q.DataHash))
+	case byContent:
+		return nil
+	case p.Dataset != q.Dataset:
+		return fmt.Errorf("one is %s, the other %s", p.Dataset, q.Dataset)
+	case p.DataHash != "" && q.DataHash != "" && data.IsContentHash(p.DataHash) == data.IsContentHash(q.DataHash) && p.DataHash != q.DataHash:
+		return fmt.Errorf("they are different copies of %s: their labels have the hashes %s and %s", p.Dataset, data.ShortHash(p.DataHash), data.ShortHash(q.DataHash))
+	}
+	return nil
+}
+
+// SameHolders reports whether the clients of p and q hold the same images, if both are of the same data set.
+func (p PartitionDigest) SameHolders(q PartitionDigest) bool {
+	return p.Hash == q.Hash || p.Holders != "" && p.Holders == q.Holders && data.IsContentHash(p.DataHash) && p.DataHash == q.DataHash
 }
 
 // ReadPartitionDigest reads the digest of the run's partition, or makes it of
@@ -63,7 +91,7 @@ func newPartitionDigest(file map[string]json.RawMessage) (p PartitionDigest, err
 	if p.Kind == "" || p.Clients == 0 {
 		return p, errors.New("not a partition: it has no kind or no clients")
 	}
-	h := sha256.New()
+	whole, holders := sha256.New(), sha256.New()
 	for _, key := range slices.Sorted(maps.Keys(file)) {
 		if slices.Contains([]string{"version", "kind", "seed", "params", "data_hash"}, key) {
 			continue
@@ -72,10 +100,14 @@ func newPartitionDigest(file map[string]json.RawMessage) (p PartitionDigest, err
 		if err := json.Compact(&b, file[key]); err != nil {
 			return p, err
 		}
-		fmt.Fprintf(h, "%s %d ", key, b.Len())
-		h.Write(b.Bytes())
+		to := io.MultiWriter(whole, holders)
+		if key == "data_set" {
+			to = whole
+		}
+		fmt.Fprintf(to, "%s %d ", key, b.Len())
+		to.Write(b.Bytes())
 	}
-	p.Hash = fmt.Sprintf("%x", h.Sum(nil))
+	p.Hash, p.Holders = fmt.Sprintf("%x", whole.Sum(nil)), fmt.Sprintf("%x", holders.Sum(nil))
 	return p, nil
 }
 
