@@ -1,0 +1,98 @@
+package lockfile
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// Holder is a process that holds a lock, as the lock file has it.
+type Holder struct {
+	Host  string    `json:"host"`
+	PID   int       `json:"pid"`
+	Job   string    `json:"job,omitempty"` // of Slurm
+	Since time.Time `json:"since"`
+	Boot  string    `json:"boot"` // names the running kernel: containers of one machine share it
+	Beat  int       `json:"beat"` // goes up while the process lives
+}
+
+// String names the holder for a person: host, process, job and since when.
+func (h Holder) String() string {
+	if h.PID == 0 {
+		return "another process, which the lock file does not name"
+	}
+	job := ""
+	if h.Job != "" {
+		job = ", Slurm job " + h.Job
+	}
+	return fmt.Sprintf("process %d on host %s%s, since %s", h.PID, h.Host, job, h.Since.Local().Format("2006-01-02 15:04:05"))
+}
+
+func thisProcess() Holder {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		boot = []byte(host) // then the name of the machine has to do
+	}
+	return Holder{Host: plain(host), PID: os.Getpid(), Job: SlurmJob(), Since: time.Now().UTC().Truncate(time.Second), Boot: plain(string(boot))}
+}
+
+// SlurmJob is the number of the Slurm job that this process belongs to, with the task of an array: "71" or "71_3". It is
+// empty outside of Slurm.
+func SlurmJob() string {
+	if array, task := os.Getenv("SLURM_ARRAY_JOB_ID"), os.Getenv("SLURM_ARRAY_TASK_ID"); array != "" && task != "" {
+		return plain(array + "_" + task)
+	}
+	return plain(os.Getenv("SLURM_JOB_ID"))
+}
+
+// recordSize is the length of a record in bytes: one write, and shorter than a disk's sector.
+const recordSize = 512
+
+// encode returns the record, one line of JSON filled up with blanks.
+func (h Holder) encode() ([]byte, error) {
+	text, err := json.Marshal(h)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(string(text) + strings.Repeat(" ", max(0, recordSize-1-len(text))) + "\n"), nil
+}
+
+// plain keeps the letters, digits, dots, dashes and underscores of a name, at most 64, so that a record has its length for
+// every host name and every environment.
+func plain(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_' {
+			return r
+		}
+		return -1
+	}, name)
+	return name[:min(len(name), 64)]
+}
+
+// Read reads who holds, or held, the lock at path. The file need not be locked: a process that was killed leaves it.
+func Read(path string) (Holder, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Holder{}, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, recordSize))
+	if err != nil {
+		return Holder{}, err
+	}
+	var h Holder
+	if err := json.Unmarshal(text, &h); err != nil {
+		return Holder{}, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if h.PID <= 0 {
+		return Holder{}, fmt.Errorf("reading %s: it names no process", path)
+	}
+	return h, nil
+}
