@@ -2,12 +2,15 @@ package partition
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
+	"strings"
 
 	"feddag/federation/corruption"
 	"feddag/federation/data"
@@ -22,7 +25,7 @@ const maxFileBytes = 1 << 30
 // jsonFile is partition.json. Clients share test sets, so each test set is listed once, and a client names its place
 // in test_sets.
 type jsonFile struct {
-	Version  int               `json:"version"`
+	Version  *int              `json:"version"` // may be absent in a file that was written by hand
 	Kind     string            `json:"kind"`
 	Seed     uint64            `json:"seed"`
 	Params   Options           `json:"params"`
@@ -38,7 +41,7 @@ type jsonClient struct {
 	LabelMap []int   `json:"label_map,omitempty"` // absent for the identity
 	View     int     `json:"view,omitempty"`      // place in views plus 1; absent for the images as they are
 	HeldOut  bool    `json:"held_out,omitempty"`  // absent for clients that take part
-	TestSet  int     `json:"test_set"`            // place in test_sets
+	TestSet  *int    `json:"test_set,omitempty"`  // place in test_sets; absent for all test images of the classes held
 	Train    []int32 `json:"train"`
 }
 
@@ -74,7 +77,7 @@ func (p *Partition) WriteJSON(w io.Writer) error {
 	testSets, place := p.distinctTestSets()
 	bw.WriteString(`  "clients": [`)
 	for i, sh := range p.Shards {
-		c := jsonClient{TestSet: place[i], Train: sh.Train, View: sh.View, HeldOut: p.IsHeldOut(i)}
+		c := jsonClient{TestSet: &place[i], Train: sh.Train, View: sh.View, HeldOut: p.IsHeldOut(i)}
 		if p.Groups != nil {
 			c.Group = &p.Groups[i]
 		}
@@ -142,25 +145,49 @@ func Read(path string, s *data.Set) (*Partition, error) {
 	return p, nil
 }
 
-// Decode reads a partition of data set s as JSON. Its errors do not name a file.
+// Decode reads a partition of data set s as JSON: an object such as WriteJSON writes, or a plain list with the list of the
+// training indices of each client. Of the object's keys only clients and their train are needed, so that another program can
+// write it easily: without version the format is this program's, without data_set the set is s, and without test_set a
+// client is tested on all test images of the classes that it holds. Errors do not name a file.
 func Decode(r io.Reader, s *data.Set) (*Partition, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
 	limited := &io.LimitedReader{R: r, N: maxFileBytes}
-	dec := json.NewDecoder(limited)
+	buffered := bufio.NewReader(limited)
+	dec := json.NewDecoder(buffered)
 	dec.DisallowUnknownFields()
 	var file jsonFile
-	if err := dec.Decode(&file); err != nil {
+	var err error
+	if startsWithList(buffered) {
+		var trains [][]int32
+		err = dec.Decode(&trains)
+		for _, train := range trains {
+			file.Clients = append(file.Clients, jsonClient{Train: train})
+		}
+	} else {
+		err = dec.Decode(&file)
+	}
+	if err != nil {
 		return nil, jsonError(err, limited.N <= 0)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("more follows the partition at byte %d: a file must be one JSON object", dec.InputOffset())
+		return nil, fmt.Errorf("more follows the partition at byte %d: a file must be one JSON object or list", dec.InputOffset())
 	}
-	if file.Version != formatVersion {
-		return nil, fmt.Errorf("partition format version %d, this program reads version %d", file.Version, formatVersion)
+	if file.Version != nil && *file.Version != formatVersion {
+		return nil, fmt.Errorf("partition format version %d, this program reads version %d", *file.Version, formatVersion)
+	}
+	if n := s.Train.Len(); len(file.Clients) > n {
+		return nil, fmt.Errorf("the partition has %d clients, but data set %s has only %d training samples", len(file.Clients), s.Name, n)
+	}
+	if len(file.Clients) == 0 {
+		return nil, errors.New(`not a partition: it has no clients; write {"clients": [{"train": [0, 1, ...]}, ...]} with the indices of the training images of each client`)
 	}
 	p := &Partition{
-		Kind: file.Kind, Seed: file.Seed, Params: file.Params, DataSet: file.DataSet, DataHash: file.DataHash,
+		Kind: cmp.Or(file.Kind, importedKind), Seed: file.Seed, Params: file.Params, DataSet: cmp.Or(file.DataSet, s.Name), DataHash: file.DataHash,
 		Shards: make([]Shard, len(file.Clients)), Views: file.Views,
 	}
+	p.Params.Kind = cmp.Or(p.Params.Kind, p.Kind)
 	for _, test := range file.TestSets {
 		slices.Sort(test)
 	}
@@ -171,11 +198,17 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 		if c.Group != nil {
 			p.Groups = append(p.Groups, *c.Group)
 		}
-		if c.TestSet < 0 || c.TestSet >= len(file.TestSets) {
-			return nil, fmt.Errorf("client %d: test_set %d is out of range, there are %d test sets", i, c.TestSet, len(file.TestSets))
-		}
 		slices.Sort(c.Train)
-		p.Shards[i] = Shard{Train: c.Train, Test: file.TestSets[c.TestSet], View: c.View}
+		p.Shards[i] = Shard{Train: c.Train, View: c.View}
+		switch k := c.TestSet; {
+		case k == nil:
+		case *k < 0 || *k >= len(file.TestSets):
+			return nil, fmt.Errorf("client %d: test_set %d is out of range, the file has %d test_sets; without test_set a client is tested on all test images of its classes", i, *k, len(file.TestSets))
+		default:
+			if p.Shards[i].Test = file.TestSets[*k]; len(p.Shards[i].Test) == 0 {
+				return nil, fmt.Errorf("client %d has no test samples: test_set %d is empty", i, *k)
+			}
+		}
 		if c.HeldOut {
 			p.HeldOut = append(p.HeldOut, i)
 		}
@@ -186,10 +219,27 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 			p.Shards[i].LabelMap = append(p.Shards[i].LabelMap, uint8(l))
 		}
 	}
+	if err := p.completeTests(s); err != nil {
+		return nil, err
+	}
 	if err := p.Check(s); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// startsWithList reports whether the first character that is no white space opens a JSON list. It reads the white space.
+func startsWithList(r *bufio.Reader) bool {
+	for {
+		b, err := r.ReadByte()
+		if err != nil {
+			return false
+		}
+		if !strings.ContainsRune(" \t\r\n", rune(b)) {
+			r.UnreadByte() // cannot fail after a byte was read
+			return b == '['
+		}
+	}
 }
 
 // jsonError describes an error of the JSON decoder. tooLong says that the size limit cut the input off.
@@ -206,7 +256,47 @@ func jsonError(err error, tooLong bool) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("not valid JSON at byte %d: %v", syntax.Offset, syntax)
 	case errors.As(err, &kind):
-		return fmt.Errorf("not a partition: %s at byte %d is %s, must be %s", kind.Field, kind.Offset, kind.Value, kind.Type)
+		what := kind.Field
+		if what == "" {
+			what = "the value"
+		}
+		return fmt.Errorf("not a partition: %s at byte %d is %s, must be %s (docs/partitions.md has the keys)", what, kind.Offset, jsonValueName(kind.Value), jsonTypeName(kind.Type))
 	}
 	return fmt.Errorf("not a partition: %w", err)
+}
+
+// jsonValueName names a value of a file by what the JSON decoder calls it: "array", "number 1.5".
+func jsonValueName(value string) string {
+	switch value {
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case "string":
+		return "a text (string)"
+	case "bool":
+		return "true or false"
+	}
+	return value
+}
+
+// jsonTypeName names what a file must have where this program reads a value of a Go type.
+func jsonTypeName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int32:
+		return "a whole number below 2147483648"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Uint8, reflect.Uint64:
+		return "a whole number of 0 or more"
+	case reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "a text in quotes"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	}
+	return "an object with keys"
 }

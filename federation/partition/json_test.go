@@ -78,6 +78,41 @@ func TestReadPartitionByHand(t *testing.T) {
 	}
 }
 
+// What another program writes with the least effort: the training indices of each client, as an object or a plain list.
+func TestReadPartitionOfIndicesAlone(t *testing.T) {
+	s := labelSet([]int{3, 3}, []int{1, 1})
+	for _, text := range []string{
+		`{"clients": [{"train": [3, 0]}, {"train": [1]}]}`,
+		` [[3, 0], [1]]`,
+		`{"version": 1, "clients": [{"train": [3, 0], "test_set": 0}, {"train": [1]}], "test_sets": [[0, 1]]}`,
+	} {
+		p, err := Decode(strings.NewReader(text), s)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		test := []int32{0, 1} // of both classes
+		if s.Train.Labels[0] == s.Train.Labels[3] {
+			t.Fatal("the samples 0 and 3 must be of two classes")
+		}
+		one := []int32{int32(s.Train.Labels[1])}
+		if s.Test.Labels[one[0]] != s.Train.Labels[1] {
+			t.Fatal("the test samples must be in the order of their classes")
+		}
+		want := []Shard{{Train: []int32{0, 3}, Test: test}, {Train: []int32{1}, Test: one}}
+		if !reflect.DeepEqual(p.Shards, want) || p.Kind != "imported" || p.DataSet != s.Name {
+			t.Errorf("%s: read %+v", text, p)
+		}
+		var out bytes.Buffer
+		if err := p.WriteJSON(&out); err != nil {
+			t.Fatal(err)
+		}
+		if q, err := Decode(&out, s); err != nil || !reflect.DeepEqual(p, q) {
+			t.Errorf("%s: read back %+v, %v", text, q, err)
+		}
+	}
+}
+
 func TestReadPartitionBad(t *testing.T) {
 	s := labelSet([]int{3, 3}, []int{1, 1})
 	for _, c := range []struct {
@@ -86,7 +121,7 @@ func TestReadPartitionBad(t *testing.T) {
 	}{
 		{"index beyond the set", "[4,0]", "[6,0]", []string{"client 0", "training index 6"}},
 		{"negative index", "[4,0]", "[-1,0]", []string{"client 0", "training index -1"}},
-		{"huge index", "[4,0]", "[99999999999,0]", []string{"99999999999", "int32"}},
+		{"huge index", "[4,0]", "[99999999999,0]", []string{"99999999999", "whole number below 2147483648"}},
 		{"index twice in a client", "[4,0]", "[4,4]", []string{"client 0", "index 4 is used twice"}},
 		{"index in two clients", "[4,0]", "[4,1]", []string{"client 1", "index 1 is used twice", "client 0"}},
 		{"no training samples", "[4,0]", "[]", []string{"client 0 has no training samples"}},
@@ -108,7 +143,16 @@ func TestReadPartitionBad(t *testing.T) {
 		{"truncated", `"test_sets":[[1,0]]}`, ``, []string{"truncated"}},
 		{"more follows", `[[1,0]]}`, `[[1,0]]}{}`, []string{"more follows"}},
 		{"empty", goodPartition, ``, []string{"empty"}},
-		{"null", goodPartition, `null`, []string{"version 0"}},
+		{"null", goodPartition, `null`, []string{"no clients"}},
+		{"an object of something else", goodPartition, `{"clients": {"0": [1]}}`, []string{"clients", "is an object", "must be a list"}},
+		{"a number", goodPartition, `7`, []string{"the value", "must be an object with keys", "docs/partitions.md"}},
+		{"a list of numbers", goodPartition, `[1, 2]`, []string{"is number", "must be a list"}},
+		{"a list of texts", goodPartition, ` [["a"]]`, []string{"is a text", "must be a whole number"}},
+		{"an empty list", goodPartition, `[]`, []string{"no clients"}},
+		{"a list beyond the set", goodPartition, `[[0], [6]]`, []string{"client 1", "training index 6"}},
+		{"more lists than samples", goodPartition, `[[0],[1],[2],[3],[4],[5],[],[]]`, []string{"8 clients", "6 training samples"}},
+		{"a list and more", goodPartition, `[[0], [1]] 2`, []string{"more follows"}},
+		{"a list with an index twice", goodPartition, `[[0], [0]]`, []string{"used twice"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := strings.Replace(goodPartition, c.old, c.new, 1)
@@ -145,6 +189,8 @@ func TestWritePartitionFullDisk(t *testing.T) {
 func FuzzDecodePartition(f *testing.F) {
 	s := labelSet([]int{3, 3}, []int{1, 1})
 	f.Add([]byte(goodPartition))
+	f.Add([]byte(`[[4, 0], [1]]`))
+	f.Add([]byte(`{"clients": [{"train": [4, 0]}, {"train": [1]}]}`))
 	var out bytes.Buffer
 	if err := mustPartition(f, s, params("iid", func(o *Options) { o.Clients = 2 }), 1).WriteJSON(&out); err != nil {
 		f.Fatal(err)

@@ -132,6 +132,9 @@ func decodeAny(f *os.File, s *data.Set) (*Partition, error) {
 	return DecodeNPZ(f, info.Size(), s)
 }
 
+// importedKind is the kind of a partition that another program made and gave no kind.
+const importedKind = "imported"
+
 // maxTestIndices bounds the test indices of all test sets in an .npz: a quarter of a gigabyte.
 const maxTestIndices = 1 << 26
 
@@ -165,7 +168,7 @@ func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error)
 			return nil, fmt.Errorf("not a partition: it lacks the array %s", name)
 		}
 	}
-	p := &Partition{Kind: "imported", DataSet: s.Name}
+	p := &Partition{Kind: importedKind, DataSet: s.Name}
 	p.Params.Kind = p.Kind
 	if a := arrays["meta"]; a != nil {
 		text, ok := a.Data.([]uint8)
@@ -253,16 +256,23 @@ func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error)
 	if err := npzTests(p, arrays, perClient); err != nil {
 		return nil, err
 	}
-	// The test sets may be absent. To find them, assignTests needs training indices in range.
-	for i, sh := range p.Shards {
+	if err := p.completeTests(s); err != nil {
+		return nil, err
+	}
+	return p, p.Check(s)
+}
+
+// completeTests gives the clients of a partition that was read without their test sets those of the classes that they hold.
+func (p *Partition) completeTests(s *data.Set) error {
+	for i, sh := range p.Shards { // assignTests needs training indices in range
 		for _, j := range sh.Train {
 			if j < 0 || int(j) >= s.Train.Len() {
-				return nil, fmt.Errorf("client %d: training index %d is out of range, must be 0 to %d", i, j, s.Train.Len()-1)
+				return fmt.Errorf("client %d: training index %d is out of range, must be 0 to %d", i, j, s.Train.Len()-1)
 			}
 		}
 	}
 	p.assignTests(s)
-	return p, p.Check(s)
+	return nil
 }
 
 // npzTests sets the test sets of the clients if the arrays have them.
