@@ -81,6 +81,9 @@ func bench(_ context.Context, args []string, out, log io.Writer) error {
 	if err := b.machine.check(); err != nil {
 		return err
 	}
+	if err := refuseUnread(f, unreadByModel(b.model)); err != nil {
+		return err
+	}
 	if b.clients < 1 || b.samples < 1 || b.epochs < 1 || b.batch < 1 {
 		return usagef("--clients, --samples, --epochs and --batch must be 1 or more")
 	}

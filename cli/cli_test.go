@@ -75,8 +75,13 @@ func feddag(args ...string) (code int, out, log string) {
 
 // small are the flags of a run of a few seconds.
 func small(data, out string, more ...string) []string {
-	return append([]string{"train", "--dataset", "mnist", "--data-dir", data, "--clients", "6", "--groups", "2",
-		"--labels-per-group", "3", "--rounds", "3", "--rate", "0.5", "--epochs", "1", "--device", "cpu", "--out", out}, more...)
+	return plain(data, out, append([]string{"--clients", "6", "--groups", "2", "--labels-per-group", "3"}, more...)...)
+}
+
+// plain are the flags of small but for those of its partition.
+func plain(data, out string, more ...string) []string {
+	return append([]string{"train", "--dataset", "mnist", "--data-dir", data, "--rounds", "3", "--rate", "0.5", "--epochs", "1",
+		"--device", "cpu", "--out", out}, more...)
 }
 
 func TestTrainLeavesARunDirectory(t *testing.T) {
@@ -109,7 +114,7 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 
 	// The same partition out of its file, and all flags as before: the same weights.
 	again := filepath.Join(t.TempDir(), "again")
-	if code, _, log := feddag(small(data, again, "--partition-file", filepath.Join(out, "partition.json"), "--plots", "png,pdf")...); code != exitDone {
+	if code, _, log := feddag(plain(data, again, "--partition-file", filepath.Join(out, "partition.json"), "--plots", "png,pdf")...); code != exitDone {
 		t.Errorf("--partition-file: exit code %d: %s", code, log)
 	}
 	a, _ := os.ReadFile(filepath.Join(out, "model/cluster-0.safetensors"))
@@ -243,9 +248,15 @@ func TestSignalsAndResume(t *testing.T) {
 
 func TestClusterStopsBeforeTheRounds(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
-	args := small(mnist(t), out)
-	args[0] = "cluster"
-	code, stdout, log := feddag(args...)
+	data := mnist(t)
+	for _, flag := range []string{"--rounds=3", "--rate=0.5", "--eval-every=1", "--final-post", "--feddag-sources=sum", "--resume=" + out} {
+		name, _, _ := strings.Cut(flag, "=")
+		code, _, log := feddag("cluster", "--dataset", "mnist", "--data-dir", data, "--out", out, flag)
+		if code != exitUsage || !strings.Contains(log, name+" has no effect in cluster, which stops before the rounds") {
+			t.Errorf("%s: exit code %d: %s", flag, code, log)
+		}
+	}
+	code, stdout, log := feddag(tinyCluster(data, out)...)
 	if code != exitDone {
 		t.Fatal(log)
 	}
@@ -266,9 +277,12 @@ func TestOtherRunsEnd(t *testing.T) {
 		{"--algorithm", "fedavg", "--eval-every", "2", "--checkpoint-every", "2"},
 		{"--algorithm=feddag-star", "--preset", "paper", "--rounds", "1"},
 		{"--preset", "prototype", "--rounds", "1", "--final-post=false"},
-		{"--partition", "iid", "--rounds", "1", "--engine", "eager"},
+		{"--partition", "iid", "--clients", "6", "--rounds", "1", "--engine", "eager"},
 	} {
 		args := small(data, filepath.Join(t.TempDir(), "run"), more...)
+		if more[0] == "--partition" {
+			args = plain(data, filepath.Join(t.TempDir(), "run"), more...)
+		}
 		if code, _, log := feddag(args...); code != exitDone {
 			t.Errorf("%v: exit code %d: %s", more, code, log)
 		}
@@ -325,7 +339,7 @@ func TestWrongUsage(t *testing.T) {
 		{small(data, out, "--device", "tpu"), exitUsage, "tpu"},
 		{small(data, out, "--groups", "7"), exitUsage, "groups"},
 		{small(data, out, "--clients", "1000"), exitUsage, "--clients"},
-		{small(data, out, "--partition-file", file), exitFailed, file},
+		{plain(data, out, "--partition-file", file), exitFailed, file},
 		{small(data, file), exitFailed, file},
 		{small(truncated, out), exitFailed, "train-images"},
 		{small(filepath.Dir(file), out, "--data-dir", filepath.Dir(file)), exitFailed, "not found"},

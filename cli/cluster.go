@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func init() {
 
 const clusterIntro = `Warms every client up, finds the clusters and the CC-graph (phases 1 to 4), and stops there; or, with --sketches,
 begins from what the clients sent in an earlier run, or in any other program, without data set or training.
-Takes the flags of train; those of the rounds have no effect.
+Takes the flags of train except those of the rounds.
 
 Usage: feddag cluster [flags]
        feddag cluster --sketches FILE [flags]`
@@ -44,9 +45,33 @@ func (c *clusterOptions) flags(o *options) {
 	f.BoolVar(&c.compare, "compare", false, "print a table of every linkage and spectral clustering by every choice rule")
 	f.IntVar(&c.stability, "stability", 0, "cluster again this often with a random half of the mask's coordinates, and say what comes back; 0 for not")
 	o.flags.AddFlagSet(f)
+	o.unreadByCommand = func() []federation.UnreadFlag { return c.unread(o.flags) }
+}
+
+// unread returns the flags that have no effect where nothing is trained in rounds, or, with --sketches, nothing at all.
+func (c *clusterOptions) unread(flags *pflag.FlagSet) []federation.UnreadFlag {
+	var list []federation.UnreadFlag
+	flags.VisitAll(func(f *pflag.Flag) {
+		u := federation.UnreadFlag{Name: f.Name, Never: true}
+		switch {
+		case c.sketches != "" && !slices.Contains(sketchFlags, f.Name) && !federation.InFlagGroup(f, federation.ClusteringFlags):
+			u.Where, u.Who = "with --sketches", "the file has what the clients sent; leave one of the two flags out"
+		case federation.InFlagGroup(f, federation.RoundFlags):
+			u.Where, u.Who = "in cluster, which stops before the rounds", "it is read by feddag train"
+		default:
+			return
+		}
+		list = append(list, u)
+	})
+	return list
 }
 
 func cluster(ctx context.Context, args []string, out, log io.Writer) error {
+	if resume, err := scan(args, "resume"); err != nil {
+		return err
+	} else if resume != "" {
+		return usagef("--resume has no effect in cluster, which stops before the rounds: a run is continued with feddag train --resume %s", resume)
+	}
 	var c clusterOptions
 	o, err := parse(args, c.flags)
 	if errors.Is(err, pflag.ErrHelp) {
@@ -60,8 +85,6 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 	switch {
 	case !ok:
 		return usagef("--algorithm %s has no clustering before its rounds: use feddag", o.algorithm)
-	case o.resume != "":
-		return usagef("cluster has nothing to resume: use train --resume")
 	case c.stability < 0:
 		return usagef("--stability is %d: use 0 or more", c.stability)
 	case c.sketches != "":

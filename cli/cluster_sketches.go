@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,25 +12,15 @@ import (
 	"feddag/report"
 	"feddag/similarity"
 	"feddag/torch"
-
-	"github.com/spf13/pflag"
 )
 
-// sketchFlags are the flags that matter where the sketches exist already, besides those of the algorithm's clustering.
+// sketchFlags are the flags that matter where the sketches exist already, besides those of the algorithm's clustering (the
+// group [federation.ClusteringFlags]).
 var sketchFlags = []string{"sketches", "compare", "stability", "algorithm", "preset", "seed", "out", "plots", "quiet"}
 
 // fromSketches is cluster --sketches: phases 2 to 4 of what is on disk.
 func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log io.Writer) (err error) {
 	started := time.Now()
-	o.flags.Visit(func(f *pflag.Flag) {
-		known := slices.Contains(sketchFlags, f.Name) || federation.InFlagGroup(f, federation.ClusteringFlags)
-		if f.Changed && !known && err == nil {
-			err = usagef("--%s has no effect with --sketches, which are what the clients sent: leave it out", f.Name)
-		}
-	})
-	if err != nil {
-		return err
-	}
 	alg, ok := o.alg.(federation.SketchClusterer)
 	if !ok {
 		return usagef("--algorithm %s does not cluster sketches: use feddag", o.algorithm)

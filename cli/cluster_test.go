@@ -16,6 +16,12 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
+// tinyCluster are the flags of a clustering of a few seconds.
+func tinyCluster(data, out string, more ...string) []string {
+	return append([]string{"cluster", "--dataset", "mnist", "--data-dir", data, "--clients", "6", "--groups", "2",
+		"--labels-per-group", "3", "--epochs", "1", "--device", "cpu", "--out", out}, more...)
+}
+
 // A run's sketches, saved, cluster to the same bits without the data set, in a folder and in a file.
 func TestClusterFromSketches(t *testing.T) {
 	folder := t.TempDir()
@@ -23,8 +29,7 @@ func TestClusterFromSketches(t *testing.T) {
 	for _, name := range []string{"sketches", "sketches.npz"} {
 		saved := filepath.Join(folder, "saved", name)
 		first, second := filepath.Join(folder, "first-"+name), filepath.Join(folder, "second-"+name)
-		args := small(data, first, "--save-sketches", saved)
-		args[0] = "cluster"
+		args := tinyCluster(data, first, "--save-sketches", saved)
 		if code, _, log := feddag(args...); code != exitDone {
 			t.Fatal(log)
 		}
@@ -95,8 +100,7 @@ func TestClusterFromSketches(t *testing.T) {
 func TestSpectralFromSketches(t *testing.T) {
 	folder := t.TempDir()
 	saved, out := filepath.Join(folder, "s.npz"), filepath.Join(folder, "spectral")
-	args := small(mnist(t), filepath.Join(folder, "run"), "--save-sketches", saved)
-	args[0] = "cluster"
+	args := tinyCluster(mnist(t), filepath.Join(folder, "run"), "--save-sketches", saved)
 	if code, _, log := feddag(args...); code != exitDone {
 		t.Fatal(log)
 	}

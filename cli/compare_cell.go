@@ -92,6 +92,9 @@ func (c *cell) agrees(saved map[string]string) error {
 	if o.partitionFile != "" { // says it all
 		o.groupFlags(dataGroup).VisitAll(func(f *pflag.Flag) { loose = append(loose, f.Name) })
 	}
+	if o.partition.Clients == 0 { // as many as the data set has
+		loose = append(loose, "clients")
+	}
 	if o.model == "" {
 		loose = append(loose, "model")
 	}

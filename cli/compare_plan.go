@@ -126,26 +126,37 @@ func (o *compareOptions) variants(p *plan, shared []given) error {
 	return share(p.variants, shared, own)
 }
 
-// share gives every variant the flags of all that its algorithm has, then its own.
+// share gives every variant the flags of all that its runs read, then its own. A flag of all that no variant reads is an
+// error.
 func share(variants []*variant, shared []given, own map[*variant][]string) error {
-	has := map[*variant]*pflag.FlagSet{}
+	has, unread := map[*variant]*pflag.FlagSet{}, map[*variant]map[string]error{}
 	for _, v := range variants {
 		x, err := newOptions(v.algorithm)
 		if err != nil {
 			return err
 		}
 		has[v] = x.flags
+		unread[v] = unreadByVariant(v, shared, own[v])
 		v.args = []string{"--algorithm", v.algorithm}
 	}
 	for _, g := range shared {
 		used := false
+		var refused error
 		for _, v := range variants {
-			if has[v].Lookup(g.name) != nil {
+			switch {
+			case has[v].Lookup(g.name) == nil:
+			case unread[v][g.name] != nil:
+				refused = unread[v][g.name]
+			default:
 				v.args = append(v.args, "--"+g.name+"="+g.value)
 				used = true
 			}
 		}
-		if !used {
+		switch {
+		case used:
+		case refused != nil:
+			return refused
+		default:
 			return usagef("--%s is a flag of none of the algorithms compared", g.name)
 		}
 	}
@@ -153,6 +164,31 @@ func share(variants []*variant, shared []given, own map[*variant][]string) error
 		v.args = append(v.args, args...)
 	}
 	return nil
+}
+
+// unreadByVariant returns the errors for the flags that have no effect in a variant's runs, by the flags' names. It is nil if
+// the variant's flags are wrong in another way, which is found when they are read for the run.
+func unreadByVariant(v *variant, shared []given, own []string) map[string]error {
+	x, err := newOptions(v.algorithm)
+	if err != nil {
+		return nil
+	}
+	var args []string
+	for _, g := range shared {
+		if x.flags.Lookup(g.name) != nil {
+			args = append(args, "--"+g.name+"="+g.value)
+		}
+	}
+	if x.flags.Parse(append(args, own...)) != nil || x.applyPreset() != nil || x.check() != nil {
+		return nil
+	}
+	errs := map[string]error{}
+	for _, u := range x.unread() {
+		if errs[u.Name] == nil {
+			errs[u.Name] = usageError{u}
+		}
+	}
+	return errs
 }
 
 // checkReference finds a reference that is not there before the runs, not after them.

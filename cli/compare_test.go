@@ -314,7 +314,11 @@ func TestCompareBadInput(t *testing.T) {
 		return out
 	}
 	one, two, other := run("one"), run("two"), run("other", "--data-seed", "5")
-	iid, seeded := run("iid", "--partition", "iid"), run("seeded", "--seed", "1", "--label", "seeded")
+	iid := filepath.Join(tmp, "iid")
+	if code, _, log := feddag(plain(data, iid, "--algorithm", "fedavg", "--rounds", "1", "--clients", "6", "--partition", "iid")...); code != exitDone {
+		t.Fatal(log)
+	}
+	seeded := run("seeded", "--seed", "1", "--label", "seeded")
 	damaged, bare := run("damaged", "--seed", "2"), run("bare", "--seed", "3")
 	story := filepath.Join(tmp, "story.json")
 	write(t, story, []byte(`{"events": [{"round": 0, "leave": [5]}]}`))

@@ -14,8 +14,25 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// pairs are the resolved flags, for config.yaml.
+// pairs returns the flags that are in force, for config.yaml: all but those without effect. A flag without effect stays if
+// it has another value than its default, because the configuration of an earlier program or a preset has set it and the hash
+// of the run depends on it. Where a file holds the partition, its kind and its number of clients are in force too.
 func (o *options) pairs() []report.Pair {
+	unread := map[string]bool{}
+	for _, u := range o.unread() {
+		unread[u.Name] = true
+	}
+	if o.partitionFile != "" {
+		unread["partition"], unread["clients"] = false, false
+	}
+	return slices.DeleteFunc(o.allPairs(), func(p report.Pair) bool {
+		set := p.Value != defaultOf(o.flags.Lookup(p.Key)) && p.Key != "data-seed" // which is --seed if it is not given
+		return unread[p.Key] && !set
+	})
+}
+
+// allPairs returns the resolved flags but those of a single start of the program.
+func (o *options) allPairs() []report.Pair {
 	var pairs []report.Pair
 	for _, g := range o.groups {
 		g.flags.VisitAll(func(f *pflag.Flag) {
@@ -49,7 +66,7 @@ func (o *options) hash(p *partition.Partition, set *data.Set, scenario []byte) (
 		p, skip = &nameless, slices.Concat(free, dataPlace)
 		fmt.Fprintf(h, "scaled with %v, %v\n", set.Mean, set.Std)
 	}
-	for _, pair := range o.pairs() {
+	for _, pair := range o.allPairs() {
 		usual := pair.Value == defaultOf(o.flags.Lookup(pair.Key)) || pair.Key == "engine" && pair.Value == "serial" // once the default
 		if !slices.Contains(skip, pair.Key) && !usual {
 			fmt.Fprintf(h, "%s=%s\n", pair.Key, pair.Value)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"feddag/federation"
 	"feddag/federation/data"
 	"feddag/internal/atomicfile"
 	"feddag/internal/numfmt"
@@ -58,16 +59,37 @@ func newDataFlags() *dataFlags {
 	return f
 }
 
-// dataVerbs are the verbs, with how many arguments they take.
+// dataVerbs are the verbs, with how many arguments they take and which flags they read.
 var dataVerbs = map[string]struct {
 	least, most int
+	flags       []string
 	run         func(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error
 }{
-	"list":   {0, 0, dataList},
-	"info":   {1, 1, dataInfo},
-	"verify": {1, 1, dataVerify},
-	"fetch":  {1, 100, dataFetch},
-	"import": {2, 2, dataImport},
+	"list":   {0, 0, []string{"data-dir"}, dataList},
+	"info":   {1, 1, []string{"data-dir", "dataset-option", "quiet", "sheet", "columns"}, dataInfo},
+	"verify": {1, 1, []string{"data-dir", "dataset-option", "quiet"}, dataVerify},
+	"fetch":  {1, 100, []string{"data-dir", "quiet", "mirror"}, dataFetch},
+	"import": {2, 2, []string{"data-dir", "dataset-option", "quiet"}, dataImport},
+}
+
+// unread returns the flags that a verb does not read.
+func (f *dataFlags) unread(verb string) []federation.UnreadFlag {
+	var list []federation.UnreadFlag
+	f.all.VisitAll(func(flag *pflag.Flag) {
+		var readers []string
+		for _, name := range slices.Sorted(maps.Keys(dataVerbs)) {
+			if slices.Contains(dataVerbs[name].flags, flag.Name) {
+				readers = append(readers, name)
+			}
+		}
+		if !slices.Contains(readers, verb) {
+			list = append(list, federation.UnreadFlag{Name: flag.Name, Where: "in data " + verb, Who: "it is read by data " + strings.Join(readers, ", ")})
+		}
+	})
+	if f.sheet == "" {
+		list = append(list, federation.UnreadFlag{Name: "columns", Where: "without --sheet", Who: "it is of the contact sheet"})
+	}
+	return list
 }
 
 func dataCommand(ctx context.Context, args []string, out, log io.Writer) error {
@@ -90,6 +112,9 @@ func dataCommand(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	if len(args) < verb.least || len(args) > verb.most {
 		return usagef("data %s takes %d to %d arguments, got %d (see feddag data --help)", name, verb.least, verb.most, len(args))
+	}
+	if err := refuseUnread(f.all, f.unread(name)); err != nil {
+		return err
 	}
 	return verb.run(ctx, f, args, out, log)
 }

@@ -35,6 +35,8 @@ type options struct {
 	alg    federation.Algorithm
 	groups []group
 	flags  *pflag.FlagSet
+	// unreadByCommand returns the flags that the command does not read; nil for train, which reads all.
+	unreadByCommand func() []federation.UnreadFlag
 }
 
 // group is a heading of the help and its flags.
@@ -74,8 +76,10 @@ func newOptions(algorithm string) (*options, error) {
 	f.StringVar(&o.scenario, "scenario", "", "file of what happens to the clients during the run: who comes, leaves and changes (docs/scenarios.md)")
 
 	f = o.group("Training")
-	f.IntVar(&r.Rounds, "rounds", r.Rounds, "T, number of rounds")
-	f.Float64Var(&r.Rate, "rate", r.Rate, "R, share of the clients sampled in a round, above 0, at most 1")
+	federation.FlagGroup(f, federation.RoundFlags, func(f *pflag.FlagSet) {
+		f.IntVar(&r.Rounds, "rounds", r.Rounds, "T, number of rounds")
+		f.Float64Var(&r.Rate, "rate", r.Rate, "R, share of the clients sampled in a round, above 0, at most 1")
+	})
 	f.IntVar(&r.Epochs, "epochs", r.Epochs, "E, epochs of a local training")
 	f.IntVar(&r.Batch, "batch", r.Batch, "samples a step")
 	f.Float64Var(&r.LearningRate, "lr", r.LearningRate, "learning rate of SGD")
@@ -93,11 +97,13 @@ func newOptions(algorithm string) (*options, error) {
 	f.StringVar(&o.out, "out", "", "directory for the results (default runs/ALGORITHM-DATASET-SEED-TIME)")
 	f.StringVar(&o.label, "label", "", "what to call this run in plots and comparisons (default: the algorithm)")
 	o.plots.flags(f)
-	f.StringVar(&o.resume, "resume", "", "directory of an interrupted run to continue, with its flags")
-	f.IntVar(&r.EvalEvery, "eval-every", r.EvalEvery, "rounds between evaluations of all clients")
-	f.StringVar((*string)(&r.OnDivergence), "on-divergence", string(r.OnDivergence), "when a client's loss or weights are no longer numbers: stop (an error that names it), drop (leave it out of the round, which is recorded)")
-	f.BoolVar(&r.FinalPost, "final-post", r.FinalPost, "after the last round train every client once more, for its accuracy after local training")
-	f.IntVar(&r.CheckpointEvery, "checkpoint-every", r.CheckpointEvery, "rounds between checkpoints")
+	federation.FlagGroup(f, federation.RoundFlags, func(f *pflag.FlagSet) {
+		f.StringVar(&o.resume, "resume", "", "directory of an interrupted run to continue, with its flags")
+		f.IntVar(&r.EvalEvery, "eval-every", r.EvalEvery, "rounds between evaluations of all clients")
+		f.StringVar((*string)(&r.OnDivergence), "on-divergence", string(r.OnDivergence), "when a client's loss or weights are no longer numbers: stop (an error that names it), drop (leave it out of the round, which is recorded)")
+		f.BoolVar(&r.FinalPost, "final-post", r.FinalPost, "after the last round train every client once more, for its accuracy after local training")
+		f.IntVar(&r.CheckpointEvery, "checkpoint-every", r.CheckpointEvery, "rounds between checkpoints")
+	})
 	f.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 
 	for _, g := range o.groups {
@@ -134,8 +140,11 @@ func presetNames(alg federation.Algorithm) []string {
 // usage prints the flags, grouped.
 func (o *options) usage(w io.Writer, intro string) {
 	fmt.Fprintf(w, "%s\n", intro)
+	hideUnread(o.flags, o.unread())
 	for _, g := range o.groups {
-		fmt.Fprintf(w, "\n%s:\n%s", g.title, g.flags.FlagUsagesWrapped(110))
+		if usages := g.flags.FlagUsagesWrapped(110); usages != "" {
+			fmt.Fprintf(w, "\n%s:\n%s", g.title, usages)
+		}
 	}
 	var others []string
 	for _, name := range federation.Names() {

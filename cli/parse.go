@@ -85,7 +85,10 @@ func parse(args []string, more ...func(*options)) (*options, error) {
 	if err := o.applyPreset(); err != nil {
 		return nil, err
 	}
-	return o, o.check()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return o, refuseUnread(o.flags, o.unread())
 }
 
 // dataMoved completes the error for the data set of a run to resume if it is no longer where it was.

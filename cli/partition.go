@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"feddag/federation"
 	"feddag/federation/data"
 	"feddag/federation/partition"
 	"feddag/report"
@@ -67,7 +68,22 @@ func (o *partitionOptions) check() error {
 	if err := o.source.check(); err != nil {
 		return err
 	}
-	return o.partitionFlags.check(0)
+	if err := o.partitionFlags.check(0); err != nil {
+		return err
+	}
+	return refuseUnread(o.flags, o.unread())
+}
+
+// unread returns the flags that have no effect beside the present values of the others.
+func (o *partitionOptions) unread() []federation.UnreadFlag {
+	list := o.partitionFlags.unread()
+	if o.out == "" {
+		list = append(list, federation.UnreadFlag{Name: "plots", Where: "without --out", Who: "the plots are files of that folder"})
+	}
+	if o.quiet {
+		list = append(list, federation.UnreadFlag{Name: "rows", Where: "with --quiet", Who: "no table is printed"})
+	}
+	return list
 }
 
 func runPartition(ctx context.Context, args []string, out, log io.Writer) error {
@@ -91,6 +107,9 @@ func runPartition(ctx context.Context, args []string, out, log io.Writer) error 
 	p, err := o.partitionFlags.partitionOf(set)
 	if err != nil {
 		return err
+	}
+	if !o.quiet {
+		sayUnassigned(log, p, set)
 	}
 	return o.show(&heldData{title: o.title(p), set: set, partition: p}, out)
 }

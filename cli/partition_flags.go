@@ -21,19 +21,22 @@ type partitionFlags struct {
 	partitionFile  string
 	partitionExtra []string // options key=value
 	dataSeed       string
+
+	declared *pflag.FlagSet
 }
 
 // flags declares the flags. seed says in the help what the data seed is by default.
 func (d *partitionFlags) flags(f *pflag.FlagSet, seed string) {
-	d.partition = partition.DefaultOptions()
+	d.partition, d.declared = partition.DefaultOptions(), f
 	p := &d.partition
+	readers := func(flag string) string { return " (" + strings.Join(partition.Readers(flag), ", ") + ")" }
 	f.StringVar(&p.Kind, "partition", p.Kind, "how the data are divided among the clients: "+strings.Join(partition.Kinds(), ", "))
-	f.IntVar(&p.Clients, "clients", p.Clients, "N, number of clients")
-	f.IntVar(&p.Groups, "groups", p.Groups, "G, number of groups of clients (label-skew)")
-	f.IntVar(&p.LabelsPerGroup, "labels-per-group", p.LabelsPerGroup, "number of labels per group (label-skew)")
-	f.Float64Var(&p.LabelFraction, "label-fraction", p.LabelFraction, "ρ, labels per group as a share of all labels, 0..1; 0 uses --labels-per-group (label-skew)")
-	f.Float64Var(&p.Concentration, "concentration", p.Concentration, "concentration of the Dirichlet distribution; smaller is more uneven (label-skew, lda, pairs, superclass, domains)")
-	f.IntVar(&p.MinSamples, "min-samples", p.MinSamples, "minimum number of training samples per client (lda, domains)")
+	f.IntVar(&p.Clients, "clients", p.Clients, "N, number of clients; the partition natural takes all users if this flag is not given")
+	f.IntVar(&p.Groups, "groups", p.Groups, "G, number of groups of clients"+readers("groups"))
+	f.IntVar(&p.LabelsPerGroup, "labels-per-group", p.LabelsPerGroup, "number of labels per group"+readers("labels-per-group"))
+	f.Float64Var(&p.LabelFraction, "label-fraction", p.LabelFraction, "ρ, labels per group as a share of all labels, 0..1; 0 uses --labels-per-group"+readers("label-fraction"))
+	f.Float64Var(&p.Concentration, "concentration", p.Concentration, "concentration of the Dirichlet distribution; smaller is more uneven"+readers("concentration"))
+	f.IntVar(&p.MinSamples, "min-samples", p.MinSamples, "minimum number of training samples per client"+readers("min-samples"))
 	f.Float64Var(&p.Holdout, "holdout", p.Holdout, "share of the clients that take no part in training and clustering, 0 to below 1")
 	f.Float64Var(&p.TrainShare, "train-share", 1, "share of its training samples of each class that a client keeps, above 0 to 1 (all)")
 	f.StringArrayVar(&d.partitionExtra, "partition-option", nil, "option of one kind of partition, as key=value; see Partitions below; may be repeated")
@@ -54,6 +57,12 @@ func (d *partitionFlags) check(seed uint64) error {
 	}
 	if len(extra) > 0 {
 		d.partition.Extra = extra
+	}
+	if f := d.declared.Lookup("clients"); f != nil && !f.Changed && partition.CountsClients(d.partition) {
+		d.partition.Clients = 0 // as many as the data set has
+	}
+	if d.partitionFile != "" {
+		return nil
 	}
 	if d.dataSeed == "" {
 		d.dataSeed = strconv.FormatUint(seed, 10)
@@ -83,6 +92,15 @@ func (d *partitionFlags) partitionOf(set *data.Set) (*partition.Partition, error
 		return nil, usageError{err}
 	}
 	return p, nil
+}
+
+// sayUnassigned says how many training samples no client has where the clients are users of the data set and not all of the
+// users are clients. In the other kinds the flags say who has what.
+func sayUnassigned(log io.Writer, p *partition.Partition, set *data.Set) {
+	if n := p.Unassigned(set); n > 0 && p.Params.TrainShare == 0 && p.CountsClients() {
+		fmt.Fprintf(log, "%s: %d of %d users are clients; %d of %d training samples belong to no client\n",
+			p.Kind, len(p.Shards), len(set.UserNames), n, set.Train.Len())
+	}
 }
 
 // partitionUsage prints the kinds of partition with the flags and the options that each reads.

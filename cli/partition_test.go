@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,7 +21,7 @@ import (
 // but come after the last round and have their scores apart; the partition of the run says who is what.
 func TestTrainWithHeldOutClients(t *testing.T) {
 	folder, out := mnist(t), filepath.Join(t.TempDir(), "run")
-	code, stdout, log := feddag(small(folder, out, "--partition", "feature-skew", "--min-samples", "1", "--holdout", "0.34",
+	code, stdout, log := feddag(plain(folder, out, "--clients", "6", "--partition", "feature-skew", "--min-samples", "1", "--holdout", "0.34",
 		"--partition-option", "corruptions=fog,contrast", "--rounds", "1")...)
 	if code != exitDone {
 		t.Fatal(log)
@@ -88,7 +89,10 @@ func TestPartitionCommand(t *testing.T) {
 		dir := t.TempDir()
 		jsonFile, npzFile, out := filepath.Join(dir, "p.json"), filepath.Join(dir, "sub", "p.npz"), filepath.Join(dir, "out")
 		args := []string{"partition", "--dataset", "mnist", "--data-dir", folder, "--partition", kind, "--clients", "12",
-			"--min-samples", "2", "--holdout", "0.25", "--rows", "5"}
+			"--holdout", "0.25", "--rows", "5"}
+		if slices.Contains([]string{"lda", "concept-shift", "feature-skew"}, kind) {
+			args = append(args, "--min-samples", "2")
+		}
 		files := 6
 		if kind == "lda" {
 			args = append(args, "--plots", "svg,png,pdf")
@@ -127,6 +131,57 @@ func TestPartitionCommand(t *testing.T) {
 		if second, err := os.ReadFile(again); err != nil || !bytes.Equal(first, second) {
 			t.Errorf("%s: JSON, .npz and JSON again are not the same (%v)", kind, err)
 		}
+	}
+}
+
+// Under the partition natural all users are clients; a smaller number of clients says what is left over, and a larger one is
+// an error.
+func TestNaturalTakesAllUsers(t *testing.T) {
+	images := imageFolder(t)
+	var list strings.Builder
+	list.WriteString("user,file,label\n")
+	for class := range 4 {
+		for i := range 32 {
+			fmt.Fprintf(&list, "user%d,train/class%d/%02d.png,class%d\n", i%5, class, i, class)
+		}
+	}
+	sheet := filepath.Join(images, "list.csv")
+	write(t, sheet, []byte(list.String()))
+	home, out := t.TempDir(), filepath.Join(t.TempDir(), "run")
+	shared := []string{"--dataset", "csv:" + sheet, "--data-dir", home, "--partition", "natural"}
+	run := append([]string{"train", "--algorithm", "fedavg", "--rounds", "1", "--epochs", "1", "--device", "cpu", "--out", out}, shared...)
+	if code, _, log := feddag(run...); code != exitDone || !strings.Contains(log, ": 5 clients") || strings.Contains(log, "belong to no client") {
+		t.Fatalf("exit code %d: %s", code, log)
+	}
+	if config := string(mustRead(t, out, "config.yaml")); !strings.Contains(config, "\nclients: 5 ") || strings.Contains(config, "min-samples") {
+		t.Errorf("config.yaml: %s", config)
+	}
+	if code, _, log := feddag("train", "--resume", out, "--rounds", "2"); code != exitDone || !strings.Contains(log, "round 2/2") {
+		t.Errorf("--resume: exit code %d: %s", code, log)
+	}
+	code, _, log := feddag(append([]string{"partition", "--clients", "3"}, shared...)...)
+	if code != exitDone || !strings.Contains(log, "3 of 5 users are clients") || !strings.Contains(log, "training samples belong to no client") {
+		t.Errorf("--clients 3: exit code %d: %s", code, log)
+	}
+	code, _, log = feddag(append([]string{"partition", "--clients", "6"}, shared...)...)
+	if code != exitUsage || !strings.Contains(log, "--clients 6") || !strings.Contains(log, "5 users") {
+		t.Errorf("--clients 6: exit code %d: %s", code, log)
+	}
+	// A comparison finds the run that it has made.
+	t.Setenv("FEDDAG_TEST_PROGRAM", "1")
+	compare := append([]string{"compare", "--algorithms", "fedavg", "--seeds", "1", "--rounds", "1", "--epochs", "1", "--device", "cpu",
+		"--out", filepath.Join(t.TempDir(), "c")}, shared...)
+	for range 2 {
+		if code, _, log := feddag(compare...); code != exitDone {
+			t.Fatalf("compare: exit code %d: %s", code, log)
+		}
+	}
+	// The indices of each client alone are a partition too.
+	file := filepath.Join(t.TempDir(), "p.json")
+	write(t, file, []byte("[[0, 1, 2], [3, 4], [60, 61]]"))
+	code, stdout, log := feddag("partition", "--dataset", "csv:"+sheet, "--data-dir", home, "--partition-file", file)
+	if code != exitDone || !strings.Contains(stdout, "imported of") {
+		t.Errorf("a plain list: exit code %d: %s%s", code, stdout, log)
 	}
 }
 

@@ -60,6 +60,9 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 	if err := s.loadPartition(); err != nil {
 		return nil, err
 	}
+	if !o.quiet {
+		sayUnassigned(log, s.partition, s.set)
+	}
 	info, err := torch.Describe()
 	if err != nil {
 		return nil, fmt.Errorf("%w (see feddag doctor)", err)
@@ -127,6 +130,9 @@ func (s *session) environment(device torch.Device) error {
 			return usageError{err}
 		}
 		o.model = name
+	}
+	if err := refuseUnread(o.flags, o.unread()); err != nil { // again, now that the model is known
+		return err
 	}
 	nets := map[bool]*torch.Network{}
 	net := func(dual bool) (*torch.Network, error) {

@@ -23,6 +23,9 @@ type Validator interface {
 // any training before or after (see [FlagGroup]).
 const ClusteringFlags = "clustering"
 
+// RoundFlags is the group of the flags that matter in the rounds and after them, and not before (see [FlagGroup]).
+const RoundFlags = "rounds"
+
 // groupAnnotation is the pflag annotation in which a flag's group stands.
 const groupAnnotation = "feddag-group"
 

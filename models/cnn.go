@@ -6,6 +6,7 @@ func init() {
 	Register("cnn", Model{
 		Images:   "images of 16x16 pixels or more with one or three channels",
 		Takes:    atLeast(16),
+		Flags:    []string{FlagDropout},
 		Layers:   cnn,
 		Default:  [][3]int{{3, 32, 32}},
 		Fallback: true,

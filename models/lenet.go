@@ -6,6 +6,7 @@ func init() {
 	Register("lenet", Model{
 		Images:  "images of 12x12 pixels or more with one or three channels",
 		Takes:   atLeast(12),
+		Flags:   []string{FlagDropout},
 		Layers:  lenet,
 		Default: [][3]int{{1, 28, 28}},
 	})

@@ -16,13 +16,34 @@ type Options struct {
 	Norm    string  // of the ResNets: "batch" (also ""), "group"
 }
 
+// The names of the options on the command line.
+const (
+	FlagDropout = "dropout"
+	FlagNorm    = "norm"
+)
+
+// Flags lists the names of all options.
+func Flags() []string { return []string{FlagDropout, FlagNorm} }
+
+// Readers lists the models that read an option.
+func Readers(flag string) []string {
+	return slices.DeleteFunc(Names(), func(name string) bool { return !slices.Contains(models[name].Flags, flag) })
+}
+
+// DefaultNames lists the models that may be used where none is named.
+func DefaultNames() []string {
+	return slices.DeleteFunc(Names(), func(name string) bool { return len(models[name].Default) == 0 && !models[name].Fallback })
+}
+
 // Model declares an encoder.
 type Model struct {
 	// Images says which images the model takes, in words that follow "takes".
 	Images string
 	// Takes says whether the model takes images of a shape (C, H, W).
 	Takes func(input [3]int) bool
-	// Layers lists the layers for a shape that the model takes.
+	// Flags are the names of the options that the model reads: FlagDropout, FlagNorm.
+	Flags []string
+	// Layers lists the layers for a shape that the model takes, with the options that Flags names.
 	Layers func(input [3]int, o Options) []torch.Layer
 	// Default lists the shapes for which the model is used where none is named. A shape has at most one such model.
 	Default [][3]int

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -234,5 +235,38 @@ func TestRegisterTwice(t *testing.T) {
 	}
 	if slices.Contains(models.Names(), "claims") {
 		t.Error("a refused model is registered")
+	}
+}
+
+// A model declares an option if and only if the option changes its layers.
+func TestDeclaredFlags(t *testing.T) {
+	changed := map[string]models.Options{
+		models.FlagDropout: {Dropout: 0.5},
+		models.FlagNorm:    {Norm: "group"},
+	}
+	if got := models.Flags(); len(got) != len(changed) {
+		t.Fatalf("options %v", got)
+	}
+	for _, name := range models.Names() {
+		input, err := models.Input(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		build := func(o models.Options) *torch.Network {
+			net, err := models.New(name, input, 10, false, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return net
+		}
+		for flag, o := range changed {
+			differs := !reflect.DeepEqual(build(models.Options{}), build(o))
+			if declared := slices.Contains(models.Readers(flag), name); declared != differs {
+				t.Errorf("%s: --%s changes the network: %t, and it is declared: %t", name, flag, differs, declared)
+			}
+		}
+	}
+	if got := models.DefaultNames(); !slices.Equal(got, []string{"cnn", "lenet"}) {
+		t.Errorf("default models %v", got)
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	Register("resnet18", Model{Images: smallImages, Takes: small, Layers: resnet18})
+	Register("resnet18", Model{Images: smallImages, Takes: small, Flags: []string{FlagDropout, FlagNorm}, Layers: resnet18})
 }
 
 // resnet18 is ResNet-18 with a 3x3 stem and no first pooling, as is usual on CIFAR: 512 features, 11,173,962 parameters

@@ -3,7 +3,7 @@ package models
 import "feddag/torch"
 
 func init() {
-	Register("resnet9", Model{Images: smallImages, Takes: small, Layers: resnet9})
+	Register("resnet9", Model{Images: smallImages, Takes: small, Flags: []string{FlagDropout, FlagNorm}, Layers: resnet9})
 }
 
 // resnet9 is the ResNet-9 of the DAWNBench entries on CIFAR-10: 512 features, 6,573,130 parameters with a head of 10 on

@@ -18,13 +18,15 @@ fi
 mkdir -p "$out"
 export LC_ALL=C NO_COLOR=1 CI=true
 
-args=(--dataset fashion-mnist --clients 8 --groups 2 --labels-per-group 3 --train-share 0.03 --rounds 2 --rate 0.5
-	--epochs 1 --seed 3 --device cpu --engine serial --workers 2 --quiet)
+args=(--dataset fashion-mnist --clients 8 --groups 2 --labels-per-group 3 --train-share 0.03 --epochs 1
+	--seed 3 --device cpu --engine serial --workers 2 --quiet)
+rounds=(--rounds 2 --rate 0.5) # of train
 
 # run NAME COMMAND FLAGS...: one run in $out/NAME.
 run() {
 	local name=$1 command=$2
 	shift 2
+	if [[ $command == train ]]; then set -- "${rounds[@]}" "$@"; fi
 	if ! "$program" "$command" "${args[@]}" --out "$out/$name" "$@" >"$out/$name.log" 2>&1; then
 		echo "run_hashes: $name failed:" >&2
 		tail -n 5 "$out/$name.log" >&2

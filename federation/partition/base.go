@@ -55,6 +55,20 @@ func (k kind) known(o Options) ([]string, error) {
 	return slices.Concat([]string{optionBase}, own, names), err
 }
 
+// countClients returns the number of clients that the set has for k or for the kind that k is built on.
+func (k kind) countClients(s *data.Set, o Options) (int, error) {
+	for k.layered {
+		var err error
+		if k, o, err = k.base(o); err != nil {
+			return 0, err
+		}
+	}
+	if k.clients == nil {
+		return 0, nil // which checkClients refuses
+	}
+	return k.clients(s, o)
+}
+
 // resolveBase resolves the options of the kind below k and records which kind it is.
 func (k kind) resolveBase(s *data.Set, o Options) (Options, error) {
 	base, below, err := k.base(o)

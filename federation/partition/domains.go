@@ -16,7 +16,8 @@ import (
 func init() {
 	register(kind{
 		name:    "domains",
-		help:    "one domain of the data set per client, for sets with domains, divided by LDA (--clients, --concentration, --min-samples)",
+		help:    "one domain of the data set per client, for sets with domains, divided by LDA",
+		flags:   []string{flagConcentration, flagMinSamples},
 		resolve: resolveDomains,
 		assign:  assignDomains,
 	})

@@ -17,7 +17,7 @@ import (
 func init() {
 	k := kind{
 		name: "feature-skew",
-		help: "another kind, whose clients each see all images under one corruption (--clients, flags of the base)",
+		help: "another kind, whose clients each see all images under one corruption",
 		options: map[string]string{
 			optionCorruptions: "names separated by commas, of " + strings.Join(corruption.Names(), ", ") + " and clean (default all corruptions)",
 			optionSeverity:    "severity of the corruptions, 1 to 5 (default 3)",

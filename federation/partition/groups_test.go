@@ -248,11 +248,33 @@ func TestNatural(t *testing.T) {
 	if len(p.Shards[0].Test) != 6 || len(p.Shards[1].Test) != 6 || len(p.Shards[2].Test) != 12 {
 		t.Errorf("test sets of %d, %d, %d images", len(p.Shards[0].Test), len(p.Shards[1].Test), len(p.Shards[2].Test))
 	}
+	if n := p.Unassigned(s); n != 0 || !p.CountsClients() {
+		t.Errorf("%d samples of no client", n)
+	}
+	// Without a number of clients all users are clients, of a layered kind too.
+	for _, o := range []Options{
+		params("natural", func(o *Options) { o.Clients = 0 }),
+		params("concept-shift", func(o *Options) { o.Clients, o.Extra = 0, map[string]string{"base": "natural", "concepts": "2"} }),
+	} {
+		all := mustPartition(t, s, o, 1)
+		if got := all.Sizes(); !slices.Equal(got, []int{4, 8, 28}) || all.Params.Clients != 3 || !CountsClients(o) {
+			t.Errorf("%s: sizes %v of %d clients", o.Kind, got, all.Params.Clients)
+		}
+	}
+	large := mustPartition(t, s, params("natural", func(o *Options) { o.Clients, o.Extra = 0, map[string]string{"min-user-samples": "8"} }), 1)
+	if got := large.Sizes(); !slices.Equal(got, []int{8, 28}) || large.Unassigned(s) != 4 {
+		t.Errorf("sizes %v, %d samples of no client", got, large.Unassigned(s))
+	}
+	_, err := New(s, params("natural", func(o *Options) { o.Clients, o.Extra = 0, map[string]string{"min-user-samples": "30"} }), 1)
+	errtest.Want(t, err, "natural", "min-user-samples")
+	if CountsClients(params("lda", nil)) {
+		t.Error("lda counts clients")
+	}
 	few := params("natural", func(o *Options) {
 		o.Clients, o.Extra = 3, map[string]string{"min-user-samples": "8"}
 	})
-	_, err := New(s, few, 1)
-	errtest.Want(t, err, "--clients 3", "2 users", "8 or more")
+	_, err = New(s, few, 1)
+	errtest.Want(t, err, "--clients 3", "2 users", "8 or more", "leave it out")
 	_, err = New(labelSet(even(2, 90), even(2, 9)), params("natural", nil), 1)
 	errtest.Want(t, err, "natural", "which user")
 }

@@ -9,7 +9,7 @@ import (
 func init() {
 	register(kind{
 		name: "iid",
-		help: "a random equal share per client (--clients)",
+		help: "a random equal share per client",
 		resolve: func(*data.Set, Options) (Options, error) {
 			return Options{}, nil
 		},

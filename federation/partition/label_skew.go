@@ -19,8 +19,15 @@ import (
 // they count as one group.
 func init() {
 	register(kind{
-		name:    "label-skew",
-		help:    "groups of clients with few labels each, Dirichlet quantities (--clients, --groups, --labels-per-group or --label-fraction, --concentration)",
+		name:  "label-skew",
+		help:  "groups of clients with few labels each, Dirichlet quantities",
+		flags: []string{flagGroups, flagLabelsPerGroup, flagLabelFraction, flagConcentration},
+		replaced: func(o Options) map[string]string {
+			if o.LabelFraction == 0 {
+				return nil
+			}
+			return map[string]string{flagLabelsPerGroup: "--label-fraction says how many labels a group has"}
+		},
 		resolve: resolveLabelSkew,
 		assign:  assignLabelSkew,
 	})

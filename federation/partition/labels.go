@@ -15,7 +15,7 @@ import (
 func init() {
 	register(kind{
 		name:    "labels",
-		help:    "a fixed number of labels per client, evenly divided (--clients)",
+		help:    "a fixed number of labels per client, evenly divided",
 		options: map[string]string{optionLabels: "labels per client (default 2)"},
 		resolve: resolveLabels,
 		assign:  assignLabels,

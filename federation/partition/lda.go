@@ -16,7 +16,8 @@ import (
 func init() {
 	register(kind{
 		name:    "lda",
-		help:    "each class divided among all clients by Dirichlet (--clients, --concentration, --min-samples)",
+		help:    "each class divided among all clients by Dirichlet",
+		flags:   []string{flagConcentration, flagMinSamples},
 		resolve: resolveLDA,
 		assign:  assignLDA,
 	})

@@ -10,13 +10,21 @@ import (
 )
 
 // natural: each client is a user of the set (a photographer, a writer, a domain) and holds the training images of that
-// user. With fewer clients than users, users are drawn at random. A client is tested on the test images of its user
+// user. There are as many clients as users unless Options.Clients asks for fewer; then the users are drawn at random, and
+// the images of the others are nobody's. A client is tested on the test images of its user
 // or, where the user has none, on all test samples of the classes it holds, as in every other kind.
 func init() {
 	register(kind{
 		name:    "natural",
-		help:    "one user of the data set per client, for sets with users (--clients)",
+		help:    "one user of the data set per client, for sets with users",
 		options: map[string]string{optionMinUser: "smallest number of training images of a user (default 1)"},
+		clients: func(s *data.Set, o Options) (int, error) {
+			users, _, err := naturalUsers(s, o)
+			if err == nil && len(users) == 0 {
+				err = fmt.Errorf("--partition natural: no user of data set %s has enough training images; lower --partition-option %s", s.Name, optionMinUser)
+			}
+			return len(users), err
+		},
 		resolve: resolveNatural,
 		assign:  assignNatural,
 	})
@@ -24,16 +32,26 @@ func init() {
 
 const optionMinUser = "min-user-samples"
 
-func resolveNatural(s *data.Set, o Options) (Options, error) {
+// naturalUsers returns the users that may be clients, in ascending order, and the number of training images that each of
+// them has at least.
+func naturalUsers(s *data.Set, o Options) (users []int32, least int, err error) {
 	if s.Train.Users == nil {
-		return o, fmt.Errorf("--partition natural: data set %s does not say which user an image is from; choose --dataset csv or another partition", s.Name)
+		return nil, 0, fmt.Errorf("--partition natural: data set %s does not say which user an image is from; choose --dataset csv or another partition", s.Name)
 	}
-	least, err := extraInt(o, optionMinUser, 1, s.Train.Len(), 1)
+	if least, err = extraInt(o, optionMinUser, 1, s.Train.Len(), 1); err != nil {
+		return nil, 0, err
+	}
+	return usersWith(s, least), least, nil
+}
+
+func resolveNatural(s *data.Set, o Options) (Options, error) {
+	users, least, err := naturalUsers(s, o)
 	if err != nil {
 		return o, err
 	}
-	if n := len(usersWith(s, least)); n < o.Clients {
-		return o, fmt.Errorf("--clients %d: data set %s has %d users with %d or more training images; use --clients %d or fewer", o.Clients, s.Name, n, least, n)
+	if n := len(users); n < o.Clients {
+		return o, fmt.Errorf("--clients %d: data set %s has %d users with %d or more training images; use --clients %d or fewer, or leave it out for all of them",
+			o.Clients, s.Name, n, least, n)
 	}
 	var resolved Options
 	setExtra(&resolved, optionMinUser, strconv.Itoa(least))

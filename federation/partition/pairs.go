@@ -14,7 +14,8 @@ import (
 func init() {
 	register(kind{
 		name:    "pairs",
-		help:    "two classes per client, out of a few pairs of classes (--clients, --concentration)",
+		help:    "two classes per client, out of a few pairs of classes",
+		flags:   []string{flagConcentration},
 		options: map[string]string{optionPairs: "number of pairs (default 11)"},
 		resolve: resolvePairs,
 		assign:  assignPairs,

@@ -72,6 +72,15 @@ func (p *Partition) Sizes() []int {
 	return sizes
 }
 
+// Unassigned returns the number of training samples of the set that no client has.
+func (p *Partition) Unassigned(s *data.Set) int {
+	n := s.Train.Len()
+	for _, size := range p.Sizes() {
+		n -= size
+	}
+	return n
+}
+
 // Check returns an error that names the client unless the partition fits the set: every client has training and test
 // samples, indices are in range and ascending, no training index is used twice, and label maps and groups are
 // complete.

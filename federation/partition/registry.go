@@ -9,16 +9,16 @@ import (
 	"feddag/internal/spelling"
 )
 
-// Options are the parameters of all kinds of partition. Each kind reads the options that its help names and ignores
-// the others. The JSON names are those of partition.json, the flags those of the command line.
+// Options are the parameters of all kinds of partition. Each kind reads the options whose flags it declares and ignores
+// the others (see [Unread]). The JSON names are those of partition.json, the flags those of the command line.
 type Options struct {
 	Kind           string  `json:"kind"`                       // --partition: one of Kinds
-	Clients        int     `json:"clients"`                    // --clients: N
-	Groups         int     `json:"groups,omitempty"`           // --groups: G, client groups (label-skew)
-	LabelsPerGroup int     `json:"labels_per_group,omitempty"` // --labels-per-group: ρC (label-skew)
+	Clients        int     `json:"clients"`                    // --clients: N; 0 for as many as the kind finds in the set, where it counts them (natural)
+	Groups         int     `json:"groups,omitempty"`           // --groups: G, client groups
+	LabelsPerGroup int     `json:"labels_per_group,omitempty"` // --labels-per-group: ρC
 	LabelFraction  float64 `json:"label_fraction,omitempty"`   // --label-fraction: ρ in (0, 1]; if not 0, LabelsPerGroup is round(ρC), at least 1
-	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: of the Dirichlet distribution (label-skew, lda, pairs, superclass, domains)
-	MinSamples     int     `json:"min_samples,omitempty"`      // --min-samples: smallest number of training samples per client (lda, domains)
+	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: of the Dirichlet distribution
+	MinSamples     int     `json:"min_samples,omitempty"`      // --min-samples: smallest number of training samples per client
 	Holdout        float64 `json:"holdout,omitempty"`          // --holdout: share of the clients held out of training, 0 to below 1 (all kinds)
 	TrainShare     float64 `json:"train_share,omitempty"`      // --train-share: share of the samples of each class that a client keeps, at least one sample; 0 for all (all kinds)
 	// Extra has the options of one kind alone (--partition-option), so that a new kind needs no field here.
@@ -40,12 +40,19 @@ func DefaultOptions() Options {
 // kind is a registered kind of partition: a way to assign the images of a data set to clients.
 type kind struct {
 	name string
-	help string // one line that names the flags it reads
+	help string // one line
+	// flags are the names of the flags that it reads, of those that not every kind reads (see the flag constants).
+	flags []string
+	// replaced returns those of its flags that others of its options take the place of, each with a clause that says
+	// so; nil for a kind that always reads its flags.
+	replaced func(o Options) map[string]string
 	// options are the names of its own options (Options.Extra, --partition-option), each with what it does.
 	options map[string]string
 	// layered says that the kind is built on another kind, which its option base names. See resolveBase and
 	// assignBase.
 	layered bool
+	// clients counts the clients that the set itself has, for Options.Clients of 0; nil if the set has no say in it.
+	clients func(s *data.Set, o Options) (int, error)
 	// resolve checks the options against the set and returns those that the kind uses, as partition.json records them.
 	resolve func(s *data.Set, o Options) (Options, error)
 	// assign sets Shards[i].Train of the Params.Clients shards of p, and LabelMap, Test and Groups where the kind has
@@ -66,9 +73,6 @@ func register(k kind) {
 
 // Kinds returns the registered kinds of partition, sorted.
 func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
-
-// Help returns one line about a kind that names the flags it reads; "" for an unknown kind.
-func Help(kind string) string { return kinds[kind].help }
 
 // KindOptions returns the names of a kind's own options (Options.Extra), each with what it does.
 func KindOptions(kind string) map[string]string {
@@ -101,6 +105,11 @@ func New(s *data.Set, o Options, seed uint64) (*Partition, error) {
 				return nil, fmt.Errorf("partition %s: unknown option %q; it has no options of its own", o.Kind, name)
 			}
 			return nil, spelling.Unknown("option of partition "+o.Kind, name, known)
+		}
+	}
+	if o.Clients == 0 {
+		if o.Clients, err = kind.countClients(s, o); err != nil {
+			return nil, err
 		}
 	}
 	if err := checkHoldout(o); err != nil {

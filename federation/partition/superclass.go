@@ -14,7 +14,8 @@ import (
 func init() {
 	register(kind{
 		name:    "superclass",
-		help:    "the classes of one superclass per client, for sets with superclasses such as CIFAR-100 (--clients, --concentration)",
+		help:    "the classes of one superclass per client, for sets with superclasses such as CIFAR-100",
+		flags:   []string{flagConcentration},
 		resolve: resolveSuperclass,
 		assign:  assignSuperclass,
 	})

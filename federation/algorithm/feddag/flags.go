@@ -50,22 +50,49 @@ func (a *FedDAG) clusteringFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.Alignment, "feddag-alignment", c.Alignment, "weigh the edges of the CC-graph by class alignment (eq. 14) instead of eq. 12")
 }
 
-// trainingFlags declares the flags of phase 5 and of the clients that change during the run.
+// trainingFlags declares the flags of phase 5 and of the clients that change during the run. The flags of how the models
+// begin are not in the group of the rounds, because they decide what the clients send after the warm-up.
 func (a *FedDAG) trainingFlags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.ShiftFactor, "feddag-shift", a.ShiftFactor, "factor of eq. 41: a check reassigns a client if its class histogram has moved by more than this times n/C samples (W1 distance; n samples, C classes)")
+	federation.FlagGroup(fs, federation.RoundFlags, func(fs *pflag.FlagSet) {
+		fs.Float64Var(&a.ShiftFactor, "feddag-shift", a.ShiftFactor, "factor of eq. 41: a check reassigns a client if its class histogram has moved by more than this times n/C samples (W1 distance; n samples, C classes)")
+	})
 	fs.StringVar(&a.PrimaryInit, "feddag-primary-init", a.PrimaryInit, primaryInits.help("initial primary encoder"))
 	if !a.dual() {
 		return
 	}
 	fs.StringVar(&a.HeadInit, "feddag-head-init", a.HeadInit, headInits.help("initial head"))
 	fs.StringVar(&a.SecondaryInit, "feddag-secondary-init", a.SecondaryInit, secondaryInits.help("initial secondary encoder"))
-	fs.StringVar(&a.Sources, "feddag-sources", a.Sources, sourceRules.help("how a learner combines several sources"))
-	fs.BoolVar(&a.OwnSource, "feddag-own-source", a.OwnSource, "let a cluster's secondary encoder learn from the cluster's own clients too")
-	fs.Float64Var(&a.ServerRate, "feddag-server-rate", a.ServerRate, "η2, server learning rate of the secondary encoders")
-	fs.Float64Var(&a.RateDecay, "feddag-rate-decay", a.RateDecay, "factor by which η2 is multiplied in each round")
-	fs.StringVar(&a.Schedule, "feddag-schedule", a.Schedule, "rounds with a secondary phase: "+ScheduleBoth+" (every round), K:1 (every K-th round)")
-	fs.StringVar(&a.Order, "feddag-order", a.Order, phaseOrders.help("order of the phases of a round"))
+	federation.FlagGroup(fs, federation.RoundFlags, func(fs *pflag.FlagSet) {
+		fs.StringVar(&a.Sources, "feddag-sources", a.Sources, sourceRules.help("how a learner combines several sources"))
+		fs.BoolVar(&a.OwnSource, "feddag-own-source", a.OwnSource, "let a cluster's secondary encoder learn from the cluster's own clients too")
+		fs.Float64Var(&a.ServerRate, "feddag-server-rate", a.ServerRate, "η2, server learning rate of the secondary encoders")
+		fs.Float64Var(&a.RateDecay, "feddag-rate-decay", a.RateDecay, "factor by which η2 is multiplied in each round")
+		fs.StringVar(&a.Schedule, "feddag-schedule", a.Schedule, "rounds with a secondary phase: "+ScheduleBoth+" (every round), K:1 (every K-th round)")
+		fs.StringVar(&a.Order, "feddag-order", a.Order, phaseOrders.help("order of the phases of a round"))
+	})
 	fs.StringVar(&a.SecondaryHead, "feddag-secondary-head", a.SecondaryHead, secondaryHeads.help("head that the secondary encoder trains under"))
-	fs.IntVar(&a.HeadEpochs, "feddag-head-epochs", a.HeadEpochs, "epochs per round in which the heads train alone after a secondary phase; 0 is none")
-	fs.Float64Var(&a.Diversity, "feddag-diversity", a.Diversity, "λ_div, weight of the squared cosine between the two encoders' features in the primary phase (A.11 uses it with --feddag-primary-init common, --feddag-secondary-init random and --feddag-head-init random); 0 is none")
+	federation.FlagGroup(fs, federation.RoundFlags, func(fs *pflag.FlagSet) {
+		fs.IntVar(&a.HeadEpochs, "feddag-head-epochs", a.HeadEpochs, "epochs per round in which the heads train alone after a secondary phase; 0 is none")
+		fs.Float64Var(&a.Diversity, "feddag-diversity", a.Diversity, "λ_div, weight of the squared cosine between the two encoders' features in the primary phase (A.11 uses it with --feddag-primary-init common, --feddag-secondary-init random and --feddag-head-init random); 0 is none")
+	})
+}
+
+// Unread implements [federation.Unreader]. Only the full variant learns along the CC-graph, so the flags of the graph have no
+// effect in the other two, which show the graph and do not use it.
+func (a *FedDAG) Unread() []federation.UnreadFlag {
+	if a.Variant == FullVariant {
+		return nil
+	}
+	names := []string{"feddag-top-k", "feddag-alignment"}
+	if a.dual() {
+		names = append(names, "feddag-sources", "feddag-own-source")
+	}
+	var unread []federation.UnreadFlag
+	for _, name := range names {
+		unread = append(unread, federation.UnreadFlag{
+			Name: name, Where: "with --algorithm feddag-" + a.Variant,
+			Who: "it is read by --algorithm feddag, whose clusters learn from each other", Never: true,
+		})
+	}
+	return unread
 }

@@ -1,0 +1,53 @@
+package feddag
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+
+	"feddag/federation/federationtest"
+
+	"github.com/spf13/pflag"
+)
+
+// The flags that FedDAG* and FedDAG† refuse change none of their models, and each of them changes those of FedDAG.
+func TestUnreadFlagsChangeNothing(t *testing.T) {
+	values := map[string]string{"feddag-top-k": "0", "feddag-alignment": "false", "feddag-sources": "sum", "feddag-own-source": "false"}
+	for _, variant := range []string{StarVariant, DaggerVariant} {
+		name := "feddag-" + variant
+		plain, _ := federationtest.Finished(t, name+" --feddag-choose=count:3", 2, nil)
+		for _, u := range newFedDAG(variant).Unread() {
+			line := fmt.Sprintf("%s --feddag-choose=count:3 --%s=%s", name, u.Name, values[u.Name])
+			if got, _ := federationtest.Finished(t, line, 2, nil); !reflect.DeepEqual(got, plain) {
+				t.Errorf("%s has an effect, and the algorithm says that it has none", line)
+			}
+		}
+	}
+	plain, _ := federationtest.Finished(t, "feddag --feddag-choose=count:3", 2, nil)
+	for name, value := range values {
+		if name == "feddag-alignment" { // of three clusters with two sources each, all are sources anyway
+			continue
+		}
+		line := fmt.Sprintf("feddag --feddag-choose=count:3 --%s=%s", name, value)
+		if got, _ := federationtest.Finished(t, line, 2, nil); reflect.DeepEqual(got, plain) {
+			t.Errorf("%s has no effect", line)
+		}
+	}
+}
+
+// A variant declares what it does not read, because the runs of earlier programs name those flags.
+func TestUnreadFlagsAreDeclared(t *testing.T) {
+	for _, variant := range []string{FullVariant, StarVariant, DaggerVariant} {
+		a := newFedDAG(variant)
+		fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+		a.Flags(fs)
+		if unread := a.Unread(); (len(unread) == 0) != (variant == FullVariant) {
+			t.Errorf("%s: %v", variant, unread)
+		}
+		for _, u := range a.Unread() {
+			if fs.Lookup(u.Name) == nil {
+				t.Errorf("%s: there is no flag --%s", variant, u.Name)
+			}
+		}
+	}
+}
