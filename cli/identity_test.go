@@ -17,10 +17,15 @@ import (
 	"feddag/report"
 )
 
-// folderRun are the flags of a run of FedAvg on a data set that imageFolder wrote.
+// folderRun are the flags of a run of FedAvg on a data set that imageFolder wrote, with four clients.
 func folderRun(dataset, home, out string, more ...string) []string {
-	return append([]string{"train", "--algorithm", "fedavg", "--dataset", dataset, "--data-dir", home, "--partition", "iid", "--clients", "4",
-		"--rounds", "2", "--rate", "0.5", "--epochs", "1", "--device", "cpu", "--plots", "svg", "--out", out}, more...)
+	return append(folderRunOf(dataset, home, out, "--partition", "iid", "--clients", "4"), more...)
+}
+
+// folderRunOf are the flags of such a run with the flags of a partition.
+func folderRunOf(dataset, home, out string, partition ...string) []string {
+	return append([]string{"train", "--algorithm", "fedavg", "--dataset", dataset, "--data-dir", home,
+		"--rounds", "2", "--rate", "0.5", "--epochs", "1", "--device", "cpu", "--plots", "svg", "--out", out}, partition...)
 }
 
 // must runs the program and stops the test unless it succeeds.
@@ -81,7 +86,7 @@ func TestResumeWithMovedData(t *testing.T) {
 
 	// The runs can be compared, and the partition can be used in the new place.
 	prox := filepath.Join(t.TempDir(), "prox")
-	must(t, folderRun("folder:"+blankless, home, prox, "--algorithm", "fedprox", "--partition-file", filepath.Join(whole, "partition.json"))...)
+	must(t, folderRunOf("folder:"+blankless, home, prox, "--algorithm", "fedprox", "--partition-file", filepath.Join(whole, "partition.json"))...)
 	p, err := os.ReadFile(filepath.Join(prox, "partition.json"))
 	if err != nil || !bytes.Contains(p, []byte(`"data_set": "folder:`+blankless+`"`)) {
 		t.Errorf("the partition does not name its set (%v): %.300s", err, p)
@@ -100,11 +105,11 @@ func TestResumeWithMovedData(t *testing.T) {
 		t.Errorf("other pixels: exit code %d: %s", code, log)
 	}
 	other := filepath.Join(t.TempDir(), "other")
-	args := folderRun("folder:"+blankless, home, other, "--algorithm", "fedprox")
-	if code, _, log := feddag(append(args, "--partition-file", filepath.Join(whole, "partition.json"))...); code != exitFailed || !strings.Contains(log, "other pixels") {
+	args := folderRunOf("folder:"+blankless, home, other, "--partition-file", filepath.Join(whole, "partition.json"))
+	if code, _, log := feddag(args...); code != exitFailed || !strings.Contains(log, "other pixels") {
 		t.Errorf("--partition-file, other pixels: exit code %d: %s", code, log)
 	}
-	must(t, args...)
+	must(t, folderRun("folder:"+blankless, home, other, "--algorithm", "fedprox")...)
 	if code, _, log := feddag("compare", "--read", whole, other, "--out", filepath.Join(t.TempDir(), "compared")); code != exitFailed ||
 		!strings.Contains(log, "different data sets") || !strings.Contains(log, hashes[1]) {
 		t.Errorf("compare of two contents: exit code %d: %s", code, log)
