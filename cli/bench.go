@@ -73,7 +73,7 @@ func bench(_ context.Context, args []string, out, log io.Writer) error {
 	b := &benchWork{}
 	f := b.flags()
 	if err := f.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprintf(out, "%s\n\n%s", benchIntro, f.FlagUsages())
+		fmt.Fprintf(out, "%s\n\n%s", benchIntro, flagUsages(f))
 		return nil
 	} else if err != nil {
 		return flagError(err, "bench", f)

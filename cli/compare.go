@@ -73,12 +73,12 @@ func newCompareOptions() *compareOptions {
 	f.StringVar(&o.out, "out", "", "directory of the comparison (default runs/compare-DATASET-TIME; with --read DIR that DIR, with --read DIR.zip DIR)")
 	f.StringVar(&o.keep, "keep", "", "directory, or archive of a name that ends in .zip, that also gets, of every finished run, the small files that tables and curves are made of: --read of it makes them again")
 	o.plots.flags(f)
-	f.IntVar(&o.rounds, "rounds", 0, "with --read: compare after so many rounds")
+	f.IntVar(&o.rounds, "rounds", 0, "with --read: compare after so many rounds (default: all of them)")
 	return o
 }
 
 func (o *compareOptions) usage(out io.Writer) {
-	fmt.Fprintf(out, "%s\nFlags:\n%s\nAnd those of train (feddag train --help) but --algorithm, --seed, --label and --resume.\n", compareIntro, o.flags.FlagUsagesWrapped(110))
+	fmt.Fprintf(out, "%s\nFlags:\n%s\nAnd those of train (feddag train --help) but --algorithm, --seed, --label and --resume.\n", compareIntro, flagUsages(o.flags))
 }
 
 func compare(ctx context.Context, args []string, out, log io.Writer) error {

@@ -83,7 +83,7 @@ func (f *dataFlags) unread(verb string) []federation.UnreadFlag {
 			}
 		}
 		if !slices.Contains(readers, verb) {
-			list = append(list, federation.UnreadFlag{Name: flag.Name, Where: "in data " + verb, Who: "it is read by data " + strings.Join(readers, ", ")})
+			list = append(list, federation.UnreadFlag{Name: flag.Name, Where: "in data " + verb, Who: "it is read by data " + strings.Join(readers, ", "), Never: true})
 		}
 	})
 	if f.sheet == "" {
@@ -96,7 +96,10 @@ func dataCommand(ctx context.Context, args []string, out, log io.Writer) error {
 	f := newDataFlags()
 	switch err := f.all.Parse(args); {
 	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(out, "%s\n%s", dataIntro, f.all.FlagUsagesWrapped(110))
+		if f.all.NArg() > 0 { // the verb came first
+			hideUnread(f.all, f.unread(f.all.Arg(0)))
+		}
+		fmt.Fprintf(out, "%s\n%s", dataIntro, flagUsages(f.all))
 		return nil
 	case err != nil:
 		return flagError(err, "data", f.all)

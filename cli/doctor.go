@@ -29,7 +29,7 @@ func doctor(_ context.Context, args []string, out, _ io.Writer) error {
 	dataDir := fs.String("data-dir", "", "where to look first for data sets")
 	device := fs.String("device", "auto", "auto, cpu, cuda, cuda:N")
 	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprintf(out, "%s\n%s", doctorIntro, fs.FlagUsages())
+		fmt.Fprintf(out, "%s\n%s", doctorIntro, flagUsages(fs))
 		return nil
 	} else if err != nil {
 		return flagError(err, "doctor", fs)

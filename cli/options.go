@@ -68,7 +68,7 @@ func newOptions(algorithm string) (*options, error) {
 	f.StringVar(&o.model, "model", "", "encoder: "+strings.Join(models.Names(), ", ")+" (default "+models.Defaults()+")")
 	f.Float64Var(&o.dropout, "dropout", 0, "probability of dropping an activation after a hidden linear layer (ResNets: before the head), 0..1")
 	f.StringVar(&o.norm, "norm", "batch", "norm of the ResNets: batch, group")
-	f.Uint64Var(&r.Seed, "seed", 0, "of everything random but the partition")
+	f.Uint64Var(&r.Seed, "seed", 0, "seed of everything random; of the partition too if --data-seed is not given")
 
 	f = o.group(dataGroup)
 	o.source.flags(f)
@@ -81,7 +81,7 @@ func newOptions(algorithm string) (*options, error) {
 		f.Float64Var(&r.Rate, "rate", r.Rate, "R, share of the clients sampled in a round, above 0, at most 1")
 	})
 	f.IntVar(&r.Epochs, "epochs", r.Epochs, "E, epochs of a local training")
-	f.IntVar(&r.Batch, "batch", r.Batch, "samples a step")
+	f.IntVar(&r.Batch, "batch", r.Batch, "samples per step")
 	f.Float64Var(&r.LearningRate, "lr", r.LearningRate, "learning rate of SGD")
 	f.Float64Var(&r.Momentum, "momentum", r.Momentum, "momentum of SGD, 0 to below 1")
 	f.Float64Var(&r.WeightDecay, "weight-decay", r.WeightDecay, "weight decay of SGD")
@@ -142,7 +142,7 @@ func (o *options) usage(w io.Writer, intro string) {
 	fmt.Fprintf(w, "%s\n", intro)
 	hideUnread(o.flags, o.unread())
 	for _, g := range o.groups {
-		if usages := g.flags.FlagUsagesWrapped(110); usages != "" {
+		if usages := flagUsages(g.flags); usages != "" {
 			fmt.Fprintf(w, "\n%s:\n%s", g.title, usages)
 		}
 	}
@@ -156,6 +156,8 @@ func (o *options) usage(w io.Writer, intro string) {
 	for _, name := range federation.Names() {
 		fmt.Fprintf(w, "  %-14s %s\n", name, federation.Summary(name))
 	}
+	o.presetUsage(w)
+	modelUsage(w)
 	partitionUsage(w)
 	fmt.Fprintf(w, "\nThe flags of another algorithm: --algorithm %s --help\n", strings.Join(others, "|"))
 }

@@ -91,7 +91,7 @@ func runPartition(ctx context.Context, args []string, out, log io.Writer) error 
 	err := o.flags.Parse(args)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
-		fmt.Fprintf(out, "%s\n\n%s", partitionIntro, o.flags.FlagUsagesWrapped(110))
+		fmt.Fprintf(out, "%s\n\n%s", partitionIntro, flagUsages(o.flags))
 		partitionUsage(out)
 		return nil
 	case err != nil:

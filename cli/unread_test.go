@@ -72,6 +72,56 @@ func TestEveryFlagIsReadOrRefused(t *testing.T) {
 	}
 }
 
+// The same for the command partition, with the folder that --plots needs and without the files that it would write.
+func TestEveryFlagOfPartitionIsReadOrRefused(t *testing.T) {
+	for _, kind := range partition.Kinds() {
+		plain := newPartitionOptions()
+		plain.partition.Kind = kind
+		unread := map[string]bool{}
+		for _, u := range plain.unread() {
+			unread[u.Name] = true
+		}
+		plain.flags.VisitAll(func(f *pflag.Flag) {
+			if valueOf(f) == "" || slices.Contains([]string{"partition", "dataset-option", "quiet"}, f.Name) {
+				return
+			}
+			o := newPartitionOptions()
+			if err := o.flags.Parse([]string{"--partition", kind, "--" + f.Name + "=" + valueOf(f)}); err != nil {
+				t.Fatal(err)
+			}
+			err := o.check()
+			if (err != nil) != unread[f.Name] {
+				t.Errorf("%s: --%s: %v, and it is unread: %t", kind, f.Name, err, unread[f.Name])
+			}
+		})
+	}
+}
+
+// Every flag of train that compare takes goes to the run of an algorithm or is refused.
+func TestEveryFlagOfCompareIsReadOrRefused(t *testing.T) {
+	for _, algorithm := range federation.Names() {
+		o, err := newOptions(algorithm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unread := map[string]bool{}
+		for _, u := range o.unread() {
+			unread[u.Name] = true
+		}
+		o.flags.VisitAll(func(f *pflag.Flag) {
+			if instead[f.Name] != "" || valueOf(f) == "" || slices.Contains([]string{"dataset-option", "partition-option"}, f.Name) {
+				return
+			}
+			v := &variant{name: algorithm, algorithm: algorithm}
+			err := share([]*variant{v}, []given{{f.Name, valueOf(f)}}, nil)
+			goes := slices.Contains(v.args, "--"+f.Name+"="+valueOf(f))
+			if goes == unread[f.Name] || goes == (err != nil) {
+				t.Errorf("%s: --%s is unread: %t; its run has %v, error %v", algorithm, f.Name, unread[f.Name], v.args, err)
+			}
+		})
+	}
+}
+
 // Every flag of a kind of partition and of a model is read by some of them, and the flag exists.
 func TestEveryReadFlagExists(t *testing.T) {
 	o, err := newOptions(defaultAlgorithm)
@@ -226,6 +276,25 @@ func TestHelpLeavesOutUnreadFlags(t *testing.T) {
 		if code != exitDone || !strings.Contains(out, "--feddag-delta ") || !strings.Contains(out, "--epochs ") {
 			t.Errorf("%s: exit code %d: %s", line, code, out)
 		}
+	}
+}
+
+// The help shows defaults of 0, the models with what they take, and what the presets set.
+func TestHelpOfModelsAndPresets(t *testing.T) {
+	_, out, _ := feddag("train", "--help")
+	for _, want := range []string{
+		"\nModels:\n", "resnet9        square images of 28 to 35 pixels with one or three channels (--dropout, --norm)\n", "\nPresets (",
+		"  paper          --feddag-fusion=mlp", "--data-seed is not given\n                           (default 0)",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in %s", want, out)
+		}
+	}
+	if _, out, _ := feddag("data", "fetch", "--help"); strings.Contains(out, "contact sheet") || !strings.Contains(out, "--mirror ") {
+		t.Errorf("data fetch --help: %s", out)
+	}
+	if _, out, _ := feddag("data", "--help"); !strings.Contains(out, "contact sheet") || !strings.Contains(out, "--mirror ") {
+		t.Errorf("data --help: %s", out)
 	}
 }
 

@@ -30,6 +30,9 @@ func Readers(flag string) []string {
 	return slices.DeleteFunc(Names(), func(name string) bool { return !slices.Contains(models[name].Flags, flag) })
 }
 
+// Images says which images a model takes, or "" if there is no model of that name.
+func Images(name string) string { return models[name].Images }
+
 // DefaultNames lists the models that may be used where none is named.
 func DefaultNames() []string {
 	return slices.DeleteFunc(Names(), func(name string) bool { return len(models[name].Default) == 0 && !models[name].Fallback })

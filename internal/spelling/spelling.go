@@ -40,7 +40,7 @@ func cut(name string) string {
 // Nearest returns the known name that is the fewest edits away, or "" if more than half of the name would change for
 // every known name.
 func Nearest(name string, known []string) string {
-	best, least := "", len(name)/2+2
+	best, least := "", len(name)/2+1
 	if len(name) > longest {
 		return ""
 	}

@@ -9,7 +9,7 @@ var known = []string{"cfl", "fedavg", "feddag", "feddag-star"}
 
 func TestNearest(t *testing.T) {
 	for name, want := range map[string]string{
-		"fedavgg": "fedavg", "FedDag": "feddag", "feddag-stat": "feddag-star", "clf": "cfl", "xyzzyx": "", "": "",
+		"fedavgg": "fedavg", "FedDag": "feddag", "feddag-stat": "feddag-star", "clf": "cfl", "xyzzyx": "", "": "", "fedprox": "", "c": "",
 		strings.Repeat("fedavg", 20): "",
 	} {
 		if got := Nearest(name, known); got != want {
