@@ -1,0 +1,19 @@
+// Package groups finds the groups of clients by statistical tests: how many there are and who belongs to which. Every
+// client sends one small [Sketch] of its images once, before any training. The package needs no accelerator and no cgo.
+//
+// The method has three steps on the server, after the clients' features and sketches:
+//
+//	features.go   the features of an image: layout, and texture at three sizes
+//	sketch.go     what a client sends: counts and class means of two random halves, and its share of the scatter
+//	labels.go     step 1: clusters of label distributions, by the shortest code
+//	ward.go       the tree from which step 1 starts
+//	metric.go     step 2: the metric in which images are compared
+//	split.go      the best split of clients in two, in three views
+//	test.go       whether a split is real: learnt on one half of the images, tested on the other half
+//	cloud.go      whether the clients are one cloud of individual styles instead of two groups
+//	polish.go     step 3: clusters exchange clients, and merge where their union passes the test
+//	groups.go     Find, which runs the steps in order
+//
+// Symbols: N clients i, C classes c, d features, n_ic images of class c that client i has, m_ic their mean feature
+// vector, K clusters k. The class means of a client are never compared with those of another class.
+package groups

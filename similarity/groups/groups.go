@@ -1,0 +1,283 @@
+package groups
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Options are the options of [Find].
+type Options struct {
+	Seed uint64 // of the random halves of the clients, and of the simulated clouds
+	// Alpha is the level of the tests: the chance to split clients that draw every class from one distribution, in all.
+	Alpha float64
+	// Leaves is the largest number of clusters from which the label clusters are merged.
+	Leaves int
+	// Prior is the number of clients that the noise known from the images counts for beside the noise between the clients.
+	// 10 tells groups of one or two clients apart. 0, the default, needs at least four clients per test, but is safe against
+	// styles of the clients.
+	Prior float64
+}
+
+// DefaultOptions returns the defaults.
+func DefaultOptions() Options { return Options{Alpha: 0.001, Leaves: 40} }
+
+// Validate reports the first option that makes no sense.
+func (o Options) Validate() error {
+	switch {
+	case !(o.Alpha > 0 && o.Alpha < 1):
+		return fmt.Errorf("the level of the tests is %g: use a number between 0 and 1", o.Alpha)
+	case o.Leaves < 1:
+		return fmt.Errorf("the label clusters are merged from %d leaves: use at least 1", o.Leaves)
+	case !(o.Prior >= 0) || math.IsInf(o.Prior, 0):
+		return fmt.Errorf("the noise of the images counts as %g clients: use 0 or more", o.Prior)
+	}
+	return nil
+}
+
+// Result is what [Find] found.
+type Result struct {
+	Clusters [][]int // by their first member, members ascending
+	// LabelClusters are the clusters of step 1. Each is a union of Clusters, but for clients without images.
+	LabelClusters [][]int
+	// Silent are the clients without images. They are in the largest cluster, because nothing is known of them.
+	Silent []int
+
+	finder *finder
+	place  []int // of each client among those with images, -1 for none
+	label  []int // label cluster of each client
+}
+
+// finder holds what the steps of the search share. Its clients are those with images, numbered from 0.
+type finder struct {
+	seed         uint64
+	alpha, prior float64
+	all          *table         // class means of all images
+	halves       [Halves]*table // class means of the halves
+	scatter      mat.Symmetric
+
+	metric      *whitening
+	white       *table // all, in the metric
+	whiteHalves [Halves]*table
+
+	quantiles map[int]float64 // see cloudQuantile
+}
+
+// Find finds the groups of clients. scatter is the sum of the clients' scatters, d x d. It holds that
+//
+//  1. clients whose label distributions share a code that is shorter than two are one label cluster (labels.go);
+//  2. a label cluster is split in two while a test rejects that its clients draw every class from one distribution, and they
+//     are not one cloud of individual styles either; after a round of splits the metric is renewed (test.go, cloud.go);
+//  3. the groups of a label cluster exchange clients, and merge where their union is not rejected (polish.go).
+//
+// It needs no matrix between clients. The result depends on the sketches and on the options alone.
+func Find(sketches []*Sketch, scatter mat.Symmetric, o Options) (*Result, error) {
+	r, err := find(sketches, scatter, o)
+	if err != nil {
+		return nil, fmt.Errorf("finding groups of clients: %w", err)
+	}
+	return r, nil
+}
+
+func find(sketches []*Sketch, scatter mat.Symmetric, o Options) (*Result, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	classes, d, err := checkSketches(sketches, scatter)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{place: make([]int, len(sketches)), label: make([]int, len(sketches))}
+	var present []int
+	for i, s := range sketches {
+		r.place[i] = -1
+		for h := range Halves {
+			if r.place[i] < 0 && slices.Max(s.Counts[h]) > 0 {
+				r.place[i] = len(present)
+				present = append(present, i)
+			}
+		}
+		if r.place[i] < 0 {
+			r.Silent = append(r.Silent, i)
+		}
+	}
+	if len(present) == 0 {
+		return nil, fmt.Errorf("none of the %d clients has an image", len(sketches))
+	}
+	f := newFinder(sketches, present, classes, d, scatter, o)
+	counts := make([][]float64, len(present))
+	for i := range present {
+		counts[i] = f.all.weights(i)
+	}
+	byLabel := labelClusters(counts, o.Leaves)
+	clusters, err := f.divide(byLabel)
+	if err != nil {
+		return nil, err
+	}
+	for z, who := range byLabel {
+		for _, i := range who {
+			r.label[present[i]] = z
+		}
+	}
+	names := func(clusters [][]int) [][]int {
+		out := make([][]int, len(clusters))
+		for z, g := range clusters {
+			for _, i := range g {
+				out[z] = append(out[z], present[i])
+			}
+		}
+		return out
+	}
+	clusters = names(sorted(clusters))
+	largest := 0
+	for z, g := range clusters {
+		if len(g) > len(clusters[largest]) {
+			largest = z
+		}
+	}
+	for _, i := range r.Silent {
+		r.label[i] = r.label[clusters[largest][0]]
+	}
+	clusters[largest] = append(clusters[largest], r.Silent...)
+	r.Clusters, r.LabelClusters, r.finder = sorted(clusters), sorted(names(byLabel)), f
+	return r, nil
+}
+
+// newFinder collects the class means of the clients that have images.
+func newFinder(sketches []*Sketch, present []int, classes, d int, scatter mat.Symmetric, o Options) *finder {
+	f := &finder{seed: o.Seed, alpha: o.Alpha, prior: o.Prior, scatter: scatter, quantiles: map[int]float64{}}
+	f.all = newTable(len(present), classes, d)
+	for h := range Halves {
+		f.halves[h] = newTable(len(present), classes, d)
+		for k, i := range present {
+			for c, n := range sketches[i].Counts[h] {
+				if n > 0 {
+					mean := sketches[i].Means[h].RawRowView(c)
+					f.halves[h].n[k*classes+c] = float64(n)
+					copy(f.halves[h].mean(k, c), mean)
+					f.all.n[k*classes+c] += float64(n)
+					axpy(float64(n), mean, f.all.mean(k, c))
+				}
+			}
+		}
+	}
+	for k := range present {
+		for c, n := range f.all.weights(k) {
+			scale(1/max(n, 1), f.all.mean(k, c))
+		}
+	}
+	return f
+}
+
+// whiten renews the metric for a clustering.
+func (f *finder) whiten(clusters [][]int) (err error) {
+	if f.metric, err = newWhitening(f.all, f.scatter, clusters); err != nil {
+		return err
+	}
+	f.white = f.metric.apply(f.all)
+	for h := range Halves {
+		f.whiteHalves[h] = f.metric.apply(f.halves[h])
+	}
+	return nil
+}
+
+// divide divides the label clusters by their images (steps 2 and 3). Where the noise of the images counts and more than a
+// quarter of the clients end alone, the clients have styles of their own, and it begins again with the noise between the
+// clients alone.
+func (f *finder) divide(byLabel [][]int) ([][]int, error) {
+	for {
+		parts, err := f.grow(byLabel)
+		if err != nil {
+			return nil, err
+		}
+		var clusters [][]int
+		alone := 0
+		for _, part := range parts {
+			for _, g := range f.polish(part) {
+				clusters = append(clusters, g)
+				if len(g) == 1 {
+					alone++
+				}
+			}
+		}
+		if f.prior == 0 || 4*alone <= f.all.rows {
+			return clusters, nil
+		}
+		f.prior = 0
+	}
+}
+
+// grow splits each cluster that is rejected, and again with the sharper metric, until none is. It returns the parts of each.
+func (f *finder) grow(clusters [][]int) ([][][]int, error) {
+	parts := make([][][]int, len(clusters))
+	for k, g := range clusters {
+		parts[k] = [][]int{g}
+	}
+	for grown := true; grown; {
+		grown = false
+		if err := f.whiten(slices.Concat(parts...)); err != nil {
+			return nil, err
+		}
+		for k, part := range parts {
+			parts[k] = nil
+			for _, g := range part {
+				var sides [2][]int
+				if r := f.rejects(g); r.view != "" {
+					label, _ := split(f.white.pick(g), r.view, nil)
+					for m, i := range g {
+						sides[label[m]] = append(sides[label[m]], i)
+					}
+				}
+				if len(sides[0]) == 0 || len(sides[1]) == 0 {
+					parts[k] = append(parts[k], g)
+					continue
+				}
+				parts[k] = append(parts[k], sides[0], sides[1])
+				grown = true
+			}
+		}
+	}
+	return parts, nil
+}
+
+// Separation says what separates clusters A and B, indices of the clusters, A < B.
+type Separation struct {
+	A, B int
+	View View // "" if a test of their union does not reject
+	// P is the p-value of the test of the union in that view, six times the smallest of six, at most 1. It is NaN for labels,
+	// which a code separates and no test.
+	P float64
+}
+
+// Separation returns what separates clusters a and b, indices of Clusters.
+func (r *Result) Separation(a, b int) (Separation, error) {
+	if a < 0 || b < 0 || a >= len(r.Clusters) || b >= len(r.Clusters) || a == b {
+		return Separation{}, fmt.Errorf("clusters %d and %d: there are clusters 0 to %d, and two different ones are compared", a, b, len(r.Clusters)-1)
+	}
+	a, b = min(a, b), max(a, b)
+	if r.label[r.Clusters[a][0]] != r.label[r.Clusters[b][0]] {
+		return Separation{a, b, Labels, math.NaN()}, nil
+	}
+	var both []int
+	for _, i := range slices.Concat(r.Clusters[a], r.Clusters[b]) {
+		if r.place[i] >= 0 {
+			both = append(both, r.place[i])
+		}
+	}
+	x := r.finder.rejects(both)
+	return Separation{a, b, x.view, min(x.p, 1)}, nil
+}
+
+// Separations returns what separates each pair of clusters, by A and then B. Its cost grows with the square of their number.
+func (r *Result) Separations() []Separation {
+	var all []Separation
+	for a := range r.Clusters {
+		for b := a + 1; b < len(r.Clusters); b++ {
+			s, _ := r.Separation(a, b) // The pair exists, so there is no error.
+			all = append(all, s)
+		}
+	}
+	return all
+}

@@ -1,0 +1,207 @@
+package groups
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+)
+
+// View names the way in which two groups of clients are compared.
+type View string
+
+// The views in which clients are split and tested.
+const (
+	// Labels is the view of step 1: the groups hold other shares of the classes.
+	Labels View = "labels"
+	// Concept is the view in which every class differs in a direction of its own, after the style of each client has been
+	// taken out: the groups give the same images other names.
+	Concept View = "concept"
+	// Common is the view in which all classes differ in the same direction: the same classes look different (a domain).
+	Common View = "common"
+	// ClassWise is the view in which every class differs in a direction of its own.
+	ClassWise View = "class-wise"
+)
+
+// imageViews are the views of step 2, in alphabetical order, which breaks ties.
+var imageViews = []View{ClassWise, Common, Concept}
+
+// Meaning says in a sentence how two groups differ that were separated in a view.
+func (v View) Meaning() string {
+	switch v {
+	case Labels:
+		return "they hold other classes, or other shares of them"
+	case Concept:
+		return "they name the same images differently"
+	case Common:
+		return "the same classes look different, all in the same way"
+	case ClassWise:
+		return "the same classes look different, each in its own way"
+	}
+	return ""
+}
+
+// axis holds a direction per class  [C, d].
+type axis struct {
+	d int
+	a []float64
+}
+
+func (x axis) class(c int) []float64 { return x.a[c*x.d : (c+1)*x.d] }
+
+// square returns |a_c|^2.
+func (x axis) square(c int) float64 { return dot(x.class(c), x.class(c)) }
+
+// split divides the rows of a table in two, in a view, and returns the side of each row and the axis from side 0 to side 1,
+// a_c = mu_1c - mu_0c, zero for a class that one of the sides lacks. In the view Common all classes have one axis, that of the
+// deviations from the class means, averaged over the classes of each client.
+//
+// The split begins from label. If label is nil, it begins from the sign along the first singular vector of sqrt(n_ic) (m_ic -
+// mu_c), which power iteration finds, and [twoMeans] improves it.
+func split(t *table, view View, label []int) ([]int, axis) {
+	if view == Concept {
+		t = t.withoutStyle()
+	}
+	deviations := newTable(t.rows, t.classes, t.d)
+	copy(deviations.n, t.n)
+	mu := t.centre()
+	for i := range t.rows {
+		for c, n := range t.weights(i) {
+			if n > 0 {
+				axpy(1, t.mean(i, c), deviations.mean(i, c))
+				axpy(-1, mu.mean(0, c), deviations.mean(i, c))
+			}
+		}
+	}
+	points := t
+	if view == Common {
+		points = newTable(t.rows, 1, t.d)
+		for i := range t.rows {
+			for c, n := range t.weights(i) {
+				points.n[i] += n
+				axpy(n, deviations.mean(i, c), points.mean(i, 0))
+			}
+			scale(1/max(points.n[i], 1), points.mean(i, 0))
+		}
+		deviations = points
+	}
+	if label == nil {
+		label = firstSplit(deviations)
+	}
+	label = twoMeans(points, label)
+	mu = points.centres(label, 2)
+	x := axis{t.d, make([]float64, t.classes*t.d)}
+	for c := range t.classes {
+		k := min(c, points.classes-1)
+		if mu.weight(0, k) > 0 && mu.weight(1, k) > 0 {
+			axpy(1, mu.mean(1, k), x.class(c))
+			axpy(-1, mu.mean(0, k), x.class(c))
+		}
+	}
+	return label, x
+}
+
+// firstSplit returns the side of each row by the sign of its place along the first singular vector of the rows
+// sqrt(n_ic) x_ic. Sixty power iterations begin from the longest row.
+func firstSplit(t *table) []int {
+	width := t.classes * t.d
+	x := blas64.General{Rows: t.rows, Cols: width, Stride: width, Data: make([]float64, t.rows*width)}
+	row := func(i int) []float64 { return x.Data[i*width : (i+1)*width] }
+	copy(x.Data, t.m)
+	longest, most := 0, -1.
+	for i := range t.rows {
+		for c, n := range t.weights(i) {
+			scale(math.Sqrt(n), row(i)[c*t.d:(c+1)*t.d])
+		}
+		if s := dot(row(i), row(i)); s > most {
+			longest, most = i, s
+		}
+	}
+	v, place := make([]float64, width), make([]float64, t.rows)
+	copy(v, row(longest))
+	for range 60 {
+		blas64.Gemv(blas.NoTrans, 1, x, vector(v), 0, vector(place))
+		blas64.Gemv(blas.Trans, 1, x, vector(place), 0, vector(v))
+		scale(1/max(math.Sqrt(dot(v, v)), 1e-30), v)
+	}
+	blas64.Gemv(blas.NoTrans, 1, x, vector(v), 0, vector(place))
+	label := make([]int, t.rows)
+	for i, p := range place {
+		if p > 0 {
+			label[i] = 1
+		}
+	}
+	return label
+}
+
+// twoMeans improves a split of the rows in two by weighted 2-means of the class means, at most 30 rounds, while
+//
+//	-sum_kc w_kc |mu_kc|^2,   the residual sum of squares less a constant,
+//
+// falls. The price of client i on side k is, over its classes c,
+//
+//	sum_c n_ic |m_ic - mu_kc|^2 w_kc / (w_kc - n_ic)   if i is on side k
+//	sum_c n_ic |m_ic - mu_kc|^2 w_kc / (w_kc + n_ic)   otherwise
+//
+// With these factors a client does not vote for itself (J. Hartigan, Clustering algorithms, 1975). A class that the side does
+// not hold without the client costs there what it costs on average on the sides that hold it, so it says nothing.
+func twoMeans(t *table, label []int) []int {
+	best, answer := math.Inf(1), label
+	for range 30 {
+		mu := t.centres(label, 2)
+		rss := 0.
+		for k := range 2 {
+			for c, w := range mu.weights(k) {
+				rss -= w * dot(mu.mean(k, c), mu.mean(k, c))
+			}
+		}
+		if !(rss < best) {
+			break
+		}
+		best, answer = rss, label
+		next := make([]int, t.rows)
+		for i := range next {
+			var total [2]float64
+			for c, n := range t.weights(i) {
+				if n == 0 {
+					continue
+				}
+				var price [2]float64
+				var held [2]bool
+				sum, sides := 0., 0.
+				for k := range 2 {
+					w := mu.weight(k, c)
+					rest, factor := w, w+n
+					if label[i] == k {
+						rest, factor = w-n, w-n
+					}
+					price[k] = n * squareDistance(t.mean(i, c), mu.mean(k, c)) * w / max(factor, 1)
+					if held[k] = rest > 0; held[k] {
+						sum, sides = sum+price[k], sides+1
+					}
+				}
+				for k := range 2 {
+					if held[k] {
+						total[k] += price[k]
+					} else {
+						total[k] += sum / max(sides, 1)
+					}
+				}
+			}
+			if total[1] < total[0] {
+				next[i] = 1
+			}
+		}
+		label = next
+	}
+	return answer
+}
+
+// squareDistance returns |x - y|^2.
+func squareDistance(x, y []float64) float64 {
+	sum := 0.
+	for f, v := range x {
+		sum += (v - y[f]) * (v - y[f])
+	}
+	return sum
+}
