@@ -64,6 +64,8 @@ type clustersJSON struct {
 	Gates      []Float          `json:"gates"`           // 1 is gradient only
 	Entropy    [2]Float         `json:"entropy"`         // before and after learning the gates, nats
 	Validity   Validity         `json:"validity"`
+	FoundBy    string           `json:"found_by,omitempty"` // "test"; absent for the proximity matrix
+	Separated  []separationJSON `json:"separations,omitempty"`
 	Stability  *stabilityJSON   `json:"stability,omitempty"`
 	Eigen      []Float          `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
 	Candidates []candidateJSON  `json:"candidates"`
@@ -191,6 +193,12 @@ func (c *Clustering) file() (*clustersJSON, error) {
 	}
 	if s := c.Stability; s != nil {
 		file.Stability = &stabilityJSON{Floats(s.ARI), s.Count, Floats(s.Clusters)}
+	}
+	if r.Test != nil {
+		file.FoundBy = "test"
+	}
+	for _, s := range c.separations() {
+		file.Separated = append(file.Separated, separationJSON{[2]int{s.A, s.B}, string(s.View), Float(s.P)})
 	}
 	for p := range r.Graph { // only FedDAG's clusterings have one
 		row := make([]Float, len(r.Clusters))

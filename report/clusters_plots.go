@@ -25,12 +25,14 @@ func (c *Clustering) writePlots(d *Dir, rows []Cluster, formats []plot.Format) e
 			return err
 		}
 	}
-	cuts, chosen := plot.SearchCuts(&similarity.Choice{
-		Candidates: r.Candidates, Threshold: r.Threshold, Clusters: r.Clusters, Dendrogram: r.Dendrogram,
-	})
-	search := plot.Search("Search for the number of clusters\n"+c.Title, cuts, chosen)
-	if err := d.WritePlot(searchPlot, search, formats); err != nil {
-		return err
+	if r.Test == nil { // tests look at no candidates
+		cuts, chosen := plot.SearchCuts(&similarity.Choice{
+			Candidates: r.Candidates, Threshold: r.Threshold, Clusters: r.Clusters, Dendrogram: r.Dendrogram,
+		})
+		search := plot.Search("Search for the number of clusters\n"+c.Title, cuts, chosen)
+		if err := d.WritePlot(searchPlot, search, formats); err != nil {
+			return err
+		}
 	}
 	heat, err := plot.HeatMap("Proximity of the clients, ordered by cluster (0 is alike)\n"+c.Title, r.Proximity, r.Clusters)
 	if err != nil {
@@ -57,7 +59,7 @@ func (d *Dir) ClusterPlots() (plots []Plot) {
 	for _, p := range []Plot{
 		{Name: searchPlot, Text: "What the search for the number of clusters looked at."},
 		{Name: dendrogramPlot, Text: "How the clients merge, and where the tree was cut."},
-		{Name: heatPlot, Text: "What the clusters were found in."},
+		{Name: heatPlot, Text: "How near the clients are to each other."},
 		{Name: classesPlot, Text: "What the clusters hold."},
 		{Name: graphPlot, Text: "Which cluster learns from which."},
 	} {

@@ -39,6 +39,7 @@ func (c *Clustering) Print(w io.Writer) error {
 		fmt.Fprintf(w, "; against the true groups: adjusted Rand index %.3f, normalised mutual information %.3f, purity %.3f", *good.ARI, *good.NMI, *good.Purity)
 	}
 	fmt.Fprintln(w)
+	c.printSeparations(w)
 	if c.Stability != nil {
 		mean, least := 0.0, 1.0
 		for _, x := range c.Stability.ARI {
@@ -58,6 +59,9 @@ func (c *Clustering) headline() string {
 	text := fmt.Sprintf("%d clusters of %d clients", len(r.Clusters), len(c.Counts))
 	if len(r.Clusters) == 1 {
 		text = fmt.Sprintf("one cluster of %d clients", len(c.Counts))
+	}
+	if r.Test != nil {
+		text += ", found by test"
 	}
 	if r.Dendrogram != nil {
 		text += fmt.Sprintf(", cut at α %.3g", r.Threshold)

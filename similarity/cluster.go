@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 
+	"feddag/similarity/groups"
+
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -27,8 +29,11 @@ type Result struct {
 	Dendrogram  *Dendrogram // nil for spectral
 	Eigenvalues []float64   // nil for linkage
 	Candidates  []Candidate // from few clusters to many
-	Threshold   float64     // α* of the chosen cut; 0 for spectral
+	Threshold   float64     // α* of the chosen cut; 0 for spectral, and for clusters found by test
 	Clusters    [][]int     // by first member, members ascending
+
+	// Test is what the tests found, if the clusters are theirs: see ClusterByTest. Then there are no candidates. nil otherwise.
+	Test *groups.Result
 
 	Complementarity *mat.Dense // H, Z x Z, -inf on the diagonal
 	Graph           [][]int    // Graph[p]: the sources of learner p, by falling H
@@ -48,11 +53,32 @@ func Cluster(sketches []Sketch, o Options, progress Progress) (*Result, error) {
 	source, err := split(sketches)
 	if err == nil {
 		var r *Result
-		if r, err = clusterSource(source, o, progress); err == nil {
+		if r, err = clusterSource(source, o, nil, progress); err == nil {
 			return r, nil
 		}
 	}
 	return nil, fmt.Errorf("clustering: %w", err)
+}
+
+// ClusterByTest is Cluster with the clusters that tests of the same clients' image features found, in the same order, instead of
+// the search. The proximity matrix describes them, and the CC-graph is made between them.
+func ClusterByTest(sketches []Sketch, found *groups.Result, o Options, progress Progress) (*Result, error) {
+	err := o.Validate()
+	if err == nil {
+		err = checkPartition(found.Clusters, len(sketches))
+	}
+	var source *memory
+	if err == nil {
+		source, err = split(sketches)
+	}
+	var r *Result
+	if err == nil {
+		r, err = clusterSource(source, o, found, progress)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("clustering: %w", err)
+	}
+	return r, nil
 }
 
 // source is where the clients' sketches come from: from memory, or a class at a time from a file.
@@ -64,7 +90,8 @@ type source interface {
 	stack(c int) (*mat.Dense, []int, error)
 }
 
-func clusterSource(from source, o Options, progress Progress) (*Result, error) {
+// clusterSource runs phases 2 to 4. The clusters are those found, if they are not nil.
+func clusterSource(from source, o Options, found *groups.Result, progress Progress) (*Result, error) {
 	counts := from.allCounts()
 	r := new(Result)
 	var err error
@@ -92,12 +119,16 @@ func clusterSource(from source, o Options, progress Progress) (*Result, error) {
 	if r.Proximity, err = Fuse(r.GradientScaled, r.DataScaled, r.Gates); err != nil {
 		return nil, err
 	}
-	choice, err := search(r.Proximity, r.ClassAngles, o, progress)
-	if err != nil {
-		return nil, err
+	if found != nil {
+		r.Test, r.Clusters = found, found.Clusters
+	} else {
+		choice, err := search(r.Proximity, r.ClassAngles, o, progress)
+		if err != nil {
+			return nil, err
+		}
+		r.Dendrogram, r.Eigenvalues, r.Candidates = choice.Dendrogram, choice.Eigenvalues, choice.Candidates
+		r.Threshold, r.Clusters = choice.Threshold, choice.Clusters
 	}
-	r.Dendrogram, r.Eigenvalues, r.Candidates = choice.Dendrogram, choice.Eigenvalues, choice.Candidates
-	r.Threshold, r.Clusters = choice.Threshold, choice.Clusters
 	r.Complementarity, r.Graph, err = CCGraph(counts, r.ClassAngles, r.Clusters, o.TopK, o.Alignment)
 	return r, err
 }

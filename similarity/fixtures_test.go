@@ -76,7 +76,7 @@ func TestLinkagesAgreeWithScipy(t *testing.T) {
 			}
 		}
 		for k, cut := range f.Cuts {
-			got, want := tree.Cut(cut+1e-12), groups(f.Labels[k])
+			got, want := tree.Cut(cut+1e-12), groupByLabel(f.Labels[k])
 			if !slices.EqualFunc(got, want, slices.Equal) {
 				t.Errorf("%s of %d, cut at %g: %v, scipy's %v", f.Method, f.N, cut, got, want)
 			}
@@ -126,7 +126,7 @@ func TestValidityAgreesWithScikitLearn(t *testing.T) {
 		ari, _ := AdjustedRandIndex(f.A, f.B)
 		nmi, _ := NormalisedMutualInformation(f.A, f.B)
 		purity, _ := Purity(f.A, f.B)
-		silhouette, err := Silhouette(symmetric(len(f.A), f.Upper), groups(f.A))
+		silhouette, err := Silhouette(symmetric(len(f.A), f.Upper), groupByLabel(f.A))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +150,7 @@ func TestSpectralAgreesWithScikitLearn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := groups(f.Labels); !slices.EqualFunc(choice.Clusters, want, slices.Equal) {
+			if want := groupByLabel(f.Labels); !slices.EqualFunc(choice.Clusters, want, slices.Equal) {
 				t.Errorf("%s scaling, %d groups: %v, scikit-learn's %v", scaling, f.K, choice.Clusters, want)
 			}
 		}

@@ -147,7 +147,7 @@ func TestPermutationOfClients(t *testing.T) {
 		for i, k := range order {
 			want[i] = Labels(a.Clusters, len(order))[k]
 		}
-		if got := groups(want); !slices.EqualFunc(got, b.Clusters, slices.Equal) {
+		if got := groupByLabel(want); !slices.EqualFunc(got, b.Clusters, slices.Equal) {
 			t.Errorf("%s: permuted clients give %v, want %v", method, b.Clusters, got)
 		}
 	}

@@ -184,7 +184,7 @@ func (t *Dendrogram) After(m int) [][]int {
 	for i := range labels {
 		labels[i] = root(parent, i)
 	}
-	return groups(labels)
+	return groupByLabel(labels)
 }
 
 // Heights returns the merges' heights, ascending.
@@ -212,8 +212,8 @@ func Labels(clusters [][]int, n int) []int {
 	return labels
 }
 
-// groups turns labels of any values into clusters by first member, members ascending.
-func groups(labels []int) [][]int {
+// groupByLabel turns labels of any values into clusters by first member, members ascending.
+func groupByLabel(labels []int) [][]int {
 	var clusters [][]int
 	number := map[int]int{}
 	for i, label := range labels {

@@ -159,7 +159,7 @@ func (f *SketchFile) Cluster(o Options, progress Progress) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("clustering: %w", err)
 	}
-	r, err := clusterSource(f, o, progress)
+	r, err := clusterSource(f, o, nil, progress)
 	if err != nil {
 		return nil, fmt.Errorf("clustering %s: %w", f.path, err)
 	}

@@ -57,7 +57,7 @@ func spectral(a *mat.SymDense, o Options, tell teller) (partitions [][][]int, ei
 				floats.Scale(1/norm, rows.RawRowView(i))
 			}
 		}
-		clusters := groups(KMeans(rows, k, stream.New(o.Seed, "spectral", uint64(k))))
+		clusters := groupByLabel(KMeans(rows, k, stream.New(o.Seed, "spectral", uint64(k))))
 		if len(clusters) == k {
 			partitions = append(partitions, clusters)
 		}

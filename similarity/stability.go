@@ -33,6 +33,8 @@ func Stability(updates [][]float64, result *Result, o Options, share float64, re
 		return nil, fmt.Errorf("stability: a share of %g of the coordinates: use a number above 0, up to 1", share)
 	case repeats < 1:
 		return nil, fmt.Errorf("stability: %d repetitions: use 1 or more", repeats)
+	case result.Test != nil:
+		return nil, fmt.Errorf("stability: the clusters were found by tests of image features, in which the mask has no part")
 	case result.DataScaled == nil || result.DataScaled.SymmetricDim() != n:
 		return nil, fmt.Errorf("stability: %d updates are not those of the clustering", n)
 	}
