@@ -132,6 +132,7 @@ func TestClusterMistakes(t *testing.T) {
 		{[]string{"--sketches", file, "--feddag-diversity", "1"}, exitUsage, "--feddag-diversity has no effect with --sketches"},
 		{[]string{"--sketches", file, "--feddag-shift", "1"}, exitUsage, "--feddag-shift has no effect with --sketches"},
 		{[]string{"--sketches", file, "--feddag-mask", "0.1"}, exitUsage, "--feddag-mask has no effect"},
+		{[]string{"--sketches", file, "--feddag-clustering", "test"}, exitUsage, "--feddag-clustering has no effect"},
 		{[]string{"--sketches", file, "--save-sketches", "x"}, exitUsage, "--save-sketches has no effect"},
 		{[]string{"--sketches", file, "--feddag-angle", "princpal"}, exitUsage, "pair, principal"},
 		{[]string{"--sketches", file, "--algorithm", "fedavg"}, exitUsage, "no clustering"},

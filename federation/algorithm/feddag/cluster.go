@@ -21,6 +21,10 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 		return nil, nil, err
 	}
 	clients := env.Present()
+	found, err := a.findGroups(env, clients)
+	if err != nil {
+		return nil, nil, err
+	}
 	warm, sketches, err := a.sketchClients(env, clients)
 	if err != nil {
 		return nil, nil, err
@@ -31,7 +35,12 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 	}
 	var result *similarity.Result
 	err = env.Stage(federation.ClusteringStage, func() (err error) {
-		if result, err = similarity.Cluster(sketches, o, env.ClusteringProgress); err != nil {
+		if found != nil {
+			result, err = similarity.ClusterByTest(sketches, found, o, env.ClusteringProgress)
+		} else {
+			result, err = similarity.Cluster(sketches, o, env.ClusteringProgress)
+		}
+		if err != nil {
 			return err
 		}
 		a.rosterIDs = nil

@@ -7,6 +7,7 @@
 //	1  each client trains alone and sends a sketch of its data and of its update     warmup.go, sketch.go
 //	2  the server compares the sketches: the proximity matrix A                      cluster.go, package similarity
 //	3  the server cuts A into clusters                                               cluster.go, package similarity
+//	   or tests of image features find the clusters, before phase 1                  groups.go, package similarity/groups
 //	4  the server finds which clusters complement each other: the CC-graph           cluster.go, graph.go
 //	5  each cluster trains its model, which begins from the warm-up                  start.go, round.go, sharing.go
 //
@@ -60,7 +61,7 @@ func newFedDAG(variant string) *FedDAG {
 	return &FedDAG{
 		Variant: variant,
 
-		Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: 2, MaskFraction: 0.02,
+		ClustersBy: ClustersBySimilarity, Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: 2, MaskFraction: 0.02,
 
 		PrimaryInit: PrimaryInitWarm, HeadInit: HeadInitWarm, SecondaryInit: SecondaryInitGlobal,
 		SecondaryHead: SecondaryHeadOwn, Sources: SourcesMean, OwnSource: true, ServerRate: 1, RateDecay: 1,
@@ -90,7 +91,8 @@ type FedDAG struct {
 	PrincipalVectors string  // p per class: a fraction of n_i,c or a count, see similarity.ParseCount
 	SVDSamples       int     // the most images per class that the principal vectors are computed from; 0 is all
 
-	Clustering similarity.Options // phases 2 to 4
+	ClustersBy string             // what finds the clusters, ClustersBySimilarity or ClustersByTest
+	Clustering similarity.Options // phases 2 to 4; of these, ClustersByTest replaces phase 3
 
 	// Phase 5: how the models begin.
 	PrimaryInit   string // of Θ1, one of the PrimaryInit constants

@@ -20,8 +20,9 @@ func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 // oneOf returns the end of a flag's help text that lists the values of the flag.
 func oneOf(known []string) string { return ": " + strings.Join(known, ", ") }
 
-// sketchFlags declares the flags of phase 1: the warm-up and what the clients send.
+// sketchFlags declares the flags of phase 1: the warm-up, what the clients send, and what the clusters are found from.
 func (a *FedDAG) sketchFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&a.ClustersBy, "feddag-clustering", a.ClustersBy, clusterFinders.help("what finds the clusters"))
 	fs.IntVar(&a.WarmUpRounds, "feddag-warmup-rounds", a.WarmUpRounds, "tg, rounds of E epochs that each client trains alone first")
 	fs.Float64Var(&a.MaskFraction, "feddag-mask", a.MaskFraction, "fraction of the coordinates of its warm-up update that a client sends")
 	fs.StringVar(&a.PrincipalVectors, "feddag-principal-vectors", a.PrincipalVectors, "p, principal vectors per class: a fraction of the client's samples of the class (0.01) or a count (3)")

@@ -60,6 +60,10 @@ type choices []choice
 
 // The values of each option. Validate, the help of the flags and the error for an unknown value read them from here.
 var (
+	clusterFinders = choices{
+		{ClustersBySimilarity, "the proximity matrix, cut by a rule"},
+		{ClustersByTest, "statistical tests of image features, without the warm-up; the clients must not change during the run"},
+	}
 	primaryInits = choices{
 		{PrimaryInitWarm, "the mean of the cluster's clients after the warm-up, eq. 22"},
 		{PrimaryInitCommon, "θ^0"},
@@ -117,6 +121,7 @@ func (a *FedDAG) Validate() error {
 		flag, value string
 		known       choices
 	}{
+		{"feddag-clustering", a.ClustersBy, clusterFinders},
 		{"feddag-primary-init", a.PrimaryInit, primaryInits},
 		{"feddag-head-init", a.HeadInit, headInits},
 		{"feddag-secondary-init", a.SecondaryInit, secondaryInits},

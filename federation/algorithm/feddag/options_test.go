@@ -11,6 +11,7 @@ import (
 // flag and all of the values, and that the help of the flag names the values too.
 func TestOptionValues(t *testing.T) {
 	for name, values := range map[string]choices{
+		"feddag-clustering":     clusterFinders,
 		"feddag-primary-init":   primaryInits,
 		"feddag-head-init":      headInits,
 		"feddag-secondary-init": secondaryInits,

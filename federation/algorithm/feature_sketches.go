@@ -1,0 +1,71 @@
+package algorithm
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+
+	"feddag/federation"
+	"feddag/internal/parallel"
+	"feddag/internal/stream"
+	"feddag/similarity/groups"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// scatterBatch is the number of clients whose scatters are in memory at the same time.
+const scatterBatch = 64
+
+// FeatureSketches returns a sketch of the features of each client's training images, in the order of the clients, and the sum
+// of the clients' scatters (see [groups.NewSketch]). They do not depend on the number of workers. It enters what the clients
+// send into the ledger. Errors name the client; a cancelled run returns the reason of its context.
+func FeatureSketches(e *federation.Env, clients []*federation.Client) ([]*groups.Sketch, *mat.SymDense, error) {
+	extractor, err := groups.NewExtractor(e.Data.Channels, e.Data.Height, e.Data.Width)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := extractor.Len()
+	var sketches []*groups.Sketch
+	total := mat.NewSymDense(d, nil)
+	for some := range slices.Chunk(clients, scatterBatch) {
+		made, scatters, errs := make([]*groups.Sketch, len(some)), make([]*mat.SymDense, len(some)), make([]error, len(some))
+		parallel.ForWorkers(len(some), max(e.Workers, runtime.GOMAXPROCS(0)), func(i int) {
+			if e.Err() == nil {
+				made[i], scatters[i], errs[i] = featureSketch(e, some[i], extractor)
+			}
+		})
+		if err := e.Err(); err != nil {
+			return nil, nil, err
+		}
+		for i, c := range some {
+			if errs[i] != nil {
+				return nil, nil, fmt.Errorf("client %d: %w", c.ID, errs[i])
+			}
+			total.AddSym(total, scatters[i])
+			e.Ledger.Up(c, "feature means", groups.Halves*e.Data.Classes*(d+1))
+			e.Ledger.Up(c, "feature scatter", d*(d+1)/2)
+		}
+		sketches = append(sketches, made...)
+	}
+	return sketches, total, nil
+}
+
+// featureSketch returns the sketch and the scatter of one client (see [FeatureSketches]).
+func featureSketch(e *federation.Env, c *federation.Client, extractor *groups.Extractor) (*groups.Sketch, *mat.SymDense, error) {
+	if len(c.Train) == 0 {
+		d := extractor.Len()
+		nothing := new(groups.Sketch)
+		for h := range groups.Halves {
+			nothing.Counts[h], nothing.Means[h] = make([]int, e.Data.Classes), mat.NewDense(e.Data.Classes, d, nil)
+		}
+		return nothing, mat.NewSymDense(d, nil), nil
+	}
+	features, labels := mat.NewDense(len(c.Train), extractor.Len(), nil), make([]int, len(c.Train))
+	for k, sample := range c.Train {
+		labels[k] = int(e.Label(c, sample))
+		if err := extractor.Features(e.Data.Image(e.Data.Train, int(sample)), features.RawRowView(k)); err != nil {
+			return nil, nil, err
+		}
+	}
+	return groups.NewSketch(features, labels, e.Data.Classes, stream.New(e.Seed, "groups: halves of the images", uint64(c.ID)))
+}
