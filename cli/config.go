@@ -41,7 +41,7 @@ func (o *options) allPairs() []report.Pair {
 			}
 			value := f.Value.String()
 			if s, ok := f.Value.(pflag.SliceValue); ok {
-				value = strings.Join(s.GetSlice(), " ")
+				value = joinList(s.GetSlice())
 			}
 			pairs = append(pairs, report.Pair{Key: f.Name, Value: value, Comment: f.Usage})
 		})

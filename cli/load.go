@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"feddag/federation/data"
+	"feddag/report"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/pflag"
@@ -38,17 +40,22 @@ func (s *source) where(f *pflag.FlagSet) {
 
 // keepOptions adds the data set's options of a run to resume, saved in its config.yaml, to those that were given beside
 // --resume. An option that was given replaces the saved one of its key. Those of another kind of data set are left out.
-func (s *source) keepOptions(saved map[string]string) {
+func (s *source) keepOptions(saved map[string]string) error {
 	kind := func(name string) string { base, _, _ := strings.Cut(name, ":"); return base }
 	if kind(saved["dataset"]) != kind(s.dataset) {
-		return
+		return nil
 	}
-	for _, kv := range strings.Fields(saved["dataset-option"]) {
+	options, err := splitList(saved["dataset-option"])
+	if err != nil {
+		return fmt.Errorf("%s: dataset-option: %w", report.ConfigFile, err)
+	}
+	for _, kv := range options {
 		key, _, _ := strings.Cut(kv, "=")
 		if !slices.ContainsFunc(s.extra, func(given string) bool { return strings.HasPrefix(given, key+"=") }) {
 			s.extra = append(s.extra, kv)
 		}
 	}
+	return nil
 }
 
 // options are what the flags ask for, without a bar.
@@ -134,8 +141,8 @@ func keyValues(flag string, values []string) (map[string]string, error) {
 	m := map[string]string{}
 	for _, kv := range values {
 		key, value, ok := strings.Cut(kv, "=")
-		if !ok || key == "" || strings.ContainsAny(kv, " \t\n") {
-			return nil, usagef("--%s %q: use key=value, without blanks", flag, kv)
+		if !ok || key == "" || strings.ContainsFunc(key, unicode.IsSpace) || strings.ContainsFunc(value, unicode.IsControl) {
+			return nil, usagef("--%s %q: use key=value, a key without blanks and a value of one line", flag, kv)
 		}
 		m[key] = value
 	}

@@ -79,7 +79,9 @@ func parse(args []string, more ...func(*options)) (*options, error) {
 		if refused != nil {
 			return nil, refused
 		}
-		o.source.keepOptions(saved)
+		if err := o.source.keepOptions(saved); err != nil {
+			return nil, err
+		}
 		return o, o.check()
 	}
 	if err := o.applyPreset(); err != nil {
@@ -113,7 +115,11 @@ func (o *options) take(resume string, saved map[string]string) error {
 		}
 		f := o.flags.Lookup(key)
 		if s, ok := f.Value.(pflag.SliceValue); ok {
-			if err := s.Replace(strings.Fields(saved[key])); err != nil {
+			values, err := splitList(saved[key])
+			if err == nil {
+				err = s.Replace(values)
+			}
+			if err != nil {
 				return fmt.Errorf("%s/%s: %s: %w", resume, report.ConfigFile, key, err)
 			}
 		} else if err := f.Value.Set(saved[key]); err != nil {
