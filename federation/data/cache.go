@@ -21,7 +21,7 @@ const (
 	// cacheFolder is the folder of decoded sets below a directory of data sets.
 	cacheFolder = "cache"
 	// readerVersion is raised when the result of a reader changes, so that older decoded copies are not used.
-	readerVersion = 3
+	readerVersion = 4
 )
 
 // CacheDir returns the folder for decoded sets: cache/ in the first of dataDir (the flag --data-dir, may be empty),

@@ -18,13 +18,14 @@ import (
 // csv: images that a CSV file lists with the columns user, file, label and, optionally, split, for natural partitions
 // such as Google Landmarks, whose column names (user_id, image_id, class) work as well. The images lie below the
 // folder of the CSV file or below images=PATH, a folder or a zip. The extension of a file may be left out. Labels are
-// numbers from 0, or names that are numbered in alphabetical order.
+// numbers from 0, or names that are numbered in alphabetical order. Without splits, a share of the images of each user
+// and class is used for testing. Validation images are left out if there are test images.
 func init() {
 	options := maps.Clone(imageOptions)
 	options["images"] = "folder or zip of the images, from the CSV's folder (default: that folder)"
 	options["test-file"] = "a second CSV, of the test images, in the same folder (its user column may be missing)"
 	options["classes"] = "keep only so many classes, those of the most images (at most 256 can be held)"
-	options["test"] = "share of each user's images for testing where nothing says which, above 0, below 1 (default 0.2)"
+	options["test"] = "share of the images of each user and class for testing where nothing says which, above 0, below 1 (default 0.2)"
 	register(source{
 		name: "csv", title: "images of a CSV file", takesPath: true, options: options, cacheable: always,
 		find: findCSV, read: readCSV,
@@ -67,7 +68,7 @@ func findCSV(q query) ([]string, error) {
 type csvRow struct {
 	place             string // FILE: line N
 	user, file, label string
-	split             string // "train", "test", or "" for unknown
+	split             string // "train", "test", "val", or "" for unknown
 }
 
 func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
@@ -113,7 +114,8 @@ func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (option classes keeps the largest)", err)
 	}
-	train, test, notes := splitByUser(pictures, share)
+	sortPictures(pictures)
+	train, test, notes := splits(pictures, share, "no test images given")
 	if len(train) == 0 || len(test) == 0 {
 		return nil, fmt.Errorf("%s: %d training and %d test images, both are needed: see the column split and the options test-file and test", lists[0], len(train), len(test))
 	}
@@ -221,9 +223,6 @@ func readCSVRows(r io.Reader, name, split string) ([]csvRow, error) {
 			if row.split = splitOf(field("split")); row.split == "" {
 				return nil, fmt.Errorf("line %d: split %q, must be train, val or test", line, field("split"))
 			}
-			if row.split == "val" {
-				row.split = "test"
-			}
 		}
 		switch {
 		case row.file == "" || row.label == "":
@@ -302,32 +301,4 @@ func labelNames(rows []csvRow) ([]string, error) {
 		numbers[i] = strconv.Itoa(i)
 	}
 	return numbers, nil
-}
-
-// splitByUser takes an even share of each user's pictures for testing where no split is given, but never the first
-// picture of a class.
-func splitByUser(pictures []picture, share float64) (train, test []picture, notes []string) {
-	sortPictures(pictures)
-	seen, due, trained := map[string]float64{}, map[string]int{}, map[string]bool{}
-	for _, p := range pictures {
-		if p.split == "" {
-			k := seen[p.user]
-			seen[p.user]++
-			due[p.user] += int((k+1)*share) - int(k*share)
-			if p.split = "train"; due[p.user] > 0 && trained[p.class] {
-				p.split = "test"
-				due[p.user]--
-			}
-		}
-		if p.split == "test" {
-			test = append(test, p)
-		} else {
-			trained[p.class] = true
-			train = append(train, p)
-		}
-	}
-	if len(seen) > 0 {
-		notes = append(notes, fmt.Sprintf("no split given: %d of %d images, evenly of each user, are for testing", len(test), len(pictures)))
-	}
-	return train, test, notes
 }

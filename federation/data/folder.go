@@ -18,7 +18,7 @@ import (
 // Of three splits the validation images are left out.
 func init() {
 	options := maps.Clone(imageOptions)
-	options["test"] = "share of each class for testing where there is no test folder, above 0, below 1 (default 0.2)"
+	options["test"] = "share of the images of each user and class for testing where there is no test folder, above 0, below 1 (default 0.2)"
 	register(source{
 		name: "folder", title: "image folder", aliases: []string{"imagefolder", "image-folder"},
 		takesPath: true, options: options, cacheable: always,
@@ -94,9 +94,12 @@ func readTree(ctx context.Context, roots []string, q query) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	train, test, notes, err := splits(pictures, share)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", roots[0], err)
+	train, test, notes := splits(pictures, share, "no test folder")
+	switch {
+	case len(train) == 0:
+		return nil, fmt.Errorf("%s: no training images: a folder train/ is needed", roots[0])
+	case len(test) == 0:
+		return nil, fmt.Errorf("%s: no test images: a folder test/ or val/ is needed", roots[0])
 	}
 	s, err := setOf(ctx, roots[0], train, test, o)
 	if err != nil {
@@ -104,46 +107,6 @@ func readTree(ctx context.Context, roots []string, q query) (*Set, error) {
 	}
 	s.Notes = notes
 	return s, nil
-}
-
-// splits divides pictures into training and test images, in the given order.
-func splits(pictures []picture, share float64) (train, test []picture, notes []string, err error) {
-	by := map[string][]picture{}
-	for _, p := range pictures {
-		by[p.split] = append(by[p.split], p)
-	}
-	train, test = by["train"], by["test"]
-	switch {
-	case len(by[""]) > 0:
-		// Evenly along the order of the names, separately for each user and class.
-		type group struct{ user, class string }
-		seen := map[group]float64{}
-		for _, p := range pictures {
-			g := group{p.user, p.class}
-			k := seen[g]
-			seen[g]++
-			if int((k+1)*share) > int(k*share) {
-				test = append(test, p)
-			} else {
-				train = append(train, p)
-			}
-		}
-		notes = append(notes, fmt.Sprintf("no test folder: %d of %d images, evenly of each class, are for testing", len(test), len(pictures)))
-	case len(test) == 0:
-		test = by["val"]
-		if len(test) > 0 {
-			notes = append(notes, "no test folder: the validation images are for testing")
-		}
-	case len(by["val"]) > 0:
-		notes = append(notes, fmt.Sprintf("%d validation images are left out", len(by["val"])))
-	}
-	switch {
-	case len(train) == 0:
-		return nil, nil, nil, errors.New("no training images: a folder train/ is needed")
-	case len(test) == 0:
-		return nil, nil, nil, errors.New("no test images: a folder test/ or val/ is needed")
-	}
-	return train, test, notes, nil
 }
 
 // setOf decodes pictures of a root, and numbers their classes and users in alphabetical order.

@@ -262,7 +262,7 @@ func splitOf(folder string) string {
 		return "train"
 	case "test", "testing":
 		return "test"
-	case "val", "valid", "validation":
+	case "val", "valid", "validation", "dev":
 		return "val"
 	}
 	return ""
