@@ -123,9 +123,10 @@ func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Notes = notes; dropped != "" {
-		s.Notes = append(s.Notes, dropped)
+	if dropped != "" {
+		notes = append(notes, dropped)
 	}
+	s.Notes = slices.Concat(notes, unusedShare(q, pictures), s.Notes)
 	s.scaleByTraining()
 	return s, nil
 }

@@ -27,6 +27,8 @@ type raster struct {
 	width, height int
 	planes        []byte // 3*Height*Width
 	colour        bool
+	deep          bool   // whether the file has 16 bits per value
+	deepest       uint16 // the largest of these values
 }
 
 // decodeImage decodes a JPEG or PNG. Grey images get three equal planes, palettes are looked up, transparency is
@@ -92,6 +94,7 @@ func (r *raster) fill(m image.Image) {
 		copy(r.planes[2*n:], r.planes[:n])
 	case *image.Gray16:
 		r.colour = false
+		r.setDeepest(m.Pix, 1, 1)
 		for y := range h {
 			for x := range w {
 				g := m.Pix[m.PixOffset(box.Min.X+x, box.Min.Y+y)]
@@ -99,11 +102,28 @@ func (r *raster) fill(m image.Image) {
 			}
 		}
 	default:
+		switch m := m.(type) {
+		case *image.RGBA64:
+			r.setDeepest(m.Pix, 4, 3)
+		case *image.NRGBA64:
+			r.setDeepest(m.Pix, 4, 3)
+		}
 		for y := range h {
 			for x := range w {
 				r, g, b := opaque(m.At(box.Min.X+x, box.Min.Y+y))
 				put(x, y, r, g, b)
 			}
+		}
+	}
+}
+
+// setDeepest finds the largest value of an image of 16 bits per value. pixels has size big-endian values per pixel, of
+// which the first used count.
+func (r *raster) setDeepest(pixels []byte, size, used int) {
+	r.deep = true
+	for at := 0; at+2*size <= len(pixels); at += 2 * size {
+		for k := range used {
+			r.deepest = max(r.deepest, uint16(pixels[at+2*k])<<8|uint16(pixels[at+2*k+1]))
 		}
 	}
 }
@@ -143,6 +163,22 @@ type decodeOptions struct {
 type decoded struct {
 	channels, height, width int
 	pixels                  []byte
+	deep                    int    // the number of images of 16 bits per value
+	deepest                 uint16 // the largest of these values
+}
+
+// notes says whether the upper 8 of 16 bits, which are taken, are too few.
+func (d *decoded) notes() []string {
+	levels := int(d.deepest>>8) + 1
+	if d.deep == 0 || levels > 16 {
+		return nil
+	}
+	text := fmt.Sprintf("at most %d of 256 levels are left", levels)
+	if levels == 1 {
+		text = "they are all black"
+	}
+	return []string{fmt.Sprintf("%s of 16 bits per value with values up to %d alone; as the upper 8 bits are taken, %s: scale them or convert them to 8 bits",
+		counted(d.deep, "image is", "images are"), d.deepest, text)}
 }
 
 // decodeAll decodes images on all cores. An image that cannot be read, or that has another size where none is asked
@@ -171,13 +207,13 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 	var mu sync.Mutex
 	var firstErr error
 	colour, done := false, 0
-	one := func(i int) (bool, error) {
+	one := func(i int) (raster, error) {
 		r, err := readPicture(pictures[i])
 		if err != nil {
-			return false, err
+			return r, err
 		}
 		if o.height == 0 && (r.height != d.height || r.width != d.width) {
-			return false, fmt.Errorf("%s is %d x %d pixels, %s is %d x %d: choose one size with the option size=WIDTHxHEIGHT",
+			return r, fmt.Errorf("%s is %d x %d pixels, %s is %d x %d: choose one size with the option size=WIDTHxHEIGHT",
 				pictures[i].place, r.width, r.height, pictures[0].place, d.width, d.height)
 		}
 		to := d.pixels[i*size : (i+1)*size]
@@ -186,20 +222,24 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 		} else {
 			resize(to, d.width, d.height, r, o.filter)
 		}
-		return r.colour, nil
+		r.planes = nil
+		return r, nil
 	}
 	parallel.For(len(pictures), func(i int) {
 		if ctx.Err() != nil || int64(i) >= failed.Load() {
 			return
 		}
-		c, err := one(i)
+		r, err := one(i)
 		collect := false
 		mu.Lock()
 		if err != nil && int64(i) < failed.Load() {
 			failed.Store(int64(i))
 			firstErr = err
 		}
-		colour = colour || c
+		colour = colour || r.colour
+		if r.deep {
+			d.deep, d.deepest = d.deep+1, max(d.deepest, r.deepest)
+		}
 		done++
 		// Otherwise the garbage of the decoders could grow to the size of the set before it is collected.
 		if done%max(1, 1<<26/size) == 0 {

@@ -75,6 +75,15 @@ func testShare(q query) (float64, error) {
 	return share, nil
 }
 
+// unusedShare returns a note if the option test is given for pictures that have splits.
+func unusedShare(q query, pictures []picture) []string {
+	text, given := q.extra["test"]
+	if !given || slices.ContainsFunc(pictures, func(p picture) bool { return p.split == "" }) {
+		return nil
+	}
+	return []string{fmt.Sprintf("option test=%s is not used, for the images have splits of their own", text)}
+}
+
 // readTree reads the images of a tree (see openTree) without setting their scale.
 func readTree(ctx context.Context, roots []string, q query) (*Set, error) {
 	o, err := parseImageOptions(q)
@@ -105,7 +114,7 @@ func readTree(ctx context.Context, roots []string, q query) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Notes = notes
+	s.Notes = slices.Concat(notes, unusedShare(q, pictures), leftOut(t), sortedAsText(s.ClassNames), s.Notes)
 	return s, nil
 }
 
@@ -141,7 +150,7 @@ func setOfNamed(ctx context.Context, root string, train, test []picture, classes
 	if err != nil {
 		return nil, err
 	}
-	s.Channels, s.Height, s.Width = d.channels, d.height, d.width
+	s.Channels, s.Height, s.Width, s.Notes = d.channels, d.height, d.width, d.notes()
 	size := s.ImageSize()
 	s.Train.Pixels, s.Test.Pixels = d.pixels[:len(train)*size:len(train)*size], d.pixels[len(train)*size:]
 	for i, p := range all {

@@ -33,7 +33,7 @@ func Import(ctx context.Context, as, name string, o LoadOptions) (file string, s
 	}
 	cache := o.Cache
 	o.Cache = ""
-	if s, err = Load(ctx, name, o); err != nil {
+	if s, err = load(ctx, name, o); err != nil {
 		return "", nil, err
 	}
 	s.Name, s.Title = as, as
@@ -41,6 +41,7 @@ func Import(ctx context.Context, as, name string, o LoadOptions) (file string, s
 	if err := atomicfile.Write(file, func(w io.Writer) error { return writeSet(w, s, "imported") }); err != nil {
 		return "", nil, fmt.Errorf("writing %s: %w", file, err)
 	}
+	s.addWarnings()
 	return file, s, nil
 }
 

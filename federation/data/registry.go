@@ -179,8 +179,19 @@ func Find(name string, dirs []string) ([]string, error) {
 
 // Load reads a data set from the first of o.Dirs that holds all of it, or from its decoded copy in o.Cache if that was
 // made of the same files. An unknown name or option is an error that names the nearest known one. A damaged file is an
-// error that names the file. A decoded copy that cannot be read or written is no error, but a note in Set.Notes.
+// error that names the file. A decoded copy that cannot be read or written is no error, but a note in Set.Notes. So is
+// what the set leaves out or lacks, such as classes without images or images of one value.
 func Load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
+	s, err := load(ctx, name, o)
+	if err != nil {
+		return nil, err
+	}
+	s.addWarnings()
+	return s, nil
+}
+
+// load is Load without the warnings about the images that were read, which are not kept with a set.
+func load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 	src, q, err := resolve(name, o)
 	if err != nil {
 		return nil, err

@@ -268,6 +268,9 @@ func splitOf(folder string) string {
 	return ""
 }
 
+// imageEndings are the endings of the files that are read, for messages.
+const imageEndings = ".jpg, .jpeg and .png"
+
 // isImage reports whether a file has the name of a JPEG or PNG image.
 func isImage(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
