@@ -192,7 +192,7 @@ func FuzzCSV(f *testing.F) {
 	f.Add([]byte("user,file,label\na,b.png,1\n"))
 	f.Add([]byte("user,file,label,split\na,\"b\nc\",x,train\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		rows, err := readCSVRows(strings.NewReader(string(b)), "list.csv", "")
+		rows, _, err := readCSVRows(strings.NewReader(string(b)), "list.csv", "")
 		if err != nil {
 			if strings.ContainsAny(err.Error(), "\n\r") {
 				t.Errorf("error of several lines: %q", err)

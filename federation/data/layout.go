@@ -72,6 +72,11 @@ func parseLayout(t *tree) ([]picture, error) {
 				p.place, folders(rest))
 		}
 	}
+	for _, p := range pictures {
+		if isMissing(p.class) {
+			return nil, fmt.Errorf("%s: its class folder is named %s, so the image has no label: rename or remove the folder", p.place, p.class)
+		}
+	}
 	for _, e := range t.empty {
 		if len(e.dirs) == depth {
 			return nil, fmt.Errorf("%s: this class folder has no image in it; remove it, or restore its images", e.place)
