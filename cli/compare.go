@@ -220,7 +220,7 @@ func (o *compareOptions) explain(err error, known *pflag.FlagSet) error {
 		return usageError{err}
 	}
 	name := unknown.GetSpecifiedName()
-	if hint := instead[name]; hint != "" {
+	if hint := instead[flagName(name)]; hint != "" {
 		return usagef("compare has no --%s: %s", name, hint)
 	}
 	help := "feddag compare --help"

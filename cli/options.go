@@ -112,11 +112,16 @@ func newOptions(algorithm string) (*options, error) {
 	return o, nil
 }
 
+// flagName is the name of a flag as this program writes it. Underscores are dashes too, because programs that start sweeps
+// pass the names of parameters with underscores.
+func flagName(name string) string { return strings.ReplaceAll(name, "_", "-") }
+
 func newFlagSet() *pflag.FlagSet {
 	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
 	fs.SortFlags = false
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
+	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName { return pflag.NormalizedName(flagName(name)) })
 	return fs
 }
 

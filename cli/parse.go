@@ -186,7 +186,7 @@ func unknownFlag(name, help string, known *pflag.FlagSet) error {
 	names := []string{"help"}
 	known.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	hint := ""
-	if near := spelling.Nearest(name, names); near != "" {
+	if near := spelling.Nearest(flagName(name), names); near != "" {
 		hint = fmt.Sprintf("; did you mean --%s?", near)
 	}
 	return usagef("unknown flag --%s%s (see %s)", name, hint, help)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -103,10 +104,10 @@ func configValue(s string) yaml.RawMessage {
 	return yaml.RawMessage(strconv.Quote(s)) // Go's escapes are YAML's
 }
 
-// parseConfig reads a flat YAML mapping of scalars. Nesting, lists, anchors
-// and a key that comes twice are errors that name the line. A value has the
-// text that it has in the file, numbers too; nothing, ~ and null are the empty
-// string.
+// parseConfig reads a flat YAML mapping of scalars. Nesting, lists, anchors and
+// a key that comes twice are errors that name the line. A value has the text
+// that it has in the file, numbers too; nothing, ~ and null are the empty
+// string. Underscores in keys mean dashes, as in flags.
 func parseConfig(text []byte) ([]Pair, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // a byte order mark
 	file, err := parser.ParseBytes(text, parser.ParseComments)
@@ -147,6 +148,9 @@ func mappingLines(n ast.Node) ([]Pair, error) {
 			if err != nil {
 				return nil, err
 			}
+			if slices.ContainsFunc(pairs, func(q Pair) bool { return q.Key == p.Key }) {
+				return nil, atLine(v, fmt.Sprintf("the key %s comes twice", p.Key))
+			}
 			pairs = append(pairs, p)
 		}
 		return pairs, nil
@@ -170,6 +174,7 @@ func mappingLine(n *ast.MappingValueNode) (p Pair, err error) {
 	default:
 		return p, atLine(n.Value, fmt.Sprintf("the value of %s is no plain text or number; quote it if it is text", p.Key))
 	}
+	p.Key = strings.ReplaceAll(p.Key, "_", "-")
 	if c := n.Value.GetComment(); c != nil {
 		p.Comment = strings.TrimSpace(c.GetToken().Value)
 	}

@@ -51,7 +51,12 @@ func TestConfig(t *testing.T) {
 	if !maps.Equal(got, map[string]string{"a": "1", "b": "it's", "c": "x#y", "d": "", "e": "", "f": "", "g": "é"}) {
 		t.Errorf("got %q", got)
 	}
+	put(t, d, ConfigFile, "train_share: 0.5\ndata-seed: a_b\n")
+	if got, err = d.ReadConfig(); err != nil || !maps.Equal(got, map[string]string{"train-share": "0.5", "data-seed": "a_b"}) {
+		t.Errorf("underscores: got %q, %v", got, err)
+	}
 	for _, bad := range []string{
+		"a-b: 1\na_b: 1", "ok: 1",
 		"- x", "-", "x", "x:1", "x: [1]", "x: {a: 1}", "x: &a 1", "x: *a", "x: \"open", "x: 'open", "x: 'a' b", "---\nx: 1",
 		"a b: 1", "x: a: b", "x: - a", "? x", "x: \"\\q\"", "\x00", "ok: 2", "x: \"",
 	} {
