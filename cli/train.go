@@ -70,6 +70,12 @@ func (o *options) train(ctx context.Context, out, log io.Writer) error {
 		fmt.Fprintf(log, "%s: %d clients, %s on %s; results in %s\n", s.title(), len(s.env.Clients), o.model, o.device, o.out)
 	}
 	defer o.alg.Close()
+	if o.run.CheckpointEvery > 1 {
+		stop := context.AfterFunc(ctx, func() {
+			fmt.Fprintln(log, "interrupted: the rounds since the last checkpoint get one when this round is done; a second interrupt ends the program without it")
+		})
+		defer stop()
+	}
 	result, err := federation.Run(ctx, s.env, o.alg, federation.RunOptions{
 		Algorithm: o.algorithm, Config: s.hash, Checkpoint: s.dir.Path(report.CheckpointFile), Resume: s.checkpoint,
 	})

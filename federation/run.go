@@ -2,8 +2,10 @@ package federation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,12 +42,18 @@ type Runner struct {
 	clusterOf []int   // cluster of every client, -1 of an absent one
 	moves     []Move  // moves since the last round that was reported
 	heldOut   []int   // clients that were scored as newcomers after the last round
+
+	unsaved atomic.Bool // whether the last round has no checkpoint and could have one
 }
 
 // Run trains a federation from the first round, or from the one after a checkpoint, to the last. It stops at the first error and
-// when the context ends; the last checkpoint then remains. The algorithm's models stay open: the caller closes the algorithm.
+// when the context ends; the last checkpoint then remains. If the context ends after rounds that have no checkpoint yet (see
+// [Options].CheckpointEvery), Run finishes the current round and writes its checkpoint before it stops. The algorithm's models
+// stay open: the caller closes the algorithm.
 func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, error) {
-	if err := env.Start(ctx); err != nil {
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	if err := env.Start(running); err != nil {
 		return nil, err
 	}
 	if v, ok := alg.(Validator); ok {
@@ -57,6 +65,12 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 		return nil, fmt.Errorf("scenario: %w", err)
 	}
 	r := NewRunner(env, alg, o)
+	stop := context.AfterFunc(ctx, func() {
+		if !r.unsaved.Load() {
+			cancel()
+		}
+	})
+	defer stop()
 	first, err := r.Begin()
 	if err != nil {
 		return nil, err
@@ -65,6 +79,15 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 		if err := r.Round(t); err != nil {
 			return nil, err
 		}
+		if ctx.Err() == nil {
+			continue
+		}
+		if r.unsaved.Load() {
+			if err := r.checkpoint(t + 1); err != nil {
+				return nil, errors.Join(ctx.Err(), err)
+			}
+		}
+		cancel()
 	}
 	if err := r.End(); err != nil {
 		return nil, err
@@ -195,6 +218,8 @@ func (r *Runner) Round(t int) error {
 	if (t+1)%e.CheckpointEvery == 0 || t == e.Rounds-1 {
 		return r.checkpoint(t + 1)
 	}
+	_, ok := r.alg.(Checkpointer)
+	r.unsaved.Store(ok && r.options.Checkpoint != "")
 	return nil
 }
 
@@ -216,5 +241,9 @@ func (r *Runner) checkpoint(rounds int) error {
 		Algorithm: r.options.Algorithm, Config: r.options.Config, Rounds: rounds, Seconds: r.env.seconds,
 		Ledger: r.env.Ledger, Best: r.best, Last: r.last, Meta: saved.Meta, vectors: saved.Vectors, blobs: saved.Blobs,
 	}
-	return c.write(r.options.Checkpoint)
+	if err := c.write(r.options.Checkpoint); err != nil {
+		return err
+	}
+	r.unsaved.Store(false)
+	return nil
 }

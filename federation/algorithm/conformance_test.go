@@ -89,30 +89,34 @@ func stopAndResume(t *testing.T, name string) {
 }
 
 // interrupted checks that a run which is cancelled inside a round leaves a checkpoint from which it ends with the same
-// weights.
+// weights, and that no round without a checkpoint is lost.
 func interrupted(t *testing.T, name string) {
 	want, _ := federationtest.Finished(t, name, 2, nil)
-	path := filepath.Join(t.TempDir(), "last.safetensors")
-	o := federation.RunOptions{Algorithm: name, Config: "c", Checkpoint: path}
-	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	e.Observers = []federation.Observer{federationtest.Canceller{Cancel: cancel}}
-	if _, err := federation.Run(ctx, e, a, o); !errors.Is(err, context.Canceled) {
-		t.Fatalf("interrupted run: %v", err)
-	}
-	c, err := federation.ReadCheckpoint(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.Rounds < 2 || c.Rounds > 3 { // a round whose training was done may finish
-		t.Errorf("checkpoint after %d rounds, want 2", c.Rounds)
-	}
-	o.Resume = c
-	e, a = federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
-	federationtest.MustRun(t, e, a, o)
-	if !federationtest.EqualModels(federationtest.Models(t, a), want) {
-		t.Error("the weights differ after an interrupt")
+	for _, every := range []int{1, 10} {
+		path := filepath.Join(t.TempDir(), "last.safetensors")
+		o := federation.RunOptions{Algorithm: name, Config: "c", Checkpoint: path}
+		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+		e.CheckpointEvery = every
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		e.Observers = []federation.Observer{federationtest.Canceller{Cancel: cancel}}
+		if _, err := federation.Run(ctx, e, a, o); !errors.Is(err, context.Canceled) {
+			t.Fatalf("a checkpoint every %d rounds: interrupted run: %v", every, err)
+		}
+		c, err := federation.ReadCheckpoint(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A round whose training was done may finish, and one after rounds without a checkpoint must.
+		if c.Rounds < 2 || c.Rounds > 3 || every > 1 && c.Rounds != 3 {
+			t.Errorf("a checkpoint every %d rounds: checkpoint after %d rounds", every, c.Rounds)
+		}
+		o.Resume = c
+		e, a = federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+		federationtest.MustRun(t, e, a, o)
+		if !federationtest.EqualModels(federationtest.Models(t, a), want) {
+			t.Errorf("a checkpoint every %d rounds: the weights differ after an interrupt", every)
+		}
 	}
 }
 
