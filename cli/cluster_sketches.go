@@ -31,13 +31,12 @@ func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log 
 	}
 	defer file.Close()
 	name := strings.TrimSuffix(filepath.Base(filepath.Clean(c.sketches)), ".npz")
-	if o.out == "" {
-		o.out = fmt.Sprintf("runs/cluster-%s-%d-%s", name, o.run.Seed, started.Format("20060102-150405"))
-	}
-	dir, err := report.Create(o.out)
-	if err != nil {
+	s := &session{o: o, started: started}
+	defer s.Close()
+	if err := s.makeDir(ctx, log, "cluster-"+name); err != nil {
 		return err
 	}
+	dir := s.dir
 	if err := dir.WriteEnv(report.NewEnv()); err != nil {
 		return err
 	}

@@ -137,7 +137,6 @@ func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 		return err
 	}
 	if o.out == "" {
-		o.out = defaultOut(c.Dataset)
 		if len(dirs) == 1 && !report.IsRun(dirs[0]) {
 			o.out = strings.TrimSuffix(dirs[0], report.ArchiveSuffix)
 		}
@@ -147,15 +146,22 @@ func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 			fmt.Fprintf(log, "not in the tables: %s, seed %d: %s\n", m.Name, m.Seed, m.Why)
 		}
 	}
-	dir, err := report.Make(o.out)
+	dir, err := o.makeOut(c.Dataset)
 	if err != nil {
 		return err
 	}
 	return o.write(dir, c, runs, out)
 }
 
-func defaultOut(dataset string) string {
-	return fmt.Sprintf("runs/compare-%s-%s", dataset, time.Now().Format("20060102-150405"))
+// makeOut makes the directory of the comparison: --out, which may be there, or a new one with a name of its own.
+func (o *compareOptions) makeOut(dataset string) (dir *report.Dir, err error) {
+	if o.out != "" {
+		return report.Make(o.out)
+	}
+	if dir, err = report.MakeNew(fmt.Sprintf("runs/compare-%s-%s", dataset, time.Now().Format(nameTime)), nameSuffix()); err == nil {
+		o.out = dir.Path()
+	}
+	return dir, err
 }
 
 // given is a flag of train on compare's command line.

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,6 +21,7 @@ type cell struct {
 	options *options
 	stage   stage
 	failed  string // why; empty if it did not
+	busy    bool   // it is not finished because another process is at it
 }
 
 // stage is how far a run is.
@@ -179,18 +178,4 @@ func (c *cell) args() []string {
 		}
 	}
 	return args
-}
-
-// clear removes what a run killed in its first moments leaves: not yet a run, no longer empty.
-func (c *cell) clear() error {
-	stale, err := filepath.Glob(filepath.Join(c.dir, ".*.tmp"))
-	if err != nil {
-		return err
-	}
-	for _, path := range append(stale, filepath.Join(c.dir, report.PartitionFile), filepath.Join(c.dir, report.EnvFile)) {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }

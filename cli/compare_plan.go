@@ -55,14 +55,14 @@ func (o *compareOptions) plan(shared []given) (*plan, error) {
 			return nil, usagef("--beside: %w", err)
 		}
 	}
-	if o.out == "" {
-		o.out = defaultOut(first.source.fileName())
+	if err := p.checkReference(); err != nil {
+		return nil, err
 	}
-	if report.IsRun(o.out) {
+	if o.out != "" && report.IsRun(o.out) {
 		return nil, usagef("--out %s holds a single run: choose a directory for the comparison", o.out)
 	}
 	var err error
-	if p.out, err = report.Make(o.out); err != nil {
+	if p.out, err = o.makeOut(first.source.fileName()); err != nil {
 		return nil, err
 	}
 	for _, s := range o.seeds {
@@ -74,7 +74,7 @@ func (o *compareOptions) plan(shared []given) (*plan, error) {
 			p.cells = append(p.cells, c)
 		}
 	}
-	return p, p.checkReference()
+	return p, nil
 }
 
 func inVariant(v *variant, err error) error { return fmt.Errorf("%s: %w", v.name, err) }

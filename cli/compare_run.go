@@ -13,15 +13,23 @@ import (
 	"strings"
 	"syscall"
 
+	"feddag/internal/lockfile"
 	"feddag/report"
 )
 
-func init() { register("cell", "", runCell) }
+// cellCommand is the command that a comparison runs for each of its runs. The help does not list it.
+const cellCommand = "cell"
+
+func init() { register(cellCommand, "", runCell) }
+
+// inheritedLock is the descriptor of the run directory's lock in the process of a run: the first one after standard error.
+const inheritedLock = 3
 
 // runCell is the process of one run of a comparison: train without its results, and why it failed on standard output.
 func runCell(ctx context.Context, args []string, out, log io.Writer) error {
 	o, err := parse(args)
 	if err == nil {
+		o.locked = os.NewFile(inheritedLock, "lock") // of the comparison, which holds it
 		err = o.train(ctx, io.Discard, log)
 	}
 	if err != nil && ctx.Err() == nil {
@@ -30,9 +38,6 @@ func runCell(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	return err
 }
-
-// errElsewhere says that another process is at a run.
-var errElsewhere = errors.New("another process is at it")
 
 // run does what is left to do. A run that fails is noted and does not stop the others.
 func (p *plan) run(ctx context.Context, log io.Writer) error {
@@ -83,24 +88,23 @@ func (c *cell) run(ctx context.Context, log io.Writer) error {
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
 		return err
 	}
-	lock, err := lockDir(c.dir)
+	lock, err := report.LockDir(ctx, c.dir, log)
 	if err != nil {
+		var held *lockfile.HeldError
+		c.busy = errors.As(err, &held)
 		return err
 	}
-	defer lock.Close()
-	if c.stage == fresh {
-		if report.IsRun(c.dir) { // another process was at it since
-			c.stage = begun
-		} else if err := c.clear(); err != nil {
-			return err
-		}
+	defer lock.Release()
+	if c.stage == fresh && report.IsRun(c.dir) { // another process was at it since
+		c.stage = begun
 	}
 	runtime.LockOSThread() // Pdeathsig is of the thread that starts the process
 	defer runtime.UnlockOSThread()
 	// Not os.Executable: this very program, even where the file has been built anew meanwhile.
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", append([]string{"cell"}, c.args()...)...)
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", append([]string{cellCommand}, c.args()...)...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, log
+	cmd.ExtraFiles = []*os.File{lock.File()}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	err = cmd.Run()
@@ -111,22 +115,6 @@ func (c *cell) run(ctx context.Context, log io.Writer) error {
 		return fmt.Errorf("its process ended with %w", err)
 	}
 	return nil
-}
-
-// lockDir takes a directory for this process, until the file is closed or the process ends.
-func lockDir(path string) (*os.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errElsewhere
-		}
-		return nil, fmt.Errorf("locking %s: %w", path, err)
-	}
-	return f, nil
 }
 
 // comparison reads the runs that are finished.
@@ -207,11 +195,10 @@ func (p *plan) failures(log io.Writer) bool {
 	by := map[string][]string{}
 	failed := 0
 	for _, c := range p.cells {
-		switch c.failed {
-		case "":
+		if c.failed == "" {
 			continue
-		case errElsewhere.Error():
-		default:
+		}
+		if !c.busy {
 			failed++
 		}
 		if by[c.failed] == nil {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -269,13 +271,13 @@ func TestCompareGoesOn(t *testing.T) {
 		t.Errorf("leftovers: exit code %d: %s", code, log)
 	}
 	// Another process is at it.
-	lock, err := lockDir(filepath.Join(early, "fedavg-1"))
+	lock, err := report.LockDir(t.Context(), filepath.Join(early, "fedavg-1"), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lock.Close()
+	defer lock.Release()
 	code, stdout, log := feddag(append(args, "--rounds", "2", "--algorithms", "feddag-star")...)
-	if got := lastLine(t, stdout); code != exitDone || !strings.Contains(log, "another process") || len(got.Algorithms) != 1 || len(got.Missing) != 1 {
+	if got := lastLine(t, stdout); code != exitDone || !strings.Contains(log, fmt.Sprintf("in use by process %d on host", os.Getpid())) || len(got.Algorithms) != 1 || len(got.Missing) != 1 {
 		t.Errorf("locked: exit code %d: %s\n%s", code, log, stdout)
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"time"
 
 	"feddag/federation/data"
+	"feddag/report"
 	"feddag/torch"
 
 	"github.com/spf13/pflag"
@@ -18,7 +20,8 @@ func init() {
 	register("doctor", "what this machine has, and what to do about what it lacks", doctor)
 }
 
-const doctorIntro = `Says which libtorch, BLAS, GPU and data were found, and what to do about what was not.
+const doctorIntro = `Says which libtorch, BLAS, GPU and data were found, and what to do about what was not, and which directories in runs/
+are in use, and by which process.
 Exit code 0 if training is possible, 1 if not.
 
 Usage: feddag doctor [flags]
@@ -40,11 +43,33 @@ func doctor(_ context.Context, args []string, out, _ io.Writer) error {
 	fmt.Fprintf(out, "feddag    %s, %s, %d cores\n", revision(), runtime.Version(), runtime.NumCPU())
 	able := checkTorch(out, *device)
 	able = checkData(out, data.SearchDirs(*dataDir)) && able
+	if err := showUsers(out, "runs"); err != nil {
+		return err
+	}
 	if !able {
 		fmt.Fprintln(out, "\nnot able to train: see the lines marked with !")
 		return errReported
 	}
 	fmt.Fprintln(out, "\nable to train: feddag train")
+	return nil
+}
+
+// quiet is how long a run in use may leave its lock alone, with room for a slow file system.
+const quiet = time.Minute
+
+// showUsers says which run directories below a folder are in use, and by which process, and which one that was killed left.
+func showUsers(out io.Writer, folder string) error {
+	users, err := report.Users(folder)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if since := time.Since(u.Seen).Round(time.Second); since < quiet {
+			fmt.Fprintf(out, "run       %s: in use by %s\n", u.Dir, u.Holder)
+		} else {
+			fmt.Fprintf(out, "run       %s: left by %s, which gave no sign for %v\n", u.Dir, u.Holder, since)
+		}
+	}
 	return nil
 }
 

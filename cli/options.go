@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -31,6 +32,7 @@ type options struct {
 	resume string
 	quiet  bool
 	dryRun bool
+	locked *os.File // of a lock of the run directory that the parent process holds; nil otherwise
 
 	alg    federation.Algorithm
 	groups []group

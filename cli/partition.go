@@ -111,7 +111,7 @@ func runPartition(ctx context.Context, args []string, out, log io.Writer) error 
 	if !o.quiet {
 		sayUnassigned(log, p, set)
 	}
-	return o.show(&heldData{title: o.title(p), set: set, partition: p}, out)
+	return o.show(ctx, &heldData{title: o.title(p), set: set, partition: p}, out, log)
 }
 
 // heldData is a partition with the data set that it divides, and the title of what is shown of it.
@@ -122,7 +122,7 @@ type heldData struct {
 }
 
 // show prints and writes what the flags ask for.
-func (o *partitionOptions) show(d *heldData, out io.Writer) error {
+func (o *partitionOptions) show(ctx context.Context, d *heldData, out, log io.Writer) error {
 	holdings, all := d.partition.Stats(d.set)
 	sum := d.summary(holdings, all)
 	if !o.quiet {
@@ -140,7 +140,7 @@ func (o *partitionOptions) show(d *heldData, out io.Writer) error {
 		sum.Files = append(sum.Files, file)
 	}
 	if o.out != "" {
-		files, err := d.write(o.out, holdings, o.plots)
+		files, err := d.write(ctx, o.out, log, holdings, o.plots)
 		if err != nil {
 			return err
 		}
@@ -155,11 +155,12 @@ func (o *partitionOptions) show(d *heldData, out io.Writer) error {
 }
 
 // write fills a new folder, with the plots in each of the formats, and returns its files.
-func (d *heldData) write(folder string, holdings []partition.ClientStats, formats []plot.Format) ([]string, error) {
-	dir, err := report.Create(folder)
+func (d *heldData) write(ctx context.Context, folder string, log io.Writer, holdings []partition.ClientStats, formats []plot.Format) (_ []string, err error) {
+	dir, err := report.Create(ctx, folder, log)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
 	p := d.partition
 	shares := make([]plot.Share, len(holdings))
 	for i, h := range holdings {

@@ -49,13 +49,13 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 			s.Close()
 		}
 	}()
-	if s.set, err = o.source.load(ctx, log, o.quiet); err != nil {
-		return nil, o.dataMoved(err)
-	}
 	if o.resume != "" {
-		if s.dir, err = report.Open(o.resume); err != nil {
+		if err := s.openDir(ctx, log); err != nil {
 			return nil, err
 		}
+	}
+	if s.set, err = o.source.load(ctx, log, o.quiet); err != nil {
+		return nil, o.dataMoved(err)
 	}
 	if err := s.loadPartition(); err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 		}
 		err = s.resume(log)
 	} else {
-		err = s.create(prefix, partition.Bytes())
+		err = s.create(ctx, log, prefix, partition.Bytes())
 	}
 	s.setup = time.Since(s.started).Seconds()
 	return s, err
@@ -169,62 +169,6 @@ func (s *session) environment(device torch.Device) error {
 	}
 	s.closers = append(s.closers, s.env.Executor.Close)
 	return nil
-}
-
-// create makes the directory of a new run and writes what is known before it.
-func (s *session) create(prefix string, partition []byte) (err error) {
-	o := s.o
-	if o.out == "" {
-		o.out = fmt.Sprintf("runs/%s-%s-%d-%s", prefix, o.source.fileName(), o.run.Seed, s.started.Format("20060102-150405"))
-	}
-	if s.dir, err = report.Create(o.out); err != nil {
-		return err
-	}
-	// The configuration comes last: it makes the directory a run that can be resumed.
-	if err := s.dir.WritePartition(partition); err != nil {
-		return err
-	}
-	if s.scenario != nil {
-		if err := s.dir.WriteScenario(s.scenario); err != nil {
-			return err
-		}
-	}
-	env, err := s.environ()
-	if err != nil {
-		return err
-	}
-	if err := s.dir.WriteEnv(env); err != nil {
-		return err
-	}
-	return s.dir.WriteConfig(o.pairs())
-}
-
-// resume finds where an interrupted run stands. One that has no rounds yet and no checkpoint begins again.
-func (s *session) resume(log io.Writer) error {
-	o := s.o
-	o.out = o.resume
-	c, err := federation.ReadCheckpoint(s.dir.Path(report.CheckpointFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		rounds, err := s.dir.ReadMetrics()
-		if err != nil {
-			return err
-		}
-		if len(rounds) > 0 {
-			return fmt.Errorf("%s has %d rounds but no %s: the run cannot be continued", o.resume, len(rounds), report.CheckpointFile)
-		}
-		if !o.quiet {
-			fmt.Fprintf(log, "%s: interrupted before its first checkpoint, beginning again\n", o.resume)
-		}
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if !o.quiet {
-		fmt.Fprintf(log, "%s: continuing after %d rounds\n", o.resume, c.Rounds)
-	}
-	s.checkpoint = c
-	return s.dir.TruncateMetrics(c.Rounds)
 }
 
 // warnOfChanges says what a resumed run computes with now and did not before, where the bits of its results depend on it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"strings"
@@ -34,7 +35,7 @@ func graphOf(z int) CCGraph {
 
 func TestCCGraphFiles(t *testing.T) {
 	for _, z := range []int{1, 2, 5, 11, 40} {
-		d, err := Create(t.TempDir())
+		d, err := Create(t.Context(), t.TempDir(), io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -48,7 +49,7 @@ func someSummary(rounds []Round) Summary {
 }
 
 func TestHTML(t *testing.T) {
-	d, err := Create(t.TempDir())
+	d, err := Create(t.Context(), t.TempDir(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func TestPageFormats(t *testing.T) {
 
 // Each format asked for is written, and no other.
 func TestWritePlot(t *testing.T) {
-	d, err := Create(t.TempDir())
+	d, err := Create(t.Context(), t.TempDir(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

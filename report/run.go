@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"feddag/internal/lockfile"
 )
 
 // The files of a run.
@@ -19,44 +21,18 @@ const (
 	SummaryFile    = "summary.json"                // one Summary
 	HTMLFile       = "report.html"                 // one Page
 	CheckpointFile = "checkpoint/last.safetensors" // what --resume starts from
+	LockFile       = ".lock"                       // the process that writes now; see package lockfile
 )
 
 // Dir is one run's directory.
 type Dir struct {
 	path  string
 	files map[string][]byte // of a run in an archive, which is read alone; nil for a directory
+	lock  *lockfile.Lock    // nil if this process does not write
 }
 
-// Create makes the directory of a new run, and its parents. An existing
-// directory is accepted only when it is empty: results are never written over.
-func Create(path string) (*Dir, error) {
-	if path == "" {
-		return nil, errors.New("creating a run directory: the name is empty; give one with --out")
-	}
-	entries, err := os.ReadDir(path)
-	switch {
-	case err == nil && len(entries) > 0:
-		if IsRun(path) {
-			return nil, fmt.Errorf("run directory %s already holds a run: continue it with --resume %s, or choose another with --out", path, path)
-		}
-		return nil, fmt.Errorf("run directory %s exists and is not empty: choose another with --out", path)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		if st, serr := os.Stat(path); serr == nil && !st.IsDir() {
-			return nil, fmt.Errorf("run directory %s: a file of that name exists; choose another with --out", path)
-		}
-		return nil, fmt.Errorf("creating run directory %s: %w; choose another with --out", path, cause(err))
-	}
-	if err := os.MkdirAll(path, 0o777); err != nil {
-		return nil, fmt.Errorf("creating run directory %s: %w; choose another with --out", path, cause(err))
-	}
-	if err := probe(path); err != nil {
-		return nil, fmt.Errorf("run directory %s cannot be written: %w; choose another with --out", path, cause(err))
-	}
-	return &Dir{path: path}, nil
-}
-
-// Open takes up the directory of an existing run. What makes a directory a run
-// is its config.yaml, which a run writes first.
+// Open opens the directory of an existing run. What makes a directory a run is
+// its config.yaml, which a run writes first. Whoever writes calls Lock too.
 func Open(path string) (*Dir, error) {
 	st, err := os.Stat(path)
 	if err != nil {
@@ -74,23 +50,11 @@ func Open(path string) (*Dir, error) {
 	return &Dir{path: path}, nil
 }
 
-// Look takes up the directory of a run to read it alone; it may lie where
-// nothing can be written.
+// Look opens the directory of a run for reading alone; it may lie where nothing
+// can be written, and another process may be writing there.
 func Look(path string) (*Dir, error) {
 	if !IsRun(path) {
 		return nil, fmt.Errorf("%s is not a run directory: it has no %s", path, ConfigFile)
-	}
-	return &Dir{path: path}, nil
-}
-
-// Make takes up a directory that holds other things than one run, and makes it
-// if it is not there.
-func Make(path string) (*Dir, error) {
-	if err := os.MkdirAll(path, 0o777); err != nil {
-		return nil, fmt.Errorf("making the directory %s: %w; choose another with --out", path, cause(err))
-	}
-	if err := probe(path); err != nil {
-		return nil, fmt.Errorf("directory %s cannot be written: %w; choose another with --out", path, cause(err))
 	}
 	return &Dir{path: path}, nil
 }
@@ -124,16 +88,6 @@ func (d *Dir) Sub(name string) *Dir { return &Dir{path: d.Path(name)} }
 func IsRun(path string) bool {
 	st, err := os.Stat(filepath.Join(path, ConfigFile))
 	return err == nil && st.Mode().IsRegular()
-}
-
-// probe creates and removes a file, because permission bits say nothing about
-// read-only mounts, quotas or network file systems.
-func probe(path string) error {
-	f, err := os.CreateTemp(path, ".probe*.tmp")
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // cause drops the operation and path of a file system error, for messages that

@@ -19,10 +19,11 @@ import (
 
 func create(t *testing.T) *Dir {
 	t.Helper()
-	d, err := Create(filepath.Join(t.TempDir(), "a", "run"))
+	d, err := Create(t.Context(), filepath.Join(t.TempDir(), "a", "run"), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { d.Close() })
 	return d
 }
 
@@ -48,7 +49,9 @@ func names(t *testing.T, d *Dir) []string {
 	}
 	var n []string
 	for _, e := range entries {
-		n = append(n, e.Name())
+		if e.Name() != LockFile {
+			n = append(n, e.Name())
+		}
 	}
 	return n
 }
@@ -74,10 +77,15 @@ func TestCreateAndOpen(t *testing.T) {
 	if n := names(t, d); len(n) != 0 {
 		t.Errorf("a new run directory holds %v", n)
 	}
-	if _, err := Create(d.Path()); err != nil {
+	_, err := Create(t.Context(), d.Path(), io.Discard)
+	want(t, err, d.Path(), "in use by process "+strconv.Itoa(os.Getpid()), "--out")
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	if d, err = Create(t.Context(), d.Path(), io.Discard); err != nil {
 		t.Errorf("an empty directory: %v", err)
 	}
-	_, err := Open(d.Path())
+	_, err = Open(d.Path())
 	want(t, err, d.Path(), "not a run directory")
 	if err := d.WriteConfig([]Pair{{"seed", "1", ""}}); err != nil {
 		t.Fatal(err)
@@ -85,24 +93,35 @@ func TestCreateAndOpen(t *testing.T) {
 	if _, err := Open(d.Path()); err != nil {
 		t.Error(err)
 	}
-	_, err = Create(d.Path())
+	_, err = Create(t.Context(), d.Path(), io.Discard)
+	want(t, err, d.Path(), "in use by process", "--out")
+	if strings.Contains(err.Error(), "--resume") {
+		t.Errorf("suggests to resume a live run: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	_, err = Create(t.Context(), d.Path(), io.Discard)
+	want(t, err, d.Path(), "--resume", "--out")
+	put(t, d, LockFile, "") // of a process that was killed
+	_, err = Create(t.Context(), d.Path(), io.Discard)
 	want(t, err, d.Path(), "--resume", "--out")
 
 	other := t.TempDir()
 	if err := os.WriteFile(filepath.Join(other, "letter.txt"), nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Create(other)
+	_, err = Create(t.Context(), other, io.Discard)
 	want(t, err, other, "not empty", "--out")
 	if strings.Contains(err.Error(), "--resume") {
 		t.Errorf("suggests to resume what is no run: %v", err)
 	}
 	file := filepath.Join(other, "letter.txt")
-	_, err = Create(file)
+	_, err = Create(t.Context(), file, io.Discard)
 	want(t, err, file, "file of that name", "--out")
-	_, err = Create(filepath.Join(file, "run"))
+	_, err = Create(t.Context(), filepath.Join(file, "run"), io.Discard)
 	want(t, err, "not a directory", "--out")
-	_, err = Create("")
+	_, err = Create(t.Context(), "", io.Discard)
 	want(t, err, "--out")
 	_, err = Open(file)
 	want(t, err, file, "not a directory")
@@ -118,9 +137,9 @@ func TestUnwritable(t *testing.T) {
 	if err := os.Chmod(dir, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Create(dir)
+	_, err := Create(t.Context(), dir, io.Discard)
 	want(t, err, dir, "cannot be written", "permission denied", "--out")
-	_, err = Create(filepath.Join(dir, "run"))
+	_, err = Create(t.Context(), filepath.Join(dir, "run"), io.Discard)
 	want(t, err, dir, "permission denied", "--out")
 }
 

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"feddag/federation"
+	"feddag/internal/lockfile"
+	"feddag/report"
+)
+
+// nameTime is the form of the time in the name of a directory.
+const nameTime = "20060102-150405"
+
+// nameSuffix tells directories apart that begin in the same second, where there is something better than a counter.
+func nameSuffix() string {
+	if job := lockfile.SlurmJob(); job != "" {
+		return "job" + job
+	}
+	return ""
+}
+
+// openDir opens and locks the directory of the run that is resumed.
+func (s *session) openDir(ctx context.Context, log io.Writer) (err error) {
+	o := s.o
+	if s.dir, err = report.Open(o.resume); err != nil {
+		return err
+	}
+	if o.locked != nil {
+		lock, err := report.InheritedLock(o.locked, o.resume)
+		if err != nil {
+			return err
+		}
+		s.dir.LockedBy(lock)
+	} else if err := s.dir.Lock(ctx, log); err != nil {
+		return fmt.Errorf("%w: wait until it has ended, or stop it; both would write the same files", err)
+	}
+	s.releaseAtEnd(log)
+	return nil
+}
+
+// releaseAtEnd releases the directory when the session is closed, after everything else.
+func (s *session) releaseAtEnd(log io.Writer) {
+	dir := s.dir
+	s.closers = append([]func(){func() {
+		if err := dir.Close(); err != nil {
+			fmt.Fprintf(log, "warning: %v\n", err)
+		}
+	}}, s.closers...)
+}
+
+// makeDir makes and locks the directory of a new run: --out, or one of its own whose name begins with the prefix.
+func (s *session) makeDir(ctx context.Context, log io.Writer, prefix string) (err error) {
+	o := s.o
+	switch {
+	case o.locked != nil:
+		lock, err := report.InheritedLock(o.locked, o.out)
+		if err != nil {
+			return err
+		}
+		if s.dir, err = report.CreateLocked(o.out, lock); err != nil {
+			return err
+		}
+	case o.out != "":
+		s.dir, err = report.Create(ctx, o.out, log)
+	default:
+		name := fmt.Sprintf("runs/%s-%d-%s", prefix, o.run.Seed, s.started.Format(nameTime))
+		if s.dir, err = report.CreateNew(ctx, name, nameSuffix(), log); err == nil {
+			o.out = s.dir.Path()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.releaseAtEnd(log)
+	return nil
+}
+
+// create makes the directory of a new run and writes what is known before it.
+func (s *session) create(ctx context.Context, log io.Writer, prefix string, partition []byte) error {
+	o := s.o
+	if err := s.makeDir(ctx, log, prefix+"-"+o.source.fileName()); err != nil {
+		return err
+	}
+	// The configuration comes last: it makes the directory a run that can be resumed.
+	if err := s.dir.WritePartition(partition); err != nil {
+		return err
+	}
+	if s.scenario != nil {
+		if err := s.dir.WriteScenario(s.scenario); err != nil {
+			return err
+		}
+	}
+	env, err := s.environ()
+	if err != nil {
+		return err
+	}
+	if err := s.dir.WriteEnv(env); err != nil {
+		return err
+	}
+	return s.dir.WriteConfig(o.pairs())
+}
+
+// resume finds where an interrupted run stands. One that has no rounds yet and no checkpoint begins again.
+func (s *session) resume(log io.Writer) error {
+	o := s.o
+	o.out = o.resume
+	c, err := federation.ReadCheckpoint(s.dir.Path(report.CheckpointFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		rounds, err := s.dir.ReadMetrics()
+		if err != nil {
+			return err
+		}
+		if len(rounds) > 0 {
+			return fmt.Errorf("%s has %d rounds but no %s: the run cannot be continued", o.resume, len(rounds), report.CheckpointFile)
+		}
+		if !o.quiet {
+			fmt.Fprintf(log, "%s: interrupted before its first checkpoint, beginning again\n", o.resume)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !o.quiet {
+		fmt.Fprintf(log, "%s: continuing after %d rounds\n", o.resume, c.Rounds)
+	}
+	s.checkpoint = c
+	return s.dir.TruncateMetrics(c.Rounds)
+}
