@@ -7,12 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"runtime/debug"
 	"slices"
 	"strings"
-	"syscall"
 
 	_ "feddag/federation/algorithm/all" // registers the algorithms
 	"feddag/internal/spelling"
@@ -54,9 +51,10 @@ func Main(args []string, out, log io.Writer) (code int) {
 			code = exitFailed
 		}
 	}()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The process of a run in a comparison may be signalled by the batch system and by the comparison, which ends it with
+	// itself if it has to.
+	ctx, stop := withSignals(context.Background(), len(args) > 0 && args[0] == cellCommand)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 
 	err := dispatch(ctx, args, out, log)
 	var usage usageError

@@ -206,7 +206,8 @@ func TestSignalsAndResume(t *testing.T) {
 	if code, _, log := feddag(small(data, whole, "--rounds", "12")...); code != exitDone {
 		t.Fatal(log)
 	}
-	for name, signal := range map[string]syscall.Signal{"interrupt": syscall.SIGINT, "terminate": syscall.SIGTERM, "kill": syscall.SIGKILL} {
+	for name, signal := range map[string]syscall.Signal{"interrupt": syscall.SIGINT, "terminate": syscall.SIGTERM, "kill": syscall.SIGKILL,
+		"user": syscall.SIGUSR1, "cpu-time": syscall.SIGXCPU} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "run")
 			cmd := exec.Command(os.Args[0], small(data, out, "--rounds", "12", "--workers", "1")...)

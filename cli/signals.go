@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+)
+
+// withSignals returns a context that ends at the first signal that asks the program to stop: Ctrl-C, SIGTERM, and SIGUSR1 or
+// SIGXCPU, which batch systems send before the time of a job is over (sbatch --signal=USR1@120). A second SIGINT or SIGTERM
+// ends the program at once, unless patient is true. SIGUSR1 and SIGXCPU never do, nor do they count as a first: batch
+// systems send several of them, and SIGTERM after them.
+func withSignals(parent context.Context, patient bool) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGXCPU)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				cancel()
+				if (s == os.Interrupt || s == syscall.SIGTERM) && !patient {
+					signal.Reset(os.Interrupt, syscall.SIGTERM)
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, sync.OnceFunc(func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	})
+}
