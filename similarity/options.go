@@ -85,6 +85,11 @@ var (
 	linkageChoices = []string{"ratio", "fixed"} // need a dendrogram
 )
 
+// ChoiceRules returns the names of the choice rules that need no number.
+func ChoiceRules() []string {
+	return slices.DeleteFunc(slices.Clone(ChoiceNames), func(name string) bool { return strings.Contains(name, ":") })
+}
+
 // Validate reports the first option that has no meaning, with the values it may take.
 func (o Options) Validate() error {
 	for _, v := range []struct {

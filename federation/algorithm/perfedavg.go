@@ -58,6 +58,16 @@ func (a *PerFedAvg) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.Steps, "per-fedavg-steps", a.Steps, "number of steps on its own data that a client makes before it predicts; 0 predicts with the global model")
 }
 
+// Unread implements [federation.Unreader]: only the second order takes a difference of gradients.
+func (a *PerFedAvg) Unread() []federation.UnreadFlag {
+	if a.SecondOrder {
+		return nil
+	}
+	return []federation.UnreadFlag{{
+		Name: "per-fedavg-delta", Where: "with --per-fedavg-second-order=false", Who: "it is read with the second order, which is the default",
+	}}
+}
+
 // Validate implements [federation.Validator].
 func (a *PerFedAvg) Validate() error {
 	finite := func(x float64) bool { return x >= 0 && !math.IsInf(x, 0) }

@@ -63,6 +63,15 @@ func (a *CFL) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&a.Full, "cfl-full", a.Full, "train every client in every round instead of a sample")
 }
 
+// Unread implements [federation.Unreader]: the calibration replaces both thresholds, unless ε1 is 0.
+func (a *CFL) Unread() []federation.UnreadFlag {
+	if !a.Calibrate || a.Eps1 == 0 {
+		return nil
+	}
+	const where, who = "with --cfl-calibrate, which sets both thresholds", "it is read with --cfl-calibrate=false"
+	return []federation.UnreadFlag{{Name: "cfl-eps1", Where: where, Who: who + ", and its value 0 always"}, {Name: "cfl-eps2", Where: where, Who: who}}
+}
+
 // Validate implements [federation.Validator].
 func (a *CFL) Validate() error {
 	switch {

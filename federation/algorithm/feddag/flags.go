@@ -81,19 +81,31 @@ func (a *FedDAG) trainingFlags(fs *pflag.FlagSet) {
 // Unread implements [federation.Unreader]. Only the full variant learns along the CC-graph, so the flags of the graph have no
 // effect in the other two, which show the graph and do not use it.
 func (a *FedDAG) Unread() []federation.UnreadFlag {
-	if a.Variant == FullVariant {
-		return nil
-	}
-	names := []string{"feddag-top-k", "feddag-alignment"}
-	if a.dual() {
-		names = append(names, "feddag-sources", "feddag-own-source")
-	}
 	var unread []federation.UnreadFlag
-	for _, name := range names {
-		unread = append(unread, federation.UnreadFlag{
-			Name: name, Where: "with --algorithm feddag-" + a.Variant,
-			Who: "it is read by --algorithm feddag, whose clusters learn from each other", Never: true,
-		})
+	add := func(where, who string, never bool, names ...string) {
+		for _, name := range names {
+			unread = append(unread, federation.UnreadFlag{Name: name, Where: where, Who: who, Never: never})
+		}
+	}
+	if a.Variant != FullVariant {
+		where, who := "with --algorithm feddag-"+a.Variant, "it is read by --algorithm feddag, whose clusters learn from each other"
+		add(where, who, true, "feddag-top-k", "feddag-alignment")
+		if a.dual() {
+			add(where, who, true, "feddag-sources", "feddag-own-source")
+		}
+	}
+	c := a.Clustering
+	if c.Rules == "prototype" {
+		add("with --feddag-rules prototype", "it is read by --feddag-rules paper", false, "feddag-delta", "feddag-epsilon")
+	}
+	// The other flags of the search are read by cluster --compare, the width of the spectral affinity with linkage too.
+	if a.ClustersBy == ClustersByTest {
+		add("with --feddag-clustering "+ClustersByTest, "it is read by --feddag-clustering "+ClustersBySimilarity, false,
+			"feddag-method", "feddag-linkage", "feddag-choose", "feddag-concepts", "feddag-shift")
+	} else if c.Method == "spectral" {
+		add("with --feddag-method spectral", "it is read by --feddag-method linkage", false, "feddag-linkage", "feddag-concepts")
+	} else if strings.HasPrefix(c.Choose, "count:") || strings.HasPrefix(c.Choose, "fixed:") {
+		add("with --feddag-choose "+c.Choose+", which says how many clusters there are", "it is read by the rules "+strings.Join(similarity.ChoiceRules(), ", "), false, "feddag-concepts")
 	}
 	return unread
 }

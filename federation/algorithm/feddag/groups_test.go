@@ -29,6 +29,25 @@ func enlarge(e *federation.Env) {
 	e.Data = &set
 }
 
+// TestUnreadByTests checks that the flags of the search are declared as unread where tests find the clusters.
+func TestUnreadByTests(t *testing.T) {
+	names := func(a *FedDAG) (names []string) {
+		for _, u := range a.Unread() {
+			names = append(names, u.Name)
+		}
+		return names
+	}
+	a := newFedDAG(FullVariant)
+	if got := names(a); got != nil {
+		t.Errorf("by similarity, unread are %v", got)
+	}
+	a.ClustersBy = ClustersByTest
+	want := []string{"feddag-method", "feddag-linkage", "feddag-choose", "feddag-concepts", "feddag-shift"}
+	if got := names(a); !slices.Equal(got, want) {
+		t.Errorf("by tests, unread are %v, want %v", got, want)
+	}
+}
+
 // TestClustersByTest checks that the clusters are those which the tests find, that the run goes on with them, that the clients
 // send the feature sketches, and that nothing depends on the number of workers.
 func TestClustersByTest(t *testing.T) {

@@ -69,6 +69,16 @@ func (a *FedSoft) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&a.Predicts, "fedsoft-predict", a.Predicts, "what a client predicts with before local training: own (its own model, or the mixture before it has one), centre")
 }
 
+// Unread implements [federation.Unreader].
+func (a *FedSoft) Unread() []federation.UnreadFlag {
+	if !a.Everyone {
+		return nil
+	}
+	return []federation.UnreadFlag{{
+		Name: "fedsoft-per-centre", Where: "with --fedsoft-everyone, which trains every client for every centre", Who: "it is read without --fedsoft-everyone",
+	}}
+}
+
 // Validate implements [federation.Validator].
 func (a *FedSoft) Validate() error {
 	switch {
