@@ -481,3 +481,68 @@ func TestOrderOfClients(t *testing.T) {
 		t.Errorf("the clusters are %v, want %v", r.Clusters, want)
 	}
 }
+
+// TestPolish checks that groups which share a true group's clients become one, and that misplaced clients change sides.
+func TestPolish(t *testing.T) {
+	c := readArrays(t).Cases[3]
+	f := c.finder(t)
+	if err := f.whiten(c.Clusters); err != nil {
+		t.Fatal(err)
+	}
+	a, b, d := c.Clusters[0], c.Clusters[1], c.Clusters[2]
+	for name, groups := range map[string][][]int{
+		"as they are":     {a, b, d},
+		"one in two":      {a[:4], b, a[4:], d},
+		"two in two":      {a[:3], b[4:], a[3:], d, b[:4]},
+		"clients swapped": {slices.Concat(a[2:], b[:2]), slices.Concat(b[2:], a[:2]), d},
+	} {
+		if got := sorted(f.polish(groups)); !reflect.DeepEqual(got, c.Clusters) {
+			t.Errorf("%s: the groups are %v, want %v", name, got, c.Clusters)
+		}
+	}
+}
+
+// TestManyAlone checks that moderated noise gives way to the noise between clients where it would leave clients alone that differ
+// for reasons of their own.
+func TestManyAlone(t *testing.T) {
+	sketches, scatter := drawClients(t, 6, 3, 6, 300, 1, func(int, int) float64 { return 0 })
+	o := DefaultOptions()
+	o.Prior = 10
+	f := newFinder(sketches, sequence(6), 3, 6, scatter, o)
+	parts, err := f.grow([][]int{sequence(6)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(parts[0]) < 4 {
+		t.Fatalf("moderated noise finds %v: the styles are too small for this test", parts[0])
+	}
+	moderated, err := Find(sketches, scatter, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Prior = 0
+	plain, err := Find(sketches, scatter, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(moderated.Clusters, plain.Clusters) || len(plain.Clusters) > 2 {
+		t.Errorf("the clusters are %v, want those without moderated noise, %v", moderated.Clusters, plain.Clusters)
+	}
+}
+
+// TestWard checks the clusters of points on a line, and that merges of equal height are made together.
+func TestWard(t *testing.T) {
+	points := [][]float64{{0}, {10}, {1}, {11}, {30}}
+	for clusters, want := range map[int][][]int{
+		9: {{0}, {1}, {2}, {3}, {4}},
+		5: {{0}, {1}, {2}, {3}, {4}},
+		4: {{0, 2}, {1, 3}, {4}}, // 0 to 1 is as far as 10 to 11
+		3: {{0, 2}, {1, 3}, {4}},
+		2: {{0, 1, 2, 3}, {4}},
+		1: {{0, 1, 2, 3, 4}},
+	} {
+		if got := byLabel(ward(points, clusters)); !reflect.DeepEqual(got, want) {
+			t.Errorf("at most %d clusters: %v, want %v", clusters, got, want)
+		}
+	}
+}
