@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func TestOptionsWithBlanks(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "run")
-	dir, err := report.Create(path)
+	dir, err := report.Create(t.Context(), path, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

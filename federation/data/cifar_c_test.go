@@ -107,8 +107,8 @@ func TestCIFARC(t *testing.T) {
 
 	_, err = load(dir, nil)
 	errtest.Want(t, err, "cifar10-c not found", "lacks brightness.npy")
-	_, err = load(dir, map[string]string{"corruption": "smoke"})
-	errtest.Want(t, err, "smoke", "did you mean snow?")
+	_, err = load(dir, map[string]string{"corruption": "snwo"})
+	errtest.Want(t, err, "snwo", "did you mean snow?")
 	_, err = load(dir, map[string]string{"severity": "6", "corruption": "fog"})
 	errtest.Want(t, err, "use 1 to 5")
 	for word, change := range map[string]func([]byte){

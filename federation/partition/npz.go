@@ -151,7 +151,7 @@ func DecodeNPZ(r io.ReaderAt, size int64, s *data.Set) (*Partition, error) {
 	}
 	arrays, err := npy.ReadZip(r, size, func(name string) (int, error) {
 		if _, known := most[name]; !known {
-			return 0, spelling.Unknown("array of a partition", name+".npy", slices.Sorted(maps.Keys(most)))
+			return 0, spelling.Unknown("array of a partition", name, slices.Sorted(maps.Keys(most)))
 		}
 		return most[name], nil
 	})
