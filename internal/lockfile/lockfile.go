@@ -245,13 +245,16 @@ func (l *Lock) Release() error {
 	if l == nil || l.file == nil {
 		return nil
 	}
+	adopted := l.stop == nil
+	if !adopted { // the beat writes into the file
+		close(l.stop)
+		l.beats.Wait()
+	}
 	f := l.file
 	l.file = nil
-	if l.stop == nil {
+	if adopted {
 		return f.Close()
 	}
-	close(l.stop)
-	l.beats.Wait()
 	// While the file is locked nobody else may remove it. A process that opened it before will see that it has gone.
 	return errors.Join(os.Remove(l.path), f.Close())
 }
