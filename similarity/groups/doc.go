@@ -6,6 +6,7 @@
 //	features.go   the features of an image: layout, and texture at three sizes
 //	sketch.go     what a client sends: counts and class means of two random halves, and its share of the scatter
 //	labels.go     step 1: clusters of label distributions, by the shortest code
+//	quota.go      label clusters that a quota explains are united
 //	ward.go       the tree from which step 1 starts
 //	metric.go     step 2: the metric in which images are compared
 //	split.go      the best split of clients in two, in three views

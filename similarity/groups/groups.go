@@ -67,7 +67,8 @@ type finder struct {
 
 // Find finds the groups of clients. scatter is the sum of the clients' scatters, d x d. It holds that
 //
-//  1. clients whose label distributions share a code that is shorter than two are one label cluster (labels.go);
+//  1. clients whose label distributions share a code that is shorter than two are one label cluster (labels.go), and so are
+//     those whose missing classes a quota explains (quota.go);
 //  2. a label cluster is split in two while a test rejects that its clients draw every class from one distribution, and they
 //     are not one cloud of individual styles either; after a round of splits the metric is renewed (test.go, cloud.go);
 //  3. the groups of a label cluster exchange clients, and merge where their union is not rejected (polish.go).
@@ -111,7 +112,7 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options) (*Result, error)
 	for i := range present {
 		counts[i] = f.all.weights(i)
 	}
-	byLabel := labelClusters(counts, o.Leaves)
+	byLabel := uniteQuotas(counts, labelClusters(counts, o.Leaves))
 	clusters, err := f.divide(byLabel)
 	if err != nil {
 		return nil, err
