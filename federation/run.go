@@ -52,7 +52,10 @@ type Runner struct {
 // stay open: the caller closes the algorithm.
 func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, error) {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	defer func() {
+		cancel()
+		env.ctx = ctx // a caller may go on to evaluate models, or to let newcomers join
+	}()
 	if err := env.Start(running); err != nil {
 		return nil, err
 	}
