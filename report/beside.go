@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"feddag/internal/numfmt"
 )
 
 // Beside is what others report for the same setting.
@@ -230,9 +232,9 @@ func (c *Comparison) besideTable(b *Beside) Table {
 			t.Rows = append(t.Rows, append(row, texts("–", "–", "–", "–")...))
 			continue
 		}
-		text := decimal(known.Mean, 2)
+		text := numfmt.Decimal(known.Mean, 2)
 		if finite(known.Std) {
-			text += " ± " + decimal(known.Std, 2)
+			text += " ± " + numfmt.Decimal(known.Std, 2)
 		}
 		t.Rows = append(t.Rows, append(row, texts(text, strconv.Itoa(pre.theirs[v.Name]), signed(x.Mean-known.Mean, 2), signed(y.Mean-known.Mean, 2))...))
 		if said := rankSentence(v.Name, b.Name, before, after, pre, post); said != "" {
@@ -268,7 +270,7 @@ func (c *Comparison) notRun(b *Beside) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(b.Values)) {
 		if !slices.ContainsFunc(c.Variants, func(v Variant) bool { return v.Name == name }) {
-			names = append(names, fmt.Sprintf("%s (%s)", name, decimal(b.Values[name].Mean, 2)))
+			names = append(names, fmt.Sprintf("%s (%s)", name, numfmt.Decimal(b.Values[name].Mean, 2)))
 		}
 	}
 	return names

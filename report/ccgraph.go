@@ -7,9 +7,10 @@ import (
 	"strconv"
 	"strings"
 
-	"gonum.org/v1/gonum/mat"
-
+	"feddag/internal/numfmt"
 	"feddag/report/plot"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // CCGraph is which cluster learns from which (eq. 11-14).
@@ -111,7 +112,7 @@ func (c CCGraph) DOT(w io.Writer) error {
 	b.WriteString("// An edge goes from the learner to the source it learns from; its label is the complementarity (eq. 14).\n")
 	b.WriteString("digraph \"CC-graph\" {\n  node [shape=circle fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\" fontsize=10];\n")
 	for z, row := range c.Clusters {
-		fmt.Fprintf(&b, "  %d [label=\"%d\\n%s\\n%s\"];\n", z, z, count(len(row.Members), "client"), dotText(c.common(z)))
+		fmt.Fprintf(&b, "  %d [label=\"%d\\n%s\\n%s\"];\n", z, z, numfmt.Count(len(row.Members), "client"), dotText(c.common(z)))
 	}
 	c.eachEdge(func(p, q int) {
 		fmt.Fprintf(&b, "  %d -> %d [label=\"%s\" penwidth=%s];\n", p, q, strconv.FormatFloat(c.Scores.At(p, q), 'g', 4, 64), strconv.FormatFloat(math.Round(100*c.width(p, q))/100, 'f', -1, 64))
@@ -164,7 +165,7 @@ func (c CCGraph) Figure(title string) (*plot.Figure, error) {
 	}
 	var nodes []plot.Node
 	for z, row := range c.Clusters {
-		nodes = append(nodes, plot.Node{Size: len(row.Members), Label: count(len(row.Members), "client"), Detail: c.common(z)})
+		nodes = append(nodes, plot.Node{Size: len(row.Members), Label: numfmt.Count(len(row.Members), "client"), Detail: c.common(z)})
 	}
 	var edges []plot.Edge
 	c.eachEdge(func(p, q int) { edges = append(edges, plot.Edge{From: p, To: q, Width: c.width(p, q)}) })

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"gonum.org/v1/gonum/mat"
-
 	"feddag/report/plot"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // graphOf is a graph of z clusters, each learning from the next two.

@@ -21,9 +21,9 @@ func (c *Comparison) costTable() Table {
 	}
 	for i := range c.Variants {
 		v := &c.Variants[i]
-		t.Rows = append(t.Rows, texts(v.Name, strconv.Itoa(len(v.Cells)), c.bytes(v, bytesUp), c.bytes(v, bytesDown), decimal(c.spread(v, perRoundClients).Mean, 1),
+		t.Rows = append(t.Rows, texts(v.Name, strconv.Itoa(len(v.Cells)), c.bytes(v, bytesUp), c.bytes(v, bytesDown), numfmt.Decimal(c.spread(v, perRoundClients).Mean, 1),
 			millions(c.spread(v, trained).Mean), millions(c.spread(v, evaluated).Mean),
-			c.seconds(v, running), c.seconds(v, perRound), thousands(c.spread(v, samplesPer).Mean)))
+			c.seconds(v, running), c.seconds(v, perRound), numfmt.Thousands(c.spread(v, samplesPer).Mean)))
 	}
 	return t
 }
@@ -74,5 +74,5 @@ func millions(v float64) string {
 	if !finite(v) {
 		return "–"
 	}
-	return decimal(v/1e6, 2) + " M"
+	return numfmt.Decimal(v/1e6, 2) + " M"
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"feddag/internal/numfmt"
 	"feddag/report/plot"
 )
 
@@ -37,11 +38,11 @@ var settingKeys = []string{"scenario", "rate", "model", "epochs", "batch", "lr",
 
 // where says what was run.
 func (c *Comparison) where() string {
-	clients := count(c.Clients, "client")
+	clients := numfmt.Count(c.Clients, "client")
 	if c.Dealt > c.Clients {
 		clients = fmt.Sprintf("%d clients, %d of them measured", c.Dealt, c.Clients)
 	}
-	parts := []string{c.DatasetTitle, c.Partition, clients, count(c.Rounds, "round")}
+	parts := []string{c.DatasetTitle, c.Partition, clients, numfmt.Count(c.Rounds, "round")}
 	for _, key := range settingKeys {
 		for _, p := range c.Shared {
 			if p.Key == key && p.Value != "" {
@@ -63,7 +64,7 @@ func (c *Comparison) over() []string {
 		fmt.Sprintf("Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on its own test set, mean over clients. "+
 			"Pre: before local training, the model the server assigns, all %d clients. "+
 			"Final post: after one more local training, all %d clients; last-10 and best post: after the round's local training, the clients sampled in it.", c.Clients, c.Clients),
-		fmt.Sprintf("Last-10: mean of the last %s. Best: each number's best round, picked on the test sets themselves. Swing: standard deviation of pre over the last %s.%s", count(tail, "round"), count(tail, "round"), moving),
+		fmt.Sprintf("Last-10: mean of the last %s. Best: each number's best round, picked on the test sets themselves. Swing: standard deviation of pre over the last %s.%s", numfmt.Count(tail, "round"), numfmt.Count(tail, "round"), moving),
 	}
 }
 
@@ -158,9 +159,9 @@ func whole(values []float64) string {
 	}
 	low, high := slices.Min(x), slices.Max(x)
 	if low == high {
-		return decimal(low, 0)
+		return numfmt.Decimal(low, 0)
 	}
-	return decimal(low, 0) + "–" + decimal(high, 0)
+	return numfmt.Decimal(low, 0) + "–" + numfmt.Decimal(high, 0)
 }
 
 func (c *Comparison) differenceTable() Table {
@@ -291,9 +292,9 @@ func (c *Comparison) runTable() Table {
 		for _, cell := range v.Cells {
 			row := texts(v.Name, strconv.FormatInt(cell.Seed, 10))
 			for _, m := range accuracies {
-				row = append(row, TableCell{Text: decimal(m.of(cell), m.places)})
+				row = append(row, TableCell{Text: numfmt.Decimal(m.of(cell), m.places)})
 			}
-			row = append(row, texts(decimal(clusterCount.of(cell), 0), decimal(randIndex.of(cell), 3))...)
+			row = append(row, texts(numfmt.Decimal(clusterCount.of(cell), 0), numfmt.Decimal(randIndex.of(cell), 3))...)
 			run := TableCell{Text: cell.Dir}
 			if cell.Page {
 				run.Link = cell.Dir + "/" + HTMLFile

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"feddag/internal/numfmt"
 	"feddag/report/plot"
 )
 
@@ -67,7 +68,7 @@ func (c *Comparison) Text() string {
 }
 
 func (c *Comparison) title() string {
-	return fmt.Sprintf("%s on %s, %s", count(len(c.Variants), "algorithm"), c.DatasetTitle, count(c.Clients, "client"))
+	return fmt.Sprintf("%s on %s, %s", numfmt.Count(len(c.Variants), "algorithm"), c.DatasetTitle, numfmt.Count(c.Clients, "client"))
 }
 
 func writeAll(w io.Writer, head string, tables []Table, as func(Table) string) error {

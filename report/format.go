@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-
-	"feddag/internal/numfmt"
 )
 
 // String is "mean ± std" in percent, or a dash where nothing was measured.
@@ -34,12 +32,6 @@ func duration(s float64) string {
 	}
 	return fmt.Sprintf("%d h %02d min", t/3600, t/60%60)
 }
-
-func thousands(v float64) string { return numfmt.Thousands(v) }
-
-func decimal(v float64, places int) string { return numfmt.Decimal(v, places) }
-
-func count(n int, thing string) string { return numfmt.Count(n, thing) }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 

@@ -88,8 +88,8 @@ func (d *Dir) view(p Page) (view, error) {
 	v := view{Page: p, Facts: p.Summary.factRows()}
 	s := p.Summary
 	v.Lines = []string{
-		fmt.Sprintf("%s on %s, seed %d: %s, %s on %s.", s.Algorithm, s.Dataset, s.Seed, count(s.Rounds, "round"), s.Precision, s.on()),
-		count(s.Clusters, "cluster") + s.randIndex() + ".",
+		fmt.Sprintf("%s on %s, seed %d: %s, %s on %s.", s.Algorithm, s.Dataset, s.Seed, numfmt.Count(s.Rounds, "round"), s.Precision, s.on()),
+		numfmt.Count(s.Clusters, "cluster") + s.randIndex() + ".",
 	}
 	for _, r := range s.accuracyRows() {
 		v.Accuracy = append(v.Accuracy, accuracyView{r.when, r.phase, r.score.Balanced.String(), r.score.Accuracy.String(), r.over})
@@ -149,7 +149,7 @@ func histogramCells(counts []int, classes int) []cellView {
 			continue
 		}
 		share := 0.12 + 0.55*float64(n)/float64(top)
-		cells[c] = cellView{thousands(float64(n)), template.CSS(fmt.Sprintf("background:rgba(0,114,178,%.2f)", share))}
+		cells[c] = cellView{numfmt.Thousands(float64(n)), template.CSS(fmt.Sprintf("background:rgba(0,114,178,%.2f)", share))}
 	}
 	return cells
 }
@@ -263,9 +263,9 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"ranges":    ranges,
 	"bytes":     numfmt.Bytes,
 	"duration":  duration,
-	"thousands": func(n int) string { return thousands(float64(n)) },
+	"thousands": func(n int) string { return numfmt.Thousands(float64(n)) },
 	"score":     func(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) },
-	"loss":      func(v float64) string { return decimal(v, 4) },
+	"loss":      func(v float64) string { return numfmt.Decimal(v, 4) },
 }).Parse(pageText))
 
 const pageText = `<!DOCTYPE html>

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"feddag/internal/numfmt"
+
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -45,9 +47,9 @@ func (s Spread) Text(places int) string {
 	case 0:
 		return "–"
 	case 1:
-		return decimal(s.Mean, places)
+		return numfmt.Decimal(s.Mean, places)
 	}
-	return decimal(s.Mean, places) + " ± " + decimal(s.Std, places)
+	return numfmt.Decimal(s.Mean, places) + " ± " + numfmt.Decimal(s.Std, places)
 }
 
 // Difference is the mean of paired differences d_1..d_N with its confidence
@@ -109,11 +111,11 @@ func (d Difference) Text(places int) string {
 
 // signed writes v with its sign; a typographic minus.
 func signed(v float64, places int) string {
-	text := decimal(math.Abs(v), places)
+	text := numfmt.Decimal(math.Abs(v), places)
 	switch {
 	case !finite(v):
 		return text
-	case v < 0 && text != decimal(0, places):
+	case v < 0 && text != numfmt.Decimal(0, places):
 		return "−" + text
 	}
 	return "+" + text

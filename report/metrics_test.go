@@ -218,8 +218,8 @@ func TestFormats(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{numfmt.Bytes(999_999), "1.00 MB"}, {numfmt.Bytes(370_000_000), "370 MB"}, {numfmt.Bytes(5_000_000_000), "5.00 GB"},
 		{duration(0.0123), "12 ms"}, {duration(9.33), "9.3 s"}, {duration(42.4), "42 s"}, {duration(333.3), "5 min 33 s"}, {duration(7261), "2 h 01 min"}, {duration(math.NaN()), "–"},
-		{thousands(0), "0"}, {thousands(1234567), "1,234,567"}, {thousands(-123456), "-123,456"}, {thousands(999), "999"},
-		{ranges([]int{9, 1, 2, 3, 7}), "1–3, 7, 9"}, {ranges(nil), ""}, {count(1, "round"), "1 round"}, {count(0, "round"), "0 rounds"},
+		{numfmt.Thousands(0), "0"}, {numfmt.Thousands(1234567), "1,234,567"}, {numfmt.Thousands(-123456), "-123,456"}, {numfmt.Thousands(999), "999"},
+		{ranges([]int{9, 1, 2, 3, 7}), "1–3, 7, 9"}, {ranges(nil), ""}, {numfmt.Count(1, "round"), "1 round"}, {numfmt.Count(0, "round"), "0 rounds"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)

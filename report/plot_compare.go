@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"feddag/internal/numfmt"
 	"feddag/report/plot"
 )
 
@@ -107,7 +108,7 @@ func narrow(c plot.RankedChart) plot.RankedChart {
 // that all of them measured, with a band from the lowest seed to the highest.
 func (c *Comparison) chart(k curve) plot.RankedChart {
 	chart := plot.RankedChart{
-		Title:  k.title + "\n" + k.what + "\n" + fmt.Sprintf("%s, %s, %s. Line: mean over seeds; band: from the lowest seed to the highest; legend: last value", c.DatasetTitle, c.Partition, count(c.Clients, "client")),
+		Title:  k.title + "\n" + k.what + "\n" + fmt.Sprintf("%s, %s, %s. Line: mean over seeds; band: from the lowest seed to the highest; legend: last value", c.DatasetTitle, c.Partition, numfmt.Count(c.Clients, "client")),
 		XLabel: k.xLabel, YLabel: k.yLabel, IntegerX: k.integerX, Strong: -1,
 	}
 	for i := range c.Variants {

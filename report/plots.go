@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"feddag/internal/numfmt"
 	"feddag/report/plot"
 )
 
@@ -62,7 +63,7 @@ func (d *Dir) readDrawing(p Plot) (drawing, error) {
 func classTable(title string, clusters []Cluster, names []string) *plot.Figure {
 	var rows []plot.ClassRow
 	for z, c := range clusters {
-		name := fmt.Sprintf("%d: %s, %s", z, count(len(c.Members), "client"), thousands(float64(c.Samples)))
+		name := fmt.Sprintf("%d: %s, %s", z, numfmt.Count(len(c.Members), "client"), numfmt.Thousands(float64(c.Samples)))
 		rows = append(rows, plot.ClassRow{Name: name, Counts: c.Histogram})
 	}
 	return plot.ClassTable(title, rows, names)

@@ -207,8 +207,8 @@ func (d *Dir) ReadSummary() (Summary, error) {
 // is.
 func (s Summary) Table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s on %s, seed %d: %s, %s on %s\n", s.Algorithm, s.Dataset, s.Seed, count(s.Rounds, "round"), s.Precision, s.on())
-	fmt.Fprintf(&b, "%s%s\n\n", count(s.Clusters, "cluster"), s.randIndex())
+	fmt.Fprintf(&b, "%s on %s, seed %d: %s, %s on %s\n", s.Algorithm, s.Dataset, s.Seed, numfmt.Count(s.Rounds, "round"), s.Precision, s.on())
+	fmt.Fprintf(&b, "%s%s\n\n", numfmt.Count(s.Clusters, "cluster"), s.randIndex())
 	fmt.Fprintf(&b, "Accuracy on the clients' test sets, percent: mean ± standard deviation over clients\n\n")
 
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
@@ -287,7 +287,7 @@ func (s Summary) accuracyRows() []accuracyRow {
 		{"held out", "after the last round", s.HeldOut},
 	} {
 		if n.Joined != nil {
-			who := count(n.Clients, "client") + " " + n.who
+			who := numfmt.Count(n.Clients, "client") + " " + n.who
 			rows = append(rows,
 				accuracyRow{n.when, "before local training", who, n.Pre}, accuracyRow{"", "after local training", who, n.Post})
 		}
@@ -302,14 +302,14 @@ func (s Summary) factRows() []Pair {
 		facts = append(facts, Pair{Key: "before", Value: "local training, a client predicts with " + s.PreWith})
 	}
 	if s.Dropped > 0 {
-		facts = append(facts, Pair{Key: "left out", Value: count(s.Dropped, "training") + " that diverged (dropped in metrics.jsonl)"})
+		facts = append(facts, Pair{Key: "left out", Value: numfmt.Count(s.Dropped, "training") + " that diverged (dropped in metrics.jsonl)"})
 	}
 	return append(facts, []Pair{
-		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the last %d rounds of balanced accuracy before local training)", decimal(float64(s.Swing), 2), min(max(s.Rounds, 1), lastRounds))},
+		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the last %d rounds of balanced accuracy before local training)", numfmt.Decimal(float64(s.Swing), 2), min(max(s.Rounds, 1), lastRounds))},
 		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", numfmt.Bytes(s.BytesUp), numfmt.Bytes(s.BytesDown))},
-		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained a round", thousands(float64(s.TrainingSamples)), thousands(float64(s.ForwardSamples)), decimal(s.ClientsPerRound, 1))},
+		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained a round", numfmt.Thousands(float64(s.TrainingSamples)), numfmt.Thousands(float64(s.ForwardSamples)), numfmt.Decimal(s.ClientsPerRound, 1))},
 		{Key: "time", Value: s.Seconds.String()},
-		{Key: "speed", Value: fmt.Sprintf("%s a round (median), %s training samples/s in rounds, evaluation included, on %s", duration(s.SecondsPerRound), thousands(s.SamplesPerSecond), s.on())},
+		{Key: "speed", Value: fmt.Sprintf("%s a round (median), %s training samples/s in rounds, evaluation included, on %s", duration(s.SecondsPerRound), numfmt.Thousands(s.SamplesPerSecond), s.on())},
 		{Key: "memory", Value: s.memory()},
 	}...)
 }

@@ -1,12 +1,9 @@
 package algorithm
 
 import (
-	"fmt"
-	"runtime"
 	"slices"
 
 	"feddag/federation"
-	"feddag/internal/parallel"
 	"feddag/internal/stream"
 	"feddag/similarity/groups"
 
@@ -28,19 +25,15 @@ func FeatureSketches(e *federation.Env, clients []*federation.Client) ([]*groups
 	var sketches []*groups.Sketch
 	total := mat.NewSymDense(d, nil)
 	for some := range slices.Chunk(clients, scatterBatch) {
-		made, scatters, errs := make([]*groups.Sketch, len(some)), make([]*mat.SymDense, len(some)), make([]error, len(some))
-		parallel.ForWorkers(len(some), max(e.Workers, runtime.GOMAXPROCS(0)), func(i int) {
-			if e.Err() == nil {
-				made[i], scatters[i], errs[i] = featureSketch(e, some[i], extractor)
-			}
+		made, scatters := make([]*groups.Sketch, len(some)), make([]*mat.SymDense, len(some))
+		err := sketchEach(e, some, func(i int) (err error) {
+			made[i], scatters[i], err = featureSketch(e, some[i], extractor)
+			return err
 		})
-		if err := e.Err(); err != nil {
+		if err != nil {
 			return nil, nil, err
 		}
 		for i, c := range some {
-			if errs[i] != nil {
-				return nil, nil, fmt.Errorf("client %d: %w", c.ID, errs[i])
-			}
 			total.AddSym(total, scatters[i])
 			e.Ledger.Up(c, "feature means", groups.Halves*e.Data.Classes*(d+1))
 			e.Ledger.Up(c, "feature scatter", d*(d+1)/2)

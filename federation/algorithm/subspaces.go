@@ -30,21 +30,34 @@ func BookVectors(e *federation.Env, c *federation.Client, s *similarity.Sketch) 
 // workers. Errors name the client and the class; a cancelled run returns the reason of its context.
 func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
 	sketches := make([]similarity.Sketch, len(clients))
+	err := sketchEach(e, clients, func(i int) (err error) {
+		sketches[i], err = sketchClient(e, clients[i], p, svdSamples)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sketches, nil
+}
+
+// sketchEach calls sketch with the place of each client, in parallel. The error is that of the first client that has one, by
+// its place, and names the client; a cancelled run calls it for no more clients and returns the reason of its context.
+func sketchEach(e *federation.Env, clients []*federation.Client, sketch func(i int) error) error {
 	errs := make([]error, len(clients))
 	parallel.ForWorkers(len(clients), max(e.Workers, runtime.GOMAXPROCS(0)), func(i int) {
 		if e.Err() == nil {
-			sketches[i], errs[i] = sketchClient(e, clients[i], p, svdSamples)
+			errs[i] = sketch(i)
 		}
 	})
 	if err := e.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	for i, c := range clients {
 		if errs[i] != nil {
-			return nil, fmt.Errorf("client %d: %w", c.ID, errs[i])
+			return fmt.Errorf("client %d: %w", c.ID, errs[i])
 		}
 	}
-	return sketches, nil
+	return nil
 }
 
 // sketchClient returns the sketch of one client (see [Subspaces]).
