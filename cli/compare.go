@@ -27,9 +27,9 @@ Usage: feddag compare --algorithms NAMES --seeds NUMBERS [--out DIR] [flags of t
        feddag compare --read RUN_OR_ARCHIVE_OR_DIRECTORY...
 
 The runs of a seed share partition, initial weights and cohorts. Each has its own directory below --out. The same
-command again continues: what is finished stays, what was interrupted goes on, what has fewer rounds is extended; a run
-that another process is at is left to it, so several processes, each with a GPU of its own, may work on one comparison.
-A run that fails does not stop the others. --keep collects results from several machines, in a directory or, under a
+command again continues: what is finished stays, what was interrupted goes on, what has fewer rounds is extended. Several
+processes, on one machine or on many that share the directory, may work on one comparison: each takes the runs that no other
+process is at, or its --shard of them. A run that fails does not stop the others. --keep collects results from several machines, in a directory or, under a
 name that ends in .zip, in an archive: it leaves out models and checkpoints, so a run that was kept cannot be extended.
 
 Flags of train go to all runs, those of one algorithm to the runs of the algorithms that have them. --with adds a variant:
@@ -52,6 +52,8 @@ type compareOptions struct {
 	out        string
 	keep       string
 	plots      plotFormats
+	part       shard
+	wait       bool
 	rounds     int // --read: cut to
 	quiet      bool
 
@@ -73,6 +75,8 @@ func newCompareOptions() *compareOptions {
 	f.StringVar(&o.out, "out", "", "directory of the comparison (default runs/compare-DATASET-TIME; with --read DIR that DIR, with --read DIR.zip DIR)")
 	f.StringVar(&o.keep, "keep", "", "directory, or archive of a name that ends in .zip, that also gets, of every finished run, the small files that tables and curves are made of: --read of it makes them again")
 	o.plots.flags(f)
+	f.Var(&o.part, "shard", "i/n, to run the i-th of n parts of the runs, i from 0 to n-1 (default: the task of a Slurm array, else 0/1, all runs)")
+	f.BoolVar(&o.wait, "wait", false, "after its own runs take over runs that no process is at, and wait until all runs of the comparison are finished")
 	f.IntVar(&o.rounds, "rounds", 0, "with --read: compare after so many rounds (default: all of them)")
 	return o
 }
@@ -94,6 +98,9 @@ func compare(ctx context.Context, args []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := o.setShard(log); err != nil {
+		return err
+	}
 	p, err := o.plan(shared)
 	if err != nil {
 		return err
@@ -101,7 +108,7 @@ func compare(ctx context.Context, args []string, out, log io.Writer) error {
 	if err := p.run(ctx, log); err != nil {
 		return err
 	}
-	return p.finish(out, log)
+	return p.finish(ctx, out, log)
 }
 
 // readOnly compares runs that are there.

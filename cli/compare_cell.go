@@ -41,7 +41,7 @@ func runDir(comparison, name, seed string) string {
 // runName is a run's name in a comparison's directory.
 func runName(variant, seed string) string { return slug(variant) + "-" + seed }
 
-// newCell finds out how far a run is, and that it is the one asked for.
+// newCell returns the run of a variant with a seed, and finds out how far it is.
 func (o *compareOptions) newCell(v *variant, seed string) (*cell, error) {
 	c := &cell{variant: v, dir: runDir(o.out, v.name, seed)}
 	args := append(slices.Clone(v.args), "--seed", seed, "--out", c.dir)
@@ -53,35 +53,41 @@ func (o *compareOptions) newCell(v *variant, seed string) (*cell, error) {
 		return nil, err
 	}
 	c.seed = c.options.run.Seed
+	return c, c.look()
+}
+
+// look sets the stage from what the directory holds. It returns an error if that is another run than the one asked for.
+func (c *cell) look() error {
+	c.stage = fresh
 	if !report.IsRun(c.dir) {
-		return c, nil
+		return nil
 	}
 	c.stage = begun
 	dir, err := report.Look(c.dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	saved, err := dir.ReadConfig()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.agrees(saved); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.sameScenario(dir); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := os.Stat(dir.Path(report.SummaryFile)); err != nil {
-		return c, nil
+		return nil
 	}
 	summary, err := dir.ReadSummary()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if summary.Rounds >= c.options.run.Rounds {
 		c.stage = done
 	}
-	return c, nil
+	return nil
 }
 
 // agrees returns an error if the run that is there has another value of a flag than the one asked for.

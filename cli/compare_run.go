@@ -39,40 +39,47 @@ func runCell(ctx context.Context, args []string, out, log io.Writer) error {
 	return err
 }
 
-// run does what is left to do. A run that fails is noted and does not stop the others.
+// run does what is left to do of this process's share of the runs. A run that fails is noted and does not stop the others.
+// With --wait it then takes over what nobody is at, until every run of the comparison is finished or has failed.
 func (p *plan) run(ctx context.Context, log io.Writer) error {
+	mine := p.mine()
 	finished := 0
-	for _, c := range p.cells {
+	for _, c := range mine {
 		if c.stage == done {
 			finished++
 		}
 	}
-	p.say(log, "%d runs in %s, %d of them finished", len(p.cells), p.o.out, finished)
-	for i, c := range p.cells {
-		if ctx.Err() != nil {
-			break
-		}
-		if c.stage == done {
-			continue
-		}
-		p.say(log, "== %s, seed %d (%d of %d)", c.variant.name, c.seed, i+1, len(p.cells))
-		err := c.run(ctx, log)
-		if ctx.Err() != nil {
-			break
-		}
-		if err != nil {
-			c.failed = err.Error()
-			fmt.Fprintf(log, "%s, seed %d: %s\n", c.variant.name, c.seed, c.failed)
-			continue
-		}
-		c.stage = done
-		p.refresh(log)
+	p.say(log, "%d runs in %s, %d of them finished", len(mine), p.o.out, finished)
+	p.try(ctx, log, mine)
+	if p.o.wait {
+		p.waitForAll(ctx, log)
 	}
 	if ctx.Err() != nil {
 		fmt.Fprintf(log, "interrupted; the same command continues\n")
 		return ctx.Err()
 	}
 	return nil
+}
+
+// try runs those of some runs that are not finished, one after another.
+func (p *plan) try(ctx context.Context, log io.Writer, cells []*cell) {
+	for i, c := range cells {
+		if ctx.Err() != nil {
+			return
+		}
+		if c.stage == done {
+			continue
+		}
+		err := c.run(ctx, log, func() { p.say(log, "== %s, seed %d (%d of %d)", c.variant.name, c.seed, i+1, len(cells)) })
+		if err != nil {
+			if ctx.Err() == nil {
+				c.failed = err.Error()
+				fmt.Fprintf(log, "%s, seed %d: %s\n", c.variant.name, c.seed, c.failed)
+			}
+			continue
+		}
+		p.refresh(ctx, log)
+	}
 }
 
 func (p *plan) say(log io.Writer, format string, a ...any) {
@@ -83,8 +90,9 @@ func (p *plan) say(log io.Writer, format string, a ...any) {
 
 // run trains in a process of its own: whatever ends it, the others go on, and its peak memory is its own. The process
 // has its own group, so that an interrupt from the keyboard reaches it once, through this one, and it dies with this
-// one.
-func (c *cell) run(ctx context.Context, log io.Writer) error {
+// one. A run that another process has finished meanwhile is left as it is. begins is called before the training begins.
+func (c *cell) run(ctx context.Context, log io.Writer, begins func()) error {
+	c.failed, c.busy = "", false
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
 		return err
 	}
@@ -95,15 +103,17 @@ func (c *cell) run(ctx context.Context, log io.Writer) error {
 		return err
 	}
 	defer lock.Release()
-	if c.stage == fresh && report.IsRun(c.dir) { // another process was at it since
-		c.stage = begun
+	if err := c.look(); err != nil || c.stage == done {
+		return err
 	}
+	begins()
 	runtime.LockOSThread() // Pdeathsig is of the thread that starts the process
 	defer runtime.UnlockOSThread()
 	// Not os.Executable: this very program, even where the file has been built anew meanwhile.
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", append([]string{cellCommand}, c.args()...)...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, log
+	cmd.Env = independent(os.Environ())
 	cmd.ExtraFiles = []*os.File{lock.File()}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -114,7 +124,21 @@ func (c *cell) run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("its process ended with %w", err)
 	}
+	c.stage = done
 	return nil
+}
+
+// launcherVariables are the environment variables by which launchers such as torchrun tell a process that it is one rank of
+// many. The processes of a comparison are independent of each other, so its runs do not see them. The local rank stays: it
+// chooses the GPU.
+var launcherVariables = []string{"RANK", "WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "ROLE_RANK", "ROLE_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
+
+// independent returns an environment without the launcher's variables.
+func independent(environment []string) []string {
+	return slices.DeleteFunc(slices.Clone(environment), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(launcherVariables, name) || strings.HasPrefix(name, "TORCHELASTIC_")
+	})
 }
 
 // comparison reads the runs that are finished.
@@ -158,8 +182,18 @@ func firstLine(s string) string {
 	return line
 }
 
-// refresh brings tables and curves up to date after a run, as far as there is something to show.
-func (p *plan) refresh(log io.Writer) {
+// refresh brings tables and curves up to date after a run, as far as there is something to show. It leaves them to another
+// process that is writing them.
+func (p *plan) refresh(ctx context.Context, log io.Writer) {
+	lock, err := report.LockDir(ctx, p.out.Path(), io.Discard)
+	if err != nil {
+		var held *lockfile.HeldError
+		if !errors.As(err, &held) {
+			p.say(log, "tables so far: %v", err)
+		}
+		return
+	}
+	defer lock.Release()
 	c, runs, err := p.comparison(io.Discard)
 	if err == nil {
 		if err = link(p.out, c); err == nil {
@@ -174,8 +208,17 @@ func (p *plan) refresh(log io.Writer) {
 	}
 }
 
-// finish writes and prints the comparison, and fails if a run did.
-func (p *plan) finish(out, log io.Writer) error {
+// finish writes and prints the comparison, and fails if a run did. Processes of one comparison write it one after another.
+func (p *plan) finish(ctx context.Context, out, log io.Writer) error {
+	if len(p.mine()) == 0 && !p.o.wait {
+		p.say(log, "shard %s of the comparison has no run: there are %d runs", p.o.part.String(), len(p.cells))
+		return nil
+	}
+	lock, err := p.lockTables(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
 	c, runs, err := p.comparison(log)
 	if err == nil {
 		err = p.o.write(p.out, c, runs, out)
@@ -187,6 +230,20 @@ func (p *plan) finish(out, log io.Writer) error {
 		return errReported
 	}
 	return err
+}
+
+// lockTables waits for the lock of the comparison's own files.
+func (p *plan) lockTables(ctx context.Context) (*lockfile.Lock, error) {
+	for {
+		lock, err := report.LockDir(ctx, p.out.Path(), io.Discard)
+		var held *lockfile.HeldError
+		if !errors.As(err, &held) {
+			return lock, err
+		}
+		if err := pause(ctx, tablesEvery); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // failures lists the runs that failed, those of one reason together.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -29,7 +30,7 @@ var (
 )
 
 func (m *machine) flags(f *pflag.FlagSet) {
-	f.StringVar(&m.device, "device", "auto", "auto (a GPU if there is one), cpu, cuda, cuda:N")
+	f.StringVar(&m.device, "device", "auto", "auto (a GPU if there is one; the one of the local rank under torchrun, srun and mpirun), cpu, cuda, cuda:N")
 	f.IntVar(&m.workers, "workers", runtime.NumCPU(), "clients trained at the same time by the serial engine on the CPU")
 	f.StringVar(&m.engine, "engine", "auto", "executor: auto (batched on a GPU, serial on the CPU), serial (one client after another, whole trainings in C++), batched (all clients of a round stacked), eager (layer by layer, slow: the reference, CPU only)")
 	f.StringVar(&m.precision, "precision", "fp32", "of products and convolutions: fp32, tf32 (GPUs), bf16 (batched engine); weights, sums and losses are float32 in all")
@@ -63,6 +64,15 @@ func (m *machine) check() error {
 
 // resolve turns auto into what it stands for on this machine.
 func (m *machine) resolve() (torch.Device, error) {
+	if m.device == "auto" {
+		info, err := torch.Describe()
+		if err != nil {
+			return torch.CPU, err
+		}
+		if m.device, err = localDevice(info.CUDADevices, os.Getenv); err != nil {
+			return torch.CPU, err
+		}
+	}
 	device, err := torch.ParseDevice(m.device)
 	if err != nil {
 		return device, usageError{err}
