@@ -105,6 +105,9 @@ func compare(ctx context.Context, args []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := p.checkMoved(ctx, log); err != nil {
+		return err
+	}
 	if err := p.run(ctx, log); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type cell struct {
 	dir     string
 	options *options
 	stage   stage
+	moved   bool   // the run that is there was begun with the data set in another place, or read with other options
 	failed  string // why; empty if it did not
 	busy    bool   // it is not finished because another process is at it
 }
@@ -109,10 +110,15 @@ func (c *cell) agrees(saved map[string]string) error {
 	if o.engine == "auto" {
 		loose = append(loose, "engine")
 	}
+	c.moved = false
 	for _, p := range o.pairs() {
 		was, ok := saved[p.Key]
 		if !ok {
 			was = defaultOf(o.flags.Lookup(p.Key))
+		}
+		if slices.Contains(dataPlace, p.Key) {
+			c.moved = c.moved || was != p.Value
+			continue
 		}
 		if !slices.Contains(loose, p.Key) && !sameNumber(was, p.Value) {
 			return usagef("%s holds a run with --%s %s, and this comparison asks for %s: choose another --out, or move it away", c.dir, p.Key, was, p.Value)
@@ -181,6 +187,12 @@ func (c *cell) args() []string {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if slices.Contains(onResume, name) {
 			args = append(args, "--"+name+"="+values[name])
+		}
+	}
+	if c.moved {
+		args = append(args, "--dataset="+c.options.dataset)
+		for _, option := range c.options.extra {
+			args = append(args, "--dataset-option="+option)
 		}
 	}
 	return args

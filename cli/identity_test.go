@@ -116,6 +116,37 @@ func TestResumeWithMovedData(t *testing.T) {
 	}
 }
 
+// TestCompareWithMovedData continues a comparison whose images have moved, with a run that is finished and one of fewer rounds.
+// A comparison of other images is refused.
+func TestCompareWithMovedData(t *testing.T) {
+	t.Setenv("FEDDAG_TEST_PROGRAM", "1")
+	images, home, out := imageFolder(t), t.TempDir(), filepath.Join(t.TempDir(), "c")
+	args := func(place, rounds string, more ...string) []string {
+		return append([]string{"compare", "--algorithms", "fedavg", "--seeds", "1", "--dataset", "folder:" + place, "--data-dir", home, "--rounds", rounds,
+			"--partition", "iid", "--clients", "4", "--rate", "0.5", "--epochs", "1", "--device", "cpu", "--workers", "1", "--out", out}, more...)
+	}
+	must(t, args(images, "1")...)
+	whole := filepath.Join(t.TempDir(), "whole")
+	must(t, args(images, "2", "--out", whole)...)
+	now := filepath.Join(home, "now")
+	rename(t, images, now)
+
+	if code, _, log := feddag(args(now, "1")...); code != exitDone || !strings.Contains(log, "1 of them finished") {
+		t.Errorf("a finished run: exit code %d: %s", code, log)
+	}
+	must(t, args(now, "2")...)
+	const model = "fedavg-1/model/global.safetensors"
+	if !bytes.Equal(mustRead(t, out, model), mustRead(t, whole, model)) {
+		t.Error("the run that went on in another place has other weights")
+	}
+	write(t, filepath.Join(now, "train/class0/00.png"), mustRead(t, now, "train/class1/00.png"))
+	other := filepath.Join(home, "other")
+	rename(t, now, other)
+	if code, _, log := feddag(args(other, "3")...); code != exitUsage || !strings.Contains(log, "whose content has the hash") || !strings.Contains(log, "fedavg-1") {
+		t.Errorf("other images: exit code %d: %s", code, log)
+	}
+}
+
 // TestResumeWithMovedImagesOfACSV gives one option of the data set anew, and the run keeps the others.
 func TestResumeWithMovedImagesOfACSV(t *testing.T) {
 	images, home, out := imageFolder(t), t.TempDir(), filepath.Join(t.TempDir(), "run")

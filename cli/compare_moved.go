@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"feddag/federation/data"
+	"feddag/report"
+)
+
+// checkMoved returns an error for a run that is there and that was made with other data than the comparison asks for. Only runs
+// that named the data set in another way are looked at. Where such a run kept the hash of its data, the content decides: the
+// data set is then read once to know its hash.
+func (p *plan) checkMoved(ctx context.Context, log io.Writer) error {
+	hashes := map[string]string{} // of each data set by its name and options
+	for _, c := range p.cells {
+		if !c.moved {
+			continue
+		}
+		dir, err := report.Look(c.dir)
+		if err != nil {
+			return err
+		}
+		was, err := dir.ReadPartitionDigest()
+		if err != nil {
+			return err
+		}
+		source := c.options.source
+		if !data.IsContentHash(was.DataHash) {
+			return usagef("%s holds a run with --dataset %s, which kept no hash of its images, and this comparison asks for %s: choose another --out, or move it away", c.dir, was.Dataset, source.dataset)
+		}
+		key := fmt.Sprintf("%q %q", source.dataset, source.extra)
+		if hashes[key] == "" {
+			set, err := source.load(ctx, log, p.o.quiet)
+			if err != nil {
+				return err
+			}
+			hashes[key] = set.Hash()
+		}
+		if now := hashes[key]; now != was.DataHash {
+			return usagef("%s holds a run with --dataset %s, whose content has the hash %s, and this comparison asks for %s with the hash %s: choose another --out, or move it away", c.dir, was.Dataset, data.ShortHash(was.DataHash), source.dataset, data.ShortHash(now))
+		}
+	}
+	return nil
+}
