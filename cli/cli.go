@@ -41,6 +41,8 @@ func register(name, summary string, run func(ctx context.Context, args []string,
 // usageError is a mistake on the command line: exit code 2.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 func usagef(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
 
 // Main runs the program and returns its exit code.

@@ -36,6 +36,7 @@ type options struct {
 
 	alg    federation.Algorithm
 	groups []group
+	from   map[string]string // where the flags come from that the environment or the file of --config gave
 	flags  *pflag.FlagSet
 	// unreadByCommand returns the flags that the command does not read; nil for train, which reads all.
 	unreadByCommand func() []federation.UnreadFlag
@@ -66,6 +67,7 @@ func newOptions(algorithm string) (*options, error) {
 
 	f := o.group("What to run")
 	f.StringVar(&o.algorithm, "algorithm", algorithm, "algorithm: "+strings.Join(federation.Names(), ", "))
+	f.String(configFlag, "", "YAML file of flags, such as the config.yaml of a run; flags that are given and the flags' environment variables (FEDDAG_EPOCHS for --epochs) win")
 	f.StringVar(&o.preset, "preset", "", "sets several flags at once, flags given beside it win: "+strings.Join(presetNames(alg), ", "))
 	f.StringVar(&o.model, "model", "", "encoder: "+strings.Join(models.Names(), ", ")+" (default "+models.Defaults()+")")
 	f.Float64Var(&o.dropout, "dropout", 0, "probability of dropping an activation after a hidden linear layer (ResNets: before the head), 0..1")

@@ -34,6 +34,10 @@ func parse(args []string, more ...func(*options)) (*options, error) {
 	if err != nil {
 		return nil, err
 	}
+	given, err := loadDefaults(args)
+	if err != nil {
+		return nil, err
+	}
 	var saved map[string]string
 	if resume != "" {
 		dir, err := report.Open(resume)
@@ -47,6 +51,9 @@ func parse(args []string, more ...func(*options)) (*options, error) {
 			algorithm = saved["algorithm"]
 		}
 	}
+	if algorithm == "" && resume == "" {
+		algorithm, _ = given.get("algorithm")
+	}
 	if algorithm == "" {
 		algorithm = defaultAlgorithm
 	}
@@ -58,6 +65,10 @@ func parse(args []string, more ...func(*options)) (*options, error) {
 		add(o)
 	}
 	if err := o.take(resume, saved); err != nil {
+		return nil, err
+	}
+	o.resume = resume
+	if err := o.apply(given, args, more); err != nil {
 		return nil, err
 	}
 	if err := o.flags.Parse(args); err != nil {
@@ -90,7 +101,7 @@ func parse(args []string, more ...func(*options)) (*options, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	return o, refuseUnread(o.flags, o.unread())
+	return o, o.sourced(refuseUnread(o.flags, o.unread()))
 }
 
 // dataMoved completes the error for the data set of a run to resume if it is no longer where it was.

@@ -49,6 +49,9 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 			s.Close()
 		}
 	}()
+	if !o.quiet {
+		o.warnOfVariables(log)
+	}
 	if o.resume != "" {
 		if err := s.openDir(ctx, log); err != nil {
 			return nil, err
@@ -131,7 +134,7 @@ func (s *session) environment(device torch.Device) error {
 		}
 		o.model = name
 	}
-	if err := refuseUnread(o.flags, o.unread()); err != nil { // again, now that the model is known
+	if err := o.sourced(refuseUnread(o.flags, o.unread())); err != nil { // again, now that the model is known
 		return err
 	}
 	nets := map[bool]*torch.Network{}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -38,11 +39,29 @@ func (d *Dir) ReadConfig() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return configValues(pairs), nil
+}
+
+// ReadConfigFile reads a file of the same form as config.yaml from anywhere: the value of each flag, by its name.
+func ReadConfigFile(path string) (map[string]string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := parseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return configValues(pairs), nil
+}
+
+// configValues returns the values of pairs by their keys.
+func configValues(pairs []Pair) map[string]string {
 	values := make(map[string]string, len(pairs))
 	for _, p := range pairs {
 		values[p.Key] = p.Value
 	}
-	return values, nil
+	return values
 }
 
 func (d *Dir) readConfig() ([]Pair, error) {

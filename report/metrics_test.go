@@ -209,7 +209,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("no %q in\n%s", w, table)
 		}
 	}
-	if os.Getenv("FEDDAG_PLOTS") != "" {
+	if os.Getenv("FEDDAG_TEST_PLOTS") != "" {
 		t.Log("\n" + table)
 	}
 }

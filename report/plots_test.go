@@ -44,10 +44,10 @@ func checkSVG(t *testing.T, raw []byte) {
 	}
 }
 
-// keep writes raw where FEDDAG_PLOTS says, for a look at it.
+// keep writes raw where FEDDAG_TEST_PLOTS says, for a look at it.
 func keep(t *testing.T, name string, raw []byte) {
 	t.Helper()
-	if dir := os.Getenv("FEDDAG_PLOTS"); dir != "" {
+	if dir := os.Getenv("FEDDAG_TEST_PLOTS"); dir != "" {
 		if err := os.WriteFile(filepath.Join(dir, name), raw, 0o666); err != nil {
 			t.Fatal(err)
 		}

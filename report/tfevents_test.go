@@ -83,7 +83,7 @@ func TestEvents(t *testing.T) {
 		t.Fatal("the test's own checksum is wrong")
 	}
 	dir := t.TempDir()
-	if d := os.Getenv("FEDDAG_PLOTS"); d != "" {
+	if d := os.Getenv("FEDDAG_TEST_PLOTS"); d != "" {
 		dir = filepath.Join(d, "events")
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			t.Fatal(err)
