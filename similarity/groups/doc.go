@@ -3,7 +3,7 @@
 //
 // The method has three steps on the server, after the clients' features and sketches:
 //
-//	features.go   the features of an image: layout, and texture at three sizes
+//	features.go   the features of an image: layout, and texture at up to three sizes
 //	sketch.go     what a client sends: counts and class means of two random halves, and its share of the scatter
 //	labels.go     step 1: clusters of label distributions, by the shortest code
 //	quota.go      label clusters that a quota explains are united

@@ -7,10 +7,10 @@ import (
 
 const (
 	gridCells  = 4 // cells of the layout grid per side
-	sizes      = 3 // sizes at which texture is measured: full, half, quarter
+	mostSizes  = 3 // sizes at which texture is measured: full, half, quarter
 	filterSide = 3 // side of a texture filter
 	filters    = filterSide*filterSide - 1
-	minSide    = filterSide << (sizes - 1) // shortest side of an image that all filters fit
+	minSide    = gridCells // shortest side of an image: a pixel per cell of the grid
 )
 
 // noiseFloor is one grey level squared. It is added to the energies of the filters, so that their logarithms are finite.
@@ -21,23 +21,30 @@ const noiseFloor = 1. / (255 * 255)
 type Extractor struct {
 	channels, height, width int
 	mix                     []float32 // orthonormal DCT over the channels, channels x channels
+	sizes                   int       // sizes at which texture is measured
 }
 
-// NewExtractor returns the extractor for images of channels x height x width pixels. Each side has at least 12 pixels,
-// because a filter of 3 x 3 pixels has to fit the image at a quarter of its size.
+// NewExtractor returns the extractor for images of channels x height x width pixels. Each side has at least 4 pixels.
+//
+// Texture is measured at the sizes that a filter of 3 x 3 pixels fits: at full, half and quarter size where the shorter side has
+// 12 pixels or more, at full and half size where it has 6 to 11, and at full size alone where it has 4 or 5.
 func NewExtractor(channels, height, width int) (*Extractor, error) {
 	switch {
 	case channels < 1:
 		return nil, fmt.Errorf("features: an image has %d channels: use at least 1", channels)
 	case height < minSide || width < minSide:
-		return nil, fmt.Errorf("features: the images have %d x %d pixels, but the filters need %d on each side: use larger images",
+		return nil, fmt.Errorf("features: the images have %d x %d pixels, but the features need %d on each side: use larger images",
 			height, width, minSide)
 	}
-	return &Extractor{channels, height, width, dct(channels)}, nil
+	sizes := 1
+	for side := min(height, width) / 2; side >= filterSide && sizes < mostSizes; side /= 2 {
+		sizes++
+	}
+	return &Extractor{channels, height, width, dct(channels), sizes}, nil
 }
 
-// Len returns the number of features d of an image: 40 per channel.
-func (e *Extractor) Len() int { return e.channels * (gridCells*gridCells + sizes*filters) }
+// Len returns the number of features d of an image: 40 per channel for images of 12 pixels or more on each side, else 32 or 24.
+func (e *Extractor) Len() int { return e.channels * (gridCells*gridCells + e.sizes*filters) }
 
 // Features writes the features of one image to out, which has length Len. pixels holds the image, channels x height x width,
 // as bytes 0..255, which stand for 0..1.
@@ -46,8 +53,9 @@ func (e *Extractor) Len() int { return e.channels * (gridCells*gridCells + sizes
 // channel, the features are
 //
 //	layout   the means of a grid of 4 x 4 cells
-//	texture  log(mean_p r_f(p)^2 + 1/255^2) at full, half and quarter size, where r_f is the response of each of the eight
-//	         3 x 3 DCT filters f that are not constant, and p runs over the places where the filter lies inside the image
+//	texture  log(mean_p r_f(p)^2 + 1/255^2) at full, half and quarter size, as far as a filter fits, where r_f is the response
+//	         of each of the eight 3 x 3 DCT filters f that are not constant, and p runs over the places where the filter lies
+//	         inside the image
 //
 // The order of the features is [cell][channel], then [size][channel][filter].
 func (e *Extractor) Features(pixels []byte, out []float64) error {
@@ -68,7 +76,7 @@ func (e *Extractor) Features(pixels []byte, out []float64) error {
 			out[cell*e.channels+k] = cellMean(plane, e.height, e.width, cell/gridCells, cell%gridCells)
 		}
 		height, width := e.height, e.width
-		for s := range sizes {
+		for s := range e.sizes {
 			at := gridCells*gridCells*e.channels + (s*e.channels+k)*filters
 			texture(plane, height, width, out[at:at+filters])
 			plane, height, width = halve(plane, height, width)

@@ -110,7 +110,7 @@ func TestFeatures(t *testing.T) {
 }
 
 func TestFeaturesOfBadImages(t *testing.T) {
-	for _, shape := range [][3]int{{0, 28, 28}, {1, 11, 28}, {3, 28, 11}, {1, 0, 0}} {
+	for _, shape := range [][3]int{{0, 28, 28}, {1, 3, 28}, {3, 28, 3}, {1, 0, 0}} {
 		if _, err := NewExtractor(shape[0], shape[1], shape[2]); err == nil {
 			t.Errorf("there is an extractor for images of %v", shape)
 		}
