@@ -1,0 +1,233 @@
+package groups
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"feddag/internal/parallel"
+)
+
+// Assignment says where a newcomer was put, and why.
+type Assignment struct {
+	Cluster int  // its cluster's number
+	Founded bool // the cluster was founded by newcomers, because the newcomer was rejected by every older cluster
+	// P is the p-value of "the newcomer belongs to Cluster", and 1 for the first member of a cluster.
+	P float64
+	// Others are the p-values of the older clusters, NaN for a cluster without members. The newcomer is rejected by a cluster
+	// whose p-value is Options.Alpha or less.
+	Others []float64
+	View   View // what rejected the newcomer from the nearest of the older clusters; "" if it is not rejected by that
+	Silent bool // the newcomer has no images, so nothing is known of it, and it is in the largest cluster
+}
+
+// Assign returns where newcomers would be put, without taking them in. Nobody else moves.
+//
+// A newcomer is compared with every cluster, by three tests: its class counts (see [labelModel]) and its class means in two
+// views, what all classes have in common and the rest (see [residual]). The p-value of the cluster is
+//
+//	p = min(1, 2 p_labels, 4 p_common, 4 p_concept)
+//
+// so that a newcomer which belongs to a cluster is rejected by it with probability alpha at most. Of the clusters that do not
+// reject it, it joins the one with the largest
+//
+//	ln P_z(x) + ln(N_z / N) - 1/2 sum_c [ d ln(1 + n_c / w_zc) + d / g_zc h_zc |m_c - mu_zc|^2 ]
+//
+// the probability of its class counts, the cluster's share of the clients, and the likelihood of its class means. A class that a
+// cluster lacks costs there what it costs on average in those that hold it.
+//
+// Newcomers that all clusters reject found new ones. The one with most images founds the first. Of the others, the one with the
+// largest p-value joins first, by the same tests, and where all that are left are rejected by all of the new clusters, the one with
+// most images founds another.
+func (r *Roster) Assign(newcomers []*Sketch) ([]Assignment, error) {
+	if err := r.checkNewcomers(newcomers); err != nil {
+		return nil, fmt.Errorf("newcomers: %w", err)
+	}
+	next := r.Clone()
+	movers := make([]int, len(newcomers))
+	for k := range movers {
+		movers[k] = len(r.Sketches) + k
+	}
+	next.Sketches = append(next.Sketches, newcomers...)
+	return next.settle(movers), nil
+}
+
+// settle puts clients that are in no cluster into one, and returns where and why.
+func (r *Roster) settle(movers []int) []Assignment {
+	f := r.finder()
+	x := newResiduals(f, r.Clusters)
+	older := len(r.Clusters)
+	answers := make([]Assignment, len(movers))
+	images := make([]float64, len(movers))
+	var rejected []int // places among the movers
+	joined := make([]int, len(movers))
+	for k, i := range movers {
+		images[k] = sumOf(f.all.weights(i))
+		joined[k] = -1
+		if images[k] == 0 {
+			continue
+		}
+		var view View
+		answers[k].Others, view = x.reject(i)
+		best := x.best(i, answers[k].Others, r.options.Alpha)
+		if best < 0 {
+			answers[k].Founded, answers[k].View = true, view
+			rejected = append(rejected, k)
+			continue
+		}
+		joined[k], answers[k].P = best, answers[k].Others[best]
+	}
+	x.found(r, movers, rejected, func(k, z int, p float64) { joined[k], answers[k].P = z, p })
+	for k, i := range movers {
+		if images[k] == 0 {
+			answers[k].Silent, answers[k].P = true, 1
+			joined[k] = r.largest()
+			answers[k].Others = slices.Repeat([]float64{1}, older)
+			for z, members := range r.Clusters[:older] {
+				if len(members) == 0 {
+					answers[k].Others[z] = math.NaN()
+				}
+			}
+		}
+		answers[k].Cluster = joined[k]
+		if joined[k] < older || images[k] == 0 {
+			r.Clusters[joined[k]] = append(r.Clusters[joined[k]], i)
+		}
+	}
+	for _, members := range r.Clusters {
+		slices.Sort(members)
+	}
+	return answers
+}
+
+// found puts the movers of some places, which all older clusters reject, into new clusters of r, and tells where and with which
+// p-value. See [Roster.Assign].
+func (x *residuals) found(r *Roster, movers, places []int, tell func(k, z int, p float64)) {
+	older := len(x.models)
+	left := slices.Clone(places)
+	p := make([][]float64, len(movers)) // of each place that is left, against each new cluster
+	column := func(z int) {             // renews the p-values against cluster z
+		one := *x
+		one.models = x.models[z : z+1]
+		parallel.For(len(left), func(m int) {
+			k := left[m]
+			own, _ := one.reject(movers[k])
+			if z-older == len(p[k]) {
+				p[k] = append(p[k], 0)
+			}
+			p[k][z-older] = own[0]
+		})
+	}
+	for len(left) > 0 {
+		at, into, most := 0, -1, r.options.Alpha
+		for m, k := range left {
+			for z, v := range p[k] {
+				if v > most {
+					at, into, most = m, older+z, v
+				}
+			}
+		}
+		if into < 0 {
+			for m, k := range left {
+				if sumOf(x.f.all.weights(movers[k])) > sumOf(x.f.all.weights(movers[left[at]])) {
+					at = m
+				}
+			}
+			into, most = len(r.Clusters), 1
+			r.labelOf = append(r.labelOf, r.labelClusterOf(movers[left[at]], x.models[:older]))
+			r.Clusters, x.models = append(r.Clusters, nil), append(x.models, nil)
+		}
+		k := left[at]
+		left = slices.Delete(left, at, at+1)
+		r.Clusters[into] = append(r.Clusters[into], movers[k])
+		x.models[into] = x.newModel(r.Clusters[into])
+		tell(k, into, most)
+		column(into)
+	}
+}
+
+// reject returns the p-values of "client i belongs to the cluster", NaN for a cluster without members, and the view that rejects
+// the cluster with the largest one most clearly.
+func (r *residuals) reject(i int) (p []float64, view View) {
+	most, nearest := math.Inf(-1), Labels
+	for _, m := range r.models {
+		if len(m.who) == 0 {
+			p = append(p, math.NaN())
+			continue
+		}
+		labels := 2 * m.labels.pValue(r.f.all.weights(i))
+		image := r.pValues(r.compare(i, m, false), m)
+		least := min(1, labels, 4*image[together], 4*image[apart])
+		p = append(p, least)
+		if least > most {
+			most = least
+			switch least {
+			case labels:
+				nearest = Labels
+			case 4 * image[apart]:
+				nearest = Concept
+			default:
+				nearest = Common
+			}
+		}
+	}
+	return p, nearest
+}
+
+// best returns the cluster that a client joins among those whose p-value is above alpha; -1 for none. See [Roster.Assign].
+func (r *residuals) best(i int, p []float64, alpha float64) int {
+	t := r.f.white
+	cost := make([][]float64, len(r.models)) // of the class means; NaN for a class that the cluster lacks
+	sum, times := make([]float64, t.classes), make([]float64, t.classes)
+	all := 0.
+	for z, m := range r.models {
+		cost[z] = make([]float64, t.classes)
+		all += float64(len(m.who))
+		for c, n := range t.weights(i) {
+			w := m.mu.weight(0, c)
+			switch {
+			case n == 0:
+			case w == 0:
+				cost[z][c] = math.NaN()
+			default:
+				d := float64(t.d)
+				cost[z][c] = (d*math.Log1p(n/w) + d/max(m.noise[c], 1e-30)*n*w/(n+w)*squareDistance(t.mean(i, c), m.mu.mean(0, c))) / 2
+				sum[c] += cost[z][c]
+				times[c]++
+			}
+		}
+	}
+	best, most := -1, math.Inf(-1)
+	for z, m := range r.models {
+		if !(p[z] > alpha) {
+			continue
+		}
+		score := m.labels.logProbability(r.f.all.weights(i)) + math.Log(float64(len(m.who))/all)
+		for c, x := range cost[z] {
+			if math.IsNaN(x) {
+				x = sum[c] / max(times[c], 1)
+			}
+			score -= x
+		}
+		if score > most || best < 0 {
+			best, most = z, score
+		}
+	}
+	return best
+}
+
+// labelClusterOf returns the label cluster of a client that founds a cluster: that of the older cluster whose labels predict its
+// class counts best, if they do not reject them, or else a new one.
+func (r *Roster) labelClusterOf(i int, older []*clusterModel) int {
+	x := r.finder().all.weights(i)
+	best, most := slices.Max(append([]int{-1}, r.labelOf...))+1, math.Inf(-1)
+	for z, m := range older {
+		if len(m.who) == 0 {
+			continue
+		}
+		if y := m.labels.logProbability(x); y > most && 2*m.labels.pValue(x) > r.options.Alpha {
+			best, most = r.labelOf[z], y
+		}
+	}
+	return best
+}

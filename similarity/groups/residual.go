@@ -1,0 +1,228 @@
+package groups
+
+import (
+	"math"
+
+	"feddag/internal/parallel"
+
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+const (
+	// priorClients is the number of clients that the theoretical spread of the residuals counts for beside the measured one.
+	priorClients = 10
+	// styleFreedom is the supposed number of directions in which the styles of clients differ.
+	styleFreedom = 4
+)
+
+// The views in which a client is compared with a cluster. They divide its distance to the cluster into two parts.
+const (
+	together = iota // what all classes have in common: the view Common
+	apart           // what is left, class by class: the view Concept
+	residualViews
+)
+
+// residual is how far the class means of a client are from those of a cluster, in the metric. With w_c the images of the cluster
+// without the client, mu_c their mean, h_c = n_c w_c / (n_c + w_c) and delta_c = m_c - mu_c over the k classes that both hold,
+//
+//	square[together] = |sum_c h_c delta_c|^2 / H,  square[apart] = sum_c h_c |delta_c|^2 - square[together],  H = sum_c h_c
+//
+// If the client draws its images as the cluster's clients do, with a style of variance tau of its own, the expectation is
+//
+//	E = level noise + weight tau
+//	noise[together] = sum_c h_c g_c / H    noise[apart]  = sum_c g_c - noise[together]     g_c the noise of one image of class c
+//	weight[together] = H                   weight[apart] = H - sum_c h_c^2 / H
+//
+// level is how noisy the client is as a multiple of its cluster, from the differences of its halves:
+//
+//	level = (g + sum_c n_c0 n_c1 / n_c |m_c0 - m_c1|^2) / (g + sum_c g_c),  over the classes in both halves;  g the mean of g_c
+type residual struct {
+	square, noise, weight [residualViews]float64
+	level                 float64
+	classes, both         float64 // k, and the classes that are in both halves of the client
+}
+
+// clusterModel is what a client is compared with.
+type clusterModel struct {
+	who    []int                  // members with images
+	mu     *table                 // class means of the members, one row
+	noise  []float64              // g_c, per class
+	mean   [residualViews]float64 // mean standardised residual of the members, one more of zero included
+	labels *labelModel
+}
+
+// residuals compares clients with clusters. The spread of the members around their own clusters says how far is too far.
+type residuals struct {
+	f        *finder
+	models   []*clusterModel
+	style    [residualViews]float64 // tau
+	spread   [residualViews]float64 // standard deviation of the standardised residuals
+	freedom  [residualViews]float64 // its degrees of freedom
+	measured float64                // directions that the noise of one image spans: (tr S)^2 / tr S^2
+}
+
+// newResiduals returns the comparison with some clusters of the clients of f, whose metric is set.
+func newResiduals(f *finder, clusters [][]int) *residuals {
+	r := &residuals{f: f, measured: spanned(f.metric.noise)}
+	for _, members := range clusters {
+		r.models = append(r.models, r.newModel(members))
+	}
+	type place struct{ z, i int }
+	var places []place
+	for z, m := range r.models {
+		for _, i := range m.who {
+			places = append(places, place{z, i})
+		}
+	}
+	all := make([]residual, len(places))
+	parallel.For(len(places), func(k int) { all[k] = r.compare(places[k].i, r.models[places[k].z], true) })
+	for v := range residualViews {
+		excess, weight := 0., 0.
+		for _, x := range all {
+			if x.weight[v] > 0 {
+				excess += x.square[v] - x.level*x.noise[v]
+				weight += x.weight[v]
+			}
+		}
+		r.style[v] = max(excess/max(weight, 1e-30), 0)
+		sums, members := make([]float64, len(r.models)), make([]float64, len(r.models))
+		for k, x := range all {
+			if x.weight[v] > 0 {
+				sums[places[k].z] += r.standardised(x, v)
+				members[places[k].z]++
+			}
+		}
+		for z, m := range r.models {
+			m.mean[v] = sums[z] / (members[z] + 1)
+		}
+		rss, freedom := float64(priorClients), float64(priorClients)
+		for k, x := range all {
+			if x.weight[v] > 0 {
+				z := places[k].z
+				y := r.standardised(x, v) - sums[z]/members[z]
+				rss += y * y
+			}
+		}
+		for _, n := range members {
+			freedom += max(n-1, 0)
+		}
+		r.spread[v], r.freedom[v] = math.Sqrt(rss/freedom), freedom
+	}
+	return r
+}
+
+// newModel returns the model of the clients with images among some.
+func (r *residuals) newModel(members []int) *clusterModel {
+	m := new(clusterModel)
+	for _, i := range members {
+		if sumOf(r.f.all.weights(i)) > 0 {
+			m.who = append(m.who, i)
+		}
+	}
+	var halves [Halves]*table
+	for h := range halves {
+		halves[h] = r.f.whiteHalves[h].pick(m.who)
+	}
+	m.mu = r.f.white.pick(m.who).centre()
+	m.noise = loudness(halves, r.f.metric.noise)
+	scale(mat.Trace(r.f.metric.noise), m.noise)
+	counts := make([][]float64, len(m.who))
+	for k, i := range m.who {
+		counts[k] = r.f.all.weights(i)
+	}
+	m.labels = newLabelModel(counts, r.f.all.classes)
+	return m
+}
+
+// compare returns the residual of client i from a cluster, of which it is a member or not.
+func (r *residuals) compare(i int, m *clusterModel, member bool) residual {
+	t, x := r.f.white, residual{}
+	sum, delta := make([]float64, t.d), make([]float64, t.d)
+	h, h2, squares, noise, weighted := 0., 0., 0., 0., 0.
+	for c, n := range t.weights(i) {
+		w := m.mu.weight(0, c)
+		if n == 0 || w == 0 || member && w-n < 0.5 {
+			continue
+		}
+		copy(delta, t.mean(i, c))
+		axpy(-1, m.mu.mean(0, c), delta)
+		if member {
+			scale(w/(w-n), delta)
+			w -= n
+		}
+		hc := n * w / (n + w)
+		axpy(hc, delta, sum)
+		squares += hc * dot(delta, delta)
+		h, h2 = h+hc, h2+hc*hc
+		noise, weighted = noise+m.noise[c], weighted+hc*m.noise[c]
+		x.classes++
+	}
+	if h > 0 {
+		x.square[together], x.noise[together], x.weight[together] = dot(sum, sum)/h, weighted/h, h
+		if x.classes > 1 {
+			x.square[apart], x.noise[apart] = max(squares-x.square[together], 0), noise-x.noise[together]
+			x.weight[apart] = h - h2/h
+		}
+	}
+	x.level, x.both = r.level(i, m)
+	return x
+}
+
+// level returns how noisy the images of client i are as a multiple of a cluster's, and the number of classes that say so.
+func (r *residuals) level(i int, m *clusterModel) (level, both float64) {
+	a, b := r.f.whiteHalves[0], r.f.whiteHalves[1]
+	mean := max(sumOf(m.noise)/float64(len(m.noise)), 1e-30)
+	gap, expected := mean, mean
+	for c := range m.noise {
+		if n, k := a.weight(i, c), b.weight(i, c); n > 0 && k > 0 {
+			gap += n * k / (n + k) * squareDistance(a.mean(i, c), b.mean(i, c))
+			expected += m.noise[c]
+			both++
+		}
+	}
+	return gap / expected, both
+}
+
+// standardised returns y = ln(square / E) in units of its theoretical standard deviation. With rho = weight tau / E,
+//
+//	Var y = (1 - rho)^2 (2 / f + 2 / f_level) + rho^2 2 / 4
+//
+// where f are the degrees of freedom of the square, f_level those of the level, and 4 directions are supposed for styles.
+func (r *residuals) standardised(x residual, v int) float64 {
+	const tiny = 1e-12
+	noise, style := x.level*x.noise[v], x.weight[v]*r.style[v]
+	f := r.measured
+	if v == apart {
+		f *= x.classes - 1
+	}
+	rho := style / max(noise+style, 1e-30)
+	variance := (1-rho)*(1-rho)*(2/f+2/(r.measured*(x.both+1))) + rho*rho*2/styleFreedom
+	return math.Log((x.square[v]+tiny)/(noise+style+tiny)) / math.Sqrt(variance)
+}
+
+// pValues returns the p-values of "the images of a client that is not in the cluster are drawn as those of its members", in both
+// views: the upper tail of Student's t of its standardised residual against those of the members. It is 1 in a view in which the
+// two have nothing to compare.
+func (r *residuals) pValues(x residual, m *clusterModel) (p [residualViews]float64) {
+	for v := range p {
+		p[v] = 1
+		if x.weight[v] > 0 {
+			t := (r.standardised(x, v) - m.mean[v]) / (r.spread[v] * math.Sqrt(1+1/float64(len(m.who)+1)))
+			p[v] = distuv.StudentsT{Mu: 0, Sigma: 1, Nu: r.freedom[v]}.Survival(t)
+		}
+	}
+	return p
+}
+
+// spanned returns the number of directions that noise spans, (tr S)^2 / tr S^2, at least 1.
+func spanned(s mat.Symmetric) float64 {
+	trace, square := 0., 0.
+	for f := range s.SymmetricDim() {
+		trace += s.At(f, f)
+		for g := range s.SymmetricDim() {
+			square += s.At(f, g) * s.At(f, g)
+		}
+	}
+	return max(trace*trace/max(square, 1e-300), 1)
+}

@@ -1,0 +1,253 @@
+package groups
+
+import (
+	"fmt"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Roster is what the server keeps of a clustering, so that clients can come, leave and change without another search. The metric
+// stays that of the search, so nobody else moves. A cluster keeps its number for good, though its last client may leave; new
+// clusters come after the last one. Clients are numbered 0..N-1.
+//
+// A method that returns an error has changed nothing. A Roster is not safe for concurrent use.
+type Roster struct {
+	Shape    Shape     // of the images; zero for unknown
+	Sketches []*Sketch // N
+	// Scatter is the sum of the scatters of all sketches that came, d x d. It cannot be taken out again, see ScatterNow.
+	Scatter  *mat.SymDense
+	Clusters [][]int // members ascending; none for a cluster that all have left
+	Changes  int     // clients that came or changed since the search: when there are many, search again
+
+	options Options
+	metric  *whitening
+	freedom float64 // degrees of freedom of Scatter: the images of the sketches that came, less their class means
+	labelOf []int   // label cluster of each cluster
+	cached  *finder // the clients' means in the metric; nil after a change
+}
+
+// NewRoster keeps what Find found from these sketches with these options. shape names the images; the zero Shape is not checked.
+func NewRoster(shape Shape, sketches []*Sketch, scatter mat.Symmetric, found *Result, o Options) (*Roster, error) {
+	r, err := newRoster(shape, sketches, scatter, found, o)
+	if err != nil {
+		return nil, fmt.Errorf("roster: %w", err)
+	}
+	return r, nil
+}
+
+func newRoster(shape Shape, sketches []*Sketch, scatter mat.Symmetric, found *Result, o Options) (*Roster, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	classes, d, err := checkSketches(sketches, scatter)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkShape(shape, d); err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return nil, fmt.Errorf("no clusters were found")
+	}
+	r := &Roster{Shape: shape, Sketches: slices.Clone(sketches), Scatter: mat.NewSymDense(d, nil), options: o}
+	r.Scatter.CopySym(scatter)
+	r.freedom = freedomOf(sketches)
+	for _, members := range found.Clusters {
+		r.Clusters = append(r.Clusters, slices.Clone(members))
+	}
+	if err := checkMembers(r.Clusters, len(sketches)); err != nil {
+		return nil, err
+	}
+	label := map[int]int{} // of each client that has one
+	for z, members := range found.LabelClusters {
+		for _, i := range members {
+			label[i] = z
+		}
+	}
+	for _, members := range r.Clusters {
+		z := 0
+		for _, i := range members {
+			if l, ok := label[i]; ok {
+				z = l
+				break
+			}
+		}
+		r.labelOf = append(r.labelOf, z)
+	}
+	f := newFinder(sketches, sequence(len(sketches)), classes, d, scatter, o)
+	if r.metric, err = newWhitening(f.all, scatter, r.Clusters); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Clone returns a copy. Changes of the copy leave r as it is. The two share the sketches, which nobody changes.
+func (r *Roster) Clone() *Roster {
+	c := *r
+	c.Sketches, c.labelOf, c.cached = slices.Clone(r.Sketches), slices.Clone(r.labelOf), nil
+	c.Scatter = mat.NewSymDense(r.Scatter.SymmetricDim(), nil)
+	c.Scatter.CopySym(r.Scatter)
+	c.Clusters = make([][]int, len(r.Clusters))
+	for z, members := range r.Clusters {
+		c.Clusters[z] = slices.Clone(members)
+	}
+	return &c
+}
+
+// Add takes newcomers in, as [Roster.Assign] says. They are clients N, N+1, ... afterwards. scatter is the sum of their scatters;
+// nil if they sent none.
+func (r *Roster) Add(newcomers []*Sketch, scatter mat.Symmetric) ([]Assignment, error) {
+	if len(newcomers) == 0 {
+		return nil, nil
+	}
+	err := r.checkNewcomers(newcomers)
+	if err == nil {
+		err = r.checkScatter(scatter)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("newcomers: %w", err)
+	}
+	next := r.Clone()
+	movers := make([]int, len(newcomers))
+	for k := range movers {
+		movers[k] = len(r.Sketches) + k
+	}
+	next.Sketches = append(next.Sketches, newcomers...)
+	return r.take(next, movers, newcomers, scatter), nil
+}
+
+// Replace gives clients (ascending) other sketches, as after a change of their data, and puts them into clusters as newcomers are.
+// scatter is the sum of the scatters of the new sketches; nil if they sent none. It is an error to replace all clients, because
+// nobody would be left to compare with: call Find instead.
+func (r *Roster) Replace(clients []int, sketches []*Sketch, scatter mat.Symmetric) ([]Assignment, error) {
+	if len(clients) == 0 && len(sketches) == 0 {
+		return nil, nil
+	}
+	err := r.checkClients(clients, true)
+	switch {
+	case err != nil:
+	case len(clients) != len(sketches):
+		err = fmt.Errorf("%d sketches of %d clients", len(sketches), len(clients))
+	case len(clients) == len(r.Sketches):
+		err = fmt.Errorf("all %d clients changed: at least one must stay as it was, or search again", len(clients))
+	default:
+		if err = r.checkNewcomers(sketches); err == nil {
+			err = r.checkScatter(scatter)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("changed clients: %w", err)
+	}
+	next := r.Clone()
+	for k, i := range clients {
+		next.Sketches[i] = sketches[k]
+	}
+	next.takeOut(clients)
+	return r.take(next, clients, sketches, scatter), nil
+}
+
+// take settles the movers of next, a changed clone, and replaces r by it.
+func (r *Roster) take(next *Roster, movers []int, sketches []*Sketch, scatter mat.Symmetric) []Assignment {
+	placed := next.settle(movers)
+	if scatter != nil {
+		next.Scatter.AddSym(next.Scatter, scatter)
+		next.freedom += freedomOf(sketches)
+	}
+	next.Changes += len(movers)
+	*r = *next
+	return placed
+}
+
+// Remove takes clients out. Those who stay keep their order and their clusters, and are numbered 0.. again. At least one must
+// stay.
+func (r *Roster) Remove(clients ...int) error {
+	clients = slices.Clone(clients)
+	slices.Sort(clients)
+	clients = slices.Compact(clients)
+	if err := r.checkClients(clients, false); err != nil {
+		return fmt.Errorf("removal: %w", err)
+	}
+	if len(clients) == len(r.Sketches) {
+		return fmt.Errorf("removal: all %d clients: at least one must stay", len(clients))
+	}
+	next := r.Clone()
+	next.takeOut(clients)
+	number := make([]int, len(r.Sketches))
+	next.Sketches = nil
+	for i, s := range r.Sketches {
+		number[i] = len(next.Sketches)
+		if _, gone := slices.BinarySearch(clients, i); !gone {
+			next.Sketches = append(next.Sketches, s)
+		}
+	}
+	for _, members := range next.Clusters {
+		for k, i := range members {
+			members[k] = number[i]
+		}
+	}
+	*r = *next
+	return nil
+}
+
+// Search finds the groups again from the sketches as they are now, with the options of the roster. To keep the result, call
+// NewRoster with Shape, Sketches and ScatterNow.
+func (r *Roster) Search() (*Result, error) { return Find(r.Sketches, r.ScatterNow(), r.options) }
+
+// ScatterNow returns the scatter that the clients have who are there now, as far as it is known: Scatter in proportion to their
+// degrees of freedom, images less class means.
+func (r *Roster) ScatterNow() *mat.SymDense {
+	s := mat.NewSymDense(r.Scatter.SymmetricDim(), nil)
+	s.CopySym(r.Scatter)
+	if now := freedomOf(r.Sketches); now != r.freedom {
+		s.ScaleSym(now/max(r.freedom, 1), s)
+	}
+	return s
+}
+
+// finder returns the clients' class means in the metric, and what else the tests of the search need.
+func (r *Roster) finder() *finder {
+	if r.cached != nil {
+		return r.cached
+	}
+	classes, d := r.Sketches[0].Means[0].Dims()
+	f := newFinder(r.Sketches, sequence(len(r.Sketches)), classes, d, r.Scatter, r.options)
+	f.metric, f.white = r.metric, r.metric.apply(f.all)
+	for h := range Halves {
+		f.whiteHalves[h] = r.metric.apply(f.halves[h])
+	}
+	r.cached = f
+	return f
+}
+
+// takeOut takes clients, ascending, out of their clusters.
+func (r *Roster) takeOut(clients []int) {
+	for z, members := range r.Clusters {
+		r.Clusters[z] = slices.DeleteFunc(members, func(i int) bool {
+			_, gone := slices.BinarySearch(clients, i)
+			return gone
+		})
+	}
+}
+
+// largest returns the number of the largest cluster, the first of equal ones.
+func (r *Roster) largest() int {
+	most := 0
+	for z, members := range r.Clusters {
+		if len(members) > len(r.Clusters[most]) {
+			most = z
+		}
+	}
+	return most
+}
+
+// freedomOf returns the degrees of freedom of the scatter of some clients: images less class means.
+func freedomOf(sketches []*Sketch) float64 {
+	free := 0
+	for _, s := range sketches {
+		for c := range s.Counts[0] {
+			free += max(s.Counts[0][c]+s.Counts[1][c]-1, 0)
+		}
+	}
+	return float64(free)
+}
