@@ -45,6 +45,7 @@ var rooms = map[string]room{
 	"torch":                 {tests: []string{"models"}, cgo: true, gotorch: true},
 	"internal":              {},
 	"scripts":               {},
+	"benchmarks":            {imports: []string{"federation/data", "federation/partition", "similarity"}},
 }
 
 // listed is a package as "go list -json" prints it.

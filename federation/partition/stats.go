@@ -99,12 +99,22 @@ func (p *Partition) Samples(s *data.Set, sets [][]int) [][]Sample {
 // TestImage returns test image j as a client of the partition sees it, before any scaling. It is the image that
 // Materialise makes.
 func (p *Partition) TestImage(s *data.Set, client, j int) []byte {
-	from := s.Image(s.Test, j)
+	return p.seen(s, client, testSplit, j, s.Image(s.Test, j))
+}
+
+// TrainImage returns training image j as a client of the partition sees it, before any scaling. It is the image that
+// Materialise makes if the client holds it.
+func (p *Partition) TrainImage(s *data.Set, client, j int) []byte {
+	return p.seen(s, client, trainSplit, j, s.Image(s.Train, j))
+}
+
+// seen returns image i of a split as a client sees it: the image itself where the client sees images as they are.
+func (p *Partition) seen(s *data.Set, client, split, i int, image []byte) []byte {
 	v := p.Shards[client].View
 	if v == 0 {
-		return from
+		return image
 	}
-	to := make([]byte, len(from))
-	p.corrupt(p.Views[v-1], testSplit, j, s, from, to)
+	to := make([]byte, len(image))
+	p.corrupt(p.Views[v-1], split, i, s, image, to)
 	return to
 }

@@ -30,7 +30,7 @@ func TestHoldings(t *testing.T) {
 	}
 }
 
-// What See shows is what Materialise trains and tests on, and Samples names labels as the client does.
+// What TestImage and TrainImage show is what Materialise trains and tests on, and Samples names labels as the client does.
 func TestSamplesAreWhatClientsSee(t *testing.T) {
 	s := pictureSet(even(4, 30), even(4, 5), 3, 8, 8)
 	p := mustPartition(t, s, params("concept-shift", func(o *Options) {
@@ -45,6 +45,11 @@ func TestSamplesAreWhatClientsSee(t *testing.T) {
 		for k, j := range sh.Test {
 			if !bytes.Equal(p.TestImage(s, i, int(j)), m.Image(m.Test, int(q.Shards[i].Test[k]))) {
 				t.Fatalf("client %d sees test image %d otherwise than it is tested on", i, j)
+			}
+		}
+		for _, j := range sh.Train {
+			if !bytes.Equal(p.TrainImage(s, i, int(j)), m.Image(m.Train, int(j))) {
+				t.Fatalf("client %d sees training image %d otherwise than it trains on", i, j)
 			}
 		}
 	}
