@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -392,6 +393,30 @@ func TestPresets(t *testing.T) {
 			} else if o.run.Batch != 17 {
 				t.Errorf("%s, %s: a given flag lost against the preset", algorithm, preset)
 			}
+		}
+	}
+}
+
+// The summary of a resumed run has what the processes before it warned of, and no warning that more rounds made untrue.
+func TestWarningsOfAResumedRun(t *testing.T) {
+	data, out := mnist(t), filepath.Join(t.TempDir(), "run")
+	if code, _, log := feddag(small(data, out, "--algorithm", "cfl", "--cfl-eps1", "0", "--cfl-from", "5", "--rounds", "1")...); code != exitDone {
+		t.Fatal(log)
+	}
+	const always = "--cfl-eps1 is 0: no cluster is ever split, this is FedAvg with equal weights"
+	for _, c := range []struct {
+		rounds string
+		want   []string
+	}{
+		{"2", []string{always, "--cfl-from is 5, but the run has 2 rounds: no cluster is ever split"}},
+		{"6", []string{always}},
+	} {
+		if code, _, log := feddag("train", "--resume", out, "--rounds", c.rounds); code != exitDone {
+			t.Fatal(log)
+		}
+		var summary report.Summary
+		if err := json.Unmarshal(mustRead(t, out, report.SummaryFile), &summary); err != nil || !slices.Equal(summary.Warnings, c.want) {
+			t.Errorf("%s rounds: the warnings are %q (%v)", c.rounds, summary.Warnings, err)
 		}
 	}
 }

@@ -105,12 +105,13 @@ func (r *recorder) Clustering(string, int, int) {}
 // that a scenario asks for, before round 20, go to the folder search-20.
 func (r *recorder) Clustered(c *similarity.Result) error {
 	dir, formats := r.s.dir, report.PageFormats(r.s.o.plots)
-	if r.clustered {
+	if !r.clustered {
+		r.candidates = c.Candidates
+	} else {
 		dir, formats = r.s.dir.Sub(fmt.Sprintf("search-%d", r.next)), r.s.o.plots // not in the page
 	}
 	r.clustered = true
 	r.found = &report.Clustering{Title: r.s.title(), Result: c, Counts: r.counts, Groups: r.groups, IDs: r.ids, Classes: r.s.set.ClassNames}
-	r.candidates = c.Candidates
 	good, err := r.found.Validity()
 	if err != nil {
 		return err
@@ -124,10 +125,18 @@ func (r *recorder) Clustered(c *similarity.Result) error {
 	return err
 }
 
-// readClusters reads the clustering that an interrupted run left, for the report.
+// readClusters reads what an interrupted run left of its clusters, for the report.
 func (r *recorder) readClusters() (err error) {
 	if _, ok := r.s.o.alg.(federation.Clusterer); ok {
-		r.ari, r.candidates, err = r.s.dir.ReadClusters()
+		if r.ari, r.candidates, err = r.s.dir.ReadClusters(); err != nil {
+			return err
+		}
+	}
+	rounds, err := r.s.dir.ReadMetrics()
+	for _, line := range rounds {
+		if line.Clusters != nil {
+			r.ari = line.AdjustedRandIndex
+		}
 	}
 	return err
 }

@@ -51,14 +51,15 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 	if err := s.peaks(&sum); err != nil {
 		return err
 	}
-	if err := s.dir.WriteSummary(sum); err != nil {
-		return err
-	}
 	err = s.dir.WriteHTML(report.Page{
 		Title: s.title(), Summary: sum, Config: s.o.pairs(), Env: env, Classes: s.set.ClassNames,
 		Clusters: clusters, Plots: plots, Rounds: rounds, Candidates: r.candidates, Assignments: history,
 	})
 	if err != nil {
+		return err
+	}
+	// The summary comes last: a comparison takes a run that has one for finished.
+	if err := s.dir.WriteSummary(sum); err != nil {
 		return err
 	}
 	line, err := sum.JSON()

@@ -26,6 +26,7 @@ type Checkpoint struct {
 	Rounds    int               `json:"rounds"`    // complete rounds
 	Seconds   map[Stage]float64 `json:"seconds"`   // wall time of each stage
 	Ledger    *Ledger           `json:"ledger"`
+	Warnings  []warning         `json:"warnings,omitempty"`
 	Best      []PrePost         `json:"-"` // see [Result]; in Clients
 	Last      []PrePost         `json:"-"` // see [Result]; in Clients
 	Clients   clientBytes       `json:"clients"`

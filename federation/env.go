@@ -25,18 +25,18 @@ type Env struct {
 	Ledger    *Ledger   // nil makes Start begin an empty one
 	Observers []Observer
 
-	ctx              context.Context
-	original         []*Client         // Clients as the partition made them; nil before Start
-	population       *population       // which clients are present and what they hold
-	present          []*Client         // the present ones of Clients, by ascending id
-	newcomers        int               // clients that have joined since the last search for the clusters
-	seconds          map[Stage]float64 // wall time of each stage
-	nested           float64           // seconds of the stages inside the stage that is running
-	samples          int64             // training samples so far, counted once per epoch
-	scores           scoreCache
-	warnedOfAutograd bool // whether the user knows that an objective trains by autograd
-	span             span
-	round            *roundProgress // nil outside of rounds
+	ctx        context.Context
+	original   []*Client         // Clients as the partition made them; nil before Start
+	population *population       // which clients are present and what they hold
+	present    []*Client         // the present ones of Clients, by ascending id
+	newcomers  int               // clients that have joined since the last search for the clusters
+	seconds    map[Stage]float64 // wall time of each stage
+	nested     float64           // seconds of the stages inside the stage that is running
+	samples    int64             // training samples so far, counted once per epoch
+	scores     scoreCache
+	warnings   []warning // of this run so far, each once
+	span       span
+	round      *roundProgress // nil outside of rounds
 }
 
 // span counts the training samples of local trainings that observers see as one piece of work.

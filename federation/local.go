@@ -110,12 +110,11 @@ func (e *Env) train(net *torch.Network, jobs []torch.Job, p Progress, parts torc
 	return trained, err
 }
 
-// warnOfAutograd warns, once per run, that a loss which runs by autograd makes local training slower than that of other methods.
+// warnOfAutograd warns that a loss which runs by autograd makes local training slower than that of other methods.
 func (e *Env) warnOfAutograd(o torch.Objective) {
-	if _, eager := e.Executor.(*torch.Eager); eager || e.warnedOfAutograd || torch.Builtin(o) {
+	if _, eager := e.Executor.(*torch.Eager); eager || torch.Builtin(o) {
 		return
 	}
-	e.warnedOfAutograd = true
 	e.Warn("the method has a loss of its own, which runs by autograd in fp32: local training takes several times as long as the engine's")
 }
 

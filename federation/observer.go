@@ -99,11 +99,32 @@ type WarningObserver interface {
 	Warn(text string)
 }
 
-// Warn formats a warning and passes it to every [WarningObserver].
+// warning is something that a person was told in a run. Checkpoints have the warnings, because the summary of a resumed run
+// lists all of them.
+type warning struct {
+	Text string `json:"text"`
+	// Rounds is the number of rounds of the run that the warning holds for; 0 if it holds for any.
+	Rounds int `json:"rounds,omitempty"`
+}
+
+// Warn formats a warning and passes it to every [WarningObserver]. The same warning is passed once per run.
 func (e *Env) Warn(format string, args ...any) {
+	e.warn(warning{Text: fmt.Sprintf(format, args...)})
+}
+
+// WarnOfRounds is Warn for a warning that a longer run would not have. An algorithm repeats its check in Load.
+func (e *Env) WarnOfRounds(format string, args ...any) {
+	e.warn(warning{fmt.Sprintf(format, args...), e.Rounds})
+}
+
+func (e *Env) warn(w warning) {
+	if w.Rounds != 0 && w.Rounds != e.Rounds || slices.Contains(e.warnings, w) {
+		return
+	}
+	e.warnings = append(e.warnings, w)
 	for _, o := range e.Observers {
-		if w, ok := o.(WarningObserver); ok {
-			w.Warn(fmt.Sprintf(format, args...))
+		if o, ok := o.(WarningObserver); ok {
+			o.Warn(w.Text)
 		}
 	}
 }

@@ -145,6 +145,9 @@ func (r *Runner) resume(c *Checkpoint) error {
 	if err := r.env.replay(c.Rounds); err != nil {
 		return err
 	}
+	for _, w := range c.Warnings {
+		r.env.warn(w)
+	}
 	if err := a.Load(r.env, Saved{c.vectors, c.Meta, c.blobs}); err != nil {
 		return err
 	}
@@ -242,7 +245,7 @@ func (r *Runner) checkpoint(rounds int) error {
 	}
 	c := &Checkpoint{
 		Algorithm: r.options.Algorithm, Config: r.options.Config, Rounds: rounds, Seconds: r.env.seconds,
-		Ledger: r.env.Ledger, Best: r.best, Last: r.last, Meta: saved.Meta, vectors: saved.Vectors, blobs: saved.Blobs,
+		Ledger: r.env.Ledger, Warnings: r.env.warnings, Best: r.best, Last: r.last, Meta: saved.Meta, vectors: saved.Vectors, blobs: saved.Blobs,
 	}
 	if err := c.write(r.options.Checkpoint); err != nil {
 		return err

@@ -90,11 +90,16 @@ func (a *CFL) Init(env *federation.Env) error {
 	if a.Eps1 == 0 {
 		env.Warn("--cfl-eps1 is 0: no cluster is ever split, this is FedAvg with equal weights")
 	}
-	if a.From >= env.Rounds {
-		env.Warn("--cfl-from is %d, but the run has %d rounds: no cluster is ever split", a.From, env.Rounds)
-	}
+	a.warnOfRounds(env)
 	a.last = make([][]float32, len(env.Clients))
 	return a.Begin(env, 1, algorithm.SharedModel)
+}
+
+// warnOfRounds warns of a run that ends before the first split.
+func (a *CFL) warnOfRounds(env *federation.Env) {
+	if a.From >= env.Rounds {
+		env.WarnOfRounds("--cfl-from is %d, but the run has %d rounds: no cluster is ever split", a.From, env.Rounds)
+	}
 }
 
 // Select implements [federation.Selector]: all present clients if Full is set, else the sample.

@@ -32,6 +32,7 @@ func (a *CFL) Load(env *federation.Env, s federation.Saved) error {
 		return err
 	}
 	a.Eps1, a.Eps2, a.Calibrate = meta.Eps1, meta.Eps2, meta.Calibrate
+	a.warnOfRounds(env)
 	a.last = make([][]float32, len(env.Clients))
 	parameters := 0
 	for _, r := range a.Net.Trained(torch.All) {

@@ -17,5 +17,8 @@ func (a *FedGWC) Load(env *federation.Env, s federation.Saved) error {
 	if len(a.interactions) != len(a.States) {
 		return fmt.Errorf("the checkpoint has matrices of %d clusters for %d models", len(a.interactions), len(a.States))
 	}
+	if env.Scenario == nil && len(a.States) == 1 { // the run may have more rounds now
+		a.warnOfNoSplit(env)
+	}
 	return nil
 }

@@ -84,18 +84,23 @@ func (a *FedGWC) Init(env *federation.Env) error {
 	for _, c := range env.Present() {
 		all = append(all, c.ID)
 	}
-	switch m := len(env.Sample(0)); {
-	case a.Epsilon == 0:
-		env.Warn("--fedgwc-epsilon is 0: no cluster is ever split, so this is FedAvg")
-	case len(all) < 2*m:
-		env.Warn("fedgwc: there are %d clients, and %d in a round: a cluster of fewer than twice as many clients as a round is never split, so this is FedAvg", len(all), m)
-	default:
-		if t := a.earliest(len(all), m); t > env.Rounds {
-			env.Warn("fedgwc: no cluster can be split before round %d, but the run has %d rounds, so this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
-		}
-	}
+	a.warnOfNoSplit(env)
 	a.interactions = []*interactions{newInteractions(all)}
 	return a.Begin(env, 1, algorithm.SharedModel)
+}
+
+// warnOfNoSplit warns of a run whose first cluster cannot be split.
+func (a *FedGWC) warnOfNoSplit(env *federation.Env) {
+	switch n, m := len(env.Present()), len(env.Sample(0)); {
+	case a.Epsilon == 0:
+		env.Warn("--fedgwc-epsilon is 0: no cluster is ever split, so this is FedAvg")
+	case n < 2*m:
+		env.Warn("fedgwc: there are %d clients, and %d in a round: a cluster of fewer than twice as many clients as a round is never split, so this is FedAvg", n, m)
+	default:
+		if t := a.earliest(n, m); t > env.Rounds {
+			env.WarnOfRounds("fedgwc: no cluster can be split before round %d, but the run has %d rounds, so this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
+		}
+	}
 }
 
 // earliest returns the first round after which a cluster of n clients may be split, with m of them in each round: e starts at
