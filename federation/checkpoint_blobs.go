@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"feddag/internal/atomicfile"
@@ -36,23 +37,30 @@ func writeBlobs(dir string, blobs map[string][]byte) (map[string]string, error) 
 	return files, nil
 }
 
-// removeOldBlobs removes the files of the same blobs that the checkpoint, whose file names are given, does not list.
+// removeOldBlobs removes the files of the same blobs that the checkpoint, whose file names are given, does not list, and the
+// temporary files of a process that was killed while it wrote such blobs.
 func removeOldBlobs(dir string, files map[string]string) error {
-	for name, file := range files {
-		old, err := filepath.Glob(filepath.Join(dir, name+"-*.bin"))
-		if err != nil {
-			return err
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		match := blobFile.FindStringSubmatch(e.Name())
+		if match == nil {
+			continue
 		}
-		for _, path := range old {
-			if filepath.Base(path) != file {
-				if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return err
-				}
-			}
+		if file, ok := files[match[1]]; !ok || file == e.Name() {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	return nil
 }
+
+// blobFile matches the file of a blob and its temporary files (see [atomicfile.Write]); the first group is the blob's name.
+var blobFile = regexp.MustCompile(`^\.?(.+)-[0-9a-f]{16}\.bin(?:\.[0-9]+\.tmp)?$`)
 
 // readBlobs reads the blobs whose file names a checkpoint lists. It returns an error if a file is missing or if its content does
 // not have the hash in its name.

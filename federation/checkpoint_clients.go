@@ -2,6 +2,7 @@ package federation
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -44,6 +45,9 @@ func (c *Checkpoint) unpack() error {
 	n := len(c.Clients.Counts) / (8 * countsPerClient)
 	if c.Ledger == nil || len(c.Clients.Counts) != 8*countsPerClient*n || len(c.Clients.Scores) != 8*scoresPerClient*n {
 		return fmt.Errorf("%d bytes of scores and %d of counts", len(c.Clients.Scores), len(c.Clients.Counts))
+	}
+	if c.Ledger.Total.Up == nil || c.Ledger.Total.Down == nil {
+		return errors.New("no traffic of the run")
 	}
 	scores, counts := make([]float64, scoresPerClient*n), make([]int64, countsPerClient*n)
 	if _, err := binary.Decode(c.Clients.Scores, binary.LittleEndian, scores); err != nil {

@@ -1,11 +1,15 @@
 package federation
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,12 +67,32 @@ func (c *Checkpoint) write(path string) (err error) {
 		tensors = append(tensors, torch.NamedTensor{Name: name, Shape: []int{len(c.vectors[name])}, Data: c.vectors[name]})
 	}
 	err = atomicfile.Write(path, func(w io.Writer) error {
-		return torch.WriteSafetensors(w, tensors, map[string]string{"format": checkpointFormat, "run": string(meta)})
+		return torch.WriteSafetensors(w, tensors, map[string]string{
+			"format": checkpointFormat, "run": string(meta), "sha256": checksum(string(meta), tensors),
+		})
 	})
 	if err != nil {
 		return err
 	}
 	return removeOldBlobs(dir, c.Blobs)
+}
+
+// checksum returns the SHA-256 of what a checkpoint holds. The tensors are in ascending order of their names.
+func checksum(meta string, tensors []torch.NamedTensor) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %s", len(meta), meta)
+	raw := make([]byte, 0, 1<<16)
+	for _, t := range tensors {
+		fmt.Fprintf(h, " %q %d ", t.Name, len(t.Data))
+		for part := range slices.Chunk(t.Data, cap(raw)/4) {
+			raw = raw[:0]
+			for _, v := range part {
+				raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+			}
+			h.Write(raw)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // ReadCheckpoint reads a checkpoint and its blobs. It returns an error that names the file if one is damaged or has another
@@ -85,6 +109,11 @@ func ReadCheckpoint(path string) (*Checkpoint, error) {
 	}
 	if format := meta["format"]; format != checkpointFormat {
 		return nil, fmt.Errorf("checkpoint %s has format %q, this program reads %q", path, format, checkpointFormat)
+	}
+	slices.SortFunc(tensors, func(a, b torch.NamedTensor) int { return strings.Compare(a.Name, b.Name) })
+	// Earlier programs wrote none.
+	if sum, ok := meta["sha256"]; ok && sum != checksum(meta["run"], tensors) {
+		return nil, fmt.Errorf("checkpoint %s is damaged: its content does not have its checksum", path)
 	}
 	c := &Checkpoint{vectors: map[string][]float32{}}
 	if err := json.Unmarshal([]byte(meta["run"]), c); err != nil {

@@ -1,6 +1,7 @@
 package federation_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -32,6 +33,16 @@ func TestDamagedCheckpoints(t *testing.T) {
 		}
 		if _, err := federation.ReadCheckpoint(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%d bytes of %d: %v", n, len(whole), err)
+		}
+	}
+	for _, at := range []int{bytes.Index(whole, []byte(`rounds\":`)) + 9, len(whole) - 1} { // a bit of a number, and of a weight
+		flipped := bytes.Clone(whole)
+		flipped[at] ^= 1
+		if err := os.WriteFile(path, flipped, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := federation.ReadCheckpoint(path); err == nil || !strings.Contains(err.Error(), path+" is damaged") {
+			t.Errorf("byte %d of %d is changed: %v", at, len(whole), err)
 		}
 	}
 	if err := os.WriteFile(path, whole, 0o666); err != nil {

@@ -67,6 +67,11 @@ func (b *Bank) LoadWith(env *federation.Env, s federation.Saved, method any) err
 			return fmt.Errorf("the checkpoint gives client %d model %d, but it has %d models", i, z, meta.Models)
 		}
 	}
+	for _, c := range env.Present() {
+		if meta.Of[c.ID] < 0 {
+			return fmt.Errorf("the checkpoint gives client %d, who takes part, no model", c.ID)
+		}
+	}
 	b.Of = meta.Of
 	for z := range meta.Models {
 		v, err := s.Vector(env, modelName(z), b.Net.Len())

@@ -94,5 +94,6 @@ func Read(path string) (Holder, error) {
 	if h.PID <= 0 {
 		return Holder{}, fmt.Errorf("reading %s: it names no process", path)
 	}
+	h.Host, h.Job, h.Boot = plain(h.Host), plain(h.Job), plain(h.Boot) // whoever wrote them
 	return h, nil
 }

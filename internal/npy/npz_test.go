@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"feddag/internal/alloctest"
 	"feddag/internal/errtest"
 )
 
@@ -102,4 +104,57 @@ func TestArchive(t *testing.T) {
 	errtest.Want(t, err, "neither a folder nor a .npz file")
 	_, err = OpenArchive(filepath.Join(dir, "absent"))
 	errtest.Want(t, err, "absent")
+}
+
+// A .npz file is read by both readers, or refused; neither takes more memory than the bytes that deflate can hold.
+func FuzzZip(f *testing.F) {
+	f.Add(zipOf(f))
+	f.Add(packed(f))
+	path := filepath.Join(f.TempDir(), "a.npz")
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if err := os.WriteFile(path, raw, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		alloctest.Within(t, 4<<20+5000*len(raw), func() {
+			arrays, err := ReadZip(bytes.NewReader(raw), int64(len(raw)), anySize)
+			for name, a := range arrays {
+				if err == nil && a.Len() > 1<<10 {
+					t.Errorf("%q has %d elements", name, a.Len())
+				}
+			}
+			a, err := OpenArchive(path)
+			if err != nil {
+				return
+			}
+			defer a.Close()
+			for _, e := range a.entries {
+				r, err := a.Open(strings.TrimSuffix(e.Name, ".npy"))
+				if err != nil {
+					continue
+				}
+				h, err := ReadHeader(r)
+				if err == nil && h.Count < 0 {
+					t.Errorf("%d elements", h.Count)
+				}
+			}
+		})
+	})
+}
+
+// packed returns a compressed .npz file.
+func packed(t testing.TB) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create("a.npy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(w, &Array{Shape: []int{1000}, Data: make([]int64, 1000)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

@@ -200,6 +200,11 @@ func (a *FBLG) Load(env *federation.Env, s federation.Saved) error {
 	if len(a.features) != len(env.Clients) {
 		return fmt.Errorf("the checkpoint has features of %d clients, this run has %d clients", len(a.features), len(env.Clients))
 	}
+	for _, c := range env.Present() {
+		if n := len(a.features[c.ID]); n != a.Net.Features() {
+			return fmt.Errorf("the checkpoint has %d features of client %d, this model has %d", n, c.ID, a.Net.Features())
+		}
+	}
 	return nil
 }
 

@@ -61,6 +61,11 @@ func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
 	if err := a.setClustering(len(env.Clients), meta.Clusters, meta.Graph, meta.Scores); err != nil {
 		return err
 	}
+	for _, c := range env.Present() {
+		if a.clusterOf[c.ID] < 0 {
+			return fmt.Errorf("client %d, who takes part, is in no cluster", c.ID)
+		}
+	}
 	if err := a.loadNetworks(env); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package fedrc
 
 import (
 	"fmt"
+	"slices"
 
 	"feddag/federation"
 )
@@ -27,6 +28,13 @@ func (a *FedRC) Load(env *federation.Env, s federation.Saved) error {
 	for i, omega := range meta.Omega {
 		if a.Of[i] >= 0 && len(omega) != a.K {
 			return fmt.Errorf("the checkpoint gives client %d weights for %d models, this run has %d models", i, len(omega), a.K)
+		}
+		mass := meta.Mass[i]
+		if mass == nil { // it never trained
+			continue
+		}
+		if len(mass) != a.K || slices.ContainsFunc(mass, func(m []float64) bool { return len(m) != env.Data.Classes }) {
+			return fmt.Errorf("the checkpoint's masses of client %d are not of %d models and %d classes", i, a.K, env.Data.Classes)
 		}
 	}
 	a.omega, a.mass = meta.Omega, meta.Mass

@@ -1,0 +1,20 @@
+// Package alloctest bounds in tests what a reader of files allocates.
+package alloctest
+
+import (
+	"runtime"
+	"testing"
+)
+
+// Within runs read and fails the test if it allocates more than limit bytes in total. A fuzz target calls it with a small
+// multiple of the size of the input, so that a size which a file claims is found to be believed.
+func Within(t testing.TB, limit int, read func()) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	read()
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(limit) {
+		t.Errorf("it allocated %d bytes, which is more than %d", n, limit)
+	}
+}
