@@ -2,6 +2,7 @@ package npy
 
 import (
 	"archive/zip"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -30,9 +31,12 @@ func (z *Zip) Add(name string, a *Array) error {
 // Close writes the end of the archive. It does not close the underlying writer.
 func (z *Zip) Close() error { return z.w.Close() }
 
+// ErrSkip is the error of a function maxElements for an array that is not read.
+var ErrSkip = errors.New("the array is not read")
+
 // ReadZip reads the arrays of a .npz file of size bytes, by name. The function maxElements returns the largest number of
-// elements that an array of a name may have, or an error for an array that does not belong in the file. The checksums of
-// the archive are compared.
+// elements that an array of a name may have, ErrSkip for an array that is left out, or another error for an array that
+// does not belong in the file. The checksums of the archive are compared.
 func ReadZip(r io.ReaderAt, size int64, maxElements func(name string) (int, error)) (map[string]*Array, error) {
 	zr, err := zip.NewReader(r, size)
 	if err != nil {
@@ -48,6 +52,9 @@ func ReadZip(r io.ReaderAt, size int64, maxElements func(name string) (int, erro
 			return nil, fmt.Errorf("%s is there twice", f.Name)
 		}
 		most, err := maxElements(name)
+		if err == ErrSkip {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
