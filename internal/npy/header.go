@@ -37,9 +37,32 @@ var (
 // ReadHeader reads exactly the header. An array of anything but numbers and booleans, or one that is stored columns first,
 // is an error.
 func ReadHeader(r io.Reader) (h Header, err error) {
+	text, length, err := readHeaderText(r)
+	if err != nil {
+		return h, err
+	}
+	h, err = parse(text)
+	h.Length = length
+	return h, err
+}
+
+// ReadObjectHeader reads exactly the header of an array of objects. A pickle of the array follows it.
+func ReadObjectHeader(r io.Reader) error {
+	text, _, err := readHeaderText(r)
+	if err != nil {
+		return err
+	}
+	if descr := descrText.FindStringSubmatch(text); descr == nil || descr[2] != "O" {
+		return fmt.Errorf("the header %.80q is of no array of objects", text)
+	}
+	return nil
+}
+
+// readHeaderText reads exactly the header and returns its dictionary and the number of bytes up to the elements.
+func readHeaderText(r io.Reader) (dictionary string, bytes int, err error) {
 	start := make([]byte, len(magic)+2)
 	if _, err := io.ReadFull(r, start); err != nil || string(start[:len(magic)]) != magic {
-		return h, fmt.Errorf("not a .npy file: starts with %.8q", start)
+		return "", 0, fmt.Errorf("not a .npy file: starts with %.8q", start)
 	}
 	length := lengthSize
 	switch version := start[len(magic)]; version {
@@ -47,23 +70,21 @@ func ReadHeader(r io.Reader) (h Header, err error) {
 	case 2, 3:
 		length = 4
 	default:
-		return h, fmt.Errorf("a .npy file of version %d, 1 to 3 are read", version)
+		return "", 0, fmt.Errorf("a .npy file of version %d, 1 to 3 are read", version)
 	}
 	size := make([]byte, 4)
 	if _, err := io.ReadFull(r, size[:length]); err != nil {
-		return h, errors.New("truncated: the header is cut short")
+		return "", 0, errors.New("truncated: the header is cut short")
 	}
 	n := binary.LittleEndian.Uint32(size)
 	if n > maxHeader {
-		return h, fmt.Errorf("a .npy file with a header of %d bytes", n)
+		return "", 0, fmt.Errorf("a .npy file with a header of %d bytes", n)
 	}
 	text := make([]byte, n)
 	if _, err := io.ReadFull(r, text); err != nil {
-		return h, errors.New("truncated: the header is cut short")
+		return "", 0, errors.New("truncated: the header is cut short")
 	}
-	h, err = parse(string(text))
-	h.Length = len(start) + length + len(text)
-	return h, err
+	return string(text), len(start) + length + len(text), nil
 }
 
 func parse(text string) (h Header, err error) {

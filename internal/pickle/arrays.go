@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"unicode/utf8"
 
 	"feddag/internal/npy"
@@ -15,6 +16,8 @@ var functions = map[string]function{
 	"numpy._core.multiarray _reconstruct": "array",
 	"numpy.core.numeric _frombuffer":      "frombuffer",
 	"numpy._core.numeric _frombuffer":     "frombuffer",
+	"numpy.core.multiarray scalar":        "scalar",
+	"numpy._core.multiarray scalar":       "scalar",
 	"numpy ndarray":                       "ndarray",
 	"numpy dtype":                         "dtype",
 	"_codecs encode":                      "encode",
@@ -69,11 +72,14 @@ func (m *machine) call(what, with any) error {
 	case "array": // BUILD sets its elements
 		return m.push(&npy.Array{Data: []uint8{}})
 	case "dtype":
+		if arg(0) == "O8" || arg(0) == "O" {
+			return m.push(&dtype{objects: true})
+		}
 		h, err := npy.ParseDescr(arg(0))
 		if err != nil {
 			return fmt.Errorf("an array of type %.20q, this program reads whole numbers, booleans, float32 and float64", arg(0))
 		}
-		return m.push(&dtype{h})
+		return m.push(&dtype{h: h})
 	case "encode": // Python 3's way to write bytes under protocol 2
 		if !utf8.ValidString(arg(0)) || arg(1) != "latin1" {
 			return errors.New("bytes in another encoding than latin1")
@@ -95,8 +101,28 @@ func (m *machine) call(what, with any) error {
 			return err
 		}
 		return m.push(a)
+	case "scalar": // type, bytes
+		if len(args) != 2 {
+			return errStack
+		}
+		a, err := newArray(args[1], args[0], &List{}, false)
+		if err != nil {
+			return err
+		}
+		return m.push(scalar(a))
 	}
 	return errStack
+}
+
+// scalar returns the element of an array of one number as Read returns a number of Python.
+func scalar(a *npy.Array) any {
+	if b, ok := a.Data.([]bool); ok {
+		return b[0]
+	}
+	if whole, err := a.Ints(math.MinInt, math.MaxInt); err == nil {
+		return int64(whole[0])
+	}
+	return a.Float64s()[0]
 }
 
 // build runs BUILD, which sets the state of an array or of an element type.
@@ -130,12 +156,15 @@ func build(what, state any) error {
 	return errStack
 }
 
-// newArray makes an array of its bytes, type and shape.
+// newArray makes an array of its bytes, type and shape. The bytes of an array of objects are a list.
 func newArray(raw, elements, shape any, fortran bool) (*npy.Array, error) {
-	b, ok := raw.(Text)
 	t, isType := elements.(*dtype)
 	dims, isList := shape.(*List)
-	if !ok || !isType || !isList {
+	if objects, ok := raw.(*List); ok && isType && isList && t.objects {
+		return newObjectArray(objects, dims, fortran)
+	}
+	b, ok := raw.(Text)
+	if !ok || !isType || !isList || t.objects {
 		return nil, errors.New("damaged: an array without bytes, type or shape")
 	}
 	h := t.h
@@ -154,6 +183,27 @@ func newArray(raw, elements, shape any, fortran bool) (*npy.Array, error) {
 	a, err := h.Decode(b)
 	if err != nil {
 		return nil, fmt.Errorf("damaged: %w", err)
+	}
+	return a, nil
+}
+
+// newObjectArray makes an array of objects. Its elements are the list in its Data.
+func newObjectArray(objects, dims *List, fortran bool) (*npy.Array, error) {
+	a := &npy.Array{Data: objects}
+	count := int64(1)
+	for _, d := range dims.Items {
+		n, ok := d.(int64)
+		if !ok || n < 0 || n > int64(len(objects.Items)) || len(a.Shape) == 32 || count > int64(len(objects.Items)) {
+			return nil, fmt.Errorf("damaged: %d objects for an array of another shape", len(objects.Items))
+		}
+		a.Shape = append(a.Shape, int(n))
+		count *= n
+	}
+	switch {
+	case count != int64(len(objects.Items)):
+		return nil, fmt.Errorf("damaged: %d objects for an array of another shape", len(objects.Items))
+	case fortran && len(a.Shape) > 1:
+		return nil, errors.New("an array in Fortran order is not read: write numpy.ascontiguousarray of it")
 	}
 	return a, nil
 }

@@ -51,11 +51,16 @@ func (m *machine) extend(items []any) error {
 			return errStack
 		}
 		for i := 0; i < len(items); i += 2 {
-			key, ok := items[i].(Text)
-			if !ok {
-				return fmt.Errorf("a dictionary has a key that is no string but a %T", items[i])
+			var key string
+			switch k := items[i].(type) {
+			case Text:
+				key = string(k)
+			case int64:
+				key = strconv.FormatInt(k, 10)
+			default:
+				return fmt.Errorf("a dictionary has a key that is neither a string nor a whole number but a %T", items[i])
 			}
-			to.Items[string(key)] = items[i+1]
+			to.Items[key] = items[i+1]
 		}
 		return nil
 	}

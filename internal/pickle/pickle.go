@@ -1,6 +1,7 @@
 // Package pickle reads the part of Python's pickle format that holds data: numbers, strings, lists, tuples, dictionaries
-// with string keys and NumPy arrays, in protocols 0 to 5, as Python 2 and Python 3 write them. CIFAR's "python version" is
-// published in this format.
+// whose keys are strings or whole numbers, and NumPy's arrays and numbers, in protocols 0 to 5, as Python 2 and Python 3
+// write them. CIFAR's "python version" is published in this format, and other programs for federated learning keep who has
+// which images in it.
 //
 // A pickle is a program that builds Python objects. Read runs the part of it that builds data and calls nothing: any other
 // class or function is an error. No input makes it panic, or allocate more than a small multiple of its size.
@@ -15,22 +16,28 @@ import (
 	"feddag/internal/npy"
 )
 
-// Read returns nil, a bool, an int64, a float64, a *npy.Array or one of these.
+// Read returns nil, a bool, an int64, a float64, a *npy.Array or one of these. An array of objects has them as a *List in
+// its Data, which the methods of npy.Array do not read.
 type (
 	// Text is a str or bytes. It may share memory with the input: do not write to it.
 	Text []byte
 	// List is a list or a tuple.
 	List struct{ Items []any }
-	// Dict is a dictionary with keys that are strings.
+	// Dict is a dictionary. Keys that are whole numbers are written in decimal.
 	Dict struct{ Items map[string]any }
 )
 
 // The stack of the machine holds these beside the values that Read may return.
 type (
-	function string                 // a class or function that is to be called: a value of functions
-	dtype    struct{ h npy.Header } // numpy.dtype
-	mark     struct{}               // below the items of a list, tuple or dictionary
+	function string   // a class or function that is to be called: a value of functions
+	mark     struct{} // below the items of a list, tuple or dictionary
 )
+
+// dtype is a numpy.dtype on the stack: the type of numbers that h describes, or of objects.
+type dtype struct {
+	h       npy.Header
+	objects bool
+}
 
 // Read returns the object that a pickle builds.
 func Read(b []byte) (any, error) {

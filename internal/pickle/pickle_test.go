@@ -3,6 +3,7 @@ package pickle
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -92,9 +93,53 @@ func equalObjects(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
+// NumPy's numbers are numbers, an array of objects has a list, and keys that are numbers are written in decimal.
+func TestReadMore(t *testing.T) {
+	files, err := filepath.Glob("testdata/more/*.pkl")
+	if err != nil || len(files) != 6 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, err := Read(b)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		d := object.(*Dict)
+		if got, want := d.Items["scalars"], list(int64(-5), int64(200), 0.5, true, int64(7)); !equalObjects(got, want) {
+			t.Errorf("%s: scalars %v", file, got)
+		}
+		keys := d.Items["keys"].(*Dict)
+		if !equalObjects(keys.Items["0"], list(int64(1), int64(2))) {
+			t.Errorf("%s: keys %v", file, keys)
+		}
+		if a, ok := keys.Items["10"].(*npy.Array); !ok || !slices.Equal(a.Data.([]int32), []int32{3, 4}) {
+			t.Errorf("%s: keys %v", file, keys)
+		}
+		for name, shape := range map[string][]int{"single": {}, "objects": {2, 1}} {
+			a, ok := d.Items[name].(*npy.Array)
+			if !ok || !slices.Equal(a.Shape, shape) {
+				t.Fatalf("%s: %s is %+v", file, name, d.Items[name])
+			}
+			items := a.Data.(*List).Items
+			image, ok := items[0].(*Dict)
+			if !ok || !slices.Equal(image.Items["x"].(*npy.Array).Data.([]float32), []float32{0, 1, 2, 3, 4, 5}) {
+				t.Errorf("%s: %s holds %v", file, name, items)
+			}
+			if name == "objects" && !equalObjects(items[1], text("two")) {
+				t.Errorf("%s: objects holds %v", file, items[1])
+			}
+		}
+	}
+}
+
 func TestBadPickles(t *testing.T) {
 	array := "cnumpy.core.multiarray\n_reconstruct\n)R"
-	dtype := "cnumpy\ndtype\n(U\x02u1tR"
+	dtype, objects := "cnumpy\ndtype\n(U\x02u1tR", "cnumpy\ndtype\n(U\x02O8tR"
 	for _, c := range []struct {
 		name   string
 		pickle []byte
@@ -109,9 +154,17 @@ func TestBadPickles(t *testing.T) {
 		{"a length below zero", []byte("\x8e\xff\xff\xff\xff\xff\xff\xff\xffa."), "truncated"},
 		{"a command", []byte("cos\nsystem\n(S'rm -rf /'\ntR."), `"system" of module "os"`},
 		{"another command", []byte("\x8c\x08builtins\x8c\x04eval\x93."), `"eval" of module "builtins"`},
-		{"an object array", pickled("cnumpy\ndtype\n(U\x02O8tR."), `type "O8"`},
+		{"an array of times", pickled("cnumpy\ndtype\n(U\x02M8tR."), `type "M8"`},
+		{"objects as bytes", pickled(array, "(K\x01(K\x01t", objects, "\x89U\x05abcdetb."), "without bytes"},
+		{"too few objects", pickled(array, "(K\x01(K\x02K\x03t", objects, "\x89]NatbN."), "1 objects for an array"},
+		{"a huge shape of objects", pickled(array, "(K\x01(J\xff\xff\xff\x7fJ\xff\xff\xff\x7ft", objects, "\x89]tb."), "0 objects for an array"},
+		{"objects in Fortran order", pickled(array, "(K\x01(K\x01K\x01t", objects, "\x88]Natb."), "Fortran"},
+		{"numbers as objects", pickled(array, "(K\x01(K\x01t", dtype, "\x89]Natb."), "without bytes"},
+		{"a number of no bytes", pickled("cnumpy.core.multiarray\nscalar\n(", dtype, "U\x00tR."), "damaged"},
+		{"a number of objects", pickled("cnumpy.core.multiarray\nscalar\n(", objects, "]tR."), "0 objects for an array"},
+		{"a number without bytes", pickled("cnumpy.core.multiarray\nscalar\n(", dtype, "tR."), "not there"},
 		{"a memo that is not there", []byte("h\x05."), "not there"},
-		{"a list as a key", []byte("}]Ns."), "no string"},
+		{"a list as a key", []byte("}]Ns."), "neither a string"},
 		{"an array without state", pickled(array, "."), ""},
 		{"an array of another size", pickled(array, "(K\x01(K\x02K\x03t", dtype, "\x89U\x05abcdetb."), "5 bytes for an array"},
 		{"a huge shape", pickled(array, "(K\x01(J\xff\xff\xff\x7fJ\xff\xff\xff\x7ft", dtype, "\x89U\x05abcdetb."), "another shape"},
@@ -135,10 +188,11 @@ func TestBadPickles(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.pkl")
-	if err != nil {
+	more, moreErr := filepath.Glob("testdata/more/*.pkl")
+	if err := errors.Join(err, moreErr); err != nil {
 		f.Fatal(err)
 	}
-	for _, file := range files {
+	for _, file := range slices.Concat(files, more) {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)
