@@ -40,6 +40,7 @@ type query struct {
 	path     string // the PATH of NAME:PATH
 	dirs     []string
 	extra    map[string]string
+	cache    string // LoadOptions.Cache, for a set that is made of another
 	progress func(done, total int)
 }
 
@@ -164,7 +165,7 @@ func resolve(name string, o LoadOptions) (source, query, error) {
 	if err := CheckOptions(name, o.Extra); err != nil {
 		return src, query{}, err
 	}
-	return src, query{name: name, path: path, dirs: o.Dirs, extra: o.Extra, progress: o.Progress}, nil
+	return src, query{name: name, path: path, dirs: o.Dirs, extra: o.Extra, cache: o.Cache, progress: o.Progress}, nil
 }
 
 // Find returns the files that a set would be read from, without reading them: the first complete copy in the order of

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -127,22 +126,6 @@ func writeItem(bw *bufio.Writer, i int, item any) {
 		line = []byte("null")
 	}
 	bw.Write(line)
-}
-
-// Read reads a partition of data set s from partition.json or an .npz (see WriteNPZ), which its content tells apart. A
-// partition that does not fit s is an error that names the file and the client: an index out of range or used twice,
-// another data set, and so on. Lists of indices may stand in any order.
-func Read(path string, s *data.Set) (*Partition, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err // an *os.PathError names the file
-	}
-	defer f.Close()
-	p, err := decodeAny(f, s)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return p, nil
 }
 
 // Decode reads a partition of data set s as JSON: an object such as WriteJSON writes, or a plain list with the list of the

@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
 	"slices"
 
 	"feddag/federation/corruption"
@@ -16,6 +15,14 @@ import (
 	"feddag/internal/npy"
 	"feddag/internal/spelling"
 )
+
+func init() {
+	registerFormat(fileFormat{
+		name:   "npz",
+		is:     func(head []byte) bool { return bytes.HasPrefix(head, []byte("PK")) },
+		decode: DecodeNPZ,
+	})
+}
 
 // npzMeta is the array meta of a partition in .npz: JSON as bytes.
 type npzMeta struct {
@@ -117,19 +124,6 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 		return err
 	}
 	return file.Close()
-}
-
-// decodeAny reads a partition as JSON or as .npz, which its first bytes tell apart.
-func decodeAny(f *os.File, s *data.Set) (*Partition, error) {
-	head := make([]byte, 2)
-	if n, err := f.ReadAt(head, 0); err != nil || n < 2 || string(head) != "PK" {
-		return Decode(f, s)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return DecodeNPZ(f, info.Size(), s)
 }
 
 // importedKind is the kind of a partition that another program made and gave no kind.

@@ -171,7 +171,7 @@ func newArray(raw, elements, shape any, fortran bool) (*npy.Array, error) {
 	h.Count = 1
 	for _, d := range dims.Items {
 		n, ok := d.(int64)
-		if !ok || n < 0 || n > int64(len(b)) || len(h.Shape) == 32 || h.Count > len(b) {
+		if !ok || n < 0 || len(h.Shape) == 32 || n > 0 && int64(h.Count) > math.MaxInt/8/n {
 			return nil, fmt.Errorf("damaged: %d bytes for an array of another shape", len(b))
 		}
 		h.Shape = append(h.Shape, int(n))
@@ -193,7 +193,7 @@ func newObjectArray(objects, dims *List, fortran bool) (*npy.Array, error) {
 	count := int64(1)
 	for _, d := range dims.Items {
 		n, ok := d.(int64)
-		if !ok || n < 0 || n > int64(len(objects.Items)) || len(a.Shape) == 32 || count > int64(len(objects.Items)) {
+		if !ok || n < 0 || len(a.Shape) == 32 || n > 0 && count > math.MaxInt/n {
 			return nil, fmt.Errorf("damaged: %d objects for an array of another shape", len(objects.Items))
 		}
 		a.Shape = append(a.Shape, int(n))
