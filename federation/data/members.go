@@ -2,6 +2,7 @@ package data
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bufio"
 	"bytes"
 	"compress/gzip"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"feddag/internal/archive"
 	"feddag/internal/damage"
 )
 
@@ -150,9 +152,9 @@ func readFile(name string, maxBytes int64) ([]byte, error) {
 }
 
 // tarMembers reads the files of a publication from its archive, .tar or .tar.gz.
-func tarMembers(archive string, p publication, maxBytes int64) ([]member, error) {
+func tarMembers(file string, p publication, maxBytes int64) ([]member, error) {
 	found := map[string]member{}
-	err := eachInTar(archive, func(h *tar.Header, r io.Reader) error {
+	err := eachInTar(file, func(h *tar.Header, r io.Reader) error {
 		dir, name := path.Split(path.Clean(h.Name))
 		if path.Base(dir) != p.folder || !slices.Contains(p.files, name) {
 			return nil
@@ -164,7 +166,7 @@ func tarMembers(archive string, p publication, maxBytes int64) ([]member, error)
 			return fmt.Errorf("%d bytes, more than the %d such a file may have", h.Size, maxBytes)
 		}
 		b, err := damage.Read(r, h.Size)
-		found[name] = member{archive + ": " + h.Name, b}
+		found[name] = member{file + ": " + h.Name, b}
 		return err
 	})
 	if err != nil {
@@ -174,7 +176,7 @@ func tarMembers(archive string, p publication, maxBytes int64) ([]member, error)
 	for _, name := range p.files {
 		m, ok := found[name]
 		if !ok {
-			return nil, fmt.Errorf("%s: lacks %s/%s, has %s; fetch it again", archive, p.folder, name, strings.Join(slices.Sorted(maps.Keys(found)), ", "))
+			return nil, fmt.Errorf("%s: lacks %s/%s, has %s; fetch it again", file, p.folder, name, strings.Join(slices.Sorted(maps.Keys(found)), ", "))
 		}
 		members = append(members, m)
 	}
@@ -182,22 +184,22 @@ func tarMembers(archive string, p publication, maxBytes int64) ([]member, error)
 }
 
 // eachInTar calls visit with each regular file of a .tar or .tar.gz. Its errors name the archive and the file in it.
-func eachInTar(archive string, visit func(h *tar.Header, r io.Reader) error) error {
-	f, err := os.Open(archive)
+func eachInTar(file string, visit func(h *tar.Header, r io.Reader) error) error {
+	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if err := eachInTarOf(f, visit); err != nil {
-		return fmt.Errorf("%s: %w", archive, err)
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
 }
 
 // eachInTarOf is eachInTar for an archive that r reads from its start.
 func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) error {
-	body := r
-	br := bufio.NewReaderSize(r, 1<<16)
+	body, packed := r, &archive.Counter{R: r}
+	br := bufio.NewReaderSize(packed, 1<<16)
 	head, _ := br.Peek(2)
 	if s, ok := r.(io.Seeker); bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		zr, err := gzip.NewReader(br)
@@ -205,23 +207,20 @@ func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) erro
 			return damage.Describe(err)
 		}
 		defer zr.Close()
-		body = zr
+		body = archive.Limit(zr, packed)
 	} else if !ok {
 		body = br
 	} else if _, err := s.Seek(0, io.SeekStart); err != nil { // so that tar.Reader can seek past files
 		return damage.Describe(err)
 	}
-	t := tar.NewReader(body)
+	t := archive.NewTar(body)
 	for {
 		h, err := t.Next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return damage.Describe(err)
-		}
-		if h.Typeflag != tar.TypeReg {
-			continue
+			return describeArchive(err)
 		}
 		if err := visit(h, t); err != nil {
 			return fmt.Errorf("%s: %w", h.Name, err)
@@ -229,7 +228,18 @@ func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) erro
 	}
 	// Reading to the end also makes gzip compare its checksum.
 	if _, err := io.Copy(io.Discard, body); err != nil {
-		return damage.Describe(err)
+		return describeArchive(err)
 	}
 	return nil
+}
+
+// describeArchive words an error of an archive that cannot be read or is refused.
+func describeArchive(err error) error {
+	switch {
+	case errors.Is(err, archive.ErrHarm):
+		return err
+	case errors.Is(err, zip.ErrFormat):
+		return errors.New("not a zip file, or truncated; fetch it again")
+	}
+	return damage.Describe(err)
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"feddag/internal/archive"
 )
 
 // Archive is a folder of .npy files or a .npz file, opened for reading its arrays one by one and in part.
@@ -36,6 +38,9 @@ func OpenArchive(path string) (*Archive, error) {
 	z, err := zip.NewReader(file, info.Size())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("neither a folder nor a .npz file: %w", err), file.Close())
+	}
+	if err := archive.CheckZip(z.File, info.Size()); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	return &Archive{entries: z.File, files: []*os.File{file}}, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"feddag/internal/archive"
 )
 
 // Zip writes arrays to a .npz file: a zip archive, nothing compressed, of one .npy file per array.
@@ -42,14 +44,14 @@ func ReadZip(r io.ReaderAt, size int64, maxElements func(name string) (int, erro
 	if err != nil {
 		return nil, fmt.Errorf("not an .npz: %w", err)
 	}
+	if err := archive.CheckZip(zr.File, size); err != nil {
+		return nil, err
+	}
 	arrays := map[string]*Array{}
 	for _, f := range zr.File {
 		name, ok := strings.CutSuffix(f.Name, ".npy")
 		if !ok {
 			return nil, fmt.Errorf("%s: the name of an array ends in .npy", f.Name)
-		}
-		if arrays[name] != nil {
-			return nil, fmt.Errorf("%s is there twice", f.Name)
 		}
 		most, err := maxElements(name)
 		if err == ErrSkip {

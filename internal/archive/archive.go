@@ -1,0 +1,152 @@
+// Package archive checks zip and tar archives before anything in them is used. Nothing is ever unpacked to disk; an archive
+// whose names lead out of it, that holds links or one name twice, or that unpacks to far more than it takes, is refused all
+// the same, because it is broken or made to do harm.
+package archive
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// Bounds of an archive.
+const (
+	maxFiles  = 1 << 24
+	maxBytes  = uint64(1) << 37 // unpacked, all files together
+	bombRatio = 200
+)
+
+// BombBytes is the size that an archive may unpack to however small it is. If it unpacks to more, that may be no more than
+// 200 times its own size; images and arrays of images compress by 10 at most. Only tests change it.
+var BombBytes = uint64(1) << 30
+
+// ErrHarm is what errors.Is finds in the errors of archives that are made to do harm.
+var ErrHarm = errors.New("do not trust this archive")
+
+func harm(name, what string) error { return fmt.Errorf("%q %s; %w", name, what, ErrHarm) }
+
+// CheckZip checks the directory of a zip of size bytes.
+func CheckZip(files []*zip.File, size int64) error {
+	if len(files) > maxFiles {
+		return fmt.Errorf("more than %d files", maxFiles)
+	}
+	seen := make(map[string]bool, len(files))
+	var packed, unpacked uint64
+	for _, f := range files {
+		if err := check(f.Name, f.Mode(), seen); err != nil {
+			return err
+		}
+		before := unpacked
+		packed, unpacked = packed+f.CompressedSize64, unpacked+f.UncompressedSize64
+		if unpacked < before || unpacked > maxBytes {
+			return harm(f.Name, fmt.Sprintf("and the files before it claim to unpack to more than %d bytes", maxBytes))
+		}
+		if f.CompressedSize64 > uint64(size) || packed > uint64(size) {
+			return harm(f.Name, "and the files before it claim to take more bytes than the archive has, so they overlap")
+		}
+	}
+	if unpacked > BombBytes && unpacked/bombRatio > uint64(size) {
+		return fmt.Errorf("%d bytes that claim to unpack to %d; %w", size, unpacked, ErrHarm)
+	}
+	return nil
+}
+
+// check checks a name and adds it to seen, which says of each name whether it is that of a file.
+func check(name string, mode fs.FileMode, seen map[string]bool) error {
+	plain := strings.TrimSuffix(name, "/")
+	clean := strings.TrimPrefix(plain, "./")
+	switch {
+	case clean == "." || clean == "": // the folder itself, as tar writes it
+		if mode.IsDir() {
+			return nil
+		}
+		return harm(name, "is no name of a file")
+	case !filepath.IsLocal(clean) || strings.ContainsAny(clean, "\\\x00") || path.Clean(clean) != clean:
+		return harm(name, "leads out of the archive or is no plain path")
+	case !mode.IsRegular() && !mode.IsDir():
+		return harm(name, "is a link or a device, not a file")
+	}
+	if isFile, twice := seen[clean]; twice && (isFile || mode.IsRegular()) { // folders may be there again
+		return harm(name, "is there twice")
+	}
+	seen[clean] = mode.IsRegular()
+	return nil
+}
+
+// Tar reads the files of a tar archive one after another, with the checks of this package.
+type Tar struct {
+	t       *tar.Reader
+	seen    map[string]bool
+	claimed uint64 // bytes of the files so far
+}
+
+// NewTar returns a reader of the archive that r reads from its start.
+func NewTar(r io.Reader) *Tar { return &Tar{t: tar.NewReader(r), seen: map[string]bool{}} }
+
+// Next goes on to the next regular file. It returns io.EOF at the end.
+func (t *Tar) Next() (*tar.Header, error) {
+	for {
+		h, err := t.t.Next()
+		if err != nil {
+			return nil, err
+		}
+		if h.Typeflag == tar.TypeXGlobalHeader {
+			continue
+		}
+		if len(t.seen) >= maxFiles {
+			return nil, fmt.Errorf("more than %d files", maxFiles)
+		}
+		mode := h.FileInfo().Mode()
+		if h.Typeflag == tar.TypeLink { // whose mode is that of a file
+			mode = fs.ModeSymlink
+		}
+		if err := check(h.Name, mode, t.seen); err != nil {
+			return nil, err
+		}
+		if h.Typeflag == tar.TypeReg {
+			if t.claimed += uint64(h.Size); t.claimed > maxBytes { // neither is negative, so the sum does not wrap
+				return nil, harm(h.Name, fmt.Sprintf("and the files before it claim to have more than %d bytes", maxBytes))
+			}
+			return h, nil
+		}
+	}
+}
+
+// Read reads from the file.
+func (t *Tar) Read(b []byte) (int, error) { return t.t.Read(b) }
+
+// Limit returns a reader of what r unpacks packed to. It fails where that is far more than the bytes read from packed so far.
+func Limit(r io.Reader, packed *Counter) io.Reader { return &limit{r: r, packed: packed} }
+
+// Counter counts the bytes that are read from R.
+type Counter struct {
+	R io.Reader
+	N uint64
+}
+
+func (c *Counter) Read(b []byte) (int, error) {
+	n, err := c.R.Read(b)
+	c.N += uint64(n)
+	return n, err
+}
+
+type limit struct {
+	r      io.Reader
+	packed *Counter
+	n      uint64
+}
+
+func (l *limit) Read(b []byte) (int, error) {
+	n, err := l.r.Read(b)
+	l.n += uint64(n)
+	if l.n > BombBytes && l.n/bombRatio > l.packed.N || l.n > maxBytes {
+		return n, fmt.Errorf("its first %d bytes unpack to %d; %w", l.packed.N, l.n, ErrHarm)
+	}
+	return n, err
+}
