@@ -97,6 +97,7 @@ func TestHostileArchives(t *testing.T) {
 		{"cifar100", "cifar-100-python.tar.gz", nil, "cifar-100-python/train", gzipped},
 		{"cifar10-c", "CIFAR-10-C.tar", nil, "CIFAR-10-C/README.md", tarWith},
 		{"medmnist:DIR/a.npz", "a.npz", nil, "train_images.npy", zipWith},
+		{"pfllib:DIR", "train/0.npz", nil, "data.npy", zipWith},
 	}
 	attacks := []struct {
 		name  string
@@ -126,6 +127,8 @@ func TestHostileArchives(t *testing.T) {
 				switch r.set {
 				case "csv:DIR/list.csv":
 					write(t, dir, map[string][]byte{"list.csv": []byte("user,file,label\na,1.png,0\nb,2.png,1\n")})
+				case "pfllib:DIR":
+					write(t, filepath.Join(dir, "test"), map[string][]byte{"0.npz": nil})
 				case "cifar10-jpeg":
 					write(t, filepath.Dir(file), map[string][]byte{"test.zip": zipOf(t, map[string][]byte{"cat/1.png": png})})
 				}

@@ -69,7 +69,9 @@ func Is(head []byte) bool {
 }
 
 // IsPickle reports whether a file that begins with these bytes is a pickle of protocol 2 or later.
-func IsPickle(head []byte) bool { return len(head) > 1 && head[0] == 0x80 && head[1] >= 2 && head[1] < 32 }
+func IsPickle(head []byte) bool {
+	return len(head) > 1 && head[0] == 0x80 && head[1] >= 2 && head[1] < 32
+}
 
 // Read returns the map that a file holds. Its errors name the client, but no file.
 func Read(b []byte) (*Map, error) {
