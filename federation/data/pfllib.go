@@ -15,7 +15,6 @@ import (
 
 	"feddag/internal/npy"
 	"feddag/internal/pickle"
-	"feddag/internal/spelling"
 )
 
 // pfllib: a data set divided by PFLlib (github.com/TsingZ0/PFLlib), which writes the images themselves, not their indices:
@@ -49,12 +48,9 @@ type pflConfig struct {
 
 func readPFLlib(ctx context.Context, files []string, q query) (*Set, error) {
 	dir := files[0]
-	scale := q.extra["scale"]
-	if scale == "" {
-		scale = "half"
-	}
-	if _, ok := pixelScales[scale]; !ok {
-		return nil, spelling.Unknown("option scale", scale, sortedKeys(pixelScales))
+	scale, err := scaleOption(q, "half")
+	if err != nil {
+		return nil, err
 	}
 	config, err := readPFLConfig(filepath.Join(dir, "config.json"))
 	if err != nil {

@@ -107,16 +107,8 @@ var imageOptions = map[string]string{
 func parseImageOptions(q query) (o decodeOptions, err error) {
 	o = decodeOptions{filter: "bilinear", progress: q.progress}
 	if text, ok := q.extra["size"]; ok {
-		w, h, both := strings.Cut(strings.ToLower(text), "x")
-		if !both {
-			h = w
-		}
-		o.width, err = strconv.Atoi(w)
-		if err == nil {
-			o.height, err = strconv.Atoi(h)
-		}
-		if err != nil || o.width < 1 || o.height < 1 || o.width > 4096 || o.height > 4096 {
-			return o, fmt.Errorf("option size=%s: use WIDTHxHEIGHT or one number, each from 1 to 4096", text)
+		if o.width, o.height, err = parseSize(text); err != nil {
+			return o, err
 		}
 	}
 	if filter, ok := q.extra["resize"]; ok {
@@ -136,4 +128,20 @@ func parseImageOptions(q query) (o decodeOptions, err error) {
 		return o, fmt.Errorf("option channels=%s: use 1 or 3", c)
 	}
 	return o, nil
+}
+
+// parseSize reads the option size.
+func parseSize(text string) (width, height int, err error) {
+	w, h, both := strings.Cut(strings.ToLower(text), "x")
+	if !both {
+		h = w
+	}
+	width, err = strconv.Atoi(w)
+	if err == nil {
+		height, err = strconv.Atoi(h)
+	}
+	if err != nil || width < 1 || height < 1 || width > 4096 || height > 4096 {
+		return 0, 0, fmt.Errorf("option size=%s: use WIDTHxHEIGHT or one number, each from 1 to 4096", text)
+	}
+	return width, height, nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"feddag/internal/npy"
+	"feddag/internal/spelling"
 )
 
 // pixelScales are the values of images that other programs keep as numbers, each with the factor and the summand that
@@ -20,6 +21,18 @@ var pixelScales = map[string][2]float64{
 // pixelTolerance is how far a pixel may be from a whole number: far more than float32 rounds, and less than any other
 // scale gives.
 const pixelTolerance = 0.02
+
+// scaleOption returns the option scale.
+func scaleOption(q query, usual string) (string, error) {
+	scale, given := q.extra["scale"]
+	if !given {
+		return usual, nil
+	}
+	if _, ok := pixelScales[scale]; !ok {
+		return "", spelling.Unknown("option scale", scale, sortedKeys(pixelScales))
+	}
+	return scale, nil
+}
 
 // pixelOf returns the pixel that a value on a scale is.
 func pixelOf(v float64, scale string) (byte, error) {
