@@ -91,14 +91,7 @@ func checkTorch(out io.Writer, name string) bool {
 	if !info.OneDNN {
 		fmt.Fprintf(out, "  this libtorch lacks oneDNN: convolutions are slow\n")
 	}
-	switch {
-	case info.CUDADevices > 0:
-		fmt.Fprintf(out, "CUDA      %s, %d devices\n", info.CUDA, info.CUDADevices)
-	case info.CUDABuilt:
-		fmt.Fprintf(out, "CUDA      %s in this libtorch, but no GPU can be used: %s\n", info.CUDA, info.CUDAProblem)
-	default:
-		fmt.Fprintf(out, "CUDA      not in this libtorch; for a GPU build with LIBTORCH=DIR of a CUDA build\n")
-	}
+	fmt.Fprintf(out, "CUDA      %s\n", describeCUDA(info))
 	device, err := torch.ParseDevice(name)
 	if err != nil {
 		fmt.Fprintf(out, "! device  %v\n", err)
@@ -117,6 +110,21 @@ func checkTorch(out io.Writer, name string) bool {
 	}
 	fmt.Fprintf(out, "device    %s\n", strings.TrimSpace(device.String()+" "+title))
 	return true
+}
+
+// describeCUDA says which CUDA libtorch was built for and whether a GPU can be used. Where none can, it gives the reason
+// once: the driver's version is part of the reason and not of libtorch's version.
+func describeCUDA(info torch.Info) string {
+	version, _, _ := strings.Cut(info.CUDA, ", ")
+	switch {
+	case !info.CUDABuilt:
+		return "not in this libtorch; to use a GPU, build with LIBTORCH=DIR of a CUDA build"
+	case info.CUDADevices == 0:
+		return fmt.Sprintf("%s in this libtorch; no GPU can be used: %s", version, info.CUDAProblem)
+	case info.CUDADevices == 1:
+		return info.CUDA + ", 1 device"
+	}
+	return fmt.Sprintf("%s, %d devices", info.CUDA, info.CUDADevices)
 }
 
 // checkData says where each data set is. One is enough.
