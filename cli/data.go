@@ -285,6 +285,14 @@ func dataFetch(ctx context.Context, f *dataFlags, args []string, out, log io.Wri
 	if len(args) > 1 {
 		o.Only = args[1:]
 	}
+	if !f.quiet {
+		o.Notice = func(line string) {
+			if bar != nil {
+				bar.Clear()
+			}
+			fmt.Fprintln(log, line)
+		}
+	}
 	if hasBar(log, f.quiet) {
 		o.Progress = func(file string, done, total int64) {
 			if of != file {

@@ -171,7 +171,11 @@ func TestDataCommand(t *testing.T) {
 	// Fetching says what went wrong, with the file and the place.
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
-	if code, _, log := feddag("data", "fetch", "mnist", "--data-dir", home, "--mirror", s.URL); code != exitFailed || !strings.Contains(log, s.URL+"/train-images-idx3-ubyte.gz: answers 404") {
+	if code, _, log := feddag("data", "fetch", "mnist", "--data-dir", home, "--mirror", s.URL); code != exitFailed ||
+		!strings.HasPrefix(log, "fetching "+s.URL+"/train-images-idx3-ubyte.gz\n") || !strings.Contains(log, s.URL+"/train-images-idx3-ubyte.gz: answers 404") {
 		t.Errorf("fetch: exit code %d: %s", code, log)
+	}
+	if _, _, log := feddag("data", "fetch", "mnist", "--data-dir", home, "--mirror", s.URL, "--quiet"); strings.Count(log, "\n") != 1 {
+		t.Errorf("fetch --quiet: %s", log)
 	}
 }

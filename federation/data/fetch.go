@@ -51,6 +51,8 @@ type FetchOptions struct {
 	Only   []string // the files to fetch; nil for those that the set needs
 	// Progress is called with the bytes of a file that are there and its size (0 for unknown); nil for none.
 	Progress func(file string, done, total int64)
+	// Notice is called with a line about each download that starts and each attempt that failed; nil for none.
+	Notice func(line string)
 	// Wait is the time before the second attempt. It doubles with each attempt. 0 means a second.
 	Wait time.Duration
 }
@@ -176,8 +178,14 @@ type permanentError struct{ error }
 // fetchFrom downloads a file from one mirror in several attempts, each of which resumes the last one.
 func (d download) fetchFrom(ctx context.Context, url, part string, o FetchOptions) (err error) {
 	wait := o.Wait
+	if o.Notice != nil {
+		o.Notice("fetching " + url)
+	}
 	for attempt := range fetchAttempts {
 		if attempt > 0 {
+			if o.Notice != nil {
+				o.Notice(fmt.Sprintf("%v; attempt %d of %d in %v", err, attempt+1, fetchAttempts, wait))
+			}
 			select {
 			case <-ctx.Done():
 				return ctx.Err()

@@ -137,6 +137,43 @@ func TestFetch(t *testing.T) {
 	errtest.Want(t, err, "did you mean cifar10?")
 }
 
+// Fetch says what it downloads before it waits for an answer, and why it tries again.
+func TestFetchSaysWhatItWaitsFor(t *testing.T) {
+	content := someBytes(1000)
+	publishTest(t, content, nil)
+	var notices []string
+	var said atomic.Bool
+	url, _ := server(t, content, func(n int, w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+		if !said.Load() {
+			t.Error("the server was asked before a word was said")
+		}
+		if n == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		serve(w, r)
+	})
+	o := FetchOptions{Dir: t.TempDir(), Mirror: url, Wait: time.Millisecond, Notice: func(line string) {
+		said.Store(true)
+		notices = append(notices, line)
+	}}
+	if _, err := Fetch(t.Context(), "published-for-a-test", o); err != nil {
+		t.Fatal(err)
+	}
+	if len(notices) != 2 || notices[0] != "fetching "+url+"/a.bin" || !strings.Contains(notices[1], "503") ||
+		!strings.HasSuffix(notices[1], "; attempt 2 of 5 in 1ms") {
+		t.Errorf("notices %q", notices)
+	}
+
+	// Nobody listens there: each attempt that failed is told.
+	notices, o.Dir, o.Mirror = nil, t.TempDir(), "http://127.0.0.1:1"
+	_, err := Fetch(t.Context(), "published-for-a-test", o)
+	errtest.Want(t, err, "a.bin", "127.0.0.1:1")
+	if len(notices) != fetchAttempts || !strings.Contains(notices[4], "; attempt 5 of 5 in 8ms") {
+		t.Errorf("notices %q", notices)
+	}
+}
+
 func TestFetchGoesOn(t *testing.T) {
 	content := someBytes(300_000)
 	half := func(w http.ResponseWriter, content []byte) {
