@@ -48,7 +48,7 @@ func (o *compareOptions) assemble(runs []keptRun, rounds int, log io.Writer) (*r
 	}
 	first := finished[0]
 	c := &report.Comparison{
-		Dataset: first.partition.Dataset, DatasetTitle: data.Title(first.partition.Dataset), Partition: first.partition.String(), Clients: first.measured, Dealt: first.partition.Clients, Rounds: rounds,
+		Dataset: first.partition.Dataset, DatasetTitle: data.Title(first.partition.Dataset), Partition: first.partition.String(), Clients: first.measured, Dealt: first.partition.Clients, Rounds: rounds, EvalShare: first.summary.EvalShare,
 		Shared: sharedSettings(finished), Reference: o.reference, Confidence: o.confidence, Targets: o.targets, Missing: missing,
 	}
 	if first.scenario != "" {
@@ -110,6 +110,9 @@ func comparable(runs []keptRun) error {
 		if first.scenario != r.scenario {
 			return fmt.Errorf("%s and %s have different scenarios: compare runs of one", first.dir, r.dir)
 		}
+		if x, y := evalShare(first), evalShare(r); x != y {
+			return fmt.Errorf("%s has accuracies on a share of %g of the test sets (--eval-share), %s of %g: compare runs of one share", first.dir, x, r.dir, y)
+		}
 		key := fmt.Sprintf("%s\n%d", r.name, r.seed)
 		if other, ok := seen[key]; ok {
 			return fmt.Errorf("%s and %s are both %s with seed %d: take one", other.dir, r.dir, r.name, r.seed)
@@ -117,6 +120,14 @@ func comparable(runs []keptRun) error {
 		seen[key] = r
 	}
 	return nil
+}
+
+// evalShare is the share of the test sets that the accuracies of a run are over. The runs of older programs are over all.
+func evalShare(r keptRun) float64 {
+	if r.summary.EvalShare == 0 {
+		return 1
+	}
+	return r.summary.EvalShare
 }
 
 // unlessNoted marks a setting that some runs have otherwise, which is said of their algorithms.

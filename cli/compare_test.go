@@ -321,6 +321,7 @@ func TestCompareBadInput(t *testing.T) {
 		t.Fatal(log)
 	}
 	seeded := run("seeded", "--seed", "1", "--label", "seeded")
+	shared := run("shared", "--seed", "5", "--label", "shared", "--eval-share", "0.5")
 	damaged, bare := run("damaged", "--seed", "2"), run("bare", "--seed", "3")
 	story := filepath.Join(tmp, "story.json")
 	write(t, story, []byte(`{"events": [{"round": 0, "leave": [5]}]}`))
@@ -376,6 +377,7 @@ func TestCompareBadInput(t *testing.T) {
 		{[]string{"compare", "--read", one, "--algorithms", "seeded"}, exitUsage, []string{"seeded"}},
 		{[]string{"compare", "--read", one, "--seeds", "4"}, exitUsage, []string{"4"}},
 		{[]string{"compare", "--read", one, "--reference", "feddag"}, exitFailed, []string{"feddag"}},
+		{[]string{"compare", "--read", one, shared, "--out", out}, exitFailed, []string{one, shared, "--eval-share"}},
 		{[]string{"compare", "--read", one, two, "--out", out}, exitFailed, []string{one, two, "take one"}},
 		{[]string{"compare", "--read", one, other, "--out", out}, exitFailed, []string{one, other, "different partitions"}},
 		{[]string{"compare", "--read", one, iid, "--out", out}, exitFailed, []string{one, iid, "one partition"}},

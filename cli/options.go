@@ -103,7 +103,8 @@ func newOptions(algorithm string) (*options, error) {
 	o.plots.flags(f)
 	federation.FlagGroup(f, federation.RoundFlags, func(f *pflag.FlagSet) {
 		f.StringVar(&o.resume, "resume", "", "directory of an interrupted run to continue, with its flags")
-		f.IntVar(&r.EvalEvery, "eval-every", r.EvalEvery, "rounds between evaluations of all clients")
+		f.IntVar(&r.EvalEvery, "eval-every", r.EvalEvery, "rounds between evaluations; the other rounds have no accuracies, neither of the cohort nor of all clients; 0 for the last round only")
+		f.Float64Var(&r.EvalShare, "eval-share", r.EvalShare, "share of each client's test set that accuracies are over, by class, the same images for every algorithm with the seed; above 0, at most 1")
 		f.StringVar((*string)(&r.OnDivergence), "on-divergence", string(r.OnDivergence), "when a client's loss or weights are no longer numbers: stop (an error that names it), drop (leave it out of the round, which is recorded)")
 		f.BoolVar(&r.FinalPost, "final-post", r.FinalPost, "after the last round train every client once more, for its accuracy after local training")
 		f.IntVar(&r.CheckpointEvery, "checkpoint-every", r.CheckpointEvery, "rounds between checkpoints")

@@ -208,7 +208,9 @@ func (p *progress) Ready(pre []federation.Score) error {
 	if p.bar != nil {
 		p.bar.Reset()
 	}
-	p.say("before round 1: balanced accuracy %s of all clients before local training", report.NewScore(pre).Balanced)
+	if pre != nil {
+		p.say("before round 1: balanced accuracy %s of all clients before local training", report.NewScore(pre).Balanced)
+	}
 	return nil
 }
 
@@ -220,7 +222,9 @@ func (p *progress) Round(r federation.RoundResult) error {
 	if !math.IsNaN(all) {
 		accuracy = fmt.Sprintf(", accuracy %.1f%% before", all)
 	}
-	accuracy += fmt.Sprintf(", %.1f%% after local training", report.NewScore(r.Post).Balanced.Mean)
+	if after := report.NewScore(r.Post).Balanced.Mean; !math.IsNaN(after) {
+		accuracy += fmt.Sprintf(", %.1f%% after local training", after)
+	}
 	if !math.IsNaN(all) {
 		p.text = fmt.Sprintf(" loss %.3f accuracy %.1f%%", r.Loss, all)
 	}

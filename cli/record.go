@@ -147,5 +147,5 @@ func (s *session) title() string {
 	if name == "" {
 		name = s.o.algorithm
 	}
-	return fmt.Sprintf("%s on %s, seed %d", name, s.set.Title, s.o.run.Seed)
+	return fmt.Sprintf("%s on %s, seed %d%s", name, s.set.Title, s.o.run.Seed, report.ShareNote(s.o.run.EvalShare))
 }

@@ -75,7 +75,7 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters []report.
 	o := s.o
 	sum := report.Summary{
 		Algorithm: o.algorithm, Dataset: o.dataset, Clusters: report.CountInhabited(clusters), AdjustedRandIndex: r.ari,
-		Seed: int64(o.run.Seed), PeakRSSBytes: report.PeakRSS(),
+		Seed: int64(o.run.Seed), EvalShare: o.run.EvalShare, PeakRSSBytes: report.PeakRSS(),
 	}
 	sum.SetRounds(rounds)
 	if p, ok := o.alg.(federation.Predictor); ok {

@@ -34,7 +34,8 @@ type Env struct {
 	nested     float64           // seconds of the stages inside the stage that is running
 	samples    int64             // training samples so far, counted once per epoch
 	scores     scoreCache
-	warnings   []warning // of this run so far, each once
+	subsets    testSubsets // used where EvalShare is below 1
+	warnings   []warning   // of this run so far, each once
 	span       span
 	round      *roundProgress // nil outside of rounds
 }
@@ -75,6 +76,7 @@ func (e *Env) Start(ctx context.Context) error {
 	e.population, e.newcomers = p, 0
 	e.syncClients()
 	e.ctx = ctx
+	e.scores, e.subsets = scoreCache{}, testSubsets{} // the options may have changed since the last run
 	e.Workers = max(1, e.Workers)
 	if e.Ledger == nil {
 		e.Ledger = NewLedger(len(e.Clients))

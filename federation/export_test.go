@@ -6,7 +6,6 @@ type Population = population
 
 var (
 	NewPopulation = newPopulation
-	Union         = union
 	NoScore       = noScore
 )
 

@@ -28,17 +28,16 @@ func (m Model) components() []Model {
 	return states
 }
 
-// Classes returns the classes that the mixture predicts for the test images of a client, out of count classes. The result is
-// indexed by test image and as long as the highest index of the client needs; only the elements of the client's images are
-// set. logp returns the log-probabilities by a state, [test images, count]; Classes calls it for states of weight above 0.
-func (m *Mixture) Classes(c *Client, count int, logp func(*torch.Vector) []float32) []uint8 {
+// Classes returns the classes that the mixture predicts for some test images, out of count classes. The result is indexed by
+// test image and as long as the highest index needs; only the elements of the given images are set. logp returns the log-probabilities by a state, [test images, count]; Classes calls it for states of weight above 0.
+func (m *Mixture) Classes(images []int32, count int, logp func(*torch.Vector) []float32) []uint8 {
 	most := 0
-	for _, s := range c.Test {
+	for _, s := range images {
 		most = max(most, int(s)+1)
 	}
 	classes := make([]uint8, most)
 	p := make([]float64, count)
-	for _, s := range c.Test {
+	for _, s := range images {
 		clear(p)
 		for k, state := range m.States {
 			if m.Weights[k] > 0 {

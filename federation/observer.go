@@ -18,7 +18,7 @@ type Observer interface {
 	// Clustered passes the result of the clustering before the rounds. It numbers the clients by their position in
 	// [Env.Present].
 	Clustered(r *similarity.Result) error
-	// Ready is called before round 0 with the scores of all clients, by id.
+	// Ready is called before round 0 with the scores of all clients, by id, or nil where these are not evaluated.
 	Ready(pre []Score) error
 	// Round is called after every round, before the checkpoint of the round.
 	Round(r RoundResult) error
@@ -81,8 +81,8 @@ type RoundResult struct {
 	Cohort   []int              // ids of the clients that trained, ascending
 	Dropped  []int              // ids of the clients that were left out because their training diverged, ascending
 	Loss     float64            // see [Report]
-	Pre      []Score            // [len(Cohort)] scores of the models from which the round started
-	Post     []Score            // [len(Cohort)] scores of the clients' models after local training
+	Pre      []Score            // [len(Cohort)] scores of the models from which the round started; nil in a round without evaluation
+	Post     []Score            // [len(Cohort)] scores of the clients' models after local training; nil in a round without evaluation
 	All      []Score            // [clients] scores of the models after aggregation, NaN for absent clients; nil in a round without evaluation
 	Clusters [][]int            // clusters after the round by [Clustered].Clusters; nil without clusters
 	Notes    map[string]float64 // see [Report]

@@ -17,7 +17,11 @@ type Options struct {
 	Momentum     float64 // in [0, 1)
 	WeightDecay  float64 // 0 or more
 
-	EvalEvery       int  // rounds between two evaluations of all clients; the last round is always evaluated
+	// EvalEvery is the number of rounds between two evaluations. The other rounds have no scores, neither of the cohort nor
+	// of all clients. The last round is always evaluated; with 0, no other is, nor are the models before round 0.
+	EvalEvery int
+	// EvalShare is the share of each client's test set that its scores are over, in (0, 1]: see [Env.TestSamples].
+	EvalShare       float64
 	CheckpointEvery int  // rounds between two checkpoints; the last round always writes one
 	FinalPost       bool // train every client once more after the last round, for its score after local training
 
@@ -28,9 +32,17 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Rounds: 200, Rate: 0.2, Epochs: 10, Batch: 64, LearningRate: 0.01, Momentum: 0.5, WeightDecay: 1e-4,
-		EvalEvery: 1, CheckpointEvery: 1, FinalPost: true, OnDivergence: StopOnDivergence,
+		EvalEvery: 1, EvalShare: 1, CheckpointEvery: 1, FinalPost: true, OnDivergence: StopOnDivergence,
 	}
 }
+
+// Evaluates reports whether round t has scores: those of its cohort before and after local training, and of all clients after it.
+func (o Options) Evaluates(t int) bool {
+	return t == o.Rounds-1 || o.EvalEvery > 0 && (t+1)%o.EvalEvery == 0
+}
+
+// evaluatesStart reports whether the models before round 0 are scored.
+func (o Options) evaluatesStart() bool { return o.EvalEvery > 0 || o.Rounds == 0 }
 
 // Validate returns an error for the first option that has no meaning. The error names the option by its flag and says
 // which values the flag takes.
@@ -54,8 +66,10 @@ func (o Options) Validate() error {
 		return bad("momentum", o.Momentum, "a number from 0 to below 1")
 	case !finite(o.WeightDecay):
 		return bad("weight-decay", o.WeightDecay, "a number of 0 or more")
-	case o.EvalEvery < 1:
-		return bad("eval-every", o.EvalEvery, "1 or more")
+	case o.EvalEvery < 0:
+		return bad("eval-every", o.EvalEvery, "1 or more, or 0 to evaluate only the last round")
+	case !(o.EvalShare > 0 && o.EvalShare <= 1):
+		return bad("eval-share", o.EvalShare, "a share of each test set above 0, at most 1")
 	case o.OnDivergence != StopOnDivergence && o.OnDivergence != DropOnDivergence:
 		return bad("on-divergence", o.OnDivergence, "stop or drop")
 	case o.CheckpointEvery < 1:

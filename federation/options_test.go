@@ -1,6 +1,7 @@
 package federation_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -16,7 +17,10 @@ func TestBadOptions(t *testing.T) {
 		"--batch":        func(o *federation.Options) { o.Batch = -1 },
 		"--momentum":     func(o *federation.Options) { o.Momentum = 1 },
 		"--weight-decay": func(o *federation.Options) { o.WeightDecay = -1 },
-		"--eval-every":   func(o *federation.Options) { o.EvalEvery = 0 },
+		"--eval-every":   func(o *federation.Options) { o.EvalEvery = -1 },
+		"--eval-share":   func(o *federation.Options) { o.EvalShare = 0 },
+		"--eval-share ":  func(o *federation.Options) { o.EvalShare = 1.5 },
+		"--eval-share  ": func(o *federation.Options) { o.EvalShare = math.NaN() },
 	} {
 		o := federation.DefaultOptions()
 		change(&o)

@@ -31,7 +31,7 @@ type Plan struct {
 	Clients   int // present clients
 	Cohort    int // clients per round
 
-	RoundTests int64 // test samples of all cohorts, on which their models are scored after local training, over all rounds
+	RoundTests int64 // test samples on which the cohorts' models are scored after local training, over all evaluated rounds
 	AllTests   int64 // distinct test samples of all present clients, the least that an evaluation of all clients predicts
 	Evaluated  int   // evaluations of all clients, with the one before round 0
 }
@@ -51,7 +51,10 @@ func (e *Env) Plan(a Algorithm) (*Plan, error) {
 	if err := e.Start(context.Background()); err != nil {
 		return nil, err
 	}
-	p := &Plan{Clients: len(e.present), Cohort: len(e.Sample(0)), AllTests: int64(len(union(e.present, e.Data.Test.Len())))}
+	p := &Plan{Clients: len(e.present), Cohort: len(e.Sample(0)), AllTests: int64(len(e.testUnion(e.present)))}
+	if e.evaluatesStart() {
+		p.Evaluated = 1
+	}
 	kinds := []Training{{What: "training", Parts: torch.All, Rounds: 1, Final: 1}}
 	if m, ok := a.(Planner); ok {
 		kinds = m.Trainings()
@@ -68,10 +71,14 @@ func (e *Env) Plan(a Algorithm) (*Plan, error) {
 	for t := range e.Rounds {
 		for _, c := range e.Sample(t) {
 			count(c, &rounds)
-			p.RoundTests += int64(len(c.Test))
+			if e.Evaluates(t) {
+				p.RoundTests += int64(len(e.TestSamples(c)))
+			}
+		}
+		if e.Evaluates(t) {
+			p.Evaluated++
 		}
 	}
-	p.Evaluated = 1 + (e.Rounds+e.EvalEvery-1)/e.EvalEvery
 	for _, k := range kinds {
 		if !e.FinalPost {
 			k.Final = 0

@@ -21,7 +21,7 @@ type RunOptions struct {
 type Result struct {
 	Rounds int // complete rounds
 	// Last has the scores after the last round. Post is that of the last local training if [Options].FinalPost is set, and
-	// otherwise that of the last round in which the client was in the cohort.
+	// otherwise that of the last evaluated round in which the client was in the cohort.
 	Last []PrePost
 	Best []PrePost // the highest accuracies of any round; the two of a score may be from different rounds
 	// HeldOut lists the ids of the clients that were never present, ascending, if the method takes newcomers. Their scores
@@ -108,7 +108,7 @@ func NewRunner(env *Env, alg Algorithm, o RunOptions) *Runner {
 }
 
 // Begin initialises the algorithm, or resumes a checkpoint, and returns the number of the next round. A run that begins is
-// evaluated and writes a checkpoint before round 0.
+// evaluated, unless [Options].EvalEvery is 0, and writes a checkpoint before round 0.
 func (r *Runner) Begin() (int, error) {
 	if c := r.options.Resume; c != nil {
 		if err := r.resume(c); err != nil {
@@ -123,8 +123,10 @@ func (r *Runner) Begin() (int, error) {
 	if err := r.env.notifyStarts(r.alg); err != nil {
 		return 0, err
 	}
-	if err := r.evaluateAll(); err != nil {
-		return 0, err
+	if r.env.evaluatesStart() {
+		if err := r.evaluateAll(); err != nil {
+			return 0, err
+		}
 	}
 	r.recordMoves(AtStart, nil)
 	if err := r.env.notify(func(o Observer) error { return o.Ready(r.scores) }); err != nil {
@@ -163,14 +165,17 @@ func (r *Runner) resume(c *Checkpoint) error {
 	r.clusterOf = r.clusterOfClients()
 	// If the first run evaluated all clients after this round, the next cohort's scores before training came from that
 	// evaluation. Here they must too, so that a resumed run reports the same numbers.
-	if c.Rounds < r.env.Rounds && c.Rounds%r.env.EvalEvery == 0 {
+	e := r.env
+	evaluated := c.Rounds == 0 && e.evaluatesStart() || c.Rounds > 0 && e.Evaluates(c.Rounds-1)
+	if c.Rounds < e.Rounds && evaluated && e.Evaluates(c.Rounds) {
 		return r.evaluateAll()
 	}
 	return nil
 }
 
 // Round does round t: it applies the events of the scenario, chooses the cohort, lets the algorithm train and aggregate,
-// evaluates, reports the round to the observers and writes a checkpoint, where evaluation and checkpoint are due.
+// evaluates, reports the round to the observers and writes a checkpoint. It evaluates and writes a checkpoint only where this
+// is due.
 func (r *Runner) Round(t int) error {
 	e := r.env
 	defer e.enterRound(t)()
@@ -183,9 +188,11 @@ func (r *Runner) Round(t int) error {
 		return err
 	}
 	result := RoundResult{Round: t, Training: time.Since(start).Seconds()}
-	pre, err := r.cohortScores(cohort)
-	if err != nil {
-		return err
+	var pre []Score
+	if e.Evaluates(t) {
+		if pre, err = r.cohortScores(cohort); err != nil {
+			return err
+		}
 	}
 	training := time.Now()
 	report, dropped, err := r.trainRound(t, cohort)
@@ -195,17 +202,24 @@ func (r *Runner) Round(t int) error {
 	result.Dropped = dropped
 	for k, c := range cohort {
 		if !slices.Contains(dropped, c.ID) {
-			result.Cohort, result.Pre = append(result.Cohort, c.ID), append(result.Pre, pre[k])
+			result.Cohort = append(result.Cohort, c.ID)
+			if pre != nil {
+				result.Pre = append(result.Pre, pre[k])
+			}
 		}
 	}
 	result.Training += time.Since(training).Seconds()
-	if result.Post, err = r.scoreTrained(report.Trained); err != nil {
-		return err
-	}
 	r.scores = nil
-	if (t+1)%e.EvalEvery == 0 || t == e.Rounds-1 {
+	if e.Evaluates(t) {
+		if result.Post, err = r.scoreTrained(report.Trained); err != nil {
+			return err
+		}
 		if err := r.evaluateAll(); err != nil {
 			return err
+		}
+	} else {
+		for _, l := range report.Trained {
+			l.Close()
 		}
 	}
 	r.recordMoves(ByRound, nil)

@@ -43,13 +43,14 @@ type outputs struct {
 	clients []*Client // the clients that predict with the model
 }
 
-// Scores evaluates models[i] on the test set of clients[i] and returns score i of each. Each distinct state, also that of a
-// mixture, predicts once for the union of its clients' test samples. A score in the cache is not computed again.
+// Scores evaluates models[i] on the [Env.TestSamples] of clients[i] and returns score i of each. States with equal contents, and each
+// state of a mixture, predict once for the union of their clients' samples. A score in the cache is not computed again.
 func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 	keys, err := scoreKeys(clients, models)
 	if err != nil {
 		return nil, err
 	}
+	models = uniteEqual(keys, models)
 	scores := make([]Score, len(clients))
 	predictions := map[Model]*outputs{} // by model of a single state
 	var order []Model                   // the keys of predictions, in order of first use
@@ -76,7 +77,7 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 		var owners []*outputs
 		for ; i < len(order) && order[i].Net == net; i++ {
 			out := predictions[order[i]]
-			for samples := range slices.Chunk(union(out.clients, e.Data.Test.Len()), samplesPerPrediction) {
+			for samples := range slices.Chunk(e.testUnion(out.clients), samplesPerPrediction) {
 				jobs = append(jobs, torch.Prediction{State: order[i].State, Samples: samples, LogProbabilities: out.logp != nil})
 				owners = append(owners, out)
 			}
@@ -88,7 +89,7 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 	for i, c := range clients {
 		m := models[i]
 		if m.Mix != nil {
-			scores[i] = e.score(c, m.Mix.Classes(c, e.Data.Classes, func(state *torch.Vector) []float32 {
+			scores[i] = e.score(c, m.Mix.Classes(e.TestSamples(c), e.Data.Classes, func(state *torch.Vector) []float32 {
 				return predictions[Model{Net: m.Net, State: state}].logp
 			}))
 			continue
@@ -120,15 +121,15 @@ func (e *Env) fillOutputs(net *torch.Network, jobs []torch.Prediction, owners []
 	return nil
 }
 
-// union returns the test samples of several clients, out of n test images, each once and in ascending order.
-func union(clients []*Client, n int) []int32 {
-	in, seen := make([]bool, n), map[testSet]bool{}
+// testUnion returns the [Env.TestSamples] of several clients, each sample once and in ascending order.
+func (e *Env) testUnion(clients []*Client) []int32 {
+	in, seen := make([]bool, e.Data.Test.Len()), map[testSet]bool{}
 	for _, c := range clients {
 		if seen[testSetOf(c)] {
 			continue
 		}
 		seen[testSetOf(c)] = true
-		for _, s := range c.Test {
+		for _, s := range e.TestSamples(c) {
 			in[s] = true
 		}
 	}
@@ -141,13 +142,14 @@ func union(clients []*Client, n int) []int32 {
 	return samples
 }
 
-// score compares predicted classes, [test images], with the labels that a client uses for its test set.
+// score compares predicted classes, [test images], with the labels that a client uses for its [Env.TestSamples].
 func (e *Env) score(c *Client, predicted []uint8) Score {
-	if len(c.Test) == 0 {
+	samples := e.TestSamples(c)
+	if len(samples) == 0 {
 		return noScore
 	}
 	var hits, seen [256]int
-	for _, s := range c.Test {
+	for _, s := range samples {
 		label := e.Data.Test.Labels[s]
 		if c.LabelMap != nil {
 			label = c.LabelMap[label]
@@ -166,5 +168,5 @@ func (e *Env) score(c *Client, predicted []uint8) Score {
 			recalls += float64(hits[l]) / float64(n)
 		}
 	}
-	return Score{recalls / float64(present), float64(correct) / float64(len(c.Test))}
+	return Score{recalls / float64(present), float64(correct) / float64(len(samples))}
 }

@@ -1,6 +1,10 @@
 package federation
 
-import "feddag/torch"
+import (
+	"slices"
+
+	"feddag/torch"
+)
 
 // scoreKey identifies the score of a client without a mixture: it has all that the score depends on. The clients of a partition
 // often share test sets and label maps, so that many clients have few distinct keys.
@@ -49,6 +53,27 @@ func scoreKeys(clients []*Client, models []Model) ([]scoreKey, error) {
 		keys[i] = scoreKey{m.Net, state, testSetOf(clients[i]), first(clients[i].LabelMap)}
 	}
 	return keys, nil
+}
+
+// uniteEqual returns the models with one state in the place of all states of equal contents, so that such models predict once.
+func uniteEqual(keys []scoreKey, models []Model) []Model {
+	type content struct {
+		net   *torch.Network
+		state torch.Fingerprint
+	}
+	first := map[content]*torch.Vector{}
+	united := slices.Clone(models)
+	for i, m := range models {
+		if m.Mix != nil {
+			continue
+		}
+		c := content{keys[i].net, keys[i].state}
+		if first[c] == nil {
+			first[c] = m.State
+		}
+		united[i].State = first[c]
+	}
+	return united
 }
 
 // scoreCache holds the scores of the last evaluation of all clients and those computed since then. The same model is often

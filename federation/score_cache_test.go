@@ -33,8 +33,8 @@ func (r *roundRecorder) Round(result federation.RoundResult) error {
 	return nil
 }
 
-// TestScoreCache checks that a model of one client is evaluated once after each of its trainings and not again, and that the
-// cached scores equal newly computed ones. A model whose weights are changed in place is evaluated again.
+// TestScoreCache checks that a model of one client is evaluated once, after a training if the round is evaluated and not again, that
+// a round without evaluation evaluates nothing, and that the cached scores equal newly computed ones. A model whose weights are changed in place is evaluated again.
 func TestScoreCache(t *testing.T) {
 	for _, every := range []int{1, 2} {
 		e := federationtest.TinyEnv(t, 1)
@@ -42,10 +42,32 @@ func TestScoreCache(t *testing.T) {
 		e.EvalEvery, e.FinalPost, e.Executor, e.Observers = every, false, counter, []federation.Observer{recorder}
 		result := federationtest.MustRun(t, e, a, federation.RunOptions{})
 
-		want := len(federation.Union(e.Present(), e.Data.Test.Len())) // for θ^0, with which all clients begin
-		for _, r := range recorder.results {
-			for _, id := range r.Cohort {
+		want := e.Data.Test.Len()                       // for θ^0, with which all clients begin
+		trained, scored := map[int]int{}, map[int]int{} // by client: how often it has trained, and had when it was last scored
+		score := func(id int) {
+			if scored[id] < trained[id] {
 				want += len(e.Clients[id].Test)
+			}
+			scored[id] = trained[id]
+		}
+		for n, r := range recorder.results {
+			evaluated := (n+1)%every == 0
+			for _, id := range r.Cohort {
+				if evaluated {
+					score(id) // before training
+				}
+				trained[id]++
+				if evaluated {
+					score(id)
+				}
+			}
+			for id := range e.Clients {
+				if evaluated {
+					score(id)
+				}
+			}
+			if (r.Pre != nil) != evaluated || (r.Post != nil) != evaluated || (r.All != nil) != evaluated {
+				t.Errorf("evaluated every %d rounds, round %d has the scores %v, %v, %v", every, r.Round, r.Pre, r.Post, r.All)
 			}
 		}
 		if counter.samples != want {

@@ -10,12 +10,13 @@ import (
 // Comparison is several algorithms, over seeds, on one partition.
 type Comparison struct {
 	Dataset      string
-	DatasetTitle string // as a person writes it
-	Partition    string // its kind and parameters, in words
-	Clients      int    // that the accuracy at the end is over
-	Dealt        int    // of the partition, those held out or gone counted
-	Rounds       int    // of every run, or the first so many of it
-	Shared       []Pair // settings all runs have in common; with a comment, those that some have otherwise
+	DatasetTitle string  // as a person writes it
+	Partition    string  // its kind and parameters, in words
+	Clients      int     // that the accuracy at the end is over
+	Dealt        int     // of the partition, those held out or gone counted
+	Rounds       int     // of every run, or the first so many of it
+	EvalShare    float64 // share of each client's test set that the accuracies are over; 0 for all of it
+	Shared       []Pair  // settings all runs have in common; with a comment, those that some have otherwise
 
 	Reference  string    // the variant that the others are subtracted from
 	Confidence float64   // of the intervals, 0..1

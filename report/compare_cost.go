@@ -33,8 +33,8 @@ func (c *Comparison) targetTable() Table {
 	t := Table{
 		Label: "target", Title: "Cost of a target",
 		Setting: c.all()[:1],
-		Notes: []string{fmt.Sprintf("Up to the first round after which balanced accuracy before local training, percent, mean over all %d clients, each on its own test set, was at or above the target; warm-up included. "+
-			"Rounds: mean ± sample standard deviation over n seeds; traffic, up and down, of all clients together, and wall time without set-up: mean. Where not every seed got there, how many did.", c.Clients)},
+		Notes: []string{fmt.Sprintf("Up to the first round after which balanced accuracy before local training, percent, mean over all %d clients, each on %s, was at or above the target; warm-up included. "+
+			"Rounds: mean ± sample standard deviation over n seeds; traffic, up and down, of all clients together, and wall time without set-up: mean. Where not every seed got there, how many did.", c.Clients, c.testSet())},
 		Columns: headings("algorithm", "n"),
 	}
 	for _, target := range c.Targets {

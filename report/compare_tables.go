@@ -61,11 +61,38 @@ func (c *Comparison) over() []string {
 		moving = " Clients that join or leave count while they are there."
 	}
 	return []string{
-		fmt.Sprintf("Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on its own test set, mean over clients. "+
+		fmt.Sprintf("Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on %s, mean over clients. "+
 			"Pre: before local training, the model the server assigns, all %d clients. "+
-			"Final post: after one more local training, all %d clients; last-10 and best post: after the round's local training, the clients sampled in it.", c.Clients, c.Clients),
-		fmt.Sprintf("Last-10: mean of the last %s. Best: each number's best round, picked on the test sets themselves. Swing: standard deviation of pre over the last %s.%s", numfmt.Count(tail, "round"), numfmt.Count(tail, "round"), moving),
+			"Final post: after one more local training, all %d clients; last-10 and best post: after the round's local training, the clients sampled in it.", c.testSet(), c.Clients, c.Clients),
+		fmt.Sprintf("Last-10: mean of the last %s%s. Best: each number's best round, picked on the test sets themselves. Swing: standard deviation of pre over the last %s.%s", numfmt.Count(tail, "round"), c.evaluatedOf(tail), numfmt.Count(tail, "round"), moving),
 	}
+}
+
+// testSet says what each client's accuracy is over.
+func (c *Comparison) testSet() string {
+	if text := shareText(c.EvalShare); text != "" {
+		return text + " of its own test set (--eval-share)"
+	}
+	return "its own test set"
+}
+
+// evaluatedOf says how many of the last rounds have scores, unless all of them have in every run.
+func (c *Comparison) evaluatedOf(tail int) string {
+	fewest, most := tail, 0
+	for _, v := range c.Variants {
+		for _, cell := range v.Cells {
+			if n := cell.Summary.Last10Rounds; n > 0 {
+				fewest, most = min(fewest, n), max(most, n)
+			}
+		}
+	}
+	switch {
+	case most == 0 || fewest == tail:
+		return ""
+	case fewest == most:
+		return fmt.Sprintf(", of which %d evaluated", fewest)
+	}
+	return fmt.Sprintf(", of which %d to %d evaluated", fewest, most)
 }
 
 // all of what was run, what an accuracy is, and which rounds it is of.
@@ -204,7 +231,7 @@ func (c *Comparison) differenceTable() Table {
 
 // newcomers say what is measured of clients that join during a run.
 func (c *Comparison) newcomers() []string {
-	return []string{c.where(), "Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on its own test set, mean over the clients that joined during the run, or that were held out of it and came after its last round. " +
+	return []string{c.where(), "Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on " + c.testSet() + ", mean over the clients that joined during the run, or that were held out of it and came after its last round. " +
 		"Newcomers pre: before local training, with the model they were given; post: after one local training from there."}
 }
 
@@ -224,7 +251,7 @@ func (c *Comparison) newcomerTable() Table {
 func (c *Comparison) roundTable() Table {
 	t := Table{
 		Label: "rounds", Title: "Accuracy by round",
-		Notes:   []string{c.where(), fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on its own test set, after so many rounds. %s", c.Clients, overSeeds)},
+		Notes:   []string{c.where(), fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s, after so many rounds. %s", c.Clients, c.testSet(), overSeeds)},
 		Columns: headings("algorithm", "n"),
 	}
 	at := c.milestones()

@@ -55,6 +55,7 @@ func (d *Dir) WriteHTML(p Page) error {
 type view struct {
 	Page
 	Lines    []string // the first two lines of the summary
+	TestSets string   // what the accuracies are over
 	Accuracy []accuracyView
 	Facts    []Pair
 	EnvPairs []Pair
@@ -85,7 +86,7 @@ type cellView struct {
 }
 
 func (d *Dir) view(p Page) (view, error) {
-	v := view{Page: p, Facts: p.Summary.factRows()}
+	v := view{Page: p, Facts: p.Summary.factRows(), TestSets: p.Summary.testSets()}
 	s := p.Summary
 	v.Lines = []string{
 		fmt.Sprintf("%s on %s, seed %d: %s, %s on %s.", s.Algorithm, s.Dataset, s.Seed, numfmt.Count(s.Rounds, "round"), s.Precision, s.on()),
@@ -283,7 +284,7 @@ const pageText = `<!DOCTYPE html>
 {{end}}
 <h2>Accuracy</h2>
 <div class="card">
-<p class="note">On the clients' test sets, in percent: mean ± standard deviation over clients. Balanced: mean of the recalls of the classes in a client's test set. “Best round” is found for each number apart.</p>
+<p class="note">On {{.TestSets}}, in percent: mean ± standard deviation over clients. Balanced: mean of the recalls of the classes in a client's test set. “Best round” is found for each number apart.</p>
 <table>
 <tr><th></th><th></th><th class="n">balanced</th><th class="n">plain</th><th>over</th></tr>
 {{range .Accuracy}}<tr{{if .When}} class="part"{{end}}><td>{{.When}}</td><td>{{.Phase}}</td><td class="n">{{.Balanced}}</td><td class="n">{{.Plain}}</td><td>{{.Over}}</td></tr>

@@ -38,7 +38,7 @@ func completed(c Cell, i int) float64 { return float64(c.Rounds[i].Round + 1) }
 
 func (c *Comparison) before() curve {
 	return curve{
-		title: "Accuracy before local training", what: fmt.Sprintf("balanced accuracy of the server's models, mean over all %d clients, each on its own test set", c.Clients),
+		title: "Accuracy before local training", what: fmt.Sprintf("balanced accuracy of the server's models, mean over all %d clients, each on %s", c.Clients, c.testSet()),
 		xLabel: "rounds completed", yLabel: "balanced accuracy, percent", integerX: true,
 		x: completed, y: func(r Round) float64 { return r.Pre.Balanced.Mean },
 	}
@@ -46,7 +46,7 @@ func (c *Comparison) before() curve {
 
 func (c *Comparison) after() curve {
 	return curve{
-		title: "Accuracy after local training", what: "balanced accuracy of the clients sampled in the round, each on its own test set after the round's local training; other clients every round",
+		title: "Accuracy after local training", what: fmt.Sprintf("balanced accuracy of the clients sampled in the round, each on %s after the round's local training; other clients every round", c.testSet()),
 		xLabel: "rounds completed", yLabel: "balanced accuracy, percent", integerX: true,
 		x: completed, y: func(r Round) float64 { return r.CohortPost.Balanced.Mean },
 	}
@@ -62,7 +62,7 @@ func (c *Comparison) byTraffic() curve {
 		}
 	}
 	return curve{
-		title: "Accuracy before local training, by traffic", what: fmt.Sprintf("balanced accuracy of the server's models, mean over all %d clients, each on its own test set; traffic of all clients both ways, warm-up included", c.Clients),
+		title: "Accuracy before local training, by traffic", what: fmt.Sprintf("balanced accuracy of the server's models, mean over all %d clients, each on %s; traffic of all clients both ways, warm-up included", c.Clients, c.testSet()),
 		xLabel: "traffic, " + name, yLabel: "balanced accuracy, percent",
 		x: func(cell Cell, i int) float64 {
 			up, down := cell.warmUpBytes()

@@ -53,12 +53,15 @@ func accuracyChart(title string, series ...plot.Series) plot.LineChart {
 	return plot.LineChart{Title: title, XLabel: "round", YLabel: "accuracy, percent", IntegerX: true, MaxY: 100, Series: series}
 }
 
-// roundSeries returns one measure of all rounds. If band is set, it has a band
+// roundSeries returns one measure of the rounds in which it was measured. If band is set, it has a band
 // of one standard deviation over clients.
 func roundSeries(name string, rounds []Round, band bool, of func(Round) Stat) plot.Series {
 	s := plot.Series{Name: name}
 	for _, r := range rounds {
 		v := of(r)
+		if math.IsNaN(v.Mean) {
+			continue
+		}
 		s.X = append(s.X, float64(r.Round))
 		s.Y = append(s.Y, v.Mean)
 		if band {

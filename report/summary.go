@@ -29,12 +29,21 @@ type Summary struct {
 	Best   RoundScores `json:"best"`
 	Last10 RoundScores `json:"last10"`
 
+	// EvalShare is the share of each client's test set that all accuracies are
+	// over, the final ones too; 0 in older summaries, which stands for 1.
+	EvalShare float64 `json:"eval_share,omitempty"`
+
+	// Last10Rounds counts the rounds that Last10 and Swing are of: those of the
+	// last ten that were evaluated; 0 in older summaries.
+	Last10Rounds int `json:"last10_rounds,omitempty"`
+
 	// PreWith says what the clients predicted with before local training; empty
 	// for the model that the server assigns.
 	PreWith string `json:"pre_with,omitempty"`
 
 	// Swing is the population standard deviation, over the last ten rounds,
-	// of the mean pre balanced accuracy, in points.
+	// of the mean pre balanced accuracy, in points; NaN where fewer than two of
+	// these rounds were evaluated.
 	Swing Float `json:"swing"`
 
 	BytesUp   int64 `json:"bytes_up"`   // clients to server, warm-up and rounds
@@ -107,7 +116,7 @@ type RoundScores struct {
 const lastRounds = 10
 
 // SetRounds fills what follows from the rounds alone: Rounds, Final, Best,
-// Last10, Swing, ClientsPerRound, Seconds.Rounds, SecondsPerRound and
+// Last10, Last10Rounds, Swing, ClientsPerRound, Seconds.Rounds, SecondsPerRound and
 // SamplesPerSecond. It adds the rounds' traffic to BytesUp and BytesDown,
 // which hold the warm-up's before. Accuracies that were not measured in a
 // round (NaN) are skipped.
@@ -157,9 +166,14 @@ func (s *Summary) SetRounds(rounds []Round) {
 	}
 	var pre []float64
 	for _, r := range tail {
-		pre = append(pre, r.Pre.Balanced.Mean)
+		if !math.IsNaN(r.Pre.Balanced.Mean) {
+			pre = append(pre, r.Pre.Balanced.Mean)
+		}
 	}
-	s.Swing = Float(NewStat(pre).Std)
+	s.Last10Rounds, s.Swing = len(pre), Float(math.NaN())
+	if len(pre) > 1 {
+		s.Swing = Float(NewStat(pre).Std)
+	}
 }
 
 // SetFinalPost replaces the last cohort's accuracy after local training by that
@@ -209,7 +223,7 @@ func (s Summary) Table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s on %s, seed %d: %s, %s on %s\n", s.Algorithm, s.Dataset, s.Seed, numfmt.Count(s.Rounds, "round"), s.Precision, s.on())
 	fmt.Fprintf(&b, "%s%s\n\n", numfmt.Count(s.Clusters, "cluster"), s.randIndex())
-	fmt.Fprintf(&b, "Accuracy on the clients' test sets, percent: mean ± standard deviation over clients\n\n")
+	fmt.Fprintf(&b, "Accuracy on %s, percent: mean ± standard deviation over clients\n\n", s.testSets())
 
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "\t\tbalanced\tplain\tover\n")
@@ -273,7 +287,7 @@ func (s Summary) accuracyRows() []accuracyRow {
 	}{
 		{"final round", s.Final},
 		{"best round", s.Best},
-		{fmt.Sprintf("mean of last %d", min(max(s.Rounds, 1), lastRounds)), s.Last10},
+		{"mean of " + s.lastRounds(), s.Last10},
 	} {
 		rows = append(rows,
 			accuracyRow{p.when, "before local training", "every client", p.Pre},
@@ -295,6 +309,16 @@ func (s Summary) accuracyRows() []accuracyRow {
 	return rows
 }
 
+// lastRounds names the rounds that Last10 and Swing are of.
+func (s Summary) lastRounds() string {
+	tail := min(max(s.Rounds, 1), lastRounds)
+	text := fmt.Sprintf("last %d", tail)
+	if s.Last10Rounds > 0 && s.Last10Rounds < tail {
+		text += fmt.Sprintf(" (%d evaluated)", s.Last10Rounds)
+	}
+	return text
+}
+
 // factRows are the other lines of the summary.
 func (s Summary) factRows() []Pair {
 	var facts []Pair
@@ -305,7 +329,7 @@ func (s Summary) factRows() []Pair {
 		facts = append(facts, Pair{Key: "left out", Value: numfmt.Count(s.Dropped, "training") + " that diverged (dropped in metrics.jsonl)"})
 	}
 	return append(facts, []Pair{
-		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the last %d rounds of balanced accuracy before local training)", numfmt.Decimal(float64(s.Swing), 2), min(max(s.Rounds, 1), lastRounds))},
+		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the %s rounds of balanced accuracy before local training)", numfmt.Decimal(float64(s.Swing), 2), s.lastRounds())},
 		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", numfmt.Bytes(s.BytesUp), numfmt.Bytes(s.BytesDown))},
 		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained a round", numfmt.Thousands(float64(s.TrainingSamples)), numfmt.Thousands(float64(s.ForwardSamples)), numfmt.Decimal(s.ClientsPerRound, 1))},
 		{Key: "time", Value: s.Seconds.String()},

@@ -102,7 +102,7 @@ func TestMixtures(t *testing.T) {
 		m.States[k] = v
 	}
 	c := &federation.Client{Test: []int32{0}}
-	classes := m.Classes(c, 2, func(v *torch.Vector) []float32 { return logp[slices.Index(m.States, v)] })
+	classes := m.Classes(c.Test, 2, func(v *torch.Vector) []float32 { return logp[slices.Index(m.States, v)] })
 	if classes[0] != 1 {
 		t.Errorf("class %d, want 1: probabilities .34 and .66", classes[0])
 	}
