@@ -16,6 +16,7 @@ var federations = map[string]planted{
 	"lone clients":   {clients: 4, groups: 4, classes: 5, d: 20, images: 100, gap: 2, concentration: 1, domain: 3, skew: 1},
 	"styles":         {clients: 30, groups: 2, classes: 5, d: 20, images: 100, gap: 2, concentration: 1, domain: 3, skew: 1, style: 0.2},
 	"three concepts": {clients: 30, groups: 3, classes: 5, d: 20, images: 100, gap: 2, concentration: 1, skew: 1, concept: true},
+	"noisy groups":   {clients: 6, groups: 3, classes: 5, d: 20, images: 100, gap: 2, concentration: 1, domain: 3, noisy: 0.5},
 	"one class":      {clients: 30, groups: 2, classes: 1, d: 4, images: 60, concentration: 1, domain: 3},
 }
 

@@ -11,13 +11,13 @@ import (
 )
 
 // planted describes clients whose images have Gaussian features, skewed where skew > 0. Class c lies at a random place, gap standard
-// deviations away from the origin. Group g of groups gives class c the images of class (c + g shift) mod classes if concept is
-// set, and moves all of them by domain standard deviations in a direction of its own. Each client has a style, which moves all its
-// images; the shares of the classes are a Dirichlet draw with this concentration.
+// deviations away from the origin. Group g gives class c the images of class (c + g) mod classes if concept is set. It moves all
+// images by domain standard deviations in a direction of its own, and its images are 1 + g noisy times as noisy. Each client has a
+// style, which moves all its images; the shares of the classes are a Dirichlet draw with this concentration.
 type planted struct {
 	clients, groups, classes, d, images int
 	gap, style, domain, concentration   float64
-	skew                                float64
+	skew, noisy                         float64
 	concept                             bool
 }
 
@@ -28,6 +28,8 @@ type world struct {
 	class  [][]float64 // places of the classes
 	domain [][]float64 // of the groups
 	mix    *mat.Dense  // makes the features correlated
+
+	fixedShares, fixedStyle []float64 // of the next clients; nil: each draws its own
 }
 
 func (p planted) world(random *rand.Rand) *world {
@@ -55,16 +57,24 @@ func (p planted) world(random *rand.Rand) *world {
 	return w
 }
 
-// client returns the images of a new client of a group, and their labels.
-func (w *world) client(group int) (*mat.Dense, []int) {
-	n := w.images/2 + w.random.IntN(w.images+1)
-	share := make([]float64, w.classes)
+// draw returns the class shares and the style of a client.
+func (w *world) draw() (share, style []float64) {
+	share, style = make([]float64, w.classes), make([]float64, w.d)
 	for c := range share {
 		share[c] = gamma(w.random, w.concentration)
 	}
-	style := make([]float64, w.d)
 	for f := range style {
 		style[f] = w.style * w.random.NormFloat64()
+	}
+	return share, style
+}
+
+// client returns the images of a new client of a group, and their labels.
+func (w *world) client(group int) (*mat.Dense, []int) {
+	n := w.images/2 + w.random.IntN(w.images+1)
+	share, style := w.fixedShares, w.fixedStyle
+	if share == nil {
+		share, style = w.draw()
 	}
 	x, labels, raw := mat.NewDense(n, w.d, nil), make([]int, n), make([]float64, w.d)
 	for k := range n {
@@ -77,7 +87,7 @@ func (w *world) client(group int) (*mat.Dense, []int) {
 			seen = (seen + group) % w.classes
 		}
 		for f := range raw {
-			raw[f] = w.random.NormFloat64() + w.skew*w.random.ExpFloat64() + w.class[seen][f] + w.planted.domain*w.domain[group][f] + style[f]
+			raw[f] = (w.random.NormFloat64()+w.skew*w.random.ExpFloat64())*(1+float64(group)*w.noisy) + w.class[seen][f] + w.planted.domain*w.domain[group][f] + style[f]
 		}
 		mat.NewVecDense(w.d, x.RawRowView(k)).MulVec(w.mix, mat.NewVecDense(w.d, raw))
 	}

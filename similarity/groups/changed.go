@@ -1,0 +1,286 @@
+package groups
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"feddag/internal/stream"
+
+	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+const (
+	changeTests = 4  // two halves learn, in two views
+	changeHits  = 20 // a simulated test ends when so many draws are as extreme as what was seen
+	changeNamed = 3  // the most classes that are named
+)
+
+// Change is the answer of the test of a client's old sketch against its new one.
+type Change struct {
+	// P is the p-value of "the images are drawn as before". A client whose images are drawn as before has P <= alpha with
+	// probability alpha at most.
+	P       float64
+	Labels  float64 // p-value of "the same shares of the classes"
+	Images  float64 // p-value of "the same images in each class", four times the smallest of four, at most 1
+	View    View    // the surest: Labels, ClassWise or Common
+	Classes []int   // the classes whose means differ most, at most three, by falling difference
+	Only    []int   // classes of the new sketch that the old one lacks
+}
+
+// Changed tests whether a client's images are drawn as they were when it sent its sketch, given a new one. It is two tests, and P is
+// twice the smaller p-value.
+//
+// Labels. Given the class counts of both sketches together and the number of images of each, every division of the images is
+// equally likely if the shares are the same. The p-value is the share of simulated divisions whose G is as large (see [gTest]).
+//
+// Images. delta_c = old - new mean of class c, in the metric of the roster, on each half of the images. One half h learns the axis,
+// a_c = delta_c (ClassWise) or a_c = sum_c k_c delta_c / sum_c k_c for all classes (Common), and the other half is placed on it:
+//
+//	u = sum_c k_c <delta_c, a_c>,   t = u / sqrt(level sum_c k_c kappa_c),   k_c = n_c m_c / (n_c + m_c)
+//	kappa_c = (10 loud_c a_c' S a_c + sum_j h_jc <m_jc0 - m_jc1, a_c>^2) / (10 + J_c),  h_jc = n_jc0 n_jc1 / n_jc
+//
+// with n_c and m_c images in the half of the old and the new sketch. J_c other members j of its cluster have class c in both halves:
+// their images are noisy as the client's are, whatever their styles. loud_c is the factor of a class, see [loudness]. level is how
+// noisy the client is as a multiple of its cluster, from what is independent of both delta_c: the difference r_c of the halves of
+// old and new images taken together,
+//
+//	level = (g + sum_c q_c |r_c|^2) / (g + sum_c g_c),   g_c = loud_c tr S, g their mean,  1/q_c = 1/(n_c0 + m_c0) + 1/(n_c1 + m_c1)
+//
+// (The differences of the halves of the old and of the new images would be larger where <delta_c0, delta_c1> is smaller, so that 1.3%
+// of the unchanged clients had p <= 1%.) t is Student's with the degrees of freedom of Satterthwaite's formula.
+//
+// A client that had no image has changed once it has one (P is 0). One that has none now tells nothing (P is 1).
+func (r *Roster) Changed(client int, now *Sketch) (Change, error) {
+	if err := r.checkClients([]int{client}, false); err != nil {
+		return Change{}, fmt.Errorf("test for a change: %w", err)
+	}
+	if err := r.checkNewcomers([]*Sketch{now}); err != nil {
+		return Change{}, fmt.Errorf("test for a change of client %d: %w", client, err)
+	}
+	next := r.Clone()
+	next.Sketches = append(next.Sketches, now)
+	f, twin := next.finder(), len(r.Sketches)
+	x := Change{P: 1, Labels: 1, Images: 1}
+	old, new := f.all.weights(client), f.all.weights(twin)
+	for c := range new {
+		if new[c] > 0 && old[c] == 0 {
+			x.Only = append(x.Only, c)
+		}
+	}
+	if sumOf(new) == 0 {
+		return x, nil
+	}
+	if sumOf(old) == 0 {
+		return Change{Labels: 0, Images: 1, View: Labels, Only: x.Only}, nil
+	}
+	keys := []uint64{uint64(client)} // The counts are keys too, so that no two tests share their draws.
+	for c := range new {
+		keys = append(keys, uint64(old[c]), uint64(new[c]))
+	}
+	x.Labels = gTest(old, new, r.options.Alpha/2, stream.New(r.options.Seed, "groups: change of labels", keys...))
+	d := newDifference(f, client, twin, r.mates(client))
+	x.View = Labels
+	for _, view := range []View{ClassWise, Common} {
+		for h := range Halves {
+			if p := changeTests * d.pValue(view, h); p < x.Images {
+				x.Images = p
+				if p < x.Labels {
+					x.View = view
+				}
+			}
+		}
+	}
+	x.P, x.Classes = min(1, 2*x.Labels, 2*x.Images), d.largest()
+	return x, nil
+}
+
+// mates returns the other members of a client's cluster.
+func (r *Roster) mates(client int) []int {
+	for _, members := range r.Clusters {
+		if slices.Contains(members, client) {
+			return slices.DeleteFunc(slices.Clone(members), func(i int) bool { return i == client })
+		}
+	}
+	return nil
+}
+
+// difference compares two rows of the class means, the old sketch of a client and the new one.
+type difference struct {
+	f       *finder
+	delta   [Halves]*table // one row: old - new mean of each class that both hold in that half, with weight k_c
+	mates   [Halves]*table // the other members of the cluster
+	loud    []float64
+	level   float64 // see [Roster.Changed]
+	freedom float64 // degrees of freedom of level
+}
+
+func newDifference(f *finder, old, new int, mates []int) *difference {
+	d := &difference{f: f}
+	var sums [Halves]*table // one row: the mean of old and new images, with the weight n_c + m_c
+	for h := range Halves {
+		d.mates[h] = f.whiteHalves[h].pick(mates)
+		t := f.whiteHalves[h]
+		d.delta[h], sums[h] = newTable(1, t.classes, t.d), t.pick([]int{old, new}).centre()
+		for c := range t.classes {
+			if n, m := t.weight(old, c), t.weight(new, c); n > 0 && m > 0 {
+				d.delta[h].n[c] = n * m / (n + m)
+				axpy(1, t.mean(old, c), d.delta[h].mean(0, c))
+				axpy(-1, t.mean(new, c), d.delta[h].mean(0, c))
+			}
+		}
+	}
+	d.loud = loudness(d.mates, f.metric.noise)
+	trace := max(mat.Trace(f.metric.noise), 1e-30)
+	mean := sumOf(d.loud) / float64(len(d.loud)) * trace
+	gap, expected, classes := mean, mean, 1.
+	for c := range d.loud {
+		if n, m := sums[0].weight(0, c), sums[1].weight(0, c); n > 0 && m > 0 {
+			gap += n * m / (n + m) * squareDistance(sums[0].mean(0, c), sums[1].mean(0, c))
+			expected += d.loud[c] * trace
+			classes++
+		}
+	}
+	d.level, d.freedom = gap/expected, classes*spanned(f.metric.noise)
+	return d
+}
+
+// pValue returns the p-value of "the means are the same" in a view, where half h learns. It is 1 if no class can be compared.
+func (d *difference) pValue(view View, h int) float64 {
+	learn, check := d.delta[h], d.delta[1-h]
+	common := make([]float64, learn.d)
+	for c, k := range learn.weights(0) {
+		axpy(k/max(sumOf(learn.weights(0)), 1e-30), learn.mean(0, c), common)
+	}
+	u, variance, square := 0., 0., 0.
+	for c, k := range check.weights(0) {
+		if k == 0 || learn.weight(0, c) == 0 {
+			continue
+		}
+		a := common
+		if view == ClassWise {
+			a = learn.mean(0, c)
+		}
+		kappa, freedom := d.noise(c, a)
+		part := k * d.level * kappa
+		u += k * dot(check.mean(0, c), a)
+		variance += part
+		square += part * part / freedom
+	}
+	if variance <= 0 {
+		return 1
+	}
+	freedom := 1 / (square/(variance*variance) + 1/d.freedom)
+	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: freedom}.Survival(u / math.Sqrt(variance))
+}
+
+// noise returns kappa_c, the variance of an image of class c along a, and its degrees of freedom.
+func (d *difference) noise(c int, a []float64) (kappa, freedom float64) {
+	direction := mat.NewVecDense(len(a), a)
+	sum, freedom := priorClients*d.loud[c]*mat.Inner(direction, d.f.metric.noise, direction), float64(priorClients)
+	for j := range d.mates[0].rows {
+		if n, m := d.mates[0].weight(j, c), d.mates[1].weight(j, c); n > 0 && m > 0 {
+			gap := dot(d.mates[0].mean(j, c), a) - dot(d.mates[1].mean(j, c), a)
+			sum += n * m / (n + m) * gap * gap
+			freedom++
+		}
+	}
+	return sum / freedom, freedom
+}
+
+// largest returns the classes with the largest product of the differences of both halves, in which the noise cancels.
+func (d *difference) largest() []int {
+	var classes []int
+	part := make([]float64, d.delta[0].classes)
+	for c := range part {
+		part[c] = math.Sqrt(d.delta[0].weight(0, c)*d.delta[1].weight(0, c)) * dot(d.delta[0].mean(0, c), d.delta[1].mean(0, c))
+		if part[c] > 0 {
+			classes = append(classes, c)
+		}
+	}
+	slices.SortStableFunc(classes, func(a, b int) int {
+		switch {
+		case part[a] > part[b]:
+			return -1
+		case part[a] < part[b]:
+			return 1
+		}
+		return 0
+	})
+	return classes[:min(len(classes), changeNamed)]
+}
+
+// gTest returns the p-value of "two lists of class counts are drawn from the same shares". The statistic is
+//
+//	G = sum_c x_c ln x_c + y_c ln y_c    (up to what does not depend on the division of x_c + y_c)
+//
+// Divisions of the images into two lists of these sizes are drawn until 20 have a G as large, p = 20 / draws, or until so many are
+// drawn that a p-value far below the level can be told, p = (1 + hits) / (1 + draws). Both have the stated level exactly (J. Besag
+// and P. Clifford, Sequential Monte Carlo p-values, Biometrika 1991).
+func gTest(x, y []float64, level float64, random *rand.Rand) float64 {
+	draws := int(min(10/level, 1e6))
+	n, seen := sumOf(x), gStatistic(x, y)
+	left, right := make([]float64, len(x)), make([]float64, len(x))
+	hits := 0
+	for k := range draws {
+		rest, take := n+sumOf(y), n
+		for c := range x {
+			both := x[c] + y[c]
+			left[c] = hypergeometric(random, both, rest-both, take)
+			right[c] = both - left[c]
+			rest, take = rest-both, take-left[c]
+		}
+		if gStatistic(left, right) >= seen-1e-9*math.Abs(seen) {
+			if hits++; hits == changeHits {
+				return float64(hits) / float64(k+1)
+			}
+		}
+	}
+	return float64(hits+1) / float64(draws+1)
+}
+
+func gStatistic(x, y []float64) float64 {
+	sum := 0.
+	for c := range x {
+		if x[c] > 0 {
+			sum += x[c] * math.Log(x[c])
+		}
+		if y[c] > 0 {
+			sum += y[c] * math.Log(y[c])
+		}
+	}
+	return sum
+}
+
+// hypergeometric returns how many of n balls, drawn without replacement from good and bad ones, are good. It searches from the
+// likeliest number outwards.
+func hypergeometric(random *rand.Rand, good, bad, n float64) float64 {
+	least, most := max(0, n-bad), min(good, n)
+	if least == most {
+		return least
+	}
+	mode := min(max(math.Floor((n+1)*(good+1)/(good+bad+2)), least), most)
+	choose := func(n, k float64) float64 { return logGamma(n+1) - logGamma(k+1) - logGamma(n-k+1) }
+	top := math.Exp(choose(good, mode) + choose(bad, n-mode) - choose(good+bad, n))
+	u := random.Float64() - top
+	low, high, pLow, pHigh := mode, mode, top, top
+	for u > 0 && (low > least || high < most) {
+		if high < most {
+			pHigh *= (good - high) * (n - high) / ((high + 1) * (bad - n + high + 1))
+			high++
+			if u -= pHigh; u <= 0 {
+				return high
+			}
+		}
+		if low > least {
+			pLow *= low * (bad - n + low) / ((good - low + 1) * (n - low + 1))
+			low--
+			if u -= pLow; u <= 0 {
+				return low
+			}
+		}
+	}
+	return mode
+}
