@@ -39,6 +39,11 @@ const tests = 6
 // told apart.
 func pValue(learn, check *table, view View, prior float64, noise mat.Symmetric, loud []float64) float64 {
 	side, a := split(learn, view, nil)
+	return pValueOf(side, a, check, view, prior, noise, loud)
+}
+
+// pValueOf is [pValue] with the sides of the rows of check and the axis given. They must not depend on the images in check.
+func pValueOf(side []int, a axis, check *table, view View, prior float64, noise mat.Symmetric, loud []float64) float64 {
 	if view == Concept {
 		check = check.withoutStyle()
 	}

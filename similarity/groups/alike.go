@@ -1,0 +1,236 @@
+package groups
+
+import (
+	"fmt"
+	"math"
+
+	"feddag/internal/parallel"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+const (
+	sameShare   = 0.9 // share of the images that have a counterpart, from which two clusters can see like images
+	fewForPrior = 8   // of fewer clients than these, the noise of the images counts beside that between the clients
+	nameCredit  = 3   // standard deviations by which other names must fit better than equal ones
+)
+
+// ClassPair is a class of one cluster and a class of another that are of one kind.
+type ClassPair struct {
+	A        int     `json:"a"`        // class of one cluster
+	B        int     `json:"b"`        // class of the other
+	Distance float64 `json:"distance"` // of their means, in standard deviations of one image
+}
+
+// Likeness says how far two clusters see like images, under whatever names.
+type Likeness struct {
+	A, B    int         // the clusters
+	Pairs   []ClassPair // classes that are of one kind, by A
+	Share   float64     // share of the images of both clusters that are in these classes
+	P       float64     // p-value of "with these names, the images of every class are drawn alike"
+	Same    bool        // nine tenths of the images are in pairs, and the test does not reject at Options.Alpha
+	Renamed bool        // a pair has two names
+}
+
+// Alike compares two clusters. Their classes are matched one to one with the least sum of squared distances (see [kinds]); equal names
+// have a credit of three standard deviations, so that noise renames nothing. A pair is of one kind if its distance, less what all
+// pairs have in common, is below half of the distance of a class and its nearest neighbour.
+//
+// Then the classes of b get the names of a, and a test asks whether all members of both draw every class from one distribution. The
+// axis from a to b is learnt on one half of the images and tested on the other, as in [pValue]; six tests, so p is six times the
+// smallest. Because the matching makes the clusters as alike as it can, the test rejects too rarely rather than too often.
+func (r *Roster) Alike(a, b int) (Likeness, error) {
+	if err := r.checkPair(a, b); err != nil {
+		return Likeness{}, err
+	}
+	return r.alike(r.kinds(), a, b), nil
+}
+
+// checkPair reports clusters that cannot be compared.
+func (r *Roster) checkPair(a, b int) error {
+	for _, z := range []int{a, b} {
+		if z < 0 || z >= len(r.Clusters) {
+			return fmt.Errorf("clusters %d and %d: the clusters are 0 to %d", a, b, len(r.Clusters)-1)
+		}
+		if len(r.Clusters[z]) == 0 {
+			return fmt.Errorf("clusters %d and %d: cluster %d has no members", a, b, z)
+		}
+	}
+	if a == b {
+		return fmt.Errorf("cluster %d is compared with itself: name two clusters", a)
+	}
+	return nil
+}
+
+func (r *Roster) alike(k *kinds, a, b int) Likeness {
+	x := Likeness{A: a, B: b, Pairs: k.pairs(a, b), P: 1}
+	paired := 0.
+	for _, p := range x.Pairs {
+		paired += k.whole.weight(a, p.A) + k.whole.weight(b, p.B)
+		x.Renamed = x.Renamed || p.A != p.B
+	}
+	x.Share = paired / max(sumOf(k.whole.weights(a))+sumOf(k.whole.weights(b)), 1)
+	if len(x.Pairs) > 0 {
+		x.P = r.samePairs(x)
+	}
+	x.Same = x.Share >= sameShare && x.P > r.options.Alpha
+	return x
+}
+
+// pairs returns the classes of clusters a and b that are of one kind, see [Roster.Alike].
+func (k *kinds) pairs(a, b int) []ClassPair {
+	var ofA, ofB []int
+	for c := range k.whole.classes {
+		if k.holds(a, c) {
+			ofA = append(ofA, c)
+		}
+		if k.holds(b, c) {
+			ofB = append(ofB, c)
+		}
+	}
+	if len(ofA) == 0 || len(ofB) == 0 {
+		return nil
+	}
+	cost := make([][]float64, len(ofA))
+	for i, c := range ofA {
+		for _, e := range ofB {
+			x := k.square(a, c, b, e)
+			if c == e {
+				x -= nameCredit * k.deviation(a, c, b, e)
+			}
+			cost[i] = append(cost[i], x)
+		}
+	}
+	var matched []ClassPair
+	shift, total := make([]float64, k.whole.d), 0.
+	for i, j := range matching(cost) {
+		if j < 0 {
+			continue
+		}
+		c, e := ofA[i], ofB[j]
+		matched = append(matched, ClassPair{c, e, math.Sqrt(max(k.square(a, c, b, e), 0))})
+		v, w := k.whole.weight(a, c), k.whole.weight(b, e)
+		h := v * w / (v + w)
+		axpy(h, k.whole.mean(a, c), shift)
+		axpy(-h, k.whole.mean(b, e), shift)
+		total += h
+	}
+	scale(1/total, shift)
+	common := 0.
+	if len(matched) > 1 { // The class means of two halves are not kept together, so the noise is taken out of the whole.
+		common = dot(shift, shift)
+	}
+	var pairs []ClassPair
+	for _, p := range matched {
+		own := p.Distance * p.Distance
+		if common > 0 { // |delta - shift|^2 = |delta|^2 - 2 <delta, shift> + |shift|^2
+			own += common - 2*(dot(k.whole.mean(a, p.A), shift)-dot(k.whole.mean(b, p.B), shift))
+		}
+		if own <= max(k.near/4, nameCredit*k.deviation(a, p.A, b, p.B)) {
+			pairs = append(pairs, p)
+		}
+	}
+	return pairs
+}
+
+// samePairs returns the p-value of "with the names of the pairs, the members of both clusters draw every class from one distribution".
+func (r *Roster) samePairs(x Likeness) float64 {
+	f := r.finder()
+	var side, who []int
+	for k, z := range []int{x.A, x.B} {
+		for _, i := range r.Clusters[z] {
+			if sumOf(f.all.weights(i)) > 0 {
+				who, side = append(who, i), append(side, k)
+			}
+		}
+	}
+	var halves [Halves]*table
+	for h := range halves {
+		from := f.whiteHalves[h]
+		halves[h] = newTable(len(who), from.classes, from.d)
+		for m, i := range who {
+			for _, p := range x.Pairs {
+				c := p.A
+				if side[m] == 1 {
+					c = p.B
+				}
+				halves[h].n[m*from.classes+p.A] = from.weight(i, c)
+				copy(halves[h].mean(m, p.A), from.mean(i, c))
+			}
+		}
+	}
+	return sidesPValue(halves, side, r.options.Prior, f.metric.noise)
+}
+
+// sidesPValue returns the p-value of "all rows draw every class from one distribution" against a division that is known before: six
+// times the smallest of the three views and the two halves that learn the axis; at most 1.
+func sidesPValue(halves [Halves]*table, side []int, prior float64, noise mat.Symmetric) float64 {
+	if len(side) < fewForPrior {
+		prior = max(prior, priorClients)
+	}
+	loud := loudness(halves, noise)
+	var p [tests]float64
+	parallel.For(tests, func(k int) {
+		h, view := k%Halves, imageViews[k/Halves]
+		p[k] = pValueOf(side, axisBetween(halves[h], side, view), halves[1-h], view, prior, noise, loud)
+	})
+	least := 1.
+	for _, x := range p {
+		least = min(least, tests*x)
+	}
+	return least
+}
+
+// axisBetween returns the axis from the rows of side 0 to those of side 1 in a view, see [split].
+func axisBetween(t *table, side []int, view View) axis {
+	if view == Concept {
+		t = t.withoutStyle()
+	}
+	mu, x := t.centres(side, 2), axis{t.d, make([]float64, t.classes*t.d)}
+	common, total := make([]float64, t.d), 0.
+	for c := range t.classes {
+		v, w := mu.weight(0, c), mu.weight(1, c)
+		if v == 0 || w == 0 {
+			continue
+		}
+		axpy(1, mu.mean(1, c), x.class(c))
+		axpy(-1, mu.mean(0, c), x.class(c))
+		axpy(v*w/(v+w), x.class(c), common)
+		total += v * w / (v + w)
+	}
+	if view == Common {
+		for c := range t.classes {
+			if mu.weight(0, c) > 0 && mu.weight(1, c) > 0 {
+				copy(x.class(c), common)
+				scale(1/max(total, 1e-30), x.class(c))
+			}
+		}
+	}
+	return x
+}
+
+// Bodies returns the clusters that see like images under whatever names, as lists of cluster numbers, by their first. A cluster joins
+// the first list with all of which it is the same (see [Likeness]); clusters without members are in no list. Its cost grows with the
+// square of the number of clusters.
+func (r *Roster) Bodies() ([][]int, error) {
+	k := r.kinds()
+	var bodies [][]int
+next:
+	for z, members := range r.Clusters {
+		if len(members) == 0 {
+			continue
+		}
+	body:
+		for b, body := range bodies {
+			for _, y := range body {
+				if !r.alike(k, y, z).Same {
+					continue body
+				}
+			}
+			bodies[b] = append(body, z)
+			continue next
+		}
+		bodies = append(bodies, []int{z})
+	}
+	return bodies, nil
+}

@@ -1,0 +1,241 @@
+package groups
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"testing"
+
+	"feddag/internal/stream"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// TestMatching checks matchings against the best of all, for square and other matrices.
+func TestMatching(t *testing.T) {
+	random := stream.New(3, "test")
+	for range 200 {
+		rows, columns := 1+random.IntN(5), 1+random.IntN(5)
+		cost := make([][]float64, rows)
+		for i := range cost {
+			for range columns {
+				cost[i] = append(cost[i], random.NormFloat64())
+			}
+		}
+		match := matching(cost)
+		sum, seen, pairs := 0., map[int]bool{}, 0
+		for i, j := range match {
+			if j >= 0 {
+				if seen[j] {
+					t.Fatalf("column %d is matched twice: %v", j, match)
+				}
+				seen[j], sum, pairs = true, sum+cost[i][j], pairs+1
+			}
+		}
+		if len(match) != rows || pairs != min(rows, columns) {
+			t.Fatalf("%d pairs of %d rows and %d columns: %v", pairs, rows, columns, match)
+		}
+		var least func(i, left int, used []bool) float64
+		least = func(i, left int, used []bool) float64 {
+			if left == 0 {
+				return 0
+			}
+			if i == rows {
+				return math.Inf(1)
+			}
+			best := least(i+1, left, used)
+			for j := range columns {
+				if !used[j] {
+					used[j] = true
+					best = min(best, cost[i][j]+least(i+1, left-1, used))
+					used[j] = false
+				}
+			}
+			return best
+		}
+		if want := least(0, pairs, make([]bool, columns)); math.Abs(sum-want) > 1e-9 {
+			t.Fatalf("the matching %v costs %g, the best %g", match, sum, want)
+		}
+	}
+}
+
+// TestAlike checks that clusters of other concepts see like images under other names, that those of other domains do not, and that the
+// names of clusters that are alike are not changed.
+func TestAlike(t *testing.T) {
+	concepts, domains := federations["three concepts"], federations["two domains"]
+	both := concepts
+	both.domain = 1
+	lone := concepts
+	lone.clients, lone.images, lone.concentration = 3, 300, 5
+	styled := concepts
+	styled.style = 0.1
+	for _, x := range []struct {
+		name                string
+		p                   planted
+		same, renamed, pair bool
+	}{
+		{"concepts", concepts, true, true, true},
+		{"concepts of one client each", lone, true, true, true},
+		{"concepts with styles", styled, true, true, true},
+		{"concepts and domains", both, false, true, true},
+		{"domains", domains, false, false, false},
+	} {
+		w := newWorld(x.p, 6)
+		r := w.roster(t, DefaultOptions())
+		for a := range x.p.groups {
+			for b := range x.p.groups {
+				if a == b {
+					continue
+				}
+				got, err := r.Alike(a, b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.Same != x.same || got.Renamed != x.renamed {
+					t.Errorf("%s: clusters %d and %d: %+v", x.name, a, b, got)
+				}
+				for _, p := range got.Pairs {
+					// Class c of group g has the images of class c + g.
+					if want := (p.A + a - b + x.p.classes) % x.p.classes; x.p.concept && p.B != want {
+						t.Errorf("%s: class %d of cluster %d is class %d of cluster %d, want %d", x.name, p.A, a, p.B, b, want)
+					}
+				}
+				if x.pair && len(got.Pairs) != x.p.classes {
+					t.Errorf("%s: clusters %d and %d have pairs %v, want all classes", x.name, a, b, got.Pairs)
+				}
+			}
+		}
+		bodies, err := r.Bodies()
+		want := [][]int{sequence(x.p.groups)}
+		if !x.same {
+			want = nil
+			for z := range x.p.groups {
+				want = append(want, []int{z})
+			}
+		}
+		if err != nil || !reflect.DeepEqual(bodies, want) {
+			t.Errorf("%s: the bodies are %v (%v), want %v", x.name, bodies, err, want)
+		}
+	}
+	r := newWorld(concepts, 6).roster(t, DefaultOptions())
+	if err := r.Remove(r.Clusters[1]...); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range [][2]int{{0, 0}, {0, 1}, {0, 3}, {-1, 0}} {
+		if _, err := r.Alike(bad[0], bad[1]); err == nil {
+			t.Errorf("clusters %v are compared", bad)
+		}
+	}
+	if bodies, err := r.Bodies(); err != nil || !reflect.DeepEqual(bodies, [][]int{{0, 2}}) {
+		t.Errorf("without cluster 1 the bodies are %v (%v)", bodies, err)
+	}
+}
+
+// TestAlikeErrorRate checks that two parts of one group are told apart with the stated probability at most.
+func TestAlikeErrorRate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws 1,000 federations")
+	}
+	p := planted{clients: 12, groups: 1, classes: 4, d: 8, images: 60, gap: 2, concentration: 1, skew: 1}
+	const runs = 1000
+	hits := 0.
+	for run := range runs {
+		w := newWorld(p, uint64(run))
+		r := w.roster(t, DefaultOptions())
+		r.Clusters, r.labelOf = [][]int{{0, 1, 2, 3, 4, 5}, {6, 7, 8, 9, 10, 11}}, []int{0, 0}
+		x, err := r.Alike(0, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.P <= 0.01 {
+			hits++
+		}
+	}
+	if share := hits / runs; share > 0.011+2*math.Sqrt(0.01/runs) {
+		t.Errorf("%.4f of the clusters of one group have p <= 0.01", share)
+	}
+}
+
+// TestCCGraph checks that H is that of eq. 12 where names mean the same, and that other names do not change it.
+func TestCCGraph(t *testing.T) {
+	p := planted{clients: 12, groups: 3, classes: 5, d: 20, images: 200, gap: 12, concentration: 0.5}
+	same := newWorld(p, 2).roster(t, DefaultOptions())
+	renamed := newWorld(p, 2).roster(t, DefaultOptions())
+	const z = 1 // In cluster 1 of the other roster, class c has the name c + 2.
+	for _, i := range renamed.Clusters[z] {
+		s := &Sketch{}
+		for h := range Halves {
+			s.Counts[h], s.Means[h] = make([]int, p.classes), mat.NewDense(p.classes, p.d, nil)
+			for c := range p.classes {
+				e := (c + 2) % p.classes
+				s.Counts[h][e] = renamed.Sketches[i].Counts[h][c]
+				s.Means[h].SetRow(e, renamed.Sketches[i].Means[h].RawRowView(c))
+			}
+		}
+		renamed.Sketches[i] = s
+	}
+	h, graph, err := same.CCGraph(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	demand, supply := same.demandSupply()
+	for p := range 3 {
+		for q := range 3 {
+			want := dot(demand[p], supply[q])
+			if p == q {
+				want = math.Inf(-1)
+			}
+			if got := h.At(p, q); got != want && (got < 0.99*want || got > 1.2*want) {
+				t.Errorf("H of %d and %d is %g, want %g of eq. 12", p, q, got, want)
+			}
+		}
+		if len(graph[p]) != 2 || h.At(p, graph[p][0]) < h.At(p, graph[p][1]) {
+			t.Errorf("the sources of %d are %v", p, graph[p])
+		}
+	}
+	other, otherGraph, err := renamed.CCGraph(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range 3 {
+		for q := range 3 {
+			// Ties of the ranks are broken by class, so that the names have a little say.
+			if a, b := h.At(p, q), other.At(p, q); p != q && math.Abs(a-b) > 0.05*a {
+				t.Errorf("H of %d and %d is %g, with other names %g", p, q, a, b)
+			}
+		}
+		if !slices.Equal(otherGraph[p], graph[p][:1]) {
+			t.Errorf("the source of %d is %v, want %v", p, otherGraph[p], graph[p][:1])
+		}
+	}
+	if err := same.Remove(same.Clusters[2]...); err != nil {
+		t.Fatal(err)
+	}
+	h, graph, err = same.CCGraph(2)
+	if err != nil || !math.IsInf(h.At(0, 2), -1) || !math.IsInf(h.At(2, 0), -1) || !reflect.DeepEqual(graph, [][]int{{1}, {0}, {}}) {
+		t.Errorf("without cluster 2 the graph is %v (%v)", graph, err)
+	}
+	if _, _, err := same.CCGraph(-1); err == nil {
+		t.Error("a graph of -1 sources")
+	}
+}
+
+// TestSquareIsUnbiased checks that the squared distance of two kinds of the same images is zero on average, and that its standard
+// deviation is the stated one.
+func TestSquareIsUnbiased(t *testing.T) {
+	p := planted{clients: 8, groups: 2, classes: 2, d: 10, images: 20, gap: 1, concentration: 5}
+	sum, squares, n := 0., 0., 0.
+	for run := range 300 {
+		k := newWorld(p, uint64(run)).roster(t, DefaultOptions()).kinds()
+		for c := range p.classes {
+			x := k.square(0, c, 1, c) / k.deviation(0, c, 1, c)
+			sum, squares, n = sum+x, squares+x*x, n+1
+		}
+	}
+	if mean := sum / n; math.Abs(mean) > 3/math.Sqrt(n) {
+		t.Errorf("the mean is %g standard deviations", mean)
+	}
+	if square := squares / n; square < 0.75 || square > 1.3 {
+		t.Errorf("the mean square is %g variances", square)
+	}
+}
