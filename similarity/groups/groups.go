@@ -75,14 +75,15 @@ type finder struct {
 //
 // It needs no matrix between clients. The result depends on the sketches and on the options alone.
 func Find(sketches []*Sketch, scatter mat.Symmetric, o Options) (*Result, error) {
-	r, err := find(sketches, scatter, o)
+	r, err := find(sketches, scatter, o, nil)
 	if err != nil {
 		return nil, fmt.Errorf("finding groups of clients: %w", err)
 	}
 	return r, nil
 }
 
-func find(sketches []*Sketch, scatter mat.Symmetric, o Options) (*Result, error) {
+// find is [Find]. prepare, if it is not nil, may change the finder before the first step, see [Roster.Stability].
+func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *finder)) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -108,6 +109,9 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options) (*Result, error)
 		return nil, fmt.Errorf("none of the %d clients has an image", len(sketches))
 	}
 	f := newFinder(sketches, present, classes, d, scatter, o)
+	if prepare != nil {
+		prepare(f)
+	}
 	counts := make([][]float64, len(present))
 	for i := range present {
 		counts[i] = f.all.weights(i)

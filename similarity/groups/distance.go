@@ -1,0 +1,163 @@
+package groups
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"feddag/internal/parallel"
+	"feddag/internal/stream"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/mat"
+)
+
+// MostDistances is the number of clients up to which all distances are computed; of more, a sample is drawn.
+const MostDistances = 2000
+
+// Sample returns the clients whose distances are computed, ascending: all n if there are at most so many, else a random choice.
+func Sample(n, most int, seed uint64) []int {
+	who := sequence(n)
+	if n > most {
+		who = stream.New(seed, "groups: sample of the clients").Perm(n)[:max(most, 0)]
+		slices.Sort(who)
+	}
+	return who
+}
+
+// Distances returns the distance of each pair of some clients in units of its noise; nil is all clients. See DistanceRows.
+func (r *Roster) Distances(who []int) (*mat.SymDense, error) {
+	d, err := r.newDistances(who)
+	if err != nil {
+		return nil, err
+	}
+	n := len(d.who)
+	all := mat.NewSymDense(n, nil)
+	const block = 128
+	for from := 0; from < n; from += block {
+		rows := d.rows(from, min(from+block, n))
+		for k := range min(block, n-from) {
+			for j := from + k + 1; j < n; j++ {
+				all.SetSym(from+k, j, rows.At(k, j))
+			}
+		}
+	}
+	return all, nil
+}
+
+// DistanceRows returns the rows from to to-1 of the distances of some clients, a matrix of to - from rows and len(who) columns. The
+// distance of clients i and j is the sum of two parts. Images, over the classes that both hold in both halves:
+//
+//	sum_c g_c <m_ic0 - m_jc0, m_ic1 - m_jc1> / (|S| sqrt(number of these classes)),   g_c = sqrt(h_c0 h_c1)
+//
+// with h_ch = n_ich n_jch / (n_ich + n_jch) and |S| the Frobenius norm of the noise of one image, in the metric. Because the halves of
+// the images are independent, its noise cancels: for clients of one distribution it is 0 on average, and below 0 as often as above,
+// with a standard deviation of about 1. Labels, which are 0 for clients of one label cluster:
+//
+//	sqrt(2 max(0, ln P_z(i)(x_i) / P_z(j)(x_i)) + 2 max(0, ln P_z(j)(x_j) / P_z(i)(x_j)))
+//
+// with P_z(x) the probability of class counts in label cluster z, see [labelModel]. A logarithm of a likelihood ratio of z^2/2 is z
+// standard deviations. The distance of a client to itself is 0.
+func (r *Roster) DistanceRows(who []int, from, to int) (*mat.Dense, error) {
+	d, err := r.newDistances(who)
+	if err != nil {
+		return nil, err
+	}
+	if from < 0 || to > len(d.who) || from >= to {
+		return nil, fmt.Errorf("distances: rows %d to %d of %d clients", from, to, len(d.who))
+	}
+	return d.rows(from, to), nil
+}
+
+// distances holds what the distances of some clients need.
+type distances struct {
+	who    []int
+	halves [Halves]*table
+	spread float64
+	label  []int       // label cluster of each client of who
+	code   [][]float64 // ln P_z(x_i), of each client of who in each label cluster
+}
+
+func (r *Roster) newDistances(who []int) (*distances, error) {
+	if who == nil {
+		who = sequence(len(r.Sketches))
+	}
+	if err := r.checkClients(who, false); err != nil {
+		return nil, fmt.Errorf("distances: %w", err)
+	}
+	f := r.finder()
+	d := &distances{who: who, spread: max(mat.Norm(f.metric.noise, 2), 1e-30), label: make([]int, len(who)), code: make([][]float64, len(who))}
+	for h := range Halves {
+		d.halves[h] = f.whiteHalves[h].pick(who)
+	}
+	label := make([]int, len(r.Sketches))
+	var counts [][][]float64 // of the members of each label cluster
+	for z, members := range r.Clusters {
+		l := r.labelOf[z]
+		for len(counts) <= l {
+			counts = append(counts, nil)
+		}
+		for _, i := range members {
+			label[i], counts[l] = l, append(counts[l], f.all.weights(i))
+		}
+	}
+	models := make([]*labelModel, len(counts))
+	for l, x := range counts {
+		models[l] = newLabelModel(x, f.all.classes)
+	}
+	parallel.For(len(who), func(k int) {
+		d.label[k] = label[who[k]]
+		for _, m := range models {
+			d.code[k] = append(d.code[k], m.logProbability(f.all.weights(who[k])))
+		}
+	})
+	return d, nil
+}
+
+// rows returns some rows of the distances.
+func (d *distances) rows(from, to int) *mat.Dense {
+	n, a, b := len(d.who), d.halves[0], d.halves[1]
+	out, classes := mat.NewDense(to-from, n, nil), mat.NewDense(to-from, n, nil)
+	for c := range a.classes {
+		view := func(t *table, from, to int) blas64.General {
+			return blas64.General{Rows: to - from, Cols: t.d, Stride: t.classes * t.d, Data: t.m[(from*t.classes+c)*t.d:]}
+		}
+		cross := [Halves]blas64.General{} // <m_i0, m_j1> and <m_i1, m_j0>
+		for h, t := range [Halves]*table{a, b} {
+			cross[h] = blas64.General{Rows: to - from, Cols: n, Stride: n, Data: make([]float64, (to-from)*n)}
+			blas64.Gemm(blas.NoTrans, blas.Trans, 1, view(t, from, to), view(d.halves[1-h], 0, n), 0, cross[h])
+		}
+		own := make([]float64, n)
+		for i := range n {
+			own[i] = dot(a.mean(i, c), b.mean(i, c))
+		}
+		parallel.For(to-from, func(k int) {
+			i := from + k
+			ni, mi := a.weight(i, c), b.weight(i, c)
+			if ni == 0 || mi == 0 {
+				return
+			}
+			for j := range n {
+				nj, mj := a.weight(j, c), b.weight(j, c)
+				if j == i || nj == 0 || mj == 0 {
+					continue
+				}
+				g := math.Sqrt(ni * nj / (ni + nj) * mi * mj / (mi + mj))
+				out.Set(k, j, out.At(k, j)+g*(own[i]+own[j]-cross[0].Data[k*n+j]-cross[1].Data[k*n+j]))
+				classes.Set(k, j, classes.At(k, j)+1)
+			}
+		})
+	}
+	parallel.For(to-from, func(k int) {
+		i := from + k
+		for j := range n {
+			x := out.At(k, j) / (d.spread * math.Sqrt(max(classes.At(k, j), 1)))
+			if y, z := d.label[i], d.label[j]; y != z {
+				x += math.Sqrt(2*max(0, d.code[i][y]-d.code[i][z]) + 2*max(0, d.code[j][z]-d.code[j][y]))
+			}
+			out.Set(k, j, x)
+		}
+	})
+	return out
+}

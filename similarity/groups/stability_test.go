@@ -1,0 +1,65 @@
+package groups
+
+import (
+	"math"
+	"reflect"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// TestStability checks that groups that stand apart come back from halves of the images, and that clusters which are no groups do not.
+func TestStability(t *testing.T) {
+	p := federations["two domains"]
+	r := newWorld(p, 3).roster(t, DefaultOptions())
+	s, err := r.Stability()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Stability{1, [Halves]float64{1, 1}, [Halves]int{2, 2}, []float64{1, 1}}); !reflect.DeepEqual(s, want) {
+		t.Errorf("two domains: %+v", s)
+	}
+	p.groups, p.domain = 1, 0
+	r = newWorld(p, 3).roster(t, DefaultOptions())
+	r.Clusters, r.labelOf = [][]int{{}, {}, {}}, []int{0, 0, 0}
+	for i := range p.clients {
+		r.Clusters[1+i%2] = append(r.Clusters[1+i%2], i)
+	}
+	s, err = r.Stability()
+	if err != nil || s.ARI != 1 || s.Found[0] != 0 || s.Clusters != [Halves]int{1, 1} || !reflect.DeepEqual(s.Jaccard, []float64{0, 0.5, 0.5}) {
+		t.Errorf("one group in two: %+v, %v", s, err)
+	}
+	nothing := mat.NewDense(p.classes, p.d, nil)
+	one := &Sketch{[Halves][]int{make([]int, p.classes), make([]int, p.classes)}, [Halves]*mat.Dense{nothing, nothing}}
+	one.Counts[1][0] = 1 // Half 0 is empty.
+	if _, err := r.Add([]*Sketch{one}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = r.Stability(); err != nil || s.ARI != 1 {
+		t.Errorf("with a client of one image: %+v, %v", s, err)
+	}
+	for i := range r.Sketches {
+		r.Sketches[i] = one
+	}
+	if _, err = r.Stability(); err == nil {
+		t.Error("a half without images has groups")
+	}
+}
+
+func TestAdjustedRand(t *testing.T) {
+	for _, x := range []struct {
+		a, b []int
+		want float64
+	}{
+		{[]int{0, 0, 1, 1}, []int{5, 5, 2, 2}, 1},
+		{[]int{0, 0, 1, 1}, []int{0, 1, 0, 1}, -0.5},
+		{[]int{0, 0, 0, 0}, []int{0, 0, 0, 0}, 1},
+		{[]int{0, 1, 2, 3}, []int{0, 0, 0, 0}, 0},
+		{[]int{0, 0, 0, 1, 1, 1}, []int{0, 0, 1, 1, 2, 2}, 8. / 33}, // sklearn.metrics.adjusted_rand_score
+		{[]int{3}, []int{4}, 1},
+	} {
+		if got := adjustedRand(x.a, x.b); math.Abs(got-x.want) > 1e-12 {
+			t.Errorf("%v and %v: %g, want %g", x.a, x.b, got, x.want)
+		}
+	}
+}
