@@ -9,6 +9,9 @@
 # Each libtorch has a folder of its own, build/<origin>-<version>-<hash>, the hash over everything that goes into the
 # compilation. So builds against two of them live side by side, each binary finds its own libraries, and nothing old
 # is ever linked. build/lib and build/env.sh point at the latest.
+#
+#   SANITIZE   compile the shim for these sanitizers, such as address,undefined, in a folder of its own that build/lib and
+#              build/env.sh do not point at (scripts/check_sanitizers.sh)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -93,6 +96,13 @@ shim_flags=(-O3 -Wall -Wextra -Itorch/shim "${common[@]}")
 if ((${#cuda[@]})); then
 	gotorch_flags+=(-DWITH_CUDA)
 	shim_flags+=(-DFD_CUDA=1)
+fi
+
+if [[ -n ${SANITIZE:-} ]]; then
+	# vptr needs the type information of libtorch's classes, which the library hides.
+	sanitizers=("-fsanitize=$SANITIZE" -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
+	shim_flags+=(-g1 -O1 "${sanitizers[@]}")
+	libs+=("${sanitizers[@]}")
 fi
 
 # --- the folder ------------------------------------------------------------------------------------------------------
@@ -213,8 +223,10 @@ done
 	printf 'export FEDDAG_LDFLAGS=%q # for those who give -ldflags themselves\n' "$native"
 } >"$out/env.sh.tmp"
 mv "$out/env.sh.tmp" "$out/env.sh"
-ln -sfn "$(basename "$out")/lib" build/lib
-ln -sfn "$(basename "$out")/env.sh" build/env.sh
+if [[ -z ${SANITIZE:-} ]]; then
+	ln -sfn "$(basename "$out")/lib" build/lib
+	ln -sfn "$(basename "$out")/env.sh" build/env.sh
+fi
 
 cuda_note='no CUDA'
 if ((${#cuda[@]})); then cuda_note=CUDA; fi
