@@ -29,6 +29,7 @@ type raster struct {
 	colour        bool
 	deep          bool   // whether the file has 16 bits per value
 	deepest       uint16 // the largest of these values
+	orientation   int    // of EXIF, 0 for none; the planes are as they are stored
 }
 
 // decodeImage decodes a JPEG or PNG. Grey images get three equal planes, palettes are looked up, transparency is
@@ -69,7 +70,7 @@ func decodeImage(b []byte) (raster, error) {
 	if box := m.Bounds(); box.Dx() != w || box.Dy() != h {
 		return raster{}, errors.New("damaged: the header and the image have different sizes")
 	}
-	r := raster{width: w, height: h, planes: make([]byte, 3*w*h), colour: true}
+	r := raster{width: w, height: h, planes: make([]byte, 3*w*h), colour: true, orientation: orientation(b)}
 	r.fill(m)
 	return r, nil
 }
@@ -156,6 +157,7 @@ type decodeOptions struct {
 	height, width int    // 0 for the size of the first image; another size is then an error
 	filter        string // how an image of another size is resized: see filters
 	channels      int    // 1, 3, or 0: 1 if no image has colours
+	upright       bool   // whether images are turned as their EXIF orientation says
 	progress      func(done, total int)
 }
 
@@ -165,20 +167,29 @@ type decoded struct {
 	pixels                  []byte
 	deep                    int    // the number of images of 16 bits per value
 	deepest                 uint16 // the largest of these values
+	turned                  int    // the number of images with an EXIF orientation other than upright
+	upright                 bool   // whether these were turned
 }
 
-// notes says whether the upper 8 of 16 bits, which are taken, are too few.
+// notes says whether the upper 8 of 16 bits, which are taken, are too few, and what was done with EXIF orientations.
 func (d *decoded) notes() []string {
+	var out []string
+	switch {
+	case d.turned > 0 && d.upright:
+		out = append(out, fmt.Sprintf("%s turned as the EXIF orientation says (option exif=ignore leaves them)", counted(d.turned, "image was", "images were")))
+	case d.turned > 0:
+		out = append(out, fmt.Sprintf("%s an EXIF orientation, which is ignored, as torchvision's ImageFolder does (option exif=apply turns them)", counted(d.turned, "image has", "images have")))
+	}
 	levels := int(d.deepest>>8) + 1
 	if d.deep == 0 || levels > 16 {
-		return nil
+		return out
 	}
 	text := fmt.Sprintf("at most %d of 256 levels are left", levels)
 	if levels == 1 {
 		text = "they are all black"
 	}
-	return []string{fmt.Sprintf("%s of 16 bits per value with values up to %d alone; as the upper 8 bits are taken, %s: scale them or convert them to 8 bits",
-		counted(d.deep, "image is", "images are"), d.deepest, text)}
+	return append(out, fmt.Sprintf("%s of 16 bits per value with values up to %d alone; as the upper 8 bits are taken, %s: scale them or convert them to 8 bits",
+		counted(d.deep, "image is", "images are"), d.deepest, text))
 }
 
 // decodeAll decodes images on all cores. An image that cannot be read, or that has another size where none is asked
@@ -188,11 +199,11 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 	if len(pictures) == 0 {
 		return nil, errors.New("no images")
 	}
-	first, err := readPicture(pictures[0])
+	first, err := readPicture(pictures[0], o.upright)
 	if err != nil {
 		return nil, err
 	}
-	d := &decoded{channels: 3, height: o.height, width: o.width}
+	d := &decoded{channels: 3, height: o.height, width: o.width, upright: o.upright}
 	if o.height == 0 {
 		d.height, d.width = first.height, first.width
 	}
@@ -208,7 +219,7 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 	var firstErr error
 	colour, done := false, 0
 	one := func(i int) (raster, error) {
-		r, err := readPicture(pictures[i])
+		r, err := readPicture(pictures[i], o.upright)
 		if err != nil {
 			return r, err
 		}
@@ -240,6 +251,9 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 		if r.deep {
 			d.deep, d.deepest = d.deep+1, max(d.deepest, r.deepest)
 		}
+		if r.orientation > 1 {
+			d.turned++
+		}
 		done++
 		// Otherwise the garbage of the decoders could grow to the size of the set before it is collected.
 		if done%max(1, 1<<26/size) == 0 {
@@ -265,11 +279,15 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 	return d, nil
 }
 
-func readPicture(p picture) (raster, error) {
+// readPicture decodes a picture, and turns it upright if asked.
+func readPicture(p picture, upright bool) (raster, error) {
 	b, err := p.read()
 	if err == nil {
 		var r raster
 		if r, err = decodeImage(b); err == nil {
+			if upright {
+				r.turn(r.orientation)
+			}
 			return r, nil
 		}
 	}

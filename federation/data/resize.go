@@ -101,6 +101,7 @@ var imageOptions = map[string]string{
 	"size":     "WIDTHxHEIGHT or one number: resize every image to this (stretched)",
 	"resize":   "how: bilinear (as PIL, torchvision) or area (mean of the pixels covered)",
 	"channels": "1 or 3 (default: 1 if no image has colours)",
+	"exif":     "ignore the EXIF orientation, as torchvision's ImageFolder does (default), or apply it",
 }
 
 // parseImageOptions reads the values of imageOptions.
@@ -119,6 +120,9 @@ func parseImageOptions(q query) (o decodeOptions, err error) {
 			return o, fmt.Errorf("option resize=%s needs the option size too", filter)
 		}
 		o.filter = filter
+	}
+	if o.upright, err = exifOption(q, false); err != nil {
+		return o, err
 	}
 	switch c := q.extra["channels"]; c {
 	case "":
