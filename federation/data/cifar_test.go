@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"feddag/internal/alloctest"
 	"feddag/internal/damage"
 	"feddag/internal/errtest"
 )
@@ -259,7 +260,9 @@ func FuzzCIFAR(f *testing.F) {
 		if what&2 != 0 {
 			read = x.readPickle
 		}
-		batch, err := read(b)
+		var batch cifarBatch
+		var err error
+		alloctest.Within(t, 1<<20+1000*len(b), func() { batch, err = read(b) })
 		if err == nil && x.check(batch) == nil && len(batch.fine)*cifarPixels != len(batch.pixels) {
 			t.Errorf("%d labels for %d bytes", len(batch.fine), len(batch.pixels))
 		}

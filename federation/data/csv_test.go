@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"feddag/internal/alloctest"
 	"feddag/internal/errtest"
 )
 
@@ -192,7 +193,9 @@ func FuzzCSV(f *testing.F) {
 	f.Add([]byte("user,file,label\na,b.png,1\n"))
 	f.Add([]byte("user,file,label,split\na,\"b\nc\",x,train\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		rows, _, err := readCSVRows(strings.NewReader(string(b)), "list.csv", "")
+		var rows []csvRow
+		var err error
+		alloctest.Within(t, 1<<20+1000*len(b), func() { rows, _, err = readCSVRows(strings.NewReader(string(b)), "list.csv", "") })
 		if err != nil {
 			if strings.ContainsAny(err.Error(), "\n\r") {
 				t.Errorf("error of several lines: %q", err)

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"feddag/internal/alloctest"
 	"feddag/internal/errtest"
 )
 
@@ -180,7 +181,9 @@ func FuzzDecodeImage(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := decodeImage(b)
+		var r raster
+		var err error
+		alloctest.Within(t, 4<<20+1<<18*len(b), func() { r, err = decodeImage(b) }) // a byte of a PNG may have 2^14 pixels
 		if err == nil && (len(r.planes) != 3*r.width*r.height || r.width < 1) {
 			t.Errorf("%d x %d in %d bytes", r.width, r.height, len(r.planes))
 		}

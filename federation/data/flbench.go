@@ -140,6 +140,11 @@ func compareStats(file string, base *Set, m *indexmap.Map) error {
 	if err != nil {
 		return err
 	}
+	return compareLabels(b, base, m)
+}
+
+// compareLabels compares the labels of the clients with statistics.
+func compareLabels(b []byte, base *Set, m *indexmap.Map) error {
 	var stats map[string]json.RawMessage
 	if err := json.Unmarshal(b, &stats); err != nil {
 		return fmt.Errorf("%s: not valid JSON: %w", statsFile, err)

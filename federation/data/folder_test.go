@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"feddag/internal/alloctest"
 	"feddag/internal/errtest"
 )
 
@@ -414,7 +415,9 @@ func FuzzZipTree(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		s, err := Load(t.Context(), "folder:"+path, LoadOptions{})
+		var s *Set
+		var err error
+		alloctest.Within(t, 1<<30, func() { s, err = Load(t.Context(), "folder:"+path, LoadOptions{}) })
 		if err == nil {
 			err = s.Check()
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 
+	"feddag/internal/alloctest"
 	"feddag/internal/errtest"
 )
 
@@ -224,7 +225,10 @@ func FuzzReadIDX(f *testing.F) {
 		if images {
 			rank, item, size = 3, []int{28, 28}, 784
 		}
-		n, payload, err := readIDX(bytes.NewReader(b), rank, item)
+		var n int
+		var payload []byte
+		var err error
+		alloctest.Within(t, 2<<20+3000*len(b), func() { n, payload, err = readIDX(bytes.NewReader(b), rank, item) })
 		if err == nil && (n < 1 || len(payload) != n*size) {
 			t.Errorf("%d items in %d bytes", n, len(payload))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -157,18 +158,23 @@ func jsonFiles(dir string) (files, notes []string, err error) {
 	return files, notes, nil
 }
 
-// readFile reads the users of a file.
+// readFile reads the users of a file by its name.
 func (l *leafSplit) readFile(ctx context.Context, name string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return errors.Unwrap(err) // the caller names the file
 	}
 	defer f.Close()
-	s := jsonscan.New(f)
+	return l.read(ctx, f)
+}
+
+// read reads the users of a file.
+func (l *leafSplit) read(ctx context.Context, r io.Reader) error {
+	s := jsonscan.New(r)
 	var users []string
 	var counts []float64
 	read := map[string]int{} // the numbers of images of this file's users
-	err = s.Object(func(key string) error {
+	err := s.Object(func(key string) error {
 		switch key {
 		case "users":
 			return s.List(func(int) error {

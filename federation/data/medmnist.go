@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 
@@ -49,7 +50,12 @@ func readMedMNIST(name string) (*Set, error) {
 	if info.IsDir() {
 		return nil, errors.New("a folder, must be a .npz of MedMNIST, such as pathmnist.npz")
 	}
-	arrays, err := npy.ReadZip(f, info.Size(), func(array string) (int, error) {
+	return decodeMedMNIST(f, info.Size())
+}
+
+// decodeMedMNIST reads a .npz of size bytes.
+func decodeMedMNIST(r io.ReaderAt, size int64) (*Set, error) {
+	arrays, err := npy.ReadZip(r, size, func(array string) (int, error) {
 		for _, split := range medSplits {
 			switch array {
 			case split + "_images":

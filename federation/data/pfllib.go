@@ -69,7 +69,11 @@ func readPFLlib(ctx context.Context, files []string, q query) (*Set, error) {
 				return nil, err
 			}
 			file := filepath.Join(dir, split, strconv.Itoa(i)+".npz")
-			if err := s.addPFLClient([]*Images{&s.Train, &s.Test}[k], file, scale, int32(i), counts); err != nil {
+			d, err := readPFLFile(file)
+			if err == nil {
+				err = s.addPFLClient([]*Images{&s.Train, &s.Test}[k], d, scale, int32(i), counts)
+			}
+			if err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}
 		}
@@ -146,12 +150,8 @@ func pflClients(dir string, config pflConfig) (n int, notes []string, err error)
 	return n, notes, nil
 }
 
-// addPFLClient appends the images of a client's file to a split, and counts the labels.
-func (s *Set) addPFLClient(to *Images, file, scale string, client int32, counts map[int]int) error {
-	d, err := readPFLFile(file)
-	if err != nil {
-		return err
-	}
+// addPFLClient appends the images of a client's dictionary to a split, and counts the labels.
+func (s *Set) addPFLClient(to *Images, d *pickle.Dict, scale string, client int32, counts map[int]int) error {
 	x, ok := d.Items["x"].(*npy.Array)
 	if !ok || x.Len() == 0 && !slices.Contains(x.Shape, 0) {
 		return errors.New("x is no array of numbers: only images are read, N x C x H x W")
@@ -202,6 +202,11 @@ func readPFLFile(file string) (*pickle.Dict, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decodePFLData(b)
+}
+
+// decodePFLData reads the array data.
+func decodePFLData(b []byte) (*pickle.Dict, error) {
 	r := bytes.NewReader(b)
 	if err := npy.ReadObjectHeader(r); err != nil {
 		return nil, fmt.Errorf("data: %w", err)

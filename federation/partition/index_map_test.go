@@ -1,11 +1,14 @@
 package partition
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"feddag/internal/alloctest"
 	"feddag/internal/errtest"
 )
 
@@ -72,4 +75,37 @@ func TestReadIndexMap(t *testing.T) {
 	}
 	_, err := Read(t.TempDir(), s)
 	errtest.Want(t, err, "a folder")
+}
+
+func FuzzDecodeIndexMap(f *testing.F) {
+	for _, pattern := range []string{"*.pkl", "*.json"} {
+		files, err := filepath.Glob(filepath.Join("../../internal/indexmap/testdata", pattern))
+		if err != nil || len(files) == 0 {
+			f.Fatal(files, err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(b)
+		}
+	}
+	f.Add([]byte(`{"data_indices": [{"train": [3, 1], "test": [49, 30]}, {"train": [0], "val": [], "test": [31]}]}`))
+	s := labelSet(even(10, 3), even(10, 2))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var p *Partition
+		var err error
+		alloctest.Within(t, 2<<20+2000*len(b), func() { p, err = decodeIndexMap(bytes.NewReader(b), int64(len(b)), s) })
+		if err != nil {
+			if strings.ContainsAny(err.Error(), "\n\r") {
+				t.Errorf("error of several lines: %q", err)
+			}
+			return
+		}
+		if err := p.Check(s); err != nil {
+			t.Error(err)
+		}
+		p.Stats(s)
+	})
 }

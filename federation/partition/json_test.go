@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"feddag/internal/alloctest"
 	"feddag/internal/errtest"
 )
 
@@ -197,7 +198,9 @@ func FuzzDecodePartition(f *testing.F) {
 	}
 	f.Add(out.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := Decode(bytes.NewReader(b), s)
+		var p *Partition
+		var err error
+		alloctest.Within(t, 2<<20+1000*len(b), func() { p, err = Decode(bytes.NewReader(b), s) })
 		if err != nil {
 			return
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"feddag/internal/alloctest"
 	"feddag/internal/errtest"
 	"feddag/internal/npy"
 )
@@ -176,7 +177,9 @@ func FuzzDecodePartitionNPZ(f *testing.F) {
 	}
 	f.Add(numpy)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := DecodeNPZ(bytes.NewReader(b), int64(len(b)), s)
+		var p *Partition
+		var err error
+		alloctest.Within(t, 8<<20+5000*len(b), func() { p, err = DecodeNPZ(bytes.NewReader(b), int64(len(b)), s) })
 		if err != nil {
 			return
 		}
