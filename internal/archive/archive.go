@@ -51,8 +51,13 @@ func CheckZip(files []*zip.File, size int64) error {
 			return harm(f.Name, "and the files before it claim to take more bytes than the archive has, so they overlap")
 		}
 	}
-	if unpacked > BombBytes && unpacked/bombRatio > uint64(size) {
-		return fmt.Errorf("%d bytes that claim to unpack to %d; %w", size, unpacked, ErrHarm)
+	return CheckRatio(uint64(size), unpacked)
+}
+
+// CheckRatio returns an error if so many bytes may not unpack to so many others.
+func CheckRatio(packed, unpacked uint64) error {
+	if unpacked > maxBytes || unpacked > BombBytes && unpacked/bombRatio > packed {
+		return fmt.Errorf("%d bytes that unpack to %d or claim to; %w", packed, unpacked, ErrHarm)
 	}
 	return nil
 }
@@ -145,8 +150,8 @@ type limit struct {
 func (l *limit) Read(b []byte) (int, error) {
 	n, err := l.r.Read(b)
 	l.n += uint64(n)
-	if l.n > BombBytes && l.n/bombRatio > l.packed.N || l.n > maxBytes {
-		return n, fmt.Errorf("its first %d bytes unpack to %d; %w", l.packed.N, l.n, ErrHarm)
+	if err := CheckRatio(l.packed.N, l.n); err != nil {
+		return n, err
 	}
 	return n, err
 }
