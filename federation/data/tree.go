@@ -29,10 +29,14 @@ type node struct {
 	file  string   // the name
 	place string   // the path for messages: ROOT/train/cat/1.jpg, or ROOT/train.zip: train/cat/1.jpg
 	entry *zip.File
+	bytes []byte // the file itself where it is in memory
 }
 
 // read returns the bytes of the file.
 func (n *node) read() ([]byte, error) {
+	if n.bytes != nil {
+		return n.bytes, nil
+	}
 	if n.entry != nil {
 		return readEntry(n.entry, maxImageFile)
 	}

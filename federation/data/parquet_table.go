@@ -1,0 +1,235 @@
+package data
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"feddag/internal/parquet"
+)
+
+// tableRow is an image of a parquet file.
+type tableRow struct {
+	place, split, class, user string
+	image                     []byte
+}
+
+// table is a parquet file of images.
+type table struct {
+	file                *parquet.File
+	place               string
+	image, label, users *parquet.Column // users may be nil
+	classes             []string        // by label; nil if labels are numbers or names by themselves
+	rows                []tableRow
+	encoded             int // bytes of the images as they are stored
+}
+
+// readTable reads the images of a file, which root is or has.
+func readTable(root, place string, q query) (*table, error) {
+	f, err := os.Open(place)
+	if err != nil {
+		return nil, errors.Unwrap(err) // the caller names the file
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return decodeTable(f, info.Size(), root, place, q)
+}
+
+// decodeTable reads a file of size bytes.
+func decodeTable(r io.ReaderAt, size int64, root, place string, q query) (*table, error) {
+	f, err := parquet.Open(r, size)
+	if err != nil {
+		return nil, err
+	}
+	t := &table{file: f, place: place}
+	if err := t.resolve(q); err != nil {
+		return nil, err
+	}
+	split, user := splitAndUser(root, place)
+	if q.extra["users"] != "files" {
+		user = ""
+	} else if user == "" || t.users != nil {
+		return nil, errors.New("option users=files: the path below the folder names no user, or the option user is given too")
+	}
+	return t, t.read(split, user)
+}
+
+// splitAndUser returns the split that the name of a file or of a folder that it is in stands for, and the rest of the path
+// below root without its ending.
+func splitAndUser(root, place string) (split, user string) {
+	rel, err := filepath.Rel(root, place)
+	if err != nil || rel == "." {
+		rel = filepath.Base(place)
+	}
+	var rest []string
+	for _, part := range strings.Split(filepath.ToSlash(strings.TrimSuffix(rel, ".parquet")), "/") {
+		word, _, _ := strings.Cut(part, "-")
+		if of := splitOf(word); of != "" {
+			split = of
+		} else {
+			rest = append(rest, part)
+		}
+	}
+	return split, strings.Join(rest, "/")
+}
+
+// features are what the library datasets says about the columns, by name.
+func (t *table) features() map[string]feature {
+	var meta struct {
+		Info struct {
+			Features map[string]json.RawMessage `json:"features"`
+		} `json:"info"`
+	}
+	out := map[string]feature{}
+	if json.Unmarshal([]byte(t.file.Meta["huggingface"]), &meta) != nil {
+		return out
+	}
+	for name, text := range meta.Info.Features {
+		var f feature
+		if json.Unmarshal(text, &f) == nil { // others are lists
+			out[name] = f
+		}
+	}
+	return out
+}
+
+type feature struct {
+	Type  string   `json:"_type"`
+	Names []string `json:"names"`
+}
+
+// resolve finds the columns.
+func (t *table) resolve(q query) (err error) {
+	features := t.features()
+	if t.image, err = t.column(q, "image", func(c *parquet.Column) bool {
+		return len(c.Path) == 2 && c.Path[1] == "bytes" || len(c.Path) == 1 && features[c.Path[0]].Type == "Image"
+	}); err != nil {
+		return err
+	}
+	labelled := func(c *parquet.Column) bool { return features[c.Path[0]].Type == "ClassLabel" }
+	if !slices.ContainsFunc(t.file.Columns, labelled) {
+		labelled = func(c *parquet.Column) bool { return slices.Contains([]string{"label", "labels"}, c.Path[0]) }
+	}
+	if t.label, err = t.column(q, "label", labelled); err != nil {
+		return err
+	}
+	if f := features[t.label.Path[0]]; f.Type == "ClassLabel" {
+		t.classes = f.Names
+		if len(positions(f.Names)) != len(f.Names) || len(f.Names) == 0 {
+			return fmt.Errorf("the %d names of the classes of column %s are none or not all different", len(f.Names), t.label.Name())
+		}
+	}
+	if _, given := q.extra["user"]; given {
+		t.users, err = t.column(q, "user", nil)
+	}
+	return err
+}
+
+// column returns the column that an option names or, if it is not given, the only one that fits.
+func (t *table) column(q query, option string, fits func(c *parquet.Column) bool) (*parquet.Column, error) {
+	var all, names []string
+	var found *parquet.Column
+	name, given := q.extra[option]
+	for _, c := range t.file.Columns {
+		if !slices.Contains(all, c.Path[0]) {
+			all = append(all, c.Path[0])
+		}
+		if given && (c.Name() == name || c.Name() == name+".bytes") || !given && fits(c) {
+			found, names = c, append(names, c.Path[0])
+		}
+	}
+	switch {
+	case len(names) == 1:
+		return found, nil
+	case given:
+		return nil, fmt.Errorf("option %s=%s: no such column, it has %s", option, name, few(all))
+	case len(names) == 0:
+		return nil, fmt.Errorf("no column is known to be the %s: name it with the option %s=COLUMN, of %s", option, option, few(all))
+	}
+	return nil, fmt.Errorf("the %s may be any of the columns %s: choose with the option %s=COLUMN", option, few(names), option)
+}
+
+// read reads the rows, which are of a split and, if it is not empty, of a user.
+func (t *table) read(split, user string) error {
+	at := func(row int, format string, args ...any) error {
+		return fmt.Errorf("row %d: %s", row, fmt.Sprintf(format, args...))
+	}
+	err := t.file.Read(t.image, func(row int, v parquet.Value) error {
+		if v.Null || len(v.Bytes) == 0 {
+			return at(row, "column %s is empty, the image is not in the file: write it with embed_external_files=True", t.image.Name())
+		}
+		if len(v.Bytes) > maxImageFile {
+			return at(row, "an image of more than %d bytes", maxImageFile)
+		}
+		t.encoded += len(v.Bytes)
+		t.rows = append(t.rows, tableRow{place: fmt.Sprintf("%s: row %d", t.place, row), split: split, user: user, image: v.Bytes})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = t.file.Read(t.label, func(row int, v parquet.Value) error {
+		class := string(v.Bytes)
+		if t.label.Type != parquet.ByteArray {
+			class = strconv.FormatInt(v.Int, 10)
+		}
+		switch {
+		case v.Null || isMissing(class) || class == "":
+			return at(row, "column %s has no label", t.label.Name())
+		case t.label.Type != parquet.ByteArray && v.Int == -1:
+			return at(row, "label -1 of column %s stands for none: leave out the file, its images have no labels", t.label.Name())
+		case t.classes != nil && t.label.Type == parquet.ByteArray:
+			if !slices.Contains(t.classes, class) {
+				return at(row, "label %q of column %s is none of the classes", class, t.label.Name())
+			}
+		case t.classes != nil:
+			if v.Int < 0 || v.Int >= int64(len(t.classes)) {
+				return at(row, "label %d of column %s is out of range, must be 0 to %d", v.Int, t.label.Name(), len(t.classes)-1)
+			}
+			class = t.classes[v.Int]
+		}
+		t.rows[row].class = class
+		return nil
+	})
+	if err != nil || t.users == nil {
+		return err
+	}
+	return t.file.Read(t.users, func(row int, v parquet.Value) error {
+		name := string(v.Bytes)
+		if t.users.Type != parquet.ByteArray {
+			name = strconv.FormatInt(v.Int, 10)
+		}
+		if v.Null || isMissing(name) || name == "" {
+			return at(row, "column %s has no user", t.users.Name())
+		}
+		t.rows[row].user = name
+		return nil
+	})
+}
+
+// unread returns a note that names the columns that are not read, if there are any.
+func (t *table) unread() []string {
+	read := []string{t.image.Path[0], t.label.Path[0]}
+	if t.users != nil {
+		read = append(read, t.users.Path[0])
+	}
+	var names []string
+	for _, c := range t.file.Columns {
+		if name := c.Path[0]; !slices.Contains(read, name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s not read in %s: %s", counted(len(names), "column is", "columns are"), filepath.Base(t.place), few(names))}
+}
