@@ -55,6 +55,7 @@ const trainingShare = 0.9
 
 // Phase implements federation.Observer.
 func (p *progress) Phase(x federation.Progress) {
+	p.step = ""       // a clustering that follows begins anew
 	if x.Total == 0 { // evaluation
 		return
 	}
@@ -131,11 +132,11 @@ func (p *progress) Sketched([]*federation.Client, []similarity.Sketch, similarit
 // Clustering implements federation.ClusterObserver: the bar, or a line every ten seconds of a long clustering.
 func (p *progress) Clustering(step string, done, total int) {
 	now := time.Now()
+	if p.step == "" {
+		p.told = now
+	}
 	if p.step != step {
 		p.step, p.stepSince = step, now
-		if p.told.IsZero() {
-			p.told = now
-		}
 	}
 	share := float64(done) / float64(max(total, 1))
 	if p.bar != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"feddag/federation"
 
@@ -53,6 +54,26 @@ func TestBarNeverGoesBack(t *testing.T) {
 	p.Phase(federation.Progress{Phase: "final", Done: 0, Total: 100})
 	if now := p.bar.State().CurrentNum; now != 0 {
 		t.Errorf("the last local training begins: the bar is at %d", now)
+	}
+}
+
+// Off a terminal a clustering says something only once it takes long, however long the warm-up before it took.
+func TestShortClusteringSaysNothing(t *testing.T) {
+	var log bytes.Buffer
+	p := &progress{log: &log, rounds: 1, lines: true}
+	p.Phase(federation.Progress{Phase: "warm-up", Done: 1, Total: 2})
+	p.told = time.Now().Add(-2 * longWork)
+	log.Reset()
+	for _, step := range []string{"gradient angles", "class angles"} {
+		p.Clustering(step, 0, 10)
+	}
+	if log.Len() > 0 {
+		t.Errorf("a clustering that has just begun says %q", log.String())
+	}
+	p.told = time.Now().Add(-2 * longWork)
+	p.Clustering("class angles", 5, 10)
+	if !strings.HasPrefix(log.String(), "class angles: 50%") {
+		t.Errorf("a long clustering says %q", log.String())
 	}
 }
 

@@ -95,10 +95,10 @@ func (a *FedGWC) warnOfNoSplit(env *federation.Env) {
 	case a.Epsilon == 0:
 		env.Warn("--fedgwc-epsilon is 0: no cluster is ever split, so this is FedAvg")
 	case n < 2*m:
-		env.Warn("fedgwc: there are %d clients, and %d in a round: a cluster of fewer than twice as many clients as a round is never split, so this is FedAvg", n, m)
+		env.Warn("there are %d clients, and %d in a round: a cluster of fewer than twice as many clients as a round is never split, so this is FedAvg", n, m)
 	default:
 		if t := a.earliest(n, m); t > env.Rounds {
-			env.WarnOfRounds("fedgwc: no cluster can be split before round %d, but the run has %d rounds, so this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
+			env.WarnOfRounds("no cluster can be split before round %d, but the run has %d rounds, so this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
 		}
 	}
 }

@@ -95,9 +95,9 @@ func (a *PACFL) Cluster(env *federation.Env) (*similarity.Result, error) {
 	a.threshold = r.Threshold
 	switch n := len(r.Clusters); {
 	case n == 1:
-		env.Warn("pacfl: --pacfl-choose %s gives a single cluster: this is FedAvg", a.Choose)
+		env.Warn("--pacfl-choose %s gives a single cluster: this is FedAvg", a.Choose)
 	case n == len(clients):
-		env.Warn("pacfl: --pacfl-choose %s gives every client a cluster of its own: no client shares anything", a.Choose)
+		env.Warn("--pacfl-choose %s gives every client a cluster of its own: no client shares anything", a.Choose)
 	}
 	return r, env.NotifyClustered(r)
 }
