@@ -42,6 +42,7 @@ func TestBadMethodOptions(t *testing.T) {
 		{"cfl-gp", "cfl-gp-coordinates", "0"},
 		{"fedgwc", "fedgwc-epsilon", "-1"},
 		{"fedgwc", "fedgwc-gamma", "0"},
+		{"fedgwc", "fedgwc-losses", "-1"},
 		{"fedgwc", "fedgwc-most-parts", "1"},
 		{"fedgwc", "fedgwc-compare", "rows and columns"},
 		{"fedrc", "fedrc-top", "-1"},

@@ -17,7 +17,7 @@ import (
 
 func init() {
 	federation.Register("fedgwc", "starts with one cluster and splits clusters by how typical the clients' losses are", func() federation.Algorithm {
-		return &FedGWC{Epsilon: 1, Gamma: 0.1, MostParts: 4, Compare: "rows"}
+		return &FedGWC{Epsilon: 1, Gamma: 0.1, MostParts: 4, Compare: "rows", Losses: 7}
 	})
 }
 
@@ -32,7 +32,8 @@ func init() {
 //
 // When the patience reaches N/m, the cluster is split by spectral clustering of the affinity between W's rows, into the
 // number of parts with the lowest Davies-Bouldin score, if that score is below 1. Otherwise e starts again at 1. The parts
-// inherit the model and their part of W, and may be split again if they have more than m clients.
+// inherit the model and their part of W, and may be split again if they have more than m clients. The score is over the
+// eigenvectors 1 to n of the affinity, as in the authors' code: see findParts.
 //
 // The authors' code compares the columns of W. Row i holds client i's own ω_i; column i holds those of the clients that it
 // met. With two groups whose losses are 0.1 and 1 (30 and 70 of 100 clients, 20 per round, 200 rounds,
@@ -41,8 +42,8 @@ func init() {
 //
 // γ = 0.1 and at most 4 parts are the authors' values (github.com/davedleo/FedGWC, config.py and agents/servers.py). Their ε =
 // 1e-5 needs 200 rounds and more before the first split with 100 clients and 20 per round. Therefore ε = Epsilon/K_c² here,
-// the square of the step of a first visit. S is the number of local epochs here and l_i[s] the mean loss of an epoch, because
-// clients have different numbers of batches. σ² is at least 1e-8, because below that rounding would decide. A round trains
+// the square of the step of a first visit. l_i[s] is the loss of mini-batch s of the local training, for the first S = Losses
+// of them; the authors' clients train S = 7 mini-batches in all. With Losses = 0 it is the mean loss of epoch s instead. σ² is at least 1e-8, because below that rounding would decide. A round trains
 // the common cohort, of which m_c clients are in c. PerCluster trains min(m, K_c) clients of every cluster, as the authors'
 // code does; each split then adds to the cost of a round.
 type FedGWC struct {
@@ -52,6 +53,7 @@ type FedGWC struct {
 	MostParts  int     // largest number of parts of one split
 	Compare    string  // what the affinity compares: "rows" of W or "columns"
 	PerCluster bool    // sample every cluster separately
+	Losses     int     // S, number of first mini-batches whose losses are compared; 0 for the mean loss of every epoch
 
 	interactions []*interactions // of each cluster
 }
@@ -62,6 +64,7 @@ func (a *FedGWC) Flags(fs *pflag.FlagSet) {
 	fs.Float64Var(&a.Gamma, "fedgwc-gamma", a.Gamma, "scale γ of the affinity between clients")
 	fs.IntVar(&a.MostParts, "fedgwc-most-parts", a.MostParts, "largest number of parts that a cluster is split into")
 	fs.StringVar(&a.Compare, "fedgwc-compare", a.Compare, "what the affinity between clients compares: the rows of W, or the columns (the authors' code)")
+	fs.IntVar(&a.Losses, "fedgwc-losses", a.Losses, "number of first mini-batches of a local training whose losses are compared; 0 for the mean loss of each epoch")
 	fs.BoolVar(&a.PerCluster, "fedgwc-per-cluster", a.PerCluster, "sample clients in every cluster, as many as a round has, instead of one sample of all clients")
 }
 
@@ -72,6 +75,8 @@ func (a *FedGWC) Validate() error {
 		return fmt.Errorf("--fedgwc-epsilon is %g: use 0 (never) or more", a.Epsilon)
 	case !(a.Gamma > 0 && !math.IsInf(a.Gamma, 0)):
 		return fmt.Errorf("--fedgwc-gamma is %g: use a number above 0", a.Gamma)
+	case a.Losses < 0:
+		return fmt.Errorf("--fedgwc-losses is %d: use 1 or more, or 0 for the mean loss of each epoch", a.Losses)
 	case a.MostParts < 2:
 		return fmt.Errorf("--fedgwc-most-parts is %d: use 2 or more", a.MostParts)
 	}
@@ -135,21 +140,42 @@ func (a *FedGWC) Round(env *federation.Env, t int, cohort []*federation.Client) 
 	if err != nil {
 		return federation.Report{}, err
 	}
-	if err := a.Average(cohort, federation.Ends(trained)); err != nil {
+	losses, err := a.losses(t, cohort, trained)
+	if err == nil {
+		err = a.Average(cohort, federation.Ends(trained))
+	}
+	if err != nil {
 		federation.Ends(trained).Close()
 		return federation.Report{}, err
 	}
-	notes := a.updateInteractions(t, cohort, trained)
+	notes := a.updateInteractions(t, cohort, losses)
 	a.BookModels(cohort)
 	for i, c := range cohort {
-		env.Ledger.Up(c, "losses", len(trained[i].Loss))
+		env.Ledger.Up(c, "losses", len(losses[i]))
 	}
 	return federation.Report{Loss: federation.LastLoss(trained), Trained: federation.Locals(a.Net, cohort, trained), Notes: notes}, nil
 }
 
+// losses returns the losses that the clients of a cohort send, [cohort][S], after their local training in round t from the models
+// that the bank still has.
+func (a *FedGWC) losses(t int, cohort []*federation.Client, trained []torch.Trained) ([][]float64, error) {
+	if a.Losses == 0 {
+		losses := make([][]float64, len(trained))
+		for i, r := range trained {
+			losses[i] = r.Loss
+		}
+		return losses, nil
+	}
+	jobs := make([]torch.Job, len(cohort))
+	for i, c := range cohort {
+		jobs[i] = c.Job(a.States[a.Of[c.ID]])
+	}
+	return a.Env.FirstLosses(a.Net, jobs, t, federation.PrimaryPhase, torch.All, a.Env.SGD(), a.Losses)
+}
+
 // updateInteractions adds the losses of a round to the matrix of every cluster, and splits the clusters whose patience is
 // reached. The note that it returns is the smallest running error.
-func (a *FedGWC) updateInteractions(t int, cohort []*federation.Client, trained []torch.Trained) map[string]float64 {
+func (a *FedGWC) updateInteractions(t int, cohort []*federation.Client, sent [][]float64) map[string]float64 {
 	m := float64(len(a.Env.Sample(t)))
 	least := math.Inf(1)
 	for z := range a.interactions { // without the clusters that a split appends, which have no losses yet
@@ -159,7 +185,7 @@ func (a *FedGWC) updateInteractions(t int, cohort []*federation.Client, trained 
 		var n []float64
 		for i, c := range cohort {
 			if place, ok := slices.BinarySearch(g.Members, c.ID); ok {
-				places, losses, n = append(places, place), append(losses, trained[i].Loss), append(n, float64(c.Size()))
+				places, losses, n = append(places, place), append(losses, sent[i]), append(n, float64(c.Size()))
 			}
 		}
 		if len(places) >= 2 {

@@ -2,6 +2,7 @@ package fedgwc
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"feddag/internal/stream"
 	"feddag/similarity"
@@ -10,20 +11,35 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// split divides cluster z by the affinity of its clients, if some number of parts, none of them empty, scores below 1. Every
-// part has m clients or more on average, where m is the size of a round. The first part keeps the number of the cluster.
-func (a *FedGWC) split(z, m int) {
-	g := a.interactions[z]
-	vectors, ok := embedding(g.affinity(a.Gamma, a.Compare == "columns"))
-	var best []int
-	parts, least := 0, 1.0
-	for n := 2; ok && n <= min(len(g.Members)/m, a.MostParts); n++ {
-		rows := mat.DenseCopyOf(vectors.Slice(0, len(g.Members), 0, n))
-		labels := similarity.KMeans(rows, n, stream.New(a.Env.Seed, "fedgwc-split", uint64(z), uint64(len(a.interactions)), uint64(n)))
-		if score := daviesBouldin(rows, labels, n); score < least {
-			best, parts, least = labels, n, score
+// findParts returns the parts that clients with affinity p fall into, a label for each client, and their number: of 2 to most
+// parts the number with the lowest Davies-Bouldin score. The parts are nil if no number scores below 1, which is when the affinity
+// shows no structure. seed returns the random stream of the k-means of n parts.
+//
+// Clients are divided by k-means of the eigenvectors 0 to n-1 of the affinity, and the score is over the eigenvectors 1 to n, as
+// scikit-learn's SpectralClustering and spectral_embedding choose them in the authors' code. Eigenvector 0 is constant. A score
+// over it would be one of n-1 dimensions, in which n parts of anything score below 1.
+func findParts(p *mat.SymDense, most int, seed func(n int) *rand.Rand) (labels []int, parts int) {
+	vectors, ok := embedding(p)
+	if !ok {
+		return nil, 0
+	}
+	clients, least := p.SymmetricDim(), 1.0
+	for n := 2; n <= min(most, clients-1); n++ {
+		found := similarity.KMeans(mat.DenseCopyOf(vectors.Slice(0, clients, 0, n)), n, seed(n))
+		if score := daviesBouldin(mat.DenseCopyOf(vectors.Slice(0, clients, 1, n+1)), found, n); score < least {
+			labels, parts, least = found, n, score
 		}
 	}
+	return labels, parts
+}
+
+// split divides cluster z into the parts of [findParts], if its clients have some. Every part has m clients or more on average,
+// where m is the size of a round. The first part keeps the number of the cluster.
+func (a *FedGWC) split(z, m int) {
+	g := a.interactions[z]
+	best, parts := findParts(g.affinity(a.Gamma, a.Compare == "columns"), min(len(g.Members)/m, a.MostParts), func(n int) *rand.Rand {
+		return stream.New(a.Env.Seed, "fedgwc-split", uint64(z), uint64(len(a.interactions)), uint64(n))
+	})
 	if best == nil {
 		g.E, g.Patience = 1, 0
 		return
