@@ -114,7 +114,7 @@ func (c *cell) agrees(saved map[string]string) error {
 	for _, p := range o.pairs() {
 		was, ok := saved[p.Key]
 		if !ok {
-			was = defaultOf(o.flags.Lookup(p.Key))
+			was = earlierOf(o.flags.Lookup(p.Key))
 		}
 		if slices.Contains(dataPlace, p.Key) {
 			c.moved = c.moved || was != p.Value

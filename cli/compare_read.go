@@ -104,7 +104,7 @@ func (r *keptRun) label() string {
 	return r.algorithm
 }
 
-// fillDefaults adds the flags that this program has and the one that the program of the run did not.
+// fillDefaults adds the flags that this program has and the one of the run did not have, or left out as they had no effect.
 func (r *keptRun) fillDefaults() {
 	o, err := newOptions(r.algorithm)
 	if err != nil { // an algorithm of another program
@@ -112,7 +112,7 @@ func (r *keptRun) fillDefaults() {
 	}
 	o.flags.VisitAll(func(f *pflag.Flag) {
 		if _, ok := r.config[f.Name]; !ok {
-			r.config[f.Name] = defaultOf(f)
+			r.config[f.Name] = earlierOf(f)
 		}
 	})
 }

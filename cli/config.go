@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"feddag/federation"
 	"feddag/federation/data"
 	"feddag/federation/partition"
 	"feddag/report"
@@ -53,7 +54,8 @@ func (o *options) allPairs() []report.Pair {
 var free = append([]string{"out", "label", "preset", "partition-file", "scenario", "eval-every"}, onResume...)
 
 // hash identifies what the weights after a round depend on: the flags that matter, the partition and the scenario. A flag
-// at its default is left out, so that a flag that a later program adds does not keep a run from being resumed.
+// is left out at the value that stands for programs without it, which is mostly its default, so that a flag that a later program
+// adds does not keep a run from being resumed.
 //
 // The data set is in it by its content, which the partition names, and by what its pixels are scaled with, never by the
 // place or the name that it was found under. The partition of an earlier program has no hash of the content. For such a
@@ -67,7 +69,7 @@ func (o *options) hash(p *partition.Partition, set *data.Set, scenario []byte) (
 		fmt.Fprintf(h, "scaled with %v, %v\n", set.Mean, set.Std)
 	}
 	for _, pair := range o.allPairs() {
-		usual := pair.Value == defaultOf(o.flags.Lookup(pair.Key)) || pair.Key == "engine" && pair.Value == "serial" // once the default
+		usual := pair.Value == earlierOf(o.flags.Lookup(pair.Key)) || pair.Key == "engine" && pair.Value == "serial" // once the default
 		if !slices.Contains(skip, pair.Key) && !usual {
 			fmt.Fprintf(h, "%s=%s\n", pair.Key, pair.Value)
 		}
@@ -77,6 +79,16 @@ func (o *options) hash(p *partition.Partition, set *data.Set, scenario []byte) (
 	}
 	h.Write(scenario)
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// earlierOf is the value of a flag in runs of programs that did not have it.
+func earlierOf(f *pflag.Flag) string {
+	if f != nil {
+		if value, ok := federation.Earlier(f); ok {
+			return value
+		}
+	}
+	return defaultOf(f)
 }
 
 // defaultOf is a flag's default as config.yaml has it.

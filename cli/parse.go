@@ -116,7 +116,16 @@ func (o *options) dataMoved(err error) error {
 // take sets the flags of a run to resume.
 func (o *options) take(resume string, saved map[string]string) error {
 	known := []string{}
-	o.flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	var wrong error
+	o.flags.VisitAll(func(f *pflag.Flag) {
+		known = append(known, f.Name)
+		if value, ok := federation.Earlier(f); ok && resume != "" && saved[f.Name] == "" {
+			wrong = errors.Join(wrong, f.Value.Set(value))
+		}
+	})
+	if wrong != nil {
+		return wrong
+	}
 	for _, key := range slices.Sorted(maps.Keys(saved)) {
 		if !slices.Contains(known, key) {
 			return fmt.Errorf("%s/%s: %w", resume, report.ConfigFile, spelling.Unknown("key", key, known))

@@ -44,6 +44,27 @@ func FlagGroup(fs *pflag.FlagSet, group string, declare func(fs *pflag.FlagSet))
 	})
 }
 
+// earlierAnnotation is the pflag annotation in which a flag's value before the flag existed stands.
+const earlierAnnotation = "feddag-earlier"
+
+// SetEarlier records which value of a flag stands for what programs did that had no such flag yet, where that is not its default.
+// Runs of such programs are resumed and compared with it. The flag must be one that has an effect whatever the others are.
+func SetEarlier(fs *pflag.FlagSet, name, value string) {
+	f := fs.Lookup(name)
+	if f.Annotations == nil {
+		f.Annotations = map[string][]string{}
+	}
+	f.Annotations[earlierAnnotation] = []string{value}
+}
+
+// Earlier returns the value that [SetEarlier] recorded for a flag, and whether there is one.
+func Earlier(f *pflag.Flag) (value string, ok bool) {
+	if v := f.Annotations[earlierAnnotation]; len(v) == 1 {
+		return v[0], true
+	}
+	return "", false
+}
+
 // InFlagGroup reports whether a flag belongs to a group.
 func InFlagGroup(f *pflag.Flag, group string) bool {
 	for _, g := range f.Annotations[groupAnnotation] {

@@ -25,7 +25,7 @@ func TestDegenerateSettingsAreFedAvg(t *testing.T) {
 		change func(federation.Algorithm)
 	}{
 		{"fedprox", func(a federation.Algorithm) { a.(*algorithm.FedProx).Mu = 0 }},
-		{"pacfl", func(a federation.Algorithm) { a.(*pacfl.PACFL).Choose = "fixed:180" }},
+		{"pacfl", func(a federation.Algorithm) { a.(*pacfl.PACFL).Choose = "fixed:10000" }},
 		{"ifca", func(a federation.Algorithm) { a.(*algorithm.IFCA).K = 1 }},
 		{"cfl-gp", func(a federation.Algorithm) { a.(*cflgp.CFLGP).K = 1 }},
 		{"fedrc", func(a federation.Algorithm) { a.(*fedrc.FedRC).K = 1 }},

@@ -125,7 +125,7 @@ func TestBadCounts(t *testing.T) {
 
 // TestDegenerateClusteringsWarn checks that PACFL warns of a single cluster and of a cluster for every client.
 func TestDegenerateClusteringsWarn(t *testing.T) {
-	for choose, want := range map[string]int{"fixed:180": 1, "fixed:0": 8, "count:2": 2} {
+	for choose, want := range map[string]int{"fixed:10000": 1, "fixed:0": 8, "count:2": 2} {
 		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "pacfl")
 		var w federationtest.Warnings
 		e.Observers = []federation.Observer{&w}

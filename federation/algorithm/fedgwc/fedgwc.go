@@ -65,6 +65,7 @@ func (a *FedGWC) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.MostParts, "fedgwc-most-parts", a.MostParts, "largest number of parts that a cluster is split into")
 	fs.StringVar(&a.Compare, "fedgwc-compare", a.Compare, "what the affinity between clients compares: the rows of W, or the columns (the authors' code)")
 	fs.IntVar(&a.Losses, "fedgwc-losses", a.Losses, "number of first mini-batches of a local training whose losses are compared; 0 for the mean loss of each epoch")
+	federation.SetEarlier(fs, "fedgwc-losses", "0")
 	fs.BoolVar(&a.PerCluster, "fedgwc-per-cluster", a.PerCluster, "sample clients in every cluster, as many as a round has, instead of one sample of all clients")
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"feddag/federation"
 	"feddag/federation/algorithm"
+	"feddag/internal/spelling"
 	"feddag/similarity"
 
 	"github.com/spf13/pflag"
@@ -13,26 +14,31 @@ import (
 )
 
 func init() {
-	federation.Register("pacfl", "clusters clients by the smallest angle between their principal vectors, FedAvg in each cluster", func() federation.Algorithm {
-		return &PACFL{Vectors: "3", Linkage: "weighted", Choose: "count:5"}
+	federation.Register("pacfl", "clusters clients by the angles between their principal vectors, FedAvg in each cluster", func() federation.Algorithm {
+		return &PACFL{Vectors: "3", Angle: "trace", Linkage: "weighted", Choose: "count:5"}
 	})
 }
 
 // PACFL clusters the clients once, before the rounds, by the principal angles between their data subspaces (Vahidian et al.,
 // AAAI 2023). A client sends the first p left singular vectors of the raw images of each of its labels, side by side: U_i.
 //
-//	A_ij = min over columns u of U_i, v of U_j of arccos|u.v|  in degrees, A_ii = 0
+//	Angle = "minimum"  A_ij = min over columns u of U_i, v of U_j of arccos|u.v|  in degrees, A_ii = 0
+//	Angle = "trace"    A_ij = Σ arccos|u.v| over columns u of U_i and v of U_j that are matched, the nearest first
 //
 // Agglomerative clustering of A gives the clusters. All clusters start at θ^0 and average among themselves. The sign of a
 // singular vector is arbitrary, so the formula has an absolute value, which the authors' code does not have.
 //
 // p = 3 and the linkage (the authors' "average" is the plain mean of two rows, WPGMA) are those of the authors' two-label
-// script (github.com/MMorafah/PACFL, scripts/pacfl.sh). The script cuts at 4.9 degrees, which is --pacfl-choose=fixed:4.9.
-// That threshold depends on the data set and on p; the default takes the threshold that gives 5 clusters, the number of
-// groups of the paper's label skew.
+// script (github.com/MMorafah/PACFL, scripts/pacfl.sh). The script cuts the minimum at 4.9 degrees, which is
+// --pacfl-angle=minimum --pacfl-choose=fixed:4.9. That threshold depends on the data set and on p; the default takes the
+// threshold that gives 5 clusters, the number of groups of the paper's label skew.
+//
+// Both distances are the authors'. The default is the trace: at the true number of clusters of label skew (Fashion-MNIST, three
+// labels a group, seeds 1 to 5) its adjusted Rand index is 0.84 in the mean, that of the minimum 0.50.
 type PACFL struct {
 	algorithm.ClusterBank
 	Vectors string // p, vectors per label: a count, or a fraction of the label's samples
+	Angle   string // "minimum" or "trace"
 	Linkage string // one of similarity.LinkageNames
 	Choose  string // one of similarity.ChoiceNames
 
@@ -42,8 +48,10 @@ type PACFL struct {
 // Flags implements [federation.Flagger].
 func (a *PACFL) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&a.Vectors, "pacfl-vectors", a.Vectors, "principal vectors per label p: a count (3) or a fraction of the label's samples (0.01)")
+	fs.StringVar(&a.Angle, "pacfl-angle", a.Angle, "distance of two clients: minimum (the smallest angle between their principal vectors), trace (the sum of the angles of vectors that are matched, the nearest first)")
+	federation.SetEarlier(fs, "pacfl-angle", "minimum")
 	fs.StringVar(&a.Linkage, "pacfl-linkage", a.Linkage, "linkage of the clustering: weighted (the authors' average), average, complete, single")
-	fs.StringVar(&a.Choose, "pacfl-choose", a.Choose, "how to choose the clustering: count:Z (Z clusters), fixed:α (threshold in degrees), silhouette, ratio, bend")
+	fs.StringVar(&a.Choose, "pacfl-choose", a.Choose, "how to choose the clustering: count:Z (Z clusters), fixed:α (threshold in degrees; of the sum with trace), silhouette, ratio, bend")
 }
 
 // Validate implements [federation.Validator].
@@ -54,7 +62,7 @@ func (a *PACFL) Validate() error {
 	if err := a.options().Validate(); err != nil {
 		return fmt.Errorf("--pacfl-...: %w", err)
 	}
-	return nil
+	return spelling.OneOf("--pacfl-angle", a.Angle, []string{"minimum", "trace"})
 }
 
 // options returns the options of the clustering.
@@ -112,9 +120,13 @@ func (a *PACFL) angles(env *federation.Env, clients []*federation.Client) (*mat.
 	if err != nil {
 		return nil, nil, err
 	}
-	bases := make([][]*mat.Dense, len(clients)) // of a single class, which has the vectors of all labels
+	vectors, bases := make([]*mat.Dense, len(clients)), make([][]*mat.Dense, len(clients))
 	for i, s := range sketches {
-		bases[i] = []*mat.Dense{sideBySide(s.Bases)}
+		vectors[i] = sideBySide(s.Bases)
+		bases[i] = []*mat.Dense{vectors[i]} // of a single class, which has the vectors of all labels
+	}
+	if a.Angle == "trace" {
+		return traces(vectors, env.Workers), sketches, nil
 	}
 	classAngles, err := similarity.ClassAngles(bases, a.options())
 	if err != nil {

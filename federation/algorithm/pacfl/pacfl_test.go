@@ -11,10 +11,21 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestPACFLAngles checks that A is symmetric with a zero diagonal, zero for identical data, independent of the sign of a
-// vector, and permuted with the clients.
+// TestPACFLAngles checks for both distances that A is symmetric with a zero diagonal, zero for identical data, and permuted with
+// the clients.
 func TestPACFLAngles(t *testing.T) {
+	for _, angle := range []string{"minimum", "trace"} {
+		t.Run(angle, func(t *testing.T) { testAngles(t, angle) })
+	}
+}
+
+func testAngles(t *testing.T, angle string) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "pacfl").(*PACFL)
+	a.Angle = angle
+	most := 90. // degrees
+	if angle == "trace" {
+		most *= 6 // pairs of three vectors of each of two labels
+	}
 	e.Clients[6].Train = e.Clients[4].Train
 	if err := e.Start(context.Background()); err != nil {
 		t.Fatal(err)
@@ -28,12 +39,12 @@ func TestPACFLAngles(t *testing.T) {
 			t.Errorf("A[%d][%d] is %g", i, i, angles.At(i, i))
 		}
 		for j := range i {
-			if x := angles.At(i, j); x < 0 || x > 90 || x == 0 && (i != 6 || j != 4) {
+			if x := angles.At(i, j); x < 0 || x > most || x == 0 && (i != 6 || j != 4) {
 				t.Errorf("A[%d][%d] is %g", i, j, x)
 			}
 		}
 	}
-	if x := angles.At(6, 4); x > 1e-5 {
+	if x := angles.At(6, 4); x > 1e-4 {
 		t.Errorf("identical data are at %g degrees", x)
 	}
 	swapped := append([]*federation.Client{e.Clients[3]}, e.Clients[1], e.Clients[2], e.Clients[0])
@@ -48,6 +59,38 @@ func TestPACFLAngles(t *testing.T) {
 				t.Errorf("clients in another order: A[%d][%d] is %g, was %g", i, j, again.At(i, j), want)
 			}
 		}
+	}
+}
+
+// TestMatchedAngles checks the sum by hand: of the angles 10, 10, 40 and 60 degrees the first 10 is matched, and its row and column
+// leave 60. The sign of a vector does not matter, and a client with half as many vectors counts as if it had all of them.
+func TestMatchedAngles(t *testing.T) {
+	unit := func(degrees ...float64) *mat.Dense { // columns in the plane
+		m := mat.NewDense(2, len(degrees), nil)
+		for k, d := range degrees {
+			m.Set(0, k, math.Cos(d*math.Pi/180))
+			m.Set(1, k, math.Sin(d*math.Pi/180))
+		}
+		return m
+	}
+	u, v := unit(0, 50), unit(10, -10) // angles: 10 and 10 of column 0, 40 and 60 of column 1
+	for _, c := range []struct {
+		u, v *mat.Dense
+		want float64
+	}{
+		{u, v, 70},         // the first of the two angles of 10, then 60
+		{v, u, 70},         // and the other way round
+		{u, unit(10), 20},  // 10, twice
+		{u, unit(190), 20}, // a vector's sign
+		{u, u, 0},
+	} {
+		if got := matchedAngles(c.u, c.v); math.Abs(got-c.want) > 1e-5 {
+			t.Errorf("%v and %v: %g degrees, want %g", mat.Formatted(c.u), mat.Formatted(c.v), got, c.want)
+		}
+	}
+	sums := traces([]*mat.Dense{u, nil, v}, 2)
+	if sums.At(0, 1) != 0 || math.Abs(sums.At(0, 2)-70) > 1e-5 {
+		t.Errorf("%v", mat.Formatted(sums))
 	}
 }
 

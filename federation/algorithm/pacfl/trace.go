@@ -1,0 +1,63 @@
+package pacfl
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"feddag/internal/parallel"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// traces returns the sums of matched angles of all pairs of clients, [clients, clients] in degrees, from their U_i (see
+// [matchedAngles]). The sum of a client without vectors is 0. It does not depend on the number of workers.
+func traces(vectors []*mat.Dense, workers int) *mat.SymDense {
+	n := len(vectors)
+	sums := mat.NewSymDense(n, nil)
+	rows := make([][]float64, n)
+	parallel.ForWorkers(n, workers, func(i int) {
+		rows[i] = make([]float64, i)
+		for j := range i {
+			if vectors[i] != nil && vectors[j] != nil {
+				rows[i][j] = matchedAngles(vectors[i], vectors[j])
+			}
+		}
+	})
+	for i, row := range rows {
+		for j, sum := range row {
+			sums.SetSym(i, j, sum)
+		}
+	}
+	return sums
+}
+
+// matchedAngles returns the sum in degrees of the angles arccos|u.v| between matched columns of U (F x p) and V (F x q), of unit
+// length: the two columns with the smallest angle are matched, then those of the others, until one of the clients has no column
+// left. The sum is that of the smaller number of columns times max(p, q) / min(p, q), so that a client with few columns, because
+// it has few samples of a label, is not near everybody.
+func matchedAngles(u, v *mat.Dense) float64 {
+	var cosines mat.Dense
+	cosines.Mul(u.T(), v)
+	p, q := cosines.Dims()
+	type pair struct {
+		angle    float64
+		row, col int
+	}
+	pairs := make([]pair, 0, p*q)
+	for i := range p {
+		for j, c := range cosines.RawRowView(i) {
+			pairs = append(pairs, pair{math.Acos(min(1, math.Abs(c))), i, j})
+		}
+	}
+	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.angle, b.angle) })
+	rows, cols := make([]bool, p), make([]bool, q)
+	var sum float64
+	for _, x := range pairs {
+		if !rows[x.row] && !cols[x.col] {
+			rows[x.row], cols[x.col] = true, true
+			sum += x.angle
+		}
+	}
+	return sum * 180 / math.Pi * float64(max(p, q)) / float64(min(p, q))
+}
