@@ -75,8 +75,9 @@ func (c cell) shift(client int, store *store) []float64 {
 	return shift
 }
 
-// run makes the federation of a cell and finds its groups. It returns the clusters too.
-func (c cell) run(store *store) (result, [][]int, error) {
+// run makes the federation of a cell and finds its groups, or with known assigns the clients to the true groups (see bound).
+// It returns the clusters too.
+func (c cell) run(store *store, known bool) (result, [][]int, error) {
 	x, err := c.federation(store.set)
 	if err != nil {
 		return result{}, nil, fmt.Errorf("%v: %w", c, err)
@@ -85,20 +86,28 @@ func (c cell) run(store *store) (result, [][]int, error) {
 	if err != nil {
 		return result{}, nil, fmt.Errorf("%v: %w", c, err)
 	}
-	o := groups.DefaultOptions()
-	o.Seed = c.seed
 	began := time.Now()
-	found, err := groups.Find(sketches, scatter, o)
-	if err != nil {
-		return result{}, nil, fmt.Errorf("%v: %w", c, err)
-	}
-	seconds := time.Since(began).Seconds()
-	answer := make([]int, c.clients)
-	for k, members := range found.Clusters {
-		for _, i := range members {
-			answer[i] = k
+	var answer []int
+	found := new(groups.Result)
+	if known {
+		if answer, err = c.assign(store, sketches, x.truth); err != nil {
+			return result{}, nil, fmt.Errorf("%v: %w", c, err)
+		}
+		found.Clusters = clustersOf(answer)
+	} else {
+		o := groups.DefaultOptions()
+		o.Seed = c.seed
+		if found, err = groups.Find(sketches, scatter, o); err != nil {
+			return result{}, nil, fmt.Errorf("%v: %w", c, err)
+		}
+		answer = make([]int, c.clients)
+		for k, members := range found.Clusters {
+			for _, i := range members {
+				answer[i] = k
+			}
 		}
 	}
+	seconds := time.Since(began).Seconds()
 	ari, err := similarity.AdjustedRandIndex(answer, x.truth)
 	if err != nil {
 		return result{}, nil, fmt.Errorf("%v: %w", c, err)
@@ -108,4 +117,27 @@ func (c cell) run(store *store) (result, [][]int, error) {
 		cell: c, found: len(found.Clusters), truth: slices.Max(x.truth) + 1, ari: ari, labels: len(found.LabelClusters),
 		seconds: seconds, bytes: 4 * (groups.Halves*store.set.Classes*(d+1) + d*(d+1)/2),
 	}, found.Clusters, nil
+}
+
+// assign returns the best assignment when all images of the groups are known.
+func (c cell) assign(store *store, sketches []*groups.Sketch, truth []int) ([]int, error) {
+	c.share = 1
+	x, err := c.federation(store.set)
+	if err != nil {
+		return nil, err
+	}
+	known, scatter, err := c.sketches(x, store)
+	if err != nil {
+		return nil, err
+	}
+	return bound(sketches, known, scatter, truth), nil
+}
+
+// clustersOf returns the clients of each cluster that has some.
+func clustersOf(answer []int) [][]int {
+	clusters := make([][]int, slices.Max(answer)+1)
+	for i, k := range answer {
+		clusters[k] = append(clusters[k], i)
+	}
+	return slices.DeleteFunc(clusters, func(members []int) bool { return len(members) == 0 })
 }

@@ -33,7 +33,7 @@ type options struct {
 	dataDirs                                    map[string]string
 	cache, out                                  string
 	workers                                     int
-	table, print                                bool
+	table, print, bound, measure                bool
 }
 
 func main() {
@@ -50,6 +50,8 @@ func main() {
 	f.StringVar(&o.out, "out", "groups.tsv", "file of the results, a line per cell")
 	f.IntVar(&o.workers, "workers", 2, "cells that are computed at the same time")
 	f.BoolVar(&o.table, "table", false, "print the tables of the results that are in --out, and compute nothing")
+	f.BoolVar(&o.bound, "bound", false, "assign the clients to the true groups by their known distributions instead of finding groups")
+	f.BoolVar(&o.measure, "measure", false, "measure the time and the memory of sketches and search instead")
 	f.BoolVar(&o.print, "print", false, "print the clusters of each cell on standard output")
 	pflag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -67,6 +69,9 @@ func (o *options) run(ctx context.Context) error {
 			printTables(os.Stdout, all)
 		}
 		return err
+	}
+	if o.measure {
+		return o.measureAll(ctx)
 	}
 	plan, err := o.plan()
 	if err != nil {
@@ -96,7 +101,7 @@ func (o *options) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return
 		}
-		r, clusters, err := left[k].run(stores[left[k].set])
+		r, clusters, err := left[k].run(stores[left[k].set], o.bound)
 		if err == nil {
 			if o.print {
 				fmt.Printf("%v\t%v\n", left[k], clusters)
