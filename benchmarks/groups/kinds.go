@@ -203,5 +203,8 @@ func dirichlet(c cell, s *data.Set, x *federation) error {
 			shards[i].Train = append(shards[i].Train, mine...)
 		}
 	}
+	for i := range shards {
+		slices.Sort(shards[i].Train)
+	}
 	return nil
 }
