@@ -151,7 +151,7 @@ func FuzzTable(f *testing.F) {
 	seed(f, "../../internal/parquet/testdata/*.parquet", func(b []byte) { f.Add(b) })
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var err error
-		alloctest.Most(t, 4<<20+20000*len(b), func() {
+		alloctest.Within(t, 4<<20+20000*len(b), func() {
 			_, err = decodeTable(bytes.NewReader(b), int64(len(b)), "root", "root/train-0.parquet", query{extra: map[string]string{"user": "writer_id"}})
 			if err == nil {
 				return

@@ -161,7 +161,7 @@ func FuzzParquet(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		alloctest.Most(t, 4<<20+20000*len(b), func() { readAll(t, b) })
+		alloctest.Within(t, 4<<20+20000*len(b), func() { readAll(t, b) })
 	})
 }
 
