@@ -10,6 +10,7 @@
 //	ward.go       the tree from which step 1 starts
 //	metric.go     step 2: the metric in which images are compared
 //	split.go      the best split of clients in two, in three views
+//	style.go      what moves all classes of a client together, taken out for the view "concept"
 //	test.go       whether a split is real: learnt on one half of the images, tested on the other half
 //	cloud.go      whether the clients are one cloud of individual styles instead of two groups
 //	polish.go     step 3: clusters exchange clients, and merge where their union passes the test

@@ -58,32 +58,6 @@ func (t *table) centres(label []int, k int) *table {
 // centre returns the class means of all rows together, a table of one row.
 func (t *table) centre() *table { return t.centres(make([]int, t.rows), 1) }
 
-// withoutStyle returns the class means less what moves all classes of a client together, its style:
-//
-//	m_ic - sum_c n_ic (m_ic - mu_c) / sum_c n_ic,    mu_c the class mean of all clients
-//
-// A domain moves the classes of a client together; a concept, which gives the classes other names, moves them apart.
-func (t *table) withoutStyle() *table {
-	mu, out := t.centre(), t.pick(sequence(t.rows))
-	style := make([]float64, t.d)
-	for i := range t.rows {
-		clear(style)
-		for c, n := range t.weights(i) {
-			if n > 0 {
-				axpy(n, t.mean(i, c), style)
-				axpy(-n, mu.mean(0, c), style)
-			}
-		}
-		scale(1/max(sumOf(t.weights(i)), 1), style)
-		for c, n := range t.weights(i) {
-			if n > 0 {
-				axpy(-1, style, out.mean(i, c))
-			}
-		}
-	}
-	return out
-}
-
 // sequence returns 0, 1, ..., n-1.
 func sequence(n int) []int {
 	s := make([]int, n)
