@@ -3,6 +3,7 @@ package groups
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"feddag/internal/parallel"
 
@@ -71,7 +72,8 @@ func (r *Roster) alike(k *kinds, a, b int) Likeness {
 	}
 	x.Share = paired / max(sumOf(k.whole.weights(a))+sumOf(k.whole.weights(b)), 1)
 	if len(x.Pairs) > 0 {
-		x.P = r.samePairs(x)
+		p := r.pairPValues(a, b, x.Pairs)
+		x.P = slices.Min(p[:])
 	}
 	x.Same = x.Share >= sameShare && x.P > r.options.Alpha
 	return x
@@ -133,11 +135,12 @@ func (k *kinds) pairs(a, b int) []ClassPair {
 	return pairs
 }
 
-// samePairs returns the p-value of "with the names of the pairs, the members of both clusters draw every class from one distribution".
-func (r *Roster) samePairs(x Likeness) float64 {
+// pairPValues returns the p-values of "with the names of these pairs, the members of clusters a and b draw every class from one
+// distribution", see [sidesPValues].
+func (r *Roster) pairPValues(a, b int, pairs []ClassPair) [tests / Halves]float64 {
 	f := r.finder()
 	var side, who []int
-	for k, z := range []int{x.A, x.B} {
+	for k, z := range []int{a, b} {
 		for _, i := range r.Clusters[z] {
 			if sumOf(f.all.weights(i)) > 0 {
 				who, side = append(who, i), append(side, k)
@@ -149,7 +152,7 @@ func (r *Roster) samePairs(x Likeness) float64 {
 		from := f.whiteHalves[h]
 		halves[h] = newTable(len(who), from.classes, from.d)
 		for m, i := range who {
-			for _, p := range x.Pairs {
+			for _, p := range pairs {
 				c := p.A
 				if side[m] == 1 {
 					c = p.B
@@ -159,12 +162,13 @@ func (r *Roster) samePairs(x Likeness) float64 {
 			}
 		}
 	}
-	return sidesPValue(halves, side, r.options.Prior, f.metric.noise)
+	return sidesPValues(halves, side, r.options.Prior, f.metric.noise)
 }
 
-// sidesPValue returns the p-value of "all rows draw every class from one distribution" against a division that is known before: six
-// times the smallest of the three views and the two halves that learn the axis; at most 1.
-func sidesPValue(halves [Halves]*table, side []int, prior float64, noise mat.Symmetric) float64 {
+// sidesPValues returns the p-values of "all rows draw every class from one distribution" against a division that is known before, per
+// view in the order of imageViews: six times the smaller one of the two halves that learn the axis, at most 1. Six tests are made, so
+// each of the three is corrected for all.
+func sidesPValues(halves [Halves]*table, side []int, prior float64, noise mat.Symmetric) [tests / Halves]float64 {
 	if len(side) < fewForPrior {
 		prior = max(prior, priorClients)
 	}
@@ -174,9 +178,9 @@ func sidesPValue(halves [Halves]*table, side []int, prior float64, noise mat.Sym
 		h, view := k%Halves, imageViews[k/Halves]
 		p[k] = pValueOf(side, axisBetween(halves[h], side, view), halves[1-h], view, prior, noise, loud)
 	})
-	least := 1.
-	for _, x := range p {
-		least = min(least, tests*x)
+	var least [tests / Halves]float64
+	for v := range least {
+		least[v] = min(1, tests*min(p[Halves*v], p[Halves*v+1]))
 	}
 	return least
 }

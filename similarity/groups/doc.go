@@ -16,6 +16,17 @@
 //	polish.go     step 3: clusters exchange clients, and merge where their union passes the test
 //	groups.go     Find, which runs the steps in order
 //
+// What the server keeps afterwards is a [Roster]:
+//
+//	roster.go     clients come, leave and change; rostersave.go saves it
+//	assign.go     the clusters of newcomers, with residual.go for class means and labelmodel.go for class counts
+//	changed.go    whether a client's images have changed
+//	ccgraph.go    which clusters have images that another lacks; kinds.go compares classes across clusters
+//	alike.go      which clusters see like images under whatever names; matching.go matches their classes
+//	distance.go   the distance of two clients in units of its noise
+//	stability.go  what each half of the images says
+//	explain.go    what separates two clusters, in numbers and in words
+//
 // Symbols: N clients i, C classes c, d features, n_ic images of class c that client i has, m_ic their mean feature
-// vector, K clusters k. The class means of a client are never compared with those of another class.
+// vector, K clusters k. In the search, the class means of a client are never compared with those of another class.
 package groups

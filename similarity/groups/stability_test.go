@@ -38,6 +38,17 @@ func TestStability(t *testing.T) {
 	if s, err = r.Stability(); err != nil || s.ARI != 1 {
 		t.Errorf("with a client of one image: %+v, %v", s, err)
 	}
+	for i, x := range r.Sketches { // Half 0 shows groups of labels, half 1 does not.
+		other := &Sketch{[Halves][]int{make([]int, p.classes), make([]int, p.classes)}, x.Means}
+		for k := range 2 {
+			other.Counts[0][2*(i%2)+k], other.Counts[1][k] = 20+5*k, 20+5*k
+		}
+		r.Sketches[i] = other
+	}
+	r.cached = nil
+	if s, err = r.Stability(); err != nil || s.Clusters[0] < 2 || s.Clusters[1] != 1 {
+		t.Errorf("groups in half 0 alone: %+v, %v", s, err)
+	}
 	for i := range r.Sketches {
 		r.Sketches[i] = one
 	}

@@ -1,0 +1,245 @@
+package groups
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// explainedClasses is the largest number of classes that an explanation names.
+const explainedClasses = 5
+
+// Explanation says what separates two clusters.
+type Explanation struct {
+	A int `json:"a"` // the clusters
+	B int `json:"b"`
+	// View is Labels if the label codes of the search separated them; else the view in which a test is surest, and "" if no test
+	// tells them apart. Concept means that their classes fit under other names, see Renamed.
+	View View `json:"view"`
+	// P is the p-value of "both draw every class from one distribution" in that view, corrected for six tests. For labels it is
+	// exp(-Nats), which bounds the chance of a gain of so many nats.
+	P    float64 `json:"p"`
+	Nats float64 `json:"nats,omitempty"` // labels: by how much two codes are shorter than one
+	// Classes are the classes that separate the clusters most, at most five, by falling share.
+	Classes []ClassPart `json:"classes,omitempty"`
+	Renamed []ClassPair `json:"renamed,omitempty"` // classes of one kind with two names
+	OnlyA   []int       `json:"only_a,omitempty"`  // classes that only one of them holds
+	OnlyB   []int       `json:"only_b,omitempty"`
+	// Distance is that of the class means in standard deviations of one image, over the classes that both hold: in the view Common
+	// of what the classes have in common, else the root of the mean square. The noise of the means is taken out of it.
+	Distance float64 `json:"distance"`
+	Sentence string  `json:"sentence"`
+}
+
+// ClassPart is the part that a class has in what separates two clusters.
+type ClassPart struct {
+	Class int     `json:"class"`
+	Share float64 `json:"share"` // of the sum over the classes, 0..1
+	// Distance is that of the class's means in standard deviations of one image. For labels it is the share of the class among the
+	// images of the second cluster less that of the first.
+	Distance float64 `json:"distance"`
+}
+
+// Explain returns what separates two clusters, in numbers and in a sentence.
+func (r *Roster) Explain(a, b int) (Explanation, error) {
+	if err := r.checkPair(a, b); err != nil {
+		return Explanation{}, err
+	}
+	return r.explain(r.kinds(), min(a, b), max(a, b)), nil
+}
+
+// Explanations returns what separates each pair of clusters that have members, by A and then B. Its cost grows with the square of the
+// number of clusters.
+func (r *Roster) Explanations() ([]Explanation, error) {
+	k := r.kinds()
+	var all []Explanation
+	for a, members := range r.Clusters {
+		for b := a + 1; b < len(r.Clusters); b++ {
+			if len(members) > 0 && len(r.Clusters[b]) > 0 {
+				all = append(all, r.explain(k, a, b))
+			}
+		}
+	}
+	return all, nil
+}
+
+func (r *Roster) explain(k *kinds, a, b int) Explanation {
+	x := Explanation{A: a, B: b, P: 1}
+	var names []ClassPair // the classes that both hold
+	for c := range k.whole.classes {
+		switch inA, inB := k.holds(a, c), k.holds(b, c); {
+		case inA && inB:
+			names = append(names, ClassPair{A: c, B: c})
+		case inA:
+			x.OnlyA = append(x.OnlyA, c)
+		case inB:
+			x.OnlyB = append(x.OnlyB, c)
+		}
+	}
+	if len(names) > 0 {
+		p := r.pairPValues(a, b, names)
+		for v, view := range imageViews {
+			if p[v] <= r.options.Alpha && p[v] < x.P {
+				x.View = view
+			}
+			x.P = min(x.P, p[v])
+		}
+	}
+	if x.View == ClassWise || x.View == Concept {
+		x.View = ClassWise
+		for _, p := range k.pairs(a, b) {
+			if p.A != p.B {
+				x.View, x.Renamed = Concept, append(x.Renamed, p)
+			}
+		}
+	}
+	x.Distance = k.distance(a, b, x.View == Common)
+	if r.labelOf[a] != r.labelOf[b] {
+		x.View, x.Nats = Labels, r.labelGain(a, b)
+		x.P = math.Exp(-x.Nats)
+		x.Classes = labelParts(k, a, b)
+	} else {
+		x.Classes = k.parts(a, b)
+	}
+	x.Sentence = x.sentence(k)
+	return x
+}
+
+// labelGain returns by how many nats the label code of two clusters is shorter than that of their union, at least 0.
+func (r *Roster) labelGain(a, b int) float64 {
+	f, n := r.finder(), 0
+	count := func(members []int) (rows [][]float64) {
+		for _, i := range members {
+			if sumOf(f.all.weights(i)) > 0 {
+				rows = append(rows, f.all.weights(i))
+			}
+		}
+		return rows
+	}
+	for _, s := range r.Sketches {
+		n += min(1, slices.Max(s.Counts[0])+slices.Max(s.Counts[1]))
+	}
+	x, y := count(r.Clusters[a]), count(r.Clusters[b])
+	if len(x) == 0 || len(y) == 0 {
+		return 0
+	}
+	one, two := countLabels(x), countLabels(y)
+	return max(0, one.join(two).codeLength(n)-one.codeLength(n)-two.codeLength(n))
+}
+
+// labelParts returns the classes whose shares differ most.
+func labelParts(k *kinds, a, b int) []ClassPart {
+	var parts []ClassPart
+	for c := range k.whole.classes {
+		gap := k.whole.weight(b, c)/max(sumOf(k.whole.weights(b)), 1) - k.whole.weight(a, c)/max(sumOf(k.whole.weights(a)), 1)
+		parts = append(parts, ClassPart{c, math.Abs(gap), gap})
+	}
+	return largestParts(parts)
+}
+
+// parts returns the classes whose means differ most, by h_c D_c^2 with h_c = w_ac w_bc / (w_ac + w_bc).
+func (k *kinds) parts(a, b int) []ClassPart {
+	var parts []ClassPart
+	for c := range k.whole.classes {
+		if v, w := k.whole.weight(a, c), k.whole.weight(b, c); v > 0 && w > 0 {
+			x := max(k.square(a, c, b, c), 0)
+			parts = append(parts, ClassPart{c, v * w / (v + w) * x, math.Sqrt(x)})
+		}
+	}
+	return largestParts(parts)
+}
+
+// largestParts returns the largest parts, as shares of the sum, by falling share.
+func largestParts(parts []ClassPart) []ClassPart {
+	total := 0.
+	for _, p := range parts {
+		total += p.Share
+	}
+	parts = slices.DeleteFunc(parts, func(p ClassPart) bool { return p.Share == 0 })
+	slices.SortStableFunc(parts, func(x, y ClassPart) int { return cmp.Compare(y.Share, x.Share) })
+	parts = parts[:min(len(parts), explainedClasses)]
+	for i := range parts {
+		parts[i].Share /= total
+	}
+	return parts
+}
+
+// distance returns the distance of the class means of two clusters, see [Explanation].
+func (k *kinds) distance(a, b int, common bool) float64 {
+	if !common {
+		sum, total := 0., 0.
+		for c := range k.whole.classes {
+			if v, w := k.whole.weight(a, c), k.whole.weight(b, c); v > 0 && w > 0 {
+				h := v * w / (v + w)
+				sum, total = sum+h*k.square(a, c, b, c), total+h
+			}
+		}
+		return math.Sqrt(max(sum, 0) / max(total, 1e-30))
+	}
+	var shift [Halves][]float64
+	for h, t := range k.halves {
+		shift[h] = make([]float64, t.d)
+		total := 0.
+		for c := range t.classes {
+			if v, w := t.weight(a, c), t.weight(b, c); v > 0 && w > 0 {
+				axpy(v*w/(v+w), t.mean(b, c), shift[h])
+				axpy(-v*w/(v+w), t.mean(a, c), shift[h])
+				total += v * w / (v + w)
+			}
+		}
+		scale(1/max(total, 1e-30), shift[h])
+	}
+	return math.Sqrt(max(dot(shift[0], shift[1]), 0))
+}
+
+// sentence returns the explanation in a sentence.
+func (x Explanation) sentence(k *kinds) string {
+	who := fmt.Sprintf("clusters %d and %d", x.A, x.B)
+	var most []string
+	for _, c := range x.Classes {
+		most = append(most, fmt.Sprint(c.Class))
+	}
+	switch x.View {
+	case Labels:
+		if only := onlyIn(x); only != "" {
+			return fmt.Sprintf("%s hold other classes: %s (%.0f nats)", who, only, x.Nats)
+		}
+		c := x.Classes[0]
+		share := k.whole.weight(x.A, c.Class) / max(sumOf(k.whole.weights(x.A)), 1)
+		return fmt.Sprintf("%s hold other shares of the classes, most of all of class %d: %.0f%% and %.0f%% (%.0f nats)",
+			who, c.Class, 100*share, 100*(share+c.Distance), x.Nats)
+	case Concept:
+		var pairs []string
+		for _, p := range x.Renamed {
+			pairs = append(pairs, fmt.Sprintf("class %d of %d is class %d of %d", p.A, x.A, p.B, x.B))
+		}
+		return fmt.Sprintf("%s name the same images differently: %s (p = %.2g)", who, strings.Join(pairs, ", "), x.P)
+	case Common:
+		return fmt.Sprintf("the same classes look different in %s, all in the same way: they are %.2g standard deviations of an image apart (p = %.2g)",
+			who, x.Distance, x.P)
+	case ClassWise:
+		return fmt.Sprintf("the same classes look different in %s, each in its own way, most of all %s: they are %.2g standard deviations of an image apart (p = %.2g)",
+			who, strings.Join(most, ", "), x.Distance, x.P)
+	}
+	return fmt.Sprintf("a test does not tell %s apart (p = %.2g)", who, x.P)
+}
+
+// onlyIn says which classes only one of the clusters holds.
+func onlyIn(x Explanation) string {
+	var parts []string
+	for _, only := range []struct {
+		cluster int
+		classes []int
+	}{{x.A, x.OnlyA}, {x.B, x.OnlyB}} {
+		var names []string
+		for _, c := range only.classes {
+			names = append(names, fmt.Sprint(c))
+		}
+		if len(names) > 0 {
+			parts = append(parts, fmt.Sprintf("only %d holds %s", only.cluster, strings.Join(names, ", ")))
+		}
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,127 @@
+package groups
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestExplain checks the views, the numbers and the sentences of planted clusters.
+func TestExplain(t *testing.T) {
+	concepts, domains := federations["three concepts"], federations["two domains"]
+	domains.skew = 0
+	one := domains
+	one.domain = 0
+	shares := planted{clients: 20, groups: 2, classes: 4, d: 4, images: 100, concentration: 20}
+	for _, x := range []struct {
+		name     string
+		p        planted
+		view     View
+		sentence string
+	}{
+		{"concepts", concepts, Concept, "clusters 0 and 1 name the same images differently: class 0 of 0 is class 4 of 1, class 1 of 0 is class 0 of 1, "},
+		{"domains", domains, Common, "the same classes look different in clusters 0 and 1, all in the same way: they are "},
+		{"own ways", one, ClassWise, "the same classes look different in clusters 0 and 1, each in its own way, most of all "},
+		{"nothing", one, "", "a test does not tell clusters 0 and 1 apart (p = "},
+		{"labels", shares, Labels, "clusters 0 and 1 hold other classes: only 0 holds 0, 1; only 1 holds 2, 3 ("},
+		{"shares", shares, Labels, "clusters 0 and 1 hold other shares of the classes, most of all of class 0: "},
+	} {
+		w := newWorld(x.p, 6)
+		r := w.roster(t, DefaultOptions())
+		if x.name == "own ways" {
+			for i, s := range r.Sketches {
+				for h := range Halves {
+					for c := range x.p.classes {
+						s.Means[h].Set(c, c, s.Means[h].At(c, c)+float64(i%2))
+					}
+				}
+			}
+		}
+		if x.view == Labels {
+			for i, s := range r.Sketches {
+				for h := range Halves {
+					for c := range s.Counts[h] {
+						switch {
+						case x.name == "labels" && c/2 != i%2:
+							s.Counts[h][c] = 0
+						case x.name == "shares" && c == 0 && i%2 == 1:
+							s.Counts[h][c] = 20 * s.Counts[h][c]
+						}
+					}
+				}
+			}
+			r.labelOf = []int{0, 1}
+		}
+		all, err := r.Explanations()
+		if k := len(r.Clusters); err != nil || len(all) != k*(k-1)/2 {
+			t.Fatalf("%s: %d explanations (%v)", x.name, len(all), err)
+		}
+		got, err := r.Explain(1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.A != 0 || got.B != 1 || got.View != x.view || !strings.HasPrefix(got.Sentence, x.sentence) {
+			t.Errorf("%s: %+v", x.name, got)
+		}
+		if (got.View == "") != (got.P > 1e-3) || (got.View == Labels) != (got.Nats > 10) {
+			t.Errorf("%s: p = %g, %g nats", x.name, got.P, got.Nats)
+		}
+		share := 0.
+		for k, c := range got.Classes {
+			share += c.Share
+			if k > 0 && c.Share > got.Classes[k-1].Share {
+				t.Errorf("%s: the classes are %v", x.name, got.Classes)
+			}
+		}
+		if share < 0.9 || share > 1+1e-9 {
+			t.Errorf("%s: the classes %v have %g of the separation", x.name, got.Classes, share)
+		}
+		if gain := r.labelGain(0, 1); x.name == "nothing" && gain != 0 {
+			t.Errorf("the labels of clusters of one distribution are %g nats apart", gain)
+		}
+		if text, err := json.Marshal(all); err != nil || !strings.Contains(string(text), `"sentence":`) {
+			t.Errorf("%s: %s, %v", x.name, text, err)
+		}
+		if x.name == "concepts" && len(got.Renamed) != x.p.classes {
+			t.Errorf("concepts: %+v", got.Renamed)
+		}
+		if x.name == "shares" && got.Classes[0].Class != 0 {
+			t.Errorf("shares: %+v", got.Classes)
+		}
+	}
+	r := newWorld(concepts, 6).roster(t, DefaultOptions())
+	if err := r.Remove(r.Clusters[1]...); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := r.Explanations(); err != nil || len(all) != 1 || all[0].B != 2 {
+		t.Errorf("without cluster 1: %+v, %v", all, err)
+	}
+	if _, err := r.Explain(0, 1); err == nil {
+		t.Error("a cluster without members is explained")
+	}
+}
+
+// TestExplainedDistance checks the distance of two domains that is planted: a unit of noise in one direction.
+func TestExplainedDistance(t *testing.T) {
+	p := planted{clients: 40, groups: 2, classes: 3, d: 6, images: 200, gap: 2, concentration: 2, domain: 1.5}
+	w := newWorld(p, 4)
+	r := w.roster(t, DefaultOptions())
+	x, err := r.Explain(0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The features are a linear map of independent ones with variance 1, which the metric undoes.
+	gap := slices.Clone(w.domain[0])
+	axpy(-1, w.domain[1], gap)
+	scale(p.domain, gap)
+	if want := math.Sqrt(dot(gap, gap)); math.Abs(x.Distance-want) > 0.05*want {
+		t.Errorf("the domains are %g apart, want %g", x.Distance, want)
+	}
+	for _, c := range x.Classes {
+		if want := math.Sqrt(dot(gap, gap)); math.Abs(c.Distance-want) > 0.1*want {
+			t.Errorf("class %d is %g apart, want %g", c.Class, c.Distance, want)
+		}
+	}
+}
