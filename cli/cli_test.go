@@ -103,7 +103,7 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"config.yaml", "env.json", "partition.json", "clusters.json", "metrics.jsonl", "clients.csv",
-		"summary.json", "proximity.npy", report.CheckpointFile, "report.html", "plots/accuracy.svg", "plots/search.svg",
+		"summary.json", "proximity.npy", report.CheckpointFile, "report.html", "plots/accuracy.svg", "plots/dendrogram.svg",
 		"plots/proximity.svg", "model/initial.safetensors", "model/start-0.safetensors", "model/cluster-0.safetensors"} {
 		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: missing or empty (%v)", name, err)
@@ -127,7 +127,7 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 		if err := os.Remove(filepath.Join(again, "plots/accuracy."+ending)); err != nil {
 			t.Error(err)
 		}
-		if _, err := os.Stat(filepath.Join(again, "plots/search."+ending)); err != nil {
+		if _, err := os.Stat(filepath.Join(again, "plots/dendrogram."+ending)); err != nil {
 			t.Error(err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"feddag/report"
 	"feddag/report/plot"
 	"feddag/similarity"
+	"feddag/similarity/groups"
 
 	"github.com/spf13/pflag"
 )
@@ -23,9 +24,9 @@ func init() {
 	register("cluster", "find the clusters and the CC-graph, without training", cluster)
 }
 
-const clusterIntro = `Warms every client up, finds the clusters and the CC-graph (phases 1 to 4), and stops there; or, with --sketches,
-begins from what the clients sent in an earlier run, or in any other program, without data set or training.
-Takes the flags of train except those of the rounds.
+const clusterIntro = `Finds the clusters and the CC-graph (phases 1 to 4), and stops there; or, with --sketches, begins from what the clients
+sent in an earlier run, or in any other program, without data set or training. With --feddag-clustering similarity, every
+client warms up first. Takes the flags of train except those of the rounds.
 
 Usage: feddag cluster [flags]
        feddag cluster --sketches FILE [flags]`
@@ -40,24 +41,33 @@ type clusterOptions struct {
 
 func (c *clusterOptions) flags(o *options) {
 	f := o.group("Clustering alone")
-	f.StringVar(&c.sketches, "sketches", "", "cluster these saved sketches: a folder of .npy arrays or a .npz file (class_counts, sparse_updates, principal_vectors, principal_vectors_owner; true_groups if known)")
+	f.StringVar(&c.sketches, "sketches", "", "cluster these saved sketches: a folder of .npy arrays or a .npz file, whose arrays say what finds the clusters in them (docs/clustering.md)")
 	f.StringVar(&c.save, "save-sketches", "", "write the clients' sketches there: a folder, or a file that ends in .npz")
 	f.BoolVar(&c.compare, "compare", false, "print a table of every linkage and spectral clustering by every choice rule")
-	f.IntVar(&c.stability, "stability", 0, "cluster again this often with a random half of the mask's coordinates, and say what comes back; 0 for not")
+	f.IntVar(&c.stability, "stability", 0, "cluster again this often with a random half of what the clients sent, and say what comes back: of the mask's coordinates, or, where tests find the clusters, of the images, of which there are 2 halves; 0 for not")
 	o.flags.AddFlagSet(f)
-	o.unreadByCommand = func() []federation.UnreadFlag { return c.unread(o.flags) }
+	o.unreadByCommand = func() []federation.UnreadFlag { return c.unread(o) }
 }
 
-// unread returns the flags that have no effect where nothing is trained in rounds, or, with --sketches, nothing at all.
-func (c *clusterOptions) unread(flags *pflag.FlagSet) []federation.UnreadFlag {
+// unread returns the flags that have no effect where nothing is trained in rounds, or before the clustering either, or, with
+// --sketches, nothing at all.
+func (c *clusterOptions) unread(o *options) []federation.UnreadFlag {
 	var list []federation.UnreadFlag
-	flags.VisitAll(func(f *pflag.Flag) {
+	alg, ok := o.alg.(federation.SketchClusterer)
+	byTest := ok && alg.FoundBy() == similarity.FoundByTest
+	o.flags.VisitAll(func(f *pflag.Flag) {
 		u := federation.UnreadFlag{Name: f.Name, Never: true}
 		switch {
 		case c.sketches != "" && !slices.Contains(sketchFlags, f.Name) && !federation.InFlagGroup(f, federation.ClusteringFlags):
 			u.Where, u.Who = "with --sketches", "the file has what the clients sent; leave one of the two flags out"
 		case federation.InFlagGroup(f, federation.RoundFlags):
 			u.Where, u.Who = "in cluster, which stops before the rounds", "it is read by feddag train"
+		case byTest && federation.InFlagGroup(f, federation.TrainingFlags):
+			u.Where = fmt.Sprintf("in cluster with --%s %s, which trains nothing", alg.FoundByFlag(), alg.FoundBy())
+			u.Who, u.Never = "it is read by feddag train", false
+		case byTest && f.Name == "compare":
+			u.Where = fmt.Sprintf("with --%s %s", alg.FoundByFlag(), alg.FoundBy())
+			u.Who, u.Never = fmt.Sprintf("it is read by --%s %s", alg.FoundByFlag(), similarity.FoundBySimilarity), false
 		default:
 			return
 		}
@@ -73,7 +83,11 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 		return usagef("--resume has no effect in cluster, which stops before the rounds: a run is continued with feddag train --resume %s", resume)
 	}
 	var c clusterOptions
-	o, err := parse(args, c.flags)
+	saved, err := scan(args, "sketches")
+	if err != nil {
+		return err
+	}
+	o, err := parse(args, c.flags, func(o *options) { matchSketches(o, saved) })
 	if errors.Is(err, pflag.ErrHelp) {
 		o.usage(out, clusterIntro)
 		return nil
@@ -87,7 +101,11 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 		return usagef("--algorithm %s has no clustering before its rounds: use feddag", o.algorithm)
 	case c.stability < 0:
 		return usagef("--stability is %d: use 0 or more", c.stability)
-	case c.sketches != "":
+	}
+	if err := c.checkStability(o.alg); err != nil {
+		return err
+	}
+	if c.sketches != "" {
 		return c.fromSketches(ctx, o, out, log)
 	}
 	if err := c.makeRoom(); err != nil {
@@ -98,17 +116,14 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	defer s.Close()
-	var updates [][]float64
+	var sketches similarity.Sketches
 	var used similarity.Options
-	r := &recorder{s: s, later: true, sketched: func(sketches []similarity.Sketch, groups []int, o similarity.Options) error {
-		used = o
-		for _, x := range sketches {
-			updates = append(updates, x.Update)
-		}
+	r := &recorder{s: s, later: true, sketched: func(sent similarity.Sketches, groups []int, o similarity.Options) error {
+		sketches, used = sent, o
 		if c.save == "" {
 			return nil
 		}
-		return similarity.WriteSketches(c.save, sketches, groups)
+		return similarity.Write(c.save, sent, groups)
 	}}
 	p := newProgress(log, o, 0)
 	defer p.close()
@@ -120,7 +135,7 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	seconds := s.env.Seconds()
-	if err := c.more(r.found, updates, used, seconds, p.until(ctx)); err != nil {
+	if err := c.more(r.found, sketches, used, seconds, p.until(ctx)); err != nil {
 		return err
 	}
 	p.close()
@@ -128,6 +143,16 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 	sum.Seconds[setupStage] = s.setup
 	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()
 	return finishClustering(s.dir, r.found, o.plots, sum, s.started, out)
+}
+
+// checkStability finds a number of repetitions that cannot be.
+func (c *clusterOptions) checkStability(alg federation.Algorithm) error {
+	a, ok := alg.(federation.SketchClusterer)
+	if c.stability > 0 && ok && a.FoundBy() == similarity.FoundByTest && c.stability != groups.Halves {
+		return usagef("--stability is %d: with --%s %s the clients send %d halves of their images, and the clusters are found again in each: use %d, or 0 for not",
+			c.stability, a.FoundByFlag(), a.FoundBy(), groups.Halves, groups.Halves)
+	}
+	return nil
 }
 
 // makeRoom makes the folder that the sketches will be written to: better to find out before the warm-up than after it.
@@ -150,7 +175,7 @@ func (c *clusterOptions) makeRoom() error {
 }
 
 // more compares and resamples, where asked for.
-func (c *clusterOptions) more(f *report.Clustering, updates [][]float64, o similarity.Options, seconds map[federation.Stage]float64, progress similarity.Progress) (err error) {
+func (c *clusterOptions) more(f *report.Clustering, sketches similarity.Sketches, o similarity.Options, seconds map[federation.Stage]float64, progress similarity.Progress) (err error) {
 	if c.compare {
 		began := time.Now()
 		if f.Comparisons, err = similarity.Compare(f.Result.Proximity, o, progress); err != nil {
@@ -160,7 +185,7 @@ func (c *clusterOptions) more(f *report.Clustering, updates [][]float64, o simil
 	}
 	if c.stability > 0 {
 		began := time.Now()
-		if f.Stability, err = similarity.Stability(updates, f.Result, o, 0.5, c.stability, progress); err != nil {
+		if f.Stability, err = sketches.Stability(f.Result, o, c.stability, progress); err != nil {
 			return err
 		}
 		seconds[stabilityStage] = time.Since(began).Seconds()

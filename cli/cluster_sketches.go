@@ -18,6 +18,19 @@ import (
 // group [federation.ClusteringFlags]).
 var sketchFlags = []string{"sketches", "compare", "stability", "algorithm", "preset", "seed", "out", "plots", "quiet"}
 
+// matchSketches sets what finds the clusters to what saved sketches are for, before the other flags are looked at. Sketches that
+// cannot be read are left to the command to refuse.
+func matchSketches(o *options, path string) {
+	alg, ok := o.alg.(federation.SketchClusterer)
+	if path == "" || !ok {
+		return
+	}
+	if file, err := similarity.OpenArchive(path); err == nil {
+		_ = o.flags.Lookup(alg.FoundByFlag()).Value.Set(file.FoundBy()) // A text flag takes every value.
+		_ = file.Close()                                                // It was only read.
+	}
+}
+
 // fromSketches is cluster --sketches: phases 2 to 4 of what is on disk.
 func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log io.Writer) (err error) {
 	started := time.Now()
@@ -25,11 +38,14 @@ func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log 
 	if !ok {
 		return usagef("--algorithm %s does not cluster sketches: use feddag", o.algorithm)
 	}
-	file, err := similarity.OpenSketches(c.sketches)
+	file, err := similarity.OpenArchive(c.sketches)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	if file.FoundBy() != alg.FoundBy() {
+		return usagef("--sketches %s are for --%s %s, but --preset %s has %s: leave the preset out", c.sketches, alg.FoundByFlag(), file.FoundBy(), o.preset, alg.FoundBy())
+	}
 	name := strings.TrimSuffix(filepath.Base(filepath.Clean(c.sketches)), ".npz")
 	s := &session{o: o, started: started}
 	defer s.Close()
@@ -54,8 +70,8 @@ func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log 
 		return err
 	}
 	sum.Seconds[federation.ClusteringStage] = time.Since(began).Seconds()
-	f := &report.Clustering{Title: fmt.Sprintf("sketches %s, seed %d", name, o.run.Seed), Result: result, Counts: file.Counts(), Groups: file.Groups()}
-	if err := c.more(f, file.Updates(), used, sum.Seconds, p.until(ctx)); err != nil {
+	f := &report.Clustering{Title: fmt.Sprintf("sketches %s, seed %d", name, o.run.Seed), Result: result, Counts: file.ClassCounts(), Groups: file.Groups()}
+	if err := c.more(f, file, used, sum.Seconds, p.until(ctx)); err != nil {
 		return err
 	}
 	p.close()

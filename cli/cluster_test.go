@@ -19,7 +19,12 @@ import (
 // tinyCluster are the flags of a clustering of a few seconds.
 func tinyCluster(data, out string, more ...string) []string {
 	return append([]string{"cluster", "--dataset", "mnist", "--data-dir", data, "--clients", "6", "--groups", "2",
-		"--labels-per-group", "3", "--epochs", "1", "--device", "cpu", "--out", out}, more...)
+		"--labels-per-group", "3", "--device", "cpu", "--out", out}, more...)
+}
+
+// tinySimilarity are the flags of such a clustering by the similarity.
+func tinySimilarity(data, out string, more ...string) []string {
+	return tinyCluster(data, out, append([]string{"--feddag-clustering", "similarity", "--epochs", "1"}, more...)...)
 }
 
 // A run's sketches, saved, cluster to the same bits without the data set, in a folder and in a file.
@@ -29,7 +34,7 @@ func TestClusterFromSketches(t *testing.T) {
 	for _, name := range []string{"sketches", "sketches.npz"} {
 		saved := filepath.Join(folder, "saved", name)
 		first, second := filepath.Join(folder, "first-"+name), filepath.Join(folder, "second-"+name)
-		args := tinyCluster(data, first, "--save-sketches", saved)
+		args := tinySimilarity(data, first, "--save-sketches", saved)
 		if code, _, log := feddag(args...); code != exitDone {
 			t.Fatal(log)
 		}
@@ -97,10 +102,72 @@ func TestClusterFromSketches(t *testing.T) {
 	}
 }
 
+// Feature sketches, saved, cluster to the same bits without the data set, in a folder and in a file. The clustering trains nothing,
+// and every result says what found the clusters.
+func TestClusterFromFeatureSketches(t *testing.T) {
+	folder, data := t.TempDir(), mnist(t)
+	for _, name := range []string{"sketches", "sketches.npz"} {
+		saved := filepath.Join(folder, "saved", name)
+		first, second := filepath.Join(folder, "first-"+name), filepath.Join(folder, "second-"+name)
+		if code, out, log := feddag(tinyCluster(data, first, "--save-sketches", saved)...); code != exitDone || !strings.Contains(out, ", found by test") {
+			t.Fatalf("exit code %d, %s%s", code, out, log)
+		}
+		code, out, log := feddag("cluster", "--sketches", saved, "--out", second, "--stability", "2", "--feddag-top-k", "1", "--plots", "png", "--quiet")
+		if code != exitDone || log != "" || !strings.Contains(out, "with half of the images, 2 times") || strings.Contains(out, "silhouette") || strings.Contains(out, "NaN") {
+			t.Fatalf("exit code %d, %s%s", code, out, log)
+		}
+		for _, file := range []string{"proximity.npy", "cc-graph.json", "plots/proximity.png", "plots/dendrogram.png", "plots/classes.png", "plots/cc-graph.png"} {
+			if _, err := os.Stat(filepath.Join(second, file)); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(second, "plots/search.png")); err == nil {
+			t.Error("a picture of a search that there was not")
+		}
+		var found [2]struct {
+			Clusters  [][]int
+			FoundBy   string `json:"found_by"`
+			Stability *struct {
+				ARI     []float64 `json:"adjusted_rand_index"`
+				Between *float64  `json:"adjusted_rand_index_between"`
+			}
+		}
+		for k, dir := range []string{first, second} {
+			if err := json.Unmarshal(mustRead(t, dir, "clusters.json"), &found[k]); err != nil {
+				t.Fatal(err)
+			}
+			var summary struct {
+				FoundBy string `json:"found_by"`
+			}
+			if err := json.Unmarshal(mustRead(t, dir, "summary.json"), &summary); err != nil || summary.FoundBy != "test" || found[k].FoundBy != "test" {
+				t.Errorf("%s: found by %q and %q (%v)", dir, summary.FoundBy, found[k].FoundBy, err)
+			}
+		}
+		if !slices.EqualFunc(found[0].Clusters, found[1].Clusters, slices.Equal) || len(found[0].Clusters) == 0 {
+			t.Errorf("%s: clusters %v and %v", name, found[0].Clusters, found[1].Clusters)
+		}
+		if !bytes.Equal(mustRead(t, first, "proximity.npy"), mustRead(t, second, "proximity.npy")) {
+			t.Errorf("%s: other distances", name)
+		}
+		if s := found[1].Stability; found[0].Stability != nil || s == nil || len(s.ARI) != 2 || s.Between == nil {
+			t.Errorf("%s: stability %+v", name, s)
+		}
+		for flag, says := range map[string]string{
+			"--feddag-linkage=average": "--feddag-linkage has no effect with --feddag-clustering test",
+			"--compare":                "--compare has no effect",
+			"--preset=paper":           "are for --feddag-clustering test, but --preset paper has similarity",
+		} {
+			if code, _, log := feddag("cluster", "--sketches", saved, "--out", filepath.Join(folder, "refused"), flag); code != exitUsage || !strings.Contains(log, says) {
+				t.Errorf("%s: exit code %d: %s", flag, code, log)
+			}
+		}
+	}
+}
+
 func TestSpectralFromSketches(t *testing.T) {
 	folder := t.TempDir()
 	saved, out := filepath.Join(folder, "s.npz"), filepath.Join(folder, "spectral")
-	args := tinyCluster(mnist(t), filepath.Join(folder, "run"), "--save-sketches", saved)
+	args := tinySimilarity(mnist(t), filepath.Join(folder, "run"), "--save-sketches", saved)
 	if code, _, log := feddag(args...); code != exitDone {
 		t.Fatal(log)
 	}
@@ -135,6 +202,12 @@ func TestClusterMistakes(t *testing.T) {
 		{[]string{"--sketches", file, "--feddag-clustering", "test"}, exitUsage, "--feddag-clustering has no effect"},
 		{[]string{"--sketches", file, "--save-sketches", "x"}, exitUsage, "--save-sketches has no effect"},
 		{[]string{"--sketches", file, "--feddag-angle", "princpal"}, exitUsage, "pair, principal"},
+		{[]string{"--stability", "3"}, exitUsage, "--stability is 3: with --feddag-clustering test the clients send 2 halves"},
+		{[]string{"--compare"}, exitUsage, "--compare has no effect with --feddag-clustering test: it is read by --feddag-clustering similarity"},
+		{[]string{"--epochs", "1"}, exitUsage, "--epochs has no effect in cluster with --feddag-clustering test, which trains nothing"},
+		{[]string{"--feddag-linkage", "average"}, exitUsage, "--feddag-linkage has no effect with --feddag-clustering test"},
+		{[]string{"--feddag-clustering", "similarity", "--feddag-warmup-rounds", "0"}, exitUsage, "--feddag-warmup-rounds is 0"},
+		{[]string{"--feddag-warmup-rounds", "-1"}, exitUsage, "--feddag-warmup-rounds"},
 		{[]string{"--sketches", file, "--algorithm", "fedavg"}, exitUsage, "no clustering"},
 		{[]string{"--stability", "-1"}, exitUsage, "--stability"},
 		{[]string{"--save-sketches", filepath.Join(file, "below")}, exitFailed, "--save-sketches"},

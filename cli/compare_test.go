@@ -65,13 +65,13 @@ func TestCompare(t *testing.T) {
 	data, out := mnist(t), filepath.Join(t.TempDir(), "c")
 	paper := filepath.Join(t.TempDir(), "paper.csv")
 	write(t, paper, []byte("algorithm,mean,dataset,labels-per-group,rate\nfedavg,99,mnist,3,\nfedavg,98,mnist,2,\nfeddag-star,1,mnist,3,0.5\n"))
-	base := little(t, data, out, "--algorithms", "feddag-star,fedavg", "--with", "fedavg as slow one: --lr 0.001", "--with", "feddag-star: --feddag-delta 0.5", "--beside", paper)
+	base := little(t, data, out, "--algorithms", "feddag-star,fedavg", "--with", "fedavg as slow one: --lr 0.001", "--with", "feddag-star: --feddag-warmup-rounds 1", "--beside", paper)
 	args := append(slices.Clone(base), "--seeds", "1,2", "--rounds", "2", "--plots", "pdf")
 	code, stdout, log := feddag(args...)
 	if code != exitDone {
 		t.Fatalf("exit code %d: %s", code, log)
 	}
-	for _, must := range []string{"Beside paper", "99.00", "slow one: fedavg with lr 0.001", "feddag-star delta=0.5", "lr 0.01 unless noted", "6 clients"} {
+	for _, must := range []string{"Beside paper", "99.00", "slow one: fedavg with lr 0.001", "feddag-star warmup-rounds=1", "lr 0.01 unless noted", "6 clients"} {
 		if !strings.Contains(stdout, must) {
 			t.Errorf("standard output lacks %q:\n%s", must, stdout)
 		}
@@ -84,7 +84,7 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%+v", a)
 		}
 	}
-	if !slices.Equal(names, []string{"feddag-star", "fedavg", "slow one", "feddag-star delta=0.5"}) || got.Reference != "feddag-star" || got.Rounds != 2 {
+	if !slices.Equal(names, []string{"feddag-star", "fedavg", "slow one", "feddag-star warmup-rounds=1"}) || got.Reference != "feddag-star" || got.Rounds != 2 {
 		t.Errorf("%q, reference %s, %d rounds", names, got.Reference, got.Rounds)
 	}
 	for _, name := range []string{"compare.csv", "runs.csv", "compare.md", "compare.tex", "compare.json", "compare.html", "plots/accuracy.svg", "plots/leaders.svg", "plots/cohort.svg", "plots/traffic.svg", "plots/traffic.pdf"} {
@@ -105,7 +105,7 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s is the same for two seeds", name)
 		}
 	}
-	if !bytes.Equal(mustRead(t, out, "fedavg-1/partition.json"), mustRead(t, out, "feddag-star-delta-0.5-1/partition.json")) {
+	if !bytes.Equal(mustRead(t, out, "fedavg-1/partition.json"), mustRead(t, out, "feddag-star-warmup-rounds-1-1/partition.json")) {
 		t.Error("the partition differs within a seed")
 	}
 
@@ -125,7 +125,7 @@ func TestCompare(t *testing.T) {
 		t.Error("the same runs give another table")
 	}
 	again := filepath.Join(t.TempDir(), "read")
-	if code, _, log = feddag("compare", "--read", out, "--out", again, "--algorithms", "feddag-star,fedavg,slow one,feddag-star delta=0.5"); code != exitDone {
+	if code, _, log = feddag("compare", "--read", out, "--out", again, "--algorithms", "feddag-star,fedavg,slow one,feddag-star warmup-rounds=1"); code != exitDone {
 		t.Fatalf("--read: exit code %d: %s", code, log)
 	}
 	if !bytes.Equal(table, mustRead(t, again, "compare.csv")) {
@@ -133,10 +133,10 @@ func TestCompare(t *testing.T) {
 	}
 	// What --keep leaves of the runs makes the same tables, and counts as finished.
 	kept := filepath.Join(t.TempDir(), "kept")
-	if code, _, log = feddag("compare", "--read", out, "--out", again, "--keep", kept, "--algorithms", "feddag-star,fedavg,slow one,feddag-star delta=0.5"); code != exitDone {
+	if code, _, log = feddag("compare", "--read", out, "--out", again, "--keep", kept, "--algorithms", "feddag-star,fedavg,slow one,feddag-star warmup-rounds=1"); code != exitDone {
 		t.Fatalf("--keep: exit code %d: %s", code, log)
 	}
-	if code, _, log = feddag("compare", "--read", kept, "--out", again, "--algorithms", "feddag-star,fedavg,slow one,feddag-star delta=0.5"); code != exitDone {
+	if code, _, log = feddag("compare", "--read", kept, "--out", again, "--algorithms", "feddag-star,fedavg,slow one,feddag-star warmup-rounds=1"); code != exitDone {
 		t.Fatalf("--read of what was kept: exit code %d: %s", code, log)
 	}
 	if !bytes.Equal(table, mustRead(t, again, "compare.csv")) {
@@ -147,10 +147,10 @@ func TestCompare(t *testing.T) {
 	}
 	// An archive of them too; what is not asked to go elsewhere goes beside it.
 	archive := filepath.Join(t.TempDir(), "kept.zip")
-	if code, _, log = feddag("compare", "--read", kept, "--out", again, "--keep", archive, "--algorithms", "feddag-star,fedavg,slow one,feddag-star delta=0.5"); code != exitDone {
+	if code, _, log = feddag("compare", "--read", kept, "--out", again, "--keep", archive, "--algorithms", "feddag-star,fedavg,slow one,feddag-star warmup-rounds=1"); code != exitDone {
 		t.Fatalf("--keep of an archive: exit code %d: %s", code, log)
 	}
-	if code, _, log = feddag("compare", "--read", archive, "--algorithms", "feddag-star,fedavg,slow one,feddag-star delta=0.5"); code != exitDone {
+	if code, _, log = feddag("compare", "--read", archive, "--algorithms", "feddag-star,fedavg,slow one,feddag-star warmup-rounds=1"); code != exitDone {
 		t.Fatalf("--read of an archive: exit code %d: %s", code, log)
 	}
 	if !bytes.Equal(table, mustRead(t, strings.TrimSuffix(archive, ".zip"), "compare.csv")) {
@@ -192,7 +192,7 @@ func TestCompare(t *testing.T) {
 		t.Errorf("two lengths, cut: exit code %d: %s", code, log)
 	}
 	// Other flags, the same directory.
-	for _, more := range []string{"--lr=0.5", "--clients=5", "--feddag-delta=0.3"} {
+	for _, more := range []string{"--lr=0.5", "--clients=5", "--feddag-warmup-rounds=1"} {
 		if code, _, log := feddag(append(args, more)...); code != exitUsage || !strings.Contains(log, out) || !strings.Contains(log, "another --out") {
 			t.Errorf("%s: exit code %d: %s", more, code, log)
 		}

@@ -17,7 +17,8 @@ import (
 
 // pairs returns the flags that are in force, for config.yaml: all but those without effect. A flag without effect stays if
 // it has another value than its default, because the configuration of an earlier program or a preset has set it and the hash
-// of the run depends on it. Where a file holds the partition, its kind and its number of clients are in force too.
+// of the run depends on it, and so does one whose absence would stand for another value. Where a file holds the partition, its
+// kind and its number of clients are in force too.
 func (o *options) pairs() []report.Pair {
 	unread := map[string]bool{}
 	for _, u := range o.unread() {
@@ -27,7 +28,11 @@ func (o *options) pairs() []report.Pair {
 		unread["partition"], unread["clients"] = false, false
 	}
 	return slices.DeleteFunc(o.allPairs(), func(p report.Pair) bool {
-		set := p.Value != defaultOf(o.flags.Lookup(p.Key)) && p.Key != "data-seed" // which is --seed if it is not given
+		f := o.flags.Lookup(p.Key)
+		set := p.Value != defaultOf(f) && p.Key != "data-seed" // which is --seed if it is not given
+		if earlier, ok := federation.Earlier(f); ok && o.unreadByCommand == nil && p.Value != earlier {
+			return false // Without it, a run that is resumed would take the earlier value.
+		}
 		return unread[p.Key] && !set
 	})
 }

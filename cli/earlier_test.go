@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"feddag/federation/data"
@@ -43,5 +45,72 @@ func TestFlagsThatCameLater(t *testing.T) {
 	}
 	if resumed != hash("--pacfl-angle", "minimum") || resumed == hash() {
 		t.Error("the hash of a run without the flag is not that of one with the value that stands for it")
+	}
+}
+
+// A run of a program without --feddag-clustering had its clusters found by the similarity. It is resumed and read like that, and so is
+// one of the program that had the flag with similarity as its default. A run whose warm-up has no effect says so in its
+// configuration, because without it the warm-up of earlier programs would count.
+func TestClusteringOfEarlierRuns(t *testing.T) {
+	hash := func(o *options) string {
+		t.Helper()
+		h, err := o.hash(&partition.Partition{}, &data.Set{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	resume := func(config string) *options {
+		t.Helper()
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "config.yaml"), []byte(config))
+		o, err := parse([]string{"--resume", dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	value := func(o *options, name string) string { return o.flags.Lookup(name).Value.String() }
+	for _, algorithm := range []string{"feddag", "feddag-star", "feddag-dagger"} {
+		now, err := parse([]string{"--algorithm", algorithm})
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked, err := parse([]string{"--algorithm", algorithm, "--feddag-clustering", "similarity"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if value(now, "feddag-clustering") != "test" || value(now, "feddag-warmup-rounds") != "0" || value(asked, "feddag-warmup-rounds") != "2" {
+			t.Errorf("%s: the default is %s with %s warm-up rounds, and similarity has %s", algorithm, value(now, "feddag-clustering"), value(now, "feddag-warmup-rounds"), value(asked, "feddag-warmup-rounds"))
+		}
+		for _, recorded := range []string{"", "feddag-clustering: similarity\n"} {
+			old := resume("algorithm: " + algorithm + "\nfeddag-warmup-rounds: 2\n" + recorded)
+			if value(old, "feddag-clustering") != "similarity" || value(old, "feddag-warmup-rounds") != "2" || hash(old) != hash(asked) || hash(old) == hash(now) {
+				t.Errorf("%s, %q: resumed with %s and %s warm-up rounds", algorithm, recorded, value(old, "feddag-clustering"), value(old, "feddag-warmup-rounds"))
+			}
+		}
+		run := keptRun{algorithm: algorithm, config: map[string]string{}}
+		run.fillDefaults()
+		if x := run.config["feddag-clustering"]; x != "similarity" {
+			t.Errorf("%s: read with clusters by %s", algorithm, x)
+		}
+		args := []string{"--algorithm", algorithm, "--feddag-primary-init", "common", "--feddag-warmup-rounds", "1"}
+		if algorithm != "feddag-star" {
+			args = append(args, "--feddag-head-init", "random", "--feddag-secondary-init", "random")
+		}
+		unread, err := parse(args[:len(args):len(args)])
+		if err == nil {
+			t.Errorf("%v: a warm-up that has no effect is accepted", unread.pairs())
+		}
+		if unread, err = parse(slices.DeleteFunc(args, func(a string) bool { return a == "--feddag-warmup-rounds" || a == "1" })); err != nil {
+			t.Fatal(err)
+		}
+		config := ""
+		for _, p := range unread.pairs() {
+			config += fmt.Sprintf("%s: %q\n", p.Key, p.Value)
+		}
+		if again := resume(config); hash(again) != hash(unread) {
+			t.Errorf("%s: the hash of a run whose warm-up has no effect changes when it is resumed", algorithm)
+		}
 	}
 }

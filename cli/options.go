@@ -69,9 +69,11 @@ func newOptions(algorithm string) (*options, error) {
 	f.StringVar(&o.algorithm, "algorithm", algorithm, "algorithm: "+strings.Join(federation.Names(), ", "))
 	f.String(configFlag, "", "YAML file of flags, such as the config.yaml of a run; flags that are given and the flags' environment variables (FEDDAG_EPOCHS for --epochs) win")
 	f.StringVar(&o.preset, "preset", "", "sets several flags at once, flags given beside it win: "+strings.Join(presetNames(alg), ", "))
-	f.StringVar(&o.model, "model", "", "encoder: "+strings.Join(models.Names(), ", ")+" (default "+models.Defaults()+")")
-	f.Float64Var(&o.dropout, "dropout", 0, "probability of dropping an activation after a hidden linear layer (ResNets: before the head), 0..1")
-	f.StringVar(&o.norm, "norm", "batch", "norm of the ResNets: batch, group")
+	federation.FlagGroup(f, federation.TrainingFlags, func(f *pflag.FlagSet) {
+		f.StringVar(&o.model, "model", "", "encoder: "+strings.Join(models.Names(), ", ")+" (default "+models.Defaults()+")")
+		f.Float64Var(&o.dropout, "dropout", 0, "probability of dropping an activation after a hidden linear layer (ResNets: before the head), 0..1")
+		f.StringVar(&o.norm, "norm", "batch", "norm of the ResNets: batch, group")
+	})
 	f.Uint64Var(&r.Seed, "seed", 0, "seed of everything random; of the partition too if --data-seed is not given")
 
 	f = o.group(dataGroup)
@@ -84,11 +86,13 @@ func newOptions(algorithm string) (*options, error) {
 		f.IntVar(&r.Rounds, "rounds", r.Rounds, "T, number of rounds")
 		f.Float64Var(&r.Rate, "rate", r.Rate, "R, share of the clients sampled in a round, above 0, at most 1")
 	})
-	f.IntVar(&r.Epochs, "epochs", r.Epochs, "E, epochs of a local training")
-	f.IntVar(&r.Batch, "batch", r.Batch, "samples per step")
-	f.Float64Var(&r.LearningRate, "lr", r.LearningRate, "learning rate of SGD")
-	f.Float64Var(&r.Momentum, "momentum", r.Momentum, "momentum of SGD, 0 to below 1")
-	f.Float64Var(&r.WeightDecay, "weight-decay", r.WeightDecay, "weight decay of SGD")
+	federation.FlagGroup(f, federation.TrainingFlags, func(f *pflag.FlagSet) {
+		f.IntVar(&r.Epochs, "epochs", r.Epochs, "E, epochs of a local training")
+		f.IntVar(&r.Batch, "batch", r.Batch, "samples per step")
+		f.Float64Var(&r.LearningRate, "lr", r.LearningRate, "learning rate of SGD")
+		f.Float64Var(&r.Momentum, "momentum", r.Momentum, "momentum of SGD, 0 to below 1")
+		f.Float64Var(&r.WeightDecay, "weight-decay", r.WeightDecay, "weight decay of SGD")
+	})
 
 	if fl, ok := alg.(federation.Flagger); ok {
 		fl.Flags(o.group("Of " + algorithm))

@@ -125,7 +125,7 @@ func (p *progress) inStage(x federation.Progress, begins bool) {
 const longWork = 10 * time.Second
 
 // Sketched implements federation.ClusterObserver.
-func (p *progress) Sketched([]*federation.Client, []similarity.Sketch, similarity.Options) error {
+func (p *progress) Sketched([]*federation.Client, similarity.Sketches, similarity.Options) error {
 	return nil
 }
 

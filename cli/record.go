@@ -17,6 +17,7 @@ type recorder struct {
 	events     *report.Events
 	candidates []similarity.Candidate
 	ari        *float64
+	foundBy    string // what found the clusters before the rounds; see report.Summary
 	warnings   []string
 	next       int                // round
 	clustered  bool               // before the first round
@@ -26,7 +27,7 @@ type recorder struct {
 	found      *report.Clustering // with later
 
 	// sketched, if set, hears what is clustered; later leaves the files of the clustering to the caller.
-	sketched func(sketches []similarity.Sketch, groups []int, o similarity.Options) error
+	sketched func(sketches similarity.Sketches, groups []int, o similarity.Options) error
 	later    bool
 }
 
@@ -77,11 +78,10 @@ func (r *recorder) Round(result federation.RoundResult) error {
 }
 
 // Sketched implements federation.ClusterObserver.
-func (r *recorder) Sketched(clients []*federation.Client, sketches []similarity.Sketch, o similarity.Options) error {
-	r.counts, r.groups, r.ids = nil, nil, nil
-	for i, c := range clients {
+func (r *recorder) Sketched(clients []*federation.Client, sketches similarity.Sketches, o similarity.Options) error {
+	r.counts, r.groups, r.ids = sketches.ClassCounts(), nil, nil
+	for _, c := range clients {
 		r.ids = append(r.ids, c.ID)
-		r.counts = append(r.counts, sketches[i].Counts)
 		if c.Group >= 0 {
 			r.groups = append(r.groups, c.Group)
 		}
@@ -106,7 +106,7 @@ func (r *recorder) Clustering(string, int, int) {}
 func (r *recorder) Clustered(c *similarity.Result) error {
 	dir, formats := r.s.dir, report.PageFormats(r.s.o.plots)
 	if !r.clustered {
-		r.candidates = c.Candidates
+		r.candidates, r.foundBy = c.Candidates, c.FoundBy
 	} else {
 		dir, formats = r.s.dir.Sub(fmt.Sprintf("search-%d", r.next)), r.s.o.plots // not in the page
 	}
@@ -126,10 +126,15 @@ func (r *recorder) Clustered(c *similarity.Result) error {
 }
 
 // readClusters reads what an interrupted run left of its clusters, for the report.
-func (r *recorder) readClusters() (err error) {
+func (r *recorder) readClusters() error {
 	if _, ok := r.s.o.alg.(federation.Clusterer); ok {
-		if r.ari, r.candidates, err = r.s.dir.ReadClusters(); err != nil {
+		kept, err := r.s.dir.ReadClusters()
+		if err != nil {
 			return err
+		}
+		r.ari, r.candidates, r.foundBy = kept.ARI, kept.Candidates, kept.FoundBy
+		if a, ok := r.s.o.alg.(federation.SketchClusterer); ok && r.foundBy == "" { // an earlier program's file
+			r.foundBy = a.FoundBy()
 		}
 	}
 	rounds, err := r.s.dir.ReadMetrics()

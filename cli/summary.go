@@ -74,7 +74,7 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 func (s *session) summary(r *recorder, rounds []report.Round, clusters []report.Cluster) report.Summary {
 	o := s.o
 	sum := report.Summary{
-		Algorithm: o.algorithm, Dataset: o.dataset, Clusters: report.CountInhabited(clusters), AdjustedRandIndex: r.ari,
+		Algorithm: o.algorithm, Dataset: o.dataset, Clusters: report.CountInhabited(clusters), FoundBy: r.foundBy, AdjustedRandIndex: r.ari,
 		Seed: int64(o.run.Seed), EvalShare: o.run.EvalShare, PeakRSSBytes: report.PeakRSS(),
 	}
 	sum.SetRounds(rounds)

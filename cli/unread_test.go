@@ -241,14 +241,14 @@ func TestFlagsWithoutEffectAreRefused(t *testing.T) {
 // A flag of a comparison goes to the variants that read it, and to no other.
 func TestCompareSharesFlagsThatAreRead(t *testing.T) {
 	variants := []*variant{{name: "a", algorithm: "feddag"}, {name: "b", algorithm: "feddag-dagger"}, {name: "c", algorithm: "fedavg"}}
-	shared := []given{{"feddag-top-k", "3"}, {"norm", "group"}, {"lr", "0.1"}, {"feddag-delta", "0.5"}}
+	shared := []given{{"feddag-top-k", "3"}, {"norm", "group"}, {"lr", "0.1"}, {"feddag-warmup-rounds", "1"}}
 	own := map[*variant][]string{variants[2]: {"--model", "resnet9"}}
 	if err := share(variants, shared, own); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{
-		"--algorithm feddag --feddag-top-k=3 --lr=0.1 --feddag-delta=0.5",
-		"--algorithm feddag-dagger --lr=0.1 --feddag-delta=0.5",
+		"--algorithm feddag --feddag-top-k=3 --lr=0.1 --feddag-warmup-rounds=1",
+		"--algorithm feddag-dagger --lr=0.1 --feddag-warmup-rounds=1",
 		"--algorithm fedavg --norm=group --lr=0.1 --model resnet9",
 	} {
 		if got := strings.Join(variants[i].args, " "); got != want {
@@ -284,7 +284,7 @@ func TestHelpOfModelsAndPresets(t *testing.T) {
 	_, out, _ := feddag("train", "--help")
 	for _, want := range []string{
 		"\nModels:\n", "resnet9        square images of 28 to 35 pixels with one or three channels (--dropout, --norm)\n", "\nPresets (",
-		"  paper          --feddag-fusion=mlp", "--data-seed is not given\n                           (default 0)",
+		"  paper          --feddag-clustering=similarity --feddag-warmup-rounds=2", "--data-seed is not given\n                           (default 0)",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in %s", want, out)
@@ -308,12 +308,12 @@ func TestConfigHasWhatWasInForce(t *testing.T) {
 	for _, p := range o.pairs() {
 		keys[p.Key] = p.Value
 	}
-	for _, name := range []string{"groups", "labels-per-group", "norm", "feddag-top-k", "feddag-sources"} {
+	for _, name := range []string{"groups", "labels-per-group", "norm", "feddag-top-k", "feddag-sources", "feddag-delta"} {
 		if v, ok := keys[name]; ok {
 			t.Errorf("%s: %s", name, v)
 		}
 	}
-	for _, name := range []string{"min-samples", "concentration", "feddag-delta", "dropout", "train-share", "data-seed"} {
+	for _, name := range []string{"min-samples", "concentration", "feddag-clustering", "feddag-warmup-rounds", "dropout", "train-share", "data-seed"} {
 		if _, ok := keys[name]; !ok {
 			t.Errorf("no %s", name)
 		}

@@ -25,4 +25,9 @@ type SketchClusterer interface {
 	// SketchOptions returns the options of that clustering for a seed. The flags behind them are those of the group
 	// [ClusteringFlags].
 	SketchOptions(seed uint64) similarity.Options
+	// FoundBy returns what finds the clusters with the present options: similarity.FoundBySimilarity, for which the clients
+	// train before they are clustered, or similarity.FoundByTest, for which they do not.
+	FoundBy() string
+	// FoundByFlag returns the name of the flag whose value is what FoundBy returns.
+	FoundByFlag() string
 }

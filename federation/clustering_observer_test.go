@@ -17,7 +17,7 @@ type clusteringRecorder struct {
 	federationtest.Canceller
 	stopAt   string // step at which the run is interrupted; empty for none
 	clients  int
-	sketches []similarity.Sketch
+	sketches similarity.Sketches
 	options  similarity.Options
 	steps    []string
 	result   *similarity.Result
@@ -28,7 +28,7 @@ func (l *clusteringRecorder) Clustered(r *similarity.Result) error {
 	return nil
 }
 
-func (l *clusteringRecorder) Sketched(clients []*federation.Client, sketches []similarity.Sketch, o similarity.Options) error {
+func (l *clusteringRecorder) Sketched(clients []*federation.Client, sketches similarity.Sketches, o similarity.Options) error {
 	l.clients, l.sketches, l.options = len(clients), sketches, o
 	return nil
 }
@@ -42,49 +42,58 @@ func (l *clusteringRecorder) Clustering(step string, _, _ int) {
 	}
 }
 
+var _ federation.ClusterObserver = (*clusteringRecorder)(nil)
+
 // TestSketchesAreObserved checks that observers are given the sketches and options that are clustered: clustering them again
 // gives the same clusters.
 func TestSketchesAreObserved(t *testing.T) {
-	e := federationtest.TinyEnv(t, 2)
-	l := &clusteringRecorder{}
-	e.Observers = []federation.Observer{l}
-	if err := e.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	a := federationtest.Algorithm(t, "feddag").(*feddag.FedDAG)
-	r, err := a.Cluster(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if l.clients != 8 || l.result != r || l.options.Seed != e.Seed {
-		t.Fatalf("observed %d clients, options %+v", l.clients, l.options)
-	}
-	again, err := similarity.Cluster(l.sketches, l.options, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.EqualFunc(again.Clusters, r.Clusters, slices.Equal) {
-		t.Errorf("the sketches give clusters %v, the run %v", again.Clusters, r.Clusters)
-	}
-	for _, step := range []string{"gradient angles", "class angles", "gates", "linkage", "candidates"} {
-		if !slices.Contains(l.steps, step) {
-			t.Errorf("step %s was not observed: %v", step, l.steps)
+	for foundBy, steps := range map[string][]string{
+		similarity.FoundBySimilarity: {"gradient angles", "class angles", "gates", "linkage", "candidates"},
+		similarity.FoundByTest:       {"tests", "CC-graph"},
+	} {
+		e := federationtest.TinyEnv(t, 2)
+		l := &clusteringRecorder{}
+		e.Observers = []federation.Observer{l}
+		if err := e.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a := federationtest.Algorithm(t, "feddag --feddag-clustering "+foundBy).(*feddag.FedDAG)
+		r, err := a.Cluster(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.clients != 8 || l.result != r || l.options.Seed != e.Seed || r.FoundBy != foundBy {
+			t.Fatalf("by %s: observed %d clients, options %+v", foundBy, l.clients, l.options)
+		}
+		again, err := l.sketches.Cluster(l.options, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.EqualFunc(again.Clusters, r.Clusters, slices.Equal) {
+			t.Errorf("by %s: the sketches give clusters %v, the run %v", foundBy, again.Clusters, r.Clusters)
+		}
+		for _, step := range steps {
+			if !slices.Contains(l.steps, step) {
+				t.Errorf("by %s: step %s was not observed: %v", foundBy, step, l.steps)
+			}
 		}
 	}
 }
 
 // TestClusteringIsInterrupted checks that an interrupt ends a clustering at its next step.
 func TestClusteringIsInterrupted(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	e := federationtest.TinyEnv(t, 2)
-	l := &clusteringRecorder{Canceller: federationtest.Canceller{Cancel: cancel}, stopAt: "class angles"}
-	e.Observers = []federation.Observer{l}
-	if err := e.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	_, err := federationtest.Algorithm(t, "feddag").(*feddag.FedDAG).Cluster(e)
-	if !errors.Is(err, context.Canceled) || l.result != nil || slices.Contains(l.steps, "linkage") {
-		t.Errorf("got %v, steps %v", err, l.steps)
+	for foundBy, step := range map[string]string{similarity.FoundBySimilarity: "class angles", similarity.FoundByTest: "tests"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		e := federationtest.TinyEnv(t, 2)
+		l := &clusteringRecorder{Canceller: federationtest.Canceller{Cancel: cancel}, stopAt: step}
+		e.Observers = []federation.Observer{l}
+		if err := e.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		_, err := federationtest.Algorithm(t, "feddag --feddag-clustering "+foundBy).(*feddag.FedDAG).Cluster(e)
+		if !errors.Is(err, context.Canceled) || l.result != nil || slices.Contains(l.steps, "linkage") || slices.Contains(l.steps, "CC-graph") {
+			t.Errorf("by %s: got %v, steps %v", foundBy, err, l.steps)
+		}
 	}
 }

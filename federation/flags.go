@@ -26,6 +26,9 @@ const ClusteringFlags = "clustering"
 // RoundFlags is the group of the flags that matter in the rounds and after them, and not before (see [FlagGroup]).
 const RoundFlags = "rounds"
 
+// TrainingFlags is the group of the flags that matter only where something is trained (see [FlagGroup]).
+const TrainingFlags = "training"
+
 // groupAnnotation is the pflag annotation in which a flag's group stands.
 const groupAnnotation = "feddag-group"
 

@@ -26,9 +26,9 @@ type Observer interface {
 
 // ClusterObserver is implemented by an [Observer] that is also told what is clustered and how far the clustering is.
 type ClusterObserver interface {
-	// Sketched passes the sketches of the clients before they are clustered with the options. Neither Sketched nor
-	// Clustered may change the sketches, or keep them without a copy unless the run ends with the clustering.
-	Sketched(clients []*Client, sketches []similarity.Sketch, o similarity.Options) error
+	// Sketched passes what the clients have sent, in their order, before it is clustered with the options. Neither Sketched
+	// nor Clustered may change the sketches, or keep them without a copy unless the run ends with the clustering.
+	Sketched(clients []*Client, sketches similarity.Sketches, o similarity.Options) error
 	// Clustering reports the progress of the clustering: see [similarity.Progress].
 	Clustering(step string, done, total int)
 }
@@ -44,7 +44,7 @@ func (e *Env) NotifyClustered(r *similarity.Result) error {
 }
 
 // NotifySketches passes the sketches and the options of a clustering to every [ClusterObserver], until one returns an error.
-func (e *Env) NotifySketches(clients []*Client, sketches []similarity.Sketch, o similarity.Options) error {
+func (e *Env) NotifySketches(clients []*Client, sketches similarity.Sketches, o similarity.Options) error {
 	return e.notify(func(x Observer) error {
 		if c, ok := x.(ClusterObserver); ok {
 			return c.Sketched(clients, sketches, o)

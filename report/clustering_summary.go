@@ -1,6 +1,11 @@
 package report
 
-import "feddag/federation"
+import (
+	"math"
+
+	"feddag/federation"
+	"feddag/similarity"
+)
 
 // ClusteringSummary is summary.json of a clustering without training, and the
 // last line of the command's standard output.
@@ -11,6 +16,7 @@ type ClusteringSummary struct {
 	Seed      uint64                       `json:"seed"`
 	Clients   int                          `json:"clients"`
 	Clusters  int                          `json:"clusters"`
+	FoundBy   string                       `json:"found_by,omitempty"` // see Summary
 	ARI       *float64                     `json:"adjusted_rand_index,omitempty"`
 	Threshold Float                        `json:"threshold"`
 	Loss      Float                        `json:"loss"`
@@ -27,7 +33,10 @@ type ClusteringSummary struct {
 func (s *ClusteringSummary) SetClustering(c *Clustering) error {
 	r := c.Result
 	s.Clients, s.Clusters = len(c.Counts), len(r.Clusters)
-	s.Threshold, s.Graph = Float(r.Threshold), r.Graph
+	s.FoundBy, s.Threshold, s.Graph = r.FoundBy, Float(r.Threshold), r.Graph
+	if r.FoundBy == similarity.FoundByTest { // there is no cut and no loss
+		s.Threshold, s.Loss = Float(math.NaN()), Float(math.NaN())
+	}
 	s.Sizes = nil
 	for _, members := range r.Clusters {
 		s.Sizes = append(s.Sizes, len(members))

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"slices"
 
 	"feddag/report/plot"
@@ -24,7 +25,9 @@ type Clustering struct {
 	Comparisons []similarity.Comparison
 }
 
-// Validity says how good a clustering is. The first three need known groups.
+// Validity says how good a clustering is. The first three need known groups, and
+// the silhouette needs the proximity matrix, which clusters that tests found do
+// not have.
 type Validity struct {
 	ARI        *float64 `json:"adjusted_rand_index"`
 	NMI        *float64 `json:"normalised_mutual_information"`
@@ -34,9 +37,15 @@ type Validity struct {
 
 // Validity measures the clustering, against the true groups where they are known.
 func (c *Clustering) Validity() (v Validity, err error) {
-	silhouette, err := similarity.Silhouette(c.Result.Proximity, c.Result.Clusters)
-	if v.Silhouette = Float(silhouette); err != nil || c.Groups == nil {
-		return v, err
+	v.Silhouette = Float(math.NaN())
+	if c.Result.Proximity != nil {
+		silhouette, err := similarity.Silhouette(c.Result.Proximity, c.Result.Clusters)
+		if v.Silhouette = Float(silhouette); err != nil {
+			return v, err
+		}
+	}
+	if c.Groups == nil {
+		return v, nil
 	}
 	labels := similarity.Labels(c.Result.Clusters, len(c.Groups))
 	for _, m := range []struct {
@@ -54,8 +63,9 @@ func (c *Clustering) Validity() (v Validity, err error) {
 
 // clustersJSON is clusters.json.
 type clustersJSON struct {
-	Clusters   [][]int          `json:"clusters"`          // client ids
-	Clients    []int            `json:"clients,omitempty"` // who was clustered, in the order of true_groups and proximity.npy; absent for all
+	Clusters   [][]int          `json:"clusters"`                    // client ids
+	Clients    []int            `json:"clients,omitempty"`           // who was clustered, in the order of true_groups and proximity.npy; absent for all
+	Rows       []int            `json:"proximity_clients,omitempty"` // whose rows proximity.npy has; absent for all that were clustered
 	ARI        *float64         `json:"adjusted_rand_index"`
 	Groups     []int            `json:"true_groups"` // of each client that was clustered
 	Threshold  Float            `json:"threshold"`
@@ -64,7 +74,7 @@ type clustersJSON struct {
 	Gates      []Float          `json:"gates"`           // 1 is gradient only
 	Entropy    [2]Float         `json:"entropy"`         // before and after learning the gates, nats
 	Validity   Validity         `json:"validity"`
-	FoundBy    string           `json:"found_by,omitempty"` // "test"; absent for the proximity matrix
+	FoundBy    string           `json:"found_by,omitempty"` // "similarity" or "test"; absent for the clusters of another method
 	Separated  []separationJSON `json:"separations,omitempty"`
 	Stability  *stabilityJSON   `json:"stability,omitempty"`
 	Eigen      []Float          `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
@@ -74,9 +84,10 @@ type clustersJSON struct {
 
 // stabilityJSON is a similarity.Steadiness.
 type stabilityJSON struct {
-	ARI      []Float `json:"adjusted_rand_index"` // of each repetition, against the clustering
-	Count    []int   `json:"clusters"`            // of each repetition
-	Clusters []Float `json:"jaccard"`             // of each cluster, mean over the repetitions
+	ARI      []Float  `json:"adjusted_rand_index"`                   // of each repetition, against the clustering
+	Count    []int    `json:"clusters"`                              // of each repetition
+	Clusters []Float  `json:"jaccard"`                               // of each cluster, mean over the repetitions
+	Between  *float64 `json:"adjusted_rand_index_between,omitempty"` // of the two halves of the images, against each other
 }
 
 // candidateJSON is a similarity.Candidate.
@@ -170,13 +181,22 @@ func (d *Dir) WriteClustering(c *Clustering, formats []plot.Format) error {
 	if err != nil {
 		return err
 	}
+	near, err := c.proximity()
+	if err != nil {
+		return err
+	}
+	if near.places != nil {
+		for _, i := range near.places {
+			file.Rows = append(file.Rows, c.id(i))
+		}
+	}
 	if err := d.WriteJSON(ClustersFile, file); err != nil {
 		return err
 	}
-	if err := d.WriteNPY("proximity.npy", c.Result.Proximity); err != nil {
+	if err := d.WriteNPY("proximity.npy", near.matrix); err != nil {
 		return err
 	}
-	return c.writePlots(d, rows, formats)
+	return c.writePlots(d, rows, near, formats)
 }
 
 // file returns the content of clusters.json.
@@ -189,13 +209,13 @@ func (c *Clustering) file() (*clustersJSON, error) {
 	file := &clustersJSON{
 		Clusters: c.withIDs(r.Clusters), Clients: c.IDs, ARI: validity.ARI, Groups: c.Groups, Threshold: Float(r.Threshold), Graph: r.Graph,
 		Gates: Floats(r.Gates), Entropy: [2]Float{Float(r.EntropyBefore), Float(r.EntropyAfter)},
-		Validity: validity, Eigen: Floats(r.Eigenvalues),
+		Validity: validity, Eigen: Floats(r.Eigenvalues), FoundBy: r.FoundBy,
 	}
 	if s := c.Stability; s != nil {
-		file.Stability = &stabilityJSON{Floats(s.ARI), s.Count, Floats(s.Clusters)}
+		file.Stability = &stabilityJSON{Floats(s.ARI), s.Count, Floats(s.Clusters), s.Between}
 	}
-	if r.Test != nil {
-		file.FoundBy = "test"
+	if r.FoundBy == similarity.FoundByTest { // there is no cut and no gate
+		file.Threshold, file.Entropy = Float(math.NaN()), [2]Float{Float(math.NaN()), Float(math.NaN())}
 	}
 	for _, s := range c.separations() {
 		file.Separated = append(file.Separated, separationJSON{[2]int{s.A, s.B}, string(s.View), Float(s.P)})
@@ -217,19 +237,34 @@ func (c *Clustering) file() (*clustersJSON, error) {
 	return file, err
 }
 
-// ReadClusters reads from clusters.json what the report of a run that was
-// resumed needs: the adjusted Rand index, nil without known groups, and the
-// candidates of the search.
-func (d *Dir) ReadClusters() (ari *float64, candidates []similarity.Candidate, err error) {
+// id returns the id of a client by its place among those that were clustered.
+func (c *Clustering) id(place int) int {
+	if c.IDs == nil {
+		return place
+	}
+	return c.IDs[place]
+}
+
+// KeptClustering is what the report of a run that was resumed needs of
+// clusters.json.
+type KeptClustering struct {
+	ARI        *float64 // adjusted Rand index; nil without known groups
+	FoundBy    string   // what found the clusters; empty if the file does not say it
+	Candidates []similarity.Candidate
+}
+
+// ReadClusters reads clusters.json.
+func (d *Dir) ReadClusters() (k KeptClustering, err error) {
 	var file clustersJSON
 	if err := d.ReadJSON(ClustersFile, &file); err != nil {
-		return nil, nil, err
+		return k, err
 	}
-	for _, k := range file.Candidates {
-		candidates = append(candidates, similarity.Candidate{
-			Threshold: float64(k.Threshold), Clusters: k.Clusters, Loss: float64(k.Loss), L1: float64(k.L1), L2: float64(k.L2),
-			Silhouette: float64(k.Silhouette), Ratio: float64(k.Ratio), Chosen: k.Chosen,
+	k.ARI, k.FoundBy = file.ARI, file.FoundBy
+	for _, x := range file.Candidates {
+		k.Candidates = append(k.Candidates, similarity.Candidate{
+			Threshold: float64(x.Threshold), Clusters: x.Clusters, Loss: float64(x.Loss), L1: float64(x.L1), L2: float64(x.L2),
+			Silhouette: float64(x.Silhouette), Ratio: float64(x.Ratio), Chosen: x.Chosen,
 		})
 	}
-	return file.ARI, candidates, nil
+	return k, nil
 }

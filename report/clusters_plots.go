@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"os"
 
 	"feddag/report/plot"
@@ -17,7 +18,7 @@ const (
 )
 
 // writePlots writes the CC-graph, where there is one, and the plots.
-func (c *Clustering) writePlots(d *Dir, rows []Cluster, formats []plot.Format) error {
+func (c *Clustering) writePlots(d *Dir, rows []Cluster, near proximity, formats []plot.Format) error {
 	r := c.Result
 	if r.Graph != nil {
 		graph := CCGraph{Clusters: rows, Classes: c.Classes, Scores: r.Complementarity, Sources: r.Graph}
@@ -25,7 +26,7 @@ func (c *Clustering) writePlots(d *Dir, rows []Cluster, formats []plot.Format) e
 			return err
 		}
 	}
-	if r.Test == nil { // tests look at no candidates
+	if r.FoundBy != similarity.FoundByTest { // tests look at no candidates
 		cuts, chosen := plot.SearchCuts(&similarity.Choice{
 			Candidates: r.Candidates, Threshold: r.Threshold, Clusters: r.Clusters, Dendrogram: r.Dendrogram,
 		})
@@ -34,15 +35,24 @@ func (c *Clustering) writePlots(d *Dir, rows []Cluster, formats []plot.Format) e
 			return err
 		}
 	}
-	heat, err := plot.HeatMap("Proximity of the clients, ordered by cluster (0 is alike)\n"+c.Title, r.Proximity, r.Clusters)
+	clusters := near.clusters(r.Clusters)
+	heat, err := plot.HeatMap(near.title+"\n"+c.Title, near.matrix, clusters)
 	if err != nil {
 		return err
 	}
 	if err := d.WritePlot(heatPlot, heat, formats); err != nil {
 		return err
 	}
-	if r.Dendrogram != nil { // spectral clustering has none
-		tree, err := plot.Dendrogram("Dendrogram of the clients\n"+c.Title, r.Dendrogram, r.Clusters, r.Threshold)
+	dendrogram, threshold, title := r.Dendrogram, r.Threshold, "Dendrogram of the clients\n"+c.Title
+	if r.FoundBy == similarity.FoundByTest {
+		title = "Dendrogram of the clients, by average linkage; the clusters were found by tests, not cut from it\n" + c.Title
+		if dendrogram, err = near.tree(); err != nil {
+			return err
+		}
+		threshold = math.NaN()
+	}
+	if dendrogram != nil { // spectral clustering has none
+		tree, err := plot.Dendrogram(title, dendrogram, clusters, threshold)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
+	"strings"
 
 	"feddag/similarity"
 )
@@ -34,11 +36,16 @@ func (c *Clustering) Print(w io.Writer) error {
 		}
 		fmt.Fprintf(w, "%7d  %7d  %7d%s  %-12s  %v\n", z, len(row.Members), row.Samples, steady, sources, row.Histogram)
 	}
-	fmt.Fprintf(w, "silhouette %.3f", good.Silhouette)
-	if good.ARI != nil {
-		fmt.Fprintf(w, "; against the true groups: adjusted Rand index %.3f, normalised mutual information %.3f, purity %.3f", *good.ARI, *good.NMI, *good.Purity)
+	var measures []string
+	if !math.IsNaN(float64(good.Silhouette)) {
+		measures = append(measures, fmt.Sprintf("silhouette %.3f", good.Silhouette))
 	}
-	fmt.Fprintln(w)
+	if good.ARI != nil {
+		measures = append(measures, fmt.Sprintf("against the true groups: adjusted Rand index %.3f, normalised mutual information %.3f, purity %.3f", *good.ARI, *good.NMI, *good.Purity))
+	}
+	if measures != nil {
+		fmt.Fprintln(w, strings.Join(measures, "; "))
+	}
 	c.printSeparations(w)
 	if c.Stability != nil {
 		mean, least := 0.0, 1.0
@@ -46,8 +53,12 @@ func (c *Clustering) Print(w io.Writer) error {
 			mean += x / float64(len(c.Stability.ARI))
 			least = min(least, x)
 		}
-		fmt.Fprintf(w, "with half of the mask, %d times: adjusted Rand index to this clustering %.3f (mean), %.3f (least); steady: mean Jaccard index of the cluster\n",
-			len(c.Stability.ARI), mean, least)
+		half, also := "the mask", ""
+		if c.Stability.Between != nil {
+			half, also = "the images", fmt.Sprintf(", of the halves to each other %.3f", *c.Stability.Between)
+		}
+		fmt.Fprintf(w, "with half of %s, %d times: adjusted Rand index to this clustering %.3f (mean), %.3f (least)%s; steady: mean Jaccard index of the cluster\n",
+			half, len(c.Stability.ARI), mean, least, also)
 	}
 	return c.printComparison(w)
 }
@@ -60,8 +71,8 @@ func (c *Clustering) headline() string {
 	if len(r.Clusters) == 1 {
 		text = fmt.Sprintf("one cluster of %d clients", len(c.Counts))
 	}
-	if r.Test != nil {
-		text += ", found by test"
+	if r.FoundBy != "" {
+		text += ", found by " + r.FoundBy
 	}
 	if r.Dendrogram != nil {
 		text += fmt.Sprintf(", cut at α %.3g", r.Threshold)

@@ -64,7 +64,7 @@ func readAll(t *testing.T, d *Dir, damaged string) {
 	_, config := d.ReadConfig()
 	rounds, metrics := d.ReadMetrics()
 	assignments, moved := d.ReadAssignments()
-	_, _, clusters := d.ReadClusters()
+	_, clusters := d.ReadClusters()
 	summary, summed := d.ReadSummary()
 	_, counted := d.CountClients()
 	digest, dealt := d.ReadPartitionDigest()

@@ -90,7 +90,7 @@ func (d *Dir) view(p Page) (view, error) {
 	s := p.Summary
 	v.Lines = []string{
 		fmt.Sprintf("%s on %s, seed %d: %s, %s on %s.", s.Algorithm, s.Dataset, s.Seed, numfmt.Count(s.Rounds, "round"), s.Precision, s.on()),
-		numfmt.Count(s.Clusters, "cluster") + s.randIndex() + ".",
+		s.clusters() + ".",
 	}
 	for _, r := range s.accuracyRows() {
 		v.Accuracy = append(v.Accuracy, accuracyView{r.when, r.phase, r.score.Balanced.String(), r.score.Accuracy.String(), r.over})

@@ -46,7 +46,11 @@ func byTest(t *testing.T, gap float64) *Clustering {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Result = &similarity.Result{Clusters: found.Clusters, Test: found, Proximity: mat.NewSymDense(clients, nil)}
+	roster, err := groups.NewRoster(groups.Shape{}, sketches, scatter, found, groups.DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Result = &similarity.Result{FoundBy: similarity.FoundByTest, Clusters: found.Clusters, Test: found, Roster: roster}
 	return c
 }
 
@@ -83,7 +87,7 @@ func TestSeparations(t *testing.T) {
 			t.Errorf("clusters.json lacks %s:\n%s", want, raw)
 		}
 	}
-	c.Result.Test = nil
+	c.Result.Test, c.Result.FoundBy = nil, ""
 	text.Reset()
 	if err := c.Print(&text); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,10 @@ type Summary struct {
 	Rounds    int    `json:"rounds"`
 	Clusters  int    `json:"clusters"`
 
+	// FoundBy says what found the clusters before the rounds, "similarity" or
+	// "test"; empty for a method that finds them in another way.
+	FoundBy string `json:"found_by,omitempty"`
+
 	// AdjustedRandIndex compares the clusters with the partition's true
 	// groups; nil where there are none.
 	AdjustedRandIndex *float64 `json:"adjusted_rand_index,omitempty"`
@@ -222,7 +226,7 @@ func (d *Dir) ReadSummary() (Summary, error) {
 func (s Summary) Table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s on %s, seed %d: %s, %s on %s\n", s.Algorithm, s.Dataset, s.Seed, numfmt.Count(s.Rounds, "round"), s.Precision, s.on())
-	fmt.Fprintf(&b, "%s%s\n\n", numfmt.Count(s.Clusters, "cluster"), s.randIndex())
+	fmt.Fprintf(&b, "%s\n\n", s.clusters())
 	fmt.Fprintf(&b, "Accuracy on %s, percent: mean ± standard deviation over clients\n\n", s.testSets())
 
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
@@ -241,11 +245,17 @@ func (s Summary) Table() string {
 	return b.String()
 }
 
-func (s Summary) randIndex() string {
-	if s.AdjustedRandIndex == nil {
-		return ""
+// clusters says how many clusters there are, what found them, and how good they
+// are.
+func (s Summary) clusters() string {
+	text := numfmt.Count(s.Clusters, "cluster")
+	if s.FoundBy != "" {
+		text += " found by " + s.FoundBy
 	}
-	return fmt.Sprintf(" (adjusted Rand index %.3f against the true groups)", *s.AdjustedRandIndex)
+	if s.AdjustedRandIndex != nil {
+		text += fmt.Sprintf(" (adjusted Rand index %.3f against the true groups)", *s.AdjustedRandIndex)
+	}
+	return text
 }
 
 // memory says what the run held at its peak.

@@ -16,8 +16,11 @@ type Sketch struct {
 	Update []float64    // Δ~_i, the k kept coordinates of the warm-up update
 }
 
-// Result is everything that phases 2 to 4 computed, for N clients, C classes and Z clusters.
+// Result is everything that phases 2 to 4 computed, for N clients, C classes and Z clusters. Of clusters that tests found it has
+// FoundBy, Clusters, Test, Roster, Complementarity and Graph.
 type Result struct {
+	FoundBy string // FoundBySimilarity or FoundByTest; empty for the clusters of another method
+
 	Gradient, Data             *mat.SymDense // G and V (weighted mean over the classes), N x N, degrees
 	GradientScaled, DataScaled *mat.SymDense // G^ and V^, N x N, 0..1
 	ClassAngles                []*HeldAngles // V'_c of each class between the N clients, degrees
@@ -29,11 +32,11 @@ type Result struct {
 	Dendrogram  *Dendrogram // nil for spectral
 	Eigenvalues []float64   // nil for linkage
 	Candidates  []Candidate // from few clusters to many
-	Threshold   float64     // α* of the chosen cut; 0 for spectral, and for clusters found by test
+	Threshold   float64     // α* of the chosen cut; 0 for spectral
 	Clusters    [][]int     // by first member, members ascending
 
-	// Test is what the tests found, if the clusters are theirs: see ClusterByTest. Then there are no candidates. nil otherwise.
-	Test *groups.Result
+	Test   *groups.Result // what the tests found; nil if the clusters are not theirs
+	Roster *groups.Roster // the clusters that tests found, with all that describes them and their clients; nil as above
 
 	Complementarity *mat.Dense // H, Z x Z, -inf on the diagonal
 	Graph           [][]int    // Graph[p]: the sources of learner p, by falling H
@@ -53,32 +56,11 @@ func Cluster(sketches []Sketch, o Options, progress Progress) (*Result, error) {
 	source, err := split(sketches)
 	if err == nil {
 		var r *Result
-		if r, err = clusterSource(source, o, nil, progress); err == nil {
+		if r, err = clusterSource(source, o, progress); err == nil {
 			return r, nil
 		}
 	}
 	return nil, fmt.Errorf("clustering: %w", err)
-}
-
-// ClusterByTest is Cluster with the clusters that tests of the same clients' image features found, in the same order, instead of
-// the search. The proximity matrix describes them, and the CC-graph is made between them.
-func ClusterByTest(sketches []Sketch, found *groups.Result, o Options, progress Progress) (*Result, error) {
-	err := o.Validate()
-	if err == nil {
-		err = checkPartition(found.Clusters, len(sketches))
-	}
-	var source *memory
-	if err == nil {
-		source, err = split(sketches)
-	}
-	var r *Result
-	if err == nil {
-		r, err = clusterSource(source, o, found, progress)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("clustering: %w", err)
-	}
-	return r, nil
 }
 
 // source is where the clients' sketches come from: from memory, or a class at a time from a file.
@@ -90,10 +72,10 @@ type source interface {
 	stack(c int) (*mat.Dense, []int, error)
 }
 
-// clusterSource runs phases 2 to 4. The clusters are those found, if they are not nil.
-func clusterSource(from source, o Options, found *groups.Result, progress Progress) (*Result, error) {
+// clusterSource runs phases 2 to 4.
+func clusterSource(from source, o Options, progress Progress) (*Result, error) {
 	counts := from.allCounts()
-	r := new(Result)
+	r := &Result{FoundBy: FoundBySimilarity}
 	var err error
 	if r.Gradient, err = gradientAngles(from.allUpdates(), progress.step("gradient angles")); err != nil {
 		return nil, err
@@ -119,16 +101,12 @@ func clusterSource(from source, o Options, found *groups.Result, progress Progre
 	if r.Proximity, err = Fuse(r.GradientScaled, r.DataScaled, r.Gates); err != nil {
 		return nil, err
 	}
-	if found != nil {
-		r.Test, r.Clusters = found, found.Clusters
-	} else {
-		choice, err := search(r.Proximity, r.ClassAngles, o, progress)
-		if err != nil {
-			return nil, err
-		}
-		r.Dendrogram, r.Eigenvalues, r.Candidates = choice.Dendrogram, choice.Eigenvalues, choice.Candidates
-		r.Threshold, r.Clusters = choice.Threshold, choice.Clusters
+	choice, err := search(r.Proximity, r.ClassAngles, o, progress)
+	if err != nil {
+		return nil, err
 	}
+	r.Dendrogram, r.Eigenvalues, r.Candidates = choice.Dendrogram, choice.Eigenvalues, choice.Candidates
+	r.Threshold, r.Clusters = choice.Threshold, choice.Clusters
 	r.Complementarity, r.Graph, err = CCGraph(counts, r.ClassAngles, r.Clusters, o.TopK, o.Alignment)
 	return r, err
 }

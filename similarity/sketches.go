@@ -108,20 +108,13 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 		{ownerArray, of(&npy.Array{Shape: []int{len(owner) / 3, 3}, Data: owner})},
 	}
 	if groups != nil {
-		numbers := make([]int64, n)
-		for i, g := range groups {
-			numbers[i] = int64(g)
-		}
-		arrays = append(arrays, named{groupsArray, of(&npy.Array{Shape: []int{n}, Data: numbers})})
+		arrays = append(arrays, named{groupsArray, of(&npy.Array{Shape: []int{n}, Data: wide(groups)})})
 	}
-	if err := writeArrays(path, arrays); err != nil || groups != nil || strings.HasSuffix(path, ".npz") {
-		return err
+	absent := []string{versionArray} // The folder may have features, or the true groups of other sketches.
+	if groups == nil {
+		absent = append(absent, groupsArray)
 	}
-	// The folder may have the groups of other sketches.
-	if err := os.Remove(filepath.Join(path, groupsArray+".npy")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return writeArrays(path, arrays, absent)
 }
 
 // named is an array that is to be written under a name.
@@ -130,7 +123,9 @@ type named struct {
 	write func(io.Writer) error
 }
 
-func writeArrays(path string, arrays []named) error {
+// writeArrays writes arrays to a folder or to a .npz file. The arrays that are absent from these sketches are removed from a
+// folder.
+func writeArrays(path string, arrays []named, absent []string) error {
 	if strings.HasSuffix(path, ".npz") {
 		return atomicfile.Write(path, func(w io.Writer) error {
 			z := npy.NewZip(w)
@@ -151,17 +146,10 @@ func writeArrays(path string, arrays []named) error {
 			return err
 		}
 	}
+	for _, name := range absent {
+		if err := os.Remove(filepath.Join(path, name+".npy")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	return nil
-}
-
-// Cluster clusters the sketches of the file as [Cluster] does.
-func (f *SketchFile) Cluster(o Options, progress Progress) (*Result, error) {
-	if err := o.Validate(); err != nil {
-		return nil, fmt.Errorf("clustering: %w", err)
-	}
-	r, err := clusterSource(f, o, nil, progress)
-	if err != nil {
-		return nil, fmt.Errorf("clustering %s: %w", f.path, err)
-	}
-	return r, nil
 }

@@ -60,7 +60,7 @@ func TestSketchesOnDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(f.Groups(), truth) || len(f.Counts()) != 30 || !slices.Equal(f.Updates()[7], sketches[7].Update) {
+		if !slices.Equal(f.Groups(), truth) || len(f.ClassCounts()) != 30 || !slices.Equal(f.updates[7], sketches[7].Update) {
 			t.Errorf("%s: groups %v, want %v", path, f.Groups(), truth)
 		}
 		r, err := f.Cluster(o, nil)
@@ -192,7 +192,7 @@ func TestSketchErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	lacking := filepath.Join(short, "lacking.npz")
-	if err := writeArrays(lacking, nil); err != nil {
+	if err := writeArrays(lacking, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	for want, path := range map[string]string{

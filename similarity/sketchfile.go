@@ -41,11 +41,28 @@ type vectorRow struct{ client, place, row int }
 func (f *SketchFile) allCounts() [][]int      { return f.counts }
 func (f *SketchFile) allUpdates() [][]float64 { return f.updates }
 
-// Counts returns n_i,c, N x C. The caller must not modify it.
-func (f *SketchFile) Counts() [][]int { return f.counts }
+// ClassCounts implements [Sketches]. The caller must not modify the counts.
+func (f *SketchFile) ClassCounts() [][]int { return f.counts }
 
-// Updates returns the Δ~_i, N x k. The caller must not modify it.
-func (f *SketchFile) Updates() [][]float64 { return f.updates }
+// FoundBy implements [SketchArchive].
+func (f *SketchFile) FoundBy() string { return FoundBySimilarity }
+
+// Cluster implements [Sketches], see [Cluster].
+func (f *SketchFile) Cluster(o Options, progress Progress) (*Result, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("clustering: %w", err)
+	}
+	r, err := clusterSource(f, o, progress)
+	if err != nil {
+		return nil, fmt.Errorf("clustering %s: %w", f.path, err)
+	}
+	return r, nil
+}
+
+// Stability implements [Sketches], with random halves of the mask's coordinates: see [Stability].
+func (f *SketchFile) Stability(r *Result, o Options, repeats int, progress Progress) (*Steadiness, error) {
+	return Stability(f.updates, r, o, 0.5, repeats, progress)
+}
 
 // Groups returns the true group of each client; nil if the file has none.
 func (f *SketchFile) Groups() []int { return f.groups }
@@ -109,7 +126,7 @@ func openSketches(path string) (f *SketchFile, err error) {
 	for i := range n {
 		f.updates = append(f.updates, updates.RawRowView(i))
 	}
-	if err := f.readGroups(open); err != nil {
+	if f.groups, err = readGroups(open, n); err != nil {
 		return f, err
 	}
 	if err := f.openVectors(open, len(owner)); err != nil {
@@ -118,26 +135,27 @@ func openSketches(path string) (f *SketchFile, err error) {
 	return f, f.index(owner)
 }
 
-// readGroups reads true_groups, which may be absent.
-func (f *SketchFile) readGroups(open func(string) (*io.SectionReader, error)) error {
+// readGroups reads true_groups of n clients, which may be absent.
+func readGroups(open func(string) (*io.SectionReader, error), n int) ([]int, error) {
 	r, err := open(groupsArray)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a, err := npy.Read(r, maxElements)
 	if err != nil {
-		return fmt.Errorf("%s: %w", groupsArray, err)
+		return nil, fmt.Errorf("%s: %w", groupsArray, err)
 	}
-	if f.groups, err = a.Ints(math.MinInt, math.MaxInt); err != nil {
-		return fmt.Errorf("%s: %w", groupsArray, err)
+	groups, err := a.Ints(math.MinInt, math.MaxInt)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", groupsArray, err)
 	}
-	if len(a.Shape) != 1 || len(f.groups) != len(f.counts) {
-		return fmt.Errorf("%s: an array of shape %v, there are %d clients: need one number each", groupsArray, a.Shape, len(f.counts))
+	if len(a.Shape) != 1 || len(groups) != n {
+		return nil, fmt.Errorf("%s: an array of shape %v, there are %d clients: need one number each", groupsArray, a.Shape, n)
 	}
-	return nil
+	return groups, nil
 }
 
 // readInts returns the rows of a matrix of whole numbers. columns is the number of columns, or 0 for any number above

@@ -7,11 +7,13 @@ import (
 	"feddag/internal/stream"
 )
 
-// Steadiness says how much of a clustering comes back when the mask had been another one.
+// Steadiness says how much of a clustering comes back from a half of what the clients sent: of the mask's coordinates, or, where
+// tests found the clusters, of the images.
 type Steadiness struct {
 	ARI      []float64 // adjusted Rand index of each repetition against the clustering
 	Count    []int     // its number of clusters
 	Clusters []float64 // of each cluster, the mean over the repetitions of its largest Jaccard index with any of theirs
+	Between  *float64  // adjusted Rand index of the two repetitions with disjoint halves of the images; nil for halves of the mask
 }
 
 // Stability clusters again repeats times with a random share (0 < share <= 1) of the mask's coordinates, each time
@@ -33,8 +35,6 @@ func Stability(updates [][]float64, result *Result, o Options, share float64, re
 		return nil, fmt.Errorf("stability: a share of %g of the coordinates: use a number above 0, up to 1", share)
 	case repeats < 1:
 		return nil, fmt.Errorf("stability: %d repetitions: use 1 or more", repeats)
-	case result.Test != nil:
-		return nil, fmt.Errorf("stability: the clusters were found by tests of image features, in which the mask has no part")
 	case result.DataScaled == nil || result.DataScaled.SymmetricDim() != n:
 		return nil, fmt.Errorf("stability: %d updates are not those of the clustering", n)
 	}

@@ -13,9 +13,10 @@ import (
 )
 
 // TestConformance checks the promises that every registered algorithm keeps, so that a new one is tested without a new test.
-// FedDAG is also tested with the other head of its secondary phase.
+// FedDAG is also tested with the other head of its secondary phase, with clusters by similarity, and with a warm-up that is for the
+// models alone.
 func TestConformance(t *testing.T) {
-	for _, name := range append(federation.Names(), "feddag --feddag-secondary-head full") {
+	for _, name := range append(federation.Names(), "feddag --feddag-secondary-head full", "feddag --feddag-clustering similarity", "feddag --feddag-warmup-rounds 1") {
 		t.Run(name, func(t *testing.T) { conform(t, name) })
 	}
 }

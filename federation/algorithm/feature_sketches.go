@@ -5,6 +5,7 @@ import (
 
 	"feddag/federation"
 	"feddag/internal/stream"
+	"feddag/similarity"
 	"feddag/similarity/groups"
 
 	"gonum.org/v1/gonum/mat"
@@ -16,14 +17,25 @@ const scatterBatch = 64
 // FeatureSketches returns a sketch of the features of each client's training images, in the order of the clients, and the sum
 // of the clients' scatters (see [groups.NewSketch]). They do not depend on the number of workers. It enters what the clients
 // send into the ledger. Errors name the client; a cancelled run returns the reason of its context.
-func FeatureSketches(e *federation.Env, clients []*federation.Client) ([]*groups.Sketch, *mat.SymDense, error) {
+func FeatureSketches(e *federation.Env, clients []*federation.Client) (*similarity.Features, error) {
+	return featureSketches(e, clients, true)
+}
+
+// FeatureMeans is [FeatureSketches] of clients that do not send their scatters: the scatter of the result is nil.
+func FeatureMeans(e *federation.Env, clients []*federation.Client) (*similarity.Features, error) {
+	return featureSketches(e, clients, false)
+}
+
+func featureSketches(e *federation.Env, clients []*federation.Client, sendScatter bool) (*similarity.Features, error) {
 	extractor, err := groups.NewExtractor(e.Data.Channels, e.Data.Height, e.Data.Width)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	d := extractor.Len()
-	var sketches []*groups.Sketch
-	total := mat.NewSymDense(d, nil)
+	f := &similarity.Features{Shape: groups.Shape{Channels: e.Data.Channels, Height: e.Data.Height, Width: e.Data.Width}}
+	if sendScatter {
+		f.Scatter = mat.NewSymDense(d, nil)
+	}
 	for some := range slices.Chunk(clients, scatterBatch) {
 		made, scatters := make([]*groups.Sketch, len(some)), make([]*mat.SymDense, len(some))
 		err := sketchEach(e, some, func(i int) (err error) {
@@ -31,16 +43,18 @@ func FeatureSketches(e *federation.Env, clients []*federation.Client) ([]*groups
 			return err
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for i, c := range some {
-			total.AddSym(total, scatters[i])
 			e.Ledger.Up(c, "feature means", groups.Halves*e.Data.Classes*(d+1))
-			e.Ledger.Up(c, "feature scatter", d*(d+1)/2)
+			if sendScatter {
+				f.Scatter.AddSym(f.Scatter, scatters[i])
+				e.Ledger.Up(c, "feature scatter", d*(d+1)/2)
+			}
 		}
-		sketches = append(sketches, made...)
+		f.Sketches = append(f.Sketches, made...)
 	}
-	return sketches, total, nil
+	return f, nil
 }
 
 // featureSketch returns the sketch and the scatter of one client (see [FeatureSketches]).

@@ -21,8 +21,8 @@ const (
 	dendrogramMost   = 240
 )
 
-// Dendrogram draws the top of a tree, the chosen cut at threshold, and every
-// cluster below it in its colour. A tree of up to 60 clients is drawn whole; in
+// Dendrogram draws the top of a tree, the chosen cut at threshold (NaN if the
+// clusters were not cut from the tree), and every cluster below it in its colour. A tree of up to 60 clients is drawn whole; in
 // a larger one the branches stand for the clients below them, so that the
 // drawing is as small for 10,000 clients. If there are more than 240 clusters,
 // a branch may hold several and is grey.
@@ -51,10 +51,13 @@ func Dendrogram(title string, tree *similarity.Dendrogram, clusters [][]int, thr
 	p.HideX()
 	p.X.Min, p.X.Max = -0.5, float64(t.leaves)-0.5
 	y.apply(&p.Y, "linkage distance (0 alike)")
-	entries := []legendEntry{{
-		name:   fmt.Sprintf("chosen cut: α = %s, %s", threeDigits(threshold), numfmt.Count(len(clusters), "cluster")),
-		colour: ink, dashes: []vg.Length{6, 4},
-	}}
+	var entries []legendEntry
+	if !math.IsNaN(threshold) {
+		entries = append(entries, legendEntry{
+			name:   fmt.Sprintf("chosen cut: α = %s, %s", threeDigits(threshold), numfmt.Count(len(clusters), "cluster")),
+			colour: ink, dashes: []vg.Length{6, 4},
+		})
+	}
 	what := "clients"
 	if t.leaves < tree.N {
 		what = fmt.Sprintf("the top %d branches of %s clients; a wedge stands for the clients below it", t.leaves, numfmt.Thousands(float64(tree.N)))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"feddag/federation"
-	"feddag/similarity"
 	"feddag/torch"
 )
 
@@ -27,7 +26,7 @@ func (a *FedDAG) Save() (federation.Saved, error) {
 	var err error
 	if a.roster != nil {
 		if a.encodedRoster == nil {
-			if a.encodedRoster, err = a.roster.Save(); err != nil {
+			if a.encodedRoster, err = a.roster.save(); err != nil {
 				return federation.Saved{}, fmt.Errorf("saving the roster: %w", err)
 			}
 		}
@@ -89,11 +88,12 @@ func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
 		return nil
 	}
 	var err error
-	if a.roster, err = similarity.ReadRoster(s.Blobs[rosterBlob], a.SketchOptions(env.Seed)); err != nil {
+	if a.roster, err = readRoster(s.Blobs[rosterBlob], a.ClustersBy, a.SketchOptions(env.Seed)); err != nil {
 		return err
 	}
-	if a.rosterIDs = meta.Places; len(a.rosterIDs) != len(a.roster.Sketches) {
-		return fmt.Errorf("the roster has %d clients, but the checkpoint names %d", len(a.roster.Sketches), len(a.rosterIDs))
+	a.rosterIDs = meta.Places
+	if n := len(a.roster.sketches().ClassCounts()); len(a.rosterIDs) != n {
+		return fmt.Errorf("the roster has %d clients, but the checkpoint names %d", n, len(a.rosterIDs))
 	}
 	return nil
 }

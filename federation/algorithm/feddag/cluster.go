@@ -1,30 +1,31 @@
 package feddag
 
 import (
+	"fmt"
 	"slices"
 
 	"feddag/federation"
+	"feddag/federation/algorithm"
 	"feddag/similarity"
 	"feddag/torch"
 )
 
 // Cluster implements [federation.Clusterer]: phases 1 to 4.
 func (a *FedDAG) Cluster(env *federation.Env) (*similarity.Result, error) {
+	if a.trainsToCluster() {
+		if err := a.notifyInitial(env); err != nil {
+			return nil, err
+		}
+	}
 	result, _, err := a.cluster(env)
 	return result, err
 }
 
 // cluster runs phases 1 to 4 on the present clients. It sets the clusters and the CC-graph, and the roster if the clients
-// may change during the run. It returns what was clustered, and the warm-up of the present clients.
+// may change during the run. It returns what was clustered, and the warm-up of the present clients, nil if the clustering
+// needs none.
 func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult, error) {
-	if err := a.notifyInitial(env); err != nil {
-		return nil, nil, err
-	}
 	clients := env.Present()
-	found, err := a.findGroups(env, clients)
-	if err != nil {
-		return nil, nil, err
-	}
 	warm, sketches, err := a.sketchClients(env, clients)
 	if err != nil {
 		return nil, nil, err
@@ -35,12 +36,7 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 	}
 	var result *similarity.Result
 	err = env.Stage(federation.ClusteringStage, func() (err error) {
-		if found != nil {
-			result, err = similarity.ClusterByTest(sketches, found, o, env.ClusteringProgress)
-		} else {
-			result, err = similarity.Cluster(sketches, o, env.ClusteringProgress)
-		}
-		if err != nil {
+		if result, err = sketches.Cluster(o, env.ClusteringProgress); err != nil {
 			return err
 		}
 		a.rosterIDs = nil
@@ -48,7 +44,7 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 			a.rosterIDs = append(a.rosterIDs, c.ID)
 		}
 		if env.ClientsMayChange() {
-			if a.roster, err = similarity.NewRoster(sketches, result, o); err != nil {
+			if a.roster, err = newRoster(sketches, result, o); err != nil {
 				return err
 			}
 		}
@@ -61,9 +57,20 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 	return result, warm, env.NotifyClustered(result)
 }
 
-// sketchClients runs phase 1 for some clients. It returns their warm-up and the sketches that they send, both in the order
-// of the clients.
-func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client) (warm *warmUpResult, sketches []similarity.Sketch, err error) {
+// sketchClients runs phase 1 for some clients. It returns the sketches that they send, and their warm-up if the sketches come
+// from it, both in the order of the clients.
+func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client) (warm *warmUpResult, sketches similarity.Sketches, err error) {
+	if a.ClustersBy == ClustersByTest {
+		err = env.Stage(federation.ClusteringStage, func() error {
+			features, err := algorithm.FeatureSketches(env, clients)
+			sketches = features
+			return err
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("--feddag-clustering %s: %w", ClustersByTest, err)
+		}
+		return nil, sketches, nil
+	}
 	err = env.Stage(federation.WarmUpStage, func() (err error) {
 		warm, err = a.warmUp(env, clients)
 		return err
@@ -71,8 +78,9 @@ func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client
 	if err != nil {
 		return nil, nil, err
 	}
-	err = env.Stage(federation.ClusteringStage, func() (err error) {
-		sketches, err = a.makeSketches(env, clients, warm.updates)
+	err = env.Stage(federation.ClusteringStage, func() error {
+		vectors, err := a.makeSketches(env, clients, warm.updates)
+		sketches = similarity.Vectors(vectors)
 		return err
 	})
 	return warm, sketches, err

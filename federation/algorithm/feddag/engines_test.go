@@ -162,7 +162,7 @@ func TestEnginesAgreeOnARound(t *testing.T) {
 					e.Epochs, e.LearningRate = 1, 0.0002 // The effect of a kink on rounding grows with every step.
 				}
 				f := a.(*FedDAG)
-				f.WarmUpRounds, f.Clustering.Choose = 1, "count:2"
+				f.ClustersBy, f.WarmUpRounds, f.Clustering.Choose = ClustersBySimilarity, 1, "count:2"
 				if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
 					t.Fatal(err)
 				}

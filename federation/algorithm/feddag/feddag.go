@@ -61,7 +61,7 @@ func newFedDAG(variant string) *FedDAG {
 	return &FedDAG{
 		Variant: variant,
 
-		ClustersBy: ClustersBySimilarity, Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: 2, MaskFraction: 0.02,
+		ClustersBy: ClustersByTest, Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: AutoWarmUp, MaskFraction: 0.02,
 
 		PrimaryInit: PrimaryInitWarm, HeadInit: HeadInitWarm, SecondaryInit: SecondaryInitGlobal,
 		SecondaryHead: SecondaryHeadOwn, Sources: SourcesMean, OwnSource: true, ServerRate: 1, RateDecay: 1,
@@ -86,7 +86,7 @@ type FedDAG struct {
 	Variant string // FullVariant, StarVariant or DaggerVariant
 
 	// Phase 1: what the clients send.
-	WarmUpRounds     int     // tg
+	WarmUpRounds     int     // tg, or AutoWarmUp
 	MaskFraction     float64 // the share of the update's coordinates that is sent
 	PrincipalVectors string  // p per class: a fraction of n_i,c or a count, see similarity.ParseCount
 	SVDSamples       int     // the most images per class that the principal vectors are computed from; 0 is all
@@ -126,9 +126,9 @@ type FedDAG struct {
 	classifiers torch.Vectors  // ψ_z of each cluster, as long as states; the entries are nil without classifiers
 
 	// What is kept for clients that join, leave or change, see roster.go.
-	roster        *similarity.Roster // the clustering as the server keeps it; nil if the clients cannot change
-	rosterIDs     []int              // client id of each place in the roster
-	encodedRoster []byte             // the roster for checkpoints; nil until it is needed
+	roster        roster // the clustering as the server keeps it; nil if the clients cannot change
+	rosterIDs     []int  // client id of each place in the roster
+	encodedRoster []byte // the roster for checkpoints; nil until it is needed
 }
 
 // dual reports whether the variant has a secondary encoder.

@@ -20,10 +20,14 @@ func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 // oneOf returns the end of a flag's help text that lists the values of the flag.
 func oneOf(known []string) string { return ": " + strings.Join(known, ", ") }
 
-// sketchFlags declares the flags of phase 1: the warm-up, what the clients send, and what the clusters are found from.
+// sketchFlags declares the flags of phase 1: what finds the clusters, the warm-up, and what the clients send for the similarity.
 func (a *FedDAG) sketchFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&a.ClustersBy, "feddag-clustering", a.ClustersBy, clusterFinders.help("what finds the clusters"))
-	fs.IntVar(&a.WarmUpRounds, "feddag-warmup-rounds", a.WarmUpRounds, "tg, rounds of E epochs that each client trains alone first")
+	federation.SetEarlier(fs, "feddag-clustering", ClustersBySimilarity)
+	federation.FlagGroup(fs, federation.TrainingFlags, func(fs *pflag.FlagSet) {
+		fs.Var(warmUpValue{a}, "feddag-warmup-rounds", "tg, rounds of E epochs that each client trains alone first, from which the models begin; 0 is none (default 0, or 2 with --feddag-clustering "+ClustersBySimilarity+", which needs them)")
+	})
+	federation.SetEarlier(fs, "feddag-warmup-rounds", "2")
 	fs.Float64Var(&a.MaskFraction, "feddag-mask", a.MaskFraction, "fraction of the coordinates of its warm-up update that a client sends")
 	fs.StringVar(&a.PrincipalVectors, "feddag-principal-vectors", a.PrincipalVectors, "p, principal vectors per class: a fraction of the client's samples of the class (0.01) or a count (3)")
 	fs.IntVar(&a.SVDSamples, "feddag-svd-samples", a.SVDSamples, "maximum number of images of a class that the principal vectors are computed from; 0 is all of them")
@@ -57,12 +61,16 @@ func (a *FedDAG) trainingFlags(fs *pflag.FlagSet) {
 	federation.FlagGroup(fs, federation.RoundFlags, func(fs *pflag.FlagSet) {
 		fs.Float64Var(&a.ShiftFactor, "feddag-shift", a.ShiftFactor, "factor of eq. 41: a check reassigns a client if its class histogram has moved by more than this times n/C samples (W1 distance; n samples, C classes)")
 	})
-	fs.StringVar(&a.PrimaryInit, "feddag-primary-init", a.PrimaryInit, primaryInits.help("initial primary encoder"))
+	federation.FlagGroup(fs, federation.TrainingFlags, func(fs *pflag.FlagSet) {
+		fs.StringVar(&a.PrimaryInit, "feddag-primary-init", a.PrimaryInit, primaryInits.help("initial primary encoder"))
+	})
 	if !a.dual() {
 		return
 	}
-	fs.StringVar(&a.HeadInit, "feddag-head-init", a.HeadInit, headInits.help("initial head"))
-	fs.StringVar(&a.SecondaryInit, "feddag-secondary-init", a.SecondaryInit, secondaryInits.help("initial secondary encoder"))
+	federation.FlagGroup(fs, federation.TrainingFlags, func(fs *pflag.FlagSet) {
+		fs.StringVar(&a.HeadInit, "feddag-head-init", a.HeadInit, headInits.help("initial head"))
+		fs.StringVar(&a.SecondaryInit, "feddag-secondary-init", a.SecondaryInit, secondaryInits.help("initial secondary encoder"))
+	})
 	federation.FlagGroup(fs, federation.RoundFlags, func(fs *pflag.FlagSet) {
 		fs.StringVar(&a.Sources, "feddag-sources", a.Sources, sourceRules.help("how a learner combines several sources"))
 		fs.BoolVar(&a.OwnSource, "feddag-own-source", a.OwnSource, "let a cluster's secondary encoder learn from the cluster's own clients too")
@@ -71,7 +79,9 @@ func (a *FedDAG) trainingFlags(fs *pflag.FlagSet) {
 		fs.StringVar(&a.Schedule, "feddag-schedule", a.Schedule, "rounds with a secondary phase: "+ScheduleBoth+" (every round), K:1 (every K-th round)")
 		fs.StringVar(&a.Order, "feddag-order", a.Order, phaseOrders.help("order of the phases of a round"))
 	})
-	fs.StringVar(&a.SecondaryHead, "feddag-secondary-head", a.SecondaryHead, secondaryHeads.help("head that the secondary encoder trains under"))
+	federation.FlagGroup(fs, federation.TrainingFlags, func(fs *pflag.FlagSet) {
+		fs.StringVar(&a.SecondaryHead, "feddag-secondary-head", a.SecondaryHead, secondaryHeads.help("head that the secondary encoder trains under"))
+	})
 	federation.FlagGroup(fs, federation.RoundFlags, func(fs *pflag.FlagSet) {
 		fs.IntVar(&a.HeadEpochs, "feddag-head-epochs", a.HeadEpochs, "epochs per round in which the heads train alone after a secondary phase; 0 is none")
 		fs.Float64Var(&a.Diversity, "feddag-diversity", a.Diversity, "λ_div, weight of the squared cosine between the two encoders' features in the primary phase (A.11 uses it with --feddag-primary-init common, --feddag-secondary-init random and --feddag-head-init random); 0 is none")
@@ -94,18 +104,39 @@ func (a *FedDAG) Unread() []federation.UnreadFlag {
 			add(where, who, true, "feddag-sources", "feddag-own-source")
 		}
 	}
+	if a.ClustersBy == ClustersByTest {
+		add("with --feddag-clustering "+ClustersByTest, "it is read by --feddag-clustering "+ClustersBySimilarity, false, a.similarityFlags()...)
+		if !a.sendsWarmUpWeights() {
+			add("where no part of a model begins from the warm-up", "it is read by --feddag-primary-init "+PrimaryInitWarm, false, "feddag-warmup-rounds")
+		} else if a.warmUpRounds() == 0 {
+			add("with --feddag-warmup-rounds 0, where every primary encoder begins at θ^0", "it is read by --feddag-warmup-rounds 1 or more", false, "feddag-primary-init")
+		}
+		return unread
+	}
 	c := a.Clustering
 	if c.Rules == "prototype" {
 		add("with --feddag-rules prototype", "it is read by --feddag-rules paper", false, "feddag-delta", "feddag-epsilon")
 	}
 	// The other flags of the search are read by cluster --compare, the width of the spectral affinity with linkage too.
-	if a.ClustersBy == ClustersByTest {
-		add("with --feddag-clustering "+ClustersByTest, "it is read by --feddag-clustering "+ClustersBySimilarity, false,
-			"feddag-method", "feddag-linkage", "feddag-choose", "feddag-concepts", "feddag-shift")
-	} else if c.Method == "spectral" {
+	if c.Method == "spectral" {
 		add("with --feddag-method spectral", "it is read by --feddag-method linkage", false, "feddag-linkage", "feddag-concepts")
 	} else if strings.HasPrefix(c.Choose, "count:") || strings.HasPrefix(c.Choose, "fixed:") {
 		add("with --feddag-choose "+c.Choose+", which says how many clusters there are", "it is read by the rules "+strings.Join(similarity.ChoiceRules(), ", "), false, "feddag-concepts")
 	}
 	return unread
+}
+
+// similarityFlags returns the names of the flags that the similarity alone reads. Of the flags of the clustering, the tests read
+// the number of sources.
+func (a *FedDAG) similarityFlags() []string {
+	names := []string{"feddag-mask", "feddag-principal-vectors", "feddag-svd-samples", "feddag-shift"}
+	fs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	fs.SortFlags = false
+	a.clusteringFlags(fs)
+	fs.VisitAll(func(f *pflag.Flag) {
+		if f.Name != "feddag-top-k" {
+			names = append(names, f.Name)
+		}
+	})
+	return names
 }

@@ -5,39 +5,46 @@ import (
 
 	"feddag/federation"
 	"feddag/federation/algorithm"
-	"feddag/similarity/groups"
+	"feddag/similarity"
 )
 
 // Values of FedDAG.ClustersBy. Their meanings are in clusterFinders.
 const (
-	ClustersBySimilarity = "similarity"
-	ClustersByTest       = "test"
+	ClustersBySimilarity = similarity.FoundBySimilarity
+	ClustersByTest       = similarity.FoundByTest
 )
 
-// findGroups returns the groups of the clients that tests of their feature sketches find, before any training. With
-// ClustersBySimilarity it returns nil.
-//
-// The server keeps no feature sketches for later, so the clients of the run must not change.
-func (a *FedDAG) findGroups(env *federation.Env, clients []*federation.Client) (found *groups.Result, err error) {
-	if a.ClustersBy != ClustersByTest {
-		return nil, nil
+// FoundBy implements [federation.SketchClusterer].
+func (a *FedDAG) FoundBy() string { return a.ClustersBy }
+
+// FoundByFlag implements [federation.SketchClusterer].
+func (a *FedDAG) FoundByFlag() string { return "feddag-clustering" }
+
+// trainsToCluster reports whether the clients warm up before they are clustered. The similarity compares their warm-up updates;
+// the tests look at the images alone.
+func (a *FedDAG) trainsToCluster() bool { return a.ClustersBy == ClustersBySimilarity }
+
+// changedByTest returns the clients, by ascending id, whose present images and labels differ from those by which they were last
+// assigned. Every client sends the means of its features again. A two-sample test compares old and new, so that a client
+// that draws its images from the same distribution is taken for a changed one with the chance groups.Options.Alpha.
+func (a *FedDAG) changedByTest(env *federation.Env, r *testRoster) ([]*federation.Client, error) {
+	var clients, changed []*federation.Client
+	for _, id := range a.rosterIDs {
+		clients = append(clients, env.Clients[id])
 	}
-	if env.ClientsMayChange() {
-		return nil, fmt.Errorf("--feddag-clustering %s cannot assign clients that join, leave or change during the run: leave out --scenario and --holdout, or use --feddag-clustering %s",
-			ClustersByTest, ClustersBySimilarity)
-	}
-	err = env.Stage(federation.ClusteringStage, func() error {
-		sketches, scatter, err := algorithm.FeatureSketches(env, clients)
-		if err != nil {
-			return err
-		}
-		o := groups.DefaultOptions()
-		o.Seed = env.Seed
-		found, err = groups.Find(sketches, scatter, o)
-		return err
-	})
+	now, err := algorithm.FeatureMeans(env, clients)
 	if err != nil {
-		return nil, fmt.Errorf("--feddag-clustering %s: %w", ClustersByTest, err)
+		return nil, fmt.Errorf("check for changed clients: %w", err)
 	}
-	return found, nil
+	level := a.SketchOptions(env.Seed).GroupOptions().Alpha
+	for k, c := range clients {
+		change, err := r.Changed(k, now.Sketches[k])
+		if err != nil {
+			return nil, fmt.Errorf("check for changed clients: client %d: %w", c.ID, err)
+		}
+		if change.P <= level {
+			changed = append(changed, c)
+		}
+	}
+	return federation.ByID(changed), nil
 }

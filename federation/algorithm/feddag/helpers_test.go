@@ -9,6 +9,7 @@ import (
 
 	"feddag/federation"
 	"feddag/federation/federationtest"
+	"feddag/similarity"
 )
 
 // twoClusters returns FedDAG before round 0 on two clusters that learn from each other, with all clients in every round.
@@ -16,7 +17,7 @@ import (
 func twoClusters(t *testing.T, change func(*federation.Env, *FedDAG)) (*federation.Env, *FedDAG) {
 	t.Helper()
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag").(*FedDAG)
-	a.Clustering.Choose = "count:2"
+	a.ClustersBy, a.Clustering.Choose = ClustersBySimilarity, "count:2"
 	e.Rate = 1
 	if change != nil {
 		change(e, a)
@@ -26,6 +27,12 @@ func twoClusters(t *testing.T, change func(*federation.Env, *FedDAG)) (*federati
 	}
 	return e, a
 }
+
+// bySimilarity is FedDAG whose clusters the paper's similarity finds.
+const bySimilarity = "feddag --feddag-clustering similarity"
+
+// kept returns the roster of an algorithm whose clusters the similarity found.
+func kept(a *FedDAG) *similarity.Roster { return a.roster.(*similarityRoster).Roster }
 
 // initialized returns an algorithm after Init, in an environment in which the given clients are held out.
 func initialized(t *testing.T, name string, out ...int) (*federation.Env, *FedDAG) {

@@ -24,7 +24,7 @@ func (a *FedDAG) Join(env *federation.Env, _ int, newcomers []*federation.Client
 	for _, c := range newcomers {
 		next.rosterIDs = append(next.rosterIDs, c.ID)
 	}
-	if _, err := next.roster.Add(sketches); err != nil {
+	if err := next.roster.add(sketches); err != nil {
 		return err
 	}
 	return a.commit(env, next, warm, newcomers)
@@ -36,7 +36,7 @@ func (a *FedDAG) Leave(env *federation.Env, _ int, clients []*federation.Client)
 		return err
 	}
 	next := a.clone()
-	if err := next.roster.Remove(a.rosterPlaces(clients)...); err != nil {
+	if err := next.roster.remove(a.rosterPlaces(clients)); err != nil {
 		return err
 	}
 	next.rosterIDs = slices.DeleteFunc(next.rosterIDs, func(id int) bool {

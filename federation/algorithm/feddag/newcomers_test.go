@@ -35,18 +35,18 @@ func TestNewcomersFindTheirGroup(t *testing.T) {
 // TestNewcomerNearNobody checks that newcomers near nobody make a cluster of their own, which starts as clusters do at the
 // beginning.
 func TestNewcomerNearNobody(t *testing.T) {
-	random := "feddag --feddag-secondary-init random" // Θ2 is then the same in all clusters, whenever they begin
+	random := bySimilarity + " --feddag-secondary-init random" // Θ2 is then the same in all clusters, whenever they begin
 	e, a := initialized(t, random, 1, 3, 5, 7)
 	if len(a.Clusters()) != 1 {
 		t.Fatalf("clusters %v of one planted group", a.Clusters())
 	}
-	a.roster.Threshold = 0.9 // the search of a single group has no cut
+	kept(a).Threshold = 0.9 // the search of a single group has no cut
 	before := federationtest.Models(t, a)
 	if err := a.Join(e, 0, []*federation.Client{e.Clients[5], e.Clients[1]}); err != nil {
 		t.Fatal(err)
 	}
 	if want := [][]int{{0, 2, 4, 6}, {1, 5}}; !equalClusters(a.Clusters(), want) {
-		x := a.roster.Proximity
+		x := kept(a).Proximity
 		t.Fatalf("clusters %v, want %v; A of 1 and 5 is %g, of 1 and 0 %g", a.Clusters(), want, x.At(4, 5), x.At(0, 4))
 	}
 	if !slices.Equal(federationtest.Models(t, a)["cluster-0"], before["cluster-0"]) {

@@ -61,8 +61,8 @@ type choices []choice
 // The values of each option. Validate, the help of the flags and the error for an unknown value read them from here.
 var (
 	clusterFinders = choices{
-		{ClustersBySimilarity, "the proximity matrix, cut by a rule"},
-		{ClustersByTest, "statistical tests of image features, without the warm-up; the clients must not change during the run"},
+		{ClustersByTest, "statistical tests of image features, without training"},
+		{ClustersBySimilarity, "the paper's proximity matrix of gradients and data, cut by a rule"},
 	}
 	primaryInits = choices{
 		{PrimaryInitWarm, "the mean of the cluster's clients after the warm-up, eq. 22"},
@@ -140,8 +140,11 @@ func (a *FedDAG) Validate() error {
 		return fmt.Errorf("--feddag-principal-vectors: %w", err)
 	}
 	switch {
-	case a.WarmUpRounds < 1:
-		return fmt.Errorf("--feddag-warmup-rounds is %d: use 1 or more", a.WarmUpRounds)
+	case a.warmUpRounds() < 0:
+		return fmt.Errorf("--feddag-warmup-rounds is %d: use 0 for no warm-up, or more", a.WarmUpRounds)
+	case a.warmUpRounds() == 0 && a.trainsToCluster():
+		return fmt.Errorf("--feddag-warmup-rounds is 0, but --feddag-clustering %s compares the updates of the warm-up: use 1 or more, or --feddag-clustering %s",
+			ClustersBySimilarity, ClustersByTest)
 	case !(a.MaskFraction > 0 && a.MaskFraction <= 1):
 		return fmt.Errorf("--feddag-mask is %g: use a fraction above 0 and at most 1", a.MaskFraction)
 	case a.SVDSamples < 0:

@@ -32,10 +32,11 @@ func (a *FedDAG) PlanRound(env *federation.Env, t int, cohort []*federation.Clie
 // Trainings implements [federation.Planner]: the kinds of training of a run, and how often a client does each.
 func (a *FedDAG) Trainings() []federation.Training {
 	every, _ := a.secondaryPeriod()
-	kinds := []federation.Training{
-		{What: "warm-up", Parts: torch.All, Before: float64(a.WarmUpRounds)},
-		{What: "primary", Dual: a.dual(), Parts: a.primaryParts(), Rounds: 1, Final: 1},
+	var kinds []federation.Training
+	if tg := a.warmUpRounds(); tg > 0 && (a.trainsToCluster() || a.sendsWarmUpWeights()) {
+		kinds = append(kinds, federation.Training{What: "warm-up", Parts: torch.All, Before: float64(tg)})
 	}
+	kinds = append(kinds, federation.Training{What: "primary", Dual: a.dual(), Parts: a.primaryParts(), Rounds: 1, Final: 1})
 	if a.dual() {
 		second := federation.Training{What: "secondary", Dual: true, Parts: torch.Secondary, Rounds: 1 / float64(max(1, every))}
 		if a.usesClassifiers() {

@@ -10,13 +10,13 @@ import (
 // authors' published prototype does. Each sets all flags of the variant, and those of the run in which the two differ.
 func (a *FedDAG) Presets() map[string]map[string]string {
 	paper := newFedDAG(a.Variant)
-	paper.Clustering = similarity.PaperOptions()
+	paper.ClustersBy, paper.Clustering = ClustersBySimilarity, similarity.PaperOptions()
 	paper.HeadInit, paper.SecondaryInit = HeadInitRandom, SecondaryInitRandom
 	paper.SecondaryHead = SecondaryHeadFull
 	paper.Sources, paper.OwnSource, paper.Order = SourcesSum, false, OrderParallel
 
 	prototype := newFedDAG(a.Variant)
-	prototype.Clustering = similarity.PrototypeOptions()
+	prototype.ClustersBy, prototype.Clustering = ClustersBySimilarity, similarity.PrototypeOptions()
 	prototype.PrincipalVectors = "3"
 	prototype.PrimaryInit, prototype.HeadInit, prototype.SecondaryInit = PrimaryInitCommon, HeadInitRandom, SecondaryInitPrimary
 	prototype.SecondaryHead = SecondaryHeadFull

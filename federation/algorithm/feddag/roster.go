@@ -9,8 +9,9 @@ import (
 	"feddag/torch"
 )
 
-// The server keeps a [similarity.Roster] of the clustering: the sketches, V^, G^, A, the gates and α*. Every change of the
-// clients is made on a clone, and commit puts the clone in the place of the original once all of the change has worked.
+// The server keeps a roster of the clustering: the sketches, and V^, G^, A, the gates and α* of the similarity, or the metric of
+// the tests. Every change of the clients is made on a clone, and commit puts the clone in the place of the original once all
+// of the change has worked.
 //
 // A cluster keeps its number for good. A cluster is dissolved when its last client leaves it: it takes no part in the
 // CC-graph any more, its model is handed to the observers a last time and freed, and its number is not used again. Clients
@@ -37,15 +38,16 @@ func (a *FedDAG) rosterPlaces(clients []*federation.Client) []int {
 // clone returns a copy of which the roster, the clustering and the lists of models can change without the original. The two
 // share the models.
 func (a *FedDAG) clone() *FedDAG {
-	next, roster := *a, *a.roster
-	next.roster, next.rosterIDs, next.encodedRoster = &roster, slices.Clone(a.rosterIDs), nil
+	next := *a
+	next.roster, next.rosterIDs, next.encodedRoster = a.roster.clone(), slices.Clone(a.rosterIDs), nil
 	next.states, next.classifiers = slices.Clone(a.states), slices.Clone(a.classifiers)
 	return &next
 }
 
 // commit replaces a by next, a clone whose roster has the new clusters. It makes the CC-graph and the cluster of each client
 // from the roster. A cluster without a state yet begins from the warm-up of those of the movers that are in it, which warm
-// holds in the order of the movers. An empty cluster is dissolved. On an error a has not changed.
+// holds in the order of the movers; if warm is nil, only the movers of such clusters warm up now. An empty cluster is
+// dissolved. On an error a has not changed.
 func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, movers []*federation.Client) (err error) {
 	var created torch.Vectors
 	defer func() {
@@ -53,15 +55,24 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, m
 			created.Close()
 		}
 	}()
-	h, graph, err := next.roster.CCGraph()
+	h, graph, err := next.roster.graph()
 	if err != nil {
 		return err
 	}
-	if err := next.setClustering(len(env.Clients), next.clientIDs(next.roster.Clusters), graph, edgeScores(h, graph)); err != nil {
+	if err := next.setClustering(len(env.Clients), next.clientIDs(next.roster.members()), graph, edgeScores(h, graph)); err != nil {
 		return err
 	}
 	more := make(torch.Vectors, len(next.clusters)-len(next.states))
 	next.states, next.classifiers = append(next.states, more...), append(next.classifiers, more...)
+	starters := movers
+	if warm == nil {
+		starters = next.founders(movers)
+		if len(starters) > 0 {
+			if warm, err = a.warmUpForStart(env, nil, starters); err != nil {
+				return err
+			}
+		}
+	}
 	var dissolved torch.Vectors
 	var secondary []float32
 	for z, members := range next.clusters {
@@ -74,11 +85,11 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, m
 			next.states[z], next.classifiers[z] = nil, nil
 		case len(members) > 0 && next.states[z] == nil:
 			if secondary == nil {
-				if secondary, err = a.initialSecondary(env, warm, movers); err != nil {
+				if secondary, err = a.initialSecondary(env, warm, starters); err != nil {
 					return err
 				}
 			}
-			state, psi, err := next.initialState(env, warm, secondary, movers, z)
+			state, psi, err := next.initialState(env, warm, secondary, starters, z)
 			if err != nil {
 				return err
 			}
@@ -92,6 +103,11 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, m
 	dissolved.Close()
 	*a = *next
 	return nil
+}
+
+// founders returns those of some clients whose cluster has no model yet.
+func (a *FedDAG) founders(clients []*federation.Client) []*federation.Client {
+	return slices.DeleteFunc(slices.Clone(clients), func(c *federation.Client) bool { return a.states[a.clusterOf[c.ID]] != nil })
 }
 
 // notifyDissolved hands the model of cluster z, which is about to be dissolved, to the observers.

@@ -14,7 +14,7 @@ import (
 func TestStarWithOneClusterIsFedAvg(t *testing.T) {
 	want, _ := federationtest.Finished(t, "fedavg", 2, nil)
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag-star").(*FedDAG)
-	a.Clustering.Choose, a.PrimaryInit = "count:1", PrimaryInitCommon
+	a.ClustersBy, a.Clustering.Choose, a.PrimaryInit = ClustersBySimilarity, "count:1", PrimaryInitCommon
 	federationtest.MustRun(t, e, a, federation.RunOptions{})
 	if !slices.Equal(federationtest.Models(t, a)["cluster-0"], want["global"]) {
 		t.Error("FedDAG* with one cluster differs from FedAvg")
@@ -78,9 +78,10 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// TestLedger checks the bytes of a run of FedDAG*: what phase 1 sends, and one model each way per sampled client and round.
+// TestLedger checks the bytes of a run of FedDAG*: what phase 1 sends for the similarity, and one model each way per sampled
+// client and round.
 func TestLedger(t *testing.T) {
-	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag-star").(*FedDAG)
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag-star --feddag-clustering similarity").(*FedDAG)
 	e.Rounds = 2
 	federationtest.MustRun(t, e, a, federation.RunOptions{})
 	p := int64(4 * a.net.Len())

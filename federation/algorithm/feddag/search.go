@@ -14,12 +14,12 @@ func (a *FedDAG) Search(env *federation.Env, _ int) error {
 	if err := a.requireRoster("new search for the clusters"); err != nil {
 		return err
 	}
-	return a.search(env, a.roster.Sketches)
+	return a.search(env, a.roster.sketches())
 }
 
 // search runs phases 2 to 4 on sketches in the order of the roster. A new cluster starts from the model of the old cluster
 // that most of its training samples were in, and may take over its number, see matchClusters.
-func (a *FedDAG) search(env *federation.Env, sketches []similarity.Sketch) error {
+func (a *FedDAG) search(env *federation.Env, sketches similarity.Sketches) error {
 	var all []*federation.Client // in the order of the roster
 	for _, id := range a.rosterIDs {
 		all = append(all, env.Clients[id])
@@ -30,20 +30,18 @@ func (a *FedDAG) search(env *federation.Env, sketches []similarity.Sketch) error
 	}
 	var result *similarity.Result
 	err := env.Stage(federation.ClusteringStage, func() (err error) {
-		if result, err = similarity.Cluster(sketches, o, env.ClusteringProgress); err != nil {
+		if result, err = sketches.Cluster(o, env.ClusteringProgress); err != nil {
 			return err
 		}
-		next.roster, err = similarity.NewRoster(sketches, result, o)
+		next.roster, err = newRoster(sketches, result, o)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	numbers, origins := a.matchClusters(env, a.clientIDs(result.Clusters))
-	clusters := make([][]int, max(len(a.clusters), slices.Max(numbers)+1))
 	var copies torch.Vectors
 	for k, z := range numbers {
-		clusters[z] = result.Clusters[k]
 		if z < len(a.clusters) {
 			continue // It keeps the model of its origin.
 		}
@@ -55,7 +53,10 @@ func (a *FedDAG) search(env *federation.Env, sketches []similarity.Sketch) error
 		copies = append(copies, model...)
 		next.states, next.classifiers = append(next.states, model[0]), append(next.classifiers, model[1])
 	}
-	next.roster.Clusters = clusters
+	if err := next.roster.renumber(numbers, max(len(a.clusters), slices.Max(numbers)+1)); err != nil {
+		copies.Close()
+		return err
+	}
 	if err := a.commit(env, next, nil, all); err != nil {
 		copies.Close()
 		return err

@@ -18,7 +18,7 @@ func TestSearchAfterNewcomers(t *testing.T) {
 	var searched []int
 	text := `{"search_after": 3, "events": [{"round": 1, "join": [4, 7]}, {"round": 2, "join": 3}, {"round": 3, "join": 6}]}`
 	recorder := &searchRecorder{}
-	_, a, rounds := runScenario(t, "feddag", text, func(e *federation.Env, _ *FedDAG) { e.Observers = append(e.Observers, recorder) })
+	_, a, rounds := runScenario(t, bySimilarity, text, func(e *federation.Env, _ *FedDAG) { e.Observers = append(e.Observers, recorder) })
 	for k, at := range recorder.rounds {
 		if k > 0 {
 			searched = append(searched, at)
@@ -31,8 +31,8 @@ func TestSearchAfterNewcomers(t *testing.T) {
 	if want := [][]int{{0, 2, 4, 6}, {1, 3, 5, 7}}; !equalClusters(a.Clusters(), want) {
 		t.Errorf("clusters %v, want %v", a.Clusters(), want)
 	}
-	if a.roster.Changes != 1 {
-		t.Errorf("%d changes since the search", a.roster.Changes)
+	if kept(a).Changes != 1 {
+		t.Errorf("%d changes since the search", kept(a).Changes)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestMatchClusters(t *testing.T) {
 // TestSearchSplitsAndJoins checks that a search which splits a cluster gives both halves its model, and that one which joins
 // all clusters leaves one model.
 func TestSearchSplitsAndJoins(t *testing.T) {
-	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag").(*FedDAG)
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, bySimilarity).(*FedDAG)
 	e.Scenario = &federation.Scenario{}
 	a.Clustering.Choose = "count:2"
 	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {

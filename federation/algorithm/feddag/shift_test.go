@@ -13,7 +13,7 @@ func TestCheck(t *testing.T) {
 		{"round": 1, "shift": 4, "labels": [2, 3]},
 		{"round": 3, "shift": 0, "labels": [0, 1]}
 	]}`
-	_, a, rounds := runScenario(t, "feddag", text, nil)
+	_, a, rounds := runScenario(t, bySimilarity, text, nil)
 	wantMoves(t, rounds, map[int][]string{
 		1: {"4:0>0 shift"},
 		2: {"4:0>1 check"},
@@ -23,7 +23,7 @@ func TestCheck(t *testing.T) {
 		t.Errorf("clusters %v, want %v", a.Clusters(), want)
 	}
 	moves := func(factor float64) int {
-		e, _, rounds := runScenario(t, "feddag", text, func(_ *federation.Env, a *FedDAG) { a.ShiftFactor = factor })
+		e, _, rounds := runScenario(t, bySimilarity, text, func(_ *federation.Env, a *FedDAG) { a.ShiftFactor = factor })
 		if e.Ledger.Total.Up["counts"] == 0 {
 			t.Error("nobody sent counts")
 		}
@@ -39,7 +39,7 @@ func TestCheck(t *testing.T) {
 // TestDriftAddsUp checks that a slow drift adds up to a shift, because a client's histogram is compared with the one by which
 // it was assigned.
 func TestDriftAddsUp(t *testing.T) {
-	_, _, rounds := runScenario(t, "feddag", `{"reserve": 0.4, "check_every": 1, "events": [
+	_, _, rounds := runScenario(t, bySimilarity, `{"reserve": 0.4, "check_every": 1, "events": [
 		{"round": 1, "shift": 4, "labels": [2, 3], "share": 0.34},
 		{"round": 3, "shift": 4, "labels": [2, 3], "share": 0.5}
 	]}`, func(_ *federation.Env, a *FedDAG) {
@@ -52,7 +52,7 @@ func TestDriftAddsUp(t *testing.T) {
 // TestEveryoneShifts checks that the clusters are searched for again where all clients have shifted, because nobody is left
 // to compare with.
 func TestEveryoneShifts(t *testing.T) {
-	_, a, rounds := runScenario(t, "feddag", `{"check_every": 2, "events": [
+	_, a, rounds := runScenario(t, bySimilarity, `{"check_every": 2, "events": [
 		{"round": 2, "swap": [0, 1]}, {"round": 2, "swap": [2, 3]}, {"round": 2, "swap": [4, 5]}, {"round": 2, "swap": [6, 7]}
 	]}`, nil)
 	if want := [][]int{{1, 3, 5, 7}, {0, 2, 4, 6}}; !equalClusters(a.Clusters(), want) && !equalClusters(a.Clusters(), [][]int{want[1], want[0]}) {

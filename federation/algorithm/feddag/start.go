@@ -17,8 +17,14 @@ const (
 
 // Init implements [federation.Algorithm]. It runs phases 1 to 4 and makes the model of each cluster.
 func (a *FedDAG) Init(env *federation.Env) error {
+	if err := a.notifyInitial(env); err != nil {
+		return err
+	}
 	_, warm, err := a.cluster(env)
 	if err != nil {
+		return err
+	}
+	if warm, err = a.warmUpForStart(env, warm, env.Present()); err != nil {
 		return err
 	}
 	if err := a.loadNetworks(env); err != nil {
@@ -42,8 +48,9 @@ func (a *FedDAG) Init(env *federation.Env) error {
 }
 
 // initialState returns the first state [Θ1_z | Θ2_z | Θc_z] of cluster z, and its ψ_z or nil without classifiers. They begin
-// from the warm-up of those of the given clients that are in the cluster; warm holds it in the order of the clients. ψ_z
-// is the head after the warm-up, but beside a random Θ2 it is the head of θ^0.
+// from the warm-up of those of the given clients that are in the cluster; warm holds it in the order of the clients. Without
+// a warm-up, warm is nil, they begin from θ^0. ψ_z is the head after the warm-up, but beside a random Θ2 it is the head of
+// θ^0.
 func (a *FedDAG) initialState(env *federation.Env, warm *warmUpResult, secondary []float32, clients []*federation.Client, z int) (state, psi *torch.Vector, err error) {
 	single, err := env.Net(false)
 	if err != nil {
@@ -51,7 +58,7 @@ func (a *FedDAG) initialState(env *federation.Env, warm *warmUpResult, secondary
 	}
 	theta0 := env.InitialState(single)
 	x := theta0
-	if warm.states != nil {
+	if warm != nil && warm.states != nil {
 		inCluster := func(c *federation.Client) bool { return a.clusterOf[c.ID] == z }
 		if x, err = warmUpMean(env, single, warm, clients, inCluster); err != nil {
 			return nil, nil, err
@@ -78,7 +85,8 @@ func (a *FedDAG) initialState(env *federation.Env, warm *warmUpResult, secondary
 
 // initialSecondary returns the Θ2 that the new clusters have in common, and nil for a variant without one. It is random
 // unless SecondaryInit is "global". Then it is the n_i-weighted mean of the given clients' encoders after the warm-up, or,
-// once there are clusters, the plain mean of their secondary encoders.
+// once there are clusters, the plain mean of their secondary encoders. Without either it is random too, because a copy of
+// θ^0 would be the primary encoder's.
 func (a *FedDAG) initialSecondary(env *federation.Env, warm *warmUpResult, clients []*federation.Client) ([]float32, error) {
 	if !a.dual() {
 		return nil, nil
@@ -103,6 +111,9 @@ func (a *FedDAG) initialSecondary(env *federation.Env, warm *warmUpResult, clien
 			return nil, err
 		}
 		return part(a.net, x, torch.Secondary), nil
+	}
+	if warm == nil {
+		return part(a.net, randomSecondary(env, a.net), torch.Secondary), nil
 	}
 	single, err := env.Net(false)
 	if err != nil {

@@ -15,20 +15,22 @@ func TestUnreadFlagsChangeNothing(t *testing.T) {
 	values := map[string]string{"feddag-top-k": "0", "feddag-alignment": "false", "feddag-sources": "sum", "feddag-own-source": "false"}
 	for _, variant := range []string{StarVariant, DaggerVariant} {
 		name := "feddag-" + variant
-		plain, _ := federationtest.Finished(t, name+" --feddag-choose=count:3", 2, nil)
-		for _, u := range newFedDAG(variant).Unread() {
-			line := fmt.Sprintf("%s --feddag-choose=count:3 --%s=%s", name, u.Name, values[u.Name])
+		plain, _ := federationtest.Finished(t, name+" --feddag-clustering=similarity --feddag-choose=count:3", 2, nil)
+		a := newFedDAG(variant)
+		a.ClustersBy = ClustersBySimilarity
+		for _, u := range a.Unread() {
+			line := fmt.Sprintf("%s --feddag-clustering=similarity --feddag-choose=count:3 --%s=%s", name, u.Name, values[u.Name])
 			if got, _ := federationtest.Finished(t, line, 2, nil); !reflect.DeepEqual(got, plain) {
 				t.Errorf("%s has an effect, and the algorithm says that it has none", line)
 			}
 		}
 	}
-	plain, _ := federationtest.Finished(t, "feddag --feddag-choose=count:3", 2, nil)
+	plain, _ := federationtest.Finished(t, "feddag --feddag-clustering=similarity --feddag-choose=count:3", 2, nil)
 	for name, value := range values {
 		if name == "feddag-alignment" { // of three clusters with two sources each, all are sources anyway
 			continue
 		}
-		line := fmt.Sprintf("feddag --feddag-choose=count:3 --%s=%s", name, value)
+		line := fmt.Sprintf("feddag --feddag-clustering=similarity --feddag-choose=count:3 --%s=%s", name, value)
 		if got, _ := federationtest.Finished(t, line, 2, nil); reflect.DeepEqual(got, plain) {
 			t.Errorf("%s has no effect", line)
 		}
@@ -39,6 +41,7 @@ func TestUnreadFlagsChangeNothing(t *testing.T) {
 func TestUnreadFlagsAreDeclared(t *testing.T) {
 	for _, variant := range []string{FullVariant, StarVariant, DaggerVariant} {
 		a := newFedDAG(variant)
+		a.ClustersBy = ClustersBySimilarity
 		fs := pflag.NewFlagSet("", pflag.ContinueOnError)
 		a.Flags(fs)
 		if unread := a.Unread(); (len(unread) == 0) != (variant == FullVariant) {

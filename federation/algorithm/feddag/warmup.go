@@ -3,19 +3,54 @@ package feddag
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"feddag/federation"
 	"feddag/federation/algorithm"
 	"feddag/torch"
 )
 
+// AutoWarmUp is the value of FedDAG.WarmUpRounds for two rounds with ClustersBySimilarity, which compares their updates, and for
+// none with ClustersByTest. docs/feddag.md has what a warm-up is worth for the models alone.
+const AutoWarmUp = -1
+
+// warmUpRounds returns tg.
+func (a *FedDAG) warmUpRounds() int {
+	switch {
+	case a.WarmUpRounds != AutoWarmUp:
+		return a.WarmUpRounds
+	case a.trainsToCluster():
+		return 2
+	}
+	return 0
+}
+
+// warmUpValue is the flag of WarmUpRounds. Its text is always a number of rounds.
+type warmUpValue struct{ a *FedDAG }
+
+// String implements pflag.Value.
+func (v warmUpValue) String() string { return strconv.Itoa(v.a.warmUpRounds()) }
+
+// Set implements pflag.Value.
+func (v warmUpValue) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return fmt.Errorf("use a whole number, 0 for no warm-up")
+	}
+	v.a.WarmUpRounds = n
+	return nil
+}
+
+// Type implements pflag.Value.
+func (v warmUpValue) Type() string { return "int" }
+
 // warmUpBatch is the number of clients whose weights are on the device at the same time during the warm-up.
 const warmUpBatch = 32
 
 // warmUpResult is what the clients' training alone left behind (phase 1).
 type warmUpResult struct {
-	mask    []int64     // the coordinates of the update that are sent, ascending  [k]
-	updates [][]float32 // Δ~_i of each client: the masked update over the last warm-up round  [N, k]
+	mask    []int64     // the coordinates of the update that are sent, ascending; nil if no update is sent  [k]
+	updates [][]float32 // Δ~_i of each client: the masked update over the last warm-up round; nil without mask  [N, k]
 	states  [][]float32 // θ_i of each client after the warm-up; nil unless it is sent  [N, P1]
 }
 
@@ -28,27 +63,46 @@ func (a *FedDAG) warmUp(env *federation.Env, clients []*federation.Client) (*war
 	if err != nil {
 		return nil, err
 	}
-	w := &warmUpResult{mask: algorithm.Mask(env, net, a.MaskFraction)}
+	w := new(warmUpResult)
+	if a.trainsToCluster() {
+		w.mask = algorithm.Mask(env, net, a.MaskFraction)
+	}
 	theta0, err := torch.VectorOf(env.Device, env.InitialState(net))
 	if err != nil {
 		return nil, err
 	}
 	defer theta0.Close()
-	defer env.Span(clients, a.WarmUpRounds)()
+	defer env.Span(clients, a.warmUpRounds())()
 	sendsWeights := a.sendsWarmUpWeights()
 	for some := range slices.Chunk(clients, warmUpBatch) {
-		if err := w.train(env, net, some, theta0, a.WarmUpRounds, sendsWeights); err != nil {
+		if err := w.train(env, net, some, theta0, a.warmUpRounds(), sendsWeights); err != nil {
 			return nil, fmt.Errorf("warm-up: %w", err)
 		}
 	}
 	for _, c := range clients {
 		env.Ledger.Down(c, "initial", net.Len())
-		env.Ledger.Up(c, "update", len(w.mask))
+		if a.trainsToCluster() {
+			env.Ledger.Up(c, "update", len(w.mask))
+		}
 		if sendsWeights {
 			env.Ledger.Up(c, "warm-up weights", net.Len())
 		}
 	}
 	return w, nil
+}
+
+// warmUpForStart returns the warm-up from which the models of the given clients' clusters begin. It is warm if the clients have
+// warmed up for the clustering. It is nil if the models begin from θ^0 and from random weights: if no option reads the
+// weights after a warm-up, or if it has no rounds.
+func (a *FedDAG) warmUpForStart(env *federation.Env, warm *warmUpResult, clients []*federation.Client) (*warmUpResult, error) {
+	if warm != nil || a.warmUpRounds() == 0 || !a.sendsWarmUpWeights() {
+		return warm, nil
+	}
+	err := env.Stage(federation.WarmUpStage, func() (err error) {
+		warm, err = a.warmUp(env, clients)
+		return err
+	})
+	return warm, err
 }
 
 // sendsWarmUpWeights reports whether the models begin from the weights after the warm-up, so that the clients send them.
@@ -95,18 +149,20 @@ func (w *warmUpResult) train(env *federation.Env, net *torch.Network, clients []
 // collect copies the masked updates of a few clients to the host, and their weights if they are sent.
 func (w *warmUpResult) collect(before, after torch.Vectors, sendsWeights bool) error {
 	for i := range after {
-		old, err := before[i].Gather(w.mask)
-		if err != nil {
-			return err
+		if w.mask != nil {
+			old, err := before[i].Gather(w.mask)
+			if err != nil {
+				return err
+			}
+			update, err := after[i].Gather(w.mask)
+			if err != nil {
+				return err
+			}
+			for k := range update {
+				update[k] -= old[k]
+			}
+			w.updates = append(w.updates, update)
 		}
-		update, err := after[i].Gather(w.mask)
-		if err != nil {
-			return err
-		}
-		for k := range update {
-			update[k] -= old[k]
-		}
-		w.updates = append(w.updates, update)
 		if sendsWeights {
 			x, err := after[i].Floats()
 			if err != nil {

@@ -84,7 +84,7 @@ func (a *PACFL) Cluster(env *federation.Env) (*similarity.Result, error) {
 		for i, c := range clients {
 			algorithm.BookVectors(env, c, &sketches[i])
 		}
-		if err := env.NotifySketches(clients, sketches, a.options()); err != nil {
+		if err := env.NotifySketches(clients, similarity.Vectors(sketches), a.options()); err != nil {
 			return err
 		}
 		choice, err := similarity.Search(angles, a.options())

@@ -1,0 +1,75 @@
+package report
+
+import (
+	"fmt"
+
+	"feddag/internal/numfmt"
+	"feddag/similarity"
+	"feddag/similarity/groups"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// proximity is the matrix between clients that proximity.npy and the plots show.
+type proximity struct {
+	matrix *mat.SymDense
+	places []int  // of its clients among those that were clustered; nil for all
+	title  string // of its plots
+}
+
+// proximity returns the matrix of the clustering. Where tests found the clusters
+// it is made here, because only files and plots need it: the distance of each
+// pair of clients in units of its noise. For more than 2,000 clients it is that
+// of a sample.
+func (c *Clustering) proximity() (p proximity, err error) {
+	r := c.Result
+	if r.Roster == nil {
+		return proximity{matrix: r.Proximity, title: "Proximity of the clients, ordered by cluster (0 is alike)"}, nil
+	}
+	p.title = "Distance of the clients in units of its noise, ordered by cluster (0 is one distribution)"
+	n := len(c.Counts)
+	if n > groups.MostDistances {
+		p.places = groups.Sample(n, groups.MostDistances, 0)
+		p.title += fmt.Sprintf("\na random sample of %s of %s", numfmt.Thousands(float64(len(p.places))), numfmt.Count(n, "client"))
+	}
+	p.matrix, err = r.Roster.Distances(p.places)
+	return p, err
+}
+
+// clusters returns those clients of some clusters that are in the matrix, by their rows. Clusters of which the sample has
+// nobody are left out.
+func (p proximity) clusters(clusters [][]int) [][]int {
+	if p.places == nil {
+		return clusters
+	}
+	row := map[int]int{}
+	for k, i := range p.places {
+		row[i] = k
+	}
+	var sampled [][]int
+	for _, members := range clusters {
+		var rows []int
+		for _, i := range members {
+			if k, ok := row[i]; ok {
+				rows = append(rows, k)
+			}
+		}
+		if rows != nil {
+			sampled = append(sampled, rows)
+		}
+	}
+	return sampled
+}
+
+// tree returns the tree of average linkage of the matrix, in which distances below 0 count as 0. Clusters that tests found were
+// not cut from it.
+func (p proximity) tree() (*similarity.Dendrogram, error) {
+	n := p.matrix.SymmetricDim()
+	positive := mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := i + 1; j < n; j++ {
+			positive.SetSym(i, j, max(p.matrix.At(i, j), 0))
+		}
+	}
+	return similarity.Agglomerate(positive, "average")
+}
