@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -34,8 +33,8 @@ Usage: feddag data list
        feddag data fetch NAME [FILE...]
        feddag data import NEW-NAME PATH|NAME
 
-A NAME is that of a set (feddag data list), folder:PATH for any tree or zips of SPLIT/CLASS/*.jpg, or csv:PATH for a
-list of user, file and label. Decoded sets are kept in cache/ below --data-dir, $FEDDAG_DATA_DIR or ./data, whichever
+A NAME is that of a set (feddag data list), folder:PATH for any tree or zips of SPLIT/CLASS/*.jpg, csv:PATH for a list of
+user, file and label, or medmnist:PATH, leaf:PATH, parquet:PATH, pfllib:PATH or flbench:PATH for other formats. Decoded sets are kept in cache/ below --data-dir, $FEDDAG_DATA_DIR or ./data, whichever
 comes first and can be written to.
 `
 
@@ -331,11 +330,8 @@ func dataFetch(ctx context.Context, f *dataFlags, args []string, out, log io.Wri
 func dataImport(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error {
 	f.dataset = args[1]
 	// A path by itself says what it is.
-	if info, err := os.Stat(args[1]); err == nil {
-		f.dataset = "folder:" + args[1]
-		if info.Mode().IsRegular() && strings.EqualFold(filepath.Ext(args[1]), ".csv") {
-			f.dataset = "csv:" + args[1]
-		}
+	if _, err := os.Stat(args[1]); err == nil {
+		f.dataset = data.NameOf(args[1])
 	}
 	if err := f.check(); err != nil {
 		return err

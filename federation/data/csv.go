@@ -22,7 +22,7 @@ func init() {
 	options["classes"] = "keep only so many classes, those of the most images (at most 256 can be held)"
 	options["test"] = "share of the images of each user and class for testing where nothing says which, above 0, below 1 (default 0.2)"
 	register(source{
-		name: "csv", title: "images of a CSV file", takesPath: true, options: options, cacheable: always,
+		name: "csv", title: "images of a CSV file", takesPath: true, endings: []string{".csv"}, options: options, cacheable: always,
 		find: findCSV, read: readCSV,
 	})
 }

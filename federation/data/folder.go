@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"feddag/internal/spelling"
 )
 
 // folder: any tree of image files, in folders or in zips: SPLIT/CLASS/FILE (the convention of ImageFolder),
@@ -138,7 +140,7 @@ func setOfNamed(ctx context.Context, root string, train, test []picture, classes
 		if i < len(train) {
 			trained[p.class] = true
 		} else if !trained[p.class] {
-			return nil, fmt.Errorf("%s: class %s has no training image", p.place, p.class)
+			return nil, fmt.Errorf("%s: class %s has no training image", p.place, spelling.Plain(p.class))
 		}
 	}
 	s := &Set{Classes: len(classes), ClassNames: classes, UserNames: sortedKeys(users)}

@@ -15,6 +15,20 @@ import (
 	"feddag/internal/errtest"
 )
 
+// The ending of a file says which set it is.
+func TestNameOf(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.csv"), nil) // a folder
+	for path, want := range map[string]string{
+		"b.csv": "csv:b.csv", "x/b.CSV": "csv:x/b.CSV", "m.npz": "medmnist:m.npz", "t.parquet": "parquet:t.parquet", "a.zip": "folder:a.zip",
+		dir: "folder:" + dir, filepath.Join(dir, "a.csv"): "folder:" + filepath.Join(dir, "a.csv"),
+	} {
+		if got := NameOf(path); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+}
+
 func TestImport(t *testing.T) {
 	source, dir := domains(t), t.TempDir()
 	cache := filepath.Join(dir, cacheFolder)

@@ -17,7 +17,7 @@ import (
 // sets of volumes are refused.
 func init() {
 	register(source{
-		name: "medmnist", title: "MedMNIST", takesPath: true, cacheable: always,
+		name: "medmnist", title: "MedMNIST", takesPath: true, endings: []string{".npz"}, cacheable: always,
 		find: func(q query) ([]string, error) {
 			file, err := findPath(q, []string{"", ".npz"}, []string{"medmnist", ".medmnist"}, "a .npz of MedMNIST")
 			return []string{file}, err

@@ -25,6 +25,7 @@ func init() {
 	options["exif"] = "apply the EXIF orientation, as the library datasets does (default), or ignore it"
 	register(source{
 		name: "parquet", title: "images in parquet files", aliases: []string{"huggingface", "hf"}, takesPath: true,
+		endings: []string{".parquet"},
 		options: options, cacheable: always,
 		find: func(q query) ([]string, error) {
 			path, err := findPath(q, []string{"", ".parquet"}, nil, "a .parquet file or a folder of them")

@@ -125,7 +125,7 @@ func (t *table) resolve(q query) (err error) {
 	if f := features[t.label.Path[0]]; f.Type == "ClassLabel" {
 		t.classes = f.Names
 		if len(positions(f.Names)) != len(f.Names) || len(f.Names) == 0 {
-			return fmt.Errorf("the %d names of the classes of column %s are none or not all different", len(f.Names), t.label.Name())
+			return fmt.Errorf("the %d names of the classes of column %s are none or not all different", len(f.Names), t.label)
 		}
 	}
 	if _, given := q.extra["user"]; given {
@@ -165,7 +165,7 @@ func (t *table) read(split, user string) error {
 	}
 	err := t.file.Read(t.image, func(row int, v parquet.Value) error {
 		if v.Null || len(v.Bytes) == 0 {
-			return at(row, "column %s is empty, the image is not in the file: write it with embed_external_files=True", t.image.Name())
+			return at(row, "column %s is empty, the image is not in the file: write it with embed_external_files=True", t.image)
 		}
 		if len(v.Bytes) > maxImageFile {
 			return at(row, "an image of more than %d bytes", maxImageFile)
@@ -184,16 +184,16 @@ func (t *table) read(split, user string) error {
 		}
 		switch {
 		case v.Null || isMissing(class) || class == "":
-			return at(row, "column %s has no label", t.label.Name())
+			return at(row, "column %s has no label", t.label)
 		case t.label.Type != parquet.ByteArray && v.Int == -1:
-			return at(row, "label -1 of column %s stands for none: leave out the file, its images have no labels", t.label.Name())
+			return at(row, "label -1 of column %s stands for none: leave out the file, its images have no labels", t.label)
 		case t.classes != nil && t.label.Type == parquet.ByteArray:
 			if !slices.Contains(t.classes, class) {
-				return at(row, "label %q of column %s is none of the classes", class, t.label.Name())
+				return at(row, "label %q of column %s is none of the classes", class, t.label)
 			}
 		case t.classes != nil:
 			if v.Int < 0 || v.Int >= int64(len(t.classes)) {
-				return at(row, "label %d of column %s is out of range, must be 0 to %d", v.Int, t.label.Name(), len(t.classes)-1)
+				return at(row, "label %d of column %s is out of range, must be 0 to %d", v.Int, t.label, len(t.classes)-1)
 			}
 			class = t.classes[v.Int]
 		}
@@ -209,7 +209,7 @@ func (t *table) read(split, user string) error {
 			name = strconv.FormatInt(v.Int, 10)
 		}
 		if v.Null || isMissing(name) || name == "" {
-			return at(row, "column %s has no user", t.users.Name())
+			return at(row, "column %s has no user", t.users)
 		}
 		t.rows[row].user = name
 		return nil

@@ -19,6 +19,8 @@ type source struct {
 	aliases []string
 	// takesPath says that the set is written NAME:PATH, or NAME alone for the first directory of data sets.
 	takesPath bool
+	// endings are those of files that are such a set: see NameOf.
+	endings []string
 	// options are the keys of LoadOptions.Extra that the set knows, each with what it does.
 	options map[string]string
 	// cacheable reports whether these files take so long to read that the decoded set is kept in LoadOptions.Cache;
@@ -84,6 +86,18 @@ func Title(name string) string {
 
 // TakesPath reports whether a data set is written NAME:PATH.
 func TakesPath(name string) bool { return sources[name].takesPath }
+
+// NameOf returns the set that a path by itself is, as NAME:PATH: the one that claims the ending of the file, or folder:PATH.
+func NameOf(path string) string {
+	if !isFolder(path) {
+		for _, name := range Names() {
+			if slices.Contains(sources[name].endings, strings.ToLower(filepath.Ext(path))) {
+				return name + ":" + path
+			}
+		}
+	}
+	return "folder:" + path
+}
 
 // SourceOptions returns the options that a data set knows, each with what it does.
 func SourceOptions(name string) map[string]string {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"feddag/internal/spelling"
 )
 
 // warnings returns what a user should know before training about a set, one line each: pixels that carry nothing, and
@@ -123,7 +125,7 @@ func without(names []string, all int, one, more, what string) []string {
 func (s *Set) classText(c int) string {
 	text := strconv.Itoa(c)
 	if c < len(s.ClassNames) && s.ClassNames[c] != text {
-		text += " (" + s.ClassNames[c] + ")"
+		text += " (" + spelling.Plain(s.ClassNames[c]) + ")"
 	}
 	return text
 }
@@ -193,8 +195,13 @@ func counted(n int, one, more string) string {
 // few joins the first of some names.
 func few(names []string) string {
 	const most = 5
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	all := len(names)
+	shown := make([]string, min(most, all))
+	for i := range shown {
+		shown[i] = spelling.Plain(names[i])
 	}
-	return strings.Join(names, ", ")
+	if all > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(shown, ", "), all-most)
+	}
+	return strings.Join(shown, ", ")
 }

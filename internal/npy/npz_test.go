@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"feddag/internal/alloctest"
+	"feddag/internal/archivetest"
 	"feddag/internal/errtest"
 )
 
@@ -157,4 +158,27 @@ func packed(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// An archive that is made to do harm is refused by both readers.
+func TestHostileZip(t *testing.T) {
+	for k, named := range archivetest.Attacks("a.npy", "") {
+		t.Run(named.Name, func(t *testing.T) {
+			home := t.TempDir()
+			a := archivetest.Attacks("a.npy", home)[k]
+			raw := archivetest.Zip(t, a.File)
+			path := filepath.Join(home, "a.npz")
+			if err := os.WriteFile(path, raw, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			archivetest.Refused(t, home, func() error {
+				_, err := ReadZip(bytes.NewReader(raw), int64(len(raw)), anySize)
+				return err
+			}, a.Words)
+			archivetest.Refused(t, home, func() error {
+				_, err := OpenArchive(path)
+				return err
+			}, a.Words)
+		})
+	}
 }

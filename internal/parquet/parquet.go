@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"feddag/internal/damage"
+	"feddag/internal/spelling"
 )
 
 const (
@@ -44,6 +45,9 @@ type Column struct {
 	maxDef   int // its definition level where it has a value
 	at       int // its place in row groups
 }
+
+// String returns the name for messages.
+func (c *Column) String() string { return spelling.Plain(c.Name()) }
 
 // Name returns the path with dots.
 func (c *Column) Name() string { return strings.Join(c.Path, ".") }
@@ -167,9 +171,9 @@ type Value struct {
 func (f *File) Read(c *Column, visit func(row int, v Value) error) error {
 	switch {
 	case c.Repeated:
-		return fmt.Errorf("column %s is a list, which is not read", c.Name())
+		return fmt.Errorf("column %s is a list, which is not read", c)
 	case c.Type != Int32 && c.Type != Int64 && c.Type != ByteArray:
-		return fmt.Errorf("column %s is of type %d, must be of whole numbers or strings", c.Name(), c.Type)
+		return fmt.Errorf("column %s is of type %d, must be of whole numbers or strings", c, c.Type)
 	}
 	row := 0
 	for g, group := range f.groups {
@@ -195,7 +199,7 @@ func (f *File) Read(c *Column, visit func(row int, v Value) error) error {
 			err = fmt.Errorf("damaged: %d rows lack values", rows)
 		}
 		if err != nil {
-			return fmt.Errorf("column %s, row group %d: %w", c.Name(), g, err)
+			return fmt.Errorf("column %s, row group %d: %w", c, g, err)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // longest is the length in bytes above which a name is not taken for a misspelling.
@@ -74,4 +75,15 @@ func edits(a, b string) int {
 		older, old, row = old, row, older
 	}
 	return old[len(b)]
+}
+
+// maxPlain is the number of bytes that Plain leaves of a name.
+const maxPlain = 80
+
+// Plain returns a name for a message: as it is if it fits on a line, else cut short and in quotes.
+func Plain(name string) string {
+	if len(name) <= maxPlain && strings.IndexFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) < 0 {
+		return name
+	}
+	return fmt.Sprintf("%.*q", maxPlain, name)
 }

@@ -37,3 +37,13 @@ func TestOneOf(t *testing.T) {
 		}
 	}
 }
+
+func TestPlain(t *testing.T) {
+	for name, want := range map[string]string{
+		"label": "label", "två ord": "två ord", "a\nb": `"a\nb"`, "\xff": `"\xff"`, strings.Repeat("x", 100): `"` + strings.Repeat("x", 80) + `"`,
+	} {
+		if got := Plain(name); got != want {
+			t.Errorf("Plain(%q) is %s, want %s", name, got, want)
+		}
+	}
+}
