@@ -31,44 +31,14 @@ const (
 //     moves z by -rate Σ_d x_d^2 M/(x_d sqrt(Q) + ε). That sum runs over a histogram of x (bin means), exact wherever
 //     ε is small beside x_d sqrt(Q).
 func mlpGates(g, v *mat.SymDense, seed uint64, tell teller) (Gates, error) {
-	n := g.SymmetricDim()
-	x := summarise(g, v)
-	random := stream.New(seed, "gates")
-	inputs := 2 * float64(n) * float64(n)
-
-	z := make([]adam, mlpHidden) // W1 x
-	b1 := make([]adam, mlpHidden)
-	for k := range z {
-		z[k].value = random.NormFloat64() * math.Sqrt(x.squares/(3*inputs))
-		b1[k].value = uniform(random, 1/math.Sqrt(inputs))
-	}
-	w2 := make([]adam, n*mlpHidden) // N x 128
-	b2 := make([]adam, n)
-	bound := 1 / math.Sqrt(mlpHidden)
-	for i := range b2 {
-		for k := range mlpHidden {
-			w2[i*mlpHidden+k].value = uniform(random, bound)
-		}
-		b2[i].value = uniform(random, bound)
-	}
-
-	h := make([]float64, mlpHidden)
-	w, slope, delta := make([]float64, n), make([]float64, n), make([]float64, mlpHidden)
+	m := newMLP(g, v, seed)
+	slope := make([]float64, g.SymmetricDim())
 	var best Gates
 	for step := 0; ; step++ {
 		if err := tell.tell(step, mlpSteps); err != nil {
 			return Gates{}, err
 		}
-		for k := range h {
-			h[k] = max(0, z[k].value+b1[k].value)
-		}
-		for i := range w {
-			s := b2[i].value
-			for k, x := range h {
-				s += w2[i*mlpHidden+k].value * x
-			}
-			w[i] = 1 / (1 + math.Exp(-s))
-		}
+		w := m.forward()
 		e := entropy(g, v, w, slope)
 		if step == 0 {
 			best = Gates{slices.Clone(w), e, e}
@@ -79,26 +49,89 @@ func mlpGates(g, v *mat.SymDense, seed uint64, tell teller) (Gates, error) {
 		if step == mlpSteps {
 			return best, nil
 		}
+		m.backward(slope)
+		m.step(step + 1)
+	}
+}
 
-		clear(delta) // ∂L/∂z
-		for i := range w {
-			d := slope[i] * w[i] * (1 - w[i]) // ∂L/∂ of the sigmoid's argument
-			for k := range h {
-				p := &w2[i*mlpHidden+k]
-				delta[k] += d * p.value
-				p.step(d*h[k], step+1)
-			}
-			b2[i].step(d, step+1)
+// mlp is the gate network.
+type mlp struct {
+	x      *inputs
+	z      []adam // W1 x, mlpHidden
+	b1     []adam // mlpHidden
+	w2, b2 []adam // N x mlpHidden, N
+
+	h, w    []float64 // of forward: the hidden units and the gates
+	outer   []float64 // of backward: ∂L/∂ of each sigmoid's argument, which is ∂L/∂b2; times h it is ∂L/∂W2
+	initial []float64 // of backward: ∂L/∂z, which is ∂L/∂b1; times x' it is ∂L/∂W1
+}
+
+// newMLP returns the network with initial weights for the inputs g and v.
+func newMLP(g, v *mat.SymDense, seed uint64) *mlp {
+	n := g.SymmetricDim()
+	m := &mlp{
+		x: summarise(g, v), z: make([]adam, mlpHidden), b1: make([]adam, mlpHidden), w2: make([]adam, n*mlpHidden), b2: make([]adam, n),
+		h: make([]float64, mlpHidden), w: make([]float64, n), outer: make([]float64, n), initial: make([]float64, mlpHidden),
+	}
+	random := stream.New(seed, "gates")
+	inputs := 2 * float64(n) * float64(n)
+	for k := range m.z {
+		m.z[k].value = random.NormFloat64() * math.Sqrt(m.x.squares/(3*inputs))
+		m.b1[k].value = uniform(random, 1/math.Sqrt(inputs))
+	}
+	bound := 1 / math.Sqrt(mlpHidden)
+	for i := range m.b2 {
+		for k := range mlpHidden {
+			m.w2[i*mlpHidden+k].value = uniform(random, bound)
 		}
-		for k := range h {
-			d := delta[k]
-			if h[k] == 0 {
-				d = 0
-			}
-			b1[k].step(d, step+1)
-			m, q := z[k].moments(d, step+1)
-			z[k].value -= adamRate * x.sum(m, math.Sqrt(q))
+		m.b2[i].value = uniform(random, bound)
+	}
+	return m
+}
+
+// forward returns the gates, N, which the next call overwrites.
+func (m *mlp) forward() []float64 {
+	for k := range m.h {
+		m.h[k] = max(0, m.z[k].value+m.b1[k].value)
+	}
+	for i := range m.w {
+		s := m.b2[i].value
+		for k, x := range m.h {
+			s += m.w2[i*mlpHidden+k].value * x
 		}
+		m.w[i] = 1 / (1 + math.Exp(-s))
+	}
+	return m.w
+}
+
+// backward sets the gradients from slope, ∂L/∂w at the gates of the last forward.
+func (m *mlp) backward(slope []float64) {
+	clear(m.initial)
+	for i, w := range m.w {
+		m.outer[i] = slope[i] * w * (1 - w)
+		for k := range m.h {
+			m.initial[k] += m.outer[i] * m.w2[i*mlpHidden+k].value
+		}
+	}
+	for k, h := range m.h {
+		if h == 0 {
+			m.initial[k] = 0
+		}
+	}
+}
+
+// step moves all parameters by the t-th step of Adam, t from 1.
+func (m *mlp) step(t int) {
+	for i, d := range m.outer {
+		for k, h := range m.h {
+			m.w2[i*mlpHidden+k].step(d*h, t)
+		}
+		m.b2[i].step(d, t)
+	}
+	for k, d := range m.initial {
+		m.b1[k].step(d, t)
+		first, second := m.z[k].moments(d, t)
+		m.z[k].value -= adamRate * m.x.sum(first, math.Sqrt(second))
 	}
 }
 
