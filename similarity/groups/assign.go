@@ -134,7 +134,7 @@ func (x *residuals) found(r *Roster, movers, places []int, tell func(k, z int, p
 				}
 			}
 			into, most = len(r.Clusters), 1
-			r.labelOf = append(r.labelOf, r.labelClusterOf(movers[left[at]], x.models[:older]))
+			r.labelOf = append(r.labelOf, r.labelClusterOf(movers[left[at]], x.models[:older], x.stranger))
 			r.Clusters, x.models = append(r.Clusters, nil), append(x.models, nil)
 		}
 		k := left[at]
@@ -155,7 +155,7 @@ func (r *residuals) reject(i int) (p []float64, view View) {
 			p = append(p, math.NaN())
 			continue
 		}
-		labels := 2 * m.labels.pValue(r.f.all.weights(i))
+		labels := 2 * m.labels.pValue(r.f.all.weights(i), r.stranger)
 		image := r.pValues(r.compare(i, m, false), m)
 		least := min(1, labels, 4*image[together], 4*image[apart])
 		p = append(p, least)
@@ -218,14 +218,14 @@ func (r *residuals) best(i int, p []float64, alpha float64) int {
 
 // labelClusterOf returns the label cluster of a client that founds a cluster: that of the older cluster whose labels predict its
 // class counts best, if they do not reject them, or else a new one.
-func (r *Roster) labelClusterOf(i int, older []*clusterModel) int {
+func (r *Roster) labelClusterOf(i int, older []*clusterModel, q *stranger) int {
 	x := r.finder().all.weights(i)
 	best, most := slices.Max(append([]int{-1}, r.labelOf...))+1, math.Inf(-1)
 	for z, m := range older {
 		if len(m.who) == 0 {
 			continue
 		}
-		if y := m.labels.logProbability(x); y > most && 2*m.labels.pValue(x) > r.options.Alpha {
+		if y := m.labels.logProbability(x); y > most && 2*m.labels.pValue(x, q) > r.options.Alpha {
 			best, most = r.labelOf[z], y
 		}
 	}

@@ -179,13 +179,14 @@ func TestAssignByLabels(t *testing.T) {
 // ordered, sum to one, for the model and, at most, for the code of a stranger.
 func TestLabelModel(t *testing.T) {
 	m := newLabelModel([][]float64{{5, 5, 0}, {9, 2, 0}, {0, 0, 0}, {40, 60, 0}, {50, 50, 0}, {60, 80, 0}}, 3)
+	q := newStranger([][]float64{{1, 2, 0}, {1, 1, 1}}, []*labelModel{m}, 3)
 	model, stranger := 0., 0.
 	for a := range 4 {
 		for b := range 4 - a {
 			x := []float64{float64(a), float64(b), float64(3 - a - b)}
 			orders := math.Exp(logGamma(4) - logGamma(x[0]+1) - logGamma(x[1]+1) - logGamma(x[2]+1))
 			model += orders * math.Exp(m.logProbability(x))
-			stranger += orders * math.Exp(strangerCode(x))
+			stranger += orders * math.Exp(q.logProbability(x))
 		}
 	}
 	if math.Abs(model-1) > 1e-9 {
@@ -194,10 +195,10 @@ func TestLabelModel(t *testing.T) {
 	if stranger > 1 || stranger < 0.3 {
 		t.Errorf("the stranger's probabilities sum to %g", stranger)
 	}
-	if p := m.pValue([]float64{0, 0, 200}); p > 1e-2 {
+	if p := m.pValue([]float64{0, 0, 200}, q); p > 1e-2 {
 		t.Errorf("a client with another class alone has p = %g", p)
 	}
-	if p := m.pValue([]float64{70, 50, 0}); p < 0.5 {
+	if p := m.pValue([]float64{70, 50, 0}, q); p < 0.5 {
 		t.Errorf("a client like the others has p = %g", p)
 	}
 }

@@ -16,6 +16,7 @@ const (
 	changeTests = 4  // two halves learn, in two views
 	changeHits  = 20 // a simulated test ends when so many draws are as extreme as what was seen
 	changeNamed = 3  // the most classes that are named
+	mostMates   = 100
 )
 
 // Change is the answer of the test of a client's old sketch against its new one.
@@ -60,11 +61,9 @@ func (r *Roster) Changed(client int, now *Sketch) (Change, error) {
 	if err := r.checkNewcomers([]*Sketch{now}); err != nil {
 		return Change{}, fmt.Errorf("test for a change of client %d: %w", client, err)
 	}
-	next := r.Clone()
-	next.Sketches = append(next.Sketches, now)
-	f, twin := next.finder(), len(r.Sketches)
+	f, after := r.finder(), r.finderOf([]*Sketch{now})
 	x := Change{P: 1, Labels: 1, Images: 1}
-	old, new := f.all.weights(client), f.all.weights(twin)
+	old, new := f.all.weights(client), after.all.weights(0)
 	for c := range new {
 		if new[c] > 0 && old[c] == 0 {
 			x.Only = append(x.Only, c)
@@ -81,7 +80,7 @@ func (r *Roster) Changed(client int, now *Sketch) (Change, error) {
 		keys = append(keys, uint64(old[c]), uint64(new[c]))
 	}
 	x.Labels = gTest(old, new, r.options.Alpha/2, stream.New(r.options.Seed, "groups: change of labels", keys...))
-	d := newDifference(f, client, twin, r.mates(client))
+	d := newDifference(f, client, after, r.mates(client))
 	x.View = Labels
 	for _, view := range []View{ClassWise, Common} {
 		for h := range Halves {
@@ -97,11 +96,13 @@ func (r *Roster) Changed(client int, now *Sketch) (Change, error) {
 	return x, nil
 }
 
-// mates returns the other members of a client's cluster.
+// mates returns other members of a client's cluster, at most 100, which tell the noise well enough: those that follow it in the list
+// of the members, and then those at its beginning.
 func (r *Roster) mates(client int) []int {
 	for _, members := range r.Clusters {
-		if slices.Contains(members, client) {
-			return slices.DeleteFunc(slices.Clone(members), func(i int) bool { return i == client })
+		if at := slices.Index(members, client); at >= 0 {
+			others := slices.Concat(members[at+1:], members[:at])
+			return others[:min(len(others), mostMates)]
 		}
 	}
 	return nil
@@ -117,19 +118,24 @@ type difference struct {
 	freedom float64 // degrees of freedom of level
 }
 
-func newDifference(f *finder, old, new int, mates []int) *difference {
+// newDifference compares row old of f with the only row of after.
+func newDifference(f *finder, old int, after *finder, mates []int) *difference {
 	d := &difference{f: f}
 	var sums [Halves]*table // one row: the mean of old and new images, with the weight n_c + m_c
 	for h := range Halves {
 		d.mates[h] = f.whiteHalves[h].pick(mates)
-		t := f.whiteHalves[h]
-		d.delta[h], sums[h] = newTable(1, t.classes, t.d), t.pick([]int{old, new}).centre()
-		for c := range t.classes {
-			if n, m := t.weight(old, c), t.weight(new, c); n > 0 && m > 0 {
+		x, y := f.whiteHalves[h].pick([]int{old}), after.whiteHalves[h]
+		d.delta[h], sums[h] = newTable(1, x.classes, x.d), newTable(1, x.classes, x.d)
+		for c := range x.classes {
+			n, m := x.weight(0, c), y.weight(0, c)
+			if n > 0 && m > 0 {
 				d.delta[h].n[c] = n * m / (n + m)
-				axpy(1, t.mean(old, c), d.delta[h].mean(0, c))
-				axpy(-1, t.mean(new, c), d.delta[h].mean(0, c))
+				axpy(1, x.mean(0, c), d.delta[h].mean(0, c))
+				axpy(-1, y.mean(0, c), d.delta[h].mean(0, c))
 			}
+			sums[h].n[c] = n + m
+			axpy(n/max(n+m, 1), x.mean(0, c), sums[h].mean(0, c))
+			axpy(m/max(n+m, 1), y.mean(0, c), sums[h].mean(0, c))
 		}
 	}
 	d.loud = loudness(d.mates, f.metric.noise)

@@ -15,10 +15,12 @@ const explainedClasses = 5
 type Explanation struct {
 	A int `json:"a"` // the clusters
 	B int `json:"b"`
-	// View is Labels if the label codes of the search separated them; else the view in which a test is surest, and "" if no test
-	// tells them apart. Concept means that their classes fit under other names, see Renamed.
+	// View is Labels if the label codes of the search separated them, and "" if no test of the images tells them apart. Otherwise it
+	// is Concept if their classes fit under other names, see Renamed, Common if at least half of the squared distance of their
+	// class means is common to all classes, and else ClassWise. Which of the three tests has the smallest p-value is not the
+	// measure, because among many clients all of them are tiny.
 	View View `json:"view"`
-	// P is the p-value of "both draw every class from one distribution" in that view, corrected for six tests. For labels it is
+	// P is the p-value of "both draw every class from one distribution", corrected for six tests in three views. For labels it is
 	// exp(-Nats), which bounds the chance of a gain of so many nats.
 	P    float64 `json:"p"`
 	Nats float64 `json:"nats,omitempty"` // labels: by how much two codes are shorter than one
@@ -80,19 +82,17 @@ func (r *Roster) explain(k *kinds, a, b int) Explanation {
 	}
 	if len(names) > 0 {
 		p := r.pairPValues(a, b, names)
-		for v, view := range imageViews {
-			if p[v] <= r.options.Alpha && p[v] < x.P {
-				x.View = view
-			}
-			x.P = min(x.P, p[v])
-		}
+		x.P = slices.Min(p[:])
 	}
-	if x.View == ClassWise || x.View == Concept {
+	if x.P <= r.options.Alpha {
 		x.View = ClassWise
 		for _, p := range k.pairs(a, b) {
 			if p.A != p.B {
 				x.View, x.Renamed = Concept, append(x.Renamed, p)
 			}
+		}
+		if x.View == ClassWise && k.commonShare(a, b) >= 0.5 {
+			x.View = Common
 		}
 	}
 	x.Distance = k.distance(a, b, x.View == Common)
@@ -192,6 +192,16 @@ func (k *kinds) distance(a, b int, common bool) float64 {
 		scale(1/max(total, 1e-30), shift[h])
 	}
 	return math.Sqrt(max(dot(shift[0], shift[1]), 0))
+}
+
+// commonShare returns the part of the squared distance of the class means of two clusters that all classes have in common, with the
+// weights h_c: |sum_c h_c delta_c|^2 / (sum_c h_c  sum_c h_c |delta_c|^2).
+func (k *kinds) commonShare(a, b int) float64 {
+	common, all := k.distance(a, b, true), k.distance(a, b, false)
+	if all == 0 {
+		return 0
+	}
+	return common * common / (all * all)
 }
 
 // sentence returns the explanation in a sentence.

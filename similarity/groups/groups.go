@@ -63,6 +63,15 @@ type finder struct {
 	whiteHalves [Halves]*table
 
 	quantiles map[int]float64 // see cloudQuantile
+	only      int             // 1 or 2 if that half of the images alone says who is where, see [Roster.Stability]; else 0
+}
+
+// learner returns the class means by which clients are divided: those of all images or of one half.
+func (f *finder) learner(all *table, halves [Halves]*table) *table {
+	if f.only > 0 {
+		return halves[f.only-1]
+	}
+	return all
 }
 
 // Find finds the groups of clients. scatter is the sum of the clients' scatters, d x d. It holds that
@@ -114,7 +123,7 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *
 	}
 	counts := make([][]float64, len(present))
 	for i := range present {
-		counts[i] = f.all.weights(i)
+		counts[i] = f.learner(f.all, f.halves).weights(i)
 	}
 	byLabel := uniteQuotas(counts, labelClusters(counts, o.Leaves))
 	clusters, err := f.divide(byLabel)
@@ -185,6 +194,7 @@ func (f *finder) whiten(clusters [][]int) (err error) {
 	for h := range Halves {
 		f.whiteHalves[h] = f.metric.apply(f.halves[h])
 	}
+	f.white = f.learner(f.white, f.whiteHalves)
 	return nil
 }
 

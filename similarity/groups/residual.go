@@ -56,6 +56,7 @@ type clusterModel struct {
 type residuals struct {
 	f        *finder
 	models   []*clusterModel
+	stranger *stranger              // the class counts of a client that belongs to none of them
 	style    [residualViews]float64 // tau
 	spread   [residualViews]float64 // standard deviation of the standardised residuals
 	freedom  [residualViews]float64 // its degrees of freedom
@@ -70,11 +71,17 @@ func newResiduals(f *finder, clusters [][]int) *residuals {
 	}
 	type place struct{ z, i int }
 	var places []place
+	var counts [][]float64
+	var labels []*labelModel
 	for z, m := range r.models {
 		for _, i := range m.who {
-			places = append(places, place{z, i})
+			places, counts = append(places, place{z, i}), append(counts, f.all.weights(i))
+		}
+		if len(m.who) > 0 {
+			labels = append(labels, m.labels)
 		}
 	}
+	r.stranger = newStranger(counts, labels, f.all.classes)
 	all := make([]residual, len(places))
 	parallel.For(len(places), func(k int) { all[k] = r.compare(places[k].i, r.models[places[k].z], true) })
 	for v := range residualViews {

@@ -207,16 +207,20 @@ func (r *Roster) ScatterNow() *mat.SymDense {
 
 // finder returns the clients' class means in the metric, and what else the tests of the search need.
 func (r *Roster) finder() *finder {
-	if r.cached != nil {
-		return r.cached
+	if r.cached == nil {
+		r.cached = r.finderOf(r.Sketches)
 	}
+	return r.cached
+}
+
+// finderOf returns the class means of some sketches in the metric of the roster.
+func (r *Roster) finderOf(sketches []*Sketch) *finder {
 	classes, d := r.Sketches[0].Means[0].Dims()
-	f := newFinder(r.Sketches, sequence(len(r.Sketches)), classes, d, r.Scatter, r.options)
+	f := newFinder(sketches, sequence(len(sketches)), classes, d, r.Scatter, r.options)
 	f.metric, f.white = r.metric, r.metric.apply(f.all)
 	for h := range Halves {
 		f.whiteHalves[h] = r.metric.apply(f.halves[h])
 	}
-	r.cached = f
 	return f
 }
 

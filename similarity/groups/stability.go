@@ -39,25 +39,17 @@ func (r *Roster) Stability() (Stability, error) {
 	return s, nil
 }
 
-// findOnHalf finds the groups with the class means and counts of one half in the place of those of all images. Clients without
-// images in that half are in the largest cluster.
+// findOnHalf finds the groups with the class means and counts of one half in the place of those of all images. The metric is that of
+// all images, as in the tests. Clients without images in the half are in the largest cluster.
 func (r *Roster) findOnHalf(h int) ([][]int, error) {
 	sketches := slices.Clone(r.Sketches)
-	all, half := 0., 0.
 	for i, s := range r.Sketches {
-		images := 0
-		for c, n := range s.Counts[h] {
-			images += n
-			all, half = all+float64(max(n+s.Counts[1-h][c]-1, 0)), half+float64(max(n-1, 0))
-		}
-		if images == 0 {
+		if slices.Max(s.Counts[h]) == 0 {
 			none := make([]int, len(s.Counts[h]))
 			sketches[i] = &Sketch{[Halves][]int{none, none}, s.Means}
 		}
 	}
-	scatter := r.ScatterNow()
-	scatter.ScaleSym(half/max(all, 1), scatter)
-	found, err := find(sketches, scatter, r.options, func(f *finder) { f.all = f.halves[h] })
+	found, err := find(sketches, r.ScatterNow(), r.options, func(f *finder) { f.only = h + 1 })
 	if err != nil {
 		return nil, err
 	}

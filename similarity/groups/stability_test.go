@@ -39,7 +39,7 @@ func TestStability(t *testing.T) {
 		t.Errorf("with a client of one image: %+v, %v", s, err)
 	}
 	for i, x := range r.Sketches { // Half 0 shows groups of labels, half 1 does not.
-		other := &Sketch{[Halves][]int{make([]int, p.classes), make([]int, p.classes)}, x.Means}
+		other := &Sketch{[Halves][]int{make([]int, p.classes), make([]int, p.classes)}, [Halves]*mat.Dense{x.Means[0], nothing}}
 		for k := range 2 {
 			other.Counts[0][2*(i%2)+k], other.Counts[1][k] = 20+5*k, 20+5*k
 		}
