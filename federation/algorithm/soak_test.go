@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -14,38 +15,77 @@ import (
 	"feddag/torch"
 )
 
-// TestSoak checks over two hundred rounds that the number of live handles stays constant and resident memory within 5 percent.
+// usage is what a process holds.
+type usage struct {
+	handles, resident       int64
+	descriptors, goroutines int
+}
+
+// TestSoak checks over two hundred rounds of each engine, five hundred with FEDDAG_LONG, that live handles, open files and
+// goroutines stay constant and resident memory within 5 percent.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two hundred rounds are too long for -short")
 	}
-	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag")
-	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
-		t.Fatal(err)
+	rounds, warmUp := 200, 50
+	if os.Getenv("FEDDAG_LONG") != "" {
+		rounds, warmUp = 500, 100
 	}
-	r := federation.NewRunner(e, a, federation.RunOptions{})
-	var live, rss int64
-	for round := range 200 {
-		if err := r.Round(round); err != nil {
-			t.Fatal(err)
-		}
-		switch round {
-		case 49:
-			rss = resident(t) // collects what earlier tests left
-			live, _ = torch.Live()
-		case 199:
-			if now, _ := torch.Live(); now > live {
-				t.Errorf("%d live handles after round 200, %d after round 50", now, live)
+	for _, engine := range []string{"serial", "batched", "eager"} {
+		t.Run(engine, func(t *testing.T) {
+			e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag")
+			useEngine(t, e, engine)
+			if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+				t.Fatal(err)
 			}
-			if now := resident(t); float64(now) > 1.05*float64(rss) {
-				t.Errorf("%d bytes resident after round 200, %d after round 50", now, rss)
+			r := federation.NewRunner(e, a, federation.RunOptions{})
+			var before usage
+			for round := range rounds {
+				if err := r.Round(round); err != nil {
+					t.Fatal(err)
+				}
+				if round == warmUp-1 {
+					before = used(t)
+				}
 			}
-		}
+			after := used(t)
+			t.Logf("after %d rounds %+v, after %d rounds %+v", warmUp, before, rounds, after)
+			if after.handles > before.handles {
+				t.Errorf("%d live handles after round %d, %d after round %d", after.handles, rounds, before.handles, warmUp)
+			}
+			if float64(after.resident) > 1.05*float64(before.resident) {
+				t.Errorf("%d bytes resident after round %d, %d after round %d", after.resident, rounds, before.resident, warmUp)
+			}
+			if after.descriptors > before.descriptors || after.goroutines > before.goroutines {
+				t.Errorf("%d open files and %d goroutines after round %d, %d and %d after round %d",
+					after.descriptors, after.goroutines, rounds, before.descriptors, before.goroutines, warmUp)
+			}
+		})
 	}
 }
 
-// resident returns the resident memory of this process in bytes, after a collection.
-func resident(t *testing.T) int64 {
+// useEngine replaces the executor of an environment on the CPU.
+func useEngine(t *testing.T, e *federation.Env, name string) {
+	t.Helper()
+	switch name {
+	case "batched":
+		b, err := torch.NewBatched(e.Device, torch.BatchedOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(b.Close)
+		e.Executor = b
+	case "eager":
+		x, err := torch.NewEager()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Executor = x
+	}
+}
+
+// used measures this process, after a collection, which frees what earlier tests left.
+func used(t *testing.T) (u usage) {
 	t.Helper()
 	debug.FreeOSMemory()
 	raw, err := os.ReadFile("/proc/self/statm")
@@ -56,5 +96,11 @@ func resident(t *testing.T) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pages * int64(os.Getpagesize())
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.handles, _ = torch.Live()
+	u.resident, u.descriptors, u.goroutines = pages*int64(os.Getpagesize()), len(open), runtime.NumGoroutine()
+	return u
 }
