@@ -55,6 +55,7 @@ func readMedMNIST(name string) (*Set, error) {
 
 // decodeMedMNIST reads a .npz of size bytes.
 func decodeMedMNIST(r io.ReaderAt, size int64) (*Set, error) {
+	var others []string
 	arrays, err := npy.ReadZip(r, size, func(array string) (int, error) {
 		for _, split := range medSplits {
 			switch array {
@@ -67,12 +68,16 @@ func decodeMedMNIST(r io.ReaderAt, size int64) (*Set, error) {
 				return 1 << 28, nil
 			}
 		}
+		others = append(others, array)
 		return 0, npy.ErrSkip
 	})
 	if err != nil {
 		return nil, err
 	}
 	s := &Set{}
+	if len(others) > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("%s not read: %s", counted(len(others), "array is", "arrays are"), few(others)))
+	}
 	for _, split := range medSplits {
 		labels, err := medLabels(arrays, split)
 		if err != nil {

@@ -42,6 +42,13 @@ func TestMedMNIST(t *testing.T) {
 	}
 }
 
+func TestMedMNISTWithMore(t *testing.T) {
+	s, err := Load(t.Context(), "medmnist:more", LoadOptions{Dirs: []string{"testdata"}})
+	if err != nil || !slices.Contains(s.Notes, "1 array is not read: names") {
+		t.Error(s, err)
+	}
+}
+
 func TestBadMedMNIST(t *testing.T) {
 	whole, err := os.ReadFile("testdata/medmnist/grey.npz")
 	if err != nil {

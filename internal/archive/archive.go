@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"unicode"
 )
 
 // Bounds of an archive.
@@ -72,7 +73,7 @@ func check(name string, mode fs.FileMode, seen map[string]bool) error {
 			return nil
 		}
 		return harm(name, "is no name of a file")
-	case !filepath.IsLocal(clean) || strings.ContainsAny(clean, "\\\x00") || path.Clean(clean) != clean:
+	case !filepath.IsLocal(clean) || strings.ContainsRune(clean, '\\') || strings.ContainsFunc(clean, unicode.IsControl) || path.Clean(clean) != clean:
 		return harm(name, "leads out of the archive or is no plain path")
 	case !mode.IsRegular() && !mode.IsDir():
 		return harm(name, "is a link or a device, not a file")

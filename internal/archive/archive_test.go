@@ -34,6 +34,7 @@ func TestCheckZip(t *testing.T) {
 		"absolute":          {[]*zip.File{header("/x", 0o644, 1, 1)}, []string{"leads out"}},
 		"backslashes":       {[]*zip.File{header(`..\x`, 0o644, 1, 1)}, []string{"no plain path"}},
 		"a zero byte":       {[]*zip.File{header("x\x00.png", 0o644, 1, 1)}, []string{"no plain path"}},
+		"a line break":      {[]*zip.File{header("x\n.png", 0o644, 1, 1)}, []string{`"x\n.png" leads out of the archive or is no plain path`}},
 		"no name":           {[]*zip.File{header("", 0o644, 1, 1)}, []string{"no name"}},
 		"a link":            {[]*zip.File{header("x", fs.ModeSymlink|0o777, 1, 1)}, []string{"is a link or a device"}},
 		"a device":          {[]*zip.File{header("x", fs.ModeDevice|0o777, 1, 1)}, []string{"is a link or a device"}},

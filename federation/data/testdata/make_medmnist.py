@@ -33,6 +33,7 @@ def save(name, shape, change=lambda arrays: None):
 save("grey.npz", (28, 28))
 save("colour.npz", (6, 5, 3))
 save("wide.npz", (4, 4), lambda a: a.update({k: v.astype(np.int64) for k, v in a.items() if k.endswith("labels")}))
+save("more.npz", (4, 4), lambda a: a.update(names=np.array([1, 2])))
 save("volumes.npz", (4, 4, 4))
 save("several.npz", (4, 4), lambda a: a.update(train_labels=np.ones((9, 14), np.uint8)))
 save("fewer.npz", (4, 4), lambda a: a.update(train_labels=a["train_labels"][1:]))
