@@ -11,11 +11,11 @@ LDFLAGS := -X feddag/cli.commit=$(COMMIT)
 # Compiles the C++ libraries if need be and loads the CGO_* variables into the shell of the recipe.
 NATIVE = env=$$(scripts/build_native.sh) && . "$$env"
 
-.PHONY: help setup build run test check lint gpu-bundle clean
+.PHONY: help setup build run test check lint gpu-bundle image-check clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: ## install what is missing (packages, Go modules)
 	@scripts/setup.sh
@@ -40,6 +40,9 @@ lint: setup ## gofmt, go vet, staticcheck
 
 gpu-bundle: setup ## build/gpu for scripts/gpu_check.sh, against the torch of python3
 	@scripts/gpu_bundle.sh
+
+image-check: ## build and run both images of Dockerfile.cuda with buildah, as root (TARGETS="cpu cuda")
+	@scripts/check_image.sh $(TARGETS)
 
 clean: ## remove what was built, not runs/, data/ or .venv/
 	rm -rf build feddag

@@ -1,4 +1,5 @@
-// Package scripts tests what no Docker engine has run: the steps of Dockerfile.cuda, line by line.
+// Package scripts tests Dockerfile.cuda without building an image, which scripts/check_image.sh does, and the scripts that
+// the Dockerfile calls.
 package scripts
 
 import (
@@ -11,6 +12,9 @@ import (
 	"strings"
 	"testing"
 )
+
+// image is the folder of a build stage that becomes the image.
+const image = "/image"
 
 // instruction is a line of the Dockerfile, its continuations joined.
 type instruction struct {
@@ -62,6 +66,7 @@ func TestDockerfileHoldsTogether(t *testing.T) {
 	all := dockerfile(t)
 	expand := variables(all)
 	var stages []string
+	collects := map[string]bool{} // the stages that call image_files.sh
 	for _, i := range all {
 		switch i.word {
 		case "FROM":
@@ -79,17 +84,19 @@ func TestDockerfileHoldsTogether(t *testing.T) {
 				if !slices.Contains(stages, from) {
 					t.Errorf("COPY %s: no stage %s before it", paths, from)
 				}
-				if f := strings.Fields(paths); len(f) != 2 || f[0] != f[1] { // the rpaths hold the build's paths
-					t.Errorf("COPY %s: to another place than it was built in", paths)
+				// The rpaths hold the build's paths, which image_files.sh keeps below its folder.
+				if paths != image+" /" || !collects[from] {
+					t.Errorf("COPY --from=%s %s: want the folder %s of scripts/image_files.sh, over the root", from, paths, image)
 				}
 			}
 		case "RUN":
+			collects[i.stage] = collects[i.stage] || strings.HasSuffix(i.rest, "scripts/image_files.sh "+image)
 			if out, err := run(".", nil, "bash -n -c "+quote(expand(i.rest))); err != nil {
 				t.Errorf("RUN %s: %v\n%s", i.rest, err, out)
 			}
 		}
 	}
-	for _, want := range []string{"source", "base", "cpu", "cuda"} {
+	for _, want := range []string{"base", "build-cpu", "cpu", "build-cuda", "cuda"} {
 		if !slices.Contains(stages, want) {
 			t.Errorf("no stage %s", want)
 		}
@@ -168,9 +175,12 @@ func TestDockerfileBuilds(t *testing.T) {
 			step = i.rest
 		}
 	}
-	if !strings.HasPrefix(step, "make clean build") {
+	step, ok := strings.CutSuffix(step, image)
+	if !ok || !strings.HasPrefix(step, "make clean build") {
 		t.Fatalf("the build step is %q", step)
 	}
+	collected := filepath.Join(t.TempDir(), "image")
+	step += quote(collected)
 	if out, err := run(src, nil, "make -n clean build && bash -n scripts/*.sh && scripts/find_libtorch.sh"); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -183,6 +193,7 @@ func TestDockerfileBuilds(t *testing.T) {
 		t.Fatalf("RUN %s: %v\n%s", step, err, out)
 	}
 	// The run stage: ENV PATH, WORKDIR / and CMD.
+	src = filepath.Join(collected, src)
 	if out, err := run("/", []string{"PATH=" + src + ":" + os.Getenv("PATH")}, "feddag --help"); err != nil || !strings.Contains(out, "Usage: feddag COMMAND") {
 		t.Errorf("%v\n%s", err, out)
 	}
