@@ -36,6 +36,7 @@ func conform(t *testing.T, name string) {
 		{"newcomers", newcomers},
 		{"models and clusters", modelsAndClusters},
 		{"a client that diverges", diverging},
+		{"no look at test samples", ignoresTestSamples},
 		{"nothing leaks", leaks},
 	} {
 		t.Run(promise.what, func(t *testing.T) { promise.test(t, name) })
