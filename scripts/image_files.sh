@@ -92,4 +92,4 @@ if [[ -d ${LIBTORCH_LIB%/lib}-$LIBTORCH_VERSION.dist-info ]]; then
 		while read -r file; do put "$file"; done
 fi
 
-printf 'image_files: %s files, %s MB in %s\n' "$(find "$out" -type f | wc -l)" "$(du -sm "$out" | cut -f 1)" "$out" >&2
+printf 'image_files: %s files, %s MiB in %s\n' "$(find "$out" -type f | wc -l)" "$(du -sm "$out" | cut -f 1)" "$out" >&2
