@@ -1,158 +1,255 @@
 package groups
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
-	"sort"
+	"slices"
 
 	"feddag/internal/stream"
 )
 
 const (
-	cloudHalvings = 5    // random divisions of the clients into halves
-	cloudFewest   = 8    // fewer clients are not asked whether they are one cloud
-	cloudDraws    = 4000 // simulated clouds per number of clients
-	cloudLevel    = 0.01 // share of clouds that are taken for two groups
-	cloudMost     = 400  // clouds of more clients than this are not simulated, but extrapolated
+	cloudFolds   = 5    // parts of the clients, each placed along an axis that the others give
+	cloudWork    = 200  // clients that are placed at least, in several divisions into parts, but not in more than
+	cloudRepeats = 5    // so many divisions
+	cloudFewest  = 8    // fewer clients are one cloud if they shatter
+	cloudSure    = 20   // fewer clients are two groups without further question unless they shatter
+	cloudMost    = 400  // of more clients than this, so many are simulated
+	cloudDraws   = 999  // simulated clouds
+	cloudLevel   = 0.01 // share of clouds that are taken for two groups, in each of three views
 )
+
+// shatters reports whether some clients, divided while the test alone rejects, leave more than a quarter of them alone. Then they
+// differ for reasons of their own. Groups whose members are alike do not shatter; and where the clients are few, this tells
+// them from a cloud better than [finder.oneCloud], which learns its axis from even fewer.
+func (f *finder) shatters(who []int) bool {
+	alone := 0
+	for todo := [][]int{who}; len(todo) > 0; {
+		g := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		best := slices.MinFunc(f.test(g), func(a, b rejection) int { return cmp.Compare(a.p, b.p) })
+		if best.p > f.level(g) {
+			if len(g) == 1 {
+				alone++
+			}
+			continue
+		}
+		label, _ := split(f.white.pick(g), best.view, nil)
+		var sides [2][]int
+		for k, i := range g {
+			sides[label[k]] = append(sides[label[k]], i)
+		}
+		if len(sides[0]) > 0 && len(sides[1]) > 0 {
+			todo = append(todo, sides[0], sides[1])
+		}
+	}
+	return 4*alone > len(who)
+}
 
 // oneCloud reports whether some clients can be one cloud of individual effects, every camera a little different, instead of
 // two groups. With many images every client differs from every other, so the test alone would divide such clients again and
 // again.
 //
-// The axis is learnt on one half of the clients. The others are placed on it twice, once by each half of their images, and cut
-// where the cut explains most. Then the halves of the clients change roles. The covariance of the two places inside the sides,
-// as a share of the whole, is 1 - 2/π = 0.36 for one Gaussian cloud of any shape and whatever the noise; two groups leave
-// next to nothing. Only a share below the 1% point for one cloud of that many clients is two groups.
+// A fifth of the clients is placed along the axis that the other four fifths give, twice, once by each half of their images, and so
+// is every other fifth. The places are cut where the cut explains most. Of the covariance of the two places, one Gaussian cloud
+// of any shape leaves about 1 - 2/π = 0.36 inside the two sides; two groups leave next to nothing. The share is compared with those of
+// simulated clouds of as many clients (see [cloud]): only a share that one cloud in a hundred undercuts is two groups.
+// Where the clients are few, the share is that of the sums over several random divisions into fifths.
 //
-// The covariances are summed over several random divisions of the clients into halves. With one division, three groups of eight
-// clients, which lie at the corners of a triangle, were taken for one cloud in 8 of 100 cases.
+// Noise in the places lowers the share, because the cut follows it. Where noise and effects are alike in size, nothing tells a cloud from
+// two groups. The benefit of the doubt depends on what is known of the federation: while no styles are known, the simulated clouds
+// have no noise, so two groups are found also from few images; once they are known, the clouds have the noise of the places.
 func (f *finder) oneCloud(who []int, view View) bool {
 	if len(who) < cloudFewest {
-		return false
+		return true
 	}
 	keys := make([]uint64, len(who))
 	for k, i := range who {
 		keys[k] = uint64(i)
 	}
-	random := stream.New(f.seed, "groups: halves of the clients", keys...)
+	random := stream.New(f.seed, "groups: one cloud", keys...)
 	inside, total := 0., 0.
-	for range cloudHalvings {
-		in, all := f.placeTwice(who, view, random.Perm(len(who)))
+	var first *cloud
+	side, whole := split(f.white.pick(who), view, nil)
+	for range min(1+cloudWork/len(who), cloudRepeats) {
+		c := f.placeTwice(who, view, side, whole, random.Perm(len(who)))
+		in, all := c.cutInTwo()
 		inside, total = inside+in, total+all
+		if first == nil {
+			first = c
+		}
 	}
-	if total < 0 { // The halves of the images contradict each other, which two groups do not.
+	if total <= 0 { // The halves of the images contradict each other, which two groups do not.
 		return true
 	}
-	return inside > total*f.cloudQuantile(len(who))
+	if len(first.weight) < cloudFewest { // Too many clients have no images in one of the halves.
+		return true
+	}
+	if !f.styles {
+		first.kappa = 0
+	}
+	return !first.undercuts(inside/total, random)
 }
 
-// placeTwice returns the covariance of the clients' two places inside the sides, and over all, see [finder.oneCloud]. The
-// clients at even places of the permutation are one half of the clients, the others are the other half.
-func (f *finder) placeTwice(who []int, view View, order []int) (inside, total float64) {
-	var parts [2][]int
-	for k, o := range order {
-		parts[k%2] = append(parts[k%2], who[o])
-	}
-	for h, learn := range parts {
-		_, a := split(f.white.pick(learn), view, nil)
-		var at [Halves][]float64
-		for half := range at {
-			at[half] = placesAlong(f.whiteHalves[half].pick(parts[1-h]), view, a)
+// cloud holds the places of clients by each half of their images,
+//
+//	x_ih = b_i + e_ih,    b_i ~ N(0, tau^2) if they are one cloud,    e_ih ~ N(0, kappa / v_ih)
+type cloud struct {
+	at, v      [Halves][]float64
+	kappa, tau float64
+	weight     []float64 // prod_h tau^2 / (tau^2 + kappa / v_ih): the variance of x_i0 x_i1 is tau^4 over this
+}
+
+// placeTwice returns the places of clients by each half of their images, see [finder.oneCloud]. Client order[k] is in part k mod 5.
+//
+//	x_ih = sum_c n_ihc <m_ihc - mu_c, a_c> / sum_c n_ihc |a_c|^2 * unit,    v_ih = sum_c n_ihc |a_c|^2 / unit^2
+//
+// Axes a of different parts have different lengths, and can point the other way. So the places are in units of the axis w of all
+// clients: unit = <a, w> / <w, w>. Clients that a half does not place are left out.
+//
+// side and w are the split of all clients. The splits of the parts begin from it, so that all find the same two groups.
+func (f *finder) placeTwice(who []int, view View, side []int, whole axis, order []int) *cloud {
+	all := f.white.pick(who)
+	var x, v [Halves][]float64
+	var halves [Halves]*table
+	for h := range x {
+		x[h], v[h], halves[h] = make([]float64, len(who)), make([]float64, len(who)), f.whiteHalves[h].pick(who)
+		if view == Concept {
+			halves[h] = halves[h].withoutStyle()
 		}
-		in, all := cutInTwo(at)
-		inside, total = inside+in, total+all
 	}
-	return inside, total
-}
-
-// placesAlong returns the place of each client along an axis, sum_c n_ic <m_ic - mu_c, a_c> / sum_c n_ic |a_c|^2.
-func placesAlong(t *table, view View, a axis) []float64 {
-	if view == Concept {
-		t = t.withoutStyle()
-	}
-	mu := t.centre()
-	at := make([]float64, t.rows)
-	for i := range at {
-		above, below := 0., 0.
-		for c, n := range t.weights(i) {
-			if n > 0 {
-				above += n * (dot(t.mean(i, c), a.class(c)) - dot(mu.mean(0, c), a.class(c)))
-				below += n * a.square(c)
+	for part := range cloudFolds {
+		var placed, others, sides []int
+		for k, o := range order {
+			if k%cloudFolds == part {
+				placed = append(placed, o)
+			} else {
+				others, sides = append(others, o), append(sides, side[o])
 			}
 		}
-		at[i] = above / max(below, 1e-30)
+		_, a := split(all.pick(others), view, sides)
+		unit := dot(a.a, whole.a) / max(dot(whole.a, whole.a), 1e-30)
+		for h := range x {
+			mu := halves[h].centre()
+			for _, i := range placed {
+				above, below := 0., 0.
+				for c, n := range halves[h].weights(i) {
+					if n > 0 {
+						above += n * (dot(halves[h].mean(i, c), a.class(c)) - dot(mu.mean(0, c), a.class(c)))
+						below += n * a.square(c)
+					}
+				}
+				x[h][i], v[h][i] = above/max(below, 1e-30)*unit, below/max(unit*unit, 1e-30)
+			}
+		}
 	}
-	return at
+	c := &cloud{}
+	for i := range who {
+		if v[0][i] > 0 && v[1][i] > 0 {
+			for h := range x {
+				c.at[h], c.v[h] = append(c.at[h], x[h][i]), append(c.v[h], v[h][i])
+			}
+		}
+	}
+	c.measure()
+	return c
 }
 
-// cutInTwo cuts clients in two where the sum of their two places, in ascending order, is explained best by the sides. It returns
-// the covariance of the two places inside the sides, and over all, both as sums over the clients.
-func cutInTwo(at [Halves][]float64) (inside, total float64) {
-	n := len(at[0])
+// measure estimates kappa from the differences of the two places,
+//
+//	kappa = mean_i (x_i0 - x_i1)^2 / (1 / v_i0 + 1 / v_i1)
+//
+// tau^2 from their weighted covariance, and the weights, three times in turn from weights v_i0 + v_i1.
+func (c *cloud) measure() {
+	n := len(c.at[0])
+	c.weight = make([]float64, n)
+	for i := range n {
+		gap := c.at[0][i] - c.at[1][i]
+		c.kappa += gap * gap / (1/c.v[0][i] + 1/c.v[1][i]) / float64(n)
+		c.weight[i] = c.v[0][i] + c.v[1][i]
+	}
+	for range 3 {
+		c.tau = math.Sqrt(max(weightedCovariance(c.at[0], c.at[1], c.weight), 0) / max(sumOf(c.weight), 1e-30))
+		for i := range n {
+			t := c.tau * c.tau
+			c.weight[i] = t / max(t+c.kappa/c.v[0][i], 1e-30) * t / max(t+c.kappa/c.v[1][i], 1e-30)
+		}
+	}
+}
+
+// undercuts reports whether a share is smaller than that of nearly all simulated clouds.
+func (c *cloud) undercuts(share float64, random *rand.Rand) bool {
+	n := len(c.weight)
+	s := *c
+	if n > cloudMost { // So many of the clients, at even distances.
+		s.v, s.weight = [Halves][]float64{}, nil
+		for k := range cloudMost {
+			i := k * n / cloudMost
+			s.v[0], s.v[1], s.weight = append(s.v[0], c.v[0][i]), append(s.v[1], c.v[1][i]), append(s.weight, c.weight[i])
+		}
+		n = cloudMost
+	}
+	s.at = [Halves][]float64{make([]float64, n), make([]float64, n)}
+	most := int(math.Floor(cloudLevel*(cloudDraws+1))) - 1 // so many may be as small
+	for range cloudDraws {
+		for i := range n {
+			b := s.tau * random.NormFloat64()
+			for h := range s.at {
+				s.at[h][i] = b + math.Sqrt(s.kappa/s.v[h][i])*random.NormFloat64()
+			}
+		}
+		if inside, total := s.cutInTwo(); !(inside > share*total) {
+			if most--; most < 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// cutInTwo cuts clients in two where the sides explain most of the mean of their two places, weighted by v and by the clients'
+// weights. It returns the weighted covariance of the two places inside the sides, and over all, both as sums over the clients.
+func (c *cloud) cutInTwo() (inside, total float64) {
+	n := len(c.weight)
 	if n < 2 {
 		return 0, 0
 	}
-	order := sequence(n)
-	sort.SliceStable(order, func(i, j int) bool {
-		return at[0][order[i]]+at[1][order[i]] < at[0][order[j]]+at[1][order[j]]
-	})
+	type client struct {
+		i    int
+		mean float64
+	}
+	order := make([]client, n)
+	for i := range order {
+		order[i] = client{i, (c.v[0][i]*c.at[0][i] + c.v[1][i]*c.at[1][i]) / (c.v[0][i] + c.v[1][i])}
+	}
+	slices.SortFunc(order, func(a, b client) int { return cmp.Or(cmp.Compare(a.mean, b.mean), a.i-b.i) })
 	var places [Halves][]float64
 	for h := range places {
-		mean := sumOf(at[h]) / float64(n)
-		for _, i := range order {
-			places[h] = append(places[h], at[h][i]-mean)
-		}
+		places[h] = make([]float64, n)
 	}
-	cut, most, z := 1, math.Inf(-1), 0.
+	weight, whole, sum := make([]float64, n), 0., 0.
+	for k, x := range order {
+		places[0][k], places[1][k], weight[k] = c.at[0][x.i], c.at[1][x.i], c.weight[x.i]
+		whole, sum = whole+weight[k], sum+weight[k]*x.mean
+	}
+	cut, most, w, z := 1, math.Inf(-1), 0., 0.
 	for k := 1; k < n; k++ {
-		z += places[0][k-1] + places[1][k-1]
-		if explained := z * z / float64(k*(n-k)); explained > most {
+		w, z = w+weight[k-1], z+weight[k-1]*(order[k-1].mean-sum/max(whole, 1e-30))
+		if explained := z * z / max(w*(whole-w), 1e-30); explained > most {
 			cut, most = k, explained
 		}
 	}
-	return covariance(places[0][:cut], places[1][:cut]) + covariance(places[0][cut:], places[1][cut:]), dot(places[0], places[1])
+	inside = weightedCovariance(places[0][:cut], places[1][:cut], weight[:cut]) + weightedCovariance(places[0][cut:], places[1][cut:], weight[cut:])
+	return inside, weightedCovariance(places[0], places[1], weight)
 }
 
-// covariance returns sum_i (x_i - mean x) (y_i - mean y).
-func covariance(x, y []float64) float64 {
-	mx, my, sum := sumOf(x)/float64(len(x)), sumOf(y)/float64(len(y)), 0.
+// weightedCovariance returns sum_i w_i (x_i - mean x) (y_i - mean y), with weighted means.
+func weightedCovariance(x, y, w []float64) float64 {
+	whole := max(sumOf(w), 1e-30)
+	mx, my, sum := dot(w, x)/whole, dot(w, y)/whole, 0.
 	for i := range x {
-		sum += (x[i] - mx) * (y[i] - my)
+		sum += w[i] * (x[i] - mx) * (y[i] - my)
 	}
 	return sum
-}
-
-// cloudQuantile returns the share that one Gaussian cloud of n equal clients without noise undercuts in one case of a hundred,
-// from 4,000 simulated clouds. Its distance to 1 - 2/π falls as 1/sqrt(n), which extends it to more clients than are worth
-// simulating.
-func (f *finder) cloudQuantile(n int) float64 {
-	if n > cloudMost {
-		limit := 1 - 2/math.Pi
-		return limit - (limit-f.cloudQuantile(cloudMost))*math.Sqrt(cloudMost/float64(n))
-	}
-	if q, ok := f.quantiles[n]; ok {
-		return q
-	}
-	random := stream.New(f.seed, "groups: one cloud", uint64(n))
-	shares := make([]float64, cloudDraws)
-	for k := range shares {
-		inA, allA := cutInTwo(gaussian(random, n/2))
-		inB, allB := cutInTwo(gaussian(random, n-n/2))
-		shares[k] = (inA + inB) / (allA + allB)
-	}
-	sort.Float64s(shares)
-	place := cloudLevel * float64(len(shares)-1)
-	k := int(place)
-	f.quantiles[n] = shares[k] + (place-float64(k))*(shares[k+1]-shares[k])
-	return f.quantiles[n]
-}
-
-// gaussian returns the places of n clients of one cloud, the same in both halves.
-func gaussian(random *rand.Rand, n int) [Halves][]float64 {
-	x := make([]float64, n)
-	for i := range x {
-		x[i] = random.NormFloat64()
-	}
-	return [Halves][]float64{x, x}
 }

@@ -15,14 +15,13 @@ type Options struct {
 	Alpha float64
 	// Leaves is the largest number of clusters from which the label clusters are merged.
 	Leaves int
-	// Prior is the number of clients that the noise known from the images counts for beside the noise between the clients.
-	// 10 tells groups of one or two clients apart. 0, the default, needs at least four clients per test, but is safe against
-	// styles of the clients.
+	// Prior is the number of clients that the noise known from the images counts for beside the noise between the clients. 10
+	// tells groups of one or two clients apart; with 0 a test needs at least four clients.
 	Prior float64
 }
 
 // DefaultOptions returns the defaults.
-func DefaultOptions() Options { return Options{Alpha: 0.001, Leaves: 40} }
+func DefaultOptions() Options { return Options{Alpha: 0.001, Leaves: 40, Prior: 10} }
 
 // Validate reports the first option that makes no sense.
 func (o Options) Validate() error {
@@ -58,12 +57,12 @@ type finder struct {
 	halves       [Halves]*table // class means of the halves
 	scatter      mat.Symmetric
 
+	styles      bool // the clients are known to have styles of their own
 	metric      *whitening
 	white       *table // all, in the metric
 	whiteHalves [Halves]*table
 
-	quantiles map[int]float64 // see cloudQuantile
-	only      int             // 1 or 2 if that half of the images alone says who is where, see [Roster.Stability]; else 0
+	only int // 1 or 2 if that half of the images alone says who is where, see [Roster.Stability]; else 0
 }
 
 // learner returns the class means by which clients are divided: those of all images or of one half.
@@ -76,11 +75,12 @@ func (f *finder) learner(all *table, halves [Halves]*table) *table {
 
 // Find finds the groups of clients. scatter is the sum of the clients' scatters, d x d. It holds that
 //
-//  1. clients whose label distributions share a code that is shorter than two are one label cluster (labels.go), and so are
-//     those whose missing classes a quota explains (quota.go);
+//  1. clients whose label distributions share a code that is shorter than two are one label cluster (labels.go), also where a
+//     quota explains which classes they lack (quota.go);
 //  2. a label cluster is split in two while a test rejects that its clients draw every class from one distribution, and they
 //     are not one cloud of individual styles either; after a round of splits the metric is renewed (test.go, cloud.go);
-//  3. the groups of a label cluster exchange clients, and merge where their union is not rejected (polish.go).
+//  3. the groups of a label cluster exchange clients, and merge where their union is not rejected (polish.go);
+//  4. groups of different label clusters unite where that shortens the label code and the test does not reject (strays.go).
 //
 // It needs no matrix between clients. The result depends on the sketches and on the options alone.
 func Find(sketches []*Sketch, scatter mat.Symmetric, o Options) (*Result, error) {
@@ -125,14 +125,21 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *
 	for i := range present {
 		counts[i] = f.learner(f.all, f.halves).weights(i)
 	}
-	byLabel := uniteQuotas(counts, labelClusters(counts, o.Leaves))
-	clusters, err := f.divide(byLabel)
+	byLabel, code := labelClusters(counts, o.Leaves, o.Alpha)
+	groups, err := f.divide(byLabel)
 	if err != nil {
 		return nil, err
 	}
-	for z, who := range byLabel {
-		for _, i := range who {
-			r.label[present[i]] = z
+	if len(byLabel) > 1 {
+		groups = f.uniteStrays(groups, counts, code)
+	}
+	byLabel = make([][]int, len(byLabel))
+	var clusters [][]int
+	for _, g := range groups {
+		clusters = append(clusters, g.who)
+		byLabel[g.label] = append(byLabel[g.label], g.who...)
+		for _, i := range g.who {
+			r.label[present[i]] = g.label
 		}
 	}
 	names := func(clusters [][]int) [][]int {
@@ -161,7 +168,7 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *
 
 // newFinder collects the class means of the clients that have images.
 func newFinder(sketches []*Sketch, present []int, classes, d int, scatter mat.Symmetric, o Options) *finder {
-	f := &finder{seed: o.Seed, alpha: o.Alpha, prior: o.Prior, scatter: scatter, quantiles: map[int]float64{}}
+	f := &finder{seed: o.Seed, alpha: o.Alpha, prior: o.Prior, scatter: scatter}
 	f.all = newTable(len(present), classes, d)
 	for h := range Halves {
 		f.halves[h] = newTable(len(present), classes, d)
@@ -198,29 +205,24 @@ func (f *finder) whiten(clusters [][]int) (err error) {
 	return nil
 }
 
-// divide divides the label clusters by their images (steps 2 and 3). Where the noise of the images counts and more than a
-// quarter of the clients end alone, the clients have styles of their own, and it begins again with the noise between the
-// clients alone.
-func (f *finder) divide(byLabel [][]int) ([][]int, error) {
+// divide divides the label clusters by their images (steps 2 and 3). If the test then rejects a group that can be one cloud of styles,
+// the clients do have styles, and the label clusters are divided again with that knowledge.
+func (f *finder) divide(byLabel [][]int) ([]group, error) {
 	for {
 		parts, err := f.grow(byLabel)
 		if err != nil {
 			return nil, err
 		}
-		var clusters [][]int
-		alone := 0
-		for _, part := range parts {
+		var groups []group
+		for z, part := range parts {
 			for _, g := range f.polish(part) {
-				clusters = append(clusters, g)
-				if len(g) == 1 {
-					alone++
-				}
+				groups = append(groups, group{z, g})
 			}
 		}
-		if f.prior == 0 || 4*alone <= f.all.rows {
-			return clusters, nil
+		if f.styles || !slices.ContainsFunc(groups, func(g group) bool { return f.leastP(g.who) <= f.level(g.who) }) {
+			return groups, nil
 		}
-		f.prior = 0
+		f.styles = true
 	}
 }
 
@@ -255,44 +257,4 @@ func (f *finder) grow(clusters [][]int) ([][][]int, error) {
 		}
 	}
 	return parts, nil
-}
-
-// Separation says what separates clusters A and B, indices of the clusters, A < B.
-type Separation struct {
-	A, B int
-	View View // "" if a test of their union does not reject
-	// P is the p-value of the test of the union in that view, six times the smallest of six, at most 1. It is NaN for labels,
-	// which a code separates and no test.
-	P float64
-}
-
-// Separation returns what separates clusters a and b, indices of Clusters.
-func (r *Result) Separation(a, b int) (Separation, error) {
-	if a < 0 || b < 0 || a >= len(r.Clusters) || b >= len(r.Clusters) || a == b {
-		return Separation{}, fmt.Errorf("clusters %d and %d: there are clusters 0 to %d, and two different ones are compared", a, b, len(r.Clusters)-1)
-	}
-	a, b = min(a, b), max(a, b)
-	if r.label[r.Clusters[a][0]] != r.label[r.Clusters[b][0]] {
-		return Separation{a, b, Labels, math.NaN()}, nil
-	}
-	var both []int
-	for _, i := range slices.Concat(r.Clusters[a], r.Clusters[b]) {
-		if r.place[i] >= 0 {
-			both = append(both, r.place[i])
-		}
-	}
-	x := r.finder.rejects(both)
-	return Separation{a, b, x.view, min(x.p, 1)}, nil
-}
-
-// Separations returns what separates each pair of clusters, by A and then B. Its cost grows with the square of their number.
-func (r *Result) Separations() []Separation {
-	var all []Separation
-	for a := range r.Clusters {
-		for b := a + 1; b < len(r.Clusters); b++ {
-			s, _ := r.Separation(a, b) // The pair exists, so there is no error.
-			all = append(all, s)
-		}
-	}
-	return all
 }

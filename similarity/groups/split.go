@@ -102,7 +102,8 @@ func split(t *table, view View, label []int) ([]int, axis) {
 }
 
 // firstSplit returns the side of each row by the sign of its place along the first singular vector of the rows
-// sqrt(n_ic) x_ic. Sixty power iterations begin from the longest row.
+// sqrt(n_ic) x_ic. Power iteration begins from the longest row and ends when the vector does not change by 1e-10, after sixty rounds at
+// most.
 func firstSplit(t *table) []int {
 	width := t.classes * t.d
 	x := blas64.General{Rows: t.rows, Cols: width, Stride: width, Data: make([]float64, t.rows*width)}
@@ -117,12 +118,16 @@ func firstSplit(t *table) []int {
 			longest, most = i, s
 		}
 	}
-	v, place := make([]float64, width), make([]float64, t.rows)
+	v, last, place := make([]float64, width), make([]float64, width), make([]float64, t.rows)
 	copy(v, row(longest))
 	for range 60 {
+		copy(last, v)
 		blas64.Gemv(blas.NoTrans, 1, x, vector(v), 0, vector(place))
 		blas64.Gemv(blas.Trans, 1, x, vector(place), 0, vector(v))
 		scale(1/max(math.Sqrt(dot(v, v)), 1e-30), v)
+		if squareDistance(v, last) < 1e-20 {
+			break
+		}
 	}
 	blas64.Gemv(blas.NoTrans, 1, x, vector(v), 0, vector(place))
 	label := make([]int, t.rows)

@@ -58,6 +58,15 @@ func (t *table) centres(label []int, k int) *table {
 // centre returns the class means of all rows together, a table of one row.
 func (t *table) centre() *table { return t.centres(make([]int, t.rows), 1) }
 
+// sumOf returns the sum of x.
+func sumOf(x []float64) float64 {
+	sum := 0.
+	for _, v := range x {
+		sum += v
+	}
+	return sum
+}
+
 // sequence returns 0, 1, ..., n-1.
 func sequence(n int) []int {
 	s := make([]int, n)

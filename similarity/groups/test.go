@@ -1,6 +1,7 @@
 package groups
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sort"
@@ -129,6 +130,35 @@ type rejection struct {
 // rejects tests whether some clients are two groups. The level is alpha times their share of all clients. Of the views that
 // reject, the surest one counts in which they are not one cloud either.
 func (f *finder) rejects(who []int) rejection {
+	found := f.test(who)
+	sort.SliceStable(found, func(i, j int) bool { return found[i].p < found[j].p })
+	none := rejection{"", found[0].p}
+	if found[0].p > f.level(who) {
+		return none
+	}
+	if !f.styles && len(who) < cloudSure && !f.shatters(who) {
+		return found[0]
+	}
+	for _, r := range found {
+		if r.p <= f.level(who) && !f.oneCloud(who, r.view) {
+			return r
+		}
+	}
+	return none
+}
+
+// leastP returns the smallest p-value of some clients.
+func (f *finder) leastP(who []int) float64 {
+	return slices.MinFunc(f.test(who), func(a, b rejection) int { return cmp.Compare(a.p, b.p) }).p
+}
+
+// level returns the level of the test of some clients.
+func (f *finder) level(who []int) float64 {
+	return f.alpha * float64(len(who)) / float64(f.all.rows)
+}
+
+// test returns the p-values of some clients in each view.
+func (f *finder) test(who []int) []rejection {
 	var halves [Halves]*table
 	for h := range halves {
 		halves[h] = f.whiteHalves[h].pick(who)
@@ -146,12 +176,5 @@ func (f *finder) rejects(who []int) rejection {
 	for k, view := range imageViews {
 		found[k] = rejection{view, tests * min(p[Halves*k], p[Halves*k+1])}
 	}
-	sort.SliceStable(found, func(i, j int) bool { return found[i].p < found[j].p })
-	level := f.alpha * float64(len(who)) / float64(f.all.rows)
-	for _, r := range found {
-		if r.p <= level && !f.oneCloud(who, r.view) {
-			return r
-		}
-	}
-	return rejection{"", found[0].p}
+	return found
 }

@@ -2,9 +2,8 @@
 
     python3 make_arrays.py          (needs numpy and scipy)
 
-With FEDDAG_GROUPS_SPECIFICATION set to the path of another implementation that has the functions features, code_length,
-label_clusters, find_groups and the class Images (as a module for Python), the answers are compared with that one before
-they are written."""
+With FEDDAG_GROUPS_SPECIFICATION set to the path of another implementation that has the function features and the class Images
+(as a module for Python), the features and p-values are compared with that one before they are written."""
 import base64
 import importlib.util
 import json
@@ -13,7 +12,7 @@ import pathlib
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.special import gammaln, psi
+from scipy.special import betaln, gammaln, psi
 from scipy.stats import t as student
 
 VIEWS = "class-wise", "common", "concept"
@@ -56,35 +55,134 @@ def sketch(f, y, classes, rng):
     return count, mean, scatter
 
 
-def code_length(x, clients):
-    z, n = x[:, x.any(0)], x.sum(1)
-    a = z.sum(0) / z.sum() * z.shape[1] + 1e-3
+def minka(a, above, below):
     for _ in range(60):
-        new = a * (psi(z + a) - psi(a)).sum(0) / (psi(n + a.sum()) - psi(a.sum())).sum()
-        new, old = np.clip(new, 1e-4, 1e4), a
-        a = new
-        if np.abs(np.log(new / old)).max() < 1e-3:
+        new = np.clip(a * above(a) / np.maximum(below(a), 1e-12), 1e-4, 1e4)
+        change, a = np.abs(np.log(new / a)).max(), new
+        if change < 1e-3:
             break
+    return a
+
+
+def parameters(x):
+    """of the classes held"""
+    z, n = x[:, x.any(0)], x.sum(1)
+    if len(x) == 1:
+        return np.full(z.shape[1], 0.5)
+    p = z.sum(0) / z.sum()
+    chi = ((z - np.outer(n, p)) ** 2 / np.outer(n, p)).sum() / max(len(z) * (len(p) - 1), 1)
+    a = np.clip(p * np.clip((n.mean() - chi) / max(chi - 1, 1e-4), 1e-2, 1e5), 1e-4, 1e4)
+    return minka(a, lambda a: (psi(z + a) - psi(a)).sum(0), lambda a: (psi(n + a.sum()) - psi(a.sum())).sum())
+
+
+def names(x, clients):
+    return x.shape[1] * np.log(2) - len(x) * np.log(len(x) / clients)
+
+
+def free_code(x, clients):
+    z, n, a = x[:, x.any(0)], x.sum(1), parameters(x)
     log = sum(gammaln(a.sum()) - gammaln(m + a.sum()) + (gammaln(r + a) - gammaln(a)).sum() for r, m in zip(z, n))
-    return -log + len(a) / 2 * np.log(clients) + x.shape[1] * np.log(2) - len(x) * np.log(len(x) / clients)
+    seen = (n * (a.sum() + 1) / (n + a.sum())).sum()
+    return -log + len(a) / 2 * np.log(max(clients, seen)) + names(x, clients)
+
+
+def binary_code(e, m):
+    return betaln(0.5, 0.5) - betaln(e + 0.5, m - e + 0.5)
+
+
+def quota_code(x, clients):
+    held, classes, n = x > 0, x.shape[1], x.sum(1)
+    order = sorted(range(classes), key=lambda c: -held[:, c].sum())
+    before = np.zeros(x.shape)
+    before[:, order] = np.cumsum(x[:, order], 1) - x[:, order]
+    best, closed = binary_code(held.sum(), held.size), np.zeros(x.shape, bool)
+    for quota in np.unique(before)[1:]:
+        out = before >= quota
+        length = binary_code(held[out].sum(), out.sum()) + binary_code(held[~out].sum(), (~out).sum())
+        if length < best - 1e-12 or length < best + 1e-12 and out.sum() < closed.sum():
+            best, closed = length, out
+    use = ((~closed | held) & held.any(0))[:, held.any(0)]
+    z = x[:, held.any(0)]
+    total = lambda a: np.maximum(use @ a, 1e-9)
+    below = lambda a: use.T @ (psi(n + total(a)) - psi(total(a)))
+    a = minka(parameters(x), lambda a: (psi(z + a) - psi(a)).sum(0), below)
+    A = total(a)
+    log = (gammaln(A) - gammaln(n + A) + (gammaln(z + a) - gammaln(a)).sum(1)).sum()
+    seen = (n * (A + 1) / (n + A)).sum()
+    cost = binary_code((held & closed).sum(), closed.sum()) + gammaln(classes + 1) + np.log(x.size) / 2
+    return -log + len(a) / 2 * np.log(max(clients, seen)) + names(x, clients) + cost
+
+
+def plain_code(x, clients, a):
+    s, n = x.any(0).sum() * a, x.sum(1)
+    log = (gammaln(s) - gammaln(n + s) + np.where(x > 0, gammaln(x + a) - gammaln(a), 0).sum(1)).sum()
+    return -log + names(x, clients)
+
+
+def merges(clusters, length):
+    """all clusterings on the way of best merges, with their code lengths"""
+    known = {}
+
+    def cached(c):
+        key = tuple(sorted(c.tolist()))
+        if key not in known:
+            known[key] = length(c)
+        return known[key]
+
+    while True:
+        own = [cached(c) for c in clusters]
+        yield sum(own), [sorted(c.tolist()) for c in clusters]
+        if len(clusters) == 1:
+            return
+        join = lambda a, b: cached(np.r_[clusters[a], clusters[b]]) - own[a] - own[b]
+        _, a, b = min((join(a, b), a, b) for b in range(len(clusters)) for a in range(b))
+        clusters[a] = np.r_[clusters[a], clusters[b]]
+        del clusters[b]
+
+
+def free_clusters(x):
+    held = x > 0
+    place = np.sqrt(np.hstack([x / x.sum(1, keepdims=True), held / held.sum(1, keepdims=True)]))
+    leaf = fcluster(linkage(place, "ward"), min(40, len(x)), "maxclust") if len(x) > 1 else np.ones(1)
+    return list(merges([np.flatnonzero(leaf == k) for k in np.unique(leaf)], lambda c: free_code(x[c], len(x))))
+
+
+def plain_clusters(x, a):
+    sets, leaf = np.unique(x > 0, axis=0, return_inverse=True)
+    leaf = leaf.ravel()
+    way = merges([np.flatnonzero(leaf == k) for k in range(len(sets))], lambda c: plain_code(x[c], len(x), a))
+    return [(length + np.log(len(x)) / 2, clusters) for length, clusters in way]
 
 
 def label_clusters(x):
-    clients, held = len(x), x > 0
-    place = np.sqrt(np.hstack([x / x.sum(1, keepdims=True), held / held.sum(1, keepdims=True)]))
-    leaf = fcluster(linkage(place, "ward"), min(40, clients), "maxclust") if clients > 1 else np.ones(1)
-    clusters = [np.flatnonzero(leaf == k) for k in np.unique(leaf)]
-    length = lambda c: code_length(x[c], clients)
-    best, found = np.inf, None
-    while True:
-        total = sum(map(length, clusters))
-        if total <= best:
-            best, found = total, list(clusters)
-        if len(clusters) == 1:
-            return sorted((sorted(c.tolist()) for c in found))
+    """-> clusters, code of a cluster, (length of one, of several) of the free code, the same of the plain code"""
+    answers = [[(length, clusters, None) for length, clusters in free_clusters(x)], []]
+    for a in np.geomspace(0.05, 200, 15):
+        answers[1] += [(length, clusters, a) for length, clusters in plain_clusters(x, a)]
+    several = min(([f for f in way if len(f[1]) > 1] for way in answers), key=lambda way: min((f[0] for f in way), default=np.inf))
+    lengths = [[min((f[0] for f in way if (len(f[1]) > 1) == more), default=None) for more in (0, 1)] for way in answers]
+    everybody = [list(range(len(x)))]
+    if not several:
+        return everybody, None, lengths
+    best = min(several, key=lambda f: f[0])
+    one = min(lengths[0][0], lengths[1][0], quota_code(x, len(x)))
+    if best[0] + np.log(1000) >= one:
+        return everybody, None, lengths
+
+    def length(c):
+        codes = [free_code(x[c], len(x)), quota_code(x[c], len(x))]
+        return min(codes + [plain_code(x[c], len(x), best[2])] if best[2] else codes)
+
+    clusters = [np.array(c) for c in sorted(best[1])]
+    while len(clusters) > 1:
+        pairs = [(a, b) for b in range(len(clusters)) for a in range(b) if (x[clusters[a]].any(0) & x[clusters[b]].any(0)).any()]
         join = lambda a, b: length(np.r_[clusters[a], clusters[b]]) - length(clusters[a]) - length(clusters[b])
-        _, a, b = min((join(a, b), a, b) for b in range(len(clusters)) for a in range(b))
-        clusters[a] = np.r_[clusters[a], clusters.pop(b)]
+        least, a, b = min(((join(a, b), a, b) for a, b in pairs), default=(0, 0, 0))
+        if least >= 0:
+            break
+        clusters[a] = np.r_[clusters[a], clusters[b]]
+        del clusters[b]
+    return sorted(sorted(c.tolist()) for c in clusters), length, lengths
 
 
 def centres(m, n, label, k):
@@ -163,13 +261,29 @@ def p_value(learn, check, view, prior=0, noise=None, loud=None):
     return float(student.sf(t, prior + len(g) - 2))
 
 
-def cut_in_two(a, b):
-    order = np.argsort(a + b, kind="stable")
-    a, b = a[order] - a.mean(), b[order] - b.mean()
-    n, k = len(a), np.arange(1, len(a))
-    k = k[np.argmax(np.cumsum(a + b)[:-1] ** 2 / (k * (n - k)))]
-    inside = sum(((s - s.mean()) * (r - r.mean())).sum() for s, r in ((a[:k], b[:k]), (a[k:], b[k:])))
-    return inside, (a * b).sum()
+def covariance(a, b, w):
+    whole = max(w.sum(), 1e-30)
+    return (w * (a - (w * a).sum() / whole) * (b - (w * b).sum() / whole)).sum()
+
+
+def cut_in_two(at, v, w):
+    """at, v: 2 x n; w: n"""
+    mean = (v * at).sum(0) / v.sum(0)
+    order = np.argsort(mean, kind="stable")
+    a, b, w, mean = at[0][order], at[1][order], w[order], mean[order]
+    whole = max(w.sum(), 1e-30)
+    left, z = np.cumsum(w)[:-1], np.cumsum(w * (mean - (w * mean).sum() / whole))[:-1]
+    k = 1 + np.argmax(z**2 / np.maximum(left * (w.sum() - left), 1e-30))
+    return covariance(a[:k], b[:k], w[:k]) + covariance(a[k:], b[k:], w[k:]), covariance(a, b, w)
+
+
+def measure(at, v):
+    """-> kappa, tau, weights"""
+    kappa, w = np.mean((at[0] - at[1]) ** 2 / (1 / v).sum(0)), v.sum(0)
+    for _ in range(3):
+        tau = np.sqrt(max(covariance(*at, w), 0) / max(w.sum(), 1e-30))
+        w = np.prod(tau**2 / np.maximum(tau**2 + kappa / v, 1e-30), 0)
+    return kappa, tau, w
 
 
 class Metric:
@@ -197,45 +311,81 @@ class Metric:
         half = [(m[:, h], n[:, h]) for h in (0, 1)]
         return [[p_value(half[h], half[1 - h], view, prior, self.noise, loud) for h in (0, 1)] for view in VIEWS]
 
-    def inside(self, who, view, order):
-        sums = np.zeros(2)
-        for learn, place in ((order[::2], order[1::2]), (order[1::2], order[::2])):
-            a, at = split(self.m[who[learn]], self.n[who[learn]], view)[1], []
+    def places(self, who, view, order):
+        """-> places and precisions, 2 x n"""
+        m, n = self.m[who], self.n[who]
+        side, whole = split(m, n, view)
+        at, v = np.zeros((2, len(who))), np.zeros((2, len(who)))
+        for part in range(5):
+            placed, others = order[part::5], order[np.arange(len(order)) % 5 != part]
+            a = split(m[others], n[others], view, side[others])[1]
+            unit = (a * whole).sum() / max((whole**2).sum(), 1e-30)
             for h in (0, 1):
-                m, n = self.half_m[who[place], h], self.half_n[who[place], h]
-                m = without_style(m, n) if view == "concept" else m
-                at.append((n * (deviations(m, n) * a).sum(2)).sum(1) / np.maximum((n * (a**2).sum(1)).sum(1), 1e-30))
-            sums += cut_in_two(*at)
-        return sums[0] / sums[1]
+                mh, nh = self.half_m[who, h], self.half_n[who, h]
+                mh = without_style(mh, nh) if view == "concept" else mh
+                below = (nh * (a**2).sum(1)).sum(1)[placed]
+                at[h, placed] = (nh * (deviations(mh, nh) * a).sum(2)).sum(1)[placed] / np.maximum(below, 1e-30) * unit
+                v[h, placed] = below / max(unit**2, 1e-30)
+        some = (v > 0).all(0)
+        return at[:, some], v[:, some]
 
-    def rejects(self, who, cloud):
-        p = {v: 6 * min(two) for v, two in zip(VIEWS, self.p_values(who))}
-        for view in sorted(p, key=p.get):
-            small = len(who) < 8
-            order = np.random.default_rng(len(who)).permutation(len(who))
-            if p[view] <= 0.001 * len(who) / len(self.n) and (small or self.inside(who, view, order) <= cloud(len(who))):
-                return view
-        return ""
+    def inside(self, who, view, order):
+        at, v = self.places(who, view, order)
+        kappa, tau, w = measure(at, v)
+        inside, total = cut_in_two(at, v, w)
+        return [inside, total, kappa, tau]
 
+    def one_cloud(self, who, view):
+        if len(who) < 8:
+            return True
+        rng, sums = np.random.default_rng(len(who)), np.zeros(2)
+        for _ in range(5):
+            at, v = self.places(who, view, rng.permutation(len(who)))
+            kappa, tau, w = measure(at, v)
+            sums += cut_in_two(at, v, w)
+        if sums[1] <= 0:
+            return True
+        below = 0
+        for _ in range(199):
+            x = tau * rng.normal(size=len(w)) + np.sqrt(kappa / v) * rng.normal(size=v.shape)
+            inside, total = cut_in_two(x, v, w)
+            below += inside <= total * sums[0] / sums[1]
+            if below > 1:
+                return True
+        return False
 
-def one_cloud(n, known={}):
-    if n not in known:
-        rng, shares = np.random.default_rng(n), []
-        for _ in range(2000):
-            halves = [cut_in_two(x, x) for x in (rng.normal(size=n // 2), rng.normal(size=n - n // 2))]
-            shares.append(sum(h[0] for h in halves) / sum(h[1] for h in halves))
-        known[n] = np.quantile(shares, 0.01)
-    return known[n]
+    def test(self, who):
+        return {v: 6 * min(two) for v, two in zip(VIEWS, self.p_values(who, 10))}
+
+    def shatters(self, who):
+        alone, todo = 0, [who]
+        while todo:
+            g = todo.pop()
+            p = self.test(g)
+            view = min(p, key=p.get)
+            if p[view] > 0.001 * len(g) / len(self.n):
+                alone += len(g) == 1
+                continue
+            side = split(self.m[g], self.n[g], view)[0]
+            todo += [g[side == 0], g[side == 1]] if len(set(side)) == 2 else []
+        return 4 * alone > len(who)
+
+    def rejects(self, who):
+        p, level = self.test(who), 0.001 * len(who) / len(self.n)
+        sure = [view for view in sorted(p, key=p.get) if p[view] <= level]
+        if sure and len(who) < 20 and not self.shatters(who):
+            return sure[0]
+        return next((view for view in sure if not self.one_cloud(who, view)), "")
 
 
 def find(count, mean, scatter):
-    parts = [[np.array(g)] for g in label_clusters(count.sum(1))]
+    parts = [[np.array(g)] for g in label_clusters(count.sum(1))[0]]
     while True:
         metric, grown = Metric(count, mean, scatter, [g for part in parts for g in part]), []
         for part in parts:
             grown.append([])
             for g in part:
-                view = metric.rejects(g, one_cloud)
+                view = metric.rejects(g)
                 side = split(metric.m[g], metric.n[g], view)[0] if view else np.zeros(len(g), int)
                 grown[-1] += [g[side == k] for k in (0, 1) if (side == k).any()]
         same = sum(map(len, grown)) == sum(map(len, parts))
@@ -256,7 +406,7 @@ def polish(metric, groups):
         pairs = sorted((unlike(metric, groups[i], groups[j]), i, j) for i in range(len(groups)) for j in range(i))
         for _, i, j in pairs[:len(groups)]:
             both = np.r_[groups[i], groups[j]]
-            view = metric.rejects(both, one_cloud)
+            view = metric.rejects(both)
             if not view:
                 groups = [g for k, g in enumerate(groups) if k not in (i, j)] + [both]
                 break
@@ -265,6 +415,12 @@ def polish(metric, groups):
                 groups[i], groups[j] = both[side == 0], both[side == 1]
         else:
             return [np.sort(g) for g in groups]
+
+
+def code_case(x):
+    clusters, _, lengths = label_clusters(x)
+    return dict(counts=x.tolist(), clients=60, free=free_code(x, 60), quota=quota_code(x, 60), plain=plain_code(x, 60, 0.7),
+                clusters=clusters, lengths=lengths)
 
 
 def planted(kind, rng, clients=24, classes=4, d=6, most=30):
@@ -303,15 +459,18 @@ def main():
         pixels = base64.b64encode(image.transpose(2, 0, 1).tobytes()).decode()
         out["features"].append(dict(shape=[c, h, w], pixels=pixels, features=answer.tolist()))
 
-    for n, classes, a in ((1, 3, 1), (6, 4, 0.3), (20, 10, 1), (30, 5, 50), (50, 10, 0.2)):
+    for n, classes, a in ((1, 3, 1), (6, 4, 0.3), (20, 10, 1), (30, 5, 50), (30, 10, 0.2)):
         x = np.array([rng.multinomial(rng.integers(1, 200), rng.dirichlet(np.full(classes, a))) for _ in range(n)])
         x[:, 0] = 0
         x[:, 1] += 1
-        length, found = code_length(x, 60), label_clusters(x)
-        if spec:
-            assert abs(spec.code_length(x, 60) - length) < 1e-9 * abs(length)
-            assert n == 1 or sorted(sorted(g.tolist()) for g in spec.label_clusters(x)) == found
-        out["codes"].append(dict(counts=x.tolist(), clients=60, length=length, clusters=found))
+        out["codes"].append(code_case(x))
+    for quota in 60, 90:  # classes dealt in turn, until a client has its share
+        x, y = rng.geometric(1 / 20, (30, 6)), np.zeros((30, 6), int)
+        for c in range(6):
+            y[:, c] = np.where(y.sum(1) < quota, x[:, c], 0)
+        out["codes"].append(code_case(y))
+    x = rng.geometric(1 / 20, (24, 6)) * np.kron(np.eye(3, dtype=int), np.ones((8, 2), int))
+    out["codes"].append(code_case(x))
 
     for kind in "none", "labels", "concept2", "concept3", "domain":
         count, mean, scatter, truth = planted(kind, rng)
@@ -324,11 +483,10 @@ def main():
             order=order.tolist(), inside=[metric.inside(who, view, order) for view in VIEWS], unlike=unlike(metric, who[::2], who[1::2]))
         if spec:
             spec.CLASSES = count.shape[2]
-            found = spec.find_groups(count, mean, scatter)[0]
-            assert sorted(np.flatnonzero(found == k).tolist() for k in np.unique(found)) == clusters, (kind, found)
             images, seen = spec.Images(count, mean, scatter), []
             images.whiten([np.arange(len(count))])
             spec.student = type("", (), dict(sf=staticmethod(lambda t, n: seen.append(student.sf(t, n)) or student.sf(t, n))))
+            spec.Images.continuum = lambda *_: True
             images.rejects(who)
             order_of = [(v, h) for v in ("concept", "common", "class-wise") for h in (0, 1)]
             for (view, h), p in zip(order_of, seen[:6]):
