@@ -23,18 +23,19 @@ type Assignment struct {
 
 // Assign returns where newcomers would be put, without taking them in. Nobody else moves.
 //
-// A newcomer is compared with every cluster, by three tests: its class counts (see [labelModel]) and its class means in two
-// views, what all classes have in common and the rest (see [residual]). The p-value of the cluster is
+// A newcomer is compared with every cluster, by three tests: its class counts (see [labelModel] and [ratioTail]) and its class
+// means in two views, what all classes have in common and the rest (see [residual]). The p-value of the cluster is
 //
 //	p = min(1, 2 p_labels, 4 p_common, 4 p_concept)
 //
 // so that a newcomer which belongs to a cluster is rejected by it with probability alpha at most. Of the clusters that do not
 // reject it, it joins the one with the largest
 //
-//	ln P_z(x) + ln(N_z / N) - 1/2 sum_c [ d ln(1 + n_c / w_zc) + d / g_zc h_zc |m_c - mu_zc|^2 ]
+//	ln P_z(x) + ln(N_z / N) - 1/2 sum_c [ d ln(1 + n_c / w_zc) + d / g_c h_zc |m_c - mu_zc|^2 ]
 //
-// the probability of its class counts, the cluster's share of the clients, and the likelihood of its class means. A class that a
-// cluster lacks costs there what it costs on average in those that hold it.
+// the probability of its class counts, the cluster's share of the clients, and the likelihood of its class means. g_c is the noise of
+// an image of class c, the mean of the clusters. A class that a cluster lacks costs there the average of the squares in those that hold
+// it, and the largest of the logarithms, as if it had few images of it.
 //
 // Newcomers that all clusters reject found new ones. The one with most images founds the first. Of the others, the one with the
 // largest p-value joins first, by the same tests, and where all that are left are rejected by all of the new clusters, the one with
@@ -134,7 +135,7 @@ func (x *residuals) found(r *Roster, movers, places []int, tell func(k, z int, p
 				}
 			}
 			into, most = len(r.Clusters), 1
-			r.labelOf = append(r.labelOf, r.labelClusterOf(movers[left[at]], x.models[:older], x.stranger))
+			r.labelOf = append(r.labelOf, x.labelClusterOf(r, movers[left[at]], older))
 			r.Clusters, x.models = append(r.Clusters, nil), append(x.models, nil)
 		}
 		k := left[at]
@@ -155,7 +156,7 @@ func (r *residuals) reject(i int) (p []float64, view View) {
 			p = append(p, math.NaN())
 			continue
 		}
-		labels := 2 * m.labels.pValue(r.f.all.weights(i), r.stranger)
+		labels := 2 * r.tail.pValue(m.labels.ratio(r.f.all.weights(i), r.stranger))
 		image := r.pValues(r.compare(i, m, false), m)
 		least := min(1, labels, 4*image[together], 4*image[apart])
 		p = append(p, least)
@@ -178,7 +179,7 @@ func (r *residuals) reject(i int) (p []float64, view View) {
 func (r *residuals) best(i int, p []float64, alpha float64) int {
 	t := r.f.white
 	cost := make([][]float64, len(r.models)) // of the class means; NaN for a class that the cluster lacks
-	sum, times := make([]float64, t.classes), make([]float64, t.classes)
+	sum, times, fewest := make([]float64, t.classes), make([]float64, t.classes), make([]float64, t.classes)
 	all := 0.
 	for z, m := range r.models {
 		cost[z] = make([]float64, t.classes)
@@ -191,9 +192,11 @@ func (r *residuals) best(i int, p []float64, alpha float64) int {
 				cost[z][c] = math.NaN()
 			default:
 				d := float64(t.d)
-				cost[z][c] = (d*math.Log1p(n/w) + d/max(m.noise[c], 1e-30)*n*w/(n+w)*squareDistance(t.mean(i, c), m.mu.mean(0, c))) / 2
-				sum[c] += cost[z][c]
+				square := d / max(r.noise[c], 1e-30) * n * w / (n + w) * squareDistance(t.mean(i, c), m.mu.mean(0, c))
+				cost[z][c] = (d*math.Log1p(n/w) + square) / 2
+				sum[c] += square / 2
 				times[c]++
+				fewest[c] = max(fewest[c], d*math.Log1p(n/w)/2)
 			}
 		}
 	}
@@ -205,7 +208,7 @@ func (r *residuals) best(i int, p []float64, alpha float64) int {
 		score := m.labels.logProbability(r.f.all.weights(i)) + math.Log(float64(len(m.who))/all)
 		for c, x := range cost[z] {
 			if math.IsNaN(x) {
-				x = sum[c] / max(times[c], 1)
+				x = fewest[c] + sum[c]/max(times[c], 1)
 			}
 			score -= x
 		}
@@ -218,14 +221,14 @@ func (r *residuals) best(i int, p []float64, alpha float64) int {
 
 // labelClusterOf returns the label cluster of a client that founds a cluster: that of the older cluster whose labels predict its
 // class counts best, if they do not reject them, or else a new one.
-func (r *Roster) labelClusterOf(i int, older []*clusterModel, q *stranger) int {
-	x := r.finder().all.weights(i)
+func (x *residuals) labelClusterOf(r *Roster, i, older int) int {
+	counts := x.f.all.weights(i)
 	best, most := slices.Max(append([]int{-1}, r.labelOf...))+1, math.Inf(-1)
-	for z, m := range older {
+	for z, m := range x.models[:older] {
 		if len(m.who) == 0 {
 			continue
 		}
-		if y := m.labels.logProbability(x); y > most && 2*m.labels.pValue(x, q) > r.options.Alpha {
+		if y := m.labels.logProbability(counts); y > most && 2*x.tail.pValue(m.labels.ratio(counts, x.stranger)) > r.options.Alpha {
 			best, most = r.labelOf[z], y
 		}
 	}

@@ -195,10 +195,11 @@ func TestLabelModel(t *testing.T) {
 	if stranger > 1 || stranger < 0.3 {
 		t.Errorf("the stranger's probabilities sum to %g", stranger)
 	}
-	if p := m.pValue([]float64{0, 0, 200}, q); p > 1e-2 {
+	tail := newRatioTail(nil)
+	if p := tail.pValue(m.ratio([]float64{0, 0, 200}, q)); p > 1e-2 {
 		t.Errorf("a client with another class alone has p = %g", p)
 	}
-	if p := m.pValue([]float64{70, 50, 0}, q); p < 0.5 {
+	if p := tail.pValue(m.ratio([]float64{70, 50, 0}, q)); p < 0.5 {
 		t.Errorf("a client like the others has p = %g", p)
 	}
 }

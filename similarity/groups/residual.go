@@ -57,6 +57,8 @@ type residuals struct {
 	f        *finder
 	models   []*clusterModel
 	stranger *stranger              // the class counts of a client that belongs to none of them
+	tail     ratioTail              // how badly clusters explain the class counts of their members
+	noise    []float64              // of one image of each class, the mean of the clusters that hold it
 	style    [residualViews]float64 // tau
 	spread   [residualViews]float64 // standard deviation of the standardised residuals
 	freedom  [residualViews]float64 // its degrees of freedom
@@ -82,6 +84,28 @@ func newResiduals(f *finder, clusters [][]int) *residuals {
 		}
 	}
 	r.stranger = newStranger(counts, labels, f.all.classes)
+	var ratios []float64
+	at := 0
+	for _, m := range labels {
+		for _, own := range m.own {
+			ratios = append(ratios, own-r.stranger.logProbability(counts[at])+math.Log1p(1/max(m.members-1, 1)))
+			at++
+		}
+	}
+	r.tail = newRatioTail(ratios)
+	r.noise = make([]float64, f.all.classes)
+	held := make([]float64, f.all.classes)
+	for _, m := range r.models {
+		for c, w := range m.mu.weights(0) {
+			if w > 0 {
+				r.noise[c] += m.noise[c]
+				held[c]++
+			}
+		}
+	}
+	for c, n := range held {
+		r.noise[c] /= max(n, 1)
+	}
 	all := make([]residual, len(places))
 	parallel.For(len(places), func(k int) { all[k] = r.compare(places[k].i, r.models[places[k].z], true) })
 	for v := range residualViews {
