@@ -227,18 +227,25 @@ func (d *difference) largest() []int {
 // and P. Clifford, Sequential Monte Carlo p-values, Biometrika 1991).
 func gTest(x, y []float64, level float64, random *rand.Rand) float64 {
 	draws := int(min(10/level, 1e6))
-	n, seen := sumOf(x), gStatistic(x, y)
-	left, right := make([]float64, len(x)), make([]float64, len(x))
-	hits := 0
+	n, all := sumOf(x), sumOf(x)+sumOf(y)
+	factorials, terms := []float64{0}, []float64{0} // ln k! and k ln k of all counts that can occur
+	for k := 1.; k <= all; k++ {
+		factorials = append(factorials, factorials[len(factorials)-1]+math.Log(k))
+		terms = append(terms, k*math.Log(k))
+	}
+	seen, hits := 0., 0
+	for c := range x {
+		seen += terms[int(x[c])] + terms[int(y[c])]
+	}
 	for k := range draws {
-		rest, take := n+sumOf(y), n
+		rest, take, statistic := all, n, 0.
 		for c := range x {
 			both := x[c] + y[c]
-			left[c] = hypergeometric(random, both, rest-both, take)
-			right[c] = both - left[c]
-			rest, take = rest-both, take-left[c]
+			left := hypergeometric(random, both, rest-both, take, factorials)
+			statistic += terms[int(left)] + terms[int(both-left)]
+			rest, take = rest-both, take-left
 		}
-		if gStatistic(left, right) >= seen-1e-9*math.Abs(seen) {
+		if statistic >= seen-1e-9*math.Abs(seen) {
 			if hits++; hits == changeHits {
 				return float64(hits) / float64(k+1)
 			}
@@ -247,28 +254,15 @@ func gTest(x, y []float64, level float64, random *rand.Rand) float64 {
 	return float64(hits+1) / float64(draws+1)
 }
 
-func gStatistic(x, y []float64) float64 {
-	sum := 0.
-	for c := range x {
-		if x[c] > 0 {
-			sum += x[c] * math.Log(x[c])
-		}
-		if y[c] > 0 {
-			sum += y[c] * math.Log(y[c])
-		}
-	}
-	return sum
-}
-
 // hypergeometric returns how many of n balls, drawn without replacement from good and bad ones, are good. It searches from the
-// likeliest number outwards.
-func hypergeometric(random *rand.Rand, good, bad, n float64) float64 {
+// likeliest number outwards. factorials holds ln k! up to all balls.
+func hypergeometric(random *rand.Rand, good, bad, n float64, factorials []float64) float64 {
 	least, most := max(0, n-bad), min(good, n)
 	if least == most {
 		return least
 	}
 	mode := min(max(math.Floor((n+1)*(good+1)/(good+bad+2)), least), most)
-	choose := func(n, k float64) float64 { return logGamma(n+1) - logGamma(k+1) - logGamma(n-k+1) }
+	choose := func(n, k float64) float64 { return factorials[int(n)] - factorials[int(k)] - factorials[int(n-k)] }
 	top := math.Exp(choose(good, mode) + choose(bad, n-mode) - choose(good+bad, n))
 	u := random.Float64() - top
 	low, high, pLow, pHigh := mode, mode, top, top

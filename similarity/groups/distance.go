@@ -36,10 +36,10 @@ func (r *Roster) Distances(who []int) (*mat.SymDense, error) {
 	all := mat.NewSymDense(n, nil)
 	const block = 128
 	for from := 0; from < n; from += block {
-		rows := d.rows(from, min(from+block, n))
+		rows := d.rows(from, min(from+block, n), from)
 		for k := range min(block, n-from) {
 			for j := from + k + 1; j < n; j++ {
-				all.SetSym(from+k, j, rows.At(k, j))
+				all.SetSym(from+k, j, rows.At(k, j-from))
 			}
 		}
 	}
@@ -53,7 +53,7 @@ func (r *Roster) Distances(who []int) (*mat.SymDense, error) {
 //
 // with h_ch = n_ich n_jch / (n_ich + n_jch) and |S| the Frobenius norm of the noise of one image, in the metric. Because the halves of
 // the images are independent, its noise cancels: for clients of one distribution it is 0 on average, and below 0 as often as above,
-// with a standard deviation of about 1. Labels, which are 0 for clients of one label cluster:
+// with a standard deviation of about 1 (1.1 on CIFAR-10, 1.4 on Fashion-MNIST, whose classes are differently noisy). Labels, which are 0 for clients of one label cluster:
 //
 //	sqrt(2 max(0, ln P_z(i)(x_i) / P_z(j)(x_i)) + 2 max(0, ln P_z(j)(x_j) / P_z(i)(x_j)))
 //
@@ -67,7 +67,7 @@ func (r *Roster) DistanceRows(who []int, from, to int) (*mat.Dense, error) {
 	if from < 0 || to > len(d.who) || from >= to {
 		return nil, fmt.Errorf("distances: rows %d to %d of %d clients", from, to, len(d.who))
 	}
-	return d.rows(from, to), nil
+	return d.rows(from, to, 0), nil
 }
 
 // distances holds what the distances of some clients need.
@@ -115,48 +115,50 @@ func (r *Roster) newDistances(who []int) (*distances, error) {
 	return d, nil
 }
 
-// rows returns some rows of the distances.
-func (d *distances) rows(from, to int) *mat.Dense {
-	n, a, b := len(d.who), d.halves[0], d.halves[1]
-	out, classes := mat.NewDense(to-from, n, nil), mat.NewDense(to-from, n, nil)
+// rows returns some rows of the distances, without the columns before first.
+func (d *distances) rows(from, to, first int) *mat.Dense {
+	a, b := d.halves[0], d.halves[1]
+	n, rows := len(d.who)-first, to-from
+	out, classes := mat.NewDense(rows, n, nil), mat.NewDense(rows, n, nil)
+	view := func(t *table, c, from, to int) blas64.General {
+		return blas64.General{Rows: to - from, Cols: t.d, Stride: t.classes * t.d, Data: t.m[(from*t.classes+c)*t.d:]}
+	}
+	cross := blas64.General{Rows: rows, Cols: n, Stride: n, Data: make([]float64, rows*n)} // <m_i0, m_j1> + <m_i1, m_j0>
+	own := make([]float64, len(d.who))
 	for c := range a.classes {
-		view := func(t *table, from, to int) blas64.General {
-			return blas64.General{Rows: to - from, Cols: t.d, Stride: t.classes * t.d, Data: t.m[(from*t.classes+c)*t.d:]}
-		}
-		cross := [Halves]blas64.General{} // <m_i0, m_j1> and <m_i1, m_j0>
-		for h, t := range [Halves]*table{a, b} {
-			cross[h] = blas64.General{Rows: to - from, Cols: n, Stride: n, Data: make([]float64, (to-from)*n)}
-			blas64.Gemm(blas.NoTrans, blas.Trans, 1, view(t, from, to), view(d.halves[1-h], 0, n), 0, cross[h])
-		}
-		own := make([]float64, n)
-		for i := range n {
+		blas64.Gemm(blas.NoTrans, blas.Trans, 1, view(a, c, from, to), view(b, c, first, len(d.who)), 0, cross)
+		blas64.Gemm(blas.NoTrans, blas.Trans, 1, view(b, c, from, to), view(a, c, first, len(d.who)), 1, cross)
+		for i := range own {
 			own[i] = dot(a.mean(i, c), b.mean(i, c))
 		}
-		parallel.For(to-from, func(k int) {
+		parallel.For(rows, func(k int) {
 			i := from + k
 			ni, mi := a.weight(i, c), b.weight(i, c)
 			if ni == 0 || mi == 0 {
 				return
 			}
-			for j := range n {
+			sums, times := out.RawRowView(k), classes.RawRowView(k)
+			for q := range sums {
+				j := first + q
 				nj, mj := a.weight(j, c), b.weight(j, c)
 				if j == i || nj == 0 || mj == 0 {
 					continue
 				}
 				g := math.Sqrt(ni * nj / (ni + nj) * mi * mj / (mi + mj))
-				out.Set(k, j, out.At(k, j)+g*(own[i]+own[j]-cross[0].Data[k*n+j]-cross[1].Data[k*n+j]))
-				classes.Set(k, j, classes.At(k, j)+1)
+				sums[q] += g * (own[i] + own[j] - cross.Data[k*n+q])
+				times[q]++
 			}
 		})
 	}
-	parallel.For(to-from, func(k int) {
+	parallel.For(rows, func(k int) {
 		i := from + k
-		for j := range n {
-			x := out.At(k, j) / (d.spread * math.Sqrt(max(classes.At(k, j), 1)))
+		sums, times := out.RawRowView(k), classes.RawRowView(k)
+		for q := range sums {
+			j := first + q
+			sums[q] /= d.spread * math.Sqrt(max(times[q], 1))
 			if y, z := d.label[i], d.label[j]; y != z {
-				x += math.Sqrt(2*max(0, d.code[i][y]-d.code[i][z]) + 2*max(0, d.code[j][z]-d.code[j][y]))
+				sums[q] += math.Sqrt(2*max(0, d.code[i][y]-d.code[i][z]) + 2*max(0, d.code[j][z]-d.code[j][y]))
 			}
-			out.Set(k, j, x)
 		}
 	})
 	return out
