@@ -36,7 +36,7 @@ func (c *Clustering) writePlots(d *Dir, rows []Cluster, near proximity, formats 
 		}
 	}
 	clusters := near.clusters(r.Clusters)
-	heat, err := plot.HeatMap(near.title+"\n"+c.Title, near.matrix, clusters)
+	heat, err := plot.HeatMap(near.title+"\n"+near.sample+c.Title, near.matrix, clusters)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (c *Clustering) writePlots(d *Dir, rows []Cluster, near proximity, formats 
 	}
 	dendrogram, threshold, title := r.Dendrogram, r.Threshold, "Dendrogram of the clients\n"+c.Title
 	if r.FoundBy == similarity.FoundByTest {
-		title = "Dendrogram of the clients, by average linkage; the clusters were found by tests, not cut from it\n" + c.Title
+		title = "Dendrogram of the clients by average linkage\nthe clusters were found by tests, not cut from the tree\n" + near.sample + c.Title
 		if dendrogram, err = near.tree(); err != nil {
 			return err
 		}

@@ -14,7 +14,8 @@ import (
 type proximity struct {
 	matrix *mat.SymDense
 	places []int  // of its clients among those that were clustered; nil for all
-	title  string // of its plots
+	title  string // of the heat map
+	sample string // a line for the titles of plots that show a sample, with its line break; empty for all clients
 }
 
 // proximity returns the matrix of the clustering. Where tests found the clusters
@@ -30,14 +31,14 @@ func (c *Clustering) proximity() (p proximity, err error) {
 	n := len(c.Counts)
 	if n > groups.MostDistances {
 		p.places = groups.Sample(n, groups.MostDistances, 0)
-		p.title += fmt.Sprintf("\na random sample of %s of %s", numfmt.Thousands(float64(len(p.places))), numfmt.Count(n, "client"))
+		p.sample = fmt.Sprintf("a random sample of %s of %s clients\n", numfmt.Thousands(float64(len(p.places))), numfmt.Thousands(float64(n)))
 	}
 	p.matrix, err = r.Roster.Distances(p.places)
 	return p, err
 }
 
-// clusters returns those clients of some clusters that are in the matrix, by their rows. Clusters of which the sample has
-// nobody are left out.
+// clusters returns those clients of some clusters that are in the matrix, by their rows. A cluster of which the sample has
+// nobody is empty.
 func (p proximity) clusters(clusters [][]int) [][]int {
 	if p.places == nil {
 		return clusters
@@ -46,16 +47,12 @@ func (p proximity) clusters(clusters [][]int) [][]int {
 	for k, i := range p.places {
 		row[i] = k
 	}
-	var sampled [][]int
-	for _, members := range clusters {
-		var rows []int
+	sampled := make([][]int, len(clusters))
+	for z, members := range clusters {
 		for _, i := range members {
 			if k, ok := row[i]; ok {
-				rows = append(rows, k)
+				sampled[z] = append(sampled[z], k)
 			}
-		}
-		if rows != nil {
-			sampled = append(sampled, rows)
 		}
 	}
 	return sampled

@@ -13,11 +13,11 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// byTest returns the clustering by test of ten clients of two classes in two groups, whose features differ by gap, and of ten of
-// two other classes.
-func byTest(t *testing.T, gap float64) *Clustering {
+// byTest returns the clustering by test of some clients, of which five have other images of the classes 0 and 1 than the next five,
+// by gap, and the rest have the classes 2 and 3.
+func byTest(t *testing.T, clients int, gap float64) *Clustering {
 	t.Helper()
-	const clients, images, d = 20, 40, 3
+	const images, d = 40, 3
 	c := &Clustering{Title: "test"}
 	var sketches []*groups.Sketch
 	scatter := mat.NewSymDense(d, nil)
@@ -26,7 +26,7 @@ func byTest(t *testing.T, gap float64) *Clustering {
 		x, labels := mat.NewDense(images, d, nil), make([]int, images)
 		counts := make([]int, 4)
 		for k := range images {
-			labels[k] = 2*(i/10) + k%2
+			labels[k] = 2*min(i/10, 1) + k%2
 			counts[labels[k]]++
 			for f := range d {
 				x.Set(k, f, random.NormFloat64())
@@ -57,7 +57,7 @@ func byTest(t *testing.T, gap float64) *Clustering {
 // TestSeparations checks that the terminal and clusters.json say what separates clusters that tests found, and that they say
 // nothing about other clusters.
 func TestSeparations(t *testing.T) {
-	c := byTest(t, 5)
+	c := byTest(t, 20, 5)
 	if len(c.Result.Clusters) != 3 {
 		t.Fatalf("the clusters are %v", c.Result.Clusters)
 	}
