@@ -103,7 +103,7 @@ func TestDryRunAndMemory(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	plan := func(more ...string) (f forecast) {
 		t.Helper()
-		code, stdout, log := feddag(small(data, out, append([]string{"--dry-run"}, more...)...)...)
+		code, stdout, log := feddag(small(data, out, append([]string{"--dry-run", "--feddag-warmup-rounds", "2"}, more...)...)...)
 		if code != exitDone {
 			t.Fatalf("exit code %d: %s", code, log)
 		}
@@ -120,6 +120,9 @@ func TestDryRunAndMemory(t *testing.T) {
 	if len(serial.Trainings) != 3 || serial.Cohort != 3 || serial.Clients != 6 || serial.DeviceBytes <= 360*784 || !(serial.Seconds > 0) || serial.Free <= 0 {
 		t.Errorf("%+v", serial)
 	}
+	if f := plan("--feddag-warmup-rounds", "0"); len(f.Trainings) != 2 || f.Steps >= serial.Steps {
+		t.Errorf("without a warm-up: %+v", f)
+	}
 	batched := plan("--engine", "batched")
 	if batched.Steps != serial.Steps || batched.Trainings[1].AtOnce != 3 || batched.Trainings[1].Groups != 1 {
 		t.Errorf("batched: %+v", batched)
@@ -129,7 +132,7 @@ func TestDryRunAndMemory(t *testing.T) {
 	if some := plan(memory...); some.Trainings[1].AtOnce != 2 || some.Trainings[1].Groups != 2 {
 		t.Errorf("in groups: %+v", some)
 	}
-	code, stdout, log := feddag(small(data, out, memory...)...)
+	code, stdout, log := feddag(small(data, out, append(memory, "--feddag-warmup-rounds", "2")...)...)
 	if code != exitDone {
 		t.Fatalf("exit code %d: %s", code, log)
 	}
