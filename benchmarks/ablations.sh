@@ -14,7 +14,7 @@ dataset=${DATASET:-fashion-mnist}
 skew() { echo --partition=label-skew --labels-per-group="$1" --concentration="$2"; }
 
 # of TABLE ALGORITHMS FLAGS...
-of() { algorithms=$2 setting "$1" --dataset "$dataset" "${@:3}"; }
+of() { algorithms=$2 setting "$1" --dataset "$dataset" --feddag-clustering similarity "${@:3}"; }
 
 # each ALGORITHM NAME FLAGS FLAG VALUE...: a variant "NAME VALUE" for each value
 each() {

@@ -3,7 +3,7 @@
 run's candidates, finest first: the clusters' clients, the gap in degrees that similarity/concepts.go judges by, and
 whether the two are mostly of one true group. Needs numpy.
 
-    ./feddag cluster --partition concept-shift --seed 3 --out RUN --save-sketches SKETCHES.npz
+    ./feddag cluster --feddag-clustering similarity --partition concept-shift --seed 3 --out RUN --save-sketches SKETCHES.npz
     python3 benchmarks/concepts.py SKETCHES.npz RUN
 """
 import json

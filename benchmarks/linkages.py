@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Compares the linkages, spectral clustering and the choice rules on full sketches (warm-up updates and principal
-vectors) of Fashion-MNIST's kinds of partition: the table of docs/clustering.md.
+vectors) of Fashion-MNIST's kinds of partition: the table of docs/similarity.md.
 
     make build
     python3 benchmarks/linkages.py                          # 100 clients, 11 kinds, 2 seeds: 22 warm-ups, over an hour
     python3 benchmarks/linkages.py --folder build/linkages  # again from the sketches that are there: a minute
 
-For each kind and seed `feddag cluster --save-sketches` writes the sketches, where they are not there yet, and
+For each kind and seed `feddag cluster --feddag-clustering similarity --save-sketches` writes the sketches, where they are not
+there yet, and
 `feddag cluster --sketches --compare` clusters them in every way. Prints the number of clusters and, where there are
 groups, the adjusted Rand index and the purity, each a mean over the seeds. Needs no package.
 """
@@ -63,7 +64,7 @@ def main():
             sketches = os.path.join(o.folder, f"{kind}-{seed}.npz")
             if not os.path.exists(sketches):
                 print(f"making {sketches}", file=sys.stderr, flush=True)
-                feddag(o.feddag, ["--dataset", "fashion-mnist", *KINDS[kind].split(), "--seed", seed, "--save-sketches", sketches], scratch)
+                feddag(o.feddag, ["--feddag-clustering", "similarity", "--dataset", "fashion-mnist", *KINDS[kind].split(), "--seed", seed, "--save-sketches", sketches], scratch)
             for row in feddag(o.feddag, ["--sketches", sketches, "--seed", seed, "--compare"], scratch)["comparison"]:
                 way = (row["choose"], row["method"])
                 if row["choose"] in rules:

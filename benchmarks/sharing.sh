@@ -18,6 +18,6 @@ of() {
 		--with "feddag-dagger as nothing shared: --feddag-secondary-init random" "${@:2}"
 }
 
-of I --partition label-skew --feddag-choose count:5
-of II --partition concept-shift --feddag-choose count:3
+of I --partition label-skew --feddag-clustering similarity --feddag-choose count:5
+of II --partition concept-shift --feddag-clustering similarity --feddag-choose count:3
 finish

@@ -5,8 +5,9 @@
 #   scripts/run_hashes.sh [PROGRAM] > hashes.txt     # PROGRAM is ./feddag of `make build` if it is not given
 #
 # The runs: every algorithm that the program knows for two rounds (eight clients of Fashion-MNIST, the serial engine on the
-# CPU), both presets of FedDAG, FedDAG's other orders of the phases, one scenario, one run that is stopped and resumed, and
-# one clustering alone. The hashes hold for one libtorch and one BLAS kernel, so compare programs on one machine only.
+# CPU), both presets of FedDAG, FedDAG's other orders of the phases, its clusters by similarity, its warm-up, one scenario, one
+# run that is stopped and resumed, and the clustering alone. The hashes hold for one libtorch and one BLAS kernel, so compare
+# programs on one machine only.
 #
 #   KEEP    directory in which the runs stay (a temporary one, removed at the end)
 set -euo pipefail
@@ -18,9 +19,9 @@ fi
 mkdir -p "$out"
 export LC_ALL=C NO_COLOR=1 CI=true
 
-args=(--dataset fashion-mnist --clients 8 --groups 2 --labels-per-group 3 --train-share 0.03 --epochs 1
+args=(--dataset fashion-mnist --clients 8 --groups 2 --labels-per-group 3 --train-share 0.03
 	--seed 3 --device cpu --engine serial --workers 2 --quiet)
-rounds=(--rounds 2 --rate 0.5) # of train
+rounds=(--rounds 2 --rate 0.5 --epochs 1) # of train
 
 # run NAME COMMAND FLAGS...: one run in $out/NAME.
 run() {
@@ -64,12 +65,16 @@ run preset-paper train --preset paper --rounds 2 --feddag-choose count:2
 run preset-prototype train --preset prototype --rounds 2 --feddag-choose count:2
 run order-parallel train --feddag-order parallel --feddag-head-epochs 1 --feddag-diversity 0.1
 run order-primary-first train --feddag-order primary-first --feddag-secondary-head full --feddag-schedule 2:1
+run similarity train --feddag-clustering similarity
+run warm-up train --feddag-warmup-rounds 2
 run cluster cluster
+run cluster-similarity cluster --feddag-clustering similarity --epochs 1
 cat >"$out/scenario.json" <<'JSON'
 {"reserve": 0.2, "check_every": 1, "search_after": 2, "events": [
   {"round": 1, "join": [6, 7]}, {"round": 2, "leave": 0}, {"round": 2, "swap": [1, 4]}]}
 JSON
 run scenario train --scenario "$out/scenario.json" --rounds 4
+run scenario-similarity train --scenario "$out/scenario.json" --rounds 4 --feddag-clustering similarity
 run held-out train --algorithm ifca --ifca-clusters 2 --holdout 0.25
 run resumed train --rounds 1
 if ! "$program" train --resume "$out/resumed" --rounds 3 --quiet >"$out/resumed.log" 2>&1; then
@@ -77,6 +82,7 @@ if ! "$program" train --resume "$out/resumed" --rounds 3 --quiet >"$out/resumed.
 	tail -n 5 "$out/resumed.log" >&2
 	exit 1
 fi
-for name in "${names[@]}" preset-paper preset-prototype order-parallel order-primary-first cluster scenario held-out resumed; do
+for name in "${names[@]}" preset-paper preset-prototype order-parallel order-primary-first similarity warm-up cluster cluster-similarity scenario \
+	scenario-similarity held-out resumed; do
 	show "$name"
 done
