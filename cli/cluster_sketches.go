@@ -18,8 +18,8 @@ import (
 // group [federation.ClusteringFlags]).
 var sketchFlags = []string{"sketches", "compare", "stability", "algorithm", "preset", "seed", "out", "plots", "quiet"}
 
-// matchSketches sets what finds the clusters to what saved sketches are for, before the other flags are looked at. Sketches that
-// cannot be read are left to the command to refuse.
+// matchSketches sets what finds the clusters to what saved sketches are for, before the flags are looked at. Sketches that cannot be
+// read are left to the command to refuse.
 func matchSketches(o *options, path string) {
 	alg, ok := o.alg.(federation.SketchClusterer)
 	if path == "" || !ok {
@@ -44,7 +44,7 @@ func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log 
 	}
 	defer file.Close()
 	if file.FoundBy() != alg.FoundBy() {
-		return usagef("--sketches %s are for --%s %s, but --preset %s has %s: leave the preset out", c.sketches, alg.FoundByFlag(), file.FoundBy(), o.preset, alg.FoundBy())
+		return usagef("--sketches %s are for --%s %s, not %s: leave out --%s and --preset", c.sketches, alg.FoundByFlag(), file.FoundBy(), alg.FoundBy(), alg.FoundByFlag())
 	}
 	name := strings.TrimSuffix(filepath.Base(filepath.Clean(c.sketches)), ".npz")
 	s := &session{o: o, started: started}

@@ -112,7 +112,7 @@ func TestClusterFromFeatureSketches(t *testing.T) {
 		if code, out, log := feddag(tinyCluster(data, first, "--save-sketches", saved)...); code != exitDone || !strings.Contains(out, ", found by test") {
 			t.Fatalf("exit code %d, %s%s", code, out, log)
 		}
-		code, out, log := feddag("cluster", "--sketches", saved, "--out", second, "--stability", "2", "--feddag-top-k", "1", "--plots", "png", "--quiet")
+		code, out, log := feddag("cluster", "--sketches", saved, "--out", second, "--stability", "2", "--feddag-top-k", "1", "--feddag-clustering", "test", "--plots", "png", "--quiet")
 		if code != exitDone || log != "" || !strings.Contains(out, "with half of the images, 2 times") || strings.Contains(out, "silhouette") || strings.Contains(out, "NaN") {
 			t.Fatalf("exit code %d, %s%s", code, out, log)
 		}
@@ -155,7 +155,9 @@ func TestClusterFromFeatureSketches(t *testing.T) {
 		for flag, says := range map[string]string{
 			"--feddag-linkage=average": "--feddag-linkage has no effect with --feddag-clustering test",
 			"--compare":                "--compare has no effect",
-			"--preset=paper":           "are for --feddag-clustering test, but --preset paper has similarity",
+			"--preset=paper":           "are for --feddag-clustering test, not similarity",
+
+			"--feddag-clustering=similarity": "are for --feddag-clustering test, not similarity",
 		} {
 			if code, _, log := feddag("cluster", "--sketches", saved, "--out", filepath.Join(folder, "refused"), flag); code != exitUsage || !strings.Contains(log, says) {
 				t.Errorf("%s: exit code %d: %s", flag, code, log)
@@ -199,7 +201,7 @@ func TestClusterMistakes(t *testing.T) {
 		{[]string{"--sketches", file, "--feddag-diversity", "1"}, exitUsage, "--feddag-diversity has no effect with --sketches"},
 		{[]string{"--sketches", file, "--feddag-shift", "1"}, exitUsage, "--feddag-shift has no effect with --sketches"},
 		{[]string{"--sketches", file, "--feddag-mask", "0.1"}, exitUsage, "--feddag-mask has no effect"},
-		{[]string{"--sketches", file, "--feddag-clustering", "test"}, exitUsage, "--feddag-clustering has no effect"},
+		{[]string{"--sketches", file, "--feddag-clustering", "tests"}, exitUsage, "test, similarity"},
 		{[]string{"--sketches", file, "--save-sketches", "x"}, exitUsage, "--save-sketches has no effect"},
 		{[]string{"--sketches", file, "--feddag-angle", "princpal"}, exitUsage, "pair, principal"},
 		{[]string{"--stability", "3"}, exitUsage, "--stability is 3: with --feddag-clustering test the clients send 2 halves"},

@@ -22,7 +22,9 @@ func oneOf(known []string) string { return ": " + strings.Join(known, ", ") }
 
 // sketchFlags declares the flags of phase 1: what finds the clusters, the warm-up, and what the clients send for the similarity.
 func (a *FedDAG) sketchFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&a.ClustersBy, "feddag-clustering", a.ClustersBy, clusterFinders.help("what finds the clusters"))
+	federation.FlagGroup(fs, federation.ClusteringFlags, func(fs *pflag.FlagSet) {
+		fs.StringVar(&a.ClustersBy, "feddag-clustering", a.ClustersBy, clusterFinders.help("what finds the clusters"))
+	})
 	federation.SetEarlier(fs, "feddag-clustering", ClustersBySimilarity)
 	federation.FlagGroup(fs, federation.TrainingFlags, func(fs *pflag.FlagSet) {
 		fs.Var(warmUpValue{a}, "feddag-warmup-rounds", "tg, rounds of E epochs that each client trains alone first, from which the models begin; 0 is none (default 0, or 2 with --feddag-clustering "+ClustersBySimilarity+", which needs them)")
