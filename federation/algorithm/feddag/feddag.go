@@ -7,11 +7,13 @@
 //	1  each client trains alone and sends a sketch of its data and of its update     warmup.go, sketch.go
 //	2  the server compares the sketches: the proximity matrix A                      cluster.go, package similarity
 //	3  the server cuts A into clusters                                               cluster.go, package similarity
-//	   or tests of image features find the clusters, before phase 1                  groups.go, package similarity/groups
 //	4  the server finds which clusters complement each other: the CC-graph           cluster.go, graph.go
 //	5  each cluster trains its model, which begins from the warm-up                  start.go, round.go, sharing.go
 //
-// Clients that join, leave or change their data during the run are in newcomers.go, shift.go, search.go and roster.go.
+// That is the paper's way, with ClustersBySimilarity. By default, with ClustersByTest, tests of image features find the clusters and
+// the CC-graph (groups.go, package similarity/groups). Nobody trains before phase 5, unless WarmUpRounds asks for it.
+//
+// Clients that join, leave or change their data during the run are in newcomers.go, shift.go, search.go, roster.go and rosters.go.
 //
 // Symbols, with the shape of each value:
 //
@@ -78,10 +80,10 @@ func newFedDAG(variant string) *FedDAG {
 // FedDAG as printed (--preset=paper) has a random head, the sum of the sources, and secondary encoders that are trained
 // under the head on both encoders. It starts with a low accuracy, swings, and gains nothing by the second encoder: under a
 // head that fits already, the secondary encoder has next to nothing to learn. The defaults here are ours. A secondary
-// encoder begins as the mean of all clients' encoders after the warm-up. While it is trained it has a classifier ψ of its
-// own, so that it learns features that classify by themselves. A cluster is among its own sources. The primary encoder and
-// the head, which starts as the warm-up's head, are then trained on top of the new secondary encoder. docs/feddag.md has
-// what each of these choices brings.
+// encoder begins as the mean of all clients' encoders after the warm-up, or at random without one. While it is trained it
+// has a classifier ψ of its own, so that it learns features that classify by themselves. A cluster is among its own
+// sources. The primary encoder and the head, which starts as the warm-up's head or that of θ^0, are then trained on top of
+// the new secondary encoder. docs/feddag.md has what each of these choices brings.
 type FedDAG struct {
 	Variant string // FullVariant, StarVariant or DaggerVariant
 
@@ -92,7 +94,7 @@ type FedDAG struct {
 	SVDSamples       int     // the most images per class that the principal vectors are computed from; 0 is all
 
 	ClustersBy string             // what finds the clusters, ClustersBySimilarity or ClustersByTest
-	Clustering similarity.Options // phases 2 to 4; of these, ClustersByTest replaces phase 3
+	Clustering similarity.Options // phases 2 to 4; of these, ClustersByTest reads the seed and TopK
 
 	// Phase 5: how the models begin.
 	PrimaryInit   string // of Θ1, one of the PrimaryInit constants

@@ -65,7 +65,7 @@ var (
 		{ClustersBySimilarity, "the paper's proximity matrix of gradients and data, cut by a rule"},
 	}
 	primaryInits = choices{
-		{PrimaryInitWarm, "the mean of the cluster's clients after the warm-up, eq. 22"},
+		{PrimaryInitWarm, "the mean of the cluster's clients after the warm-up, eq. 22; without one, θ^0"},
 		{PrimaryInitCommon, "θ^0"},
 	}
 	headInits = choices{
@@ -76,7 +76,7 @@ var (
 	secondaryInits = choices{
 		{SecondaryInitRandom, "algorithm 1, the same for all clusters"},
 		{SecondaryInitPrimary, "a copy of the primary"},
-		{SecondaryInitGlobal, "the mean of all clients after the warm-up"},
+		{SecondaryInitGlobal, "the mean of all clients after the warm-up; without one, random"},
 	}
 	sourceRules = choices{
 		{SourcesMean, ""},
