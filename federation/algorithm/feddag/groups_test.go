@@ -133,7 +133,7 @@ func TestWarmUpOnlyForTheStart(t *testing.T) {
 }
 
 // TestNoWarmUp checks where the models begin without a warm-up: the primary encoder, the head and ψ at θ^0, the same in all
-// clusters, and the secondary encoder elsewhere, unless it is to be a copy.
+// clusters, and the secondary encoder at random weights, unless it is to be a copy.
 func TestNoWarmUp(t *testing.T) {
 	for _, variant := range []string{StarVariant, DaggerVariant, FullVariant} {
 		for _, secondary := range []string{SecondaryInitGlobal, SecondaryInitRandom, SecondaryInitPrimary} {
@@ -162,8 +162,12 @@ func TestNoWarmUp(t *testing.T) {
 				}
 				continue
 			}
-			if copied := slices.Equal(part(a.net, x, torch.Secondary), encoder); copied != (secondary == SecondaryInitPrimary) {
-				t.Errorf("%s, %s: the secondary encoder is a copy: %t", variant, secondary, copied)
+			want := part(a.net, randomSecondary(e, a.net), torch.Secondary)
+			if secondary == SecondaryInitPrimary {
+				want = encoder
+			}
+			if slices.Equal(want, encoder) != (secondary == SecondaryInitPrimary) || !slices.Equal(part(a.net, x, torch.Secondary), want) {
+				t.Errorf("%s, %s: the secondary encoder begins at %v, want %v", variant, secondary, part(a.net, x, torch.Secondary), want)
 			}
 			psi, err := a.classifiers[0].Floats()
 			if err != nil || !slices.Equal(psi, part(single, theta0, torch.Head)) {
