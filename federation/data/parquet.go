@@ -129,7 +129,11 @@ func parquetFiles(root string) (files, notes []string, err error) {
 			others = append(others, n.place)
 		}
 	}
-	if len(files) == 0 {
+	switch {
+	case len(files) > 0:
+	case slices.ContainsFunc(others, func(name string) bool { return strings.HasSuffix(name, ".arrow") }):
+		return nil, nil, fmt.Errorf("%s: no .parquet file in it, but .arrow files of save_to_disk: write them with to_parquet", root)
+	default:
 		return nil, nil, fmt.Errorf("%s: no .parquet file in it", root)
 	}
 	if len(others) > 0 {

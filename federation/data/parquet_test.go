@@ -107,6 +107,7 @@ func TestBadParquet(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, dir, map[string][]byte{"cut.parquet": whole[:len(whole)-3], "text.parquet": []byte("image,label"), "other.txt": nil})
+	write(t, filepath.Join(dir, "saved"), map[string][]byte{"data-00000-of-00001.arrow": nil, "state.json": nil})
 	write(t, filepath.Join(dir, "empty"), map[string][]byte{"a.csv": nil})
 	write(t, filepath.Join(dir, "mixed"), map[string][]byte{"a.parquet": whole})
 	if err := copyOver(tables+"/digits/test-00000-of-00001.parquet", "b.parquet")(filepath.Join(dir, "mixed")); err != nil {
@@ -133,6 +134,7 @@ func TestBadParquet(t *testing.T) {
 		{dir + "/cut", "", []string{"cut.parquet: not a parquet file, or truncated"}},
 		{dir + "/text", "", []string{"text.parquet: not a parquet file"}},
 		{dir + "/empty", "", []string{"empty: no .parquet file in it"}},
+		{dir + "/saved", "", []string{"saved: no .parquet file in it, but .arrow files of save_to_disk: write them with to_parquet"}},
 		{dir + "/mixed", "", []string{"b.parquet: it has the classes cat, ant, bee, the files before have "}},
 		{"absent", "", []string{"absent not found"}},
 	} {
