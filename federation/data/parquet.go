@@ -106,9 +106,23 @@ func readParquet(ctx context.Context, files []string, q query) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.sortUsers()
 	s.Notes = slices.Concat(divided, unusedShare(q, pictures), notes, s.Notes)
 	s.scaleByTraining()
 	return s, nil
+}
+
+// sortUsers puts the users in the order of their names as numbers if all of them are numbers: partition 2 before 10.
+func (s *Set) sortUsers() {
+	names := slices.Clone(s.UserNames)
+	sortLabels(names)
+	place := positions(names)
+	for _, users := range [][]int32{s.Train.Users, s.Test.Users} {
+		for i, u := range users {
+			users[i] = int32(place[s.UserNames[u]])
+		}
+	}
+	s.UserNames = names
 }
 
 // parquetFiles returns a file, or the .parquet files in a folder and the folders below it, sorted. A note names other files.

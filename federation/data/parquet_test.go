@@ -75,10 +75,10 @@ func TestParquet(t *testing.T) {
 	}
 
 	s = load("clients", "users=files", "test=0.25")
-	if !slices.Equal(s.UserNames, []string{"10", "2", "3"}) || s.Train.Len() != 9 {
+	if !slices.Equal(s.UserNames, []string{"2", "3", "10"}) || s.Train.Len() != 9 {
 		t.Errorf("users %q, %d training images", s.UserNames, s.Train.Len())
 	}
-	for j, u := range s.Train.Users { // image i is of file i / 4: clients 10, 2 and 3 in the order of their names
+	for j, u := range s.Train.Users { // image i is of file i / 4
 		i := int(s.Image(s.Train, j)[0])
 		for i%20 != 0 {
 			i += 251
