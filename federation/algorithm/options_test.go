@@ -43,6 +43,8 @@ func TestBadMethodOptions(t *testing.T) {
 		{"fedgwc", "fedgwc-epsilon", "-1"},
 		{"fedgwc", "fedgwc-gamma", "0"},
 		{"fedgwc", "fedgwc-losses", "-1"},
+		{"fedrc", "fedrc-rate", "0"},
+		{"fedsoft", "fedsoft-rate", "-1"},
 		{"pacfl", "pacfl-angle", "least"},
 		{"fedgwc", "fedgwc-most-parts", "1"},
 		{"fedgwc", "fedgwc-compare", "rows and columns"},

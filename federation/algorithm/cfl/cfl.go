@@ -39,7 +39,8 @@ func init() {
 // index 0.91).
 //
 // If a round samples clients, the last update that a client made inside its present cluster represents it, and a cluster is
-// not split until it has an update of every member. With Full every client trains in every round, as in the authors' code.
+// not split until it has an update of every member. With Keep the updates of the parent go on to stand for its clients after a
+// split. With Full every client trains in every round, as in the authors' code.
 type CFL struct {
 	algorithm.ClusterBank
 	Eps1, Eps2 float64 // ε1, ε2
@@ -48,6 +49,7 @@ type CFL struct {
 	Linkage    string  // "complete" (the authors' code) or "single" (the paper, according to a third party)
 	GammaMax   float64 // split only if sqrt((1 - a_x)/2) is above it, where a_x is the largest cosine between the two parts; 0 omits this test
 	Full       bool    // every client trains in every round
+	Keep       bool    // an update stands for a client also in a cluster that came after it
 
 	last [][]float32 // last dW_i of each client inside its present cluster, by client id; nil if there is none
 }
@@ -61,6 +63,7 @@ func (a *CFL) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&a.Linkage, "cfl-linkage", a.Linkage, "linkage of the clustering by the cosines of the updates: complete, single")
 	fs.Float64Var(&a.GammaMax, "cfl-gamma-max", a.GammaMax, "split only if sqrt((1 - largest cosine between the parts)/2) is above this; 0 omits this test")
 	fs.BoolVar(&a.Full, "cfl-full", a.Full, "train every client in every round instead of a sample")
+	fs.BoolVar(&a.Keep, "cfl-keep", a.Keep, "after a split, let the older updates of the clients stand for them until they train again, so that the next split need not wait for every client")
 }
 
 // Unread implements [federation.Unreader]: the calibration replaces both thresholds, unless ε1 is 0.

@@ -89,6 +89,34 @@ func TestCFLSplitsAgain(t *testing.T) {
 	}
 }
 
+// TestCFLKeepsUpdates checks that the next split waits for new updates of the clients, and that with Keep their older updates stand
+// for them.
+func TestCFLKeepsUpdates(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "cfl").(*CFL)
+		a.Calibrate, a.From, a.Eps1, a.Eps2, a.Keep = false, 0, 10, 0, keep
+		if err := federationtest.Initialise(t, e, a); err != nil {
+			t.Fatal(err)
+		}
+		for i := range a.last { // four directions, of two clients each
+			a.last[i] = make([]float32, a.Net.Len())
+			a.last[i][i%4/2] = []float32{1, -1}[i%2]
+		}
+		for round := range 3 {
+			if _, err := a.split(round); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := 2
+		if keep {
+			want = 4
+		}
+		if c := a.Clusters(); len(c) != want {
+			t.Errorf("keep %v: clusters %v, want %d", keep, c, want)
+		}
+	}
+}
+
 // TestLengths checks lengths and cosine distances by hand.
 func TestLengths(t *testing.T) {
 	x := [][]float32{{3, 0}, {0, 4}, {-3, 0}}

@@ -44,7 +44,9 @@ func (a *CFL) split(t int) (map[string]float64, error) {
 			a.Of[members[k]] = len(a.States) - 1
 		}
 		for _, i := range members { // these updates were not made inside the new clusters
-			a.last[i] = nil
+			if !a.Keep {
+				a.last[i] = nil
+			}
 		}
 	}
 	return notes, nil

@@ -114,7 +114,9 @@ func (a *FedRC) maximise(clients []*federation.Client, steps []expectation, t in
 			jobs = append(jobs, job)
 		}
 	}
-	trained, err = a.Env.LocalSGD(a.Net, jobs, t, phase, torch.All)
+	sgd := a.Env.SGD()
+	sgd.LearningRate *= a.Rate
+	trained, err = a.Env.LocalTraining(a.Net, jobs, t, phase, torch.All, sgd, a.Env.Epochs)
 	return models, trained, err
 }
 

@@ -3,6 +3,7 @@ package fedrc
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"feddag/federation"
@@ -14,7 +15,7 @@ import (
 
 func init() {
 	federation.Register("fedrc", "K models; each client trains them with sample weights and predicts with their mixture", func() federation.Algorithm {
-		return &FedRC{K: 5}
+		return &FedRC{K: 5, Rate: 1}
 	})
 }
 
@@ -35,9 +36,10 @@ func init() {
 // use K = 3, 1 local epoch, rate 0.06 and momentum 0.9 (github.com/LINs-lab/FedRC, README); here K = 5, with the run's own
 // optimiser. Because the prior removes the labels from γ, label skew alone gives no clusters.
 type FedRC struct {
-	algorithm.ClusterBank     // a client belongs to the cluster of its largest ω
-	K                     int // number of models
-	Top                   int // number of models that a client trains, those of its largest ω; 0 means all
+	algorithm.ClusterBank         // a client belongs to the cluster of its largest ω
+	K                     int     // number of models
+	Top                   int     // number of models that a client trains, those of its largest ω; 0 means all
+	Rate                  float64 // learning rate as a multiple of the run's
 
 	omega [][]float64   // ω, [clients][K]; nil for a client that is absent
 	mass  [][][]float64 // masses as each client last sent them, [clients][K][C]; nil for a client that never trained
@@ -50,12 +52,16 @@ const floor = 1e-8
 func (a *FedRC) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.K, "fedrc-clusters", a.K, "number of models K")
 	fs.IntVar(&a.Top, "fedrc-top", a.Top, "number of models that a client trains, those with its largest weights; 0 means all K")
+	fs.Float64Var(&a.Rate, "fedrc-rate", a.Rate, "learning rate as a multiple of --lr; K models that share the weight of every sample learn at about a K-th of the rate of one")
 }
 
 // Validate implements [federation.Validator].
 func (a *FedRC) Validate() error {
 	if a.Top < 0 {
 		return fmt.Errorf("--fedrc-top is %d: use 0 (all) or more", a.Top)
+	}
+	if !(a.Rate > 0 && !math.IsInf(a.Rate, 0)) {
+		return fmt.Errorf("--fedrc-rate is %g: use a number above 0", a.Rate)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 
 func init() {
 	federation.Register("fedsoft", "K centres; each client trains a model of its own near the centres that its samples vote for", func() federation.Algorithm {
-		return &FedSoft{K: 5, Period: 2, Lambda: 0.1, Sigma: 1e-4, Restart: true, Predicts: "own"}
+		return &FedSoft{K: 5, Period: 2, Lambda: 0.1, Sigma: 1e-4, Restart: true, Predicts: "own", Rate: 1}
 	})
 }
 
@@ -50,6 +50,7 @@ type FedSoft struct {
 	Everyone              bool    // every client trains in every round, and c_s <- Σ_i v_is w_i
 	Restart               bool    // every local training starts from the mixture
 	Predicts              string  // what a client predicts with: "own" or "centre"
+	Rate                  float64 // learning rate as a multiple of the run's
 
 	equalStart bool        // let all centres start at θ^0, for tests
 	u          [][]float64 // u, [clients][K]; nil before the first estimation
@@ -67,6 +68,7 @@ func (a *FedSoft) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&a.Everyone, "fedsoft-everyone", a.Everyone, "train every client in every round, without a selection")
 	fs.BoolVar(&a.Restart, "fedsoft-restart", a.Restart, "start every local training from the mixture of the centres instead of the client's own model")
 	fs.StringVar(&a.Predicts, "fedsoft-predict", a.Predicts, "what a client predicts with before local training: own (its own model, or the mixture before it has one), centre")
+	fs.Float64Var(&a.Rate, "fedsoft-rate", a.Rate, "learning rate as a multiple of --lr; centres that clients mix with equal weights learn the more slowly")
 }
 
 // Unread implements [federation.Unreader].
@@ -90,6 +92,9 @@ func (a *FedSoft) Validate() error {
 		return fmt.Errorf("--fedsoft-sigma is %g: use a number above 0 and below 1", a.Sigma)
 	case a.PerCentre < 0:
 		return fmt.Errorf("--fedsoft-per-centre is %d: use 0 (the size of the sample divided by K) or more", a.PerCentre)
+	}
+	if !(a.Rate > 0 && !math.IsInf(a.Rate, 0)) {
+		return fmt.Errorf("--fedsoft-rate is %g: use a number above 0", a.Rate)
 	}
 	return spelling.OneOf("--fedsoft-predict", a.Predicts, []string{"own", "centre"})
 }

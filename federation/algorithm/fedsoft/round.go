@@ -49,7 +49,9 @@ func (a *FedSoft) proximal(clients []*federation.Client, t int, phase federation
 		job.Anchor, job.Proximal = anchor, a.Lambda*sum
 		jobs[i] = job
 	}
-	return a.Env.LocalSGD(a.Net, jobs, t, phase, torch.All)
+	sgd := a.Env.SGD()
+	sgd.LearningRate *= a.Rate
+	return a.Env.LocalTraining(a.Net, jobs, t, phase, torch.All, sgd, a.Env.Epochs)
 }
 
 // Round implements [federation.Algorithm]. Select has drawn the clients of every centre.
