@@ -61,7 +61,7 @@ func TestDivergenceKeepsTheCheckpoint(t *testing.T) {
 // TestDivergenceInTheWarmUp checks that a warm-up that diverges is an error under the policy "drop" too, because the clustering
 // needs every client.
 func TestDivergenceInTheWarmUp(t *testing.T) {
-	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag")
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag --feddag-clustering similarity")
 	e.Executor = &federationtest.DivergingEngine{Engine: e.Executor.(*torch.Engine), Client: 5}
 	e.OnDivergence = federation.DropOnDivergence
 	_, err := federation.Run(context.Background(), e, a, federation.RunOptions{Algorithm: "feddag"})
