@@ -119,3 +119,48 @@ func TestStrays(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// TestUniteComponents checks that groups which the test does not tell apart are united as a whole, but not those of another concept, and
+// not those whose labels a shorter code keeps apart.
+func TestUniteComponents(t *testing.T) {
+	const clients = 24
+	sketches, scatter := drawClients(t, clients, 3, 6, 200, 0, func(i, c int) float64 { return 2 * float64(i%2) * float64(c-1) })
+	f := newFinder(sketches, sequence(clients), 3, 6, scatter, DefaultOptions())
+	var parts []group // client i is of concept i mod 2, and in a part of the label cluster i mod 6
+	truth := make([]int, clients)
+	for i := range clients {
+		truth[i] = i % 2
+		if i < 6 {
+			parts = append(parts, group{label: i})
+		}
+		parts[i%6].who = append(parts[i%6].who, i)
+	}
+	if err := f.whiten(byLabel(truth)); err != nil {
+		t.Fatal(err)
+	}
+	alike, apart := make([][]float64, clients), make([][]float64, clients)
+	for i := range clients {
+		alike[i] = []float64{60, 70, 70}
+		apart[i] = []float64{1, 1, 1}
+		apart[i][i%6/2] = 198
+	}
+	for name, x := range map[string]struct {
+		counts [][]float64
+		want   int
+	}{"alike": {alike, 2}, "apart": {apart, 6}} {
+		var got [][]int
+		for _, g := range f.uniteComponents(parts, x.counts, labelCode{clients: clients}) {
+			got = append(got, g.who)
+		}
+		if len(got) != x.want {
+			t.Errorf("%s: the groups are %v, want %d", name, got, x.want)
+		}
+		for _, who := range got {
+			for _, i := range who {
+				if i%2 != who[0]%2 {
+					t.Errorf("%s: group %v has both concepts", name, who)
+				}
+			}
+		}
+	}
+}
