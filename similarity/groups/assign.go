@@ -23,7 +23,7 @@ type Assignment struct {
 
 // Assign returns where newcomers would be put, without taking them in. Nobody else moves.
 //
-// A newcomer is compared with every cluster, by three tests: its class counts (see [labelModel] and [ratioTail]) and its class
+// A newcomer is compared with every cluster, by three tests: its class counts (see [labelModel] and [tail]) and its class
 // means in two views, what all classes have in common and the rest (see [residual]). The p-value of the cluster is
 //
 //	p = min(1, 2 p_labels, 4 p_common, 4 p_concept)
@@ -156,7 +156,7 @@ func (r *residuals) reject(i int) (p []float64, view View) {
 			p = append(p, math.NaN())
 			continue
 		}
-		labels := 2 * r.tail.pValue(m.labels.ratio(r.f.all.weights(i), r.stranger))
+		labels := 2 * r.labelPValue(i, m)
 		image := r.pValues(r.compare(i, m, false), m)
 		least := min(1, labels, 4*image[together], 4*image[apart])
 		p = append(p, least)
@@ -173,6 +173,13 @@ func (r *residuals) reject(i int) (p []float64, view View) {
 		}
 	}
 	return p, nearest
+}
+
+// labelPValue returns the p-value of "the class counts of client i are drawn as those of the members": the larger one of Markov's bound
+// and of what the ratios of the members say.
+func (r *residuals) labelPValue(i int, m *clusterModel) float64 {
+	ratio := m.labels.ratio(r.f.all.weights(i), r.stranger)
+	return max(math.Exp(min(ratio, 0)), r.labelTail.pValue(ratio))
 }
 
 // best returns the cluster that a client joins among those whose p-value is above alpha; -1 for none. See [Roster.Assign].
@@ -228,7 +235,7 @@ func (x *residuals) labelClusterOf(r *Roster, i, older int) int {
 		if len(m.who) == 0 {
 			continue
 		}
-		if y := m.labels.logProbability(counts); y > most && 2*x.tail.pValue(m.labels.ratio(counts, x.stranger)) > r.options.Alpha {
+		if y := m.labels.logProbability(counts); y > most && 2*x.labelPValue(i, m) > r.options.Alpha {
 			best, most = r.labelOf[z], y
 		}
 	}

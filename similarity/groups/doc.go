@@ -24,7 +24,7 @@
 // What the server keeps afterwards is a [Roster]:
 //
 //	roster.go     clients come, leave and change; rostersave.go saves it
-//	assign.go     the clusters of newcomers, with residual.go for class means and labelmodel.go for class counts
+//	assign.go     the clusters of newcomers, with residual.go for class means, labelmodel.go for class counts and tail.go
 //	changed.go    whether a client's images have changed
 //	ccgraph.go    which clusters have images that another lacks; kinds.go compares classes across clusters
 //	alike.go      which clusters see like images under whatever names; matching.go matches their classes

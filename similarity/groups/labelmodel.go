@@ -2,7 +2,6 @@ package groups
 
 import (
 	"math"
-	"slices"
 
 	"feddag/internal/parallel"
 )
@@ -110,52 +109,6 @@ func (m *labelModel) logProbability(x []float64) float64 {
 // of one member had a ratio below ln 10%.
 func (m *labelModel) ratio(x []float64, q *stranger) float64 {
 	return m.logProbability(x) - q.logProbability(x) + math.Log1p(1/max(m.members, 1))
-}
-
-// ratioTail says how small the ratios of members in their own clusters are. Real clients are no Dirichlet multinomials: where the classes
-// are dealt out in order, a few clients have a quota of images before the last classes come, and lack many at once.
-type ratioTail struct {
-	clients, lowest float64 // all ratios, and those in the tail
-	from            float64 // where the tail begins, downwards
-	scale           float64 // of the tail
-	freedom         float64 // ratios by which the scale is known
-}
-
-// newRatioTail returns the tail of some ratios: the lowest sqrt(n) of n, with an exponential distribution whose scale is theirs, with the
-// bound of Markov's inequality, a scale of 1, counting as ten more of them.
-func newRatioTail(ratios []float64) ratioTail {
-	ratios = slices.Clone(ratios)
-	slices.Sort(ratios)
-	t := ratioTail{clients: float64(len(ratios)), freedom: priorClients}
-	if len(ratios) < 2 {
-		return t
-	}
-	k := min(int(math.Ceil(math.Sqrt(t.clients))), len(ratios)-1)
-	t.from, t.lowest = ratios[k], float64(k)
-	sum := float64(priorClients)
-	for _, r := range ratios[:k] {
-		sum += t.from - r
-	}
-	t.freedom += t.lowest
-	t.scale = sum / t.freedom
-	return t
-}
-
-// pValue returns the p-value of "a client with this ratio belongs to the cluster": the larger of Markov's bound and what the other
-// members' ratios say,
-//
-//	(1 + lowest) / (1 + clients) (1 + (from - ratio) / (scale freedom))^-freedom
-//
-// the exponential tail with its scale integrated out.
-func (t ratioTail) pValue(ratio float64) float64 {
-	bound := math.Exp(min(ratio, 0))
-	if t.scale == 0 || ratio >= t.from {
-		if t.scale == 0 {
-			return bound
-		}
-		return 1
-	}
-	return max(bound, (1+t.lowest)/(1+t.clients)*math.Pow(1+(t.from-ratio)/(t.scale*t.freedom), -t.freedom))
 }
 
 // stranger is the code Q of the class counts of a client that belongs to no cluster: the number s of classes held is as it is among

@@ -12,6 +12,8 @@ import (
 const (
 	// priorClients is the number of clients that the theoretical spread of the residuals counts for beside the measured one.
 	priorClients = 10
+	// normalExcess is by how much standard normal values above 1.5 exceed it on average, about.
+	normalExcess = 0.43
 	// styleFreedom is the supposed number of directions in which the styles of clients differ.
 	styleFreedom = 4
 )
@@ -39,6 +41,7 @@ const (
 //	level = (g + sum_c n_c0 n_c1 / n_c |m_c0 - m_c1|^2) / (g + sum_c g_c),  over the classes in both halves;  g the mean of g_c
 type residual struct {
 	square, noise, weight [residualViews]float64
+	few                   [residualViews]float64 // mean of 1/n_c, as it enters the variance of square / E, see standardised
 	level                 float64
 	classes, both         float64 // k, and the classes that are in both halves of the client
 }
@@ -54,15 +57,17 @@ type clusterModel struct {
 
 // residuals compares clients with clusters. The spread of the members around their own clusters says how far is too far.
 type residuals struct {
-	f        *finder
-	models   []*clusterModel
-	stranger *stranger              // the class counts of a client that belongs to none of them
-	tail     ratioTail              // how badly clusters explain the class counts of their members
-	noise    []float64              // of one image of each class, the mean of the clusters that hold it
-	style    [residualViews]float64 // tau
-	spread   [residualViews]float64 // standard deviation of the standardised residuals
-	freedom  [residualViews]float64 // its degrees of freedom
-	measured float64                // directions that the noise of one image spans: (tr S)^2 / tr S^2
+	f         *finder
+	models    []*clusterModel
+	stranger  *stranger              // the class counts of a client that belongs to none of them
+	labelTail tail                   // how badly clusters explain the class counts of their members
+	outer     [residualViews]tail    // of the negative standardised residuals of the members
+	noise     []float64              // of one image of each class, the mean of the clusters that hold it
+	style     [residualViews]float64 // tau
+	tails     [residualViews]float64 // by how much more |x|^2 of one image varies than that of a Gaussian, see standardised
+	spread    [residualViews]float64 // standard deviation of the standardised residuals
+	freedom   [residualViews]float64 // its degrees of freedom
+	measured  float64                // directions that the noise of one image spans: (tr S)^2 / tr S^2
 }
 
 // newResiduals returns the comparison with some clusters of the clients of f, whose metric is set.
@@ -92,7 +97,7 @@ func newResiduals(f *finder, clusters [][]int) *residuals {
 			at++
 		}
 	}
-	r.tail = newRatioTail(ratios)
+	r.labelTail = newTail(ratios, 1) // Markov's inequality bounds the scale by 1.
 	r.noise = make([]float64, f.all.classes)
 	held := make([]float64, f.all.classes)
 	for _, m := range r.models {
@@ -117,6 +122,7 @@ func newResiduals(f *finder, clusters [][]int) *residuals {
 			}
 		}
 		r.style[v] = max(excess/max(weight, 1e-30), 0)
+		r.tails[v] = r.measureTails(all, v)
 		sums, members := make([]float64, len(r.models)), make([]float64, len(r.models))
 		for k, x := range all {
 			if x.weight[v] > 0 {
@@ -128,17 +134,23 @@ func newResiduals(f *finder, clusters [][]int) *residuals {
 			m.mean[v] = sums[z] / (members[z] + 1)
 		}
 		rss, freedom := float64(priorClients), float64(priorClients)
+		var scores []float64
 		for k, x := range all {
 			if x.weight[v] > 0 {
 				z := places[k].z
 				y := r.standardised(x, v) - sums[z]/members[z]
 				rss += y * y
+				scores = append(scores, -y)
 			}
 		}
 		for _, n := range members {
 			freedom += max(n-1, 0)
 		}
 		r.spread[v], r.freedom[v] = math.Sqrt(rss/freedom), freedom
+		for k := range scores {
+			scores[k] /= r.spread[v]
+		}
+		r.outer[v] = newTail(scores, normalExcess)
 	}
 	return r
 }
@@ -170,7 +182,7 @@ func (r *residuals) newModel(members []int) *clusterModel {
 func (r *residuals) compare(i int, m *clusterModel, member bool) residual {
 	t, x := r.f.white, residual{}
 	sum, delta := make([]float64, t.d), make([]float64, t.d)
-	h, h2, squares, noise, weighted := 0., 0., 0., 0., 0.
+	h, h2, squares, noise, weighted, images, few := 0., 0., 0., 0., 0., 0., 0.
 	for c, n := range t.weights(i) {
 		w := m.mu.weight(0, c)
 		if n == 0 || w == 0 || member && w-n < 0.5 {
@@ -187,6 +199,7 @@ func (r *residuals) compare(i int, m *clusterModel, member bool) residual {
 		squares += hc * dot(delta, delta)
 		h, h2 = h+hc, h2+hc*hc
 		noise, weighted = noise+m.noise[c], weighted+hc*m.noise[c]
+		images, few = images+n, few+1/n
 		x.classes++
 	}
 	if h > 0 {
@@ -197,6 +210,10 @@ func (r *residuals) compare(i int, m *clusterModel, member bool) residual {
 		}
 	}
 	x.level, x.both = r.level(i, m)
+	if x.classes > 0 {
+		ofLevel := few / x.classes * x.both / ((x.both + 1) * (x.both + 1))
+		x.few = [residualViews]float64{1/images + ofLevel, few/(x.classes*x.classes) + ofLevel}
+	}
 	return x
 }
 
@@ -215,12 +232,28 @@ func (r *residuals) level(i int, m *clusterModel) (level, both float64) {
 	return gap / expected, both
 }
 
-// standardised returns y = ln(square / E) in units of its theoretical standard deviation. With rho = weight tau / E,
+// measureTails returns the excess variance of the squared length of one image, relative to its square, from the residuals of the
+// members: what is left of their variances in proportion to 1 / n_c.
+func (r *residuals) measureTails(all []residual, v int) float64 {
+	r.tails[v] = 0
+	excess, few := 0., 0.
+	for _, x := range all {
+		if x.weight[v] > 0 {
+			y, variance := r.logarithm(x, v)
+			excess += y*y - variance
+			few += x.few[v]
+		}
+	}
+	return max(excess/max(few+priorClients*few/max(float64(len(all)), 1), 1e-30), 0)
+}
+
+// logarithm returns y = ln(square / E) and its theoretical variance,
 //
-//	Var y = (1 - rho)^2 (2 / f + 2 / f_level) + rho^2 2 / 4
+//	Var y = (1 - rho)^2 (2 / f + 2 / f_level + tails few) + rho^2 2 / 4,   rho = weight tau / E
 //
-// where f are the degrees of freedom of the square, f_level those of the level, and 4 directions are supposed for styles.
-func (r *residuals) standardised(x residual, v int) float64 {
+// where f are the degrees of freedom of the square, f_level those of the level, and 4 directions are supposed for styles. few is the mean
+// of 1 / n_c: the means of few images have the long tails of single ones.
+func (r *residuals) logarithm(x residual, v int) (y, variance float64) {
 	const tiny = 1e-12
 	noise, style := x.level*x.noise[v], x.weight[v]*r.style[v]
 	f := r.measured
@@ -228,19 +261,26 @@ func (r *residuals) standardised(x residual, v int) float64 {
 		f *= x.classes - 1
 	}
 	rho := style / max(noise+style, 1e-30)
-	variance := (1-rho)*(1-rho)*(2/f+2/(r.measured*(x.both+1))) + rho*rho*2/styleFreedom
-	return math.Log((x.square[v]+tiny)/(noise+style+tiny)) / math.Sqrt(variance)
+	variance = (1-rho)*(1-rho)*(2/f+2/(r.measured*(x.both+1))+r.tails[v]*x.few[v]) + rho*rho*2/styleFreedom
+	return math.Log((x.square[v] + tiny) / (noise + style + tiny)), variance
+}
+
+// standardised returns ln(square / E) in units of its theoretical standard deviation.
+func (r *residuals) standardised(x residual, v int) float64 {
+	y, variance := r.logarithm(x, v)
+	return y / math.Sqrt(variance)
 }
 
 // pValues returns the p-values of "the images of a client that is not in the cluster are drawn as those of its members", in both
-// views: the upper tail of Student's t of its standardised residual against those of the members. It is 1 in a view in which the
+// views: the upper tail of Student's t of its standardised residual against those of the members, but no less than what their own tail
+// says. It is 1 in a view in which the
 // two have nothing to compare.
 func (r *residuals) pValues(x residual, m *clusterModel) (p [residualViews]float64) {
 	for v := range p {
 		p[v] = 1
 		if x.weight[v] > 0 {
 			t := (r.standardised(x, v) - m.mean[v]) / (r.spread[v] * math.Sqrt(1+1/float64(len(m.who)+1)))
-			p[v] = distuv.StudentsT{Mu: 0, Sigma: 1, Nu: r.freedom[v]}.Survival(t)
+			p[v] = max(distuv.StudentsT{Mu: 0, Sigma: 1, Nu: r.freedom[v]}.Survival(t), r.outer[v].pValue(-t))
 		}
 	}
 	return p
