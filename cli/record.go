@@ -8,6 +8,7 @@ import (
 	"feddag/federation"
 	"feddag/report"
 	"feddag/similarity"
+	"feddag/similarity/groups"
 	"feddag/torch"
 )
 
@@ -18,6 +19,7 @@ type recorder struct {
 	candidates []similarity.Candidate
 	ari        *float64
 	foundBy    string // what found the clusters before the rounds; see report.Summary
+	explained  []groups.Explanation
 	warnings   []string
 	next       int                // round
 	clustered  bool               // before the first round
@@ -120,7 +122,9 @@ func (r *recorder) Clustered(c *similarity.Result) error {
 	if r.later { // there is more to be found out first
 		return nil
 	}
-	err = dir.WriteClustering(r.found, formats)
+	if err = dir.WriteClustering(r.found, formats); err == nil && dir == r.s.dir {
+		r.explained, err = r.found.Explanations()
+	}
 	r.found = nil // N x N matrices, which the rounds have no use for
 	return err
 }
@@ -132,7 +136,7 @@ func (r *recorder) readClusters() error {
 		if err != nil {
 			return err
 		}
-		r.ari, r.candidates, r.foundBy = kept.ARI, kept.Candidates, kept.FoundBy
+		r.ari, r.candidates, r.foundBy, r.explained = kept.ARI, kept.Candidates, kept.FoundBy, kept.Explained
 		if a, ok := r.s.o.alg.(federation.SketchClusterer); ok && r.foundBy == "" { // an earlier program's file
 			r.foundBy = a.FoundBy()
 		}

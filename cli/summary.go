@@ -53,7 +53,7 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 	}
 	err = s.dir.WriteHTML(report.Page{
 		Title: s.title(), Summary: sum, Config: s.o.pairs(), Env: env, Classes: s.set.ClassNames,
-		Clusters: clusters, Plots: plots, Rounds: rounds, Candidates: r.candidates, Assignments: history,
+		Clusters: clusters, Plots: plots, Rounds: rounds, Candidates: r.candidates, Explained: r.explained, Assignments: history,
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 
 	"feddag/report/plot"
 	"feddag/similarity"
+	"feddag/similarity/groups"
 )
 
 // ClustersFile is the clustering of a run; proximity.npy, the CC-graph and the
@@ -23,6 +24,8 @@ type Clustering struct {
 	Classes     []string // names of the classes; nil for their numbers
 	Stability   *similarity.Steadiness
 	Comparisons []similarity.Comparison
+
+	explained []groups.Explanation // see Explanations; nil before they are asked for
 }
 
 // Validity says how good a clustering is. The first three need known groups, and
@@ -63,23 +66,23 @@ func (c *Clustering) Validity() (v Validity, err error) {
 
 // clustersJSON is clusters.json.
 type clustersJSON struct {
-	Clusters   [][]int          `json:"clusters"`                    // client ids
-	Clients    []int            `json:"clients,omitempty"`           // who was clustered, in the order of true_groups and proximity.npy; absent for all
-	Rows       []int            `json:"proximity_clients,omitempty"` // whose rows proximity.npy has; absent for all that were clustered
-	ARI        *float64         `json:"adjusted_rand_index"`
-	Groups     []int            `json:"true_groups"` // of each client that was clustered
-	Threshold  Float            `json:"threshold"`
-	Graph      [][]int          `json:"graph"`           // sources of each cluster
-	Scores     [][]Float        `json:"complementarity"` // H, null on the diagonal
-	Gates      []Float          `json:"gates"`           // 1 is gradient only
-	Entropy    [2]Float         `json:"entropy"`         // before and after learning the gates, nats
-	Validity   Validity         `json:"validity"`
-	FoundBy    string           `json:"found_by,omitempty"` // "similarity" or "test"; absent for the clusters of another method
-	Separated  []separationJSON `json:"separations,omitempty"`
-	Stability  *stabilityJSON   `json:"stability,omitempty"`
-	Eigen      []Float          `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
-	Candidates []candidateJSON  `json:"candidates"`
-	Comparison []methodClusters `json:"comparison,omitempty"`
+	Clusters   [][]int              `json:"clusters"`                    // client ids
+	Clients    []int                `json:"clients,omitempty"`           // who was clustered, in the order of true_groups and proximity.npy; absent for all
+	Rows       []int                `json:"proximity_clients,omitempty"` // whose rows proximity.npy has; absent for all that were clustered
+	ARI        *float64             `json:"adjusted_rand_index"`
+	Groups     []int                `json:"true_groups"` // of each client that was clustered
+	Threshold  Float                `json:"threshold"`
+	Graph      [][]int              `json:"graph"`           // sources of each cluster
+	Scores     [][]Float            `json:"complementarity"` // H, null on the diagonal
+	Gates      []Float              `json:"gates"`           // 1 is gradient only
+	Entropy    [2]Float             `json:"entropy"`         // before and after learning the gates, nats
+	Validity   Validity             `json:"validity"`
+	FoundBy    string               `json:"found_by,omitempty"`     // "similarity" or "test"; absent for the clusters of another method
+	Explained  []groups.Explanation `json:"explanations,omitempty"` // what separates each pair of clusters that tests found
+	Stability  *stabilityJSON       `json:"stability,omitempty"`
+	Eigen      []Float              `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
+	Candidates []candidateJSON      `json:"candidates"`
+	Comparison []methodClusters     `json:"comparison,omitempty"`
 }
 
 // stabilityJSON is a similarity.Steadiness.
@@ -217,8 +220,8 @@ func (c *Clustering) file() (*clustersJSON, error) {
 	if r.FoundBy == similarity.FoundByTest { // there is no cut and no gate
 		file.Threshold, file.Entropy = Float(math.NaN()), [2]Float{Float(math.NaN()), Float(math.NaN())}
 	}
-	for _, s := range c.separations() {
-		file.Separated = append(file.Separated, separationJSON{[2]int{s.A, s.B}, string(s.View), Float(s.P)})
+	if file.Explained, err = c.Explanations(); err != nil {
+		return nil, err
 	}
 	for p := range r.Graph { // only FedDAG's clusterings have one
 		row := make([]Float, len(r.Clusters))
@@ -251,6 +254,7 @@ type KeptClustering struct {
 	ARI        *float64 // adjusted Rand index; nil without known groups
 	FoundBy    string   // what found the clusters; empty if the file does not say it
 	Candidates []similarity.Candidate
+	Explained  []groups.Explanation // what separates each pair of clusters that tests found
 }
 
 // ReadClusters reads clusters.json.
@@ -259,7 +263,7 @@ func (d *Dir) ReadClusters() (k KeptClustering, err error) {
 	if err := d.ReadJSON(ClustersFile, &file); err != nil {
 		return k, err
 	}
-	k.ARI, k.FoundBy = file.ARI, file.FoundBy
+	k.ARI, k.FoundBy, k.Explained = file.ARI, file.FoundBy, file.Explained
 	for _, x := range file.Candidates {
 		k.Candidates = append(k.Candidates, similarity.Candidate{
 			Threshold: float64(x.Threshold), Clusters: x.Clusters, Loss: float64(x.Loss), L1: float64(x.L1), L2: float64(x.L2),

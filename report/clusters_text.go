@@ -46,7 +46,9 @@ func (c *Clustering) Print(w io.Writer) error {
 	if measures != nil {
 		fmt.Fprintln(w, strings.Join(measures, "; "))
 	}
-	c.printSeparations(w)
+	if err := c.printExplanations(w); err != nil {
+		return err
+	}
 	if c.Stability != nil {
 		mean, least := 0.0, 1.0
 		for _, x := range c.Stability.ARI {

@@ -12,6 +12,7 @@ import (
 	"feddag/federation"
 	"feddag/internal/numfmt"
 	"feddag/similarity"
+	"feddag/similarity/groups"
 )
 
 // Page is what report.html shows.
@@ -32,6 +33,10 @@ type Page struct {
 	// Candidates are what the search for the number of clusters looked at;
 	// nil for an algorithm without one.
 	Candidates []similarity.Candidate
+
+	// Explained says what separates each pair of clusters that tests found
+	// before the rounds.
+	Explained []groups.Explanation
 }
 
 // Cluster is one row of the report's table of clusters.
@@ -306,6 +311,14 @@ const pageText = `<!DOCTYPE html>
 <table class="hist">
 <tr><th class="n">cluster</th><th class="n">clients</th><th class="n">samples</th>{{range .Names}}<th class="n">{{.}}</th>{{end}}<th>members</th></tr>
 {{range $z, $c := .Groups}}<tr><td class="n">{{$z}}</td><td class="n">{{len $c.Members}}</td><td class="n">{{thousands $c.Samples}}</td>{{range $c.Cells}}<td class="n"{{if .Count}} style="{{.Style}}"{{end}}>{{.Count}}</td>{{end}}<td class="members">{{ranges $c.Members}}</td></tr>
+{{end}}</table>
+</div>
+{{end}}{{if .Explained}}<h2>What separates the clusters</h2>
+<div class="card">
+<p class="note">Of each pair of clusters that the tests found before the first round; p is the probability of such a difference between clients that draw every class from one distribution.</p>
+<table>
+<tr><th class="n">clusters</th><th>view</th><th></th></tr>
+{{range .Explained}}<tr><td class="n">{{.A}}, {{.B}}</td><td>{{.View}}</td><td>{{.Sentence}}</td></tr>
 {{end}}</table>
 </div>
 {{end}}{{if .Events}}<h2>Clients over time</h2>

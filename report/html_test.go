@@ -12,6 +12,7 @@ import (
 
 	"feddag/report/plot"
 	"feddag/similarity"
+	"feddag/similarity/groups"
 )
 
 // someRounds is a plausible run, with one round whose loss diverged.
@@ -75,6 +76,7 @@ func TestHTML(t *testing.T) {
 		Clusters: []Cluster{{[]int{0, 1, 2, 7}, 12345, []int{6000, 6000, 345, 0}}, {[]int{3}, 5, []int{0, 0, 0, 5}}},
 		Plots:    plots, Rounds: rounds,
 		Candidates: []similarity.Candidate{{Threshold: 0.9, Clusters: [][]int{{0}}, Loss: 0.6, L1: 0.6}, {Threshold: 0.4, Clusters: [][]int{{0}, {1}}, Loss: 0.1, L1: 0.1, Silhouette: 0.8, Ratio: 3, Chosen: true}},
+		Explained:  []groups.Explanation{{A: 0, B: 1, View: groups.Common, Sentence: "they look <different>"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +86,7 @@ func TestHTML(t *testing.T) {
 		t.Fatal(err)
 	}
 	keep(t, "report.html", raw)
-	for _, want := range []string{"0–2, 7", "Trouser", "adjusted Rand index 1.000", "<svg", "every client", "OPENBLAS_NUM_THREADS", "12,345"} {
+	for _, want := range []string{"0–2, 7", "Trouser", "adjusted Rand index 1.000", "<svg", "every client", "OPENBLAS_NUM_THREADS", "12,345", "<td>common</td><td>they look &lt;different&gt;</td>"} {
 		if !bytes.Contains(raw, []byte(want)) {
 			t.Errorf("no %q", want)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -54,53 +55,66 @@ func byTest(t *testing.T, clients int, gap float64) *Clustering {
 	return c
 }
 
-// TestSeparations checks that the terminal and clusters.json say what separates clusters that tests found, and that they say
-// nothing about other clusters.
-func TestSeparations(t *testing.T) {
+// TestExplanations checks that the terminal and clusters.json say what separates clusters that tests found, that both can be read
+// back, and that they say nothing about other clusters.
+func TestExplanations(t *testing.T) {
 	c := byTest(t, 20, 5)
 	if len(c.Result.Clusters) != 3 {
 		t.Fatalf("the clusters are %v", c.Result.Clusters)
+	}
+	want, err := c.Result.Roster.Explanations()
+	if err != nil || len(want) != 3 {
+		t.Fatalf("%d explanations (%v)", len(want), err)
 	}
 	var text bytes.Buffer
 	if err := c.Print(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{
-		"3 clusters of 20 clients, found by test\n",
-		"clusters 0 and 1: common: ", " (p = ",
-		"clusters 0 and 2: labels: they hold other classes", "clusters 1 and 2: labels: ",
-	} {
-		if !strings.Contains(text.String(), want) {
-			t.Errorf("the table lacks %q:\n%s", want, text.String())
+	lines := []string{"3 clusters of 20 clients, found by test\n", "labels: clusters 0 and 2 hold other classes: only 0 holds 0, 1; only 2 holds 2, 3"}
+	for _, x := range want {
+		lines = append(lines, string(x.View)+": "+x.Sentence+"\n")
+	}
+	for _, line := range lines {
+		if !strings.Contains(text.String(), line) {
+			t.Errorf("the table lacks %q:\n%s", line, text.String())
 		}
 	}
-	file, err := c.file()
-	if err != nil {
-		t.Fatal(err)
+	file, _, _, _ := written(t, c)
+	if file.FoundBy != "test" || !reflect.DeepEqual(file.Explained, want) {
+		t.Errorf("clusters.json has %+v, want %+v", file.Explained, want)
 	}
-	raw, err := json.Marshal(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{`"found_by":"test"`, `{"clusters":[0,1],"view":"common","p":`, `{"clusters":[0,2],"view":"labels","p":null}`} {
-		if !strings.Contains(string(raw), want) {
-			t.Errorf("clusters.json lacks %s:\n%s", want, raw)
-		}
-	}
-	c.Result.Test, c.Result.FoundBy = nil, ""
+	c.Result.Test, c.Result.Roster, c.Result.FoundBy, c.explained = nil, nil, "", nil
 	text.Reset()
 	if err := c.Print(&text); err != nil {
 		t.Fatal(err)
 	}
-	if file, err = c.file(); err != nil {
+	other, err := c.file()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if raw, err = json.Marshal(file); err != nil {
+	raw, err := json.Marshal(other)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range []string{text.String(), string(raw)} {
-		if strings.Contains(s, "found") || strings.Contains(s, "separat") || strings.Contains(s, "common:") {
+		if strings.Contains(s, "found") || strings.Contains(s, "explanation") || strings.Contains(s, "common:") {
 			t.Errorf("clusters of the search have the words of the tests:\n%s", s)
 		}
+	}
+}
+
+// TestManyClustersAreNotExplained checks that the table says why it lists no pairs of more than 20 clusters.
+func TestManyClustersAreNotExplained(t *testing.T) {
+	c := byTest(t, 24, 5)
+	c.Result.Clusters = nil
+	for i := range c.Counts {
+		c.Result.Clusters = append(c.Result.Clusters, []int{i})
+	}
+	var text bytes.Buffer
+	if err := c.Print(&text); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := c.Explanations(); err != nil || all != nil || !strings.Contains(text.String(), "is not listed for more than 20 clusters") {
+		t.Errorf("%d explanations (%v):\n%s", len(all), err, text.String())
 	}
 }
