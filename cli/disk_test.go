@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -22,7 +23,11 @@ func ownMounts(t *testing.T) bool {
 	if os.Getenv("FEDDAG_OWN_MOUNTS") == t.Name() {
 		return true
 	}
-	cmd := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v", "-test.timeout", "0")
+	only := "^" + t.Name() + "$"
+	if asked := flag.Lookup("test.run").Value.String(); strings.HasPrefix(asked, t.Name()+"/") {
+		only = asked // one of its subtests
+	}
+	cmd := exec.Command(os.Args[0], "-test.run", only, "-test.v", "-test.timeout", "0")
 	cmd.Env = append(os.Environ(), "FEDDAG_OWN_MOUNTS="+t.Name())
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,

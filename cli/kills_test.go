@@ -101,7 +101,7 @@ func (k killed) test(t *testing.T, data string, kills int, r *rand.Rand, stages 
 			if k.again != nil && report.IsRun(out) {
 				args = k.again(out)
 			}
-			before := countRounds(out)
+			before, old := countRounds(out), temporaries(t, out)
 			never, delay, aim := attempt == 11 || done == kills, time.Duration(0), ""
 			due := func() bool { return false }
 			switch {
@@ -110,7 +110,7 @@ func (k killed) test(t *testing.T, data string, kills int, r *rand.Rand, stages 
 				delay = time.Duration(r.Float64() * 1.1 * float64(took))
 			default: // while a file is being written
 				aim = files[r.IntN(len(files))]
-				due = func() bool { return isWritten(filepath.Join(out, aim)) }
+				due = func() bool { return isWritten(filepath.Join(out, aim), old) }
 			}
 			log, err := k.run(args, delay, due)
 			if err == nil {
@@ -120,7 +120,7 @@ func (k killed) test(t *testing.T, data string, kills int, r *rand.Rand, stages 
 				t.Fatalf("%s %v: %v\n%s", out, args, err, log)
 			}
 			done++
-			stage := k.stage(out, files)
+			stage := k.stage(out, files, old)
 			stages[stage]++
 			t.Logf("%s: killed after %v (aimed at %q): %s", filepath.Base(out), delay.Round(time.Millisecond), aim, stage)
 			if after := countRounds(out); after < before-1 { // the last line may be that of a round without a checkpoint
@@ -164,27 +164,38 @@ func (k killed) run(args []string, delay time.Duration, due func() bool) (log st
 	}
 }
 
-// isWritten tells whether a process has a temporary file of the file open.
-func isWritten(path string) bool { return len(temporaries(path)) > 0 }
-
-// temporaries returns the temporary files of a file, none where the folder is not there.
-func temporaries(path string) (found []string) {
+// isWritten tells whether a file has a temporary file that is not an old one: a process writes it, or was killed while it did.
+func isWritten(path string, old []string) bool {
 	entries, _ := os.ReadDir(filepath.Dir(path))
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "."+filepath.Base(path)+".") && strings.HasSuffix(e.Name(), ".tmp") {
-			found = append(found, filepath.Join(filepath.Dir(path), e.Name()))
+		if strings.HasPrefix(e.Name(), "."+filepath.Base(path)+".") && isTemporary(e.Name()) && !slices.Contains(old, filepath.Join(filepath.Dir(path), e.Name())) {
+			return true
 		}
+	}
+	return false
+}
+
+func isTemporary(name string) bool { return strings.HasSuffix(name, ".tmp") }
+
+// temporaries lists the temporary files in a directory that need not be there.
+func temporaries(t *testing.T, dir string) (found []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && isTemporary(e.Name()) {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
 	}
 	return found
 }
 
-// stage tells what a killed process was doing, by its directory, and removes its temporary files: they tell that once.
-func (k killed) stage(out string, files []string) string {
+// stage tells what a killed process was doing, by its directory.
+func (k killed) stage(out string, files, old []string) string {
 	for _, name := range files {
-		if left := temporaries(filepath.Join(out, name)); len(left) > 0 {
-			for _, path := range left {
-				os.Remove(path)
-			}
+		if isWritten(filepath.Join(out, name), old) {
 			return "writing " + regexp.MustCompile(`-[0-9a-f]{16}|\d+`).ReplaceAllString(name, "N")
 		}
 	}
@@ -217,8 +228,11 @@ func runFiles(t *testing.T, dir string) (files []string) {
 			return err
 		}
 		name, err := filepath.Rel(dir, path)
-		// The lock of a killed process is free. It stays where no other process comes to the run.
-		if !strings.HasPrefix(e.Name(), "events.out.") && e.Name() != report.LockFile {
+		// The lock of a killed process is free. It stays where no other process comes to the run. What a killed comparison
+		// left beside its runs goes with the first write of the same file that comes an hour later: others may be at it now.
+		top, _, _ := strings.Cut(name, string(filepath.Separator))
+		beside := isTemporary(e.Name()) && !report.IsRun(dir) && !report.IsRun(filepath.Join(dir, top))
+		if !strings.HasPrefix(e.Name(), "events.out.") && e.Name() != report.LockFile && !beside {
 			files = append(files, name)
 		}
 		return err

@@ -39,7 +39,7 @@ func (s *session) openDir(ctx context.Context, log io.Writer) (err error) {
 		return fmt.Errorf("%w: wait until it has ended, or stop it; both would write the same files", err)
 	}
 	s.releaseAtEnd(log)
-	return nil
+	return s.dir.RemoveTemporaries()
 }
 
 // releaseAtEnd releases the directory when the session is closed, after everything else.

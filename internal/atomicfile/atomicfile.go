@@ -8,8 +8,10 @@ package atomicfile
 import (
 	"bufio"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -72,6 +74,20 @@ func sweep(dir, prefix string) {
 			os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
+}
+
+// temporary matches the names that Write gives to temporary files.
+var temporary = regexp.MustCompile(`^\..+\.[0-9]+\.tmp$`)
+
+// RemoveTemporaries removes the temporary files in a folder and the folders in it. The caller makes sure that no other
+// program writes there.
+func RemoveTemporaries(dir string) error {
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() || !temporary.MatchString(e.Name()) {
+			return err
+		}
+		return os.Remove(path)
+	})
 }
 
 // SyncDir syncs a folder to the disk, which makes a rename or a new file in it durable.

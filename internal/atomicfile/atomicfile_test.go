@@ -3,8 +3,10 @@ package atomicfile
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -79,5 +81,32 @@ func TestWriteTogether(t *testing.T) {
 		if x != b[0] {
 			t.Fatalf("bytes of writers %d and %d", b[0], x)
 		}
+	}
+}
+
+// Temporary files go, in folders too; what has another name stays.
+func TestRemoveTemporaries(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", ".a.12.tmp", "b.12.tmp", ".lock", "c/.d.bin.7.tmp", "c/.tmp"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := RemoveTemporaries(dir); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, pattern := range []string{"*", "c/*"} {
+		names, err := fs.Glob(os.DirFS(dir), pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left = append(left, names...)
+	}
+	if want := []string{".lock", "a", "b.12.tmp", "c", "c/.tmp"}; !slices.Equal(left, want) {
+		t.Errorf("left are %v, want %v", left, want)
 	}
 }
