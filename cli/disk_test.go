@@ -86,7 +86,8 @@ func TestFullDisk(t *testing.T) {
 	}
 	data := mnist(t)
 	t.Setenv("FEDDAG_TEST_PROGRAM", "1") // for the runs of compare, which are processes
-	hit := map[string]int{}
+	hit, ran := map[string]int{}, 0
+	var written []string
 	for _, c := range []struct {
 		name  string
 		start func(out string) []string
@@ -101,7 +102,7 @@ func TestFullDisk(t *testing.T) {
 			return append([]string{"compare"}, small(data, out, "--algorithms", "local", "--seeds", "1", "--rounds", "1", "--keep", filepath.Join(out, "kept.zip"))[1:]...)
 		}, nil},
 		{"cluster", func(out string) []string {
-			return tinyCluster(data, out, "--save-sketches", filepath.Join(out, "sketches"))
+			return tinyCluster(data, out, "--save-sketches", filepath.Join(filepath.Dir(out), "sketches"))
 		}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -133,8 +134,10 @@ func TestFullDisk(t *testing.T) {
 					site := writeSite(t, log, d.path)
 					hit[c.name+": "+site]++
 					// As many pages as the file takes bring the disk's end to the next file.
-					if step = every; site != last && kind == "size=%dk" {
+					if step = every; kind == "size=%dk" && site != last {
 						step = max(step, pages[site])
+					} else if kind == "size=%dk" { // several of its kind, or the same one again
+						step = max(step, pages[site]/4)
 					}
 					last = site
 					d.remount(t, 0, "size=1g,nr_inodes=0")
@@ -152,15 +155,24 @@ func TestFullDisk(t *testing.T) {
 					sameFiles(t, whole, out, files)
 				}
 			}
-			if every > 1 {
-				return
-			}
-			for _, name := range files {
-				if hit[c.name+": "+siteOf(name)] == 0 {
-					t.Errorf("the disk was never full at %s", name)
-				}
+			if every == 1 && !t.Failed() {
+				ran++
+				written = append(written, files...)
 			}
 		})
+	}
+	if ran == 4 {
+		// A file of one command may fit into the room that its checkpoint took before, and be found full in another.
+		sites := map[string]bool{}
+		for name := range hit {
+			_, site, _ := strings.Cut(name, ": ")
+			sites[strings.TrimPrefix(site, "local-N/")] = true
+		}
+		for _, name := range written {
+			if site := strings.TrimPrefix(siteOf(name), "local-N/"); !sites[site] {
+				t.Errorf("the disk was never full at %s", site)
+			}
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(hit)) {
 		t.Logf("%4d times full at %s", hit[name], name)

@@ -254,10 +254,11 @@ func sameFiles(t *testing.T, whole, out string, files []string) {
 		switch base := filepath.Base(name); {
 		case base == filepath.Base(report.CheckpointFile):
 			a, b = checkpointBytes(t, a), checkpointBytes(t, b)
-		case base == report.EnvFile, strings.HasSuffix(base, ".html"), strings.HasPrefix(base, "compare."), base == "runs.csv":
+		case base == report.EnvFile, strings.HasSuffix(base, ".html"), strings.HasPrefix(base, "compare."), base == "runs.csv", base == "kept.zip":
 			continue // they show times
 		case base == report.ConfigFile:
 			b = bytes.ReplaceAll(b, []byte(out), []byte(whole))
+			b = bytes.ReplaceAll(b, []byte(filepath.Dir(out)), []byte(filepath.Dir(whole))) // what was written beside the run
 		case strings.HasSuffix(base, ".json"), strings.HasSuffix(base, ".jsonl"):
 			a, b = measured.ReplaceAll(a, nil), measured.ReplaceAll(b, nil)
 		}

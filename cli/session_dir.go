@@ -80,11 +80,16 @@ func (s *session) makeDir(ctx context.Context, log io.Writer, prefix string) (er
 }
 
 // create makes the directory of a new run and writes what is known before it.
-func (s *session) create(ctx context.Context, log io.Writer, prefix string, partition []byte) error {
+func (s *session) create(ctx context.Context, log io.Writer, prefix string, partition []byte) (err error) {
 	o := s.o
 	if err := s.makeDir(ctx, log, prefix+"-"+o.source.fileName()); err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil && !report.IsRun(o.out) { // the disk is full, for example
+			err = errors.Join(err, s.dir.Undo())
+		}
+	}()
 	// The configuration comes last: it makes the directory a run that can be resumed.
 	if err := s.dir.WritePartition(partition); err != nil {
 		return err

@@ -116,6 +116,10 @@ func removeStart(path string) error {
 	return nil
 }
 
+// Undo removes what was written into the directory of a new run before its
+// config.yaml, so that the same command can make the run after all.
+func (d *Dir) Undo() error { return removeStart(d.path) }
+
 func hasLock(entries []os.DirEntry) bool {
 	for _, e := range entries {
 		if e.Name() == LockFile {

@@ -153,3 +153,17 @@ func TestLockOfARun(t *testing.T) {
 	_, err = InheritedLock(os.NewFile(1<<20, "closed"), path)
 	want(t, err, path)
 }
+
+// A run that could not begin, because the disk was full for example, is undone: the same command can make it.
+func TestUndo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run")
+	for range 2 {
+		d, err := Create(t.Context(), path, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(d.WritePartition([]byte("{}")), d.Undo(), d.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
