@@ -86,6 +86,8 @@ func readRun(dir *report.Dir) (r keptRun, err error) {
 	case r.summary.Rounds == 0:
 		r.why = "it has no rounds"
 		return r, nil
+	case r.summary.Rounds < 0:
+		return r, fmt.Errorf("%s says %d rounds", dir.Path(report.SummaryFile), r.summary.Rounds)
 	case len(r.rounds) < r.summary.Rounds:
 		return r, fmt.Errorf("%s says %d rounds, but %s has %d", dir.Path(report.SummaryFile), r.summary.Rounds, report.MetricsFile, len(r.rounds))
 	}

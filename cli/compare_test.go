@@ -493,3 +493,17 @@ func TestPaperCSV(t *testing.T) {
 		}
 	}
 }
+
+// A run whose summary is damaged is an error that names the file.
+func TestCompareReadsADamagedSummary(t *testing.T) {
+	data, out := mnist(t), filepath.Join(t.TempDir(), "run")
+	must(t, small(data, out, "--algorithm", "fedavg", "--rounds", "1", "--final-post=false")...)
+	summary := mustRead(t, out, report.SummaryFile)
+	for _, rounds := range []string{"-1", "2", "1e30"} {
+		write(t, filepath.Join(out, report.SummaryFile), bytes.Replace(summary, []byte(`"rounds": 1,`), []byte(`"rounds": `+rounds+`,`), 1))
+		code, _, log := feddag("compare", "--read", out, "--out", filepath.Join(t.TempDir(), "c"))
+		if code != exitFailed || !strings.Contains(log, report.SummaryFile) || strings.Contains(log, "panic") {
+			t.Errorf("%s rounds: exit code %d: %s", rounds, code, log)
+		}
+	}
+}
