@@ -4,7 +4,7 @@
 //   - FL-bench's partition.pkl: a dictionary whose data_indices is a list of {train, val, test}, one per client, with indices
 //     into the training and test images together;
 //   - a dictionary of a list of indices, or of {train, val, test}, for each client, as JSON or as a pickle, such as
-//     flwr-datasets' partition_id_to_indices.
+//     flwr-datasets' _partition_id_to_indices.
 //
 // No input makes it panic, or allocate more than a small multiple of its size.
 package indexmap

@@ -42,7 +42,7 @@ save("partition.pkl", partition(lambda a: a.astype(np.int32)))  # dirichlet
 save("iid.pkl", partition(lambda a: a.tolist()))  # iid_partition, whose indices are a list
 save("older.pkl", partition(lambda a: list(a), True), 2)  # NumPy's numbers in a list
 save("val.pkl", partition(lambda a: a.astype(np.int64) if len(a) else np.array([]), True))
-save("map.pkl", {c: np.arange(c, 30, 12) for c in range(12)})  # partition_id_to_indices
+save("map.pkl", {c: np.arange(c, 30, 12) for c in range(12)})  # _partition_id_to_indices
 (to / "map.json").write_text(json.dumps({c: np.arange(c, 30, 12).tolist() for c in range(12)}))
 (to / "partition.json").write_text(json.dumps(partition(lambda a: a.tolist())))
 # all_stats.json, for labels i mod 10 of the training and of the test images
