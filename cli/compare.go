@@ -47,15 +47,17 @@ type compareOptions struct {
 	read       bool
 	reference  string
 	confidence float64
-	targets    []float64
-	beside     string
-	out        string
-	keep       string
-	plots      plotFormats
-	part       shard
-	wait       bool
-	rounds     int // --read: cut to
-	quiet      bool
+	// uncorrected leaves the intervals of the tables as they are.
+	uncorrected bool
+	targets     []float64
+	beside      string
+	out         string
+	keep        string
+	plots       plotFormats
+	part        shard
+	wait        bool
+	rounds      int // --read: cut to
+	quiet       bool
 
 	flags *pflag.FlagSet
 }
@@ -70,6 +72,7 @@ func newCompareOptions() *compareOptions {
 	f.BoolVar(&o.read, "read", false, "train nothing: read the runs given, all in the archives (.zip) given, or all of both in the directories given")
 	f.StringVar(&o.reference, "reference", "", "the name that the others are subtracted from (default: feddag if it is there, else the first)")
 	f.Float64Var(&o.confidence, "confidence", 0.95, "of the intervals of paired differences, between 0 and 1")
+	f.BoolVar(&o.uncorrected, "uncorrected", false, "give every interval of a table this confidence by itself; otherwise all of a table have it together (Holm)")
 	f.Float64SliceVar(&o.targets, "target", nil, "accuracy in percent, before local training, up to which rounds, traffic and time are counted; several with commas (default: what the reference reaches)")
 	f.StringVar(&o.beside, "beside", "", "CSV file of what others report: algorithm, mean, std, source, and columns named as flags that say which setting a row is of")
 	f.StringVar(&o.out, "out", "", "directory of the comparison (default runs/compare-DATASET-TIME; with --read DIR that DIR, with --read DIR.zip DIR)")

@@ -49,7 +49,7 @@ func (o *compareOptions) assemble(runs []keptRun, rounds int, log io.Writer) (*r
 	first := finished[0]
 	c := &report.Comparison{
 		Dataset: first.partition.Dataset, DatasetTitle: data.Title(first.partition.Dataset), Partition: first.partition.String(), Clients: first.measured, Dealt: first.partition.Clients, Rounds: rounds, EvalShare: first.summary.EvalShare,
-		Shared: sharedSettings(finished), Reference: o.reference, Confidence: o.confidence, Targets: o.targets, Missing: missing,
+		Shared: sharedSettings(finished), Reference: o.reference, Confidence: o.confidence, Uncorrected: o.uncorrected, Targets: o.targets, Missing: missing,
 	}
 	if first.scenario != "" {
 		c.Shared = append(c.Shared, report.Pair{Key: "scenario", Value: filepath.Base(first.config["scenario"])})

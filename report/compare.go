@@ -18,12 +18,15 @@ type Comparison struct {
 	EvalShare    float64 // share of each client's test set that the accuracies are over; 0 for all of it
 	Shared       []Pair  // settings all runs have in common; with a comment, those that some have otherwise
 
-	Reference  string    // the variant that the others are subtracted from
-	Confidence float64   // of the intervals, 0..1
-	Targets    []float64 // accuracies, in percent, to which traffic and time are counted
-	Variants   []Variant
-	Missing    []Missing
-	Beside     []*Beside
+	Reference  string  // the variant that the others are subtracted from
+	Confidence float64 // of the intervals, 0..1
+	// Uncorrected leaves the intervals of the tables at this confidence each,
+	// where otherwise all of a table have it together (Holm).
+	Uncorrected bool
+	Targets     []float64 // accuracies, in percent, to which traffic and time are counted
+	Variants    []Variant
+	Missing     []Missing
+	Beside      []*Beside
 }
 
 // Variant is an algorithm with its options.

@@ -34,6 +34,7 @@ var (
 
 	bytesUp   = measure{"bytes_up", "up", 0, func(c Cell) float64 { return float64(c.Summary.BytesUp) }}
 	bytesDown = measure{"bytes_down", "down", 0, func(c Cell) float64 { return float64(c.Summary.BytesDown) }}
+	traffic   = measure{"bytes", "traffic", 0, func(c Cell) float64 { return float64(c.Summary.BytesUp + c.Summary.BytesDown) }}
 	trained   = measure{"training_samples", "trained on", 0, func(c Cell) float64 { return counted(c.Summary.TrainingSamples) }}
 	evaluated = measure{"forward_samples", "evaluated", 0, func(c Cell) float64 {
 		if c.Summary.TrainingSamples == 0 { // an older run, which counted neither
@@ -131,6 +132,7 @@ func to(target float64) (rounds, bytes, seconds measure) {
 func (c *Comparison) measures() []measure {
 	all := slices.Concat(accuracies, []measure{clusterCount, randIndex, joinedClients, joinedPre, joinedPost}, plain,
 		[]measure{bytesUp, bytesDown, perRoundClients, trained, evaluated, running, perRound, samplesPer, peakRSS})
+	all = append(all, c.equalPre())
 	for _, t := range c.Targets {
 		rounds, bytes, seconds := to(t)
 		all = append(all, rounds, bytes, seconds)

@@ -26,6 +26,9 @@ func (c *Comparison) Tables() []Table {
 			tables = append(tables, c.besideTable(b))
 		}
 	}
+	if len(c.Variants) > 1 && !c.equalSamples() {
+		tables = append(tables, c.sampleTable())
+	}
 	tables = append(tables, c.costTable())
 	if len(c.Targets) > 0 {
 		tables = append(tables, c.targetTable())
@@ -98,12 +101,15 @@ func (c *Comparison) evaluatedOf(tail int) string {
 // all of what was run, what an accuracy is, and which rounds it is of.
 func (c *Comparison) all() []string { return append([]string{c.where()}, c.over()...) }
 
+// costOfARun says what the last columns of the accuracy table are.
+const costOfARun = "Trained on, traffic, time: of a run, mean over seeds: training samples, every epoch and model counted; bytes both ways; wall time without set-up. Warm-up included."
+
 const overSeeds = "Mean ± sample standard deviation over n seeds."
 
 func (c *Comparison) accuracyTable() Table {
 	t := Table{
 		Label: "accuracy", Title: "Accuracy",
-		Setting: c.all(), Notes: []string{overSeeds}, Bold: "the highest mean",
+		Setting: c.all(), Notes: []string{overSeeds + " " + costOfARun}, Bold: "the highest mean",
 		Columns: headings("algorithm", "n"),
 	}
 	tops := map[string]float64{}
@@ -118,7 +124,9 @@ func (c *Comparison) accuracyTable() Table {
 			tops[m.key] = math.NaN()
 		}
 	}
-	t.Columns = append(t.Columns, Column{Heading: clusterCount.heading}, Column{Heading: randIndex.heading})
+	for _, m := range []measure{clusterCount, randIndex, trained, traffic, running} {
+		t.Columns = append(t.Columns, Column{Heading: m.heading})
+	}
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		row := texts(v.Name, strconv.Itoa(len(v.Cells)))
@@ -129,7 +137,7 @@ func (c *Comparison) accuracyTable() Table {
 				Bold: m.key != swing.key && s.Mean == tops[m.key],
 			})
 		}
-		t.Rows = append(t.Rows, append(row, texts(whole(c.values(v, clusterCount)), c.spread(v, randIndex).Text(3))...))
+		t.Rows = append(t.Rows, append(row, texts(whole(c.values(v, clusterCount)), c.spread(v, randIndex).Text(3), millions(c.spread(v, trained).Mean), c.bytes(v, traffic), c.seconds(v, running))...))
 	}
 	for _, v := range c.Variants {
 		if len(v.Settings) > 0 {
@@ -199,15 +207,25 @@ func (c *Comparison) differenceTable() Table {
 	t := Table{
 		Label: "differences", Title: "Differences from " + c.Reference,
 		Setting: c.all()[:2],
-		Notes: []string{fmt.Sprintf("In points, the algorithm minus %s, paired by seed: the same partition and the same clients sampled. Mean of n differences and its %s%% confidence interval "+
-			"(Student's t, n − 1 degrees of freedom; none for n = 1; each by itself, not corrected for their number).",
-			c.Reference, shortest(100*c.Confidence))},
 		Bold:    "the interval leaves 0 out",
 		Columns: headings("algorithm", "n"),
 	}
 	for _, m := range shown {
 		t.Columns = append(t.Columns, Column{Heading: m.heading})
 	}
+	all := make([][]Difference, len(c.Variants))
+	var family []*Difference
+	for i := range c.Variants {
+		for _, m := range shown {
+			all[i] = append(all[i], c.difference(&c.Variants[i], m))
+		}
+		for k := range all[i] {
+			if c.Variants[i].Name != c.Reference {
+				family = append(family, &all[i][k])
+			}
+		}
+	}
+	t.Notes = []string{fmt.Sprintf("In points, the algorithm minus %s, paired by seed: the same partition and the same clients sampled. %s", c.Reference, c.correct(family))}
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		if v.Name == c.Reference {
@@ -215,8 +233,8 @@ func (c *Comparison) differenceTable() Table {
 		}
 		n := c.difference(v, finalPre).N
 		row := texts(v.Name, strconv.Itoa(n))
-		for _, m := range shown {
-			d := c.difference(v, m)
+		for k, m := range shown {
+			d := all[i][k]
 			text := d.Text(m.places)
 			if d.N > 0 && d.N != n {
 				text += fmt.Sprintf(" (n = %d)", d.N)

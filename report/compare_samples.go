@@ -1,0 +1,135 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"feddag/internal/numfmt"
+)
+
+// Methods do not train equally many samples in a round. The tables at equal
+// rounds show what a number of rounds buys; the one of this file shows what a
+// number of training samples does.
+
+// sampleBudgets is, for every seed, the number of training samples of the run
+// that has the fewest, warm-up included. Seeds of runs that did not count them
+// have none.
+func (c *Comparison) sampleBudgets() map[int64]float64 {
+	budgets := map[int64]float64{}
+	for _, v := range c.Variants {
+		for _, cell := range v.Cells {
+			n := trained.of(cell)
+			if budget, ok := budgets[cell.Seed]; finite(n) && (!ok || n < budget) {
+				budgets[cell.Seed] = n
+			}
+		}
+	}
+	return budgets
+}
+
+// spent is what a run had done and had reached within a number of samples.
+type spent struct{ pre, rounds, samples float64 }
+
+// within returns the last evaluated round up to which a run trains at most so
+// many samples, warm-up included; NaN where there is none.
+func (c Cell) within(budget float64) spent {
+	x := spent{math.NaN(), math.NaN(), math.NaN()}
+	samples := float64(c.Summary.TrainingSamples)
+	for _, r := range c.Rounds {
+		samples -= float64(r.TrainingSamples)
+	}
+	for k, r := range c.Rounds {
+		if samples += float64(r.TrainingSamples); samples > budget {
+			break
+		}
+		if finite(r.Pre.Balanced.Mean) {
+			x = spent{r.Pre.Balanced.Mean, float64(k + 1), samples}
+		}
+	}
+	return x
+}
+
+// atEqualSamples is a measure of runs at the samples of the run of their seed
+// that trains the fewest.
+func (c *Comparison) atEqualSamples(key string, of func(spent) float64) measure {
+	budgets := c.sampleBudgets()
+	return measure{key: key, places: 2, of: func(cell Cell) float64 {
+		budget, ok := budgets[cell.Seed]
+		if !ok || !finite(trained.of(cell)) {
+			return math.NaN()
+		}
+		return of(cell.within(budget))
+	}}
+}
+
+// equalPre is the accuracy before local training at equal samples.
+func (c *Comparison) equalPre() measure {
+	return c.atEqualSamples("equal_samples_pre", func(x spent) float64 { return x.pre })
+}
+
+// equalSamples reports whether the runs of every seed train about as many
+// samples as each other, so that equal rounds are equal samples.
+func (c *Comparison) equalSamples() bool {
+	budgets := c.sampleBudgets()
+	for _, v := range c.Variants {
+		for _, cell := range v.Cells {
+			if n := trained.of(cell); finite(n) && n > 1.01*budgets[cell.Seed] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// sampleTable is accuracy at equal samples.
+func (c *Comparison) sampleTable() Table {
+	var differences []*Difference
+	t := Table{
+		Label: "samples", Title: "Accuracy at equal samples",
+		Setting: c.all()[:1],
+		Bold:    "the interval leaves 0 out",
+		Columns: headings("algorithm", "n", "pre", "minus "+c.Reference, "rounds", "trained on"),
+	}
+	pre := c.equalPre()
+	rounds := c.atEqualSamples("", func(x spent) float64 { return x.rounds })
+	samples := c.atEqualSamples("", func(x spent) float64 { return x.samples })
+	all := make([]Difference, len(c.Variants))
+	for i := range c.Variants {
+		if all[i] = c.difference(&c.Variants[i], pre); c.Variants[i].Name != c.Reference {
+			differences = append(differences, &all[i])
+		}
+	}
+	t.Notes = []string{
+		fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s, after the last evaluated round up to which an algorithm trained on no more samples than the algorithm that trained on the fewest in all its rounds, of the same seed; warm-up, every epoch and every model counted. %s", c.Clients, c.testSet(), overSeeds),
+		"Minus " + c.Reference + ": paired by seed. " + c.correct(differences),
+	}
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		row := texts(v.Name, strconv.Itoa(len(v.Cells)), c.spread(v, pre).Text(2))
+		if v.Name == c.Reference {
+			row = append(row, TableCell{Text: "–"})
+		} else {
+			row = append(row, TableCell{Text: all[i].Text(2), Bold: all[i].Clear()})
+		}
+		t.Rows = append(t.Rows, append(row, texts(numfmt.Decimal(c.spread(v, rounds).Mean, 1), millions(c.spread(v, samples).Mean))...))
+	}
+	return t
+}
+
+// correct corrects the intervals of a table's differences, unless the comparison
+// does not, and says which intervals they are.
+func (c *Comparison) correct(differences []*Difference) string {
+	text := fmt.Sprintf("Mean of n differences and its %s%% confidence interval (Student's t, n − 1 degrees of freedom; none for n = 1", shortest(100*c.Confidence))
+	if c.Uncorrected {
+		return text + "; each by itself, not corrected for their number)."
+	}
+	correctHolm(differences, c.Confidence)
+	n := 0
+	for _, d := range differences {
+		if d.N > 1 {
+			n++
+		}
+	}
+	return text + fmt.Sprintf("; corrected by Holm's method for the %d intervals of this table).", n)
+}
