@@ -15,7 +15,7 @@ import (
 
 func init() {
 	federation.Register("cfl", "starts with one cluster and splits clusters whose clients' updates disagree", func() federation.Algorithm {
-		a := &CFL{Eps1: 0.4, Eps2: 1.6, Calibrate: true, From: 20, Linkage: "complete"}
+		a := &CFL{Eps1: 0.4, Eps2: 1.6, Calibrate: true, From: 20, Linkage: "complete", Keep: true}
 		a.Weigh = algorithm.EqualWeights
 		return a
 	})
@@ -38,9 +38,11 @@ func init() {
 // ε2 = 0.4, CFL had the five groups after three rounds of splits (one seed; it then split one of them again: adjusted Rand
 // index 0.91).
 //
-// If a round samples clients, the last update that a client made inside its present cluster represents it, and a cluster is
-// not split until it has an update of every member. With Keep the updates of the parent go on to stand for its clients after a
-// split. With Full every client trains in every round, as in the authors' code.
+// If a round samples clients, the last update that a client made represents it, and a cluster is not split until it has an
+// update of every member. Keep, which is ours, lets the updates of the parent stand for its clients after a split; without it
+// a cluster waits until all have trained inside it, about as long as for the first split. On Fashion-MNIST (three labels a
+// group, 20 of 100 clients, 4 epochs, splits from round 6, seed 4) 24 rounds gave 4 clusters, an adjusted Rand index of 0.83 and
+// 92.9% with it; 2 clusters, 0.22 and 78.7% without. With Full every client trains in every round, as in the authors' code.
 type CFL struct {
 	algorithm.ClusterBank
 	Eps1, Eps2 float64 // ε1, ε2
@@ -51,7 +53,7 @@ type CFL struct {
 	Full       bool    // every client trains in every round
 	Keep       bool    // an update stands for a client also in a cluster that came after it
 
-	last [][]float32 // last dW_i of each client inside its present cluster, by client id; nil if there is none
+	last [][]float32 // dW_i that represents each client, by client id; nil if there is none
 }
 
 // Flags implements [federation.Flagger].
@@ -64,6 +66,7 @@ func (a *CFL) Flags(fs *pflag.FlagSet) {
 	fs.Float64Var(&a.GammaMax, "cfl-gamma-max", a.GammaMax, "split only if sqrt((1 - largest cosine between the parts)/2) is above this; 0 omits this test")
 	fs.BoolVar(&a.Full, "cfl-full", a.Full, "train every client in every round instead of a sample")
 	fs.BoolVar(&a.Keep, "cfl-keep", a.Keep, "after a split, let the older updates of the clients stand for them until they train again, so that the next split need not wait for every client")
+	federation.SetEarlier(fs, "cfl-keep", "false")
 }
 
 // Unread implements [federation.Unreader]: the calibration replaces both thresholds, unless ε1 is 0.
