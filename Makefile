@@ -11,7 +11,7 @@ LDFLAGS := -X feddag/cli.commit=$(COMMIT)
 # Compiles the C++ libraries if need be and loads the CGO_* variables into the shell of the recipe.
 NATIVE = env=$$(scripts/build_native.sh) && . "$$env"
 
-.PHONY: help setup build run test check lint gpu-bundle image-check clean
+.PHONY: help setup build run test check race lint gpu-bundle image-check clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -33,6 +33,9 @@ test: setup ## go vet and the tests
 check: setup ## the tests and the long ones too, then what depends on the BLAS on other processors' kernels
 	@$(NATIVE) && FEDDAG_LONG=1 go test -count=1 -timeout 120m ./...
 	@scripts/check_kernels.sh
+
+race: setup ## the tests under the race detector; long
+	@$(NATIVE) && go test -race -short -count=1 -timeout 120m ./...
 
 lint: setup ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .) && if [[ -n $$unformatted ]]; then printf 'gofmt: %s\n' $$unformatted; exit 1; fi

@@ -205,3 +205,29 @@ func writeSite(t *testing.T, log, disk string) string {
 	}
 	return ""
 }
+
+// On a file system that is mounted read-only, what writes is an error that names the place, and what reads works.
+func TestReadOnlyDisk(t *testing.T) {
+	if !ownMounts(t) {
+		return
+	}
+	data := mnist(t)
+	d := newDisk(t)
+	d.mount(t, "size=1g")
+	run := filepath.Join(d.path, "run")
+	must(t, small(data, run, "--algorithm", "fedavg", "--rounds", "1")...)
+	d.remount(t, syscall.MS_RDONLY, "size=1g")
+	for _, args := range [][]string{
+		small(data, filepath.Join(d.path, "new")),
+		{"train", "--resume", run, "--rounds", "2"},
+		tinyCluster(data, filepath.Join(d.path, "new")),
+		{"compare", "--read", run, "--out", filepath.Join(d.path, "new")},
+		{"partition", "--dataset", "mnist", "--data-dir", data, "--clients", "6", "--groups", "2", "--labels-per-group", "3", "--out", filepath.Join(d.path, "new")},
+	} {
+		code, _, log := feddag(args...)
+		if code != exitFailed || !strings.Contains(log, "read-only file system") || !strings.Contains(log, d.path) {
+			t.Errorf("feddag %v: exit code %d: %s", args, code, log)
+		}
+	}
+	must(t, "compare", "--read", run, "--out", filepath.Join(t.TempDir(), "c"))
+}

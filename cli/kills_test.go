@@ -38,7 +38,7 @@ func killedTrain(name string, more ...string) killed {
 // A run that is killed at random moments, and while it writes its files, and that is resumed each time, ends in the bytes of
 // an undisturbed run. FEDDAG_KILLS is the number of kills over all commands.
 func TestKillsAtRandomMoments(t *testing.T) {
-	kills := 10
+	kills := 8
 	if text := os.Getenv("FEDDAG_KILLS"); text != "" {
 		var err error
 		if kills, err = strconv.Atoi(text); err != nil {
