@@ -71,33 +71,6 @@ func (c *Comparison) over() []string {
 	}
 }
 
-// testSet says what each client's accuracy is over.
-func (c *Comparison) testSet() string {
-	if text := shareText(c.EvalShare); text != "" {
-		return text + " of its own test set (--eval-share)"
-	}
-	return "its own test set"
-}
-
-// evaluatedOf says how many of the last rounds have scores, unless all of them have in every run.
-func (c *Comparison) evaluatedOf(tail int) string {
-	fewest, most := tail, 0
-	for _, v := range c.Variants {
-		for _, cell := range v.Cells {
-			if n := cell.Summary.Last10Rounds; n > 0 {
-				fewest, most = min(fewest, n), max(most, n)
-			}
-		}
-	}
-	switch {
-	case most == 0 || fewest == tail:
-		return ""
-	case fewest == most:
-		return fmt.Sprintf(", of which %d evaluated", fewest)
-	}
-	return fmt.Sprintf(", of which %d to %d evaluated", fewest, most)
-}
-
 // all of what was run, what an accuracy is, and which rounds it is of.
 func (c *Comparison) all() []string { return append([]string{c.where()}, c.over()...) }
 

@@ -1,6 +1,9 @@
 package report
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // testSets says what the accuracies are over.
 func (s Summary) testSets() string {
@@ -26,4 +29,31 @@ func ShareNote(share float64) string {
 		return ", accuracies on " + text + " of each test set"
 	}
 	return ""
+}
+
+// testSet says what each client's accuracy is over.
+func (c *Comparison) testSet() string {
+	if text := shareText(c.EvalShare); text != "" {
+		return text + " of its own test set (--eval-share)"
+	}
+	return "its own test set"
+}
+
+// evaluatedOf says how many of the last rounds have scores, unless all of them have in every run.
+func (c *Comparison) evaluatedOf(tail int) string {
+	fewest, most := tail, 0
+	for _, v := range c.Variants {
+		for _, cell := range v.Cells {
+			if n := cell.Summary.Last10Rounds; n > 0 {
+				fewest, most = min(fewest, n), max(most, n)
+			}
+		}
+	}
+	switch {
+	case most == 0 || fewest == tail:
+		return ""
+	case fewest == most:
+		return fmt.Sprintf(", of which %d evaluated", fewest)
+	}
+	return fmt.Sprintf(", of which %d to %d evaluated", fewest, most)
 }
