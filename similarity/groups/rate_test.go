@@ -50,7 +50,8 @@ func (n nullFamily) draw(t testing.TB, seed uint64, prior float64) float64 {
 }
 
 // TestErrorRate checks that the test keeps its level where there are no groups: no more of the tests have p <= alpha than alpha of them
-// and three standard deviations. The draws are fixed. It makes 60 tests per family and prior, and 2,000 with FEDDAG_LONG, of which
+// and three standard deviations, or one if that is less than one. The draws are fixed. It makes 60 tests per family and prior, and
+// 2,000 with FEDDAG_LONG, of which
 // this percentage has p <= 0.1, 0.01 and 0.001, without and with the noise of the images as ten clients:
 //
 //	IID                10.10  1.05  0.05      9.65  1.20  0.10
@@ -85,7 +86,7 @@ func TestErrorRate(t *testing.T) {
 			line := ""
 			for k, alpha := range levels {
 				line += fmt.Sprintf(" %.2f%%", 100*float64(hits[k])/float64(runs))
-				if float64(hits[k]) > alpha*float64(runs)+3*math.Sqrt(alpha*float64(runs)) {
+				if float64(hits[k]) > max(alpha*float64(runs)+3*math.Sqrt(alpha*float64(runs)), 1) {
 					t.Errorf("%s, prior %g: %d of %d tests have p <= %g", family.name, prior, hits[k], runs, alpha)
 				}
 			}
