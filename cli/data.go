@@ -17,7 +17,6 @@ import (
 	"feddag/internal/numfmt"
 	"feddag/report"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/pflag"
 )
 
@@ -275,56 +274,6 @@ func dataVerify(ctx context.Context, f *dataFlags, args []string, out, log io.Wr
 	}
 	_, err = fmt.Fprintf(out, "%s: whole\n", f.dataset)
 	return err
-}
-
-func dataFetch(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error {
-	var bar *progressbar.ProgressBar
-	of := ""
-	o := data.FetchOptions{Dir: data.FetchDir(f.dataDir), Mirror: f.mirror}
-	if len(args) > 1 {
-		o.Only = args[1:]
-	}
-	if !f.quiet {
-		o.Notice = func(line string) {
-			if bar != nil {
-				bar.Clear()
-			}
-			fmt.Fprintln(log, line)
-		}
-	}
-	if hasBar(log, f.quiet) {
-		o.Progress = func(file string, done, total int64) {
-			if of != file {
-				if bar != nil {
-					bar.Clear()
-				}
-				of, bar = file, newBar(log, max(total, -1), file)
-				if total == 0 {
-					bar.ChangeMax64(-1)
-				}
-			}
-			bar.Set64(done)
-		}
-	}
-	files, err := data.Fetch(ctx, args[0], o)
-	if bar != nil {
-		bar.Clear()
-		bar.Exit()
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			fmt.Fprintf(log, "interrupted; the same command goes on where it stopped\n")
-		}
-		return err
-	}
-	for _, file := range files {
-		info, err := os.Stat(file)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "%s: %s, checksum as published\n", file, numfmt.Bytes(info.Size()))
-	}
-	return nil
 }
 
 func dataImport(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error {

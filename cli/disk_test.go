@@ -119,7 +119,7 @@ func TestFullDisk(t *testing.T) {
 				pages[siteOf(name)] = (len(mustRead(t, whole, name)) + 4095) / 4096
 			}
 			for _, kind := range []string{"size=%dk", "size=1g,nr_inodes=%d"} {
-				last, step := "", every
+				last, step := "", 0
 				for budget := every; ; budget += step {
 					n := budget
 					if kind == "size=%dk" {
