@@ -17,7 +17,8 @@ func withSignals(parent context.Context, patient bool) (context.Context, context
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGXCPU)
 	done := make(chan struct{})
-	go func() {
+	var handler sync.WaitGroup
+	handler.Go(func() {
 		for {
 			select {
 			case s := <-signals:
@@ -29,10 +30,11 @@ func withSignals(parent context.Context, patient bool) (context.Context, context
 				return
 			}
 		}
-	}()
+	})
 	return ctx, sync.OnceFunc(func() {
 		signal.Stop(signals)
 		close(done)
+		handler.Wait() // It must not reset the signals of a later context.
 		cancel()
 	})
 }
