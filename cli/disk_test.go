@@ -199,7 +199,10 @@ func writeSite(t *testing.T, log, disk string) string {
 		if at < 0 {
 			t.Fatalf("it names no file: %s", line)
 		}
-		name, _, _ := strings.Cut(line[at+len(disk)+1:], ":")
+		name, rest, _ := strings.Cut(line[at+len(disk)+1:], ":")
+		if blob, _, _ := strings.Cut(strings.TrimSpace(rest), ":"); strings.HasSuffix(blob, ".bin") { // of the checkpoint
+			name = filepath.Join(filepath.Dir(name), blob)
+		}
 		name, _, _ = strings.Cut(name, " ")
 		return siteOf(strings.TrimPrefix(name, "run/"))
 	}

@@ -91,7 +91,7 @@ func ReadBeside(path string, settings map[string]string) ([]*Beside, error) {
 func checkHead(head []string, settings map[string]string) error {
 	for _, must := range []string{algorithmColumn, meanColumn} {
 		if !slices.Contains(head, must) {
-			return fmt.Errorf("no column %q; it has %s", must, strings.Join(head, ", "))
+			return fmt.Errorf("no column %q; it has %q", must, head)
 		}
 	}
 	for i, name := range head {
@@ -144,7 +144,7 @@ func addKnown(all []*Beside, head, row []string, settings map[string]string, lin
 		}
 	}
 	if other, ok := b.Values[algorithm]; ok {
-		return fmt.Errorf("a second %s of this setting, after line %d", algorithm, other.line)
+		return fmt.Errorf("a second %q of this setting, after line %d", algorithm, other.line)
 	}
 	b.Values[algorithm] = known
 	if sources := strings.Split(b.Source, ", "); source != "" && !slices.Contains(sources, source) {
