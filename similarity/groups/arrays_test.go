@@ -87,7 +87,7 @@ func closeTo(got, want float64) bool { return math.Abs(got-want) <= 1e-9*math.Ab
 
 func TestCodeLength(t *testing.T) {
 	for k, x := range readArrays(t).Codes {
-		free, plain := freeClusters(x.Counts, 40), plainClusters(x.Counts)
+		free, plain := freeClusters(x.Counts, len(x.Counts), 40), plainClusters(x.Counts, len(x.Counts))
 		for name, pair := range map[string][2]float64{
 			"free":  {countLabels(x.Counts).codeLength(x.Clients), x.Free},
 			"quota": {quotaLength(x.Counts, x.Clients), x.Quota},
@@ -102,7 +102,7 @@ func TestCodeLength(t *testing.T) {
 				t.Errorf("code %d, %s: the length is %.15g, want %.15g", k, name, pair[0], pair[1])
 			}
 		}
-		if got, _ := labelClusters(x.Counts, 40, 0.001); !reflect.DeepEqual(got, x.Clusters) {
+		if got := labelClusters(x.Counts, len(x.Counts), 40, 0.001); !reflect.DeepEqual(got, x.Clusters) {
 			t.Errorf("label clusters of code %d are %v, want %v", k, got, x.Clusters)
 		}
 	}

@@ -35,7 +35,7 @@ func BenchmarkLabelClusters(b *testing.B) {
 		}
 		b.Run(fmt.Sprint(clients), func(b *testing.B) {
 			for b.Loop() {
-				labelClusters(counts, 40, 0.001)
+				labelClusters(counts, len(counts), 40, 0.001)
 			}
 		})
 	}

@@ -5,19 +5,18 @@
 //
 //	features.go   the features of an image: layout, and texture at up to three sizes
 //	sketch.go     what a client sends: counts and class means of two random halves, and its share of the scatter
-//	labels.go     step 1: clusters of label distributions, by the shortest code
+//	metric.go     step 1: the metric in which images are compared
+//	split.go      the best split of clients in two, in three views
+//	style.go      what moves all classes of a client together, taken out for the view "concept"
+//	test.go       whether a split is real: learnt on one half of the images, tested on the other half
+//	cloud.go      whether the clients are one cloud of individual styles instead of two groups
+//	polish.go     step 2: clusters exchange clients, and merge where their union passes the test
+//	labels.go     step 3: clusters of label distributions, by the shortest code
 //	free_code.go  its code in which every cluster has its own shares of the classes; histogram.go holds the counts
 //	plain_code.go its code in which a cluster only says which classes it holds
 //	quota.go      its code of clients that a quota kept from further classes
 //	label_path.go unites label clusters pair by pair
 //	ward.go       the tree from which the free code starts
-//	metric.go     step 2: the metric in which images are compared
-//	split.go      the best split of clients in two, in three views
-//	style.go      what moves all classes of a client together, taken out for the view "concept"
-//	test.go       whether a split is real: learnt on one half of the images, tested on the other half
-//	cloud.go      whether the clients are one cloud of individual styles instead of two groups
-//	polish.go     step 3: clusters exchange clients, and merge where their union passes the test
-//	strays.go     step 4: groups of different label clusters unite
 //	groups.go     Find, which runs the steps in order
 //	separation.go what separates two clusters
 //

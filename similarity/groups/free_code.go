@@ -122,9 +122,9 @@ func (l *labelCounts) parameters() (a []float64, held []histogram) {
 // Ward's tree of the places [sqrt(shares of the classes), sqrt(1/s for the s classes held)] gives at most so many leaves. From
 // there, the merge that shortens the code most, or lengthens it least, follows the best merge until one cluster is left.
 // The clustering with the shortest code on this way is the answer.
-func freeClusters(counts [][]float64, leaves int) labelAnswer {
+func freeClusters(counts [][]float64, clients, leaves int) labelAnswer {
 	n := len(counts)
-	m := &freeMerges{clients: n, clusters: byLabel(ward(labelPlaces(counts), min(leaves, n)))}
+	m := &freeMerges{clients: clients, clusters: byLabel(ward(labelPlaces(counts), min(leaves, n)))}
 	m.begin(counts)
 	answer := labelAnswer{several: math.Inf(1)}
 	for len(m.gain) > 0 {

@@ -39,7 +39,8 @@ func (o Options) Validate() error {
 // Result is what [Find] found.
 type Result struct {
 	Clusters [][]int // by their first member, members ascending
-	// LabelClusters are the clusters of step 1. Each is a union of Clusters, but for clients without images.
+	// LabelClusters are the clusters of step 3. Each is a union of Clusters, but for clients without images. Groups that images
+	// separate may be in one label cluster.
 	LabelClusters [][]int
 	// Silent are the clients without images. They are in the largest cluster, because nothing is known of them.
 	Silent []int
@@ -47,6 +48,12 @@ type Result struct {
 	finder *finder
 	place  []int // of each client among those with images, -1 for none
 	label  []int // label cluster of each client
+}
+
+// group is a group of clients, and the label cluster from which it comes.
+type group struct {
+	label int
+	who   []int
 }
 
 // finder holds what the steps of the search share. Its clients are those with images, numbered from 0.
@@ -75,12 +82,14 @@ func (f *finder) learner(all *table, halves [Halves]*table) *table {
 
 // Find finds the groups of clients. scatter is the sum of the clients' scatters, d x d. It holds that
 //
-//  1. clients whose label distributions share a code that is shorter than two are one label cluster (labels.go), also where a
-//     quota explains which classes they lack (quota.go);
-//  2. a label cluster is split in two while a test rejects that its clients draw every class from one distribution, and they
-//     are not one cloud of individual styles either; after a round of splits the metric is renewed (test.go, cloud.go);
-//  3. the groups of a label cluster exchange clients, and merge where their union is not rejected (polish.go);
-//  4. groups of different label clusters unite where that shortens the label code and the test does not reject (strays.go).
+//  1. all clients are split in two, and each side again, while a test rejects that the clients of a side draw every class from one
+//     distribution, and they are not one cloud of individual styles either; after a round of splits the metric is renewed
+//     (test.go, cloud.go);
+//  2. the groups exchange clients, and merge where their union is not rejected (polish.go);
+//  3. if the label distributions of all clients have a shorter code as several clusters than as one, so may those of a group: it
+//     is divided into its label clusters (labels.go), at its share of the level. A quota may explain which classes clients lack
+//     instead (quota.go);
+//  4. the label clusters are divided by steps 1 and 2 again.
 //
 // It needs no matrix between clients. The result depends on the sketches and on the options alone.
 func Find(sketches []*Sketch, scatter mat.Symmetric, o Options) (*Result, error) {
@@ -125,15 +134,11 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *
 	for i := range present {
 		counts[i] = f.learner(f.all, f.halves).weights(i)
 	}
-	byLabel, code := labelClusters(counts, o.Leaves, o.Alpha)
-	groups, err := f.divide(byLabel)
+	groups, err := f.search(counts, o)
 	if err != nil {
 		return nil, err
 	}
-	if len(byLabel) > 1 {
-		groups = f.uniteStrays(groups, counts, code)
-	}
-	byLabel = make([][]int, len(byLabel))
+	byLabel := make([][]int, len(present))
 	var clusters [][]int
 	for _, g := range groups {
 		clusters = append(clusters, g.who)
@@ -164,6 +169,43 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *
 	clusters[largest] = append(clusters[largest], r.Silent...)
 	r.Clusters, r.LabelClusters, r.finder = sorted(clusters), sorted(names(byLabel)), f
 	return r, nil
+}
+
+// search runs the steps of [Find]. Label clusters of different image groups have the same numbers, 0, 1, ..., because images
+// separate them already.
+func (f *finder) search(counts [][]float64, o Options) ([]group, error) {
+	clients := len(counts)
+	// Label clusters before the images would mix groups that name their images differently, and divide the clients that a test
+	// compares.
+	groups, err := f.divide([][]int{sequence(clients)})
+	if err != nil {
+		return nil, err
+	}
+	if whole := labelClusters(counts, clients, o.Leaves, o.Alpha); len(whole) == 1 {
+		return groups, nil
+	}
+	var byLabel [][]int
+	var number []int // of each label cluster in its image group
+	for _, g := range groups {
+		level := o.Alpha * float64(len(g.who)) / float64(clients)
+		for k, members := range labelClusters(pickRows(counts, g.who), clients, o.Leaves, level) {
+			who := make([]int, len(members))
+			for j, m := range members {
+				who[j] = g.who[m]
+			}
+			byLabel, number = append(byLabel, who), append(number, k)
+		}
+	}
+	if len(byLabel) == len(groups) {
+		return groups, nil
+	}
+	if groups, err = f.divide(byLabel); err != nil {
+		return nil, err
+	}
+	for k := range groups {
+		groups[k].label = number[groups[k].label]
+	}
+	return groups, nil
 }
 
 // newFinder collects the class means of the clients that have images.

@@ -3,7 +3,6 @@ package groups
 import (
 	"math"
 	"slices"
-	"sort"
 
 	"feddag/internal/parallel"
 )
@@ -20,7 +19,8 @@ func overlap(a, b []bool) bool {
 
 // labelPath unites clusters pair by pair and knows how that changes the length of their label code.
 type labelPath struct {
-	counts   [][]float64 // of all clients
+	counts   [][]float64 // of the clients of one group
+	clients  int         // of all groups
 	clusters [][]int
 	code     func(rows [][]float64) float64 // length of the code of a cluster
 
@@ -53,31 +53,23 @@ func (p *labelPath) price(a, b int) float64 {
 	rows := pickRows(p.counts, slices.Concat(p.clusters[b], p.clusters[a]))
 	length := p.code(rows)
 	change := length - p.own[a] - p.own[b]
-	if change > 0 && length < quotaLength(rows, len(p.counts)) {
+	if change > 0 && length < quotaLength(rows, p.clients) {
 		return math.Inf(1)
 	}
 	return change
 }
 
-// cheapest returns the pair b < a that may be united and lengthens the code least, and by how much; +Inf if there is none.
-func (p *labelPath) cheapest(may func(a, b int) bool) (change float64, a, b int) {
-	var pairs [][2]int
-	for a := range p.clusters {
-		for b := range a {
-			if !math.IsInf(p.change[a][b], 1) {
-				pairs = append(pairs, [2]int{a, b})
+// cheapest returns the pair b < a whose union lengthens the code least, and by how much; +Inf if no pair may be united.
+func (p *labelPath) cheapest() (change float64, a, b int) {
+	change = math.Inf(1)
+	for i := range p.clusters {
+		for j, x := range p.change[i] {
+			if x < change {
+				change, a, b = x, i, j
 			}
 		}
 	}
-	sort.SliceStable(pairs, func(i, j int) bool {
-		return p.change[pairs[i][0]][pairs[i][1]] < p.change[pairs[j][0]][pairs[j][1]]
-	})
-	for _, x := range pairs {
-		if may(x[0], x[1]) {
-			return p.change[x[0]][x[1]], x[0], x[1]
-		}
-	}
-	return math.Inf(1), 0, 0
+	return change, a, b
 }
 
 // unite unites clusters a and b < a.

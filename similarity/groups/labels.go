@@ -20,22 +20,22 @@ func (l labelCode) length(rows [][]float64) float64 {
 	return length
 }
 
-// labelClusters returns the clusters of the clients' label distributions (step 1), and their code. counts holds the class counts of
-// each client, each with at least one image. Of the clusterings that [freeClusters] and [plainClusters] find, the one with the
+// labelClusters returns the clusters of the label distributions of a group (step 3). counts holds the class counts of
+// the group's clients, each with at least one image; clients is the number of clients in all. Of the clusterings that [freeClusters] and [plainClusters] find, the one with the
 // shorter code is the answer, if it is shorter than the shortest code of one cluster, free, plain or with a quota, by ln(1/alpha): a
 // code that is shorter by chance by d nats has at most the probability exp(-d). At last, clusters that a quota explains are united.
-func labelClusters(counts [][]float64, leaves int, alpha float64) ([][]int, labelCode) {
-	code := labelCode{clients: len(counts)}
-	free, plain := freeClusters(counts, leaves), plainClusters(counts)
+func labelClusters(counts [][]float64, clients, leaves int, alpha float64) [][]int {
+	code := labelCode{clients: clients}
+	free, plain := freeClusters(counts, clients, leaves), plainClusters(counts, clients)
 	best := free
 	if plain.several < free.several {
 		best, code.plain = plain, plain.a
 	}
 	level := math.Log(1 / alpha)
-	if best.several+level >= min(free.one, plain.one) || best.several+level >= quotaLength(counts, len(counts)) {
-		return [][]int{sequence(len(counts))}, labelCode{clients: len(counts)}
+	if best.several+level >= min(free.one, plain.one) || best.several+level >= quotaLength(counts, clients) {
+		return [][]int{sequence(len(counts))}
 	}
-	return uniteQuotas(counts, best.found, code), code
+	return uniteQuotas(counts, best.found, code)
 }
 
 // labelAnswer is what one of the codes finds.
@@ -48,10 +48,10 @@ type labelAnswer struct {
 
 // uniteQuotas unites label clusters that a quota explains: the pair whose union shortens the code most, and again, until none does.
 func uniteQuotas(counts [][]float64, clusters [][]int, code labelCode) [][]int {
-	p := &labelPath{counts: counts, clusters: slices.Clone(clusters), code: code.length}
+	p := &labelPath{counts: counts, clients: code.clients, clusters: slices.Clone(clusters), code: code.length}
 	p.begin()
 	for {
-		change, a, b := p.cheapest(func(a, b int) bool { return true })
+		change, a, b := p.cheapest()
 		if !(change < 0) {
 			return sorted(p.clusters)
 		}

@@ -23,11 +23,11 @@ var plainParameters = func() (a [15]float64) {
 // and a itself costs 1/2 ln N. The last sum does not depend on the clusters. So what a client costs depends on its cluster by s alone,
 // and a merge costs a few additions. At first, the clients of each set of classes held are a cluster. Then, as in [freeClusters], the
 // best merge follows the best merge. Of all a, the one with the shortest code counts.
-func plainClusters(counts [][]float64) labelAnswer {
+func plainClusters(counts [][]float64, clients int) labelAnswer {
 	leaf, sets := supports(counts)
 	all := make([]*plainMerges, len(plainParameters))
 	parallel.For(len(all), func(k int) {
-		m := newPlainMerges(counts, leaf, sets, plainParameters[k])
+		m := newPlainMerges(counts, clients, leaf, sets, plainParameters[k])
 		for m.left > 1 {
 			m.keep()
 			m.mergeBest()
@@ -115,9 +115,9 @@ type plainMerges struct {
 	found            []int       // its names
 }
 
-func newPlainMerges(counts [][]float64, leaf []int, sets [][]uint64, a float64) *plainMerges {
+func newPlainMerges(counts [][]float64, clients int, leaf []int, sets [][]uint64, a float64) *plainMerges {
 	k, classes := len(sets), len(counts[0])
-	m := &plainMerges{clients: len(counts), classes: classes, left: k, sets: make([][]uint64, k), members: make([]float64, k),
+	m := &plainMerges{clients: clients, classes: classes, left: k, sets: make([][]uint64, k), members: make([]float64, k),
 		likelihood: make([][]float64, k), own: make([]float64, k), nearest: make([]int, k), least: make([]float64, k), name: sequence(k),
 		total: math.Log(float64(len(counts))) / 2, best: math.Inf(1)}
 	for z := range sets {

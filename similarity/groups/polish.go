@@ -6,7 +6,7 @@ import (
 	"sort"
 )
 
-// polish lets the groups of one label cluster exchange clients, and merges them (step 3). The most alike pairs come first, as
+// polish lets the groups of one label cluster exchange clients, and merges them (step 2). The most alike pairs come first, as
 // many as there are groups. A pair whose union is not rejected becomes one group, and all begins again. Otherwise the clients
 // of the union are divided anew, beginning from the two groups; a division that leaves a group empty is not taken.
 func (f *finder) polish(groups [][]int) [][]int {

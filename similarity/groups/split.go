@@ -12,7 +12,7 @@ type View string
 
 // The views in which clients are split and tested.
 const (
-	// Labels is the view of step 1: the groups hold other shares of the classes.
+	// Labels is the view of step 3: the groups hold other shares of the classes.
 	Labels View = "labels"
 	// Concept is the view in which every class differs in a direction of its own, after the style of each client has been
 	// taken out: the groups give the same images other names.
@@ -23,7 +23,7 @@ const (
 	ClassWise View = "class-wise"
 )
 
-// imageViews are the views of step 2, in alphabetical order, which breaks ties.
+// imageViews are the views of step 1, in alphabetical order, which breaks ties.
 var imageViews = []View{ClassWise, Common, Concept}
 
 // Meaning says in a sentence how two groups differ that were separated in a view.
