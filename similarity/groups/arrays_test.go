@@ -144,7 +144,7 @@ func TestOneCloudAndUnlike(t *testing.T) {
 		for k, view := range imageViews {
 			side, whole := split(f.white.pick(c.Who), view, nil)
 			places := f.placeTwice(c.Who, view, side, whole, c.Order)
-			inside, total := places.cutInTwo()
+			inside, _, total := places.cut()
 			for j, got := range []float64{inside, total, places.kappa, places.tau} {
 				if want := c.Inside[k][j]; math.Abs(got-want) > 1e-9*max(1, math.Abs(want)) {
 					t.Errorf("%s, %s: number %d of the cloud is %.15g, want %.15g", c.Kind, view, j, got, want)

@@ -57,6 +57,9 @@ func (f *finder) shatters(who []int) bool {
 // simulated clouds of as many clients (see [cloud]): only a share that one cloud in a hundred undercuts is two groups.
 // Where the clients are few, the share is that of the sums over several random divisions into fifths.
 //
+// Several groups side by side leave much inside two sides, but next to nothing inside four parts. So each side is cut again, and either
+// share may show the groups, at half of the level.
+//
 // Noise in the places lowers the share, because the cut follows it. Where noise and effects are alike in size, nothing tells a cloud from
 // two groups. The benefit of the doubt depends on what is known of the federation: while no styles are known, the simulated clouds
 // have no noise, so two groups are found also from few images; once they are known, the clouds have the noise of the places.
@@ -69,13 +72,13 @@ func (f *finder) oneCloud(who []int, view View) bool {
 		keys[k] = uint64(i)
 	}
 	random := stream.New(f.seed, "groups: one cloud", keys...)
-	inside, total := 0., 0.
+	two, four, total := 0., 0., 0.
 	var first *cloud
 	side, whole := split(f.white.pick(who), view, nil)
 	for range min(1+cloudWork/len(who), cloudRepeats) {
 		c := f.placeTwice(who, view, side, whole, random.Perm(len(who)))
-		in, all := c.cutInTwo()
-		inside, total = inside+in, total+all
+		inTwo, inFour, all := c.cut()
+		two, four, total = two+inTwo, four+inFour, total+all
 		if first == nil {
 			first = c
 		}
@@ -89,7 +92,7 @@ func (f *finder) oneCloud(who []int, view View) bool {
 	if !f.styles {
 		first.kappa = 0
 	}
-	return !first.undercuts(inside/total, random)
+	return !first.undercuts(two/total, four/total, random)
 }
 
 // cloud holds the places of clients by each half of their images,
@@ -178,8 +181,8 @@ func (c *cloud) measure() {
 	}
 }
 
-// undercuts reports whether a share is smaller than that of nearly all simulated clouds.
-func (c *cloud) undercuts(share float64, random *rand.Rand) bool {
+// undercuts reports whether one of the shares inside two and four parts is smaller than that of nearly all simulated clouds.
+func (c *cloud) undercuts(two, four float64, random *rand.Rand) bool {
 	n := len(c.weight)
 	s := *c
 	if n > cloudMost { // So many of the clients, at even distances.
@@ -191,7 +194,8 @@ func (c *cloud) undercuts(share float64, random *rand.Rand) bool {
 		n = cloudMost
 	}
 	s.at = [Halves][]float64{make([]float64, n), make([]float64, n)}
-	most := int(math.Floor(cloudLevel*(cloudDraws+1))) - 1 // so many may be as small
+	most := int(math.Floor(cloudLevel/2*(cloudDraws+1))) - 1 // so many may be as small
+	below := [2]int{}
 	for range cloudDraws {
 		for i := range n {
 			b := s.tau * random.NormFloat64()
@@ -199,21 +203,27 @@ func (c *cloud) undercuts(share float64, random *rand.Rand) bool {
 				s.at[h][i] = b + math.Sqrt(s.kappa/s.v[h][i])*random.NormFloat64()
 			}
 		}
-		if inside, total := s.cutInTwo(); !(inside > share*total) {
-			if most--; most < 0 {
-				return false
-			}
+		inTwo, inFour, total := s.cut()
+		if !(inTwo > two*total) {
+			below[0]++
+		}
+		if !(inFour > four*total) {
+			below[1]++
+		}
+		if min(below[0], below[1]) > most {
+			return false
 		}
 	}
 	return true
 }
 
-// cutInTwo cuts clients in two where the sides explain most of the mean of their two places, weighted by v and by the clients'
-// weights. It returns the weighted covariance of the two places inside the sides, and over all, both as sums over the clients.
-func (c *cloud) cutInTwo() (inside, total float64) {
+// cut cuts clients in two where the sides explain most of the mean of their two places, weighted by v and by the clients' weights, and
+// each side in two again. It returns the weighted covariance of the two places inside the two sides, inside the four parts, and over
+// all, as sums over the clients.
+func (c *cloud) cut() (two, four, total float64) {
 	n := len(c.weight)
 	if n < 2 {
-		return 0, 0
+		return 0, 0, 0
 	}
 	type client struct {
 		i    int
@@ -228,20 +238,32 @@ func (c *cloud) cutInTwo() (inside, total float64) {
 	for h := range places {
 		places[h] = make([]float64, n)
 	}
-	weight, whole, sum := make([]float64, n), 0., 0.
+	weight := make([]float64, n)
 	for k, x := range order {
 		places[0][k], places[1][k], weight[k] = c.at[0][x.i], c.at[1][x.i], c.weight[x.i]
-		whole, sum = whole+weight[k], sum+weight[k]*x.mean
 	}
-	cut, most, w, z := 1, math.Inf(-1), 0., 0.
-	for k := 1; k < n; k++ {
-		w, z = w+weight[k-1], z+weight[k-1]*(order[k-1].mean-sum/max(whole, 1e-30))
-		if explained := z * z / max(w*(whole-w), 1e-30); explained > most {
-			cut, most = k, explained
+	best := func(low, high int) int {
+		whole, sum := 0., 0.
+		for k := low; k < high; k++ {
+			whole, sum = whole+weight[k], sum+weight[k]*order[k].mean
 		}
+		at, most, w, z := min(low+1, high), math.Inf(-1), 0., 0.
+		for k := low + 1; k < high; k++ {
+			w, z = w+weight[k-1], z+weight[k-1]*(order[k-1].mean-sum/max(whole, 1e-30))
+			if explained := z * z / max(w*(whole-w), 1e-30); explained > most {
+				at, most = k, explained
+			}
+		}
+		return at
 	}
-	inside = weightedCovariance(places[0][:cut], places[1][:cut], weight[:cut]) + weightedCovariance(places[0][cut:], places[1][cut:], weight[cut:])
-	return inside, weightedCovariance(places[0], places[1], weight)
+	inside := func(low, high int) float64 {
+		return weightedCovariance(places[0][low:high], places[1][low:high], weight[low:high])
+	}
+	middle := best(0, n)
+	lower, upper := best(0, middle), best(middle, n)
+	two = inside(0, middle) + inside(middle, n)
+	four = inside(0, lower) + inside(lower, middle) + inside(middle, upper) + inside(upper, n)
+	return two, four, inside(0, n)
 }
 
 // weightedCovariance returns sum_i w_i (x_i - mean x) (y_i - mean y), with weighted means.

@@ -50,6 +50,22 @@ func TestStyles(t *testing.T) {
 	}
 }
 
+// TestGroupsSideBySide checks that four groups at even distances are found, which a cut in two cannot tell from one cloud.
+func TestGroupsSideBySide(t *testing.T) {
+	sketches, scatter := drawClients(t, 20, 3, 6, 400, 0.05, func(i, c int) float64 { return float64(i % 4) })
+	r, err := Find(sketches, scatter, DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	truth := make([]int, len(sketches))
+	for i := range truth {
+		truth[i] = i % 4
+	}
+	if want := byLabel(truth); !reflect.DeepEqual(r.Clusters, want) {
+		t.Errorf("the clusters are %v, want %v", r.Clusters, want)
+	}
+}
+
 // drawClients returns the sketches of clients whose images have d Gaussian features. shift moves all features of a class of a
 // client; style is the standard deviation of what moves each feature of all images of a client.
 func drawClients(t testing.TB, clients, classes, d, images int, style float64, shift func(i, c int) float64) ([]*Sketch, *mat.SymDense) {
