@@ -71,12 +71,12 @@ func TestRoundsByHand(t *testing.T) {
 		// D and D' are the same batch. The inner step leads to the end of plain training, where the wrong class has σ(-2) at client
 		// 0 and σ(-5) at client 1. The outer step, with β = 2α, leads from 0 twice along the gradients there.
 		{
-			Name:   "per-fedavg",
+			Name: "per-fedavg",
 			Change: func(_ *federation.Env, a federation.Algorithm) {
 				p := a.(*algorithm.PerFedAvg)
 				p.SecondOrder, p.Outer = false, 2
 			},
-			Want:   map[string]federationtest.Linear{"global": {2 * .25 * federationtest.Logistic(-2), 2 * -1.5 * federationtest.Logistic(-5), 2 * (.25*federationtest.Logistic(-2) - .75*federationtest.Logistic(-5))}},
+			Want: map[string]federationtest.Linear{"global": {2 * .25 * federationtest.Logistic(-2), 2 * -1.5 * federationtest.Logistic(-5), 2 * (.25*federationtest.Logistic(-2) - .75*federationtest.Logistic(-5))}},
 		},
 		{Name: "local", Want: map[string]federationtest.Linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}}},
 	} {
