@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"feddag/internal/matching"
 	"feddag/internal/parallel"
 
 	"gonum.org/v1/gonum/mat"
@@ -105,7 +106,7 @@ func (k *kinds) pairs(a, b int) []ClassPair {
 	}
 	var matched []ClassPair
 	shift, total := make([]float64, k.whole.d), 0.
-	for i, j := range matching(cost) {
+	for i, j := range matching.Least(cost) {
 		if j < 0 {
 			continue
 		}

@@ -26,7 +26,7 @@
 //	assign.go     the clusters of newcomers, with residual.go for class means, labelmodel.go for class counts and tail.go
 //	changed.go    whether a client's images have changed
 //	ccgraph.go    which clusters have images that another lacks; kinds.go compares classes across clusters
-//	alike.go      which clusters see like images under whatever names; matching.go matches their classes
+//	alike.go      which clusters see like images under whatever names
 //	distance.go   the distance of two clients in units of its noise
 //	stability.go  what each half of the images says
 //	explain.go    what separates two clusters, in numbers and in words

@@ -1,11 +1,12 @@
-package groups
+// Package matching matches the rows of a matrix with its columns.
+package matching
 
 import "math"
 
-// matching returns for each row of a cost matrix the column that it is matched with, -1 for none, so that the sum of the costs is the
+// Least returns for each row of a cost matrix the column that it is matched with, -1 for none, so that the sum of the costs is the
 // least of all matchings of as many pairs as there can be. It is the Hungarian method with potentials, O(rows^2 columns) or the
 // same with the two exchanged (R. Jonker and A. Volgenant, A shortest augmenting path algorithm, Computing 1987).
-func matching(cost [][]float64) []int {
+func Least(cost [][]float64) []int {
 	rows := len(cost)
 	if rows == 0 {
 		return nil
@@ -23,7 +24,7 @@ func matching(cost [][]float64) []int {
 		for i := range match {
 			match[i] = -1
 		}
-		for j, i := range matching(turned) {
+		for j, i := range Least(turned) {
 			match[i] = j
 		}
 		return match
