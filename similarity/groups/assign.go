@@ -44,12 +44,7 @@ func (r *Roster) Assign(newcomers []*Sketch) ([]Assignment, error) {
 	if err := r.checkNewcomers(newcomers); err != nil {
 		return nil, fmt.Errorf("newcomers: %w", err)
 	}
-	next := r.Clone()
-	movers := make([]int, len(newcomers))
-	for k := range movers {
-		movers[k] = len(r.Sketches) + k
-	}
-	next.Sketches = append(next.Sketches, newcomers...)
+	next, movers := r.with(newcomers)
 	return next.settle(movers), nil
 }
 

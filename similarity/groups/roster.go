@@ -108,13 +108,18 @@ func (r *Roster) Add(newcomers []*Sketch, scatter mat.Symmetric) ([]Assignment, 
 	if err != nil {
 		return nil, fmt.Errorf("newcomers: %w", err)
 	}
-	next := r.Clone()
-	movers := make([]int, len(newcomers))
-	for k := range movers {
-		movers[k] = len(r.Sketches) + k
-	}
-	next.Sketches = append(next.Sketches, newcomers...)
+	next, movers := r.with(newcomers)
 	return r.take(next, movers, newcomers, scatter), nil
+}
+
+// with returns a clone that has the sketches of newcomers, who are in no cluster yet, and the newcomers' numbers.
+func (r *Roster) with(newcomers []*Sketch) (next *Roster, movers []int) {
+	next = r.Clone()
+	for _, s := range newcomers {
+		movers = append(movers, len(next.Sketches))
+		next.Sketches = append(next.Sketches, s)
+	}
+	return next, movers
 }
 
 // Replace gives clients (ascending) other sketches, as after a change of their data, and puts them into clusters as newcomers are.
