@@ -150,16 +150,6 @@ func (f *File) readSchema(footer record) error {
 	return walk(nil, 0, false, elements[0].int(5, 0))
 }
 
-// Column returns the column of a path, nil if there is none.
-func (f *File) Column(path ...string) *Column {
-	for _, c := range f.Columns {
-		if slices.Equal(c.Path, path) {
-			return c
-		}
-	}
-	return nil
-}
-
 // Value is a value of a column.
 type Value struct {
 	Null  bool

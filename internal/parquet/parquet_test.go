@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -175,4 +176,14 @@ func TestUnsnappy(t *testing.T) {
 			t.Errorf("%q: %q, %v, want %q", text, got, err, want)
 		}
 	}
+}
+
+// Column returns the column of a path, nil if there is none.
+func (f *File) Column(path ...string) *Column {
+	for _, c := range f.Columns {
+		if slices.Equal(c.Path, path) {
+			return c
+		}
+	}
+	return nil
 }
