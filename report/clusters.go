@@ -6,6 +6,7 @@ import (
 
 	"feddag/report/plot"
 	"feddag/similarity"
+	"feddag/similarity/agreement"
 	"feddag/similarity/groups"
 )
 
@@ -50,11 +51,11 @@ func (c *Clustering) Validity() (v Validity, err error) {
 	if c.Groups == nil {
 		return v, nil
 	}
-	labels := similarity.Labels(c.Result.Clusters, len(c.Groups))
+	labels := agreement.Labels(c.Result.Clusters, len(c.Groups))
 	for _, m := range []struct {
 		to      **float64
 		measure func(a, b []int) (float64, error)
-	}{{&v.ARI, similarity.AdjustedRandIndex}, {&v.NMI, similarity.NormalisedMutualInformation}, {&v.Purity, similarity.Purity}} {
+	}{{&v.ARI, agreement.AdjustedRandIndex}, {&v.NMI, agreement.NormalisedMutualInformation}, {&v.Purity, agreement.Purity}} {
 		x, err := m.measure(labels, c.Groups)
 		if err != nil {
 			return v, err
@@ -128,12 +129,12 @@ func (c *Clustering) comparison() ([]methodClusters, error) {
 			Silhouette: Float(x.Silhouette), Loss: Float(x.Loss), Clusters: c.withIDs(x.Clusters),
 		}
 		if c.Groups != nil {
-			labels := similarity.Labels(x.Clusters, len(c.Groups))
-			ari, err := similarity.AdjustedRandIndex(labels, c.Groups)
+			labels := agreement.Labels(x.Clusters, len(c.Groups))
+			ari, err := agreement.AdjustedRandIndex(labels, c.Groups)
 			if err != nil {
 				return nil, err
 			}
-			purity, err := similarity.Purity(labels, c.Groups)
+			purity, err := agreement.Purity(labels, c.Groups)
 			if err != nil {
 				return nil, err
 			}

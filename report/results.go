@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"feddag/federation"
-	"feddag/similarity"
+	"feddag/similarity/agreement"
 )
 
 // This file turns results of the federation, which are fractions of each
@@ -67,7 +67,7 @@ func adjustedRandIndex(clusters [][]int, clients []*federation.Client) *float64 
 			labels, groups = append(labels, z), append(groups, clients[i].Group)
 		}
 	}
-	x, err := similarity.AdjustedRandIndex(labels, groups)
+	x, err := agreement.AdjustedRandIndex(labels, groups)
 	if err != nil {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"feddag/internal/stream"
+	"feddag/similarity/agreement"
 )
 
 // The stored holders' pairs are the whole matrix: 0 where neither holds the class, 90 (180) where one does.
@@ -143,7 +144,7 @@ func TestScoresTogether(t *testing.T) {
 			t.Errorf("%d clusters: loss %g and silhouette %g, on their own %g and %g", len(c.Clusters), c.Loss, c.Silhouette, loss, silhouette)
 		}
 	}
-	labels := Labels(choice.Candidates[9].Clusters, n)
+	labels := agreement.Labels(choice.Candidates[9].Clusters, n)
 	eachRowSums(a, labels, 10, func(i int, s []float64) {
 		want := make([]float64, 10)
 		for j := range n {

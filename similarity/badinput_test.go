@@ -2,6 +2,7 @@ package similarity
 
 import (
 	"bytes"
+	"feddag/similarity/agreement"
 	"fmt"
 	"math"
 	"slices"
@@ -248,9 +249,9 @@ func TestErrors(t *testing.T) {
 		{"clients are 0..1", func() error { _, err := Silhouette(a2, [][]int{{0}, {5}}); return err }},
 		{"cluster 1 is empty", func() error { _, _, err := CCGraph([][]int{{1}}, nil, [][]int{{0}, {}}, 1, false); return err }},
 		{"angles of 0 classes", func() error { _, _, err := CCGraph([][]int{{1}}, nil, [][]int{{0}}, 1, true); return err }},
-		{"need the same number", func() error { _, err := AdjustedRandIndex([]int{1}, nil); return err }},
-		{"need the same number", func() error { _, err := NormalisedMutualInformation(nil, nil); return err }},
-		{"need the same number", func() error { _, err := Purity([]int{1}, nil); return err }},
+		{"need the same number", func() error { _, err := agreement.AdjustedRandIndex([]int{1}, nil); return err }},
+		{"need the same number", func() error { _, err := agreement.NormalisedMutualInformation(nil, nil); return err }},
+		{"need the same number", func() error { _, err := agreement.Purity([]int{1}, nil); return err }},
 		{"no image", func() error { _, err := PrincipalVectors(nil, 1); return err }},
 		{"0 asked for", func() error { _, err := PrincipalVectors([][]byte{{1}}, 0); return err }},
 		{"image 1 has 2 pixels", func() error { _, err := PrincipalVectors([][]byte{{1}, {1, 2}}, 1); return err }},

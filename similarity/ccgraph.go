@@ -2,6 +2,7 @@ package similarity
 
 import (
 	"cmp"
+	"feddag/similarity/agreement"
 	"fmt"
 	"math"
 	"slices"
@@ -105,7 +106,7 @@ func demandSupply(counts [][]int, clusters [][]int) (demand, supply [][]float64)
 // meanAlignment returns Γ-_c (Z x Z), the mean of 1 - V'/90 clipped to 0..1 over the pairs of two clusters: 1 for a pair
 // of which neither holds the class, 0 where only one does.
 func meanAlignment(angles *HeldAngles, clusters [][]int) *mat.Dense {
-	labels := Labels(clusters, angles.Clients())
+	labels := agreement.Labels(clusters, angles.Clients())
 	lacking := make([]float64, len(clusters)) // clients of each cluster without the class
 	for i, z := range labels {
 		if angles.place[i] < 0 {

@@ -2,6 +2,7 @@ package similarity
 
 import (
 	"errors"
+	"feddag/similarity/agreement"
 	"slices"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestCompareIsSearch(t *testing.T) {
 			t.Errorf("%s, %s: %d clusters, loss %g; Search has %d, %g", row.Method, row.Choose, len(row.Clusters), row.Loss, len(want.Clusters), want.Candidates[k].Loss)
 		}
 		if row.Choose == "silhouette" {
-			if x, _ := AdjustedRandIndex(Labels(row.Clusters, 60), truth); x != 1 {
+			if x, _ := agreement.AdjustedRandIndex(agreement.Labels(row.Clusters, 60), truth); x != 1 {
 				t.Errorf("%s, silhouette: adjusted Rand index %g on separate groups", row.Method, x)
 			}
 		}

@@ -1,6 +1,7 @@
 package similarity
 
 import (
+	"feddag/similarity/agreement"
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
@@ -29,7 +30,7 @@ func (s *Choice) withinConcepts(chosen int, angles []*HeldAngles) int {
 	}
 	for k := chosen; k > 0; k-- {
 		coarse := s.Candidates[k-1].Clusters
-		into, merged := Labels(coarse, n), make([][]int, len(coarse))
+		into, merged := agreement.Labels(coarse, n), make([][]int, len(coarse))
 		for _, g := range groups {
 			z := into[clusters[g[0]][0]]
 			if merged[z] != nil {
@@ -59,7 +60,7 @@ func viewClasses(clusters [][]int, n int, angles []*HeldAngles) *classView {
 	for _, members := range clusters {
 		v.sizes = append(v.sizes, float64(len(members)))
 	}
-	labels := Labels(clusters, n)
+	labels := agreement.Labels(clusters, n)
 	for _, h := range angles {
 		holders := make([]float64, len(clusters))
 		for _, i := range h.holders {

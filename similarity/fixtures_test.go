@@ -2,6 +2,7 @@ package similarity
 
 import (
 	"encoding/json"
+	"feddag/similarity/agreement"
 	"math"
 	"os"
 	"slices"
@@ -123,9 +124,9 @@ func TestPrincipalVectorsAgreeWithSVD(t *testing.T) {
 
 func TestValidityAgreesWithScikitLearn(t *testing.T) {
 	for _, f := range readFixtures(t).Validity {
-		ari, _ := AdjustedRandIndex(f.A, f.B)
-		nmi, _ := NormalisedMutualInformation(f.A, f.B)
-		purity, _ := Purity(f.A, f.B)
+		ari, _ := agreement.AdjustedRandIndex(f.A, f.B)
+		nmi, _ := agreement.NormalisedMutualInformation(f.A, f.B)
+		purity, _ := agreement.Purity(f.A, f.B)
 		silhouette, err := Silhouette(symmetric(len(f.A), f.Upper), groupByLabel(f.A))
 		if err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"feddag/internal/stream"
+	"feddag/similarity/agreement"
 )
 
 // synthetic returns n clients in z groups: each group has classesEach of the classes, whose images lie near one
@@ -102,7 +103,7 @@ func TestGroupsAreFound(t *testing.T) {
 				o := DefaultOptions()
 				o.Method, o.Linkage, o.Fusion = method, linkage, fusion
 				r := mustCluster(t, sketches, o)
-				if score, _ := AdjustedRandIndex(Labels(r.Clusters, 60), truth); fusion != "mlp" && score != 1 {
+				if score, _ := agreement.AdjustedRandIndex(agreement.Labels(r.Clusters, 60), truth); fusion != "mlp" && score != 1 {
 					t.Errorf("%s, %s, %s: %d clusters, adjusted Rand index %.3f", method, linkage, fusion, len(r.Clusters), score)
 				}
 				for _, choose := range []string{"bend", "eigengap"} {
@@ -145,7 +146,7 @@ func TestPermutationOfClients(t *testing.T) {
 		within(t, "A", b.Proximity, permuted(a.Proximity, order), 1e-9)
 		want := make([]int, len(order))
 		for i, k := range order {
-			want[i] = Labels(a.Clusters, len(order))[k]
+			want[i] = agreement.Labels(a.Clusters, len(order))[k]
 		}
 		if got := groupByLabel(want); !slices.EqualFunc(got, b.Clusters, slices.Equal) {
 			t.Errorf("%s: permuted clients give %v, want %v", method, b.Clusters, got)

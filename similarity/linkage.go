@@ -196,22 +196,6 @@ func (t *Dendrogram) Heights() []float64 {
 	return h
 }
 
-// Labels returns the cluster number of each of n clients, -1 for a client in none.
-func Labels(clusters [][]int, n int) []int {
-	labels := make([]int, n)
-	for i := range labels {
-		labels[i] = -1
-	}
-	for z, members := range clusters {
-		for _, i := range members {
-			if i >= 0 && i < n {
-				labels[i] = z
-			}
-		}
-	}
-	return labels
-}
-
 // groupByLabel turns labels of any values into clusters by first member, members ascending.
 func groupByLabel(labels []int) [][]int {
 	var clusters [][]int

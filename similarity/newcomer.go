@@ -1,6 +1,7 @@
 package similarity
 
 import (
+	"feddag/similarity/agreement"
 	"math"
 	"slices"
 
@@ -32,7 +33,7 @@ func (r *Roster) settle(movers []int) ([]int, error) {
 	}
 	r.join(movers)
 	r.Changes += len(movers)
-	labels := Labels(r.Clusters, len(r.Sketches))
+	labels := agreement.Labels(r.Clusters, len(r.Sketches))
 	placed := make([]int, len(movers))
 	for k, i := range movers {
 		placed[k] = labels[i]

@@ -1,6 +1,7 @@
 package similarity
 
 import (
+	"feddag/similarity/agreement"
 	"fmt"
 	"math"
 	"slices"
@@ -87,7 +88,7 @@ func (r *Roster) onScale(tree *Dendrogram) float64 {
 	if len(r.Clusters) == 1 {
 		return math.Inf(1)
 	}
-	labels := Labels(r.Clusters, n)
+	labels := agreement.Labels(r.Clusters, n)
 	sums := make([][]float64, n) // Σ_j A_ij^2 over each cluster
 	for i := range sums {
 		sums[i] = make([]float64, len(r.Clusters))

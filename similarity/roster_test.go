@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"feddag/internal/stream"
+	"feddag/similarity/agreement"
 )
 
 // hold clusters the first n sketches and returns their roster.
@@ -37,8 +38,8 @@ func sameOldEntries(t *testing.T, what string, before, after *Roster, n int) {
 			}
 		}
 	}
-	labels := Labels(after.Clusters, after.Proximity.SymmetricDim())
-	if !slices.Equal(labels[:n], Labels(before.Clusters, before.Proximity.SymmetricDim())[:n]) {
+	labels := agreement.Labels(after.Clusters, after.Proximity.SymmetricDim())
+	if !slices.Equal(labels[:n], agreement.Labels(before.Clusters, before.Proximity.SymmetricDim())[:n]) {
 		t.Errorf("%s: somebody else moved", what)
 	}
 	if !slices.Equal(before.Gates[:n], after.Gates[:n]) {
@@ -66,10 +67,10 @@ func TestNewcomers(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if score, _ := AdjustedRandIndex(Labels(r.Clusters, n+more), truth); score != 1 {
+					if score, _ := agreement.AdjustedRandIndex(agreement.Labels(r.Clusters, n+more), truth); score != 1 {
 						t.Errorf("%s: adjusted Rand index %.3f with the newcomers", what, score)
 					}
-					if got := Labels(r.Clusters, n+more)[n:]; !slices.Equal(got, placed) {
+					if got := agreement.Labels(r.Clusters, n+more)[n:]; !slices.Equal(got, placed) {
 						t.Errorf("%s: placed in %v, the clusters say %v", what, placed, got)
 					}
 					sameOldEntries(t, what, &before, r, n)
@@ -152,7 +153,7 @@ func TestNewcomersOfNewGroups(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if score, _ := AdjustedRandIndex(placed, groups); score != 1 || slices.Min(placed) != z || slices.Max(placed) != z+1 {
+	if score, _ := agreement.AdjustedRandIndex(placed, groups); score != 1 || slices.Min(placed) != z || slices.Max(placed) != z+1 {
 		t.Errorf("newcomers of groups %v are in clusters %v, the known ones are 0..%d", groups, placed, z-1)
 	}
 }
@@ -308,7 +309,7 @@ func TestRemoval(t *testing.T) {
 		if len(r.Sketches) != len(stay) || len(r.Clusters[0]) != 0 || len(r.Clusters) != len(before.Clusters) {
 			t.Fatalf("clusters %v of %d clients", r.Clusters, len(r.Sketches))
 		}
-		labels, old := Labels(r.Clusters, len(stay)), Labels(before.Clusters, n)
+		labels, old := agreement.Labels(r.Clusters, len(stay)), agreement.Labels(before.Clusters, n)
 		for a, i := range stay {
 			if labels[a] != old[i] || r.Gates[a] != before.Gates[i] {
 				t.Errorf("client %d, now %d, went from cluster %d to %d", i, a, old[i], labels[a])
@@ -354,7 +355,7 @@ func TestShiftedClient(t *testing.T) {
 		o := DefaultOptions()
 		o.Fusion = fusion
 		r := hold(t, sketches, n, o)
-		labels := Labels(r.Clusters, n)
+		labels := agreement.Labels(r.Clusters, n)
 		before := *r
 		if z, err := r.Replace([]int{n - 1}, sketches[n-1:]); err != nil || z[0] != labels[n-1] {
 			t.Errorf("the same sketch moved client %d from %d to %d (%v)", n-1, labels[n-1], z, err)
@@ -367,7 +368,7 @@ func TestShiftedClient(t *testing.T) {
 		if err != nil || z[0] != labels[other] {
 			t.Errorf("client 5 with client %d's data is in cluster %d, want %d (%v)", other, z, labels[other], err)
 		}
-		now := Labels(r.Clusters, n)
+		now := agreement.Labels(r.Clusters, n)
 		now[5] = labels[5]
 		if !slices.Equal(now, labels) {
 			t.Errorf("others moved too: %v, was %v", now, labels)
@@ -383,7 +384,7 @@ func TestShiftedGroup(t *testing.T) {
 	const n = 40
 	sketches, truth := synthetic(n, 3, 6, 30, 2, 14)
 	r := hold(t, sketches, n, DefaultOptions())
-	labels := Labels(r.Clusters, n)
+	labels := agreement.Labels(r.Clusters, n)
 	other := slices.IndexFunc(truth, func(g int) bool { return g != truth[0] })
 	var movers []int
 	var now []Sketch
@@ -402,7 +403,7 @@ func TestShiftedGroup(t *testing.T) {
 		}
 		labels[i] = labels[other]
 	}
-	if !slices.Equal(Labels(r.Clusters, n), labels) {
+	if !slices.Equal(agreement.Labels(r.Clusters, n), labels) {
 		t.Error("others moved too")
 	}
 	if len(r.Clusters[0]) != 0 {
@@ -530,7 +531,7 @@ func TestNewcomersUnderWard(t *testing.T) {
 	for range late[1:] {
 		want = append(want, 3)
 	}
-	if score, _ := AdjustedRandIndex(Labels(r.Clusters, n), want); score != 1 {
+	if score, _ := agreement.AdjustedRandIndex(agreement.Labels(r.Clusters, n), want); score != 1 {
 		t.Errorf("adjusted Rand index %.3f with all who came later", score)
 	}
 

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"feddag/internal/parallel"
+	"feddag/similarity/agreement"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -56,7 +57,7 @@ func scoreAll(a *mat.SymDense, partitions [][][]int, fine [][]int) []*scored {
 	n := a.SymmetricDim()
 	scores := make([]*scored, len(partitions))
 	for k, clusters := range partitions {
-		scores[k] = &scored{clusters, Labels(clusters, n), make([]float64, n), make([]float64, n)}
+		scores[k] = &scored{clusters, agreement.Labels(clusters, n), make([]float64, n), make([]float64, n)}
 	}
 	if fine == nil {
 		for _, s := range scores {
@@ -64,7 +65,7 @@ func scoreAll(a *mat.SymDense, partitions [][][]int, fine [][]int) []*scored {
 		}
 		return scores
 	}
-	eachRowSums(a, Labels(fine, n), len(fine), func(i int, sums []float64) {
+	eachRowSums(a, agreement.Labels(fine, n), len(fine), func(i int, sums []float64) {
 		for _, s := range scores {
 			own := make([]float64, len(s.clusters))
 			for z, x := range sums {

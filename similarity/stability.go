@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"feddag/internal/stream"
+	"feddag/similarity/agreement"
 )
 
 // Steadiness says how much of a clustering comes back from a half of what the clients sent: of the mask's coordinates, or, where
@@ -45,7 +46,7 @@ func Stability(updates [][]float64, result *Result, o Options, share float64, re
 		}
 	}
 	keep := max(1, int(share*float64(k)))
-	labels := Labels(result.Clusters, n)
+	labels := agreement.Labels(result.Clusters, n)
 	s := &Steadiness{Clusters: make([]float64, len(result.Clusters))}
 	tell := progress.step("stability")
 	for b := range repeats {
@@ -65,14 +66,14 @@ func Stability(updates [][]float64, result *Result, o Options, share float64, re
 		if err != nil {
 			return nil, fmt.Errorf("stability: %w", err)
 		}
-		other := Labels(clusters, n)
-		ari, err := AdjustedRandIndex(labels, other)
+		other := agreement.Labels(clusters, n)
+		ari, err := agreement.AdjustedRandIndex(labels, other)
 		if err != nil {
 			return nil, fmt.Errorf("stability: %w", err)
 		}
 		s.ARI, s.Count = append(s.ARI, ari), append(s.Count, len(clusters))
 		for z, members := range result.Clusters {
-			s.Clusters[z] += jaccard(members, clusters, other) / float64(repeats)
+			s.Clusters[z] += agreement.Jaccard(members, clusters, other) / float64(repeats)
 		}
 	}
 	return s, nil
@@ -100,16 +101,4 @@ func recluster(updates [][]float64, result *Result, o Options) ([][]int, error) 
 		return nil, err
 	}
 	return choice.Clusters, nil
-}
-
-// jaccard returns the largest |A ∩ B| / |A ∪ B| of a cluster and any of a partition's, whose labels are given too.
-func jaccard(members []int, clusters [][]int, labels []int) (best float64) {
-	both := make([]int, len(clusters))
-	for _, i := range members {
-		both[labels[i]]++
-	}
-	for z, n := range both {
-		best = max(best, float64(n)/float64(len(members)+len(clusters[z])-n))
-	}
-	return best
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"feddag/internal/stream"
-	"feddag/similarity"
+	"feddag/similarity/agreement"
 	"feddag/similarity/groups"
 
 	"gonum.org/v1/gonum/mat"
@@ -108,7 +108,7 @@ func (c cell) run(store *store, known bool) (result, [][]int, error) {
 		}
 	}
 	seconds := time.Since(began).Seconds()
-	ari, err := similarity.AdjustedRandIndex(answer, x.truth)
+	ari, err := agreement.AdjustedRandIndex(answer, x.truth)
 	if err != nil {
 		return result{}, nil, fmt.Errorf("%v: %w", c, err)
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"feddag/federation"
-	"feddag/similarity"
+	"feddag/similarity/agreement"
 )
 
 // EqualModels reports whether two results of [Models] have the same names and equal weights.
@@ -38,7 +38,7 @@ func ARI(t *testing.T, e *federation.Env, a federation.Algorithm) float64 {
 			found, groups = append(found, z), append(groups, e.Clients[i].Group)
 		}
 	}
-	x, err := similarity.AdjustedRandIndex(found, groups)
+	x, err := agreement.AdjustedRandIndex(found, groups)
 	if err != nil {
 		t.Fatal(err)
 	}

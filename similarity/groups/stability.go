@@ -1,6 +1,7 @@
 package groups
 
 import (
+	"feddag/similarity/agreement"
 	"fmt"
 	"slices"
 )
@@ -22,20 +23,25 @@ type Stability struct {
 // the halves of small groups may be united where all images tell them apart.
 func (r *Roster) Stability() (Stability, error) {
 	s := Stability{Jaccard: make([]float64, len(r.Clusters))}
-	found := labelsOf(r.Clusters, len(r.Sketches))
+	found := agreement.Labels(r.Clusters, len(r.Sketches))
 	var label [Halves][]int
 	for h := range Halves {
 		clusters, err := r.findOnHalf(h)
 		if err != nil {
 			return Stability{}, fmt.Errorf("stability: half %d of the images: %w", h, err)
 		}
-		label[h], s.Clusters[h] = labelsOf(clusters, len(r.Sketches)), len(clusters)
-		s.Found[h] = adjustedRand(found, label[h])
+		label[h], s.Clusters[h] = agreement.Labels(clusters, len(r.Sketches)), len(clusters)
+		if s.Found[h], err = agreement.AdjustedRandIndex(found, label[h]); err != nil {
+			return Stability{}, fmt.Errorf("stability: half %d of the images: %w", h, err)
+		}
 		for z, members := range r.Clusters {
-			s.Jaccard[z] += jaccard(members, clusters, label[h]) / Halves
+			s.Jaccard[z] += agreement.Jaccard(members, clusters, label[h]) / Halves
 		}
 	}
-	s.ARI = adjustedRand(label[0], label[1])
+	var err error
+	if s.ARI, err = agreement.AdjustedRandIndex(label[0], label[1]); err != nil {
+		return Stability{}, fmt.Errorf("stability: %w", err)
+	}
 	return s, nil
 }
 
@@ -54,58 +60,4 @@ func (r *Roster) findOnHalf(h int) ([][]int, error) {
 		return nil, err
 	}
 	return found.Clusters, nil
-}
-
-// labelsOf returns the cluster of each of n clients.
-func labelsOf(clusters [][]int, n int) []int {
-	label := make([]int, n)
-	for z, members := range clusters {
-		for _, i := range members {
-			label[i] = z
-		}
-	}
-	return label
-}
-
-// adjustedRand returns the adjusted Rand index of two clusterings, 1 if both are one cluster or both are singletons (L. Hubert and
-// P. Arabie, Comparing partitions, 1985).
-func adjustedRand(a, b []int) float64 {
-	table, inA, inB := map[[2]int]float64{}, map[int]float64{}, map[int]float64{}
-	for i, z := range a {
-		table[[2]int{z, b[i]}]++
-		inA[z]++
-		inB[b[i]]++
-	}
-	pairs := func(n float64) float64 { return n * (n - 1) / 2 }
-	both, ofA, ofB := 0., 0., 0.
-	for _, n := range table {
-		both += pairs(n)
-	}
-	for _, n := range inA {
-		ofA += pairs(n)
-	}
-	for _, n := range inB {
-		ofB += pairs(n)
-	}
-	all := pairs(float64(len(a)))
-	if all == 0 {
-		return 1
-	}
-	expected, most := ofA*ofB/all, (ofA+ofB)/2
-	if most == expected {
-		return 1
-	}
-	return (both - expected) / (most - expected)
-}
-
-// jaccard returns the largest |A and B| / |A or B| of a cluster and any of others, whose labels are given too.
-func jaccard(members []int, clusters [][]int, label []int) (best float64) {
-	both := make([]float64, len(clusters))
-	for _, i := range members {
-		both[label[i]]++
-	}
-	for z, n := range both {
-		best = max(best, n/max(float64(len(members)+len(clusters[z]))-n, 1))
-	}
-	return best
 }

@@ -1,7 +1,6 @@
 package groups
 
 import (
-	"math"
 	"reflect"
 	"testing"
 
@@ -54,23 +53,5 @@ func TestStability(t *testing.T) {
 	}
 	if _, err = r.Stability(); err == nil {
 		t.Error("a half without images has groups")
-	}
-}
-
-func TestAdjustedRand(t *testing.T) {
-	for _, x := range []struct {
-		a, b []int
-		want float64
-	}{
-		{[]int{0, 0, 1, 1}, []int{5, 5, 2, 2}, 1},
-		{[]int{0, 0, 1, 1}, []int{0, 1, 0, 1}, -0.5},
-		{[]int{0, 0, 0, 0}, []int{0, 0, 0, 0}, 1},
-		{[]int{0, 1, 2, 3}, []int{0, 0, 0, 0}, 0},
-		{[]int{0, 0, 0, 1, 1, 1}, []int{0, 0, 1, 1, 2, 2}, 8. / 33}, // sklearn.metrics.adjusted_rand_score
-		{[]int{3}, []int{4}, 1},
-	} {
-		if got := adjustedRand(x.a, x.b); math.Abs(got-x.want) > 1e-12 {
-			t.Errorf("%v and %v: %g, want %g", x.a, x.b, got, x.want)
-		}
 	}
 }

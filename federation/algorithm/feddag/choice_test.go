@@ -11,6 +11,7 @@ import (
 	"feddag/federation/data"
 	"feddag/federation/partition"
 	"feddag/similarity"
+	"feddag/similarity/agreement"
 )
 
 // freshSeed is the first data seed of the partitions below. No rule or limit was chosen on these seeds. The limit of sqrt(N)
@@ -73,7 +74,7 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 				continue
 			}
 			of++
-			ari, err := similarity.AdjustedRandIndex(similarity.Labels(r.Clusters, len(p.Groups)), p.Groups)
+			ari, err := agreement.AdjustedRandIndex(agreement.Labels(r.Clusters, len(p.Groups)), p.Groups)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +89,7 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 					names = append(names, name)
 					rules[name] = make([]int, len(kinds))
 				}
-				if ari, _ := similarity.AdjustedRandIndex(similarity.Labels(row.Clusters, len(p.Groups)), p.Groups); ari == 1 {
+				if ari, _ := agreement.AdjustedRandIndex(agreement.Labels(row.Clusters, len(p.Groups)), p.Groups); ari == 1 {
 					rules[name][at]++
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"feddag/federation/federationtest"
 	"feddag/internal/stream"
 	"feddag/similarity"
+	"feddag/similarity/agreement"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -96,7 +97,7 @@ func TestFedGWCRowsAndColumns(t *testing.T) {
 			t.Fatal("no embedding")
 		}
 		labels := similarity.KMeans(mat.DenseCopyOf(vectors.Slice(0, n, 0, 2)), 2, stream.New(1, "test"))
-		x, err := similarity.AdjustedRandIndex(labels, groups)
+		x, err := agreement.AdjustedRandIndex(labels, groups)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"feddag/internal/stream"
-	"feddag/similarity"
+	"feddag/similarity/agreement"
 )
 
 // weighRandomly returns the interactions of 100 clients after 150 rounds of 20, with losses that loss draws for a client.
@@ -62,7 +62,7 @@ func TestNoStructureNoSplit(t *testing.T) {
 		for i := range 30 {
 			truth[i] = 1
 		}
-		if x, err := similarity.AdjustedRandIndex(labels, truth); err != nil || x < 0.9 {
+		if x, err := agreement.AdjustedRandIndex(labels, truth); err != nil || x < 0.9 {
 			t.Errorf("seed %d: adjusted Rand index %g, %v", seed, x, err)
 		}
 	}
