@@ -55,7 +55,7 @@ func scenarioEnv(t *testing.T, name string, workers int) (*federation.Env, feder
 
 // TestScenarioConformance checks that a scenario has the same results for any number of workers and after a stop at any round.
 func TestScenarioConformance(t *testing.T) {
-	for _, name := range append(federation.Names(), "feddag --feddag-clustering similarity", "feddag --feddag-warmup-rounds 1") {
+	for _, name := range append(federation.Names(), "feddag --feddag-clustering similarity", "feddag --feddag-warmup-rounds 1", "feddag --feddag-body all", "feddag-star --feddag-body alike") {
 		t.Run(name, func(t *testing.T) {
 			e, a, recorder := scenarioEnv(t, name, 1)
 			wantResult := federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: name})

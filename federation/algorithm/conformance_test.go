@@ -14,9 +14,9 @@ import (
 
 // TestConformance checks the promises that every registered algorithm keeps, so that a new one is tested without a new test.
 // FedDAG is also tested with the other head of its secondary phase, with clusters by similarity, and with a warm-up that is for the
-// models alone.
+// models alone, and with bodies that clusters share.
 func TestConformance(t *testing.T) {
-	for _, name := range append(federation.Names(), "feddag --feddag-secondary-head full", "feddag --feddag-clustering similarity", "feddag --feddag-warmup-rounds 1") {
+	for _, name := range append(federation.Names(), "feddag --feddag-secondary-head full", "feddag --feddag-clustering similarity", "feddag --feddag-warmup-rounds 1", "feddag --feddag-body all", "feddag-star --feddag-body alike") {
 		t.Run(name, func(t *testing.T) { conform(t, name) })
 	}
 }

@@ -214,28 +214,40 @@ func axisBetween(t *table, side []int, view View) axis {
 	return x
 }
 
-// Bodies returns the clusters that see like images under whatever names, as lists of cluster numbers, by their first. A cluster joins
-// the first list with all of which it is the same (see [Likeness]); clusters without members are in no list. Its cost grows with the
-// square of the number of clusters.
-func (r *Roster) Bodies() ([][]int, error) {
+// Bodies returns the clusters that see like images under whatever names, see [Roster.ExtendBodies].
+func (r *Roster) Bodies() ([][]int, error) { return r.ExtendBodies(nil) }
+
+// ExtendBodies adds the clusters that are in none of the given lists to them, and returns the lists. Each list has the numbers of
+// clusters that see like images, whatever they call them. A cluster joins the first list with all of which it is the same (see
+// [Likeness]), or begins a list; clusters without members are in no list. The cost grows with the square of the number of clusters.
+func (r *Roster) ExtendBodies(bodies [][]int) ([][]int, error) {
+	extended, placed := make([][]int, len(bodies)), map[int]bool{}
+	for b, body := range bodies {
+		extended[b] = slices.Clone(body)
+		for _, z := range body {
+			if z < 0 || z >= len(r.Clusters) || len(r.Clusters[z]) == 0 {
+				return nil, fmt.Errorf("clusters that see like images: there is no cluster %d with members", z)
+			}
+			placed[z] = true
+		}
+	}
 	k := r.kinds()
-	var bodies [][]int
 next:
 	for z, members := range r.Clusters {
-		if len(members) == 0 {
+		if len(members) == 0 || placed[z] {
 			continue
 		}
 	body:
-		for b, body := range bodies {
+		for b, body := range extended {
 			for _, y := range body {
 				if !r.alike(k, y, z).Same {
 					continue body
 				}
 			}
-			bodies[b] = append(body, z)
+			extended[b] = append(body, z)
 			continue next
 		}
-		bodies = append(bodies, []int{z})
+		extended = append(extended, []int{z})
 	}
-	return bodies, nil
+	return extended, nil
 }

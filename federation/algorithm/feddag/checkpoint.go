@@ -13,6 +13,7 @@ type checkpointMeta struct {
 	Clusters [][]int     `json:"clusters"`
 	Graph    [][]int     `json:"graph"`            // sources of each learner of the CC-graph
 	Scores   [][]float64 `json:"scores"`           // H of the graph's edges
+	Bodies   [][]int     `json:"bodies,omitempty"` // clusters that share a primary encoder
 	Places   []int       `json:"places,omitempty"` // client id of each place in the roster, if there is a roster
 }
 
@@ -21,7 +22,7 @@ const rosterBlob = "roster"
 
 // Save implements [federation.Checkpointer]. The roster is encoded again only after it has changed.
 func (a *FedDAG) Save() (federation.Saved, error) {
-	meta := checkpointMeta{Clusters: a.clusters, Graph: a.graph, Scores: a.edgeScores}
+	meta := checkpointMeta{Clusters: a.clusters, Graph: a.graph, Scores: a.edgeScores, Bodies: a.bodies}
 	s := federation.Saved{Vectors: map[string][]float32{}}
 	var err error
 	if a.roster != nil {
@@ -58,6 +59,10 @@ func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
 		return fmt.Errorf("the clusters: %w", err)
 	}
 	if err := a.setClustering(len(env.Clients), meta.Clusters, meta.Graph, meta.Scores); err != nil {
+		return err
+	}
+	a.bodies = meta.Bodies
+	if err := a.checkBodies(); err != nil {
 		return err
 	}
 	for _, c := range env.Present() {

@@ -49,7 +49,10 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 			}
 		}
 		scores := edgeScores(result.Complementarity, result.Graph)
-		return a.setClustering(len(env.Clients), a.clientIDs(result.Clusters), result.Graph, scores)
+		if err := a.setClustering(len(env.Clients), a.clientIDs(result.Clusters), result.Graph, scores); err != nil {
+			return err
+		}
+		return a.extendBodies(result.Roster)
 	})
 	if err != nil {
 		return nil, nil, err

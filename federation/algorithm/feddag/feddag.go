@@ -65,7 +65,7 @@ func newFedDAG(variant string) *FedDAG {
 
 		ClustersBy: ClustersByTest, Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: AutoWarmUp, MaskFraction: 0.02,
 
-		PrimaryInit: PrimaryInitWarm, HeadInit: HeadInitWarm, SecondaryInit: SecondaryInitGlobal,
+		Body: BodyOwn, PrimaryInit: PrimaryInitWarm, HeadInit: HeadInitWarm, SecondaryInit: SecondaryInitGlobal,
 		SecondaryHead: SecondaryHeadOwn, Sources: SourcesMean, OwnSource: true, ServerRate: 1, RateDecay: 1,
 		Schedule: ScheduleBoth, Order: OrderSecondaryFirst,
 
@@ -102,6 +102,7 @@ type FedDAG struct {
 	SecondaryInit string // of Θ2, one of the SecondaryInit constants
 
 	// Phase 5: how they are trained.
+	Body          string  // which clusters share a primary encoder, one of the Body constants
 	Sources       string  // how a learner combines its sources, one of the Sources constants
 	OwnSource     bool    // a cluster is one of its own sources too; the H of this edge is the mean H of the others, or 1 without others
 	ServerRate    float64 // η2 of round 0
@@ -120,6 +121,7 @@ type FedDAG struct {
 	graph      [][]int     // sources of each learner, by falling H
 	edgeScores [][]float64 // H of each edge of graph
 	learners   [][]edge    // learners of each source, in ascending order
+	bodies     [][]int     // clusters that share a primary encoder, each list ascending; nil with BodyOwn
 
 	// The models.
 	net         *torch.Network // two encoders and a head; of FedDAG* one encoder and a head

@@ -69,6 +69,8 @@ func (*adder) Close() {}
 //	weighted      H is 3 for the edge from 1 to 0 and 1 for the edge from 2 to 0: learner 0 gains (3*3 + 1*4)/4 = 3.25
 //	own sources   learner z also gains from z: learner 0 (3 + 4 + 1.52)/3, learner 1 (4 + 3)/2, learner 2 (1.52 + 4)/2
 //	own head      each source also trains its classifier ψ = 50, 60, 70, and keeps it: 51.52, 63, 74
+//	shared body   clusters 0 and 2 share Θ1: it becomes (12*2 + 13*3 + 15*7)/40 = 4.2 in both, and the heads gain as before; where
+//	              client 3 is not sampled it becomes cluster 0's, (12*2 + 13*3)/25 = 2.52
 //	heads         the heads train alone once more and gain as in the primary phase
 func TestRoundByHand(t *testing.T) {
 	all := []int{0, 1, 2, 3}
@@ -90,6 +92,8 @@ func TestRoundByHand(t *testing.T) {
 		{"primary-first", func(a *FedDAG) { a.Order = OrderPrimaryFirst }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
 		{"secondary-first", func(a *FedDAG) { a.Order = OrderSecondaryFirst }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
 		{"own head", func(a *FedDAG) { a.SecondaryHead = SecondaryHeadOwn }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
+		{"shared body", func(a *FedDAG) { a.bodies = [][]int{{0, 2}, {1}} }, all, [3]float64{4.2, 5, 4.2}, [3]float64{13.5, 24, 41.52}},
+		{"shared body, cluster 2 not sampled", func(a *FedDAG) { a.bodies = [][]int{{0, 2}, {1}} }, []int{0, 1, 2}, [3]float64{2.52, 5, 2.52}, [3]float64{13, 20, 41.52}},
 		{"heads", func(a *FedDAG) { a.HeadEpochs = 1 }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -151,8 +155,13 @@ func TestRoundByHand(t *testing.T) {
 				}
 			}
 			head := [3]float64{5 + c.primary[0] - 1, 6 + c.primary[1] - 2, 7 + c.primary[2] - 3}
-			if c.name == "heads" {
+			switch c.name {
+			case "heads":
 				head = [3]float64{5 + 2*1.52, 6 + 2*3, 7 + 2*4}
+			case "shared body":
+				head = [3]float64{5 + 1.52, 6 + 3, 7 + 4}
+			case "shared body, cluster 2 not sampled":
+				head = [3]float64{5 + 1.52, 6 + 3, 7}
 			}
 			for z, m := range a.Models() {
 				x, err := m.State.Floats()

@@ -64,6 +64,11 @@ var (
 		{ClustersByTest, "statistical tests of image features, without training"},
 		{ClustersBySimilarity, "the paper's proximity matrix of gradients and data, cut by a rule"},
 	}
+	bodySharings = choices{
+		{BodyOwn, "each cluster its own"},
+		{BodyAlike, "clusters whose images are alike, whatever they call them, train one together"},
+		{BodyAll, "one for all clusters"},
+	}
 	primaryInits = choices{
 		{PrimaryInitWarm, "the mean of the cluster's clients after the warm-up, eq. 22; without one, θ^0"},
 		{PrimaryInitCommon, "θ^0"},
@@ -122,6 +127,7 @@ func (a *FedDAG) Validate() error {
 		known       choices
 	}{
 		{"feddag-clustering", a.ClustersBy, clusterFinders},
+		{"feddag-body", a.Body, bodySharings},
 		{"feddag-primary-init", a.PrimaryInit, primaryInits},
 		{"feddag-head-init", a.HeadInit, headInits},
 		{"feddag-secondary-init", a.SecondaryInit, secondaryInits},
@@ -140,6 +146,8 @@ func (a *FedDAG) Validate() error {
 		return fmt.Errorf("--feddag-principal-vectors: %w", err)
 	}
 	switch {
+	case a.Body == BodyAlike && a.ClustersBy != ClustersByTest:
+		return fmt.Errorf("--feddag-body %s compares the clusters' images by the features of --feddag-clustering %s: use it, or another --feddag-body", BodyAlike, ClustersByTest)
 	case a.warmUpRounds() < 0:
 		return fmt.Errorf("--feddag-warmup-rounds is %d: use 0 for no warm-up, or more", a.WarmUpRounds)
 	case a.warmUpRounds() == 0 && a.trainsToCluster():

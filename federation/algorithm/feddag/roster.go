@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"feddag/federation"
+	"feddag/similarity/groups"
 	"feddag/torch"
 )
 
@@ -60,6 +61,13 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, m
 		return err
 	}
 	if err := next.setClustering(len(env.Clients), next.clientIDs(next.roster.members()), graph, edgeScores(h, graph)); err != nil {
+		return err
+	}
+	var tested *groups.Roster
+	if r, ok := next.roster.(*testRoster); ok {
+		tested = r.Roster
+	}
+	if err := next.extendBodies(tested); err != nil {
 		return err
 	}
 	more := make(torch.Vectors, len(next.clusters)-len(next.states))

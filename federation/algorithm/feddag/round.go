@@ -1,6 +1,8 @@
 package feddag
 
 import (
+	"slices"
+
 	"feddag/federation"
 	"feddag/federation/algorithm"
 	"feddag/torch"
@@ -103,11 +105,35 @@ func (a *FedDAG) trainPrimary(env *federation.Env, clients []*federation.Client,
 }
 
 // aggregate sets some parts of every cluster's next state to the mean of its sampled clients' trained states, weighted by
-// their n_i (eq. 16 to 18). ended has the states in the order of the cohort. A cluster without sampled clients keeps its
-// state.
+// their n_i (eq. 16 to 18). The primary encoder becomes the mean over the sampled clients of all clusters that share it. ended has
+// the states in the order of the cohort. What nobody of the cohort trained stays as it is.
 func (r *roundState) aggregate(ended torch.Vectors, parts torch.Part) error {
+	a := r.alg
+	if len(a.bodies) == 0 || parts&torch.Primary == 0 {
+		return r.average(r.places, ended, parts)
+	}
+	places := make([][]int, len(r.places)) // in the cohort, of the clients that train each cluster's primary encoder
+	for _, body := range a.bodies {
+		var of []int
+		for _, z := range body {
+			of = append(of, r.places[z]...)
+		}
+		slices.Sort(of)
+		for _, z := range body {
+			places[z] = of
+		}
+	}
+	if err := r.average(places, ended, torch.Primary); err != nil {
+		return err
+	}
+	return r.average(r.places, ended, parts&^torch.Primary)
+}
+
+// average sets some parts of every cluster's next state to the mean of the trained states at the cluster's places in ended, weighted
+// by n_i. A cluster without places keeps its state.
+func (r *roundState) average(places [][]int, ended torch.Vectors, parts torch.Part) error {
 	size := func(_, k int) float64 { return float64(r.cohort[k].Size()) }
-	next, err := algorithm.AverageBy(r.alg.net, r.next, r.places, ended, size, parts)
+	next, err := algorithm.AverageBy(r.alg.net, r.next, places, ended, size, parts)
 	if err != nil {
 		return err
 	}

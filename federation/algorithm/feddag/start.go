@@ -63,6 +63,14 @@ func (a *FedDAG) initialState(env *federation.Env, warm *warmUpResult, secondary
 		if x, err = warmUpMean(env, single, warm, clients, inCluster); err != nil {
 			return nil, nil, err
 		}
+		if body := a.bodyOf(z); len(body) > 1 {
+			inBody := func(c *federation.Client) bool { return slices.Contains(body, a.clusterOf[c.ID]) }
+			shared, err := warmUpMean(env, single, warm, clients, inBody)
+			if err != nil {
+				return nil, nil, err
+			}
+			copy(part(single, x, torch.Primary), part(single, shared, torch.Primary))
+		}
 	}
 	if a.usesClassifiers() {
 		from := x
@@ -76,11 +84,27 @@ func (a *FedDAG) initialState(env *federation.Env, warm *warmUpResult, secondary
 	if a.dual() {
 		x = a.dualState(env, single, x, theta0, secondary)
 	}
-	if state, err = torch.VectorOf(env.Device, x); err != nil {
+	if state, err = torch.VectorOf(env.Device, x); err == nil {
+		err = a.copyBody(state, z)
+	}
+	if err != nil {
+		state.Close()
 		psi.Close()
 		return nil, nil, err
 	}
 	return state, psi, nil
+}
+
+// copyBody gives the state of a new cluster z the primary encoder of the clusters whose body it joins. Among clusters that are all
+// new, there is none yet.
+func (a *FedDAG) copyBody(state *torch.Vector, z int) error {
+	for _, y := range a.bodyOf(z) {
+		if y != z && y < len(a.states) && a.states[y] != nil {
+			theta1 := a.net.Range(torch.Primary)
+			return state.Copy(theta1, a.states[y], theta1)
+		}
+	}
+	return nil
 }
 
 // initialSecondary returns the Θ2 that the new clusters have in common, and nil for a variant without one. It is random
