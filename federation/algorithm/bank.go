@@ -42,9 +42,9 @@ func (b *Bank) build(env *federation.Env) (err error) {
 	return err
 }
 
-// Begin starts the bank with n equal models, all of them θ^0, the run's initial state, and tells the observers the initial
-// weights. Every client that is present gets the model whose index of returns; [SharedModel] serves a method with one model.
-// The models share one vector until the first round that trains them.
+// Begin starts the bank with n equal models, all of them θ^0, the run's initial state, and passes the initial weights to
+// the observers. The function of returns the index of the model that a client gets; Begin calls it for every present
+// client. [SharedModel] serves a method with one model. The models share one vector until the first round that trains them.
 func (b *Bank) Begin(env *federation.Env, n int, of func(c *federation.Client) int) error {
 	if err := b.build(env); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (b *Bank) Average(cohort []*federation.Client, ended torch.Vectors) error {
 	if b.Weigh != nil {
 		weights = b.Weigh(cohort)
 	}
-	members := make([][]int, len(b.States)) // of each model: indices into the cohort
+	members := make([][]int, len(b.States)) // members[z] has the indices into the cohort of the clients with model z
 	for k, c := range cohort {
 		members[b.Of[c.ID]] = append(members[b.Of[c.ID]], k)
 	}

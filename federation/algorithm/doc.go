@@ -12,7 +12,7 @@
 //     has to change. A method in a folder of its own also needs a line in package algorithm/all, which imports the folders.
 //  2. A struct that implements [federation.Algorithm]. Its exported fields are its options. Its doc comment cites the paper,
 //     states the equations, and names every deviation from the authors' code with the reason.
-//  3. The optional interfaces of package federation that the method has an answer to: [federation.Flagger] and
+//  3. The optional interfaces of package federation that apply to the method: [federation.Flagger] and
 //     [federation.Validator] for its flags, whose names begin with the method's name, [federation.Selector] to choose the
 //     clients of a round, [federation.Predictor] if a client predicts with something else than its assigned model,
 //     [federation.Clustered] and [federation.Clusterer] for clusters, [federation.Newcomer], [federation.Leaver] and

@@ -25,8 +25,8 @@ func init() {
 //
 //	(1-λ) mean CE(x~, y)  +  λ mean CE(x~, ȳ)  +  λ Σ_b <∂[(1-λ) mean CE(x~, y)]/∂x~_b, x̄>
 //
-// The last term is a plain sum over the batch, of derivatives of a mean; two reproductions divide it by the batch size once
-// more. It is computed as a central difference of width Epsilon (see [torch.Mix]), which costs three passes per batch.
+// The last term is a plain sum over the batch of the derivatives of a mean. Two reproductions divide it by the batch size
+// once more. It is computed as a central difference of width Epsilon (see [torch.Mix]), which costs three passes per batch.
 //
 // λ = 0.05 and one group per client are the authors' values for CIFAR-10, and λ = 0.1 for CIFAR-100, according to the README
 // of Flower's baseline (github.com/adap/flower, baselines/fedmix). The authors have published no code.

@@ -31,16 +31,20 @@ func init() {
 // data, as in the authors' evaluation, both before a round and at its end. After the last round it predicts with w after E
 // epochs of plain local training.
 //
-// α = 0.01 and δ = 1e-3 are the values of the reimplementations (github.com/KarhouTam/Per-FedAvg, FL-bench, PACFL), which use
-// β = 0.001; the authors have published no code. Here both rates are multiples of the run's learning rate. With β = 0.001 the
-// model hardly moves within the rounds and epochs of this comparison. The default, β = 0.06, goes as far in an epoch as the
-// other methods with their momentum of 0.5: twice as far a step, and a step of the second order takes three batches. The first
-// order, whose steps take two, needs --per-fedavg-outer 4 for this. On Fashion-MNIST (three labels a group, 4 epochs, seed 4) 16
-// rounds gave 88.9% with it and 80.1% with the earlier β = 0.02, of which docs/results.md has the rows. The second order is the default for
-// this reason: in a direction of curvature κ, a step of the first order multiplies w by 1 - βκ(1 - ακ), which is more than 1
-// where κ > 1/α, and on the label skew of docs/results.md with β = 0.01 its loss rises from 1.5 to 53 in five rounds; the
-// second order has (1 - ακ)² in that place. Averages are weighted by n_i, as in all methods here; KarhouTam's
-// reimplementation weighs the clients equally, which is the option Uniform.
+// α = 0.01 and δ = 1e-3 are the values of the reimplementations (github.com/KarhouTam/Per-FedAvg, FL-bench, PACFL), which
+// use β = 0.001; the authors have published no code. Here both rates are multiples of the run's learning rate. With β =
+// 0.001 the model hardly moves within the rounds and epochs of this comparison. With the default, β = 0.06, the model moves
+// as far per epoch as with the other methods and their momentum of 0.5. Those make steps that are effectively twice as
+// long, and one step of the second order uses three batches, hence the factor of six. A step of the first order uses two
+// batches, so the first order needs --per-fedavg-outer 4. On Fashion-MNIST (three labels per group, 4 epochs, seed 4), 16
+// rounds gave 88.9% with β = 0.06 and 80.1% with β = 0.02, the default of earlier versions, which the tables of
+// docs/results.md show.
+//
+// The second order is the default because the first order can diverge. In a direction of curvature κ, a step of the first
+// order multiplies w by 1 - βκ(1 - ακ), which is more than 1 where κ > 1/α. On the label skew of docs/results.md with β =
+// 0.01, its loss rises from 1.5 to 53 in five rounds. The second order has the factor 1 - βκ(1 - ακ)² instead. Averages are
+// weighted by n_i, as in all methods here. KarhouTam's reimplementation weighs the clients equally, which is the option
+// Uniform.
 type PerFedAvg struct {
 	FedAvg
 	Inner, Outer float64 // α and β as multiples of the learning rate
@@ -54,10 +58,10 @@ type PerFedAvg struct {
 func (a *PerFedAvg) Flags(fs *pflag.FlagSet) {
 	fs.Float64Var(&a.Inner, "per-fedavg-inner", a.Inner, "rate α of the inner step, as a multiple of --lr")
 	fs.Float64Var(&a.Outer, "per-fedavg-outer", a.Outer, "rate β of the outer step, as a multiple of --lr")
-	fs.BoolVar(&a.SecondOrder, "per-fedavg-second-order", a.SecondOrder, "use the Hessian-free second order, with four gradients for three batches; otherwise the first order")
+	fs.BoolVar(&a.SecondOrder, "per-fedavg-second-order", a.SecondOrder, "use the Hessian-free second-order step (four gradients on three batches) instead of the first-order step")
 	fs.Float64Var(&a.Delta, "per-fedavg-delta", a.Delta, "width δ of the difference of gradients in the second order")
 	fs.BoolVar(&a.Uniform, "per-fedavg-uniform", a.Uniform, "average the clients with equal weights instead of by their samples")
-	fs.IntVar(&a.Steps, "per-fedavg-steps", a.Steps, "number of steps on its own data that a client makes before it predicts; 0 predicts with the global model")
+	fs.IntVar(&a.Steps, "per-fedavg-steps", a.Steps, "number of steps that a client makes on its own data before it predicts; 0 predicts with the global model")
 }
 
 // Unread implements [federation.Unreader]: only the second order takes a difference of gradients.

@@ -40,8 +40,9 @@ func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Cou
 	return sketches, nil
 }
 
-// sketchEach calls sketch with the place of each client, in parallel. The error is that of the first client that has one, by
-// its place, and names the client; a cancelled run calls it for no more clients and returns the reason of its context.
+// sketchEach calls sketch with the index of each client, in parallel. If sketch fails, the error is that of the failing
+// client with the lowest index, and names the client. Once the run is cancelled, sketchEach starts no more calls and
+// returns the reason of the run's context.
 func sketchEach(e *federation.Env, clients []*federation.Client, sketch func(i int) error) error {
 	errs := make([]error, len(clients))
 	parallel.ForWorkers(len(clients), max(e.Workers, runtime.GOMAXPROCS(0)), func(i int) {

@@ -32,17 +32,18 @@ func init() {
 // ε1 = 0.4, ε2 = 1.6, complete linkage and no split before round 20 are the values of the authors' code
 // (github.com/felisat/clustered-federated-learning). They are meant for ten clients that all train in every round, at a
 // learning rate of 0.1: the thresholds are lengths of updates, and scale with the model, the rate and the epochs. Therefore
-// Calibrate, which is ours, sets ε2 to 3/4 of the median |dW_i| when the splits begin, and ε1 to ε2/2. The authors' ratio, ε1
-// = ε2/4, demands more than clients with few labels reach. On Fashion-MNIST, with 30 clients of five groups of three labels,
-// all of them in every round, and splits from round 5 on, it never split in 14 rounds. With a ratio of a half, ε1 = 0.2 and
-// ε2 = 0.4, CFL had the five groups after three rounds of splits (one seed; it then split one of them again: adjusted Rand
-// index 0.91).
+// our option Calibrate sets ε2 to 3/4 of the median |dW_i| when the splits begin, and ε1 to ε2/2. The authors' ratio, ε1 =
+// ε2/4, is never reached by clients with few labels. On Fashion-MNIST, with 30 clients in five groups of three labels, all
+// of them in every round, and splits from round 5 on, CFL with that ratio never split in 14 rounds. With a ratio of a half,
+// ε1 = 0.2 and ε2 = 0.4, it had found the five groups after three rounds of splits (one seed; it then split one of them
+// again: adjusted Rand index 0.91).
 //
-// If a round samples clients, the last update that a client made represents it, and a cluster is not split until it has an
-// update of every member. Keep, which is ours, lets the updates of the parent stand for its clients after a split; without it
-// a cluster waits until all have trained inside it, about as long as for the first split. On Fashion-MNIST (three labels a
-// group, 20 of 100 clients, 4 epochs, splits from round 6, seed 4) 24 rounds gave 4 clusters, an adjusted Rand index of 0.83 and
-// 92.9% with it; 2 clusters, 0.22 and 78.7% without. With Full every client trains in every round, as in the authors' code.
+// If a round samples clients, a client is represented by its last update, and a cluster is not split until it has an update
+// of every member. With our option Keep, the updates that were made in the parent cluster represent the clients after a
+// split. Without it a cluster waits until all of its clients have trained inside it, about as long as for the first split.
+// On Fashion-MNIST (three labels per group, 20 of 100 clients per round, 4 epochs, splits from round 6 on, seed 4), 24
+// rounds gave 4 clusters, an adjusted Rand index of 0.83 and 92.9% with Keep, and 2 clusters, 0.22 and 78.7% without. With
+// Full every client trains in every round, as in the authors' code.
 type CFL struct {
 	algorithm.ClusterBank
 	Eps1, Eps2 float64 // ε1, ε2
@@ -51,21 +52,21 @@ type CFL struct {
 	Linkage    string  // "complete" (the authors' code) or "single" (the paper, according to a third party)
 	GammaMax   float64 // split only if sqrt((1 - a_x)/2) is above it, where a_x is the largest cosine between the two parts; 0 omits this test
 	Full       bool    // every client trains in every round
-	Keep       bool    // an update stands for a client also in a cluster that came after it
+	Keep       bool    // after a split, updates from the parent cluster still represent the clients
 
 	last [][]float32 // dW_i that represents each client, by client id; nil if there is none
 }
 
 // Flags implements [federation.Flagger].
 func (a *CFL) Flags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.Eps1, "cfl-eps1", a.Eps1, "threshold ε1: a cluster may be split if the length of its mean update is below it; 0 never splits")
-	fs.Float64Var(&a.Eps2, "cfl-eps2", a.Eps2, "threshold ε2: a cluster may be split if its longest client update is above it")
+	fs.Float64Var(&a.Eps1, "cfl-eps1", a.Eps1, "threshold ε1: a cluster may be split if its mean update is shorter than this; 0 never splits")
+	fs.Float64Var(&a.Eps2, "cfl-eps2", a.Eps2, "threshold ε2: a cluster may be split if its longest client update is longer than this")
 	fs.BoolVar(&a.Calibrate, "cfl-calibrate", a.Calibrate, "when splits begin, set ε2 to 3/4 of the median length of the updates and ε1 to half of that, unless ε1 is 0")
 	fs.IntVar(&a.From, "cfl-from", a.From, "number of rounds before the first split")
 	fs.StringVar(&a.Linkage, "cfl-linkage", a.Linkage, "linkage of the clustering by the cosines of the updates: complete, single")
 	fs.Float64Var(&a.GammaMax, "cfl-gamma-max", a.GammaMax, "split only if sqrt((1 - largest cosine between the parts)/2) is above this; 0 omits this test")
 	fs.BoolVar(&a.Full, "cfl-full", a.Full, "train every client in every round instead of a sample")
-	fs.BoolVar(&a.Keep, "cfl-keep", a.Keep, "after a split, let the older updates of the clients stand for them until they train again, so that the next split need not wait for every client")
+	fs.BoolVar(&a.Keep, "cfl-keep", a.Keep, "after a split, represent clients by their older updates until they train again, so that the next split need not wait for every client")
 	federation.SetEarlier(fs, "cfl-keep", "false")
 }
 

@@ -37,11 +37,11 @@ func init() {
 // start at θ^0, only the sampled clients train, and the averages are weighted by n_i. The authors suggest to use 1/100 of the
 // coordinates; the default here is a tenth.
 //
-// Normalise is ours too: in the authors' code it is commented out. Once a model belongs to one cluster, the gradients of the
-// other clusters' clients at it are some thirty times as long as those at θ^0 (Fashion-MNIST, 100 clients, one seed: medians
-// 14 and 0.5), and the latest query outweighs all earlier ones. With the same profiles, as they were after the fifth query,
-// scaling to length 1 raises the adjusted Rand index from 0.60 to 0.88 under label skew (3 labels per group) and from 0.44 to
-// 0.83 under concept shift.
+// Normalise is our addition; in the authors' code it is commented out. Once a model belongs to one cluster, the gradients
+// of the clients of other clusters at this model are some thirty times as long as at θ^0 (Fashion-MNIST, 100 clients, one
+// seed: medians 14 and 0.5), and the latest query outweighs all earlier ones. With the same profiles, as they were after
+// the fifth query, scaling to length 1 raises the adjusted Rand index from 0.60 to 0.88 under label skew (3 labels per
+// group) and from 0.44 to 0.83 under concept shift.
 type CFLGP struct {
 	algorithm.ClusterBank
 	K           int

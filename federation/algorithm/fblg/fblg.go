@@ -25,16 +25,16 @@ func init() {
 
 // FBLG is FedAvg with a client selection by feature graph, size and loss (Xu et al., IJCAI 2024). Before the first round
 // every client trains once from θ^0, only for its features: the server feeds one batch of Gaussian noise through each of
-// these models, and f_i is the mean embedding of the batch. The distances D between the f_i along their graph follow from
-// that. In a round every client sends the loss of w on its training data. The ⌊C N⌋ clients with the highest losses are the
-// N_c candidates. Of these, the M clients take part that maximise
+// these models, and f_i is the mean embedding of the batch. The distances D between clients are path lengths in a graph
+// that is made from the f_i (see graphDistances). In a round every client sends the loss of w on its training data. The ⌊C
+// N⌋ clients with the highest losses are the N_c candidates. From the candidates, the M clients are selected that maximise
 //
 //	Σ_{i<=j} H_ij z_i z_j,   H_ii = n_i / Σ n,  H_ij = D_ij / (N_c (N_c - 1)),  z binary
 //
-// They are found by greedy ascent, followed by the best swap of two clients as long as one gains (the authors call Gurobi
-// with 5 seconds). C = 0.5 is the authors' value (github.com/YingLi-Y/FBLG, README), and M is the size of the run's sample. A
-// batch of noise has mean 0 and standard deviation 1, as normalised images have; the authors use those of a batch of test
-// images.
+// They are found by greedy ascent, followed by the best swap of two clients as long as a swap gains (the authors call
+// Gurobi with 5 seconds). C = 0.5 is the authors' value (github.com/YingLi-Y/FBLG, README), and M is the size of the run's
+// sample. The batch of noise has mean 0 and standard deviation 1, as normalised images have. The authors use the mean and
+// deviation of a batch of test images.
 type FBLG struct {
 	algorithm.FedAvg
 	Candidates float64 // C, the share of the clients that are candidates
@@ -58,7 +58,7 @@ func (a *FBLG) Validate() error {
 // Init implements [federation.Algorithm].
 func (a *FBLG) Init(env *federation.Env) error {
 	if int(a.Candidates*float64(len(env.Present()))) < len(env.Sample(0)) {
-		env.Warn("--fblg-candidates is %g, which is fewer clients than take part in a round: those with the highest losses do", a.Candidates)
+		env.Warn("--fblg-candidates is %g, which gives fewer candidates than a round has clients: the clients with the highest losses take part", a.Candidates)
 	}
 	if err := a.FedAvg.Init(env); err != nil {
 		return err
@@ -173,7 +173,7 @@ func (a *FBLG) Select(env *federation.Env, _ int, sampled []*federation.Client) 
 	return chosen, nil
 }
 
-// exchange books the trained models. For their losses, all clients have received w already.
+// exchange books the trained models. It books no model down, because all clients have received w to compute their losses.
 func (a *FBLG) exchange(clients []*federation.Client) {
 	for _, c := range clients {
 		a.Env.Ledger.Up(c, "model", a.Net.Len())

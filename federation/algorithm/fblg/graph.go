@@ -82,12 +82,13 @@ func graphDistances(features [][]float64) *mat.SymDense {
 	return d
 }
 
-// maximise returns m of the indices of h, [n, n], ascending, for which Σ_{i<=j} h_ij over the chosen is large: greedy ascent,
-// and then the best swap of a chosen index for another as long as one gains. Of equal gains the lowest index counts.
+// maximise returns m of the indices of h, [n, n], ascending, for which Σ_{i<=j} h_ij over the chosen indices is large. It
+// chooses by greedy ascent, and then swaps a chosen index for another, the best swap first, as long as a swap gains. If two
+// gains are equal, the lower index is taken.
 func maximise(h *mat.SymDense, m int) []int {
 	n := h.SymmetricDim()
 	chosen := make([]bool, n)
-	gain := make([]float64, n) // of choosing index i beside the other chosen ones
+	gain := make([]float64, n) // gain[i] is what index i adds to the sum of the chosen ones
 	for i := range n {
 		gain[i] = h.At(i, i)
 	}

@@ -10,8 +10,9 @@
 //	4  the server finds which clusters complement each other: the CC-graph           cluster.go, graph.go
 //	5  each cluster trains its model, which begins from the warm-up                  start.go, round.go, sharing.go
 //
-// That is the paper's way, with ClustersBySimilarity. By default, with ClustersByTest, tests of image features find the clusters and
-// the CC-graph (groups.go, package similarity/groups). Nobody trains before phase 5, unless WarmUpRounds asks for it.
+// That is how the paper does it, and ClustersBySimilarity does the same. By default, with ClustersByTest, tests of image
+// features find the clusters and the CC-graph (groups.go, package similarity/groups). Nobody trains before phase 5, unless
+// WarmUpRounds asks for it.
 //
 // Clients that join, leave or change their data during the run are in newcomers.go, shift.go, search.go, roster.go and rosters.go.
 //
@@ -77,13 +78,13 @@ func newFedDAG(variant string) *FedDAG {
 // secondary encoder and a head on the features of both. The secondary encoder is learned from clusters that are rich in the
 // classes in which the cluster is poor.
 //
-// FedDAG as printed (--preset=paper) has a random head, the sum of the sources, and secondary encoders that are trained
-// under the head on both encoders. It starts with a low accuracy, swings, and gains nothing by the second encoder: under a
-// head that fits already, the secondary encoder has next to nothing to learn. The defaults here are ours. A secondary
-// encoder begins as the mean of all clients' encoders after the warm-up, or at random without one. While it is trained it
-// has a classifier ψ of its own, so that it learns features that classify by themselves. A cluster is among its own
-// sources. The primary encoder and the head, which starts as the warm-up's head or that of θ^0, are then trained on top of
-// the new secondary encoder. docs/feddag.md has what each of these choices brings.
+// FedDAG as printed in the paper (--preset=paper) has a random head, adds up the updates of its sources, and trains
+// secondary encoders under the head on both encoders. It starts with a low accuracy, swings, and gains nothing by the
+// second encoder: under a head that fits already, the secondary encoder has next to nothing to learn. The defaults here are
+// ours. A secondary encoder begins as the mean of all clients' encoders after the warm-up, or at random without a warm-up.
+// While it is trained it has a classifier ψ of its own, so that it learns features that classify by themselves. A cluster
+// is one of its own sources. The head starts as the head after the warm-up, or as that of θ^0. The primary encoder and the
+// head are then trained on top of the new secondary encoder. docs/feddag.md measures the effect of each of these choices.
 type FedDAG struct {
 	Variant string // FullVariant, StarVariant or DaggerVariant
 
@@ -97,9 +98,9 @@ type FedDAG struct {
 	Clustering similarity.Options // phases 2 to 4; of these, ClustersByTest reads the seed and TopK
 
 	// Phase 5: how the models begin.
-	PrimaryInit   string // of Θ1, one of the PrimaryInit constants
-	HeadInit      string // of Θc, one of the HeadInit constants
-	SecondaryInit string // of Θ2, one of the SecondaryInit constants
+	PrimaryInit   string // initial Θ1, one of the PrimaryInit constants
+	HeadInit      string // initial Θc, one of the HeadInit constants
+	SecondaryInit string // initial Θ2, one of the SecondaryInit constants
 
 	// Phase 5: how they are trained.
 	Body          string  // which clusters share a primary encoder, one of the Body constants
@@ -108,12 +109,12 @@ type FedDAG struct {
 	ServerRate    float64 // η2 of round 0
 	RateDecay     float64 // the factor of η2 per round
 	Schedule      string  // ScheduleBoth, or "K:1": a secondary phase in every K-th round (B.9)
-	Order         string  // of the phases of a round, one of the Order constants
+	Order         string  // order of the phases of a round, one of the Order constants
 	SecondaryHead string  // what the secondary encoder is trained under, one of the SecondaryHead constants
 	HeadEpochs    int     // epochs in which the heads train alone after a secondary phase; 0 is none
 	Diversity     float64 // λ_div: the primary phase's loss has the term λ_div mean cos(φ1, φ2)² (A.11); 0 is none
 
-	ShiftFactor float64 // of eq. 41: a client has shifted if its histogram moved by more than ShiftFactor n_i / C
+	ShiftFactor float64 // factor of eq. 41: a client has shifted if its histogram moved by more than ShiftFactor n_i / C
 
 	// The clusters and the CC-graph, see setClustering.
 	clusters   [][]int     // client ids of each cluster

@@ -27,11 +27,11 @@ func (a *FedDAG) sketchFlags(fs *pflag.FlagSet) {
 	})
 	federation.SetEarlier(fs, "feddag-clustering", ClustersBySimilarity)
 	federation.FlagGroup(fs, federation.TrainingFlags, func(fs *pflag.FlagSet) {
-		fs.Var(warmUpValue{a}, "feddag-warmup-rounds", "tg, rounds of E epochs that each client trains alone first, from which the models begin; 0 is none (default 0, or 2 with --feddag-clustering "+ClustersBySimilarity+", which needs them)")
+		fs.Var(warmUpValue{a}, "feddag-warmup-rounds", "tg, number of rounds of E epochs that each client trains alone before the first round; the models start from the result; 0 for no warm-up (default 0, or 2 with --feddag-clustering "+ClustersBySimilarity+", which needs them)")
 	})
 	federation.SetEarlier(fs, "feddag-warmup-rounds", "2")
 	fs.Float64Var(&a.MaskFraction, "feddag-mask", a.MaskFraction, "fraction of the coordinates of its warm-up update that a client sends")
-	fs.StringVar(&a.PrincipalVectors, "feddag-principal-vectors", a.PrincipalVectors, "p, principal vectors per class: a fraction of the client's samples of the class (0.01) or a count (3)")
+	fs.StringVar(&a.PrincipalVectors, "feddag-principal-vectors", a.PrincipalVectors, "p, number of principal vectors per class: a fraction of the client's samples of the class (0.01) or a count (3)")
 	fs.IntVar(&a.SVDSamples, "feddag-svd-samples", a.SVDSamples, "maximum number of images of a class that the principal vectors are computed from; 0 is all of them")
 }
 

@@ -70,28 +70,28 @@ var (
 		{BodyAll, "one for all clusters"},
 	}
 	primaryInits = choices{
-		{PrimaryInitWarm, "the mean of the cluster's clients after the warm-up, eq. 22; without one, θ^0"},
+		{PrimaryInitWarm, "the mean of the cluster's clients after the warm-up, eq. 22; θ^0 without a warm-up"},
 		{PrimaryInitCommon, "θ^0"},
 	}
 	headInits = choices{
-		{HeadInitWarm, "the warm-up's head on the primary's features, zeros on the secondary's"},
-		{HeadInitBoth, "half of the warm-up's head on each encoder's features"},
+		{HeadInitWarm, "the head after the warm-up on the primary encoder's features, zeros on the secondary's"},
+		{HeadInitBoth, "half of the head after the warm-up on each encoder's features"},
 		{HeadInitRandom, "algorithm 1"},
 	}
 	secondaryInits = choices{
-		{SecondaryInitRandom, "algorithm 1, the same for all clusters"},
-		{SecondaryInitPrimary, "a copy of the primary"},
-		{SecondaryInitGlobal, "the mean of all clients after the warm-up; without one, random"},
+		{SecondaryInitRandom, "as in algorithm 1, the same for all clusters"},
+		{SecondaryInitPrimary, "a copy of the primary encoder"},
+		{SecondaryInitGlobal, "the mean of all clients after the warm-up; random without a warm-up"},
 	}
 	sourceRules = choices{
 		{SourcesMean, ""},
-		{SourcesWeighted, "mean weighted by H"},
+		{SourcesWeighted, "the mean weighted by H"},
 		{SourcesSum, "eq. 21"},
 	}
 	phaseOrders = choices{
-		{OrderParallel, "both start from the models of the round's start, eq. 19"},
-		{OrderPrimaryFirst, "the secondary trains under each client's newly trained primary encoder and head"},
-		{OrderSecondaryFirst, "primary and head train on top of the new secondary"},
+		{OrderParallel, "both phases start from the models at the start of the round, eq. 19"},
+		{OrderPrimaryFirst, "the secondary encoder trains under each client's newly trained primary encoder and head"},
+		{OrderSecondaryFirst, "the primary encoder and the head train on top of the new secondary encoder"},
 	}
 	secondaryHeads = choices{
 		{SecondaryHeadFull, "the head on both encoders, eq. 19"},

@@ -12,7 +12,7 @@ func (a *FedDAG) PlanRound(env *federation.Env, t int, cohort []*federation.Clie
 	if err != nil || !a.dual() || (t+1)%every != 0 {
 		return []federation.PhaseWork{primary}
 	}
-	var sources []*federation.Client // of the cohort
+	var sources []*federation.Client // sources in the cohort
 	for _, c := range cohort {
 		if len(a.learners[a.clusterOf[c.ID]]) > 0 {
 			sources = append(sources, c)

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Presets implements [federation.Presetter]. The preset "paper" is the letter of the paper, "prototype" is what the
+// Presets implements [federation.Presetter]. The preset "paper" follows the text of the paper, "prototype" does what the
 // authors' published prototype does. Each sets all flags of the variant, and those of the run in which the two differ.
 func (a *FedDAG) Presets() map[string]map[string]string {
 	paper := newFedDAG(a.Variant)

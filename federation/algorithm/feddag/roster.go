@@ -10,9 +10,9 @@ import (
 	"feddag/torch"
 )
 
-// The server keeps a roster of the clustering: the sketches, and V^, G^, A, the gates and α* of the similarity, or the metric of
-// the tests. Every change of the clients is made on a clone, and commit puts the clone in the place of the original once all
-// of the change has worked.
+// The server keeps a roster of the clustering. With the similarity it has the sketches, V^, G^, A, the gates and α*; with
+// the tests it has the sketches and their metric. Every change of the clients is made on a clone, and commit puts the clone
+// in the place of the original once the whole change has worked.
 //
 // A cluster keeps its number for good. A cluster is dissolved when its last client leaves it: it takes no part in the
 // CC-graph any more, its model is handed to the observers a last time and freed, and its number is not used again. Clients

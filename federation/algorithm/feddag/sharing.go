@@ -65,9 +65,9 @@ func (r *roundState) secondaryPhase(primaries torch.Vectors) error {
 	return r.updateLearners(starts, jobPlaces, jobs, federation.Ends(trained))
 }
 
-// sourceStart returns what the clients of source z start from: the cluster's state with Θ2'_z in place of Θ2_z, or
-// [Θ2'_z | ψ_z] with classifiers. Θ2'_z is the mean of the secondary encoders of the source's learners. The paper has their
-// sum, but a sum of encoders is not an encoder.
+// sourceStart returns what the clients of source z start from: the cluster's state with Θ2'_z in place of Θ2_z, or [Θ2'_z |
+// ψ_z] with classifiers. Θ2'_z is the mean of the secondary encoders of the source's learners. The paper has their sum, but
+// a sum of encoders does not work as an encoder.
 func (r *roundState) sourceStart(z int) (*torch.Vector, error) {
 	a := r.alg
 	var states torch.Vectors

@@ -14,10 +14,10 @@ func (a *FedDAG) Shift(*federation.Env, int, []*federation.Client) error {
 }
 
 // Check implements [federation.Reassigner] (appendix A.9). Every client sends its class counts. A client has shifted if its
-// class histogram is further than the bound of eq. 41 from the histogram by which it was last assigned. The histogram of the
-// last check is not the measure, because a slow drift adds up. The shifted clients warm up again and send their sketches,
-// their rows of V^, G^ and A are made anew, and one pass with α* assigns them. Nobody else moves. If all clients have
-// shifted, nobody is left to compare with, and the whole search runs again.
+// class histogram is further than the bound of eq. 41 from the histogram by which it was last assigned. It is not compared
+// with the histogram of the last check, so that a slow drift adds up and is noticed. The shifted clients warm up again and
+// send their sketches, their rows of V^, G^ and A are computed anew, and one pass with α* assigns them. Nobody else moves.
+// If all clients have shifted, nobody is left to compare with, and the whole search runs again.
 func (a *FedDAG) Check(env *federation.Env, _ int) ([]*federation.Client, error) {
 	if err := a.requireRoster("check for shifted clients"); err != nil {
 		return nil, err

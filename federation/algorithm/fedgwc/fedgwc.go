@@ -35,17 +35,18 @@ func init() {
 // inherit the model and their part of W, and may be split again if they have more than m clients. The score is over the
 // eigenvectors 1 to n of the affinity, as in the authors' code: see findParts.
 //
-// The authors' code compares the columns of W. Row i holds client i's own ω_i; column i holds those of the clients that it
-// met. With two groups whose losses are 0.1 and 1 (30 and 70 of 100 clients, 20 per round, 200 rounds,
+// The authors' code compares the columns of W. Row i holds client i's own ω_i; column i holds the ω of the clients that
+// were in a round with it. With two groups whose losses are 0.1 and 1 (30 and 70 of 100 clients, 20 per round, 200 rounds,
 // TestFedGWCRowsAndColumns), the rows find both groups exactly, and the columns find nothing. Compare = "columns" is the
 // authors' variant.
 //
-// γ = 0.1 and at most 4 parts are the authors' values (github.com/davedleo/FedGWC, config.py and agents/servers.py). Their ε =
-// 1e-5 needs 200 rounds and more before the first split with 100 clients and 20 per round. Therefore ε = Epsilon/K_c² here,
-// the square of the step of a first visit. l_i[s] is the loss of mini-batch s of the local training, for the first S = Losses
-// of them; the authors' clients train S = 7 mini-batches in all. With Losses = 0 it is the mean loss of epoch s instead. σ² is at least 1e-8, because below that rounding would decide. A round trains
-// the common cohort, of which m_c clients are in c. PerCluster trains min(m, K_c) clients of every cluster, as the authors'
-// code does; each split then adds to the cost of a round.
+// γ = 0.1 and at most 4 parts are the authors' values (github.com/davedleo/FedGWC, config.py and agents/servers.py). With
+// their ε = 1e-5, 100 clients and 20 per round, the first split takes 200 rounds or more. Therefore ε = Epsilon/K_c² here,
+// the square of the step of a first visit. l_i[s] is the loss of mini-batch s of the local training, for the first S =
+// Losses mini-batches; the authors' clients train S = 7 mini-batches in all. With Losses = 0 it is the mean loss of epoch s
+// instead. σ² is at least 1e-8, because rounding would decide below that. A round trains the common cohort, of which m_c
+// clients are in cluster c. PerCluster trains min(m, K_c) clients of every cluster, as the authors' code does; each split
+// then adds to the cost of a round.
 type FedGWC struct {
 	algorithm.ClusterBank
 	Epsilon    float64 // ε K_c²; 0 never splits a cluster
@@ -53,7 +54,7 @@ type FedGWC struct {
 	MostParts  int     // largest number of parts of one split
 	Compare    string  // what the affinity compares: "rows" of W or "columns"
 	PerCluster bool    // sample every cluster separately
-	Losses     int     // S, number of first mini-batches whose losses are compared; 0 for the mean loss of every epoch
+	Losses     int     // S, number of mini-batches, from the start, whose losses are compared; 0 compares the mean loss of every epoch
 
 	interactions []*interactions // of each cluster
 }
@@ -64,9 +65,9 @@ func (a *FedGWC) Flags(fs *pflag.FlagSet) {
 	fs.Float64Var(&a.Gamma, "fedgwc-gamma", a.Gamma, "scale γ of the affinity between clients")
 	fs.IntVar(&a.MostParts, "fedgwc-most-parts", a.MostParts, "largest number of parts that a cluster is split into")
 	fs.StringVar(&a.Compare, "fedgwc-compare", a.Compare, "what the affinity between clients compares: the rows of W, or the columns (the authors' code)")
-	fs.IntVar(&a.Losses, "fedgwc-losses", a.Losses, "number of first mini-batches of a local training whose losses are compared; 0 for the mean loss of each epoch")
+	fs.IntVar(&a.Losses, "fedgwc-losses", a.Losses, "number of mini-batches at the start of each local training whose losses are compared; 0 compares the mean loss of each epoch")
 	federation.SetEarlier(fs, "fedgwc-losses", "0")
-	fs.BoolVar(&a.PerCluster, "fedgwc-per-cluster", a.PerCluster, "sample clients in every cluster, as many as a round has, instead of one sample of all clients")
+	fs.BoolVar(&a.PerCluster, "fedgwc-per-cluster", a.PerCluster, "sample as many clients as a round has in every cluster, instead of once among all clients")
 }
 
 // Validate implements [federation.Validator].
@@ -101,7 +102,7 @@ func (a *FedGWC) warnOfNoSplit(env *federation.Env) {
 	case a.Epsilon == 0:
 		env.Warn("--fedgwc-epsilon is 0: no cluster is ever split, so this is FedAvg")
 	case n < 2*m:
-		env.Warn("there are %d clients, and %d in a round: a cluster of fewer than twice as many clients as a round is never split, so this is FedAvg", n, m)
+		env.Warn("there are %d clients, and %d per round: a cluster with fewer than twice the clients of a round is never split, so this is FedAvg", n, m)
 	default:
 		if t := a.earliest(n, m); t > env.Rounds {
 			env.WarnOfRounds("no cluster can be split before round %d, but the run has %d rounds, so this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
@@ -109,8 +110,8 @@ func (a *FedGWC) warnOfNoSplit(env *federation.Env) {
 	}
 }
 
-// earliest returns the first round after which a cluster of n clients may be split, with m of them in each round: e starts at
-// 1 and falls to no less than (1-α)^t, and then the patience must be reached.
+// earliest returns the first round after which a cluster of n clients may be split if m of them are in each round. The
+// running error e starts at 1 and falls to no less than (1-α)^t, and after it is below ε the patience must be reached.
 func (a *FedGWC) earliest(n, m int) int {
 	e, t := 1.0, 0
 	for ; e >= a.Epsilon/float64(n*n); t++ {

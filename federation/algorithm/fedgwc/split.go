@@ -11,13 +11,14 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// findParts returns the parts that clients with affinity p fall into, a label for each client, and their number: of 2 to most
-// parts the number with the lowest Davies-Bouldin score. The parts are nil if no number scores below 1, which is when the affinity
-// shows no structure. seed returns the random stream of the k-means of n parts.
+// findParts divides clients with affinity p into parts. It returns a label for each client and the number of parts, which
+// is the number from 2 to most with the lowest Davies-Bouldin score. labels is nil if no number scores below 1, because
+// then the affinity shows no structure. seed returns the random stream of the k-means into n parts.
 //
-// Clients are divided by k-means of the eigenvectors 0 to n-1 of the affinity, and the score is over the eigenvectors 1 to n, as
-// scikit-learn's SpectralClustering and spectral_embedding choose them in the authors' code. Eigenvector 0 is constant. A score
-// over it would be one of n-1 dimensions, in which n parts of anything score below 1.
+// Clients are divided by k-means of the eigenvectors 0 to n-1 of the affinity, and the score is computed on the
+// eigenvectors 1 to n, as scikit-learn's SpectralClustering and spectral_embedding choose them in the authors' code.
+// Eigenvector 0 is constant, so a score that included it would have only n-1 dimensions, in which n parts of any data score
+// below 1.
 func findParts(p *mat.SymDense, most int, seed func(n int) *rand.Rand) (labels []int, parts int) {
 	vectors, ok := embedding(p)
 	if !ok {
@@ -33,8 +34,8 @@ func findParts(p *mat.SymDense, most int, seed func(n int) *rand.Rand) (labels [
 	return labels, parts
 }
 
-// split divides cluster z into the parts of [findParts], if its clients have some. Every part has m clients or more on average,
-// where m is the size of a round. The first part keeps the number of the cluster.
+// split divides cluster z into the parts that [findParts] finds, if there are any. The parts have m clients or more on
+// average, where m is the size of a round. The first part keeps the number of the cluster.
 func (a *FedGWC) split(z, m int) {
 	g := a.interactions[z]
 	best, parts := findParts(g.affinity(a.Gamma, a.Compare == "columns"), min(len(g.Members)/m, a.MostParts), func(n int) *rand.Rand {

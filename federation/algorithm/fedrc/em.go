@@ -17,8 +17,8 @@ type expectation struct {
 	mass  [][]float64 // [K][C]
 }
 
-// expect makes the E step of the clients, in their order. prior says for which of them to divide by the class priors. counted
-// is that of [algorithm.TrainingLosses].
+// expect makes the E step of the clients, in their order. prior reports whether to divide by the class priors for a client.
+// For counted see [algorithm.TrainingLosses].
 func (a *FedRC) expect(clients []*federation.Client, counted bool, prior func(*federation.Client) bool) ([]expectation, error) {
 	losses, err := algorithm.TrainingLosses(a.Env, a.Net, a.States, clients, counted)
 	if err != nil {
@@ -69,7 +69,7 @@ func softmax(x []float64) {
 	}
 }
 
-// priors returns P_k(y), [K][C], by the masses that clients have sent; nil before the first.
+// priors returns P_k(y), [K][C], from the masses that clients have sent, or nil if none has sent any.
 func (a *FedRC) priors() [][]float64 {
 	var priors [][]float64
 	for _, mass := range a.mass {

@@ -52,7 +52,7 @@ const floor = 1e-8
 func (a *FedRC) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.K, "fedrc-clusters", a.K, "number of models K")
 	fs.IntVar(&a.Top, "fedrc-top", a.Top, "number of models that a client trains, those with its largest weights; 0 means all K")
-	fs.Float64Var(&a.Rate, "fedrc-rate", a.Rate, "learning rate as a multiple of --lr; K models that share the weight of every sample learn at about a K-th of the rate of one")
+	fs.Float64Var(&a.Rate, "fedrc-rate", a.Rate, "learning rate as a multiple of --lr; K models that share the weight of every sample learn about K times as slowly as one model")
 }
 
 // Validate implements [federation.Validator].

@@ -19,7 +19,7 @@ func (a *FedRC) Round(env *federation.Env, t int, cohort []*federation.Client) (
 	if err != nil {
 		return federation.Report{}, err
 	}
-	members := make([][]int, a.K)   // of each model: indices of its trainings
+	members := make([][]int, a.K)   // members[k] has the indices of the trainings of model k
 	var owners []*federation.Client // the client of each training
 	for i, c := range cohort {
 		for _, k := range models[i] {

@@ -68,7 +68,7 @@ func (a *FedSoft) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&a.Everyone, "fedsoft-everyone", a.Everyone, "train every client in every round, without a selection")
 	fs.BoolVar(&a.Restart, "fedsoft-restart", a.Restart, "start every local training from the mixture of the centres instead of the client's own model")
 	fs.StringVar(&a.Predicts, "fedsoft-predict", a.Predicts, "what a client predicts with before local training: own (its own model, or the mixture before it has one), centre")
-	fs.Float64Var(&a.Rate, "fedsoft-rate", a.Rate, "learning rate as a multiple of --lr; centres that clients mix with equal weights learn the more slowly")
+	fs.Float64Var(&a.Rate, "fedsoft-rate", a.Rate, "learning rate as a multiple of --lr; centres that clients mix with equal weights learn more slowly")
 }
 
 // Unread implements [federation.Unreader].

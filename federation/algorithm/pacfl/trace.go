@@ -32,10 +32,10 @@ func traces(vectors []*mat.Dense, workers int) *mat.SymDense {
 	return sums
 }
 
-// matchedAngles returns the sum in degrees of the angles arccos|u.v| between matched columns of U (F x p) and V (F x q), of unit
-// length: the two columns with the smallest angle are matched, then those of the others, until one of the clients has no column
-// left. The sum is that of the smaller number of columns times max(p, q) / min(p, q), so that a client with few columns, because
-// it has few samples of a label, is not near everybody.
+// matchedAngles returns the sum in degrees of the angles arccos|u.v| between matched columns of U (F x p) and V (F x q), of
+// unit length. The two columns with the smallest angle are matched first, then the closest two of the others, until one of
+// the clients has no column left. The sum over the min(p, q) matches is scaled by max(p, q) / min(p, q). Without this, a
+// client that has few columns, because it has few samples of a label, would be near every other client.
 func matchedAngles(u, v *mat.Dense) float64 {
 	var cosines mat.Dense
 	cosines.Mul(u.T(), v)
