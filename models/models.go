@@ -12,8 +12,8 @@ import (
 
 // Options vary a model without changing its contract: an encoder maps images to a feature vector.
 type Options struct {
-	Dropout float64 // probability after each hidden linear layer, or before the head where there is none; 0 is none
-	Norm    string  // of the ResNets: "batch" (also ""), "group"
+	Dropout float64 // probability of dropout after each hidden linear layer, or before the head if there is no such layer; 0 for no dropout
+	Norm    string  // norm of the ResNets: "batch" (also "") or "group"
 }
 
 // The names of the options on the command line.
@@ -84,8 +84,8 @@ func taking(input [3]int) []string {
 	return slices.DeleteFunc(Names(), func(name string) bool { return !models[name].Takes(input) })
 }
 
-// Default returns the model for images of a shape (C, H, W) where none is named: the one that claims the shape, or else
-// the fallback, or else the first by name that takes the shape.
+// Default returns the model for images of a shape (C, H, W) where none is named: the model that claims the shape, or else
+// the fallback, or else the first model by name that takes the shape.
 func Default(input [3]int) (string, error) {
 	names := taking(input)
 	for _, name := range names {
@@ -113,13 +113,13 @@ func Defaults() string {
 			claims = append(claims, fmt.Sprintf("%s for images of %s", name, text(shape)))
 		}
 		if models[name].Fallback {
-			rest = ", " + name + " for others that it takes"
+			rest = ", " + name + " for other shapes that it takes"
 		}
 	}
 	return strings.Join(claims, ", ") + rest
 }
 
-// Input returns a shape that a model takes: the first that it is the default of, or else 3x32x32 or 1x28x28.
+// Input returns a shape that a model takes: the first shape for which it is the default, or else 3x32x32 or 1x28x28.
 func Input(name string) ([3]int, error) {
 	m, err := lookup(name)
 	if err != nil {
@@ -169,18 +169,18 @@ func instead(input [3]int) string {
 	return resize
 }
 
-// text is a shape as people write it.
+// text returns a shape as people write it, such as 3x32x32.
 func text(input [3]int) string { return fmt.Sprintf("%dx%dx%d", input[0], input[1], input[2]) }
 
-// atLeast returns a test for images of one or three channels and sides of some pixels at least.
+// atLeast returns a test for images of one or three channels and at least side pixels per side.
 func atLeast(side int) func(input [3]int) bool {
 	return func(input [3]int) bool {
 		return (input[0] == 1 || input[0] == 3) && min(input[1], input[2]) >= side
 	}
 }
 
-// padding returns the padding of the convolutions of a model that was designed for images of 32x32: none from there on,
-// and that which keeps the size of a smaller image.
+// padding returns the padding of the convolutions of a model that was designed for images of 32x32. It is 0 for images of
+// that size or more, and keeps the size of smaller images.
 func padding(input [3]int, kernel int) int {
 	if min(input[1], input[2]) >= 32 {
 		return 0

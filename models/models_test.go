@@ -165,7 +165,7 @@ func TestDefaults(t *testing.T) {
 	if _, err := models.Default([3]int{3, 8, 8}); err == nil || !strings.Contains(err.Error(), "no model takes images of 3x8x8") || !strings.Contains(err.Error(), "size=32") {
 		t.Error(err)
 	}
-	if got, want := models.Defaults(), "cnn for images of 3x32x32, lenet for images of 1x28x28, cnn for others that it takes"; got != want {
+	if got, want := models.Defaults(), "cnn for images of 3x32x32, lenet for images of 1x28x28, cnn for other shapes that it takes"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	for _, name := range models.Names() {

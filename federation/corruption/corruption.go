@@ -9,11 +9,11 @@ import (
 	"feddag/internal/spelling"
 )
 
-// corruption is a registered corruption: one of those that CIFAR-10-C is made of. All have a file but frost, which needs
-// photographs of ice.
+// corruption is a registered corruption: one of those that CIFAR-10-C is made of. Each has a file except frost, which needs
+// photographs of ice and is left out.
 //
-// Where a constant is a length in pixels it is the published one, for images of 32 x 32, whatever the size of the image;
-// where the published one is a share of 32 it is that share of the image's smaller side. Grey images are treated as
+// Where a constant is a length in pixels, it is the published length for images of 32 x 32, whatever the size of the image.
+// Where the published constant is a share of 32, it is that share of the image's smaller side. Grey images are treated as
 // coloured images whose channels are equal, and any colour that a corruption adds is turned to grey.
 type corruption struct {
 	name string
@@ -26,10 +26,10 @@ type corruption struct {
 
 // draws is the source of the random numbers of a corruption.
 type draws interface {
-	normal() float64              // of mean 0 and standard deviation 1
-	uniform() float64             // from 0 to below 1
-	intN(n int) int               // from 0 to n-1
-	poisson(mean float64) float64 // a whole number
+	normal() float64              // a normal number of mean 0 and standard deviation 1
+	uniform() float64             // a uniform number from 0 to below 1
+	intN(n int) int               // a whole number from 0 to n-1
+	poisson(mean float64) float64 // a Poisson number of the given mean
 }
 
 // randomDraws draws from a random stream.

@@ -126,8 +126,8 @@ func motionBlur(planes []float64, h, w, radius int, sigma, degrees float64) {
 	toLevels(planes)
 }
 
-// zoomAxis returns where each of n samples of an axis comes from when the axis is zoomed around its middle: at the
-// fraction part of the way from sample at to the next one.
+// zoomAxis returns where each of n samples of an axis comes from when the axis is zoomed around its middle: sample i lies
+// at the fraction part[i] of the way from sample at[i] to the next one.
 func zoomAxis(n int, factor float64) (at []int, part []float64) {
 	crop := int(math.Ceil(float64(n) / factor))
 	top := (n - crop) / 2

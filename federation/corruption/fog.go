@@ -21,9 +21,9 @@ func fog(x *canvas, severity int, r draws) {
 	}
 }
 
-// plasma draws a height map of side x side values from 0 to 1 by the diamond-square algorithm on a torus: the middle
-// of a square is the mean of its corners, the middle of an edge that of its four neighbours, plus noise that shrinks
-// by decay from one size to the next. side is a power of two.
+// plasma draws a height map of side x side values from 0 to 1 by the diamond-square algorithm on a torus. The middle of a
+// square is the mean of its corners, and the middle of an edge is the mean of its four neighbours. Noise is added to both,
+// and shrinks by decay from one size to the next. side is a power of two.
 func plasma(side int, decay float64, r draws) []float64 {
 	m := make([]float64, side*side)
 	at := func(y, x int) float64 { return m[(y&(side-1))*side+x&(side-1)] }

@@ -2,14 +2,14 @@ package corruption
 
 import "math"
 
-// jpeg_compression: the image after it was compressed as JPEG of a low quality and read again. The entropy coding loses
+// jpeg_compression: the image after it was compressed as JPEG at a low quality and read again. The entropy coding loses
 // nothing and is left out. The rest computes what libjpeg computes, with which the published images were made: chroma at
-// half the resolution, its interpolation when the image is read, whole levels in between.
+// half the resolution, its interpolation when the image is read, and whole levels in between.
 //
-// Go's image/jpeg cannot replace it. Its encoder converts colours and averages chroma with other rounding, which
-// moves coefficients across the steps of the quantisation: read back with libjpeg's interpolation of chroma, its images
-// differ from the reference's by up to 9 of 255 levels, 1.33 in the mean (colour, quality 80, testdata/corruptions.npz).
-// This code differs by up to 2 levels, 0.05 in the mean.
+// Go's image/jpeg cannot replace it. Its encoder rounds differently when it converts colours and averages chroma, which
+// moves coefficients across the steps of the quantisation. Read back with libjpeg's interpolation of chroma, its images
+// differ from the reference's by up to 9 of 255 levels, and by 1.33 on average (colour, quality 80,
+// testdata/corruptions.npz). This code differs by up to 2 levels, and by 0.05 on average.
 func init() {
 	register(corruption{name: "jpeg_compression", apply: func(x *canvas, severity int, _ draws) {
 		quality := [MaxSeverity]int{80, 65, 58, 50, 40}[severity-1]
@@ -96,7 +96,7 @@ func jpegColour(x *canvas, luma, chroma *[64]float64) {
 // whole rounds a value to the nearest level, 0 to 255.
 func whole(v float64) float64 { return min(max(math.Round(v), 0), 255) }
 
-// halve returns the means of two by two values. Halves are rounded down and up in turn.
+// halve returns the means of two by two values. A mean that ends in one half is rounded down and up alternately.
 func halve(full []float64, h, w int) []float64 {
 	half := make([]float64, 0, (h+1)/2*((w+1)/2))
 	for y := 0; y < h; y += 2 {

@@ -1,6 +1,6 @@
 package corruption
 
-// motion_blur: the image as from a moving camera. The radius and the deviation of the ray are given, its angle is drawn.
+// motion_blur: the image as from a moving camera. The severity gives the radius and the deviation of the ray; its angle is random.
 func init() {
 	register(corruption{name: "motion_blur", apply: func(x *canvas, severity int, r draws) {
 		radius := [MaxSeverity]int{6, 6, 6, 8, 9}[severity-1]

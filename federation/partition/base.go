@@ -55,7 +55,7 @@ func (k kind) known(o Options) ([]string, error) {
 	return slices.Concat([]string{optionBase}, own, names), err
 }
 
-// countClients returns the number of clients that the set has for k or for the kind that k is built on.
+// countClients returns the number of clients that k, or the kind below it, finds in the set.
 func (k kind) countClients(s *data.Set, o Options) (int, error) {
 	for k.layered {
 		var err error
@@ -138,10 +138,10 @@ func extraInt(o Options, name string, lo, hi, byDefault int) (int, error) {
 	return v, nil
 }
 
-// extraOf returns the number that an option read with extraInt was resolved to.
+// extraOf returns the resolved value of an option that is read with extraInt.
 func (p *Partition) extraOf(name string) int {
 	v, err := strconv.Atoi(p.Params.Extra[name])
-	if err != nil { // cannot be: resolve wrote it
+	if err != nil { // cannot happen, because resolve wrote the value
 		return 0
 	}
 	return v

@@ -15,7 +15,7 @@ import (
 func init() {
 	k := kind{
 		name:    "concept-shift",
-		help:    "another kind, whose clients label the classes in different ways",
+		help:    "another kind of partition, whose clients label the classes in different ways",
 		options: map[string]string{optionConcepts: "number of ways to label the classes (default 3)"},
 		layered: true,
 		assign:  assignConceptShift,

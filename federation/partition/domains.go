@@ -38,7 +38,7 @@ func resolveDomains(s *data.Set, o Options) (Options, error) {
 	for _, d := range domains {
 		sub, _ := domainOf(s, d)
 		of := o
-		of.Clients = (o.Clients + parts - 1) / parts // of the largest part
+		of.Clients = (o.Clients + parts - 1) / parts // number of clients of the largest part
 		if of.Clients > sub.Train.Len() {
 			return o, fmt.Errorf("--clients %d: domain %s of %s has only %d training samples for %d clients; use fewer",
 				o.Clients, s.UserNames[d], s.Name, sub.Train.Len(), of.Clients)

@@ -17,9 +17,9 @@ import (
 func init() {
 	k := kind{
 		name: "feature-skew",
-		help: "another kind, whose clients each see all images under one corruption",
+		help: "another kind of partition, in which each client sees all its images under one corruption",
 		options: map[string]string{
-			optionCorruptions: "names separated by commas, of " + strings.Join(corruption.Names(), ", ") + " and clean (default all corruptions)",
+			optionCorruptions: "comma-separated names out of " + strings.Join(corruption.Names(), ", ") + " and clean (default all corruptions)",
 			optionSeverity:    "severity of the corruptions, 1 to 5 (default 3)",
 		},
 		layered: true,
@@ -77,7 +77,7 @@ func assignFeatureSkew(p *Partition, s *data.Set) error {
 		r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 		names = names[:clients]
 	}
-	view := make([]int, len(names)) // of each corruption
+	view := make([]int, len(names)) // the view of each corruption
 	p.Views = nil
 	for i, name := range names {
 		if name != clean {

@@ -30,12 +30,13 @@ func registerFormat(f fileFormat) {
 	fileFormats[f.name] = f
 }
 
-// headSize is the number of bytes that tell a format: enough for white space and the first key of a JSON object.
+// headSize is the number of bytes by which a format is recognised: enough for white space and the first key of a JSON object.
 const headSize = 512
 
 // Read reads a partition of data set s from partition.json, an .npz (see WriteNPZ) or an index map of another program,
-// which the content of the file tells apart. A partition that does not fit s is an error that names the file and the
-// client: an index out of range or used twice, another data set, and so on. Lists of indices may stand in any order.
+// whose format is recognised by the content of the file. If the partition does not fit s, for example because an index is
+// out of range or used twice, or because it is of another data set, the error names the file and the client. Lists of
+// indices may be in any order.
 func Read(path string, s *data.Set) (*Partition, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -49,14 +50,14 @@ func Read(path string, s *data.Set) (*Partition, error) {
 	return p, nil
 }
 
-// decodeAny reads a partition in the format that its first bytes tell. A file of no other format is read as JSON.
+// decodeAny reads a partition in the format that its first bytes indicate. A file in no other format is read as JSON.
 func decodeAny(f *os.File, s *data.Set) (*Partition, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, errors.New("a folder, must be a file: partition.json, an .npz, FL-bench's partition.pkl, or a map of clients to indices (docs/partitions.md)")
+		return nil, errors.New("it is a folder: give a file, which may be partition.json, an .npz, FL-bench's partition.pkl, or a map of clients to indices (docs/partitions.md)")
 	}
 	head := make([]byte, headSize)
 	n, _ := f.ReadAt(head, 0) // what cannot be read is reported below

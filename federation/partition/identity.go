@@ -6,9 +6,9 @@ import (
 	"feddag/federation/data"
 )
 
-// checkData returns an error unless the partition was made for the data set s. A partition that has the hash of the
-// set's content fits every set of that content, under any name and in any place. A partition of an earlier version
-// has the hash of the labels alone, and one that was written by hand may have none; both must have the set's name.
+// checkData returns an error unless the partition was made for the data set s. A partition that has the hash of the set's
+// content fits every set with that content, whatever its name or place. A partition of an earlier version has the hash of
+// the labels alone, and one that was written by hand may have none; both must have the set's name.
 func (p *Partition) checkData(s *data.Set) error {
 	switch {
 	case data.IsContentHash(p.DataHash):

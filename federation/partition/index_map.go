@@ -35,7 +35,7 @@ func decodeIndexMap(r io.ReaderAt, size int64, s *data.Set) (*Partition, error) 
 	p.Params.Kind = p.Kind
 	for _, c := range m.Clients {
 		if len(c.Val) > 0 {
-			return nil, fmt.Errorf("client %q has %d validation images, but a client has training and test images alone: %s", c.Name, len(c.Val), asSet(s))
+			return nil, fmt.Errorf("client %q has %d validation images, but a client has only training and test images: %s", c.Name, len(c.Val), asSet(s))
 		}
 		sh := Shard{Train: slices.Clone(c.Train), Test: slices.Clone(c.Test)}
 		if m.Pooled {
@@ -59,13 +59,13 @@ func testIndices(c indexmap.Client, s *data.Set) ([]int32, error) {
 	n := int32(s.Train.Len())
 	for _, i := range c.Train {
 		if i >= n {
-			return nil, fmt.Errorf("client %q: its training index %d is not among the %d training images of data set %s, for FL-bench counts test images too: %s", c.Name, i, n, s.Name, asSet(s))
+			return nil, fmt.Errorf("client %q: its training index %d is not among the %d training images of data set %s, because FL-bench counts test images too: %s", c.Name, i, n, s.Name, asSet(s))
 		}
 	}
 	var test []int32
 	for _, i := range c.Test {
 		if i < n {
-			return nil, fmt.Errorf("client %q: its test index %d is a training image of data set %s, for FL-bench divides both splits anew: %s", c.Name, i, s.Name, asSet(s))
+			return nil, fmt.Errorf("client %q: its test index %d is a training image of data set %s, because FL-bench divides both splits anew: %s", c.Name, i, s.Name, asSet(s))
 		}
 		test = append(test, i-n)
 	}

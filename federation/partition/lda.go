@@ -95,7 +95,7 @@ func drawLDA(p *Partition, byClass [][]int32, n int, draw uint64) [][]int {
 }
 
 // raiseToMinimum raises every client (row) to at least least samples. A missing sample comes from the client that is
-// largest at the time, and from the class of which that client has most, which changes the skew of both the least. The
+// largest at the time, and from that client's largest class, which changes the label skew of the two clients the least. The
 // rows must sum to at least least per client. The sums of the columns do not change.
 func raiseToMinimum(counts [][]int, least int) {
 	donors := donorHeap{size: rowSums(counts)}
@@ -127,7 +127,7 @@ func raiseToMinimum(counts [][]int, least int) {
 
 // donorHeap is a heap with the client of the most samples on top; of equal clients, the lowest.
 type donorHeap struct {
-	size   []int // of each client
+	size   []int // number of samples of each client
 	client []int
 }
 

@@ -10,9 +10,9 @@ import (
 )
 
 // natural: each client is a user of the set (a photographer, a writer, a domain) and holds the training images of that
-// user. There are as many clients as users unless Options.Clients asks for fewer; then the users are drawn at random, and
-// the images of the others are nobody's. A client is tested on the test images of its user
-// or, where the user has none, on all test samples of the classes it holds, as in every other kind.
+// user. There are as many clients as users unless Options.Clients asks for fewer. Then the users are drawn at random, and
+// the images of the others belong to no client. A client is tested on the test images of its user or, where the user has
+// none, on all test samples of the classes that it holds, as in every other kind.
 func init() {
 	register(kind{
 		name:    "natural",
@@ -32,8 +32,8 @@ func init() {
 
 const optionMinUser = "min-user-samples"
 
-// naturalUsers returns the users that may be clients, in ascending order, and the number of training images that each of
-// them has at least.
+// naturalUsers returns the users that may be clients, in ascending order, and the least number of training images that each
+// of them has.
 func naturalUsers(s *data.Set, o Options) (users []int32, least int, err error) {
 	if s.Train.Users == nil {
 		return nil, 0, fmt.Errorf("--partition natural: data set %s does not say which user an image is from; choose --dataset csv or another partition", s.Name)
@@ -79,7 +79,7 @@ func assignNatural(p *Partition, s *data.Set) error {
 	r.Shuffle(len(users), func(i, j int) { users[i], users[j] = users[j], users[i] })
 	users = users[:len(p.Shards)]
 	slices.Sort(users)
-	client := make([]int, len(s.UserNames)) // of each user, plus 1; 0 for none
+	client := make([]int, len(s.UserNames)) // client of each user plus 1; 0 for a user without one
 	for i, u := range users {
 		client[u] = i + 1
 	}

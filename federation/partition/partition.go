@@ -114,7 +114,7 @@ func (p *Partition) Check(s *data.Set) error {
 		}
 	}
 	owner := make([]int32, s.Train.Len()) // of each training index: the client plus 1, 0 for none
-	checked := map[*int32]int{}           // lengths of the test sets that have been checked, by their first element
+	checked := map[*int32]int{}           // length of each test set that has been checked, by its first element
 	for i, sh := range p.Shards {
 		if len(sh.Train) == 0 {
 			return fmt.Errorf("client %d has no training samples", i)

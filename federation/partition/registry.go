@@ -14,10 +14,10 @@ import (
 type Options struct {
 	Kind           string  `json:"kind"`                       // --partition: one of Kinds
 	Clients        int     `json:"clients"`                    // --clients: N; 0 for as many as the kind finds in the set, where it counts them (natural)
-	Groups         int     `json:"groups,omitempty"`           // --groups: G, client groups
+	Groups         int     `json:"groups,omitempty"`           // --groups: G, number of groups of clients
 	LabelsPerGroup int     `json:"labels_per_group,omitempty"` // --labels-per-group: ρC
 	LabelFraction  float64 `json:"label_fraction,omitempty"`   // --label-fraction: ρ in (0, 1]; if not 0, LabelsPerGroup is round(ρC), at least 1
-	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: of the Dirichlet distribution
+	Concentration  float64 `json:"concentration,omitempty"`    // --concentration: concentration of the Dirichlet distribution
 	MinSamples     int     `json:"min_samples,omitempty"`      // --min-samples: smallest number of training samples per client
 	Holdout        float64 `json:"holdout,omitempty"`          // --holdout: share of the clients held out of training, 0 to below 1 (all kinds)
 	TrainShare     float64 `json:"train_share,omitempty"`      // --train-share: share of the samples of each class that a client keeps, at least one sample; 0 for all (all kinds)
@@ -43,15 +43,15 @@ type kind struct {
 	help string // one line
 	// flags are the names of the flags that it reads, of those that not every kind reads (see the flag constants).
 	flags []string
-	// replaced returns those of its flags that others of its options take the place of, each with a clause that says
-	// so; nil for a kind that always reads its flags.
+	// replaced returns those of its flags that have no effect because of other options, each with a clause that says so;
+	// nil for a kind that always reads its flags.
 	replaced func(o Options) map[string]string
 	// options are the names of its own options (Options.Extra, --partition-option), each with what it does.
 	options map[string]string
 	// layered says that the kind is built on another kind, which its option base names. See resolveBase and
 	// assignBase.
 	layered bool
-	// clients counts the clients that the set itself has, for Options.Clients of 0; nil if the set has no say in it.
+	// clients counts the clients in the set itself, for Options.Clients of 0; nil if the set does not determine their number.
 	clients func(s *data.Set, o Options) (int, error)
 	// resolve checks the options against the set and returns those that the kind uses, as partition.json records them.
 	resolve func(s *data.Set, o Options) (Options, error)

@@ -29,8 +29,8 @@ func Readers(flag string) []string {
 	})
 }
 
-// Unread returns the flags that have no effect for o.Kind with its options, each with a clause that says who reads the
-// flag or what takes its place. It is nil if o names no kind or no base that exists, which New reports.
+// Unread returns the flags that have no effect for o.Kind with its options, each with a clause that says who reads the flag
+// or what replaces it. It is nil if o names a kind or base that does not exist, which New reports.
 func Unread(o Options) map[string]string {
 	k, ok := kinds[o.Kind]
 	if !ok {
