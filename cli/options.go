@@ -90,6 +90,9 @@ func newOptions(algorithm string) (*options, error) {
 		f.IntVar(&r.Epochs, "epochs", r.Epochs, "E, epochs of a local training")
 		f.IntVar(&r.Batch, "batch", r.Batch, "samples per step")
 		f.Float64Var(&r.LearningRate, "lr", r.LearningRate, "learning rate of SGD")
+		federation.FlagGroup(f, federation.RoundFlags, func(f *pflag.FlagSet) {
+			f.Var(&r.Schedule, "lr-schedule", "learning rate over the rounds, as --lr times a factor: "+federation.RateSchedules+"; the warm-up and the final local training have --lr")
+		})
 		f.Float64Var(&r.Momentum, "momentum", r.Momentum, "momentum of SGD, 0 to below 1")
 		f.Float64Var(&r.WeightDecay, "weight-decay", r.WeightDecay, "weight decay of SGD")
 	})

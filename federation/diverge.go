@@ -45,8 +45,8 @@ func (d *Diverged) Error() string {
 }
 
 // diverged returns a [Diverged] that lists the clients whose trainings are not finite, or nil if all are finite.
-func diverged(net *torch.Network, jobs []torch.Job, trained []torch.Trained, t int, phase Phase, sgd torch.SGD) error {
-	d := &Diverged{Round: t, Phase: phase, Words: net.Len(), learningRate: sgd.LearningRate}
+func diverged(net *torch.Network, jobs []torch.Job, trained []torch.Trained, t int, phase Phase, rate float64) error {
+	d := &Diverged{Round: t, Phase: phase, Words: net.Len(), learningRate: rate}
 	for i, r := range trained {
 		what := notFinite(r)
 		if what == "" || slices.Contains(d.Clients, jobs[i].Client) { // a client that trains several models is listed once

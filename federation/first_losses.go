@@ -14,6 +14,7 @@ import (
 // A client has these losses from its training. The engines report means over epochs only, so FirstLosses trains the first batches
 // again and takes the differences: steps (steps+1) / 2 steps for each job, which enter no ledger.
 func (e *Env) FirstLosses(net *torch.Network, jobs []torch.Job, t int, phase Phase, parts torch.Part, sgd torch.SGD, steps int) ([][]float64, error) {
+	sgd = e.scheduledSGD(sgd, t, phase)
 	orders := make([][]int32, len(jobs))
 	for i, job := range jobs {
 		orders[i] = e.shuffle(len(job.Samples), []uint64{uint64(t), uint64(job.Client), uint64(phase), 0})

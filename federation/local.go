@@ -48,12 +48,14 @@ func (e *Env) LocalSGD(net *torch.Network, jobs []torch.Job, t int, phase Phase,
 
 // LocalTraining trains every job (see [Client.Job]) in round t for some epochs and returns the results in the order of the jobs.
 // Only the given parts of the network change. The order of the samples depends on the seed, the round, the client, the phase and
-// the epoch. The error is a [Diverged] if a loss or weights become infinite or NaN; then there are no results to close.
+// the epoch. In the rounds the learning rate follows [Options].Schedule. The error is a [Diverged] if a loss or weights become infinite or NaN; then there are no results to close.
 func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase Phase, parts torch.Part, sgd torch.SGD, epochs int) ([]torch.Trained, error) {
 	if len(jobs) == 0 {
 		return nil, nil
 	}
 	e.warnOfAutograd(sgd.Objective)
+	rate := sgd.LearningRate // as the flags say
+	sgd = e.scheduledSGD(sgd, t, phase)
 	jobs = slices.Clone(jobs)
 	var total int64
 	for i := range jobs {
@@ -78,7 +80,7 @@ func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase P
 			e.Ledger.Trained(e.Clients[job.Client], work(net, sgd, job, trained[i]))
 		}
 	}
-	err = diverged(net, jobs, trained, t, phase, sgd)
+	err = diverged(net, jobs, trained, t, phase, rate)
 	if err != nil && phase == PersonalPhase && e.OnDivergence == DropOnDivergence {
 		err = restoreReceived(jobs, trained)
 	}

@@ -86,11 +86,14 @@ type RoundResult struct {
 	All      []Score            // [clients] scores of the models after aggregation, NaN for absent clients; nil in a round without evaluation
 	Clusters [][]int            // clusters after the round by [Clustered].Clusters; nil without clusters
 	Notes    map[string]float64 // see [Report]
-	Traffic  Traffic            // of all clients together
-	Work     Work               // of all clients together
-	Samples  int64              // training samples, counted once per epoch
-	Training float64            // seconds of local training and aggregation
-	Seconds  float64            // wall time of the round, evaluation included
+
+	LearningRate float64 // η times the factor of the round, where [Options].Schedule changes it; 0 otherwise
+
+	Traffic  Traffic // of all clients together
+	Work     Work    // of all clients together
+	Samples  int64   // training samples, counted once per epoch
+	Training float64 // seconds of local training and aggregation
+	Seconds  float64 // wall time of the round, evaluation included
 }
 
 // WarningObserver is implemented by an [Observer] that is also told what a person should know about a result, for instance that

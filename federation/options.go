@@ -11,11 +11,12 @@ type Options struct {
 	Rate   float64 // R, the share of the present clients that is sampled in each round, in (0, 1]
 	Seed   uint64  // seed of all random numbers except those of the partition
 
-	Epochs       int     // E, epochs per local training
-	Batch        int     // samples per SGD step
-	LearningRate float64 // η
-	Momentum     float64 // in [0, 1)
-	WeightDecay  float64 // 0 or more
+	Epochs       int          // E, epochs per local training
+	Batch        int          // samples per SGD step
+	LearningRate float64      // η
+	Momentum     float64      // in [0, 1)
+	WeightDecay  float64      // 0 or more
+	Schedule     RateSchedule // of η over the rounds
 
 	// EvalEvery is the number of rounds between two evaluations. The other rounds have no scores, neither of the cohort nor
 	// of all clients. The last round is always evaluated; with 0, no other is, nor are the models before round 0.
@@ -66,6 +67,8 @@ func (o Options) Validate() error {
 		return bad("momentum", o.Momentum, "a number from 0 to below 1")
 	case !finite(o.WeightDecay):
 		return bad("weight-decay", o.WeightDecay, "a number of 0 or more")
+	case o.Schedule.check(o.Rounds) != nil:
+		return o.Schedule.check(o.Rounds)
 	case o.EvalEvery < 0:
 		return bad("eval-every", o.EvalEvery, "1 or more, or 0 to evaluate only the last round")
 	case !(o.EvalShare > 0 && o.EvalShare <= 1):

@@ -17,6 +17,7 @@ func TestBadOptions(t *testing.T) {
 		"--batch":        func(o *federation.Options) { o.Batch = -1 },
 		"--momentum":     func(o *federation.Options) { o.Momentum = 1 },
 		"--weight-decay": func(o *federation.Options) { o.WeightDecay = -1 },
+		"--lr-schedule":  func(o *federation.Options) { o.Schedule.Set("cosine:199") },
 		"--eval-every":   func(o *federation.Options) { o.EvalEvery = -1 },
 		"--eval-share":   func(o *federation.Options) { o.EvalShare = 0 },
 		"--eval-share ":  func(o *federation.Options) { o.EvalShare = 1.5 },

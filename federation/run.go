@@ -209,6 +209,9 @@ func (r *Runner) Round(t int) error {
 		}
 	}
 	result.Training += time.Since(training).Seconds()
+	if !e.Schedule.Constant() {
+		result.LearningRate = e.LearningRate * e.Schedule.Factor(t)
+	}
 	r.scores = nil
 	if e.Evaluates(t) {
 		if result.Post, err = r.scoreTrained(report.Trained); err != nil {

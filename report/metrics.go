@@ -51,6 +51,10 @@ type Round struct {
 	Clusters          *int     `json:"clusters,omitempty"`
 	AdjustedRandIndex *float64 `json:"adjusted_rand_index,omitempty"`
 
+	// LearningRate is that of the clients in this round where a schedule
+	// changes it; 0 where it is the same in all rounds.
+	LearningRate float64 `json:"learning_rate,omitempty"`
+
 	// Notes is what the algorithm says of the round, by name.
 	Notes map[string]float64 `json:"notes,omitempty"`
 }

@@ -65,12 +65,17 @@ func otherBits(t *testing.T, name string) {
 }
 
 // stopAndResume checks that a run which is stopped after any number of rounds and resumed ends like an uninterrupted one.
-func stopAndResume(t *testing.T, name string) {
-	want, wantResult := federationtest.Finished(t, name, 2, nil)
+func stopAndResume(t *testing.T, name string) { stopAndResumeWith(t, name, func(*federation.Env) {}) }
+
+// stopAndResumeWith checks that a run in the environment that change makes can be stopped and resumed.
+func stopAndResumeWith(t *testing.T, name string, change func(*federation.Env)) {
+	t.Helper()
+	want, wantResult := federationtest.Finished(t, name, 2, change)
 	for stop := range 5 {
 		path := filepath.Join(t.TempDir(), "checkpoint", "last.safetensors")
 		o := federation.RunOptions{Algorithm: name, Config: "c", Checkpoint: path}
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+		change(e)
 		e.Rounds, e.FinalPost = stop, false
 		federationtest.MustRun(t, e, a, o)
 
@@ -80,6 +85,7 @@ func stopAndResume(t *testing.T, name string) {
 		}
 		o.Resume = c
 		e, a = federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, name)
+		change(e)
 		r := federationtest.MustRun(t, e, a, o)
 		if !federationtest.EqualModels(federationtest.Models(t, a), want) {
 			t.Errorf("resumed after round %d: the weights differ", stop)

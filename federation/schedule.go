@@ -1,0 +1,153 @@
+package federation
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"feddag/torch"
+)
+
+// RateSchedule says how the clients' learning rate changes from round to round. The zero value keeps it constant. It is a
+// pflag.Value, the flag --lr-schedule.
+type RateSchedule struct {
+	kind   string  // "" for a constant rate, or stepSchedule, exponentialSchedule, cosineSchedule
+	rounds int     // of stepSchedule, those between two steps; of cosineSchedule, those until the rate has fallen
+	factor float64 // by which a step or a round multiplies the rate; of cosineSchedule, the share of the rate that remains
+}
+
+// The kinds of RateSchedule.
+const (
+	constantSchedule    = "constant"
+	stepSchedule        = "step"
+	exponentialSchedule = "exponential"
+	cosineSchedule      = "cosine"
+)
+
+// RateSchedules describes the forms of a RateSchedule for a flag's help.
+const RateSchedules = "constant, step:EVERY:FACTOR, exponential:FACTOR, cosine:ROUNDS[:FLOOR]"
+
+// Factor returns what the learning rate is multiplied by in round t, counted from 0:
+//
+//	step:EVERY:FACTOR      FACTOR^⌊t / EVERY⌋
+//	exponential:FACTOR     FACTOR^t
+//	cosine:ROUNDS:FLOOR    FLOOR + (1 - FLOOR) (1 + cos(π t / ROUNDS)) / 2, and FLOOR from t = ROUNDS on
+//
+// These are StepLR, ExponentialLR and CosineAnnealingLR of PyTorch with one step per round. The number of rounds of the run
+// is in none of them, so a run that is continued with more rounds has the rates of a run that had them from the start.
+func (s RateSchedule) Factor(t int) float64 {
+	switch s.kind {
+	case stepSchedule:
+		return math.Pow(s.factor, float64(t/s.rounds))
+	case exponentialSchedule:
+		return math.Pow(s.factor, float64(t))
+	case cosineSchedule:
+		if t >= s.rounds {
+			return s.factor
+		}
+		return s.factor + (1-s.factor)*(1+math.Cos(math.Pi*float64(t)/float64(s.rounds)))/2
+	}
+	return 1
+}
+
+// Constant reports whether the rate is the same in all rounds.
+func (s RateSchedule) Constant() bool { return s.kind == "" }
+
+// check returns an error for a schedule that leaves no learning rate in some rounds of a run.
+func (s RateSchedule) check(rounds int) error {
+	if s.kind == cosineSchedule && s.factor == 0 && rounds > s.rounds {
+		return fmt.Errorf("--lr-schedule %s leaves a rate of 0 from round %d on, and --rounds is %d: use cosine:%d, or a floor, as in cosine:%d:0.01 (a run that is resumed keeps its schedule)",
+			s.String(), s.rounds+1, rounds, rounds, s.rounds)
+	}
+	return nil
+}
+
+// String implements pflag.Value.
+func (s *RateSchedule) String() string {
+	factor := strconv.FormatFloat(s.factor, 'g', -1, 64)
+	switch s.kind {
+	case stepSchedule:
+		return fmt.Sprintf("%s:%d:%s", s.kind, s.rounds, factor)
+	case exponentialSchedule:
+		return s.kind + ":" + factor
+	case cosineSchedule:
+		if s.factor == 0 {
+			return fmt.Sprintf("%s:%d", s.kind, s.rounds)
+		}
+		return fmt.Sprintf("%s:%d:%s", s.kind, s.rounds, factor)
+	}
+	return constantSchedule
+}
+
+// Type implements pflag.Value.
+func (*RateSchedule) Type() string { return "string" }
+
+// Set implements pflag.Value.
+func (s *RateSchedule) Set(text string) error {
+	fields := strings.Split(text, ":")
+	wrong := func(format string, a ...any) error {
+		return fmt.Errorf("%s; the forms are %s", fmt.Sprintf(format, a...), RateSchedules)
+	}
+	rounds := func(field string) (int, error) {
+		n, err := strconv.Atoi(field)
+		if err != nil || n < 1 {
+			return 0, wrong("%q is no number of rounds of 1 or more", field)
+		}
+		return n, nil
+	}
+	factor := func(field string, least bool) (float64, error) {
+		x, err := strconv.ParseFloat(field, 64)
+		if err != nil || !(x > 0 && x <= 1 || x == 0 && least) {
+			return 0, wrong("%q is no factor above 0 and at most 1", field)
+		}
+		return x, nil
+	}
+	next, n, err := RateSchedule{kind: fields[0]}, len(fields), error(nil)
+	switch kind := fields[0]; {
+	case kind == constantSchedule && n == 1:
+		next = RateSchedule{}
+	case kind == stepSchedule && n == 3:
+		if next.rounds, err = rounds(fields[1]); err == nil {
+			next.factor, err = factor(fields[2], false)
+		}
+	case kind == exponentialSchedule && n == 2:
+		next.factor, err = factor(fields[1], false)
+	case kind == cosineSchedule && n == 1:
+		err = wrong("cosine needs the number of rounds in which the rate falls, because a run can be continued with more rounds")
+	case kind == cosineSchedule && n <= 3:
+		if next.rounds, err = rounds(fields[1]); err == nil && n == 3 {
+			next.factor, err = factor(fields[2], true)
+		}
+	default:
+		err = wrong("%q is no schedule", text)
+	}
+	if err == nil {
+		*s = next
+	}
+	return err
+}
+
+// scheduled reports whether the rate of a phase follows the schedule: the phases that rounds consist of. The warm-up, the
+// answers to the server's queries and the final local training have the rate of the run, so that they measure the same
+// whenever they happen.
+func (p Phase) scheduled() bool {
+	return p == PrimaryPhase || p == SecondaryPhase || p == HeadPhase
+}
+
+// scheduledSGD returns the settings of a local training with its learning rate in round t. The rate of FedBR's projection is
+// one of the training too. α of Per-FedAvg is not: it is part of what the method minimises, and the step by which its clients
+// predict has it, before and after any round.
+func (e *Env) scheduledSGD(sgd torch.SGD, t int, phase Phase) torch.SGD {
+	if e.Schedule.Constant() || !phase.scheduled() {
+		return sgd
+	}
+	factor := e.Schedule.Factor(t)
+	sgd.LearningRate *= factor
+	if o, ok := sgd.Objective.(*torch.Contrast); ok {
+		contrast := *o
+		contrast.Rate *= factor
+		sgd.Objective = &contrast
+	}
+	return sgd
+}
