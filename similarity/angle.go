@@ -8,11 +8,11 @@ import (
 
 const degree = math.Pi / 180 // radians
 
-// blockRows bounds the products of stacked vectors: at most blockRows x blockRows of their cosines exist at a time.
+// blockRows bounds the products of stacked vectors: at most blockRows x blockRows cosines exist at a time.
 const blockRows = 512
 
-// angle returns the angle in degrees between unit vectors u and v (length F) of cosine dot. Near 0 and 180 degrees,
-// where arccos loses half the digits, it is 2 atan2(|u-v|, |u+v|) instead.
+// angle returns the angle in degrees between unit vectors u and v (length F) whose inner product is dot. Near 0 and 180
+// degrees arccos loses half of its digits, so there the angle is computed as 2 atan2(|u-v|, |u+v|).
 func angle(dot float64, u, v []float64) float64 {
 	if math.Abs(dot) < 1-1e-4 {
 		return math.Acos(dot) / degree
@@ -25,9 +25,9 @@ func angle(dot float64, u, v []float64) float64 {
 	return 2 * math.Atan2(math.Sqrt(minus), math.Sqrt(plus)) / degree
 }
 
-// cosines calls visit with every block of S S' (S: rows x F) that touches the upper triangle, each at most blockRows
-// square, so that memory stays bounded. block[a][b] is the product of rows i+a and j+b, j >= i. The block is reused. It
-// ends where visit returns false.
+// cosines calls visit with every block of S S' (S: rows x F) that touches the upper triangle. A block has at most blockRows
+// rows and columns, so memory stays bounded; block[a][b] is the product of rows i+a and j+b, with j >= i. The block is
+// reused. cosines ends when visit returns false.
 func cosines(s *mat.Dense, visit func(i, j int, block *mat.Dense) bool) {
 	rows, f := s.Dims()
 	store := make([]float64, min(rows, blockRows)*min(rows, blockRows))

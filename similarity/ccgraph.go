@@ -10,21 +10,21 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// CCGraph returns the complementarity H (Z x Z) and the CC-graph, graph[p] the at most topK sources q of learner p by
-// falling H_pq, ties by smaller q (eq. 11-14):
+// CCGraph returns the complementarity H (Z x Z) and the CC-graph (eq. 11-14). graph[p] has the sources q of learner p: at
+// most topK of them, by falling H_pq, and by ascending q where these are equal.
 //
-//	r_i,c  rank of class c among the m_i classes client i holds, rarest 0, ties by class
+//	r_i,c  rank of class c among the m_i classes that client i holds; the rarest has 0, and equal ones are ranked by class
 //	d_p,c = Σ_{i in C_p holding c} (m_i - r_i,c)             demand
 //	s_q,c = 1/|C_q| Σ_{i in C_q holding c} (r_i,c + 1)       supply
-//	Γ_ijc = 1 - V'_ijc/90, clipped to 0..1                   alignment; Γ-_pqc its mean over C_p x C_q
+//	Γ_ijc = 1 - V'_ijc/90, clipped to 0..1                   alignment; Γ-_pqc is its mean over C_p x C_q
 //	H_pq  = Σ_c d_p,c s_q,c Γ-_pqc,  H_pp = -inf             eq. 14; without alignment Γ- is 1 (eq. 12)
 //
-// counts are n_i,c (N x C), classAngles V'_c of C classes and N clients (not read without alignment). With Z = 1 the
-// graph is empty.
+// counts are n_i,c (N x C). classAngles has V'_c between the N clients for each of the C classes; it is read only with
+// alignment. With Z = 1 the graph is empty.
 func CCGraph(counts [][]int, classAngles []*HeldAngles, clusters [][]int, topK int, alignment bool) (*mat.Dense, [][]int, error) {
 	n, z := len(counts), len(clusters)
 	if n == 0 {
-		return nil, nil, fmt.Errorf("CC-graph: no client given")
+		return nil, nil, fmt.Errorf("CC-graph: there are no clients")
 	}
 	if err := checkPartition(clusters, n); err != nil {
 		return nil, nil, fmt.Errorf("CC-graph: %w", err)
@@ -103,11 +103,11 @@ func demandSupply(counts [][]int, clusters [][]int) (demand, supply [][]float64)
 	return demand, supply
 }
 
-// meanAlignment returns Γ-_c (Z x Z), the mean of 1 - V'/90 clipped to 0..1 over the pairs of two clusters: 1 for a pair
-// of which neither holds the class, 0 where only one does.
+// meanAlignment returns Γ-_c (Z x Z), the mean of 1 - V'/90, clipped to 0..1, over the pairs of clients of two clusters. It
+// is 1 for a pair in which neither client holds the class, and 0 where only one does.
 func meanAlignment(angles *HeldAngles, clusters [][]int) *mat.Dense {
 	labels := agreement.Labels(clusters, angles.Clients())
-	lacking := make([]float64, len(clusters)) // clients of each cluster without the class
+	lacking := make([]float64, len(clusters)) // number of clients without the class, by cluster
 	for i, z := range labels {
 		if angles.place[i] < 0 {
 			lacking[z]++

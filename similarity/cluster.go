@@ -16,16 +16,16 @@ type Sketch struct {
 	Update []float64    // Δ~_i, the k kept coordinates of the warm-up update
 }
 
-// Result is everything that phases 2 to 4 computed, for N clients, C classes and Z clusters. Of clusters that tests found it has
-// FoundBy, Clusters, Test, Roster, Complementarity and Graph.
+// Result is everything that phases 2 to 4 computed, for N clients, C classes and Z clusters. If tests found the clusters,
+// it has only FoundBy, Clusters, Test, Roster, Complementarity and Graph.
 type Result struct {
 	FoundBy string // FoundBySimilarity or FoundByTest; empty for the clusters of another method
 
 	Gradient, Data             *mat.SymDense // G and V (weighted mean over the classes), N x N, degrees
 	GradientScaled, DataScaled *mat.SymDense // G^ and V^, N x N, 0..1
-	ClassAngles                []*HeldAngles // V'_c of each class between the N clients, degrees
+	ClassAngles                []*HeldAngles // V'_c between the N clients for each class, degrees
 
-	Gates                       []float64 // w, N, 0..1: 1 is gradient only
+	Gates                       []float64 // w, N, 0..1; 1 is gradient only
 	EntropyBefore, EntropyAfter float64   // mean over the rows of softmax(A), nats
 	Proximity                   *mat.SymDense
 
@@ -33,22 +33,22 @@ type Result struct {
 	Eigenvalues []float64   // nil for linkage
 	Candidates  []Candidate // from few clusters to many
 	Threshold   float64     // α* of the chosen cut; 0 for spectral
-	Clusters    [][]int     // by first member, members ascending
+	Clusters    [][]int     // in the order of their first members, members ascending
 
-	Test   *groups.Result // what the tests found; nil if the clusters are not theirs
-	Roster *groups.Roster // the clusters that tests found, with all that describes them and their clients; nil as above
+	Test   *groups.Result // what the tests found; nil if another method found the clusters
+	Roster *groups.Roster // the clusters that tests found, with what describes them and their clients; nil if another method found them
 
 	Complementarity *mat.Dense // H, Z x Z, -inf on the diagonal
 	Graph           [][]int    // Graph[p]: the sources of learner p, by falling H
 }
 
 // Cluster runs phases 2 to 4 on the clients' sketches: angles (eq. 3-6), fusion (eq. 7, 8), the search for the clusters
-// (eq. 9, 10; o.Concepts may make it coarser) and the CC-graph (eq. 11-14).
+// (eq. 9, 10; with o.Concepts it may merge some of them) and the CC-graph (eq. 11-14).
 //
-// All sketches need the same number of classes and of kept coordinates. A client without samples is allowed: it is at
-// 90 degrees (data) from every client in the classes that one holds, and at 0 from other such clients. One client gives
-// one cluster and an empty graph. Every error names the client (and class) or the option at fault. progress hears how far the
-// clustering is and can end it; it may be nil.
+// All sketches must have the same number of classes and of kept coordinates. A client without samples is allowed. Its data
+// angle to another client is 90 degrees in the classes that the other client holds, and 0 to a client that has no samples
+// either. One client gives one cluster and an empty graph. Every error names the client (and class) or the option at fault.
+// progress is told how far the clustering is, and can end it; it may be nil.
 func Cluster(sketches []Sketch, o Options, progress Progress) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("clustering: %w", err)
@@ -63,12 +63,12 @@ func Cluster(sketches []Sketch, o Options, progress Progress) (*Result, error) {
 	return nil, fmt.Errorf("clustering: %w", err)
 }
 
-// source is where the clients' sketches come from: from memory, or a class at a time from a file.
+// source is where the clients' sketches come from: memory, or a file that is read one class at a time.
 type source interface {
 	allCounts() [][]int
 	allUpdates() [][]float64
-	// stack returns all clients' vectors of class c as rows (P_c x F; nil where nobody holds it) and each row's client,
-	// ascending. The next call may overwrite them.
+	// stack returns the vectors of all clients in class c as rows (P_c x F; nil if no client holds it), and the client of
+	// each row, ascending. The next call may overwrite them.
 	stack(c int) (*mat.Dense, []int, error)
 }
 
@@ -111,7 +111,7 @@ func clusterSource(from source, o Options, progress Progress) (*Result, error) {
 	return r, err
 }
 
-// dataAngles returns V and V'_c, a class's vectors in memory at a time.
+// dataAngles returns V and V'_c. It has the vectors of one class in memory at a time.
 func dataAngles(from source, w *Weights, o Options, tell teller) (*mat.SymDense, []*HeldAngles, error) {
 	counts := from.allCounts()
 	n, classes := len(counts), len(counts[0])
@@ -133,14 +133,14 @@ func dataAngles(from source, w *Weights, o Options, tell teller) (*mat.SymDense,
 		}
 		addClass(v, angles[c], w, c, o)
 		angles[c].shrink()
-		if angles[c].narrow != nil { // what it was made from is large: better free before the next class than after it
+		if angles[c].narrow != nil { // its float64 angles are large, so they are freed before the next class
 			runtime.GC()
 		}
 	}
 	return v, angles, nil
 }
 
-// memory is sketches as a source.
+// memory is a source of sketches that are in memory.
 type memory struct {
 	counts  [][]int
 	bases   [][]*mat.Dense
@@ -153,15 +153,15 @@ func (m *memory) allUpdates() [][]float64 { return m.updates }
 
 func (m *memory) stack(c int) (*mat.Dense, []int, error) { return stackBases(m.bases, c, &m.f) }
 
-// split checks the sketches against each other and takes them apart.
+// split checks that the sketches fit together, and separates their parts.
 func split(sketches []Sketch) (*memory, error) {
 	m := new(memory)
 	if len(sketches) == 0 {
-		return nil, fmt.Errorf("no client given")
+		return nil, fmt.Errorf("there are no clients")
 	}
 	classes := len(sketches[0].Counts)
 	if classes == 0 {
-		return nil, fmt.Errorf("client 0: counts for no class")
+		return nil, fmt.Errorf("client 0 has counts of no class")
 	}
 	for i, s := range sketches {
 		if len(s.Counts) != classes || len(s.Bases) != classes {
@@ -174,7 +174,7 @@ func split(sketches []Sketch) (*memory, error) {
 			case n > 0 && s.Bases[c] == nil:
 				return nil, fmt.Errorf("client %d: class %d has %d samples but no principal vectors: send at least one", i, c, n)
 			case n == 0 && s.Bases[c] != nil:
-				return nil, fmt.Errorf("client %d: class %d has no sample but principal vectors: send nil", i, c)
+				return nil, fmt.Errorf("client %d: class %d has principal vectors but no samples: send nil", i, c)
 			}
 		}
 		m.counts, m.bases, m.updates = append(m.counts, s.Counts), append(m.bases, s.Bases), append(m.updates, s.Update)

@@ -9,16 +9,16 @@ import (
 // SpectralClients is the number of clients above which Compare leaves spectral clustering out: it costs O(N^3).
 const SpectralClients = 2000
 
-// Comparison is what one way of clustering and one choice rule make of A.
+// Comparison is the clustering of A that one method and one choice rule give.
 type Comparison struct {
 	Method    string // "spectral", or the linkage
 	Choose    string // "silhouette", "bend", "ratio", "eigengap" or "loss"
 	Candidate        // the one chosen; Chosen is set
 }
 
-// Compare clusters A (N x N, 0..1) by every linkage and by spectral clustering, and applies to each one's candidates
-// every choice rule that needs no number and has a meaning there (Search). Of o only what those use is read: Method,
-// Linkage and Choose are not. Above SpectralClients clients there is no spectral clustering.
+// Compare clusters A (N x N, 0..1) by every linkage and by spectral clustering. To the candidates of each it applies every
+// choice rule that needs no number and is defined for them (see Search). It ignores o.Method, o.Linkage and o.Choose. With
+// more than SpectralClients clients it leaves spectral clustering out.
 func Compare(a *mat.SymDense, o Options, progress Progress) ([]Comparison, error) {
 	methods := slices.Clone(LinkageNames)
 	if a.SymmetricDim() <= SpectralClients {
@@ -28,7 +28,7 @@ func Compare(a *mat.SymDense, o Options, progress Progress) ([]Comparison, error
 	for _, method := range methods {
 		o.Method, o.Linkage, o.Choose = "linkage", method, "silhouette"
 		if method == "spectral" {
-			o.Method, o.Linkage = "spectral", "average" // the linkage is not read
+			o.Method, o.Linkage = "spectral", "average" // spectral clustering does not read the linkage
 		}
 		s, err := search(a, nil, o, progress)
 		if err != nil {

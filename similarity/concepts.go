@@ -8,23 +8,25 @@ import (
 )
 
 const (
-	// conceptGap is by how many degrees two clusters' images of a class must be farther from each other than from those
-	// of their own cluster to be of different things. On Fashion-MNIST it is -2..5 for clusters of one concept and 22..28
-	// for clusters of two (docs/clustering.md, benchmarks/concepts.py).
+	// conceptGap is the number of degrees by which the images of a class in two clusters must be farther from each other
+	// than from those of their own cluster to count as different things. On Fashion-MNIST the gap is -2..5 for clusters of
+	// one concept and 22..28 for clusters of two (benchmarks/concepts.py).
 	conceptGap = 10
-	// rareClass is the share of a cluster's clients below which the holders of a class do not make it the cluster's.
+	// rareClass is the share of a cluster's clients that must hold a class for the class to count as one of the cluster's.
 	rareClass = 0.1
 )
 
-// withinConcepts returns the place of a candidate coarser than the chosen one where clients name the same images
-// differently (concept shift). A rule that looks at A alone splits such clients by their labels as well, which A holds too.
-// Here the choice goes to fewer clusters while of those that merge one has all classes of the other and they mean the same
-// by them, up to the first that do not mean the same. Where there are none such, or clusters that each have classes of
-// their own come first, the choice stays: label skew is for the rule to judge. Candidates are cuts of one tree.
+// withinConcepts looks for concept shift, where clients name the same images differently, and returns the index of the
+// candidate to choose instead of the chosen one. A rule that looks at A alone also splits the clients of one concept by
+// their labels, because A depends on these too. withinConcepts therefore moves to candidates with fewer clusters, one merge
+// after another. It goes on while one of the merging clusters has all classes of the other and both name the same images
+// alike, and it stops before the first merge of two clusters that name them differently. If no merge is of clusters that
+// name images differently, or if a merge of clusters that each have classes of their own comes first, the chosen candidate
+// is kept, because label skew is for the rule to judge. The candidates must be cuts of one tree.
 func (s *Choice) withinConcepts(chosen int, angles []*HeldAngles) int {
 	clusters, n := s.Candidates[chosen].Clusters, angles[0].Clients()
 	v := viewClasses(clusters, n, angles)
-	groups := make([][]int, len(clusters)) // each candidate's clusters, as unions of the chosen one's
+	groups := make([][]int, len(clusters)) // the clusters of a candidate, as unions of those of the chosen candidate
 	for z := range groups {
 		groups[z] = []int{z}
 	}
@@ -48,11 +50,11 @@ func (s *Choice) withinConcepts(chosen int, angles []*HeldAngles) int {
 	return chosen
 }
 
-// classView is what Z clusters have in C classes. Its methods take unions of clusters.
+// classView has what Z clusters hold in each of C classes. Its methods take unions of clusters.
 type classView struct {
-	sizes   []float64    // clients; Z
-	holders [][]float64  // of each class, the clients that hold it; C x Z
-	angles  []*mat.Dense // of each class, V'_c summed over the pairs of holders of two clusters (pairSums); C x Z x Z
+	sizes   []float64    // number of clients; Z
+	holders [][]float64  // number of clients that hold each class; C x Z
+	angles  []*mat.Dense // for each class, V'_c summed over the pairs of holders in two clusters (pairSums); C x Z x Z
 }
 
 func viewClasses(clusters [][]int, n int, angles []*HeldAngles) *classView {
@@ -72,7 +74,7 @@ func viewClasses(clusters [][]int, n int, angles []*HeldAngles) *classView {
 	return v
 }
 
-// covers says whether a has all classes that b has.
+// covers reports whether a has all classes that b has.
 func (v *classView) covers(a, b []int) bool {
 	has := func(g []int, c int) bool { return total(v.holders[c], g) > rareClass*total(v.sizes, g) }
 	for c := range v.holders {
@@ -83,8 +85,9 @@ func (v *classView) covers(a, b []int) bool {
 	return true
 }
 
-// gap returns how much larger, in degrees, the angles across a and b are than those within either: the mean over the
-// classes, by their pairs across. A class without a pair across or within says nothing; without any the gap is 0.
+// gap returns by how many degrees the angles between a and b are larger than the angles within each of them. It is the mean
+// over the classes, weighted by the number of pairs between a and b. A class without a pair between them, or without a pair
+// within them, is left out; if all classes are, the gap is 0.
 func (v *classView) gap(a, b []int) float64 {
 	var sum, pairs float64
 	for c, held := range v.holders {
@@ -109,7 +112,7 @@ func (v *classView) gap(a, b []int) float64 {
 	return sum / pairs
 }
 
-// total adds up some entries.
+// total returns the sum of some entries of x.
 func total(x []float64, some []int) (sum float64) {
 	for _, k := range some {
 		sum += x[k]

@@ -21,21 +21,22 @@ func (o Options) missing() float64 {
 	return 90
 }
 
-// ClassAngles returns V'_c (degrees) between all N clients for each of the C classes (eq. 4), by default the smallest
-// angle between a principal vector of client i and one of client j:
+// ClassAngles returns V'_c (degrees) between all N clients for each of the C classes (eq. 4). By default this is the
+// smallest angle between a principal vector of client i and one of client j:
 //
 //	V'_ijc = min over v in U_c^i, x in U_c^j of arccos |v.x|
 //
-// bases[i][c] is U_c^i (F x p, orthonormal columns), nil where client i lacks class c; p may differ. 90 where only one
-// of the two holds the class, 0 where neither does, 0 on the diagonal. Under the prototype's rules the angle keeps its
-// sign (0..180) and a missing class is 180. One blocked product of all clients' stacked vectors a class (project.go).
-// With o.Angle "principal" it is the smallest angle between any two vectors of the spans instead (principal_angle.go).
+// bases[i][c] is U_c^i (F x p, orthonormal columns), and nil where client i lacks class c; p may differ. V' is 90 where
+// only one of the two clients holds the class, 0 where neither does, and 0 on the diagonal. Under the prototype's rules the
+// angle keeps its sign (0..180) and is 180 for a missing class. For each class there is one product, in blocks, of the
+// stacked vectors of all clients (project.go). With o.Angle "principal" the angle is the smallest between any two vectors
+// of the spans instead (principal_angle.go).
 //
-// It is an error to give no client, different numbers of classes, different F, or a column that is not a finite unit
-// vector.
+// ClassAngles returns an error if there are no clients, if clients differ in the number of classes or in F, or if a column
+// is not a finite unit vector.
 func ClassAngles(bases [][]*mat.Dense, o Options) ([]*HeldAngles, error) {
 	if len(bases) == 0 {
-		return nil, fmt.Errorf("class angles: no client given")
+		return nil, fmt.Errorf("class angles: there are no clients")
 	}
 	classes := len(bases[0])
 	for i := range bases {
@@ -57,8 +58,8 @@ func ClassAngles(bases [][]*mat.Dense, o Options) ([]*HeldAngles, error) {
 	return angles, nil
 }
 
-// stackBases returns all clients' vectors of class c as rows (P_c x F; nil where nobody holds it) and each row's
-// client, ascending.
+// stackBases returns the vectors of all clients in class c as rows (P_c x F; nil if no client holds it), and the client of
+// each row, ascending.
 func stackBases(bases [][]*mat.Dense, c int, f *int) (stack *mat.Dense, owner []int, err error) {
 	for i := range bases {
 		u := bases[i][c]
@@ -97,8 +98,8 @@ func stackBases(bases [][]*mat.Dense, c int, f *int) (stack *mat.Dense, owner []
 	return stack, owner, nil
 }
 
-// classAngles is V'_c from stacked vectors (P_c x F, nil where nobody holds the class) and their owners. tell hears how
-// many hundredths are done.
+// classAngles returns V'_c from stacked vectors (P_c x F, nil if no client holds the class) and their owners. It tells tell
+// how many hundredths are done.
 func classAngles(stack *mat.Dense, owner []int, n int, o Options, tell teller) (*HeldAngles, error) {
 	h := newHeldAngles(owner, n, o.missing())
 	if stack == nil {
@@ -140,18 +141,18 @@ func classAngles(stack *mat.Dense, owner []int, n int, o Options, tell teller) (
 	return h, err
 }
 
-// pairAngles finds the angle of two clients from the products of their vectors.
+// pairAngles finds the angle between two clients from the products of their vectors.
 type pairAngles interface {
 	// factor returns the vectors whose products nearest needs, as rows.
 	factor() *mat.Dense
 	// begin is called before the blocks that begin at row i0.
 	begin(i0 int)
-	// nearest returns the angle in degrees between two clients whose products the block holds: rows i0+a and j0+b of the
-	// stack.
+	// nearest returns the angle in degrees between two clients whose products the block holds. The block begins at rows i0
+	// and j0 of the stack.
 	nearest(block *mat.Dense, i0, j0 int, a, b run) float64
 }
 
-// run is the rows from..to-1 of a block that are one client's, the place-th client of the block.
+// run is a range of rows, from..to-1, of a block that belong to one client, the place-th client of the block.
 type run struct{ from, to, place int }
 
 func runs(owner []int) (r []run) {
@@ -178,7 +179,7 @@ func addClass(v *mat.SymDense, h *HeldAngles, w *Weights, c int, o Options) {
 	classes := float64(len(w.size[0]))
 	missing := o.capped(h.missing) / classes
 	parallel.For(n, func(i int) {
-		row := upper(v, i) // of i+1..N-1
+		row := upper(v, i) // entries i+1..N-1
 		a := int(h.place[i])
 		for k := range row {
 			j := i + 1 + k
@@ -192,7 +193,7 @@ func addClass(v *mat.SymDense, h *HeldAngles, w *Weights, c int, o Options) {
 	})
 }
 
-// capped is a weighted class angle as it enters V.
+// capped returns a weighted class angle as it enters V.
 func (o Options) capped(x float64) float64 {
 	if o.Rules == "prototype" {
 		return min(x, 180)
@@ -200,9 +201,9 @@ func (o Options) capped(x float64) float64 {
 	return x
 }
 
-// MinMax returns G^ or V^ (N x N, 0..1): the off-diagonal entries of m scaled so that the least is 0 and the largest 1,
-// and a zero diagonal. A matrix of equal entries (within 1e-9 degrees, far below what rounding leaves of an angle and
-// far above what it adds) becomes all zeros. It is an error where an entry is not finite.
+// MinMax returns G^ or V^ (N x N, 0..1): the off-diagonal entries of m scaled so that the least is 0 and the largest is 1,
+// and a zero diagonal. If all entries are equal within 1e-9 degrees, the result is all zeros. That bound is far below the
+// differences between angles and far above their rounding errors. A non-finite entry is an error.
 func MinMax(m *mat.SymDense) (*mat.SymDense, error) {
 	n := m.SymmetricDim()
 	if n == 0 {
@@ -219,7 +220,7 @@ func MinMax(m *mat.SymDense) (*mat.SymDense, error) {
 			least, most = min(least, x), max(most, x)
 		}
 	}
-	if !(most-least > 1e-9) { // also a single client, where nothing was seen
+	if !(most-least > 1e-9) { // true for a single client too, which has no entries
 		return scaled, nil
 	}
 	for i := range n {

@@ -2,18 +2,18 @@ package similarity
 
 import "fmt"
 
-// ClusterProfile is what a person wants to know of a cluster.
+// ClusterProfile describes a cluster for people.
 type ClusterProfile struct {
 	Clients int   // |C_z|
-	Samples int   // of all its clients
-	Classes []int // samples of each class; C
-	Holders []int // clients that hold each class; C
+	Samples int   // number of samples of all its clients
+	Classes []int // number of samples of each class; C
+	Holders []int // number of clients that hold each class; C
 }
 
 // Profiles returns the size and class histogram of every cluster, from counts n_i,c (N x C).
 func Profiles(counts [][]int, clusters [][]int) ([]ClusterProfile, error) {
 	if len(counts) == 0 {
-		return nil, fmt.Errorf("profiles: no client given")
+		return nil, fmt.Errorf("profiles: there are no clients")
 	}
 	if err := checkPartition(clusters, len(counts)); err != nil {
 		return nil, fmt.Errorf("profiles: %w", err)

@@ -39,7 +39,7 @@ func TestHistogramShift(t *testing.T) {
 	}{
 		"of 1 and 2 classes": {[]int{1}, []int{1, 2}, 1},
 		"of 0 and 0 classes": {nil, nil, 1},
-		"0 samples newly":    {[]int{1}, []int{1}, 0},
+		"0 newly processed samples":    {[]int{1}, []int{1}, 0},
 		"class 1 has -1":     {[]int{1, -1}, []int{1, 1}, 1},
 		"without samples":    {[]int{1, 1}, []int{0, 0}, 1},
 	} {

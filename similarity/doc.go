@@ -1,24 +1,24 @@
-// Package similarity is the server's mathematics of FedDAG: from what every client sends once (a Sketch) to clusters
-// of clients and a graph of which cluster may learn from which. It needs no accelerator and no cgo.
+// Package similarity is the server's mathematics of FedDAG. From what every client sends once (a Sketch) it computes
+// clusters of clients, and a graph that says which cluster may learn from which. It needs no accelerator and no cgo.
 //
 // The steps follow the paper (arXiv 2602.23504), one file per group of equations:
 //
 //	principal.go   what a client computes: top left singular vectors of a class     section 3, phase 1
 //	gradient.go    angles between warm-up updates, G                                eq. 3
 //	data.go        angles of principal vectors per class, V'_c, and their mean V    eq. 4, 6
-//	held.go        how V'_c is kept: the angles of the class's holders
+//	held.go        how V'_c is stored: only the angles between clients that hold the class
 //	weight.go      class-frequency weights W                                        eq. 5
 //	fusion.go      gates w that minimise the entropy of A = w G^ + (1-w) V^         eq. 7, 8
 //	linkage.go     agglomerative clustering, the dendrogram and its cuts            section 3.4
 //	spectral.go    spectral clustering, as another source of candidates
 //	loss.go        the loss of a partition                                          eq. 9, 10
-//	search.go      which candidate to keep                                          algorithm 3
+//	search.go      the candidates, and the choice among them                                          algorithm 3
 //	ccgraph.go     demand, supply, alignment and the CC-graph                       eq. 11-14
-//	cluster.go     all of it, in order
+//	cluster.go     all steps in order
 //	roster.go      clients that come, leave or change afterwards                    algorithm 4
 //	shift.go       whether a client's classes changed                               appendix A.9, eq. 41
-//	validity.go    how good a clustering is; stability.go: how steady; describe.go: what is in it
-//	sketches.go    sketches on disk, written; sketchfile.go: read
+//	validity.go    the quality of a clustering; stability.go: its stability; describe.go: its contents
+//	sketches.go    writes sketches to disk; sketchfile.go: reads them
 //
 // Angles are in degrees. Every matrix between clients is a dissimilarity: larger is less alike, the diagonal is zero.
 // Clusterings are [][]int, clusters ordered by their first member, members ascending. All matrix products go through

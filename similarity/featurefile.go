@@ -18,9 +18,9 @@ import (
 //	feature_version   the version of the features and of the file, a single whole number
 //	image_shape       channels, height and width of the images, whole numbers
 //	feature_counts    images of each client, half and class, N x 2 x C, whole numbers
-//	feature_means     their mean features, N x 2 x C x d; those of a class without images are not read
+//	feature_means     the means of their features, N x 2 x C x d; the means of a class without images are not read
 //	feature_scatter   the sum over the clients of the scatter of the features around the client's class means, d x d
-//	description       what the features are, UTF-8 text as bytes; for a person, it is not read
+//	description       what the features are, UTF-8 text as bytes; for people; the program does not read it
 //
 // and true_groups as for [Vectors].
 const (
@@ -47,11 +47,11 @@ func WriteFeatures(path string, f *Features, trueGroups []int) error {
 
 func writeFeatures(path string, f *Features, trueGroups []int) error {
 	if len(f.Sketches) == 0 {
-		return fmt.Errorf("no client given")
+		return fmt.Errorf("there are no clients")
 	}
 	n, d := len(f.Sketches), f.Scatter.SymmetricDim()
 	if trueGroups != nil && len(trueGroups) != n {
-		return fmt.Errorf("true groups of %d clients, there are %d", len(trueGroups), n)
+		return fmt.Errorf("there are %d clients, but true groups of %d clients", n, len(trueGroups))
 	}
 	classes := len(f.Sketches[0].Counts[0])
 	var counts []int64
@@ -158,7 +158,7 @@ func (f *featureArchive) array(name string, shape ...int) (*npy.Array, error) {
 		fits = fits && (a.Shape[k] == n || n < 0 && a.Shape[k] > 0)
 	}
 	if !fits {
-		return nil, fmt.Errorf("%s: an array of shape %v, need %s", name, a.Shape, shapeText(shape))
+		return nil, fmt.Errorf("%s: the array has the shape %v, need %s", name, a.Shape, shapeText(shape))
 	}
 	return a, nil
 }

@@ -8,16 +8,16 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// What may find the clusters of a Result.
+// Values of Result.FoundBy: what found the clusters.
 const (
 	FoundBySimilarity = "similarity" // the search in the proximity matrix A, phases 2 and 3 of the paper
 	FoundByTest       = "test"       // the tests of package groups
 )
 
-// Features are what clients send where tests find the clusters. The principal vectors and the updates of a [Sketch] have no
-// part in it.
+// Features are what the clients send if tests find the clusters. Unlike a [Sketch] they have no principal vectors and no
+// updates.
 type Features struct {
-	Shape    groups.Shape     // of the images
+	Shape    groups.Shape     // shape of the images
 	Sketches []*groups.Sketch // by client
 	Scatter  *mat.SymDense    // sum of the clients' scatters, d x d
 }
@@ -36,15 +36,15 @@ func (f *Features) ClassCounts() [][]int {
 	return counts
 }
 
-// GroupOptions returns the options of the tests. Of o they read the seed.
+// GroupOptions returns the options of the tests. They use only o.Seed.
 func (o Options) GroupOptions() groups.Options {
 	g := groups.DefaultOptions()
 	g.Seed = o.Seed
 	return g
 }
 
-// Cluster implements [Sketches]: the tests find the clusters, and the CC-graph is made of the same sketches. Of the options it
-// reads Seed and TopK. It computes no matrix between clients.
+// Cluster implements [Sketches]: the tests find the clusters, and the CC-graph is made from the same sketches. It uses only
+// the options Seed and TopK, and computes no matrix between clients.
 func (f *Features) Cluster(o Options, progress Progress) (*Result, error) {
 	r, err := f.cluster(o, progress)
 	if err != nil {
@@ -75,8 +75,8 @@ func (f *Features) cluster(o Options, progress Progress) (*Result, error) {
 	return r, err
 }
 
-// Stability implements [Sketches]. The clients have sent two halves of their images, so there are two repetitions: the
-// clusterings by one half each. Of the result it reads the roster.
+// Stability implements [Sketches]. The clients have sent two halves of their images, so there are two repetitions, the
+// clusterings by one half each. It reads only the roster of the result.
 func (f *Features) Stability(r *Result, _ Options, repeats int, progress Progress) (*Steadiness, error) {
 	if repeats != groups.Halves {
 		return nil, fmt.Errorf("stability: %d repetitions, but the clients have sent %d halves of their images: use %d", repeats, groups.Halves, groups.Halves)

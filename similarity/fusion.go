@@ -16,8 +16,8 @@ import (
 //
 //	A_ij = w_i G^_ij + (1-w_i) V^_ij  for i < j,  A_ji = A_ij,  A_ii = 0
 //
-// from G^ and V^ (N x N, 0..1) and gates w (N, 0..1; 1 is gradient only). By the paper's i < j it is the client of the
-// smaller number whose gate decides a pair. Sizes that differ and gates outside 0..1 are errors.
+// from G^ and V^ (N x N, 0..1) and gates w (N, 0..1; 1 is gradient only). Because of the paper's i < j, the gate of the
+// client with the smaller number decides a pair. Sizes that differ and gates outside 0..1 are errors.
 func Fuse(g, v *mat.SymDense, w []float64) (*mat.SymDense, error) {
 	n := g.SymmetricDim()
 	if n == 0 || v.SymmetricDim() != n || len(w) != n {
@@ -38,16 +38,17 @@ func Fuse(g, v *mat.SymDense, w []float64) (*mat.SymDense, error) {
 // Gates is what a solver of eq. 8 found.
 type Gates struct {
 	W             []float64 // w, N, 0..1
-	Before, After float64   // entropy (nats) at the solver's start and at W; After <= Before but for "shared"
+	Before, After float64   // entropy (nats) at the solver's start and at W; After <= Before except for "shared"
 }
 
-// LearnGates returns gates that lower the mean entropy of the row-wise softmax of A (eq. 8),
+// LearnGates returns gates that reduce the mean entropy of the row-wise softmax of A (eq. 8),
 //
 //	L(w) = -1/N Σ_i Σ_j p_ij ln p_ij,  p_i = softmax(A_i)
 //
 // by the solver that o.Fusion names: "mlp" (mlp.go), "direct" (projected gradient descent on w itself, from 1/2) or
-// "fixed:x" (no solver: every w_i = x). "shared" gives all clients the mean of direct's gates, near the share of clients
-// whose entropy is lower by gradients; its entropy may be above that of 1/2. g and v are G^ and V^, N x N, 0..1.
+// "fixed:x" (no solver: every w_i = x). "shared" gives all clients the mean of the gates that direct finds, which is close
+// to the share of clients whose entropy is lower with gradients. Its entropy may be above the entropy at 1/2. g and v are
+// G^ and V^, N x N, 0..1.
 func LearnGates(g, v *mat.SymDense, o Options) (Gates, error) {
 	return learnGates(g, v, o, nil)
 }
@@ -85,9 +86,9 @@ func directGates(g, v *mat.SymDense, tell teller) (Gates, error) {
 	return descend(g.SymmetricDim(), func(w, slope []float64) float64 { return entropy(g, v, w, slope) }, tell)
 }
 
-// descend minimises a loss L of n gates from 1/2: w <- clip(w - η ∇L, 0, 1). A step that would raise L is taken again
-// with half the η; one that lowers it doubles the next. The first η moves the most sensitive gate by 1/4. loss returns
-// L and writes ∇L.
+// descend minimises a loss L of n gates, starting from 1/2, by w <- clip(w - η ∇L, 0, 1). A step that would increase L is
+// repeated with half of η, and after a step that decreases it η doubles. The first η moves the most sensitive gate by 1/4.
+// loss returns L and writes ∇L to slope.
 func descend(n int, loss func(w, slope []float64) float64, tell teller) (Gates, error) {
 	w, next := make([]float64, n), make([]float64, n)
 	for i := range w {
@@ -151,8 +152,8 @@ func entropy(g, v *mat.SymDense, w, slope []float64) float64 {
 	return total / float64(n)
 }
 
-// rowSums returns Σ_j exp A_ij and Σ_j A_ij exp A_ij of every row i (N each). Many rows are added up in entropyParts
-// parts, always the same ones, so that the sums do not depend on the number of processors.
+// rowSums returns Σ_j exp A_ij and Σ_j A_ij exp A_ij for every row i (N each). Many rows are summed in entropyParts parts,
+// always the same ones, so that the sums do not depend on the number of processors.
 func rowSums(g, v *mat.SymDense, w []float64) (sum, mean []float64) {
 	n := len(w)
 	parts := entropyParts
@@ -186,7 +187,7 @@ func rowSums(g, v *mat.SymDense, w []float64) (sum, mean []float64) {
 
 const entropyParts = 8
 
-// upper returns entries i+1..N-1 of row i of a symmetric matrix, in place.
+// upper returns entries i+1..N-1 of row i of a symmetric matrix, which share its memory.
 func upper(m *mat.SymDense, i int) []float64 {
 	raw := m.RawSymmetric()
 	return raw.Data[i*raw.Stride+i+1 : i*raw.Stride+raw.N]

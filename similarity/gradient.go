@@ -14,14 +14,14 @@ import (
 //
 //	G_ij = arccos( <Δ~_i, Δ~_j> / (|Δ~_i| |Δ~_j|) ),  G_ii = 0
 //
-// updates has N rows of the same length k. A zero update has no direction: it is at 90 degrees from every other
-// update and at 0 from another zero one. It is an error to give no update, updates of different or zero length, or a
-// value that is not a finite number.
+// updates has N rows of the same length k. A zero update has no direction: its angle to every other update is 90 degrees,
+// and its angle to another zero update is 0. GradientAngles returns an error if there are no updates, if they have no
+// coordinates or differ in length, or if a value is not finite.
 func GradientAngles(updates [][]float64) (*mat.SymDense, error) {
 	return gradientAngles(updates, nil)
 }
 
-// gradientAngles tells how many rows of N are done.
+// gradientAngles is GradientAngles. It tells tell how many of the N rows are done.
 func gradientAngles(updates [][]float64, tell teller) (*mat.SymDense, error) {
 	unit, zero, err := unitRows(updates)
 	if err != nil {
@@ -51,11 +51,11 @@ func gradientAngles(updates [][]float64, tell teller) (*mat.SymDense, error) {
 	return g, err
 }
 
-// unitRows returns the updates as rows of length 1 (N x k), and which of them are zero and stay so.
+// unitRows returns the updates scaled to rows of length 1 (N x k), and which of them are zero and stay zero.
 func unitRows(updates [][]float64) (unit *mat.Dense, zero []bool, err error) {
 	n := len(updates)
 	if n == 0 {
-		return nil, nil, fmt.Errorf("gradient angles: no client given")
+		return nil, nil, fmt.Errorf("gradient angles: there are no clients")
 	}
 	k := len(updates[0])
 	if k == 0 {
@@ -78,7 +78,7 @@ func unitRows(updates [][]float64) (unit *mat.Dense, zero []bool, err error) {
 		if zero[i] = size == 0; zero[i] {
 			continue
 		}
-		for c := range row { // by the largest entry first, so that squares neither overflow nor vanish
+		for c := range row { // divided by the largest entry first, so that squares neither overflow nor vanish
 			row[c] /= size
 		}
 		floats.Scale(1/floats.Norm(row, 2), row)

@@ -2,21 +2,21 @@ package similarity
 
 import "gonum.org/v1/gonum/mat"
 
-// narrowHolders is the number of a class's holders above which a clustering keeps their angles as float32: 7 digits,
-// where 8 bytes a pair would fill the memory. V is always made from the float64 angles.
+// narrowHolders is the number of holders of a class above which a clustering stores their angles as float32. float32 has 7
+// digits, and 8 bytes per pair would fill the memory. V is always computed from the float64 angles.
 const narrowHolders = 4096
 
-// HeldAngles is V'_c, the angles of one class between all N clients (eq. 4), in degrees. Only those between two holders
-// of the class are stored, H(H-1)/2 numbers; the others are known.
+// HeldAngles is V'_c, the angles of one class between all N clients (eq. 4), in degrees. Only the H(H-1)/2 angles between
+// the H clients that hold the class are stored; the others are known.
 type HeldAngles struct {
-	missing float64   // where one of two clients lacks the class
-	place   []int32   // of each client among the holders, -1 for one that lacks the class; N
+	missing float64   // the angle where one of two clients lacks the class
+	place   []int32   // position of each client among the holders, -1 for a client that lacks the class; N
 	holders []int32   // the clients that hold the class, ascending; H
-	wide    condensed // the angles of the holders' pairs
+	wide    condensed // the angles between the holders
 	narrow  []float32 // the same, rounded, where wide is nil
 }
 
-// newHeldAngles takes each stored vector's client, ascending, and sets every stored angle to 180.
+// newHeldAngles takes the client of each stored vector, ascending, and sets every stored angle to 180.
 func newHeldAngles(owner []int, n int, missing float64) *HeldAngles {
 	h := &HeldAngles{missing: missing, place: make([]int32, n)}
 	for i := range h.place {
@@ -35,7 +35,7 @@ func newHeldAngles(owner []int, n int, missing float64) *HeldAngles {
 	return h
 }
 
-// fill sets every stored angle from a function of two clients.
+// fill sets the angle between every two holders i and j to at(i, j).
 func (h *HeldAngles) fill(at func(i, j int) float64) {
 	k := 0
 	for a, i := range h.holders {
@@ -49,8 +49,8 @@ func (h *HeldAngles) fill(at func(i, j int) float64) {
 // Clients returns N.
 func (h *HeldAngles) Clients() int { return len(h.place) }
 
-// At returns the angle between clients i and j in degrees: 0 for i = j and where neither holds the class; 90 (180 under
-// the prototype's rules) where one does. It panics where a client is not in 0..N-1.
+// At returns the angle between clients i and j in degrees. It is 0 for i = j and where neither holds the class, and 90 (180
+// under the prototype's rules) where only one does. At panics if a client is not in 0..N-1.
 func (h *HeldAngles) At(i, j int) float64 {
 	a, b := h.place[i], h.place[j]
 	switch {
@@ -62,7 +62,7 @@ func (h *HeldAngles) At(i, j int) float64 {
 	return h.stored(int(a), int(b))
 }
 
-// stored returns the angle of holders a and b, by their places, a != b.
+// stored returns the angle between the holders at positions a and b, a != b.
 func (h *HeldAngles) stored(a, b int) float64 {
 	k := h.wide.index(len(h.holders), a, b)
 	if h.wide == nil {
@@ -71,8 +71,8 @@ func (h *HeldAngles) stored(a, b int) float64 {
 	return h.wide[k]
 }
 
-// pairSums returns Σ f(V'_c) over the pairs of holders, by their labels 0..z-1: a pair counts in the row of the smaller
-// client's label and the column of the larger one's.
+// pairSums returns Σ f(V'_c) over the pairs of holders, by the labels of the two, 0..z-1. A pair counts in the row of the
+// label of the smaller client and in the column of the label of the larger one.
 func (h *HeldAngles) pairSums(labels []int, z int, f func(degrees float64) float64) *mat.Dense {
 	sums := mat.NewDense(z, z, nil)
 	for a, i := range h.holders {
@@ -84,7 +84,7 @@ func (h *HeldAngles) pairSums(labels []int, z int, f func(degrees float64) float
 	return sums
 }
 
-// shrink rounds the angles to float32 where there are many.
+// shrink rounds the angles to float32 if there are many.
 func (h *HeldAngles) shrink() {
 	if len(h.holders) <= narrowHolders {
 		return

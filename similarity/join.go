@@ -5,15 +5,16 @@ import (
 	"slices"
 )
 
-// join places the movers: while the smallest linkage distance of two clusters, not both old, is at most α*, they merge.
-// An old cluster keeps its number, and clusters of movers alone come after the last one, by first member.
+// join assigns the movers to clusters. As long as the smallest linkage distance between two clusters that are not both old
+// is at most α*, they merge. An old cluster keeps its number. Clusters that consist only of movers come after the last old
+// one, in the order of their first members.
 func (r *Roster) join(movers []int) {
 	linkage, most := r.options.Linkage, r.Threshold
-	if r.options.Method == "spectral" { // no α*: the nearest cluster, by the mean
+	if r.options.Method == "spectral" { // there is no α*, so each mover joins the cluster of the smallest mean distance
 		linkage, most = "average", math.Inf(1)
 	}
 	var groups [][]int // the old clusters that have members, then the movers
-	var number []int   // of each old one
+	var number []int   // number of each old cluster
 	for z, members := range r.Clusters {
 		if len(members) > 0 {
 			groups, number = append(groups, members), append(number, z)
@@ -24,7 +25,7 @@ func (r *Roster) join(movers []int) {
 		groups = append(groups, []int{i})
 		r.share[i] = 1
 	}
-	d := make([][]float64, len(groups)) // between two groups, of which at least one is not old
+	d := make([][]float64, len(groups)) // distances between groups that are not both old
 	for x := range groups {
 		d[x] = make([]float64, len(groups))
 	}
@@ -83,8 +84,8 @@ func (r *Roster) merge(groups [][]int, x, y int, linkage string) {
 	groups[x], groups[y] = slices.Concat(groups[x], groups[y]), nil
 }
 
-// distance returns the linkage distance of one client to a cluster that the client is not in: what agglomeration would
-// have for it. With d_j = A_ij and the members' shares s_j (1/|C| but for weighted)
+// distance returns the linkage distance between a client and a cluster that the client is not in, as agglomeration would
+// compute it. With d_j = A_ij and the shares s_j of the members (1/|C|, except for weighted linkage) it is
 //
 //	single, complete   min d_j, max d_j
 //	average, weighted  Σ_j s_j d_j
@@ -115,7 +116,7 @@ func (r *Roster) distance(i int, members []int, linkage string) float64 {
 	return mean
 }
 
-// wardDistance returns Ward's distance of a client to a cluster of so many, with Σ_j d_j^2 and Σ_{j<k} A_jk^2.
+// wardDistance returns Ward's distance between a client and a cluster of the given size, from Σ_j d_j^2 and Σ_{j<k} A_jk^2.
 func wardDistance(size, square, inner float64) float64 {
 	return math.Sqrt(max(0, 2*size/(size+1)*(square/size-inner/(size*size))))
 }

@@ -10,32 +10,33 @@ import (
 )
 
 const (
-	// krylovExtra is how many more rows than asked for a block has. A start block of exactly p may by bad luck be nearly
-	// orthogonal to one of the p eigenvectors; a few more make that as good as impossible (Halko, Martinsson and Tropp
-	// 2011, section 4.2, propose 5 to 10 where nothing iterates).
+	// krylovExtra is the number of rows that a block has beyond those asked for. A start block of exactly p rows may happen
+	// to be nearly orthogonal to one of the p eigenvectors; a few more rows make that practically impossible (Halko,
+	// Martinsson and Tropp 2011, section 4.2, propose 5 to 10 where nothing iterates).
 	krylovExtra = 4
 
-	// krylovResidual bounds |Gv - λv| / λ_1 of what is taken for an eigenvector v. Its angle to the true one is at most
-	// about this times λ_1 over the distance of λ to the other eigenvalues (Davis and Kahan 1970). Rounding alone
-	// leaves 2e-15, so a much smaller bound would not be met.
+	// krylovResidual bounds |Gv - λv| / λ_1 of a vector v that is accepted as an eigenvector. Its angle to the true
+	// eigenvector is at most about this bound times λ_1 over the distance of λ to the other eigenvalues (Davis and Kahan
+	// 1970). Rounding alone leaves 2e-15, so a much smaller bound would not be met.
 	krylovResidual = 1e-14
 
-	// krylovNothing is the length, over λ_1, up to which what a step adds is rounding error and no direction.
+	// krylovNothing is the length, relative to λ_1, up to which what a step adds counts as rounding error.
 	krylovNothing = 1e-15
 )
 
-// topEigen returns the p largest eigenvalues of G (m x m, positive semidefinite), ascending, and their unit eigenvectors
-// as the rows of a p x m matrix. ok is false where decomposing all of G is the cheaper way, or the only one.
+// topEigen returns the p largest eigenvalues of G (m x m, positive semidefinite), ascending, and their unit eigenvectors as
+// the rows of a p x m matrix. ok is false if decomposing all of G is cheaper, or the only way.
 //
-// It is the block Krylov method: from a random Ω (b x m, b > p) the best approximations to the eigenvectors in the span
-// of the rows of Ω, ΩG, ΩG^2, ... (Halko, Martinsson and Tropp 2011, algorithm 4.4, with all powers kept and not the
-// last alone: Musco and Musco 2015, algorithm 2). Its orthonormal basis Q (d x m) grows by a block a step, as in
-// Lanczos' method; with (QGQ')y = θy the approximations are θ and v = Q'y, and it stops when the residuals |Gv - θv| are
-// as small as a full decomposition's. A repeated eigenvalue is found up to b times, so never too seldom.
+// It uses the block Krylov method: starting from a random Ω (b x m, b > p), it finds the best approximations to the
+// eigenvectors in the span of the rows of Ω, ΩG, ΩG^2, ... (Halko, Martinsson and Tropp 2011, algorithm 4.4, but with all
+// powers kept instead of only the last one: Musco and Musco 2015, algorithm 2). The orthonormal basis Q (d x m) of this
+// span grows by one block per step, as in Lanczos' method. With (QGQ')y = θy, the approximations are θ and v = Q'y, and the
+// method stops when the residuals |Gv - θv| are as small as those of a full decomposition. A repeated eigenvalue is found
+// up to b times, which is always often enough.
 func topEigen(g *mat.SymDense, p int) (values []float64, vectors *mat.Dense, ok bool) {
 	m := g.SymmetricDim()
 	b := p + krylovExtra
-	limit := 3 * m / 5 // of d: beyond, the full decomposition is faster
+	limit := 3 * m / 5 // largest d; beyond it the full decomposition is faster
 	if 5*b > limit {
 		return nil, nil, false
 	}
@@ -43,7 +44,7 @@ func topEigen(g *mat.SymDense, p int) (values []float64, vectors *mat.Dense, ok 
 	all := mat.NewDense(limit, m, nil)       // Q and room for more
 	products := mat.NewDense(limit, m, nil)  // QG
 	projected := mat.NewSymDense(limit, nil) // QGQ'
-	r := stream.New(0, "principal vectors")  // not of the run's seed: equal images give equal vectors in all runs
+	r := stream.New(0, "principal vectors")  // independent of the run's seed, so that equal images give equal vectors in all runs
 	block := mat.NewDense(b, m, nil)
 	for k := range b {
 		for i, row := 0, block.RawRowView(k); i < m; i++ {
@@ -52,7 +53,7 @@ func topEigen(g *mat.SymDense, p int) (values []float64, vectors *mat.Dense, ok 
 	}
 	rows := orthonormalRows(block, 0)
 
-	check, before, worst := 4, 0, 1.0 // the step of the next check, that of the last and the residual it found
+	check, before, worst := 4, 0, 1.0 // the step of the next check, the step of the last one, and its residual
 	scale := 0.0                      // close to λ_1, from below
 	for step, d := 1, 0; rows > 0 && d+rows <= limit; step++ {
 		from := d
@@ -69,7 +70,7 @@ func topEigen(g *mat.SymDense, p int) (values []float64, vectors *mat.Dense, ok 
 		}
 		scale = max(scale, mat.Max(&across))
 
-		// The next block is what the product has that Q lacks; the second round takes out what rounding left of Q.
+		// The next block is the part of the product that is orthogonal to Q. The second pass removes what rounding left of Q.
 		block = mat.DenseCopyOf(product)
 		nothing := krylovNothing * scale
 		for range 2 {
@@ -81,10 +82,10 @@ func topEigen(g *mat.SymDense, p int) (values []float64, vectors *mat.Dense, ok 
 				break
 			}
 			block = view(block, 0, rows)
-			nothing = 0.1 // of a unit vector
+			nothing = 0.1 // relative to a unit vector
 		}
 
-		// With no next block the span is invariant: it holds all there is to find.
+		// Without a next block the span is invariant and contains all eigenvectors that can be found.
 		if step < check && rows > 0 {
 			continue
 		}
@@ -92,7 +93,7 @@ func topEigen(g *mat.SymDense, p int) (values []float64, vectors *mat.Dense, ok 
 		if residual <= krylovResidual {
 			return values, vectors, true
 		}
-		// It falls by about the same factor a step, later by more: 0.7 of the steps this one foretells.
+		// The residual falls by about the same factor per step, and later by more, so take 0.7 of the predicted steps.
 		need := 1
 		if residual < worst {
 			need = max(1, int(0.7*float64(step-before)*math.Log(krylovResidual/residual)/math.Log(residual/worst)))
@@ -105,14 +106,14 @@ func topEigen(g *mat.SymDense, p int) (values []float64, vectors *mat.Dense, ok 
 	return nil, nil, false
 }
 
-// view returns rows from..to-1 of x, not copied.
+// view returns rows from..to-1 of x without copying them.
 func view(x *mat.Dense, from, to int) *mat.Dense {
 	_, columns := x.Dims()
 	return x.Slice(from, to, 0, columns).(*mat.Dense)
 }
 
-// orthonormalRows makes the rows of x orthonormal (Gram and Schmidt, modified), first to last, and moves them up over
-// those of which no more than nothing is left. It returns how many there are.
+// orthonormalRows makes the rows of x orthonormal, first to last, by modified Gram-Schmidt. It drops rows of which no more
+// than nothing is left, moves the others up, and returns their number.
 func orthonormalRows(x *mat.Dense, nothing float64) int {
 	count := 0
 	for k := range x.RawMatrix().Rows {

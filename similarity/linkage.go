@@ -9,22 +9,21 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Merge joins two clusters of a dendrogram. Numbers below N are clients, N+m is what merge m made.
+// Merge joins two clusters of a dendrogram. Numbers below N are clients, and N+m is the result of merge m.
 type Merge struct {
 	A, B   int     // A < B
 	Height float64 // linkage distance, in the units of the matrix
 	Size   int     // clients in the new cluster
 }
 
-// Dendrogram is the N-1 merges of agglomerative clustering, heights ascending; the same layout as scipy's linkage
-// matrix.
+// Dendrogram is the N-1 merges of agglomerative clustering in ascending height, in the layout of scipy's linkage matrix.
 type Dendrogram struct {
 	N      int
 	Merges []Merge
 }
 
-// Agglomerate clusters the rows of a (N x N, symmetric, finite, not negative; the diagonal is not read), merging the
-// two closest clusters until one is left. The distance from cluster k to the union of i and j is (Lance and Williams)
+// Agglomerate clusters the rows of a (N x N, symmetric, finite, not negative; the diagonal is not read). It merges the two
+// closest clusters until one is left. The distance from cluster k to the union of i and j is (Lance and Williams)
 //
 //	single    min(d_ik, d_jk)
 //	complete  max(d_ik, d_jk)
@@ -32,7 +31,7 @@ type Dendrogram struct {
 //	weighted  (d_ik + d_jk) / 2                             WPGMA
 //	ward      sqrt( ((n_i+n_k) d_ik^2 + (n_j+n_k) d_jk^2 - n_k d_ij^2) / (n_i+n_j+n_k) )
 //
-// by the nearest-neighbour chain: O(N^2) time, one N(N-1)/2 copy of the distances. Heights never fall.
+// by the nearest-neighbour chain, in O(N^2) time and with one copy of the N(N-1)/2 distances. Heights never decrease.
 func Agglomerate(a *mat.SymDense, linkage string) (*Dendrogram, error) {
 	return agglomerate(a, linkage, nil)
 }
@@ -56,11 +55,11 @@ func agglomerate(a *mat.SymDense, linkage string, tell teller) (*Dendrogram, err
 		}
 	}
 
-	size := make([]int, n) // of the cluster that slot i stands for; 0 once merged into another
+	size := make([]int, n) // size of the cluster in slot i; 0 once it is merged into another
 	for i := range size {
 		size[i] = 1
 	}
-	merges := make([]Merge, 0, n-1) // A, B: slots
+	merges := make([]Merge, 0, n-1) // with slots as A and B
 	var chain []int
 	for first := 0; len(merges) < n-1; {
 		if len(merges)%1024 == 0 {
@@ -74,13 +73,13 @@ func agglomerate(a *mat.SymDense, linkage string, tell teller) (*Dendrogram, err
 			}
 			chain = append(chain, first)
 		}
-		// Follow nearest neighbours until two are each other's.
+		// Follow nearest neighbours until two clusters are each other's.
 		var x, y int
 		var least float64
 		for {
 			x = chain[len(chain)-1]
 			least, y = math.Inf(1), -1
-			if len(chain) > 1 { // prefer the way back, so that ties end the chain
+			if len(chain) > 1 { // prefer the previous cluster, so that ties end the chain
 				y = chain[len(chain)-2]
 				least = d.at(n, x, y)
 			}
@@ -125,7 +124,7 @@ var lanceWilliams = map[string]func(xk, yk, xy, nx, ny, nk float64) float64{
 	},
 }
 
-// sortMerges sorts a chain's merges by height and renames their slots to the clusters that then exist.
+// sortMerges sorts the merges of a chain by height, and replaces their slots by the clusters that exist at that time.
 func sortMerges(n int, merges []Merge) *Dendrogram {
 	sort.SliceStable(merges, func(i, j int) bool { return merges[i].Height < merges[j].Height })
 	parent, size, name := make([]int, n), make([]int, n), make([]int, n)
@@ -149,7 +148,7 @@ func root(parent []int, i int) int {
 	return i
 }
 
-// condensed is the strict upper triangle, row by row.
+// condensed is the strict upper triangle of a symmetric matrix, row by row.
 type condensed []float64
 
 func (condensed) index(n, i, j int) int {
@@ -161,16 +160,15 @@ func (condensed) index(n, i, j int) int {
 
 func (d condensed) at(n, i, j int) float64 { return d[d.index(n, i, j)] }
 
-// Cut returns the clusters that exist once every merge of height <= alpha is made.
+// Cut returns the clusters after all merges of height <= alpha.
 func (t *Dendrogram) Cut(alpha float64) [][]int {
 	return t.After(sort.Search(len(t.Merges), func(m int) bool { return !(t.Merges[m].Height <= alpha) }))
 }
 
-// CutCount returns z clusters, 1..N: z outside that range is moved to its end. Merges of equal height are made in the
-// dendrogram's order.
+// CutCount returns z clusters, with z limited to 1..N. Merges of equal height are made in the order of the dendrogram.
 func (t *Dendrogram) CutCount(z int) [][]int { return t.After(t.N - z) }
 
-// After returns the clusters that exist after the first m merges, 0..N-1.
+// After returns the clusters after the first m merges, with m limited to 0..N-1.
 func (t *Dendrogram) After(m int) [][]int {
 	m = min(max(m, 0), len(t.Merges))
 	parent := make([]int, t.N+m)
@@ -187,7 +185,7 @@ func (t *Dendrogram) After(m int) [][]int {
 	return groupByLabel(labels)
 }
 
-// Heights returns the merges' heights, ascending.
+// Heights returns the heights of the merges, ascending.
 func (t *Dendrogram) Heights() []float64 {
 	h := make([]float64, len(t.Merges))
 	for m, merge := range t.Merges {
@@ -196,7 +194,7 @@ func (t *Dendrogram) Heights() []float64 {
 	return h
 }
 
-// groupByLabel turns labels of any values into clusters by first member, members ascending.
+// groupByLabel turns labels of any values into clusters in the order of their first members, members ascending.
 func groupByLabel(labels []int) [][]int {
 	var clusters [][]int
 	number := map[int]int{}
@@ -212,7 +210,8 @@ func groupByLabel(labels []int) [][]int {
 	return clusters
 }
 
-// checkPartition reports a client of 0..n-1 that is in no cluster or in two, an unknown client, or an empty cluster.
+// checkPartition returns an error if a client of 0..n-1 is in no cluster or in two, if a client is unknown, or if a cluster
+// is empty.
 func checkPartition(clusters [][]int, n int) error {
 	seen := make([]bool, n)
 	total := 0

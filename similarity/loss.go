@@ -7,13 +7,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Loss returns the paper's loss of a partition of A's N rows into Z clusters (eq. 9, 10) and its two terms:
+// Loss returns the paper's loss of a partition of the N rows of A into Z clusters (eq. 9, 10), and its two terms:
 //
 //	L1 = Σ_z 1/|C_z|^2 Σ_{i,j in C_z} A_ij
 //	L2 = 1/Z Σ_z exp( max(0, N/Z - γ σ - |C_z|) / τ ),  σ the population standard deviation of the sizes
 //	L  = L1 + λ L2
 //
-// It is an error where the clusters are not a partition of 0..N-1.
+// It returns an error if the clusters are not a partition of 0..N-1.
 func Loss(a *mat.SymDense, clusters [][]int, o Options) (loss, l1, l2 float64, err error) {
 	n := a.SymmetricDim()
 	if err := checkPartition(clusters, n); err != nil {

@@ -20,16 +20,16 @@ const (
 	mlpBins   = 1024
 )
 
-// mlpGates trains the paper's gate network: x = (vec G^, vec V^) in 0..1, D = 2 N^2 inputs; h = ReLU(W1 x + b1), 128;
-// w = sigmoid(W2 h + b2), N; Adam on L(w). The gates of the least entropy seen are kept, so it never ends above where
-// it started.
+// mlpGates trains the paper's gate network. Its input is x = (vec G^, vec V^) in 0..1, of length D = 2 N^2. The hidden
+// layer is h = ReLU(W1 x + b1) with 128 units, and w = sigmoid(W2 h + b2), N. Adam minimises L(w). The gates with the least
+// entropy seen are kept, so the result is never above the entropy at the start.
 //
-// x never changes, so W1 (128 x D) itself is never needed, only z = W1 x + b1, and the network costs O(N^2) memory:
-//   - Uniform initial weights of ±1/sqrt(D) make each entry of W1 x a sum of D terms of variance x_d^2/(3 D). It is
-//     drawn as the normal number that sum tends to, of variance Σ x_d^2 / (3 D), instead of D numbers.
-//   - The gradient of W1 is δ x', so Adam's moments are M x_d and Q x_d^2 with one M and Q a hidden unit, and a step
-//     moves z by -rate Σ_d x_d^2 M/(x_d sqrt(Q) + ε). That sum runs over a histogram of x (bin means), exact wherever
-//     ε is small beside x_d sqrt(Q).
+// x never changes, so W1 (128 x D) itself is not needed but only z = W1 x + b1, and the network needs O(N^2) memory:
+//   - With uniform initial weights in ±1/sqrt(D), each entry of W1 x is a sum of D terms of variance x_d^2/(3 D). It is drawn
+//     as the normal number to which that sum tends, of variance Σ x_d^2 / (3 D), instead of D numbers.
+//   - The gradient of W1 is δ x', so Adam's moments are M x_d and Q x_d^2 with one M and one Q per hidden unit, and a step moves
+//     z by -rate Σ_d x_d^2 M/(x_d sqrt(Q) + ε). That sum runs over a histogram of x (bin means), which is exact where ε is
+//     small beside x_d sqrt(Q).
 func mlpGates(g, v *mat.SymDense, seed uint64, tell teller) (Gates, error) {
 	m := newMLP(g, v, seed)
 	slope := make([]float64, g.SymmetricDim())
@@ -61,9 +61,9 @@ type mlp struct {
 	b1     []adam // mlpHidden
 	w2, b2 []adam // N x mlpHidden, N
 
-	h, w    []float64 // of forward: the hidden units and the gates
-	outer   []float64 // of backward: ∂L/∂ of each sigmoid's argument, which is ∂L/∂b2; times h it is ∂L/∂W2
-	initial []float64 // of backward: ∂L/∂z, which is ∂L/∂b1; times x' it is ∂L/∂W1
+	h, w    []float64 // set by forward: the hidden units and the gates
+	outer   []float64 // set by backward: the derivative of L by each sigmoid's argument, which is ∂L/∂b2; times h it is ∂L/∂W2
+	initial []float64 // set by backward: ∂L/∂z, which is ∂L/∂b1; times x' it is ∂L/∂W1
 }
 
 // newMLP returns the network with initial weights for the inputs g and v.
@@ -104,7 +104,7 @@ func (m *mlp) forward() []float64 {
 	return m.w
 }
 
-// backward sets the gradients from slope, ∂L/∂w at the gates of the last forward.
+// backward sets the gradients from slope, which is ∂L/∂w at the gates of the last call of forward.
 func (m *mlp) backward(slope []float64) {
 	clear(m.initial)
 	for i, w := range m.w {
@@ -140,7 +140,7 @@ func uniform(random *rand.Rand, bound float64) float64 { return bound * (2*rando
 // adam is one parameter with its two moments.
 type adam struct{ value, m, q float64 }
 
-// moments takes in a gradient and returns the bias-corrected moments after the t-th step, t from 1.
+// moments adds a gradient to the moments and returns the bias-corrected moments after the t-th step, t from 1.
 func (p *adam) moments(gradient float64, t int) (m, q float64) {
 	p.m = adamB1*p.m + (1-adamB1)*gradient
 	p.q = adamB2*p.q + (1-adamB2)*gradient*gradient
@@ -152,13 +152,13 @@ func (p *adam) step(gradient float64, t int) {
 	p.value -= adamRate * m / (math.Sqrt(q) + adamEps)
 }
 
-// inputs is what Adam needs to know of x: a histogram.
+// inputs is what Adam needs to know about x: a histogram.
 type inputs struct {
 	count, mean [mlpBins]float64
 	squares     float64 // Σ x_d^2
 }
 
-// summarise makes the histogram of both matrices' entries, 0..1, each off-diagonal one counted twice.
+// summarise makes the histogram of the entries of both matrices, 0..1; each off-diagonal entry counts twice.
 func summarise(g, v *mat.SymDense) *inputs {
 	x := new(inputs)
 	n := g.SymmetricDim()

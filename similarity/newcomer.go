@@ -8,8 +8,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// settle computes the rows of clients that are in no cluster (movers, ascending), learns their gates and places them.
-// It returns their clusters' numbers.
+// settle computes the rows of clients that are in no cluster (movers, ascending), learns their gates and assigns them to
+// clusters. It returns the numbers of their clusters.
 func (r *Roster) settle(movers []int) ([]int, error) {
 	m, err := split(r.Sketches)
 	if err != nil {
@@ -41,7 +41,7 @@ func (r *Roster) settle(movers []int) ([]int, error) {
 	return placed, nil
 }
 
-// extendWeights takes the movers' class sizes in (eq. 5). The range of the ratios stays.
+// extendWeights adds the class sizes of the movers (eq. 5). The range of the ratios does not change.
 func (r *Roster) extendWeights(counts [][]int, movers []int) error {
 	w, err := NewWeights(counts, r.options) // for the sizes, and to find what is wrong
 	if err != nil {
@@ -127,7 +127,7 @@ func (r *Roster) extendData(m *memory, moving []bool) error {
 	return nil
 }
 
-// moverAngles lowers the movers' angles to what the products of their vectors and all vectors (P_c x F) say.
+// moverAngles reduces the angles of the movers to those given by the products of their vectors with all vectors (P_c x F).
 func moverAngles(h *HeldAngles, stack *mat.Dense, owner []int, moving []bool, o Options) {
 	var p pairAngles = &projected{full: stack, low: stack, signed: o.Rules == "prototype"}
 	if o.Angle == "principal" {
@@ -150,9 +150,9 @@ func moverAngles(h *HeldAngles, stack *mat.Dense, owner []int, moving []bool, o 
 	}
 }
 
-// pair is an entry of A that a mover's gate decides.
+// pair is an entry of A that the gate of a mover decides.
 type pair struct {
-	gate, i, j int // gate: the place among the movers
+	gate, i, j int // gate is the position among the movers
 	g, v       float64
 }
 
@@ -166,7 +166,7 @@ func (r *Roster) extendGates(movers []int, moving []bool) error {
 	pairs := make([]pair, 0, len(movers)*n)
 	for k, i := range movers {
 		for j := range n {
-			if j != i && !(moving[j] && j < i) { // of two movers the smaller number's gate decides
+			if j != i && !(moving[j] && j < i) { // between two movers, the gate of the smaller number decides
 				pairs = append(pairs, pair{k, i, j, r.GradientScaled.At(i, j), r.DataScaled.At(i, j)})
 			}
 		}
@@ -192,7 +192,7 @@ func (r *Roster) extendGates(movers []int, moving []bool) error {
 	return nil
 }
 
-// settledSums returns Σ_j exp A_ij and Σ_j A_ij exp A_ij over the clients that do not move, i itself included (N each).
+// settledSums returns Σ_j exp A_ij and Σ_j A_ij exp A_ij over the clients j that do not move and i itself (N each).
 func (r *Roster) settledSums(moving []bool) (sum, mean []float64) {
 	n := len(moving)
 	sum, mean = make([]float64, n), make([]float64, n)
@@ -213,7 +213,8 @@ func (r *Roster) settledSums(moving []bool) (sum, mean []float64) {
 	return sum, mean
 }
 
-// pairEntropy is entropy as a function of the movers' gates alone: sum0 and mean0 are what all other entries give.
+// pairEntropy returns the entropy as a function of the gates of the movers alone. sum0 and mean0 are the sums over all
+// other entries.
 func pairEntropy(pairs []pair, sum0, mean0, w, slope []float64) float64 {
 	sum, mean := slices.Clone(sum0), slices.Clone(mean0)
 	for _, p := range pairs {

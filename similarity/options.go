@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Options are the choices of phases 2 to 4. Start from DefaultOptions, PaperOptions or PrototypeOptions.
+// Options are the options of phases 2 to 4. Start from DefaultOptions, PaperOptions or PrototypeOptions.
 type Options struct {
 	// Rules is "paper" (angle of |cosine|, 90 degrees where one client lacks the class, weight from the ratio of
 	// ln(n+ε), scaled to 1-δ..1+δ) or "prototype" (signed angle, 180 degrees, weight from the ratio of counts, scaled
@@ -16,9 +16,9 @@ type Options struct {
 	Rules          string
 	Delta, Epsilon float64 // δ and ε of eq. 5; paper rules only
 
-	// Angle is "pair" (the smallest angle between two principal vectors, eq. 4) or "principal" (the smallest between
-	// any two vectors of the spans: the first principal angle of the subspaces; no sign, so not under the prototype's
-	// rules).
+	// Angle is "pair" (the smallest angle between two principal vectors, eq. 4) or "principal" (the smallest angle between
+	// any two vectors of the spans, which is the first principal angle of the subspaces). The latter has no sign, so it
+	// cannot be used with the prototype's rules.
 	Angle string
 
 	// Fusion says where the gates of eq. 7 and 8 come from: "shared" (one for all clients, ours), "mlp", "direct", or
@@ -29,24 +29,26 @@ type Options struct {
 	Linkage string // "ward", "average", "complete", "weighted" or "single"
 	Scaling string // width of the spectral affinity: "local" or "global"
 
-	// Choose is the rule that picks among the candidates: "silhouette" (ours), "bend" (of the distance within
-	// clusters), "ratio" (of merge heights; linkage only), "eigengap" (spectral only), "loss" (eq. 10), "fixed:α" (the cut at α; linkage only) or "count:Z". See Search.
+	// Choose is the rule that chooses one of the candidates: "silhouette" (ours), "bend" (of the distance within clusters),
+	// "ratio" (of merge heights; linkage only), "eigengap" (spectral only), "loss" (eq. 10), "fixed:α" (the cut at α;
+	// linkage only) or "count:Z". See Search.
 	Choose             string
-	Concepts           bool    // a cut by a rule goes to fewer clusters where some name the same images differently (concepts.go)
+	Concepts           bool    // where some clients name the same images differently, merge clusters that do not differ in this way (concepts.go)
 	Gamma, Tau, Lambda float64 // γ, τ and λ of eq. 9, 10
 	MaxClusters        int     // candidates have 1..MaxClusters clusters
 
 	TopK      int  // sources kept for each learner of the CC-graph
 	Alignment bool // eq. 14 (true) or eq. 12 (false)
 
-	Seed uint64 // of the gates' initial network and of k-means++
+	Seed uint64 // seed of the initial gate network and of k-means++
 }
 
-// DefaultOptions returns the paper's values and four choices of ours. Ward's linkage: where concepts differ and labels
-// are uneven, average linkage mixes the concepts and Ward's does not, and the others find the same elsewhere. The highest
-// mean silhouette as choice rule, with Concepts. And one gate for all: the entropy of eq. 8 is least with each client's gate
-// at 0 or 1, so that A takes a pair's distance from the one or the other angle, as the smaller number's gate happens to
-// lie, and Ward's tree mixes concepts on some seeds (docs/clustering.md has all of it).
+// DefaultOptions returns the paper's values and four choices of ours. Ward's linkage is used because average linkage mixes
+// concepts if concepts differ and labels are uneven; elsewhere the other linkages find the same clusters. The number of
+// clusters is chosen by the highest mean silhouette, with Concepts. And there is one gate for all clients. With a gate per
+// client, the entropy of eq. 8 is least with each gate at 0 or 1. Then the distance of a pair in A is either the one angle
+// or the other, depending on the gate of the client with the smaller number, and Ward's tree mixes concepts on some seeds
+// (docs/similarity.md).
 func DefaultOptions() Options {
 	return Options{
 		Rules: "paper", Delta: 0.6, Epsilon: 1, Angle: "pair",
@@ -65,7 +67,7 @@ func PaperOptions() Options {
 	return o
 }
 
-// PrototypeOptions returns what the authors' published prototype does: its angle and weight rules, the gate network,
+// PrototypeOptions returns what the authors' published prototype does: its rules for angles and weights, the gate network,
 // single linkage cut at 0.4, and a CC-graph without alignment.
 func PrototypeOptions() Options {
 	o := DefaultOptions()
@@ -73,7 +75,7 @@ func PrototypeOptions() Options {
 	return o
 }
 
-// Names of the options' values, in the order in which they should be offered to a person.
+// Values of the options, in the order in which help texts list them.
 var (
 	RuleSets       = []string{"paper", "prototype"}
 	AngleNames     = []string{"pair", "principal"}
@@ -90,7 +92,8 @@ func ChoiceRules() []string {
 	return slices.DeleteFunc(slices.Clone(ChoiceNames), func(name string) bool { return strings.Contains(name, ":") })
 }
 
-// Validate reports the first option that has no meaning, with the values it may take.
+// Validate returns an error for the first option with a value that has no meaning. The error has the values that the option
+// may take.
 func (o Options) Validate() error {
 	for _, v := range []struct {
 		name, value string

@@ -9,10 +9,10 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Count says how many principal vectors a class gives: a fraction of its samples or a fixed number.
-// The zero value asks for one.
+// Count says how many principal vectors a class gives: a fraction of the number of its samples, or a fixed number. The zero
+// value means one vector.
 type Count struct {
-	fraction float64 // of the samples, where number is 0
+	fraction float64 // fraction of the number of samples; used if number is 0
 	number   int
 }
 
@@ -49,20 +49,20 @@ func (c Count) String() string {
 	return text
 }
 
-// PrincipalVectors returns U (F x r, orthonormal columns), the top r = min(p, rank) left singular vectors of the F x n
+// PrincipalVectors returns U (F x r, orthonormal columns), the first r = min(p, rank) left singular vectors of the F x n
 // matrix X whose columns are the images: F raw pixels each, 0..255, neither centred nor normalised (phase 1, step 3).
-// Singular values fall from left to right; each column's entry of largest size is positive.
+// Singular values fall from left to right. The entry of largest size in each column is positive.
 //
-// X itself is never decomposed: X'X (n x n) or XX' (F x F), whichever is smaller, holds whole numbers and so is exact,
-// and its eigenvectors give U: topEigen finds the few that are asked for, a full decomposition where that is cheaper. The
-// rank is the number of singular values above 1e-6 of the largest, about what that route can tell from zero.
-// All-black images have rank 0; they give the constant vector, the limit of constant images.
+// X itself is never decomposed. X'X (n x n) or XX' (F x F), whichever is smaller, has whole numbers and so is exact, and
+// its eigenvectors give U. topEigen finds the eigenvectors that are asked for, or a full decomposition where that is
+// cheaper. The rank is the number of singular values above 1e-6 times the largest, which is about as small as this method
+// can tell from zero. All-black images have rank 0 and give the constant vector, which is the limit for constant images.
 //
-// It is an error to give no image, images of different or zero length, or p < 1.
+// PrincipalVectors returns an error if there are no images, if images differ in length or have no pixels, or if p < 1.
 func PrincipalVectors(images [][]byte, p int) (*mat.Dense, error) {
 	n := len(images)
 	if n == 0 {
-		return nil, fmt.Errorf("principal vectors: no image given")
+		return nil, fmt.Errorf("principal vectors: there are no images")
 	}
 	if p < 1 {
 		return nil, fmt.Errorf("principal vectors: %d asked for, use 1 or more", p)
@@ -130,16 +130,17 @@ func PrincipalVectors(images [][]byte, p int) (*mat.Dense, error) {
 
 // gram returns xx' (m x m) of a matrix of pixels (m x l, whole numbers 0..255), exactly.
 //
-// Rows 2i and 2i+1 share one: of x_2i + 2^26 x_2i+1 one product with x_k gives both x_2i.x_k, below 2^26 for up to
-// 1,032 pixels, and above it x_2i+1.x_k, all within the 53 bits of a float64. That is half the work, and no rounding.
+// Rows 2i and 2i+1 share one product: x_2i + 2^26 x_2i+1 times x_k gives both x_2i.x_k, which is below 2^26 for up to 1,032
+// pixels, and above these bits x_2i+1.x_k, all within the 53 bits of a float64. That halves the work, and nothing is
+// rounded.
 func gram(x *mat.Dense) *mat.SymDense {
 	const (
 		shift  = 1 << 26
-		stride = 512 // pixels at a time, at most shift/255^2; this many of a few rows stay in the nearest cache
-		group  = 4   // shared rows at a time
+		stride = 512 // number of pixels per product, at most shift/255^2; this many pixels of a few rows fit into the nearest cache
+		group  = 4   // number of shared rows per product
 	)
 	m, l := x.Dims()
-	g := make([]float64, m*m) // its upper triangle
+	g := make([]float64, m*m) // only its upper triangle is set
 	var shared [group][stride]float64
 	for from := 0; from < l; from += stride {
 		to := min(from+stride, l)
@@ -165,8 +166,8 @@ func gram(x *mat.Dense) *mat.SymDense {
 	return mat.NewSymDense(m, g)
 }
 
-// orthonormalise makes v a unit vector orthogonal to rows from..to-1 of a matrix, themselves orthonormal. Twice is
-// enough.
+// orthonormalise makes v a unit vector that is orthogonal to rows from..to-1 of a matrix, which are themselves orthonormal.
+// It projects twice, which is enough.
 func orthonormalise(v []float64, rows *mat.Dense, from, to int) {
 	for range 2 {
 		floats.Scale(1/floats.Norm(v, 2), v)
@@ -177,7 +178,7 @@ func orthonormalise(v []float64, rows *mat.Dense, from, to int) {
 	floats.Scale(1/floats.Norm(v, 2), v)
 }
 
-// largest returns the first index of the entry of largest size, entries within 1e-9 of each other being alike so that
+// largest returns the first index of an entry of largest size. Entries within 1e-9 of each other count as equal, so that
 // rounding does not decide.
 func largest(v []float64) int {
 	best := 0

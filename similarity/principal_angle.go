@@ -7,12 +7,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// spans finds the first principal angle of two clients' subspaces: with M = U'X (p x q) of largest singular value σ,
+// spans finds the first principal angle between the subspaces of two clients. With M = U'X (p x q) and its largest singular
+// value σ,
 //
 //	θ = arccos σ = min over v in span U, x in span X of arccos |v.x|
 //
-// which is never more than the paper's minimum over the columns themselves (eq. 4), and does not depend on which
-// orthonormal basis of its span a client sends (Björck and Golub 1973).
+// It is never more than the paper's minimum over the columns themselves (eq. 4), and does not depend on which orthonormal
+// basis of its span a client sends (Björck and Golub 1973).
 type spans struct{ stack *mat.Dense }
 
 func (s *spans) factor() *mat.Dense { return s.stack }
@@ -38,8 +39,8 @@ func (s *spans) nearest(block *mat.Dense, i0, j0 int, a, b run) float64 {
 	return angle(1, combine(i0+a.from, y), combine(j0+b.from, z))
 }
 
-// topSingular returns the largest singular value of M (p x q) and its unit vectors, M'y = σz, by one-sided Jacobi
-// rotations of M's rows (Hestenes 1958), which keeps all digits of σ. M is overwritten. Where M = 0, y and z are 0.
+// topSingular returns the largest singular value σ of M (p x q) and its unit vectors, with M'y = σz, by one-sided Jacobi
+// rotations of the rows of M (Hestenes 1958), which keep all digits of σ. M is overwritten. If M = 0, y and z are 0.
 func topSingular(m *mat.Dense) (sigma float64, y, z []float64) {
 	p, q := m.Dims()
 	turn := mat.NewDense(p, p, nil) // its rows turn with M's: M_now = turn M

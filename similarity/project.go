@@ -12,35 +12,36 @@ import (
 const (
 	projectRows   = 1024 // stacks with fewer vectors are multiplied as they are
 	projectSample = 192  // vectors that the subspace is fitted to
-	projectRank   = 32   // its dimension r
+	projectRank   = 32   // dimension r of the subspace
 
-	// projectPairs is the number of pairs of vectors whose bound is looked at before it is relied on, and projectOpen the
-	// share of them, at most, that it may leave open: a product that is made alone costs several times its part of a
-	// whole block's. Two clients' nearest pair is always left open: 1 in 9 pairs of 3 vectors each.
+	// projectPairs is the number of pairs of vectors on which the bound is tried before it is used, and projectOpen is the
+	// largest share of them that it may fail to rule out. A product that is computed alone costs several times as much as
+	// in a block. The nearest pair of two clients is never ruled out: that is 1 in 9 pairs if each has 3 vectors.
 	projectPairs = 20000
 	projectOpen  = 0.25
 )
 
-// projected finds the nearest of many vectors without most of the work: with t = Q'u the part of u in a subspace
-// (Q: F x r, orthonormal) and ρ = |u - Q t| the rest,
+// projected finds the nearest of many vectors without most of the work. Let t = Q'u be the part of u in a subspace (Q: F x
+// r, orthonormal) and ρ = |u - Q t| the length of the rest. Then
 //
 //	|u.v - t_u.t_v| <= ρ_u ρ_v
 //
-// so the product needs only r of the F entries, and full products only the few pairs that this bound cannot rule out.
-// The answer is that of the full product, whatever the subspace; images of one class make it a good one. Where it is not,
-// as for vectors of random directions, everything is multiplied (project).
+// so it multiplies only r of the F entries of all vectors, and computes full products only of the few pairs that this bound
+// cannot rule out. The answer is that of the full product, whatever the subspace; for images of one class the subspace fits
+// well. Where it does not, as for vectors with random directions, all vectors are multiplied in full (see project).
 //
-// A client's first vector is its class's mean image, nearly, and the nearest pair of two clients is most often that of
-// their first vectors. So these are multiplied with each other whole, in one product, and seldom any other pair is.
+// A client's first vector is nearly the mean image of its class, and the nearest pair of two clients is usually the pair of
+// their first vectors. So the first vectors are multiplied with each other in full, in one product, and other pairs seldom
+// need it.
 type projected struct {
 	full   *mat.Dense // P x F
 	low    *mat.Dense // P x r; full itself for small stacks
 	rest   []float64  // ρ, P; nil for small stacks
 	signed bool       // the largest cosine, not the largest |cosine|
 
-	first      *mat.Dense // of each client in each block of rows the first vector there, B x F; nil for small stacks
+	first      *mat.Dense // for each client in each block of rows, its first vector in that block, B x F; nil for small stacks
 	firstAt    []int      // where in first each block of rows begins
-	products   *mat.Dense // of first, from the block of rows productsOf on, and the vectors of that block
+	products   *mat.Dense // products of the rows of first, from the block of rows productsOf on, with the vectors of that block
 	productsOf int
 }
 
@@ -66,9 +67,9 @@ func project(stack *mat.Dense, owner []int, signed bool) *projected {
 	eigen.VectorsTo(&vectors)
 	q := mat.NewDense(projectRank, f, nil) // Q'
 	q.Mul(vectors.Slice(0, projectSample, projectSample-projectRank, projectSample).T(), sample)
-	for k := projectRank - 1; k >= 0; k-- { // the largest come last
+	for k := projectRank - 1; k >= 0; k-- { // the vectors of the largest eigenvalues come last
 		if floats.Norm(q.RawRowView(k), 2) < 1e-6 {
-			return p // a sample of few directions: not worth a subspace
+			return p // the sample has few directions, for which a subspace saves nothing
 		}
 		orthonormalise(q.RawRowView(k), q, k+1, projectRank)
 	}
@@ -77,7 +78,7 @@ func project(stack *mat.Dense, owner []int, signed bool) *projected {
 	p.rest = make([]float64, rows)
 	parallel.For(rows, func(i int) {
 		u, t := stack.RawRowView(i), p.low.RawRowView(i)
-		p.rest[i] = math.Sqrt(max(0, floats.Dot(u, u)-floats.Dot(t, t))) + 1e-7 // and rounding
+		p.rest[i] = math.Sqrt(max(0, floats.Dot(u, u)-floats.Dot(t, t))) + 1e-7 // with an allowance for rounding
 	})
 	if p.open(owner) > projectOpen {
 		return whole
@@ -114,11 +115,11 @@ func (p *projected) begin(i0 int) {
 	}
 }
 
-// open returns the share of the pairs of vectors, of some pairs of clients, that the bound leaves to a full product.
+// open returns the share of the pairs of vectors, among some pairs of clients, that the bound cannot rule out.
 func (p *projected) open(owner []int) float64 {
 	own := runs(owner)
 	pairs, left := 0, 0
-	for step := 1; step < len(own) && pairs < projectPairs; step = 2*step + 1 { // clients near in number and far
+	for step := 1; step < len(own) && pairs < projectPairs; step = 2*step + 1 { // pairs of clients whose numbers are near and far apart
 		for i := 0; i+step < len(own) && pairs < projectPairs; i += 1 + len(own)/64 {
 			a, b := own[i], own[i+step]
 			highest := -1.0
@@ -140,7 +141,7 @@ func (p *projected) open(owner []int) float64 {
 	return float64(left) / max(float64(pairs), 1)
 }
 
-// score is what the nearest pair has most of.
+// score returns the value by which the nearest pair is the highest.
 func (p *projected) score(cosine float64) float64 {
 	if p.signed {
 		return cosine
@@ -150,7 +151,8 @@ func (p *projected) score(cosine float64) float64 {
 
 func (p *projected) factor() *mat.Dense { return p.low }
 
-// nearest implements pairAngles: the smallest angle between two vectors. The block holds their products in the subspace.
+// nearest implements pairAngles: it returns the smallest angle between two vectors. The block holds their products in the
+// subspace.
 func (p *projected) nearest(block *mat.Dense, i0, j0 int, a, b run) float64 {
 	var cosine float64
 	var s, t int
@@ -166,7 +168,7 @@ func (p *projected) nearest(block *mat.Dense, i0, j0 int, a, b run) float64 {
 	return x
 }
 
-// highest returns the product of the highest score in a part of a block.
+// highest returns the product with the highest score in a part of a block, and its row and column.
 func (p *projected) highest(block *mat.Dense, a, b run) (cosine float64, s, t int) {
 	most := math.Inf(-1)
 	for k := a.from; k < a.to; k++ {
@@ -179,13 +181,13 @@ func (p *projected) highest(block *mat.Dense, a, b run) (cosine float64, s, t in
 	return cosine, s, t
 }
 
-// bounded returns the cosine of the highest score of two clients: that of their first vectors, or of another pair that the
-// bound leaves open, the most promising one first.
+// bounded returns the cosine with the highest score between two clients. It starts from their first vectors, and then
+// computes the other pairs that the bound cannot rule out, the most promising one first.
 func (p *projected) bounded(block *mat.Dense, i0, j0 int, a, b run) (cosine float64, s, t int) {
 	before := p.firstAt[p.productsOf]
 	cosine, s, t = p.products.At(p.firstAt[j0/blockRows]-before+b.place, a.place), a.from, b.from
 	most := p.score(cosine)
-	k0, l0 := -1, -1 // of the highest bound above that
+	k0, l0 := -1, -1 // the pair with the highest bound above the best score so far
 	bound := most
 	for k := a.from; k < a.to; k++ {
 		rest := p.rest[j0+b.from : j0+b.to]

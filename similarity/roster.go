@@ -10,33 +10,33 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Roster is what the server keeps of a clustering, so that clients can come (algorithm 4), leave and change (appendix
-// A.9) without another search. All scales stay those of the search: the range of eq. 5's weights, those of G and V
-// behind G^ and V^, and α*. What falls outside a range counts as its end. So no entry between two other clients changes
-// and nobody else moves.
+// Roster is what the server keeps of a clustering, so that clients can join (algorithm 4), leave and change (appendix A.9)
+// without another search. All scales stay those of the search: the range of the weights of eq. 5, the ranges of G and V
+// behind G^ and V^, and α*. A value outside a range counts as the end of the range. So no entry between two other clients
+// changes, and no other client moves.
 //
-// A cluster keeps its number for good, though its last client may leave; new clusters come after the last one. Clients
-// are numbered 0..N-1. Every method that returns an error has changed nothing.
+// A cluster keeps its number for good, even if its last client leaves; new clusters come after the last one. Clients are
+// numbered 0..N-1. A method that returns an error has changed nothing.
 type Roster struct {
 	Sketches []Sketch
-	Clusters [][]int   // members ascending; none for a cluster that all have left
+	Clusters [][]int   // members ascending; no members for a cluster that all clients have left
 	Gates    []float64 // w, N
 
 	Gradient, Data             *mat.SymDense // G and V, N x N, degrees
 	GradientScaled, DataScaled *mat.SymDense // G^ and V^, N x N, 0..1
 	Proximity                  *mat.SymDense // A, N x N, 0..1
 
-	Threshold float64 // α* for newcomers (onScale); 0 for spectral, where a client joins the cluster of the least mean A
-	Changes   int     // clients that came or changed since the search: when there are many, search again
+	Threshold float64 // α* for newcomers (onScale); 0 for spectral, where a client joins the cluster with the smallest mean A
+	Changes   int     // number of clients that joined or changed since the search; if it is large, search again
 
 	options                Options
 	weights                *Weights
 	gradientEnds, dataEnds ends
 	angles                 []*HeldAngles
-	share                  []float64 // of each client in its cluster's mean distances: 1/|C_z| but for weighted linkage
+	share                  []float64 // share of each client in the mean distances of its cluster: 1/|C_z|, except for weighted linkage
 }
 
-// NewRoster keeps what Cluster found with these options from these sketches. Later changes leave result as it is.
+// NewRoster keeps the result that Cluster found with these options from these sketches. Later changes do not affect result.
 func NewRoster(sketches []Sketch, result *Result, o Options) (*Roster, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("roster: %w", err)
@@ -75,25 +75,25 @@ func NewRoster(sketches []Sketch, result *Result, o Options) (*Roster, error) {
 	return r, err
 }
 
-// onScale returns the α* by which newcomers are placed under Ward's linkage. Its heights grow with the clusters that
-// merge: halfway between the last merge and the next one, of two large clusters, is farther than any one client ever is,
-// and a stranger would join whatever is nearest. Every α from the last merge up to the next gives the same clusters. Of
-// these it is the one nearest to
+// onScale returns the α* by which newcomers are placed under Ward's linkage. Ward's heights grow with the sizes of the
+// merging clusters. Halfway between the last merge and the next one, which is of two large clusters, is farther than any
+// single client ever is, so a stranger would join whatever cluster is nearest. Every α from the last merge up to the next gives
+// the same clusters. From these, onScale takes the one nearest to
 //
-//	halfway between the largest distance of a client to the rest of its own cluster and the least to another cluster
+//	halfway between the largest distance of a client to the rest of its own cluster and the smallest to another cluster
 //
-// which are distances of one client, as a newcomer's are. One cluster was cut from nothing: everybody joins it.
+// Both are distances of one client, like those of a newcomer. If there is one cluster, every newcomer joins it.
 func (r *Roster) onScale(tree *Dendrogram) float64 {
 	n := len(r.Sketches)
 	if len(r.Clusters) == 1 {
 		return math.Inf(1)
 	}
 	labels := agreement.Labels(r.Clusters, n)
-	sums := make([][]float64, n) // Σ_j A_ij^2 over each cluster
+	sums := make([][]float64, n) // Σ_j A_ij^2 over the clients j of each cluster
 	for i := range sums {
 		sums[i] = make([]float64, len(r.Clusters))
 	}
-	inner := make([]float64, len(r.Clusters)) // Σ_{j<k} A_jk^2 within each
+	inner := make([]float64, len(r.Clusters)) // Σ_{j<k} A_jk^2 within each cluster
 	for i := range n {
 		for k, x := range upper(r.Proximity, i) {
 			j := i + 1 + k
@@ -119,8 +119,8 @@ func (r *Roster) onScale(tree *Dendrogram) float64 {
 	return min(max((own+other)/2, last), r.Threshold)
 }
 
-// shares returns each client's share in the distances of its cluster after m merges of weighted linkage, where every
-// merge counts both sides alike: 1/2 a merge.
+// shares returns the share of each client in the distances of its cluster after m merges of weighted linkage. Every merge
+// gives each side the weight 1/2.
 func (t *Dendrogram) shares(m int) []float64 {
 	share := make([]float64, t.N+m)
 	for k := range share {
@@ -132,17 +132,17 @@ func (t *Dendrogram) shares(m int) []float64 {
 	return share[:t.N]
 }
 
-// Add takes in newcomers (algorithm 4) and returns their clusters' numbers. They are clients N, N+1, ... afterwards.
+// Add adds newcomers (algorithm 4) and returns the numbers of their clusters. Afterwards they are the clients N, N+1, ...
 //
-// Eq. 7 gives a pair to the gate of the smaller number, so the last client's gate would decide nothing. A newcomer
-// comes last, and algorithm 4 still learns its gate. Here it decides what there is to learn: the newcomer's pairs with
-// all who were there before it. For two that come together it is the gate of the smaller number, as in eq. 7. The
-// gates minimise the entropy of eq. 8 over the newcomers' own gates, by the direct solver (also where the search used
-// the network, which is of N clients), from 1/2; with fixed:x they are x, with shared what the others have.
+// Eq. 7 gives a pair to the gate of the smaller number, so the gate of the last client would decide nothing. A newcomer
+// comes last, and yet algorithm 4 learns its gate. Here a newcomer's gate decides its pairs with all clients that were
+// there before it. Between two newcomers it is the gate of the smaller number, as in eq. 7. The gates minimise the entropy
+// of eq. 8 over the gates of the newcomers, by the direct solver starting from 1/2 (also if the search used the network,
+// whose size depends on N). With fixed:x they are x, and with shared they are the gate of the others.
 //
-// One pass of the linkage with α* follows, in which no two of the old clusters merge: a newcomer joins the nearest
-// cluster, or newcomer, that is within α*, and those near nobody make clusters of their own. Under Ward's linkage α* is
-// on the scale of single clients (onScale); one that was given by fixed:α is taken as it is.
+// Then follows one pass of the linkage with α*, in which no two of the old clusters merge. A newcomer joins the nearest
+// cluster or newcomer that is within α*, and newcomers without such a neighbour form clusters of their own. Under Ward's
+// linkage, α* is on the scale of single clients (onScale); an α that was given by fixed:α is used as it is.
 func (r *Roster) Add(newcomers []Sketch) ([]int, error) {
 	if len(newcomers) == 0 {
 		return nil, nil
@@ -162,9 +162,10 @@ func (r *Roster) Add(newcomers []Sketch) ([]int, error) {
 	return placed, nil
 }
 
-// Replace gives clients (ascending) other sketches, as after a shift of their data (appendix A.9), and returns their
-// clusters' numbers. Their rows of G^, V^ and A are computed anew, by their own new gates, and they are placed like
-// newcomers, in one pass. It is an error to replace everyone: nobody would be left to compare with.
+// Replace gives clients (ascending) other sketches, for example after a shift of their data (appendix A.9), and returns the
+// numbers of their clusters. Their rows of G^, V^ and A are computed again, with new gates of their own, and the clients
+// are placed like newcomers, in one pass. Replacing all clients is an error, because no client would be left to compare
+// with.
 func (r *Roster) Replace(clients []int, sketches []Sketch) ([]int, error) {
 	n := len(r.Sketches)
 	if len(clients) == 0 && len(sketches) == 0 {
@@ -174,7 +175,7 @@ func (r *Roster) Replace(clients []int, sketches []Sketch) ([]int, error) {
 		return nil, fmt.Errorf("shifted clients: %d sketches of %d clients", len(sketches), len(clients))
 	}
 	if len(clients) >= n {
-		return nil, fmt.Errorf("shifted clients: all %d: at least one must stay as it was", n)
+		return nil, fmt.Errorf("shifted clients: all %d clients: at least one must stay as it was", n)
 	}
 	next := r.resized(n, func(i int) int { return i })
 	next.Sketches = slices.Clone(r.Sketches)
@@ -197,8 +198,8 @@ func (r *Roster) Replace(clients []int, sketches []Sketch) ([]int, error) {
 	return placed, nil
 }
 
-// Remove takes clients out. Those who stay keep their order and their clusters, and are numbered 0.. again. At least
-// one must stay.
+// Remove removes clients. The others keep their order and their clusters, and are numbered from 0 again. At least one
+// client must stay.
 func (r *Roster) Remove(clients ...int) error {
 	n := len(r.Sketches)
 	gone := map[int]bool{}
@@ -211,7 +212,7 @@ func (r *Roster) Remove(clients ...int) error {
 	if len(gone) == n {
 		return fmt.Errorf("removal: client %d is the last one: at least one must stay", clients[0])
 	}
-	var stay []int // old numbers
+	var stay []int // old numbers of the clients that stay
 	number := make([]int, n)
 	for i := range n {
 		number[i] = len(stay)
@@ -237,15 +238,15 @@ func (r *Roster) Remove(clients ...int) error {
 	return nil
 }
 
-// CCGraph returns H (Z x Z) and the CC-graph of the clusters as they now are (eq. 11-14). A cluster that all have left
-// takes no part: its scores are -inf.
+// CCGraph returns H (Z x Z) and the CC-graph of the clusters as they are now (eq. 11-14). A cluster that all clients have
+// left takes no part: its scores are -inf.
 func (r *Roster) CCGraph() (*mat.Dense, [][]int, error) {
 	m, err := split(r.Sketches)
 	if err != nil {
 		return nil, nil, err
 	}
 	var clusters [][]int
-	var number []int // of each of those among all
+	var number []int // number of each nonempty cluster
 	for z, members := range r.Clusters {
 		if len(members) > 0 {
 			clusters, number = append(clusters, members), append(number, z)
@@ -271,7 +272,7 @@ func (r *Roster) CCGraph() (*mat.Dense, [][]int, error) {
 	return all, sources, nil
 }
 
-// resized returns a copy for n clients, client i being old client from(i), or a new one where that is N or more.
+// resized returns a copy for n clients. Client i is old client from(i), or a new client if from(i) is N or more.
 func (r *Roster) resized(n int, from func(int) int) *Roster {
 	old := len(r.Sketches)
 	c := *r
@@ -314,7 +315,7 @@ func (r *Roster) resized(n int, from func(int) int) *Roster {
 	return &c
 }
 
-// leave takes clients out of their clusters.
+// leave removes clients from their clusters.
 func (r *Roster) leave(gone map[int]bool) {
 	for z, members := range r.Clusters {
 		r.Clusters[z] = slices.DeleteFunc(members, func(i int) bool { return gone[i] })
@@ -328,7 +329,7 @@ func (r *Roster) leave(gone map[int]bool) {
 	}
 }
 
-// ends are the smallest and largest off-diagonal entry of G or V.
+// ends are the smallest and the largest off-diagonal entry of G or V.
 type ends struct{ least, most float64 }
 
 func endsOf(m *mat.SymDense) ends {
@@ -341,7 +342,7 @@ func endsOf(m *mat.SymDense) ends {
 	return e
 }
 
-// scaled is MinMax of one more entry: 0 where all were equal.
+// scaled scales one more entry like MinMax does; it returns 0 if all entries were equal.
 func (e ends) scaled(x float64) float64 {
 	if !(e.most-e.least > 1e-9) {
 		return 0

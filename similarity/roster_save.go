@@ -9,11 +9,11 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// savedRoster is a Roster as plain lists, for encoding/gob, which keeps every bit of a float64.
+// savedRoster is a Roster as plain lists for encoding/gob, which keeps every bit of a float64.
 type savedRoster struct {
 	Pixels    int // F
 	Counts    [][]int
-	Bases     [][][]float64 // of each client and class, F x p by rows; none where the class is absent
+	Bases     [][][]float64 // for each client and class, F x p by rows; empty where the class is absent
 	Updates   [][]float64
 	Clusters  [][]int
 	Gates     []float64
@@ -31,12 +31,12 @@ type savedRoster struct {
 	NarrowAngles              [][]float32
 }
 
-// matrices are the roster's, in the order of savedRoster.
+// matrices returns pointers to the matrices of the roster, in the order of savedRoster.
 func (r *Roster) matrices() [5]**mat.SymDense {
 	return [5]**mat.SymDense{&r.Gradient, &r.Data, &r.GradientScaled, &r.DataScaled, &r.Proximity}
 }
 
-// Save returns all that the roster holds but its options, so that ReadRoster makes the same again, bit for bit.
+// Save encodes all of the roster except its options, so that ReadRoster restores it bit for bit.
 func (r *Roster) Save() ([]byte, error) {
 	s := savedRoster{
 		Clusters: r.Clusters, Gates: r.Gates, Share: r.share, Threshold: r.Threshold, Changes: r.Changes,
@@ -71,7 +71,7 @@ func (r *Roster) Save() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// ReadRoster makes a roster of what Save returned, with the options that it had.
+// ReadRoster returns the roster that Save encoded. The options must be those that the roster had.
 func ReadRoster(raw []byte, o Options) (*Roster, error) {
 	var s savedRoster
 	if err := gob.NewDecoder(bytes.NewReader(raw)).Decode(&s); err != nil {
@@ -79,7 +79,7 @@ func ReadRoster(raw []byte, o Options) (*Roster, error) {
 	}
 	n := len(s.Counts)
 	if n == 0 || len(s.Bases) != n || len(s.Updates) != n || len(s.Gates) != n || len(s.Share) != n || len(s.WeightSize) != n {
-		return nil, fmt.Errorf("roster: what was saved of %d clients is not whole", n)
+		return nil, fmt.Errorf("roster: the saved values of %d clients are incomplete", n)
 	}
 	r := &Roster{
 		Clusters: s.Clusters, Gates: s.Gates, share: s.Share, Threshold: s.Threshold, Changes: s.Changes, options: o,
@@ -98,7 +98,7 @@ func ReadRoster(raw []byte, o Options) (*Roster, error) {
 	for i := range n {
 		sketch := Sketch{Counts: s.Counts[i], Bases: make([]*mat.Dense, classes), Update: s.Updates[i]}
 		if len(sketch.Counts) != classes || len(s.Bases[i]) != classes {
-			return nil, fmt.Errorf("roster: client %d: what was saved is not of %d classes", i, classes)
+			return nil, fmt.Errorf("roster: client %d: the saved values are not of %d classes", i, classes)
 		}
 		for c, b := range s.Bases[i] {
 			if len(b) == 0 {
@@ -122,7 +122,7 @@ func ReadRoster(raw []byte, o Options) (*Roster, error) {
 		}
 	}
 	if len(s.Missing) != classes || len(s.Holders) != classes || len(s.WideAngles) != classes || len(s.NarrowAngles) != classes {
-		return nil, fmt.Errorf("roster: angles of other than %d classes", classes)
+		return nil, fmt.Errorf("roster: the saved angles are not of %d classes", classes)
 	}
 	for c := range classes {
 		owner := make([]int, len(s.Holders[c]))

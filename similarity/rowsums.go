@@ -9,12 +9,12 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// sumRows is the number of A's rows that are added up at a time: an eighth of a page of each other row.
+// sumRows is the number of rows of A that are summed at a time: an eighth of a page of each other row.
 const sumRows = 64
 
-// eachRowSums calls visit once for every client i with s (Z), s_z = Σ_{j in C_z} A_ij of the clusters that labels (N,
-// 0..Z-1) say: all that the loss and the silhouette need. Calls run in parallel, so visit may write only what is i's; s
-// is reused.
+// eachRowSums calls visit once for every client i with s (Z), where s_z = Σ_{j in C_z} A_ij and labels (N, 0..Z-1) gives
+// the cluster of each client. The loss and the silhouette need nothing else. Calls run in parallel, so visit may write only
+// what belongs to i; s is reused.
 func eachRowSums(a *mat.SymDense, labels []int, z int, visit func(i int, s []float64)) {
 	n := a.SymmetricDim()
 	raw := a.RawSymmetric()
@@ -22,7 +22,7 @@ func eachRowSums(a *mat.SymDense, labels []int, z int, visit func(i int, s []flo
 		from := b * sumRows
 		to := min(from+sumRows, n)
 		sums := mat.NewDense(to-from, z, nil)
-		for j := range from { // from rows above, that part of them which lies over the block
+		for j := range from { // rows above the block: their part that lies over the block
 			for k, x := range raw.Data[j*raw.Stride+from : j*raw.Stride+to] {
 				sums.RawRowView(k)[labels[j]] += x
 			}
@@ -43,16 +43,16 @@ func eachRowSums(a *mat.SymDense, labels []int, z int, visit func(i int, s []flo
 	})
 }
 
-// scored is what the loss, the silhouette and the bend need of one partition, client by client.
+// scored has what the loss, the silhouette and the bend need of one partition, by client.
 type scored struct {
 	clusters   [][]int
 	labels     []int
-	within     []float64 // Σ_j A_ij over i's cluster
+	within     []float64 // Σ_j A_ij over the cluster of client i
 	silhouette []float64
 }
 
-// scoreAll returns the scores of several partitions of A's rows. fine is a partition of which all the others' clusters
-// are unions, so that A is read once; nil where there is none.
+// scoreAll returns the scores of several partitions of the rows of A. fine is a partition such that all clusters of the
+// others are unions of its clusters, so that A is read once; it is nil if there is no such partition.
 func scoreAll(a *mat.SymDense, partitions [][][]int, fine [][]int) []*scored {
 	n := a.SymmetricDim()
 	scores := make([]*scored, len(partitions))
@@ -77,7 +77,7 @@ func scoreAll(a *mat.SymDense, partitions [][][]int, fine [][]int) []*scored {
 	return scores
 }
 
-// take reads client i's sums over the clusters.
+// take adds the sums of client i over the clusters.
 func (s *scored) take(i int, sums []float64) {
 	z := s.labels[i]
 	s.within[i] = sums[z]
@@ -96,7 +96,8 @@ func (s *scored) take(i int, sums []float64) {
 	}
 }
 
-// means returns the mean silhouette over the clients, and over the clusters the mean of their clients' means.
+// means returns the mean silhouette over the clients, and the mean over the clusters of the mean silhouette of their
+// clients.
 func (s *scored) means() (mean, even float64) {
 	for _, members := range s.clusters {
 		total := 0.0
@@ -109,7 +110,7 @@ func (s *scored) means() (mean, even float64) {
 	return mean, even
 }
 
-// distance returns the mean A_ij over the pairs i < j of one cluster; 0 where there is no such pair.
+// distance returns the mean A_ij over the pairs i < j within a cluster, or 0 if there is no such pair.
 func (s *scored) distance() float64 {
 	total, pairs := 0.0, 0.0
 	for _, members := range s.clusters {

@@ -8,15 +8,15 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Candidate is one partition of the clients that the search looked at, with what speaks for it.
+// Candidate is one partition of the clients that the search considered, with the values by which it is judged.
 type Candidate struct {
 	Threshold    float64 // an α that cuts the dendrogram here, halfway between two merges; 0 for spectral
 	Clusters     [][]int
 	Loss, L1, L2 float64 // eq. 9, 10; lower is better
 	Silhouette   float64 // mean over the clients, -1..1; higher is better; 0 for one cluster
-	Even         float64 // the same with every cluster counted alike: low where a few outliers are set apart
-	Ratio        float64 // height of the next merge over that of the last one; 0 where either is missing, and for spectral
-	Bend         float64 // of the log mean distance within clusters: its fall to here less its fall to the next; 0 at the ends
+	Even         float64 // the same mean with equal weights for all clusters; low where a few outliers are set apart
+	Ratio        float64 // height of the next merge divided by that of the last one; 0 where either is missing, and for spectral
+	Bend         float64 // fall of the log mean distance within clusters to this candidate, minus its fall to the next one; 0 at the ends
 	Chosen       bool
 }
 
@@ -26,31 +26,33 @@ type Choice struct {
 	Threshold   float64 // α* of the chosen cut; 0 for spectral
 	Clusters    [][]int
 	Dendrogram  *Dendrogram // nil for spectral
-	Eigenvalues []float64   // smallest of the Laplacian, ascending, one more than MaxClusters where there are as many; nil for linkage
+	Eigenvalues []float64   // smallest eigenvalues of the Laplacian, ascending, one more than MaxClusters if there are as many; nil for linkage
 }
 
 const (
-	// minSilhouette is what Kaufman and Rousseeuw (Finding Groups in Data, 1990) call no substantial structure.
+	// minSilhouette is the value below which Kaufman and Rousseeuw (Finding Groups in Data, 1990) find no substantial
+	// structure.
 	minSilhouette = 0.25
-	// weakSilhouette is what they call weak structure up to. It speaks for few clusters only: on data without groups the
-	// silhouette creeps up with their number.
+	// weakSilhouette is the value up to which they call a structure weak. A weak structure is accepted for few clusters
+	// only: on data without groups the silhouette slowly rises with their number.
 	weakSilhouette = 0.5
-	// minEven is the least share of the mean silhouette that must be left when every cluster counts alike. It is about
-	// 1 for groups, and 0.5..0.8 where one or a few outliers are set apart from all others.
+	// minEven is the smallest share of the mean silhouette that must remain when every cluster has the same weight. The
+	// share is about 1 for groups, and 0.5..0.8 where one or a few outliers are set apart from all others.
 	minEven = 0.8
-	// minRatio is the least ratio of merge heights that counts as groups, heightFloor the height (of 1) below which two
-	// merges are alike.
+	// minRatio is the smallest ratio of merge heights that counts as groups. heightFloor is the height (of 1) below which
+	// two merges count as equally high.
 	minRatio, heightFloor = 1.5, 0.01
-	// minBend is the least bend, and minEigengap the least distance of two eigenvalues, that count as groups.
+	// minBend is the smallest bend, and minEigengap the smallest distance between two eigenvalues, that counts as groups.
 	minBend, minEigengap = 0.2, 0.1
 	// sameHeight is the difference below which two merges cannot be told apart.
 	sameHeight = 1e-12
 )
 
-// Search makes candidate partitions of A (N x N, 0..1) and picks one (algorithm 3). The candidates are the cuts of one
-// dendrogram into 1..o.MaxClusters clusters, or k-means on the spectral embedding for each such number. o.Choose picks:
+// Search makes candidate partitions of A (N x N, 0..1) and chooses one (algorithm 3). The candidates are the cuts of one
+// dendrogram into 1..o.MaxClusters clusters, or k-means on the spectral embedding for each of these numbers. o.Choose is
+// the rule:
 //
-//	silhouette  the highest mean silhouette on A, of the candidates that do not merely set outliers apart (Even at
+//	silhouette  the highest mean silhouette on A among the candidates that do not merely set outliers apart (Even at
 //	            least 0.8 of Silhouette) and, where it is below 0.5, have at most sqrt(N) clusters; one cluster where
 //	            none is above 0.25
 //	bend        the largest bend of the log mean distance within clusters; one cluster where none is above 0.2
@@ -62,17 +64,17 @@ const (
 //	fixed:α     the cut at α
 //	count:Z     Z clusters, or as many as there are clients
 //
-// The paper says no more than "low score and relatively few clusters"; all but loss are ours. Measured with data angles
-// and Ward's linkage on fresh Fashion-MNIST partitions of 100 clients (TestChoiceOnFreshPartitions in federation):
-// silhouette, bend and ratio were each exact on 50 of 50 with groups, loss on 38. Without groups, on 16, silhouette
-// answered 1 to 8 clusters. docs/clustering.md has the other linkages, and full sketches. The price: one client far
-// from all the others gets no cluster of its own, and more than sqrt(N) groups are not found where the silhouette is
-// below 0.5, as by gradient angles alone.
+// The paper says no more than "low score and relatively few clusters"; all rules except loss are ours. They were measured
+// with data angles and Ward's linkage on new Fashion-MNIST partitions of 100 clients (TestChoiceOnFreshPartitions in
+// federation). On 50 partitions with groups, silhouette, bend and ratio were exact on each, and loss on 38. On 16
+// partitions without groups, silhouette answered 1 to 8 clusters. docs/similarity.md has the other linkages, and full
+// sketches. The silhouette has two disadvantages: a single client far from all others gets no cluster of its own, and more
+// than sqrt(N) groups are not found where the silhouette is below 0.5, as with gradient angles alone.
 func Search(a *mat.SymDense, o Options) (*Choice, error) {
 	return search(a, nil, o, nil)
 }
 
-// search is Search. By the class angles, where they are given, o.Concepts has its say about a rule's cut.
+// search is Search. If class angles are given, o.Concepts may change the cut that a rule chose.
 func search(a *mat.SymDense, angles []*HeldAngles, o Options, progress Progress) (*Choice, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -148,7 +150,7 @@ func searchSpectral(a *mat.SymDense, o Options, progress Progress) (*Choice, err
 	return s.choose(chosen), nil
 }
 
-// pick returns the place of the candidate that a rule without a number chooses; the candidates are scored.
+// pick returns the index of the candidate that a rule without a number chooses. The candidates must be scored.
 func (s *Choice) pick(rule string) int {
 	switch rule {
 	case "silhouette":
@@ -170,8 +172,8 @@ func (s *Choice) pick(rule string) int {
 	return s.byLoss(all)
 }
 
-// between returns a threshold after which the first m merges are made and no more: halfway to the next height; 1, or
-// the last height where that is larger, for all of them.
+// between returns a threshold at which exactly the first m merges are made: halfway to the next height. If all merges are
+// made, it is 1, or the last height if that is larger.
 func between(h []float64, m int) float64 {
 	switch {
 	case m == len(h):
@@ -196,7 +198,7 @@ func heightRatio(h []float64, m int) float64 {
 	return h[m] / max(h[m-1], heightFloor)
 }
 
-// insert returns the place of the candidate of as many clusters, which it puts in order where there is none.
+// insert returns the index of the candidate with as many clusters as c. If there is none, it inserts c in order.
 func (s *Choice) insert(c Candidate) int {
 	at, found := slices.BinarySearchFunc(s.Candidates, len(c.Clusters), func(c Candidate, z int) int { return len(c.Clusters) - z })
 	if !found {
@@ -205,7 +207,8 @@ func (s *Choice) insert(c Candidate) int {
 	return at
 }
 
-// score fills in what speaks for the candidates; nested says that each one's clusters are unions of the next one's.
+// score sets the values by which the candidates are judged. nested says that the clusters of each are unions of those of
+// the next.
 func (s *Choice) score(a *mat.SymDense, o Options, nested bool) {
 	partitions := make([][][]int, len(s.Candidates))
 	var fine [][]int
@@ -216,7 +219,7 @@ func (s *Choice) score(a *mat.SymDense, o Options, nested bool) {
 		}
 	}
 	scores := scoreAll(a, partitions, fine)
-	fall := make([]float64, len(scores)+1) // of the log mean distance, from the candidate before
+	fall := make([]float64, len(scores)+1) // fall of the log mean distance from the candidate before
 	for k, score := range scores {
 		c := &s.Candidates[k]
 		c.Loss, c.L1, c.L2 = lossOf(score, o)
@@ -230,7 +233,7 @@ func (s *Choice) score(a *mat.SymDense, o Options, nested bool) {
 	}
 }
 
-// eigengap returns the distance of the k-th eigenvalue to the next one; 0 where there is none.
+// eigengap returns the distance between the k-th eigenvalue and the next one, or 0 if there is no next one.
 func eigengap(eigenvalues []float64, k int) float64 {
 	if k >= len(eigenvalues) {
 		return 0
@@ -238,7 +241,8 @@ func eigengap(eigenvalues []float64, k int) float64 {
 	return eigenvalues[k] - eigenvalues[k-1]
 }
 
-// best returns the candidate of the highest value above least, the coarser of equal ones; the coarsest where none is.
+// best returns the candidate with the highest value above least, and among equal ones the coarsest. If none is above least,
+// it returns the coarsest of all.
 func (s *Choice) best(least float64, value func(Candidate) float64) int {
 	best := 0
 	for k, c := range s.Candidates {
@@ -249,8 +253,8 @@ func (s *Choice) best(least float64, value func(Candidate) float64) int {
 	return best
 }
 
-// silhouette is the mean silhouette; 0 where it is owed to setting outliers apart, and where it is weak and there are
-// more than sqrt(N) clusters, so that a cluster has fewer clients on average than there are clusters.
+// silhouette returns the mean silhouette of a candidate. It is 0 if the value comes from setting outliers apart, and if it
+// is weak and there are more than sqrt(N) clusters, so that a cluster has on average fewer clients than there are clusters.
 func silhouette(c Candidate) float64 {
 	n, z := 0, len(c.Clusters)
 	for _, members := range c.Clusters {
@@ -277,7 +281,7 @@ func (s *Choice) choose(k int) *Choice {
 	return s
 }
 
-// onGrid returns the candidates that are cuts at α = 1.00, 0.95 .. 0.05 (of the highest merge where it is above 1).
+// onGrid returns the candidates that are cuts at α = 1.00, 0.95 .. 0.05 (times the highest merge if that is above 1).
 func onGrid(tree *Dendrogram, candidates []Candidate) []int {
 	top := max(1, h0(tree.Heights(), tree.N-2))
 	var on []int
@@ -294,11 +298,12 @@ func onGrid(tree *Dendrogram, candidates []Candidate) []int {
 	return on
 }
 
-// LossRatio picks one of several partitions by their losses (eq. 10), coarsest first, each partition once: the one
-// whose next coarser partition's loss is the largest multiple of its own, the coarser of equal ones. Where every loss
-// is at least the one before it, and for no losses, the answer is 0.
+// LossRatio chooses one of several partitions by their losses (eq. 10), which are given from coarse to fine, each partition
+// once. It returns the index of the partition for which the loss of the next coarser partition is the largest multiple of
+// its own loss, and of equal ones the coarsest. If every loss is at least the one before it, or there are no losses, the
+// answer is 0.
 //
-// On the published losses of the paper's table 19 this picks the published 11 clusters for both data sets; the lowest
+// On the published losses of the paper's table 19, this chooses the published 11 clusters for both data sets. The lowest
 // loss does not.
 func LossRatio(losses []float64) int {
 	best, ratio := 0, 1.0

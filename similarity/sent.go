@@ -2,22 +2,22 @@ package similarity
 
 import "fmt"
 
-// Sketches are what the clients of a clustering have sent: [Vectors], from which the similarity of the paper finds the clusters,
-// or [Features], in which tests find them. The clients are numbered from 0.
+// Sketches are what the clients of a clustering have sent: [Vectors], from which the paper's similarity finds the clusters,
+// or [Features], from which tests find them. The clients are numbered from 0.
 type Sketches interface {
 	// ClassCounts returns n_i,c, N x C.
 	ClassCounts() [][]int
 	// Cluster finds the clusters and the CC-graph. progress may be nil.
 	Cluster(o Options, progress Progress) (*Result, error)
-	// Stability clusters again so many times with a random half of what the clients sent, and says how much of r, the
-	// result of Cluster with the same options, comes back.
+	// Stability clusters again, repeats times, each time with a random half of what the clients sent, and returns how much
+	// of r comes back. r is the result of Cluster with the same options.
 	Stability(r *Result, o Options, repeats int, progress Progress) (*Steadiness, error)
 }
 
 // SketchArchive is an open file or folder of sketches.
 type SketchArchive interface {
 	Sketches
-	FoundBy() string // what finds clusters in such sketches, FoundBySimilarity or FoundByTest
+	FoundBy() string // the method that finds clusters from such sketches, FoundBySimilarity or FoundByTest
 	Groups() []int   // the true group of each client; nil if they are unknown
 	Close() error
 }

@@ -8,16 +8,16 @@ import (
 // ShiftFactor is the paper's 0.2 in eq. 41.
 const ShiftFactor = 0.2
 
-// HistogramShift compares a client's class histograms of two times (appendix A.9): the 1-Wasserstein distance between
-// them, classes being the points 0..C-1, and the bound above which the client has shifted (eq. 41):
+// HistogramShift compares the class histograms of a client at two times (appendix A.9). It returns the 1-Wasserstein
+// distance between them, with the classes as the points 0..C-1, and the bound above which the client has shifted (eq. 41):
 //
 //	W1 = n Σ_{c<C-1} | F_old(c) - F_new(c) |,  bound = 0.2 n / C
 //
-// F(c) is the share of the samples of classes 0..c and n the number of samples newly processed; W1 is in samples times
-// classes. Both histograms are taken with n samples, as a distance between masses needs: so n cancels, and the test is
-// whether the mean sample moved by more than 0.2/C of a class. That is little: n samples drawn anew from equal shares
-// of 10 classes are on average at 3/sqrt(n) of a class from the shares themselves, so that below some 20,000 samples
-// chance alone exceeds the bound. Compare W1 with a multiple of it where histograms are samples.
+// F(c) is the share of the samples of classes 0..c, and n is the number of newly processed samples. W1 is in samples times
+// classes. Both histograms are taken with n samples, as a distance between masses requires. So n cancels, and the test is
+// whether the mean sample has moved by more than 0.2/C of a class. That bound is small. n new samples from equal shares of
+// 10 classes are on average 3/sqrt(n) of a class away from the shares themselves, so with fewer than about 20,000 samples
+// chance alone exceeds the bound. Where histograms come from samples, compare W1 with a multiple of the bound.
 //
 // old and now are counts n_i,c of the same C classes (C at least 1), at least one sample each; n is 1 or more.
 func HistogramShift(old, now []int, n int) (w1, bound float64, err error) {
@@ -25,7 +25,7 @@ func HistogramShift(old, now []int, n int) (w1, bound float64, err error) {
 		return 0, 0, fmt.Errorf("shift: histograms of %d and %d classes: need the same number, at least 1", len(old), len(now))
 	}
 	if n < 1 {
-		return 0, 0, fmt.Errorf("shift: %d samples newly processed, need 1 or more", n)
+		return 0, 0, fmt.Errorf("shift: %d newly processed samples, need 1 or more", n)
 	}
 	var totalOld, totalNow float64
 	for c := range old {

@@ -33,10 +33,10 @@ const (
 	groupsArray  = "true_groups"
 )
 
-// WriteSketches writes sketches to a folder, which it makes if it is absent, or to a file whose name ends in .npz.
-// Numbers are float64, and the vectors are in the order of their classes, so that a class can be read alone. Each file
-// is complete or absent. It is an error where the sketches do not fit together, or the columns of a basis are not of
-// unit length. groups are the true groups of the clients, nil for unknown.
+// WriteSketches writes sketches to a folder, which it creates if needed, or to a file whose name ends in .npz. Numbers are
+// float64, and the vectors are in the order of their classes, so that one class can be read alone. Each file is complete or
+// absent. It returns an error if the sketches do not fit together, or if the columns of a basis are not of unit length.
+// groups are the true groups of the clients, and nil if they are unknown.
 func WriteSketches(path string, sketches []Sketch, groups []int) error {
 	if err := writeSketches(path, sketches, groups); err != nil {
 		return fmt.Errorf("writing sketches to %s: %w", path, err)
@@ -50,7 +50,7 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 		return err
 	}
 	if groups != nil && len(groups) != len(sketches) {
-		return fmt.Errorf("true groups of %d clients, there are %d", len(groups), len(sketches))
+		return fmt.Errorf("there are %d clients, but true groups of %d clients", len(sketches), len(groups))
 	}
 	if _, _, err := unitRows(m.updates); err != nil {
 		return err
@@ -77,7 +77,7 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 				owner = append(owner, int64(i), int64(c), int64(place))
 			}
 		}
-		// Called for its errors: the first class that a client holds sets F.
+		// This is called for its errors. The first class that a client holds sets F.
 		if _, _, err := m.stack(c); err != nil {
 			return err
 		}
@@ -117,13 +117,13 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 	return writeArrays(path, arrays, absent)
 }
 
-// named is an array that is to be written under a name.
+// named is the name of an array and the function that writes it.
 type named struct {
 	name  string
 	write func(io.Writer) error
 }
 
-// writeArrays writes arrays to a folder or to a .npz file. The arrays that are absent from these sketches are removed from a
+// writeArrays writes arrays to a folder or to a .npz file. Arrays that these sketches do not have are removed from the
 // folder.
 func writeArrays(path string, arrays []named, absent []string) error {
 	if strings.HasSuffix(path, ".npz") {

@@ -16,23 +16,23 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// SketchFile is an open file of sketches. Everything but the principal vectors is in memory. Of the vectors one class
-// at a time is read (all of them for a compressed .npz file).
+// SketchFile is an open file of sketches. Everything except the principal vectors is in memory. The vectors are read one
+// class at a time (for a compressed .npz file, all at once).
 type SketchFile struct {
 	path     string
 	counts   [][]int
 	updates  [][]float64
-	groups   []int         // nil for unknown
+	groups   []int         // true groups; nil if they are unknown
 	pixels   int           // F
-	rows     [][]vectorRow // of each class, sorted by client and place
+	rows     [][]vectorRow // rows of principal_vectors by class, sorted by client and place
 	vectors  io.ReaderAt   // the data of principal_vectors
-	elements npy.Header    // of principal_vectors
-	buffer   []float64     // of the stack
+	elements npy.Header    // header of principal_vectors
+	buffer   []float64     // memory of the stack
 	archive  *npy.Archive
 }
 
-// maxElements is the largest number of elements of an array that is read as a whole. npy.Read believes an array only
-// as far as bytes are there.
+// maxElements is the largest number of elements of an array that is read as a whole. npy.Read allocates memory only for
+// bytes that are really there.
 const maxElements = math.MaxInt / 8
 
 // vectorRow is the place of a principal vector.
@@ -75,9 +75,9 @@ func (f *SketchFile) Close() error {
 	return f.archive.Close()
 }
 
-// OpenSketches opens sketches that WriteSketches or NumPy wrote: a folder or a .npz file of arrays of any numeric
-// type. An array that is missing or has the wrong shape, and vectors that do not fit the counts, are an error that
-// names the array, or the client and class. The vectors themselves are checked when they are read.
+// OpenSketches opens sketches that WriteSketches or NumPy wrote: a folder or a .npz file of arrays of any numeric type. If
+// an array is missing or has the wrong shape, or vectors do not fit the counts, the error names the array, or the client
+// and class. The vectors themselves are checked when they are read.
 func OpenSketches(path string) (*SketchFile, error) {
 	f, err := openSketches(path)
 	if err != nil {
@@ -135,7 +135,7 @@ func openSketches(path string) (f *SketchFile, err error) {
 	return f, f.index(owner)
 }
 
-// readGroups reads true_groups of n clients, which may be absent.
+// readGroups reads the true_groups of n clients, which may be absent.
 func readGroups(open func(string) (*io.SectionReader, error), n int) ([]int, error) {
 	r, err := open(groupsArray)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -153,7 +153,7 @@ func readGroups(open func(string) (*io.SectionReader, error), n int) ([]int, err
 		return nil, fmt.Errorf("%s: %w", groupsArray, err)
 	}
 	if len(a.Shape) != 1 || len(groups) != n {
-		return nil, fmt.Errorf("%s: an array of shape %v, there are %d clients: need one number each", groupsArray, a.Shape, n)
+		return nil, fmt.Errorf("%s: the array has the shape %v, but there are %d clients: need one number per client", groupsArray, a.Shape, n)
 	}
 	return groups, nil
 }
@@ -174,7 +174,7 @@ func readInts(open func(string) (*io.SectionReader, error), name string, columns
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if len(a.Shape) != 2 || a.Shape[1] == 0 || columns > 0 && a.Shape[1] != columns {
-		return nil, fmt.Errorf("%s: an array of shape %v where rows of %d are needed", name, a.Shape, max(columns, 1))
+		return nil, fmt.Errorf("%s: the array has the shape %v: need rows of %d numbers", name, a.Shape, max(columns, 1))
 	}
 	rows := make([][]int, a.Shape[0])
 	for i := range rows {
@@ -195,9 +195,9 @@ func (f *SketchFile) openVectors(open func(string) (*io.SectionReader, error), r
 	}
 	switch {
 	case len(h.Shape) != 2 || h.Shape[0] != rows || rows > 0 && h.Shape[1] == 0:
-		return fmt.Errorf("%s: an array of shape %v, %s tells of %d vectors", vectorsArray, h.Shape, ownerArray, rows)
+		return fmt.Errorf("%s: the array has the shape %v, but %s has %d vectors", vectorsArray, h.Shape, ownerArray, rows)
 	case h.Kind != 'f':
-		return fmt.Errorf("%s: elements of type %s: save as float64 or float32", vectorsArray, h.Descr())
+		return fmt.Errorf("%s: the elements have the type %s: save them as float64 or float32", vectorsArray, h.Descr())
 	}
 	f.pixels, f.elements = h.Shape[1], h
 	f.vectors = io.NewSectionReader(r, int64(h.Length), math.MaxInt64-int64(h.Length))
@@ -211,7 +211,7 @@ func (f *SketchFile) index(owner [][]int) error {
 	for row, o := range owner {
 		i, c := o[0], o[1]
 		if i < 0 || i >= len(f.counts) || c < 0 || c >= classes {
-			return fmt.Errorf("%s: row %d is of client %d and class %d, there are %d clients and %d classes", ownerArray, row, i, c, len(f.counts), classes)
+			return fmt.Errorf("%s: row %d is of client %d and class %d, but there are %d clients and %d classes", ownerArray, row, i, c, len(f.counts), classes)
 		}
 		f.rows[c] = append(f.rows[c], vectorRow{i, o[2], row})
 	}
@@ -222,7 +222,7 @@ func (f *SketchFile) index(owner [][]int) error {
 		vectors := make([]int, len(f.counts))
 		for _, v := range rows {
 			if v.place != vectors[v.client] {
-				return fmt.Errorf("client %d, class %d: its vectors' places do not count 0, 1, ...: %d where %d is due", v.client, c, v.place, vectors[v.client])
+				return fmt.Errorf("client %d, class %d: the places of its vectors must be 0, 1, ...: found %d instead of %d", v.client, c, v.place, vectors[v.client])
 			}
 			vectors[v.client]++
 		}
@@ -231,7 +231,7 @@ func (f *SketchFile) index(owner [][]int) error {
 			case n < 0:
 				return fmt.Errorf("client %d: class %d has %d samples", i, c, n)
 			case (n > 0) != (p > 0):
-				return fmt.Errorf("client %d: class %d has %d samples and %d principal vectors: both or neither", i, c, n, p)
+				return fmt.Errorf("client %d: class %d has %d samples and %d principal vectors: either both must be 0 or neither", i, c, n, p)
 			}
 		}
 	}
@@ -250,7 +250,7 @@ func (f *SketchFile) stack(c int) (*mat.Dense, []int, error) {
 	stack := mat.NewDense(len(rows), f.pixels, f.buffer[:len(rows)*f.pixels])
 	owner := make([]int, len(rows))
 	width := f.elements.Size * f.pixels
-	const most = 64 // the most adjacent rows that are read at once
+	const most = 64 // largest number of adjacent rows that are read at once
 	type part struct{ from, to int }
 	var parts []part
 	for from := 0; from < len(rows); {
@@ -279,7 +279,7 @@ func (f *SketchFile) stack(c int) (*mat.Dense, []int, error) {
 			}
 		}
 	})
-	for _, err := range errs { // the first in order, whatever the number of cores
+	for _, err := range errs { // the first one in order, for any number of cores
 		if err != nil {
 			return nil, nil, err
 		}

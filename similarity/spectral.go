@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	scaleNeighbour = 7    // whose distance is a client's local scale
-	minScale       = 1e-6 // of distances in 0..1
+	scaleNeighbour = 7    // the neighbour whose distance is a client's local scale
+	minScale       = 1e-6 // smallest scale; distances are in 0..1
 	restarts       = 10
 	lloydSteps     = 100
 )
 
-// spectral returns partitions of A's N rows into 1..o.MaxClusters clusters, fewest first, each number once (a number
-// for which k-means leaves a cluster empty is left out), and the Laplacian's smallest eigenvalues, ascending:
+// spectral returns partitions of the N rows of A into 1..o.MaxClusters clusters, in ascending number, and the smallest
+// eigenvalues of the Laplacian, ascending. Numbers for which k-means leaves a cluster empty are left out.
 //
 //	S_ij = exp( -A_ij^2 / (2 s_i s_j) ),  L = I - D^-1/2 S D^-1/2,  D_ii = Σ_j S_ij
 //
-// s_i is the distance of client i's 7th neighbour (Scaling "local") or the median of all those ("global"). The rows of
-// L's first k eigenvectors (N x k), at unit length, are clustered by k-means: k-means++ starts from o.Seed, the best of
-// 10 restarts. It costs O(N^3).
+// s_i is the distance between client i and its 7th neighbour (Scaling "local"), or the median of these distances
+// ("global"). The rows of L's first k eigenvectors (N x k), scaled to unit length, are clustered by k-means, with k-means++
+// starts from o.Seed and the best of 10 restarts. The cost is O(N^3).
 func spectral(a *mat.SymDense, o Options, tell teller) (partitions [][][]int, eigenvalues []float64, err error) {
 	n := a.SymmetricDim()
 	if n == 0 {
@@ -103,8 +103,8 @@ func laplacian(a *mat.SymDense, scaling string) *mat.SymDense {
 	return l
 }
 
-// KMeans returns the label 0..k-1 of each row of x (N x F): the best of 10 k-means++ starts by the sum of squares. A label
-// may have no rows.
+// KMeans returns the label 0..k-1 of each row of x (N x F), from the best of 10 k-means++ starts by the sum of squares. A
+// label may have no rows.
 func KMeans(x *mat.Dense, k int, random *rand.Rand) []int {
 	var best []int
 	least := math.Inf(1)
@@ -117,8 +117,8 @@ func KMeans(x *mat.Dense, k int, random *rand.Rand) []int {
 	return best
 }
 
-// plusPlus picks k rows as centres (k x F), each with probability proportional to its squared distance from the
-// nearest centre so far.
+// plusPlus chooses k rows as centres (k x F), each with a probability proportional to its squared distance to the nearest
+// centre so far.
 func plusPlus(x *mat.Dense, k int, random *rand.Rand) *mat.Dense {
 	n, f := x.Dims()
 	centres := mat.NewDense(k, f, nil)

@@ -8,22 +8,22 @@ import (
 	"feddag/similarity/agreement"
 )
 
-// Steadiness says how much of a clustering comes back from a half of what the clients sent: of the mask's coordinates, or, where
-// tests found the clusters, of the images.
+// Steadiness says how much of a clustering comes back from half of what the clients sent. That is half of the mask's
+// coordinates or, if tests found the clusters, of the images.
 type Steadiness struct {
 	ARI      []float64 // adjusted Rand index of each repetition against the clustering
-	Count    []int     // its number of clusters
-	Clusters []float64 // of each cluster, the mean over the repetitions of its largest Jaccard index with any of theirs
+	Count    []int     // number of clusters of each repetition
+	Clusters []float64 // for each cluster, the mean over the repetitions of its largest Jaccard index with any of their clusters
 	Between  *float64  // adjusted Rand index of the two repetitions with disjoint halves of the images; nil for halves of the mask
 }
 
-// Stability clusters again repeats times with a random share (0 < share <= 1) of the mask's coordinates, each time
-// others, and compares with result, which Cluster gave for these updates (N x k) and options. Only G, the gates and the
+// Stability clusters again repeats times, each time with another random share (0 < share <= 1) of the mask's coordinates,
+// and compares with result, which Cluster returned for these updates (N x k) and options. Only G, the gates and the
 // clusters are computed again; V does not depend on the mask.
 //
-// A cluster whose Jaccard index is below 0.5 is dissolved as often as not, one above 0.85 is highly stable (Hennig 2007,
-// Cluster-wise assessment of cluster stability). The draws come from o.Seed. Under fixed:0 the mask has no say, and all
-// is 1.
+// A cluster with a Jaccard index below 0.5 is dissolved as often as not, and one above 0.85 is highly stable (Hennig 2007,
+// Cluster-wise assessment of cluster stability). The draws come from o.Seed. With fixed:0 the mask has no effect, and all
+// values are 1.
 func Stability(updates [][]float64, result *Result, o Options, share float64, repeats int, progress Progress) (*Steadiness, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("stability: %w", err)
@@ -31,7 +31,7 @@ func Stability(updates [][]float64, result *Result, o Options, share float64, re
 	n := len(updates)
 	switch {
 	case n == 0:
-		return nil, fmt.Errorf("stability: no client given")
+		return nil, fmt.Errorf("stability: there are no clients")
 	case !(share > 0 && share <= 1):
 		return nil, fmt.Errorf("stability: a share of %g of the coordinates: use a number above 0, up to 1", share)
 	case repeats < 1:
@@ -79,7 +79,7 @@ func Stability(updates [][]float64, result *Result, o Options, share float64, re
 	return s, nil
 }
 
-// recluster is phases 2 and 3 with other updates and the same V^.
+// recluster runs phases 2 and 3 with other updates and the same V^.
 func recluster(updates [][]float64, result *Result, o Options) ([][]int, error) {
 	g, err := GradientAngles(updates)
 	if err != nil {

@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// Weights are the class-frequency weights W' of eq. 5 for every pair of clients and class. They are made from the
-// counts when asked for, so that they cost no N x N x C memory.
+// Weights are the class-frequency weights W' of eq. 5 for every pair of clients and class. They are computed from the
+// counts on demand, so that they need no memory for N x N x C values.
 type Weights struct {
 	size          [][]float64 // ln(n_i,c + ε), or n_i,c; 0 where client i lacks class c; N x C
-	least, most   float64     // of the ratios over all pairs i < j that both hold the class
+	least, most   float64     // smallest and largest ratio over all pairs i < j that both hold the class
 	bottom, width float64     // the scaled range is bottom..bottom+width
 }
 
@@ -18,9 +18,9 @@ type Weights struct {
 //
 //	W_ijc = max(ln(n_i,c+ε), ln(n_j,c+ε)) / min(the same two)
 //
-// for the pairs i < j that both hold class c, min-max scaled over all of them to 1-δ..1+δ; all are 1 where they are
-// equal. Under the prototype's rules W is the ratio of the counts themselves, scaled to 1..1.5. It is an error where
-// ln(n+ε) is not above 0 (ε too small for a class with one sample).
+// for the pairs i < j that both hold class c, min-max scaled over all of them to 1-δ..1+δ; if all are equal, they are 1.
+// Under the prototype's rules W is the ratio of the counts themselves, scaled to 1..1.5. If ln(n+ε) is not above 0 (ε is
+// too small for a class with one sample), NewWeights returns an error.
 func NewWeights(counts [][]int, o Options) (*Weights, error) {
 	w := &Weights{size: make([][]float64, len(counts)), least: math.Inf(1), most: math.Inf(-1)}
 	size := func(n int) float64 { return math.Log(float64(n) + o.Epsilon) }
@@ -58,7 +58,7 @@ func NewWeights(counts [][]int, o Options) (*Weights, error) {
 			}
 		}
 		slices.Sort(held)
-		for k := 1; k < len(held); k++ { // the least ratio is between neighbours in size
+		for k := 1; k < len(held); k++ { // the smallest ratio is between neighbours in size
 			w.least = min(w.least, held[k]/held[k-1])
 			w.most = max(w.most, held[k]/held[0])
 		}
@@ -66,11 +66,11 @@ func NewWeights(counts [][]int, o Options) (*Weights, error) {
 	return w, nil
 }
 
-// At returns the scaled weight of clients i and j, i != j, for class c: 1 where not both hold it.
+// At returns the scaled weight of clients i and j, i != j, for class c. It is 1 unless both hold the class.
 func (w *Weights) At(i, j, c int) float64 { return w.scaled(w.size[i][c], w.size[j][c]) }
 
-// scaled returns the weight of two clients by the sizes of the class. A ratio that the weights were not made from counts
-// as the nearest that is among them.
+// scaled returns the weight of two clients from the sizes of the class. A ratio outside the range from which the weights
+// were made counts as the end of the range.
 func (w *Weights) scaled(a, b float64) float64 {
 	if a == 0 || b == 0 || !(w.least < w.most) {
 		return 1

@@ -247,7 +247,7 @@ func (a *Array) Ints(lo, hi int) ([]int, error) {
 // or has no row or no column.
 func (a *Array) Matrix() (*mat.Dense, error) {
 	if len(a.Shape) != 2 || a.Shape[0] == 0 || a.Shape[1] == 0 {
-		return nil, fmt.Errorf("an array of shape %v where a matrix is needed", a.Shape)
+		return nil, fmt.Errorf("the array has the shape %v, but a matrix is needed", a.Shape)
 	}
 	data := a.Float64s()
 	if len(data) != a.Shape[0]*a.Shape[1] {
