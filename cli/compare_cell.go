@@ -1,13 +1,14 @@
 package cli
 
 import (
-	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 
+	"feddag/federation"
 	"feddag/report"
 
 	"github.com/spf13/pflag"
@@ -129,17 +130,27 @@ func (c *cell) agrees(saved map[string]string) error {
 
 // sameScenario returns an error if the run that is there has another scenario than the one asked for.
 func (c *cell) sameScenario(dir *report.Dir) error {
-	was, err := dir.ReadScenario()
+	text, err := dir.ReadScenario()
 	if err != nil {
 		return err
 	}
-	var asked []byte
-	if c.options.scenario != "" {
-		if asked, err = os.ReadFile(c.options.scenario); err != nil {
+	was, err := canonicalScenario(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir.Path(report.ScenarioFile), err)
+	}
+	asked := ""
+	if path := c.options.scenario; path != "" {
+		if text, err = os.ReadFile(path); err != nil {
 			return usagef("--scenario: %w", err)
 		}
+		if _, err = federation.ParseScenario(text); err == nil {
+			asked, err = canonicalScenario(text)
+		}
+		if err != nil {
+			return usagef("scenario %s: %w", path, err)
+		}
 	}
-	if !bytes.Equal(was, asked) {
+	if was != asked {
 		return usagef("%s holds a run with another scenario than --scenario %q: choose another --out, or move it away", c.dir, c.options.scenario)
 	}
 	return nil

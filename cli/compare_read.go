@@ -73,7 +73,9 @@ func readRun(dir *report.Dir) (r keptRun, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.scenario = string(scenario)
+	if r.scenario, err = canonicalScenario(scenario); err != nil {
+		return r, fmt.Errorf("%s: %w", dir.Path(report.ScenarioFile), err)
+	}
 	if r.partition, err = dir.ReadPartitionDigest(); err != nil {
 		return r, err
 	}

@@ -324,7 +324,7 @@ func TestCompareBadInput(t *testing.T) {
 	shared := run("shared", "--seed", "5", "--label", "shared", "--eval-share", "0.5")
 	damaged, bare := run("damaged", "--seed", "2"), run("bare", "--seed", "3")
 	story := filepath.Join(tmp, "story.json")
-	write(t, story, []byte(`{"events": [{"round": 0, "leave": [5]}]}`))
+	write(t, story, []byte(`{"version": 2, "events": [{"round": 1, "leave": [5]}]}`))
 	told := run("told", "--seed", "4", "--scenario", story)
 	write(t, filepath.Join(damaged, "summary.json"), []byte("{"))
 	if err := os.Remove(filepath.Join(bare, "summary.json")); err != nil {

@@ -49,7 +49,7 @@ func TestKillsAtRandomMoments(t *testing.T) {
 		t.Skip("starts the program many times")
 	}
 	scenario := filepath.Join(t.TempDir(), "scenario.json")
-	write(t, scenario, []byte(`{"reserve": 0.2, "check_every": 1, "search_after": 1, "events": [{"round": 1, "join": [5]}, {"round": 2, "leave": 0}]}`))
+	write(t, scenario, []byte(`{"version": 2, "reserve": 0.2, "check_every": 1, "search_after": 1, "events": [{"round": 2, "join": [5]}, {"round": 3, "leave": 0}]}`))
 	commands := []killed{
 		killedTrain("feddag"),
 		{"compare", func(data, out string) []string {

@@ -186,14 +186,14 @@ func TestDivergence(t *testing.T) {
 	data := mnist(t)
 	out := filepath.Join(t.TempDir(), "run")
 	code, _, log := feddag(small(data, out, "--algorithm", "fedavg", "--lr", "1e30")...)
-	if code != exitFailed || !strings.Contains(log, "round 1, training:") || !strings.Contains(log, "client ") || !strings.Contains(log, "lower --lr (now 1e+30)") || !strings.Contains(log, "--resume "+out+" --on-divergence drop") {
+	if code != exitFailed || !strings.Contains(log, "round 2, training:") || !strings.Contains(log, "client ") || !strings.Contains(log, "lower --lr (now 1e+30)") || !strings.Contains(log, "--resume "+out+" --on-divergence drop") {
 		t.Errorf("exit code %d: %s", code, log)
 	}
 	if _, err := os.Stat(filepath.Join(out, report.CheckpointFile)); err != nil {
 		t.Error(err)
 	}
 	code, _, log = feddag(small(data, filepath.Join(t.TempDir(), "x"), "--algorithm", "fedavg", "--lr", "1e30", "--on-divergence", "drop")...)
-	if code != exitFailed || !strings.Contains(log, "no client of round 1 is left") {
+	if code != exitFailed || !strings.Contains(log, "no client of round 2 is left") {
 		t.Errorf("drop: exit code %d: %s", code, log)
 	}
 	if code, _, log := feddag("train", "--on-divergence", "go"); code != exitUsage || !strings.Contains(log, "use stop or drop") {

@@ -80,7 +80,7 @@ func (p *progress) inRound(x federation.Progress) {
 		return
 	}
 	at := int64(perRound * (float64(x.Round-p.first) + trainingShare*x.Share))
-	p.bar.Describe(fmt.Sprintf("round %d/%d%s%s%s", x.Round+1, p.rounds, p.text, p.speed(), left(p.began, at, p.length())))
+	p.bar.Describe(fmt.Sprintf("round %d/%d%s%s%s", federation.RoundNumber(x.Round), p.rounds, p.text, p.speed(), left(p.began, at, p.length())))
 	p.advance(at)
 }
 
@@ -210,7 +210,7 @@ func (p *progress) Ready(pre []federation.Score) error {
 		p.bar.Reset()
 	}
 	if pre != nil {
-		p.say("before round 1: balanced accuracy %s of all clients before local training", report.NewScore(pre).Balanced)
+		p.say("after round 0, the start: balanced accuracy %s of all clients before local training", report.NewScore(pre).Balanced)
 	}
 	return nil
 }
@@ -229,17 +229,18 @@ func (p *progress) Round(r federation.RoundResult) error {
 	if !math.IsNaN(all) {
 		p.text = fmt.Sprintf(" loss %.3f accuracy %.1f%%", r.Loss, all)
 	}
+	number := federation.RoundNumber(r.Round) // as many rounds are done
 	if len(r.Dropped) > 0 {
-		p.say("round %d/%d: left out, since their training diverged: clients %v", r.Round+1, p.rounds, r.Dropped)
+		p.say("round %d/%d: left out, since their training diverged: clients %v", number, p.rounds, r.Dropped)
 	}
-	done := r.Round + 1 - p.first
-	left := time.Duration(float64(time.Since(p.began)) / float64(done) * float64(p.rounds-r.Round-1)).Round(time.Second)
-	p.within = r.Round+1 < p.rounds
+	done := number - p.first
+	left := time.Duration(float64(time.Since(p.began)) / float64(done) * float64(p.rounds-number)).Round(time.Second)
+	p.within = number < p.rounds
 	if p.bar != nil {
 		p.advance(perRound * int64(done))
 		return nil
 	}
-	p.say("round %d/%d: loss %.3f%s, %.0f samples/s, %.1f s, %s left", r.Round+1, p.rounds, r.Loss, accuracy,
+	p.say("round %d/%d: loss %.3f%s, %.0f samples/s, %.1f s, %s left", number, p.rounds, r.Loss, accuracy,
 		float64(r.Samples)/max(r.Training, 1e-9), r.Seconds, left)
 	return nil
 }

@@ -21,7 +21,7 @@ type recorder struct {
 	foundBy    string // what found the clusters before the rounds; see report.Summary
 	explained  []groups.Explanation
 	warnings   []string
-	next       int                // round
+	next       int                // index of the next round
 	clustered  bool               // before the first round
 	counts     [][]int            // of the clients that are clustered
 	groups     []int              // their true groups; nil where not known
@@ -40,7 +40,7 @@ func newRecorder(s *session) (*recorder, error) {
 		return nil, err
 	}
 	if s.checkpoint != nil {
-		if err := r.events.Resume(int64(s.checkpoint.Rounds)); err != nil {
+		if err := r.events.Resume(int64(federation.RoundNumber(s.checkpoint.Rounds))); err != nil {
 			return nil, err
 		}
 		r.next, r.clustered = s.checkpoint.Rounds, true
@@ -104,13 +104,13 @@ func (r *recorder) Sketched(clients []*federation.Client, sketches similarity.Sk
 func (r *recorder) Clustering(string, int, int) {}
 
 // Clustered implements federation.Observer: clusters.json, proximity.npy, the CC-graph and the plots. Those of a search
-// that a scenario asks for, before round 20, go to the folder search-20.
+// that a scenario asks for, before round 21, go to the folder search-21.
 func (r *recorder) Clustered(c *similarity.Result) error {
 	dir, formats := r.s.dir, report.PageFormats(r.s.o.plots)
 	if !r.clustered {
 		r.candidates, r.foundBy = c.Candidates, c.FoundBy
 	} else {
-		dir, formats = r.s.dir.Sub(fmt.Sprintf("search-%d", r.next)), r.s.o.plots // not in the page
+		dir, formats = r.s.dir.Sub(fmt.Sprintf("search-%d", federation.RoundNumber(r.next))), r.s.o.plots // not in the page
 	}
 	r.clustered = true
 	r.found = &report.Clustering{Title: r.s.title(), Result: c, Counts: r.counts, Groups: r.groups, IDs: r.ids, Classes: r.s.set.ClassNames}

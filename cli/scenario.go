@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -16,19 +17,34 @@ func (s *session) loadScenario() (err error) {
 	if path == "" {
 		return nil
 	}
+	parse := federation.ParseScenario
 	if o.resume != "" {
-		path = s.dir.Path(report.ScenarioFile)
+		path, parse = s.dir.Path(report.ScenarioFile), federation.ParseRecordedScenario
 	}
 	if s.scenario, err = os.ReadFile(path); err != nil {
 		return fmt.Errorf("scenario: %w", err) // an *os.PathError names the file
 	}
-	if s.env.Scenario, err = federation.ParseScenario(s.scenario); err == nil {
+	if s.env.Scenario, err = parse(s.scenario); err == nil {
 		err = s.env.CheckScenario(o.algorithm, o.alg)
 	}
 	if err != nil {
 		return usageError{fmt.Errorf("scenario %s: %w", path, err)}
 	}
 	return nil
+}
+
+// canonicalScenario returns a scenario in a form that does not depend on how its file is written, to compare scenarios by; ""
+// for none.
+func canonicalScenario(text []byte) (string, error) {
+	if text == nil {
+		return "", nil
+	}
+	s, err := federation.ParseRecordedScenario(text)
+	if err != nil {
+		return "", err
+	}
+	canonical, err := json.Marshal(s)
+	return string(canonical), err
 }
 
 const historyPlot = "plots/assignments"
@@ -51,7 +67,8 @@ func (s *session) history(rounds int) ([]report.Assignment, []report.Plot, error
 }
 
 // tellMoves says a line for every kind of thing that happened to the clients.
-func (p *progress) tellMoves(round int, moves []federation.Move) {
+func (p *progress) tellMoves(t int, moves []federation.Move) {
+	round := federation.RoundNumber(t)
 	for len(moves) > 0 {
 		why, n := moves[0].Why, 0
 		var pre, post []federation.Score
@@ -66,16 +83,16 @@ func (p *progress) tellMoves(round int, moves []federation.Move) {
 		moves = moves[n:]
 		switch why {
 		case federation.ByJoin:
-			p.say("before round %d: %d clients joined, balanced accuracy %.1f%% as they arrived, %.1f%% after one local training", round+1, n,
+			p.say("before round %d: %d clients joined, balanced accuracy %.1f%% as they arrived, %.1f%% after one local training", round, n,
 				report.NewScore(pre).Balanced.Mean, report.NewScore(post).Balanced.Mean)
 		case federation.ByLeave:
-			p.say("before round %d: %d clients left", round+1, n)
+			p.say("before round %d: %d clients left", round, n)
 		case federation.ByShift:
-			p.say("before round %d: the data of %d clients changed", round+1, n)
+			p.say("before round %d: the data of %d clients changed", round, n)
 		case federation.ByCheck:
-			p.say("before round %d: %d clients were found changed, %d of them moved", round+1, n, moved)
+			p.say("before round %d: %d clients were found changed, %d of them moved", round, n, moved)
 		case federation.BySearch:
-			p.say("before round %d: a new search for the clusters moved %d clients", round+1, n)
+			p.say("before round %d: a new search for the clusters moved %d clients", round, n)
 		}
 	}
 }

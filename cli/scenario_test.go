@@ -12,12 +12,12 @@ import (
 )
 
 const storyText = `{
-	"reserve": 0.2, "check_every": 2, "search_after": 1,
+	"version": 2, "reserve": 0.2, "check_every": 2, "search_after": 1,
 	"events": [
-		{"round": 1, "join": 5},
-		{"round": 2, "swap": [0, 1]},
-		{"round": 3, "leave": 2},
-		{"round": 4, "join": 2}
+		{"round": 2, "join": 5},
+		{"round": 3, "swap": [0, 1]},
+		{"round": 4, "leave": 2},
+		{"round": 5, "join": 2}
 	]
 }`
 
@@ -39,7 +39,7 @@ func TestScenarioRun(t *testing.T) {
 	if !strings.Contains(stdout, `"joined":{"clients":2`) {
 		t.Errorf("no newcomers in the summary: %s", stdout)
 	}
-	for _, name := range []string{"scenario.json", "assignments.jsonl", "plots/assignments.svg", "search-1/clusters.json", "search-4/clusters.json"} {
+	for _, name := range []string{"scenario.json", "assignments.jsonl", "plots/assignments.svg", "search-2/clusters.json", "search-5/clusters.json"} {
 		if _, err := os.Stat(filepath.Join(whole, name)); err != nil {
 			t.Error(err)
 		}
@@ -90,9 +90,9 @@ func TestScenarioMistakes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "story.json")
 	for _, c := range []struct{ text, algorithm, want string }{
 		{`{`, "feddag", "not a JSON object"},
-		{`{"events": [{"round": 1, "leave": 6}]}`, "feddag", "event 1 (round 1, leave): client 6 is unknown: the clients are 0 to 5"},
-		{`{"events": [{"round": 3, "leave": 1}]}`, "feddag", "beyond the run"},
-		{`{"check_every": 2}`, "fedavg", "algorithm fedavg has no answer to check_every"},
+		{`{"version": 2, "events": [{"round": 2, "leave": 6}]}`, "feddag", "event 1 (round 2, leave): client 6 is unknown: the clients are 0 to 5"},
+		{`{"version": 2, "events": [{"round": 4, "leave": 1}]}`, "feddag", "beyond the run"},
+		{`{"version": 2, "check_every": 2}`, "fedavg", "algorithm fedavg has no answer to check_every"},
 	} {
 		write(t, file, []byte(c.text))
 		out := filepath.Join(t.TempDir(), "run")
@@ -106,5 +106,25 @@ func TestScenarioMistakes(t *testing.T) {
 	}
 	if code, _, log := feddag(small(data, filepath.Join(t.TempDir(), "run"), "--scenario", file+".none")...); code != exitFailed || !strings.Contains(log, "none") {
 		t.Errorf("no file: exit code %d: %s", code, log)
+	}
+}
+
+// TestScenariosOfTwoVersions checks that a run of an earlier program, whose scenario counts the rounds from 0, compares as equal to
+// one of this program with the same events, and as unequal to one with others.
+func TestScenariosOfTwoVersions(t *testing.T) {
+	canonical := func(text string) string {
+		t.Helper()
+		s, err := canonicalScenario([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	earlier := canonical(`{"events": [{"round": 4, "join": [5, 6]}]}`)
+	if now := canonical(`{"version": 2, "events": [ {"round": 5, "join": "5-6"} ]}`); now != earlier {
+		t.Errorf("%s and %s", earlier, now)
+	}
+	if other := canonical(`{"version": 2, "events": [{"round": 4, "join": [5, 6]}]}`); other == earlier {
+		t.Errorf("both are %s", other)
 	}
 }

@@ -5,7 +5,7 @@ import "feddag/torch"
 // Algorithm is a method of federated learning. Its exported fields are its options; the value that the registered function
 // returns has the defaults.
 type Algorithm interface {
-	// Init prepares round 0. It may visit every client that is present: [Env.Present].
+	// Init prepares the first round. It may visit every client that is present: [Env.Present].
 	Init(env *Env) error
 	// Round trains a cohort and aggregates. If it returns an error, nothing that the algorithm holds has changed.
 	Round(env *Env, t int, cohort []*Client) (Report, error)

@@ -22,7 +22,7 @@ const (
 // Diverged is the error of local trainings whose loss or weights became infinite or NaN.
 type Diverged struct {
 	Clients []int // ids of the clients that diverged, ascending
-	Round   int
+	Round   int   // index of the round, or of the round of the warm-up
 	Phase   Phase
 	Words   int // number of values in the model that each client received, for the ledger
 
@@ -41,7 +41,15 @@ func (d *Diverged) Error() string {
 	case WarmUpPhase, QueryPhase:
 		advice = ", or --batch; the clustering needs every client, so none can be left out"
 	}
-	return fmt.Sprintf("client %d%s, round %d, %s: %s; lower --lr (now %g)%s", d.Clients[0], others, d.Round, d.Phase, d.what, d.learningRate, advice)
+	return fmt.Sprintf("client %d%s, %s: %s; lower --lr (now %g)%s", d.Clients[0], others, d.when(), d.what, d.learningRate, advice)
+}
+
+// when names the round and the phase. The warm-up has rounds of its own.
+func (d *Diverged) when() string {
+	if d.Phase == WarmUpPhase {
+		return fmt.Sprintf("round %d of the warm-up", RoundNumber(d.Round))
+	}
+	return fmt.Sprintf("round %d, %s", RoundNumber(d.Round), d.Phase)
 }
 
 // diverged returns a [Diverged] that lists the clients whose trainings are not finite, or nil if all are finite.
@@ -68,7 +76,7 @@ func diverged(net *torch.Network, jobs []torch.Job, trained []torch.Trained, t i
 func notFinite(r torch.Trained) string {
 	for epoch, loss := range r.Loss {
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return fmt.Sprintf("the training loss is %v in epoch %d", loss, epoch)
+			return fmt.Sprintf("the training loss is %v in epoch %d", loss, epoch+1)
 		}
 	}
 	if !r.Finite {
@@ -108,7 +116,7 @@ func (r *Runner) trainRound(t int, cohort []*Client) (report Report, dropped []i
 			return report, dropped, err
 		}
 		if len(remaining) == 0 {
-			return report, dropped, fmt.Errorf("no client of round %d is left: %w", t, err)
+			return report, dropped, fmt.Errorf("no client of round %d is left: %w", RoundNumber(t), err)
 		}
 		var d *Diverged
 		errors.As(err, &d)

@@ -24,7 +24,7 @@ func TestDivergenceKeepsTheCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.Client, x.Healthy = e.Sample(1)[0].ID, false
-	if err := r.Round(1); err == nil || !strings.Contains(err.Error(), "round 1") {
+	if err := r.Round(1); err == nil || !strings.Contains(err.Error(), "round 2") {
 		t.Fatal(err)
 	}
 	after := federationtest.Models(t, a)
@@ -53,7 +53,7 @@ func TestDivergenceKeepsTheCheckpoint(t *testing.T) {
 	alone, _, r, x := federationtest.DivergingEnv(t, "fedavg", federation.RunOptions{Algorithm: "fedavg"})
 	alone.Rate, alone.OnDivergence = 0.01, federation.DropOnDivergence
 	x.Client, x.Healthy = alone.Sample(0)[0].ID, false
-	if err := r.Round(0); err == nil || !strings.Contains(err.Error(), "no client of round 0 is left") {
+	if err := r.Round(0); err == nil || !strings.Contains(err.Error(), "no client of round 1 is left") {
 		t.Errorf("every client diverges: %v", err)
 	}
 }
@@ -65,7 +65,7 @@ func TestDivergenceInTheWarmUp(t *testing.T) {
 	e.Executor = &federationtest.DivergingEngine{Engine: e.Executor.(*torch.Engine), Client: 5}
 	e.OnDivergence = federation.DropOnDivergence
 	_, err := federation.Run(context.Background(), e, a, federation.RunOptions{Algorithm: "feddag"})
-	if err == nil || !strings.Contains(err.Error(), "warm-up: client 5, round 0, warm-up") || !strings.Contains(err.Error(), "needs every client") {
+	if err == nil || !strings.Contains(err.Error(), "warm-up: client 5, round 1 of the warm-up") || !strings.Contains(err.Error(), "needs every client") {
 		t.Error(err)
 	}
 }

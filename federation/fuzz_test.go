@@ -13,9 +13,9 @@ import (
 
 // A scenario is read, or refused with an error of one line; what is read can be printed.
 func FuzzScenario(f *testing.F) {
-	f.Add([]byte(`{"reserve": 0.2, "check_every": 1, "search_after": 2, "events": [
-		{"round": 1, "join": [6, 7]}, {"round": 2, "leave": 0}, {"round": 2, "swap": [1, 4]}, {"round": 3, "shift": "5-9"}]}`))
-	f.Add([]byte(`{"events": [{"round": 1, "join": "0-999999999999"}]}`))
+	f.Add([]byte(`{"version": 2, "reserve": 0.2, "check_every": 1, "search_after": 2, "events": [
+		{"round": 2, "join": [6, 7]}, {"round": 3, "leave": 0}, {"round": 3, "swap": [1, 4]}, {"round": 4, "shift": "5-9"}]}`))
+	f.Add([]byte(`{"version": 2, "events": [{"round": 2, "join": "0-999999999999"}]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var s *Scenario
 		var err error

@@ -7,7 +7,7 @@ type Reason string
 
 // The reasons of moves. The moves of ByShift and ByCheck include the clients that stay in their cluster.
 const (
-	AtStart  Reason = "start"  // the clustering before round 0
+	AtStart  Reason = "start"  // the clustering before the first round
 	ByJoin   Reason = "join"   // the client joined
 	ByLeave  Reason = "leave"  // the client left
 	ByShift  Reason = "shift"  // the samples of the client changed; the server does not know it yet

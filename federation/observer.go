@@ -18,7 +18,7 @@ type Observer interface {
 	// Clustered passes the result of the clustering before the rounds. It numbers the clients by their position in
 	// [Env.Present].
 	Clustered(r *similarity.Result) error
-	// Ready is called before round 0 with the scores of all clients, by id, or nil where these are not evaluated.
+	// Ready is called before the first round with the scores of all clients, by id, or nil where these are not evaluated.
 	Ready(pre []Score) error
 	// Round is called after every round, before the checkpoint of the round.
 	Round(r RoundResult) error
@@ -179,7 +179,7 @@ func (e *Env) notifyModels(models []NamedModel, prefix string) error {
 	return nil
 }
 
-// notifyStarts passes the models before round 0 to the observers, as "start-" and the name. Models that begin with the same state
+// notifyStarts passes the models before the first round to the observers, as "start-" and the name. Models that begin with the same state
 // are passed once, under the name of the first.
 func (e *Env) notifyStarts(a Algorithm) error {
 	seen := map[Model]bool{}

@@ -19,7 +19,7 @@ type Options struct {
 	Schedule     RateSchedule // of η over the rounds
 
 	// EvalEvery is the number of rounds between two evaluations. The other rounds have no scores, neither of the cohort nor
-	// of all clients. The last round is always evaluated; with 0, no other is, nor are the models before round 0.
+	// of all clients. The last round is always evaluated; with 0, no other is, nor are the models before the first round.
 	EvalEvery int
 	// EvalShare is the share of each client's test set that its scores are over, in (0, 1]: see [Env.TestSamples].
 	EvalShare       float64
@@ -42,7 +42,7 @@ func (o Options) Evaluates(t int) bool {
 	return t == o.Rounds-1 || o.EvalEvery > 0 && (t+1)%o.EvalEvery == 0
 }
 
-// evaluatesStart reports whether the models before round 0 are scored.
+// evaluatesStart reports whether the models before the first round are scored.
 func (o Options) evaluatesStart() bool { return o.EvalEvery > 0 || o.Rounds == 0 }
 
 // Validate returns an error for the first option that has no meaning. The error names the option by its flag and says

@@ -12,7 +12,7 @@ type Training struct {
 	Dual   bool       // whether the network has two encoders
 	Parts  torch.Part // parts of the network that are trained
 	Epochs int        // 0 for the epochs of the run
-	Before float64    // trainings of each client before round 0
+	Before float64    // trainings of each client before the first round
 	Rounds float64    // trainings of each client of the cohort in a round
 	Final  float64    // trainings of each client after the last round
 
@@ -33,7 +33,7 @@ type Plan struct {
 
 	RoundTests int64 // test samples on which the cohorts' models are scored after local training, over all evaluated rounds
 	AllTests   int64 // distinct test samples of all present clients, the least that an evaluation of all clients predicts
-	Evaluated  int   // evaluations of all clients, with the one before round 0
+	Evaluated  int   // evaluations of all clients, with the one before the first round
 }
 
 // Planned is a kind of training and the amount of it in a run, over all clients.

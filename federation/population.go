@@ -22,7 +22,7 @@ type population struct {
 	groups     map[string]int // true group by class kind, see classGroups; nil if the groups are not class kinds
 }
 
-// newPopulation returns the population before round 0. The clients that are held out and those whose first event is to join are
+// newPopulation returns the population before the first round. The clients that are held out and those whose first event is to join are
 // absent, and the scenario's reserve is taken from the samples of all clients. It is an error if an event names an unknown
 // client or if nobody is present.
 func newPopulation(set *data.Set, clients []*Client, s *Scenario) (*population, error) {
@@ -179,11 +179,11 @@ func (p *population) checkPresence(ev Event, i int) error {
 	case joins && p.isPresent[i] && p.lastChange[i] < 0:
 		return fmt.Errorf("%v: client %d is there from the start", ev, i)
 	case joins && p.isPresent[i]:
-		return fmt.Errorf("%v: client %d is there already: it joined in round %d", ev, i, p.lastChange[i])
+		return fmt.Errorf("%v: client %d is there already: it joined before round %d", ev, i, RoundNumber(p.lastChange[i]))
 	case !joins && !p.isPresent[i] && p.lastChange[i] < 0:
 		return fmt.Errorf("%v: client %d has not joined", ev, i)
 	case !joins && !p.isPresent[i]:
-		return fmt.Errorf("%v: client %d is not there: it left in round %d", ev, i, p.lastChange[i])
+		return fmt.Errorf("%v: client %d is not there: it left before round %d", ev, i, RoundNumber(p.lastChange[i]))
 	}
 	return nil
 }

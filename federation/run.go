@@ -14,7 +14,7 @@ type RunOptions struct {
 	Algorithm  string      // registered name of the algorithm
 	Config     string      // hash of the configuration; a checkpoint of another configuration cannot be resumed
 	Checkpoint string      // file that checkpoints are written to; empty for no checkpoints
-	Resume     *Checkpoint // checkpoint that the run resumes; nil to begin with round 0
+	Resume     *Checkpoint // checkpoint that the run resumes; nil to begin with the first round
 }
 
 // Result is the outcome of a run. Its scores are indexed by client.
@@ -108,7 +108,7 @@ func NewRunner(env *Env, alg Algorithm, o RunOptions) *Runner {
 }
 
 // Begin initialises the algorithm, or resumes a checkpoint, and returns the number of the next round. A run that begins is
-// evaluated, unless [Options].EvalEvery is 0, and writes a checkpoint before round 0.
+// evaluated, unless [Options].EvalEvery is 0, and writes a checkpoint before the first round.
 func (r *Runner) Begin() (int, error) {
 	if c := r.options.Resume; c != nil {
 		if err := r.resume(c); err != nil {

@@ -23,9 +23,13 @@ type Scenario struct {
 	Events      []Event // by ascending round
 }
 
+// scenarioVersion is the version of the form of a scenario file. Files of version 1, which do not say their version, count the
+// rounds from 0. Those of version 2 count them from 1.
+const scenarioVersion = 2
+
 // Event is something that happens before the training of a round. Exactly one of Join, JoinNext, Leave, Shift and Swap is set.
 type Event struct {
-	Round    int
+	Round    int     // index of the round; the file has its number
 	Join     []int   // clients that join
 	JoinNext int     // number of clients that join: those with the lowest ids that were never present and that no Join names
 	Leave    []int   // clients that leave
@@ -39,23 +43,33 @@ type Event struct {
 
 // The keys of the JSON objects of a scenario and of an event, and the keys of which an event has exactly one.
 var (
-	scenarioKeys = []string{"seed", "reserve", "check_every", "search_after", "events"}
+	scenarioKeys = []string{"version", "seed", "reserve", "check_every", "search_after", "events"}
 	eventKeys    = []string{"round", "join", "join_next", "leave", "shift", "labels", "share", "swap"}
 	eventKinds   = []string{"join", "join_next", "leave", "shift", "swap"}
 )
 
-// ParseScenario parses the text of a scenario file. The error for a mistake names the event. [Env.CheckScenario] finds the
-// mistakes that depend on the clients and the data.
-func ParseScenario(raw []byte) (*Scenario, error) {
+// ParseScenario parses the text of a scenario file, which must say its version. The error for a mistake names the event.
+// [Env.CheckScenario] finds the mistakes that depend on the clients and the data.
+func ParseScenario(raw []byte) (*Scenario, error) { return parseScenario(raw, false) }
+
+// ParseRecordedScenario is [ParseScenario] for the scenario in a run directory, which an earlier program may have written.
+func ParseRecordedScenario(raw []byte) (*Scenario, error) { return parseScenario(raw, true) }
+
+// parseScenario parses the text of a scenario. earlier says whether it may be of version 1.
+func parseScenario(raw []byte, earlier bool) (*Scenario, error) {
 	var events []json.RawMessage
-	s := &Scenario{}
+	s, version := &Scenario{}, 1
 	err := decode(raw, scenarioKeys, map[string]any{
-		"seed": &s.Seed, "reserve": &s.Reserve, "check_every": &s.CheckEvery, "search_after": &s.SearchAfter, "events": &events,
+		"version": &version, "seed": &s.Seed, "reserve": &s.Reserve, "check_every": &s.CheckEvery, "search_after": &s.SearchAfter, "events": &events,
 	})
 	if err != nil {
 		return nil, err
 	}
 	switch {
+	case version < 1 || version > scenarioVersion:
+		return nil, fmt.Errorf("version %d is unknown: this program knows version %d", version, scenarioVersion)
+	case version == 1 && !earlier:
+		return nil, fmt.Errorf("it does not say \"version\": %d; in files without a version, rounds counted from 0, and now they count from 1: add 1 to the round of each event, and the key \"version\": %d", scenarioVersion, scenarioVersion)
 	case !(s.Reserve >= 0 && s.Reserve < 1):
 		return nil, fmt.Errorf("reserve is %g: use a share from 0 to below 1", s.Reserve)
 	case s.CheckEvery < 0:
@@ -64,33 +78,39 @@ func ParseScenario(raw []byte) (*Scenario, error) {
 		return nil, fmt.Errorf("search_after is %d: use a number of newcomers, 0 for never", s.SearchAfter)
 	}
 	for k, raw := range events {
-		ev, err := parseEvent(raw)
+		ev, err := parseEvent(raw, version)
 		if err != nil {
 			return nil, fmt.Errorf("event %d: %w", k+1, err)
 		}
 		ev.Number = k + 1
 		if k > 0 && ev.Round < s.Events[k-1].Round {
-			return nil, fmt.Errorf("%v: it follows one of round %d; list the events by round", ev, s.Events[k-1].Round)
+			return nil, fmt.Errorf("%v: it follows one of round %d; list the events by round", ev, RoundNumber(s.Events[k-1].Round))
 		}
 		s.Events = append(s.Events, ev)
 	}
 	return s, nil
 }
 
-// parseEvent parses one event. It sets the defaults of missing keys and does not set Number.
-func parseEvent(raw []byte) (Event, error) {
-	ev := Event{Round: -1, Share: 1}
+// parseEvent parses one event of a file of the version. It sets the defaults of missing keys and does not set Number.
+func parseEvent(raw []byte, version int) (Event, error) {
+	ev := Event{Share: 1}
+	number := -1
 	given := map[string]json.RawMessage{}
 	if err := json.Unmarshal(raw, &given); err != nil {
 		return ev, fmt.Errorf("%s is no event: use an object such as {\"round\": 10, \"join\": \"80-89\"}", raw)
 	}
 	err := decode(raw, eventKeys, map[string]any{
-		"round": &ev.Round, "join": (*ids)(&ev.Join), "join_next": &ev.JoinNext, "leave": (*ids)(&ev.Leave),
+		"round": &number, "join": (*ids)(&ev.Join), "join_next": &ev.JoinNext, "leave": (*ids)(&ev.Leave),
 		"shift": (*ids)(&ev.Shift), "labels": (*ids)(&ev.Labels), "share": &ev.Share, "swap": (*ids)(&ev.Swap),
 	})
 	if err != nil {
 		return ev, err
 	}
+	first := 1
+	if version == 1 {
+		first = 0
+	}
+	ev.Round = number - first
 	var kinds []string
 	for _, k := range eventKinds {
 		if given[k] != nil {
@@ -101,7 +121,7 @@ func parseEvent(raw []byte) (Event, error) {
 	_, share := given["share"]
 	switch {
 	case ev.Round < 0:
-		return ev, fmt.Errorf("give the round before which it happens, 0 or more")
+		return ev, fmt.Errorf("give the round before which it happens, %d or more", first)
 	case len(kinds) != 1:
 		return ev, fmt.Errorf("it has %d of %s: give one", len(kinds), strings.Join(eventKinds, ", "))
 	case kinds[0] == "join_next" && ev.JoinNext < 1:
@@ -138,7 +158,7 @@ func (ev Event) clients() []int { return slices.Concat(ev.Join, ev.Leave, ev.Shi
 
 // String returns the number, the round and the kind of the event, for messages.
 func (ev Event) String() string {
-	return fmt.Sprintf("event %d (round %d, %s)", ev.Number, ev.Round, ev.Kind())
+	return fmt.Sprintf("event %d (round %d, %s)", ev.Number, RoundNumber(ev.Round), ev.Kind())
 }
 
 // ids are numbers of clients or classes in a scenario file, in ascending order. The file has 3, [3, 17], "80-89" or "80-84, 90".

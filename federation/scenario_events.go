@@ -52,7 +52,7 @@ func (e *Env) CheckScenario(name string, a Algorithm) error {
 	}
 	for _, ev := range s.Events {
 		if ev.Round >= e.Rounds {
-			return fmt.Errorf("%v is beyond the run, whose rounds are 0 to %d", ev, e.Rounds-1)
+			return fmt.Errorf("%v is beyond the run, whose rounds are 1 to %d", ev, e.Rounds)
 		}
 		if !Handles(a, ev.Kind()) {
 			return fmt.Errorf("%v: algorithm %s has no answer to %s; these have: %s", ev, name, ev.Kind(), handlers(ev.Kind()))
@@ -150,13 +150,13 @@ func (r *Runner) applyEvents(t int) error {
 	if every := e.Scenario.CheckEvery; every > 0 && t > 0 && t%every == 0 {
 		shifted, err := r.alg.(Reassigner).Check(e, t)
 		if err != nil {
-			return fmt.Errorf("check before round %d: %w", t, err)
+			return fmt.Errorf("check before round %d: %w", RoundNumber(t), err)
 		}
 		r.recordMoves(ByCheck, shifted)
 	}
 	if search {
 		if err := r.alg.(Reassigner).Search(e, t); err != nil {
-			return fmt.Errorf("search before round %d: %w", t, err)
+			return fmt.Errorf("search before round %d: %w", RoundNumber(t), err)
 		}
 		r.recordMoves(BySearch, nil)
 	}

@@ -13,13 +13,13 @@ import (
 // TestScenarioFile checks that every kind of event and every form of a list of clients is read.
 func TestScenarioFile(t *testing.T) {
 	s, err := federation.ParseScenario([]byte(`{
-		"seed": 3, "reserve": 0.2, "check_every": 5, "search_after": 20,
+		"version": 2, "seed": 3, "reserve": 0.2, "check_every": 5, "search_after": 20,
 		"events": [
-			{"round": 2, "join": "3-5, 9"},
-			{"round": 2, "join_next": 2},
-			{"round": 4, "leave": [7, 1]},
-			{"round": 6, "shift": 4, "labels": [0, 2], "share": 0.5},
-			{"round": 8, "swap": [2, 3]}
+			{"round": 3, "join": "3-5, 9"},
+			{"round": 3, "join_next": 2},
+			{"round": 5, "leave": [7, 1]},
+			{"round": 7, "shift": 4, "labels": [0, 2], "share": 0.5},
+			{"round": 9, "swap": [2, 3]}
 		]
 	}`))
 	if err != nil {
@@ -40,39 +40,42 @@ func TestScenarioFile(t *testing.T) {
 	if ev := s.Events[3]; !slices.Equal(ev.Shift, []int{4}) || !slices.Equal(ev.Labels, []int{0, 2}) || ev.Share != 0.5 {
 		t.Errorf("%+v", ev)
 	}
-	if ev := s.Events[4]; !slices.Equal(ev.Swap, []int{2, 3}) || ev.String() != "event 5 (round 8, swap)" {
+	if ev := s.Events[4]; !slices.Equal(ev.Swap, []int{2, 3}) || ev.String() != "event 5 (round 9, swap)" {
 		t.Errorf("%+v, %v", ev, ev)
 	}
 }
 
 // TestScenarioFileMistakes checks the errors for mistakes that can be seen without the data.
 func TestScenarioFileMistakes(t *testing.T) {
-	one := func(event string) string { return `{"events": [` + event + `]}` }
+	one := func(event string) string { return `{"version": 2, "events": [` + event + `]}` }
 	for text, want := range map[string]string{
-		``:                              "not a JSON object",
-		`[]`:                            "not a JSON object",
-		`{"events": []} {}`:             "more follows the object",
-		`{"evens": []}`:                 `key "evens" is unknown: did you mean events?`,
-		`{"reserve": 1}`:                "reserve is 1",
-		`{"check_every": -1}`:           "check_every is -1",
-		`{"search_after": -2}`:          "search_after is -2",
-		`{"search_after": "x"}`:         "search_after: json",
-		one(`3`):                        "event 1: 3 is no event",
-		one(`{"join": 3}`):              "event 1: give the round",
-		one(`{"round": -1, "join": 3}`): "event 1: give the round",
-		one(`{"round": 2, "jion": 3}`):  `event 1: key "jion" is unknown: did you mean join?`,
-		one(`{"round": 2}`):             "it has 0 of join, join_next, leave, shift, swap",
-		one(`{"round": 2, "join": 3, "leave": 4}`):                "it has 2 of",
-		one(`{"round": 2, "join": []}`):                           "join names no client",
-		one(`{"round": 2, "join": "5-3"}`):                        `join: "5-3" is no list of numbers`,
-		one(`{"round": 2, "join": [1.5]}`):                        "is no list of numbers",
-		one(`{"round": 2, "join": [1, 2, 1]}`):                    "has 1 twice",
-		one(`{"round": 2, "join_next": 0}`):                       "join_next is 0",
-		one(`{"round": 2, "shift": 3}`):                           "shift needs labels",
-		one(`{"round": 2, "leave": 3, "labels": 1}`):              "labels and share belong to shift, not to leave",
-		one(`{"round": 2, "shift": 3, "labels": 1, "share": 0}`):  "share is 0",
-		one(`{"round": 2, "swap": [3]}`):                          "swap names 1 clients",
-		one(`{"round": 5, "leave": 3}, {"round": 4, "leave": 1}`): "event 2 (round 4, leave): it follows one of round 5",
+		``:                                                        "not a JSON object",
+		`[]`:                                                      "not a JSON object",
+		`{"version": 2, "events": []} {}`:                         "more follows the object",
+		`{"evens": []}`:                                           `key "evens" is unknown: did you mean events?`,
+		`{"reserve": 0.5}`:                                        "does not say \"version\": 2",
+		`{"version": 3}`:                                          "version 3 is unknown: this program knows version 2",
+		one(`{"round": 0, "join": 3}`):                            "event 1: give the round before which it happens, 1 or more",
+		`{"version": 2, "reserve": 1}`:                            "reserve is 1",
+		`{"version": 2, "check_every": -1}`:                       "check_every is -1",
+		`{"version": 2, "search_after": -2}`:                      "search_after is -2",
+		`{"version": 2, "search_after": "x"}`:                     "search_after: json",
+		one(`3`):                                                  "event 1: 3 is no event",
+		one(`{"join": 3}`):                                        "event 1: give the round",
+		one(`{"round": -1, "join": 3}`):                           "event 1: give the round",
+		one(`{"round": 3, "jion": 3}`):                            `event 1: key "jion" is unknown: did you mean join?`,
+		one(`{"round": 3}`):                                       "it has 0 of join, join_next, leave, shift, swap",
+		one(`{"round": 3, "join": 3, "leave": 4}`):                "it has 2 of",
+		one(`{"round": 3, "join": []}`):                           "join names no client",
+		one(`{"round": 3, "join": "5-3"}`):                        `join: "5-3" is no list of numbers`,
+		one(`{"round": 3, "join": [1.5]}`):                        "is no list of numbers",
+		one(`{"round": 3, "join": [1, 2, 1]}`):                    "has 1 twice",
+		one(`{"round": 3, "join_next": 0}`):                       "join_next is 0",
+		one(`{"round": 3, "shift": 3}`):                           "shift needs labels",
+		one(`{"round": 3, "leave": 3, "labels": 1}`):              "labels and share belong to shift, not to leave",
+		one(`{"round": 3, "shift": 3, "labels": 1, "share": 0}`):  "share is 0",
+		one(`{"round": 3, "swap": [3]}`):                          "swap names 1 clients",
+		one(`{"round": 6, "leave": 3}, {"round": 5, "leave": 1}`): "event 2 (round 5, leave): it follows one of round 6",
 	} {
 		if _, err := federation.ParseScenario([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
@@ -83,23 +86,23 @@ func TestScenarioFileMistakes(t *testing.T) {
 // TestScenarioRefused checks that an event that cannot happen to these clients, or that the algorithm does not handle, is an error
 // before any training.
 func TestScenarioRefused(t *testing.T) {
-	everyone := `{"round": 1, "leave": "0-7"}`
+	everyone := `{"round": 2, "leave": "0-7"}`
 	for _, c := range []struct{ algorithm, events, want string }{
-		{"feddag", `{"round": 1, "leave": 8}`, "event 1 (round 1, leave): client 8 is unknown: the clients are 0 to 7"},
-		{"feddag", `{"round": 4, "leave": 1}`, "event 1 (round 4, leave) is beyond the run, whose rounds are 0 to 3"},
-		{"feddag", `{"round": 1, "join": 3}, {"round": 2, "join": 3}`, "client 3 is there already: it joined in round 1"},
-		{"feddag", `{"round": 1, "leave": 3}, {"round": 2, "leave": 3}`, "client 3 is not there: it left in round 1"},
-		{"feddag", `{"round": 1, "swap": [1, 3]}, {"round": 2, "join": 3}`, "client 3 is there from the start"},
-		{"feddag", `{"round": 1, "leave": 5}`, "client 5 has not joined"},
-		{"feddag", `{"round": 1, "shift": 5, "labels": 1}`, "client 5 has not joined"},
-		{"feddag", `{"round": 1, "join": "0-7"}`, "nobody is left to train"},
-		{"feddag", `{"round": 0, "join": 5}, ` + everyone, "event 2 (round 1, leave): nobody is left"},
-		{"feddag", `{"round": 1, "join_next": 2}`, "2 clients are to come, 1 are left that never were there"},
-		{"feddag", `{"round": 1, "shift": 1, "labels": 4}`, "class 4 is unknown: the classes are 0 to 3"},
-		{"feddag", `{"round": 1, "shift": 1, "labels": 0}, {"round": 1, "shift": 3, "labels": 0}, {"round": 1, "shift": 7, "labels": 0}`, "are left that nobody ever held: raise reserve"},
-		{"unresponsive", `{"round": 1, "leave": 1}`, "event 1 (round 1, leave): algorithm unresponsive has no answer to leave; these have: "},
+		{"feddag", `{"round": 2, "leave": 8}`, "event 1 (round 2, leave): client 8 is unknown: the clients are 0 to 7"},
+		{"feddag", `{"round": 5, "leave": 1}`, "event 1 (round 5, leave) is beyond the run, whose rounds are 1 to 4"},
+		{"feddag", `{"round": 2, "join": 3}, {"round": 3, "join": 3}`, "client 3 is there already: it joined before round 2"},
+		{"feddag", `{"round": 2, "leave": 3}, {"round": 3, "leave": 3}`, "client 3 is not there: it left before round 2"},
+		{"feddag", `{"round": 2, "swap": [1, 3]}, {"round": 3, "join": 3}`, "client 3 is there from the start"},
+		{"feddag", `{"round": 2, "leave": 5}`, "client 5 has not joined"},
+		{"feddag", `{"round": 2, "shift": 5, "labels": 1}`, "client 5 has not joined"},
+		{"feddag", `{"round": 2, "join": "0-7"}`, "nobody is left to train"},
+		{"feddag", `{"round": 1, "join": 5}, ` + everyone, "event 2 (round 2, leave): nobody is left"},
+		{"feddag", `{"round": 2, "join_next": 2}`, "2 clients are to come, 1 are left that never were there"},
+		{"feddag", `{"round": 2, "shift": 1, "labels": 4}`, "class 4 is unknown: the classes are 0 to 3"},
+		{"feddag", `{"round": 2, "shift": 1, "labels": 0}, {"round": 2, "shift": 3, "labels": 0}, {"round": 2, "shift": 7, "labels": 0}`, "are left that nobody ever held: raise reserve"},
+		{"unresponsive", `{"round": 2, "leave": 1}`, "event 1 (round 2, leave): algorithm unresponsive has no answer to leave; these have: "},
 	} {
-		s, err := federation.ParseScenario([]byte(`{"events": [` + c.events + `]}`))
+		s, err := federation.ParseScenario([]byte(`{"version": 2, "events": [` + c.events + `]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +129,7 @@ func TestScenarioRefused(t *testing.T) {
 // unresponsive is an algorithm that handles no event.
 type unresponsive struct{ federation.Algorithm }
 
-// initialPopulation returns the population of a scenario before round 0.
+// initialPopulation returns the population of a scenario before the first round.
 func initialPopulation(t *testing.T, e *federation.Env, s *federation.Scenario) *federation.Population {
 	t.Helper()
 	p, err := federation.NewPopulation(e.Data, e.Clients, s)

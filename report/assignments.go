@@ -16,7 +16,7 @@ const AssignmentsFile = "assignments.jsonl"
 // Assignment is an event in a client's life: it is assigned to a cluster,
 // comes, leaves, or its data change.
 type Assignment struct {
-	Round  int               `json:"round"` // before this round; in it where Why is "round"
+	Round  int               `json:"round"` // before the round of this number; in it where Why is "round"; 0 where Why is "start"
 	Client int               `json:"client"`
 	From   *int              `json:"from"` // cluster; null where the client was not there
 	To     *int              `json:"to"`   // cluster; null where it is gone
@@ -28,13 +28,23 @@ type Assignment struct {
 	Post *ClientScore `json:"post,omitempty"`
 }
 
+// MarshalJSON writes the version of the line before it.
+func (a Assignment) MarshalJSON() ([]byte, error) {
+	type plain Assignment
+	return Marshal(struct {
+		Version int `json:"version"`
+		plain
+	}{linesVersion, plain(a)})
+}
+
 // UnmarshalJSON reads a line, which must have a round and a client.
 func (a *Assignment) UnmarshalJSON(raw []byte) error {
 	type plain Assignment
 	p := struct {
 		*plain
-		Round  *int `json:"round"`
-		Client *int `json:"client"`
+		Version int  `json:"version"`
+		Round   *int `json:"round"`
+		Client  *int `json:"client"`
 	}{plain: (*plain)(a)}
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return err
@@ -42,7 +52,10 @@ func (a *Assignment) UnmarshalJSON(raw []byte) error {
 	if p.Round == nil || p.Client == nil {
 		return errors.New(`no "round" or no "client"`)
 	}
-	a.Round, a.Client = *p.Round, *p.Client
+	a.Round, a.Client = roundNumber(p.Version, *p.Round), *p.Client
+	if a.Why == federation.AtStart {
+		a.Round = 0
+	}
 	return nil
 }
 

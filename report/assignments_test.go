@@ -18,11 +18,11 @@ func history() []Assignment {
 	return []Assignment{
 		{Round: 0, Client: 0, To: at(0), Why: "start"},
 		{Round: 0, Client: 1, To: at(1), Why: "start"},
-		{Round: 0, Client: 1, From: at(1), To: at(0), Why: "round"},
-		{Round: 2, Client: 2, To: at(1), Why: "join", Pre: &ClientScore{50, 60}, Post: &ClientScore{70, 80}},
-		{Round: 2, Client: 1, From: at(0), To: at(0), Why: "shift"},
-		{Round: 2, Client: 2, From: at(1), To: at(1), Why: "shift"},
-		{Round: 3, Client: 0, From: at(0), Why: "leave"},
+		{Round: 1, Client: 1, From: at(1), To: at(0), Why: "round"},
+		{Round: 3, Client: 2, To: at(1), Why: "join", Pre: &ClientScore{50, 60}, Post: &ClientScore{70, 80}},
+		{Round: 3, Client: 1, From: at(0), To: at(0), Why: "shift"},
+		{Round: 3, Client: 2, From: at(1), To: at(1), Why: "shift"},
+		{Round: 4, Client: 0, From: at(0), Why: "leave"},
 	}
 }
 
@@ -45,7 +45,7 @@ func TestAssignmentsOnDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := `{"round":2,"client":2,"from":null,"to":1,"why":"join","pre":{"balanced_accuracy":50,"accuracy":60},"post":{"balanced_accuracy":70,"accuracy":80}}`
+	line := `{"version":2,"round":3,"client":2,"from":null,"to":1,"why":"join","pre":{"balanced_accuracy":50,"accuracy":60},"post":{"balanced_accuracy":70,"accuracy":80}}`
 	if !strings.Contains(string(raw), line+"\n") {
 		t.Errorf("%s has no %s", raw, line)
 	}
@@ -78,7 +78,7 @@ func TestHappenings(t *testing.T) {
 	if r := rows[1]; !slices.Equal(r.Clients, []int{1, 2}) || !slices.Equal(r.Moves, []string{"1: stay in 0", "2: stay in 1"}) || r.Pre.String() != NoScore.Accuracy.String() {
 		t.Errorf("%+v", r)
 	}
-	if r := rows[2]; r.Round != 3 || !slices.Equal(r.Moves, []string{"0: from 0"}) {
+	if r := rows[2]; r.Round != 4 || !slices.Equal(r.Moves, []string{"0: from 0"}) {
 		t.Errorf("%+v", r)
 	}
 }

@@ -74,7 +74,7 @@ func (c Cell) Cut(rounds int) Cell {
 	return c
 }
 
-// warmUpBytes is the traffic before round 0.
+// warmUpBytes is the traffic before the rounds.
 func (c Cell) warmUpBytes() (up, down int64) {
 	up, down = c.Summary.BytesUp, c.Summary.BytesDown
 	for _, r := range c.Rounds {

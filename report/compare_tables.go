@@ -262,7 +262,7 @@ func (c *Comparison) roundTable() Table {
 
 // preAfter is the accuracy before local training after so many rounds.
 func (c Cell) preAfter(rounds int) float64 {
-	i := slices.IndexFunc(c.Rounds, func(r Round) bool { return r.Round+1 == rounds })
+	i := slices.IndexFunc(c.Rounds, func(r Round) bool { return r.Round == rounds })
 	if i < 0 {
 		return math.NaN()
 	}
@@ -274,7 +274,7 @@ func (c *Comparison) milestones() []int {
 	var evaluated []int
 	for _, r := range c.reference().Cells[0].Rounds {
 		if finite(r.Pre.Balanced.Mean) {
-			evaluated = append(evaluated, r.Round+1)
+			evaluated = append(evaluated, r.Round)
 		}
 	}
 	if len(evaluated) <= 8 {

@@ -23,7 +23,7 @@ func someCell(seed int64, level, rise, noise float64, rounds int) Cell {
 		stat := func(plus, std float64) Stat { return Stat{level*(1-math.Exp(-float64(t+1)/rise)) + plus, std} }
 		pre := math.Abs(noise) * r.NormFloat64() * math.Exp(-float64(t)/60)
 		lines = append(lines, Round{
-			Round: t, TrainLoss: 0.1,
+			Round: t + 1, TrainLoss: 0.1,
 			Pre:        Score{stat(pre, 4), stat(pre+0.5, 4)},
 			CohortPre:  Score{stat(pre-1, 5), stat(pre-1, 5)},
 			CohortPost: Score{stat(pre+2+r.NormFloat64(), 3), stat(pre+3, 3)},
@@ -145,7 +145,7 @@ func handCell() Cell {
 	var rounds []Round
 	for i, pre := range []float64{70, math.NaN(), 80} {
 		stat := Score{Stat{pre, 1}, Stat{pre, 1}}
-		rounds = append(rounds, Round{Round: i, Pre: stat, CohortPre: stat, CohortPost: Score{Stat{85, 1}, Stat{85, 1}}, BytesUp: 10, BytesDown: 20, Seconds: 2, TrainingSamples: 7, ForwardSamples: 1, Clients: []int{0, 3}})
+		rounds = append(rounds, Round{Round: i + 1, Pre: stat, CohortPre: stat, CohortPost: Score{Stat{85, 1}, Stat{85, 1}}, BytesUp: 10, BytesDown: 20, Seconds: 2, TrainingSamples: 7, ForwardSamples: 1, Clients: []int{0, 3}})
 	}
 	s := Summary{BytesUp: 100, TrainingSamples: 521, ForwardSamples: 13, Joined: &Joined{Clients: 4, Pre: Score{Balanced: Stat{77, 1}}}}
 	s.Seconds.Setup, s.Seconds.Warmup, s.Seconds.Clustering = 50, 8, 2

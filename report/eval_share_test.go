@@ -15,7 +15,7 @@ func TestRoundsWithoutEvaluation(t *testing.T) {
 	}{{1, 10, true, "mean of last 10 "}, {5, 3, true, "mean of last 10 (3 evaluated)"}, {12, 1, false, "mean of last 10 (1 evaluated)"}} {
 		var rounds []Round
 		for n := range 12 {
-			r := Round{Round: n, Pre: NoScore, CohortPre: NoScore, CohortPost: NoScore}
+			r := Round{Round: n + 1, Pre: NoScore, CohortPre: NoScore, CohortPost: NoScore}
 			if (n+1)%c.every == 0 || n == 11 {
 				x := Stat{float64(n), 1}
 				r.Pre, r.CohortPre, r.CohortPost = Score{x, x}, Score{x, x}, Score{x, x}

@@ -54,7 +54,7 @@ func TestCorrectionIsNamed(t *testing.T) {
 func equalRun(samples int64, pre ...float64) Cell {
 	var rounds []Round
 	for n := range 4 {
-		r := Round{Round: n, Pre: NoScore, CohortPre: NoScore, CohortPost: NoScore, TrainingSamples: samples}
+		r := Round{Round: n + 1, Pre: NoScore, CohortPre: NoScore, CohortPost: NoScore, TrainingSamples: samples}
 		if n%2 == 1 {
 			x := Stat{pre[n/2], 1}
 			r.Pre = Score{x, x}

@@ -23,7 +23,7 @@ func someRounds(n int) []Round {
 		base := 94 - 30*math.Exp(-float64(t)/4) + r.NormFloat64()
 		stat := func(plus, std float64) Stat { return Stat{base + plus, std + r.Float64()} }
 		rounds = append(rounds, Round{
-			Round: t, TrainLoss: 0.1 + math.Exp(-float64(t)/5),
+			Round: t + 1, TrainLoss: 0.1 + math.Exp(-float64(t)/5),
 			Pre:        Score{stat(0, 4), stat(0.7, 4)},
 			CohortPre:  Score{stat(r.NormFloat64(), 5), stat(0.5, 5)},
 			CohortPost: Score{stat(2+r.NormFloat64(), 3), stat(3, 3)},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -16,7 +15,7 @@ import (
 
 // Round is one line of metrics.jsonl.
 type Round struct {
-	Round int `json:"round"` // from 0
+	Round int `json:"round"` // number, from 1
 
 	// TrainLoss is the mean over the cohort of each client's mean
 	// cross-entropy in its last local epoch.
@@ -123,6 +122,7 @@ type plainRound Round
 // roundJSON is a Round in a file. Its own fields hide those of the same name
 // in plainRound, and stand in the same place of the line.
 type roundJSON struct {
+	Version   int   `json:"version"`
 	Round     *int  `json:"round"`
 	TrainLoss Float `json:"train_loss"`
 	*plainRound
@@ -131,7 +131,7 @@ type roundJSON struct {
 
 // MarshalJSON writes null for numbers that are not finite.
 func (r Round) MarshalJSON() ([]byte, error) {
-	x := roundJSON{Round: &r.Round, TrainLoss: Float(r.TrainLoss), plainRound: (*plainRound)(&r)}
+	x := roundJSON{Version: linesVersion, Round: &r.Round, TrainLoss: Float(r.TrainLoss), plainRound: (*plainRound)(&r)}
 	for name, v := range r.Notes {
 		if x.Notes == nil {
 			x.Notes = make(map[string]Float, len(r.Notes))
@@ -150,7 +150,7 @@ func (r *Round) UnmarshalJSON(raw []byte) error {
 	if x.Round == nil {
 		return errors.New(`no "round"`)
 	}
-	r.Round, r.TrainLoss, r.Notes = *x.Round, float64(x.TrainLoss), nil
+	r.Round, r.TrainLoss, r.Notes = roundNumber(x.Version, *x.Round), float64(x.TrainLoss), nil
 	for name, v := range x.Notes {
 		if r.Notes == nil {
 			r.Notes = make(map[string]float64, len(x.Notes))
@@ -207,10 +207,9 @@ func appendLine(path string, line []byte) error {
 	return f.Close()
 }
 
-// TruncateMetrics keeps exactly the lines of rounds below rounds, of
-// metrics.jsonl and assignments.jsonl, for a run that resumes at that round,
-// and drops a half-written last line. A file that needs no change, or is not
-// there, is left alone.
+// TruncateMetrics keeps exactly the lines of the first rounds, of metrics.jsonl and assignments.jsonl, for a run that resumes
+// after so many, and drops a half-written last line. Lines of an earlier version are brought to the present one. A file that
+// needs no change, or is not there, is left alone.
 func (d *Dir) TruncateMetrics(rounds int) error {
 	return errors.Join(d.truncate(MetricsFile, rounds), d.truncate(AssignmentsFile, rounds))
 }
@@ -223,8 +222,8 @@ func (d *Dir) truncate(name string, rounds int) error {
 	}
 	var keep bytes.Buffer
 	for _, l := range lines {
-		if l.round < rounds {
-			keep.Write(l.raw)
+		if l.written() <= rounds {
+			keep.Write(l.present())
 			keep.WriteByte('\n')
 		}
 	}
@@ -255,42 +254,4 @@ func (d *Dir) ReadMetrics() ([]Round, error) {
 		}
 	}
 	return rounds, nil
-}
-
-type roundLine struct {
-	round int
-	raw   []byte
-}
-
-// roundLines reads a file of lines as far as a resume needs it: any object
-// with a round. Only the last line may be broken, by a kill or a power cut.
-func (d *Dir) roundLines(name string) (raw []byte, lines []roundLine, err error) {
-	path := d.Path(name)
-	raw, err = d.read(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	rest := raw
-	for n := 1; len(rest) > 0; n++ {
-		var line []byte
-		line, rest, _ = bytes.Cut(rest, []byte("\n"))
-		var key struct {
-			Round *int `json:"round"`
-		}
-		err := json.Unmarshal(line, &key)
-		if err == nil && key.Round == nil {
-			err = errors.New(`no "round"`)
-		}
-		if err != nil {
-			if len(rest) == 0 {
-				break
-			}
-			return nil, nil, fmt.Errorf("reading %s, line %d: %w", path, n, err)
-		}
-		lines = append(lines, roundLine{*key.Round, line})
-	}
-	return raw, lines, nil
 }

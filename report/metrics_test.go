@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,15 +110,60 @@ func TestTruncateMetrics(t *testing.T) {
 	if !strings.Contains(text(t, d, MetricsFile), "broken") {
 		t.Error("a file that is not understood was changed")
 	}
-	put(t, d, MetricsFile, `{"round":0,"train_loss":"much"}`+"\n"+lines[1])
+	put(t, d, MetricsFile, `{"version":2,"round":1,"train_loss":"much"}`+"\n"+lines[1])
 	_, err = d.ReadMetrics()
 	want(t, err, MetricsFile, "line 1")
+	put(t, d, MetricsFile, `{"version":3,"round":1}`)
+	_, err = d.ReadMetrics()
+	want(t, err, MetricsFile, "line 1", "version 3 is unknown")
+}
+
+// TestRoundsOfEarlierProgram checks that the rounds of a run directory in which they count from 0 are read as numbers from 1,
+// and that a resume brings the files to these.
+func TestRoundsOfEarlierProgram(t *testing.T) {
+	d := create(t)
+	put(t, d, MetricsFile, `{"round":0,"train_loss":3}`+"\n"+`{"round":1,"train_loss":2}`+"\n"+`{"round":2,"train_loss":1}`+"\n")
+	put(t, d, AssignmentsFile, `{"round":0,"client":1,"from":null,"to":0,"why":"start"}`+"\n"+`{"round":0,"client":1,"from":0,"to":1,"why":"round"}`+"\n"+
+		`{"round":2,"client":1,"from":1,"to":null,"why":"leave"}`+"\n")
+	check := func(rounds, moves []int) {
+		t.Helper()
+		lines, err := d.ReadMetrics()
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := d.ReadAssignments()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var gotRounds, gotMoves []int
+		for _, r := range lines {
+			gotRounds = append(gotRounds, r.Round)
+		}
+		for _, a := range list {
+			gotMoves = append(gotMoves, a.Round)
+		}
+		if !slices.Equal(gotRounds, rounds) || !slices.Equal(gotMoves, moves) {
+			t.Errorf("rounds %v and %v, want %v and %v", gotRounds, gotMoves, rounds, moves)
+		}
+	}
+	check([]int{1, 2, 3}, []int{0, 1, 3})
+	if err := d.TruncateMetrics(2); err != nil {
+		t.Fatal(err)
+	}
+	check([]int{1, 2}, []int{0, 1})
+	if got := text(t, d, MetricsFile); got != `{"version":2,"round":1,"train_loss":3}`+"\n"+`{"version":2,"round":2,"train_loss":2}`+"\n" {
+		t.Errorf("after a resume:\n%s", got)
+	}
+	if err := d.TruncateMetrics(0); err != nil {
+		t.Fatal(err)
+	}
+	check(nil, nil)
 }
 
 func TestHalfWrittenLineIsLeftOut(t *testing.T) {
 	d := create(t)
 	appendAll(t, d, someRounds(2))
-	put(t, d, MetricsFile, text(t, d, MetricsFile)+`{"round":2,"tra`)
+	put(t, d, MetricsFile, text(t, d, MetricsFile)+`{"version":2,"round":3,"tra`)
 	got, err := d.ReadMetrics()
 	if err != nil || len(got) != 2 {
 		t.Errorf("%d rounds, %v", len(got), err)
@@ -128,7 +174,7 @@ func TestSummary(t *testing.T) {
 	var rounds []Round
 	for i := range 12 {
 		v := float64(i)
-		rounds = append(rounds, Round{Round: i, BytesUp: 1, BytesDown: 2, Samples: 10, Seconds: []float64{1, 2, 9}[i%3],
+		rounds = append(rounds, Round{Round: i + 1, BytesUp: 1, BytesDown: 2, Samples: 10, Seconds: []float64{1, 2, 9}[i%3],
 			Pre:        Score{Stat{90 - v, 2}, Stat{80 + v, 1}},
 			CohortPost: Score{Stat{70, v}, Stat{60, 0}}})
 	}

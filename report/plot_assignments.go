@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 
+	"feddag/federation"
 	"feddag/report/plot"
 )
 
@@ -16,7 +17,7 @@ func AssignmentPlot(title string, n, rounds int, list []Assignment) (*plot.Figur
 	return plot.Assignments(title, table, rounds), nil
 }
 
-// assignmentTable returns each client's cluster in each round, -1 where it is
+// assignmentTable returns each client's cluster in each round, in column t-1 for round t, -1 where it is
 // not there. A change in a round counts from the next one on.
 func assignmentTable(n, rounds int, list []Assignment) ([][]int, error) {
 	table := make([][]int, n)
@@ -34,12 +35,12 @@ func assignmentTable(n, rounds int, list []Assignment) ([][]int, error) {
 		if a.To != nil {
 			z = *a.To
 		}
-		from := a.Round
-		if a.Why == "round" {
+		from := max(1, a.Round)
+		if a.Why == federation.ByRound {
 			from++
 		}
-		for t := from; t < rounds; t++ {
-			table[a.Client][t] = z
+		for t := from; t <= rounds; t++ {
+			table[a.Client][t-1] = z
 		}
 	}
 	return table, nil

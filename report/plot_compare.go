@@ -34,7 +34,7 @@ type curve struct {
 	y              func(r Round) float64
 }
 
-func completed(c Cell, i int) float64 { return float64(c.Rounds[i].Round + 1) }
+func completed(c Cell, i int) float64 { return float64(c.Rounds[i].Round) }
 
 func (c *Comparison) before() curve {
 	return curve{

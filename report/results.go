@@ -33,7 +33,7 @@ func NewScore(scores []federation.Score) Score {
 func NewRound(r federation.RoundResult, clients []*federation.Client) Round {
 	up, down := r.Traffic.Totals()
 	line := Round{
-		Round: r.Round, TrainLoss: r.Loss,
+		Round: federation.RoundNumber(r.Round), TrainLoss: r.Loss,
 		Pre: NewScore(r.All), CohortPre: NewScore(r.Pre), CohortPost: NewScore(r.Post),
 		BytesUp: up, BytesDown: down, Seconds: r.Seconds, Samples: r.Samples, Clients: r.Cohort, Dropped: r.Dropped,
 		LearningRate: r.LearningRate, Notes: r.Notes, TrainingSamples: r.Work.Training, ForwardSamples: r.Work.Forward,
@@ -78,8 +78,12 @@ func adjustedRandIndex(clusters [][]int, clients []*federation.Client) *float64 
 func NewAssignments(r federation.RoundResult) []Assignment {
 	list := make([]Assignment, len(r.Moves))
 	for k, m := range r.Moves {
+		number := federation.RoundNumber(r.Round)
+		if m.Why == federation.AtStart {
+			number = 0
+		}
 		list[k] = Assignment{
-			Round: r.Round, Client: m.Client, From: clusterOrNull(m.From), To: clusterOrNull(m.To), Why: m.Why,
+			Round: number, Client: m.Client, From: clusterOrNull(m.From), To: clusterOrNull(m.To), Why: m.Why,
 			Pre: scoreOrNull(m.Pre), Post: scoreOrNull(m.Post),
 		}
 	}

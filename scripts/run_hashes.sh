@@ -70,8 +70,8 @@ run warm-up train --feddag-warmup-rounds 2
 run cluster cluster
 run cluster-similarity cluster --feddag-clustering similarity --epochs 1
 cat >"$out/scenario.json" <<'JSON'
-{"reserve": 0.2, "check_every": 1, "search_after": 2, "events": [
-  {"round": 1, "join": [6, 7]}, {"round": 2, "leave": 0}, {"round": 2, "swap": [1, 4]}]}
+{"version": 2, "reserve": 0.2, "check_every": 1, "search_after": 2, "events": [
+  {"round": 2, "join": [6, 7]}, {"round": 3, "leave": 0}, {"round": 3, "swap": [1, 4]}]}
 JSON
 run scenario train --scenario "$out/scenario.json" --rounds 4
 run scenario-similarity train --scenario "$out/scenario.json" --rounds 4 --feddag-clustering similarity

@@ -28,7 +28,8 @@ def metrics(folder):
 
 def curve(folder):
     lines = [json.loads(line) for line in metrics(folder) if line.endswith("\n")]
-    return {r["round"] + 1: r for r in lines}
+    # Lines without a version count the rounds from 0.
+    return {r["round"] + (r.get("version", 1) < 2): r for r in lines}
 
 
 def value(r, kind):

@@ -200,7 +200,7 @@ class Federation:
         return [states[i] for i in range(len(self.clients))]
 
     def start(self, theta0, fresh, warm):
-        """The models of round 0: eq. 22, or θ^0 for FedAvg."""
+        """The models before the rounds: eq. 22, or θ^0 for FedAvg."""
         if self.algorithm == "fedavg":
             self.states = [theta0]
             return
@@ -340,7 +340,7 @@ def main():
     p.add_argument("--seed", type=int, help="of the shuffles and cohorts here (default: the run's)")
     p.add_argument("--cohorts-from-run", action="store_true", help="take each round's clients from its metrics.jsonl")
     p.add_argument("--warmup-cache", metavar="FILE.npz", help="keep the warm-up here, or take it from here")
-    p.add_argument("--start-from-run", action="store_true", help="no warm-up: begin at the run's own models of round 0")
+    p.add_argument("--start-from-run", action="store_true", help="no warm-up: begin at the run's own models from before the rounds")
     p.add_argument("--data", default="/usr/share/datasets/fashion-mnist", help="folder of the .gz files (%(default)s)")
     p.add_argument("--processes", type=int, default=2, help="clients trained at the same time (%(default)s)")
     p.add_argument("--check-models", action="store_true", help="score the run's start and end models, train nothing")
@@ -384,11 +384,11 @@ def main():
             return
         if o.start_from_run:
             if not starts:
-                sys.exit(f"{o.run} has no models of {algorithm} at round 0")
+                sys.exit(f"{o.run} has no models of {algorithm} from before the rounds")
             f.states = starts
             if f.dual and config["feddag-secondary-head"] == "own":
                 if config["feddag-head-init"] != "warm" or config["feddag-secondary-init"] == "random":
-                    sys.exit("the run's models of round 0 do not say how the secondary encoder's classifiers begin: leave out "
+                    sys.exit("the run's models from before the rounds do not say how the secondary encoder's classifiers begin: leave out "
                              "--start-from-run")
                 width = f.states[0]["head.weight"].shape[1] // 2
                 f.classifiers = [{"head.weight": s["head.weight"][:, :width], "head.bias": s["head.bias"]} for s in starts]
@@ -400,7 +400,7 @@ def train(f, o, config, algorithm, initial, start, ours, rounds, seed, partition
         begin(f, o, config, algorithm, initial, seed, partition)
     os.makedirs(o.out, exist_ok=True)
     scores = f.evaluate()
-    told = f"before round 1: balanced accuracy {stats(scores)['balanced_accuracy']['mean']:.2f} here"
+    told = f"after round 0, the start: balanced accuracy {stats(scores)['balanced_accuracy']['mean']:.2f} here"
     print(told + ("" if start is None else f", {start:.2f} with the run's own models"), file=sys.stderr, flush=True)
     with open(f"{o.out}/start.json", "w") as out:
         json.dump({"pre": stats(scores), "run": start}, out)
@@ -419,7 +419,7 @@ def train(f, o, config, algorithm, initial, start, ours, rounds, seed, partition
             before = [scores[i] for i in cohort]
             loss, after = f.round(t, cohort)
             scores = f.evaluate()
-            line = {"round": t, "train_loss": loss, "pre": stats(scores), "cohort_pre": stats(before),
+            line = {"version": 2, "round": t + 1, "train_loss": loss, "pre": stats(scores), "cohort_pre": stats(before),
                     "cohort_post": stats(after), "seconds": time.time() - began, "clients": cohort}
             out.write(json.dumps(line) + "\n")
             out.flush()

@@ -37,12 +37,12 @@ func resumeEnv(t *testing.T, name string) (*federation.Env, federation.Algorithm
 	e := federationtest.TinyEnv(t, 1)
 	name, scenario := strings.CutSuffix(name, withScenario)
 	if scenario {
-		text := `"events": [{"round": 1, "join": [7]}, {"round": 2, "join": [6]}, {"round": 3, "leave": 0}]}`
+		text := `"events": [{"round": 2, "join": [7]}, {"round": 3, "join": [6]}, {"round": 4, "leave": 0}]}`
 		if name == "feddag" {
 			text = `"check_every": 1, "search_after": 1, ` + text
 		}
 		var err error
-		e.Scenario, err = federation.ParseScenario([]byte(`{"reserve": 0.2, ` + text))
+		e.Scenario, err = federation.ParseScenario([]byte(`{"version": 2, "reserve": 0.2, ` + text))
 		if err != nil {
 			t.Fatal(err)
 		}

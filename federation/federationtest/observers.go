@@ -45,7 +45,7 @@ type Recorder struct {
 	Silent
 	Rounds       []federation.RoundResult
 	Cancel       func()
-	StopAfter    int // round after which the run is interrupted; -1 for before round 0
+	StopAfter    int // round after which the run is interrupted; -1 for before the first round
 	StopInWarmUp int // round before which the warm-up is interrupted; 0 for none
 }
 
@@ -56,7 +56,7 @@ func (r *Recorder) Phase(p federation.Progress) {
 	}
 }
 
-// Ready interrupts the run before round 0 if StopAfter is -1.
+// Ready interrupts the run before the first round if StopAfter is -1.
 func (r *Recorder) Ready([]federation.Score) error {
 	if r.StopAfter == -1 {
 		r.Cancel()

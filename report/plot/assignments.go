@@ -15,7 +15,7 @@ import (
 
 // Assignments draws which cluster each client was in, in each round: a row for
 // each client, a column for each round, a colour for each cluster, white where
-// the client was not there. table[i][t] is the cluster of client i in round t,
+// the client was not there. table[i][t-1] is the cluster of client i in round t,
 // negative for none; all clients have the given number of rounds. Clients are
 // sorted by their first cluster, then by number, so that moves stand out.
 func Assignments(title string, table [][]int, rounds int) *Figure {
@@ -51,8 +51,8 @@ func Assignments(title string, table [][]int, rounds int) *Figure {
 func roundTicks(rounds int) gonum.ConstantTicks {
 	ticks := gonum.ConstantTicks{}
 	step := int(NiceStep(float64(rounds)/12, 1))
-	for t := 0; t < rounds; t += step {
-		ticks = append(ticks, gonum.Tick{Value: float64(t) + 0.5, Label: strconv.Itoa(t)})
+	for t := step; t <= rounds; t += step {
+		ticks = append(ticks, gonum.Tick{Value: float64(t) - 0.5, Label: strconv.Itoa(t)})
 	}
 	return ticks
 }

@@ -48,7 +48,7 @@ type CFL struct {
 	algorithm.ClusterBank
 	Eps1, Eps2 float64 // ε1, ε2
 	Calibrate  bool    // replaces ε1 and ε2 by values from the updates at round From
-	From       int     // first round after which clusters may be split
+	From       int     // number of rounds before the first one that may split clusters
 	Linkage    string  // "complete" (the authors' code) or "single" (the paper, according to a third party)
 	GammaMax   float64 // split only if sqrt((1 - a_x)/2) is above it, where a_x is the largest cosine between the two parts; 0 omits this test
 	Full       bool    // every client trains in every round

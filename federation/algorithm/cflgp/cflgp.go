@@ -130,7 +130,7 @@ func (a *CFLGP) cluster(t int) error {
 	}
 	features, err := leading(a.gram(clients), a.K)
 	if err != nil {
-		return fmt.Errorf("the clustering of round %d: %w", t, err)
+		return fmt.Errorf("the clustering of round %d: %w", federation.RoundNumber(t), err)
 	}
 	labels := similarity.KMeans(features, a.K, stream.New(env.Seed, "cfl-gp", uint64(t)))
 	old := make([]int, len(clients))

@@ -195,8 +195,8 @@ func negative(e *federation.Env, clients ...int) {
 // TestScenarioByTest checks clients that join, leave and change where tests find the clusters: newcomers join the group of their
 // labels, nobody else moves, a check moves the clients whose data changed and no others, and a search is done anew.
 func TestScenarioByTest(t *testing.T) {
-	text := `{"search_after": 3, "check_every": 2, "events": [
-		{"round": 1, "join": [4, 7]}, {"round": 1, "leave": 0}, {"round": 1, "swap": [2, 3]}, {"round": 3, "join": 6}]}`
+	text := `{"version": 2, "search_after": 3, "check_every": 2, "events": [
+		{"round": 2, "join": [4, 7]}, {"round": 2, "leave": 0}, {"round": 2, "swap": [2, 3]}, {"round": 4, "join": 6}]}`
 	for _, warmUp := range []int{0, 1} {
 		recorder := &searchRecorder{}
 		e, a, rounds := runScenario(t, "feddag", text, func(e *federation.Env, a *FedDAG) {

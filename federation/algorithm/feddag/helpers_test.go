@@ -12,7 +12,7 @@ import (
 	"feddag/similarity"
 )
 
-// twoClusters returns FedDAG before round 0 on two clusters that learn from each other, with all clients in every round.
+// twoClusters returns FedDAG before the first round on two clusters that learn from each other, with all clients in every round.
 // change, if not nil, changes the environment and the algorithm before Init.
 func twoClusters(t *testing.T, change func(*federation.Env, *FedDAG)) (*federation.Env, *FedDAG) {
 	t.Helper()

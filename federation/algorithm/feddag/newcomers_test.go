@@ -73,7 +73,7 @@ func TestJoinNeedsHeldOutClients(t *testing.T) {
 // TestLeave checks that clients that leave are not sampled, evaluated or counted any more, and that the others stay where
 // they are.
 func TestLeave(t *testing.T) {
-	e, a, rounds := runScenario(t, "feddag", `{"events": [{"round": 2, "leave": [1, 4]}]}`, func(e *federation.Env, _ *FedDAG) { e.Rate = 1 })
+	e, a, rounds := runScenario(t, "feddag", `{"version": 2, "events": [{"round": 3, "leave": [1, 4]}]}`, func(e *federation.Env, _ *FedDAG) { e.Rate = 1 })
 	wantMoves(t, rounds, map[int][]string{2: {"1:1>-1 leave", "4:0>-1 leave"}})
 	if want := [][]int{{0, 2, 6}, {3, 5, 7}}; !equalClusters(a.Clusters(), want) {
 		t.Errorf("clusters %v, want %v", a.Clusters(), want)

@@ -30,7 +30,7 @@ func TestClusterDissolves(t *testing.T) {
 	for _, name := range []string{"feddag", "feddag-star", "feddag-dagger"} {
 		name += " --feddag-clustering similarity" // Tests cannot reject the only other cluster, of four clients, by labels alone.
 		handed := &weightCounter{weights: map[string]int{}}
-		_, a, rounds := runScenario(t, name, `{"events": [{"round": 1, "leave": [0, 2, 4, 6]}, {"round": 3, "join": [2, 6]}]}`,
+		_, a, rounds := runScenario(t, name, `{"version": 2, "events": [{"round": 2, "leave": [0, 2, 4, 6]}, {"round": 4, "join": [2, 6]}]}`,
 			func(e *federation.Env, _ *FedDAG) { e.Observers = append(e.Observers, handed) })
 		wantMoves(t, rounds, map[int][]string{
 			1: {"0:0>-1 leave", "2:0>-1 leave", "4:0>-1 leave", "6:0>-1 leave"},

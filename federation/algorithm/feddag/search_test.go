@@ -16,7 +16,7 @@ import (
 // that clusters which are found again keep their numbers.
 func TestSearchAfterNewcomers(t *testing.T) {
 	var searched []int
-	text := `{"search_after": 3, "events": [{"round": 1, "join": [4, 7]}, {"round": 2, "join": 3}, {"round": 3, "join": 6}]}`
+	text := `{"version": 2, "search_after": 3, "events": [{"round": 2, "join": [4, 7]}, {"round": 3, "join": 3}, {"round": 4, "join": 6}]}`
 	recorder := &searchRecorder{}
 	_, a, rounds := runScenario(t, bySimilarity, text, func(e *federation.Env, _ *FedDAG) { e.Observers = append(e.Observers, recorder) })
 	for k, at := range recorder.rounds {

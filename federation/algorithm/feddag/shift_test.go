@@ -9,9 +9,9 @@ import (
 // TestCheck checks that a check reassigns the clients whose histogram moved by more than the bound, and nobody else. Between
 // the shift and the check a client keeps its old model.
 func TestCheck(t *testing.T) {
-	text := `{"reserve": 0.4, "check_every": 2, "events": [
-		{"round": 1, "shift": 4, "labels": [2, 3]},
-		{"round": 3, "shift": 0, "labels": [0, 1]}
+	text := `{"version": 2, "reserve": 0.4, "check_every": 2, "events": [
+		{"round": 2, "shift": 4, "labels": [2, 3]},
+		{"round": 4, "shift": 0, "labels": [0, 1]}
 	]}`
 	_, a, rounds := runScenario(t, bySimilarity, text, nil)
 	wantMoves(t, rounds, map[int][]string{
@@ -39,9 +39,9 @@ func TestCheck(t *testing.T) {
 // TestDriftAddsUp checks that a slow drift adds up to a shift, because a client's histogram is compared with the one by which
 // it was assigned.
 func TestDriftAddsUp(t *testing.T) {
-	_, _, rounds := runScenario(t, bySimilarity, `{"reserve": 0.4, "check_every": 1, "events": [
-		{"round": 1, "shift": 4, "labels": [2, 3], "share": 0.34},
-		{"round": 3, "shift": 4, "labels": [2, 3], "share": 0.5}
+	_, _, rounds := runScenario(t, bySimilarity, `{"version": 2, "reserve": 0.4, "check_every": 1, "events": [
+		{"round": 2, "shift": 4, "labels": [2, 3], "share": 0.34},
+		{"round": 4, "shift": 4, "labels": [2, 3], "share": 0.5}
 	]}`, func(_ *federation.Env, a *FedDAG) {
 		a.ShiftFactor = 3.2 // Each step moves the mean sample by about 0.6 of a class; the bound is 0.8.
 	})
@@ -52,8 +52,8 @@ func TestDriftAddsUp(t *testing.T) {
 // TestEveryoneShifts checks that the clusters are searched for again where all clients have shifted, because nobody is left
 // to compare with.
 func TestEveryoneShifts(t *testing.T) {
-	_, a, rounds := runScenario(t, bySimilarity, `{"check_every": 2, "events": [
-		{"round": 2, "swap": [0, 1]}, {"round": 2, "swap": [2, 3]}, {"round": 2, "swap": [4, 5]}, {"round": 2, "swap": [6, 7]}
+	_, a, rounds := runScenario(t, bySimilarity, `{"version": 2, "check_every": 2, "events": [
+		{"round": 3, "swap": [0, 1]}, {"round": 3, "swap": [2, 3]}, {"round": 3, "swap": [4, 5]}, {"round": 3, "swap": [6, 7]}
 	]}`, nil)
 	if want := [][]int{{1, 3, 5, 7}, {0, 2, 4, 6}}; !equalClusters(a.Clusters(), want) && !equalClusters(a.Clusters(), [][]int{want[1], want[0]}) {
 		t.Errorf("clusters %v", a.Clusters())

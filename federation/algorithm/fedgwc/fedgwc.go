@@ -105,7 +105,7 @@ func (a *FedGWC) warnOfNoSplit(env *federation.Env) {
 		env.Warn("there are %d clients, and %d per round: a cluster with fewer than twice the clients of a round is never split, so this is FedAvg", n, m)
 	default:
 		if t := a.earliest(n, m); t > env.Rounds {
-			env.WarnOfRounds("no cluster can be split before round %d, but the run has %d rounds, so this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
+			env.WarnOfRounds("no cluster can be split before the end of round %d, but the run has %d rounds, so this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
 		}
 	}
 }
