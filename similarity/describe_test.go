@@ -37,11 +37,11 @@ func TestHistogramShift(t *testing.T) {
 		old, now []int
 		n        int
 	}{
-		"of 1 and 2 classes": {[]int{1}, []int{1, 2}, 1},
-		"of 0 and 0 classes": {nil, nil, 1},
-		"0 newly processed samples":    {[]int{1}, []int{1}, 0},
-		"class 1 has -1":     {[]int{1, -1}, []int{1, 1}, 1},
-		"without samples":    {[]int{1, 1}, []int{0, 0}, 1},
+		"of 1 and 2 classes":        {[]int{1}, []int{1, 2}, 1},
+		"of 0 and 0 classes":        {nil, nil, 1},
+		"0 newly processed samples": {[]int{1}, []int{1}, 0},
+		"class 1 has -1":            {[]int{1, -1}, []int{1, 1}, 1},
+		"without samples":           {[]int{1, 1}, []int{0, 0}, 1},
 	} {
 		if _, _, err := HistogramShift(c.old, c.now, c.n); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

@@ -180,8 +180,8 @@ func TestFeatureFileMistakes(t *testing.T) {
 		"feature_scatter: ": func(t *testing.T, path string) { write(t, path, scatterArray, ints([]int{1, 1}, 1)) },
 		"feature_scatter: features 0 and 23 have the scatters": change(scatterArray, -8*24, math.Float64bits(1e6)),
 		"feature_counts: ": change(halfCountsArray, -8, math.MaxUint64),
-		"client 3: feature 23 of class 2 has mean NaN in half 1":  change(meansArray, -8, nan),
-		"the scatter of features 23 and 23 is NaN":                change(scatterArray, -8, nan),
+		"client 3: feature 23 of class 2 has mean NaN in half 1":            change(meansArray, -8, nan),
+		"the scatter of features 23 and 23 is NaN":                          change(scatterArray, -8, nan),
 		"true_groups: the array has the shape [2], but there are 4 clients": func(t *testing.T, path string) { write(t, path, groupsArray, ints([]int{2}, 0, 0)) },
 		"feature_means": func(t *testing.T, path string) {
 			if err := os.Truncate(filepath.Join(path, meansArray+".npy"), 200); err != nil {
