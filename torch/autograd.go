@@ -9,15 +9,15 @@ import (
 	"feddag/internal/parallel"
 )
 
-// autograd is an engine's eager executor: it trains what has an objective that the engine does not know.
+// autograd is the eager executor of an engine. It trains jobs with an objective that the engine does not know.
 type autograd struct {
-	workers   int // jobs at a time; 1 on a GPU
+	workers   int // number of jobs at a time; 1 on a GPU
 	cancelled atomic.Bool
-	samples   atomic.Int64 // trained so far
+	samples   atomic.Int64 // samples trained so far
 }
 
-// train trains every job by itself, so that the results do not depend on how many are trained at a time. Of the jobs
-// that fail it returns the first one's error.
+// train trains every job by itself, so that the results do not depend on how many are trained at a time. If jobs fail, it
+// returns the error of the first of them.
 func (a *autograd) train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error) {
 	eager := &Eager{
 		stop: func() error {
@@ -29,7 +29,7 @@ func (a *autograd) train(net *Network, images *Images, jobs []Job, parts Part, s
 		batch: func(samples int) { a.samples.Add(int64(samples)) },
 	}
 	trained, errs := make([]Trained, len(jobs)), make([]error, len(jobs))
-	schedule := make([]int, len(jobs)) // the longest first, as the engine's
+	schedule := make([]int, len(jobs)) // the longest job first, as in the engine
 	for i := range schedule {
 		schedule[i] = i
 	}

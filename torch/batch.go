@@ -12,32 +12,33 @@ import (
 	gotorch "github.com/wangkuiyi/gotorch"
 )
 
-// Batch is what an [Objective] makes a batch's loss of. It and its tensors are for the call of Loss alone.
+// Batch is the batch from which an [Objective] computes its loss. It and its tensors are valid only during the call of
+// Loss.
 type Batch struct {
-	Job         Job     // as it was given; Job.Client is the client
-	Epoch, Step int     // the epoch, and the number of the job's batches before this one; both from 0
-	Positions   []int32 // [b] of the batch's samples in Job.Samples
+	Job         Job     // the job as it was given; Job.Client is the client
+	Epoch, Step int     // the epoch, and the number of batches of the job before this one; both from 0
+	Positions   []int32 // [b] positions of the samples in Job.Samples
 	Samples     []int32 // [b] indices into the images
-	Labels      []int64 // [b] after the client's label map
+	Labels      []int64 // [b] labels after the client's label map
 	Images      Tensor  // [b, C, H, W], normalised
 
 	training *eagerTraining
 	leaves   []leaf // the current weights
-	received []leaf // those that the client received; nil until asked for
+	received []leaf // the weights that the client received; nil until they are asked for
 	features []Tensor
 	logits   Tensor
 	kept     tape
-	at       string // the layer at work; empty while the objective works
+	at       string // the layer that is running; empty while the objective itself runs
 }
 
 // Weight is one parameter of the network.
 type Weight struct {
 	Param
-	Current  Tensor // with a gradient, if its part is trained
-	Received Tensor // as the client received it, a constant
+	Current  Tensor // current value; it has a gradient if its part is trained
+	Received Tensor // the value that the client received, as a constant
 }
 
-// gather fills in the batch of the samples at positions.
+// gather fills in the batch with the samples at the given positions.
 func (b *Batch) gather(positions []int32) (err error) {
 	t := b.training
 	b.Job, b.Epoch, b.Step, b.Positions = t.job, t.epoch, t.batches, positions
@@ -54,26 +55,27 @@ func (b *Batch) gather(positions []int32) (err error) {
 	applyLabelMap(b.Labels, t.job.LabelMap)
 	for i, y := range b.Labels {
 		if int(y) >= t.net.classes {
-			return fmt.Errorf("sample %d has label %d, the network has %d classes", b.Samples[i], y, t.net.classes)
+			return fmt.Errorf("sample %d has label %d, but the network has %d classes", b.Samples[i], y, t.net.classes)
 		}
 	}
 	return nil
 }
 
-// Network describes the network in training.
+// Network returns the network that is trained.
 func (b *Batch) Network() *Network { return b.training.net }
 
-// Tensor copies values into a constant of a shape, on the device of the training; no shape is a scalar.
+// Tensor copies values into a constant tensor of the given shape on the device of the training. Without a shape it is a
+// scalar.
 func (b *Batch) Tensor(values []float32, shape ...int) Tensor { return b.kept.floats(values, shape...) }
 
-// Vector returns the values of a vector from begin on as a constant of a shape. It shares the vector's memory, which is
-// to be on the device of the training.
+// Vector returns the values of a vector from begin on as a constant of the given shape. It shares the memory of the vector,
+// which must be on the device of the training.
 func (b *Batch) Vector(v *Vector, begin int, shape ...int) Tensor {
 	if v == nil || v.handle == nil {
 		refuse(fmt.Errorf("the vector is closed"))
 	}
 	if v.device != b.kept.device {
-		refuse(fmt.Errorf("a vector on %v in a training on %v", v.device, b.kept.device))
+		refuse(fmt.Errorf("the vector is on %v, but the training is on %v", v.device, b.kept.device))
 	}
 	sizes := dimensions(shape)
 	return b.kept.make(func(out *unsafe.Pointer) *C.char {
@@ -82,13 +84,13 @@ func (b *Batch) Vector(v *Vector, begin int, shape ...int) Tensor {
 	})
 }
 
-// Features returns the features of the batch under the current weights, those of each encoder: [b, features].
+// Features returns the features of the batch under the current weights, [b, features] for each encoder.
 func (b *Batch) Features() []Tensor {
 	b.forward()
 	return b.features
 }
 
-// Logits returns the head's outputs for the batch under the current weights: [b, classes].
+// Logits returns the outputs of the head for the batch under the current weights, [b, classes].
 func (b *Batch) Logits() Tensor {
 	b.forward()
 	return b.logits
@@ -100,8 +102,8 @@ func (b *Batch) forward() {
 	}
 }
 
-// CrossEntropy returns the plain loss of the batch: the mean of the samples' cross-entropy, each times its weight where
-// the job has weights.
+// CrossEntropy returns the plain loss of the batch: the mean of the cross-entropies of its samples, each times its weight
+// if the job has weights.
 func (b *Batch) CrossEntropy() Tensor {
 	logp := b.Logits().LogSoftmax(1)
 	if b.Job.Weights == nil {
@@ -110,7 +112,7 @@ func (b *Batch) CrossEntropy() Tensor {
 	return logp.nll(b.Labels, 0).Mul(b.SampleWeights()).Mean()
 }
 
-// SampleWeights returns the weight of each sample's loss, [b]: 1 where the job has none.
+// SampleWeights returns the weight of each sample's loss, [b]; the weights are 1 if the job has none.
 func (b *Batch) SampleWeights() Tensor {
 	weights := make([]float32, len(b.Positions))
 	for i, p := range b.Positions {
@@ -122,8 +124,8 @@ func (b *Batch) SampleWeights() Tensor {
 	return b.Tensor(weights, len(weights))
 }
 
-// Forward returns the features and logits of other images, [n, C, H, W], under the current weights. Encoders in training
-// run in training mode, frozen ones in evaluation mode; each call in a step draws the same dropout masks.
+// Forward returns the features and logits of other images, [n, C, H, W], under the current weights. Encoders that are
+// trained run in training mode, and frozen ones in evaluation mode. All calls within a step draw the same dropout masks.
 func (b *Batch) Forward(images Tensor) (features []Tensor, logits Tensor) {
 	t := b.training
 	t.forward += int64(images.Shape()[0])
@@ -135,8 +137,8 @@ func (b *Batch) Forward(images Tensor) (features []Tensor, logits Tensor) {
 	})
 }
 
-// ForwardWith is Forward with other parameters in place of the current ones, in the order of [Batch.Weights]: those after
-// a step of an inner loop, for instance, through which derivatives go.
+// ForwardWith is Forward with other parameters in place of the current ones, in the order of [Batch.Weights], for example
+// the parameters after a step of an inner loop. Derivatives go through them.
 func (b *Batch) ForwardWith(weights []Tensor, images Tensor) (features []Tensor, logits Tensor) {
 	leaves, next := slices.Clone(b.leaves), 0
 	for i, l := range leaves {
@@ -145,27 +147,27 @@ func (b *Batch) ForwardWith(weights []Tensor, images Tensor) (features []Tensor,
 		}
 		if next < len(weights) {
 			if got := weights[next].Shape(); !slices.Equal(got, l.param.Shape) {
-				refuse(fmt.Errorf("weights of shape %v for %s of %v", got, l.param.Name, l.param.Shape))
+				refuse(fmt.Errorf("weights of shape %v for %s, which has the shape %v", got, l.param.Name, l.param.Shape))
 			}
 			leaves[i].tensor = weights[next].gotorch()
 		}
 		next++
 	}
 	if next != len(weights) {
-		refuse(fmt.Errorf("%d weights for a network of %d", len(weights), next))
+		refuse(fmt.Errorf("%d weights for a network with %d", len(weights), next))
 	}
 	defer func(own []leaf) { b.leaves = own }(b.leaves)
 	b.leaves = leaves
 	return b.Forward(images)
 }
 
-// ForwardReceived returns the features and logits of images under the weights that the client received, in evaluation
-// mode. They are constants.
+// ForwardReceived returns the features and logits of images under the weights that the client received, in evaluation mode.
+// They are constants.
 func (b *Batch) ForwardReceived(images Tensor) (features []Tensor, logits Tensor) {
 	return b.pass(b.start(), images, func(Part) *draw { return nil })
 }
 
-// start returns the leaves of the received weights, which have no gradients.
+// start returns the leaves of the received weights; they have no gradients.
 func (b *Batch) start() []leaf {
 	if b.received == nil {
 		var err error
@@ -175,12 +177,12 @@ func (b *Batch) start() []leaf {
 	return b.received
 }
 
-// pass is a forward pass. What fails in it names the layer.
+// pass runs a forward pass. Errors in it name the layer.
 func (b *Batch) pass(leaves []leaf, images Tensor, masks func(Part) *draw) ([]Tensor, Tensor) {
 	net := b.training.net
 	shape := images.Shape()
 	if len(shape) != 4 || [3]int(shape[1:]) != net.input {
-		refuse(fmt.Errorf("images of shape %v for a network of input %v", shape, net.input))
+		refuse(fmt.Errorf("images of shape %v for a network with the input shape %v", shape, net.input))
 	}
 	features, err := net.encoders(leaves, images.gotorch(), masks, &b.kept, &b.at)
 	refuse(err)
@@ -190,7 +192,7 @@ func (b *Batch) pass(leaves []leaf, images Tensor, masks func(Part) *draw) ([]Te
 	return features, logits
 }
 
-// Weights lists the network's parameters in the order of [Network.Params], without the buffers.
+// Weights returns the parameters of the network, without the buffers, in the order of [Network.Params].
 func (b *Batch) Weights() []Weight {
 	start := b.start()
 	var weights []Weight
@@ -202,7 +204,7 @@ func (b *Batch) Weights() []Weight {
 	return weights
 }
 
-// Weight returns the parameter of a name, such as "head.weight".
+// Weight returns the parameter with the given name, such as "head.weight".
 func (b *Batch) Weight(name string) Weight {
 	all := b.Weights()
 	i := slices.IndexFunc(all, func(w Weight) bool { return w.Name == name })
@@ -212,8 +214,8 @@ func (b *Batch) Weight(name string) Weight {
 	return all[i]
 }
 
-// Once returns what compute returned when it was first called with this name in the job, as a constant: features under
-// the received weights, say.
+// Once returns, as a constant, what compute returned when Once was first called with this name in the job. Use it for
+// example for features under the received weights.
 func (b *Batch) Once(name string, compute func() Tensor) Tensor {
 	t := b.training
 	if _, ok := t.memo[name]; !ok {
@@ -227,11 +229,11 @@ func (b *Batch) Once(name string, compute func() Tensor) Tensor {
 		}
 		t.memo[name] = copied
 	}
-	return Tensor{t.memo[name].t, &b.kept} // what is made of it ends with the step
+	return Tensor{t.memo[name].t, &b.kept} // what is computed from it is freed after the step
 }
 
-// Extra returns values of the objective's own, [n], as its earlier batches have left them: at first those of the job's
-// Extra. Derivatives can be taken by them, but SGD leaves them alone: [Batch.SetExtra] moves them.
+// Extra returns the objective's own values, [n], as earlier batches of the job have left them; at first they are those of
+// Job.Extra. Derivatives by them can be taken, but SGD does not change them: [Batch.SetExtra] does.
 func (b *Batch) Extra() Tensor {
 	v := b.training.extra
 	if v == nil {
@@ -249,11 +251,11 @@ func (b *Batch) SetExtra(x Tensor) {
 	refuse(v.Set(x.Floats()))
 }
 
-// draw says which dropout masks a training forward pass takes.
+// draw says which dropout masks a forward pass in training mode takes.
 type draw struct {
 	seed uint64
 	step int64
 }
 
-// tensor is gotorch's tensor as one of the tape.
+// tensor returns a tensor of gotorch as one that the tape owns.
 func (t *tape) tensor(x gotorch.Tensor) Tensor { return Tensor{t.keep(x), t} }

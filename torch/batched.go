@@ -8,25 +8,25 @@ import (
 	"runtime"
 )
 
-// Batched trains and predicts in C++ for all clients of a call at once: their weights are one stack, a step is a step of
-// everyone who still has one. It is what keeps a GPU busy with small networks; on the CPU the same code runs, slower
-// than [Engine], for tests. It implements Executor.
+// Batched trains and predicts in C++ for all clients of a call at once. Their weights are one stack, and a step is a step
+// of every client that has steps left. This keeps a GPU busy with small networks. On the CPU the same code runs, for tests;
+// it is slower there than [Engine]. Batched implements Executor.
 type Batched struct {
 	handle *C.fd_stacked
 	device Device
 	o      BatchedOptions
-	serial *Engine // for what the stack has no steps for
+	serial *Engine // for trainings for which the stack has no steps
 
-	unstacked    int // trainings so far that had no steps in the stack
-	fewest, most int // clients that were trained at once so far
-	refuseAbove  int // tests: more clients at once are out of memory; 0: never
+	unstacked    int // number of trainings so far that ran outside the stack
+	fewest, most int // smallest and largest number of clients that were trained at once so far
+	refuseAbove  int // for tests: more clients at once count as out of memory; 0 for never
 }
 
-// BatchedOptions vary how Batched computes.
+// BatchedOptions are the options of Batched.
 type BatchedOptions struct {
 	Arithmetic
-	Method ConvMethod // of all convolutions that it is possible for
-	Memory int64      // bytes that a call may take on the device, by estimate, beside what its caller holds there; 0 is most of what is free
+	Method ConvMethod // method of all convolutions for which it is possible
+	Memory int64      // estimated bytes that a call may use on the device, besides what its caller holds there; 0 for most of the free memory
 }
 
 // ConvMethod is a method of computing the convolution of stacked clients.
@@ -34,11 +34,11 @@ type ConvMethod uint8
 
 // The methods.
 const (
-	ChooseFastest ConvMethod = iota // on a GPU the fastest, timed on the first data; on the CPU, and where results must be deterministic, Columns
-	Columns                         // the windows as columns, and one batched matrix product
-	Grouped                         // one convolution with one group of channels per client
-	PerClient                       // one convolution per client, on a GPU in concurrent streams
-	Fused                           // with the ReLU and the max pooling behind it, in a kernel of our own
+	ChooseFastest ConvMethod = iota // on a GPU the fastest method, timed on the first data; on the CPU, and if results must be deterministic, Columns
+	Columns                         // lays out the windows as columns, and computes one batched matrix product
+	Grouped                         // computes one convolution with one group of channels per client
+	PerClient                       // computes one convolution per client, on a GPU in concurrent streams
+	Fused                           // computes the convolution with the ReLU and the max pooling behind it, in a kernel of our own
 )
 
 // NewBatched starts the executor.
@@ -66,7 +66,7 @@ func NewBatched(device Device, o BatchedOptions) (*Batched, error) {
 	return e, nil
 }
 
-// Close frees what the executor holds on the device. No call may be running. It may be called again.
+// Close frees what the executor holds on the device. No call may be running. Close may be called again.
 func (e *Batched) Close() {
 	if e == nil || e.handle == nil {
 		return
@@ -77,20 +77,20 @@ func (e *Batched) Close() {
 	runtime.SetFinalizer(e, nil)
 }
 
-// Progress is the number of samples trained since the executor was made. It may be read while Train runs.
+// Progress returns the number of samples trained since the executor was made. It may be called while Train runs.
 func (e *Batched) Progress() int64 {
 	return int64(C.fd_engine_progress(C.fd_stacked_worker(e.handle))) + e.serial.Progress()
 }
 
-// Cancel makes the calls that run, and later ones, return ErrCancelled soon.
+// Cancel makes running and later calls return ErrCancelled soon.
 func (e *Batched) Cancel() {
 	C.fd_engine_cancel(C.fd_stacked_worker(e.handle))
 	e.serial.Cancel()
 }
 
-// Train implements Executor. The clients are stacked in as many groups as fit into memory. Steps other than SGD's, and
-// objectives beyond cross-entropy, run one client after another on the same device, in float32; those of another package
-// on the eager executor, see [Engine.Train].
+// Train implements Executor. The clients are stacked in as many groups as memory requires. Steps other than plain SGD, and
+// objectives other than the cross-entropy, run one client after another on the same device, in float32. Objectives of other
+// packages run on the eager executor, see [Engine.Train].
 func (e *Batched) Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error) {
 	if sgd.Whole || sgd.Meta != nil || sgd.Objective != nil {
 		e.unstacked += len(jobs)
@@ -129,7 +129,7 @@ func (e *Batched) Train(net *Network, images *Images, jobs []Job, parts Part, sg
 	return trained, nil
 }
 
-// Predict implements Executor. The models are stacked in as many groups as fit into memory.
+// Predict implements Executor. The models are stacked in as many groups as memory requires.
 func (e *Batched) Predict(net *Network, images *Images, jobs []Prediction) ([]Predicted, error) {
 	samples := make([]int, len(jobs))
 	longest := 0
@@ -159,10 +159,11 @@ func (e *Batched) Predict(net *Network, images *Images, jobs []Prediction) ([]Pr
 	return predicted, nil
 }
 
-// Unstacked returns the number of trainings so far that the stack has no steps for: they ran one after another, in float32.
+// Unstacked returns the number of trainings so far for which the stack has no steps. They ran one after another, in
+// float32.
 func (e *Batched) Unstacked() int { return e.unstacked }
 
-// Report says how each shape of convolution was computed so far, a line each.
+// Report returns how each shape of convolution was computed so far, with one line per shape.
 func (e *Batched) Report() (string, error) {
 	var text *C.char
 	if err := failure(C.fd_stacked_report(e.handle, &text)); err != nil {

@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	// gemmFlops is the number of multiplications from which the way into C pays.
+	// gemmFlops is the number of multiplications from which calling C is faster.
 	gemmFlops = 64 * 64 * 64
-	// gemmRows is how many rows of the result one thread makes at a time. It is fixed, so that the result does not depend
-	// on the number of processors.
+	// gemmRows is the number of rows of the result that one thread computes at a time. It is fixed, so that the result does
+	// not depend on the number of processors.
 	gemmRows = 128
 )
 
-// BLAS is gonum's with the large matrix products by libtorch's, for blas64.Use: those go as fast as the BLAS that libtorch
-// was built with, all others as gonum's own.
+// BLAS is gonum's BLAS with libtorch's for large matrix products, for blas64.Use. Large products are as fast as the BLAS
+// that libtorch was built with, and all other operations are gonum's own.
 type BLAS struct{ gonum.Implementation }
 
-// UseBLAS puts BLAS under all of gonum where libtorch has a fast one; the reference BLAS is no faster than gonum's own. It
-// says whether it did.
+// UseBLAS makes all of gonum use BLAS if libtorch has a fast BLAS; the reference BLAS is no faster than gonum's own. It
+// reports whether it did so.
 func UseBLAS() bool {
 	info, err := Describe()
 	if err != nil || !info.FastBLAS {
@@ -39,7 +39,7 @@ func UseBLAS() bool {
 // Dgemm implements blas.Float64Level3.
 func (g BLAS) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float64, a []float64, lda int, b []float64, ldb int, beta float64, c []float64, ldc int) {
 	flipA, flipB := tA != blas.NoTrans, tB != blas.NoTrans
-	rowsA, columnsA, rowsB, columnsB := m, k, k, n // as stored
+	rowsA, columnsA, rowsB, columnsB := m, k, k, n // as the matrices are stored
 	if flipA {
 		rowsA, columnsA = k, m
 	}
@@ -47,7 +47,7 @@ func (g BLAS) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float64, a []float
 		rowsB, columnsB = n, k
 	}
 	if m < 1 || n < 1 || k < 1 || m*n*k < gemmFlops || !fits(a, rowsA, columnsA, lda) || !fits(b, rowsB, columnsB, ldb) || !fits(c, m, n, ldc) {
-		g.Implementation.Dgemm(tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) // which also finds what is wrong
+		g.Implementation.Dgemm(tA, tB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) // which also panics on wrong arguments
 		return
 	}
 	parallel.For((m+gemmRows-1)/gemmRows, func(block int) {
@@ -58,13 +58,13 @@ func (g BLAS) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float64, a []float
 		}
 		rows := min(gemmRows, m-from)
 		if err := gemm(flipA, flipB, rows, n, k, alpha, a[at:], lda, b, ldb, beta, c[from*ldc:], ldc); err != nil {
-			// It fails before it writes, as for want of memory, of which gonum's needs none.
+			// It fails before it writes anything, for example for lack of memory. gonum's BLAS needs no memory.
 			g.Implementation.Dgemm(tA, tB, rows, n, k, alpha, a[at:], lda, b, ldb, beta, c[from*ldc:], ldc)
 		}
 	})
 }
 
-// fits says whether a matrix with ld values from row to row lies within x.
+// fits reports whether a matrix whose rows are ld values apart lies within x.
 func fits(x []float64, rows, columns, ld int) bool {
 	return ld >= columns && len(x) >= (rows-1)*ld+columns
 }

@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// training is a call of Train as C reads it.
+// training is a call of Train in the form that C reads.
 type training struct {
 	jobs    []C.fd_job
 	sgd     C.fd_sgd
@@ -18,7 +18,7 @@ type training struct {
 	finite  []uint8
 }
 
-// trainBy checks a call of Train, hands it to an engine, and returns what became of the jobs.
+// trainBy checks a call of Train, passes it to an engine, and returns the results of the jobs.
 func trainBy(device Device, net *Network, images *Images, jobs []Job, parts Part, sgd SGD, engine func(*training) *C.char) (_ []Trained, err error) {
 	if len(jobs) == 0 {
 		return nil, nil
@@ -53,7 +53,7 @@ func trainBy(device Device, net *Network, images *Images, jobs []Job, parts Part
 	return c.trained, nil
 }
 
-// settings writes what all jobs share.
+// settings returns what all jobs share, in the form that C reads.
 func settings(parts Part, epochs int, sgd SGD) C.fd_sgd {
 	s := C.fd_sgd{
 		parts:         C.int32_t(parts),
@@ -73,7 +73,7 @@ func settings(parts Part, epochs int, sgd SGD) C.fd_sgd {
 	return s
 }
 
-// add checks a job and writes it, with room for what becomes of it.
+// add checks a job and adds it, with room for its results.
 func (c *training) add(i int, device Device, net *Network, job Job, epochs int, parts Part, sgd SGD) error {
 	if err := job.fits(net, parts, sgd); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (c *training) add(i int, device Device, net *Network, job Job, epochs int, 
 	return nil
 }
 
-// objective writes an objective as the engine reads it.
+// objective returns an objective in the form that the engine reads.
 func objective(o Objective) (c C.fd_objective) {
 	switch o := o.(type) {
 	case *Mix:
@@ -142,7 +142,7 @@ func objective(o Objective) (c C.fd_objective) {
 	return c
 }
 
-// labelMap pins a widened label map.
+// labelMap pins a widened label map and returns its address.
 func labelMap(pins *runtime.Pinner, m []uint8) *C.uint8_t {
 	if m == nil {
 		return nil
@@ -150,30 +150,30 @@ func labelMap(pins *runtime.Pinner, m []uint8) *C.uint8_t {
 	return (*C.uint8_t)(pinned(pins, widened(m)))
 }
 
-// widened extends a label map to the whole range of a byte, so that nothing that reads it needs a bounds check; a label
-// beyond the map becomes one that no network has.
+// widened extends a label map to the whole range of a byte, so that readers need no bounds check. A label beyond the map
+// becomes one that no network has.
 func widened(m []uint8) []uint8 {
 	full := slices.Repeat([]uint8{255}, 256)
 	copy(full, m)
 	return full
 }
 
-// flatten checks a job's permutations and lays them end to end.
+// flatten checks the permutations of a job and joins them.
 func flatten(job Job, epochs int) ([]int32, error) {
 	if len(job.Order) != epochs {
-		return nil, fmt.Errorf("%d epochs where the first job has %d", len(job.Order), epochs)
+		return nil, fmt.Errorf("%d epochs, but the first job has %d", len(job.Order), epochs)
 	}
 	order := make([]int32, 0, epochs*len(job.Samples))
 	for _, epoch := range job.Order {
 		if len(epoch) != len(job.Samples) {
-			return nil, fmt.Errorf("an order of %d positions for %d samples", len(epoch), len(job.Samples))
+			return nil, fmt.Errorf("the order has %d positions for %d samples", len(epoch), len(job.Samples))
 		}
 		order = append(order, epoch...)
 	}
 	return order, nil
 }
 
-// predictBy hands a call of Predict to an engine, and returns what it found.
+// predictBy passes a call of Predict to an engine, and returns its results.
 func predictBy(net *Network, images *Images, jobs []Prediction, engine func([]C.fd_prediction) *C.char) ([]Predicted, error) {
 	if len(jobs) == 0 {
 		return nil, nil

@@ -9,14 +9,14 @@ import (
 
 func (l Conv2d) output(in [3]int) ([3]int, error) {
 	if l.In != in[0] {
-		return in, fmt.Errorf("%s takes %d channels, it gets %d", l.Name, l.In, in[0])
+		return in, fmt.Errorf("%s takes %d channels, but gets %d", l.Name, l.In, in[0])
 	}
 	if l.Kernel < 1 || l.Stride < 1 || l.Padding < 0 {
 		return in, fmt.Errorf("%s has kernel %d, stride %d, padding %d", l.Name, l.Kernel, l.Stride, l.Padding)
 	}
 	h, w := (in[1]+2*l.Padding-l.Kernel)/l.Stride+1, (in[2]+2*l.Padding-l.Kernel)/l.Stride+1
 	if in[1]+2*l.Padding < l.Kernel || in[2]+2*l.Padding < l.Kernel {
-		return in, fmt.Errorf("%s has a %dx%d kernel, larger than its input", l.Name, l.Kernel, l.Kernel)
+		return in, fmt.Errorf("%s has a %dx%d kernel, which is larger than its input", l.Name, l.Kernel, l.Kernel)
 	}
 	return [3]int{l.Out, h, w}, nil
 }
@@ -24,15 +24,15 @@ func (l Conv2d) output(in [3]int) ([3]int, error) {
 func (ReLU) output(in [3]int) ([3]int, error) { return in, nil }
 
 func (l MaxPool2d) output(in [3]int) ([3]int, error) {
-	if l.Size < 1 || l.Size > 15 || in[1] < l.Size || in[2] < l.Size { // 15: a place in a window is a byte
-		return in, fmt.Errorf("a window of %d", l.Size)
+	if l.Size < 1 || l.Size > 15 || in[1] < l.Size || in[2] < l.Size { // at most 15, because a position in a window is stored in a byte
+		return in, fmt.Errorf("the window size is %d: use 1 to 15, and at most the size of the image", l.Size)
 	}
 	return [3]int{in[0], in[1] / l.Size, in[2] / l.Size}, nil
 }
 
 func (l AvgPool2d) output(in [3]int) ([3]int, error) {
 	if l.Size < 1 || in[1]%l.Size != 0 || in[2]%l.Size != 0 {
-		return in, fmt.Errorf("windows of %d leave a remainder", l.Size)
+		return in, fmt.Errorf("windows of size %d leave a remainder", l.Size)
 	}
 	return [3]int{in[0], in[1] / l.Size, in[2] / l.Size}, nil
 }
@@ -55,14 +55,14 @@ func (l Linear) output(in [3]int) ([3]int, error) {
 
 func (l BatchNorm2d) output(in [3]int) ([3]int, error) {
 	if l.Channels != in[0] {
-		return in, fmt.Errorf("%s takes %d channels, it gets %d", l.Name, l.Channels, in[0])
+		return in, fmt.Errorf("%s takes %d channels, but gets %d", l.Name, l.Channels, in[0])
 	}
 	return in, nil
 }
 
 func (l GroupNorm) output(in [3]int) ([3]int, error) {
 	if l.Channels != in[0] {
-		return in, fmt.Errorf("%s takes %d channels, it gets %d", l.Name, l.Channels, in[0])
+		return in, fmt.Errorf("%s takes %d channels, but gets %d", l.Name, l.Channels, in[0])
 	}
 	if l.Groups < 1 || l.Channels%l.Groups != 0 {
 		return in, fmt.Errorf("%s cannot make %d groups of %d channels", l.Name, l.Groups, l.Channels)
@@ -80,17 +80,17 @@ func (l Residual) output(in [3]int) ([3]int, error) {
 		return in, fmt.Errorf("the shortcut: %w", err)
 	}
 	if out != short {
-		return in, fmt.Errorf("a body that ends in %v and a shortcut that ends in %v", out, short)
+		return in, fmt.Errorf("the body ends in %v, but the shortcut ends in %v", out, short)
 	}
 	return out, nil
 }
 
-// through returns the shape a list of layers makes of in.
+// through returns the output shape of a list of layers for the input shape in.
 func through(layers []Layer, in [3]int) ([3]int, error) {
 	for i, layer := range layers {
 		out, err := layer.output(in)
 		if err != nil {
-			return in, fmt.Errorf("layer %d (%T) of an input of %v: %w", i, layer, in, err)
+			return in, fmt.Errorf("layer %d (%T) with an input of %v: %w", i, layer, in, err)
 		}
 		in = out
 	}
@@ -120,9 +120,9 @@ func (MaxPool2d) tensors() []Param { return nil }
 func (AvgPool2d) tensors() []Param { return nil }
 func (Dropout) tensors() []Param   { return nil }
 func (Flatten) tensors() []Param   { return nil }
-func (Residual) tensors() []Param  { return nil } // those of its body and shortcut stand for themselves
+func (Residual) tensors() []Param  { return nil } // the layers of its body and shortcut list theirs
 
-// weightAndBias are the parameters of a product with what lies along all axes of shape but the first.
+// weightAndBias returns the parameters of a product over all axes of shape except the first.
 func weightAndBias(name string, shape ...int) []Param {
 	fan := 1
 	for _, s := range shape[1:] {
@@ -134,7 +134,7 @@ func weightAndBias(name string, shape ...int) []Param {
 	}
 }
 
-// scaleAndShift are the parameters of a norm.
+// scaleAndShift returns the parameters of a norm.
 func scaleAndShift(name string, channels int) []Param {
 	return []Param{
 		{Name: name + ".weight", Shape: []int{channels}, constant: 1},
@@ -142,7 +142,7 @@ func scaleAndShift(name string, channels int) []Param {
 	}
 }
 
-// flattened lists layers in the order of their forward pass, a Residual before its body and its shortcut.
+// flattened returns layers in the order of their forward pass, with a Residual before its body and its shortcut.
 func flattened(layers []Layer) []Layer {
 	var all []Layer
 	for _, layer := range layers {
@@ -155,8 +155,9 @@ func flattened(layers []Layer) []Layer {
 	return all
 }
 
-// layout places the tensors of an encoder: the parameters in the order of the layers, so that one stretch of memory is
-// what SGD moves, and the buffers behind them. It returns them in the order of memory, and each flattened layer's own.
+// layout assigns places to the tensors of an encoder. The parameters come first, in the order of the layers, so that SGD
+// changes one contiguous range of memory; the buffers follow. It returns all tensors in the order of memory, and those of
+// each flattened layer.
 func layout(layers []Layer) (all []Param, of [][]Param, trained int) {
 	of = make([][]Param, len(layers))
 	offset := 0
@@ -182,7 +183,7 @@ func layout(layers []Layer) (all []Param, of [][]Param, trained int) {
 	return all, of, trained
 }
 
-// compile writes a layer as the engine reads it.
+// compile returns a layer in the form that the engine reads.
 func compile(layer Layer, tensors []Param) C.fd_layer {
 	var c C.fd_layer
 	begin := func(i int) C.int64_t {
@@ -225,7 +226,8 @@ func compile(layer Layer, tensors []Param) C.fd_layer {
 	return c
 }
 
-// smallestBatch is the number of samples a step needs at least: two where a batch norm sees one pixel a channel.
+// smallestBatch returns the smallest number of samples in a step. It is two if a batch norm sees one pixel per channel, and
+// one otherwise.
 func smallestBatch(layers []Layer, in [3]int) int {
 	least := 1
 	for _, layer := range layers {

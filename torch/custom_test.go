@@ -261,7 +261,7 @@ func TestCustomErrors(t *testing.T) {
 		"detached":    {in(0, func(b *torch.Batch) torch.Tensor { return b.CrossEntropy().Detach() }), []string{"does not depend on the trained"}},
 		"unconnected": {in(0, func(b *torch.Batch) torch.Tensor { return b.Images.Variable().Sum() }), []string{"does not depend on the trained"}},
 		"nothing":     {in(0, func(*torch.Batch) torch.Tensor { return torch.Tensor{} }), []string{"freed, or never made"}},
-		"of nothing":  {in(0, func(*torch.Batch) torch.Tensor { return torch.Tensor{}.Exp() }), []string{"never made"}},
+		"of nothing":  {in(0, func(*torch.Batch) torch.Tensor { return torch.Tensor{}.Exp() }), []string{"without a value"}},
 		"and nothing": {in(0, func(b *torch.Batch) torch.Tensor { return b.Logits().Add(torch.Tensor{}) }), []string{"freed, or never made"}},
 		"an earlier step's": {func(b *torch.Batch) (torch.Tensor, error) {
 			if b.Step == 0 {
@@ -274,7 +274,7 @@ func TestCustomErrors(t *testing.T) {
 		"a slice outside":  {in(0, func(b *torch.Batch) torch.Tensor { return b.Logits().Select(1, []int64{-1}) }), []string{"index -1"}},
 		"values missing":   {in(0, func(b *torch.Batch) torch.Tensor { return b.Tensor([]float32{1, 2}, 3) }), []string{"2 values for a tensor of shape [3]"}},
 		"images":           {in(0, func(b *torch.Batch) torch.Tensor { _, z := b.Forward(b.Logits()); return z }), []string{"images of shape [5 10]"}},
-		"other weights":    {in(0, func(b *torch.Batch) torch.Tensor { _, z := b.ForwardWith(nil, b.Images); return z }), []string{"0 weights for a network of 10"}},
+		"other weights":    {in(0, func(b *torch.Batch) torch.Tensor { _, z := b.ForwardWith(nil, b.Images); return z }), []string{"0 weights for a network with 10"}},
 		"a name":           {in(0, func(b *torch.Batch) torch.Tensor { return b.Weight("head.wait").Current }), []string{`no parameter "head.wait"`}},
 		"no projection":    {in(0, func(b *torch.Batch) torch.Tensor { return b.Extra() }), []string{"no Extra values"}},
 		"a vector's end":   {in(0, func(b *torch.Batch) torch.Tensor { return b.Vector(b.Job.Start, 61700, 7) }), []string{"range 61700:61707 is not within a vector of 61706"}},
@@ -309,8 +309,8 @@ func TestCustomErrors(t *testing.T) {
 	for want, change := range map[string]func(*torch.Job){
 		"weights to start from": func(j *torch.Job) { j.Start = nil },
 		"not the 61706":         func(j *torch.Job) { j.Start = vectorOf(t, 1, 2, 3) },
-		"position 22 of 22":     func(j *torch.Job) { j.Order = [][]int32{slices.Repeat([]int32{22}, 22)} },
-		"an order of 1":         func(j *torch.Job) { j.Order = [][]int32{{1}} },
+		"position 22, but there are 22":     func(j *torch.Job) { j.Order = [][]int32{slices.Repeat([]int32{22}, 22)} },
+		"the order has 1":         func(j *torch.Job) { j.Order = [][]int32{{1}} },
 		"sample":                func(j *torch.Job) { j.Samples = slices.Repeat([]int32{99}, 22) },
 		"3 weights for 22":      func(j *torch.Job) { j.Weights = make([]float32, 3) },
 		"the anchor":            func(j *torch.Job) { j.Anchor = vectorOf(t, 1) },

@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// Device is where vectors live and networks run. The zero Device is the CPU.
+// Device is a place for vectors and networks. The zero Device is the CPU.
 type Device struct {
 	cuda  bool
 	index int
 }
 
-// CPU is the host.
+// CPU is the CPU.
 var CPU = Device{}
 
-// String returns libtorch's name of the device: "cpu", "cuda:0".
+// String returns libtorch's name of the device, such as "cpu" or "cuda:0".
 func (d Device) String() string {
 	if !d.cuda {
 		return "cpu"
@@ -28,8 +28,8 @@ func (d Device) String() string {
 	return "cuda:" + strconv.Itoa(d.index)
 }
 
-// ParseDevice reads "auto" (the first CUDA device, or the CPU where there is none), "cpu", "cuda" or "cuda:N". A CUDA
-// device that is asked for by name and is not there is an error, never the CPU.
+// ParseDevice parses "auto" (the first CUDA device, or the CPU if there is none), "cpu", "cuda" or "cuda:N". If a CUDA
+// device is named but does not exist, ParseDevice returns an error and never the CPU.
 func ParseDevice(text string) (Device, error) {
 	info, err := Describe()
 	if err != nil {
@@ -38,7 +38,7 @@ func ParseDevice(text string) (Device, error) {
 	return info.device(text)
 }
 
-// device is ParseDevice on a machine as described.
+// device is ParseDevice on a machine with the given properties.
 func (info Info) device(text string) (_ Device, err error) {
 	if text == "auto" {
 		return Device{cuda: info.CUDADevices > 0}, nil
@@ -65,7 +65,7 @@ func (info Info) device(text string) (_ Device, err error) {
 	return Device{cuda: true, index: index}, nil
 }
 
-// Name is what the maker calls the device, "NVIDIA H100 80GB HBM3"; empty for the CPU.
+// Name returns the maker's name of the device, such as "NVIDIA H100 80GB HBM3"; it is empty for the CPU.
 func (d Device) Name() (string, error) {
 	var text *C.char
 	if err := d.call(func(name *C.char) *C.char { return C.fd_device_name(name, &text) }); err != nil {
@@ -75,11 +75,11 @@ func (d Device) Name() (string, error) {
 	return C.GoString(text), nil
 }
 
-// IsCUDA says whether the device is a GPU.
+// IsCUDA reports whether the device is a GPU.
 func (d Device) IsCUDA() bool { return d.cuda }
 
-// Memory returns, in bytes, what can be had of the device's memory, what there is of it, and the most that this process
-// has held of it. Of the host, what the kernel says is available and there; the peak is 0.
+// Memory returns, in bytes, the memory of the device that is available, all of it, and the most that this process has held.
+// For the CPU it returns what the kernel reports as available and as total, and a peak of 0.
 func (d Device) Memory() (available, total, peak int64, err error) {
 	if !d.cuda {
 		available, total, err = hostMemory()
@@ -90,7 +90,7 @@ func (d Device) Memory() (available, total, peak int64, err error) {
 	return int64(a), int64(t), int64(p), err
 }
 
-// hostMemory reads what the kernel says of the host's memory, in bytes.
+// hostMemory returns the memory of the host that the kernel reports, in bytes.
 func hostMemory() (available, total int64, err error) {
 	f, err := os.Open("/proc/meminfo")
 	if err != nil {

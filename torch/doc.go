@@ -1,14 +1,15 @@
-// Package torch is the one door to libtorch: flat state vectors, image sets on the device, networks as layer lists, and
-// the executors that train them. It is the only package with cgo.
+// Package torch contains all access to libtorch: flat state vectors, image sets on the device, networks as lists of layers,
+// and the executors that train them. It is the only package with cgo.
 //
-// A network's parameters are one contiguous float32 [Vector]; the primary encoder, the secondary encoder and the head
-// are ranges of it ([Part]), each layer's weights are views of it. So an update is a subtraction, aggregation one
-// weighted sum, and freezing leaves a range alone.
+// The parameters of a network are one contiguous float32 [Vector]. The primary encoder, the secondary encoder and the head
+// are ranges of it ([Part]), and the weights of each layer are views of it. So an update is one subtraction, aggregation is
+// one weighted sum, and a frozen part is a range that does not change.
 //
-// [Engine] runs whole local trainings in C++ with gradients written by hand; [Eager] runs the same jobs layer by layer
-// on gotorch tensors and autograd, and is the oracle that the engine is held to.
+// [Engine] runs whole local trainings in C++ with hand-written gradients. [Eager] runs the same jobs layer by layer on
+// gotorch tensors with autograd, and is the reference that the engines are compared with.
 //
-// A loss of its own is an [Objective]: a Go function that makes a scalar [Tensor] of a [Batch]. A package that writes one
+// A loss that a method brings itself is an [Objective]: a Go function that computes a scalar [Tensor] from a [Batch]. A
+// package that writes one needs neither cgo nor gotorch. Knowledge distillation, for example, is
 // needs neither cgo nor gotorch. Knowledge distillation, for example, is
 //
 //	torch.ObjectiveFunc(func(b *torch.Batch) (torch.Tensor, error) {
@@ -17,5 +18,5 @@
 //		return b.CrossEntropy().Plus(0.5, soft), nil
 //	})
 //
-// Every executor takes it, in [SGD.Objective].
+// Every executor accepts it in [SGD.Objective].
 package torch

@@ -14,12 +14,12 @@ import (
 	gotorch "github.com/wangkuiyi/gotorch"
 )
 
-// Eager trains and predicts layer by layer on gotorch tensors and autograd, one job after another, on the device of the
-// job's weights. It is slow and plain: the oracle that the engines are held to, and what trains objectives that they do
-// not have.
+// Eager trains and predicts layer by layer on gotorch tensors with autograd, one job after another, on the device of the
+// job's weights. It is slow and simple. It is the reference for the engines, and trains the objectives that they do not
+// have.
 type Eager struct {
-	stop  func() error      // asked before every batch; its error ends the training
-	batch func(samples int) // told of every batch that was trained
+	stop  func() error      // called before every batch; its error ends the training
+	batch func(samples int) // called after every batch with the number of its samples
 }
 
 // NewEager returns the eager executor.
@@ -30,22 +30,22 @@ func NewEager() (*Eager, error) {
 	return &Eager{stop: func() error { return nil }, batch: func(int) {}}, nil
 }
 
-// Close implements [Executor]; there is nothing to free.
+// Close implements [Executor]. There is nothing to free.
 func (*Eager) Close() {}
 
 var _ Executor = (*Eager)(nil)
 
-// leaf is one tensor of the network, a view of the state vector.
+// leaf is one tensor of the network, as a view of the state vector.
 type leaf struct {
 	param   Param
 	tensor  gotorch.Tensor
-	trained bool // has a gradient
+	trained bool // whether it has a gradient
 }
 
-// leavesOf makes a leaf of each parameter and buffer; the parameters of the trained parts require a gradient.
+// leavesOf returns a leaf for each parameter and buffer. The parameters of the trained parts require a gradient.
 func leavesOf(net *Network, weights *Vector, parts Part, kept *tape) ([]leaf, error) {
 	if weights == nil || weights.handle == nil || weights.n != net.Len() {
-		return nil, fmt.Errorf("the weights are closed or not the %d of the network", net.Len())
+		return nil, fmt.Errorf("the weights are closed, or they are not the %d weights of the network", net.Len())
 	}
 	leaves := make([]leaf, len(net.params))
 	for i, p := range net.params {
@@ -62,8 +62,8 @@ func leavesOf(net *Network, weights *Vector, parts Part, kept *tape) ([]leaf, er
 	return leaves, nil
 }
 
-// attempt turns the panics of gotorch, of operations on tensors and of anything else that fn calls into errors. They name
-// the layer at work, or else the line outside this package that panicked.
+// attempt turns the panics of gotorch, of operations on tensors and of everything else that fn calls into errors. The
+// errors name the layer that was running, or else the line outside this package that panicked.
 func attempt(at *string, fn func() error) (err error) {
 	defer func() {
 		p := recover()
@@ -79,7 +79,7 @@ func attempt(at *string, fn func() error) (err error) {
 		switch p := p.(type) {
 		case tensorError:
 			err = fmt.Errorf("%s: %w", where, p.err)
-		case string: // of gotorch, the C++ stack behind it
+		case string: // a panic of gotorch, followed by the C++ stack
 			text, _, _ := strings.Cut(p, "\nException raised from")
 			err = fmt.Errorf("%s: %s", where, text)
 		default:
@@ -89,7 +89,7 @@ func attempt(at *string, fn func() error) (err error) {
 	return fn()
 }
 
-// panicLine names the innermost line of the panicking goroutine that is not of this package or the runtime. It is to be
+// panicLine returns the innermost line of the panicking goroutine that is outside this package and the runtime. It must be
 // called by the deferred function that recovers.
 func panicLine() string {
 	var callers [64]uintptr
@@ -130,7 +130,7 @@ func (e *Eager) trainOne(net *Network, images *Images, job Job, parts Part, sgd 
 			return Trained{}, fmt.Errorf("%d weights for %d samples", len(job.Weights), len(job.Samples))
 		}
 		if a := job.Anchor; a != nil && (a.handle == nil || a.n != net.Len()) {
-			return Trained{}, fmt.Errorf("the anchor is closed or has not the %d values of the network", net.Len())
+			return Trained{}, fmt.Errorf("the anchor is closed, or does not have the %d values of the network", net.Len())
 		}
 		t := &eagerTraining{eager: e, net: net, images: images, job: job, parts: parts, sgd: sgd}
 		defer t.close()
@@ -142,22 +142,22 @@ func (e *Eager) trainOne(net *Network, images *Images, job Job, parts Part, sgd 
 	return trained, err
 }
 
-// checkOrder returns an error unless every epoch's order is of positions in the samples.
+// checkOrder returns an error unless the order of every epoch has the positions of all samples.
 func (job Job) checkOrder() error {
 	for _, epoch := range job.Order {
 		if len(epoch) != len(job.Samples) {
-			return fmt.Errorf("an order of %d positions for %d samples", len(epoch), len(job.Samples))
+			return fmt.Errorf("the order has %d positions for %d samples", len(epoch), len(job.Samples))
 		}
 		for _, p := range epoch {
 			if p < 0 || int(p) >= len(job.Samples) {
-				return fmt.Errorf("position %d of %d samples", p, len(job.Samples))
+				return fmt.Errorf("the order has the position %d, but there are %d samples", p, len(job.Samples))
 			}
 		}
 	}
 	return nil
 }
 
-// applyLabelMap applies a client's label map.
+// applyLabelMap replaces labels by those of a client's label map.
 func applyLabelMap(labels []int64, labelMap []uint8) {
 	if labelMap == nil {
 		return

@@ -12,7 +12,7 @@ import (
 	F "github.com/wangkuiyi/gotorch/nn/functional"
 )
 
-// encoders returns each encoder's features, [b, features].
+// encoders returns the features of each encoder, [b, features].
 func (n *Network) encoders(leaves []leaf, x gotorch.Tensor, masks func(Part) *draw, kept *tape, at *string) ([]Tensor, error) {
 	parts := map[Part]string{Primary: "primary.", Secondary: "secondary."}
 	features := make([]Tensor, n.width()/n.features)
@@ -37,7 +37,7 @@ func (n *Network) head(leaves []leaf, features []Tensor, kept *tape) Tensor {
 	return kept.tensor(F.Linear(all.gotorch(), weight, bias))
 }
 
-// encode runs one encoder's layers: [b, C, H, W] -> [b, features].
+// encode runs the layers of one encoder: [b, C, H, W] -> [b, features].
 func (n *Network) encode(prefix string, leaves []leaf, x gotorch.Tensor, mask *draw, kept *tape, at *string) (gotorch.Tensor, error) {
 	p := eagerPass{prefix: prefix, tensors: map[string]gotorch.Tensor{}, mask: mask, kept: kept, at: at}
 	for _, l := range leaves {
@@ -46,17 +46,17 @@ func (n *Network) encode(prefix string, leaves []leaf, x gotorch.Tensor, mask *d
 	return p.run(n.layers, x)
 }
 
-// eagerPass is one encoder's forward pass.
+// eagerPass is the forward pass of one encoder.
 type eagerPass struct {
 	prefix  string
-	tensors map[string]gotorch.Tensor // the whole network's, by name
+	tensors map[string]gotorch.Tensor // tensors of the whole network, by name
 	mask    *draw                     // nil in evaluation
 	kept    *tape
-	at      *string // the layer at work
-	layer   int     // its number among the flattened layers
+	at      *string // the layer that is running
+	layer   int     // number of the layer among the flattened layers
 }
 
-// run goes through layers, those of residual layers among them.
+// run runs layers, including those inside residual layers.
 func (p *eagerPass) run(layers []Layer, x gotorch.Tensor) (gotorch.Tensor, error) {
 	for _, layer := range layers {
 		number := p.layer
@@ -100,7 +100,7 @@ func (p *eagerPass) run(layers []Layer, x gotorch.Tensor) (gotorch.Tensor, error
 	return x, nil
 }
 
-// params returns a layer's weight and bias, and makes it the one that errors name.
+// params returns the weight and the bias of a layer, and makes it the layer that errors name.
 func (p *eagerPass) params(name string) (weight, bias gotorch.Tensor) {
 	*p.at = p.prefix + name
 	return p.tensors[p.prefix+name+".weight"], p.tensors[p.prefix+name+".bias"]
@@ -118,7 +118,8 @@ func (p *eagerPass) residual(l Residual, x gotorch.Tensor) (gotorch.Tensor, erro
 	return gotorch.Add(body, short, 1), nil
 }
 
-// groupNorm is a batch norm over [1, b groups, pixels of a group], scaled and shifted by channel: gotorch has no other.
+// groupNorm is a batch norm over [1, b groups, pixels of a group], scaled and shifted by channel, because gotorch has no
+// group norm.
 func (p *eagerPass) groupNorm(l GroupNorm, x gotorch.Tensor) gotorch.Tensor {
 	weight, bias := p.params(l.Name)
 	shape := x.Shape()
@@ -132,10 +133,10 @@ func (p *eagerPass) groupNorm(l GroupNorm, x gotorch.Tensor) gotorch.Tensor {
 	return gotorch.Add(p.kept.keep(gotorch.Mul(y, by(weight))), by(bias), 1)
 }
 
-// pair is a setting of both image axes.
+// pair returns a setting that is the same for both image axes.
 func pair(x int) []int64 { return []int64{int64(x), int64(x)} }
 
-// dropout multiplies with the engine's own mask for a layer of a step.
+// dropout multiplies by the mask that the engine uses for this layer and step.
 func (p *eagerPass) dropout(layer int, l Dropout, x gotorch.Tensor) (gotorch.Tensor, error) {
 	shape := x.Shape()
 	name := C.CString(p.kept.device.String())

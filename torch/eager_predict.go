@@ -25,7 +25,7 @@ func (e *Eager) Predict(net *Network, images *Images, jobs []Prediction) ([]Pred
 	return out, nil
 }
 
-// predict evaluates a batch and appends what it finds.
+// predict evaluates a batch and appends the results to out.
 func (n *Network) predict(images *Images, rows []int32, job Prediction, out *Predicted) error {
 	kept := tape{device: job.State.device}
 	defer kept.free()
@@ -39,7 +39,7 @@ func (n *Network) predict(images *Images, rows []int32, job Prediction, out *Pre
 	}
 	applyLabelMap(labels, job.LabelMap)
 	var logp []float32
-	var features [][]float32 // of each encoder
+	var features [][]float32 // features of each encoder
 	at := ""
 	err = attempt(&at, func() error {
 		encoders, err := n.encoders(leaves, x.gotorch(), func(Part) *draw { return nil }, &kept, &at)
@@ -59,7 +59,7 @@ func (n *Network) predict(images *Images, rows []int32, job Prediction, out *Pre
 	for r := range rows {
 		row := logp[r*n.classes : (r+1)*n.classes]
 		if labels[r] >= int64(n.classes) {
-			return fmt.Errorf("label %d of a network for %d classes", labels[r], n.classes)
+			return fmt.Errorf("label %d in a network for %d classes", labels[r], n.classes)
 		}
 		out.Classes, out.Losses = append(out.Classes, argmax(row)), append(out.Losses, -row[labels[r]])
 		if job.Features {
@@ -74,7 +74,7 @@ func (n *Network) predict(images *Images, rows []int32, job Prediction, out *Pre
 	return nil
 }
 
-// argmax is the index of the largest value, the lowest of equals.
+// argmax returns the index of the largest value, and the lowest index of equal ones.
 func argmax(x []float32) uint8 {
 	best := 0
 	for i, v := range x {

@@ -11,7 +11,7 @@ import (
 	"unsafe"
 )
 
-// eagerTraining is one job at work.
+// eagerTraining is one job that is being trained.
 type eagerTraining struct {
 	eager  *Eager
 	net    *Network
@@ -21,17 +21,17 @@ type eagerTraining struct {
 	sgd    SGD
 
 	weights, momentum, gradient *Vector // [net.Len()]
-	extra                       *Vector // the objective's own values, a copy of the job's; nil without them
+	extra                       *Vector // a copy of the objective's own values; nil if it has none
 	kept                        tape    // tensors that live as long as the training
 	memo                        map[string]Tensor
 
-	epoch, number, batches int     // of the batch at work: its epoch, its place in it, how many came before
-	step                   int64   // of the dropout masks
+	epoch, number, batches int     // current batch: its epoch, its number in the epoch, and how many came before
+	step                   int64   // step of the dropout masks
 	forward                int64   // samples that went through the network in training
-	loss, seen             float64 // of the epoch
+	loss, seen             float64 // of the epoch: the sum of the losses of its samples, and their number
 }
 
-// close frees what the training held.
+// close frees what the training holds.
 func (t *eagerTraining) close() {
 	t.kept.free()
 	for _, v := range []*Vector{t.weights, t.momentum, t.gradient, t.extra} {
@@ -86,7 +86,7 @@ func (t *eagerTraining) run() (trained Trained, err error) {
 	return trained, nil
 }
 
-// plainEpoch makes a step of SGD of every batch.
+// plainEpoch makes one step of SGD for every batch.
 func (t *eagerTraining) plainEpoch(batches [][]int32) error {
 	for _, batch := range batches {
 		if err := t.differentiate(batch); err != nil {
@@ -100,7 +100,7 @@ func (t *eagerTraining) plainEpoch(batches [][]int32) error {
 	return nil
 }
 
-// wholeEpoch makes one step, with the mean gradient of all samples.
+// wholeEpoch makes one step with the mean gradient of all samples.
 func (t *eagerTraining) wholeEpoch(batches [][]int32) error {
 	sum, err := NewVector(t.weights.device, t.weights.n)
 	if err != nil {
@@ -120,7 +120,7 @@ func (t *eagerTraining) wholeEpoch(batches [][]int32) error {
 	return t.descend(sum, t.sgd)
 }
 
-// metaEpoch makes the steps of Per-FedAvg, see [Meta].
+// metaEpoch makes the steps of Per-FedAvg (see [Meta]).
 func (t *eagerTraining) metaEpoch(batches [][]int32) error {
 	each := 2
 	if t.sgd.Meta.Delta > 0 {
@@ -185,7 +185,7 @@ func (t *eagerTraining) metaStep(batch func(int) []int32) error {
 	return t.descend(way, outer)
 }
 
-// place moves the trained weights to w + a g.
+// place sets the trained weights to w + a g.
 func (t *eagerTraining) place(w, g *Vector, a float64) error {
 	for _, r := range t.net.Trained(t.parts) {
 		if err := t.weights.Copy(r, w, r); err != nil {
@@ -201,7 +201,7 @@ func (t *eagerTraining) place(w, g *Vector, a float64) error {
 	return nil
 }
 
-// descend is one step of SGD, as PyTorch's: g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m. It overwrites g.
+// descend makes one step of SGD as in PyTorch: g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m. It overwrites g.
 func (t *eagerTraining) descend(g *Vector, sgd SGD) error {
 	anchor := t.job.Start
 	if t.job.Anchor != nil {
@@ -218,8 +218,8 @@ func (t *eagerTraining) descend(g *Vector, sgd SGD) error {
 	return nil
 }
 
-// differentiate puts the gradient of the loss on a batch of the job's samples, given by their positions, into t.gradient,
-// zero where nothing is trained. It adds the loss to the epoch's. Its errors name the batch.
+// differentiate sets t.gradient to the gradient of the loss on a batch of the job's samples, given by their positions. The
+// gradient is zero where nothing is trained. differentiate adds the loss to that of the epoch. Its errors name the batch.
 func (t *eagerTraining) differentiate(positions []int32) error {
 	err := t.eager.stop()
 	if err == nil {

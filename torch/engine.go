@@ -8,28 +8,28 @@ import (
 	"runtime"
 )
 
-// Engine trains and predicts in C++, one C call a phase: on the CPU with worker threads of one libtorch thread each, a
-// job at a time, gradients written by hand. It implements Executor.
+// Engine trains and predicts in C++, with one C call per phase and hand-written gradients. On the CPU it has worker threads
+// with one libtorch thread each, and each worker trains one job at a time. Engine implements Executor.
 type Engine struct {
 	handle *C.fd_engine
 	device Device
 	eager  autograd
-	// Plain leaves out the fused CPU kernels, so that a test can run on the CPU what a CUDA device runs.
+	// Plain turns off the fused CPU kernels, so that a test on the CPU can run the code of a CUDA device.
 	Plain bool
 }
 
-// NewEngine starts an engine with a number of workers, in float32.
+// NewEngine starts an engine with the given number of workers, in float32.
 func NewEngine(device Device, workers int) (*Engine, error) {
 	return NewEngineWith(device, workers, Arithmetic{})
 }
 
-// NewEngineWith starts an engine with a number of workers and an arithmetic other than float32's. It has no bfloat16.
+// NewEngineWith starts an engine with the given number of workers and arithmetic. The engine has no bfloat16.
 func NewEngineWith(device Device, workers int, a Arithmetic) (*Engine, error) {
 	if err := a.check(device); err != nil {
 		return nil, err
 	}
 	if a.Precision == BF16 {
-		return nil, fmt.Errorf("precision bf16 is the batched engine's: add --engine batched")
+		return nil, fmt.Errorf("only the batched engine has precision bf16: add --engine batched")
 	}
 	e := &Engine{device: device, eager: autograd{workers: workers}}
 	if device.IsCUDA() {
@@ -45,7 +45,7 @@ func NewEngineWith(device Device, workers int, a Arithmetic) (*Engine, error) {
 	return e, nil
 }
 
-// Close ends the worker threads. No call may be running. It may be called again.
+// Close ends the worker threads. No call may be running. Close may be called again.
 func (e *Engine) Close() {
 	if e == nil || e.handle == nil {
 		return
@@ -55,19 +55,19 @@ func (e *Engine) Close() {
 	runtime.SetFinalizer(e, nil)
 }
 
-// Progress is the number of samples trained since the engine was made. It may be read while Train runs.
+// Progress returns the number of samples trained since the engine was made. It may be called while Train runs.
 func (e *Engine) Progress() int64 {
 	return int64(C.fd_engine_progress(e.handle)) + e.eager.samples.Load()
 }
 
-// Cancel makes the calls that run, and later ones, return ErrCancelled soon.
+// Cancel makes running and later calls return ErrCancelled soon.
 func (e *Engine) Cancel() {
 	C.fd_engine_cancel(e.handle)
 	e.eager.cancelled.Store(true)
 }
 
 // Train implements Executor. Jobs with an [Objective] of another package run on the eager executor, as many at a time as
-// the engine has workers; on a GPU one at a time.
+// the engine has workers, and one at a time on a GPU.
 func (e *Engine) Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error) {
 	if !Builtin(sgd.Objective) {
 		return e.eager.train(net, images, jobs, parts, sgd)

@@ -190,7 +190,7 @@ func TestEngineErrors(t *testing.T) {
 		"a closed start":            {net, change(func(j *torch.Job) { j.Start = closed }), paperSGD, "client 1: the start vector is closed"},
 		"a sample outside":          {net, change(func(j *torch.Job) { j.Samples = []int32{0, 1, 2, 3, 4, 5, 6, 7, 8, 20} }), paperSGD, "client 1: sample 9 is 20, outside 0..19"},
 		"no samples":                {net, change(func(j *torch.Job) { j.Samples, j.Order = nil, [][]int32{{}} }), paperSGD, "client 1: no samples"},
-		"a short order":             {net, change(func(j *torch.Job) { j.Order = [][]int32{{0}} }), paperSGD, "client 1: an order of 1"},
+		"a short order":             {net, change(func(j *torch.Job) { j.Order = [][]int32{{0}} }), paperSGD, "client 1: the order has 1"},
 		"a position outside":        {net, change(func(j *torch.Job) { j.Order = [][]int32{{0, 1, 2, 3, 4, 5, 6, 7, 8, 10}} }), paperSGD, "client 1: position 9 is 10"},
 		"no batch":                  {net, jobs, torch.SGD{}, "a batch of 0"},
 		"a closed anchor":           {net, change(func(j *torch.Job) { j.Anchor = closed }), paperSGD, "client 1: the anchor is closed"},
@@ -235,12 +235,12 @@ func TestNetworkErrors(t *testing.T) {
 		layers []torch.Layer
 		want   string
 	}{
-		"channels":      {[]torch.Layer{torch.Conv2d{Name: "conv1", In: 3, Out: 2, Kernel: 3, Stride: 1}}, "conv1 takes 3 channels, it gets 1"},
+		"channels":      {[]torch.Layer{torch.Conv2d{Name: "conv1", In: 3, Out: 2, Kernel: 3, Stride: 1}}, "conv1 takes 3 channels, but gets 1"},
 		"kernel":        {[]torch.Layer{torch.Conv2d{Name: "conv1", In: 1, Out: 2, Kernel: 9, Stride: 1}}, "larger than its input"},
 		"not flat":      {[]torch.Layer{conv}, "flat feature vector"},
 		"width":         {[]torch.Layer{torch.Flatten{}, torch.Linear{Name: "fc1", In: 5, Out: 2}}, "fc1 takes 5 features"},
 		"linear on map": {[]torch.Layer{conv, torch.Linear{Name: "fc1", In: 2, Out: 2}}, "fc1 takes 2 features"},
-		"window":        {[]torch.Layer{conv, torch.MaxPool2d{Size: 7}}, "a window of 7"},
+		"window":        {[]torch.Layer{conv, torch.MaxPool2d{Size: 7}}, "the window size is 7"},
 		"dropout":       {[]torch.Layer{torch.Dropout{P: 1}}, "0 <= p < 1"},
 	} {
 		_, err := torch.NewNetwork(c.layers, [3]int{1, 8, 8}, 10, false)

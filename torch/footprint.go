@@ -1,26 +1,27 @@
 package torch
 
-// largestColumns is the size in bytes beyond which the stacked engine does not lay out a convolution's windows as
-// columns, as in shim/stacked_conv.cc; sweepBatch the samples of a client that it evaluates at once, as in shim/sweep.h.
+// largestColumns is the size in bytes beyond which the stacked engine does not lay out the windows of a convolution as
+// columns, as in shim/stacked_conv.cc. sweepBatch is the number of samples per client that it evaluates at once, as in
+// shim/sweep.h.
 const (
 	largestColumns = 1 << 31
 	sweepBatch     = 128
 )
 
-// StackedWork says what a stacked training is asked for.
+// StackedWork describes a stacked training.
 type StackedWork struct {
-	Clients   int // at once
-	Samples   int // of the largest client
+	Clients   int // number of clients at once
+	Samples   int // number of samples of the largest client
 	Epochs    int
 	Batch     int
 	Parts     Part
-	Proximal  bool // some client has a proximal term
+	Proximal  bool // whether some client has a proximal term
 	Precision Precision
 }
 
-// StackedBytes estimates, from above, what the stacked engine takes on a device for a training, beside the vectors and
-// the images of its caller: the stack of weights, gradients and momentum, the batches, frozen features, and the
-// activations of a step, which on a GPU are there twice, once for the steps before recording and once in the graphs.
+// StackedBytes returns an upper estimate of the memory that a training in the stacked engine uses on a device, besides the
+// vectors and images of its caller: the stack of weights, gradients and momentum, the batches, frozen features, and the
+// activations of a step. A GPU holds the activations twice, once for the steps before recording and once in the graphs.
 func (n *Network) StackedBytes(device Device, w StackedWork) int64 {
 	k, size := int64(w.Clients), int64(4)
 	stride := int64(n.Len()+31) / 32 * 32
@@ -56,8 +57,8 @@ func (n *Network) StackedBytes(device Device, w StackedWork) int64 {
 	return k*(state+rows) + work
 }
 
-// StackedPredictionBytes estimates what the stacked engine takes for predictions with models at once, of so many samples
-// each.
+// StackedPredictionBytes returns an estimate of the memory that the stacked engine uses for predictions of the given number
+// of models at once, on the given number of samples each.
 func (n *Network) StackedPredictionBytes(models, samples int, precision Precision) int64 {
 	k, size := int64(models), int64(4)
 	state := 4 * int64(n.Len()+31)
@@ -69,22 +70,24 @@ func (n *Network) StackedPredictionBytes(models, samples int, precision Precisio
 	return k*state + n.activations(k, int64(min(sweepBatch, samples)), size, false).peak
 }
 
-// activation is what a pass through layers holds, in bytes: to its end, and at its worst moment on top.
+// activation is the memory of a pass through layers, in bytes: what is held to its end, and what its worst moment needs in
+// addition.
 type activation struct{ kept, peak int64 }
 
-// activations estimates a pass of k clients with a batch each, size bytes a value.
+// activations estimates a pass of k clients with one batch each and size bytes per value.
 func (n *Network) activations(k, batch, size int64, training bool) activation {
 	a, _ := layersActivation(n.layers, n.input, k*batch*size, training)
 	return a
 }
 
-// layersActivation adds up layers from a shape on; unit is the bytes of one value of every sample.
+// layersActivation returns the sum over layers with the input shape in. unit is the number of bytes of one value for every
+// sample.
 func layersActivation(layers []Layer, in [3]int, unit int64, training bool) (activation, [3]int) {
 	var sum activation
 	volume := func(s [3]int) int64 { return int64(s[0]*s[1]*s[2]) * unit }
 	for _, layer := range layers {
 		out, _ := layer.output(in)
-		var kept, back int64 // of this layer: from forward to backward, and while it goes back
+		var kept, back int64 // memory of this layer from its forward to its backward pass, and during the backward pass
 		switch l := layer.(type) {
 		case Conv2d:
 			columns := int64(l.In*l.Kernel*l.Kernel*out[1]*out[2]) * unit

@@ -11,11 +11,11 @@ import (
 	"feddag/internal/numfmt"
 )
 
-// shareOfFree is how much of a device's free memory a call may take where no limit was given: the estimates are from
-// above, but libraries take workspaces of their own.
+// shareOfFree is the share of a device's free memory that a call may use if no limit is given. The estimates are upper
+// ones, but libraries use workspaces of their own.
 const shareOfFree = 0.85
 
-// limit is the bytes that a call may take.
+// limit returns the number of bytes that a call may use.
 func (e *Batched) limit() (int64, error) {
 	if e.o.Memory > 0 {
 		return e.o.Memory, nil
@@ -24,8 +24,8 @@ func (e *Batched) limit() (int64, error) {
 	return int64(shareOfFree * float64(available)), err
 }
 
-// inGroups works on jobs in as few groups as fit into memory, those of like numbers of samples together. A group that
-// turns out to be too large is tried again in halves.
+// inGroups calls work for jobs in as few groups as memory allows; a group has jobs with similar numbers of samples. A group
+// that turns out to be too large is tried again in halves.
 func (e *Batched) inGroups(what string, samples []int, bytes func(n int) int64, work func(group []int) error) error {
 	order := make([]int, len(samples))
 	for i := range order {
@@ -33,7 +33,7 @@ func (e *Batched) inGroups(what string, samples []int, bytes func(n int) int64, 
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return samples[b] - samples[a] })
 	if one := bytes(1); len(order) > 0 && e.o.Memory > 0 && one > e.o.Memory {
-		return fmt.Errorf("one %s alone needs about %s on %v, and %s are allowed (--memory): allow more, or use a smaller --batch or --model, or --engine serial: %w",
+		return fmt.Errorf("one %s alone needs about %s on %v, but --memory allows %s: allow more, or use a smaller --batch or --model, or --engine serial: %w",
 			what, numfmt.Bytes(one), e.device, numfmt.Bytes(e.o.Memory), ErrOutOfMemory)
 	}
 	fit := e.fit(len(order), bytes)
@@ -41,7 +41,7 @@ func (e *Batched) inGroups(what string, samples []int, bytes func(n int) int64, 
 		n := min(fit, len(order))
 		group := slices.Sorted(slices.Values(order[:n]))
 		err := ErrOutOfMemory
-		if e.refuseAbove == 0 || n <= e.refuseAbove { // -1 refuses all
+		if e.refuseAbove == 0 || n <= e.refuseAbove { // -1 refuses all groups
 			err = work(group)
 		}
 		if errors.Is(err, ErrOutOfMemory) {
@@ -67,8 +67,8 @@ func (e *Batched) inGroups(what string, samples []int, bytes func(n int) int64, 
 	return nil
 }
 
-// fit is the number of n jobs that fit into memory at once by estimate, at least one: where the limit is no one's wish,
-// that one is tried whatever the estimate says.
+// fit returns the estimated number of n jobs that fit into memory at once, but at least one. If no limit is given, one job
+// is tried whatever its estimate.
 func (e *Batched) fit(n int, bytes func(n int) int64) int {
 	limit, err := e.limit()
 	if err != nil || bytes(n) <= limit {
@@ -85,8 +85,8 @@ func (e *Batched) fit(n int, bytes func(n int) int64) int {
 	return low
 }
 
-// Plan returns how many of work.Clients are trained at once, as far as can be told before, and the bytes that takes by
-// estimate, from above.
+// Plan returns the number of clients of work that are trained at once, as far as it is known in advance, and an upper
+// estimate of the bytes that they use.
 func (e *Batched) Plan(net *Network, work StackedWork) (atOnce int, bytes int64) {
 	need := func(n int) int64 {
 		work.Clients = n
@@ -97,8 +97,9 @@ func (e *Batched) Plan(net *Network, work StackedWork) (atOnce int, bytes int64)
 	return atOnce, need(atOnce)
 }
 
-// AtOnce returns the fewest and the most clients, or models, that were stacked so far.
+// AtOnce returns the smallest and the largest number of clients, or models, that were stacked so far.
 func (e *Batched) AtOnce() (fewest, most int) { return e.fewest, e.most }
 
-// Peak is the most bytes that calls have held on the device at once, beside the caller's vectors and images.
+// Peak returns the largest number of bytes that calls have held on the device at once, besides the caller's vectors and
+// images.
 func (e *Batched) Peak() int64 { return int64(C.fd_stacked_peak(e.handle)) }

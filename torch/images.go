@@ -9,16 +9,16 @@ import (
 	"unsafe"
 )
 
-// Images is a set of labelled images on a device, held as bytes. Batches are gathered from it by index, with
-// normalisation (x/255 - mean)/std on the way. All clients share it.
+// Images is a set of labelled images on a device, stored as bytes. Batches are gathered from it by index and normalised as
+// (x/255 - mean)/std. All clients share it.
 type Images struct {
 	handle *C.fd_images
 	n      int
 	shape  [3]int
 }
 
-// NewImages copies pixels (n x shape, in C, H, W order, 0..255) and n labels to a device. mean and std have one value
-// a channel, in units of pixels/255.
+// NewImages copies pixels (n x shape, in C, H, W order, 0..255) and n labels to a device. mean and std have one value per
+// channel, in units of pixels/255.
 func NewImages(device Device, pixels []byte, shape [3]int, labels []uint8, mean, std []float32) (*Images, error) {
 	n, channels := len(labels), shape[0]
 	if channels < 1 || shape[1] < 1 || shape[2] < 1 || len(pixels) != n*channels*shape[1]*shape[2] {
@@ -40,7 +40,7 @@ func NewImages(device Device, pixels []byte, shape [3]int, labels []uint8, mean,
 	return im, nil
 }
 
-// Len is the number of images.
+// Len returns the number of images.
 func (im *Images) Len() int { return im.n }
 
 // Close frees the images. It may be called again.
@@ -53,10 +53,10 @@ func (im *Images) Close() {
 	runtime.SetFinalizer(im, nil)
 }
 
-// fits says whether a network takes these images.
+// fits returns an error unless a network takes these images.
 func (im *Images) fits(net *Network) error {
 	if im.shape != net.input {
-		return fmt.Errorf("images of %v for a network of input %v (channels, height, width)", im.shape, net.input)
+		return fmt.Errorf("images of %v for a network with the input shape %v (channels, height, width)", im.shape, net.input)
 	}
 	return nil
 }

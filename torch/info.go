@@ -10,22 +10,22 @@ import (
 	"strings"
 )
 
-// Info says what was linked and loaded.
+// Info describes the libraries that are linked and loaded.
 type Info struct {
-	Version     string // of libtorch, "1.13.1"
-	Library     string // the libtorch_cpu file in memory
-	BLAS        string // the BLAS files in memory, or "inside libtorch"
+	Version     string // version of libtorch, such as "1.13.1"
+	Library     string // path of the loaded libtorch_cpu
+	BLAS        string // paths of the loaded BLAS libraries, or "inside libtorch"
 	FastBLAS    bool   // false for the reference BLAS, which is several times slower
-	BLASKernel  string // the BLAS and the kernels that it chose for this processor, "OpenBLAS 0.3.21 Zen"
-	SIMD        string // the instruction sets of libtorch's own loops and of oneDNN, "AVX2, oneDNN AVX512"
-	OneDNN      bool   // libtorch has oneDNN
-	CUDABuilt   bool   // libtorch has CUDA code
-	CUDA        string // the versions of its run-time library and of the driver, "13.0, driver 13.1"; empty without
-	CUDADevices int    // visible
-	CUDAProblem string // why there is none; empty where there is one
+	BLASKernel  string // the BLAS and the kernels that it chose for this processor, such as "OpenBLAS 0.3.21 Zen"
+	SIMD        string // the instruction sets of libtorch's own loops and of oneDNN, such as "AVX2, oneDNN AVX512"
+	OneDNN      bool   // whether libtorch has oneDNN
+	CUDABuilt   bool   // whether libtorch has CUDA code
+	CUDA        string // the versions of CUDA's run-time library and of the driver, such as "13.0, driver 13.1"; empty without CUDA
+	CUDADevices int    // number of visible CUDA devices
+	CUDAProblem string // why there is no CUDA device; empty if there is one
 }
 
-// Describe asks libtorch and the loader.
+// Describe asks libtorch and the loader for a description.
 func Describe() (Info, error) {
 	var info Info
 	if err := ready(); err != nil {
@@ -57,7 +57,7 @@ func Describe() (Info, error) {
 		case strings.HasPrefix(name, "libopenblas"), strings.HasPrefix(name, "libmkl_rt"):
 			info.BLAS = path
 		case strings.HasPrefix(name, "libblas"):
-			// Debian's alternative: OpenBLAS hides behind the same name.
+			// With Debian's alternatives, OpenBLAS may be behind the same name.
 			info.BLAS, info.FastBLAS = path, strings.Contains(path, "openblas") || strings.Contains(path, "atlas")
 		}
 	}
@@ -74,7 +74,7 @@ func ask(fn func(text **C.char) *C.char) (string, error) {
 	return C.GoString(text), nil
 }
 
-// loaded lists the shared libraries in this process.
+// loaded returns the shared libraries that this process has loaded.
 func loaded() []string {
 	f, err := os.Open("/proc/self/maps")
 	if err != nil {

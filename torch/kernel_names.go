@@ -15,8 +15,8 @@ var (
 	cpuCapability = regexp.MustCompile(`CPU capability usage: (.+)`)
 )
 
-// oneDNNSets names the values of oneDNN's dnnl_cpu_isa_t. A newer set is shown under the name of the widest one that
-// it contains.
+// oneDNNSets has the names of the values of oneDNN's dnnl_cpu_isa_t. A newer instruction set is shown under the name of the
+// widest set that it contains.
 var oneDNNSets = []struct {
 	bits int
 	name string
@@ -25,7 +25,7 @@ var oneDNNSets = []struct {
 	{0xf, "AVX2 VNNI"}, {0x7, "AVX2"}, {0x3, "AVX"}, {0x1, "SSE4.1"},
 }
 
-// describeKernels fills in BLASKernel and SIMD.
+// describeKernels sets BLASKernel and SIMD.
 func (info *Info) describeKernels() error {
 	config, err := ask(func(text **C.char) *C.char { return C.fd_config(text) })
 	if err != nil {
@@ -44,8 +44,9 @@ func (info *Info) describeKernels() error {
 	return nil
 }
 
-// blasKernel names the BLAS and its kernels. MKL does not tell which kernels it runs: its version and the variable that
-// restricts them, MKL_CBWR, are all that can be known. A BLAS of the system that is not OpenBLAS goes by its file.
+// blasKernel returns the name of the BLAS and of its kernels. MKL does not say which kernels it runs, so its version and
+// the variable that restricts them, MKL_CBWR, are all that is known. A system BLAS other than OpenBLAS is named by its
+// file.
 func blasKernel(config, openBLAS, cbwr, file string) string {
 	version := mklVersion.FindStringSubmatch(config)
 	switch {
@@ -59,7 +60,7 @@ func blasKernel(config, openBLAS, cbwr, file string) string {
 	return filepath.Base(file)
 }
 
-// simdSets names the instruction sets of libtorch's loops and of oneDNN, as far as they are known.
+// simdSets returns the names of the instruction sets of libtorch's loops and of oneDNN, as far as they are known.
 func simdSets(config string, isa int) string {
 	var names []string
 	if m := cpuCapability.FindStringSubmatch(config); m != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // CompileKernels compiles the kernels of the batched engine for a GPU architecture ("sm_90"), as the engine does when it
-// starts on one, and returns the bytes of the code. It needs a CUDA build, but no GPU.
+// starts on such a GPU, and returns the size of the code in bytes. It needs a CUDA build, but no GPU.
 func CompileKernels(architecture string, p Precision) (bytes int64, err error) {
 	if err := ready(); err != nil {
 		return 0, err

@@ -21,21 +21,21 @@ const (
 	All = Primary | Secondary | Head
 )
 
-// Param is one named tensor of a network and where it lies in the state vector.
+// Param is one named tensor of a network and its range in the state vector.
 type Param struct {
 	Name   string // "primary.conv1.weight", "head.bias"
 	Shape  []int
 	Range  Range
 	Part   Part
-	Buffer bool // running statistics: moved by forward passes in training, left alone by SGD
+	Buffer bool // running statistics, which forward passes in training change and SGD does not
 
-	fanIn    int     // initial values are uniform in ±1/sqrt(fanIn); 0: they are constant
+	fanIn    int     // initial values are uniform in ±1/sqrt(fanIn); if 0, they are constant
 	constant float32 // initial value
 }
 
-// Network describes one or two encoders of the same layers and a linear head on their features side by side. It holds
-// no weights: those are a Vector of Len values, laid out as primary, secondary, head; each encoder's parameters come
-// before its buffers, the running statistics of batch norms.
+// Network describes one or two encoders with the same layers, and a linear head on their concatenated features. It has no
+// weights: those are a Vector of Len values in the order primary, secondary, head. The parameters of each encoder come
+// before its buffers, which are the running statistics of batch norms.
 type Network struct {
 	handle   *C.fd_network
 	layers   []Layer
@@ -43,14 +43,14 @@ type Network struct {
 	features int
 	classes  int
 	dual     bool
-	encoder  int // values of one encoder
-	trained  int // those of them that are parameters
-	least    int // samples of the smallest batch it can train on
+	encoder  int // number of values of one encoder
+	trained  int // number of these values that are parameters
+	least    int // number of samples in the smallest batch that it can train on
 	params   []Param
 }
 
-// NewNetwork checks the layers against the input shape (C, H, W) and compiles them. The last layer must leave a flat
-// feature vector. dual gives the network a secondary encoder.
+// NewNetwork checks the layers against the input shape (C, H, W) and compiles them. The output of the last layer must be a
+// flat feature vector. With dual the network has a secondary encoder.
 func NewNetwork(layers []Layer, input [3]int, classes int, dual bool) (*Network, error) {
 	if err := ready(); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func NewNetwork(layers []Layer, input [3]int, classes int, dual bool) (*Network,
 	return n, nil
 }
 
-// place copies an encoder's parameters to where one of the two encoders lies.
+// place copies the parameters of an encoder to the range of one of the two encoders.
 func place(params []Param, prefix string, part Part, begin int) []Param {
 	placed := make([]Param, len(params))
 	for i, p := range params {
@@ -112,10 +112,10 @@ func (n *Network) headBegin() int {
 	return n.encoder
 }
 
-// Len is the number of values of a state vector.
+// Len returns the number of values of a state vector.
 func (n *Network) Len() int { return n.params[len(n.params)-1].Range.End }
 
-// Range is where one part lies; the secondary of a single network is empty.
+// Range returns the range of one part; the secondary part of a network with one encoder is empty.
 func (n *Network) Range(p Part) Range {
 	switch {
 	case p == Primary:
@@ -128,13 +128,13 @@ func (n *Network) Range(p Part) Range {
 	return Range{}
 }
 
-// Params lists the named tensors in the order of the state vector.
+// Params returns the named tensors in the order of the state vector.
 func (n *Network) Params() []Param { return n.params }
 
-// Features is the width of one encoder's features.
+// Features returns the number of features of one encoder.
 func (n *Network) Features() int { return n.features }
 
-// width is how many features the head sees.
+// width returns the number of features that the head takes.
 func (n *Network) width() int {
 	if n.dual {
 		return 2 * n.features
@@ -142,16 +142,16 @@ func (n *Network) width() int {
 	return n.features
 }
 
-// Classes is the width of the logits.
+// Classes returns the number of classes.
 func (n *Network) Classes() int { return n.classes }
 
-// Dual says whether there is a secondary encoder.
+// Dual reports whether there is a secondary encoder.
 func (n *Network) Dual() bool { return n.dual }
 
-// Input is the shape of an image, (C, H, W).
+// Input returns the shape of an image, (C, H, W).
 func (n *Network) Input() [3]int { return n.input }
 
-// Buffers is where the running statistics of one encoder lie; empty without batch norm.
+// Buffers returns the range of the running statistics of one encoder; it is empty without batch norm.
 func (n *Network) Buffers(p Part) Range {
 	r := n.Range(p)
 	if p == Head || r.Len() == 0 {
@@ -160,7 +160,7 @@ func (n *Network) Buffers(p Part) Range {
 	return Range{r.Begin + n.trained, r.End}
 }
 
-// Trained is where the parameters of some parts lie, ascending: all that SGD moves.
+// Trained returns the ranges of the parameters of some parts, ascending. These are the values that SGD changes.
 func (n *Network) Trained(parts Part) []Range {
 	var ranges []Range
 	for _, p := range []Part{Primary, Secondary, Head} {
@@ -172,9 +172,9 @@ func (n *Network) Trained(parts Part) []Range {
 	return ranges
 }
 
-// Init fills the given parts of dst, of Len values, with PyTorch's defaults: weights and biases of convolutions and
-// linear layers uniform in ±1/sqrt(fan-in), norms at scale 1, shift 0, mean 0 and variance 1. Random numbers come from
-// r in the order of the parameters.
+// Init sets the given parts of dst, which has Len values, to PyTorch's initial values: weights and biases of convolutions
+// and linear layers are uniform in ±1/sqrt(fan-in); norms have scale 1, shift 0, mean 0 and variance 1. The random numbers
+// come from r in the order of the parameters.
 func (n *Network) Init(dst []float32, parts Part, r *rand.Rand) {
 	for _, p := range n.params {
 		if p.Part&parts == 0 {

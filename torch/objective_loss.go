@@ -1,6 +1,6 @@
 package torch
 
-// The losses of the objectives that the engines have, as an objective of any other package would write them.
+// These are the losses of the objectives that the engines implement, written like the objectives of other packages.
 
 // Loss implements [Objective].
 func (o *Diverse) Loss(b *Batch) (Tensor, error) {
@@ -8,7 +8,7 @@ func (o *Diverse) Loss(b *Batch) (Tensor, error) {
 	return b.CrossEntropy().Plus(o.Lambda, f[0].Cosine(f[1]).Square().Mean()), nil
 }
 
-// Loss implements [Objective]. The last term is a second derivative.
+// Loss implements [Objective]. The last term has a second derivative.
 func (m *Mix) Loss(b *Batch) (Tensor, error) {
 	net, item := b.Network(), int(b.Job.Mix[b.Step])
 	in := net.Input()
@@ -48,7 +48,7 @@ func (c *Contrast) Loss(b *Batch) (Tensor, error) {
 	return loss.Plus(-c.Lambda, logits.LogSoftmax(1).Mean()), nil
 }
 
-// contrast returns L_con, p being the projection P.
+// contrast returns L_con, where p is the projection P.
 func (c *Contrast) contrast(p, zp, zg, z Tensor) Tensor {
 	a := c.project(p, zp)
 	near, far := a.Cosine(c.project(p, zg)), a.Cosine(c.project(p, z))
@@ -58,7 +58,7 @@ func (c *Contrast) contrast(p, zp, zg, z Tensor) Tensor {
 // project returns P z.
 func (*Contrast) project(p, z Tensor) Tensor {
 	h, begin := z.Shape()[1], 0
-	next := func(shape ...int) Tensor { // the following values of p
+	next := func(shape ...int) Tensor { // the next values of p
 		index := make([]int64, sizeOf(shape))
 		for i := range index {
 			index[i] = int64(begin + i)

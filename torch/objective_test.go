@@ -289,13 +289,13 @@ func TestObjectiveErrors(t *testing.T) {
 			"one encoder":       {net, job, torch.All, &torch.Diverse{Lambda: 1}, nil, "two encoders"},
 			"two encoders":      {dual, dualJob, torch.All, m, nil, "one encoder"},
 			"a frozen part":     {net, mixed, torch.Head, m, nil, "all of it trained"},
-			"too few items":     {net, short, torch.All, m, nil, "9 items to mix with for 10 steps"},
-			"an item outside":   {net, outside, torch.All, m, nil, "mixed item 2 of 2"},
-			"no projection":     {net, job, torch.All, c, nil, "no projection"},
+			"too few items":     {net, short, torch.All, m, nil, "9 items to mix for 10 steps"},
+			"an item outside":   {net, outside, torch.All, m, nil, "item 2 is to be mixed, but there are 2"},
+			"no projection":     {net, job, torch.All, c, nil, "the projection does not have"},
 			"no images":         {net, contrasted, torch.All, &torch.Contrast{}, nil, "not whole images"},
 			"no labels":         {net, mixed, torch.All, &torch.Mix{Epsilon: 1, Images: m.Images}, nil, "labels for 2"},
 			"no width":          {net, mixed, torch.All, &torch.Mix{Images: m.Images, Labels: m.Labels}, nil, "central difference"},
-			"weighted samples":  {net, weighted, torch.All, c, nil, "equal samples"},
+			"weighted samples":  {net, weighted, torch.All, c, nil, "equal sample weights"},
 			"steps of the meta": {net, contrasted, torch.All, c, &torch.Meta{}, "steps of SGD"},
 		} {
 			sgd := paritySGD

@@ -4,7 +4,7 @@ import "C"
 
 import "fmt"
 
-// Precision is the arithmetic of products and convolutions. Weights, sums and losses are float32 in all of them.
+// Precision is the arithmetic of products and convolutions. Weights, sums and losses are always float32.
 type Precision uint8
 
 // The precisions.
@@ -18,7 +18,7 @@ var precisions = []string{"fp32", "tf32", "bf16"}
 
 func (p Precision) String() string { return precisions[p] }
 
-// ParsePrecision reads "fp32", "tf32" or "bf16".
+// ParsePrecision parses "fp32", "tf32" or "bf16".
 func ParsePrecision(text string) (Precision, error) {
 	for i, name := range precisions {
 		if text == name {
@@ -28,21 +28,21 @@ func ParsePrecision(text string) (Precision, error) {
 	return FP32, fmt.Errorf("precision %q: want fp32, tf32 or bf16", text)
 }
 
-// Arithmetic is how an engine computes.
+// Arithmetic says how an engine computes.
 type Arithmetic struct {
 	Precision     Precision
-	Deterministic bool // the same bits in every run on the same machine with the same libtorch: on a GPU nothing is chosen by the clock
+	Deterministic bool // give the same bits in every run on the same machine with the same libtorch; on a GPU nothing is chosen by timing
 }
 
-// check says whether a device has an arithmetic.
+// check returns an error unless a device has the arithmetic.
 func (a Arithmetic) check(device Device) error {
 	if a.Precision == TF32 && !device.cuda {
-		return fmt.Errorf("precision tf32 is a GPU's: add --device cuda, or --precision fp32")
+		return fmt.Errorf("only GPUs have precision tf32: add --device cuda, or --precision fp32")
 	}
 	return nil
 }
 
-// flag is a bool for C.
+// flag returns a bool for C.
 func flag(b bool) C.int {
 	if b {
 		return 1

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// NamedTensor is one float32 tensor of a safetensors file.
+// NamedTensor is a float32 tensor of a safetensors file.
 type NamedTensor struct {
 	Name  string
 	Shape []int
 	Data  []float32
 }
 
-// State names a state vector's tensors as a PyTorch state_dict would: primary.conv1.weight, head.bias, ...
+// State returns the tensors of a state vector with the names of a PyTorch state_dict: primary.conv1.weight, head.bias, ...
 func (n *Network) State(values []float32) []NamedTensor {
 	tensors := make([]NamedTensor, len(n.params))
 	for i, p := range n.params {
@@ -36,8 +36,8 @@ type header struct {
 // maxHeader bounds the header of a file, as the format's own reader does.
 const maxHeader = 100 << 20
 
-// WriteSafetensors writes tensors as a safetensors file: 8 bytes of header length, a JSON header, the values. The
-// metadata stands under "__metadata__". Equal arguments give equal bytes.
+// WriteSafetensors writes tensors as a safetensors file: 8 bytes with the length of the header, a JSON header, and the
+// values. The metadata is the value of "__metadata__". Equal arguments give equal bytes.
 func WriteSafetensors(w io.Writer, tensors []NamedTensor, metadata map[string]string) error {
 	head := make(map[string]any, len(tensors)+1)
 	if len(metadata) > 0 {
@@ -75,8 +75,8 @@ func WriteSafetensors(w io.Writer, tensors []NamedTensor, metadata map[string]st
 	return nil
 }
 
-// ReadSafetensors reads a file of float32 tensors, in the order of their data. A truncated file, a header that does not
-// fit the data, or another element type is an error.
+// ReadSafetensors reads a file of float32 tensors and returns them in the order of their data. A truncated file, a header
+// that does not fit the data, and another element type are errors.
 func ReadSafetensors(r io.Reader) ([]NamedTensor, map[string]string, error) {
 	var length [8]byte
 	if _, err := io.ReadFull(r, length[:]); err != nil {
@@ -84,7 +84,7 @@ func ReadSafetensors(r io.Reader) ([]NamedTensor, map[string]string, error) {
 	}
 	n := binary.LittleEndian.Uint64(length[:])
 	if n > maxHeader {
-		return nil, nil, fmt.Errorf("reading safetensors: a header of %d bytes; the file is damaged or of another kind", n)
+		return nil, nil, fmt.Errorf("reading safetensors: the header has %d bytes; the file is damaged or of another kind", n)
 	}
 	text, err := io.ReadAll(io.LimitReader(r, int64(n)))
 	if err != nil {
@@ -139,7 +139,7 @@ func ReadSafetensors(r io.Reader) ([]NamedTensor, map[string]string, error) {
 			size *= s
 		}
 		if h.Offsets[0] != end || h.Offsets[1]-h.Offsets[0] != size {
-			return nil, nil, fmt.Errorf("reading safetensors: tensor %q of shape %v lies at %v", name, h.Shape, h.Offsets)
+			return nil, nil, fmt.Errorf("reading safetensors: tensor %q with the shape %v has the wrong place %v", name, h.Shape, h.Offsets)
 		}
 		end = h.Offsets[1]
 		if end > len(data) {
@@ -152,7 +152,7 @@ func ReadSafetensors(r io.Reader) ([]NamedTensor, map[string]string, error) {
 		tensors = append(tensors, NamedTensor{Name: name, Shape: h.Shape, Data: values})
 	}
 	if end != len(data) {
-		return nil, nil, fmt.Errorf("reading safetensors: %d bytes behind the last tensor", len(data)-end)
+		return nil, nil, fmt.Errorf("reading safetensors: %d bytes follow the last tensor", len(data)-end)
 	}
 	return tensors, metadata, nil
 }

@@ -16,10 +16,10 @@ import (
 	_ "feddag/torch/preload" // its init must run before gotorch's
 )
 
-// ErrCancelled is what a call returns that [Engine.Cancel] ended.
+// ErrCancelled is returned by a call that [Engine.Cancel] ended.
 var ErrCancelled = errors.New("cancelled")
 
-// ErrOutOfMemory is what a call returns that the device's memory does not suffice for.
+// ErrOutOfMemory is returned by a call for which the memory of the device does not suffice.
 var ErrOutOfMemory = errors.New("out of memory")
 
 // failure turns a message of the shim into an error and frees it; NULL is no error.
@@ -38,7 +38,7 @@ func failure(message *C.char) error {
 	return errors.New(text)
 }
 
-// outOfMemory says whether a message of libtorch is about a lack of memory.
+// outOfMemory reports whether a message of libtorch is about a lack of memory.
 func outOfMemory(text string) bool {
 	for _, sign := range []string{"out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED"} {
 		if strings.Contains(text, sign) {
@@ -48,10 +48,10 @@ func outOfMemory(text string) bool {
 	return false
 }
 
-// ready makes the process-wide settings of libtorch, once.
+// ready sets the process-wide settings of libtorch, once.
 var ready = sync.OnceValue(func() error { return failure(C.fd_init()) })
 
-// device runs fn with a C copy of the device's name.
+// call calls fn with a C copy of the device's name.
 func (d Device) call(fn func(name *C.char) *C.char) error {
 	if err := ready(); err != nil {
 		return err
@@ -61,14 +61,14 @@ func (d Device) call(fn func(name *C.char) *C.char) error {
 	return failure(fn(name))
 }
 
-// Live returns how many handles of this package and tensors of objectives are alive, and the bytes of the handles.
+// Live returns the number of live handles of this package and tensors of objectives, and the bytes of the handles.
 func Live() (handles, bytes int64) {
 	var h, b C.int64_t
 	C.fd_live(&h, &b)
 	return int64(h) + liveTensors.Load(), int64(b)
 }
 
-// first returns a pointer to a slice's first element for C, nil for an empty slice.
+// first returns a pointer to the first element of a slice for C, or nil for an empty slice.
 func first[T any](x []T) *T {
 	if len(x) == 0 {
 		return nil
@@ -76,7 +76,7 @@ func first[T any](x []T) *T {
 	return &x[0]
 }
 
-// pinned pins a slice's memory so that its address may be stored in a struct that C reads.
+// pinned pins the memory of a slice, so that its address may be stored in a struct that C reads.
 func pinned[T any](p *runtime.Pinner, x []T) unsafe.Pointer {
 	if len(x) == 0 {
 		return nil

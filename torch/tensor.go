@@ -14,19 +14,19 @@ import (
 	gotorch "github.com/wangkuiyi/gotorch"
 )
 
-// Tensor is a float32 tensor on the device that a training runs on, a gotorch tensor with autograd. An [Objective] makes
-// its loss of tensors; they live until the step is done, and one that is used later is an error. An operation that is not
-// possible, such as a product of shapes that do not fit, ends the objective; the error names the client, the batch and
-// the line. Tensors are not for use by several goroutines at once.
+// Tensor is a float32 tensor on the device of a training. It is a gotorch tensor with autograd. An [Objective] computes its
+// loss from tensors. They live until the step is done, and using one later is an error. An operation that is not possible,
+// such as a product of shapes that do not fit, ends the objective with an error that names the client, the batch and the
+// line. A tensor must not be used by several goroutines at once.
 type Tensor struct {
 	t    gotorch.Tensor
 	tape *tape
 }
 
-// tensorError is what an operation on tensors panics with; attempt turns it into an error.
+// tensorError is the value with which an operation on tensors panics; attempt turns it into an error.
 type tensorError struct{ err error }
 
-// refuse ends the objective at work with an error.
+// refuse ends the running objective with an error, unless err is nil.
 func refuse(err error) {
 	if err != nil {
 		panic(tensorError{err})
@@ -36,15 +36,15 @@ func refuse(err error) {
 // liveTensors counts the tensors that tapes hold.
 var liveTensors atomic.Int64
 
-// tape owns a step's tensors and frees them when the step is done. gotorch leaves its tensors to finalizers, so that
-// they outlive many steps, and it hands C a tensor's address and forgets the tensor, which may then be freed while C
-// still reads it: the tape keeps it.
+// tape owns the tensors of a step and frees them when the step is done. gotorch leaves its tensors to finalizers, so that
+// they outlive many steps. It also passes the address of a tensor to C and drops the tensor, which may then be freed while
+// C still reads it; the tape keeps it alive.
 type tape struct {
 	device  Device
 	tensors []gotorch.Tensor
 }
 
-// keep takes over a tensor.
+// keep makes the tape the owner of a tensor.
 func (t *tape) keep(x gotorch.Tensor) gotorch.Tensor {
 	t.tensors = append(t.tensors, x)
 	liveTensors.Add(1)
@@ -64,22 +64,22 @@ func (t *tape) free() {
 	t.tensors = nil
 }
 
-// make takes over the tensor that a function of the shim makes, and panics with the function's error.
+// make returns the tensor that a function of the shim makes, owned by the tape. It panics with the function's error.
 func (t *tape) make(fn func(out *unsafe.Pointer) *C.char) Tensor {
 	if t == nil {
-		refuse(errors.New("a tensor that was never made was used: every tensor comes from the batch"))
+		refuse(errors.New("a tensor without a value was used: get tensors from the batch"))
 	}
 	var handle unsafe.Pointer
 	refuse(failure(fn(&handle)))
 	return t.adopt(handle)
 }
 
-// adopt takes over a tensor that the shim made.
+// adopt returns a tensor that the shim made, owned by the tape.
 func (t *tape) adopt(handle unsafe.Pointer) Tensor {
 	return Tensor{t.keep(gotorch.Tensor{T: &handle}), t}
 }
 
-// floats copies values into a tensor of a shape; no shape is a scalar.
+// floats copies values into a tensor of the given shape; without a shape it is a scalar.
 func (t *tape) floats(values []float32, shape ...int) Tensor {
 	sizes := dimensions(shape)
 	if sizeOf(shape) != len(values) {
@@ -101,7 +101,7 @@ func sizeOf(shape []int) int {
 	return n
 }
 
-// dimensions writes a shape, or a list of dimensions, for C.
+// dimensions returns a shape, or a list of dimensions, for C.
 func dimensions(shape []int) []C.int64_t {
 	sizes := make([]C.int64_t, len(shape))
 	for i, s := range shape {
@@ -110,7 +110,7 @@ func dimensions(shape []int) []C.int64_t {
 	return sizes
 }
 
-// raw is the at::Tensor* behind a tensor; nil if it was freed or never made, which the shim refuses.
+// raw returns the at::Tensor* behind a tensor. It is nil if the tensor was freed or has no value; the shim refuses nil.
 func (x Tensor) raw() unsafe.Pointer {
 	if x.t.T == nil {
 		return nil
@@ -118,15 +118,15 @@ func (x Tensor) raw() unsafe.Pointer {
 	return *x.t.T
 }
 
-// gotorch is the tensor for gotorch's functions, which would crash on one that is no more.
+// gotorch returns the tensor for gotorch's functions, which would crash on a tensor that was freed.
 func (x Tensor) gotorch() gotorch.Tensor {
 	if x.raw() == nil {
-		refuse(errors.New("a tensor that was freed, or never made, was used"))
+		refuse(errors.New("a tensor that was freed, or that has no value, was used"))
 	}
 	return x.t
 }
 
-// Shape returns the size of each dimension; none for a scalar.
+// Shape returns the size of each dimension; a scalar has none.
 func (x Tensor) Shape() []int {
 	var dims C.int64_t
 	refuse(failure(C.fd_tensor_dims(x.raw(), &dims)))
@@ -142,7 +142,7 @@ func (x Tensor) Shape() []int {
 	return shape
 }
 
-// Floats copies the values to the host, the last dimension fastest.
+// Floats returns a copy of the values on the host, with the last dimension varying fastest.
 func (x Tensor) Floats() []float32 {
 	values := make([]float32, sizeOf(x.Shape()))
 	refuse(failure(C.fd_tensor_values(x.raw(), (*C.float)(first(values)), C.int64_t(len(values)))))
@@ -150,7 +150,7 @@ func (x Tensor) Floats() []float32 {
 	return values
 }
 
-// Item returns the value of a tensor of one value.
+// Item returns the value of a tensor that has one value.
 func (x Tensor) Item() float64 {
 	values := x.Floats()
 	if len(values) != 1 {

@@ -45,13 +45,13 @@ func (x Tensor) Mul(y Tensor) Tensor { return x.pair(C.FD_PAIR_MUL, y, 0) }
 // Div returns the quotient of each pair of values.
 func (x Tensor) Div(y Tensor) Tensor { return x.pair(C.FD_PAIR_DIV, y, 0) }
 
-// Equal returns 1 where values are equal, 0 elsewhere; it is a constant.
+// Equal returns 1 where values are equal, and 0 elsewhere. The result is a constant.
 func (x Tensor) Equal(y Tensor) Tensor { return x.pair(C.FD_PAIR_EQUAL, y, 0) }
 
 // MatMul returns the matrix product, (n, k) times (k, m) = (n, m).
 func (x Tensor) MatMul(y Tensor) Tensor { return x.pair(C.FD_PAIR_MATMUL, y, 0) }
 
-// Cosine returns the cosine of each row of x and the same row of y, both (n, k): (n). Norms count as 1e-8 at least.
+// Cosine returns the cosine between each row of x and the same row of y, both (n, k): (n). Norms count as at least 1e-8.
 func (x Tensor) Cosine(y Tensor) Tensor { return x.pair(C.FD_PAIR_COSINE, y, 0) }
 
 // Scale returns a x.
@@ -93,19 +93,19 @@ func (x Tensor) AtLeast(a float64) Tensor { return x.each(C.FD_EACH_CLAMP, a) }
 // Detach returns x as a constant: no derivative goes through it.
 func (x Tensor) Detach() Tensor { return x.each(C.FD_EACH_DETACH, 0) }
 
-// Variable returns a copy of x that [Tensor.Gradient] can differentiate by; no derivative goes through it to x.
+// Variable returns a copy of x by which [Tensor.Gradient] can differentiate. No derivative goes through it to x.
 func (x Tensor) Variable() Tensor { return x.each(C.FD_EACH_LEAF, 0) }
 
-// Sum returns the sum over dimensions, which it drops; none given are all.
+// Sum returns the sum over dimensions, which it drops. Without dimensions it sums over all.
 func (x Tensor) Sum(dims ...int) Tensor { return x.over(C.FD_OVER_SUM, dims) }
 
-// Mean returns the mean over dimensions, which it drops; none given are all.
+// Mean returns the mean over dimensions, which it drops. Without dimensions it is the mean over all.
 func (x Tensor) Mean(dims ...int) Tensor { return x.over(C.FD_OVER_MEAN, dims) }
 
-// Max returns the largest value over dimensions, which it drops; none given are all.
+// Max returns the largest value over dimensions, which it drops. Without dimensions it is the largest over all.
 func (x Tensor) Max(dims ...int) Tensor { return x.over(C.FD_OVER_MAX, dims) }
 
-// LogSumExp returns log Σ e^x over dimensions, which it drops; none given are all.
+// LogSumExp returns log Σ e^x over dimensions, which it drops. Without dimensions the sum is over all.
 func (x Tensor) LogSumExp(dims ...int) Tensor { return x.over(C.FD_OVER_LOG_SUM_EXP, dims) }
 
 // Softmax returns e^x / Σ e^x along a dimension.
@@ -114,10 +114,10 @@ func (x Tensor) Softmax(dim int) Tensor { return x.over(C.FD_OVER_SOFTMAX, []int
 // LogSoftmax returns x - log Σ e^x along a dimension.
 func (x Tensor) LogSoftmax(dim int) Tensor { return x.over(C.FD_OVER_LOG_SOFTMAX, []int{dim}) }
 
-// Normalize returns x / |x| along a dimension, |x| being 1e-12 at least.
+// Normalize returns x / |x| along a dimension, where |x| counts as at least 1e-12.
 func (x Tensor) Normalize(dim int) Tensor { return x.over(C.FD_OVER_NORMALIZE, []int{dim}) }
 
-// Reshape returns the values in another shape; one size may be -1, which is what is left.
+// Reshape returns the values in another shape. One size may be -1 and is then computed from the others.
 func (x Tensor) Reshape(shape ...int) Tensor {
 	s := dimensions(shape)
 	return x.tape.make(func(out *unsafe.Pointer) *C.char {
@@ -125,7 +125,7 @@ func (x Tensor) Reshape(shape ...int) Tensor {
 	})
 }
 
-// Transpose returns a matrix with rows and columns exchanged.
+// Transpose returns the transpose of a matrix.
 func (x Tensor) Transpose() Tensor {
 	return x.tape.make(func(out *unsafe.Pointer) *C.char { return C.fd_tensor_transpose(x.raw(), 0, 1, out) })
 }
@@ -150,32 +150,33 @@ func handlesOf(xs []Tensor) []unsafe.Pointer {
 	return handles
 }
 
-// Select returns the slices at index along a dimension, in the order of index; one may come twice.
+// Select returns the slices with the given indices along a dimension, in the order of index. An index may occur more than
+// once.
 func (x Tensor) Select(dim int, index []int64) Tensor {
 	return x.tape.make(func(out *unsafe.Pointer) *C.char {
 		return C.fd_tensor_select(x.raw(), C.int64_t(dim), (*C.int64_t)(first(index)), C.int64_t(len(index)), out)
 	})
 }
 
-// Pick returns x[i, columns[i]] of each row i: (n, k) -> (n).
+// Pick returns x[i, columns[i]] for each row i: (n, k) -> (n).
 func (x Tensor) Pick(columns []int64) Tensor {
 	return x.tape.make(func(out *unsafe.Pointer) *C.char {
 		return C.fd_tensor_pick(x.raw(), (*C.int64_t)(first(columns)), C.int64_t(len(columns)), out)
 	})
 }
 
-// CrossEntropy returns that of each row of logits (n, classes) against its label: (n).
+// CrossEntropy returns the cross-entropy of each row of logits (n, classes) with its label: (n).
 func (x Tensor) CrossEntropy(labels []int64) Tensor { return x.LogSoftmax(1).nll(labels, 0) }
 
-// nll returns that of each row of log-probabilities against its label, or their mean.
+// nll returns the negative log-likelihood of each row of log-probabilities for its label, or their mean.
 func (x Tensor) nll(labels []int64, mean C.int) Tensor {
 	return x.tape.make(func(out *unsafe.Pointer) *C.char {
 		return C.fd_tensor_nll(x.raw(), (*C.int64_t)(first(labels)), C.int64_t(len(labels)), mean, out)
 	})
 }
 
-// Gradient returns the derivatives of a scalar by tensors that it was made of, each of its tensor's shape, zeros where
-// the scalar does not depend on it. They can be part of a loss: autograd differentiates them again.
+// Gradient returns the derivatives of a scalar by tensors from which it was computed, each in the shape of its tensor, and
+// zeros where the scalar does not depend on it. They can be part of a loss, because autograd can differentiate them again.
 func (x Tensor) Gradient(by ...Tensor) []Tensor {
 	if len(by) == 0 {
 		return nil

@@ -2,64 +2,64 @@ package torch
 
 import "fmt"
 
-// Job is one client's local training: where it starts, on which samples, in which order.
+// Job is the local training of one client: the start, the samples and their order.
 type Job struct {
-	Client   int       // named in errors
-	Start    *Vector   // the weights the client receives; left untouched
+	Client   int       // id of the client, for errors
+	Start    *Vector   // the weights that the client receives; not changed
 	Samples  []int32   // the client's samples: indices into the Images
-	LabelMap []uint8   // label -> the label this client uses; nil is the identity
-	Order    [][]int32 // [epochs][len(Samples)] positions in Samples, a permutation an epoch
-	Seed     uint64    // of the dropout masks; unused without dropout
+	LabelMap []uint8   // label -> label that the client uses; nil for the identity
+	Order    [][]int32 // [epochs][len(Samples)] positions in Samples, one permutation per epoch
+	Seed     uint64    // seed of the dropout masks; not used without dropout
 
-	Weights  []float32 // [len(Samples)] of each sample's loss: a batch's is (1/b) Σ weight * cross-entropy; nil is all 1
-	Proximal float64   // µ of the proximal term (µ/2)|w - Anchor|²; 0 is none
-	Anchor   *Vector   // nil is Start
+	Weights  []float32 // [len(Samples)] weight of each sample: the loss of a batch is (1/b) Σ weight * cross-entropy; nil for weights of 1
+	Proximal float64   // µ of the proximal term (µ/2)|w - Anchor|²; 0 for none
+	Anchor   *Vector   // nil for Start
 
-	Mix   []int32 // with [Mix], the item of each step: [epochs * batches]
-	Extra *Vector // values of the objective's own ([Batch.Extra]), P with [Contrast]; left untouched
+	Mix   []int32 // with [Mix], the item of each step, [epochs * batches]
+	Extra *Vector // the objective's own values ([Batch.Extra]), such as P of [Contrast]; not changed
 }
 
-// fits says whether a network's batch norms can take the job's batches.
+// fits returns an error unless the batch norms of a network can take the batches of the job.
 func (j Job) fits(net *Network, parts Part, sgd SGD) error {
 	if parts&(Primary|Secondary) == 0 || sgd.Batch < 1 || len(j.Samples) == 0 {
 		return nil
 	}
 	if last := (len(j.Samples)-1)%sgd.Batch + 1; last < net.least {
-		return fmt.Errorf("%d samples in batches of %d leave %d for the last step, too few for batch norm on one pixel: use another batch size or group norm",
+		return fmt.Errorf("%d samples in batches of %d leave %d for the last step, too few for a batch norm on one pixel: use another batch size, or group norm",
 			len(j.Samples), sgd.Batch, last)
 	}
 	return nil
 }
 
-// SGD says how every job of a call trains. Each job starts with zero momentum. The loss is a mean over the batch; the last,
-// partial batch of an epoch is kept.
+// SGD says how every job of a call trains. Each job starts with a momentum of zero. The loss is a mean over the batch. The
+// last batch of an epoch may be smaller.
 type SGD struct {
-	Batch        int     // samples a step
+	Batch        int     // number of samples per step
 	LearningRate float64 // η
 	Momentum     float64 // buffer <- Momentum*buffer + gradient
 	WeightDecay  float64 // added to the gradient as WeightDecay*weight
 
-	Whole     bool      // one step an epoch, with the mean gradient of all its samples
-	Meta      *Meta     // the steps of Per-FedAvg in place of those of SGD, without momentum; nil for none
-	Objective Objective // the loss; nil is the cross-entropy
+	Whole     bool      // one step per epoch, with the mean gradient of all samples
+	Meta      *Meta     // makes the steps of Per-FedAvg instead of those of SGD, without momentum; nil for SGD
+	Objective Objective // the loss; nil for the cross-entropy
 }
 
-// Trained is what a Job left behind.
+// Trained is the result of a Job.
 type Trained struct {
 	End  *Vector   // the weights after training; the caller closes it
 	Loss []float64 // [epochs] mean training loss over the epoch's samples, weighted as the job says
 
-	// Finite says whether all trained weights are numbers.
+	// Finite reports whether all trained weights are finite numbers.
 	Finite bool
 
-	// Forward is the number of samples that an objective of another package passed through the network under the weights
-	// in training, all epochs together; 0 with other losses, whose passes the engine plans.
+	// Forward is the number of samples, over all epochs, that an objective of another package passed through the network
+	// under the weights in training. It is 0 with other losses, whose passes the engine plans.
 	Forward int64
 
-	Extra *Vector // what became of the job's; the caller closes it
+	Extra *Vector // the Extra values after training; the caller closes them
 }
 
-// CloseTrained frees all that trainings left.
+// CloseTrained frees everything that trainings returned.
 func CloseTrained(trained []Trained) {
 	for _, t := range trained {
 		t.End.Close()
@@ -67,31 +67,31 @@ func CloseTrained(trained []Trained) {
 	}
 }
 
-// Prediction asks for the classes a network sees in samples.
+// Prediction asks for the classes that a network predicts for samples.
 type Prediction struct {
 	State    *Vector // weights
 	Samples  []int32 // indices into the Images
-	LabelMap []uint8 // label -> the label the losses are against; nil is the identity
+	LabelMap []uint8 // label -> label that the losses use; nil for the identity
 
-	LogProbabilities, Features bool // wanted, beside what is always returned
+	LogProbabilities, Features bool // optional results that are wanted
 }
 
-// Executor trains clients and predicts with networks. Both calls block until all jobs are done, and return results in
-// the order of the jobs. Two executors given the same jobs agree to 1e-5; one executor given the same jobs twice
-// returns the same bits, whatever its number of workers. That holds for one libtorch and one BLAS kernel ([Info]): on
-// another processor sums are added in another order.
+// Executor trains clients and predicts with networks. Both calls block until all jobs are done, and return results in the
+// order of the jobs. Two executors that are given the same jobs agree to 1e-5. One executor that is given the same jobs
+// twice returns the same bits, for any number of workers. That holds for one libtorch and one BLAS kernel ([Info]); on
+// another processor, sums are added in another order.
 type Executor interface {
-	// Train runs every job, changing only the given parts of the network; the others are frozen, and frozen encoders
-	// run in evaluation mode. On an error it returns no vector.
+	// Train runs every job. It changes only the given parts of the network; the others are frozen, and frozen encoders run
+	// in evaluation mode. On an error it returns no vectors.
 	Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error)
-	// Predict returns the most probable class of each sample (the lowest of equals) and its cross-entropy, and what
-	// else the job asks for.
+	// Predict returns the most probable class of each sample (the lowest of equal ones), its cross-entropy, and the
+	// optional results that the job asks for.
 	Predict(net *Network, images *Images, jobs []Prediction) ([]Predicted, error)
 	// Close frees the executor's threads.
 	Close()
 }
 
-// Predicted is what a Prediction came to.
+// Predicted is the result of a Prediction.
 type Predicted struct {
 	Classes []uint8   // [len(Samples)]
 	Losses  []float32 // [len(Samples)] cross-entropy, natural logarithm

@@ -10,13 +10,13 @@ import (
 	"unsafe"
 )
 
-// Range is a half-open stretch of a vector, [Begin, End).
+// Range is a half-open range of a vector, [Begin, End).
 type Range struct{ Begin, End int }
 
-// Len is the number of values in the range.
+// Len returns the number of values in the range.
 func (r Range) Len() int { return r.End - r.Begin }
 
-// Vector is a flat float32 vector on a device. Close it when done; a finalizer is only the net under that.
+// Vector is a flat float32 vector on a device. Close it when it is no longer needed; a finalizer closes forgotten vectors.
 type Vector struct {
 	handle *C.fd_vector
 	n      int
@@ -57,16 +57,16 @@ func (v *Vector) Close() {
 	runtime.SetFinalizer(v, nil)
 }
 
-// Len is the number of values.
+// Len returns the number of values.
 func (v *Vector) Len() int { return v.n }
 
-// Range is the whole vector.
+// Range returns the range of the whole vector.
 func (v *Vector) Range() Range { return Range{0, v.n} }
 
-// Device is where the vector lives.
+// Device returns the device of the vector.
 func (v *Vector) Device() Device { return v.device }
 
-// Floats copies the values to the host.
+// Floats returns a copy of the values on the host.
 func (v *Vector) Floats() ([]float32, error) {
 	x := make([]float32, v.n)
 	err := failure(C.fd_vector_get(v.handle, (*C.float)(first(x)), C.int64_t(v.n)))
@@ -77,8 +77,8 @@ func (v *Vector) Floats() ([]float32, error) {
 	return x, nil
 }
 
-// Fingerprint is a hash of a vector's values, of 128 bits: the same in equal vectors of one process, and in practice of
-// no others.
+// Fingerprint is a hash of 128 bits of the values of a vector. Within one process it is equal for equal vectors, and in
+// practice for no others.
 type Fingerprint [2]uint64
 
 var fingerprintSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
@@ -96,7 +96,7 @@ func (v *Vector) Fingerprint() (f Fingerprint, err error) {
 	return f, nil
 }
 
-// Set copies x, of v.Len() values, into the vector.
+// Set copies x, which has v.Len() values, into the vector.
 func (v *Vector) Set(x []float32) error {
 	err := failure(C.fd_vector_set(v.handle, (*C.float)(first(x)), C.int64_t(len(x))))
 	runtime.KeepAlive(v)
@@ -144,8 +144,8 @@ func (v *Vector) AddScaled(a float64, x *Vector, r Range) error {
 	return nil
 }
 
-// SetMean sets v[r] = Σ_i w_i x_i[r] / Σ_i w_i, added in the order of xs in float64: the one weighted average of the
-// program. Callers pass clients in ascending id, so that the sum does not depend on scheduling. v may be among xs.
+// SetMean sets v[r] = Σ_i w_i x_i[r] / Σ_i w_i, added in float64 in the order of xs. Every weighted average of the program
+// is computed here. Callers pass clients in ascending id, so that the sum does not depend on scheduling. v may be among xs.
 func (v *Vector) SetMean(xs []*Vector, weights []float64, r Range) error {
 	if len(xs) != len(weights) {
 		return fmt.Errorf("averaging %d vectors with %d weights", len(xs), len(weights))
@@ -164,7 +164,7 @@ func (v *Vector) SetMean(xs []*Vector, weights []float64, r Range) error {
 	return nil
 }
 
-// Gather returns the values at index.
+// Gather returns the values with the given indices.
 func (v *Vector) Gather(index []int64) ([]float32, error) {
 	x, err := v.Floats()
 	if err != nil {
@@ -173,7 +173,7 @@ func (v *Vector) Gather(index []int64) ([]float32, error) {
 	out := make([]float32, len(index))
 	for i, k := range index {
 		if k < 0 || k >= int64(v.n) {
-			return nil, fmt.Errorf("gathering from a vector of %d: index %d is outside it", v.n, k)
+			return nil, fmt.Errorf("gathering from a vector of %d values: index %d is out of range", v.n, k)
 		}
 		out[i] = x[k]
 	}
