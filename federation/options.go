@@ -18,6 +18,8 @@ type Options struct {
 	WeightDecay  float64      // 0 or more
 	Schedule     RateSchedule // of η over the rounds
 
+	Server ServerOptimizer // what the server does with the mean of the clients' models
+
 	// EvalEvery is the number of rounds between two evaluations. The other rounds have no scores, neither of the cohort nor
 	// of all clients. The last round is always evaluated; with 0, no other is, nor are the models before the first round.
 	EvalEvery int
@@ -33,6 +35,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Rounds: 200, Rate: 0.2, Epochs: 10, Batch: 64, LearningRate: 0.01, Momentum: 0.5, WeightDecay: 1e-4,
+		Server:    defaultServerOptimizer(),
 		EvalEvery: 1, EvalShare: 1, CheckpointEvery: 1, FinalPost: true, OnDivergence: StopOnDivergence,
 	}
 }
@@ -69,6 +72,8 @@ func (o Options) Validate() error {
 		return bad("weight-decay", o.WeightDecay, "a number of 0 or more")
 	case o.Schedule.check(o.Rounds) != nil:
 		return o.Schedule.check(o.Rounds)
+	case o.Server.validate() != nil:
+		return o.Server.validate()
 	case o.EvalEvery < 0:
 		return bad("eval-every", o.EvalEvery, "1 or more, or 0 to evaluate only the last round")
 	case !(o.EvalShare > 0 && o.EvalShare <= 1):

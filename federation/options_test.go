@@ -11,17 +11,23 @@ import (
 // TestBadOptions checks that the error for an option without meaning names the flag of the option.
 func TestBadOptions(t *testing.T) {
 	for flag, change := range map[string]func(*federation.Options){
-		"--rate":         func(o *federation.Options) { o.Rate = 0 },
-		"--rate ":        func(o *federation.Options) { o.Rate = 1.5 },
-		"--epochs":       func(o *federation.Options) { o.Epochs = 0 },
-		"--batch":        func(o *federation.Options) { o.Batch = -1 },
-		"--momentum":     func(o *federation.Options) { o.Momentum = 1 },
-		"--weight-decay": func(o *federation.Options) { o.WeightDecay = -1 },
-		"--lr-schedule":  func(o *federation.Options) { o.Schedule.Set("cosine:199") },
-		"--eval-every":   func(o *federation.Options) { o.EvalEvery = -1 },
-		"--eval-share":   func(o *federation.Options) { o.EvalShare = 0 },
-		"--eval-share ":  func(o *federation.Options) { o.EvalShare = 1.5 },
-		"--eval-share  ": func(o *federation.Options) { o.EvalShare = math.NaN() },
+		"--rate":             func(o *federation.Options) { o.Rate = 0 },
+		"--rate ":            func(o *federation.Options) { o.Rate = 1.5 },
+		"--epochs":           func(o *federation.Options) { o.Epochs = 0 },
+		"--batch":            func(o *federation.Options) { o.Batch = -1 },
+		"--momentum":         func(o *federation.Options) { o.Momentum = 1 },
+		"--weight-decay":     func(o *federation.Options) { o.WeightDecay = -1 },
+		"--lr-schedule":      func(o *federation.Options) { o.Schedule.Set("cosine:199") },
+		"--server-optimizer": func(o *federation.Options) { o.Server.Name = "sgd" },
+		"--server-lr":        func(o *federation.Options) { o.Server.LearningRate = -1 },
+		"--server-momentum":  func(o *federation.Options) { o.Server.Momentum = 1 },
+		"--server-beta1":     func(o *federation.Options) { o.Server.Beta1 = 1 },
+		"--server-beta2":     func(o *federation.Options) { o.Server.Beta2 = math.NaN() },
+		"--server-tau":       func(o *federation.Options) { o.Server.Tau = 0 },
+		"--eval-every":       func(o *federation.Options) { o.EvalEvery = -1 },
+		"--eval-share":       func(o *federation.Options) { o.EvalShare = 0 },
+		"--eval-share ":      func(o *federation.Options) { o.EvalShare = 1.5 },
+		"--eval-share  ":     func(o *federation.Options) { o.EvalShare = math.NaN() },
 	} {
 		o := federation.DefaultOptions()
 		change(&o)

@@ -2,6 +2,8 @@ package algorithm
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"feddag/federation"
 	"feddag/torch"
@@ -29,6 +31,10 @@ type Bank struct {
 	Weigh func(clients []*federation.Client) []float64
 	// Book enters what a round sends into the ledger. Nil means [Bank.BookModels].
 	Book func(clients []*federation.Client)
+
+	// server has the state of the server's optimiser by model. Models that are one vector have one state, so that the parts
+	// of a cluster inherit it with the model.
+	server map[*torch.Vector]*ServerState
 }
 
 // build prepares a bank without models for the clients of env.
@@ -84,8 +90,12 @@ func (b *Bank) Train(clients []*federation.Client, t int, phase federation.Phase
 	return b.Env.LocalTraining(b.Net, jobs, t, phase, torch.All, sgd, b.Env.Epochs)
 }
 
-// Average replaces the models by the weighted averages of a cohort's trained states, in ascending client id. The states
-// ended stand in the order of the cohort and stay the caller's. On an error the models do not change.
+// Averages implements [federation.Averager].
+func (b *Bank) Averages() bool { return true }
+
+// Average replaces the models by the weighted averages of a cohort's trained states, in ascending client id, or by what the
+// run's server optimiser makes of them. The states ended stand in the order of the cohort and stay the caller's. On an error
+// the models do not change.
 func (b *Bank) Average(cohort []*federation.Client, ended torch.Vectors) error {
 	weights := federation.Sizes(cohort)
 	if b.Weigh != nil {
@@ -95,11 +105,35 @@ func (b *Bank) Average(cohort []*federation.Client, ended torch.Vectors) error {
 	for k, c := range cohort {
 		members[b.Of[c.ID]] = append(members[b.Of[c.ID]], k)
 	}
-	next, err := AverageBy(b.Net, b.States, members, ended, func(_, k int) float64 { return weights[k] }, torch.All)
-	if err != nil {
+	return b.Aggregate(members, ended, func(_, k int) float64 { return weights[k] })
+}
+
+// Aggregate replaces the models by those of [AverageBy], or by what the run's server optimiser makes of them. On an error the
+// models do not change.
+func (b *Bank) Aggregate(members [][]int, ended torch.Vectors, weight func(z, k int) float64) error {
+	next, err := AverageBy(b.Net, b.States, members, ended, weight, torch.All)
+	if err != nil || !b.Env.Server.Enabled() {
+		if err == nil {
+			b.Replace(next)
+		}
 		return err
 	}
+	states := map[*torch.Vector]*ServerState{}
+	for z, mean := range next {
+		from := b.States[z]
+		s := b.server[from]
+		if mean != from {
+			if s, err = StepServer(b.Env.Server, b.Net, from, mean, s, torch.All); err != nil {
+				next.Without(b.States).Close()
+				return fmt.Errorf("the server's step of model %d: %w", z, err)
+			}
+		}
+		if s != nil {
+			states[mean] = s
+		}
+	}
 	b.Replace(next)
+	b.server = states
 	return nil
 }
 
@@ -107,6 +141,7 @@ func (b *Bank) Average(cohort []*federation.Client, ended torch.Vectors) error {
 func (b *Bank) Replace(next torch.Vectors) {
 	b.States.Without(next).Close()
 	b.States = next
+	maps.DeleteFunc(b.server, func(v *torch.Vector, _ *ServerState) bool { return !slices.Contains(next, v) })
 }
 
 // Round implements [federation.Algorithm]: local training of the cohort, then the averages.

@@ -5,12 +5,14 @@ import (
 	"fmt"
 
 	"feddag/federation"
+	"feddag/torch"
 )
 
 // bankMeta is the part of a bank's checkpoint that is not a vector.
 type bankMeta struct {
 	Models int             `json:"models"`
 	Of     []int           `json:"of"`               // model of each client, -1 for none
+	Server []int           `json:"server,omitempty"` // models that have a state of the server's optimiser
 	Method json.RawMessage `json:"method,omitempty"` // the method's own values
 }
 
@@ -21,7 +23,7 @@ func (b *Bank) Save() (federation.Saved, error) { return b.SaveWith(nil) }
 func (b *Bank) Load(env *federation.Env, s federation.Saved) error { return b.LoadWith(env, s, nil) }
 
 // SaveWith saves the bank and, beside it, a value of the method that encoding/json can encode; nil for none. The method may
-// add vectors of its own to the result, under names that do not begin with "cluster-".
+// add vectors of its own to the result, under names that do not begin with "cluster-" or "server-".
 func (b *Bank) SaveWith(method any) (federation.Saved, error) {
 	meta := bankMeta{Models: len(b.States), Of: b.Of}
 	if method != nil {
@@ -30,6 +32,11 @@ func (b *Bank) SaveWith(method any) (federation.Saved, error) {
 			return federation.Saved{}, err
 		}
 		meta.Method = raw
+	}
+	for z, v := range b.States {
+		if b.server[v] != nil {
+			meta.Server = append(meta.Server, z)
+		}
 	}
 	raw, err := json.Marshal(meta)
 	if err != nil {
@@ -40,6 +47,9 @@ func (b *Bank) SaveWith(method any) (federation.Saved, error) {
 		if s.Vectors[modelName(z)], err = v.Floats(); err != nil {
 			return federation.Saved{}, err
 		}
+	}
+	for _, z := range meta.Server {
+		b.server[b.States[z]].Save(&s, z)
 	}
 	return s, nil
 }
@@ -79,6 +89,16 @@ func (b *Bank) LoadWith(env *federation.Env, s federation.Saved, method any) err
 			return err
 		}
 		b.States = append(b.States, v)
+	}
+	b.server = map[*torch.Vector]*ServerState{}
+	for _, z := range meta.Server {
+		if z < 0 || z >= len(b.States) {
+			return fmt.Errorf("the checkpoint has a state of the server's optimiser for model %d, but it has %d models", z, len(b.States))
+		}
+		var err error
+		if b.server[b.States[z]], err = LoadServerState(env.Server, s, z, b.Net.Len()); err != nil {
+			return err
+		}
 	}
 	return nil
 }

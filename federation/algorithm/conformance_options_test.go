@@ -1,24 +1,35 @@
 package algorithm_test
 
 import (
+	"os"
 	"testing"
 
 	"feddag/federation"
 	"feddag/federation/federationtest"
 )
 
-// TestOptionsConformance checks that runs with the options that every method reads have the same bits for any number of workers
-// and after a stop at any round.
+// TestOptionsConformance checks that the options which every method reads have an effect on it, and that runs with them have the
+// same bits for any number of workers and after a stop. FEDDAG_LONG=1 tries more optimisers and a stop after every round.
 func TestOptionsConformance(t *testing.T) {
-	for _, o := range []struct {
-		what   string
-		change func(*federation.Env)
-	}{
-		{"schedule", func(e *federation.Env) { e.Schedule = schedule(t, "step:1:0.5") }},
-	} {
-		for _, name := range federation.Names() {
-			t.Run(o.what+"/"+name, func(t *testing.T) {
-				plain, _ := federationtest.Finished(t, name, 1, nil)
+	long := os.Getenv("FEDDAG_LONG") != ""
+	for _, name := range federation.Names() {
+		plain, _ := federationtest.Finished(t, name, 1, nil)
+		for _, o := range []struct {
+			what   string
+			change func(*federation.Env)
+			reads  func(federation.Algorithm) bool // nil for every method
+			long   bool
+		}{
+			{"schedule", func(e *federation.Env) { e.Schedule = schedule(t, "step:1:0.5") }, nil, false},
+			{"server adam", server(federation.ServerAdam), averages, false},
+			{"server momentum", server(federation.ServerMomentum), averages, true},
+			{"server yogi", server(federation.ServerYogi), averages, true},
+			{"server adagrad", server(federation.ServerAdagrad), averages, true},
+		} {
+			if o.long && !long || o.reads != nil && !o.reads(federationtest.Algorithm(t, name)) {
+				continue
+			}
+			t.Run(name+"/"+o.what, func(t *testing.T) {
 				w1, r1 := federationtest.Finished(t, name, 1, o.change)
 				w3, r3 := federationtest.Finished(t, name, 3, o.change)
 				if federationtest.EqualModels(w1, plain) {
@@ -27,8 +38,26 @@ func TestOptionsConformance(t *testing.T) {
 				if !federationtest.EqualModels(w1, w3) || !federationtest.EqualResults(r1, r3) {
 					t.Error("1 and 3 workers differ")
 				}
-				stopAndResumeWith(t, name, o.change)
+				stops := []int{2}
+				if long {
+					stops = []int{0, 1, 2, 3, 4}
+				}
+				stopAndResumeWith(t, name, stops, o.change)
 			})
+		}
+	}
+}
+
+// TestScenarioWithServerOptimizer checks that the states of the server's optimiser follow the models where clients come, leave and
+// change and where clusters are searched for again, with the same bits after a stop.
+func TestScenarioWithServerOptimizer(t *testing.T) {
+	for _, name := range []string{"feddag", "feddag --feddag-clustering similarity", "feddag --feddag-body all", "fedgwc", "oracle"} {
+		change := server(federation.ServerAdam)
+		e, a, recorder := scenarioEnv(t, name, 1, change)
+		wantResult := federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: name})
+		want, moves := federationtest.Models(t, a), recorder.Moves()
+		for _, stop := range []int{1, 4} {
+			resumed(t, name, name, func(o *federationtest.Recorder) { o.StopAfter = stop }, want, wantResult, moves, change)
 		}
 	}
 }

@@ -43,11 +43,14 @@ func scenarioFor(t *testing.T, a federation.Algorithm) *federation.Scenario {
 }
 
 // scenarioEnv returns an environment and an algorithm with that scenario, and a recorder of what the observers see.
-func scenarioEnv(t *testing.T, name string, workers int) (*federation.Env, federation.Algorithm, *federationtest.Recorder) {
+func scenarioEnv(t *testing.T, name string, workers int, change ...func(*federation.Env)) (*federation.Env, federation.Algorithm, *federationtest.Recorder) {
 	t.Helper()
 	e, a := federationtest.TinyEnv(t, workers), federationtest.Algorithm(t, name)
 	e.Scenario, e.Rounds = scenarioFor(t, a), 7
 	e.Clients[5].HeldOut = true
+	for _, f := range change {
+		f(e)
+	}
 	o := &federationtest.Recorder{Cancel: func() {}, StopAfter: -2}
 	e.Observers = []federation.Observer{o}
 	return e, a, o
@@ -77,10 +80,10 @@ func TestScenarioConformance(t *testing.T) {
 }
 
 // resumed stops a run with a scenario, resumes it in another environment, and compares weights, scores and moves.
-func resumed(t *testing.T, name, what string, stop func(*federationtest.Recorder), want map[string][]float32, wantResult *federation.Result, wantMoves []string) {
+func resumed(t *testing.T, name, what string, stop func(*federationtest.Recorder), want map[string][]float32, wantResult *federation.Result, wantMoves []string, change ...func(*federation.Env)) {
 	t.Helper()
 	o := federation.RunOptions{Algorithm: name, Config: "c", Checkpoint: filepath.Join(t.TempDir(), "checkpoint", "last.safetensors")}
-	e, a, first := scenarioEnv(t, name, 2)
+	e, a, first := scenarioEnv(t, name, 2, change...)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	first.Cancel = cancel
@@ -93,7 +96,7 @@ func resumed(t *testing.T, name, what string, stop func(*federationtest.Recorder
 		t.Fatal(err)
 	}
 	first.Rounds = first.Rounds[:o.Resume.Rounds]
-	e, a, second := scenarioEnv(t, name, 2)
+	e, a, second := scenarioEnv(t, name, 2, change...)
 	r := federationtest.MustRun(t, e, a, o)
 	if !federationtest.EqualModels(federationtest.Models(t, a), want) {
 		t.Errorf("%s: the weights differ", what)

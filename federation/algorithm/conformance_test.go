@@ -65,13 +65,15 @@ func otherBits(t *testing.T, name string) {
 }
 
 // stopAndResume checks that a run which is stopped after any number of rounds and resumed ends like an uninterrupted one.
-func stopAndResume(t *testing.T, name string) { stopAndResumeWith(t, name, func(*federation.Env) {}) }
+func stopAndResume(t *testing.T, name string) {
+	stopAndResumeWith(t, name, []int{0, 1, 2, 3, 4}, func(*federation.Env) {})
+}
 
-// stopAndResumeWith checks that a run in the environment that change makes can be stopped and resumed.
-func stopAndResumeWith(t *testing.T, name string, change func(*federation.Env)) {
+// stopAndResumeWith checks that a run in the environment that change makes can be stopped after some numbers of rounds and resumed.
+func stopAndResumeWith(t *testing.T, name string, stops []int, change func(*federation.Env)) {
 	t.Helper()
 	want, wantResult := federationtest.Finished(t, name, 2, change)
-	for stop := range 5 {
+	for _, stop := range stops {
 		path := filepath.Join(t.TempDir(), "checkpoint", "last.safetensors")
 		o := federation.RunOptions{Algorithm: name, Config: "c", Checkpoint: path}
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)

@@ -24,6 +24,9 @@ func (a *LocalOnly) Init(env *federation.Env) error {
 	return nil
 }
 
+// Averages implements [federation.Averager].
+func (a *LocalOnly) Averages() bool { return false }
+
 // Join implements [federation.Newcomer]: a newcomer gets a model of its own.
 func (a *LocalOnly) Join(_ *federation.Env, _ int, newcomers []*federation.Client) error {
 	for _, c := range newcomers {

@@ -22,6 +22,10 @@ func TestBodiesOfClustersThatSeeLikeImages(t *testing.T) {
 		bodies [][]int
 	}{
 		{"concepts", BodyAlike, federationtest.TwoConcepts, [][]int{{0, 1}}},
+		{"concepts, with a server optimiser", BodyAlike, func(e *federation.Env) {
+			federationtest.TwoConcepts(e)
+			e.Server.Name, e.Server.LearningRate = federation.ServerAdam, 0.5
+		}, [][]int{{0, 1}}},
 		{"other classes", BodyAlike, func(*federation.Env) {}, [][]int{{0}, {1}}},
 		{"other classes, one body for all", BodyAll, func(*federation.Env) {}, [][]int{{0, 1}}},
 		{"concepts, each its own", BodyOwn, federationtest.TwoConcepts, nil},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"feddag/federation"
+	"feddag/federation/algorithm"
 	"feddag/torch"
 )
 
@@ -14,6 +15,7 @@ type checkpointMeta struct {
 	Graph    [][]int     `json:"graph"`            // sources of each learner of the CC-graph
 	Scores   [][]float64 `json:"scores"`           // H of the graph's edges
 	Bodies   [][]int     `json:"bodies,omitempty"` // clusters that share a primary encoder
+	Server   []int       `json:"server,omitempty"` // clusters that have a state of the server's optimiser
 	Places   []int       `json:"places,omitempty"` // client id of each place in the roster, if there is a roster
 }
 
@@ -24,6 +26,12 @@ const rosterBlob = "roster"
 func (a *FedDAG) Save() (federation.Saved, error) {
 	meta := checkpointMeta{Clusters: a.clusters, Graph: a.graph, Scores: a.edgeScores, Bodies: a.bodies}
 	s := federation.Saved{Vectors: map[string][]float32{}}
+	for z, x := range a.serverStates {
+		if x != nil {
+			meta.Server = append(meta.Server, z)
+			x.Save(&s, z)
+		}
+	}
 	var err error
 	if a.roster != nil {
 		if a.encodedRoster == nil {
@@ -88,6 +96,18 @@ func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
 			}
 		}
 		a.states, a.classifiers = append(a.states, state), append(a.classifiers, psi)
+	}
+	for _, z := range meta.Server {
+		if z < 0 || z >= len(a.states) {
+			return fmt.Errorf("a state of the server's optimiser for cluster %d of %d", z, len(a.states))
+		}
+		if a.serverStates == nil {
+			a.serverStates = make([]*algorithm.ServerState, len(a.states))
+		}
+		var err error
+		if a.serverStates[z], err = algorithm.LoadServerState(env.Server, s, z, a.net.Len()); err != nil {
+			return err
+		}
 	}
 	if !env.ClientsMayChange() {
 		return nil

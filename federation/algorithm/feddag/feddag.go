@@ -38,6 +38,7 @@ import (
 	"fmt"
 
 	"feddag/federation"
+	"feddag/federation/algorithm"
 	"feddag/similarity"
 	"feddag/torch"
 )
@@ -130,6 +131,8 @@ type FedDAG struct {
 	sourceNet   *torch.Network // [Θ2'_z | ψ_z], which the secondary phase trains with classifiers
 	classifiers torch.Vectors  // ψ_z of each cluster, as long as states; the entries are nil without classifiers
 
+	serverStates []*algorithm.ServerState // of each cluster's Θ1 and Θc, as long as states; nil before a cluster's first step
+
 	// What is kept for clients that join, leave or change, see roster.go.
 	roster        roster // the clustering as the server keeps it; nil if the clients cannot change
 	rosterIDs     []int  // client id of each place in the roster
@@ -158,6 +161,9 @@ func (a *FedDAG) loadNetworks(env *federation.Env) (err error) {
 	a.sourceNet, err = env.Net(false)
 	return err
 }
+
+// Averages implements [federation.Averager].
+func (a *FedDAG) Averages() bool { return true }
 
 // Clusters implements [federation.Clustered].
 func (a *FedDAG) Clusters() [][]int { return a.clusters }

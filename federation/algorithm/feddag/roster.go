@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"feddag/federation"
+	"feddag/federation/algorithm"
 	"feddag/similarity/groups"
 	"feddag/torch"
 )
@@ -41,7 +42,7 @@ func (a *FedDAG) rosterPlaces(clients []*federation.Client) []int {
 func (a *FedDAG) clone() *FedDAG {
 	next := *a
 	next.roster, next.rosterIDs, next.encodedRoster = a.roster.clone(), slices.Clone(a.rosterIDs), nil
-	next.states, next.classifiers = slices.Clone(a.states), slices.Clone(a.classifiers)
+	next.states, next.classifiers, next.serverStates = slices.Clone(a.states), slices.Clone(a.classifiers), slices.Clone(a.serverStates)
 	return &next
 }
 
@@ -72,6 +73,9 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, m
 	}
 	more := make(torch.Vectors, len(next.clusters)-len(next.states))
 	next.states, next.classifiers = append(next.states, more...), append(next.classifiers, more...)
+	if next.serverStates != nil { // a new cluster has none yet
+		next.serverStates = append(next.serverStates, make([]*algorithm.ServerState, len(next.states)-len(next.serverStates))...)
+	}
 	starters := movers
 	if warm == nil {
 		starters = next.founders(movers)
@@ -91,6 +95,9 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, m
 			}
 			dissolved = append(dissolved, next.states[z], next.classifiers[z])
 			next.states[z], next.classifiers[z] = nil, nil
+			if next.serverStates != nil {
+				next.serverStates[z] = nil
+			}
 		case len(members) > 0 && next.states[z] == nil:
 			if secondary == nil {
 				if secondary, err = a.initialSecondary(env, warm, starters); err != nil {

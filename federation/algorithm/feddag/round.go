@@ -1,6 +1,7 @@
 package feddag
 
 import (
+	"fmt"
 	"slices"
 
 	"feddag/federation"
@@ -19,6 +20,8 @@ type roundState struct {
 
 	next            torch.Vectors // the clusters' states after the round
 	nextClassifiers torch.Vectors // the sources' ψ after the round
+
+	nextServer []*algorithm.ServerState // the clusters' states of the server's optimiser after the round
 }
 
 // Round implements [federation.Algorithm]. A round is a primary phase and, in every K-th round of the schedule K:1, a
@@ -51,7 +54,7 @@ func (a *FedDAG) Round(env *federation.Env, t int, cohort []*federation.Client) 
 	if trained, err = a.trainPrimary(env, r.cohort, from, t, federation.PrimaryPhase); err != nil {
 		return federation.Report{}, err
 	}
-	if err := r.aggregate(federation.Ends(trained), a.primaryParts()); err != nil {
+	if err := r.aggregatePrimary(federation.Ends(trained)); err != nil {
 		return federation.Report{}, err
 	}
 	if hasSecondaryPhase && a.Order != OrderSecondaryFirst {
@@ -65,7 +68,7 @@ func (a *FedDAG) Round(env *federation.Env, t int, cohort []*federation.Client) 
 		}
 	}
 	a.Close()
-	a.states, a.classifiers = r.next, r.nextClassifiers
+	a.states, a.classifiers, a.serverStates = r.next, r.nextClassifiers, r.nextServer
 	a.recordTraffic(env, r.cohort, hasSecondaryPhase)
 	return federation.Report{Loss: federation.LastLoss(trained), Trained: federation.Locals(a.net, r.cohort, trained)}, nil
 }
@@ -139,6 +142,51 @@ func (r *roundState) average(places [][]int, ended torch.Vectors, parts torch.Pa
 	}
 	r.next.Without(next).Close()
 	r.next = next
+	return nil
+}
+
+// aggregatePrimary aggregates Θ1 and Θc, and applies the run's server optimiser to them. Θ2 has a server learning rate of its own,
+// see updateLearners. Clusters that share a primary encoder share its step.
+func (r *roundState) aggregatePrimary(ended torch.Vectors) error {
+	a, parts := r.alg, r.alg.primaryParts()
+	if err := r.aggregate(ended, parts); err != nil || !r.env.Server.Enabled() {
+		return err
+	}
+	r.nextServer = make([]*algorithm.ServerState, len(a.states))
+	copy(r.nextServer, a.serverStates)
+	sampled := func(z int) bool { return len(r.places[z]) > 0 }
+	for z, state := range a.states {
+		if state == nil {
+			continue
+		}
+		body := slices.DeleteFunc(slices.Clone(a.bodyOf(z)), func(y int) bool { return a.states[y] == nil })
+		if first := body[0]; slices.ContainsFunc(body, sampled) {
+			var err error
+			if z == first {
+				err = r.stepServer(z, torch.Primary)
+			} else {
+				theta1 := a.net.Range(torch.Primary)
+				err = r.next[z].Copy(theta1, r.next[first], theta1)
+				r.nextServer[z] = r.nextServer[z].WithPart(r.env.Server, r.nextServer[first], a.net, torch.Primary)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if sampled(z) {
+			if err := r.stepServer(z, parts&^torch.Primary); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stepServer applies the server optimiser to the mean of some parts of cluster z.
+func (r *roundState) stepServer(z int, parts torch.Part) (err error) {
+	if r.nextServer[z], err = algorithm.StepServer(r.env.Server, r.alg.net, r.alg.states[z], r.next[z], r.nextServer[z], parts); err != nil {
+		return fmt.Errorf("the server's step of cluster %d: %w", z, err)
+	}
 	return nil
 }
 

@@ -52,6 +52,9 @@ func (a *FedDAG) search(env *federation.Env, sketches similarity.Sketches) error
 		}
 		copies = append(copies, model...)
 		next.states, next.classifiers = append(next.states, model[0]), append(next.classifiers, model[1])
+		if next.serverStates != nil {
+			next.serverStates = append(next.serverStates, a.serverStates[origins[k]])
+		}
 	}
 	if err := next.roster.renumber(numbers, max(len(a.clusters), slices.Max(numbers)+1)); err != nil {
 		copies.Close()

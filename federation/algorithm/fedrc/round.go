@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"feddag/federation"
-	"feddag/federation/algorithm"
 	"feddag/torch"
 )
 
@@ -27,13 +26,10 @@ func (a *FedRC) Round(env *federation.Env, t int, cohort []*federation.Client) (
 			owners = append(owners, c)
 		}
 	}
-	next, err := algorithm.AverageBy(a.Net, a.States, members, federation.Ends(trained),
-		func(_, k int) float64 { return float64(owners[k].Size()) }, torch.All)
-	if err != nil {
+	if err := a.Aggregate(members, federation.Ends(trained), func(_, k int) float64 { return float64(owners[k].Size()) }); err != nil {
 		federation.Ends(trained).Close()
 		return federation.Report{}, err
 	}
-	a.Replace(next)
 	var loss float64 // a client's loss is the sum over k of its weighted losses
 	for _, r := range trained {
 		loss += r.Loss[len(r.Loss)-1] / float64(len(cohort))

@@ -61,11 +61,9 @@ func (a *FedSoft) Round(env *federation.Env, t int, cohort []*federation.Client)
 	if err != nil {
 		return federation.Report{}, err
 	}
-	var next torch.Vectors
 	defer func() {
 		if err != nil {
 			federation.Ends(trained).Close()
-			next.Without(a.States).Close()
 		}
 	}()
 	members := make([][]int, a.K)
@@ -82,17 +80,16 @@ func (a *FedSoft) Round(env *federation.Env, t int, cohort []*federation.Client)
 		}
 		return 1
 	}
-	if next, err = algorithm.AverageBy(a.Net, a.States, members, federation.Ends(trained), weight, torch.All); err != nil {
-		return federation.Report{}, err
-	}
 	own := slices.Clone(a.own)
 	for i, c := range cohort {
 		if own[c.ID], err = trained[i].End.Floats(); err != nil {
 			return federation.Report{}, err
 		}
 	}
+	if err := a.Aggregate(members, federation.Ends(trained), weight); err != nil {
+		return federation.Report{}, err
+	}
 	a.own = own
-	a.Replace(next)
 	for _, c := range cohort {
 		env.Ledger.Down(c, "centres", a.K*a.Net.Len())
 		env.Ledger.Up(c, "model", a.Net.Len())
