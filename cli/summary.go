@@ -19,6 +19,9 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 	if err := s.dir.WriteClients(report.NewClients(s.env.Clients, s.assigned(), result)); err != nil {
 		return err
 	}
+	if err := s.writeModels(result); err != nil {
+		return err
+	}
 	plots, err := s.dir.PlotRounds(s.title(), rounds, report.PageFormats(s.o.plots))
 	if err != nil {
 		return err

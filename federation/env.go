@@ -35,6 +35,7 @@ type Env struct {
 	samples    int64             // training samples so far, counted once per epoch
 	scores     scoreCache
 	subsets    testSubsets // used where EvalShare is below 1
+	uses       map[int]Use // what the clients of a Predictor predicted with in their last evaluation, by id
 	warnings   []warning   // of this run so far, each once
 	span       span
 	round      *roundProgress // nil outside of rounds
@@ -76,7 +77,7 @@ func (e *Env) Start(ctx context.Context) error {
 	e.population, e.newcomers = p, 0
 	e.syncClients()
 	e.ctx = ctx
-	e.scores, e.subsets = scoreCache{}, testSubsets{} // the options may have changed since the last run
+	e.scores, e.subsets, e.uses = scoreCache{}, testSubsets{}, nil // the options may have changed since the last run
 	e.Workers = max(1, e.Workers)
 	if e.Ledger == nil {
 		e.Ledger = NewLedger(len(e.Clients))

@@ -21,18 +21,27 @@ type Predictor interface {
 // Evaluate returns the score of each client with the model that it predicts with before local training. It is an error if a
 // [Predictor] leaves a client out.
 func (e *Env) Evaluate(a Algorithm, clients []*Client) ([]Score, error) {
+	return e.EvaluateBy(a, clients, e.Scores)
+}
+
+// EvaluateBy is Evaluate with another function that scores models[i] for clients[i], such as [Env.TrainScores].
+func (e *Env) EvaluateBy(a Algorithm, clients []*Client, scores func([]*Client, []Model) ([]Score, error)) ([]Score, error) {
 	p, ok := a.(Predictor)
 	if !ok {
 		models := make([]Model, len(clients))
 		for i, c := range clients {
 			models[i] = a.Model(c.ID)
 		}
-		return e.Scores(clients, models)
+		return scores(clients, models)
 	}
 	byID := map[*Client]Score{}
+	names := stateNames(a)
 	err := p.Predict(e, clients, func(some []*Client, models []Model) error {
-		scores, err := e.Scores(some, models)
-		for i, s := range scores {
+		for i, c := range some {
+			e.recordUse(c, useOf(names, models[i]))
+		}
+		scored, err := scores(some, models)
+		for i, s := range scored {
 			byID[some[i]] = s
 		}
 		return err
@@ -40,15 +49,15 @@ func (e *Env) Evaluate(a Algorithm, clients []*Client) ([]Score, error) {
 	if err != nil {
 		return nil, err
 	}
-	scores := make([]Score, len(clients))
+	scored := make([]Score, len(clients))
 	for i, c := range clients {
 		s, ok := byID[c]
 		if !ok {
 			return nil, fmt.Errorf("client %d: the method gave it no model to predict with", c.ID)
 		}
-		scores[i] = s
+		scored[i] = s
 	}
-	return scores, nil
+	return scored, nil
 }
 
 // Predict runs the jobs on the executor and returns a result for each. It ends with the error of the run's context when the run

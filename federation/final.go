@@ -1,7 +1,6 @@
 package federation
 
 import (
-	"fmt"
 	"slices"
 
 	"feddag/torch"
@@ -20,7 +19,8 @@ type Adapter interface {
 }
 
 // End does what follows the last round. It trains every present client once more for its score after local training, if
-// [Options].FinalPost is set, passes the models to the observers, and scores the held-out clients.
+// [Options].FinalPost is set, passes the models to the observers, and scores the held-out clients. Models of clusters that only
+// held-out clients are in are passed after that.
 func (r *Runner) End() error {
 	e := r.env
 	if e.FinalPost {
@@ -32,10 +32,16 @@ func (r *Runner) End() error {
 			return err
 		}
 	}
-	if err := e.notifyModels(r.alg.Models(), ""); err != nil {
+	models := r.alg.Models()
+	if err := e.notifyModels(models, ""); err != nil {
 		return err
 	}
-	return e.Stage(NewcomersStage, r.scoreHeldOut)
+	if err := e.Stage(NewcomersStage, r.scoreHeldOut); err != nil {
+		return err
+	}
+	return e.notifyModels(slices.DeleteFunc(r.alg.Models(), func(m NamedModel) bool {
+		return slices.ContainsFunc(models, func(before NamedModel) bool { return before.Name == m.Name })
+	}), "")
 }
 
 // scoreHeldOut lets the clients that were never present join after the last round, as in the tables 11 and 13 of the FedDAG
@@ -44,17 +50,15 @@ func (r *Runner) End() error {
 // observers get a warning.
 func (r *Runner) scoreHeldOut() error {
 	e := r.env
-	n, ok := r.alg.(Newcomer)
-	heldOut := e.population.neverPresent()
-	if len(heldOut) == 0 {
+	if _, ok := r.alg.(Newcomer); !ok {
+		if n := len(e.population.neverPresent()); n > 0 {
+			e.Warn("%d clients are held out, and %s takes no newcomers: they have no scores", n, r.options.Algorithm)
+		}
 		return nil
 	}
-	if !ok {
-		e.Warn("%d clients are held out, and %s takes no newcomers: they have no scores", len(heldOut), r.options.Algorithm)
-		return nil
-	}
-	if err := n.Join(e, e.Rounds, heldOut); err != nil {
-		return fmt.Errorf("held-out clients: %w", err)
+	heldOut, err := e.JoinHeldOut(r.alg)
+	if err != nil || len(heldOut) == 0 {
+		return err
 	}
 	pre, err := e.Evaluate(r.alg, heldOut)
 	if err != nil {

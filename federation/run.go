@@ -28,6 +28,8 @@ type Result struct {
 	// in Last and Best are those of a newcomer after the last round: with the model that the method gives it, and after one
 	// local training from there.
 	HeldOut []int
+	// Uses says, by client, which of the algorithm's models each predicts with after the last round.
+	Uses []Use
 }
 
 // Runner does a run step by step: Begin, Round for each round, and End. [Run] is the usual way; tests look at the state between
@@ -95,7 +97,11 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 	if err := r.End(); err != nil {
 		return nil, err
 	}
-	return &Result{max(first, env.Rounds), r.last, r.best, r.heldOut}, nil
+	uses, err := r.uses()
+	if err != nil {
+		return nil, err
+	}
+	return &Result{max(first, env.Rounds), r.last, r.best, r.heldOut, uses}, nil
 }
 
 // NewRunner returns a runner of an algorithm. The environment must have been started.
@@ -144,7 +150,7 @@ func (r *Runner) resume(c *Checkpoint) error {
 	if !ok {
 		return fmt.Errorf("algorithm %s cannot be resumed", r.options.Algorithm)
 	}
-	if err := r.env.replay(c.Rounds); err != nil {
+	if err := r.env.Replay(c.Rounds); err != nil {
 		return err
 	}
 	for _, w := range c.Warnings {

@@ -121,9 +121,9 @@ func (e *Env) eachEvent(t int, f func(ev Event, changed []*Client) error) (searc
 	return search, nil
 }
 
-// replay applies the events of the first rounds to the population alone, so that a resumed run has the clients that the first
-// run had after so many rounds.
-func (e *Env) replay(rounds int) error {
+// Replay applies the events of the first rounds to the population alone, so that a resumed run, or a look at its models, has the
+// clients that the first run had after so many rounds.
+func (e *Env) Replay(rounds int) error {
 	if e.Scenario == nil {
 		return nil
 	}

@@ -21,7 +21,10 @@ func jsonKeys(typ reflect.Type) (keys []string) {
 	for i := range typ.NumField() {
 		field := typ.Field(i)
 		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
-			keys = append(append(keys, name), jsonKeys(field.Type)...)
+			keys = append(keys, name)
+			if field.Type != reflect.SliceOf(typ) { // a list of its own kind, such as the body of a torch.Call
+				keys = append(keys, jsonKeys(field.Type)...)
+			}
 		}
 	}
 	return keys
@@ -34,7 +37,7 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := []string{"mean", "std"} // of Stat, which writes itself
-	for _, x := range []any{Round{}, Summary{}, Assignment{}} {
+	for _, x := range []any{Round{}, Summary{}, Assignment{}, Models{}} {
 		keys = append(keys, jsonKeys(reflect.TypeOf(x))...)
 	}
 	dir, err := Make(t.TempDir())

@@ -26,7 +26,7 @@ func (d *Dir) ReadScenario() ([]byte, error) {
 // WriteModel writes model/NAME.safetensors: the tensors by the names of a
 // PyTorch state_dict, and the name of the encoder that they are of.
 func (d *Dir) WriteModel(name, encoder string, tensors []torch.NamedTensor) error {
-	return d.WriteFile("model/"+name+".safetensors", func(w io.Writer) error {
+	return d.WriteFile(modelFile(name), func(w io.Writer) error {
 		return torch.WriteSafetensors(w, tensors, map[string]string{"format": "pt", "model": encoder})
 	})
 }

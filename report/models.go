@@ -1,0 +1,195 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"feddag/federation"
+	"feddag/torch"
+)
+
+// ModelsFile is one Models: what another program needs to use the models of a
+// run.
+const ModelsFile = "models.json"
+
+// Models says how the models of a run compute, what their inputs are, and which
+// client predicts with which. It is written when the run has ended.
+type Models struct {
+	Rounds int `json:"rounds"` // that were trained
+
+	// Encoder is the name of the encoder, and Encoders are the prefixes of its
+	// tensors: one encoder, or two of the same layers. The input of the head is
+	// the features of the encoders side by side, in this order.
+	Encoder  string       `json:"encoder"`
+	Encoders []string     `json:"encoders"` // "primary.", "secondary."
+	Layers   []torch.Call `json:"layers"`   // of each encoder
+	Head     torch.Call   `json:"head"`
+
+	// Input is what the models take: (pixel/255 - mean) / std by channel.
+	Input   ModelInput `json:"input"`
+	Classes []string   `json:"classes"` // names by label; their numbers where the data set has no names
+
+	// PredictsWith says in words what the clients of some methods predict with;
+	// empty where this is the model of the client's cluster.
+	PredictsWith string `json:"predicts_with,omitempty"`
+
+	Clients  []ModelClient `json:"clients"`   // by id
+	TestSets [][]int32     `json:"test_sets"` // indices into the test images of the data set
+}
+
+// ModelInput is the shape and the normalisation of the images.
+type ModelInput struct {
+	DataSet string    `json:"data_set"`
+	Shape   [3]int    `json:"shape"` // channels, height, width
+	Mean    []float32 `json:"mean"`  // by channel, of pixels/255
+	Std     []float32 `json:"std"`
+}
+
+// ModelClient is a client of a run and what it predicts with.
+type ModelClient struct {
+	Client  int  `json:"client"`
+	Cluster *int `json:"cluster"` // null where the client is not there at the end
+
+	// Files are the models in the run directory that the client predicts with:
+	// one, or several with weights for the mean of their class probabilities.
+	// There is none if the client is not there, or predicts with a model that
+	// is not kept, such as one that it trains before each prediction.
+	Files   []string  `json:"files"`
+	Weights []float64 `json:"weights"`
+
+	TestSet  *int  `json:"test_set"`            // place in test_sets; null where the client is not there
+	LabelMap []int `json:"label_map,omitempty"` // class -> label that the client uses; absent for the identity
+}
+
+// modelFile is the path of the model of a name in the run directory.
+func modelFile(name string) string { return "model/" + name + ".safetensors" }
+
+// SetNetwork fills what the layers of a network say.
+func (m *Models) SetNetwork(encoder string, net *torch.Network) {
+	m.Encoder, m.Layers, m.Head = encoder, net.EncoderCalls(), net.HeadCall()
+	if m.Encoders = []string{"primary."}; net.Dual() {
+		m.Encoders = append(m.Encoders, "secondary.")
+	}
+	m.Input.Shape = net.Input()
+}
+
+// SetClients fills who predicts with what at the end of a run. Models that are
+// not in the directory are left out.
+func (m *Models) SetClients(d *Dir, env *federation.Env, clusters [][]int, result *federation.Result) error {
+	cluster := make([]*int, len(env.Clients))
+	for z, members := range clusters {
+		for _, i := range members {
+			cluster[i] = &z
+		}
+	}
+	type set struct {
+		first *int32
+		n     int
+	}
+	places := map[set]int{}
+	for i, c := range env.Clients {
+		row := ModelClient{Client: i, Cluster: cluster[i], Files: []string{}, Weights: []float64{}}
+		for _, l := range c.LabelMap {
+			row.LabelMap = append(row.LabelMap, int(l))
+		}
+		if use := result.Uses[i]; len(use.Models) > 0 {
+			for _, name := range use.Models {
+				row.Files = append(row.Files, modelFile(name))
+			}
+			row.Weights = use.Weights
+			kept, err := d.have(row.Files)
+			if err != nil {
+				return err
+			}
+			if !kept {
+				row.Files, row.Weights = []string{}, []float64{}
+			}
+		}
+		if test := env.TestSamples(c); cluster[i] != nil && len(test) > 0 {
+			key := set{&test[0], len(test)}
+			place, ok := places[key]
+			if !ok {
+				place = len(m.TestSets)
+				places[key], m.TestSets = place, append(m.TestSets, test)
+			}
+			row.TestSet = &place
+		}
+		m.Clients = append(m.Clients, row)
+	}
+	return nil
+}
+
+// have reports whether the directory has all of some files.
+func (d *Dir) have(names []string) (bool, error) {
+	for _, name := range names {
+		if _, err := os.Stat(d.Path(name)); errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		} else if err != nil {
+			return false, fmt.Errorf("looking for %s: %w", d.Path(name), cause(err))
+		}
+	}
+	return true, nil
+}
+
+// WriteModels writes models.json.
+func (d *Dir) WriteModels(m Models) error { return d.WriteJSON(ModelsFile, m) }
+
+// ReadModels reads models.json and checks what the program relies on.
+func (d *Dir) ReadModels() (*Models, error) {
+	var m Models
+	if err := d.ReadJSON(ModelsFile, &m); err != nil {
+		return nil, err
+	}
+	bad := func(format string, args ...any) (*Models, error) {
+		return nil, fmt.Errorf("reading %s: %s", d.Path(ModelsFile), fmt.Sprintf(format, args...))
+	}
+	channels := m.Input.Shape[0]
+	if m.Encoder == "" || len(m.Classes) == 0 || channels < 1 || len(m.Input.Mean) != channels || len(m.Input.Std) != channels {
+		return bad("the encoder, the classes, or the shape and normalisation of the images are missing")
+	}
+	if !slices.Equal(m.Encoders, []string{"primary."}) && !slices.Equal(m.Encoders, []string{"primary.", "secondary."}) {
+		return bad("encoders %q", m.Encoders)
+	}
+	for i, c := range m.Clients {
+		if c.Client != i {
+			return bad("client %d stands at place %d", c.Client, i)
+		}
+		if len(c.Weights) != len(c.Files) {
+			return bad("client %d has %d weights for %d files", i, len(c.Weights), len(c.Files))
+		}
+		if len(c.LabelMap) != 0 && len(c.LabelMap) != len(m.Classes) {
+			return bad("client %d maps %d labels of %d", i, len(c.LabelMap), len(m.Classes))
+		}
+		for _, l := range c.LabelMap {
+			if l < 0 || l >= len(m.Classes) {
+				return bad("client %d has the label %d of %d", i, l, len(m.Classes))
+			}
+		}
+	}
+	return &m, nil
+}
+
+// ReadModel reads one of the Files of a client: the state of a network.
+func (d *Dir) ReadModel(file string, net *torch.Network) ([]float32, error) {
+	path, err := d.local(file)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the model %s: %w", path, cause(err))
+	}
+	defer f.Close()
+	tensors, _, err := torch.ReadSafetensors(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	values, err := net.Values(tensors)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return values, nil
+}
