@@ -79,6 +79,9 @@ func (c *cell) look() error {
 	if err := c.sameScenario(dir); err != nil {
 		return err
 	}
+	if err := c.sameInitialWeights(dir); err != nil {
+		return err
+	}
 	if _, err := os.Stat(dir.Path(report.SummaryFile)); err != nil {
 		return nil
 	}

@@ -75,6 +75,9 @@ func (o *options) hash(p *partition.Partition, set *data.Set, scenario []byte) (
 	}
 	for _, pair := range o.allPairs() {
 		usual := pair.Value == earlierOf(o.flags.Lookup(pair.Key)) || pair.Key == "engine" && pair.Value == "serial" // once the default
+		if pair.Key == "initial-weights" {
+			pair.Value = o.initialHash // the content counts, wherever the file is
+		}
 		if !slices.Contains(skip, pair.Key) && !usual {
 			fmt.Fprintf(h, "%s=%s\n", pair.Key, pair.Value)
 		}

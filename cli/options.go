@@ -23,8 +23,10 @@ type options struct {
 	partitionFlags
 	scenario string
 	model    string
-	dropout  float64
-	norm     string
+	// initialWeights is the file of θ^0, "" for random weights, and initialHash the hash of its content once it is read.
+	initialWeights, initialHash string
+	dropout                     float64
+	norm                        string
 	machine
 	plots  plotFormats
 	out    string
@@ -71,6 +73,7 @@ func newOptions(algorithm string) (*options, error) {
 	f.StringVar(&o.preset, "preset", "", "sets several flags at once, flags given beside it win: "+strings.Join(presetNames(alg), ", "))
 	federation.FlagGroup(f, federation.TrainingFlags, func(f *pflag.FlagSet) {
 		f.StringVar(&o.model, "model", "", "encoder: "+strings.Join(models.Names(), ", ")+" (default "+models.Defaults()+")")
+		f.StringVar(&o.initialWeights, "initial-weights", "", "start all clients from the weights in this safetensors file instead of random ones, such as model/global.safetensors of a run; of the model with one encoder")
 		f.Float64Var(&o.dropout, "dropout", 0, "probability of dropping an activation after a hidden linear layer (ResNets: before the head), 0..1")
 		f.StringVar(&o.norm, "norm", "batch", "norm of the ResNets: batch, group")
 	})

@@ -25,6 +25,7 @@ type session struct {
 	set        *data.Set // as it was read; the clients may see its images otherwise: env.Data
 	partition  *partition.Partition
 	scenario   []byte // text of the file; nil without
+	initial    []byte // content of the file of initial weights; nil without
 	env        *federation.Env
 	dir        *report.Dir
 	checkpoint *federation.Checkpoint // to resume from; nil to begin
@@ -82,6 +83,9 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 		fmt.Fprintf(log, "%s: making what the clients see, %d views of the images\n", o.dataset, n)
 	}
 	if err := s.environment(device); err != nil {
+		return nil, err
+	}
+	if err := s.loadInitialWeights(); err != nil {
 		return nil, err
 	}
 	if err := s.loadScenario(); err != nil {

@@ -99,6 +99,11 @@ func (s *session) create(ctx context.Context, log io.Writer, prefix string, part
 			return err
 		}
 	}
+	if s.initial != nil {
+		if err := s.dir.WriteInitialWeights(s.initial); err != nil {
+			return err
+		}
+	}
 	env, err := s.environ()
 	if err != nil {
 		return err

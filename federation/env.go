@@ -26,6 +26,7 @@ type Env struct {
 	Observers []Observer
 
 	ctx        context.Context
+	initial    []float32         // θ^0 of SetInitialWeights; nil for random weights
 	original   []*Client         // Clients as the partition made them; nil before Start
 	population *population       // which clients are present and what they hold
 	present    []*Client         // the present ones of Clients, by ascending id

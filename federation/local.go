@@ -154,11 +154,3 @@ func LastLoss(trained []torch.Trained) float64 {
 // InitStream returns the random stream of the run's initialisation k: 0 for θ^0, 1 for the secondary encoder, and 2 for the head of
 // a network with two encoders.
 func (e *Env) InitStream(k uint64) *rand.Rand { return stream.New(e.Seed, "init", k) }
-
-// InitialState returns θ^0, the weights from which all clients of a method with one encoder start. They depend only on the network
-// and the seed of the run, so they are the same for every algorithm.
-func (e *Env) InitialState(net *torch.Network) []float32 {
-	x := make([]float32, net.Len())
-	net.Init(x, torch.All, e.InitStream(0))
-	return x
-}

@@ -102,7 +102,7 @@ func removeStart(path string) error {
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case name == LockFile:
-		case name == PartitionFile, name == ScenarioFile, name == EnvFile, strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".tmp"):
+		case name == PartitionFile, name == ScenarioFile, name == InitialWeightsFile, name == EnvFile, strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".tmp"):
 			left = append(left, filepath.Join(path, name))
 		default:
 			return nil

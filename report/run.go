@@ -12,16 +12,17 @@ import (
 
 // The files of a run.
 const (
-	ConfigFile     = "config.yaml"                 // every flag, resolved
-	EnvFile        = "env.json"                    // versions, device, BLAS, commit
-	PartitionFile  = "partition.json"              // who holds what
-	ScenarioFile   = "scenario.json"               // what happens to the clients, if anything does
-	MetricsFile    = "metrics.jsonl"               // one Round per line
-	ClientsFile    = "clients.csv"                 // one Client per line
-	SummaryFile    = "summary.json"                // one Summary
-	HTMLFile       = "report.html"                 // one Page
-	CheckpointFile = "checkpoint/last.safetensors" // what --resume starts from
-	LockFile       = ".lock"                       // the process that writes now; see package lockfile
+	ConfigFile         = "config.yaml"                 // every flag, resolved
+	EnvFile            = "env.json"                    // versions, device, BLAS, commit
+	PartitionFile      = "partition.json"              // who holds what
+	ScenarioFile       = "scenario.json"               // what happens to the clients, if anything does
+	InitialWeightsFile = "initial-weights.safetensors" // the weights that all clients started from, if a file had them
+	MetricsFile        = "metrics.jsonl"               // one Round per line
+	ClientsFile        = "clients.csv"                 // one Client per line
+	SummaryFile        = "summary.json"                // one Summary
+	HTMLFile           = "report.html"                 // one Page
+	CheckpointFile     = "checkpoint/last.safetensors" // what --resume starts from
+	LockFile           = ".lock"                       // the process that writes now; see package lockfile
 )
 
 // Dir is one run's directory.

@@ -23,6 +23,11 @@ func (d *Dir) ReadScenario() ([]byte, error) {
 	return text, err
 }
 
+// WriteInitialWeights writes initial-weights.safetensors, the file as the user gave it.
+func (d *Dir) WriteInitialWeights(content []byte) error {
+	return d.writeBytes(InitialWeightsFile, content)
+}
+
 // WriteModel writes model/NAME.safetensors: the tensors by the names of a
 // PyTorch state_dict, and the name of the encoder that they are of.
 func (d *Dir) WriteModel(name, encoder string, tensors []torch.NamedTensor) error {

@@ -1,11 +1,13 @@
 package algorithm_test
 
 import (
+	"math/rand/v2"
 	"os"
 	"testing"
 
 	"feddag/federation"
 	"feddag/federation/federationtest"
+	"feddag/torch"
 )
 
 // TestOptionsConformance checks that the options which every method reads have an effect on it, and that runs with them have the
@@ -21,6 +23,7 @@ func TestOptionsConformance(t *testing.T) {
 			long   bool
 		}{
 			{"schedule", func(e *federation.Env) { e.Schedule = schedule(t, "step:1:0.5") }, nil, false},
+			{"initial weights", initialWeights(t), nil, false},
 			{"server adam", server(federation.ServerAdam), averages, false},
 			{"server momentum", server(federation.ServerMomentum), averages, true},
 			{"server yogi", server(federation.ServerYogi), averages, true},
@@ -58,6 +61,21 @@ func TestScenarioWithServerOptimizer(t *testing.T) {
 		want, moves := federationtest.Models(t, a), recorder.Moves()
 		for _, stop := range []int{1, 4} {
 			resumed(t, name, name, func(o *federationtest.Recorder) { o.StopAfter = stop }, want, wantResult, moves, change)
+		}
+	}
+}
+
+// initialWeights returns a change of an environment: it starts from weights that the seed of the run does not give.
+func initialWeights(t *testing.T) func(*federation.Env) {
+	return func(e *federation.Env) {
+		net, err := e.Net(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := make([]float32, net.Len())
+		net.Init(x, torch.All, rand.New(rand.NewPCG(5, 6)))
+		if err := e.SetInitialWeights(federation.TensorsOf(net, x, torch.All)); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -100,10 +100,8 @@ func (a *IFCA) redraw(net *torch.Network) error {
 		if slices.Min(counts) >= enough {
 			return nil
 		}
-		x := make([]float32, net.Len())
 		for _, v := range a.States {
-			net.Init(x, torch.All, r)
-			if err := v.Set(x); err != nil {
+			if err := v.Set(a.Env.RandomState(net, r)); err != nil {
 				return err
 			}
 		}

@@ -11,8 +11,10 @@ import (
 func IndependentStates(e *federation.Env, net *torch.Network, k int) (torch.Vectors, error) {
 	var states torch.Vectors
 	for z := range k {
-		x := make([]float32, net.Len())
-		net.Init(x, torch.All, e.InitStream(uint64(z)))
+		x := e.InitialState(net)
+		if z > 0 {
+			x = e.RandomState(net, e.InitStream(uint64(z)))
+		}
 		v, err := torch.VectorOf(e.Device, x)
 		if err != nil {
 			states.Close()

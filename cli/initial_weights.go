@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+
+	"feddag/report"
+	"feddag/torch"
+)
+
+// loadInitialWeights reads the file of --initial-weights, or the run directory's copy where a run is resumed, and makes it the
+// start of all clients.
+func (s *session) loadInitialWeights() (err error) {
+	o := s.o
+	path := o.initialWeights
+	if path == "" {
+		return nil
+	}
+	if o.resume != "" {
+		path = s.dir.Path(report.InitialWeightsFile)
+	}
+	if s.initial, err = os.ReadFile(path); err != nil {
+		return fmt.Errorf("--initial-weights: %w", err) // an *os.PathError names the file
+	}
+	tensors, _, err := torch.ReadSafetensors(bytes.NewReader(s.initial))
+	if err != nil {
+		return fmt.Errorf("--initial-weights %s: %w", path, err)
+	}
+	if err := s.env.SetInitialWeights(tensors); err != nil {
+		return usageError{fmt.Errorf("--initial-weights %s does not fit --model %s: %w", path, o.model, err)}
+	}
+	o.initialHash = contentHash(s.initial)
+	return nil
+}
+
+// contentHash returns the SHA-256 of a file's content.
+func contentHash(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// sameInitialWeights returns an error if the run that is there began with other initial weights than the ones asked for.
+func (c *cell) sameInitialWeights(dir *report.Dir) error {
+	path := c.options.initialWeights
+	if path == "" {
+		return nil // agrees has found that the run has none
+	}
+	asked, err := os.ReadFile(path)
+	if err != nil {
+		return usagef("--initial-weights: %w", err)
+	}
+	was, err := os.ReadFile(dir.Path(report.InitialWeightsFile))
+	if err != nil {
+		return fmt.Errorf("the initial weights of %s: %w", c.dir, err)
+	}
+	if !bytes.Equal(was, asked) {
+		return usagef("%s holds a run with other weights than %s has now: choose another --out, or move it away", c.dir, path)
+	}
+	return nil
+}
