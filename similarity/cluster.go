@@ -32,6 +32,7 @@ type Result struct {
 	Dendrogram  *Dendrogram // nil for spectral
 	Eigenvalues []float64   // nil for linkage
 	Candidates  []Candidate // from few clusters to many
+	Rule        string      // that chose among the candidates: Options.Choose
 	Threshold   float64     // α* of the chosen cut; 0 for spectral
 	Clusters    [][]int     // in the order of their first members, members ascending
 
@@ -106,7 +107,7 @@ func clusterSource(from source, o Options, progress Progress) (*Result, error) {
 		return nil, err
 	}
 	r.Dendrogram, r.Eigenvalues, r.Candidates = choice.Dendrogram, choice.Eigenvalues, choice.Candidates
-	r.Threshold, r.Clusters = choice.Threshold, choice.Clusters
+	r.Rule, r.Threshold, r.Clusters = o.Choose, choice.Threshold, choice.Clusters
 	r.Complementarity, r.Graph, err = CCGraph(counts, r.ClassAngles, r.Clusters, o.TopK, o.Alignment)
 	return r, err
 }

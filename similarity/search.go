@@ -17,6 +17,7 @@ type Candidate struct {
 	Even         float64 // the same mean with equal weights for all clusters; low where a few outliers are set apart
 	Ratio        float64 // height of the next merge divided by that of the last one; 0 where either is missing, and for spectral
 	Bend         float64 // fall of the log mean distance within clusters to this candidate, minus its fall to the next one; 0 at the ends
+	Score        float64 // the value that the search's rule compares, the highest is chosen; 0 where the rule does not look
 	Chosen       bool
 }
 
@@ -44,6 +45,8 @@ const (
 	minRatio, heightFloor = 1.5, 0.01
 	// minBend is the smallest bend, and minEigengap the smallest distance between two eigenvalues, that counts as groups.
 	minBend, minEigengap = 0.2, 0.1
+	// minLossRatio is the least ratio of two losses that counts as an improvement.
+	minLossRatio = 1.0
 	// sameHeight is the difference below which two merges cannot be told apart.
 	sameHeight = 1e-12
 )
@@ -150,17 +153,18 @@ func searchSpectral(a *mat.SymDense, o Options, progress Progress) (*Choice, err
 	return s.choose(chosen), nil
 }
 
-// pick returns the index of the candidate that a rule without a number chooses. The candidates must be scored.
+// pick returns the index of the candidate that a rule without a number chooses, and sets the Score of the candidates. The candidates must
+// be scored.
 func (s *Choice) pick(rule string) int {
 	switch rule {
 	case "silhouette":
-		return s.best(minSilhouette, silhouette)
+		return s.best(rule, silhouette)
 	case "bend":
-		return s.best(minBend, func(c Candidate) float64 { return c.Bend })
+		return s.best(rule, func(c Candidate) float64 { return c.Bend })
 	case "ratio":
-		return s.best(minRatio, func(c Candidate) float64 { return c.Ratio })
+		return s.best(rule, func(c Candidate) float64 { return c.Ratio })
 	case "eigengap":
-		return s.best(minEigengap, func(c Candidate) float64 { return eigengap(s.Eigenvalues, len(c.Clusters)) })
+		return s.best(rule, func(c Candidate) float64 { return eigengap(s.Eigenvalues, len(c.Clusters)) })
 	}
 	if s.Dendrogram != nil {
 		return s.byLoss(onGrid(s.Dendrogram, s.Candidates))
@@ -170,6 +174,11 @@ func (s *Choice) pick(rule string) int {
 		all[k] = k
 	}
 	return s.byLoss(all)
+}
+
+// LeastScore returns the value above which a candidate's Score must be for a rule to choose more than one cluster.
+func LeastScore(rule string) float64 {
+	return map[string]float64{"silhouette": minSilhouette, "bend": minBend, "ratio": minRatio, "eigengap": minEigengap, "loss": minLossRatio}[rule]
 }
 
 // between returns a threshold at which exactly the first m merges are made: halfway to the next height. If all merges are
@@ -241,12 +250,14 @@ func eigengap(eigenvalues []float64, k int) float64 {
 	return eigenvalues[k] - eigenvalues[k-1]
 }
 
-// best returns the candidate with the highest value above least, and among equal ones the coarsest. If none is above least,
-// it returns the coarsest of all.
-func (s *Choice) best(least float64, value func(Candidate) float64) int {
-	best := 0
-	for k, c := range s.Candidates {
-		if x := value(c); x > least {
+// best returns the candidate with the highest value above the rule's least, and among equal ones the coarsest. If none is above
+// it, best returns the coarsest of all.
+func (s *Choice) best(rule string, value func(Candidate) float64) int {
+	best, least := 0, LeastScore(rule)
+	for k := range s.Candidates {
+		x := value(s.Candidates[k])
+		s.Candidates[k].Score = x
+		if x > least {
 			best, least = k, x
 		}
 	}
@@ -271,6 +282,9 @@ func (s *Choice) byLoss(among []int) int {
 	losses := make([]float64, len(among))
 	for k, c := range among {
 		losses[k] = s.Candidates[c].Loss
+		if k > 0 {
+			s.Candidates[c].Score = lossRatio(losses, k)
+		}
 	}
 	return among[LossRatio(losses)]
 }
@@ -306,12 +320,17 @@ func onGrid(tree *Dendrogram, candidates []Candidate) []int {
 // On the published losses of the paper's table 19, this chooses the published 11 clusters for both data sets. The lowest
 // loss does not.
 func LossRatio(losses []float64) int {
-	best, ratio := 0, 1.0
+	best, ratio := 0, minLossRatio
 	for k := 1; k < len(losses); k++ {
-		r := losses[k-1] / max(losses[k], math.SmallestNonzeroFloat64)
+		r := lossRatio(losses, k)
 		if r > ratio {
 			best, ratio = k, r
 		}
 	}
 	return best
+}
+
+// lossRatio returns the loss before the k-th as a multiple of it.
+func lossRatio(losses []float64, k int) float64 {
+	return losses[k-1] / max(losses[k], math.SmallestNonzeroFloat64)
 }

@@ -94,7 +94,7 @@ func (a *PACFL) Cluster(env *federation.Env) (*similarity.Result, error) {
 		}
 		r = &similarity.Result{
 			Data: angles, Proximity: angles, Dendrogram: choice.Dendrogram, Candidates: choice.Candidates,
-			Threshold: choice.Threshold, Clusters: choice.Clusters,
+			Rule: a.Choose, Threshold: choice.Threshold, Clusters: choice.Clusters,
 		}
 		return nil
 	})
