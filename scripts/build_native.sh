@@ -10,6 +10,7 @@
 # compilation. So builds against two of them live side by side, each binary finds its own libraries, and nothing old
 # is ever linked. build/lib and build/env.sh point at the latest.
 #
+#   GLOO_INCLUDE   a folder that has gloo/ with Gloo's headers, where the system has none
 #   SANITIZE   compile the shim for these sanitizers, such as address,undefined, in a folder of its own that build/lib and
 #              build/env.sh do not point at (scripts/check_sanitizers.sh)
 set -euo pipefail
@@ -98,6 +99,32 @@ if ((${#cuda[@]})); then
 	shim_flags+=(-DFD_CUDA=1)
 fi
 
+# torch/shim/group.cc alone needs the headers of c10d and Gloo, for runs on several ranks. Debian has Gloo's in libgloo-dev;
+# PyPI's torch brings c10d's headers, and those of NCCL in a package of its own, but not Gloo's.
+group_flags=()
+gloo=${GLOO_INCLUDE:-}
+for dir in "$LIBTORCH_INCLUDE" /usr/include /usr/local/include; do
+	if [[ -z $gloo && -f $dir/gloo/transport/device.h ]]; then gloo=$dir; fi
+done
+if [[ -n $gloo && ! -f $gloo/gloo/transport/device.h ]]; then
+	fail "GLOO_INCLUDE=$gloo has no gloo/transport/device.h"
+elif [[ -z $gloo || ! -f $LIBTORCH_INCLUDE/torch/csrc/distributed/c10d/ProcessGroupGloo.hpp ]]; then
+	say "no headers of Gloo or of c10d: the program will not run on several ranks (docs/scale.md)." \
+		"scripts/setup.sh installs Gloo's (Debian: libgloo-dev); GLOO_INCLUDE names another folder that has gloo/"
+else
+	group_flags=(-DFD_GLOO=1 -DUSE_C10D_GLOO)
+	# Gloo's folder comes last, for it may have the headers of another libtorch beside it.
+	if [[ $gloo != "$LIBTORCH_INCLUDE" && $gloo != /usr/include ]]; then group_flags+=(-idirafter "$gloo"); fi
+	if ((${#cuda[@]})); then
+		for dir in "${cuda[@]}"; do
+			if [[ -f $dir/nccl.h && -f $LIBTORCH_INCLUDE/torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp ]]; then
+				group_flags+=(-DFD_NCCL=1 -DUSE_C10D_NCCL)
+				break
+			fi
+		done
+	fi
+fi
+
 if [[ -n ${SANITIZE:-} ]]; then
 	# vptr needs the type information of libtorch's classes, which the library hides.
 	sanitizers=("-fsanitize=$SANITIZE" -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -180,9 +207,16 @@ objects=()
 for source in "${shim[@]}"; do
 	object=$out/obj/shim/$(basename "$source" .cc).o
 	objects+=("$object")
+	more=()
+	if [[ $source == */group.cc ]]; then
+		# Not in the folder's name: Gloo's headers may come later, and nothing else is to be compiled anew then.
+		more=("${group_flags[@]}")
+		if [[ ! -f $object.flags || $(<"$object.flags") != "${more[*]}" ]]; then rm -f "$object"; fi
+		printf '%s' "${more[*]}" >"$object.flags"
+	fi
 	if [[ $source -nt $object ]] || newer "$object" torch/shim '*.h'; then
 		while (($(jobs -rp | wc -l) >= cores)); do wait -n || fail "compilation failed"; done
-		compile "$source" "$source" "$object" -c -include "$prefix" "${shim_flags[@]}" 9>&- &
+		compile "$source" "$source" "$object" -c -include "$prefix" "${shim_flags[@]}" "${more[@]}" 9>&- &
 	fi
 done
 while [[ -n $(jobs -p) ]]; do wait -n || fail "compilation failed"; done
@@ -194,14 +228,14 @@ if ((${#objects[@]})); then link libfeddag.so "${objects[@]}"; fi
 # Go's cache does not see what lies outside a package's own folder. So the C header's hash is in the compiler's flags,
 # and the hash of all C++ in the linker's: a change there rebuilds what includes it, and no test result is left over.
 digest() { cat "$@" </dev/null | sha256sum | cut -c 1-8; }
-cflags="-O2 -g -DFD_HEADER_$(digest torch/shim/fd.h*)"
+cflags="-O2 -g -DFD_HEADER_$(digest torch/shim/fd.h torch/shim/group.h)"
 goflags=()
 if command -v go >/dev/null; then
 	for flag in $(go env GOFLAGS); do
 		[[ $flag == -ldflags=-X=feddag/torch.native=* ]] || goflags+=("$flag")
 	done
 fi
-native="-X=feddag/torch.native=$(digest torch/shim/*.cc torch/shim/*.h)"
+native="-X=feddag/torch.native=$(digest torch/shim/*.cc torch/shim/*.h "$out/obj/shim/group.o.flags")"
 
 # The flags go through no shell on their way to the linker: $ORIGIN stays as it is. Go splits at blanks unless quoted.
 ld=()

@@ -51,6 +51,11 @@ if [[ -z $chosen && ! -d .venv ]] && command -v dpkg-query >/dev/null && ! insta
 	optional+=(libopenblas0-pthread)
 fi
 
+# Gloo's headers, without which the program cannot run on several ranks. No libtorch brings them.
+if [[ -z ${GLOO_INCLUDE:-} && ! -f /usr/include/gloo/transport/device.h && ! -f /usr/local/include/gloo/transport/device.h ]]; then
+	optional+=(libgloo-dev)
+fi
+
 have_data() {
 	local dir
 	for dir in "${FEDDAG_DATA_DIR:-}" data "${XDG_CACHE_HOME:-$HOME/.cache}/feddag" /usr/share/dataset-fashion-mnist \
