@@ -18,7 +18,8 @@ type Env struct {
 	Clients     []*Client     // all clients by id, absent ones included, with the samples that they hold now; see [Env.Present]
 	Device      torch.Device
 	Executor    torch.Executor
-	Workers     int // goroutines for work outside the executor; values below 1 mean 1
+	Peers       Peers // the processes that do the run together; nil if this one does it alone
+	Workers     int   // goroutines for work outside the executor; values below 1 mean 1
 	// Net returns the network of the run's model, with one encoder or with two.
 	Net       func(dual bool) (*torch.Network, error)
 	Scenario  *Scenario // nil if the clients do not change during the run

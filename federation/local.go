@@ -114,7 +114,11 @@ func (e *Env) train(net *torch.Network, jobs []torch.Job, p Progress, parts torc
 
 // warnOfAutograd warns that a loss which runs by autograd makes local training slower than that of other methods.
 func (e *Env) warnOfAutograd(o torch.Objective) {
-	if _, eager := e.Executor.(*torch.Eager); eager || torch.Builtin(o) {
+	x := e.Executor
+	if w, ok := x.(interface{ Unwrap() torch.Executor }); ok {
+		x = w.Unwrap()
+	}
+	if _, eager := x.(*torch.Eager); eager || torch.Builtin(o) {
 		return
 	}
 	e.Warn("the method has a loss of its own, which runs by autograd in fp32: local training takes several times as long as the engine's")

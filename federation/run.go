@@ -15,6 +15,7 @@ type RunOptions struct {
 	Config     string      // hash of the configuration; a checkpoint of another configuration cannot be resumed
 	Checkpoint string      // file that checkpoints are written to; empty for no checkpoints
 	Resume     *Checkpoint // checkpoint that the run resumes; nil to begin with the first round
+	Elsewhere  bool        // whether another process of the run writes the checkpoints; see [Env].Peers
 }
 
 // Result is the outcome of a run. Its scores are indexed by client.
@@ -47,6 +48,9 @@ type Runner struct {
 
 	unsaved atomic.Bool // whether the last round has no checkpoint and could have one
 }
+
+// errPeerInterrupted ends a run whose checkpoint has been written, because another process of the run was interrupted.
+var errPeerInterrupted = errors.New("another rank of the run was interrupted")
 
 // Run trains a federation from the first round, or from the one after a checkpoint, to the last. It stops at the first error and
 // when the context ends; the last checkpoint then remains. If the context ends after rounds that have no checkpoint yet (see
@@ -84,13 +88,20 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 		if err := r.Round(t); err != nil {
 			return nil, err
 		}
-		if ctx.Err() == nil {
+		stops, err := r.stops(t, ctx.Err() != nil)
+		if err != nil {
+			return nil, err
+		}
+		if !stops {
 			continue
 		}
 		if r.unsaved.Load() {
 			if err := r.checkpoint(t + 1); err != nil {
 				return nil, errors.Join(ctx.Err(), err)
 			}
+		}
+		if ctx.Err() == nil {
+			return nil, errPeerInterrupted
 		}
 		cancel()
 	}
@@ -248,14 +259,14 @@ func (r *Runner) Round(t int) error {
 		return r.checkpoint(t + 1)
 	}
 	_, ok := r.alg.(Checkpointer)
-	r.unsaved.Store(ok && r.options.Checkpoint != "")
+	r.unsaved.Store(ok && (r.options.Checkpoint != "" || r.options.Elsewhere))
 	return nil
 }
 
 // checkpoint writes a checkpoint after so many rounds. It does nothing if the run has no checkpoint file or the algorithm is no
 // [Checkpointer].
 func (r *Runner) checkpoint(rounds int) error {
-	if r.options.Checkpoint == "" {
+	if r.options.Checkpoint == "" && !r.options.Elsewhere {
 		return nil
 	}
 	a, ok := r.alg.(Checkpointer)
@@ -265,6 +276,13 @@ func (r *Runner) checkpoint(rounds int) error {
 	saved, err := a.Save()
 	if err != nil {
 		return fmt.Errorf("checkpoint after %d rounds: %w", rounds, err)
+	}
+	if err := r.compareSaved(rounds, saved); err != nil {
+		return fmt.Errorf("checkpoint after %d rounds: %w", rounds, err)
+	}
+	if r.options.Elsewhere {
+		r.unsaved.Store(false)
+		return nil
 	}
 	c := &Checkpoint{
 		Algorithm: r.options.Algorithm, Config: r.options.Config, Rounds: rounds, Seconds: r.env.seconds,

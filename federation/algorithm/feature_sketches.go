@@ -38,9 +38,28 @@ func featureSketches(e *federation.Env, clients []*federation.Client, sendScatte
 	}
 	for some := range slices.Chunk(clients, scatterBatch) {
 		made, scatters := make([]*groups.Sketch, len(some)), make([]*mat.SymDense, len(some))
-		err := sketchEach(e, some, func(i int) (err error) {
+		err := sketchEach(e, "features", some, func(i int) (err error) {
 			made[i], scatters[i], err = featureSketch(e, some[i], extractor)
 			return err
+		}, sketchCodec{
+			encode: func(i int, to *packer) {
+				for h := range groups.Halves {
+					to.ints(made[i].Counts[h])
+					to.dense(made[i].Means[h])
+				}
+				if sendScatter {
+					to.symmetric(scatters[i])
+				}
+			},
+			decode: func(i int, from *unpacker) {
+				made[i] = new(groups.Sketch)
+				for h := range groups.Halves {
+					made[i].Counts[h], made[i].Means[h] = from.ints(), from.dense()
+				}
+				if sendScatter {
+					scatters[i] = from.symmetric()
+				}
+			},
 		})
 		if err != nil {
 			return nil, err

@@ -30,9 +30,23 @@ func BookVectors(e *federation.Env, c *federation.Client, s *similarity.Sketch) 
 // workers. Errors name the client and the class; a cancelled run returns the reason of its context.
 func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
 	sketches := make([]similarity.Sketch, len(clients))
-	err := sketchEach(e, clients, func(i int) (err error) {
+	err := sketchEach(e, "principal vectors", clients, func(i int) (err error) {
 		sketches[i], err = sketchClient(e, clients[i], p, svdSamples)
 		return err
+	}, sketchCodec{
+		encode: func(i int, to *packer) {
+			to.ints(sketches[i].Counts)
+			for _, b := range sketches[i].Bases {
+				to.dense(b)
+			}
+		},
+		decode: func(i int, from *unpacker) {
+			s := similarity.Sketch{Counts: from.ints(), Bases: make([]*mat.Dense, e.Data.Classes)}
+			for c := range s.Bases {
+				s.Bases[c] = from.dense()
+			}
+			sketches[i] = s
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -40,25 +54,48 @@ func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Cou
 	return sketches, nil
 }
 
-// sketchEach calls sketch with the index of each client, in parallel. If sketch fails, the error is that of the failing
-// client with the lowest index, and names the client. Once the run is cancelled, sketchEach starts no more calls and
-// returns the reason of the run's context.
-func sketchEach(e *federation.Env, clients []*federation.Client, sketch func(i int) error) error {
-	errs := make([]error, len(clients))
-	parallel.ForWorkers(len(clients), max(e.Workers, runtime.GOMAXPROCS(0)), func(i int) {
-		if e.Err() == nil {
-			errs[i] = sketch(i)
-		}
-	})
-	if err := e.Err(); err != nil {
-		return err
-	}
+// sketchCodec writes and reads the sketch of the client at a place, for the processes of a run that share the sketches out.
+type sketchCodec struct {
+	encode func(i int, to *packer)
+	decode func(i int, from *unpacker)
+}
+
+// sketchEach calls sketch with the place of each client, in parallel, and shares the calls out over the processes of the run.
+// The error is that of the first client that has one, by its place, and names the client; a cancelled run calls it for no more
+// clients and returns the reason of its context.
+func sketchEach(e *federation.Env, what string, clients []*federation.Client, sketch func(i int) error, codec sketchCodec) error {
+	costs := make([]int64, len(clients))
 	for i, c := range clients {
-		if errs[i] != nil {
-			return fmt.Errorf("client %d: %w", c.ID, errs[i])
-		}
+		costs[i] = int64(c.Size())
 	}
-	return nil
+	run := func(places []int) error {
+		errs := make([]error, len(places))
+		parallel.ForWorkers(len(places), max(e.Workers, runtime.GOMAXPROCS(0)), func(k int) {
+			if e.Err() == nil {
+				errs[k] = sketch(places[k])
+			}
+		})
+		if err := e.Err(); err != nil {
+			return err
+		}
+		for k, i := range places {
+			if errs[k] != nil {
+				return fmt.Errorf("client %d: %w", clients[i].ID, errs[k])
+			}
+		}
+		return nil
+	}
+	encode := func(i int) []byte {
+		to := new(packer)
+		codec.encode(i, to)
+		return *to
+	}
+	decode := func(i int, raw []byte) error {
+		from := &unpacker{rest: raw}
+		codec.decode(i, from)
+		return from.err
+	}
+	return e.Share(what, costs, run, encode, decode)
 }
 
 // sketchClient returns the sketch of one client (see [Subspaces]).

@@ -36,7 +36,7 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 	}
 	var result *similarity.Result
 	err = env.Stage(federation.ClusteringStage, func() (err error) {
-		if result, err = sketches.Cluster(o, env.ClusteringProgress); err != nil {
+		if result, err = a.clusterOnce(env, sketches, o); err != nil {
 			return err
 		}
 		a.rosterIDs = nil
@@ -87,6 +87,24 @@ func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client
 		return err
 	})
 	return warm, sketches, err
+}
+
+// clusterOnce runs phases 2 to 4 on sketches. Of several processes of the run only one does, and the others get the clusters
+// and the CC-graph, which is all that a run needs whose clients stay the same.
+func (a *FedDAG) clusterOnce(env *federation.Env, sketches similarity.Sketches, o similarity.Options) (result *similarity.Result, err error) {
+	if env.ClientsMayChange() {
+		return sketches.Cluster(o, env.ClusteringProgress)
+	}
+	err = env.Once("the clusters", func() ([]byte, error) {
+		if result, err = sketches.Cluster(o, env.ClusteringProgress); err != nil || env.Peers == nil {
+			return nil, err
+		}
+		return packClusters(result)
+	}, func(raw []byte) (err error) {
+		result, err = unpackClusters(raw)
+		return err
+	})
+	return result, err
 }
 
 // SketchOptions implements [federation.SketchClusterer]: the options of phases 2 to 4.

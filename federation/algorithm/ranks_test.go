@@ -1,0 +1,178 @@
+package algorithm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"feddag/federation"
+	"feddag/federation/federationtest"
+	"feddag/torch/ranks"
+	"feddag/torch/ranks/rankstest"
+)
+
+// TestRanks checks that several ranks end with the weights and scores of one process, in each rank, and that three ranks
+// resume what two have begun. With FEDDAG_LONG it does so for every algorithm, and one and three ranks do the whole run, too.
+func TestRanks(t *testing.T) {
+	rankstest.Skip(t)
+	names := []string{"fedavg", "feddag", "fedbr", "ifca"}
+	if os.Getenv("FEDDAG_LONG") != "" {
+		names = append(federation.Names(), "feddag --feddag-clustering similarity")
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want, wantResult := federationtest.Finished(t, name, 2, nil)
+			whole := []int{2}
+			if os.Getenv("FEDDAG_LONG") != "" {
+				whole = []int{1, 2, 3}
+			}
+			for _, size := range whole {
+				together(t, name, size, federation.RunOptions{Algorithm: name}, nil, want, wantResult)
+			}
+			path := filepath.Join(t.TempDir(), "last.safetensors")
+			o := federation.RunOptions{Algorithm: name, Config: "c", Checkpoint: path}
+			together(t, name, 2, o, func(e *federation.Env) { e.Rounds, e.FinalPost = 2, false }, nil, nil)
+			c, err := federation.ReadCheckpoint(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Resume = c
+			together(t, name, 3, o, nil, want, wantResult)
+		})
+	}
+}
+
+// together runs an algorithm on several ranks and compares what each of them ends with. Rank 0 alone writes checkpoints and
+// resumes its own; the others resume what they get as bytes. want is nil if there is nothing to compare with.
+func together(t *testing.T, name string, size int, o federation.RunOptions, change func(*federation.Env), want map[string][]float32, wantResult *federation.Result) {
+	t.Helper()
+	envs, algorithms, results := make([]*federation.Env, size), make([]federation.Algorithm, size), make([]*federation.Result, size)
+	for rank := range size {
+		envs[rank], algorithms[rank] = federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, name)
+		if change != nil {
+			change(envs[rank])
+		}
+	}
+	errs := rankstest.Run(t, size, rankstest.Options(), func(r *ranks.Ranks) (err error) {
+		e, o := envs[r.Rank()], o
+		spread := ranks.NewSpread(e.Executor, r)
+		defer spread.Close()
+		e.Peers, e.Executor = r, spread
+		if r.Rank() > 0 {
+			o.Elsewhere, o.Checkpoint = o.Checkpoint != "", ""
+			if o.Resume != nil {
+				raw, err := o.Resume.MarshalBinary()
+				if err != nil {
+					return err
+				}
+				o.Resume = new(federation.Checkpoint)
+				if err := o.Resume.UnmarshalBinary(raw); err != nil {
+					return err
+				}
+			}
+		}
+		results[r.Rank()], err = federation.Run(context.Background(), e, algorithms[r.Rank()], o)
+		return err
+	})
+	if err := errors.Join(errs...); err != nil {
+		t.Fatalf("%d ranks: %v", size, err)
+	}
+	if want == nil {
+		return
+	}
+	for rank := range size {
+		if !federationtest.EqualModels(federationtest.Models(t, algorithms[rank]), want) {
+			t.Errorf("rank %d of %d: the weights are not those of one process", rank, size)
+		}
+		if !federationtest.EqualResults(results[rank], wantResult) {
+			t.Errorf("rank %d of %d: the scores are not those of one process", rank, size)
+		}
+	}
+}
+
+// TestRanksInterrupted interrupts one of two ranks, in a run with a checkpoint every ten rounds. Both end, the checkpoint has
+// the round in which it was interrupted, and one process ends with the weights of an undisturbed run.
+func TestRanksInterrupted(t *testing.T) {
+	rankstest.Skip(t)
+	const name = "fedavg"
+	want, _ := federationtest.Finished(t, name, 2, nil)
+	for interrupted := range 2 {
+		path := filepath.Join(t.TempDir(), "last.safetensors")
+		o := federation.RunOptions{Algorithm: name, Config: "c", Checkpoint: path}
+		envs, algorithms := make([]*federation.Env, 2), make([]federation.Algorithm, 2)
+		for rank := range 2 {
+			envs[rank], algorithms[rank] = federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, name)
+			envs[rank].CheckpointEvery = 10
+		}
+		errs := rankstest.Run(t, 2, rankstest.Options(), func(r *ranks.Ranks) error {
+			e, o := envs[r.Rank()], o
+			spread := ranks.NewSpread(e.Executor, r)
+			defer spread.Close()
+			e.Peers, e.Executor = r, spread
+			if r.Rank() > 0 {
+				o.Elsewhere, o.Checkpoint = true, ""
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			if r.Rank() == interrupted {
+				e.Observers = []federation.Observer{federationtest.Canceller{Cancel: cancel}}
+			}
+			_, err := federation.Run(ctx, e, algorithms[r.Rank()], o)
+			return err
+		})
+		if !errors.Is(errs[interrupted], context.Canceled) || errs[1-interrupted] == nil {
+			t.Fatalf("rank %d was interrupted: %v", interrupted, errs)
+		}
+		c, err := federation.ReadCheckpoint(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Rounds != 3 {
+			t.Errorf("rank %d was interrupted: checkpoint after %d rounds", interrupted, c.Rounds)
+		}
+		o.Resume = c
+		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
+		federationtest.MustRun(t, e, a, o)
+		if !federationtest.EqualModels(federationtest.Models(t, a), want) {
+			t.Errorf("rank %d was interrupted: the weights differ", interrupted)
+		}
+	}
+}
+
+// TestRanksThatDrift checks that ranks notice when they do not do the same: with other settings at the next training, with other
+// models at the next checkpoint.
+func TestRanksThatDrift(t *testing.T) {
+	rankstest.Skip(t)
+	for want, change := range map[string]func(*federation.Env){
+		"drifted apart": func(e *federation.Env) { e.Momentum = 0.25 },
+		"the machines do not": func(e *federation.Env) {
+			e.Seed, e.Clients = 8, federation.NewClients(federationtest.TinyPartition(e.Data))
+		},
+	} {
+		path := filepath.Join(t.TempDir(), "last.safetensors")
+		envs := []*federation.Env{federationtest.TinyEnv(t, 1), federationtest.TinyEnv(t, 1)}
+		algorithms := []federation.Algorithm{federationtest.Algorithm(t, "fedavg"), federationtest.Algorithm(t, "fedavg")}
+		change(envs[1])
+		errs := rankstest.Run(t, 2, rankstest.Options(), func(r *ranks.Ranks) error {
+			e, o := envs[r.Rank()], federation.RunOptions{Algorithm: "fedavg", Checkpoint: path}
+			if r.Rank() > 0 {
+				o.Elsewhere, o.Checkpoint = true, ""
+			}
+			spread := ranks.NewSpread(e.Executor, r)
+			defer spread.Close()
+			e.Peers, e.Executor = r, spread
+			_, err := federation.Run(context.Background(), e, algorithms[r.Rank()], o)
+			return err
+		})
+		for rank, err := range errs {
+			if !strings.Contains(fmt.Sprint(err), want) {
+				t.Errorf("rank %d ended with %v, which lacks %q", rank, err, want)
+			}
+		}
+	}
+}

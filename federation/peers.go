@@ -1,0 +1,130 @@
+package federation
+
+import (
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"slices"
+	"unsafe"
+
+	"feddag/internal/deal"
+)
+
+// Peers are the processes that do a run together. Each of them does the whole run with the same results; what takes long they
+// share out. Package torch/ranks implements it, and an executor that shares out local training and evaluation.
+type Peers interface {
+	Rank() int // the number of this process, from 0
+	Size() int
+	// Gather returns the bytes of each process. what says what they are, the same in all. problem is why this process has
+	// none; every process then gets an error.
+	Gather(what string, mine []byte, problem error) ([][]byte, error)
+	// Once calls do in process 0 alone and returns what it returned in every process.
+	Once(what string, do func() ([]byte, error)) ([]byte, error)
+	// Agree reports whether any of the processes says yes.
+	Agree(what string, yes bool) (bool, error)
+	// Same returns an error unless the value is the same in all processes.
+	Same(what string, value []byte) error
+}
+
+// Share makes n results, each by a call of make with its place, and shares the calls out over the processes of the run. costs
+// has what each of them costs. run calls make for some places, in parallel. Results of other processes come by way of encode
+// and decode. All processes have all results afterwards, and they are those of one process.
+func (e *Env) Share(what string, costs []int64, run func(places []int) error, encode func(place int) []byte, decode func(place int, raw []byte) error) error {
+	if e.Peers == nil {
+		all := make([]int, len(costs))
+		for i := range all {
+			all[i] = i
+		}
+		return run(all)
+	}
+	owner := deal.Longest(costs, e.Peers.Size())
+	err := run(deal.Of(owner, e.Peers.Rank()))
+	var mine []byte
+	if err == nil {
+		for _, i := range deal.Of(owner, e.Peers.Rank()) {
+			mine = appendPart(mine, encode(i))
+		}
+	}
+	gathered, err := e.Peers.Gather(fmt.Sprintf("%s of %d clients", what, len(costs)), mine, err)
+	if err != nil {
+		return err
+	}
+	for i, rank := range owner {
+		if rank == e.Peers.Rank() {
+			continue
+		}
+		var raw []byte
+		if raw, gathered[rank], err = nextPart(gathered[rank]); err == nil {
+			err = decode(i, raw)
+		}
+		if err != nil {
+			return fmt.Errorf("%s, from rank %d: %w", what, rank, err)
+		}
+	}
+	return nil
+}
+
+// Once calls do, in one process of the run alone, and decode with what it returned in the others.
+func (e *Env) Once(what string, do func() ([]byte, error), decode func(raw []byte) error) error {
+	if e.Peers == nil {
+		_, err := do()
+		return err
+	}
+	raw, err := e.Peers.Once(what, do)
+	if err != nil || e.Peers.Rank() == 0 {
+		return err
+	}
+	return decode(raw)
+}
+
+// appendPart appends a part and its length.
+func appendPart(to, part []byte) []byte {
+	n := uint64(len(part))
+	for k := range 8 {
+		to = append(to, byte(n>>(8*k)))
+	}
+	return append(to, part...)
+}
+
+// nextPart returns the first part that appendPart appended, and what follows it.
+func nextPart(from []byte) (part, rest []byte, err error) {
+	if len(from) < 8 {
+		return nil, nil, fmt.Errorf("the data end too early")
+	}
+	var n uint64
+	for k := range 8 {
+		n |= uint64(from[k]) << (8 * k)
+	}
+	if n > uint64(len(from)-8) {
+		return nil, nil, fmt.Errorf("the data end too early")
+	}
+	return from[8 : 8+n], from[8+n:], nil
+}
+
+// stops reports whether the run is to stop after a round: whether this process was interrupted, or one of its peers.
+func (r *Runner) stops(round int, interrupted bool) (bool, error) {
+	if r.env.Peers == nil || !r.unsaved.Load() {
+		return interrupted, nil
+	}
+	return r.env.Peers.Agree(fmt.Sprintf("whether to stop after round %d", round), interrupted)
+}
+
+// compareSaved returns an error unless all processes of the run have come to the same state.
+func (r *Runner) compareSaved(rounds int, s Saved) error {
+	if r.env.Peers == nil {
+		return nil
+	}
+	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	h.Write(s.Meta)
+	for _, name := range slices.Sorted(maps.Keys(s.Vectors)) {
+		fmt.Fprint(h, name)
+		if x := s.Vectors[name]; len(x) > 0 {
+			h.Write(unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 4*len(x)))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Blobs)) {
+		fmt.Fprint(h, name)
+		h.Write(s.Blobs[name])
+	}
+	return r.env.Peers.Same(fmt.Sprintf("the state after %d rounds", rounds), h.Sum(nil))
+}
