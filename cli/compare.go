@@ -138,7 +138,9 @@ func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 		return usagef("--rounds is %d: use 1 or more", o.rounds)
 	}
 	dirs := o.flags.Args()
+	done := waiting(log, o.quiet, "reading the runs")
 	runs, err := readRuns(dirs)
+	done()
 	if err != nil {
 		return err
 	}
@@ -163,7 +165,7 @@ func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return o.write(dir, c, runs, out)
+	return o.write(dir, c, runs, out, log)
 }
 
 // makeOut makes the directory of the comparison: --out, which may be there, or a new one with a name of its own.
@@ -281,7 +283,7 @@ func (o *compareOptions) check() error {
 }
 
 // write leaves a comparison in its directory and prints it.
-func (o *compareOptions) write(dir *report.Dir, c *report.Comparison, runs []keptRun, out io.Writer) error {
+func (o *compareOptions) write(dir *report.Dir, c *report.Comparison, runs []keptRun, out, log io.Writer) error {
 	if o.keep != "" {
 		if err := keep(runs, o.keep); err != nil {
 			return err
@@ -290,7 +292,10 @@ func (o *compareOptions) write(dir *report.Dir, c *report.Comparison, runs []kep
 	if err := link(dir, c); err != nil {
 		return err
 	}
-	if err := dir.WriteComparison(c, o.plots); err != nil {
+	done := waiting(log, o.quiet, "writing tables and curves")
+	err := dir.WriteComparison(c, o.plots)
+	done()
+	if err != nil {
 		return err
 	}
 	line, err := report.Marshal(c.Summary())

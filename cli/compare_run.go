@@ -221,7 +221,7 @@ func (p *plan) finish(ctx context.Context, out, log io.Writer) error {
 	defer lock.Release()
 	c, runs, err := p.comparison(log)
 	if err == nil {
-		err = p.o.write(p.out, c, runs, out)
+		err = p.o.write(p.out, c, runs, out, log)
 	}
 	if failed := p.failures(log); failed {
 		if err != nil {

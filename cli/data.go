@@ -255,7 +255,7 @@ func dataVerify(ctx context.Context, f *dataFlags, args []string, out, log io.Wr
 	if err != nil {
 		return err
 	}
-	done := f.decoding(&o, log, f.quiet)
+	done := f.reading(&o, log, f.quiet)
 	found, err := data.Verify(ctx, f.dataset, o)
 	done()
 	failed := false
@@ -289,7 +289,7 @@ func dataImport(ctx context.Context, f *dataFlags, args []string, out, log io.Wr
 	if err != nil {
 		return err
 	}
-	done := f.decoding(&o, log, f.quiet)
+	done := f.reading(&o, log, f.quiet)
 	file, s, err := data.Import(ctx, args[0], f.dataset, o)
 	done()
 	if err != nil {

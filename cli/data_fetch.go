@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
-	"feddag/federation/data"
-	"feddag/internal/numfmt"
 	"fmt"
 	"io"
 	"os"
+	"time"
+
+	"feddag/federation/data"
+	"feddag/internal/numfmt"
 
 	"github.com/schollz/progressbar/v3"
 )
@@ -25,6 +27,9 @@ func dataFetch(ctx context.Context, f *dataFlags, args []string, out, log io.Wri
 			}
 			fmt.Fprintln(log, line)
 		}
+	}
+	if !f.quiet {
+		o.Progress = fetchLines(log)
 	}
 	if hasBar(log, f.quiet) {
 		o.Progress = func(file string, done, total int64) {
@@ -59,4 +64,25 @@ func dataFetch(ctx context.Context, f *dataFlags, args []string, out, log io.Wri
 		fmt.Fprintf(out, "%s: %s, checksum as published\n", file, numfmt.Bytes(info.Size()))
 	}
 	return nil
+}
+
+// fetchLines returns a progress of a download that prints a line every ten seconds, from the second one on.
+func fetchLines(log io.Writer) func(file string, done, total int64) {
+	var of string
+	var start, told time.Time
+	return func(file string, done, total int64) {
+		now := time.Now()
+		if of != file {
+			of, start, told = file, now, now.Add(quietFor-longWork)
+		}
+		if now.Sub(told) < longWork {
+			return
+		}
+		told = now
+		if total <= 0 {
+			fmt.Fprintf(log, "%s: %s so far\n", file, numfmt.Bytes(done))
+			return
+		}
+		fmt.Fprintf(log, "%s: %.0f%% of %s%s\n", file, 100*float64(done)/float64(total), numfmt.Bytes(total), left(start, done, total))
+	}
 }

@@ -59,6 +59,8 @@ func (o *options) plan(ctx context.Context, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	done := waiting(log, o.quiet, "timing a few steps")
+	defer done()
 	f := forecast{
 		DryRun: true, Algorithm: o.algorithm, Dataset: o.dataset, Device: o.device, Engine: o.engine, Precision: o.precision,
 		Rounds: o.run.Rounds, Clients: p.Clients, Cohort: p.Cohort,
@@ -99,6 +101,7 @@ func (o *options) plan(ctx context.Context, out, log io.Writer) error {
 	if f.Free, _, _, err = s.env.Device.Memory(); err != nil {
 		return err
 	}
+	done()
 	return f.print(out, images, models, work, seeing)
 }
 

@@ -79,13 +79,13 @@ func (s *source) check() (err error) {
 	return nil
 }
 
-// load reads the set, with a bar while images are decoded, and says what a person should know about it.
+// load reads the set, shows that it does where that takes long, and says what a person should know about it.
 func (s *source) load(ctx context.Context, log io.Writer, quiet bool) (*data.Set, error) {
 	o, err := s.options()
 	if err != nil {
 		return nil, err
 	}
-	done := s.decoding(&o, log, quiet)
+	done := s.reading(&o, log, quiet)
 	set, err := data.Load(ctx, s.dataset, o)
 	done()
 	if err == nil {
@@ -94,23 +94,11 @@ func (s *source) load(ctx context.Context, log io.Writer, quiet bool) (*data.Set
 	return set, err
 }
 
-// decoding draws a bar while images are decoded, until done.
-func (s *source) decoding(o *data.LoadOptions, log io.Writer, quiet bool) (done func()) {
-	var bar *progressbar.ProgressBar
-	if hasBar(log, quiet) {
-		o.Progress = func(done, total int) {
-			if bar == nil {
-				bar = newBar(log, int64(total), "decoding "+data.Title(s.dataset))
-			}
-			bar.Set(min(done, total-1)) // at its end it would go away
-		}
-	}
-	return func() {
-		if bar != nil {
-			bar.Clear()
-			bar.Exit()
-		}
-	}
+// reading shows that the set is read, and how many of its images are decoded, until done.
+func (s *source) reading(o *data.LoadOptions, log io.Writer, quiet bool) (done func()) {
+	w := newWait(log, quiet, "reading "+data.Title(s.dataset))
+	o.Progress = w.set
+	return w.done
 }
 
 // say prints what a person should know about a set.

@@ -35,6 +35,10 @@ type progress struct {
 	step      string    // of the clustering
 	stepSince time.Time // of that step
 	told      time.Time // when the last line on long work was said
+
+	round      int // of the last progress within the rounds
+	roundSince time.Time
+	evaluating time.Time // begin of the evaluation that is under way; zero if none is
 }
 
 // newProgress watches a run. Off a terminal, under CI or with NO_COLOR there is no bar.
@@ -57,8 +61,10 @@ const trainingShare = 0.9
 func (p *progress) Phase(x federation.Progress) {
 	p.step = ""       // a clustering that follows begins anew
 	if x.Total == 0 { // evaluation
+		p.evaluation(x)
 		return
 	}
+	p.evaluating = time.Time{}
 	begins := p.phase != x.Phase || x.Done < p.done
 	if begins {
 		p.phase, p.since, p.from = x.Phase, time.Now(), x.Done
@@ -77,11 +83,46 @@ func (p *progress) Phase(x federation.Progress) {
 // inRound shows work of a round: the bar goes from the round's start towards its end.
 func (p *progress) inRound(x federation.Progress) {
 	if p.bar == nil {
+		p.longRound(x)
 		return
 	}
 	at := int64(perRound * (float64(x.Round-p.first) + trainingShare*x.Share))
 	p.bar.Describe(fmt.Sprintf("round %d/%d%s%s%s", federation.RoundNumber(x.Round), p.rounds, p.text, p.speed(), left(p.began, at, p.length())))
 	p.advance(at)
+}
+
+// longRound prints a line every ten seconds of a round, where there is no bar.
+func (p *progress) longRound(x federation.Progress) {
+	now := time.Now()
+	if p.round != x.Round || p.roundSince.IsZero() {
+		p.round, p.roundSince, p.told = x.Round, now, now
+	}
+	if now.Sub(p.told) >= longWork {
+		p.told = now
+		p.say("round %d/%d: %.0f%% of the training%s", federation.RoundNumber(x.Round), p.rounds, 100*x.Share, p.speed())
+	}
+}
+
+// evaluation shows that models are evaluated: the bar says so; without a bar there is a line after two seconds, and then every
+// ten. How far it is, the engine does not know.
+func (p *progress) evaluation(x federation.Progress) {
+	now := time.Now()
+	if p.evaluating.IsZero() {
+		p.evaluating, p.told = now, now.Add(quietFor-longWork)
+	}
+	p.phase = x.Phase
+	where := "evaluation of the models"
+	if x.InRound {
+		where = fmt.Sprintf("round %d/%d: evaluation", federation.RoundNumber(x.Round), p.rounds)
+	}
+	if p.bar != nil {
+		p.bar.Describe(where + p.text)
+		return
+	}
+	if now.Sub(p.told) >= longWork {
+		p.told = now
+		p.say("%s, %.0f s so far", where, now.Sub(p.evaluating).Seconds())
+	}
 }
 
 // advance moves the bar within the rounds.
@@ -129,11 +170,11 @@ func (p *progress) Sketched([]*federation.Client, similarity.Sketches, similarit
 	return nil
 }
 
-// Clustering implements federation.ClusterObserver: the bar, or a line every ten seconds of a long clustering.
+// Clustering implements federation.ClusterObserver: the bar, or a line after two seconds of a clustering and then every ten.
 func (p *progress) Clustering(step string, done, total int) {
 	now := time.Now()
 	if p.step == "" {
-		p.told = now
+		p.told = now.Add(quietFor - longWork)
 	}
 	if p.step != step {
 		p.step, p.stepSince = step, now
@@ -205,7 +246,7 @@ func (p *progress) Warn(text string) {
 
 // Ready implements federation.Observer.
 func (p *progress) Ready(pre []federation.Score) error {
-	p.began, p.within, p.at = time.Now(), true, 0
+	p.began, p.within, p.at, p.evaluating = time.Now(), true, 0, time.Time{}
 	if p.bar != nil {
 		p.bar.Reset()
 	}
@@ -217,6 +258,7 @@ func (p *progress) Ready(pre []federation.Score) error {
 
 // Round implements federation.Observer.
 func (p *progress) Round(r federation.RoundResult) error {
+	p.evaluating = time.Time{}
 	p.tellMoves(r.Round, r.Moves)
 	all := report.NewScore(r.All).Balanced.Mean
 	accuracy := ""
@@ -240,8 +282,8 @@ func (p *progress) Round(r federation.RoundResult) error {
 		p.advance(perRound * int64(done))
 		return nil
 	}
-	p.say("round %d/%d: loss %.3f%s, %.0f samples/s, %.1f s, %s left", number, p.rounds, r.Loss, accuracy,
-		float64(r.Samples)/max(r.Training, 1e-9), r.Seconds, left)
+	rate, _ := report.SamplesPerSecond([]report.Round{{Samples: r.Samples, TrainingSeconds: r.Training}})
+	p.say("round %d/%d: loss %.3f%s, %.0f samples/s, %.1f s, %s left", number, p.rounds, r.Loss, accuracy, rate, r.Seconds, left)
 	return nil
 }
 

@@ -11,7 +11,10 @@ import (
 )
 
 // finish writes what a complete run leaves behind, and prints its results.
-func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) error {
+func (s *session) finish(r *recorder, result *federation.Result, out, log io.Writer) error {
+	files := time.Now()
+	done := waiting(log, s.o.quiet, "writing tables, plots and the report")
+	defer done()
 	rounds, err := s.dir.ReadMetrics()
 	if err != nil {
 		return err
@@ -35,6 +38,7 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 	if _, ok := s.o.alg.(federation.Clusterer); ok {
 		plots = append(plots, s.dir.ClusterPlots()...)
 	}
+	s.env.Seconds()[federation.FilesStage] += time.Since(files).Seconds()
 	sum := s.summary(r, rounds, clusters)
 	sum.Joined = report.NewJoined(history)
 	if s.o.run.FinalPost {
@@ -69,6 +73,7 @@ func (s *session) finish(r *recorder, result *federation.Result, out io.Writer) 
 	if err != nil {
 		return err
 	}
+	done()
 	fmt.Fprint(out, sum.Table())
 	_, err = fmt.Fprintf(out, "report: %s\n%s\n", s.dir.Path(report.HTMLFile), line)
 	return err
@@ -89,7 +94,7 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters []report.
 	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()
 	sum.Seconds.SetStages(s.setup, s.env.Seconds())
 	if s.checkpoint == nil { // else several processes did the parts of the run
-		sum.Seconds.Total = time.Since(s.started).Seconds()
+		sum.Seconds.SetTotal(time.Since(s.started).Seconds())
 	}
 	return sum
 }

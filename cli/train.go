@@ -83,5 +83,5 @@ func (o *options) train(ctx context.Context, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return s.finish(r, result, out)
+	return s.finish(r, result, out, log)
 }

@@ -33,15 +33,16 @@ func (r *Runner) End() error {
 		}
 	}
 	models := r.alg.Models()
-	if err := e.notifyModels(models, ""); err != nil {
+	if err := e.Stage(FilesStage, func() error { return e.notifyModels(models, "") }); err != nil {
 		return err
 	}
 	if err := e.Stage(NewcomersStage, r.scoreHeldOut); err != nil {
 		return err
 	}
-	return e.notifyModels(slices.DeleteFunc(r.alg.Models(), func(m NamedModel) bool {
+	added := slices.DeleteFunc(r.alg.Models(), func(m NamedModel) bool {
 		return slices.ContainsFunc(models, func(before NamedModel) bool { return before.Name == m.Name })
-	}), "")
+	})
+	return e.Stage(FilesStage, func() error { return e.notifyModels(added, "") })
 }
 
 // scoreHeldOut lets the clients that were never present join after the last round, as in the tables 11 and 13 of the FedDAG

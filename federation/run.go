@@ -137,11 +137,11 @@ func (r *Runner) Begin() (int, error) {
 		return 0, err
 	}
 	r.env.Ledger.takeRound()
-	if err := r.env.notifyStarts(r.alg); err != nil {
+	if err := r.env.Stage(FilesStage, func() error { return r.env.notifyStarts(r.alg) }); err != nil {
 		return 0, err
 	}
 	if r.env.evaluatesStart() {
-		if err := r.evaluateAll(); err != nil {
+		if err := r.env.Stage(EvaluationStage, r.evaluateAll); err != nil {
 			return 0, err
 		}
 	}
@@ -185,7 +185,7 @@ func (r *Runner) resume(c *Checkpoint) error {
 	e := r.env
 	evaluated := c.Rounds == 0 && e.evaluatesStart() || c.Rounds > 0 && e.Evaluates(c.Rounds-1)
 	if c.Rounds < e.Rounds && evaluated && e.Evaluates(c.Rounds) {
-		return r.evaluateAll()
+		return e.Stage(EvaluationStage, r.evaluateAll)
 	}
 	return nil
 }
@@ -288,7 +288,7 @@ func (r *Runner) checkpoint(rounds int) error {
 		Algorithm: r.options.Algorithm, Config: r.options.Config, Rounds: rounds, Seconds: r.env.seconds,
 		Ledger: r.env.Ledger, Warnings: r.env.warnings, Best: r.best, Last: r.last, Meta: saved.Meta, vectors: saved.Vectors, blobs: saved.Blobs,
 	}
-	if err := c.write(r.options.Checkpoint); err != nil {
+	if err := r.env.Stage(FilesStage, func() error { return c.write(r.options.Checkpoint) }); err != nil {
 		return err
 	}
 	r.unsaved.Store(false)

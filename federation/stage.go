@@ -14,6 +14,8 @@ const (
 	ArrivalStage    Stage = "arrival"    // the first local training of clients that join during the run
 	FinalStage      Stage = "final"      // the last local training of every present client, after the last round
 	NewcomersStage  Stage = "newcomers"  // the scores of the held-out clients, after the last round
+	EvaluationStage Stage = "evaluation" // the evaluation of all clients outside of the rounds: before the first one, and after a resume
+	FilesStage      Stage = "files"      // the writing of checkpoints and models
 )
 
 // Seconds returns the wall time in seconds of each stage so far. The map is the environment's own: a caller that adds to it

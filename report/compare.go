@@ -27,6 +27,8 @@ type Comparison struct {
 	Variants    []Variant
 	Missing     []Missing
 	Beside      []*Beside
+
+	ratesOverall bool // see settleRates
 }
 
 // Variant is an algorithm with its options.
@@ -69,8 +71,8 @@ func (c Cell) Cut(rounds int) Cell {
 	c.Rounds = c.Rounds[:rounds]
 	s.SetRounds(c.Rounds)
 	s.Joined, s.HeldOut = nil, nil // the summary does not say when who joined; those held out came after the end
-	s.Seconds.Arrival, s.Seconds.Final, s.Seconds.Newcomers = 0, 0, 0
-	s.Seconds.Total = s.Seconds.Setup + s.Seconds.Warmup + s.Seconds.Clustering + s.Seconds.Rounds
+	x := s.Seconds
+	s.Seconds = Seconds{Setup: x.Setup, Warmup: x.Warmup, Clustering: x.Clustering, Rounds: x.Rounds, Total: x.Setup + x.Warmup + x.Clustering + x.Rounds}
 	return c
 }
 
@@ -142,6 +144,7 @@ func (c *Comparison) Settle() error {
 	if len(c.Variants) == 0 {
 		return fmt.Errorf("a comparison of no runs")
 	}
+	c.settleRates()
 	var names []string
 	for _, v := range c.Variants {
 		names = append(names, v.Name)

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"feddag/internal/numfmt"
@@ -15,7 +16,7 @@ func (c *Comparison) costTable() Table {
 		Notes: []string{
 			"Mean over n seeds. Up: clients to server; down: server to clients; both of all clients together, warm-up included. Clients a round: that trained. " +
 				"Trained on, evaluated: samples of the clients' training sets, warm-up included, every epoch and every model counted; evaluated to choose a model or to be chosen by. " +
-				"Time: wall time of warm-up, clustering and rounds, evaluation included, set-up left out; a round: its median. Times compare only where every run had the machine to itself.",
+				"Time: wall time of warm-up, clustering and rounds, evaluation included, set-up left out; a round: its median. Times compare only where every run had the machine to itself. " + c.rateNote(),
 		},
 		Columns: headings("algorithm", "n", "up", "down", "clients a round", "trained on", "evaluated", "time", "a round", "samples/s"),
 	}
@@ -75,4 +76,37 @@ func millions(v float64) string {
 		return "–"
 	}
 	return numfmt.Decimal(v/1e6, 2) + " M"
+}
+
+// settleRates gives every run the samples per second of one definition: per second of training, or, if some run did not record
+// its time in training, per second of the rounds.
+func (c *Comparison) settleRates() {
+	c.ratesOverall = false
+	for _, v := range c.Variants {
+		for _, cell := range v.Cells {
+			_, overall := SamplesPerSecond(cell.Rounds)
+			c.ratesOverall = c.ratesOverall || overall
+		}
+	}
+	if !c.ratesOverall {
+		return
+	}
+	for _, v := range c.Variants {
+		for i := range v.Cells {
+			cell := &v.Cells[i]
+			rounds := slices.Clone(cell.Rounds)
+			for t := range rounds {
+				rounds[t].TrainingSeconds = 0
+			}
+			cell.Summary.SamplesPerSecond, _ = SamplesPerSecond(rounds)
+		}
+	}
+}
+
+// rateNote says what the samples per second are.
+func (c *Comparison) rateNote() string {
+	if c.ratesOverall {
+		return "Samples/s: training samples per second of the rounds, evaluation included, because some run did not record its time in training."
+	}
+	return "Samples/s: training samples per second of training."
 }

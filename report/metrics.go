@@ -34,7 +34,9 @@ type Round struct {
 	BytesDown int64   `json:"bytes_down"` // server to clients, this round
 	Seconds   float64 `json:"seconds"`    // wall time of this round, evaluation included
 	Samples   int64   `json:"samples"`    // training samples processed, every epoch counted
-	Clients   []int   `json:"clients"`    // those who trained, ascending
+	// TrainingSeconds is the part of Seconds that is local training and aggregation; 0 in runs of programs that did not record it.
+	TrainingSeconds float64 `json:"training_seconds,omitempty"`
+	Clients         []int   `json:"clients"` // those who trained, ascending
 
 	// Dropped are those whose training diverged and who were left out of the
 	// round for it, as if they had not been sampled.

@@ -272,3 +272,19 @@ func TestFormats(t *testing.T) {
 		}
 	}
 }
+
+// TestSamplesPerSecond checks that the samples per second are those of the time in training, and of the whole time if one round
+// does not say its time in training.
+func TestSamplesPerSecond(t *testing.T) {
+	rounds := []Round{{Samples: 100, Seconds: 10, TrainingSeconds: 4}, {Samples: 50, Seconds: 5, TrainingSeconds: 1}}
+	if rate, overall := SamplesPerSecond(rounds); rate != 30 || overall {
+		t.Errorf("%g, %v", rate, overall)
+	}
+	rounds[1].TrainingSeconds = 0
+	if rate, overall := SamplesPerSecond(rounds); rate != 10 || !overall {
+		t.Errorf("%g, %v", rate, overall)
+	}
+	if rate, _ := SamplesPerSecond(nil); rate != 0 {
+		t.Errorf("no rounds: %g", rate)
+	}
+}

@@ -35,7 +35,7 @@ func NewRound(r federation.RoundResult, clients []*federation.Client) Round {
 	line := Round{
 		Round: federation.RoundNumber(r.Round), TrainLoss: r.Loss,
 		Pre: NewScore(r.All), CohortPre: NewScore(r.Pre), CohortPost: NewScore(r.Post),
-		BytesUp: up, BytesDown: down, Seconds: r.Seconds, Samples: r.Samples, Clients: r.Cohort, Dropped: r.Dropped,
+		BytesUp: up, BytesDown: down, Seconds: r.Seconds, TrainingSeconds: r.Training, Samples: r.Samples, Clients: r.Cohort, Dropped: r.Dropped,
 		LearningRate: r.LearningRate, Notes: r.Notes, TrainingSamples: r.Work.Training, ForwardSamples: r.Work.Forward,
 	}
 	if r.Clusters != nil {

@@ -77,7 +77,7 @@ type Summary struct {
 	Seconds Seconds `json:"seconds"`
 
 	SecondsPerRound  float64 `json:"seconds_per_round"`  // median
-	SamplesPerSecond float64 `json:"samples_per_second"` // training samples over the time of the rounds, evaluation included
+	SamplesPerSecond float64 `json:"samples_per_second"` // see SamplesPerSecond
 	PeakRSSBytes     int64   `json:"peak_rss_bytes"`
 
 	// PeakDeviceBytes is the most that the process held of a GPU's memory;
@@ -128,13 +128,11 @@ func (s *Summary) SetRounds(rounds []Round) {
 	s.Rounds = len(rounds)
 	s.Final.PostOver, s.Best.PostOver, s.Last10.PostOver = OverCohort, OverCohort, OverCohort
 	var seconds []float64
-	var samples int64
 	s.Seconds.Rounds, s.ClientsPerRound, s.Dropped = 0, 0, 0
 	for _, r := range rounds {
 		s.BytesUp += r.BytesUp
 		s.BytesDown += r.BytesDown
 		s.Seconds.Rounds += r.Seconds
-		samples += r.Samples
 		s.ClientsPerRound += float64(len(r.Clients))
 		s.Dropped += len(r.Dropped)
 		seconds = append(seconds, r.Seconds)
@@ -143,10 +141,7 @@ func (s *Summary) SetRounds(rounds []Round) {
 		s.ClientsPerRound /= float64(len(rounds))
 	}
 	s.SecondsPerRound = median(seconds)
-	s.SamplesPerSecond = 0
-	if s.Seconds.Rounds > 0 {
-		s.SamplesPerSecond = float64(samples) / s.Seconds.Rounds
-	}
+	s.SamplesPerSecond, _ = SamplesPerSecond(rounds)
 
 	tail := rounds[max(0, len(rounds)-lastRounds):]
 	for _, m := range measures {
@@ -178,6 +173,27 @@ func (s *Summary) SetRounds(rounds []Round) {
 	if len(pre) > 1 {
 		s.Swing = Float(NewStat(pre).Std)
 	}
+}
+
+// SamplesPerSecond returns the training samples of some rounds, every epoch counted, divided by the time in training. If the time
+// in training of a round was not recorded, as by earlier programs, they are divided by the whole time of the rounds, evaluation
+// included, and overall is true.
+func SamplesPerSecond(rounds []Round) (rate float64, overall bool) {
+	var samples int64
+	var training, all float64
+	for _, r := range rounds {
+		samples += r.Samples
+		training += r.TrainingSeconds
+		all += r.Seconds
+		overall = overall || r.TrainingSeconds == 0 && r.Samples > 0
+	}
+	if overall {
+		training = all
+	}
+	if training <= 0 {
+		return 0, overall
+	}
+	return float64(samples) / training, overall
 }
 
 // SetFinalPost replaces the last cohort's accuracy after local training by that
@@ -343,7 +359,7 @@ func (s Summary) factRows() []Pair {
 		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", numfmt.Bytes(s.BytesUp), numfmt.Bytes(s.BytesDown))},
 		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained a round", numfmt.Thousands(float64(s.TrainingSamples)), numfmt.Thousands(float64(s.ForwardSamples)), numfmt.Decimal(s.ClientsPerRound, 1))},
 		{Key: "time", Value: s.Seconds.String()},
-		{Key: "speed", Value: fmt.Sprintf("%s a round (median), %s training samples/s in rounds, evaluation included, on %s", duration(s.SecondsPerRound), numfmt.Thousands(s.SamplesPerSecond), s.on())},
+		{Key: "speed", Value: fmt.Sprintf("%s a round (median), %s training samples per second of training, on %s", duration(s.SecondsPerRound), numfmt.Thousands(s.SamplesPerSecond), s.on())},
 		{Key: "memory", Value: s.memory()},
 	}...)
 }
