@@ -21,7 +21,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-func init() { register("bench", "", bench) }
+func init() {
+	register("bench", "time the local trainings of an engine, for benchmarks/engines.py", bench)
+}
 
 const benchIntro = `One contender of benchmarks/engines.py: local trainings of both phases of FedDAG for a cohort, on made-up images, again
 for every line "turn" on standard input. A line "state FILE" writes the mean of the clients' weights after the last turn.

@@ -114,7 +114,7 @@ func help(w io.Writer) {
 	b.WriteString("Feddag trains clustered federated learning: FedDAG (ICLR 2026) and what it is compared with.\n\n")
 	b.WriteString("Usage: feddag COMMAND [flags]\n\nCommands:\n")
 	for _, name := range commandNames() {
-		fmt.Fprintf(&b, "  %-9s %s\n", name, commands[name].summary)
+		fmt.Fprintf(&b, "  %-10s %s\n", name, commands[name].summary)
 	}
 	b.WriteString("\n`feddag COMMAND --help` explains a command's flags.\n")
 	b.WriteString("Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (continue with --resume).\n")
@@ -122,11 +122,15 @@ func help(w io.Writer) {
 }
 
 func init() {
-	register("help", "this list, or `help COMMAND`", func(ctx context.Context, args []string, out, log io.Writer) error {
+	register("help", "this list, `help COMMAND`, or `help train all`", func(ctx context.Context, args []string, out, log io.Writer) error {
 		if len(args) == 0 {
 			help(out)
 			return nil
 		}
-		return dispatch(ctx, []string{args[0], "--help"}, out, log)
+		rest := args[1:]
+		if args[0] == "data" && len(rest) > 0 { // feddag help data fetch
+			return dispatch(ctx, []string{"data", rest[0], "--help"}, out, log)
+		}
+		return dispatch(ctx, append([]string{args[0], "--help"}, rest...), out, log)
 	})
 }

@@ -40,7 +40,7 @@ type clusterOptions struct {
 }
 
 func (c *clusterOptions) flags(o *options) {
-	f := o.group("Clustering alone")
+	f := o.ownGroup("Clustering alone")
 	f.StringVar(&c.sketches, "sketches", "", "cluster these saved sketches: a folder of .npy arrays or a .npz file, whose arrays say what finds the clusters in them (docs/clustering.md)")
 	f.StringVar(&c.save, "save-sketches", "", "write the clients' sketches there: a folder, or a file that ends in .npz")
 	f.BoolVar(&c.compare, "compare", false, "print a table of every linkage and spectral clustering by every choice rule")
@@ -89,8 +89,7 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	o, err := parse(args, c.flags, func(o *options) { matchSketches(o, saved) })
 	if errors.Is(err, pflag.ErrHelp) {
-		o.usage(out, clusterIntro)
-		return nil
+		return o.usage(out, "cluster", clusterIntro, helpTopic(args))
 	}
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"feddag/federation/data"
 	"feddag/internal/atomicfile"
 	"feddag/internal/numfmt"
+	"feddag/internal/spelling"
 	"feddag/report"
 
 	"github.com/spf13/pflag"
@@ -24,7 +25,7 @@ func init() {
 	register("data", "list, inspect, verify, fetch and import data sets", dataCommand)
 }
 
-const dataIntro = `Data sets: what there is, where, and how to get more.
+const dataIntro = `Data sets: what there is, where, and how to get more. feddag data VERB --help explains a verb.
 
 Usage: feddag data list
        feddag data info NAME [--sheet FILE.png]
@@ -50,24 +51,31 @@ type dataFlags struct {
 func newDataFlags() *dataFlags {
 	f := &dataFlags{all: newFlagSet()}
 	f.where(f.all)
-	f.all.StringVar(&f.sheet, "sheet", "", "info: write a contact sheet of the training images here, a row a class (PNG)")
+	f.all.StringVar(&f.sheet, "sheet", "", "info: write a contact sheet of the training images here, one row per class (PNG)")
 	f.all.IntVar(&f.columns, "columns", 20, "info: images of a class on the contact sheet")
 	f.all.StringVar(&f.mirror, "mirror", "", "fetch: URL of a folder with the files, instead of where they are published")
 	f.all.BoolVar(&f.quiet, "quiet", false, "no progress on standard error")
 	return f
 }
 
-// dataVerbs are the verbs, with how many arguments they take and which flags they read.
+// dataVerbs are the verbs, with how many arguments they take, which flags they read, and their help.
 var dataVerbs = map[string]struct {
 	least, most int
 	flags       []string
 	run         func(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error
+	usage       string // arguments
+	help        string
 }{
-	"list":   {0, 0, []string{"data-dir"}, dataList},
-	"info":   {1, 1, []string{"data-dir", "dataset-option", "quiet", "sheet", "columns"}, dataInfo},
-	"verify": {1, 1, []string{"data-dir", "dataset-option", "quiet"}, dataVerify},
-	"fetch":  {1, 100, []string{"data-dir", "quiet", "mirror"}, dataFetch},
-	"import": {2, 2, []string{"data-dir", "dataset-option", "quiet"}, dataImport},
+	"list": {0, 0, []string{"data-dir"}, dataList, "",
+		"Lists the data sets that the program knows and those that were imported: where each was found, or where it was looked for\nand how to get it, and its options."},
+	"info": {1, 1, []string{"data-dir", "dataset-option", "quiet", "sheet", "columns"}, dataInfo, " NAME",
+		"Reads a data set and shows its size, its classes with their numbers of images, its users, and what its pixels are scaled\nwith. --sheet writes a picture of its images. The last line on standard output is the same as one JSON object."},
+	"verify": {1, 1, []string{"data-dir", "dataset-option", "quiet"}, dataVerify, " NAME",
+		"Reads every file of a data set and compares its content with what was published. Exit code 1 if something differs."},
+	"fetch": {1, 100, []string{"data-dir", "quiet", "mirror"}, dataFetch, " NAME [FILE...]",
+		"Downloads the files of a data set, or only those named, and checks them against the published checksums. A download that\nwas interrupted goes on where it stopped."},
+	"import": {2, 2, []string{"data-dir", "dataset-option", "quiet"}, dataImport, " NEW-NAME PATH|NAME",
+		"Decodes a folder of images, or any other data set, once, and keeps it under a new name, which --dataset then takes."},
 }
 
 // unread returns the flags that a verb does not read.
@@ -95,7 +103,14 @@ func dataCommand(ctx context.Context, args []string, out, log io.Writer) error {
 	switch err := f.all.Parse(args); {
 	case errors.Is(err, pflag.ErrHelp):
 		if f.all.NArg() > 0 { // the verb came first
-			hideUnread(f.all, f.unread(f.all.Arg(0)))
+			name := f.all.Arg(0)
+			verb, ok := dataVerbs[name]
+			if !ok {
+				return usageError{spelling.Unknown("data: verb", name, slices.Sorted(maps.Keys(dataVerbs)))}
+			}
+			hideUnread(f.all, f.unread(name))
+			fmt.Fprintf(out, "%s\n\nUsage: feddag data %s%s [flags]\n\n%s", verb.help, name, verb.usage, flagUsages(f.all))
+			return nil
 		}
 		fmt.Fprintf(out, "%s\n%s", dataIntro, flagUsages(f.all))
 		return nil
@@ -109,7 +124,7 @@ func dataCommand(ctx context.Context, args []string, out, log io.Writer) error {
 	name, args := f.all.Arg(0), f.all.Args()[1:]
 	verb, ok := dataVerbs[name]
 	if !ok {
-		return usagef("data %s: known are %s", name, strings.Join(known, ", "))
+		return usageError{spelling.Unknown("data: verb", name, known)}
 	}
 	if len(args) < verb.least || len(args) > verb.most {
 		return usagef("data %s takes %d to %d arguments, got %d (see feddag data --help)", name, verb.least, verb.most, len(args))

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -48,6 +47,7 @@ type options struct {
 type group struct {
 	title string
 	flags *pflag.FlagSet
+	own   bool // the flags are of one command, not of all that have the flags of train
 }
 
 const (
@@ -141,9 +141,17 @@ func newFlagSet() *pflag.FlagSet {
 	return fs
 }
 
+// ownGroup makes a heading for flags of one command.
+func (o *options) ownGroup(title string) *pflag.FlagSet {
+	fs := o.group(title)
+	o.groups[len(o.groups)-1].own = true
+	return fs
+}
+
+// group makes a heading for flags.
 func (o *options) group(title string) *pflag.FlagSet {
 	fs := newFlagSet()
-	o.groups = append(o.groups, group{title, fs})
+	o.groups = append(o.groups, group{title: title, flags: fs})
 	return fs
 }
 
@@ -156,29 +164,4 @@ func presetNames(alg federation.Algorithm) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// usage prints the flags, grouped.
-func (o *options) usage(w io.Writer, intro string) {
-	fmt.Fprintf(w, "%s\n", intro)
-	hideUnread(o.flags, o.unread())
-	for _, g := range o.groups {
-		if usages := flagUsages(g.flags); usages != "" {
-			fmt.Fprintf(w, "\n%s:\n%s", g.title, usages)
-		}
-	}
-	var others []string
-	for _, name := range federation.Names() {
-		if name != o.algorithm {
-			others = append(others, name)
-		}
-	}
-	fmt.Fprintf(w, "\nAlgorithms:\n")
-	for _, name := range federation.Names() {
-		fmt.Fprintf(w, "  %-14s %s\n", name, federation.Summary(name))
-	}
-	o.presetUsage(w)
-	modelUsage(w)
-	partitionUsage(w)
-	fmt.Fprintf(w, "\nThe flags of another algorithm: --algorithm %s --help\n", strings.Join(others, "|"))
 }

@@ -92,6 +92,7 @@ func runPartition(ctx context.Context, args []string, out, log io.Writer) error 
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		fmt.Fprintf(out, "%s\n\n%s", partitionIntro, flagUsages(o.flags))
+		fmt.Fprintf(out, "\nPartitions:\n")
 		partitionUsage(out)
 		return nil
 	case err != nil:

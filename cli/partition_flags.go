@@ -105,7 +105,6 @@ func sayUnassigned(log io.Writer, p *partition.Partition, set *data.Set) {
 
 // partitionUsage prints the kinds of partition with the flags and the options that each reads.
 func partitionUsage(w io.Writer) {
-	fmt.Fprintf(w, "\nPartitions:\n")
 	for _, kind := range partition.Kinds() {
 		fmt.Fprintf(w, "  %-14s %s\n", kind, partition.Help(kind))
 		options := partition.KindOptions(kind)

@@ -26,6 +26,7 @@ type progress struct {
 	lines  bool
 	began  time.Time // of the first round
 	phase  string
+	ended  string    // stage that has ended last, where no other has begun
 	since  time.Time // of the phase
 	text   string    // of the last round
 	from   int64     // samples done when it began
@@ -151,11 +152,15 @@ func (p *progress) inStage(x federation.Progress, begins bool) {
 	switch {
 	case !ok:
 	case begins:
-		p.told = now
-		p.say("%s, %d samples", line, x.Total)
+		// A method may train in several calls in a row, which are one stage for a person.
+		if p.told = now; p.ended != x.Phase {
+			p.say("%s, %d samples", line, x.Total)
+		}
 	case x.Done == x.Total:
-		p.say("%s: done in %.1f s", x.Phase, now.Sub(p.since).Seconds())
-		p.phase = "" // the same again is another stage
+		if took := now.Sub(p.since); p.ended != x.Phase || took >= quietFor {
+			p.say("%s: done in %.1f s", x.Phase, took.Seconds())
+		}
+		p.phase, p.ended = "", x.Phase
 	case now.Sub(p.told) >= longWork:
 		p.told = now
 		p.say("%s: %.0f%%%s", x.Phase, 100*share, left(p.since, x.Done-p.from, x.Total-p.from))

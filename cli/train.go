@@ -23,13 +23,12 @@ Usage: feddag train [flags]`
 
 func train(ctx context.Context, args []string, out, log io.Writer) error {
 	o, err := parse(args, func(o *options) {
-		f := o.group("Before it")
+		f := o.ownGroup("Before the run")
 		f.BoolVar(&o.dryRun, "dry-run", false, "say what the run would take, in memory, steps and time, and do not begin it")
 		o.flags.AddFlagSet(f)
 	})
 	if errors.Is(err, pflag.ErrHelp) {
-		o.usage(out, trainIntro)
-		return nil
+		return o.usage(out, "train", trainIntro, helpTopic(args))
 	}
 	if err != nil {
 		return err

@@ -263,9 +263,9 @@ func TestCompareSharesFlagsThatAreRead(t *testing.T) {
 // The help of a command lists no flag that it refuses whatever the others are.
 func TestHelpLeavesOutUnreadFlags(t *testing.T) {
 	for line, absent := range map[string][]string{
-		"cluster --help":                         {"--rounds", "--rate", "--eval-every", "--final-post", "--resume", "--feddag-sources", "--feddag-shift"},
-		"train --algorithm feddag-dagger --help": {"--feddag-top-k", "--feddag-alignment", "--feddag-own-source", "--feddag-sources"},
-		"train --algorithm feddag-star --help":   {"--feddag-top-k", "--feddag-alignment"},
+		"cluster --help all":                         {"--rounds", "--rate", "--eval-every", "--final-post", "--resume", "--feddag-sources", "--feddag-shift"},
+		"train --algorithm feddag-dagger --help all": {"--feddag-top-k", "--feddag-alignment", "--feddag-own-source", "--feddag-sources"},
+		"train --algorithm feddag-star --help all":   {"--feddag-top-k", "--feddag-alignment"},
 	} {
 		code, out, _ := feddag(strings.Fields(line)...)
 		for _, flag := range absent {
@@ -281,9 +281,9 @@ func TestHelpLeavesOutUnreadFlags(t *testing.T) {
 
 // The help shows defaults of 0, the models with what they take, and what the presets set.
 func TestHelpOfModelsAndPresets(t *testing.T) {
-	_, out, _ := feddag("train", "--help")
+	_, out, _ := feddag("train", "--help", "all")
 	for _, want := range []string{
-		"\nModels:\n", "resnet9        square images of 28 to 35 pixels with one or three channels (--dropout, --norm)\n", "\nPresets (",
+		"\nModels:\n", "resnet9        square images of 28 to 35 pixels with one or three channels (--dropout, --norm)\n", "\nPresets:\n",
 		"  paper          --feddag-clustering=similarity --feddag-warmup-rounds=2", "--data-seed is not given\n                           (default 0)",
 	} {
 		if !strings.Contains(out, want) {

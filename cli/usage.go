@@ -29,7 +29,6 @@ func flagUsages(fs *pflag.FlagSet) string {
 
 // modelUsage prints the models with the images that each takes and the flags that it reads.
 func modelUsage(w io.Writer) {
-	fmt.Fprintf(w, "\nModels:\n")
 	for _, name := range models.Names() {
 		var flags []string
 		for _, flag := range models.Flags() {
@@ -47,7 +46,6 @@ func (o *options) presetUsage(w io.Writer) {
 	if !ok {
 		return
 	}
-	fmt.Fprintf(w, "\nPresets (flags whose values are not the defaults):\n")
 	presets := p.Presets()
 	for _, preset := range slices.Sorted(maps.Keys(presets)) {
 		line := fmt.Sprintf("  %-14s", preset)
