@@ -97,7 +97,7 @@ func parseEvent(raw []byte, version int) (Event, error) {
 	number := -1
 	given := map[string]json.RawMessage{}
 	if err := json.Unmarshal(raw, &given); err != nil {
-		return ev, fmt.Errorf("%s is no event: use an object such as {\"round\": 10, \"join\": \"80-89\"}", raw)
+		return ev, fmt.Errorf("%s is not an event: use an object such as {\"round\": 10, \"join\": \"80-89\"}", raw)
 	}
 	err := decode(raw, eventKeys, map[string]any{
 		"round": &number, "join": (*ids)(&ev.Join), "join_next": &ev.JoinNext, "leave": (*ids)(&ev.Leave),
@@ -184,7 +184,7 @@ func (x *ids) UnmarshalJSON(raw []byte) error {
 			b, err = strconv.Atoi(strings.TrimSpace(last))
 		}
 		if err != nil || a < 0 || b < a || b-a > 1e7 {
-			return fmt.Errorf("%s is no list of numbers: use 3, [3, 17] or \"80-89\"", raw)
+			return fmt.Errorf("%s is not a list of numbers: use 3, [3, 17] or \"80-89\"", raw)
 		}
 		for i := a; i <= b; i++ {
 			*x = append(*x, i)

@@ -56,8 +56,8 @@ func writeDirs(dataDir string) []string {
 	return dirs
 }
 
-// writable reports whether files can be made in a directory or, where it does not exist, whether the directory can be
-// made. A directory without write permission for its owner is not writable for root either.
+// writable reports whether files can be created in a directory or, if it does not exist, whether the directory can be
+// created. A directory without write permission for its owner is not writable for root either.
 func writable(dir string) bool {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -121,7 +121,7 @@ func decodedPath(cache string, q query, files []string) string {
 	return filepath.Join(cache, fmt.Sprintf("%s-%s%s", base, cacheKey(q, files)[:12], setSuffix))
 }
 
-// cacheKey identifies a set, its path and its options, whatever files are there.
+// cacheKey identifies a set, its path and its options, independently of the state of the files.
 func cacheKey(q query, files []string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", q.name)
@@ -137,8 +137,8 @@ func cacheKey(q query, files []string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// fingerprint identifies what a set is decoded from and what decodes it: name, size and time of every file, and the
-// versions of these readers and of Go, whose image decoders change.
+// fingerprint identifies the files from which a set is decoded and the code that decodes it: the name, size and time of
+// every file, and the versions of these readers and of Go, whose image decoders change.
 func fingerprint(q query, files []string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %s %s\n", readerVersion, runtime.Version(), cacheKey(q, files))

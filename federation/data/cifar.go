@@ -124,7 +124,7 @@ func (x *cifarSet) read(_ context.Context, files []string, q query) (*Set, error
 func (x *cifarSet) readBinary(b []byte) (cifarBatch, error) {
 	row := x.labels + cifarPixels
 	if len(b) == 0 || len(b)%row != 0 {
-		return cifarBatch{}, fmt.Errorf("truncated, or another file: %d bytes are no whole number of rows of %d; fetch it again", len(b), row)
+		return cifarBatch{}, fmt.Errorf("truncated, or another file: %d bytes are not a whole number of rows of %d; fetch it again", len(b), row)
 	}
 	var batch cifarBatch
 	batch.pixels = make([]byte, 0, len(b)/row*cifarPixels)
@@ -169,7 +169,7 @@ func pickledLabels(d *pickle.Dict, key string) ([]byte, error) {
 		for i, item := range l.Items {
 			n, ok := item.(int64)
 			if !ok {
-				return nil, fmt.Errorf("%s: entry %d is no whole number", key, i)
+				return nil, fmt.Errorf("%s: entry %d is not a whole number", key, i)
 			}
 			numbers = append(numbers, int(n))
 		}

@@ -3,8 +3,8 @@ package data
 // cifar10Classes are the class names by label, which is their alphabetical order.
 var cifar10Classes = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
 
-// The mean and standard deviation that CIFAR-10's pixels are scaled with. The deviation is the one in common use, the
-// mean of the deviations of the single images, and not the .247, .243, .262 of all pixels.
+// These are the mean and standard deviation by which CIFAR-10's pixels are scaled. The deviation is the one in common use,
+// which is the mean of the deviations of the single images, and not the deviation of all pixels (.247, .243, .262).
 var (
 	cifar10Mean = []float32{.4914, .4822, .4465}
 	cifar10Std  = []float32{.2023, .1994, .2010}

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// CIFAR-10 as JPEG files, for people who have it in no other form: train/CLASS/*.jpg and test/CLASS/*.jpg, in folders
-// or in zips (train-1.zip, ..., test.zip). JPEG loses information, so the set has a name of its own. It is scaled as
-// CIFAR-10 is.
+// CIFAR-10 as JPEG files, for people who have it only in this form: train/CLASS/*.jpg and test/CLASS/*.jpg, in folders or
+// in zips (train-1.zip, ..., test.zip). JPEG loses information, so the set has a name of its own. It is scaled like
+// CIFAR-10.
 func init() {
 	register(source{
 		name: "cifar10-jpeg", title: "CIFAR-10 (JPEG)", aliases: []string{"cifar10_jpeg", "cifar-10-jpeg"}, cacheable: always,

@@ -56,7 +56,7 @@ func init() {
 		register(source{
 			name: x.name, title: x.title, aliases: []string{strings.ToLower(x.folder)}, cacheable: packed,
 			options: map[string]string{
-				"corruption": "names between commas; main (default) is the 15 of the benchmark, all the 4 extra ones too",
+				"corruption": "comma-separated names; main (default) is the 15 corruptions of the benchmark, all includes the 4 extra ones",
 				"severity":   "1 to 5 (default 3)",
 			},
 			origin: origin{folder: x.name, files: []download{x.archive}, images: [2]int{15 * cifarCTrain, 15 * (cifarCImages - cifarCTrain)}},
@@ -169,7 +169,7 @@ func (x cifarC) each(files []string, form publication, read func(name string, r 
 				return nil
 			}
 			if found[name] {
-				return errors.New("is there twice")
+				return errors.New("occurs twice")
 			}
 			found[name] = true
 			return read(name, r)

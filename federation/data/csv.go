@@ -17,10 +17,10 @@ import (
 // and class is used for testing. Validation images are left out if there are test images.
 func init() {
 	options := maps.Clone(imageOptions)
-	options["images"] = "folder or zip of the images, from the CSV's folder (default: that folder)"
-	options["test-file"] = "a second CSV, of the test images, in the same folder (its user column may be missing)"
-	options["classes"] = "keep only so many classes, those of the most images (at most 256 can be held)"
-	options["test"] = "share of the images of each user and class for testing where nothing says which, above 0, below 1 (default 0.2)"
+	options["images"] = "folder or zip of the images, relative to the CSV's folder (default: that folder)"
+	options["test-file"] = "a second CSV with the test images, in the same folder (its user column may be missing)"
+	options["classes"] = "keep only this number of classes, those with the most images (at most 256)"
+	options["test"] = "share of the images of each user and class for testing if the list does not say which are, above 0 and below 1 (default 0.2)"
 	register(source{
 		name: "csv", title: "images of a CSV file", takesPath: true, endings: []string{".csv"}, options: options, cacheable: always,
 		find: findCSV, read: readCSV,
@@ -37,7 +37,7 @@ func findCSV(q query) ([]string, error) {
 		return nil, err
 	}
 	if isFolder(list[0]) {
-		return nil, fmt.Errorf("%s: a folder, must be a CSV file", list[0])
+		return nil, fmt.Errorf("%s: this is a folder, but a CSV file is needed", list[0])
 	}
 	dir := filepath.Dir(list[0])
 	files := list
@@ -122,9 +122,9 @@ func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
 	return s, nil
 }
 
-// mostFrequent keeps the rows of the classes with the most images, of equal classes the first by name. It returns the
-// class names by label and a note about the rows that it drops. Numbers of classes become names if rows are dropped or
-// if a number would be out of range.
+// mostFrequent keeps the rows of the classes with the most images; among equal classes it keeps the first by name. It
+// returns the class names by label and a note about the rows that it drops. Numbers of classes become names if rows are
+// dropped, or if a number would be out of range.
 func mostFrequent(rows []csvRow, most int) (kept []csvRow, classes, notes []string) {
 	counts := map[string]int{}
 	for _, r := range rows {

@@ -28,8 +28,8 @@ var csvColumns = map[string][]string{
 	"split": {"split", "set"},
 }
 
-// readCSVFile reads a list. split is "train" or "test" if the whole list is of that split, except for its validation
-// images, or "" if its column split says it. unread are the names of the columns that mean nothing here.
+// readCSVFile reads a list. split is "train" or "test" if the whole list belongs to that split, except for its validation
+// images, and "" if the list has a column split. unread has the names of the columns that are not read.
 func readCSVFile(name, split string) (rows []csvRow, unread []string, err error) {
 	f, err := os.Open(name)
 	if err != nil {

@@ -186,7 +186,7 @@ func TestCSVBadInput(t *testing.T) {
 	_, err = loadCSV(dir, "images=absent")
 	errtest.Want(t, err, filepath.Join(dir, "absent"))
 	_, err = Load(t.Context(), "csv:"+dir, LoadOptions{})
-	errtest.Want(t, err, dir, "must be a CSV file")
+	errtest.Want(t, err, dir, "a CSV file is needed")
 }
 
 func FuzzCSV(f *testing.F) {

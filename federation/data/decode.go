@@ -28,14 +28,14 @@ type raster struct {
 	planes        []byte // 3*Height*Width
 	colour        bool
 	deep          bool   // whether the file has 16 bits per value
-	deepest       uint16 // the largest of these values
-	orientation   int    // of EXIF, 0 for none; the planes are as they are stored
+	deepest       uint16 // the largest value with 16 bits
+	orientation   int    // EXIF orientation, 0 for none; the planes are in the stored orientation
 }
 
-// decodeImage decodes a JPEG or PNG. Grey images get three equal planes, palettes are looked up, transparency is
-// ignored (as in PIL's convert("RGB")), and of 16 bits the upper 8 are taken. CMYK is an error, because its colours
-// are not known without the profile. A file that is too small for the size in its header is an error before anything
-// of that size is allocated.
+// decodeImage decodes a JPEG or PNG. Grey images get three equal planes, palettes are looked up, transparency is ignored
+// (as in PIL's convert("RGB")), and the upper 8 of 16 bits are used. CMYK is an error, because its colours are not known
+// without the profile. A file that is too small for the size in its header is an error before memory of that size is
+// allocated.
 func decodeImage(b []byte) (raster, error) {
 	if len(b) == 0 {
 		return raster{}, errors.New("empty file")
@@ -118,8 +118,8 @@ func (r *raster) fill(m image.Image) {
 	}
 }
 
-// setDeepest finds the largest value of an image of 16 bits per value. pixels has size big-endian values per pixel, of
-// which the first used count.
+// setDeepest finds the largest value of an image with 16 bits per value. pixels has size big-endian values per pixel, of
+// which the first used are considered.
 func (r *raster) setDeepest(pixels []byte, size, used int) {
 	r.deep = true
 	for at := 0; at+2*size <= len(pixels); at += 2 * size {
@@ -171,7 +171,7 @@ type decoded struct {
 	upright                 bool   // whether these were turned
 }
 
-// notes says whether the upper 8 of 16 bits, which are taken, are too few, and what was done with EXIF orientations.
+// notes says whether the upper 8 of 16 bits are too few, and what was done with EXIF orientations.
 func (d *decoded) notes() []string {
 	var out []string
 	switch {
@@ -188,12 +188,12 @@ func (d *decoded) notes() []string {
 	if levels == 1 {
 		text = "they are all black"
 	}
-	return append(out, fmt.Sprintf("%s of 16 bits per value with values up to %d alone; as the upper 8 bits are taken, %s: scale them or convert them to 8 bits",
-		counted(d.deep, "image is", "images are"), d.deepest, text))
+	return append(out, fmt.Sprintf("%s 16 bits per value, but values only up to %d; because the upper 8 bits are used, %s: scale them or convert them to 8 bits",
+		counted(d.deep, "image has", "images have"), d.deepest, text))
 }
 
-// decodeAll decodes images on all cores. An image that cannot be read, or that has another size where none is asked
-// for, is an error that names it. Of several such images the error is about the first in their order, whatever the
+// decodeAll decodes images on all cores. If an image cannot be read, or has another size than the others and none was asked
+// for, the error names it. If there are several such images, the error is about the first one in their order, for any
 // number of cores.
 func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decoded, error) {
 	if len(pictures) == 0 {

@@ -28,9 +28,9 @@ import (
 type origin struct {
 	folder   string // the folder for the files in a directory of data sets
 	files    []download
-	repacked bool   // distributions repack the files, so another checksum does not mean damage
+	repacked bool   // whether distributions repack the files, so that another checksum does not mean damage
 	images   [2]int // the number of training and of test images, without options
-	perClass [2]int // the same per class, where all classes have equally many
+	perClass [2]int // the same per class, if all classes have equal numbers
 }
 
 // download is a published file.
@@ -49,9 +49,9 @@ type FetchOptions struct {
 	// Mirror is the URL of a folder to take the files from instead of the public mirrors. The checksums stay the same.
 	Mirror string
 	Only   []string // the files to fetch; nil for those that the set needs
-	// Progress is called with the bytes of a file that are there and its size (0 for unknown); nil for none.
+	// Progress is called with the number of downloaded bytes of a file and its size (0 if unknown); it may be nil.
 	Progress func(file string, done, total int64)
-	// Notice is called with a line about each download that starts and each attempt that failed; nil for none.
+	// Notice is called with a line about each download that starts and each attempt that failed; it may be nil.
 	Notice func(line string)
 	// Wait is the time before the second attempt. It doubles with each attempt. 0 means a second.
 	Wait time.Duration
@@ -70,10 +70,9 @@ func Fetchable(name string) bool {
 	return len(sources[base].origin.files) > 0
 }
 
-// Fetch downloads the files of a set into its folder in o.Dir and returns their paths. A file that exists with the
-// published checksum is left as it is. A file that exists with another checksum is an error and is never overwritten.
-// An interrupted download is in FILE.part, and the next Fetch resumes it. A file gets its name only when its checksum
-// is the published one.
+// Fetch downloads the files of a set into its folder in o.Dir and returns their paths. An existing file with the published
+// checksum is kept. An existing file with another checksum is an error and is never overwritten. An interrupted download is
+// in FILE.part, and the next Fetch resumes it. A file gets its name only when its checksum is the published one.
 func Fetch(ctx context.Context, name string, o FetchOptions) ([]string, error) {
 	name, err := Canonical(name, nil)
 	if err != nil {
@@ -275,7 +274,7 @@ func (d download) attempt(ctx context.Context, url, part string, o FetchOptions)
 	return err
 }
 
-// receive appends what arrives to the at bytes that are there.
+// receive appends what arrives to the first at bytes.
 func (d download) receive(f *os.File, r io.Reader, at, total, most int64, cancel func(), o FetchOptions) error {
 	stall := time.AfterFunc(fetchStall, cancel)
 	defer stall.Stop()

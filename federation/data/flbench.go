@@ -22,7 +22,7 @@ import (
 func init() {
 	register(source{
 		name: "flbench", title: "a set divided by FL-bench", aliases: []string{"fl-bench"}, takesPath: true,
-		options: map[string]string{optionSet: "the data set that was divided, such as cifar10 (needed)"},
+		options: map[string]string{optionSet: "the data set that was divided, such as cifar10 (required)"},
 		find:    findFLBench, read: readFLBench,
 	})
 }
@@ -64,7 +64,7 @@ func readFLBench(ctx context.Context, files []string, q query) (*Set, error) {
 		return nil, fmt.Errorf("option %s: %w", optionSet, err)
 	}
 	if !m.Pooled {
-		return nil, fmt.Errorf("%s: no file of FL-bench, for it has no data_indices; give it with --dataset %s --partition-file", file, base.Name)
+		return nil, fmt.Errorf("%s: not a file of FL-bench, because it has no data_indices; give it with --dataset %s --partition-file", file, base.Name)
 	}
 	s, err := divide(base, m)
 	if err == nil {
@@ -80,17 +80,17 @@ func readFLBench(ctx context.Context, files []string, q query) (*Set, error) {
 // indices. A client of the map is a user of the set.
 func divide(base *Set, m *indexmap.Map) (*Set, error) {
 	trained, all := base.Train.Len(), base.Train.Len()+base.Test.Len()
-	owner, use := make([]int32, all), make([]uint8, all) // of each image: the client plus 1, 0 for none; and its list
+	owner, use := make([]int32, all), make([]uint8, all) // for each image: its client plus 1, or 0 for none; and the list that it is in
 	s := *base
 	s.hash, s.UserNames, s.Notes = "", nil, slices.Clone(base.Notes)
-	var count [3]int // training, test and validation images
+	var count [3]int // numbers of training, test and validation images
 	for k, c := range m.Clients {
 		s.UserNames = append(s.UserNames, c.Name)
 		for u, list := range [3][]int32{c.Train, c.Test, c.Val} {
 			for _, i := range list {
 				switch {
 				case int(i) >= all:
-					return nil, fmt.Errorf("client %q: index %d is out of range, for data set %s has %d images; was another set divided?", c.Name, i, base.Name, all)
+					return nil, fmt.Errorf("client %q: index %d is out of range, because data set %s has %d images; was another set divided?", c.Name, i, base.Name, all)
 				case owner[i] != 0:
 					return nil, fmt.Errorf("client %q: index %d is used twice (also by client %q)", c.Name, i, m.Clients[owner[i]-1].Name)
 				}
@@ -125,7 +125,7 @@ func divide(base *Set, m *indexmap.Map) (*Set, error) {
 		s.Notes = append(s.Notes, fmt.Sprintf("%d validation images are left out", count[2]))
 	}
 	if left := all - count[0] - count[1] - count[2]; left > 0 {
-		s.Notes = append(s.Notes, fmt.Sprintf("%d of %d images of %s are left out, for they belong to no client", left, all, base.Name))
+		s.Notes = append(s.Notes, fmt.Sprintf("%d of %d images of %s are left out, because they belong to no client", left, all, base.Name))
 	}
 	return &s, nil
 }

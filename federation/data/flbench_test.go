@@ -104,7 +104,7 @@ func TestBadFLBench(t *testing.T) {
 	fail("flbench:bench", LoadOptions{Dirs: o.Dirs, Extra: map[string]string{"set": "cifar10"}}, "cifar10 not found")
 	file := filepath.Join(bench, "x.json")
 	for text, words := range map[string]string{
-		`{"data_indices": [{"train": [1], "test": [2]}, {"train": [50]}]}`: `client "1": index 50 is out of range, for data set mnist has 50 images`,
+		`{"data_indices": [{"train": [1], "test": [2]}, {"train": [50]}]}`: `client "1": index 50 is out of range, because data set mnist has 50 images`,
 		`{"data_indices": [{"train": [1], "test": [2]}, {"test": [2]}]}`:   `client "1": index 2 is used twice (also by client "0")`,
 		`{"data_indices": [{"train": [1], "val": [2]}]}`:                   "1 training and 0 test images",
 		`{"data_indices": [{"train": [1], "val": [2, 2]}]}`:                "index 2 is used twice",

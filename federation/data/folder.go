@@ -20,7 +20,7 @@ import (
 // Of three splits the validation images are left out.
 func init() {
 	options := maps.Clone(imageOptions)
-	options["test"] = "share of the images of each user and class for testing where there is no test folder, above 0, below 1 (default 0.2)"
+	options["test"] = "share of the images of each user and class for testing if there is no test folder, above 0 and below 1 (default 0.2)"
 	register(source{
 		name: "folder", title: "image folder", aliases: []string{"imagefolder", "image-folder"},
 		takesPath: true, options: options, cacheable: always,
@@ -83,7 +83,7 @@ func unusedShare(q query, pictures []picture) []string {
 	if !given || slices.ContainsFunc(pictures, func(p picture) bool { return p.split == "" }) {
 		return nil
 	}
-	return []string{fmt.Sprintf("option test=%s is not used, for the images have splits of their own", text)}
+	return []string{fmt.Sprintf("option test=%s is not used, because the images have splits of their own", text)}
 }
 
 // readTree reads the images of a tree (see openTree) without setting their scale.

@@ -19,11 +19,10 @@ const (
 
 var contentForm = regexp.MustCompile(`^` + contentScheme + `[0-9a-f]{64}$`)
 
-// Hash identifies the content of the set: its shape, its number of classes, and the pixels and labels of both splits.
-// It is "content-sha256:" and 64 hexadecimal digits. Names, users and the place of the files are no part of it. It is
-// the SHA-256 of the shape and of the SHA-256 of each chunk of the splits, so that all cores share the work; the result
-// does not depend on their number. Load computes it once. It is computed at every call for a set that was made
-// otherwise.
+// Hash identifies the content of the set: its shape, its number of classes, and the pixels and labels of both splits. It is
+// "content-sha256:" and 64 hexadecimal digits. Names, users and the places of the files have no influence. It is the
+// SHA-256 of the shape and of the SHA-256 of each chunk of the splits, so that all cores share the work; the result does
+// not depend on their number. Load computes it once. For other sets it is computed at every call.
 func (s *Set) Hash() string {
 	if s.hash != "" {
 		return s.hash

@@ -15,8 +15,7 @@ import (
 // maxIDXBytes bounds the bytes that one IDX file may unpack to: 16 times the training images of Fashion-MNIST.
 const maxIDXBytes = 16 * 60000 * 28 * 28
 
-// readIDXFile reads an IDX file of unsigned bytes, plain or compressed with gzip, which its content tells apart. See
-// readIDX.
+// readIDXFile reads an IDX file of unsigned bytes, plain or compressed with gzip; the content shows which. See readIDX.
 func readIDXFile(path string, rank int, item []int) (count int, payload []byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -30,10 +29,10 @@ func readIDXFile(path string, rank int, item []int) (count int, payload []byte, 
 	return count, payload, nil
 }
 
-// readIDX reads unsigned bytes in the IDX format of yann.lecun.com/exdb/mnist: two zero bytes, the type 0x08, the
-// rank, the dimensions as big-endian uint32, the bytes. The first dimension is the returned count; the others must
-// equal item. The header is believed only as far as bytes follow it, so that no header makes it allocate more than
-// about twice what the file holds.
+// readIDX reads unsigned bytes in the IDX format of yann.lecun.com/exdb/mnist: two zero bytes, the type 0x08, the rank, the
+// dimensions as big-endian uint32, and the bytes. The first dimension is the returned count; the others must equal item.
+// Memory is allocated only for bytes that follow the header, so that a header cannot make it allocate more than about twice
+// the size of the file.
 func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	body := io.Reader(br)

@@ -18,9 +18,9 @@ var unreadIDXSets = map[string][2]string{
 	"KMNIST": {"e144d726b3acfaa3e44228e80efcd344", "7320c461ea6c1c855c0b718fb2a4b134"}, // arXiv 1812.01718
 }
 
-// identify checks that the labels of s, which was read from files, are the published labels of x. It is an error if
-// they are those of another set, or if there are as many images as published but with other labels. Fewer or more
-// images, and published labels with other pixels, are notes.
+// identify checks that the labels of s, which was read from files, are the published labels of x. The labels of another set
+// are an error, and so are other labels if there are as many images as published. Fewer or more images, and published
+// labels with other pixels, are notes.
 func (x *idxSet) identify(s *Set, files []string) error {
 	if x.unpacked == ([4]string{}) {
 		return nil

@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// idxSet is a data set of four IDX files in the layout of MNIST: grey images of 28 x 28 in ten classes. MNIST and the
-// sets made after it use the same file names, so the name of the folder and the checksums of the published files tell
-// them apart.
+// idxSet is a data set of four IDX files in the layout of MNIST: grey images of 28 x 28 in ten classes. MNIST and the sets
+// made after it use the same file names, so they are told apart by the name of the folder and the checksums of the
+// published files.
 type idxSet struct {
 	name       string
 	title      string
@@ -103,8 +103,8 @@ func folderOwner(dir string) string {
 	return ""
 }
 
-// idxFilesIn returns the four files in a folder and the names of those that are missing. The error is for a folder
-// that may hold them but cannot be read.
+// idxFilesIn returns the four files in a folder and the names of those that are missing. It returns an error for a folder
+// that may have the files but cannot be read.
 func idxFilesIn(dir string) (files, missing []string, err error) {
 	for _, file := range idxFiles {
 		found := ""

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// isMissing reports whether a label or a user is what pandas and numpy write in the place of a missing value.
+// isMissing reports whether a label or a user is a text that pandas and numpy write for a missing value.
 func isMissing(text string) bool {
 	switch strings.ToLower(text) {
 	case "nan", "<na>", "n/a", "#n/a":

@@ -90,7 +90,7 @@ func TestCSVValidation(t *testing.T) {
 		}
 	}
 	s, err := loadCSV(dir, "test=0.5")
-	if err != nil || !slices.Contains(s.Notes, "option test=0.5 is not used, for the images have splits of their own") {
+	if err != nil || !slices.Contains(s.Notes, "option test=0.5 is not used, because the images have splits of their own") {
 		t.Errorf("notes %q, %v", s.Notes, err)
 	}
 	// A column of splits counts beside test-file too.

@@ -23,12 +23,12 @@ func init() {
 		options: map[string]string{
 			"scale": "unit: values from 0 to 1, as FEMNIST has them (default); inverted: 1 minus these; bytes: from 0 to 255; half: from -1 to 1",
 			"size":  "WIDTHxHEIGHT of an image (default: a square)",
-			"test":  "share of the images of each user and class for testing where there is no test folder, above 0, below 1 (default 0.2)",
+			"test":  "share of the images of each user and class for testing if there is no test folder, above 0 and below 1 (default 0.2)",
 		},
 		find: func(q query) ([]string, error) {
 			dir, err := findPath(q, []string{"/data", ""}, nil, "LEAF's folder with train/*.json and test/*.json")
 			if err == nil && !isFolder(dir) {
-				err = fmt.Errorf("%s: a file, must be LEAF's folder with train/*.json and test/*.json", dir)
+				err = fmt.Errorf("%s: this is a file, but a folder is needed: LEAF's, with train/*.json and test/*.json", dir)
 			}
 			return []string{dir}, err
 		},
@@ -59,7 +59,7 @@ func readLEAF(ctx context.Context, files []string, q query) (*Set, error) {
 		return nil, err
 	}
 	if text, given := q.extra["test"]; given {
-		notes = append(notes, fmt.Sprintf("option test=%s is not used, for the images have splits of their own", text))
+		notes = append(notes, fmt.Sprintf("option test=%s is not used, because the images have splits of their own", text))
 	}
 	length, done := 0, 0
 	for k, list := range [][]string{train, test} {
@@ -137,13 +137,13 @@ func jsonFiles(dir string) (files, notes []string, err error) {
 		return nil, nil, fmt.Errorf("%s: no .json file in it; LEAF's preprocess.sh writes them to train/ and test/", dir)
 	}
 	if len(others) > 0 {
-		notes = append(notes, fmt.Sprintf("%s left out of %s, for only .json files are read: %s", counted(len(others), "file is", "files are"), dir, few(others)))
+		notes = append(notes, fmt.Sprintf("%s left out of %s, because only .json files are read: %s", counted(len(others), "file is", "files are"), dir, few(others)))
 	}
 	return files, notes, nil
 }
 
-// addLEAF appends the images of the users in the order of their names that keep, given their place in that order,
-// reports; nil for all.
+// addLEAF appends the images of the users in the order of their names. keep reports for each image, given its position in
+// that order, whether to append it; nil appends all.
 func (s *Set) addLEAF(to *Images, l *leafSplit, keep func(i int) bool) {
 	at, size := 0, 0
 	for _, u := range l.users {
@@ -166,7 +166,7 @@ func (s *Set) addLEAF(to *Images, l *leafSplit, keep func(i int) bool) {
 	}
 }
 
-// shapeLEAF sets the shape of images of so many values.
+// shapeLEAF sets the shape of images with the given number of values.
 func (s *Set) shapeLEAF(dir string, length int, q query) error {
 	if s.Train.Len() == 0 || s.Test.Len() == 0 {
 		return fmt.Errorf("%s: %d training and %d test images, both are needed", dir, s.Train.Len(), s.Test.Len())
@@ -184,7 +184,7 @@ func (s *Set) shapeLEAF(dir string, length int, q query) error {
 	} else {
 		side := int(math.Round(math.Sqrt(float64(length))))
 		if side*side != length {
-			return fmt.Errorf("%s: images have %d values, which is no square: name their size with the option size=WIDTHxHEIGHT (of one channel)", dir, length)
+			return fmt.Errorf("%s: images have %d values, which is not a square: name their size with the option size=WIDTHxHEIGHT (of one channel)", dir, length)
 		}
 		s.Width, s.Height = side, side
 	}

@@ -91,14 +91,14 @@ func (l *leafSplit) read(ctx context.Context, r io.Reader) error {
 // readUser reads the images of a user, and returns their number.
 func (l *leafSplit) readUser(s *jsonscan.Scanner, user string) (int, error) {
 	if l.users[user] != nil {
-		return 0, errors.New("is there twice, in this file or another one of its folder")
+		return 0, errors.New("occurs twice, in this file or another one of its folder")
 	}
 	u := &leafUser{}
 	seen := map[string]bool{}
 	images := 0
 	err := s.Object(func(key string) error {
 		if seen[key] {
-			return fmt.Errorf("the key %q is there twice", key)
+			return fmt.Errorf("the key %q occurs twice", key)
 		}
 		seen[key] = true
 		switch key {
@@ -114,7 +114,7 @@ func (l *leafSplit) readUser(s *jsonscan.Scanner, user string) (int, error) {
 			return s.List(func(i int) error {
 				v, err := s.Number()
 				if err == nil && (v != math.Trunc(v) || v < 0 || v >= maxClasses) {
-					err = fmt.Errorf("label %v is no whole number from 0 to %d", v, maxClasses-1)
+					err = fmt.Errorf("label %v is not a whole number from 0 to %d", v, maxClasses-1)
 				}
 				if err != nil {
 					return fmt.Errorf("image %d: %w", i, err)

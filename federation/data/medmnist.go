@@ -12,8 +12,8 @@ import (
 )
 
 // medmnist: a set of MedMNIST (Yang et al., MedMNIST v2, Scientific Data, 2023) as it is published: one .npz with the
-// arrays train_images, train_labels, val_images, val_labels, test_images and test_labels. Images are N x H x W bytes,
-// or N x H x W x 3 for colours, labels are N x 1. Validation images are left out. Sets of several labels per image and
+// arrays train_images, train_labels, val_images, val_labels, test_images and test_labels. Images are N x H x W bytes, or N
+// x H x W x 3 for colours, and labels are N x 1. Validation images are left out. Sets with several labels per image and
 // sets of volumes are refused.
 func init() {
 	register(source{
@@ -48,7 +48,7 @@ func readMedMNIST(name string) (*Set, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, errors.New("a folder, must be a .npz of MedMNIST, such as pathmnist.npz")
+		return nil, errors.New("this is a folder, but a .npz of MedMNIST is needed, such as pathmnist.npz")
 	}
 	return decodeMedMNIST(f, info.Size())
 }
@@ -114,7 +114,7 @@ func medLabels(arrays map[string]*npy.Array, split string) ([]uint8, error) {
 	case a == nil:
 		return nil, fmt.Errorf("it has no array %s: a .npz of MedMNIST has train_images, train_labels, test_images and test_labels", name)
 	case len(a.Shape) == 2 && a.Shape[1] > 1:
-		return nil, fmt.Errorf("%s has %d labels per image, so the set is of several labels (as ChestMNIST): only sets of one label per image are read", name, a.Shape[1])
+		return nil, fmt.Errorf("%s has %d labels per image, like ChestMNIST: only sets with one label per image are read", name, a.Shape[1])
 	case len(a.Shape) < 1 || len(a.Shape) > 2 || a.Len() == 0:
 		return nil, fmt.Errorf("%s has the shape %v, must be N x 1", name, a.Shape)
 	}
@@ -139,9 +139,9 @@ func (s *Set) addMedImages(to *Images, a *npy.Array, split string) error {
 	shape := a.Shape
 	switch {
 	case !ok:
-		return fmt.Errorf("%s is no array of bytes (uint8)", name)
+		return fmt.Errorf("%s is not an array of bytes (uint8)", name)
 	case len(shape) == 4 && shape[3] != 3 && shape[3] != 1 || len(shape) == 5:
-		return fmt.Errorf("%s has the shape %v, which is of volumes (as the sets of 3D): only images are read, N x H x W or N x H x W x 3", name, shape)
+		return fmt.Errorf("%s has the shape %v, which is that of volumes (3D sets): only images are read, N x H x W or N x H x W x 3", name, shape)
 	case len(shape) != 3 && len(shape) != 4:
 		return fmt.Errorf("%s has the shape %v, must be N x H x W or N x H x W x 3", name, shape)
 	case shape[0] != len(to.Labels):

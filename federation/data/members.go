@@ -28,8 +28,8 @@ type publication struct {
 	files   []string // in the folder
 }
 
-// findPublished finds a set in one of the forms that it is published in: the folder or the archive, in a directory or
-// in one of the given folders in it, or the files there without their folder. It returns the files, or the archive
+// findPublished finds a set in one of the forms in which it is published: the folder or the archive, in a directory or in
+// one of the given folders of the directory, or the files there without their folder. It returns the files, or the archive
 // alone.
 func findPublished(q query, folders []string, forms []publication, advice string) ([]string, error) {
 	var needs []string
@@ -82,8 +82,8 @@ func subfolders(root string, folders []string) []string {
 	return dirs
 }
 
-// filesIn returns the files of a folder that exist and the names of those that do not. The error is for a folder that
-// may hold them but cannot be read.
+// filesIn returns the files of a folder that exist and the names of those that do not. It returns an error for a folder
+// that may have the files but cannot be read.
 func filesIn(dir string, names []string) (files, missing []string, err error) {
 	for _, name := range names {
 		file := filepath.Join(dir, name)
@@ -160,7 +160,7 @@ func tarMembers(file string, p publication, maxBytes int64) ([]member, error) {
 			return nil
 		}
 		if _, dup := found[name]; dup {
-			return errors.New("is there twice")
+			return errors.New("occurs twice")
 		}
 		if h.Size > maxBytes {
 			return fmt.Errorf("%d bytes, more than the %d such a file may have", h.Size, maxBytes)

@@ -10,18 +10,18 @@ import (
 	"feddag/internal/spelling"
 )
 
-// parquet: image sets of Hugging Face: one .parquet or a folder of them, with a column of images, a structure of bytes and
-// path, and a column of labels, whole numbers or names. The names of the classes are those that the library datasets writes
-// into the file (ClassLabel). The split of a file is in its name (train-00000-of-00001.parquet) or in that of its folder.
-// Users are the values of the column that the option user names, or the files (users=files), such as the partitions of
-// flwr-datasets.
+// parquet: image sets of Hugging Face: one .parquet file or a folder of them, with a column of images (a structure of bytes
+// and path) and a column of labels (whole numbers or names). The names of the classes are those that the library datasets
+// writes into the file (ClassLabel). The split of a file is in its name (train-00000-of-00001.parquet) or in the name of
+// its folder. Users are the values of the column that the option user names, or the files (users=files), such as the
+// partitions of flwr-datasets.
 func init() {
 	options := maps.Clone(imageOptions)
 	options["image"] = "column of the images (default: the only one)"
-	options["label"] = "column of the labels (default: the only one of classes, or label)"
+	options["label"] = "column of the labels (default: the only column of classes, or the column label)"
 	options["user"] = "column of the users, such as writer_id (default: no users)"
-	options["users"] = "files: each file is a user, named by its path without split and ending"
-	options["test"] = "share of the images of each user and class for testing where no file is of a split, above 0, below 1 (default 0.2)"
+	options["users"] = "files: each file is a user, named by its path without the split and the ending"
+	options["test"] = "share of the images of each user and class for testing if no file belongs to a split, above 0 and below 1 (default 0.2)"
 	options["exif"] = "apply the EXIF orientation, as the library datasets does (default), or ignore it"
 	register(source{
 		name: "parquet", title: "images in parquet files", aliases: []string{"huggingface", "hf"}, takesPath: true,
@@ -66,7 +66,7 @@ func readParquet(ctx context.Context, files []string, q query) (*Set, error) {
 		}
 		t, err := readTable(files[0], place, q)
 		if err == nil && i > 0 && !slices.Equal(t.classes, classes) {
-			err = fmt.Errorf("it has the classes %s, the files before have %s", few(t.classes), few(classes))
+			err = fmt.Errorf("it has the classes %s, but the files before it have %s", few(t.classes), few(classes))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", place, err)
@@ -100,7 +100,7 @@ func readParquet(ctx context.Context, files []string, q query) (*Set, error) {
 	}
 	train, test, divided := splits(pictures, share, "no file of a split")
 	if len(train) == 0 || len(test) == 0 {
-		return nil, fmt.Errorf("%s: %d training and %d test images, both are needed: files are of a split by their names, such as train-0.parquet, or those of their folders", files[0], len(train), len(test))
+		return nil, fmt.Errorf("%s: %d training and %d test images, both are needed: the name of a file, such as train-0.parquet, or of its folder says its split", files[0], len(train), len(test))
 	}
 	s, err := setOfNamed(ctx, files[0], train, test, classes, o)
 	if err != nil {
@@ -112,7 +112,7 @@ func readParquet(ctx context.Context, files []string, q query) (*Set, error) {
 	return s, nil
 }
 
-// sortUsers puts the users in the order of their names as numbers if all of them are numbers: partition 2 before 10.
+// sortUsers sorts the users by their names as numbers if all of them are numbers: partition 2 comes before 10.
 func (s *Set) sortUsers() {
 	names := slices.Clone(s.UserNames)
 	sortLabels(names)
@@ -151,7 +151,7 @@ func parquetFiles(root string) (files, notes []string, err error) {
 		return nil, nil, fmt.Errorf("%s: no .parquet file in it", root)
 	}
 	if len(others) > 0 {
-		notes = append(notes, fmt.Sprintf("%s left out, for only .parquet files are read: %s", counted(len(others), "file is", "files are"), few(others)))
+		notes = append(notes, fmt.Sprintf("%s left out, because only .parquet files are read: %s", counted(len(others), "file is", "files are"), few(others)))
 	}
 	slices.Sort(files)
 	return files, notes, nil

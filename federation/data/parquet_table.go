@@ -63,7 +63,7 @@ func decodeTable(r io.ReaderAt, size int64, root, place string, q query) (*table
 	return t, t.read(split, user)
 }
 
-// splitAndUser returns the split that the name of a file or of a folder that it is in stands for, and the rest of the path
+// splitAndUser returns the split that the name of a file, or of a folder that it is in, indicates, and the rest of the path
 // below root without its ending.
 func splitAndUser(root, place string) (split, user string) {
 	rel, err := filepath.Rel(root, place)
@@ -125,7 +125,7 @@ func (t *table) resolve(q query) (err error) {
 	if f := features[t.label.Path[0]]; f.Type == "ClassLabel" {
 		t.classes = f.Names
 		if len(positions(f.Names)) != len(f.Names) || len(f.Names) == 0 {
-			return fmt.Errorf("the %d names of the classes of column %s are none or not all different", len(f.Names), t.label)
+			return fmt.Errorf("the %d class names of column %s must be at least one and all different", len(f.Names), t.label)
 		}
 	}
 	if _, given := q.extra["user"]; given {
@@ -151,21 +151,21 @@ func (t *table) column(q query, option string, fits func(c *parquet.Column) bool
 	case len(names) == 1:
 		return found, nil
 	case given:
-		return nil, fmt.Errorf("option %s=%s: no such column, it has %s", option, name, few(all))
+		return nil, fmt.Errorf("option %s=%s: there is no such column; the columns are %s", option, name, few(all))
 	case len(names) == 0:
-		return nil, fmt.Errorf("no column is known to be the %s: name it with the option %s=COLUMN, of %s", option, option, few(all))
+		return nil, fmt.Errorf("it is not clear which column is the %s: name it with the option %s=COLUMN; the columns are %s", option, option, few(all))
 	}
 	return nil, fmt.Errorf("the %s may be any of the columns %s: choose with the option %s=COLUMN", option, few(names), option)
 }
 
-// read reads the rows, which are of a split and, if it is not empty, of a user.
+// read reads the rows. They belong to a split and, if user is not empty, to a user.
 func (t *table) read(split, user string) error {
 	at := func(row int, format string, args ...any) error {
 		return fmt.Errorf("row %d: %s", row, fmt.Sprintf(format, args...))
 	}
 	err := t.file.Read(t.image, func(row int, v parquet.Value) error {
 		if v.Null || len(v.Bytes) == 0 {
-			return at(row, "column %s is empty, the image is not in the file: write it with embed_external_files=True", t.image)
+			return at(row, "column %s is empty, so the image is not in the file: write it with embed_external_files=True", t.image)
 		}
 		if len(v.Bytes) > maxImageFile {
 			return at(row, "an image of more than %d bytes", maxImageFile)
@@ -186,10 +186,10 @@ func (t *table) read(split, user string) error {
 		case v.Null || isMissing(class) || class == "":
 			return at(row, "column %s has no label", t.label)
 		case t.label.Type != parquet.ByteArray && v.Int == -1:
-			return at(row, "label -1 of column %s stands for none: leave out the file, its images have no labels", t.label)
+			return at(row, "label -1 of column %s means that there is no label: leave out the file", t.label)
 		case t.classes != nil && t.label.Type == parquet.ByteArray:
 			if !slices.Contains(t.classes, class) {
-				return at(row, "label %q of column %s is none of the classes", class, t.label)
+				return at(row, "label %q of column %s is not one of the classes", class, t.label)
 			}
 		case t.classes != nil:
 			if v.Int < 0 || v.Int >= int64(len(t.classes)) {

@@ -28,7 +28,7 @@ func init() {
 		find: func(q query) ([]string, error) {
 			dir, err := findPath(q, []string{""}, nil, "PFLlib's folder with train/, test/ and config.json")
 			if err == nil && !isFolder(dir) {
-				err = fmt.Errorf("%s: a file, must be PFLlib's folder with train/, test/ and config.json", dir)
+				err = fmt.Errorf("%s: this is a file, but a folder is needed: PFLlib's, with train/, test/ and config.json", dir)
 			}
 			return []string{dir}, err
 		},
@@ -110,7 +110,7 @@ func readPFLConfig(file string) (pflConfig, error) {
 	return c, nil
 }
 
-// pflClients counts the clients: the files 0.npz, 1.npz, ... of train/, each of which test/ has too. notes name the
+// pflClients counts the clients, which are the files 0.npz, 1.npz, ... of train/; test/ has the same files. notes name the
 // files with other names.
 func pflClients(dir string, config pflConfig) (n int, notes []string, err error) {
 	var names [2]map[string]bool
@@ -145,7 +145,7 @@ func pflClients(dir string, config pflConfig) (n int, notes []string, err error)
 		return 0, nil, fmt.Errorf("%s: %d files in train/ and %d in test/ for %d clients; divide the set again with PFLlib", dir, len(names[0]), len(names[1]), n)
 	}
 	if len(others) > 0 {
-		notes = append(notes, fmt.Sprintf("%s left out, for only train/I.npz and test/I.npz are read: %s", counted(len(others), "file is", "files are"), few(others)))
+		notes = append(notes, fmt.Sprintf("%s left out, because only train/I.npz and test/I.npz are read: %s", counted(len(others), "file is", "files are"), few(others)))
 	}
 	return n, notes, nil
 }
@@ -154,7 +154,7 @@ func pflClients(dir string, config pflConfig) (n int, notes []string, err error)
 func (s *Set) addPFLClient(to *Images, d *pickle.Dict, scale string, client int32, counts map[int]int) error {
 	x, ok := d.Items["x"].(*npy.Array)
 	if !ok || x.Len() == 0 && !slices.Contains(x.Shape, 0) {
-		return errors.New("x is no array of numbers: only images are read, N x C x H x W")
+		return errors.New("x is not an array of numbers: only images are read, N x C x H x W")
 	}
 	labels, err := pickledLabels(d, "y")
 	if err != nil {
@@ -175,7 +175,7 @@ func (s *Set) addPFLClient(to *Images, d *pickle.Dict, scale string, client int3
 	if s.Channels == 0 {
 		s.Channels, s.Height, s.Width = shape[1], shape[2], shape[3]
 	} else if !slices.Equal(shape[1:], []int{s.Channels, s.Height, s.Width}) {
-		return fmt.Errorf("images of %d x %d x %d, those of the clients before are %d x %d x %d", shape[1], shape[2], shape[3], s.Channels, s.Height, s.Width)
+		return fmt.Errorf("images of %d x %d x %d, but those of the clients before are %d x %d x %d", shape[1], shape[2], shape[3], s.Channels, s.Height, s.Width)
 	}
 	if to.Pixels, err = appendPixels(to.Pixels, x, scale); err != nil {
 		return fmt.Errorf("x: %w", err)
@@ -188,7 +188,7 @@ func (s *Set) addPFLClient(to *Images, d *pickle.Dict, scale string, client int3
 	return nil
 }
 
-// readPFLFile reads the dictionary that a .npz has as an array data of one object.
+// readPFLFile reads the dictionary in the array data of a .npz, which has one object.
 func readPFLFile(file string) (*pickle.Dict, error) {
 	z, err := openZip(file)
 	if err != nil {
@@ -222,7 +222,7 @@ func decodePFLData(b []byte) (*pickle.Dict, error) {
 			}
 		}
 	}
-	return nil, errors.New("data is no dictionary of x and y, as PFLlib writes it")
+	return nil, errors.New("data is not a dictionary of x and y, as PFLlib writes it")
 }
 
 // compare returns an error if the labels of a client are not those that config.json counts.

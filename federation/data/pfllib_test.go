@@ -55,7 +55,7 @@ func TestBadPFLlib(t *testing.T) {
 		extra  string
 		words  []string
 	}{
-		"another scale":    {nil, "unit", []string{"train/0.npz: x: element 0: the value -1 is no pixel on the scale unit (option scale)"}},
+		"another scale":    {nil, "unit", []string{"train/0.npz: x: element 0: the value -1 is not a pixel on the scale unit (option scale)"}},
 		"an unknown scale": {nil, "halve", []string{"halve", "half"}},
 		"a file lacks":     {func(dir string) error { return os.Remove(filepath.Join(dir, "test/7.npz")) }, "", []string{"test/7.npz: no such file", "11 clients"}},
 		"no test folder":   {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "test")) }, "", []string{"test"}},
@@ -70,7 +70,7 @@ func TestBadPFLlib(t *testing.T) {
 		"no JSON":           {replace("config.json", "{", "["), "", []string{"config.json: "}},
 		"a partition":       {copyOver("../../internal/indexmap/testdata/map.pkl", "train/1.npz"), "", []string{"train/1.npz: not a zip file"}},
 		"MedMNIST":          {copyOver("testdata/medmnist/wide.npz", "train/1.npz"), "", []string{"train/1.npz: must have one array, data"}},
-		"another shape":     {copyOver(pflFixtures+"/unit/train/1.npz", "train/1.npz"), "", []string{"train/1.npz: images of 3 x 2 x 2, those of the clients before are 1 x 3 x 4"}},
+		"another shape":     {copyOver(pflFixtures+"/unit/train/1.npz", "train/1.npz"), "", []string{"train/1.npz: images of 3 x 2 x 2, but those of the clients before are 1 x 3 x 4"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "grey")
@@ -91,7 +91,7 @@ func TestBadPFLlib(t *testing.T) {
 		})
 	}
 	_, err := Load(t.Context(), "pfllib:"+pflFixtures+"/grey/config.json", LoadOptions{})
-	errtest.Want(t, err, "a file, must be PFLlib's folder")
+	errtest.Want(t, err, "this is a file, but a folder is needed: PFLlib's")
 }
 
 // replace returns a function that replaces a text in a file of a folder, once.

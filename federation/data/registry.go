@@ -15,11 +15,11 @@ import (
 // source is a registered data set.
 type source struct {
 	name    string
-	title   string // the name as text has it; "" for name
+	title   string // the name in texts; "" for name
 	aliases []string
 	// takesPath says that the set is written NAME:PATH, or NAME alone for the first directory of data sets.
 	takesPath bool
-	// endings are those of files that are such a set: see NameOf.
+	// endings are the endings of files that are such a set: see NameOf.
 	endings []string
 	// options are the keys of LoadOptions.Extra that the set knows, each with what it does.
 	options map[string]string
@@ -42,7 +42,7 @@ type query struct {
 	path     string // the PATH of NAME:PATH
 	dirs     []string
 	extra    map[string]string
-	cache    string // LoadOptions.Cache, for a set that is made of another
+	cache    string // LoadOptions.Cache, for a set that is made from another one
 	progress func(done, total int)
 }
 
@@ -74,7 +74,7 @@ func Names() []string { return sortedKeys(sources) }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// Title returns the name of a data set as text has it: "CIFAR-10 (JPEG)" for "cifar10-jpeg".
+// Title returns the name of a data set in texts: "CIFAR-10 (JPEG)" for "cifar10-jpeg".
 func Title(name string) string {
 	base, path, _ := strings.Cut(name, ":")
 	src, ok := sources[base]
@@ -87,7 +87,8 @@ func Title(name string) string {
 // TakesPath reports whether a data set is written NAME:PATH.
 func TakesPath(name string) bool { return sources[name].takesPath }
 
-// NameOf returns the set that a path by itself is, as NAME:PATH: the one that claims the ending of the file, or folder:PATH.
+// NameOf returns the set that a path by itself means, as NAME:PATH: the set that claims the ending of the file, or
+// folder:PATH.
 func NameOf(path string) string {
 	if !isFolder(path) {
 		for _, name := range Names() {
@@ -192,10 +193,10 @@ func Find(name string, dirs []string) ([]string, error) {
 	return src.find(q)
 }
 
-// Load reads a data set from the first of o.Dirs that holds all of it, or from its decoded copy in o.Cache if that was
-// made of the same files. An unknown name or option is an error that names the nearest known one. A damaged file is an
-// error that names the file. A decoded copy that cannot be read or written is no error, but a note in Set.Notes. So is
-// what the set leaves out or lacks, such as classes without images or images of one value.
+// Load reads a data set from the first of o.Dirs that has all of it, or from its decoded copy in o.Cache if that was made
+// from the same files. An unknown name or option is an error that names the nearest known one. A damaged file is an error
+// that names the file. A decoded copy that cannot be read or written is not an error, but a note in Set.Notes. There are
+// also notes about what the set leaves out or lacks, such as classes without images or images with only one value.
 func Load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 	s, err := load(ctx, name, o)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"feddag/internal/spelling"
 )
 
-// filters are the ways to resize an image. Each has a weight of source pixel x (0-based, to be normalised) for the
-// target pixel whose centre is at source position center, where scale source pixels make one target pixel, and the
-// distance from the centre within which a weight can be above zero.
+// filters are the ways to resize an image. Each has the weight of source pixel x (0-based, not yet normalised) for the
+// target pixel whose centre is at source position center, where scale source pixels make one target pixel, and the distance
+// from the centre beyond which all weights are zero.
 var filters = map[string]struct {
 	weight func(x int, center, scale float64) float64
 	reach  func(scale float64) float64
@@ -81,7 +81,7 @@ func resize(dst []byte, width, height int, r raster, filter string) {
 	}
 }
 
-// apply writes the weighted sums of a line, whose bytes are step apart. Where change is false it copies the line.
+// apply writes the weighted sums of a line whose bytes are step apart. If change is false it copies the line.
 func apply(to []byte, toStep int, from []byte, fromStep int, t taps, change bool) {
 	for i, weights := range t.weights {
 		if !change {
@@ -99,7 +99,7 @@ func apply(to []byte, toStep int, from []byte, fromStep int, t taps, change bool
 // imageOptions are the options of sets that consist of image files, for source.options.
 var imageOptions = map[string]string{
 	"size":     "WIDTHxHEIGHT or one number: resize every image to this (stretched)",
-	"resize":   "how: bilinear (as PIL, torchvision) or area (mean of the pixels covered)",
+	"resize":   "how to resize: bilinear (like PIL and torchvision) or area (mean of the covered pixels)",
 	"channels": "1 or 3 (default: 1 if no image has colours)",
 	"exif":     "ignore the EXIF orientation, as torchvision's ImageFolder does (default), or apply it",
 }

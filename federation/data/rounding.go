@@ -35,11 +35,11 @@ func roundShares(cells []cell, classes, users int, random func(n int64) int64) [
 
 // rounding is the state of roundShares.
 type rounding struct {
-	counts   []int    // of each cell
-	fraction []int64  // of each cell, in units of 1/shareUnit; 0 once it is rounded
+	counts   []int    // number of images of each cell
+	fraction []int64  // fraction of each cell, in units of 1/shareUnit; 0 once it is rounded
 	ends     [][2]int // the vertices of each edge
-	edges    [][]int  // of each vertex, those that are rounded among them
-	step     []int    // of each vertex: 1 more than its place in the walk; 0 while it is not in it
+	edges    [][]int  // edges of each vertex, including those that are rounded
+	step     []int    // for each vertex, 1 more than its position in the walk; 0 while it is not in the walk
 	random   func(n int64) int64
 }
 
@@ -59,8 +59,8 @@ func (r *rounding) next(v, except int) int {
 	return -1
 }
 
-// walk follows edges from a vertex to a cycle, which it rounds, or to a vertex of one edge. In that case the path is
-// rounded if it began at such a vertex, and the next walk has to begin at the returned vertex.
+// walk follows edges from a vertex to a cycle, which it rounds, or to a vertex with one edge. In the latter case it rounds
+// the path if it began at such a vertex; otherwise the next walk has to begin at the returned vertex.
 func (r *rounding) walk(from int) int {
 	vertices, path := []int{from}, []int{}
 	r.step[from] = 1

@@ -9,8 +9,8 @@ import (
 	"feddag/internal/spelling"
 )
 
-// pixelScales are the values of images that other programs keep as numbers, each with the factor and the summand that
-// make pixels from 0 to 255 of them.
+// pixelScales are the scales of images that other programs store as numbers, each with the factor and the summand that turn
+// values into pixels from 0 to 255.
 var pixelScales = map[string][2]float64{
 	"bytes":    {1, 0},
 	"unit":     {255, 0},
@@ -18,8 +18,8 @@ var pixelScales = map[string][2]float64{
 	"half":     {127.5, 127.5},
 }
 
-// pixelTolerance is how far a pixel may be from a whole number: far more than float32 rounds, and less than any other
-// scale gives.
+// pixelTolerance is how far a pixel may be from a whole number. It is far above the rounding of float32, and below what a
+// wrong scale gives.
 const pixelTolerance = 0.02
 
 // scaleOption returns the option scale.
@@ -34,13 +34,13 @@ func scaleOption(q query, usual string) (string, error) {
 	return scale, nil
 }
 
-// pixelOf returns the pixel that a value on a scale is.
+// pixelOf returns the pixel for a value on a scale.
 func pixelOf(v float64, scale string) (byte, error) {
 	f := pixelScales[scale]
 	p := v*f[0] + f[1]
 	whole := math.Round(p)
 	if !(math.Abs(p-whole) <= pixelTolerance) || whole < 0 || whole > 255 { // a NaN too
-		return 0, fmt.Errorf("the value %v is no pixel on the scale %s (option scale)", v, scale)
+		return 0, fmt.Errorf("the value %v is not a pixel on the scale %s (option scale)", v, scale)
 	}
 	return byte(whole), nil
 }

@@ -25,7 +25,7 @@ const (
 // Set is a data set in memory. All clients share it, and nobody modifies it after Load.
 type Set struct {
 	Name                    string // the registered name
-	Title                   string // the name as text has it
+	Title                   string // the name in texts
 	Channels, Height, Width int
 	Classes                 int
 	ClassNames              []string  // by label; Classes of them, or none
@@ -63,12 +63,11 @@ func (s *Set) ClassCounts(split Images) []int {
 	return counts
 }
 
-// Check returns an error if the set contradicts itself, for instance where sizes do not multiply out or a label has no
-// class.
+// Check returns an error if the set contradicts itself, for instance if sizes do not multiply out or a label has no class.
 func (s *Set) Check() error {
 	switch {
 	case s == nil:
-		return fmt.Errorf("data set: none given")
+		return fmt.Errorf("no data set was given")
 	case s.Channels < 1 || s.Height < 1 || s.Width < 1:
 		return fmt.Errorf("data set %s: images of %d x %d x %d have no pixels", s.Name, s.Channels, s.Height, s.Width)
 	case s.Classes < 1 || s.Classes > maxClasses:

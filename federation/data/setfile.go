@@ -31,7 +31,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type setHeader struct {
 	Name            string    `json:"name"`
 	Title           string    `json:"title"`
-	Made            string    `json:"made_of"` // what it was decoded from, and how: see fingerprint
+	Made            string    `json:"made_of"` // what it was decoded from and how, see fingerprint
 	Shape           [3]int    `json:"shape"`   // channels, height, width
 	Classes         int       `json:"classes"`
 	ClassNames      []string  `json:"class_names"`
@@ -114,8 +114,8 @@ func setHead(header []byte) []byte {
 	return append(b, header...)
 }
 
-// readSetHeader reads the header of a set file and returns the position of the bytes after it. It allocates no more
-// than the header takes.
+// readSetHeader reads the header of a set file and returns the position of the bytes after it. It allocates no more memory
+// than the header has bytes.
 func readSetHeader(r io.ReaderAt, size int64) (h setHeader, at int64, err error) {
 	head := make([]byte, len(setMagic)+8)
 	if n, err := r.ReadAt(head, 0); n < len(head) {
@@ -125,7 +125,7 @@ func readSetHeader(r io.ReaderAt, size int64) (h setHeader, at int64, err error)
 		return h, 0, errors.New("not a set file")
 	}
 	if head[7] != setMagic[7] {
-		return h, 0, fmt.Errorf("a set file of version %d, this program reads %d", head[7], setMagic[7])
+		return h, 0, fmt.Errorf("a set file of version %d, but this program reads version %d", head[7], setMagic[7])
 	}
 	length := binary.LittleEndian.Uint32(head[8:])
 	if at = int64(len(head)) + int64(length); length > setMaxHeader || at > size {
@@ -159,7 +159,7 @@ func readSet(r io.ReaderAt, size int64) (*Set, error) {
 	pixels := int64(1)
 	for _, n := range h.Shape {
 		if n < 1 || n > maxSetBytes || pixels > maxSetBytes/int64(n) {
-			return nil, fmt.Errorf("damaged: a shape of %v", h.Shape)
+			return nil, fmt.Errorf("damaged: the shape is %v", h.Shape)
 		}
 		pixels *= int64(n)
 	}
@@ -182,7 +182,7 @@ func readSet(r io.ReaderAt, size int64) (*Set, error) {
 	}
 	for _, c := range h.Superclass {
 		if c < 0 || c > maxClasses {
-			return nil, fmt.Errorf("damaged: a superclass of %d", c)
+			return nil, fmt.Errorf("damaged: there is a superclass %d", c)
 		}
 		s.Superclass = append(s.Superclass, uint8(c))
 	}

@@ -8,9 +8,9 @@ import (
 	"feddag/internal/stream"
 )
 
-// splits divides the pictures of a folder or list into training and test images, which keep the given order. Where
-// no picture has a split, a share of them is for testing: see heldOut. Where no picture is for testing, the validation
-// images are; otherwise they are left out. missing says in the notes what the set lacks, for instance "no test folder".
+// splits divides the pictures of a folder or list into training and test images, which keep the given order. If no picture
+// has a split, a share of them is for testing: see heldOut. If no picture is for testing, the validation images are;
+// otherwise they are left out. missing says in the notes what the set lacks, for instance "no test folder".
 func splits(pictures []picture, share float64, missing string) (train, test []picture, notes []string) {
 	by := map[string][]picture{}
 	for _, p := range pictures {
@@ -47,14 +47,14 @@ type cell struct {
 // shareUnit is the denominator of shares. Whole numbers of it keep the split free of rounding errors.
 const shareUnit = 1_000_000
 
-// heldOut reports which pictures are for testing. The expected number of test images of each user and class is the
-// share of its images. It is rounded up or down at random, with a fixed seed, so that the numbers of each class and of
-// each user are also the expected ones, rounded up or down: see roundShares. A class of two or more images has at least
-// one for testing and one for training. The images of a user who has only one are for training, unless the class of the
-// image would have no test image.
+// heldOut reports which pictures are for testing. The expected number of test images of each user and class is the share of
+// its images. It is rounded up or down at random, with a fixed seed, in such a way that the numbers of each class and of
+// each user are also the expected ones, rounded up or down: see roundShares. A class with two or more images has at least
+// one for testing and one for training. If a user has only one image, it is for training, unless the class of the image
+// would have no test image.
 //
-// The test images of a cell lie at even distances in the order of the pictures. If the share of a cell is a whole
-// number, they are the last of each stretch, for instance every fifth; else the first distance is random.
+// The test images of a cell lie at even distances in the order of the pictures. If the share of a cell is a whole number,
+// they are the last of each stretch, for instance every fifth; otherwise the first distance is random.
 func heldOut(pictures []picture, share float64) []bool {
 	cells, classes, users := cellsOf(pictures)
 	s := min(max(int64(share*shareUnit+0.5), 1), shareUnit-1)
@@ -97,8 +97,9 @@ func cellsOf(pictures []picture) (cells []cell, classes, users int) {
 	return cells, len(class), len(user)
 }
 
-// setShares sets the expected number of test images of each cell, the share of its images in units of 1/shareUnit. The
-// cells of a class share its test images in proportion where the class would have less than one, or no training image.
+// setShares sets the expected number of test images of each cell, which is the share of its images, in units of
+// 1/shareUnit. If a class would have less than one test image, or no training image, its cells share its test images in
+// proportion.
 func setShares(cells []cell, classes, users int, share int64) {
 	ofUser, ofClass, eligible := make([]int, users), make([]int, classes), make([]int, classes)
 	for _, c := range cells {

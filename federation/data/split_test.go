@@ -77,7 +77,7 @@ func TestHeldOutEveryFifth(t *testing.T) {
 	}
 }
 
-// In a cell whose share is no whole number, it is not always the last image.
+// In a cell whose share is not a whole number, it is not always the last image.
 func TestHeldOutPlaces(t *testing.T) {
 	places := [2]int{}
 	for i, held := range heldOut(grid(30, 10, 2), 0.2) {

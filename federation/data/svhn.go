@@ -19,7 +19,7 @@ import (
 func init() {
 	register(source{
 		name: "svhn", title: "SVHN", cacheable: always,
-		options: map[string]string{"extra": "yes: the 531,131 easier images of extra_32x32.mat are for training too"},
+		options: map[string]string{"extra": "yes: use the 531,131 easier images of extra_32x32.mat for training too"},
 		origin: origin{
 			folder: "svhn", images: [2]int{73257, 26032},
 			files: []download{
@@ -85,7 +85,7 @@ func readSVHNFile(name string) (pixels, labels []byte, err error) {
 	}
 	x, y := arrays["X"], arrays["y"]
 	if len(x.Dims) < 3 || len(x.Dims) > 4 || !slices.Equal(x.Dims[:3], []int{32, 32, 3}) || !x.Bytes() {
-		return nil, nil, fmt.Errorf("array X is of %v, must be 32 x 32 x 3 x N bytes", x.Dims)
+		return nil, nil, fmt.Errorf("array X has the shape %v, must be 32 x 32 x 3 x N bytes", x.Dims)
 	}
 	numbers, err := y.Ints(math.MinInt64, math.MaxInt64)
 	if err != nil {

@@ -89,11 +89,11 @@ func TestSVHNBadFiles(t *testing.T) {
 		bytes []byte
 		word  string
 	}{
-		{"another shape", plain, "array X is of [4 4 3 2]"},
+		{"another shape", plain, "array X has the shape [4 4 3 2]"},
 		{"label out of range", label, "label 11 of image 1 is out of range"},
 		{"fewer labels", fewer, "2 labels for 3 images"},
 		{"truncated", train[:len(train)/2], "truncated"},
-		{"no images", train[:128], "without the arrays X, y"},
+		{"no images", train[:128], "the arrays X, y are missing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := svhnDir(t)

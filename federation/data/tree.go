@@ -16,7 +16,7 @@ import (
 	"feddag/internal/damage"
 )
 
-// Bounds of a tree of images. A larger tree is no data set, or is made to do harm.
+// Bounds of a tree of images. A larger tree is not a data set, or is made to do harm.
 const (
 	maxImageFile = 1 << 28 // bytes per image file
 	maxTreeFiles = 1 << 24
@@ -52,8 +52,8 @@ func (n *node) read() ([]byte, error) {
 	return b, err
 }
 
-// readEntry returns the bytes of a file in a zip, which are maxBytes at most. It allocates no more than about twice what
-// the file unpacks to, whatever the directory of the zip claims.
+// readEntry returns the bytes of a file in a zip, at most maxBytes. It allocates no more than about twice what the file
+// unpacks to, whatever the directory of the zip claims.
 func readEntry(e *zip.File, maxBytes uint64) ([]byte, error) {
 	if e.UncompressedSize64 > maxBytes {
 		return nil, fmt.Errorf("unpacks to more than %d bytes", maxBytes)
@@ -92,9 +92,9 @@ type tree struct {
 	seen    map[string]string // the place of each real path and of each path in the tree
 }
 
-// openTree lists the files in a folder and in the zips in it, or in a zip. Where there are several roots, each folder
-// keeps its own name. Hidden files and folders, and those that macOS adds to a zip, are left out. Close the tree after
-// reading its files.
+// openTree lists the files in a folder and in the zips in it, or in a zip. If there are several roots, each folder keeps
+// its own name. Hidden files and folders, and those that macOS adds to a zip, are left out. Close the tree after its files
+// have been read.
 func openTree(roots ...string) (t *tree, err error) {
 	t = &tree{root: roots[0], seen: map[string]string{}}
 	defer func() {
@@ -263,7 +263,7 @@ func (t *tree) addZip(file string, dirs []string) error {
 	return nil
 }
 
-// splitOf returns the split that the name of a folder stands for: "train", "test", "val", or "" for none.
+// splitOf returns the split that the name of a folder means: "train", "test", "val", or "" for none.
 func splitOf(folder string) string {
 	switch strings.ToLower(folder) {
 	case "train", "training":

@@ -10,16 +10,16 @@ import (
 	"slices"
 )
 
-// Finding is what Verify found out about a file or about the whole set.
+// Finding is a result of Verify about a file or about the whole set.
 type Finding struct {
 	What   string // the file, or "images"
 	Text   string
 	Failed bool
 }
 
-// Verify reads a set from its own files, not from a decoded copy, and compares them with what is published: the
-// checksums of files that are published under their names, and the numbers of images. A decoded copy must hold the
-// same images. The error is for a set that cannot be read at all; found is what was found until then.
+// Verify reads a set from its own files, not from a decoded copy, and compares them with what is published: the checksums
+// of files that are published under their names, and the numbers of images. A decoded copy must have the same images.
+// Verify returns an error for a set that cannot be read at all, and what it has found until then.
 func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, err error) {
 	src, q, err := resolve(name, o)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"feddag/internal/spelling"
 )
 
-// warnings returns what a user should know before training about a set, one line each: pixels that carry nothing, and
+// warnings returns what a user should know about a set before training, one line each: pixels without information, and
 // classes and users without images.
 func (s *Set) warnings() []string {
 	return slices.Concat(s.constantImages(), s.emptyClasses(), s.emptyUsers())
@@ -25,7 +25,7 @@ func (s *Set) addWarnings() { s.Notes = append(s.Notes, s.warnings()...) }
 func (s *Set) constantImages() []string {
 	plane := s.Height * s.Width
 	var out []string
-	var values []int // of the channels that have one value
+	var values []int // values of the channels that have one value
 	for c := range s.Channels {
 		same := s.Train.Len() > 0
 		for i := 0; i < s.Train.Len() && same; i++ {
@@ -113,7 +113,7 @@ func (s *Set) emptyUsers() []string {
 	return out
 }
 
-// without returns the warning that some names of all lack something, or nothing if there are no such names.
+// without returns a warning that some of all names lack something, or nothing if there are no such names.
 func without(names []string, all int, one, more, what string) []string {
 	if len(names) == 0 {
 		return nil
@@ -121,7 +121,7 @@ func without(names []string, all int, one, more, what string) []string {
 	return []string{fmt.Sprintf("%d of %s without %s: %s", len(names), counted(all, one+" is", more+" are"), what, few(names))}
 }
 
-// classText returns a label with the name of its class where it has another name.
+// classText returns a label, with the name of its class if that is different.
 func (s *Set) classText(c int) string {
 	text := strconv.Itoa(c)
 	if c < len(s.ClassNames) && s.ClassNames[c] != text {
@@ -154,8 +154,8 @@ func sortedAsText(names []string) []string {
 	return nil
 }
 
-// leftOut returns a note about the files that are no images by their names: how many have which ending. It returns no
-// note if there are none. Hidden files are not counted.
+// leftOut returns a note about the files whose names are not those of images: how many there are with each ending. It
+// returns nothing if there are no such files. Hidden files are not counted.
 func leftOut(t *tree) []string {
 	counts, first, total := map[string]int{}, map[string]string{}, 0
 	for i := range t.nodes {
@@ -181,10 +181,10 @@ func leftOut(t *tree) []string {
 	for _, ending := range endings {
 		parts = append(parts, fmt.Sprintf("%d %s (%s)", counts[ending], ending, first[ending]))
 	}
-	return []string{fmt.Sprintf("%s left out by the ending of the name, for only %s are read: %s", counted(total, "file is", "files are"), imageEndings, few(parts))}
+	return []string{fmt.Sprintf("%s left out because of the ending of the name; only %s are read: %s", counted(total, "file is", "files are"), imageEndings, few(parts))}
 }
 
-// counted returns a number with the form of a word that it needs: "1 file is", "2 files are".
+// counted returns a number with the form of a word that fits it: "1 file is", "2 files are".
 func counted(n int, one, more string) string {
 	if n == 1 {
 		return "1 " + one
@@ -192,7 +192,7 @@ func counted(n int, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// few joins the first of some names.
+// few returns the first few names as text.
 func few(names []string) string {
 	const most = 5
 	all := len(names)

@@ -75,8 +75,8 @@ func TestImagesOfSixteenBits(t *testing.T) {
 		image image.Image
 		words []string
 	}{
-		{grey, []string{"2 images are of 16 bits", "up to 220 alone", "all black", "all 1 training images are equal and of one value per channel, [0] (a deviation of 0)", "1 of 1 test image"}},
-		{deep, []string{"2 images are of 16 bits", "up to 3300 alone", "at most 13 of 256 levels", "channel 1 of 3 has one value, 0, in all"}},
+		{grey, []string{"2 images have 16 bits", "only up to 220", "all black", "all 1 training images are equal and of one value per channel, [0] (a deviation of 0)", "1 of 1 test image"}},
+		{deep, []string{"2 images have 16 bits", "only up to 3300", "at most 13 of 256 levels", "channel 1 of 3 has one value, 0, in all"}},
 	} {
 		dir, b := t.TempDir(), encoded(t, c.image)
 		plant(t, dir, map[string][]byte{"train/a/1.png": b, "test/a/1.png": b})

@@ -197,7 +197,7 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 		}
 		for class, l := range c.LabelMap {
 			if l < 0 || l > 255 {
-				return nil, fmt.Errorf("client %d: its label map sends class %d to %d, which is no label", i, class, l)
+				return nil, fmt.Errorf("client %d: its label map sends class %d to %d, which is not a label", i, class, l)
 			}
 			p.Shards[i].LabelMap = append(p.Shards[i].LabelMap, uint8(l))
 		}

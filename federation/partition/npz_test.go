@@ -110,7 +110,7 @@ func TestReadPartitionNPZBad(t *testing.T) {
 		{"meta is no JSON", map[string][]byte{"meta.npy": meta(`x`)}, []string{"meta.npy", "byte 1"}},
 		{"unknown array", map[string][]byte{"tain.npy": bytes8(t, 1)}, []string{"\"tain\"", "did you mean train?"}},
 		{"no .npy", map[string][]byte{"train": bytes8(t, 1)}, []string{"train"}},
-		{"huge shape", map[string][]byte{"group.npy": npyOf(t, "<i8", nil, 1<<30, 1<<30)}, []string{"group.npy", "is no shape"}},
+		{"huge shape", map[string][]byte{"group.npy": npyOf(t, "<i8", nil, 1<<30, 1<<30)}, []string{"group.npy", "is not a shape"}},
 		{"more elements than samples", map[string][]byte{"group.npy": bytes8(t, 1, 2, 3, 4, 5, 6, 7)}, []string{"group.npy", "7 elements"}},
 		{"truncated array", map[string][]byte{"train.npy": npyOf(t, "|u1", []byte{0, 1}, 3)}, []string{"train.npy", "truncated"}},
 		{"Fortran order", map[string][]byte{"label_map.npy": bytes.Replace(npyOf(t, "|u1", make([]byte, 4), 2, 2), []byte("False,"), []byte("True ,"), 1)}, []string{"label_map.npy", "Fortran"}},

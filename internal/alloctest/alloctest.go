@@ -7,7 +7,7 @@ import (
 )
 
 // Within runs read and fails the test if it allocates more than limit bytes in total. A fuzz target calls it with a small
-// multiple of the size of the input, so that a size which a file claims is found to be believed.
+// multiple of the size of the input, to find code that allocates whatever size a file claims.
 func Within(t testing.TB, limit int, read func()) {
 	t.Helper()
 	var before, after runtime.MemStats

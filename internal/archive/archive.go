@@ -1,6 +1,6 @@
-// Package archive checks zip and tar archives before anything in them is used. Nothing is ever unpacked to disk; an archive
-// whose names lead out of it, that holds links or one name twice, or that unpacks to far more than it takes, is refused all
-// the same, because it is broken or made to do harm.
+// Package archive checks zip and tar archives before anything in them is used. Nothing is ever unpacked to disk. An archive
+// is refused if it has names that lead out of it, links, or one name twice, or if it unpacks to far more than its size,
+// because it is broken or made to do harm.
 package archive
 
 import (
@@ -23,11 +23,11 @@ const (
 	bombRatio = 200
 )
 
-// BombBytes is the size that an archive may unpack to however small it is. If it unpacks to more, that may be no more than
-// 200 times its own size; images and arrays of images compress by 10 at most. Only tests change it.
+// BombBytes is the size that an archive may unpack to, whatever its own size. If it unpacks to more, that may be at most
+// 200 times its own size; images and arrays of images compress by at most 10. Only tests change it.
 var BombBytes = uint64(1) << 30
 
-// ErrHarm is what errors.Is finds in the errors of archives that are made to do harm.
+// ErrHarm is in the errors of archives that are made to do harm; use errors.Is.
 var ErrHarm = errors.New("do not trust this archive")
 
 func harm(name, what string) error { return fmt.Errorf("%q %s; %w", name, what, ErrHarm) }
@@ -55,15 +55,15 @@ func CheckZip(files []*zip.File, size int64) error {
 	return CheckRatio(uint64(size), unpacked)
 }
 
-// CheckRatio returns an error if so many bytes may not unpack to so many others.
+// CheckRatio returns an error if the number of packed bytes may not unpack to the number of unpacked bytes.
 func CheckRatio(packed, unpacked uint64) error {
 	if unpacked > maxBytes || unpacked > BombBytes && unpacked/bombRatio > packed {
-		return fmt.Errorf("%d bytes that unpack to %d or claim to; %w", packed, unpacked, ErrHarm)
+		return fmt.Errorf("%d bytes unpack to %d bytes, or claim to; %w", packed, unpacked, ErrHarm)
 	}
 	return nil
 }
 
-// check checks a name and adds it to seen, which says of each name whether it is that of a file.
+// check checks a name and adds it to seen, which records for each name whether it is that of a file.
 func check(name string, mode fs.FileMode, seen map[string]bool) error {
 	plain := strings.TrimSuffix(name, "/")
 	clean := strings.TrimPrefix(plain, "./")
@@ -72,14 +72,14 @@ func check(name string, mode fs.FileMode, seen map[string]bool) error {
 		if mode.IsDir() {
 			return nil
 		}
-		return harm(name, "is no name of a file")
+		return harm(name, "is not the name of a file")
 	case !filepath.IsLocal(clean) || strings.ContainsRune(clean, '\\') || strings.ContainsFunc(clean, unicode.IsControl) || path.Clean(clean) != clean:
-		return harm(name, "leads out of the archive or is no plain path")
+		return harm(name, "leads out of the archive or is not a plain path")
 	case !mode.IsRegular() && !mode.IsDir():
 		return harm(name, "is a link or a device, not a file")
 	}
-	if isFile, twice := seen[clean]; twice && (isFile || mode.IsRegular()) { // folders may be there again
-		return harm(name, "is there twice")
+	if isFile, twice := seen[clean]; twice && (isFile || mode.IsRegular()) { // folders may occur again
+		return harm(name, "occurs twice")
 	}
 	seen[clean] = mode.IsRegular()
 	return nil
@@ -95,7 +95,7 @@ type Tar struct {
 // NewTar returns a reader of the archive that r reads from its start.
 func NewTar(r io.Reader) *Tar { return &Tar{t: tar.NewReader(r), seen: map[string]bool{}} }
 
-// Next goes on to the next regular file. It returns io.EOF at the end.
+// Next advances to the next regular file. It returns io.EOF at the end.
 func (t *Tar) Next() (*tar.Header, error) {
 	for {
 		h, err := t.t.Next()
@@ -109,7 +109,7 @@ func (t *Tar) Next() (*tar.Header, error) {
 			return nil, fmt.Errorf("more than %d files", maxFiles)
 		}
 		mode := h.FileInfo().Mode()
-		if h.Typeflag == tar.TypeLink { // whose mode is that of a file
+		if h.Typeflag == tar.TypeLink { // its mode is that of a file
 			mode = fs.ModeSymlink
 		}
 		if err := check(h.Name, mode, t.seen); err != nil {
@@ -127,7 +127,8 @@ func (t *Tar) Next() (*tar.Header, error) {
 // Read reads from the file.
 func (t *Tar) Read(b []byte) (int, error) { return t.t.Read(b) }
 
-// Limit returns a reader of what r unpacks packed to. It fails where that is far more than the bytes read from packed so far.
+// Limit returns a reader of what r unpacks from packed. It fails if that is far more than the bytes read from packed so
+// far.
 func Limit(r io.Reader, packed *Counter) io.Reader { return &limit{r: r, packed: packed} }
 
 // Counter counts the bytes that are read from R.

@@ -21,10 +21,10 @@ type File struct {
 	Body  []byte
 	Mode  fs.FileMode // 0 for a file
 	Claim uint64      // the size that the archive claims; 0 for that of Body
-	Twice bool        // whether it is there twice
+	Twice bool        // whether it occurs twice
 }
 
-// Attack is a file that makes an archive one that does harm.
+// Attack is a file that makes an archive harmful.
 type Attack struct {
 	Name string
 	File File
@@ -32,23 +32,23 @@ type Attack struct {
 	Words string
 }
 
-// Attacks returns the attacks with a file named inside, which the reader under test reads. home is a folder that an
-// absolute name leads to.
+// Attacks returns attacks with a file that has the name inside, which the reader under test reads. home is a folder to
+// which an absolute name leads.
 func Attacks(inside, home string) []Attack {
 	body := []byte("a few bytes")
 	outside := filepath.ToSlash(filepath.Join(home, "escaped.png"))
 	return []Attack{
 		{"up and out", File{Name: "../../escaped.png", Body: body}, `"../../escaped.png" leads out`},
 		{"absolute", File{Name: outside, Body: body}, `escaped.png" leads out`},
-		{"backslashes", File{Name: `..\escaped.png`, Body: body}, "no plain path"},
+		{"backslashes", File{Name: `..\escaped.png`, Body: body}, "not a plain path"},
 		{"a link", File{Name: inside, Body: []byte("/etc/passwd"), Mode: fs.ModeSymlink}, `"` + inside + `" is a link`},
-		{"twice", File{Name: inside, Body: body, Twice: true}, `"` + inside + `" is there twice`},
+		{"twice", File{Name: inside, Body: body, Twice: true}, `"` + inside + `" occurs twice`},
 		{"a huge claim", File{Name: inside, Body: body, Claim: 1 << 41}, "more than"},
 		{Bomb, File{Name: inside, Body: make([]byte, 8<<20)}, "do not trust"},
 	}
 }
 
-// Bomb is the name of the attack that needs an archive that is compressed.
+// Bomb is the name of the attack that needs a compressed archive.
 const Bomb = "a bomb"
 
 // Zip returns a zip with a file.
@@ -100,7 +100,7 @@ func Tar(t testing.TB, f File) []byte {
 			}
 		}
 	}
-	w.Flush() // fails where the size is not that of the body
+	w.Flush() // fails if the size is not that of the body
 	return b.Bytes()
 }
 

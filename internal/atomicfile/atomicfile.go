@@ -1,6 +1,6 @@
 // Package atomicfile replaces files as a whole: whatever happens, a file has its old content or its new content.
 //
-// It is our own because the libraries for Go stop short of that: github.com/google/renameio v2.0.2 and
+// The package is our own because the libraries for Go do less. github.com/google/renameio v2.0.2 and
 // github.com/natefinch/atomic v1.0.1 sync the file but not its directory, so that a crash can undo a replacement that was
 // reported as done, and neither removes the temporary files of a program that was killed.
 package atomicfile
@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// mode is the mode of every file. That of os.CreateTemp lets only the owner read it, and results are no secret.
+// mode is the mode of every file. Files of os.CreateTemp can be read only by their owner, but results are not secret.
 const mode = 0o644
 
-// Write replaces the file at path with what write writes, and makes the folder if it is absent. The bytes go to a temporary
-// file in the same folder, are synced to the disk, and only then take the name. Where write or the disk fails, the
-// temporary file is removed and the old file stays. Several programs may replace a file at the same time: each has a
-// temporary file of its own, and the last rename wins. Temporary files that are an hour old, which a killed program left
-// behind, are removed.
+// Write replaces the file at path with what write writes, and creates the folder if needed. The bytes go to a temporary
+// file in the same folder, are synced to the disk, and only then get the name. If write or the disk fails, the temporary
+// file is removed and the old file stays. Several programs may replace a file at the same time: each has a temporary file
+// of its own, and the last rename wins. Temporary files that are an hour old, which a killed program left behind, are
+// removed.
 func Write(path string, write func(io.Writer) error) error {
 	dir, base := filepath.Dir(path), filepath.Base(path)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -34,7 +34,7 @@ func Write(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { // also where write panics; after the rename both do nothing
+	defer func() { // also if write panics; after the rename both do nothing
 		f.Close()
 		os.Remove(f.Name())
 	}()

@@ -1,5 +1,5 @@
-// Package damage helps readers of files that may be truncated or damaged: it words their errors and never allocates much
-// more than a file holds, whatever the file's header claims.
+// Package damage helps readers of files that may be truncated or damaged. It describes their errors, and never allocates
+// much more than a file has, whatever the file's header claims.
 package damage
 
 import (
@@ -10,8 +10,8 @@ import (
 	"os"
 )
 
-// Describe words an error of a decompressor, or of a file that ends too soon. The error says what to do and names no
-// file: the caller does.
+// Describe describes an error of a decompressor, or of a file that ends too soon. The error says what to do and does not
+// name a file; the caller does.
 func Describe(err error) error {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -26,7 +26,7 @@ func Describe(err error) error {
 	return fmt.Errorf("damaged: %v; fetch it again", err)
 }
 
-// Read reads n bytes. It allocates no more than about twice the bytes that are there.
+// Read reads n bytes. It allocates no more than about twice the number of bytes that can be read.
 func Read(r io.Reader, n int64) ([]byte, error) {
 	b := make([]byte, 0, min(n, 1<<20))
 	for int64(len(b)) < n {

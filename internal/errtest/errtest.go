@@ -13,7 +13,7 @@ func Want(t testing.TB, err error, words ...string) {
 		t.Fatalf("no error, want one with %q", words)
 	}
 	if strings.ContainsAny(err.Error(), "\n\r") {
-		t.Errorf("error of several lines: %v", err)
+		t.Errorf("the error has several lines: %v", err)
 	}
 	for _, w := range words {
 		if !strings.Contains(err.Error(), w) {

@@ -1,4 +1,4 @@
-// Package indexmap reads files in which other programs for federated learning keep which client has which images of a data
+// Package indexmap reads files in which other programs for federated learning store which client has which images of a data
 // set, as lists of indices:
 //
 //   - FL-bench's partition.pkl: a dictionary whose data_indices is a list of {train, val, test}, one per client, with indices
@@ -28,11 +28,11 @@ type Client struct {
 	Train, Val, Test []int32
 }
 
-// Map is what a file holds.
+// Map is the content of a file.
 type Map struct {
 	// Clients are in the order of their names as numbers if all of them are whole numbers, else in alphabetical order.
 	Clients []Client
-	// Pooled says that the indices count the training images and then the test images, as FL-bench does; otherwise each
+	// Pooled says that the indices count first the training images and then the test images, as in FL-bench. Otherwise each
 	// list counts the images of its own split.
 	Pooled bool
 }
@@ -45,11 +45,11 @@ const (
 	keyClients = "data_indices"
 )
 
-// otherKeys are what else FL-bench's files hold.
+// otherKeys are the other keys of FL-bench's files.
 var otherKeys = []string{"separation", "val"}
 
-// Is reports whether a file that begins with these bytes may be an index map: a pickle, or a JSON object whose first
-// key is a whole number or one of FL-bench's.
+// Is reports whether a file that begins with these bytes may be an index map: a pickle, or a JSON object whose first key is
+// a whole number or one of FL-bench's keys.
 func Is(head []byte) bool {
 	if IsPickle(head) {
 		return true
@@ -73,7 +73,7 @@ func IsPickle(head []byte) bool {
 	return len(head) > 1 && head[0] == 0x80 && head[1] >= 2 && head[1] < 32
 }
 
-// Read returns the map that a file holds. Its errors name the client, but no file.
+// Read returns the map that a file has. Its errors name the client, but no file.
 func Read(b []byte) (*Map, error) {
 	var m *Map
 	var err error
@@ -113,14 +113,14 @@ func readPickle(b []byte) (*Map, error) {
 	}
 	d, ok := object.(*pickle.Dict)
 	if !ok {
-		return nil, errors.New("the pickle holds no dictionary of clients: FL-bench's partition.pkl has one")
+		return nil, errors.New("the pickle has no dictionary of clients: FL-bench's partition.pkl has one")
 	}
 	m := &Map{}
 	if clients, pooled := d.Items[keyClients]; pooled {
 		m.Pooled = true
 		for key := range d.Items {
 			if key != keyClients && !slices.Contains(otherKeys, key) {
-				return nil, fmt.Errorf("the key %q is not known beside %s", key, keyClients)
+				return nil, fmt.Errorf("the key %q is unknown beside %s", key, keyClients)
 			}
 		}
 		switch list := clients.(type) {
@@ -134,7 +134,7 @@ func readPickle(b []byte) (*Map, error) {
 		case *pickle.Dict:
 			d = list
 		default:
-			return nil, fmt.Errorf("%s is no list of clients", keyClients)
+			return nil, fmt.Errorf("%s is not a list of clients", keyClients)
 		}
 	}
 	for name, item := range d.Items {
@@ -165,7 +165,7 @@ func (m *Map) add(name string, item any) error {
 	return nil
 }
 
-// quoted returns a number as it is and another name in quotes, so that it fits on a line.
+// quoted returns a number unchanged and another name in quotes, so that it fits on a line.
 func quoted(name string) string {
 	if _, err := strconv.Atoi(name); err == nil {
 		return name
@@ -173,7 +173,7 @@ func quoted(name string) string {
 	return strconv.Quote(name)
 }
 
-// list returns the list of a client that a key stands for.
+// list returns the list of a client that a key means.
 func (c *Client) list(key string) (*[]int32, error) {
 	switch key {
 	case keyTrain:
@@ -183,14 +183,14 @@ func (c *Client) list(key string) (*[]int32, error) {
 	case keyTest:
 		return &c.Test, nil
 	}
-	return nil, fmt.Errorf("the key is not known: a client has %s, %s and %s", keyTrain, keyVal, keyTest)
+	return nil, fmt.Errorf("the key is unknown: a client has %s, %s and %s", keyTrain, keyVal, keyTest)
 }
 
 // indices returns the indices of a list or an array of a pickle.
 func indices(object any) ([]int32, error) {
 	switch x := object.(type) {
 	case *npy.Array:
-		if x.Len() == 0 { // NumPy's empty array is of floating-point numbers
+		if x.Len() == 0 { // NumPy's empty array has floating-point numbers
 			if _, objects := x.Data.(*pickle.List); !objects {
 				return nil, nil
 			}
@@ -209,7 +209,7 @@ func indices(object any) ([]int32, error) {
 		for i, item := range x.Items {
 			n, ok := item.(int64)
 			if !ok || n < 0 || n > math.MaxInt32 {
-				return nil, fmt.Errorf("entry %d is no index, must be a whole number from 0", i)
+				return nil, fmt.Errorf("entry %d is not an index, must be a whole number from 0", i)
 			}
 			out[i] = int32(n)
 		}

@@ -85,16 +85,16 @@ func TestIs(t *testing.T) {
 func TestBadMaps(t *testing.T) {
 	for text, words := range map[string]string{
 		`{`: "truncated", `{"0": [1`: "truncated", `{"0": [1,]}`: "byte", "{\"0\": [1]}\n{}": "more follows", `{}`: "no clients", "": "truncated",
-		`{"0": [1], "0": [2]}`: `"0" is there twice`, `{"0": {"train": [1], "train": [2]}}`: `"train" is there twice`,
-		`{"0": [1, null]}`: "client 0: entry 1 is no index", `{"0": [-1]}`: "client 0: entry 0", `{"0": [1.5]}`: "client 0: entry 0",
+		`{"0": [1], "0": [2]}`: `"0" occurs twice`, `{"0": {"train": [1], "train": [2]}}`: `"train" occurs twice`,
+		`{"0": [1, null]}`: "client 0: entry 1 is not an index", `{"0": [-1]}`: "client 0: entry 0", `{"0": [1.5]}`: "client 0: entry 0",
 		`{"0": [4294967296]}`: "client 0: entry 0", `{"0": [[1]]}`: "client 0: entry 0", `{"0": ["1"]}`: "client 0: entry 0",
-		`{"0": 1}`: "client 0: neither", `{"a\nb": 1}`: `client "a\nb"`, `{"0": {"traín": [1]}}`: `client 0: "traín": the key is not known`,
-		`{"0": {"test": 3}}`: `client 0: "test": no list`, `{"val": [1], "0": [1]}`: `"val" is no client`,
-		`{"data_indices": 3}`: "data_indices is no list", `{"data_indices": [[1]], "0": [2]}`: `"0" is not known beside data_indices`,
+		`{"0": 1}`: "client 0: neither", `{"a\nb": 1}`: `client "a\nb"`, `{"0": {"traín": [1]}}`: `client 0: "traín": the key is unknown`,
+		`{"0": {"test": 3}}`: `client 0: "test": no list`, `{"val": [1], "0": [1]}`: `"val" is not a client`,
+		`{"data_indices": 3}`: "data_indices is not a list", `{"data_indices": [[1]], "0": [2]}`: `"0" is unknown beside data_indices`,
 		`{"data_indices": []}`: "no clients", `[1]`: "no object",
-		"\x80\x02N.": "no dictionary", "\x80\x02}.": "no clients", "\x80\x02}K\x00Ns.": "client 0: \"train\": no list", "\x80\x02}K\x00]Nas.": "entry 0 is no index",
-		"\x80\x02}U\x0cdata_indicesNs.": "no list of clients", "\x80\x02}(U\x0cdata_indices]U\x01xNu.": `"x" is not known`,
-		"\x80\x02}U\x01a}U\x01bNss.": `client "a": "b": the key is not known`, "\x80\x02cos\nsystem\n.": `"system" of module "os"`, "\x80\x02": "truncated",
+		"\x80\x02N.": "no dictionary", "\x80\x02}.": "no clients", "\x80\x02}K\x00Ns.": "client 0: \"train\": no list", "\x80\x02}K\x00]Nas.": "entry 0 is not an index",
+		"\x80\x02}U\x0cdata_indicesNs.": "not a list of clients", "\x80\x02}(U\x0cdata_indices]U\x01xNu.": `"x" is unknown`,
+		"\x80\x02}U\x01a}U\x01bNss.": `client "a": "b": the key is unknown`, "\x80\x02cos\nsystem\n.": `"system" of module "os"`, "\x80\x02": "truncated",
 	} {
 		_, err := Read([]byte(text))
 		errtest.Want(t, err, words)

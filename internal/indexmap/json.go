@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// readJSON reads a map as JSON. It reads token by token, because a name that is there twice would otherwise replace the
+// readJSON reads a map as JSON. It reads token by token, because otherwise a name that occurs twice would replace the
 // first.
 func readJSON(b []byte) (*Map, error) {
 	dec := json.NewDecoder(bytes.NewReader(b))
@@ -27,7 +27,7 @@ func readJSON(b []byte) (*Map, error) {
 			var skipped json.RawMessage
 			return dec.Decode(&skipped)
 		case m.Pooled:
-			return fmt.Errorf("the key %q is not known beside %s", name, keyClients)
+			return fmt.Errorf("the key %q is unknown beside %s", name, keyClients)
 		}
 		return m.readClient(dec, name)
 	})
@@ -35,7 +35,7 @@ func readJSON(b []byte) (*Map, error) {
 		return nil, describe(err, dec.InputOffset())
 	}
 	if beside != "" && !m.Pooled {
-		return nil, fmt.Errorf("the key %q is no client, and there is no %s", beside, keyClients)
+		return nil, fmt.Errorf("the key %q is not a client, and there is no %s", beside, keyClients)
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, fmt.Errorf("more follows the clients at byte %d: a file must be one JSON object", dec.InputOffset())
@@ -61,7 +61,7 @@ func (m *Map) readClients(dec *json.Decoder) error {
 	case json.Delim('{'):
 		return eachKeyOf(dec, func(name string) error { return m.readClient(dec, name) })
 	}
-	return fmt.Errorf("%s is no list of clients", keyClients)
+	return fmt.Errorf("%s is not a list of clients", keyClients)
 }
 
 // readClient reads a client: the list of its training indices, or an object of its lists.
@@ -112,7 +112,7 @@ func readIndices(dec *json.Decoder) ([]int32, error) {
 		text, ok := t.(json.Number)
 		n, err := strconv.ParseInt(string(text), 10, 32)
 		if !ok || err != nil || n < 0 {
-			return nil, fmt.Errorf("entry %d is no index, must be a whole number from 0", len(list))
+			return nil, fmt.Errorf("entry %d is not an index, must be a whole number from 0", len(list))
 		}
 		list = append(list, int32(n))
 	}
@@ -127,12 +127,12 @@ func eachKey(dec *json.Decoder, visit func(key string) error) error {
 		return err
 	}
 	if t != json.Delim('{') {
-		return errors.New("the file holds no object of clients")
+		return errors.New("the file has no object of clients")
 	}
 	return eachKeyOf(dec, visit)
 }
 
-// eachKeyOf is eachKey after the opening brace. A key that is there twice is an error.
+// eachKeyOf is eachKey after the opening brace. A key that occurs twice is an error.
 func eachKeyOf(dec *json.Decoder, visit func(key string) error) error {
 	seen := map[string]bool{}
 	for dec.More() {
@@ -142,10 +142,10 @@ func eachKeyOf(dec *json.Decoder, visit func(key string) error) error {
 		}
 		key, ok := t.(string)
 		if !ok {
-			return fmt.Errorf("%v is no key", t)
+			return fmt.Errorf("%v is not a key", t)
 		}
 		if seen[key] {
-			return fmt.Errorf("the key %q is there twice", key)
+			return fmt.Errorf("the key %q occurs twice", key)
 		}
 		seen[key] = true
 		if err := visit(key); err != nil {
@@ -156,7 +156,7 @@ func eachKeyOf(dec *json.Decoder, visit func(key string) error) error {
 	return err
 }
 
-// describe words an error of the JSON decoder.
+// describe describes an error of the JSON decoder.
 func describe(err error, offset int64) error {
 	var syntax *json.SyntaxError
 	switch {

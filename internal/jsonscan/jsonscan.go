@@ -1,6 +1,6 @@
-// Package jsonscan reads JSON as a stream, value by value, with callbacks for the keys of objects and the items of lists. It
-// holds one string or number in memory at a time, so that files of many gigabytes can be read. encoding/json would hold
-// whole lists, or take ten times as long token by token for lists of numbers that repeat, such as pixels.
+// Package jsonscan reads JSON as a stream, value by value, with callbacks for the keys of objects and the items of lists.
+// It has one string or number in memory at a time, so that files of many gigabytes can be read. encoding/json would hold
+// whole lists in memory, or take ten times as long token by token for lists of repeating numbers, such as pixels.
 //
 // Errors name the byte. No input makes the package panic, or allocate more than a small multiple of its size.
 package jsonscan
@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	maxNumber = 64      // bytes of a number
-	maxString = 1 << 20 // bytes of a string
-	maxDepth  = 64      // lists and objects within each other
-	maxKnown  = 1 << 12 // numbers that are remembered
+	maxNumber = 64      // largest number of bytes of a number
+	maxString = 1 << 20 // largest number of bytes of a string
+	maxDepth  = 64      // deepest nesting of lists and objects
+	maxKnown  = 1 << 12 // largest number of numbers that are remembered
 )
 
 // Scanner reads a JSON text.
@@ -26,7 +26,7 @@ type Scanner struct {
 	r     *bufio.Reader
 	at    int64 // bytes read
 	depth int
-	text  []byte             // of the number or string that is read
+	text  []byte             // bytes of the number or string that is being read
 	known map[string]float64 // numbers by their text
 }
 
@@ -40,7 +40,7 @@ func (s *Scanner) errorf(format string, args ...any) error {
 	return fmt.Errorf("byte %d: %s", s.at, fmt.Sprintf(format, args...))
 }
 
-// describe words an error of the reader.
+// describe describes an error of the reader.
 func describe(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return errors.New("truncated JSON")
@@ -48,7 +48,7 @@ func describe(err error) error {
 	return err
 }
 
-// next returns the next byte that is no white space, and leaves it to be read.
+// next returns the next byte that is not white space, without reading it.
 func (s *Scanner) next() (byte, error) {
 	for {
 		c, err := s.r.ReadByte()
@@ -64,17 +64,17 @@ func (s *Scanner) next() (byte, error) {
 	}
 }
 
-// take reads the next byte that is no white space.
+// take reads the next byte that is not white space.
 func (s *Scanner) take() (byte, error) {
 	c, err := s.next()
 	if err == nil {
-		s.r.ReadByte() // as next saw it
+		s.r.ReadByte() // the byte that next returned
 		s.at++
 	}
 	return c, err
 }
 
-// Kind returns how the next value begins: '{', '[', '"', '0' for a number, 't', 'f' or 'n'.
+// Kind returns the kind of the next value: '{', '[', '"', '0' for a number, 't', 'f' or 'n'.
 func (s *Scanner) Kind() (byte, error) {
 	c, err := s.next()
 	switch {
@@ -86,10 +86,10 @@ func (s *Scanner) Kind() (byte, error) {
 		return c, nil
 	}
 	s.at++
-	return 0, s.errorf("%q begins no value", c)
+	return 0, s.errorf("%q does not begin a value", c)
 }
 
-// kindNames are what Kind returns, for messages.
+// kindNames has the names of the kinds that Kind returns, for messages.
 var kindNames = map[byte]string{'{': "an object", '[': "a list", '"': "a string", '0': "a number", 't': "true", 'f': "false", 'n': "null"}
 
 // begin reads the first byte of a value that must be of a kind.
@@ -108,8 +108,8 @@ func (s *Scanner) begin(kind byte) error {
 	return err
 }
 
-// Object reads an object. It calls visit after each key, which must read the value. A key that is there twice is for
-// visit to see.
+// Object reads an object. It calls visit after each key, which must read the value. It is up to visit to notice a key that
+// occurs twice.
 func (s *Scanner) Object(visit func(key string) error) error {
 	if err := s.begin('{'); err != nil {
 		return err
@@ -187,7 +187,7 @@ func (s *Scanner) String() (string, error) {
 	}
 	var text string
 	if err := json.Unmarshal(s.text, &text); err != nil {
-		return "", s.errorf("no string of JSON: %v", err)
+		return "", s.errorf("not a JSON string: %v", err)
 	}
 	return text, nil
 }
@@ -222,7 +222,7 @@ func (s *Scanner) Number() (float64, error) {
 	}
 	v, err := strconv.ParseFloat(string(s.text), 64)
 	if err != nil {
-		return 0, s.errorf("%q is no number", s.text)
+		return 0, s.errorf("%q is not a number", s.text)
 	}
 	if len(s.known) < maxKnown {
 		s.known[string(s.text)] = v
@@ -230,7 +230,7 @@ func (s *Scanner) Number() (float64, error) {
 	return v, nil
 }
 
-// Skip reads a value and forgets it.
+// Skip reads a value and ignores it.
 func (s *Scanner) Skip() error {
 	kind, err := s.Kind()
 	if err != nil {
@@ -254,7 +254,7 @@ func (s *Scanner) Skip() error {
 			return describe(err)
 		}
 		if s.at++; c != byte(want) {
-			return s.errorf("%q begins no value", kind)
+			return s.errorf("%q does not begin a value", kind)
 		}
 	}
 	return nil

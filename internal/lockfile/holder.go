@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// Holder is a process that holds a lock, as the lock file has it.
+// Holder is a process that holds a lock, as recorded in the lock file.
 type Holder struct {
 	Host  string    `json:"host"`
 	PID   int       `json:"pid"`
-	Job   string    `json:"job,omitempty"` // of Slurm
+	Job   string    `json:"job,omitempty"` // number of the Slurm job
 	Since time.Time `json:"since"`
-	Boot  string    `json:"boot"` // names the running kernel: containers of one machine share it
-	Beat  int       `json:"beat"` // goes up while the process lives
+	Boot  string    `json:"boot"` // id of the running kernel; containers of one machine share it
+	Beat  int       `json:"beat"` // increases while the process lives
 }
 
-// String names the holder for a person: host, process, job and since when.
+// String describes the holder for people: host, process, job and start time.
 func (h Holder) String() string {
 	if h.PID == 0 {
 		return "another process, which the lock file does not name"
@@ -38,13 +38,13 @@ func thisProcess() Holder {
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		boot = []byte(host) // then the name of the machine has to do
+		boot = []byte(host) // use the name of the machine instead
 	}
 	return Holder{Host: plain(host), PID: os.Getpid(), Job: SlurmJob(), Since: time.Now().UTC().Truncate(time.Second), Boot: plain(string(boot))}
 }
 
-// SlurmJob is the number of the Slurm job that this process belongs to, with the task of an array: "71" or "71_3". It is
-// empty outside of Slurm.
+// SlurmJob returns the number of the Slurm job of this process, with the task of an array: "71" or "71_3". It is empty
+// outside of Slurm.
 func SlurmJob() string {
 	if array, task := os.Getenv("SLURM_ARRAY_JOB_ID"), os.Getenv("SLURM_ARRAY_TASK_ID"); array != "" && task != "" {
 		return plain(array + "_" + task)
@@ -52,10 +52,10 @@ func SlurmJob() string {
 	return plain(os.Getenv("SLURM_JOB_ID"))
 }
 
-// recordSize is the length of a record in bytes: one write, and shorter than a disk's sector.
+// recordSize is the length of a record in bytes. It is one write, and less than a disk's sector.
 const recordSize = 512
 
-// encode returns the record, one line of JSON filled up with blanks.
+// encode returns the record, one line of JSON padded with blanks.
 func (h Holder) encode() ([]byte, error) {
 	text, err := json.Marshal(h)
 	if err != nil {
@@ -64,8 +64,8 @@ func (h Holder) encode() ([]byte, error) {
 	return []byte(string(text) + strings.Repeat(" ", max(0, recordSize-1-len(text))) + "\n"), nil
 }
 
-// plain keeps the letters, digits, dots, dashes and underscores of a name, at most 64, so that a record has its length for
-// every host name and every environment.
+// plain keeps at most 64 letters, digits, dots, dashes and underscores of a name, so that a record has its length for every
+// host name and every environment.
 func plain(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_' {
@@ -76,7 +76,7 @@ func plain(name string) string {
 	return name[:min(len(name), 64)]
 }
 
-// Read reads who holds, or held, the lock at path. The file need not be locked: a process that was killed leaves it.
+// Read returns who holds, or held, the lock at path. The file may be unlocked: a killed process leaves it behind.
 func Read(path string) (Holder, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -92,8 +92,8 @@ func Read(path string) (Holder, error) {
 		return Holder{}, fmt.Errorf("reading %s: %w", path, err)
 	}
 	if h.PID <= 0 {
-		return Holder{}, fmt.Errorf("reading %s: it names no process", path)
+		return Holder{}, fmt.Errorf("reading %s: it does not name a process", path)
 	}
-	h.Host, h.Job, h.Boot = plain(h.Host), plain(h.Job), plain(h.Boot) // whoever wrote them
+	h.Host, h.Job, h.Boot = plain(h.Host), plain(h.Job), plain(h.Boot) // because any program may have written them
 	return h, nil
 }

@@ -1,16 +1,16 @@
 // Package lockfile lets one process at a time work in a directory, on local and on network file systems.
 //
 // The lock is a file in the directory, which is locked with flock(2). The kernel frees such a lock when its process ends,
-// also by SIGKILL, and Linux's NFS client passes it on to the server, which frees it when the client's lease ends. The file
-// says who holds the lock, so that the error of a second process names host and process.
+// also after SIGKILL. Linux's NFS client passes the lock on to the server, which frees it when the client's lease ends. The
+// file says who holds the lock, so that the error of a second process can name the host and the process.
 //
-// A file system may keep flock within one machine (NFS mounted with local_lock, Lustre with localflock) or not have it. So
-// the holder also writes a new beat into the file every few seconds. A process that gets the lock, and finds in the file
-// another machine's holder that has not released it, takes the directory only if the beat has stopped. Without flock the
-// beat alone decides, and the process is warned.
+// A file system may keep flock within one machine (NFS mounted with local_lock, Lustre with localflock) or not support it.
+// So the holder also writes a new beat into the file every few seconds. A process may get the lock and find in the file a
+// holder on another machine that has not released it. Then it takes the directory only if the beat has stopped. Without
+// flock the beat alone decides, and the process is warned.
 //
-// It is our own because the libraries for Go (github.com/gofrs/flock v0.12, cmd/go's lockedfile) lock a file but neither
-// name the holder nor notice file systems whose locks do not reach other machines.
+// The package is our own because the libraries for Go (github.com/gofrs/flock v0.12, cmd/go's lockedfile) lock a file but
+// neither name the holder nor notice file systems whose locks do not reach other machines.
 package lockfile
 
 import (
@@ -31,25 +31,25 @@ type Lock struct {
 	path   string
 	file   *os.File
 	holder Holder
-	stop   chan struct{} // ends the beat; nil of a lock that another process owns
+	stop   chan struct{} // ends the beat; nil for a lock that another process owns
 	beats  sync.WaitGroup
 }
 
 // HeldError says that another process holds a lock.
 type HeldError struct {
-	Path   string // of the lock file
+	Path   string // path of the lock file
 	Holder Holder // zero if the file does not say
 }
 
 // Error names the holder.
 func (e *HeldError) Error() string { return "in use by " + e.Holder.String() }
 
-// locker has what tests replace.
+// locker has the functions and times that tests replace.
 type locker struct {
-	every    time.Duration // between two beats
+	every    time.Duration // time between two beats
 	self     func() Holder
 	tryLock  func(*os.File) error // errors.Is(err, syscall.EWOULDBLOCK) if another process has the lock
-	lookWait time.Duration        // before a record is read once more
+	lookWait time.Duration        // time before a record is read again
 }
 
 func newLocker() *locker {
@@ -65,11 +65,12 @@ func flock(f *os.File) error {
 	}
 }
 
-// silent is after how many beats that did not come a holder counts as gone.
+// silent is the number of missing beats after which a holder counts as gone.
 const silent = 3
 
 // Acquire takes the lock at path until Release or the end of the process. The error is a [HeldError] if another process has
-// it. Where it takes a wait to find out, or the file system has no locks, log gets a line. The wait ends with the context.
+// the lock. If it has to wait to find out, or if the file system has no locks, it writes a line to log. The wait ends with
+// the context.
 func Acquire(ctx context.Context, path string, log io.Writer) (*Lock, error) {
 	return newLocker().acquire(ctx, path, log)
 }
@@ -87,11 +88,11 @@ func (l *locker) acquire(ctx context.Context, path string, log io.Writer) (*Lock
 			}
 			return lock, err
 		}
-		f.Close() // its holder removed the file as we opened it
+		f.Close() // its holder removed the file while we opened it
 	}
 }
 
-// take locks a file that was opened at path. It returns nil if path meanwhile has another file, or none.
+// take locks a file that was opened at path. It returns nil if there is now another file at path, or none.
 func (l *locker) take(ctx context.Context, f *os.File, path string, log io.Writer) (*Lock, error) {
 	err := l.tryLock(f)
 	locked := err == nil
@@ -141,7 +142,7 @@ func sameFile(f *os.File, path string) (bool, error) {
 	return err == nil && os.SameFile(open, there), err
 }
 
-// whoHolds reads who holds a lock. A holder that has just got it may not have written its record yet.
+// whoHolds returns the holder of a lock. A process that has just taken it may not have written its record yet.
 func (l *locker) whoHolds(path string) Holder {
 	for range 20 {
 		if h, err := Read(path); err == nil {
@@ -152,8 +153,9 @@ func (l *locker) whoHolds(path string) Holder {
 	return Holder{}
 }
 
-// beatsOn reports whether the holder of a record is alive: whether its beat comes on. A record that is older than the
-// silence that counts as the end is not waited for. Its age is by the clock of the file system, which sets both times.
+// beatsOn reports whether the holder of a record is alive, which means that its beat continues. It does not wait for a
+// record that is older than the silence after which a holder counts as gone. The age is by the clock of the file system,
+// which sets both times.
 func (l *locker) beatsOn(ctx context.Context, path string, before Holder, log io.Writer) (bool, error) {
 	age, err := age(path)
 	if err != nil || age > silent*l.every {
@@ -184,7 +186,7 @@ func (l *locker) beatsOn(ctx context.Context, path string, before Holder, log io
 	}
 }
 
-// age is the time since a file was written, by the clock that its file system sets times with.
+// age returns the time since a file was written, by the clock of its file system.
 func age(path string) (time.Duration, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -209,7 +211,7 @@ func age(path string) (time.Duration, error) {
 	return clock.ModTime().Sub(info.ModTime()), nil
 }
 
-// beat writes the record again and again. An error is no reason to stop the run: where flock works it is the lock.
+// beat writes the record again and again. An error does not stop the run, because the lock is flock where that works.
 func (l *Lock) beat(every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -224,7 +226,7 @@ func (l *Lock) beat(every time.Duration) {
 	}
 }
 
-// write writes the record. All records of a lock have the same length, so that a reader finds a whole one.
+// write writes the record. All records of a lock have the same length, so that a reader always finds a whole one.
 func (l *Lock) write() error {
 	text, err := l.holder.encode()
 	if err != nil {
@@ -239,14 +241,14 @@ func (l *Lock) write() error {
 	return l.file.Sync() // an NFS client sends it to the server now
 }
 
-// Release removes the file and gives the lock back. It does nothing for a nil lock, and for a lock that was adopted it
-// leaves both to the process that has it.
+// Release removes the file and releases the lock. It does nothing for a nil lock. For a lock that was adopted it leaves
+// both to the process that owns it.
 func (l *Lock) Release() error {
 	if l == nil || l.file == nil {
 		return nil
 	}
 	adopted := l.stop == nil
-	if !adopted { // the beat writes into the file
+	if !adopted { // end the beat, which writes into the file
 		close(l.stop)
 		l.beats.Wait()
 	}
@@ -259,11 +261,11 @@ func (l *Lock) Release() error {
 	return errors.Join(os.Remove(l.path), f.Close())
 }
 
-// File is the locked file, for a child process to inherit. The kernel frees the lock when both have ended.
+// File returns the locked file, for a child process to inherit. The kernel frees the lock when both processes have ended.
 func (l *Lock) File() *os.File { return l.file }
 
-// Adopt is the lock of the parent process, whose file this process inherited. It returns an error if f is not the file at
-// path.
+// Adopt returns the lock of the parent process, whose file this process inherited. It returns an error if f is not the file
+// at path.
 func Adopt(f *os.File, path string) (*Lock, error) {
 	ok, err := sameFile(f, path)
 	if err != nil {

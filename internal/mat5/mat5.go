@@ -1,10 +1,10 @@
 // Package mat5 reads arrays of numbers from MATLAB files of version 5, which SciPy's savemat and MATLAB's save -v6 and -v7
 // write. SVHN is published in this format.
 //
-// The reader is our own because neither of the two readers for Go that we looked at reads SVHN: github.com/scigolib/matlab
-// refuses a variable of more than 100 MB, where SVHN's images take 225 MB, and github.com/florianl/matf an array of more
-// than three dimensions. Both allocate what a size in the file claims before they look for the bytes. Here a size is
-// believed only as far as bytes follow it, and no input makes the package panic.
+// The reader is our own because neither of the two readers for Go that we looked at reads SVHN. github.com/scigolib/matlab
+// refuses a variable of more than 100 MB, but SVHN's images have 225 MB, and github.com/florianl/matf refuses an array of
+// more than three dimensions. Both allocate the size that the file claims before they look for the bytes. Here memory is
+// allocated only for bytes that are in the file, and no input makes the package panic.
 package mat5
 
 import (
@@ -22,7 +22,7 @@ import (
 	"feddag/internal/damage"
 )
 
-// Array is an array of numbers, columns first, as MATLAB holds it.
+// Array is an array of numbers, columns first, as in MATLAB.
 type Array struct {
 	Dims  []int
 	Raw   []byte // the elements as they are stored; see Bytes and Ints
@@ -52,8 +52,8 @@ var sizes = map[uint32]int{
 	typeInt64: 8, typeUint64: 8,
 }
 
-// Read reads the named arrays of numbers, compressed or not, and passes over all other variables. It is an error where one
-// of them is absent or takes more than maxBytes bytes.
+// Read reads the named arrays of numbers, compressed or not, and skips all other variables. It returns an error if one of
+// them is absent or has more than maxBytes bytes.
 func Read(r io.Reader, maxBytes int64, names ...string) (map[string]*Array, error) {
 	br := bufio.NewReaderSize(r, 1<<16)
 	head := make([]byte, 128)
@@ -63,7 +63,7 @@ func Read(r io.Reader, maxBytes int64, names ...string) (map[string]*Array, erro
 	m := reader{maxBytes: maxBytes, names: names, found: map[string]*Array{}}
 	switch mark := string(head[126:]); {
 	case bytes.HasPrefix(head, []byte("MATLAB 7.3")):
-		return nil, errors.New("a MATLAB file of version 7.3 (HDF5), this program reads version 5: write it with save -v7")
+		return nil, errors.New("a MATLAB file of version 7.3 (HDF5), but this program reads version 5: write it with save -v7")
 	case mark == "IM":
 		m.order = binary.LittleEndian
 	case mark == "MI":
@@ -80,7 +80,7 @@ func Read(r io.Reader, maxBytes int64, names ...string) (map[string]*Array, erro
 					missing = append(missing, name)
 				}
 			}
-			return nil, fmt.Errorf("without the arrays %s; fetch it again", strings.Join(missing, ", "))
+			return nil, fmt.Errorf("the arrays %s are missing; fetch it again", strings.Join(missing, ", "))
 		}
 		if err != nil {
 			return nil, damage.Describe(err)
@@ -113,16 +113,16 @@ func Read(r io.Reader, maxBytes int64, names ...string) (map[string]*Array, erro
 // reader reads the variables of a file one after the other.
 type reader struct {
 	order    binary.ByteOrder
-	maxBytes int64    // of an array
-	names    []string // of the arrays to find
+	maxBytes int64    // largest size of an array
+	names    []string // names of the arrays to find
 	found    map[string]*Array
 }
 
-// padding returns the bytes between an element of a size and the next multiple of 8.
+// padding returns the number of bytes between the end of an element and the next multiple of 8.
 func padding(size int64) int64 { return (8 - size%8) % 8 }
 
-// tag reads the tag before an element: its type and size, and in the small form its bytes too. The error at the end of the
-// file is io.EOF.
+// tag reads the tag before an element: its type and size, and in the small form its bytes too. At the end of the file the
+// error is io.EOF.
 func (m *reader) tag(r io.Reader) (kind uint32, size int64, small []byte, err error) {
 	b := make([]byte, 8)
 	if n, err := io.ReadFull(r, b); err != nil {
@@ -213,7 +213,7 @@ func (m *reader) matrix(r io.Reader) error {
 	// The lowest byte is the class: 6 and 7 are floating-point numbers, 8 to 15 whole numbers. In the next byte, 0x08 means
 	// complex numbers.
 	if word := m.order.Uint32(flags); word&0xff < 6 || word&0xff > 15 || word&0x0800 != 0 {
-		return fmt.Errorf("array %s is no array of real numbers", name)
+		return fmt.Errorf("array %s is not an array of real numbers", name)
 	}
 	count := int64(1)
 	for d := range slices.Chunk(dims, 4) {
@@ -238,7 +238,7 @@ func (m *reader) matrix(r io.Reader) error {
 // Bytes reports whether the elements are of type uint8, so that Raw holds one element per byte.
 func (a *Array) Bytes() bool { return a.kind == typeUint8 }
 
-// Ints returns the elements as whole numbers from lo to hi, columns first. It is an error where an element is none.
+// Ints returns the elements as whole numbers from lo to hi, columns first. It returns an error if an element is not one.
 func (a *Array) Ints(lo, hi int64) ([]int64, error) {
 	size := sizes[a.kind]
 	out := make([]int64, 0, len(a.Raw)/size)

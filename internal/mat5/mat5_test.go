@@ -47,7 +47,7 @@ func TestRead(t *testing.T) {
 	}
 	_, err = arrays["half"].Ints(-9, 9)
 	errtest.Want(t, err, "element 0 is 0.5")
-	for name, word := range map[string]string{"imaginary": "no array of real numbers", "structure": "no array of real numbers", "absent": "without the arrays absent"} {
+	for name, word := range map[string]string{"imaginary": "not an array of real numbers", "structure": "not an array of real numbers", "absent": "the arrays absent"} {
 		_, err = openMAT(t, "types.mat", name)
 		errtest.Want(t, err, word)
 	}
@@ -114,7 +114,7 @@ func TestOrdersAndDamage(t *testing.T) {
 		{"empty", nil, "truncated"},
 		{"another file", bytes.Repeat([]byte("<html>"), 40), "not a MATLAB file"},
 		{"version 7.3", append([]byte("MATLAB 7.3 MAT-file"), make([]byte, 200)...), "version 7.3 (HDF5)"},
-		{"header alone", good[:128], "without the arrays X"},
+		{"header alone", good[:128], "the arrays X"},
 		{"cut off", good[:len(good)-9], "truncated"},
 		{"compressed, cut off", packed[:len(packed)-9], "truncated"},
 		{"compressed, checksum", broken, "checksum"},

@@ -45,8 +45,8 @@ func OpenArchive(path string) (*Archive, error) {
 	return &Archive{entries: z.File, files: []*os.File{file}}, nil
 }
 
-// Open returns the .npy file of an array, header included, until the archive is closed. An array that is not there is an
-// error that errors.Is fs.ErrNotExist. A compressed array is unpacked in memory.
+// Open returns the .npy file of an array, header included, until the archive is closed. For an array that does not exist
+// the error is fs.ErrNotExist by errors.Is. A compressed array is unpacked in memory.
 func (a *Archive) Open(name string) (*io.SectionReader, error) {
 	if a.folder != "" {
 		file, err := os.Open(filepath.Join(a.folder, name+".npy"))

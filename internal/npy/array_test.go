@@ -98,7 +98,7 @@ func TestRead(t *testing.T) {
 	errtest.Want(t, err, "0 of 8000000000000 bytes")
 	errtest.Want(t, Write(new(bytes.Buffer), &Array{[]int{2, 2}, []float64{1}}), "needs 4")
 	errtest.Want(t, Write(new(bytes.Buffer), &Array{[]int{1}, []string{"x"}}), "cannot be written")
-	errtest.Want(t, Write(new(bytes.Buffer), &Array{[]int{-1}, []float64{1}}), "no shape")
+	errtest.Want(t, Write(new(bytes.Buffer), &Array{[]int{-1}, []float64{1}}), "not a shape")
 }
 
 func FuzzRead(f *testing.F) {

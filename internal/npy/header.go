@@ -17,15 +17,15 @@ type Header struct {
 	Size   int  // bytes per element
 	Order  binary.ByteOrder
 	Shape  []int // empty for a single number
-	Count  int   // of the elements: Count*Size bytes fit an int
-	Length int   // bytes up to the elements
+	Count  int   // number of elements; Count*Size bytes fit an int
+	Length int   // number of bytes before the elements
 }
 
 const (
 	magic      = "\x93NUMPY"
-	maxHeader  = 1 << 16 // bytes; no array of numbers needs more
+	maxHeader  = 1 << 16 // bytes of a header; no array of numbers needs more
 	maxDims    = 32      // as NumPy
-	lengthSize = 2       // bytes of the header's length, in version 1
+	lengthSize = 2       // bytes that hold the header's length in version 1
 )
 
 var (
@@ -34,8 +34,8 @@ var (
 	shapeText   = regexp.MustCompile(`['"]shape['"]\s*:\s*\(([^)]*)\)`)
 )
 
-// ReadHeader reads exactly the header. An array of anything but numbers and booleans, or one that is stored columns first,
-// is an error.
+// ReadHeader reads exactly the header. An array of anything except numbers and booleans, or one that is stored columns
+// first, is an error.
 func ReadHeader(r io.Reader) (h Header, err error) {
 	text, length, err := readHeaderText(r)
 	if err != nil {
@@ -53,12 +53,12 @@ func ReadObjectHeader(r io.Reader) error {
 		return err
 	}
 	if descr := descrText.FindStringSubmatch(text); descr == nil || descr[2] != "O" {
-		return fmt.Errorf("the header %.80q is of no array of objects", text)
+		return fmt.Errorf("the header %.80q is not that of an array of objects", text)
 	}
 	return nil
 }
 
-// readHeaderText reads exactly the header and returns its dictionary and the number of bytes up to the elements.
+// readHeaderText reads exactly the header and returns its dictionary and the number of bytes before the elements.
 func readHeaderText(r io.Reader) (dictionary string, bytes int, err error) {
 	start := make([]byte, len(magic)+2)
 	if _, err := io.ReadFull(r, start); err != nil || string(start[:len(magic)]) != magic {
@@ -70,7 +70,7 @@ func readHeaderText(r io.Reader) (dictionary string, bytes int, err error) {
 	case 2, 3:
 		length = 4
 	default:
-		return "", 0, fmt.Errorf("a .npy file of version %d, 1 to 3 are read", version)
+		return "", 0, fmt.Errorf("a .npy file of version %d, but only versions 1 to 3 are read", version)
 	}
 	size := make([]byte, 4)
 	if _, err := io.ReadFull(r, size[:length]); err != nil {
@@ -90,7 +90,7 @@ func readHeaderText(r io.Reader) (dictionary string, bytes int, err error) {
 func parse(text string) (h Header, err error) {
 	descr, fortran, shape := descrText.FindStringSubmatch(text), fortranText.FindStringSubmatch(text), shapeText.FindStringSubmatch(text)
 	if descr == nil || fortran == nil || shape == nil {
-		return h, fmt.Errorf("the header %.80q lacks descr, fortran_order or shape, or is of no plain array of numbers", text)
+		return h, fmt.Errorf("the header %.80q lacks descr, fortran_order or shape, or is not that of a plain array of numbers", text)
 	}
 	if h, err = ParseDescr(descr[1] + descr[2]); err != nil {
 		return h, err
@@ -103,7 +103,7 @@ func parse(text string) (h Header, err error) {
 		}
 		n, err := strconv.Atoi(field)
 		if err != nil || n < 0 || n > 0 && h.Count > math.MaxInt/8/n || len(h.Shape) >= maxDims {
-			return h, fmt.Errorf("the shape (%.80s) is no shape", shape[1])
+			return h, fmt.Errorf("the shape (%.80s) is not a shape", shape[1])
 		}
 		h.Shape, h.Count = append(h.Shape, n), h.Count*n
 	}

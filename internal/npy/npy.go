@@ -1,10 +1,10 @@
 // Package npy reads and writes arrays of numbers in NumPy's .npy and .npz formats. It reads versions 1 to 3 of .npy and
 // writes version 1.
 //
-// Every header is checked and believed only as far as bytes follow it: no input makes the package panic, or allocate much
-// more than there is. The package is our own because the libraries for Go do not do so: github.com/sbinet/npyio v0.6.0
-// panics on a header whose keys are in another order than NumPy's, on an empty shape and on a large one, and
-// github.com/kshedden/gonpy on a large or negative shape.
+// Every header is checked, and memory is allocated only for bytes that follow it: no input makes the package panic, or
+// allocate much more than the file has. The package is our own because the libraries for Go do not do so.
+// github.com/sbinet/npyio v0.6.0 panics on a header whose keys are in another order than NumPy's, on an empty shape and on
+// a large one, and github.com/kshedden/gonpy panics on a large or negative shape.
 package npy
 
 import (
@@ -27,8 +27,8 @@ type Array struct {
 	Data any
 }
 
-// Read reads a .npy file of at most maxElements elements. It allocates no more than a small multiple of the bytes that
-// are there.
+// Read reads a .npy file of at most maxElements elements. It allocates no more than a small multiple of the bytes that can
+// be read.
 func Read(r io.Reader, maxElements int) (*Array, error) {
 	h, err := ReadHeader(r)
 	if err != nil {
@@ -44,10 +44,10 @@ func Read(r io.Reader, maxElements int) (*Array, error) {
 	return h.Decode(raw)
 }
 
-// Decode returns the array whose elements raw holds. The array of a []uint8 shares raw's memory.
+// Decode returns the array with the elements in raw. An array of []uint8 shares raw's memory.
 func (h Header) Decode(raw []byte) (*Array, error) {
 	if len(raw) != h.Count*h.Size {
-		return nil, fmt.Errorf("%d bytes for an array of shape %v of %d bytes each", len(raw), h.Shape, h.Size)
+		return nil, fmt.Errorf("%d bytes for an array of shape %v with %d bytes per element", len(raw), h.Shape, h.Size)
 	}
 	a := &Array{Shape: h.Shape}
 	switch string(h.Kind) + string('0'+rune(h.Size)) {
@@ -81,7 +81,7 @@ func (h Header) Decode(raw []byte) (*Array, error) {
 	return a, err
 }
 
-// DecodeFloats reads len(into) elements of type float64 or float32 of the header's byte order.
+// DecodeFloats reads len(into) elements of type float64 or float32 in the header's byte order.
 func (h Header) DecodeFloats(into []float64, raw []byte) {
 	if h.Size == 4 {
 		for k := range into {
@@ -123,14 +123,14 @@ func (a *Array) describe() (descr string, size, n int, err error) {
 	return "", 0, 0, fmt.Errorf("elements of type %T cannot be written as .npy", a.Data)
 }
 
-// Len returns the number of elements, or 0 where Data is of no type that Array lists.
+// Len returns the number of elements, or 0 if Data has none of the types that Array lists.
 func (a *Array) Len() int {
 	_, _, n, _ := a.describe()
 	return n
 }
 
-// Write writes a .npy file. It is an error where the shape and the data do not agree, or Data is of another type than
-// Array lists.
+// Write writes a .npy file. It returns an error if the shape and the data do not agree, or if Data has none of the types
+// that Array lists.
 func Write(w io.Writer, a *Array) error {
 	descr, _, length, err := a.describe()
 	if err != nil {
@@ -139,12 +139,12 @@ func Write(w io.Writer, a *Array) error {
 	count := 1
 	for _, n := range a.Shape {
 		if n < 0 || n > 0 && count > math.MaxInt/8/n {
-			return fmt.Errorf("the shape %v is no shape of an array", a.Shape)
+			return fmt.Errorf("the shape %v is not a shape of an array", a.Shape)
 		}
 		count *= n
 	}
 	if count != length {
-		return fmt.Errorf("%d elements, the shape %v needs %d", length, a.Shape, count)
+		return fmt.Errorf("there are %d elements, but the shape %v needs %d", length, a.Shape, count)
 	}
 	if err := WriteHeader(w, descr, a.Shape); err != nil {
 		return err
@@ -158,7 +158,7 @@ func WriteElements(w io.Writer, data any) error {
 	case []uint8:
 		_, err := w.Write(data)
 		return err
-	case []float64: // in parts, because binary.Write copies what it is given
+	case []float64: // in parts, because binary.Write copies its argument
 		for part := range slices.Chunk(data, 1<<16) {
 			if err := binary.Write(w, binary.LittleEndian, part); err != nil {
 				return err
@@ -169,7 +169,7 @@ func WriteElements(w io.Writer, data any) error {
 	return binary.Write(w, binary.LittleEndian, data)
 }
 
-// WriteMatrix writes a matrix as a .npy file of float64. It holds one row in memory at a time.
+// WriteMatrix writes a matrix as a .npy file of float64. It has one row in memory at a time.
 func WriteMatrix(w io.Writer, m mat.Matrix) error {
 	rows, columns := m.Dims()
 	if err := WriteHeader(w, "<f8", []int{rows, columns}); err != nil {
@@ -217,8 +217,8 @@ func (a *Array) Float64s() []float64 {
 	return nil
 }
 
-// Ints returns the elements as whole numbers from lo to hi, rows first. It is an error where the array holds
-// floating-point numbers, or an element out of range.
+// Ints returns the elements as whole numbers from lo to hi, rows first. It returns an error if the array has floating-point
+// numbers, or an element that is out of range.
 func (a *Array) Ints(lo, hi int) ([]int, error) {
 	switch data := a.Data.(type) {
 	case []int8:
@@ -243,15 +243,15 @@ func (a *Array) Ints(lo, hi int) ([]int, error) {
 	return nil, errors.New("an array of floating-point numbers, must be whole numbers")
 }
 
-// Matrix returns the array as a matrix, which may share its data. It is an error where the array has not two dimensions,
-// or has no row or no column.
+// Matrix returns the array as a matrix, which may share its data. It returns an error unless the array has two dimensions,
+// at least one row and at least one column.
 func (a *Array) Matrix() (*mat.Dense, error) {
 	if len(a.Shape) != 2 || a.Shape[0] == 0 || a.Shape[1] == 0 {
 		return nil, fmt.Errorf("the array has the shape %v, but a matrix is needed", a.Shape)
 	}
 	data := a.Float64s()
 	if len(data) != a.Shape[0]*a.Shape[1] {
-		return nil, fmt.Errorf("%d elements, the shape %v needs %d", len(data), a.Shape, a.Shape[0]*a.Shape[1])
+		return nil, fmt.Errorf("there are %d elements, but the shape %v needs %d", len(data), a.Shape, a.Shape[0]*a.Shape[1])
 	}
 	return mat.NewDense(a.Shape[0], a.Shape[1], data), nil
 }

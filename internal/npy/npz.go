@@ -10,13 +10,14 @@ import (
 	"feddag/internal/archive"
 )
 
-// Zip writes arrays to a .npz file: a zip archive, nothing compressed, of one .npy file per array.
+// Zip writes arrays to a .npz file, which is a zip archive without compression with one .npy file per array.
 type Zip struct{ w *zip.Writer }
 
 // NewZip returns a writer of a .npz file. Its Close completes the file.
 func NewZip(w io.Writer) *Zip { return &Zip{zip.NewWriter(w)} }
 
-// Create begins the array of a name. Its .npy file, header included, goes to the returned writer before the next call.
+// Create begins the array with the given name. Write its .npy file, header included, to the returned writer before the next
+// call.
 func (z *Zip) Create(name string) (io.Writer, error) {
 	return z.w.CreateHeader(&zip.FileHeader{Name: name + ".npy", Method: zip.Store})
 }
@@ -33,12 +34,12 @@ func (z *Zip) Add(name string, a *Array) error {
 // Close writes the end of the archive. It does not close the underlying writer.
 func (z *Zip) Close() error { return z.w.Close() }
 
-// ErrSkip is the error of a function maxElements for an array that is not read.
+// ErrSkip is returned by a function maxElements for an array that is not to be read.
 var ErrSkip = errors.New("the array is not read")
 
 // ReadZip reads the arrays of a .npz file of size bytes, by name. The function maxElements returns the largest number of
-// elements that an array of a name may have, ErrSkip for an array that is left out, or another error for an array that
-// does not belong in the file. The checksums of the archive are compared.
+// elements that an array with the given name may have, ErrSkip for an array that is left out, or another error for an array
+// that does not belong in the file. ReadZip compares the checksums of the archive.
 func ReadZip(r io.ReaderAt, size int64, maxElements func(name string) (int, error)) (map[string]*Array, error) {
 	zr, err := zip.NewReader(r, size)
 	if err != nil {

@@ -60,7 +60,7 @@ func TestZip(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = ReadZip(bytes.NewReader(twice.Bytes()), int64(twice.Len()), anySize)
-	errtest.Want(t, err, `"a.npy" is there twice`)
+	errtest.Want(t, err, `"a.npy" occurs twice`)
 }
 
 // An archive reads the same from a folder, a stored zip and a compressed zip.

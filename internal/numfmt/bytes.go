@@ -6,8 +6,7 @@ import (
 	"strconv"
 )
 
-// Bytes writes a number of bytes with three digits, in the decimal unit that
-// suits it: "999 B", "1.00 kB", "12.3 MB".
+// Bytes returns a number of bytes as text with three digits, in a suitable decimal unit: "999 B", "1.00 kB", "12.3 MB".
 func Bytes(n int64) string {
 	v, units := float64(n), []string{"B", "kB", "MB", "GB", "TB", "PB"}
 	i := 0

@@ -7,10 +7,10 @@ import (
 	"strconv"
 )
 
-// Missing stands for a number that is not there.
+// Missing is shown in place of a missing number.
 const Missing = "–"
 
-// Thousands writes v as a whole number with separators: "12,345".
+// Thousands returns v as a whole number with separators: "12,345".
 func Thousands(v float64) string {
 	if math.IsNaN(v) || math.Abs(v) >= 1<<62 {
 		return Missing
@@ -22,7 +22,7 @@ func Thousands(v float64) string {
 	return s
 }
 
-// Decimal writes v with the given number of decimals.
+// Decimal returns v with the given number of decimals.
 func Decimal(v float64, places int) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return Missing
@@ -30,7 +30,7 @@ func Decimal(v float64, places int) string {
 	return strconv.FormatFloat(v, 'f', places, 64)
 }
 
-// Count writes n things: "1 client", "7 clients".
+// Count returns n things as text: "1 client", "7 clients".
 func Count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

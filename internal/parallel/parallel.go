@@ -13,9 +13,10 @@ func For(n int, do func(i int)) { ForWorkers(n, runtime.GOMAXPROCS(0), do) }
 // ForWorkers calls do(0), do(1), ..., do(n-1), each once, on at most the given number of goroutines, and returns when all
 // calls have returned. Fewer than one worker count as one.
 //
-// The calls start in ascending order, but run at the same time and end in any order. So that a result does not depend on the
-// number of workers, a call writes only to places that belong to its index, and sums over the indices are taken afterwards.
-// A loop that can fail or be cancelled keeps an error per index, and lets do return at once when nothing more is to be done.
+// The calls start in ascending order, but run at the same time and end in any order. For a result that does not depend on
+// the number of workers, a call must write only to places that belong to its index, and sums over the indices must be taken
+// afterwards. A loop that can fail or be cancelled keeps an error per index, and lets do return at once when nothing more
+// is to be done.
 func ForWorkers(n, workers int, do func(i int)) {
 	var next atomic.Int64
 	var running sync.WaitGroup

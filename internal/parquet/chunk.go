@@ -15,7 +15,7 @@ import (
 // codecNames are the compressions by number; only the first three are read.
 var codecNames = []string{"none", "snappy", "gzip", "lzo", "brotli", "lz4", "zstd", "lz4_raw"}
 
-// maxHeader bounds the bytes of a page's header, which may have the smallest and the largest value of the page.
+// maxHeader bounds the bytes of the header of a page, which may contain the smallest and the largest value of the page.
 const maxHeader = 1 << 20
 
 // chunk is a column of a row group.
@@ -24,7 +24,7 @@ type chunk struct {
 	r      *io.SectionReader
 	rows   int
 	codec  int64
-	values []Value // of the dictionary
+	values []Value // values of the dictionary
 	seen   bool    // whether the dictionary was read
 	file   *File
 }
@@ -32,7 +32,7 @@ type chunk struct {
 // chunk returns the column of a row group that its directory describes.
 func (f *File) chunk(c *Column, of record, rows int) (*chunk, error) {
 	if of.text(1) != "" {
-		return nil, errors.New("the column is in another file, which is not read")
+		return nil, errors.New("the column is in another file, and other files are not read")
 	}
 	meta := of.sub(3)
 	from, size := meta.int(9, -1), meta.int(7, -1)
@@ -48,7 +48,7 @@ func (f *File) chunk(c *Column, of record, rows int) (*chunk, error) {
 		if codec > 0 && codec < int64(len(codecNames)) {
 			name = codecNames[codec]
 		}
-		return nil, fmt.Errorf("compressed with %s, only snappy and gzip are read: write it again with compression=\"snappy\"", name)
+		return nil, fmt.Errorf("compressed with %s, but only snappy and gzip are read: write it again with compression=\"snappy\"", name)
 	}
 	if Type(meta.int(1, -1)) != c.Type {
 		return nil, errors.New("damaged: its type is not that of the schema")
@@ -94,7 +94,7 @@ func (c *chunk) nextPage() (head record, page []byte, err error) {
 	if left == 0 {
 		return nil, nil, io.EOF
 	}
-	// Headers are mostly short: a longer part is read if this one is too short.
+	// Headers are mostly short. If this part is too short, a longer one is read.
 	n := 0
 	for size := int64(256); ; size *= 16 {
 		b := make([]byte, min(size, left))
@@ -119,7 +119,7 @@ func (c *chunk) nextPage() (head record, page []byte, err error) {
 	return head, page, err
 }
 
-// unpack returns the bytes that a page has, which are to be size.
+// unpack returns the unpacked bytes of a page, which must be size bytes.
 func (c *chunk) unpack(b []byte, size int64) ([]byte, error) {
 	if size < 0 {
 		return nil, errTruncated
@@ -148,7 +148,7 @@ func (c *chunk) unpack(b []byte, size int64) ([]byte, error) {
 	return b, nil
 }
 
-// readDictionary reads a page of the values that later pages count.
+// readDictionary reads a page with the values that later pages refer to by number.
 func (c *chunk) readDictionary(head record, page []byte) error {
 	if c.seen {
 		return errors.New("damaged: two dictionaries")
@@ -160,7 +160,7 @@ func (c *chunk) readDictionary(head record, page []byte) error {
 	}
 	of := head.sub(7)
 	if e := of.int(2, -1); e != 0 && e != 2 {
-		return fmt.Errorf("a dictionary in encoding %d, only PLAIN is read", e)
+		return fmt.Errorf("the dictionary has encoding %d, but only PLAIN is read", e)
 	}
 	n := of.int(1, -1)
 	if n < 0 || n > int64(c.rows) {
@@ -176,7 +176,7 @@ func (c *chunk) readDictionary(head record, page []byte) error {
 	return nil
 }
 
-// plain reads a value in the encoding PLAIN, and returns the bytes behind it.
+// plain reads a value in the encoding PLAIN, and returns the bytes after it.
 func (c *chunk) plain(b []byte) (Value, []byte, error) {
 	switch c.column.Type {
 	case Int32:
@@ -197,7 +197,7 @@ func (c *chunk) plain(b []byte) (Value, []byte, error) {
 	return Value{}, nil, errTruncated
 }
 
-// readData reads a page of values, left at most, and returns their number.
+// readData reads a page of at most left values, and returns their number.
 func (c *chunk) readData(head record, page []byte, left int, visit func(v Value) error) (int, error) {
 	var levels, data []byte
 	var err error
@@ -250,7 +250,7 @@ func (c *chunk) readData(head record, page []byte, left int, visit func(v Value)
 		}
 		indices.b = data[1:]
 	default:
-		return 0, fmt.Errorf("values in encoding %d, only PLAIN and RLE_DICTIONARY are read: write it again with pyarrow's defaults", e)
+		return 0, fmt.Errorf("the values have encoding %d, but only PLAIN and RLE_DICTIONARY are read: write it again with pyarrow's defaults", e)
 	}
 	defs := &hybrid{b: levels, width: bits(c.column.maxDef)}
 	for range n {
@@ -284,7 +284,7 @@ func (c *chunk) readData(head record, page []byte, left int, visit func(v Value)
 	return int(n), nil
 }
 
-// bits returns the number of bits that a number takes.
+// bits returns the number of bits of a number.
 func bits(n int) int {
 	k := 0
 	for ; n > 0; n >>= 1 {
@@ -293,19 +293,19 @@ func bits(n int) int {
 	return k
 }
 
-// hybrid reads numbers in the encoding RLE: runs of one number, and numbers of width bits each.
+// hybrid reads numbers in the encoding RLE, which mixes runs of one number with packed numbers of width bits each.
 type hybrid struct {
 	b      []byte
 	width  int
-	run    uint64 // numbers that are left of a run of value
+	run    uint64 // remaining numbers of a run of value
 	value  int
-	packed uint64 // numbers that are left of those that are packed
-	bit    int    // place of the next of them in b
+	packed uint64 // remaining packed numbers
+	bit    int    // position of the next packed number in b
 }
 
 func (h *hybrid) next() (int, error) {
 	for h.run == 0 && h.packed == 0 {
-		if h.bit > 0 { // behind packed numbers, which are whole bytes
+		if h.bit > 0 { // after packed numbers, which fill whole bytes
 			h.b, h.bit = h.b[h.bit/8:], 0
 		}
 		head, n := binary.Uvarint(h.b)

@@ -2,10 +2,10 @@
 // also in groups, but not in lists; the encodings PLAIN and RLE_DICTIONARY; pages of both versions, not compressed or
 // compressed with Snappy or gzip. That is what pyarrow and the datasets of Hugging Face write by default.
 //
-// Every size that a file claims is believed only as far as bytes are there for it: no input makes the package panic, or
+// Memory is allocated only for bytes that are in the file, whatever sizes it claims: no input makes the package panic, or
 // allocate more than a small multiple of its size. The package is our own because github.com/parquet-go/parquet-go v0.32.0,
-// the smaller of the two maintained libraries, allocates 827 MB for a file of 8 bytes, and adds ten modules and 10 MB to the
-// program.
+// the smaller of the two maintained libraries, allocates 827 MB for a file of 8 bytes, and adds ten modules and 10 MB to
+// the program.
 package parquet
 
 import (
@@ -23,7 +23,7 @@ import (
 const (
 	magic     = "PAR1"
 	maxFooter = 1 << 28
-	maxColumn = 1 << 12 // columns of a file
+	maxColumn = 1 << 12 // largest number of columns of a file
 )
 
 // Type is the physical type of a column.
@@ -38,25 +38,25 @@ const (
 
 // Column is a column of a file.
 type Column struct {
-	Path []string // the names of the groups that it is in, and its own
+	Path []string // the names of the groups that it is in, and its own name
 	Type Type
-	// Repeated says that it is in a list, which is not read.
+	// Repeated says that the column is in a list; such columns are not read.
 	Repeated bool
-	maxDef   int // its definition level where it has a value
-	at       int // its place in row groups
+	maxDef   int // definition level of a value that is not null
+	at       int // position in row groups
 }
 
-// String returns the name for messages.
+// String returns the name of the column for messages.
 func (c *Column) String() string { return spelling.Plain(c.Name()) }
 
-// Name returns the path with dots.
+// Name returns the path of the column, joined with dots.
 func (c *Column) Name() string { return strings.Join(c.Path, ".") }
 
-// File is a file that was opened.
+// File is an open file.
 type File struct {
 	Rows    int
 	Columns []*Column
-	Meta    map[string]string // what programs say about the file, by their names
+	Meta    map[string]string // key-value metadata that programs have written
 
 	r        io.ReaderAt
 	size     int64
@@ -78,7 +78,7 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	}
 	n := int64(binary.LittleEndian.Uint32(tail))
 	if n > size-12 || n > maxFooter {
-		return nil, fmt.Errorf("damaged: its directory claims %d of its %d bytes", n, size)
+		return nil, fmt.Errorf("damaged: its directory claims to have %d of its %d bytes", n, size)
 	}
 	b, err := damage.Read(io.NewSectionReader(r, size-8-n, n), n)
 	if err != nil {
@@ -92,11 +92,11 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	if f.groups, err = footer.records(4); err != nil {
 		return nil, fmt.Errorf("its row groups: %w", err)
 	}
-	// A row of images takes bytes, so that there are fewer rows than bytes.
+	// A row of images has some bytes, so there are fewer rows than bytes.
 	for _, g := range f.groups {
 		rows := g.int(3, -1)
 		if rows < 0 || rows > size-int64(f.Rows) {
-			return nil, fmt.Errorf("damaged: its row groups claim %d rows and more in %d bytes", rows, size)
+			return nil, fmt.Errorf("damaged: its row groups claim to have %d rows or more in %d bytes", rows, size)
 		}
 		f.Rows += int(rows)
 	}
@@ -110,7 +110,7 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	return f, f.readSchema(footer)
 }
 
-// readSchema lists the columns of the schema, which is a tree in the order of a walk from its root.
+// readSchema lists the columns of the schema, which is a tree in depth-first order.
 func (f *File) readSchema(footer record) error {
 	elements, err := footer.records(2)
 	if err != nil || len(elements) == 0 {
@@ -154,16 +154,16 @@ func (f *File) readSchema(footer record) error {
 type Value struct {
 	Null  bool
 	Int   int64
-	Bytes []byte // may be shared by rows: do not write to it
+	Bytes []byte // may be shared by rows; do not modify it
 }
 
 // Read calls visit with the value of each row of a column.
 func (f *File) Read(c *Column, visit func(row int, v Value) error) error {
 	switch {
 	case c.Repeated:
-		return fmt.Errorf("column %s is a list, which is not read", c)
+		return fmt.Errorf("column %s is a list, and lists are not read", c)
 	case c.Type != Int32 && c.Type != Int64 && c.Type != ByteArray:
-		return fmt.Errorf("column %s is of type %d, must be of whole numbers or strings", c, c.Type)
+		return fmt.Errorf("column %s has the type %d, but must have whole numbers or strings", c, c.Type)
 	}
 	row := 0
 	for g, group := range f.groups {

@@ -81,9 +81,9 @@ func TestUnread(t *testing.T) {
 	nothing := func(int, Value) error { return nil }
 	for _, c := range []struct{ file, column, words string }{
 		{"zstd.unread", "n", "column n, row group 0: compressed with zstd"},
-		{"delta.unread", "n", "values in encoding 5"},
+		{"delta.unread", "n", "the values have encoding 5"},
 		{"types.unread", "list.list.element", "column list.list.element is a list"},
-		{"types.unread", "real", "column real is of type 5"},
+		{"types.unread", "real", "column real has the type 5"},
 	} {
 		f := open(t, c.file)
 		column := f.Column(strings.Split(c.column, ".")...)
@@ -100,7 +100,7 @@ func TestUnread(t *testing.T) {
 		t.Fatal(err)
 	}
 	for words, b := range map[string][]byte{
-		"too short": []byte("PAR1"), "it ends in": whole[:len(whole)-1], "claims 4294967295 of its 16 bytes": []byte("PAR1....\xff\xff\xff\xffPAR1"),
+		"too short": []byte("PAR1"), "it ends in": whole[:len(whole)-1], "claims to have 4294967295 of its 16 bytes": []byte("PAR1....\xff\xff\xff\xffPAR1"),
 		"no schema": []byte("PAR1\x00\x01\x00\x00\x00PAR1"), "its directory": []byte("PAR1\x15\x01\x00\x00\x00PAR1"),
 	} {
 		_, err := Open(bytes.NewReader(b), int64(len(b)))

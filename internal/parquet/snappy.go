@@ -4,11 +4,11 @@ import (
 	"encoding/binary"
 )
 
-// unsnappy unpacks a block of Snappy (github.com/google/snappy, format_description.txt): literal bytes, and copies of bytes
-// before.
+// unsnappy unpacks a block of Snappy (github.com/google/snappy, format_description.txt). A block has literal bytes, and
+// copies of earlier bytes.
 func unsnappy(b []byte) ([]byte, error) {
 	size, n := binary.Uvarint(b)
-	// Three bytes copy 64 at most, so that no claim is believed beyond that.
+	// Three bytes copy at most 64 bytes, so a block cannot unpack to more than that.
 	if n <= 0 || size > 22*uint64(len(b)) {
 		return nil, errTruncated
 	}
@@ -53,7 +53,7 @@ func unsnappy(b []byte) ([]byte, error) {
 		if offset < 1 || offset > len(out) || length > cap(out)-len(out) {
 			return nil, errTruncated
 		}
-		for range length { // byte by byte, for the copy may overlap what it makes
+		for range length { // byte by byte, because the copy may overlap its source
 			out = append(out, out[len(out)-offset])
 		}
 		b = b[used:]

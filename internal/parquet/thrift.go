@@ -7,14 +7,14 @@ import (
 	"math"
 )
 
-// A structure of Thrift's compact protocol by the numbers of its fields. Values are bool, int64, float64, []byte, list and
-// record.
+// These types are a structure of Thrift's compact protocol, by the numbers of its fields. Values are bool, int64, float64,
+// []byte, list and record.
 type (
 	record map[int]any
 	list   []any
 )
 
-const maxDepth = 32 // structures and lists within each other
+const maxDepth = 32 // deepest nesting of structures and lists
 
 var errTruncated = errors.New("truncated or damaged; fetch it again")
 
@@ -87,7 +87,7 @@ func (t *thrift) record() (record, error) {
 	}
 }
 
-// value reads a value of a type. A boolean in a list has a byte of its own, elsewhere its type is its value.
+// value reads a value of a type. In a list, a boolean has a byte of its own; elsewhere its type is its value.
 func (t *thrift) value(kind byte, inList bool) (any, error) {
 	switch kind {
 	case 1, 2:
@@ -137,7 +137,7 @@ func (t *thrift) list() (list, error) {
 			return nil, err
 		}
 	}
-	if n > uint64(len(t.b)-t.at) { // an item has a byte at least
+	if n > uint64(len(t.b)-t.at) { // an item has at least one byte
 		return nil, errTruncated
 	}
 	var items list

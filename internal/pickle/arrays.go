@@ -10,7 +10,7 @@ import (
 	"feddag/internal/npy"
 )
 
-// functions are the names that a pickle may call, each with what it stands for here.
+// functions are the names that a pickle may call, and what they mean here.
 var functions = map[string]function{
 	"numpy.core.multiarray _reconstruct":  "array",
 	"numpy._core.multiarray _reconstruct": "array",
@@ -48,7 +48,7 @@ func (m *machine) name(op byte) error {
 	}
 	name, ok := functions[parts[0]+" "+parts[1]]
 	if !ok {
-		return fmt.Errorf("%.60q of module %.60q is not called: only arrays of numbers are read", parts[1], parts[0])
+		return fmt.Errorf("the pickle calls %.60q of module %.60q, but only arrays of numbers are read", parts[1], parts[0])
 	}
 	return m.push(name)
 }
@@ -77,7 +77,7 @@ func (m *machine) call(what, with any) error {
 		}
 		h, err := npy.ParseDescr(arg(0))
 		if err != nil {
-			return fmt.Errorf("an array of type %.20q, this program reads whole numbers, booleans, float32 and float64", arg(0))
+			return fmt.Errorf("an array of type %.20q, but this program reads only whole numbers, booleans, float32 and float64", arg(0))
 		}
 		return m.push(&dtype{h: h})
 	case "encode": // Python 3's way to write bytes under protocol 2
@@ -114,7 +114,7 @@ func (m *machine) call(what, with any) error {
 	return errStack
 }
 
-// scalar returns the element of an array of one number as Read returns a number of Python.
+// scalar returns the element of an array of one number, in the type that Read has for a number of Python.
 func scalar(a *npy.Array) any {
 	if b, ok := a.Data.([]bool); ok {
 		return b[0]
@@ -156,7 +156,7 @@ func build(what, state any) error {
 	return errStack
 }
 
-// newArray makes an array of its bytes, type and shape. The bytes of an array of objects are a list.
+// newArray makes an array from its bytes, type and shape. The bytes of an array of objects are a list.
 func newArray(raw, elements, shape any, fortran bool) (*npy.Array, error) {
 	t, isType := elements.(*dtype)
 	dims, isList := shape.(*List)

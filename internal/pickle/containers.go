@@ -81,7 +81,7 @@ func (m *machine) remember(op byte) (err error) {
 		var text string
 		if text, err = m.line(); err == nil {
 			if key, err = strconv.Atoi(text); err != nil {
-				err = fmt.Errorf("damaged: %.40q is no number", text)
+				err = fmt.Errorf("damaged: %.40q is not a number", text)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ type machine struct {
 
 var (
 	errTruncated = errors.New("truncated: ends too soon; fetch it again")
-	errStack     = errors.New("damaged: an operation needs values that are not there")
+	errStack     = errors.New("damaged: an operation needs values that are missing")
 )
 
 // take returns the next n bytes.
@@ -61,7 +61,7 @@ func (m *machine) number(n int) (int, error) {
 	return int(u), nil
 }
 
-// text returns a string whose length is in the n bytes before it.
+// text returns a string. Its length is in the n bytes before it.
 func (m *machine) text(n int) (Text, error) {
 	size, err := m.number(n)
 	if err != nil {
@@ -177,7 +177,7 @@ func (m *machine) step() (done bool, err error) {
 			err = build(m.top(), state)
 		}
 	default:
-		return false, fmt.Errorf("unknown operation %#02x: no pickle, or a pickle of other objects than numbers, strings, lists, dictionaries and arrays", op[0])
+		return false, fmt.Errorf("unknown operation %#02x: not a pickle, or a pickle of other objects than numbers, strings, lists, dictionaries and arrays", op[0])
 	}
 	return false, err
 }

@@ -1,12 +1,12 @@
 // Package pickle reads the part of Python's pickle format that holds data: numbers, strings, lists, tuples, dictionaries
 // whose keys are strings or whole numbers, and NumPy's arrays and numbers, in protocols 0 to 5, as Python 2 and Python 3
-// write them. CIFAR's "python version" is published in this format, and other programs for federated learning keep who has
-// which images in it.
+// write them. CIFAR's "python version" is published in this format, and other programs for federated learning store in it
+// which client has which images.
 //
 // A pickle is a program that builds Python objects. Read runs the part of it that builds data and calls nothing: any other
 // class or function is an error. No input makes it panic, or allocate more than a small multiple of its size.
 //
-// The reader is our own because github.com/nlpodyssey/gopickle v0.2.0, the one for Go, panics on a length beyond the
+// The reader is our own because github.com/nlpodyssey/gopickle v0.2.0, the only one for Go, panics on a length beyond the
 // end of the input (a frame, a BINBYTES8) and does not build NumPy arrays.
 package pickle
 
@@ -16,10 +16,10 @@ import (
 	"feddag/internal/npy"
 )
 
-// Read returns nil, a bool, an int64, a float64, a *npy.Array or one of these. An array of objects has them as a *List in
-// its Data, which the methods of npy.Array do not read.
+// These are the types that Read returns besides nil, bool, int64, float64 and *npy.Array. An array of objects has its
+// elements as a *List in its Data, which the methods of npy.Array do not read.
 type (
-	// Text is a str or bytes. It may share memory with the input: do not write to it.
+	// Text is a str or bytes. It may share memory with the input; do not modify it.
 	Text []byte
 	// List is a list or a tuple.
 	List struct{ Items []any }
@@ -27,13 +27,13 @@ type (
 	Dict struct{ Items map[string]any }
 )
 
-// The stack of the machine holds these beside the values that Read may return.
+// These are also on the stack of the machine, besides the values that Read may return.
 type (
-	function string   // a class or function that is to be called: a value of functions
-	mark     struct{} // below the items of a list, tuple or dictionary
+	function string   // a class or function that is to be called, a value of functions
+	mark     struct{} // lies below the items of a list, tuple or dictionary
 )
 
-// dtype is a numpy.dtype on the stack: the type of numbers that h describes, or of objects.
+// dtype is a numpy.dtype on the stack: the type of the numbers that h describes, or of objects.
 type dtype struct {
 	h       npy.Header
 	objects bool

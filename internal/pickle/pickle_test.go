@@ -146,9 +146,9 @@ func TestBadPickles(t *testing.T) {
 		word   string
 	}{
 		{"empty", nil, "truncated"},
-		{"text", []byte("<html>"), "no pickle"},
-		{"nothing left", []byte("."), "not there"},
-		{"a mark left", []byte("(."), "not there"},
+		{"text", []byte("<html>"), "not a pickle"},
+		{"nothing left", []byte("."), "are missing"},
+		{"a mark left", []byte("(."), "are missing"},
 		{"cut off", []byte("\x80\x02}U\x05ab"), "truncated"},
 		{"a length beyond the end", []byte("T\xff\xff\xff\x7fa."), "truncated"},
 		{"a length below zero", []byte("\x8e\xff\xff\xff\xff\xff\xff\xff\xffa."), "truncated"},
@@ -162,8 +162,8 @@ func TestBadPickles(t *testing.T) {
 		{"numbers as objects", pickled(array, "(K\x01(K\x01t", dtype, "\x89]Natb."), "without bytes"},
 		{"a number of no bytes", pickled("cnumpy.core.multiarray\nscalar\n(", dtype, "U\x00tR."), "damaged"},
 		{"a number of objects", pickled("cnumpy.core.multiarray\nscalar\n(", objects, "]tR."), "0 objects for an array"},
-		{"a number without bytes", pickled("cnumpy.core.multiarray\nscalar\n(", dtype, "tR."), "not there"},
-		{"a memo that is not there", []byte("h\x05."), "not there"},
+		{"a number without bytes", pickled("cnumpy.core.multiarray\nscalar\n(", dtype, "tR."), "are missing"},
+		{"a memo that is not there", []byte("h\x05."), "are missing"},
 		{"a list as a key", []byte("}]Ns."), "neither a string"},
 		{"an array without state", pickled(array, "."), ""},
 		{"an array of another size", pickled(array, "(K\x01(K\x02K\x03t", dtype, "\x89U\x05abcdetb."), "5 bytes for an array"},
@@ -171,8 +171,8 @@ func TestBadPickles(t *testing.T) {
 		{"a shape whose size is zero", pickled(array, "(K\x01(K\x00J\xff\xff\xff\x7ft", dtype, "\x89U\x00tb."), ""},
 		{"Fortran order", pickled(array, "(K\x01(K\x01K\x05t", dtype, "\x88U\x05abcdetb."), "Fortran"},
 		{"a long number", []byte("\x8a\x09123456789."), "64 bits"},
-		{"no number", []byte("Iabc\n."), "no number"},
-		{"no string", []byte("S'abc\n."), "no string"},
+		{"no number", []byte("Iabc\n."), "not a number"},
+		{"no string", []byte("S'abc\n."), "not a string"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Read(c.pickle)

@@ -60,7 +60,7 @@ func (m *machine) pushNumber(op byte) error {
 	case op == 'F':
 		v, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return fmt.Errorf("damaged: %.40q is no number", text)
+			return fmt.Errorf("damaged: %.40q is not a number", text)
 		}
 		return m.push(v)
 	case op == 'I' && (text == "00" || text == "01"):
@@ -68,7 +68,7 @@ func (m *machine) pushNumber(op byte) error {
 	}
 	v, err := strconv.ParseInt(strings.TrimSuffix(text, "L"), 10, 64)
 	if err != nil {
-		return fmt.Errorf("damaged: %.40q is no number", text)
+		return fmt.Errorf("damaged: %.40q is not a number", text)
 	}
 	return m.push(v)
 }
@@ -109,7 +109,7 @@ func unescape(text string) (Text, error) {
 		if r == '\\' && i+5 < len(text) && text[i+1] == 'u' {
 			v, err := strconv.ParseUint(text[i+2:i+6], 16, 16)
 			if err != nil {
-				return nil, fmt.Errorf("damaged: %.40q is no string", text)
+				return nil, fmt.Errorf("damaged: %.40q is not a string", text)
 			}
 			r = rune(v)
 			i += 5
@@ -121,7 +121,7 @@ func unescape(text string) (Text, error) {
 
 // unquote decodes Python 2's repr of a str.
 func unquote(text string) (Text, error) {
-	bad := fmt.Errorf("damaged: %.40q is no string", text)
+	bad := fmt.Errorf("damaged: %.40q is not a string", text)
 	if len(text) < 2 || text[0] != text[len(text)-1] || text[0] != '\'' && text[0] != '"' {
 		return nil, bad
 	}

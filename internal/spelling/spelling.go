@@ -1,4 +1,4 @@
-// Package spelling words the error for an unknown name and suggests the nearest known name.
+// Package spelling makes the error for an unknown name and suggests the nearest known name.
 package spelling
 
 import (
@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// longest is the length in bytes above which a name is not taken for a misspelling.
+// longest is the length in bytes above which a name does not count as a misspelling.
 const longest = 64
 
 // OneOf returns nil if value is one of the known names, and the error of Unknown otherwise.
@@ -38,8 +38,8 @@ func cut(name string) string {
 	return name
 }
 
-// Nearest returns the known name that is the fewest edits away, or "" if more than half of the name would change for
-// every known name.
+// Nearest returns the known name that is the fewest edits away, or "" if every known name would change more than half of
+// the name.
 func Nearest(name string, known []string) string {
 	best, least := "", len(name)/2+1
 	if len(name) > longest {
@@ -77,10 +77,10 @@ func edits(a, b string) int {
 	return old[len(b)]
 }
 
-// maxPlain is the number of bytes that Plain leaves of a name.
+// maxPlain is the number of bytes of a name that Plain keeps.
 const maxPlain = 80
 
-// Plain returns a name for a message: as it is if it fits on a line, else cut short and in quotes.
+// Plain returns a name for a message: unchanged if it fits on a line, otherwise shortened and in quotes.
 func Plain(name string) string {
 	if len(name) <= maxPlain && strings.IndexFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) < 0 {
 		return name
