@@ -60,6 +60,23 @@ func Look(path string) (*Dir, error) {
 	return &Dir{path: path}, nil
 }
 
+// LookAny opens the directory of a run or of a comparison for reading alone.
+func LookAny(path string) (*Dir, error) {
+	if info, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("opening %s: %w", path, cause(err))
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("opening %s: it is a file, not a directory", path)
+	}
+	if _, err := os.Stat(filepath.Join(path, CompareHTML)); err == nil {
+		return &Dir{path: path}, nil
+	}
+	d, err := Look(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w, and no %s of a comparison", err, CompareHTML)
+	}
+	return d, nil
+}
+
 // read returns the content of a file of the directory.
 func (d *Dir) read(name string) ([]byte, error) {
 	if d.files != nil {
