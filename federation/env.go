@@ -36,6 +36,7 @@ type Env struct {
 	nested     float64           // seconds of the stages inside the stage that is running
 	samples    int64             // training samples so far, counted once per epoch
 	scores     scoreCache
+	confusion  [][]int     // see RoundResult; nil unless it is counted
 	subsets    testSubsets // used where EvalShare is below 1
 	uses       map[int]Use // what the clients of a Predictor predicted with in their last evaluation, by id
 	warnings   []warning   // of this run so far, each once

@@ -89,6 +89,10 @@ type RoundResult struct {
 
 	LearningRate float64 // η times the factor of the round, where [Options].Schedule changes it; 0 otherwise
 
+	// Confusion[label][predicted] counts the test images of all clients, with the models after aggregation; only in the last
+	// round, nil before. Labels are those of each client. An image that several clients have counts once for each.
+	Confusion [][]int
+
 	Traffic  Traffic // of all clients together
 	Work     Work    // of all clients together
 	Samples  int64   // training samples, counted once per epoch

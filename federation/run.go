@@ -234,7 +234,12 @@ func (r *Runner) Round(t int) error {
 		if result.Post, err = r.scoreTrained(report.Trained); err != nil {
 			return err
 		}
-		if err := r.evaluateAll(); err != nil {
+		if t == e.Rounds-1 {
+			e.confusion = newConfusion(e.Data.Classes)
+		}
+		err := r.evaluateAll()
+		result.Confusion, e.confusion = e.confusion, nil
+		if err != nil {
 			return err
 		}
 	} else {

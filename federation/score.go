@@ -44,7 +44,8 @@ type outputs struct {
 }
 
 // Scores evaluates models[i] on the [Env.TestSamples] of clients[i] and returns score i of each. States with equal contents, and each
-// state of a mixture, predict once for the union of their clients' samples. A score in the cache is not computed again.
+// state of a mixture, predict once for the union of their clients' samples. A score in the cache is not computed again, unless
+// the confusion is counted.
 func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 	keys, err := scoreKeys(clients, models)
 	if err != nil {
@@ -55,7 +56,7 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 	predictions := map[Model]*outputs{} // by model of a single state
 	var order []Model                   // the keys of predictions, in order of first use
 	for i, m := range models {
-		if _, cached := e.scores.lookup(keys[i]); cached {
+		if _, cached := e.cachedScore(keys[i]); cached {
 			continue
 		}
 		for _, component := range m.components() {
@@ -94,7 +95,7 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 			}))
 			continue
 		}
-		score, cached := e.scores.lookup(keys[i])
+		score, cached := e.cachedScore(keys[i])
 		if !cached {
 			score = e.score(c, predictions[m].classes)
 			e.scores.store(keys[i], score)
@@ -102,6 +103,23 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 		scores[i] = score
 	}
 	return scores, nil
+}
+
+// cachedScore returns a score of the cache. There is none while the confusion is counted, which needs every prediction.
+func (e *Env) cachedScore(key scoreKey) (Score, bool) {
+	if e.confusion != nil {
+		return noScore, false
+	}
+	return e.scores.lookup(key)
+}
+
+// newConfusion returns the counts of images by label and predicted class, all 0.
+func newConfusion(classes int) [][]int {
+	counts := make([][]int, classes)
+	for label := range counts {
+		counts[label] = make([]int, classes)
+	}
+	return counts
 }
 
 // fillOutputs runs the jobs and writes the predictions of jobs[i] into owners[i].
@@ -155,6 +173,9 @@ func (e *Env) score(c *Client, predicted []uint8) Score {
 			label = c.LabelMap[label]
 		}
 		seen[label]++
+		if e.confusion != nil {
+			e.confusion[label][predicted[s]]++
+		}
 		if predicted[s] == label {
 			hits[label]++
 		}

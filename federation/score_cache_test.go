@@ -34,7 +34,7 @@ func (r *roundRecorder) Round(result federation.RoundResult) error {
 }
 
 // TestScoreCache checks that a model of one client is evaluated once, after a training if the round is evaluated and not again, that
-// a round without evaluation evaluates nothing, and that the cached scores equal newly computed ones. A model whose weights are changed in place is evaluated again.
+// a round without evaluation evaluates nothing, that the last round evaluates all models for the confusion, and that the cached scores equal newly computed ones. A model whose weights are changed in place is evaluated again.
 func TestScoreCache(t *testing.T) {
 	for _, every := range []int{1, 2} {
 		e := federationtest.TinyEnv(t, 1)
@@ -61,10 +61,24 @@ func TestScoreCache(t *testing.T) {
 					score(id)
 				}
 			}
-			for id := range e.Clients {
-				if evaluated {
+			last := n == len(recorder.results)-1
+			untrained := map[int32]bool{} // test samples of the clients that still have θ^0, which predicts once for all of them
+			for id, c := range e.Clients {
+				switch {
+				case !evaluated:
+				case !last:
 					score(id)
+				case trained[id] > 0: // the confusion needs all predictions
+					want += len(c.Test)
+				default:
+					for _, s := range c.Test {
+						untrained[s] = true
+					}
 				}
+			}
+			want += len(untrained)
+			if (r.Confusion != nil) != (last && evaluated) {
+				t.Errorf("evaluated every %d rounds, round %d has the confusion %v", every, r.Round, r.Confusion)
 			}
 			if (r.Pre != nil) != evaluated || (r.Post != nil) != evaluated || (r.All != nil) != evaluated {
 				t.Errorf("evaluated every %d rounds, round %d has the scores %v, %v, %v", every, r.Round, r.Pre, r.Post, r.All)

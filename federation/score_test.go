@@ -62,3 +62,37 @@ func TestScoresOfSharedTestSets(t *testing.T) {
 		t.Errorf("scores %v: test set, model or labels make no difference", got)
 	}
 }
+
+// TestConfusion checks that the last round counts every test image of every client, under the client's own labels, and that the
+// share on the diagonal is the clients' accuracy.
+func TestConfusion(t *testing.T) {
+	for _, name := range []string{"fedavg", "local", "fedsoft", "ifca"} {
+		e := federationtest.TinyEnv(t, 1)
+		recorder := &roundRecorder{}
+		e.Observers = []federation.Observer{recorder}
+		federationtest.MustRun(t, e, federationtest.Algorithm(t, name), federation.RunOptions{})
+		want, images, hits := 0.0, 0, 0
+		rounds := recorder.results
+		for _, c := range e.Present() {
+			want += rounds[len(rounds)-1].All[c.ID].Accuracy * float64(len(c.Test))
+			images += len(c.Test)
+		}
+		total := 0
+		for label, row := range rounds[len(rounds)-1].Confusion {
+			for predicted, n := range row {
+				total += n
+				if predicted == label {
+					hits += n
+				}
+			}
+		}
+		if total != images || math.Abs(float64(hits)-want) > 1e-6 {
+			t.Errorf("%s: %d images and %d hits, want %d and %g", name, total, hits, images, want)
+		}
+		for _, r := range rounds[:len(rounds)-1] {
+			if r.Confusion != nil {
+				t.Errorf("%s: round %d has a confusion", name, r.Round)
+			}
+		}
+	}
+}
