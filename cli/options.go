@@ -99,6 +99,7 @@ func newOptions(algorithm string) (*options, error) {
 		f.Float64Var(&r.Momentum, "momentum", r.Momentum, "momentum of SGD, 0 to below 1")
 		f.Float64Var(&r.WeightDecay, "weight-decay", r.WeightDecay, "weight decay of SGD")
 	})
+	federation.FlagGroup(f, federation.TrainingFlags, r.Optimizer.Flags)
 	federation.FlagGroup(f, federation.RoundFlags, r.Server.Flags)
 
 	if fl, ok := alg.(federation.Flagger); ok {

@@ -110,7 +110,7 @@ func (s *session) peaks(sum *report.Summary) (err error) {
 		sum.PeakStackBytes = b.Peak()
 		sum.ClientsAtOnce[0], sum.ClientsAtOnce[1] = b.AtOnce()
 		if n := b.Unstacked(); n > 0 && s.o.precision == "bf16" {
-			sum.Warnings = append(sum.Warnings, fmt.Sprintf("%d local trainings have an objective of their own, which the batched engine runs one after another in fp32, not bf16", n))
+			sum.Warnings = append(sum.Warnings, fmt.Sprintf("%d local trainings have an objective or an optimiser of their own, which the batched engine runs one after another in fp32, not bf16", n))
 		}
 	}
 	return nil

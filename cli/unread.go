@@ -16,7 +16,7 @@ import (
 //	partitions   the kind's flags, see partition.Unread
 //	models       Model.Flags
 //	algorithms   the flags that the algorithm declares but for those of federation.Unreader
-//	the server   federation.ServerOptimizer.Unread
+//	optimisers   federation.ClientOptimizer.Unread, federation.ServerOptimizer.Unread
 //	commands     options.unreadByCommand, by the groups federation.RoundFlags and federation.ClusteringFlags
 //
 // What is left over is refused if a person gave it, and is left out of config.yaml. Flags that a preset sets or that an
@@ -30,10 +30,11 @@ func (o *options) unread() []federation.UnreadFlag {
 	}
 	list = append(list, o.partitionFlags.unread()...)
 	list = append(list, unreadByModel(o.model)...)
-	list = append(list, o.run.Server.Unread(o.algorithm, o.alg)...)
 	if a, ok := o.alg.(federation.Unreader); ok {
 		list = append(list, a.Unread()...)
 	}
+	list = append(list, o.run.Optimizer.Unread()...)
+	list = append(list, o.run.Server.Unread(o.algorithm, o.alg)...)
 	return list
 }
 

@@ -36,9 +36,9 @@ func (c *Client) Job(start *torch.Vector) torch.Job {
 	return torch.Job{Client: c.ID, Start: start, Samples: c.Train, LabelMap: c.LabelMap}
 }
 
-// SGD returns the settings of SGD from the options of the run.
+// SGD returns the settings of the steps of local training from the options of the run: SGD, or Adam.
 func (e *Env) SGD() torch.SGD {
-	return torch.SGD{Batch: e.Batch, LearningRate: e.LearningRate, Momentum: e.Momentum, WeightDecay: e.WeightDecay}
+	return torch.SGD{Batch: e.Batch, LearningRate: e.LearningRate, Momentum: e.Momentum, WeightDecay: e.WeightDecay, Adam: e.Optimizer.adam()}
 }
 
 // LocalSGD is [Env.LocalTraining] with the settings and the epochs of the run.
@@ -54,6 +54,7 @@ func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase P
 		return nil, nil
 	}
 	e.warnOfAutograd(sgd.Objective)
+	e.warnOfAdam(sgd)
 	rate := sgd.LearningRate // as the flags say
 	sgd = e.scheduledSGD(sgd, t, phase)
 	jobs = slices.Clone(jobs)

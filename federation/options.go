@@ -11,11 +11,12 @@ type Options struct {
 	Rate   float64 // R, the share of the present clients that is sampled in each round, in (0, 1]
 	Seed   uint64  // seed of all random numbers except those of the partition
 
-	Epochs       int          // E, epochs per local training
-	Batch        int          // samples per SGD step
-	LearningRate float64      // η
-	Momentum     float64      // in [0, 1)
-	WeightDecay  float64      // 0 or more
+	Epochs       int     // E, epochs per local training
+	Batch        int     // samples per SGD step
+	LearningRate float64 // η
+	Momentum     float64 // in [0, 1)
+	WeightDecay  float64 // 0 or more
+	Optimizer    ClientOptimizer
 	Schedule     RateSchedule // of η over the rounds
 
 	Server ServerOptimizer // what the server does with the mean of the clients' models
@@ -35,6 +36,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Rounds: 200, Rate: 0.2, Epochs: 10, Batch: 64, LearningRate: 0.01, Momentum: 0.5, WeightDecay: 1e-4,
+		Optimizer: defaultClientOptimizer(),
 		Server:    defaultServerOptimizer(),
 		EvalEvery: 1, EvalShare: 1, CheckpointEvery: 1, FinalPost: true, OnDivergence: StopOnDivergence,
 	}
@@ -72,6 +74,8 @@ func (o Options) Validate() error {
 		return bad("weight-decay", o.WeightDecay, "a number of 0 or more")
 	case o.Schedule.check(o.Rounds) != nil:
 		return o.Schedule.check(o.Rounds)
+	case o.Optimizer.validate() != nil:
+		return o.Optimizer.validate()
 	case o.Server.validate() != nil:
 		return o.Server.validate()
 	case o.EvalEvery < 0:

@@ -92,7 +92,7 @@ func (e *Batched) Cancel() {
 // objectives other than the cross-entropy, run one client after another on the same device, in float32. Objectives of other
 // packages run on the eager executor, see [Engine.Train].
 func (e *Batched) Train(net *Network, images *Images, jobs []Job, parts Part, sgd SGD) ([]Trained, error) {
-	if sgd.Whole || sgd.Meta != nil || sgd.Objective != nil {
+	if sgd.Whole || sgd.Meta != nil || sgd.Objective != nil || sgd.Adam != nil {
 		e.unstacked += len(jobs)
 		return e.serial.Train(net, images, jobs, parts, sgd)
 	}

@@ -33,6 +33,9 @@ func trainBy(device Device, net *Network, images *Images, jobs []Job, parts Part
 			CloseTrained(c.trained)
 		}
 	}()
+	if err := sgd.check(); err != nil {
+		return nil, err
+	}
 	for i, job := range jobs {
 		if err := c.add(i, device, net, job, epochs, parts, sgd); err != nil {
 			return nil, fmt.Errorf("client %d: %w", job.Client, err)
@@ -63,6 +66,12 @@ func settings(parts Part, epochs int, sgd SGD) C.fd_sgd {
 		momentum:      C.double(sgd.Momentum),
 		weight_decay:  C.double(sgd.WeightDecay),
 		objective:     objective(sgd.Objective),
+	}
+	if a := sgd.Adam; a != nil {
+		s.optimizer, s.beta1, s.beta2, s.epsilon = C.FD_ADAM, C.double(a.Beta1), C.double(a.Beta2), C.double(a.Epsilon)
+		if a.Decoupled {
+			s.optimizer = C.FD_ADAMW
+		}
 	}
 	if sgd.Whole {
 		s.rule = C.FD_STEP_EPOCH

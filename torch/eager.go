@@ -123,7 +123,7 @@ func (e *Eager) Train(net *Network, images *Images, jobs []Job, parts Part, sgd 
 // trainOne trains a job. Its errors name the client.
 func (e *Eager) trainOne(net *Network, images *Images, job Job, parts Part, sgd SGD) (Trained, error) {
 	trained, err := func() (Trained, error) {
-		if err := errors.Join(images.fits(net), job.fits(net, parts, sgd), job.checkOrder(), job.checkObjective(net, parts, sgd)); err != nil {
+		if err := errors.Join(images.fits(net), sgd.check(), job.fits(net, parts, sgd), job.checkOrder(), job.checkObjective(net, parts, sgd)); err != nil {
 			return Trained{}, err
 		}
 		if job.Weights != nil && len(job.Weights) != len(job.Samples) {

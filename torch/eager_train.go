@@ -21,12 +21,14 @@ type eagerTraining struct {
 	sgd    SGD
 
 	weights, momentum, gradient *Vector // [net.Len()]
+	second                      *Vector // the second moment of Adam, of the same length; nil with SGD
 	extra                       *Vector // a copy of the objective's own values; nil if it has none
 	kept                        tape    // tensors that live as long as the training
 	memo                        map[string]Tensor
 
 	epoch, number, batches int     // current batch: its epoch, its number in the epoch, and how many came before
 	step                   int64   // step of the dropout masks
+	descents               int64   // number of steps of Adam
 	forward                int64   // samples that went through the network in training
 	loss, seen             float64 // of the epoch: the sum of the losses of its samples, and their number
 }
@@ -34,7 +36,7 @@ type eagerTraining struct {
 // close frees what the training holds.
 func (t *eagerTraining) close() {
 	t.kept.free()
-	for _, v := range []*Vector{t.weights, t.momentum, t.gradient, t.extra} {
+	for _, v := range []*Vector{t.weights, t.momentum, t.second, t.gradient, t.extra} {
 		v.Close()
 	}
 }
@@ -47,7 +49,11 @@ func (t *eagerTraining) run() (trained Trained, err error) {
 	if t.weights, err = t.job.Start.Clone(); err != nil {
 		return Trained{}, err
 	}
-	for _, v := range []**Vector{&t.momentum, &t.gradient} {
+	zeros := []**Vector{&t.momentum, &t.gradient}
+	if t.sgd.Adam != nil {
+		zeros = append(zeros, &t.second)
+	}
+	for _, v := range zeros {
 		if *v, err = NewVector(t.job.Start.device, t.weights.n); err != nil {
 			return Trained{}, err
 		}
@@ -201,13 +207,21 @@ func (t *eagerTraining) place(w, g *Vector, a float64) error {
 	return nil
 }
 
-// descend makes one step of SGD as in PyTorch: g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m. It overwrites g.
+// descend makes one step of SGD as in PyTorch: g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m. With [SGD].Adam it makes one
+// step of Adam. It overwrites g.
 func (t *eagerTraining) descend(g *Vector, sgd SGD) error {
 	anchor := t.job.Start
 	if t.job.Anchor != nil {
 		anchor = t.job.Anchor
 	}
+	t.descents++
 	for _, r := range t.net.Trained(t.parts) {
+		if sgd.Adam != nil {
+			if err := t.descendAdam(g, anchor, sgd, r); err != nil {
+				return err
+			}
+			continue
+		}
 		err := failure(C.fd_vector_descend(t.weights.handle, t.momentum.handle, g.handle, anchor.handle, C.double(t.job.Proximal),
 			C.double(sgd.LearningRate), C.double(sgd.Momentum), C.double(sgd.WeightDecay), C.int64_t(r.Begin), C.int64_t(r.End)))
 		if err != nil {
@@ -215,6 +229,18 @@ func (t *eagerTraining) descend(g *Vector, sgd SGD) error {
 		}
 	}
 	runtime.KeepAlive(anchor)
+	return nil
+}
+
+// descendAdam makes the present step of Adam on a range.
+func (t *eagerTraining) descendAdam(g, anchor *Vector, sgd SGD, r Range) error {
+	a := sgd.Adam
+	err := failure(C.fd_vector_adam(t.weights.handle, t.momentum.handle, t.second.handle, g.handle, anchor.handle, C.double(t.job.Proximal),
+		C.double(sgd.LearningRate), C.double(a.Beta1), C.double(a.Beta2), C.double(a.Epsilon), C.double(sgd.WeightDecay),
+		flag(a.Decoupled), C.int64_t(t.descents), C.int64_t(r.Begin), C.int64_t(r.End)))
+	if err != nil {
+		return fmt.Errorf("a step of Adam: %w", err)
+	}
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package torch
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Job is the local training of one client: the start, the samples and their order.
 type Job struct {
@@ -38,10 +41,27 @@ type SGD struct {
 	LearningRate float64 // η
 	Momentum     float64 // buffer <- Momentum*buffer + gradient
 	WeightDecay  float64 // added to the gradient as WeightDecay*weight
+	Adam         *Adam   // the steps of Adam in place of those with momentum; nil for SGD
 
 	Whole     bool      // one step per epoch, with the mean gradient of all samples
 	Meta      *Meta     // makes the steps of Per-FedAvg instead of those of SGD, without momentum; nil for SGD
 	Objective Objective // the loss; nil for the cross-entropy
+}
+
+// Adam makes the steps of Adam (Kingma, Ba, ICLR 2015), or of AdamW (Loshchilov, Hutter, ICLR 2019) with Decoupled, as
+// PyTorch's torch.optim.Adam and AdamW do. Every job starts with moments of zero. The proximal term is part of the gradient.
+type Adam struct {
+	Beta1, Beta2 float64 // of the mean of gradients and of their squares
+	Epsilon      float64 // added to the denominator
+	Decoupled    bool    // AdamW: WeightDecay shrinks the weights and is not part of the gradient
+}
+
+// check returns an error for steps that no executor makes.
+func (s SGD) check() error {
+	if s.Adam != nil && s.Meta != nil {
+		return errors.New("the steps of Per-FedAvg are those of plain SGD, not of Adam")
+	}
+	return nil
 }
 
 // Trained is the result of a Job.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"feddag/federation"
+	"feddag/federation/algorithm"
 	"feddag/federation/federationtest"
 	"feddag/torch"
 )
@@ -24,6 +25,7 @@ func TestOptionsConformance(t *testing.T) {
 		}{
 			{"schedule", func(e *federation.Env) { e.Schedule = schedule(t, "step:1:0.5") }, nil, false},
 			{"initial weights", initialWeights(t), nil, false},
+			{"adamw", func(e *federation.Env) { e.Optimizer.Name = federation.ClientAdamW }, readsOptimizer, false},
 			{"server adam", server(federation.ServerAdam), averages, false},
 			{"server momentum", server(federation.ServerMomentum), averages, true},
 			{"server yogi", server(federation.ServerYogi), averages, true},
@@ -63,6 +65,12 @@ func TestScenarioWithServerOptimizer(t *testing.T) {
 			resumed(t, name, name, func(o *federationtest.Recorder) { o.StopAfter = stop }, want, wantResult, moves, change)
 		}
 	}
+}
+
+// readsOptimizer reports whether the clients of a method take the steps of the run's optimiser.
+func readsOptimizer(a federation.Algorithm) bool {
+	_, meta := a.(*algorithm.PerFedAvg)
+	return !meta
 }
 
 // initialWeights returns a change of an environment: it starts from weights that the seed of the run does not give.

@@ -64,14 +64,20 @@ func (a *PerFedAvg) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.Steps, "per-fedavg-steps", a.Steps, "number of steps that a client makes on its own data before it predicts; 0 predicts with the global model")
 }
 
-// Unread implements [federation.Unreader]: only the second order takes a difference of gradients.
-func (a *PerFedAvg) Unread() []federation.UnreadFlag {
-	if a.SecondOrder {
-		return nil
+// Unread implements [federation.Unreader]: the clients take the steps of the method, and only the second order takes a difference
+// of gradients.
+func (a *PerFedAvg) Unread() (list []federation.UnreadFlag) {
+	for _, flag := range federation.ClientOptimizerFlags() {
+		list = append(list, federation.UnreadFlag{
+			Name: flag, Where: "with --algorithm per-fedavg, whose clients take plain steps of rate α and β", Who: "it is read by the other methods", Never: true,
+		})
 	}
-	return []federation.UnreadFlag{{
-		Name: "per-fedavg-delta", Where: "with --per-fedavg-second-order=false", Who: "it is read with the second order, which is the default",
-	}}
+	if !a.SecondOrder {
+		list = append(list, federation.UnreadFlag{
+			Name: "per-fedavg-delta", Where: "with --per-fedavg-second-order=false", Who: "it is read with the second order, which is the default",
+		})
+	}
+	return list
 }
 
 // Validate implements [federation.Validator].
@@ -110,6 +116,7 @@ func (a *PerFedAvg) Init(env *federation.Env) error {
 // trainMeta trains every client with the meta steps in a round, and plainly after the last round.
 func (a *PerFedAvg) trainMeta(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
 	sgd := a.Env.SGD()
+	sgd.Adam = nil
 	if phase != federation.FinalPhase {
 		sgd.LearningRate, sgd.Momentum = a.Outer*a.Env.LearningRate, 0
 		sgd.Meta = &torch.Meta{Alpha: a.Inner * a.Env.LearningRate}

@@ -137,10 +137,15 @@ typedef struct {
 // What is made of the batches' gradients: a step of SGD each, one an epoch with their mean, or the steps of Per-FedAvg.
 enum { FD_STEP, FD_STEP_EPOCH, FD_STEP_META };
 
+// What a step does with a gradient g, see kernels.h: SGD with momentum, Adam, or Adam with decoupled weight decay.
+enum { FD_SGD, FD_ADAM, FD_ADAMW };
+
 typedef struct {
   int32_t parts;             // what is trained: FD_PRIMARY | FD_SECONDARY | FD_HEAD
   int64_t epochs, batch;
   double learning_rate, momentum, weight_decay;
+  int32_t optimizer;         // FD_SGD, FD_ADAM, FD_ADAMW; FD_STEP_META has FD_SGD alone, and the stacked engine too
+  double beta1, beta2, epsilon;  // FD_ADAM, FD_ADAMW
   int32_t rule;              // FD_STEP, FD_STEP_EPOCH, FD_STEP_META
   double inner, delta;       // FD_STEP_META: alpha, and delta of the second order; 0 is the first order
   fd_objective objective;
@@ -245,6 +250,11 @@ char *fd_tensor_descent(void *loss, void *const *leaves, const int64_t *begins, 
 // A step of SGD on [begin, end): g += decay w + mu (w - anchor); m = inertia m + g; w -= learning_rate m.
 char *fd_vector_descend(fd_vector *weights, fd_vector *momentum, fd_vector *gradient, const fd_vector *anchor, double mu,
                         double learning_rate, double inertia, double decay, int64_t begin, int64_t end);
+// Step number `steps`, counted from 1, of Adam on [begin, end), or of AdamW where decoupled is not 0, with the proximal term of
+// fd_vector_descend in the gradient. See fd::adam_step.
+char *fd_vector_adam(fd_vector *weights, fd_vector *momentum, fd_vector *second, fd_vector *gradient, const fd_vector *anchor,
+                     double mu, double learning_rate, double beta1, double beta2, double epsilon, double decay,
+                     int decoupled, int64_t steps, int64_t begin, int64_t end);
 // The dropout mask of (seed, step, layer) for activations of a shape, as the engine draws it: 0 or 1/(1-p).
 char *fd_dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, const char *device, const int64_t *shape,
                       int64_t dims, void **out);

@@ -64,6 +64,23 @@ FD_CLONES void sgd_range(float *w, const float *g, float *m, const float *anchor
   }
 }
 
+struct AdamSettings {
+  float rate, root;    // lr / (1 - beta1^t), sqrt(1 - beta2^t)
+  float beta1, beta2, epsilon;
+  float decay, shrink;  // wd of Adam; 1 - lr wd of AdamW
+  float mu;
+};
+
+FD_CLONES void adam_range(float *w, const float *g, float *m, float *v, const float *anchor, int64_t n, AdamSettings s) {
+  for (int64_t i = 0; i < n; i++) {
+    float d = g[i] + s.decay * w[i];
+    if (anchor != nullptr) d += s.mu * (w[i] - anchor[i]);
+    m[i] += (1 - s.beta1) * (d - m[i]);
+    v[i] = s.beta2 * v[i] + (1 - s.beta2) * d * d;
+    w[i] = s.shrink * w[i] - s.rate * m[i] / (std::sqrt(v[i]) / s.root + s.epsilon);
+  }
+}
+
 }  // namespace
 
 at::Tensor host_rows(const int32_t *values, int64_t n) {
@@ -112,6 +129,27 @@ void sgd_step(const State &s, const fd_sgd &sgd, int64_t begin, int64_t end) {
   if (s.mu > 0) g.add_(w - s.anchor.slice(0, begin, end), s.mu);
   m.mul_(sgd.momentum).add_(g);
   w.add_(m, -sgd.learning_rate);
+}
+
+void adam_step(const State &s, const fd_sgd &sgd, int64_t begin, int64_t end) {
+  bool decoupled = sgd.optimizer == FD_ADAMW;
+  double rate = sgd.learning_rate / (1 - std::pow(sgd.beta1, s.steps)), root = std::sqrt(1 - std::pow(sgd.beta2, s.steps));
+  double decay = decoupled ? 0 : sgd.weight_decay, shrink = decoupled ? 1 - sgd.learning_rate * sgd.weight_decay : 1;
+  if (!sgd.plain && s.weights.is_cpu()) {
+    auto f = [](double x) { return static_cast<float>(x); };
+    adam_range(s.weights.data_ptr<float>() + begin, s.grads.data_ptr<float>() + begin, s.momentum.data_ptr<float>() + begin,
+               s.second.data_ptr<float>() + begin, s.mu > 0 ? s.anchor.data_ptr<float>() + begin : nullptr, end - begin,
+               {f(rate), f(root), f(sgd.beta1), f(sgd.beta2), f(sgd.epsilon), f(decay), f(shrink), f(s.mu)});
+    return;
+  }
+  auto part = [&](const at::Tensor &x) { return x.slice(0, begin, end); };
+  at::Tensor w = part(s.weights), g = part(s.grads), m = part(s.momentum), v = part(s.second);
+  if (decay != 0) g.add_(w, decay);
+  if (s.mu > 0) g.add_(w - part(s.anchor), s.mu);
+  if (shrink != 1) w.mul_(shrink);
+  m.lerp_(g, 1 - sgd.beta1);
+  v.mul_(sgd.beta2).addcmul_(g, g, 1 - sgd.beta2);
+  w.addcdiv_(m, v.sqrt().div_(root).add_(sgd.epsilon), -rate);
 }
 
 at::Tensor dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, at::IntArrayRef shape,

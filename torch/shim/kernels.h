@@ -27,10 +27,18 @@ Pooled relu_pool2(const at::Tensor &x);  // x: [b, C, H, W]
 // One step of SGD on the range [begin, end): g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.
 struct State {
   at::Tensor weights, grads, momentum;  // flat, [size]
+  at::Tensor second;  // alike, of Adam; undefined with SGD
+  int64_t steps = 0;  // of Adam, with the one at work
   double mu = 0;
   at::Tensor anchor;  // flat; read only when mu > 0
 };
 void sgd_step(const State &state, const fd_sgd &sgd, int64_t begin, int64_t end);
+
+// One step of Adam (Kingma, Ba 2015) or AdamW (Loshchilov, Hutter 2019) on the range [begin, end), as PyTorch's:
+//   g += wd w with Adam, w *= 1 - lr wd with AdamW;  g += mu (w - anchor), with the w of the gradient
+//   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2, in momentum and second
+//   w -= lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + epsilon) in step t = 1, 2, ...
+void adam_step(const State &state, const fd_sgd &sgd, int64_t begin, int64_t end);
 
 // 0 or 1/(1-p) for each activation in the order of shape, a matter of (seed, step, layer) and its number alone.
 at::Tensor dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, at::IntArrayRef shape,

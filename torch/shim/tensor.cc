@@ -239,6 +239,22 @@ char *fd_vector_descend(fd_vector *weights, fd_vector *momentum, fd_vector *grad
   });
 }
 
+char *fd_vector_adam(fd_vector *weights, fd_vector *momentum, fd_vector *second, fd_vector *gradient, const fd_vector *anchor,
+                     double mu, double learning_rate, double beta1, double beta2, double epsilon, double decay,
+                     int decoupled, int64_t steps, int64_t begin, int64_t end) {
+  return fd::guard([&] {
+    for (const fd_vector *v : {static_cast<const fd_vector *>(weights), static_cast<const fd_vector *>(momentum),
+                               static_cast<const fd_vector *>(second), static_cast<const fd_vector *>(gradient), anchor})
+      TORCH_CHECK(v != nullptr && 0 <= begin && begin <= end && end <= v->t.numel(), "a range outside a vector");
+    fd::State s{weights->t, gradient->t, momentum->t, second->t, steps, mu, anchor->t};
+    fd_sgd sgd{};
+    sgd.learning_rate = learning_rate, sgd.weight_decay = decay, sgd.plain = 1;
+    sgd.optimizer = decoupled ? FD_ADAMW : FD_ADAM;
+    sgd.beta1 = beta1, sgd.beta2 = beta2, sgd.epsilon = epsilon;
+    fd::adam_step(s, sgd, begin, end);
+  });
+}
+
 char *fd_dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, const char *device, const int64_t *shape,
                       int64_t dims, void **out) {
   return fd::guard([&] {

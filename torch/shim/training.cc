@@ -34,6 +34,7 @@ Training::Training(const fd_network &network, const fd_images &images, const fd_
   state_.anchor = (job.anchor != nullptr ? job.anchor : job.start)->t;
   state_.grads = at::zeros_like(state_.weights);
   state_.momentum = at::zeros_like(state_.weights);
+  if (sgd.optimizer != FD_SGD) state_.second = at::zeros_like(state_.weights);
   primary_ = std::make_unique<EncoderPass>(network, FD_PRIMARY, state_.weights, state_.grads, sgd.plain);
   if (network.dual)
     secondary_ = std::make_unique<EncoderPass>(network, FD_SECONDARY, state_.weights, state_.grads, sgd.plain);
@@ -119,7 +120,13 @@ void Training::backward(const at::Tensor &x, const at::Tensor &here) {
 }
 
 void Training::step(const fd_sgd &sgd) {
-  for (auto [begin, end] : trained_ranges(network_, sgd_.parts)) sgd_step(state_, sgd, begin, end);
+  state_.steps++;
+  for (auto [begin, end] : trained_ranges(network_, sgd_.parts)) {
+    if (sgd.optimizer == FD_SGD)
+      sgd_step(state_, sgd, begin, end);
+    else
+      adam_step(state_, sgd, begin, end);
+  }
 }
 
 // One step an epoch, with the mean gradient of all its samples.

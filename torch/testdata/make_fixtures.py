@@ -125,7 +125,11 @@ def encode(model, p, part, x):
     return x
 
 
-def run(name, dual, parts, seed, dtype):
+def sgd_of(parameters):
+    return torch.optim.SGD(parameters, lr=LR, momentum=MOMENTUM, weight_decay=DECAY)
+
+
+def run(name, dual, parts, seed, dtype, optimizer_of=sgd_of):
     model = MODELS[name]
     size = int(np.prod(model["input"]))
     pixels = (hashed(seed, N * size) >> np.uint64(24)).astype(np.uint8).reshape((N,) + model["input"])
@@ -136,7 +140,7 @@ def run(name, dual, parts, seed, dtype):
     trained = [k for k in p if k.split(".")[0] in parts]
     for k in trained:
         p[k].requires_grad_(True)
-    sgd = torch.optim.SGD([p[k] for k in trained], lr=LR, momentum=MOMENTUM, weight_decay=DECAY)
+    optimizer = optimizer_of([p[k] for k in trained])
     losses = []
     for epoch in range(EPOCHS):
         order = np.argsort(hashed(10 + epoch, N), kind="stable")
@@ -147,9 +151,9 @@ def run(name, dual, parts, seed, dtype):
             if dual:
                 f = torch.cat([f, encode(model, p, "secondary", x[rows])], 1)
             loss = F.cross_entropy(F.linear(f, p["head.weight"], p["head.bias"]), labels[rows])
-            sgd.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            sgd.step()
+            optimizer.step()
             total += loss.item() * len(rows)
         losses.append(total / N)
     tensors = {}
