@@ -307,14 +307,14 @@ func TestCustomErrors(t *testing.T) {
 	}
 	// What the job itself lacks.
 	for want, change := range map[string]func(*torch.Job){
-		"weights to start from": func(j *torch.Job) { j.Start = nil },
-		"not the 61706":         func(j *torch.Job) { j.Start = vectorOf(t, 1, 2, 3) },
-		"position 22, but there are 22":     func(j *torch.Job) { j.Order = [][]int32{slices.Repeat([]int32{22}, 22)} },
-		"the order has 1":         func(j *torch.Job) { j.Order = [][]int32{{1}} },
-		"sample":                func(j *torch.Job) { j.Samples = slices.Repeat([]int32{99}, 22) },
-		"3 weights for 22":      func(j *torch.Job) { j.Weights = make([]float32, 3) },
-		"the anchor":            func(j *torch.Job) { j.Anchor = vectorOf(t, 1) },
-		"has label 255":         func(j *torch.Job) { j.LabelMap = []uint8{1} },
+		"weights to start from":         func(j *torch.Job) { j.Start = nil },
+		"not the 61706":                 func(j *torch.Job) { j.Start = vectorOf(t, 1, 2, 3) },
+		"position 22, but there are 22": func(j *torch.Job) { j.Order = [][]int32{slices.Repeat([]int32{22}, 22)} },
+		"the order has 1":               func(j *torch.Job) { j.Order = [][]int32{{1}} },
+		"sample":                        func(j *torch.Job) { j.Samples = slices.Repeat([]int32{99}, 22) },
+		"3 weights for 22":              func(j *torch.Job) { j.Weights = make([]float32, 3) },
+		"the anchor":                    func(j *torch.Job) { j.Anchor = vectorOf(t, 1) },
+		"has label 255":                 func(j *torch.Job) { j.LabelMap = []uint8{1} },
 	} {
 		j := job
 		change(&j)
