@@ -228,10 +228,11 @@ func (o *compareOptions) parse(args []string) (shared []given, err error) {
 
 // instead says what takes the place of flags that compare sets itself.
 var instead = map[string]string{
-	"algorithm": "use --algorithms",
-	"seed":      "use --seeds",
-	"label":     "name a variant with --with 'ALGORITHM as NAME: FLAGS'",
-	"resume":    "the same command again continues a comparison",
+	"algorithm":      "use --algorithms",
+	"seed":           "use --seeds",
+	"label":          "name a variant with --with 'ALGORITHM as NAME: FLAGS'",
+	"early-stopping": "a comparison has runs of the same number of rounds, --rounds",
+	"resume":         "the same command again continues a comparison",
 }
 
 // explain words a mistake in the flags.

@@ -18,7 +18,7 @@ import (
 )
 
 // onResume are the flags that may be given beside --resume: they change no result up to the round they act on.
-var onResume = []string{"resume", "rounds", "workers", "memory", "on-divergence", "quiet", "data-dir", "checkpoint-every", "final-post", "plots"}
+var onResume = []string{"resume", "rounds", "early-stopping", "workers", "memory", "on-divergence", "quiet", "data-dir", "checkpoint-every", "final-post", "plots"}
 
 // dataPlace are flags that may be given beside --resume, too: they say where the data set is now and how to read it. A
 // resumed run accepts every set with the content that it was begun with.

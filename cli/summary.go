@@ -40,6 +40,9 @@ func (s *session) finish(r *recorder, result *federation.Result, out, log io.Wri
 	}
 	s.env.Seconds()[federation.FilesStage] += time.Since(files).Seconds()
 	sum := s.summary(r, rounds, clusters)
+	if sum.EndedBy = report.EndedByRounds; result.EndedEarly {
+		sum.EndedBy = report.EndedByStopping
+	}
 	sum.Joined = report.NewJoined(history)
 	if s.o.run.FinalPost {
 		_, post := s.scores(result, s.present())

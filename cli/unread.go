@@ -16,6 +16,7 @@ import (
 //	partitions   the kind's flags, see partition.Unread
 //	models       Model.Flags
 //	algorithms   the flags that the algorithm declares but for those of federation.Unreader
+//	early stopping  federation.EarlyStopping.Unread
 //	optimisers   federation.ClientOptimizer.Unread, federation.ServerOptimizer.Unread
 //	commands     options.unreadByCommand, by the groups federation.RoundFlags and federation.ClusteringFlags
 //
@@ -33,6 +34,7 @@ func (o *options) unread() []federation.UnreadFlag {
 	if a, ok := o.alg.(federation.Unreader); ok {
 		list = append(list, a.Unread()...)
 	}
+	list = append(list, o.run.Stopping.Unread()...)
 	list = append(list, o.run.Optimizer.Unread()...)
 	list = append(list, o.run.Server.Unread(o.algorithm, o.alg)...)
 	return list

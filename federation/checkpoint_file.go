@@ -34,6 +34,7 @@ type Checkpoint struct {
 	Best      []PrePost         `json:"-"` // see [Result]; in Clients
 	Last      []PrePost         `json:"-"` // see [Result]; in Clients
 	Clients   clientBytes       `json:"clients"`
+	Losses    lossHistory       `json:"losses"`          // zero in those of earlier programs
 	Meta      json.RawMessage   `json:"meta,omitempty"`  // see [Saved]
 	Blobs     map[string]string `json:"blobs,omitempty"` // file name of each blob of the algorithm
 

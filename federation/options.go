@@ -21,6 +21,8 @@ type Options struct {
 
 	Server ServerOptimizer // what the server does with the mean of the clients' models
 
+	Stopping EarlyStopping
+
 	// EvalEvery is the number of rounds between two evaluations. The other rounds have no scores, neither of the cohort nor
 	// of all clients. The last round is always evaluated; with 0, no other is, nor are the models before the first round.
 	EvalEvery int
@@ -76,6 +78,8 @@ func (o Options) Validate() error {
 		return o.Schedule.check(o.Rounds)
 	case o.Optimizer.validate() != nil:
 		return o.Optimizer.validate()
+	case o.Stopping.validate(o.EvalEvery) != nil:
+		return o.Stopping.validate(o.EvalEvery)
 	case o.Server.validate() != nil:
 		return o.Server.validate()
 	case o.EvalEvery < 0:

@@ -20,7 +20,8 @@ type RunOptions struct {
 
 // Result is the outcome of a run. Its scores are indexed by client.
 type Result struct {
-	Rounds int // complete rounds
+	Rounds     int  // complete rounds
+	EndedEarly bool // fewer rounds than were asked for, because of [EarlyStopping]
 	// Last has the scores after the last round. Post is that of the last local training if [Options].FinalPost is set, and
 	// otherwise that of the last evaluated round in which the client was in the cohort.
 	Last []PrePost
@@ -43,8 +44,9 @@ type Runner struct {
 	best      []PrePost
 	scores    []Score // by client, of the models that the algorithm holds now; nil if they are not evaluated
 	clusterOf []int   // cluster of every client, -1 of an absent one
-	moves     []Move  // moves since the last round that was reported
-	heldOut   []int   // clients that were scored as newcomers after the last round
+	losses    lossHistory
+	moves     []Move // moves since the last round that was reported
+	heldOut   []int  // clients that were scored as newcomers after the last round
 
 	unsaved atomic.Bool // whether the last round has no checkpoint and could have one
 }
@@ -73,6 +75,7 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 	if err := env.CheckScenario(o.Algorithm, alg); err != nil {
 		return nil, fmt.Errorf("scenario: %w", err)
 	}
+	asked := env.Rounds
 	r := NewRunner(env, alg, o)
 	stop := context.AfterFunc(ctx, func() {
 		if !r.unsaved.Load() {
@@ -84,7 +87,7 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 	if err != nil {
 		return nil, err
 	}
-	for t := first; t < env.Rounds; t++ {
+	for t := first; t < env.Rounds; t++ { // [EarlyStopping] makes them fewer
 		if err := r.Round(t); err != nil {
 			return nil, err
 		}
@@ -112,7 +115,7 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 	if err != nil {
 		return nil, err
 	}
-	return &Result{max(first, env.Rounds), r.last, r.best, r.heldOut, uses}, nil
+	return &Result{max(first, env.Rounds), env.Rounds < asked, r.last, r.best, r.heldOut, uses}, nil
 }
 
 // NewRunner returns a runner of an algorithm. The environment must have been started.
@@ -175,7 +178,7 @@ func (r *Runner) resume(c *Checkpoint) error {
 	if r.env.seconds == nil {
 		r.env.seconds = map[Stage]float64{}
 	}
-	r.last, r.best = c.Last, c.Best
+	r.last, r.best, r.losses = c.Last, c.Best, c.Losses
 	if c.Rounds == 0 {
 		r.recordMoves(AtStart, nil)
 	}
@@ -183,6 +186,9 @@ func (r *Runner) resume(c *Checkpoint) error {
 	// If the first run evaluated all clients after this round, the next cohort's scores before training came from that
 	// evaluation. Here they must too, so that a resumed run reports the same numbers.
 	e := r.env
+	if c.Rounds > 0 {
+		r.endEarly(c.Rounds - 1)
+	}
 	evaluated := c.Rounds == 0 && e.evaluatesStart() || c.Rounds > 0 && e.Evaluates(c.Rounds-1)
 	if c.Rounds < e.Rounds && evaluated && e.Evaluates(c.Rounds) {
 		return e.Stage(EvaluationStage, r.evaluateAll)
@@ -226,6 +232,7 @@ func (r *Runner) Round(t int) error {
 		}
 	}
 	result.Training += time.Since(training).Seconds()
+	r.losses.add(report.Loss, e.Stopping.MinDelta)
 	if !e.Schedule.Constant() {
 		result.LearningRate = e.LearningRate * e.Schedule.Factor(t)
 	}
@@ -260,6 +267,7 @@ func (r *Runner) Round(t int) error {
 	if err := e.notify(func(o Observer) error { return o.Round(result) }); err != nil {
 		return err
 	}
+	r.endEarly(t)
 	if (t+1)%e.CheckpointEvery == 0 || t == e.Rounds-1 {
 		return r.checkpoint(t + 1)
 	}
@@ -291,7 +299,7 @@ func (r *Runner) checkpoint(rounds int) error {
 	}
 	c := &Checkpoint{
 		Algorithm: r.options.Algorithm, Config: r.options.Config, Rounds: rounds, Seconds: r.env.seconds,
-		Ledger: r.env.Ledger, Warnings: r.env.warnings, Best: r.best, Last: r.last, Meta: saved.Meta, vectors: saved.Vectors, blobs: saved.Blobs,
+		Ledger: r.env.Ledger, Warnings: r.env.warnings, Best: r.best, Last: r.last, Losses: r.losses, Meta: saved.Meta, vectors: saved.Vectors, blobs: saved.Blobs,
 	}
 	if err := r.env.Stage(FilesStage, func() error { return c.write(r.options.Checkpoint) }); err != nil {
 		return err

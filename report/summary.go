@@ -15,7 +15,12 @@ type Summary struct {
 	Algorithm string `json:"algorithm"`
 	Dataset   string `json:"dataset"`
 	Rounds    int    `json:"rounds"`
-	Clusters  int    `json:"clusters"`
+
+	// EndedBy says why the run has no more rounds: EndedByRounds or
+	// EndedByStopping; empty in older summaries, which stands for the former.
+	EndedBy string `json:"ended_by,omitempty"`
+
+	Clusters int `json:"clusters"`
 
 	// FoundBy says what found the clusters before the rounds, "similarity" or
 	// "test"; empty for a method that finds them in another way.
@@ -94,6 +99,12 @@ type Summary struct {
 	Libtorch   string `json:"libtorch"`
 	Seed       int64  `json:"seed"`
 }
+
+// The values of Summary.EndedBy.
+const (
+	EndedByRounds   = "rounds"         // it had as many as it was asked for
+	EndedByStopping = "early-stopping" // its training loss no longer fell
+)
 
 // Joined is the accuracy of clients as they arrived.
 type Joined struct {
@@ -350,6 +361,9 @@ func (s Summary) factRows() []Pair {
 	var facts []Pair
 	if s.PreWith != "" {
 		facts = append(facts, Pair{Key: "before", Value: "local training, a client predicts with " + s.PreWith})
+	}
+	if s.EndedBy == EndedByStopping {
+		facts = append(facts, Pair{Key: "ended early", Value: "the training loss no longer fell (--early-stopping)"})
 	}
 	if s.Dropped > 0 {
 		facts = append(facts, Pair{Key: "left out", Value: numfmt.Count(s.Dropped, "training") + " that diverged (dropped in metrics.jsonl)"})
