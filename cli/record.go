@@ -123,7 +123,7 @@ func (r *recorder) Clustered(c *similarity.Result) error {
 		return nil
 	}
 	if err = dir.WriteClustering(r.found, formats); err == nil && dir == r.s.dir {
-		r.explained, err = r.found.Explanations()
+		r.explained = r.found.Explanations()
 	}
 	r.found = nil // N x N matrices, which the rounds have no use for
 	return err

@@ -221,9 +221,7 @@ func (c *Clustering) file() (*clustersJSON, error) {
 	if r.FoundBy == similarity.FoundByTest { // there is no cut and no gate
 		file.Threshold, file.Entropy = Float(math.NaN()), [2]Float{Float(math.NaN()), Float(math.NaN())}
 	}
-	if file.Explained, err = c.Explanations(); err != nil {
-		return nil, err
-	}
+	file.Explained = c.Explanations()
 	for p := range r.Graph { // only FedDAG's clusterings have one
 		row := make([]Float, len(r.Clusters))
 		for q := range row {

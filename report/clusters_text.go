@@ -46,9 +46,7 @@ func (c *Clustering) Print(w io.Writer) error {
 	if measures != nil {
 		fmt.Fprintln(w, strings.Join(measures, "; "))
 	}
-	if err := c.printExplanations(w); err != nil {
-		return err
-	}
+	c.printExplanations(w)
 	if c.Stability != nil {
 		mean, least := 0.0, 1.0
 		for _, x := range c.Stability.ARI {

@@ -26,42 +26,39 @@ type ClassPair struct {
 
 // Likeness says how far two clusters see like images, under whatever names.
 type Likeness struct {
-	A, B    int         // the clusters
-	Pairs   []ClassPair // classes that are of one kind, by A
-	Share   float64     // share of the images of both clusters that are in these classes
-	P       float64     // p-value of "with these names, the images of every class are drawn alike"
-	Same    bool        // nine tenths of the images are in pairs, and the test does not reject at Options.Alpha
-	Renamed bool        // a pair has two names
+	A       int         `json:"a"` // the clusters
+	B       int         `json:"b"`
+	Same    bool        `json:"same"`    // nine tenths of the images are in pairs, and the test does not reject at Options.Alpha
+	Renamed bool        `json:"renamed"` // a pair has two names
+	Share   float64     `json:"share"`   // share of the images of both clusters that are in these classes
+	P       float64     `json:"p"`       // p-value of "with these names, the images of every class are drawn alike"
+	Pairs   []ClassPair `json:"pairs"`   // classes that are of one kind, by A
 }
 
-// Alike compares two clusters. Their classes are matched one to one with the least sum of squared distances (see [kinds]); equal names
+// Likenesses compares each pair of clusters that have members, by A and then B. Its cost grows with the square of the number of
+// clusters. The classes of two clusters are matched one to one with the least sum of squared distances (see [kinds]); equal names
 // have a credit of three standard deviations, so that noise renames nothing. A pair is of one kind if its distance, less what all
 // pairs have in common, is below half of the distance of a class and its nearest neighbour.
 //
 // Then the classes of b get the names of a, and a test asks whether all members of both draw every class from one distribution. The
 // axis from a to b is learnt on one half of the images and tested on the other, as in [pValue]; six tests, so p is six times the
 // smallest. Because the matching makes the clusters as alike as it can, the test rejects too rarely rather than too often.
-func (r *Roster) Alike(a, b int) (Likeness, error) {
-	if err := r.checkPair(a, b); err != nil {
-		return Likeness{}, err
-	}
-	return r.alike(r.kinds(), a, b), nil
+func (r *Roster) Likenesses() []Likeness {
+	k := r.kinds()
+	var all []Likeness
+	r.pairs(func(a, b int) { all = append(all, r.alike(k, a, b)) })
+	return all
 }
 
-// checkPair reports clusters that cannot be compared.
-func (r *Roster) checkPair(a, b int) error {
-	for _, z := range []int{a, b} {
-		if z < 0 || z >= len(r.Clusters) {
-			return fmt.Errorf("clusters %d and %d: the clusters are 0 to %d", a, b, len(r.Clusters)-1)
-		}
-		if len(r.Clusters[z]) == 0 {
-			return fmt.Errorf("clusters %d and %d: cluster %d has no members", a, b, z)
+// pairs calls do for each pair a < b of clusters that have members.
+func (r *Roster) pairs(do func(a, b int)) {
+	for a, members := range r.Clusters {
+		for b := a + 1; b < len(r.Clusters); b++ {
+			if len(members) > 0 && len(r.Clusters[b]) > 0 {
+				do(a, b)
+			}
 		}
 	}
-	if a == b {
-		return fmt.Errorf("cluster %d is compared with itself: name two clusters", a)
-	}
-	return nil
 }
 
 func (r *Roster) alike(k *kinds, a, b int) Likeness {
@@ -80,7 +77,7 @@ func (r *Roster) alike(k *kinds, a, b int) Likeness {
 	return x
 }
 
-// pairs returns the classes of clusters a and b that are of one kind, see [Roster.Alike].
+// pairs returns the classes of clusters a and b that are of one kind, see [Roster.Likenesses].
 func (k *kinds) pairs(a, b int) []ClassPair {
 	var ofA, ofB []int
 	for c := range k.whole.classes {

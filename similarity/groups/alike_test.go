@@ -37,10 +37,7 @@ func TestAlike(t *testing.T) {
 				if a == b {
 					continue
 				}
-				got, err := r.Alike(a, b)
-				if err != nil {
-					t.Fatal(err)
-				}
+				got := r.alike(r.kinds(), a, b)
 				if got.Same != x.same || got.Renamed != x.renamed {
 					t.Errorf("%s: clusters %d and %d: %+v", x.name, a, b, got)
 				}
@@ -71,10 +68,8 @@ func TestAlike(t *testing.T) {
 	if err := r.Remove(r.Clusters[1]...); err != nil {
 		t.Fatal(err)
 	}
-	for _, bad := range [][2]int{{0, 0}, {0, 1}, {0, 3}, {-1, 0}} {
-		if _, err := r.Alike(bad[0], bad[1]); err == nil {
-			t.Errorf("clusters %v are compared", bad)
-		}
+	if all := r.Likenesses(); len(all) != 1 || all[0].A != 0 || all[0].B != 2 {
+		t.Errorf("without cluster 1: %+v", all)
 	}
 	if bodies, err := r.Bodies(); err != nil || !reflect.DeepEqual(bodies, [][]int{{0, 2}}) {
 		t.Errorf("without cluster 1 the bodies are %v (%v)", bodies, err)
@@ -93,11 +88,7 @@ func TestAlikeErrorRate(t *testing.T) {
 		w := newWorld(p, uint64(run))
 		r := w.roster(t, DefaultOptions())
 		r.Clusters, r.labelOf = [][]int{{0, 1, 2, 3, 4, 5}, {6, 7, 8, 9, 10, 11}}, []int{0, 0}
-		x, err := r.Alike(0, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if x.P <= 0.01 {
+		if r.Likenesses()[0].P <= 0.01 {
 			hits++
 		}
 	}

@@ -178,17 +178,18 @@ func TestFind(t *testing.T) {
 			if want := byLabel(c.Truth); !reflect.DeepEqual(r.Clusters, want) {
 				t.Errorf("%s: the clusters are %v, planted were %v", c.Kind, r.Clusters, want)
 			}
-			pairs := r.Separations()
+			roster, err := NewRoster(Shape{}, sketches, scatter, r, o)
+			if err != nil {
+				t.Fatalf("%s: %v", c.Kind, err)
+			}
+			pairs := roster.Explanations()
 			if k := len(r.Clusters); len(pairs) != k*(k-1)/2 {
 				t.Errorf("%s: %d pairs of %d clusters", c.Kind, len(pairs), k)
 			}
-			for _, s := range pairs {
-				if s.View != views[c.Kind] || s.View != Labels && !(s.P < 1e-6) {
-					t.Errorf("%s: %+v", c.Kind, s)
+			for _, x := range pairs {
+				if x.View != views[c.Kind] || !(x.P < 1e-6) {
+					t.Errorf("%s: %+v, want %q", c.Kind, x, views[c.Kind])
 				}
-			}
-			if _, err := r.Separation(0, 0); err == nil {
-				t.Errorf("%s: a cluster is separated from itself", c.Kind)
 			}
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"feddag/internal/parallel"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // Assignment says where a newcomer was put, and why.
@@ -21,7 +23,8 @@ type Assignment struct {
 	Silent bool // the newcomer has no images, so nothing is known of it, and it is in the largest cluster
 }
 
-// Assign returns where newcomers would be put, without taking them in. Nobody else moves.
+// Add takes newcomers in. They are clients N, N+1, ... afterwards, and nobody else moves. scatter is the sum of their scatters; nil if
+// they sent none.
 //
 // A newcomer is compared with every cluster, by three tests: its class counts (see [labelModel] and [tail]) and its class
 // means in two views, what all classes have in common and the rest (see [residual]). The p-value of the cluster is
@@ -40,12 +43,19 @@ type Assignment struct {
 // Newcomers that all clusters reject found new ones. The one with most images founds the first. Of the others, the one with the
 // largest p-value joins first, by the same tests, and where all that are left are rejected by all of the new clusters, the one with
 // most images founds another.
-func (r *Roster) Assign(newcomers []*Sketch) ([]Assignment, error) {
-	if err := r.checkNewcomers(newcomers); err != nil {
+func (r *Roster) Add(newcomers []*Sketch, scatter mat.Symmetric) ([]Assignment, error) {
+	if len(newcomers) == 0 {
+		return nil, nil
+	}
+	err := r.checkNewcomers(newcomers)
+	if err == nil {
+		err = r.checkScatter(scatter)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("newcomers: %w", err)
 	}
 	next, movers := r.with(newcomers)
-	return next.settle(movers), nil
+	return r.take(next, movers, newcomers, scatter), nil
 }
 
 // settle puts clients that are in no cluster into one, and returns where and why.
@@ -97,7 +107,7 @@ func (r *Roster) settle(movers []int) []Assignment {
 }
 
 // found puts the movers of some places, which all older clusters reject, into new clusters of r, and tells where and with which
-// p-value. See [Roster.Assign].
+// p-value. See [Roster.Add].
 func (x *residuals) found(r *Roster, movers, places []int, tell func(k, z int, p float64)) {
 	older := len(x.models)
 	left := slices.Clone(places)
@@ -177,7 +187,7 @@ func (r *residuals) labelPValue(i int, m *clusterModel) float64 {
 	return max(math.Exp(min(ratio, 0)), r.labelTail.pValue(ratio))
 }
 
-// best returns the cluster that a client joins among those whose p-value is above alpha; -1 for none. See [Roster.Assign].
+// best returns the cluster that a client joins among those whose p-value is above alpha; -1 for none. See [Roster.Add].
 func (r *residuals) best(i int, p []float64, alpha float64) int {
 	t := r.f.white
 	cost := make([][]float64, len(r.models)) // of the class means; NaN for a class that the cluster lacks

@@ -62,9 +62,13 @@ func TestDegenerateSketches(t *testing.T) {
 					t.Errorf("seed %d: client %d is in no cluster", seed, i)
 				}
 			}
-			for _, s := range r.Separations() {
-				if s.View != Labels && (math.IsNaN(s.P) || s.P < 0 || s.P > 1) {
-					t.Errorf("seed %d: %+v", seed, s)
+			roster, err := NewRoster(Shape{}, sketches, scatter, r, o)
+			if err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			for _, x := range roster.Explanations() {
+				if math.IsNaN(x.P) || x.P < 0 || x.P > 1 {
+					t.Errorf("seed %d: %+v", seed, x)
 				}
 			}
 		}

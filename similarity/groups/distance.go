@@ -26,7 +26,19 @@ func Sample(n, most int, seed uint64) []int {
 	return who
 }
 
-// Distances returns the distance of each pair of some clients in units of its noise; nil is all clients. See DistanceRows.
+// Distances returns the distance of each pair of some clients in units of its noise; nil is all clients. The distance of clients i and j
+// is the sum of two parts. Images, over the classes that both hold in both halves:
+//
+//	sum_c g_c <m_ic0 - m_jc0, m_ic1 - m_jc1> / (|S| sqrt(number of these classes)),   g_c = sqrt(h_c0 h_c1)
+//
+// with h_ch = n_ich n_jch / (n_ich + n_jch) and |S| the Frobenius norm of the noise of one image, in the metric. Because the halves of
+// the images are independent, its noise cancels: for clients of one distribution it is 0 on average, and below 0 as often as above,
+// with a standard deviation of about 1 (1.1 on CIFAR-10, 1.4 on Fashion-MNIST, whose classes are differently noisy). Labels, which are 0 for clients of one label cluster:
+//
+//	sqrt(2 max(0, ln P_z(i)(x_i) / P_z(j)(x_i)) + 2 max(0, ln P_z(j)(x_j) / P_z(i)(x_j)))
+//
+// with P_z(x) the probability of class counts in label cluster z, see [labelModel]. A logarithm of a likelihood ratio of z^2/2 is z
+// standard deviations. The distance of a client to itself is 0.
 func (r *Roster) Distances(who []int) (*mat.SymDense, error) {
 	d, err := r.newDistances(who)
 	if err != nil {
@@ -44,30 +56,6 @@ func (r *Roster) Distances(who []int) (*mat.SymDense, error) {
 		}
 	}
 	return all, nil
-}
-
-// DistanceRows returns the rows from to to-1 of the distances of some clients, a matrix of to - from rows and len(who) columns. The
-// distance of clients i and j is the sum of two parts. Images, over the classes that both hold in both halves:
-//
-//	sum_c g_c <m_ic0 - m_jc0, m_ic1 - m_jc1> / (|S| sqrt(number of these classes)),   g_c = sqrt(h_c0 h_c1)
-//
-// with h_ch = n_ich n_jch / (n_ich + n_jch) and |S| the Frobenius norm of the noise of one image, in the metric. Because the halves of
-// the images are independent, its noise cancels: for clients of one distribution it is 0 on average, and below 0 as often as above,
-// with a standard deviation of about 1 (1.1 on CIFAR-10, 1.4 on Fashion-MNIST, whose classes are differently noisy). Labels, which are 0 for clients of one label cluster:
-//
-//	sqrt(2 max(0, ln P_z(i)(x_i) / P_z(j)(x_i)) + 2 max(0, ln P_z(j)(x_j) / P_z(i)(x_j)))
-//
-// with P_z(x) the probability of class counts in label cluster z, see [labelModel]. A logarithm of a likelihood ratio of z^2/2 is z
-// standard deviations. The distance of a client to itself is 0.
-func (r *Roster) DistanceRows(who []int, from, to int) (*mat.Dense, error) {
-	d, err := r.newDistances(who)
-	if err != nil {
-		return nil, err
-	}
-	if from < 0 || to > len(d.who) || from >= to {
-		return nil, fmt.Errorf("distances: rows %d to %d of %d clients", from, to, len(d.who))
-	}
-	return d.rows(from, to, 0), nil
 }
 
 // distances holds what the distances of some clients need.
@@ -89,7 +77,7 @@ func (r *Roster) newDistances(who []int) (*distances, error) {
 	f := r.finder()
 	d := &distances{who: who, spread: max(mat.Norm(f.metric.noise, 2), 1e-30), label: make([]int, len(who)), code: make([][]float64, len(who))}
 	for h := range Halves {
-		d.halves[h] = f.whiteHalves[h].pick(who)
+		d.halves[h] = f.whiteHalves[h].pick(who).clone()
 	}
 	label := make([]int, len(r.Sketches))
 	var counts [][][]float64 // of the members of each label cluster

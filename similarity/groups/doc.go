@@ -18,7 +18,6 @@
 //	label_path.go unites label clusters pair by pair
 //	ward.go       the tree from which the free code starts
 //	groups.go     Find, which runs the steps in order
-//	separation.go what separates two clusters
 //
 // What the server keeps afterwards is a [Roster]:
 //

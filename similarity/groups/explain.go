@@ -44,27 +44,13 @@ type ClassPart struct {
 	Distance float64 `json:"distance"`
 }
 
-// Explain returns what separates two clusters, in numbers and in a sentence.
-func (r *Roster) Explain(a, b int) (Explanation, error) {
-	if err := r.checkPair(a, b); err != nil {
-		return Explanation{}, err
-	}
-	return r.explain(r.kinds(), min(a, b), max(a, b)), nil
-}
-
-// Explanations returns what separates each pair of clusters that have members, by A and then B. Its cost grows with the square of the
-// number of clusters.
-func (r *Roster) Explanations() ([]Explanation, error) {
+// Explanations returns what separates each pair of clusters that have members, by A and then B, in numbers and in a sentence. Its cost
+// grows with the square of the number of clusters.
+func (r *Roster) Explanations() []Explanation {
 	k := r.kinds()
 	var all []Explanation
-	for a, members := range r.Clusters {
-		for b := a + 1; b < len(r.Clusters); b++ {
-			if len(members) > 0 && len(r.Clusters[b]) > 0 {
-				all = append(all, r.explain(k, a, b))
-			}
-		}
-	}
-	return all, nil
+	r.pairs(func(a, b int) { all = append(all, r.explain(k, a, b)) })
+	return all
 }
 
 func (r *Roster) explain(k *kinds, a, b int) Explanation {

@@ -44,10 +44,6 @@ type Result struct {
 	LabelClusters [][]int
 	// Silent are the clients without images. They are in the largest cluster, because nothing is known of them.
 	Silent []int
-
-	finder *finder
-	place  []int // of each client among those with images, -1 for none
-	label  []int // label cluster of each client
 }
 
 // group is a group of clients, and the label cluster from which it comes.
@@ -60,24 +56,16 @@ type group struct {
 type finder struct {
 	seed         uint64
 	alpha, prior float64
-	all          *table         // class means of all images
-	halves       [Halves]*table // class means of the halves
+	sketches     []*Sketch
+	all          *table // numbers of images, without the class means
 	scatter      mat.Symmetric
 
 	styles      bool // the clients are known to have styles of their own
 	metric      *whitening
-	white       *table // all, in the metric
-	whiteHalves [Halves]*table
+	white       *table         // class means of all images, in the metric
+	whiteHalves [Halves]*table // class means of the halves
 
 	only int // 1 or 2 if that half of the images alone says who is where, see [Roster.Stability]; else 0
-}
-
-// learner returns the class means by which clients are divided: those of all images or of one half.
-func (f *finder) learner(all *table, halves [Halves]*table) *table {
-	if f.only > 0 {
-		return halves[f.only-1]
-	}
-	return all
 }
 
 // Find finds the groups of clients. scatter is the sum of the clients' scatters, d x d. It holds that
@@ -109,17 +97,12 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{place: make([]int, len(sketches)), label: make([]int, len(sketches))}
+	r := new(Result)
 	var present []int
 	for i, s := range sketches {
-		r.place[i] = -1
-		for h := range Halves {
-			if r.place[i] < 0 && slices.Max(s.Counts[h]) > 0 {
-				r.place[i] = len(present)
-				present = append(present, i)
-			}
-		}
-		if r.place[i] < 0 {
+		if slices.Max(s.Counts[0]) > 0 || slices.Max(s.Counts[1]) > 0 {
+			present = append(present, i)
+		} else {
 			r.Silent = append(r.Silent, i)
 		}
 	}
@@ -132,7 +115,10 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *
 	}
 	counts := make([][]float64, len(present))
 	for i := range present {
-		counts[i] = f.learner(f.all, f.halves).weights(i)
+		counts[i] = f.all.weights(i)
+		if f.only > 0 {
+			counts[i] = f.sketches[i].images(f.only - 1)
+		}
 	}
 	groups, err := f.search(counts, o)
 	if err != nil {
@@ -143,9 +129,6 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *
 	for _, g := range groups {
 		clusters = append(clusters, g.who)
 		byLabel[g.label] = append(byLabel[g.label], g.who...)
-		for _, i := range g.who {
-			r.label[present[i]] = g.label
-		}
 	}
 	names := func(clusters [][]int) [][]int {
 		out := make([][]int, len(clusters))
@@ -163,11 +146,8 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *
 			largest = z
 		}
 	}
-	for _, i := range r.Silent {
-		r.label[i] = r.label[clusters[largest][0]]
-	}
 	clusters[largest] = append(clusters[largest], r.Silent...)
-	r.Clusters, r.LabelClusters, r.finder = sorted(clusters), sorted(names(byLabel)), f
+	r.Clusters, r.LabelClusters = sorted(clusters), sorted(names(byLabel))
 	return r, nil
 }
 
@@ -208,43 +188,73 @@ func (f *finder) search(counts [][]float64, o Options) ([]group, error) {
 	return groups, nil
 }
 
-// newFinder collects the class means of the clients that have images.
+// newFinder returns the state of a search among the clients that have images.
 func newFinder(sketches []*Sketch, present []int, classes, d int, scatter mat.Symmetric, o Options) *finder {
 	f := &finder{seed: o.Seed, alpha: o.Alpha, prior: o.Prior, scatter: scatter}
-	f.all = newTable(len(present), classes, d)
-	for h := range Halves {
-		f.halves[h] = newTable(len(present), classes, d)
-		for k, i := range present {
-			for c, n := range sketches[i].Counts[h] {
-				if n > 0 {
-					mean := sketches[i].Means[h].RawRowView(c)
-					f.halves[h].n[k*classes+c] = float64(n)
-					copy(f.halves[h].mean(k, c), mean)
-					f.all.n[k*classes+c] += float64(n)
-					axpy(float64(n), mean, f.all.mean(k, c))
-				}
-			}
-		}
-	}
-	for k := range present {
-		for c, n := range f.all.weights(k) {
-			scale(1/max(n, 1), f.all.mean(k, c))
-		}
+	f.all = &table{rows: len(present), classes: classes, d: d}
+	for _, i := range present {
+		f.sketches = append(f.sketches, sketches[i])
+		counts := sketches[i].images(0)
+		axpy(1, sketches[i].images(1), counts)
+		f.all.n = append(f.all.n, counts...)
 	}
 	return f
 }
 
-// whiten renews the metric for a clustering.
+// halfMeans returns the class means of one half of the images of each client.
+func (f *finder) halfMeans(h int) *table {
+	t := newTable(f.all.rows, f.all.classes, f.all.d)
+	for i, s := range f.sketches {
+		for c, n := range s.Counts[h] {
+			if n > 0 {
+				t.n[i*t.classes+c] = float64(n)
+				copy(t.mean(i, c), s.Means[h].RawRowView(c))
+			}
+		}
+	}
+	return t
+}
+
+// allMeans returns the class means of all images of each client.
+func (f *finder) allMeans() *table {
+	t := newTable(f.all.rows, f.all.classes, f.all.d)
+	copy(t.n, f.all.n)
+	for i, s := range f.sketches {
+		for h := range Halves {
+			for c, n := range s.Counts[h] {
+				if n > 0 {
+					axpy(float64(n), s.Means[h].RawRowView(c), t.mean(i, c))
+				}
+			}
+		}
+		for c, n := range t.weights(i) {
+			scale(1/max(n, 1), t.mean(i, c))
+		}
+	}
+	return t
+}
+
+// whiten renews the metric for a clustering. Only the class means in the metric are kept; those before are in the sketches.
 func (f *finder) whiten(clusters [][]int) (err error) {
-	if f.metric, err = newWhitening(f.all, f.scatter, clusters); err != nil {
+	f.white, f.whiteHalves = nil, [Halves]*table{} // so that their memory is free
+	all := f.allMeans()
+	if f.metric, err = newWhitening(all, f.scatter, clusters); err != nil {
 		return err
 	}
-	f.white = f.metric.apply(f.all)
-	for h := range Halves {
-		f.whiteHalves[h] = f.metric.apply(f.halves[h])
-	}
-	f.white = f.learner(f.white, f.whiteHalves)
+	f.enter(all)
 	return nil
+}
+
+// enter brings the class means into the metric, given those of all images.
+func (f *finder) enter(all *table) {
+	for h := range Halves {
+		f.whiteHalves[h] = f.metric.apply(f.halfMeans(h))
+	}
+	if f.only > 0 {
+		f.white = f.whiteHalves[f.only-1]
+	} else {
+		f.white = f.metric.apply(all)
+	}
 }
 
 // divide divides the label clusters by their images (steps 2 and 3). If the test then rejects a group that can be one cloud of styles,

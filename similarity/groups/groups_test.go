@@ -42,7 +42,10 @@ func TestStyles(t *testing.T) {
 		if gap > 0 {
 			continue
 		}
-		f := r.finder
+		f := newFinder(sketches, sequence(len(sketches)), 3, 6, scatter, DefaultOptions())
+		if err := f.whiten(r.Clusters); err != nil {
+			t.Fatal(err)
+		}
 		halves := [Halves]*table{f.whiteHalves[0], f.whiteHalves[1]}
 		if p := pValue(halves[0], halves[1], Common, 0, nil, nil); p > 1e-6 {
 			t.Errorf("the styles are so small that the test does not see them: p = %g", p)

@@ -9,6 +9,9 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
+// metricRows is the number of clients whose deviations are added to the covariance at a time.
+const metricRows = 64
+
 // whitening maps feature vectors into the metric in which images are compared: x' = x U^-1, so that |x'|^2 = x W x' with
 // W = (U'U)^-1. The noise of one image is then about 1 in every direction.
 type whitening struct {
@@ -43,20 +46,23 @@ func newWhitening(t *table, scatter mat.Symmetric, clusters [][]int) (*whitening
 	free = max(free, 1)
 	v := mat.NewSymDense(d, nil)
 	v.CopySym(scatter)
-	r := newTable(t.rows, t.classes, d)
 	images, means := 0., 0.
-	for i, z := range label {
-		for c, n := range t.weights(i) {
-			if n > 0 {
-				row := r.mean(i, c)
-				axpy(1, t.mean(i, c), row)
-				axpy(-1, mu.mean(z, c), row)
-				scale(math.Sqrt(n), row)
-				images, means = images+n, means+1
+	block := newTable(min(metricRows, t.rows), t.classes, d) // sqrt(n_ic) (m_ic - mu_kc) of some rows, so that few are in memory
+	for from := 0; from < t.rows; from += block.rows {
+		clear(block.m)
+		for i := from; i < min(from+block.rows, t.rows); i++ {
+			for c, n := range t.weights(i) {
+				if n > 0 {
+					row := block.mean(i-from, c)
+					axpy(1, t.mean(i, c), row)
+					axpy(-1, mu.mean(label[i], c), row)
+					scale(math.Sqrt(n), row)
+					images, means = images+n, means+1
+				}
 			}
 		}
+		blas64.Syrk(blas.Trans, 1, blas64.General{Rows: block.rows * t.classes, Cols: d, Stride: d, Data: block.m}, 1, v.RawSymmetric())
 	}
-	blas64.Syrk(blas.Trans, 1, blas64.General{Rows: t.rows * t.classes, Cols: d, Stride: d, Data: r.m}, 1, v.RawSymmetric())
 	v.ScaleSym(1/free, v)
 	ridge := 1e-9 * max(mat.Trace(v)/float64(d), 1e-30)
 	for f := range d {
@@ -83,9 +89,8 @@ func newWhitening(t *table, scatter mat.Symmetric, clusters [][]int) (*whitening
 	return w, nil
 }
 
-// apply returns the class means of a table in the metric.
+// apply brings the class means of a table into the metric, in place. The rows of the table are in their own order.
 func (w *whitening) apply(t *table) *table {
-	out := t.pick(sequence(t.rows))
-	blas64.Trsm(blas.Right, blas.NoTrans, 1, w.u, blas64.General{Rows: t.rows * t.classes, Cols: t.d, Stride: t.d, Data: out.m})
-	return out
+	blas64.Trsm(blas.Right, blas.NoTrans, 1, w.u, blas64.General{Rows: t.rows * t.classes, Cols: t.d, Stride: t.d, Data: t.m})
+	return t
 }

@@ -76,7 +76,7 @@ func newRoster(shape Shape, sketches []*Sketch, scatter mat.Symmetric, found *Re
 		r.labelOf = append(r.labelOf, z)
 	}
 	f := newFinder(sketches, sequence(len(sketches)), classes, d, scatter, o)
-	if r.metric, err = newWhitening(f.all, scatter, r.Clusters); err != nil {
+	if r.metric, err = newWhitening(f.allMeans(), scatter, r.Clusters); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -93,23 +93,6 @@ func (r *Roster) Clone() *Roster {
 		c.Clusters[z] = slices.Clone(members)
 	}
 	return &c
-}
-
-// Add takes newcomers in, as [Roster.Assign] says. They are clients N, N+1, ... afterwards. scatter is the sum of their scatters;
-// nil if they sent none.
-func (r *Roster) Add(newcomers []*Sketch, scatter mat.Symmetric) ([]Assignment, error) {
-	if len(newcomers) == 0 {
-		return nil, nil
-	}
-	err := r.checkNewcomers(newcomers)
-	if err == nil {
-		err = r.checkScatter(scatter)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("newcomers: %w", err)
-	}
-	next, movers := r.with(newcomers)
-	return r.take(next, movers, newcomers, scatter), nil
 }
 
 // with returns a clone that has the sketches of newcomers, who are in no cluster yet, and the newcomers' numbers.
@@ -195,10 +178,6 @@ func (r *Roster) Remove(clients ...int) error {
 	return nil
 }
 
-// Search finds the groups again from the sketches as they are now, with the options of the roster. To keep the result, call
-// NewRoster with Shape, Sketches and ScatterNow.
-func (r *Roster) Search() (*Result, error) { return Find(r.Sketches, r.ScatterNow(), r.options) }
-
 // ScatterNow returns the scatter that the clients have who are there now, as far as it is known: Scatter in proportion to their
 // degrees of freedom, images less class means.
 func (r *Roster) ScatterNow() *mat.SymDense {
@@ -222,10 +201,8 @@ func (r *Roster) finder() *finder {
 func (r *Roster) finderOf(sketches []*Sketch) *finder {
 	classes, d := r.Sketches[0].Means[0].Dims()
 	f := newFinder(sketches, sequence(len(sketches)), classes, d, r.Scatter, r.options)
-	f.metric, f.white = r.metric, r.metric.apply(f.all)
-	for h := range Halves {
-		f.whiteHalves[h] = r.metric.apply(f.halves[h])
-	}
+	f.metric = r.metric
+	f.enter(f.allMeans())
 	return f
 }
 

@@ -55,7 +55,7 @@ func TestRosterChanges(t *testing.T) {
 	if err != nil || answers[0].Cluster != 2 || !math.IsNaN(answers[0].Others[0]) {
 		t.Errorf("a newcomer of the group that has left: %+v, %v", answers, err)
 	}
-	found, err := r.Search()
+	found, err := Find(r.Sketches, r.ScatterNow(), DefaultOptions())
 	if err != nil || len(found.Clusters) != 1 && len(found.Clusters) != 2 {
 		t.Errorf("the search of the present clients: %v, %v", found, err)
 	}
@@ -103,11 +103,6 @@ func TestRosterRefuses(t *testing.T) {
 		"all 6 clients changed":                replace([]int{0, 1, 2, 3, 4, 5}, all),
 		"removal: client 9":                    func() error { return r.Remove(9) },
 		"all 6 clients: at least":              func() error { return r.Remove(0, 1, 2, 3, 4, 5) },
-		"of images of 1 x 28 x 28": func() error {
-			shaped := r.Clone()
-			shaped.Shape = Shape{3, 32, 32}
-			return shaped.Fits(Shape{1, 28, 28})
-		},
 		"have 120 features, but the sketches have 20": func() error {
 			_, err := NewRoster(Shape{3, 32, 32}, r.Sketches, r.Scatter, &Result{Clusters: r.Clusters}, DefaultOptions())
 			return err
@@ -120,9 +115,6 @@ func TestRosterRefuses(t *testing.T) {
 		if err := do(); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: the error is %v", name, err)
 		}
-	}
-	if err := r.Fits(Shape{1, 28, 28}); err != nil {
-		t.Errorf("a roster of images of unknown shape refuses others: %v", err)
 	}
 	if after, err := r.Save(); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("a change that failed changed the roster (%v)", err)

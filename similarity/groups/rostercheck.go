@@ -6,14 +6,6 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Fits returns an error if sketches of images of this shape cannot be compared with those of the roster.
-func (r *Roster) Fits(shape Shape) error {
-	if none := (Shape{}); r.Shape != none && shape != none && r.Shape != shape {
-		return fmt.Errorf("the sketches are of images of %v, but those of the roster of %v: their features cannot be compared", shape, r.Shape)
-	}
-	return nil
-}
-
 // checkShape reports a shape whose images have another number of features. The zero Shape is unknown.
 func checkShape(shape Shape, d int) error {
 	if shape == (Shape{}) {

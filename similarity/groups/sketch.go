@@ -19,6 +19,15 @@ type Sketch struct {
 	Means  [Halves]*mat.Dense // their mean feature vectors, C x d; the row of a class without images is not read
 }
 
+// images returns the numbers of images of a half, one per class.
+func (s *Sketch) images(h int) []float64 {
+	counts := make([]float64, len(s.Counts[h]))
+	for c, n := range s.Counts[h] {
+		counts[c] = float64(n)
+	}
+	return counts
+}
+
 // NewSketch returns the sketch of a client, and the scatter of its images around its own class means,
 //
 //	S_i = sum_c sum_{images x of class c} (x - m_ic) (x - m_ic)'    [d, d]

@@ -26,21 +26,6 @@ const (
 // imageViews are the views of step 1, in alphabetical order, which breaks ties.
 var imageViews = []View{ClassWise, Common, Concept}
 
-// Meaning says in a sentence how two groups differ that were separated in a view.
-func (v View) Meaning() string {
-	switch v {
-	case Labels:
-		return "they hold other classes, or other shares of them"
-	case Concept:
-		return "they name the same images differently"
-	case Common:
-		return "the same classes look different, all in the same way"
-	case ClassWise:
-		return "the same classes look different, each in its own way"
-	}
-	return ""
-}
-
 // axis holds a direction per class  [C, d].
 type axis struct {
 	d int
@@ -62,34 +47,15 @@ func split(t *table, view View, label []int) ([]int, axis) {
 	if view == Concept {
 		t = t.withoutStyle()
 	}
-	deviations := newTable(t.rows, t.classes, t.d)
-	copy(deviations.n, t.n)
-	mu := t.centre()
-	for i := range t.rows {
-		for c, n := range t.weights(i) {
-			if n > 0 {
-				axpy(1, t.mean(i, c), deviations.mean(i, c))
-				axpy(-1, mu.mean(0, c), deviations.mean(i, c))
-			}
-		}
-	}
 	points := t
 	if view == Common {
-		points = newTable(t.rows, 1, t.d)
-		for i := range t.rows {
-			for c, n := range t.weights(i) {
-				points.n[i] += n
-				axpy(n, deviations.mean(i, c), points.mean(i, 0))
-			}
-			scale(1/max(points.n[i], 1), points.mean(i, 0))
-		}
-		deviations = points
+		points = t.commonDeviations()
 	}
 	if label == nil {
-		label = firstSplit(deviations)
+		label = firstSplit(points, view != Common)
 	}
 	label = twoMeans(points, label)
-	mu = points.centres(label, 2)
+	mu := points.centres(label, 2)
 	x := axis{t.d, make([]float64, t.classes*t.d)}
 	for c := range t.classes {
 		k := min(c, points.classes-1)
@@ -101,18 +67,46 @@ func split(t *table, view View, label []int) ([]int, axis) {
 	return label, x
 }
 
+// commonDeviations returns the deviations of the rows from the class means, averaged over the classes of each row,
+//
+//	sum_c n_ic (m_ic - mu_c) / n_i,    n_i = sum_c n_ic
+//
+// as a table with one class and the weights n_i.
+func (t *table) commonDeviations() *table {
+	mu, points, deviation := t.centre(), newTable(t.rows, 1, t.d), make([]float64, t.d)
+	for i := range t.rows {
+		for c, n := range t.weights(i) {
+			if n > 0 {
+				copy(deviation, t.mean(i, c))
+				axpy(-1, mu.mean(0, c), deviation)
+				points.n[i] += n
+				axpy(n, deviation, points.mean(i, 0))
+			}
+		}
+		scale(1/max(points.n[i], 1), points.mean(i, 0))
+	}
+	return points
+}
+
 // firstSplit returns the side of each row by the sign of its place along the first singular vector of the rows
-// sqrt(n_ic) x_ic. Power iteration begins from the longest row and ends when the vector does not change by 1e-10, after sixty rounds at
-// most.
-func firstSplit(t *table) []int {
+// sqrt(n_ic) x_ic, where x_ic are the means, or their deviations from those of all rows. Power iteration begins from the longest row and
+// ends when the vector does not change by 1e-10, after sixty rounds at most.
+func firstSplit(t *table, deviations bool) []int {
 	width := t.classes * t.d
 	x := blas64.General{Rows: t.rows, Cols: width, Stride: width, Data: make([]float64, t.rows*width)}
 	row := func(i int) []float64 { return x.Data[i*width : (i+1)*width] }
-	copy(x.Data, t.m)
+	mu := t.centre()
 	longest, most := 0, -1.
 	for i := range t.rows {
 		for c, n := range t.weights(i) {
-			scale(math.Sqrt(n), row(i)[c*t.d:(c+1)*t.d])
+			if n > 0 {
+				own := row(i)[c*t.d : (c+1)*t.d]
+				copy(own, t.mean(i, c))
+				if deviations {
+					axpy(-1, mu.mean(0, c), own)
+				}
+				scale(math.Sqrt(n), own)
+			}
 		}
 		if s := dot(row(i), row(i)); s > most {
 			longest, most = i, s

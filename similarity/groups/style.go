@@ -21,7 +21,7 @@ func (t *table) withoutStyle() *table {
 		}
 	}
 	mu := t.classEffects(mean)
-	out := t.pick(sequence(t.rows))
+	out := t.clone()
 	for i := range t.rows {
 		n, style := sumOf(t.weights(i)), mean.mean(i, 0) // s_i = m_i - sum_c n_ic mu_c / n_i
 		for c, x := range t.weights(i) {

@@ -7,32 +7,61 @@ type table struct {
 	rows, classes, d int
 	n                []float64 // weight of each class of each row: a number of images  [rows, C]
 	m                []float64 // means, zero where the weight is zero  [rows, C, d]
+	at               []int     // where row i is in n and m; nil if it is row i, see pick
 }
 
 func newTable(rows, classes, d int) *table {
-	return &table{rows, classes, d, make([]float64, rows*classes), make([]float64, rows*classes*d)}
+	return &table{rows: rows, classes: classes, d: d, n: make([]float64, rows*classes), m: make([]float64, rows*classes*d)}
+}
+
+// row returns where row i is in n and m.
+func (t *table) row(i int) int {
+	if t.at != nil {
+		return t.at[i]
+	}
+	return i
 }
 
 // weights returns the weights of row i, one per class.
-func (t *table) weights(i int) []float64 { return t.n[i*t.classes : (i+1)*t.classes] }
+func (t *table) weights(i int) []float64 {
+	at := t.row(i) * t.classes
+	return t.n[at : at+t.classes : at+t.classes]
+}
 
 // weight returns the weight of class c of row i.
-func (t *table) weight(i, c int) float64 { return t.n[i*t.classes+c] }
+func (t *table) weight(i, c int) float64 { return t.n[t.row(i)*t.classes+c] }
+
+// means returns the means of all classes of row i.
+func (t *table) means(i int) []float64 {
+	width := t.classes * t.d
+	at := t.row(i) * width
+	return t.m[at : at+width : at+width]
+}
 
 // mean returns the mean of class c of row i.
 func (t *table) mean(i, c int) []float64 {
-	at := (i*t.classes + c) * t.d
+	at := (t.row(i)*t.classes + c) * t.d
 	return t.m[at : at+t.d : at+t.d]
 }
 
-// pick returns a copy of some of the rows.
+// pick returns some of the rows. It shares their memory, because those of many clients are large: the result is only read.
 func (t *table) pick(rows []int) *table {
-	p := newTable(len(rows), t.classes, t.d)
+	p := *t
+	p.rows, p.at = len(rows), make([]int, len(rows))
 	for k, i := range rows {
-		copy(p.weights(k), t.weights(i))
-		copy(p.m[k*t.classes*t.d:(k+1)*t.classes*t.d], t.m[i*t.classes*t.d:])
+		p.at[k] = t.row(i)
 	}
-	return p
+	return &p
+}
+
+// clone returns a copy of the rows.
+func (t *table) clone() *table {
+	c := newTable(t.rows, t.classes, t.d)
+	for i := range t.rows {
+		copy(c.weights(i), t.weights(i))
+		copy(c.means(i), t.means(i))
+	}
+	return c
 }
 
 // centres returns the class means of k clusters, weighted by the clients' images: w_kc = sum_i n_ic and
