@@ -20,7 +20,6 @@ func overlap(a, b []bool) bool {
 // labelPath unites clusters pair by pair and knows how that changes the length of their label code.
 type labelPath struct {
 	counts   [][]float64 // of the clients of one group
-	clients  int         // of all groups
 	clusters [][]int
 	code     func(rows [][]float64) float64 // length of the code of a cluster
 
@@ -44,19 +43,12 @@ func (p *labelPath) begin() {
 	})
 }
 
-// price returns how much the union of two clusters lengthens the code, and +Inf if they hold no class in common, or if the union
-// lengthens the code and the quota code is not the shortest one of the union.
+// price returns how much the union of two clusters lengthens the code, and +Inf if they hold no class in common.
 func (p *labelPath) price(a, b int) float64 {
 	if !overlap(p.holds[a], p.holds[b]) {
 		return math.Inf(1)
 	}
-	rows := pickRows(p.counts, slices.Concat(p.clusters[b], p.clusters[a]))
-	length := p.code(rows)
-	change := length - p.own[a] - p.own[b]
-	if change > 0 && length < quotaLength(rows, p.clients) {
-		return math.Inf(1)
-	}
-	return change
+	return p.code(pickRows(p.counts, slices.Concat(p.clusters[b], p.clusters[a]))) - p.own[a] - p.own[b]
 }
 
 // cheapest returns the pair b < a whose union lengthens the code least, and by how much; +Inf if no pair may be united.

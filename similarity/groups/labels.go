@@ -48,7 +48,7 @@ type labelAnswer struct {
 
 // uniteQuotas unites label clusters that a quota explains: the pair whose union shortens the code most, and again, until none does.
 func uniteQuotas(counts [][]float64, clusters [][]int, code labelCode) [][]int {
-	p := &labelPath{counts: counts, clients: code.clients, clusters: slices.Clone(clusters), code: code.length}
+	p := &labelPath{counts: counts, clusters: slices.Clone(clusters), code: code.length}
 	p.begin()
 	for {
 		change, a, b := p.cheapest()

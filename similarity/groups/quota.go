@@ -4,13 +4,17 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"sort"
+)
+
+const (
+	orderClients = 200 // clients that the order of the classes is searched with, at most
+	orderSweeps  = 10  // rounds of that search, at most
 )
 
 // quotaLength returns the length in nats of the quota code of a cluster k of n_k among all N clients. Where classes are dealt out one
 // after the other, and a client that has its fair share gets nothing more, which classes a client lacks follows from how many
-// images it has of the others, and not from a group. The code puts the classes in the order of the number of clients that hold
-// them, most first. With P_ic the images that client i has of the classes before c, class c is closed to client i if P_ic >= Q.
+// images it has of the others, and not from a group. The code names the order in which the classes are dealt out, see [quotaOrder].
+// With P_ic the images that client i has of the classes before c, class c is closed to client i if P_ic >= Q.
 // The length is that of the free code, in which client i draws only from the classes H_i that are open to it or held by it all the
 // same, and the cost of the quota:
 //
@@ -21,7 +25,7 @@ import (
 //
 // Q is the value that names which pairs are held most briefly, b(held, open) + b(held, closed).
 func quotaLength(counts [][]float64, clients int) float64 {
-	open, closed, exceptions := quotaPairs(counts)
+	open, names := quotaPairs(counts)
 	q := newQuotaCounts(counts, open)
 	a := q.parameters()
 	likelihood, observations, held := 0., 0., 0.
@@ -41,15 +45,31 @@ func quotaLength(counts [][]float64, clients int) float64 {
 	n, N, classes := float64(len(counts)), float64(clients), float64(len(counts[0]))
 	order, _ := math.Lgamma(classes + 1)
 	return held/2*math.Log(max(N, observations)) - likelihood + classes*math.Ln2 - n*math.Log(n/N) +
-		binaryLength(exceptions, closed) + order + math.Log(n*classes)/2
+		names + order + math.Log(n*classes)/2
 }
 
-// quotaPairs returns the classes H_i of each client as bits, the number of closed pairs, and how many of these are held.
-func quotaPairs(counts [][]float64) (open [][]uint64, closed, exceptions int) {
-	type pair struct {
-		client, class int
-		before        float64 // P_ic
+// quotaPairs returns the classes H_i of each client as bits, and b(e, m).
+func quotaPairs(counts [][]float64) (open [][]uint64, names float64) {
+	order, code := quotaOrder(counts), newPairCode(counts)
+	_, quota, closed, exceptions := code.shortest(order)
+	open = make([][]uint64, len(counts))
+	for i, x := range counts {
+		open[i] = make([]uint64, (len(x)+63)/64)
+		before := 0.
+		for _, c := range order {
+			if before < quota || x[c] > 0 {
+				open[i][c/64] |= 1 << (c % 64)
+			}
+			before += x[c]
+		}
 	}
+	return open, code.binary(exceptions, closed)
+}
+
+// quotaOrder returns the order in which the classes were dealt out: at first by the number of clients that hold them, most first. Then
+// neighbours change places while that names the held pairs more briefly. Where the clients are few, the numbers of holders alone
+// are often misleading, and a wrong order makes the quota code so long that groups of labels seem to explain the classes held.
+func quotaOrder(counts [][]float64) []int {
 	classes := len(counts[0])
 	holders := make([]int, classes)
 	for _, x := range counts {
@@ -61,49 +81,92 @@ func quotaPairs(counts [][]float64) (open [][]uint64, closed, exceptions int) {
 	}
 	order := sequence(classes)
 	slices.SortStableFunc(order, func(a, b int) int { return holders[b] - holders[a] })
-	pairs := make([]pair, 0, len(counts)*classes)
-	for i, x := range counts {
-		before := 0.
-		for _, c := range order {
-			pairs = append(pairs, pair{i, c, before})
-			before += x[c]
+	if n := len(counts); n > orderClients { // So many of the clients, at even distances.
+		some := make([][]float64, orderClients)
+		for k := range some {
+			some[k] = counts[k*n/orderClients]
+		}
+		counts = some
+	}
+	code := newPairCode(counts)
+	least, _, _, _ := code.shortest(order)
+	for sweep := range orderSweeps {
+		better := false
+		for j := range classes - 1 {
+			k := j // forwards and backwards in turn, so that a class can go far either way
+			if sweep%2 == 1 {
+				k = classes - 2 - j
+			}
+			order[k], order[k+1] = order[k+1], order[k]
+			if l, _, _, _ := code.shortest(order); l < least-1e-9 {
+				least, better = l, true
+			} else {
+				order[k], order[k+1] = order[k+1], order[k]
+			}
+		}
+		if !better {
+			break
 		}
 	}
-	sort.SliceStable(pairs, func(a, b int) bool { return pairs[a].before > pairs[b].before })
-	total, held := 0, 0
-	for _, n := range holders {
-		total += n
-	}
-	best := binaryLength(total, len(pairs))
-	for k, x := range pairs[:len(pairs)-1] {
-		if counts[x.client][x.class] > 0 {
-			held++
-		}
-		if x.before == pairs[k+1].before {
-			continue
-		}
-		if l := binaryLength(held, k+1) + binaryLength(total-held, len(pairs)-k-1); l < best {
-			best, closed, exceptions = l, k+1, held
-		}
-	}
-	open = make([][]uint64, len(counts))
-	for i := range open {
-		open[i] = make([]uint64, (classes+63)/64)
-	}
-	for k, x := range pairs {
-		if k >= closed || counts[x.client][x.class] > 0 {
-			open[x.client][x.class/64] |= 1 << (x.class % 64)
-		}
-	}
-	return open, closed, exceptions
+	return order
 }
 
-// binaryLength returns b(e, m), see [quotaLength].
-func binaryLength(e, m int) float64 {
-	yes, _ := math.Lgamma(float64(e) + 0.5)
-	no, _ := math.Lgamma(float64(m-e) + 0.5)
-	all, _ := math.Lgamma(float64(m) + 1)
-	return all - yes - no + math.Log(math.Pi)
+// pairCode names which pairs of client and class are held, given an order of the classes.
+type pairCode struct {
+	counts      [][]float64
+	total       int       // pairs that are held
+	half, whole []float64 // lnΓ(k + 1/2) and lnΓ(k + 1), from k = 0 to the number of pairs
+	keys        []uint64  // 2 P_ic + 1 of the pairs that are held, 2 P_ic of the others
+}
+
+func newPairCode(counts [][]float64) *pairCode {
+	pairs := len(counts) * len(counts[0])
+	p := &pairCode{counts: counts, half: make([]float64, pairs+1), whole: make([]float64, pairs+1), keys: make([]uint64, pairs)}
+	for k := range p.half {
+		p.half[k], p.whole[k] = logGamma(float64(k)+0.5), logGamma(float64(k)+1)
+	}
+	for _, x := range counts {
+		for _, n := range x {
+			if n > 0 {
+				p.total++
+			}
+		}
+	}
+	return p
+}
+
+// shortest returns the length of the shortest code, its quota Q, which is +Inf if no pair is closed, the number of closed pairs, and
+// how many of these are held.
+func (p *pairCode) shortest(order []int) (length, quota float64, closed, exceptions int) {
+	k := 0
+	for _, x := range p.counts {
+		before := uint64(0)
+		for _, c := range order {
+			n := uint64(x[c])
+			p.keys[k] = 2*before + min(n, 1)
+			before += n
+			k++
+		}
+	}
+	slices.Sort(p.keys)
+	length, quota = p.binary(p.total, len(p.keys)), math.Inf(1)
+	held := 0
+	for k := len(p.keys) - 1; k > 0; k-- {
+		held += int(p.keys[k] & 1)
+		if p.keys[k]>>1 == p.keys[k-1]>>1 {
+			continue
+		}
+		m := len(p.keys) - k
+		if l := p.binary(held, m) + p.binary(p.total-held, k); l < length {
+			length, quota, closed, exceptions = l, float64(p.keys[k]>>1), m, held
+		}
+	}
+	return length, quota, closed, exceptions
+}
+
+// binary returns b(e, m), see [quotaLength].
+func (p *pairCode) binary(e, m int) float64 {
+	return p.whole[m] - p.half[e] - p.half[m-e] + math.Log(math.Pi)
 }
 
 // quotaCounts holds the class counts of a cluster, with the totals apart for each set of open classes.

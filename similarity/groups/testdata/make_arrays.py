@@ -2,6 +2,12 @@
 
     python3 make_arrays.py          (needs numpy and scipy)
 
+It is a second implementation of features, codes, label clusters, test, "one cloud or two groups", polish and the search, in the
+order of the Go code: images, labels inside the groups, images inside the label clusters. Its simulated clouds have other random
+numbers than those of Go. The arrays hold the features, the lengths of the codes, the p-values of both halves, the numbers of the
+cloud (inside two sides, inside four parts, in all, kappa, tau) and the clusters. It has nothing of the rest of the package: what
+separates clusters, distances, newcomers, changed clients, the CC-graph, stability.
+
 With FEDDAG_GROUPS_SPECIFICATION set to the path of another implementation that has the function features and the class Images
 (as a module for Python), the features and p-values are compared with that one before they are written."""
 import base64
@@ -90,10 +96,9 @@ def binary_code(e, m):
     return betaln(0.5, 0.5) - betaln(e + 0.5, m - e + 0.5)
 
 
-def quota_code(x, clients):
-    held, classes, n = x > 0, x.shape[1], x.sum(1)
-    order = sorted(range(classes), key=lambda c: -held[:, c].sum())
-    before = np.zeros(x.shape)
+def pair_code(x, order):
+    """-> length of the names of the pairs held, closed pairs"""
+    held, before = x > 0, np.zeros(x.shape)
     before[:, order] = np.cumsum(x[:, order], 1) - x[:, order]
     best, closed = binary_code(held.sum(), held.size), np.zeros(x.shape, bool)
     for quota in np.unique(before)[1:]:
@@ -101,6 +106,28 @@ def quota_code(x, clients):
         length = binary_code(held[out].sum(), out.sum()) + binary_code(held[~out].sum(), (~out).sum())
         if length < best - 1e-12 or length < best + 1e-12 and out.sum() < closed.sum():
             best, closed = length, out
+    return best, closed
+
+
+def quota_order(x):
+    order = sorted(range(x.shape[1]), key=lambda c: -(x[:, c] > 0).sum())
+    x = x if len(x) <= 200 else x[np.arange(200) * len(x) // 200]
+    least = pair_code(x, order)[0]
+    for sweep in range(10):
+        before = least
+        for k in range(len(order) - 1)[::1 if sweep % 2 == 0 else -1]:
+            other = order[:k] + [order[k + 1], order[k]] + order[k + 2:]
+            length = pair_code(x, other)[0]
+            if length < least - 1e-9:
+                least, order = length, other
+        if least == before:
+            break
+    return order
+
+
+def quota_code(x, clients):
+    held, classes, n = x > 0, x.shape[1], x.sum(1)
+    closed = pair_code(x, quota_order(x))[1]
     use = ((~closed | held) & held.any(0))[:, held.any(0)]
     z = x[:, held.any(0)]
     total = lambda a: np.maximum(use @ a, 1e-9)
@@ -140,38 +167,39 @@ def merges(clusters, length):
         del clusters[b]
 
 
-def free_clusters(x):
+def free_clusters(x, clients):
     held = x > 0
     place = np.sqrt(np.hstack([x / x.sum(1, keepdims=True), held / held.sum(1, keepdims=True)]))
     leaf = fcluster(linkage(place, "ward"), min(40, len(x)), "maxclust") if len(x) > 1 else np.ones(1)
-    return list(merges([np.flatnonzero(leaf == k) for k in np.unique(leaf)], lambda c: free_code(x[c], len(x))))
+    return list(merges([np.flatnonzero(leaf == k) for k in np.unique(leaf)], lambda c: free_code(x[c], clients)))
 
 
-def plain_clusters(x, a):
+def plain_clusters(x, clients, a):
     sets, leaf = np.unique(x > 0, axis=0, return_inverse=True)
     leaf = leaf.ravel()
-    way = merges([np.flatnonzero(leaf == k) for k in range(len(sets))], lambda c: plain_code(x[c], len(x), a))
+    way = merges([np.flatnonzero(leaf == k) for k in range(len(sets))], lambda c: plain_code(x[c], clients, a))
     return [(length + np.log(len(x)) / 2, clusters) for length, clusters in way]
 
 
-def label_clusters(x):
+def label_clusters(x, clients=None, alpha=0.001):
     """-> clusters, code of a cluster, (length of one, of several) of the free code, the same of the plain code"""
-    answers = [[(length, clusters, None) for length, clusters in free_clusters(x)], []]
+    clients = clients or len(x)
+    answers = [[(length, clusters, None) for length, clusters in free_clusters(x, clients)], []]
     for a in np.geomspace(0.05, 200, 15):
-        answers[1] += [(length, clusters, a) for length, clusters in plain_clusters(x, a)]
+        answers[1] += [(length, clusters, a) for length, clusters in plain_clusters(x, clients, a)]
     several = min(([f for f in way if len(f[1]) > 1] for way in answers), key=lambda way: min((f[0] for f in way), default=np.inf))
     lengths = [[min((f[0] for f in way if (len(f[1]) > 1) == more), default=None) for more in (0, 1)] for way in answers]
     everybody = [list(range(len(x)))]
     if not several:
         return everybody, None, lengths
     best = min(several, key=lambda f: f[0])
-    one = min(lengths[0][0], lengths[1][0], quota_code(x, len(x)))
-    if best[0] + np.log(1000) >= one:
+    one = min(lengths[0][0], lengths[1][0], quota_code(x, clients))
+    if best[0] - np.log(alpha) >= one:
         return everybody, None, lengths
 
     def length(c):
-        codes = [free_code(x[c], len(x)), quota_code(x[c], len(x))]
-        return min(codes + [plain_code(x[c], len(x), best[2])] if best[2] else codes)
+        codes = [free_code(x[c], clients), quota_code(x[c], clients)]
+        return min(codes + [plain_code(x[c], clients, best[2])] if best[2] else codes)
 
     clusters = [np.array(c) for c in sorted(best[1])]
     while len(clusters) > 1:
@@ -266,15 +294,23 @@ def covariance(a, b, w):
     return (w * (a - (w * a).sum() / whole) * (b - (w * b).sum() / whole)).sum()
 
 
-def cut_in_two(at, v, w):
-    """at, v: 2 x n; w: n"""
+def cut(at, v, w):
+    """at, v: 2 x n; w: n -> covariance inside the two sides of the best cut, inside their four parts, in all"""
     mean = (v * at).sum(0) / v.sum(0)
     order = np.argsort(mean, kind="stable")
     a, b, w, mean = at[0][order], at[1][order], w[order], mean[order]
-    whole = max(w.sum(), 1e-30)
-    left, z = np.cumsum(w)[:-1], np.cumsum(w * (mean - (w * mean).sum() / whole))[:-1]
-    k = 1 + np.argmax(z**2 / np.maximum(left * (w.sum() - left), 1e-30))
-    return covariance(a[:k], b[:k], w[:k]) + covariance(a[k:], b[k:], w[k:]), covariance(a, b, w)
+
+    def best(low, high):
+        u, x = w[low:high], mean[low:high]
+        if len(u) < 2:
+            return min(low + 1, high)
+        left, z = np.cumsum(u)[:-1], np.cumsum(u * (x - (u * x).sum() / max(u.sum(), 1e-30)))[:-1]
+        return low + 1 + np.argmax(z**2 / np.maximum(left * (u.sum() - left), 1e-30))
+
+    inside = lambda *ends: sum(covariance(a[i:j], b[i:j], w[i:j]) for i, j in zip(ends, ends[1:]))
+    n = len(w)
+    middle = best(0, n)
+    return inside(0, middle, n), inside(0, best(0, middle), middle, best(middle, n), n), inside(0, n)
 
 
 def measure(at, v):
@@ -287,7 +323,8 @@ def measure(at, v):
 
 
 class Metric:
-    def __init__(self, count, mean, scatter, clusters):
+    def __init__(self, count, mean, scatter, clusters, styles=False):
+        self.styles = styles
         self.half_n, self.n = count, count.sum(1)
         m = (count[..., None] * mean).sum(1) / np.maximum(self.n, 1)[..., None]
         label = np.zeros(len(m), int)
@@ -332,25 +369,24 @@ class Metric:
     def inside(self, who, view, order):
         at, v = self.places(who, view, order)
         kappa, tau, w = measure(at, v)
-        inside, total = cut_in_two(at, v, w)
-        return [inside, total, kappa, tau]
+        return [*cut(at, v, w), kappa, tau]
 
     def one_cloud(self, who, view):
         if len(who) < 8:
             return True
-        rng, sums = np.random.default_rng(len(who)), np.zeros(2)
-        for _ in range(5):
+        rng, sums = np.random.default_rng(len(who)), np.zeros(3)
+        for _ in range(min(1 + 200 // len(who), 5)):
             at, v = self.places(who, view, rng.permutation(len(who)))
             kappa, tau, w = measure(at, v)
-            sums += cut_in_two(at, v, w)
-        if sums[1] <= 0:
+            sums += cut(at, v, w)
+        if sums[2] <= 0:
             return True
-        below = 0
-        for _ in range(199):
+        kappa, below = kappa if self.styles else 0, np.zeros(2)
+        for _ in range(999):
             x = tau * rng.normal(size=len(w)) + np.sqrt(kappa / v) * rng.normal(size=v.shape)
-            inside, total = cut_in_two(x, v, w)
-            below += inside <= total * sums[0] / sums[1]
-            if below > 1:
+            two, four, total = cut(x, v, w)
+            below += np.array([two, four]) <= total * sums[:2] / sums[2]
+            if below.min() > 4:
                 return True
         return False
 
@@ -373,25 +409,45 @@ class Metric:
     def rejects(self, who):
         p, level = self.test(who), 0.001 * len(who) / len(self.n)
         sure = [view for view in sorted(p, key=p.get) if p[view] <= level]
-        if sure and len(who) < 20 and not self.shatters(who):
+        if sure and not self.styles and len(who) < 20 and not self.shatters(who):
             return sure[0]
         return next((view for view in sure if not self.one_cloud(who, view)), "")
 
 
 def find(count, mean, scatter):
-    parts = [[np.array(g)] for g in label_clusters(count.sum(1))[0]]
+    """images, then labels inside the groups, then images inside the label clusters"""
+    x, styles = count.sum(1), False
+    clients = len(x)
+    groups, styles = divide(count, mean, scatter, [np.arange(clients)], styles)
+    if len(label_clusters(x)[0]) > 1:
+        labels = [g[c] for g in groups for c in label_clusters(x[g], clients, 0.001 * len(g) / clients)[0]]
+        if len(labels) > len(groups):
+            groups, styles = divide(count, mean, scatter, labels, styles)
+    return sorted(g.tolist() for g in groups)
+
+
+def divide(count, mean, scatter, clusters, styles):
+    """-> groups, whether the clients have styles"""
     while True:
-        metric, grown = Metric(count, mean, scatter, [g for part in parts for g in part]), []
+        metric, parts = grow(count, mean, scatter, [[g] for g in clusters], styles)
+        groups = [g for part in parts for g in polish(metric, part)]
+        if styles or not any(min(metric.test(g).values()) <= 0.001 * len(g) / len(count) for g in groups):
+            return groups, styles
+        styles = True
+
+
+def grow(count, mean, scatter, parts, styles):
+    while True:
+        metric, grown = Metric(count, mean, scatter, [g for part in parts for g in part], styles), []
         for part in parts:
             grown.append([])
             for g in part:
                 view = metric.rejects(g)
                 side = split(metric.m[g], metric.n[g], view)[0] if view else np.zeros(len(g), int)
                 grown[-1] += [g[side == k] for k in (0, 1) if (side == k).any()]
-        same = sum(map(len, grown)) == sum(map(len, parts))
+        if sum(map(len, grown)) == sum(map(len, parts)):
+            return metric, parts
         parts = grown
-        if same:
-            return sorted(g.tolist() for part in parts for g in polish(metric, part))
 
 
 def unlike(metric, a, b):
@@ -425,15 +481,17 @@ def code_case(x):
 
 def planted(kind, rng, clients=24, classes=4, d=6, most=30):
     """-> (counts, means, scatter), true group of each client"""
-    group = np.arange(clients) % (3 if kind == "concept3" else 1 if kind == "none" else 2)
+    group = np.arange(clients) % dict(none=1, concept3=3, both=4).get(kind, 2)
     place, shift, sent = rng.normal(0, 1.5, (classes, d)), rng.normal(0, 1.0, (3, d)), []
     for g in group:
         y = rng.choice(classes, rng.integers(most // 2, most) * classes, p=rng.dirichlet(np.full(classes, 3)))
-        if kind == "labels":
-            y = y % 2 + 2 * g
+        if kind in ("labels", "both"):
+            y = y % 2 + 2 * (g % 2)
         f = place[y] + rng.normal(0, 1, (len(y), d))
         if kind.startswith("concept"):
             y = (y + g) % classes
+        if kind == "both":
+            y = y ^ (g // 2)
         if kind == "domain":
             f = f + shift[g]
         sent.append(sketch(f, y, classes, rng))
@@ -472,7 +530,7 @@ def main():
     x = rng.geometric(1 / 20, (24, 6)) * np.kron(np.eye(3, dtype=int), np.ones((8, 2), int))
     out["codes"].append(code_case(x))
 
-    for kind in "none", "labels", "concept2", "concept3", "domain":
+    for kind in "none", "labels", "concept2", "concept3", "domain", "both":
         count, mean, scatter, truth = planted(kind, rng)
         clusters = find(count, mean, scatter)
         who = np.array(clusters[0] if kind == "labels" else np.arange(len(count)))
