@@ -94,3 +94,13 @@ func TestErrorRate(t *testing.T) {
 		}
 	}
 }
+
+// TestBothHalves checks that what one half of the images alone sees is no group, and that what both see is.
+func TestBothHalves(t *testing.T) {
+	if p := bothHalves(1e-5, 0.5); p < 0.01 {
+		t.Errorf("one half alone: p = %g", p)
+	}
+	if p := bothHalves(1e-5, 1e-5); p > 1e-4 {
+		t.Errorf("both halves: p = %g", p)
+	}
+}
