@@ -190,7 +190,7 @@ func (b *benchWork) turns(in io.Reader, out, log io.Writer) error {
 		return err
 	}
 	torch.UseBLAS()
-	x, err := b.machine.executor(device)
+	x, err := b.machine.executor(device, b.machine.workers)
 	if err != nil {
 		return err
 	}

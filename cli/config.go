@@ -42,7 +42,7 @@ func (o *options) allPairs() []report.Pair {
 	var pairs []report.Pair
 	for _, g := range o.groups {
 		g.flags.VisitAll(func(f *pflag.Flag) {
-			if f.Name == "resume" || f.Name == "dry-run" || f.Name == configFlag {
+			if f.Name == "resume" || f.Name == "dry-run" || f.Name == configFlag || f.Name == distributedFlag {
 				return
 			}
 			value := f.Value.String()

@@ -93,8 +93,8 @@ func (m *machine) resolve() (torch.Device, error) {
 	return device, m.check() // again, now that auto is an engine
 }
 
-// executor starts the executor that the flags name, after resolve.
-func (m *machine) executor(device torch.Device) (torch.Executor, error) {
+// executor starts the executor that the flags name, with a number of workers, after resolve.
+func (m *machine) executor(device torch.Device, workers int) (torch.Executor, error) {
 	precision, err := torch.ParsePrecision(m.precision)
 	if err != nil {
 		return nil, usageError{err}
@@ -110,7 +110,7 @@ func (m *machine) executor(device torch.Device) (torch.Executor, error) {
 		}
 		return torch.NewBatched(device, torch.BatchedOptions{Arithmetic: a, Memory: memory})
 	}
-	return torch.NewEngineWith(device, m.workers, a)
+	return torch.NewEngineWith(device, workers, a)
 }
 
 // describe fills what results say of the machine.

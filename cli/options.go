@@ -33,6 +33,7 @@ type options struct {
 	resume string
 	quiet  bool
 	dryRun bool
+	team   *team    // the processes that do the run together; nil if this one does it alone
 	locked *os.File // of a lock of the run directory that the parent process holds; nil otherwise
 
 	alg    federation.Algorithm

@@ -18,7 +18,7 @@ import (
 )
 
 // onResume are the flags that may be given beside --resume: they change no result up to the round they act on.
-var onResume = []string{"resume", "rounds", "early-stopping", "workers", "memory", "on-divergence", "quiet", "data-dir", "checkpoint-every", "final-post", "plots"}
+var onResume = []string{"resume", "rounds", "early-stopping", "workers", "memory", "on-divergence", "quiet", "data-dir", "checkpoint-every", "final-post", "plots", distributedFlag}
 
 // dataPlace are flags that may be given beside --resume, too: they say where the data set is now and how to read it. A
 // resumed run accepts every set with the content that it was begun with.
@@ -26,6 +26,20 @@ var dataPlace = []string{"dataset", "dataset-option"}
 
 // parse reads a command line. A run to resume lends its own flags. more declares flags of one command alone.
 func parse(args []string, more ...func(*options)) (*options, error) {
+	return parseSaved(args, savedConfig, more...)
+}
+
+// savedConfig reads the flags of a run to resume.
+func savedConfig(resume string) (map[string]string, error) {
+	dir, err := report.Open(resume)
+	if err != nil {
+		return nil, err
+	}
+	return dir.ReadConfig()
+}
+
+// parseSaved is parse with a function that returns the flags of the run to resume.
+func parseSaved(args []string, savedOf func(resume string) (map[string]string, error), more ...func(*options)) (*options, error) {
 	algorithm, err := scan(args, "algorithm")
 	if err != nil {
 		return nil, err
@@ -40,11 +54,7 @@ func parse(args []string, more ...func(*options)) (*options, error) {
 	}
 	var saved map[string]string
 	if resume != "" {
-		dir, err := report.Open(resume)
-		if err != nil {
-			return nil, err
-		}
-		if saved, err = dir.ReadConfig(); err != nil {
+		if saved, err = savedOf(resume); err != nil {
 			return nil, err
 		}
 		if algorithm == "" {

@@ -19,9 +19,14 @@ func (s *session) loadScenario() (err error) {
 	}
 	parse := federation.ParseScenario
 	if o.resume != "" {
-		path, parse = s.dir.Path(report.ScenarioFile), federation.ParseRecordedScenario
+		parse = federation.ParseRecordedScenario
+		if o.team.leads() {
+			path = s.dir.Path(report.ScenarioFile)
+		}
 	}
-	if s.scenario, err = os.ReadFile(path); err != nil {
+	if o.team != nil && o.team.begun != nil {
+		s.scenario = o.team.begun.Scenario
+	} else if s.scenario, err = os.ReadFile(path); err != nil {
 		return fmt.Errorf("scenario: %w", err) // an *os.PathError names the file
 	}
 	if s.env.Scenario, err = parse(s.scenario); err == nil {

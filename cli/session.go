@@ -53,7 +53,7 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 	if !o.quiet {
 		o.warnOfVariables(log)
 	}
-	if o.resume != "" {
+	if o.resume != "" && o.team.leads() {
 		if err := s.openDir(ctx, log); err != nil {
 			return nil, err
 		}
@@ -101,12 +101,23 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 	if o.dryRun {
 		return s, nil
 	}
-	if o.resume != "" {
-		if err := s.warnOfChanges(log); err != nil {
+	if o.team != nil {
+		if err := o.team.compare(s, partition.Bytes(), log); err != nil {
 			return nil, err
 		}
+		if err := o.team.spread(s, log); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case o.resume != "":
+		if o.team.leads() {
+			if err := s.warnOfChanges(log); err != nil {
+				return nil, err
+			}
+		}
 		err = s.resume(log)
-	} else {
+	case o.team.leads():
 		err = s.create(ctx, log, prefix, partition.Bytes())
 	}
 	s.setup = time.Since(s.started).Seconds()
@@ -116,7 +127,9 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 // loadPartition makes the partition, or reads it from the run directory that is resumed.
 func (s *session) loadPartition() (err error) {
 	o := s.o
-	if o.resume != "" {
+	if o.team != nil && o.team.begun != nil {
+		s.partition, err = partition.Decode(bytes.NewReader(o.team.begun.Partition), s.set)
+	} else if o.resume != "" {
 		s.partition, err = partition.Read(s.dir.Path(report.PartitionFile), s.set)
 	} else {
 		s.partition, err = o.partitionFlags.partitionOf(s.set)
@@ -160,7 +173,7 @@ func (s *session) environment(device torch.Device) error {
 		return err
 	}
 	s.env = &federation.Env{
-		Options: o.run, Data: set, Clients: federation.NewClients(partition), Device: device, Workers: o.workers, Net: net,
+		Options: o.run, Data: set, Clients: federation.NewClients(partition), Device: device, Workers: o.threads(), Net: net,
 	}
 	for _, split := range []struct {
 		images data.Images
@@ -171,7 +184,7 @@ func (s *session) environment(device torch.Device) error {
 		}
 		s.closers = append(s.closers, (*split.on).Close)
 	}
-	if s.env.Executor, err = o.machine.executor(device); err != nil {
+	if s.env.Executor, err = o.machine.executor(device, o.threads()); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.env.Executor.Close)

@@ -111,33 +111,48 @@ func (s *session) create(ctx context.Context, log io.Writer, prefix string, part
 	if err := s.dir.WriteEnv(env); err != nil {
 		return err
 	}
-	return s.dir.WriteConfig(o.pairs())
+	if err := s.dir.WriteConfig(o.pairs()); err != nil || o.team == nil {
+		return err
+	}
+	return o.team.Remember(runDirectory, o.out)
 }
 
 // resume finds where an interrupted run stands. One that has no rounds yet and no checkpoint begins again.
 func (s *session) resume(log io.Writer) error {
 	o := s.o
 	o.out = o.resume
-	c, err := federation.ReadCheckpoint(s.dir.Path(report.CheckpointFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		rounds, err := s.dir.ReadMetrics()
-		if err != nil {
-			return err
-		}
-		if len(rounds) > 0 {
-			return fmt.Errorf("%s has %d rounds but no %s: the run cannot be continued", o.resume, len(rounds), report.CheckpointFile)
-		}
-		if !o.quiet {
-			fmt.Fprintf(log, "%s: interrupted before its first checkpoint, beginning again\n", o.resume)
-		}
-		return nil
+	read := func() (*federation.Checkpoint, error) { return s.readCheckpoint(log) }
+	var err error
+	if o.team == nil {
+		s.checkpoint, err = read()
+	} else {
+		s.checkpoint, err = o.team.checkpoint(read)
 	}
-	if err != nil {
+	if err != nil || s.checkpoint == nil || !o.team.leads() {
 		return err
 	}
 	if !o.quiet {
-		fmt.Fprintf(log, "%s: continuing after %d rounds\n", o.resume, c.Rounds)
+		fmt.Fprintf(log, "%s: continuing after %d rounds\n", o.resume, s.checkpoint.Rounds)
 	}
-	s.checkpoint = c
-	return s.dir.TruncateMetrics(c.Rounds)
+	return s.dir.TruncateMetrics(s.checkpoint.Rounds)
+}
+
+// readCheckpoint reads the checkpoint of the run to resume. It is nil if the run has none, and no rounds either.
+func (s *session) readCheckpoint(log io.Writer) (*federation.Checkpoint, error) {
+	o := s.o
+	c, err := federation.ReadCheckpoint(s.dir.Path(report.CheckpointFile))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return c, err
+	}
+	rounds, err := s.dir.ReadMetrics()
+	if err != nil {
+		return nil, err
+	}
+	if len(rounds) > 0 {
+		return nil, fmt.Errorf("%s has %d rounds but no %s: the run cannot be continued", o.resume, len(rounds), report.CheckpointFile)
+	}
+	if !o.quiet {
+		fmt.Fprintf(log, "%s: interrupted before its first checkpoint, beginning again\n", o.resume)
+	}
+	return nil, nil
 }

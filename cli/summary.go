@@ -8,6 +8,7 @@ import (
 	"feddag/federation"
 	"feddag/report"
 	"feddag/torch"
+	"feddag/torch/ranks"
 )
 
 // finish writes what a complete run leaves behind, and prints its results.
@@ -109,7 +110,7 @@ func (s *session) peaks(sum *report.Summary) (err error) {
 			return err
 		}
 	}
-	if b, ok := s.env.Executor.(*torch.Batched); ok {
+	if b, ok := ranks.Inner(s.env.Executor).(*torch.Batched); ok {
 		sum.PeakStackBytes = b.Peak()
 		sum.ClientsAtOnce[0], sum.ClientsAtOnce[1] = b.AtOnce()
 		if n := b.Unstacked(); n > 0 && s.o.precision == "bf16" {

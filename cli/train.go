@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
+	"strings"
 
 	"feddag/federation"
 	"feddag/report"
@@ -22,11 +25,26 @@ The last line on standard output is the summary as one JSON object.
 Usage: feddag train [flags]`
 
 func train(ctx context.Context, args []string, out, log io.Writer) error {
-	o, err := parse(args, func(o *options) {
+	declare := func(o *options) {
 		f := o.ownGroup("Before the run")
 		f.BoolVar(&o.dryRun, "dry-run", false, "say what the run would take, in memory, steps and time, and do not begin it")
+		f.String(distributedFlag, "auto", "auto (the processes that torchrun, srun, mpirun or a PyTorchJob has started do the run together, see docs/scale.md), off (each process does a run of its own)")
 		o.flags.AddFlagSet(f)
-	})
+	}
+	mode, err := distributedMode(args)
+	if err != nil {
+		return err
+	}
+	if mode == "auto" && !runsNothing(args) {
+		place, err := launched(os.Getenv)
+		if err != nil {
+			return err
+		}
+		if place != nil {
+			return trainTogether(ctx, place, args, declare, out, log)
+		}
+	}
+	o, err := parse(args, declare)
 	if errors.Is(err, pflag.ErrHelp) {
 		return o.usage(out, "train", trainIntro, helpTopic(args))
 	}
@@ -36,7 +54,19 @@ func train(ctx context.Context, args []string, out, log io.Writer) error {
 	if o.dryRun {
 		return o.plan(ctx, out, log)
 	}
-	err = o.train(ctx, out, log)
+	return o.trainAndExplain(ctx, out, log)
+}
+
+// runsNothing reports whether the flags ask for a text and not for a run.
+func runsNothing(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool {
+		return slices.Contains([]string{"--help", "-h", "--dry-run", "--dry-run=true"}, a) || strings.HasPrefix(a, "--help=")
+	})
+}
+
+// trainAndExplain is train that says how a run which did not end can be continued.
+func (o *options) trainAndExplain(ctx context.Context, out, log io.Writer) error {
+	err := o.train(ctx, out, log)
 	if err != nil && ctx.Err() != nil && o.out != "" {
 		fmt.Fprintf(log, "interrupted; continue with: feddag train --resume %s\n", o.out)
 	}
@@ -54,6 +84,13 @@ func (o *options) train(ctx context.Context, out, log io.Writer) error {
 		return err
 	}
 	defer s.Close()
+	if !o.team.leads() {
+		defer o.alg.Close()
+		_, err := federation.Run(ctx, s.env, o.alg, federation.RunOptions{
+			Algorithm: o.algorithm, Config: s.hash, Resume: s.checkpoint, Elsewhere: true,
+		})
+		return err
+	}
 	r, err := newRecorder(s)
 	if err != nil {
 		return err

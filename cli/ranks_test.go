@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"feddag/report"
+	"feddag/torch/ranks/rankstest"
+)
+
+// rankProcess is one rank of a run in a process of its own.
+type rankProcess struct {
+	*exec.Cmd
+	out, log bytes.Buffer
+}
+
+// startRanks starts so many ranks on loopback. args returns the command line of each.
+func startRanks(t *testing.T, size int, args func(rank int) []string) []*rankProcess {
+	t.Helper()
+	rankstest.Skip(t)
+	port := rankstest.Port(t)
+	processes := make([]*rankProcess, size)
+	for rank := range processes {
+		p := &rankProcess{Cmd: exec.Command(os.Args[0], args(rank)...)}
+		p.Env = append(os.Environ(), "FEDDAG_TEST_PROGRAM=1", fmt.Sprint("RANK=", rank), fmt.Sprint("WORLD_SIZE=", size), "MASTER_ADDR=127.0.0.1",
+			fmt.Sprint("MASTER_PORT=", port))
+		p.Stdout, p.Stderr = &p.out, &p.log
+		// Ranks have working directories of their own, so that a relative path of one is none of the others'.
+		p.Dir = t.TempDir()
+		p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		processes[rank] = p
+		t.Cleanup(func() { p.Process.Kill() })
+	}
+	return processes
+}
+
+// waitRanks waits for all ranks and returns their exit codes.
+func waitRanks(processes []*rankProcess) (codes []int) {
+	for _, p := range processes {
+		p.Wait()
+		codes = append(codes, p.ProcessState.ExitCode())
+	}
+	return codes
+}
+
+// logs returns what the ranks have said.
+func logs(processes []*rankProcess) string {
+	var b strings.Builder
+	for rank, p := range processes {
+		fmt.Fprintf(&b, "rank %d: %s\n", rank, p.log.String())
+	}
+	return b.String()
+}
+
+// mustRanks runs ranks that have to succeed.
+func mustRanks(t *testing.T, size int, args func(rank int) []string) {
+	t.Helper()
+	processes := startRanks(t, size, args)
+	for rank, code := range waitRanks(processes) {
+		if code != exitDone {
+			t.Fatalf("rank %d of %d: exit code %d:\n%s", rank, size, code, logs(processes))
+		}
+	}
+}
+
+// TestTrainOnRanks compares every file of a run on two ranks with those of one process, and so for a run that three ranks begin
+// and two end. Only rank 0 writes.
+func TestTrainOnRanks(t *testing.T) {
+	data, tmp := mnist(t), t.TempDir()
+	whole, out := filepath.Join(tmp, "whole"), filepath.Join(tmp, "two")
+	must(t, small(data, whole, "--workers", "1")...)
+	files := runFiles(t, whole)
+	other := func(rank int, out string) string { // only rank 0 has this directory
+		if rank > 0 {
+			return "nowhere/run"
+		}
+		return out
+	}
+	mustRanks(t, 2, func(rank int) []string { return small(data, other(rank, out), "--workers", "1") })
+	sameFiles(t, whole, out, files)
+
+	begun := filepath.Join(tmp, "three")
+	mustRanks(t, 3, func(rank int) []string { return small(data, other(rank, begun), "--workers", "1", "--rounds", "1") })
+	// The command of the launcher goes on with a run that it has begun.
+	processes := startRanks(t, 2, func(rank int) []string {
+		return []string{"train", "--resume", other(rank, begun), "--workers", "1", "--rounds", "3"}
+	})
+	for rank, code := range waitRanks(processes) {
+		if code != exitDone {
+			t.Fatalf("rank %d: exit code %d: %s", rank, code, logs(processes))
+		}
+		if _, err := os.Stat(filepath.Join(processes[rank].Dir, "nowhere")); err == nil {
+			t.Errorf("rank %d has made a directory", rank)
+		}
+	}
+	if a, b := mustRead(t, whole, "model/cluster-0.safetensors"), mustRead(t, begun, "model/cluster-0.safetensors"); !bytes.Equal(a, b) {
+		t.Error("a run that three ranks began and two ended has other weights")
+	}
+}
+
+// TestRanksGoOn interrupts one of two ranks. Both end, and the same command goes on and ends in the bytes of one process.
+func TestRanksGoOn(t *testing.T) {
+	data, tmp := mnist(t), t.TempDir()
+	whole, out := filepath.Join(tmp, "whole"), filepath.Join(tmp, "run")
+	args := func(out string) []string {
+		return small(data, out, "--algorithm", "fedavg", "--workers", "1", "--rounds", "30", "--final-post=false")
+	}
+	must(t, args(whole)...)
+	processes := startRanks(t, 2, func(int) []string { return args(out) })
+	waitForRounds(t, out, 1)
+	processes[1].Process.Signal(syscall.SIGTERM)
+	codes := waitRanks(processes)
+	if codes[0] == exitDone {
+		t.Skip("the run was over too soon")
+	}
+	if codes[1] != exitInterrupted || codes[0] != exitFailed || !strings.Contains(processes[0].log.String(), "rank 1 (host") {
+		t.Errorf("exit codes %v: %s", codes, logs(processes))
+	}
+	if _, err := os.Stat(filepath.Join(out, report.SummaryFile)); err == nil {
+		t.Fatal("the interrupted run has a summary")
+	}
+	processes = startRanks(t, 2, func(int) []string { return args(out) })
+	if codes := waitRanks(processes); codes[0] != exitDone || codes[1] != exitDone || !strings.Contains(processes[0].log.String(), "continuing it") {
+		t.Fatalf("exit codes %v: %s", codes, logs(processes))
+	}
+	if a, b := mustRead(t, whole, "model/global.safetensors"), mustRead(t, out, "model/global.safetensors"); !bytes.Equal(a, b) {
+		t.Error("the run that was interrupted has other weights")
+	}
+	// Another run is not taken for its own.
+	processes = startRanks(t, 2, func(int) []string { return append(args(out), "--lr", "0.5") })
+	if codes := waitRanks(processes); codes[0] != exitUsage || codes[1] == exitDone || !strings.Contains(processes[0].log.String(), "--lr") {
+		t.Errorf("another learning rate: exit codes %v: %s", codes, logs(processes))
+	}
+}
+
+// TestRanksThatDisagree checks that ranks which do not belong together end before they have written anything, and say why.
+func TestRanksThatDisagree(t *testing.T) {
+	data, tmp := mnist(t), t.TempDir()
+	otherData := mnist(t)
+	images := mustRead(t, otherData, "train-images-idx3-ubyte")
+	images[len(images)-1]++
+	write(t, filepath.Join(otherData, "train-images-idx3-ubyte"), images)
+	scenario := filepath.Join(tmp, "scenario.json")
+	write(t, scenario, []byte(`{"events": [{"round": 1, "leave": 0}]}`))
+	for name, c := range map[string]struct {
+		size int
+		code int
+		args func(rank int) []string
+		want []string
+	}{
+		"flags": {2, exitFailed, func(rank int) []string {
+			return small(data, filepath.Join(tmp, "a"), "--lr", fmt.Sprint(0.1+float64(rank)))
+		},
+			[]string{"rank 1 (host", "--lr 1.1", "and rank 0 (host", "has 0.1"}},
+		"data": {2, exitFailed, func(rank int) []string { return small([]string{data, otherData}[rank], filepath.Join(tmp, "c")) },
+			[]string{"rank 1 (host", "a data set whose content has the hash"}},
+		"scenarios": {2, exitFailed, func(rank int) []string {
+			return append(small(data, filepath.Join(tmp, "d")), [][]string{nil, {"--scenario", scenario}}[rank]...)
+		}, []string{"a scenario with the hash"}},
+		"too many": {3, exitUsage, func(rank int) []string {
+			return plain(data, filepath.Join(tmp, "e"), "--algorithm", "fedavg", "--partition", "iid", "--clients", "2")
+		}, []string{"3 ranks and 2 clients"}},
+		"a mistake": {2, exitUsage, func(rank int) []string { return small(data, filepath.Join(tmp, "f"), "--lrr", "1") },
+			[]string{"did you mean --lr?"}},
+	} {
+		processes := startRanks(t, c.size, c.args)
+		for rank, code := range waitRanks(processes) {
+			text := processes[rank].log.String()
+			for _, want := range c.want {
+				if code != c.code || !strings.Contains(text, want) {
+					t.Errorf("%s: rank %d: exit code %d, and the message lacks %q: %s", name, rank, code, want, text)
+				}
+			}
+		}
+	}
+	if runs, _ := filepath.Glob(filepath.Join(tmp, "*", "config.yaml")); len(runs) > 0 {
+		t.Errorf("there are runs: %v", runs)
+	}
+}
+
+// TestDistributedOff checks that a process takes no notice of a launcher if it is told so, and otherwise wants to know all.
+func TestDistributedOff(t *testing.T) {
+	data := mnist(t)
+	t.Setenv("RANK", "1")
+	t.Setenv("WORLD_SIZE", "2")
+	t.Setenv("MASTER_ADDR", "")
+	args := small(data, filepath.Join(t.TempDir(), "run"), "--algorithm", "fedavg", "--rounds", "1", "--final-post=false")
+	if code, _, log := feddag(args...); code != exitUsage || !strings.Contains(log, "MASTER_ADDR") {
+		t.Errorf("without MASTER_ADDR: exit code %d: %s", code, log)
+	}
+	if code, _, log := feddag(append(args, "--distributed", "on")...); code != exitUsage || !strings.Contains(log, "auto, off") {
+		t.Errorf("--distributed on: exit code %d: %s", code, log)
+	}
+	must(t, append(args, "--distributed", "off")...)
+	t.Setenv("FEDDAG_DISTRIBUTED", "off")
+	must(t, small(data, filepath.Join(t.TempDir(), "run"), "--algorithm", "fedavg", "--rounds", "1", "--final-post=false")...)
+}
