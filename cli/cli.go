@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	_ "feddag/federation/algorithm/all" // registers the algorithms
-	"feddag/internal/spelling"
 )
 
 // Exit codes.
@@ -91,7 +90,7 @@ func dispatch(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	c, ok := commands[args[0]]
 	if !ok {
-		return usageError{spelling.Unknown("command", args[0], commandNames())}
+		return unknownCommand(args[0])
 	}
 	return c.run(ctx, args[1:], out, log)
 }

@@ -111,15 +111,7 @@ func (o *options) apply(d *defaults, args []string, more []func(*options)) error
 			continue
 		}
 		f := o.flags.Lookup(name)
-		if s, ok := f.Value.(pflag.SliceValue); ok {
-			var values []string
-			if values, err = splitList(value); err == nil {
-				err = s.Replace(values)
-			}
-		} else {
-			err = f.Value.Set(value)
-		}
-		if err != nil {
+		if err := setFlag(f, value); err != nil {
 			return usagef("%s: %s is %q: %w", source, name, value, err)
 		}
 		f.Changed = true

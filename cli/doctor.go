@@ -27,10 +27,22 @@ Exit code 0 if training is possible, 1 if not.
 Usage: feddag doctor [flags]
 `
 
+// doctorOptions are the flags of doctor.
+type doctorOptions struct {
+	dataDir, device string
+	flags           *pflag.FlagSet
+}
+
+func newDoctorOptions() *doctorOptions {
+	o := &doctorOptions{flags: newFlagSet()}
+	o.flags.StringVar(&o.dataDir, "data-dir", "", "where to look first for data sets")
+	o.flags.StringVar(&o.device, "device", "auto", "auto, cpu, cuda, cuda:N")
+	return o
+}
+
 func doctor(_ context.Context, args []string, out, _ io.Writer) error {
-	fs := newFlagSet()
-	dataDir := fs.String("data-dir", "", "where to look first for data sets")
-	device := fs.String("device", "auto", "auto, cpu, cuda, cuda:N")
+	o := newDoctorOptions()
+	fs := o.flags
 	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprintf(out, "%s\n%s", doctorIntro, flagUsages(fs))
 		return nil
@@ -41,8 +53,8 @@ func doctor(_ context.Context, args []string, out, _ io.Writer) error {
 		return usagef("doctor takes no argument, got %q", fs.Arg(0))
 	}
 	fmt.Fprintf(out, "feddag    %s, %s, %d cores\n", revision(), runtime.Version(), runtime.NumCPU())
-	able := checkTorch(out, *device)
-	able = checkData(out, data.SearchDirs(*dataDir)) && able
+	able := checkTorch(out, o.device)
+	able = checkData(out, data.SearchDirs(o.dataDir)) && able
 	if err := showUsers(out, "runs"); err != nil {
 		return err
 	}

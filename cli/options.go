@@ -3,7 +3,6 @@ package cli
 import (
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"feddag/federation"
@@ -71,7 +70,7 @@ func newOptions(algorithm string) (*options, error) {
 	f := o.group("What to run")
 	f.StringVar(&o.algorithm, "algorithm", algorithm, "algorithm: "+strings.Join(federation.Names(), ", "))
 	f.String(configFlag, "", "YAML file of flags, such as the config.yaml of a run; flags that are given and the flags' environment variables (FEDDAG_EPOCHS for --epochs) win")
-	f.StringVar(&o.preset, "preset", "", "sets several flags at once, flags given beside it win: "+strings.Join(presetNames(alg), ", "))
+	f.StringVar(&o.preset, "preset", "", "")
 	federation.FlagGroup(f, federation.TrainingFlags, func(f *pflag.FlagSet) {
 		f.StringVar(&o.model, "model", "", "encoder: "+strings.Join(models.Names(), ", ")+" (default "+models.Defaults()+")")
 		f.StringVar(&o.initialWeights, "initial-weights", "", "start all clients from the weights in this safetensors file instead of random ones, such as model/global.safetensors of a run; of the model with one encoder")
@@ -129,6 +128,13 @@ func newOptions(algorithm string) (*options, error) {
 	for _, g := range o.groups {
 		o.flags.AddFlagSet(g.flags)
 	}
+	names := []string{noPreset}
+	for _, p := range o.presets() {
+		if !p.isSetting() {
+			names = append(names, p.name)
+		}
+	}
+	o.flags.Lookup("preset").Usage = "sets several flags at once; flags that are given win: " + strings.Join(names, ", ") + ", or the setting of a table of the paper (feddag presets); several are separated by commas"
 	return o, nil
 }
 
@@ -157,15 +163,4 @@ func (o *options) group(title string) *pflag.FlagSet {
 	fs := newFlagSet()
 	o.groups = append(o.groups, group{title: title, flags: fs})
 	return fs
-}
-
-func presetNames(alg federation.Algorithm) []string {
-	names := []string{"default"}
-	if p, ok := alg.(federation.Presetter); ok {
-		for name := range p.Presets() {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }

@@ -144,15 +144,7 @@ func (o *options) take(resume string, saved map[string]string) error {
 			continue
 		}
 		f := o.flags.Lookup(key)
-		if s, ok := f.Value.(pflag.SliceValue); ok {
-			values, err := splitList(saved[key])
-			if err == nil {
-				err = s.Replace(values)
-			}
-			if err != nil {
-				return fmt.Errorf("%s/%s: %s: %w", resume, report.ConfigFile, key, err)
-			}
-		} else if err := f.Value.Set(saved[key]); err != nil {
+		if err := setFlag(f, saved[key]); err != nil {
 			return fmt.Errorf("%s/%s: %s is %q: %w", resume, report.ConfigFile, key, saved[key], err)
 		}
 	}
@@ -220,28 +212,6 @@ func unknownFlag(name, help string, known *pflag.FlagSet) error {
 		hint = fmt.Sprintf("; did you mean --%s?", near)
 	}
 	return usagef("unknown flag --%s%s (see %s)", name, hint, help)
-}
-
-// applyPreset sets the flags of the preset that were not given.
-func (o *options) applyPreset() error {
-	if o.preset == "" || o.preset == "default" {
-		return nil
-	}
-	if err := spelling.OneOf("preset", o.preset, presetNames(o.alg)); err != nil {
-		return usageError{err}
-	}
-	for name, value := range o.alg.(federation.Presetter).Presets()[o.preset] {
-		f := o.flags.Lookup(name)
-		if f == nil {
-			return fmt.Errorf("preset %s: no flag --%s", o.preset, name)
-		}
-		if !f.Changed {
-			if err := f.Value.Set(value); err != nil {
-				return fmt.Errorf("preset %s: --%s: %w", o.preset, name, err)
-			}
-		}
-	}
-	return nil
 }
 
 // check finds mistakes that need no data.

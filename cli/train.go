@@ -19,6 +19,12 @@ func init() {
 	register("train", "train a federation: clusters, rounds, report", train)
 }
 
+// The flag of train that begins no run.
+const (
+	dryRunFlag  = "dry-run"
+	dryRunUsage = "say what the run would take, in memory, steps and time, and do not begin it"
+)
+
 const trainIntro = `Trains a federation and leaves a run directory with metrics, models, plots and a report.
 The last line on standard output is the summary as one JSON object.
 
@@ -27,7 +33,7 @@ Usage: feddag train [flags]`
 func train(ctx context.Context, args []string, out, log io.Writer) error {
 	declare := func(o *options) {
 		f := o.ownGroup("Before the run")
-		f.BoolVar(&o.dryRun, "dry-run", false, "say what the run would take, in memory, steps and time, and do not begin it")
+		f.BoolVar(&o.dryRun, dryRunFlag, false, dryRunUsage)
 		f.String(distributedFlag, "auto", "auto (the processes that torchrun, srun, mpirun or a PyTorchJob has started do the run together, see docs/scale.md), off (each process does a run of its own)")
 		o.flags.AddFlagSet(f)
 	}

@@ -3,11 +3,9 @@ package cli
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
-	"feddag/federation"
 	"feddag/models"
 
 	"github.com/spf13/pflag"
@@ -40,27 +38,19 @@ func modelUsage(w io.Writer) {
 	}
 }
 
-// presetUsage prints what each preset of the algorithm sets to another value than the default.
+// presetUsage prints what each preset of the algorithm sets to another value than the default. The settings of the paper's tables
+// are left to feddag presets.
 func (o *options) presetUsage(w io.Writer) {
-	p, ok := o.alg.(federation.Presetter)
-	if !ok {
-		return
-	}
-	presets := p.Presets()
-	for _, preset := range slices.Sorted(maps.Keys(presets)) {
-		line := fmt.Sprintf("  %-14s", preset)
-		o.flags.VisitAll(func(f *pflag.Flag) {
-			value, set := presets[preset][f.Name]
-			if !set || f.Hidden || sameNumber(value, f.DefValue) {
-				return
-			}
-			word := " --" + f.Name + "=" + value
-			if len(line)+len(word) > 110 {
-				fmt.Fprintln(w, line)
-				line = fmt.Sprintf("  %-14s", "")
-			}
-			line += word
+	for _, p := range o.presets() {
+		if p.isSetting() {
+			continue
+		}
+		words := slices.DeleteFunc(p.differences(o), func(word string) bool { // flags of relatives
+			name, _, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
+			return o.flags.Lookup(name) == nil
 		})
-		fmt.Fprintln(w, line)
+		fmt.Fprintf(w, "  %s: %s\n", p.name, p.about)
+		wrapWords(w, "   ", words)
 	}
+	fmt.Fprintf(w, "  table-...: a setting of a table of the paper (feddag presets)\n")
 }

@@ -11,15 +11,16 @@ import (
 )
 
 func init() {
-	register("version", "which commit this is, and of what", func(_ context.Context, args []string, out, _ io.Writer) error {
+	register("version", "the commit, and the versions of Go, libtorch and CUDA", func(_ context.Context, args []string, out, _ io.Writer) error {
 		if len(args) > 0 && args[0] != "--help" {
 			return usagef("version takes no argument, got %q", args[0])
 		}
-		libtorch := "unknown"
-		if info, err := torch.Describe(); err == nil {
-			libtorch = info.Version
+		info, err := torch.Describe()
+		if err != nil {
+			info.Version = "unknown"
 		}
-		fmt.Fprintf(out, "feddag %s (%s, libtorch %s, %s/%s)\n", revision(), runtime.Version(), libtorch, runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(out, "feddag %s (%s, libtorch %s, %s/%s)\n", revision(), runtime.Version(), info.Version, runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(out, "CUDA %s\n", describeCUDA(info))
 		return nil
 	})
 }

@@ -3,7 +3,7 @@
 //
 // [Run] owns what every method shares: which clients are sampled, evaluation, timing, the ledger, checkpoints and
 // observers. An [Algorithm] owns the rest. What a method can do beyond training is in the optional interfaces, each
-// declared in the file of the engine that uses it: [Flagger], [Presetter] and [Validator] (flags.go), [Checkpointer]
+// declared in the file of the engine that uses it: [Flagger] and [Validator] (flags.go), [Checkpointer]
 // (checkpoint.go), [Clustered] and [Clusterer] (clustering.go), [Selector] (cohort.go), [Predictor] (evaluate.go),
 // [Adapter] (final.go), [Newcomer], [Leaver], [Shifter] and [Reassigner] (scenario_events.go), and [Planner] (plan.go).
 //

@@ -8,11 +8,6 @@ type Flagger interface {
 	Flags(fs *pflag.FlagSet)
 }
 
-// Presetter is implemented by an algorithm that offers named sets of flag values: its own flags and the run's.
-type Presetter interface {
-	Presets() map[string]map[string]string // preset -> flag -> value
-}
-
 // Validator is implemented by an algorithm that can tell which options make no sense. [Run] asks it before any work. The
 // error names the flag.
 type Validator interface {

@@ -55,6 +55,9 @@ func ReadConfigFile(path string) (map[string]string, error) {
 	return configValues(pairs), nil
 }
 
+// ParseConfig returns the lines of a text of the form of config.yaml.
+func ParseConfig(text []byte) ([]Pair, error) { return parseConfig(text) }
+
 // configValues returns the values of pairs by their keys.
 func configValues(pairs []Pair) map[string]string {
 	values := make(map[string]string, len(pairs))

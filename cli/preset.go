@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"embed"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"feddag/internal/spelling"
+	"feddag/report"
+
+	"github.com/spf13/pflag"
+)
+
+// presetFiles are the presets: a file of the form that --config reads for each, whose first line says what it is.
+//
+//go:embed presets/*.yaml
+var presetFiles embed.FS
+
+// preset is a named set of values of flags.
+type preset struct {
+	name  string
+	about string
+	text  string // of its file
+	pairs []report.Pair
+}
+
+// noPreset is the name of the preset that sets nothing.
+const noPreset = "default"
+
+// presets returns all presets but the one that sets nothing, by name.
+var presets = sync.OnceValue(func() []preset {
+	files, err := presetFiles.ReadDir("presets")
+	if err != nil {
+		panic(err) // the files are in the program
+	}
+	var list []preset
+	for _, file := range files {
+		text, err := presetFiles.ReadFile(path.Join("presets", file.Name()))
+		if err != nil {
+			panic(err)
+		}
+		p := preset{name: strings.TrimSuffix(file.Name(), ".yaml"), text: string(text)}
+		about, _, _ := strings.Cut(p.text, "\n")
+		p.about = strings.TrimPrefix(about, "# ")
+		if p.pairs, err = report.ParseConfig(text); err != nil {
+			panic(fmt.Sprintf("preset %s: %v", p.name, err)) // a test reads them all
+		}
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(a, b preset) int { return strings.Compare(padNumber(a.name), padNumber(b.name)) })
+	return list
+})
+
+// padNumber returns a name in a form by which table-10 comes after table-2.
+func padNumber(name string) string {
+	if rest, ok := strings.CutPrefix(name, "table-"); ok && strings.IndexByte(rest, '-') == 1 {
+		return "table-0" + rest
+	}
+	return name
+}
+
+// allPresetNames returns the names of all presets.
+func allPresetNames() []string {
+	names := []string{noPreset}
+	for _, p := range presets() {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// value returns the value of a flag in the preset, and whether it has one.
+func (p preset) value(flag string) (string, bool) {
+	i := slices.IndexFunc(p.pairs, func(x report.Pair) bool { return x.Key == flag })
+	if i < 0 {
+		return "", false
+	}
+	return p.pairs[i].Value, true
+}
+
+// isSetting reports whether the preset says on what to train. Such a preset is for every algorithm, and gives each the values of
+// the flags that it has. Another preset is a variant of an algorithm.
+func (p preset) isSetting() bool {
+	_, dataset := p.value("dataset")
+	_, kind := p.value("partition")
+	return dataset || kind
+}
+
+// presets returns the presets that the algorithm can be run with.
+func (o *options) presets() []preset {
+	own := o.groupFlags("Of " + o.algorithm)
+	return slices.DeleteFunc(slices.Clone(presets()), func(p preset) bool {
+		return !p.isSetting() && !slices.ContainsFunc(p.pairs, func(x report.Pair) bool { return own.Lookup(x.Key) != nil })
+	})
+}
+
+// applyPreset sets the flags of the presets named, separated by commas, that were not given. The later ones win.
+func (o *options) applyPreset() error {
+	if o.preset == "" {
+		return nil
+	}
+	known := o.presets()
+	names := []string{noPreset}
+	for _, p := range known {
+		names = append(names, p.name)
+	}
+	for name := range strings.SplitSeq(o.preset, ",") {
+		name = strings.TrimSpace(name)
+		if err := spelling.OneOf("preset", name, names); err != nil {
+			return usageError{err}
+		}
+		for _, p := range known {
+			if p.name != name {
+				continue
+			}
+			for _, x := range p.pairs {
+				f := o.flags.Lookup(x.Key)
+				if f == nil || f.Changed { // of another algorithm, or given
+					continue
+				}
+				if err := setFlag(f, x.Value); err != nil {
+					return fmt.Errorf("preset %s: --%s: %w", name, x.Key, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// setFlag sets a flag to a value as config.yaml writes it.
+func setFlag(f *pflag.Flag, value string) error {
+	s, ok := f.Value.(pflag.SliceValue)
+	if !ok {
+		return f.Value.Set(value)
+	}
+	values, err := splitList(value)
+	if err != nil {
+		return err
+	}
+	return s.Replace(values)
+}
+
+// differences returns the flags that the preset sets to another value than the default, as on a command line.
+func (p preset) differences(o *options) (words []string) {
+	for _, x := range p.pairs {
+		if f := o.flags.Lookup(x.Key); f == nil || !f.Hidden && !sameNumber(x.Value, defaultOf(f)) {
+			words = append(words, "--"+x.Key+"="+x.Value)
+		}
+	}
+	return words
+}

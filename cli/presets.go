@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"feddag/internal/spelling"
+
+	"github.com/spf13/pflag"
+)
+
+func init() {
+	register("presets", "list the presets, or show one as a file for --config", listPresets)
+	pages["presets"] = func() page { return page{intro: presetsIntro, words: allPresetNames()[1:]} }
+}
+
+const presetsIntro = `Lists the presets with the flags that they set to other values than the defaults: variants of FedDAG, and the settings of
+the paper's tables. With a name it prints the preset as a file, which --config takes, to start one of your own from.
+
+    feddag train --preset table-4-fashion-mnist-20 --rounds 30
+    feddag train --preset table-4-fashion-mnist-20,paper --rounds 30    # of two presets, the later one wins
+
+Usage: feddag presets [NAME]
+`
+
+func listPresets(_ context.Context, args []string, out, _ io.Writer) error {
+	fs := newFlagSet()
+	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		_, err = io.WriteString(out, presetsIntro)
+		return err
+	} else if err != nil {
+		return flagError(err, "presets", fs)
+	}
+	if fs.NArg() > 1 {
+		return usagef("presets takes one name, got %d", fs.NArg())
+	}
+	if fs.NArg() == 0 {
+		o, err := newOptions(defaultAlgorithm)
+		if err != nil {
+			return err
+		}
+		for _, p := range presets() {
+			fmt.Fprintf(out, "%s: %s\n", p.name, p.about)
+			wrapWords(out, "   ", p.differences(o))
+		}
+		return nil
+	}
+	if err := spelling.OneOf("preset", fs.Arg(0), allPresetNames()[1:]); err != nil {
+		return usageError{err}
+	}
+	for _, p := range presets() {
+		if p.name == fs.Arg(0) {
+			fmt.Fprint(out, p.text)
+		}
+	}
+	return nil
+}
+
+// wrapWords prints words in lines of at most 110 characters that begin with the indent.
+func wrapWords(w io.Writer, indent string, words []string) {
+	line := indent
+	for _, word := range words {
+		if len(line)+1+len(word) > 110 {
+			fmt.Fprintln(w, line)
+			line = indent
+		}
+		line += " " + word
+	}
+	fmt.Fprintln(w, line)
+}
