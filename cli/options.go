@@ -26,14 +26,15 @@ type options struct {
 	dropout                     float64
 	norm                        string
 	machine
-	plots  plotFormats
-	out    string
-	label  string
-	resume string
-	quiet  bool
-	dryRun bool
-	team   *team    // the processes that do the run together; nil if this one does it alone
-	locked *os.File // of a lock of the run directory that the parent process holds; nil otherwise
+	plots    plotFormats
+	out      string
+	label    string
+	resume   string
+	quiet    bool
+	dryRun   bool
+	recorded bool     // the scenario is that of a run directory, which may be of an earlier version
+	team     *team    // the processes that do the run together; nil if this one does it alone
+	locked   *os.File // of a lock of the run directory that the parent process holds; nil otherwise
 
 	alg    federation.Algorithm
 	groups []group

@@ -18,6 +18,9 @@ func (s *session) loadScenario() (err error) {
 		return nil
 	}
 	parse := federation.ParseScenario
+	if o.recorded {
+		parse = federation.ParseRecordedScenario
+	}
 	if o.resume != "" {
 		parse = federation.ParseRecordedScenario
 		if o.team.leads() {

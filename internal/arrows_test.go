@@ -30,7 +30,7 @@ type room struct {
 // wrong until somebody draws it: docs/architecture.md says what each room is for.
 var rooms = map[string]room{
 	"": {imports: []string{"cli"}},
-	"cli": {imports: []string{"federation", "federation/algorithm", "federation/corruption", "federation/data",
+	"cli": {imports: []string{"benchmarks", "federation", "federation/algorithm", "federation/corruption", "federation/data",
 		"federation/partition", "models", "report", "similarity", "torch"}},
 	"federation/algorithm": {imports: []string{"federation", "federation/data", "federation/partition", "models", "similarity", "torch"},
 		tests: []string{"federation/corruption"}},

@@ -14,6 +14,9 @@ import (
 // plots lie beside it.
 const ClustersFile = "clusters.json"
 
+// proximityFile has the matrix that the clusters were found by.
+const proximityFile = "proximity.npy"
+
 // Clustering is a clustering of clients, with all that its files, plots and
 // tables say of it.
 type Clustering struct {
@@ -197,7 +200,7 @@ func (d *Dir) WriteClustering(c *Clustering, formats []plot.Format) error {
 	if err := d.WriteJSON(ClustersFile, file); err != nil {
 		return err
 	}
-	if err := d.WriteNPY("proximity.npy", near.matrix); err != nil {
+	if err := d.WriteNPY(proximityFile, near.matrix); err != nil {
 		return err
 	}
 	return c.writePlots(d, rows, near, formats)
