@@ -42,7 +42,7 @@ func evaluateRun(t *testing.T, run, data string, more ...string) (e evaluated, l
 func TestEvaluateAgreesWithTheRun(t *testing.T) {
 	data := mnist(t)
 	scenario := filepath.Join(t.TempDir(), "scenario.json")
-	write(t, scenario, []byte(`{"reserve": 0.2, "events": [{"round": 1, "join": [4]}, {"round": 2, "leave": 0}, {"round": 2, "swap": [1, 5]}]}`))
+	write(t, scenario, []byte(`{"version": 2, "reserve": 0.2, "events": [{"round": 2, "join": [4]}, {"round": 3, "leave": 0}, {"round": 3, "swap": [1, 5]}]}`))
 	for _, x := range []struct{ flags, from string }{
 		{"--algorithm feddag", report.ModelsFile},
 		{"--algorithm feddag-star --holdout 0.3 --eval-share 0.5", report.ModelsFile},

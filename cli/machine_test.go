@@ -154,7 +154,7 @@ func TestDryRunAndMemory(t *testing.T) {
 	}
 	for _, more := range [][]string{{"--dry-run"}, nil} {
 		code, _, log := feddag(small(data, filepath.Join(t.TempDir(), "x"), append(more, "--engine", "batched", "--memory", "1MB")...)...)
-		if code != exitFailed || !strings.Contains(log, "1.00 MB are allowed (--memory)") {
+		if code != exitFailed || !strings.Contains(log, "--memory allows 1.00 MB") {
 			t.Errorf("%v: exit code %d: %s", more, code, log)
 		}
 	}

@@ -150,7 +150,7 @@ func TestRanksThatDisagree(t *testing.T) {
 	images[len(images)-1]++
 	write(t, filepath.Join(otherData, "train-images-idx3-ubyte"), images)
 	scenario := filepath.Join(tmp, "scenario.json")
-	write(t, scenario, []byte(`{"events": [{"round": 1, "leave": 0}]}`))
+	write(t, scenario, []byte(`{"version": 2, "events": [{"round": 2, "leave": 0}]}`))
 	for name, c := range map[string]struct {
 		size int
 		code int
