@@ -1,4 +1,4 @@
-// Package cluster tests the scripts that spread a comparison over machines.
+// Package cluster tests the scripts that spread comparisons and runs over machines.
 package cluster
 
 import (
@@ -113,5 +113,69 @@ func TestKubernetes(t *testing.T) {
 	}
 	if args := strings.Join(s.Template.Spec.Containers[0].Args, " "); !strings.HasPrefix(args, "compare --shard=$(JOB_COMPLETION_INDEX)/4 --out=/runs/") {
 		t.Errorf("the arguments are %q", args)
+	}
+}
+
+// TestSlurmRanks checks that srun starts the run and ends all tasks when one fails.
+func TestSlurmRanks(t *testing.T) {
+	program, notes := recorder(t, "exit 3")
+	srun := filepath.Join(filepath.Dir(program), "srun")
+	if err := os.Rename(program, srun); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("bash", "slurm_ranks.sh", "--quiet")
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(srun)+":"+os.Getenv("PATH"), "FEDDAG=f", "OUT=o", "ARGS=--algorithm ifca --seed 1")
+	cmd.Run()
+	if got, want := noted(t, notes), "--kill-on-bad-exit=1 f train --out o --algorithm ifca --seed 1 --quiet"; len(got) != 1 || got[0] != want {
+		t.Errorf("srun was called with %q, want %q", got, want)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 3 {
+		t.Errorf("exit code %d, want srun's 3", code)
+	}
+}
+
+// TestPyTorchJob checks that all pods of the manifest run the same command and that the master alone has the volume.
+func TestPyTorchJob(t *testing.T) {
+	raw, err := os.ReadFile("pytorchjob.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type replica struct {
+		Replicas      int
+		RestartPolicy string `yaml:"restartPolicy"`
+		Template      struct {
+			Spec struct {
+				Containers []struct {
+					Name         string
+					Args         []string
+					VolumeMounts []any `yaml:"volumeMounts"`
+				}
+			}
+		}
+	}
+	var job struct {
+		Kind string
+		Spec struct {
+			Replicas map[string]replica `yaml:"pytorchReplicaSpecs"`
+		}
+	}
+	if err := yaml.Unmarshal(raw, &job); err != nil {
+		t.Fatal(err)
+	}
+	master, worker := job.Spec.Replicas["Master"], job.Spec.Replicas["Worker"]
+	if job.Kind != "PyTorchJob" || len(job.Spec.Replicas) != 2 || master.Replicas != 1 || worker.Replicas < 1 ||
+		len(master.Template.Spec.Containers) != 1 || len(worker.Template.Spec.Containers) != 1 {
+		t.Fatalf("the manifest is %+v", job)
+	}
+	m, w := master.Template.Spec.Containers[0], worker.Template.Spec.Containers[0]
+	// The operator gives its variables to the container of this name.
+	if m.Name != "pytorch" || w.Name != "pytorch" || strings.Join(m.Args, " ") != strings.Join(w.Args, " ") || m.Args[0] != "train" {
+		t.Errorf("the containers are %+v and %+v", m, w)
+	}
+	if len(m.VolumeMounts) != 1 || len(w.VolumeMounts) != 0 {
+		t.Error("the master alone writes")
+	}
+	if master.RestartPolicy != "OnFailure" || worker.RestartPolicy != "OnFailure" {
+		t.Error("pods are not started anew")
 	}
 }

@@ -11,17 +11,46 @@ import (
 	"time"
 )
 
+// answerTime is how long a store may take for its first answer.
+const answerTime = 20 * time.Second
+
+// errNoAnswer is the error of a store that has taken longer.
+var errNoAnswer = fmt.Errorf("no answer within %v", answerTime)
+
+// within calls fn, which may block, for at most so long.
+func (r *Ranks) within(limit time.Duration, fn func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- fn() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(limit):
+		r.stuck = true
+		return errNoAnswer
+	case <-r.ctx.Done():
+		r.stuck = true
+		return r.Err()
+	}
+}
+
 // greet tells the others who this rank is, and waits until it has heard from all of them.
 func (r *Ranks) greet(address string) error {
 	host, err := os.Hostname()
 	if err != nil {
 		return err
 	}
-	mine, err := json.Marshal(hello{Host: host, Process: os.Getpid(), Network: network(), Address: address, Program: r.o.Program, CPUs: processors()})
+	mine, err := json.Marshal(hello{Host: host, Process: os.Getpid(), Network: network(), Address: address, Outward: outward(), Program: r.o.Program, CPUs: processors()})
 	if err != nil {
 		return err
 	}
-	if err := r.ask(func() error { return r.store.Set(helloKey(r.place.Rank), mine) }); err != nil {
+	err = r.within(answerTime, func() error {
+		if err := r.store.Set(helloKey(r.place.Rank), mine); err != nil {
+			return err
+		}
+		_, _, err := r.store.Get(helloKey(r.place.Rank)) // The store of another version may not answer at all.
+		return err
+	})
+	if err != nil {
 		return r.explainStore(err)
 	}
 	r.peers = make([]hello, r.place.Size)
@@ -49,24 +78,47 @@ func (r *Ranks) greet(address string) error {
 	return r.checkPeers()
 }
 
-// checkPeers returns an error if a rank is another program or cannot be reached by the others.
+// checkPeers returns an error if a rank is another program.
 func (r *Ranks) checkPeers() error {
 	for i, p := range r.peers {
 		if p.Program != r.peers[0].Program {
 			return fmt.Errorf("%s is another program than %s: %s, and not %s; give all machines the same build", r.Name(i), r.Name(0), p.Program, r.peers[0].Program)
 		}
-		ip := net.ParseIP(p.Address)
-		if ip == nil || !ip.IsLoopback() {
-			continue
-		}
-		for j, other := range r.peers {
-			if other.Network != p.Network {
-				return fmt.Errorf("%s reaches MASTER_ADDR %s by way of %s, where %s cannot answer it: set MASTER_ADDR to an address that all machines reach, or GLOO_SOCKET_IFNAME to the network interface to use",
-					r.Name(i), r.place.Host, p.Address, r.Name(j))
-			}
-		}
 	}
 	return nil
+}
+
+// listenOn returns the address on which Gloo listens in a rank: the one from which the rank reaches the store, or, where that
+// is a loopback address and other ranks are elsewhere, the one from which it reaches other machines. Rank 0 often has such a
+// MASTER_ADDR: older PyTorchJobs set it to localhost there, and Debian lets a machine's own name be 127.0.1.1.
+func listenOn(peers []hello, p Place, name func(rank int) string) (string, error) {
+	own := ""
+	for i, peer := range peers {
+		address := peer.Address
+		ip := net.ParseIP(address)
+		for j, other := range peers {
+			if ip == nil || !ip.IsLoopback() || other.Network == peer.Network {
+				continue
+			}
+			if address = peer.Outward; address == "" || i > 0 {
+				return "", fmt.Errorf("%s reaches MASTER_ADDR %s by way of %s, where %s cannot answer it: set MASTER_ADDR to an address of rank 0 that all machines reach, or GLOO_SOCKET_IFNAME to the network interface to use",
+					name(i), p.Host, peer.Address, name(j))
+			}
+		}
+		if i == p.Rank {
+			own = address
+		}
+	}
+	return own, nil
+}
+
+// outward returns the address from which other machines are reached, empty if there is none.
+func outward() string {
+	address, err := sourceAddress("203.0.113.1", 9) // of a network that is nobody's (RFC 5737)
+	if err != nil {
+		return ""
+	}
+	return address
 }
 
 // network identifies the network stack of this process: the machine, and its network namespace.
@@ -102,8 +154,8 @@ func (r *Ranks) explainStore(err error) error {
 		return r.Err()
 	case r.place.Serve && r.place.Rank == 0 && inUse:
 		return fmt.Errorf("port %d is in use on this machine: set MASTER_PORT to a free one, the same for all ranks", r.place.Port)
-	case !r.place.Serve && strings.Contains(text, "reset by peer"):
-		return fmt.Errorf("the store at %s, which torchrun holds, does not understand this program: torchrun comes with another version of PyTorch than the program was built with; "+
+	case !r.place.Serve && (errors.Is(err, errNoAnswer) || strings.Contains(text, "reset by peer")):
+		return fmt.Errorf("the store at %s, which torchrun holds, does not understand this program: torchrun seems to come with another version of PyTorch than the libtorch of the program; "+
 			"set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for torchrun, so that rank 0 holds the store, or use the torchrun of that version (%w)", r.where(), err)
 	}
 	return fmt.Errorf("the store at %s does not answer: check MASTER_ADDR and MASTER_PORT, and whether %s is running: %w", r.where(), r.holder(), err)

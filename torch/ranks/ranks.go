@@ -79,7 +79,8 @@ type hello struct {
 	Host    string `json:"host"`
 	Process int    `json:"process"`
 	Network string `json:"network"` // of the machine and its network namespace
-	Address string `json:"address"` // on which Gloo listens
+	Address string `json:"address"` // from which it reaches the store
+	Outward string `json:"outward"` // from which it reaches other machines
 	Program string `json:"program"`
 	CPUs    string `json:"cpus"` // that the process may run on
 }
@@ -106,6 +107,9 @@ func Join(ctx context.Context, p Place, o Options) (*Ranks, error) {
 		return nil, errors.Join(err, r.Close(err))
 	}
 	r.watch()
+	if address, err = listenOn(r.peers, p, r.Name); err != nil {
+		return nil, errors.Join(err, r.Close(err))
+	}
 	err = r.ask(func() (err error) {
 		r.group, err = torch.NewGroup(r.store, torch.GroupOptions{
 			Rank: p.Rank, Size: p.Size, Interface: p.Interface, Address: address, Timeout: o.Timeout,
@@ -247,6 +251,10 @@ func (r *Ranks) Close(why error) error {
 	if why != nil {
 		text = why.Error()
 	}
+	patience := 5*r.o.Beat + time.Second
+	if r.stuck { // The store may not answer.
+		patience = min(patience, time.Second)
+	}
 	left := make(chan struct{})
 	go func() {
 		defer close(left)
@@ -259,7 +267,7 @@ func (r *Ranks) Close(why error) error {
 	}()
 	select {
 	case <-left:
-	case <-time.After(5*r.o.Beat + time.Second):
+	case <-time.After(patience):
 		r.stuck = true
 	}
 	close(r.stop)
@@ -276,8 +284,14 @@ func (r *Ranks) Close(why error) error {
 
 var errClosed = errors.New("the ranks have ended")
 
+// allLeft reports whether all ranks have left that are not lost.
 func (r *Ranks) allLeft() bool {
+	var lost *LostError
+	errors.As(r.Err(), &lost)
 	for i := range r.place.Size {
+		if lost != nil && lost.Rank == i {
+			continue
+		}
 		if _, ok, err := r.store.Get(leftKey(i)); err != nil || !ok {
 			return err != nil
 		}
@@ -290,9 +304,14 @@ func localAddress(p Place) (string, error) {
 	if p.Interface != "" {
 		return "", nil
 	}
-	c, err := net.Dial("udp", net.JoinHostPort(p.Host, fmt.Sprint(max(p.Port, 1)))) // sends nothing
+	return sourceAddress(p.Host, p.Port)
+}
+
+// sourceAddress returns the address of this machine from which a host is reached. It sends nothing.
+func sourceAddress(host string, port uint16) (string, error) {
+	c, err := net.Dial("udp", net.JoinHostPort(host, fmt.Sprint(max(port, 1))))
 	if err != nil {
-		return "", fmt.Errorf("MASTER_ADDR is %q: %w", p.Host, err)
+		return "", fmt.Errorf("MASTER_ADDR is %q: %w", host, err)
 	}
 	defer c.Close()
 	return c.LocalAddr().(*net.UDPAddr).IP.String(), nil

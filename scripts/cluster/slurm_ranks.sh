@@ -1,0 +1,25 @@
+#!/bin/bash
+# One run on several GPUs, of one node or of several, as a Slurm job: srun starts a process per GPU, and the processes do the
+# run together (docs/scale.md). For many independent runs slurm_array.sh is faster.
+#
+#   sbatch scripts/cluster/slurm_ranks.sh
+#
+# The same job, submitted again, continues the run in OUT. Only the first task writes OUT. ARGS are the flags of the run.
+#SBATCH --job-name=feddag
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --gpus-per-task=1
+#SBATCH --cpus-per-task=4
+#SBATCH --time=08:00:00
+#SBATCH --signal=USR1@120
+set -euo pipefail
+
+FEDDAG=${FEDDAG:-./feddag}
+OUT=${OUT:-runs/together}
+ARGS=${ARGS:---algorithm feddag --seed 11 --rounds 100}
+
+# The tasks find rank 0 by Slurm's list of nodes and take a port that depends on the number of the job. MASTER_ADDR and
+# MASTER_PORT say otherwise. Two minutes before the time limit Slurm signals the tasks, which write a checkpoint and end.
+# A task that fails ends the others.
+# shellcheck disable=SC2086 # ARGS are several words
+exec srun --kill-on-bad-exit=1 "$FEDDAG" train --out "$OUT" $ARGS "$@"
