@@ -88,6 +88,8 @@ func newOptions(algorithm string) (*options, error) {
 	f = o.group("Training")
 	federation.FlagGroup(f, federation.RoundFlags, func(f *pflag.FlagSet) {
 		f.IntVar(&r.Rounds, "rounds", r.Rounds, "T, number of rounds")
+		f.Float64Var(&r.Unreliable.Stragglers, "stragglers", r.Unreliable.Stragglers, "share of the clients of a round that do only some of the local epochs, each a random number of them, 0 to 1")
+		f.Float64Var(&r.Unreliable.Dropout, "client-dropout", r.Unreliable.Dropout, "share of the clients of a round that receive the model and send nothing back, 0 to below 1; --dropout is that of activations")
 		f.IntVar(&r.Stopping.Patience, "early-stopping", r.Stopping.Patience, "end the run after so many rounds in which the training loss does not fall below its lowest value, with a round that is evaluated; 0 for all rounds")
 		f.Float64Var(&r.Stopping.MinDelta, "early-stopping-min-delta", r.Stopping.MinDelta, "how far below its lowest value the training loss must fall for --early-stopping to count it")
 		f.Float64Var(&r.Rate, "rate", r.Rate, "R, share of the clients sampled in a round, above 0, at most 1")

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"errors"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -48,7 +49,7 @@ func (e *Env) LocalSGD(net *torch.Network, jobs []torch.Job, t int, phase Phase,
 
 // LocalTraining trains every job (see [Client.Job]) in round t for some epochs and returns the results in the order of the jobs.
 // Only the given parts of the network change. The order of the samples depends on the seed, the round, the client, the phase and
-// the epoch. In the rounds the learning rate follows [Options].Schedule. The error is a [Diverged] if a loss or weights become infinite or NaN; then there are no results to close.
+// the epoch. In the rounds the learning rate follows [Options].Schedule, and stragglers do fewer epochs. The error is a [Diverged] if a loss or weights become infinite or NaN; then there are no results to close.
 func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase Phase, parts torch.Part, sgd torch.SGD, epochs int) ([]torch.Trained, error) {
 	if len(jobs) == 0 {
 		return nil, nil
@@ -63,11 +64,14 @@ func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase P
 		job := &jobs[i]
 		keys := []uint64{uint64(t), uint64(job.Client), uint64(phase)}
 		job.Seed = stream.New(e.Seed, "dropout", keys...).Uint64()
-		job.Order = make([][]int32, epochs)
+		job.Order = make([][]int32, e.localEpochs(job.Client, phase, epochs))
+		if job.Mix != nil { // an item for each step
+			job.Mix = job.Mix[:len(job.Mix)/epochs*len(job.Order)]
+		}
 		for epoch := range job.Order {
 			job.Order[epoch] = e.shuffle(len(job.Samples), append(keys, uint64(epoch)))
 		}
-		total += int64(epochs) * int64(len(job.Samples))
+		total += int64(len(job.Order)) * int64(len(job.Samples))
 	}
 	trained, err := e.train(net, jobs, Progress{Round: t, Phase: phase.String(), Total: total}, parts, sgd)
 	if err != nil {
@@ -97,7 +101,7 @@ func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase P
 func (e *Env) train(net *torch.Network, jobs []torch.Job, p Progress, parts torch.Part, sgd torch.SGD) (trained []torch.Trained, err error) {
 	err = e.runCancellable(p, func() (err error) {
 		if _, ok := e.Executor.(interface{ Cancel() }); ok {
-			trained, err = e.Executor.Train(net, e.Train, jobs, parts, sgd)
+			trained, err = e.trainByEpochs(net, jobs, parts, sgd)
 			return err
 		}
 		for i := range jobs {
@@ -111,6 +115,34 @@ func (e *Env) train(net *torch.Network, jobs []torch.Job, p Progress, parts torc
 		return nil
 	})
 	return trained, err
+}
+
+// trainByEpochs runs the jobs on the executor, which takes jobs of one number of epochs at a time.
+func (e *Env) trainByEpochs(net *torch.Network, jobs []torch.Job, parts torch.Part, sgd torch.SGD) ([]torch.Trained, error) {
+	byEpochs := map[int][]int{} // places of the jobs
+	for i, job := range jobs {
+		byEpochs[len(job.Order)] = append(byEpochs[len(job.Order)], i)
+	}
+	if len(byEpochs) == 1 {
+		return e.Executor.Train(net, e.Train, jobs, parts, sgd)
+	}
+	trained := make([]torch.Trained, len(jobs))
+	for _, epochs := range slices.Sorted(maps.Keys(byEpochs)) {
+		places := byEpochs[epochs]
+		some := make([]torch.Job, len(places))
+		for k, i := range places {
+			some[k] = jobs[i]
+		}
+		done, err := e.Executor.Train(net, e.Train, some, parts, sgd)
+		if err != nil {
+			torch.CloseTrained(trained)
+			return nil, err
+		}
+		for k, i := range places {
+			trained[i] = done[k]
+		}
+	}
+	return trained, nil
 }
 
 // warnOfAutograd warns that a loss which runs by autograd makes local training slower than that of other methods.

@@ -76,16 +76,18 @@ type Progress struct {
 
 // RoundResult is the result of a round.
 type RoundResult struct {
-	Round    int
-	Moves    []Move             // by the scenario's events before the round, then in the round; in the first round, by the clustering before both
-	Cohort   []int              // ids of the clients that trained, ascending
-	Dropped  []int              // ids of the clients that were left out because their training diverged, ascending
-	Loss     float64            // see [Report]
-	Pre      []Score            // [len(Cohort)] scores of the models from which the round started; nil in a round without evaluation
-	Post     []Score            // [len(Cohort)] scores of the clients' models after local training; nil in a round without evaluation
-	All      []Score            // [clients] scores of the models after aggregation, NaN for absent clients; nil in a round without evaluation
-	Clusters [][]int            // clusters after the round by [Clustered].Clusters; nil without clusters
-	Notes    map[string]float64 // see [Report]
+	Round      int
+	Moves      []Move             // by the scenario's events before the round, then in the round; in the first round, by the clustering before both
+	Cohort     []int              // ids of the clients that trained, ascending
+	Dropped    []int              // ids of the clients that were left out because their training diverged, ascending
+	Loss       float64            // see [Report]
+	Stragglers []int              // ids of the clients that were drawn to do only a part of their local epochs, ascending
+	Unanswered []int              // ids of the clients that received a model and never answered, ascending
+	Pre        []Score            // [len(Cohort)] scores of the models from which the round started; nil in a round without evaluation
+	Post       []Score            // [len(Cohort)] scores of the clients' models after local training; nil in a round without evaluation
+	All        []Score            // [clients] scores of the models after aggregation, NaN for absent clients; nil in a round without evaluation
+	Clusters   [][]int            // clusters after the round by [Clustered].Clusters; nil without clusters
+	Notes      map[string]float64 // see [Report]
 
 	LearningRate float64 // η times the factor of the round, where [Options].Schedule changes it; 0 otherwise
 

@@ -21,7 +21,8 @@ type Options struct {
 
 	Server ServerOptimizer // what the server does with the mean of the clients' models
 
-	Stopping EarlyStopping
+	Stopping   EarlyStopping
+	Unreliable Unreliable
 
 	// EvalEvery is the number of rounds between two evaluations. The other rounds have no scores, neither of the cohort nor
 	// of all clients. The last round is always evaluated; with 0, no other is, nor are the models before the first round.
@@ -78,6 +79,8 @@ func (o Options) Validate() error {
 		return o.Schedule.check(o.Rounds)
 	case o.Optimizer.validate() != nil:
 		return o.Optimizer.validate()
+	case o.Unreliable.validate(o.Epochs) != nil:
+		return o.Unreliable.validate(o.Epochs)
 	case o.Stopping.validate(o.EvalEvery) != nil:
 		return o.Stopping.validate(o.EvalEvery)
 	case o.Server.validate() != nil:

@@ -202,6 +202,7 @@ func (r *Runner) resume(c *Checkpoint) error {
 func (r *Runner) Round(t int) error {
 	e := r.env
 	defer e.enterRound(t)()
+	defer func() { e.epochsOf = nil }()
 	if err := r.applyEvents(t); err != nil {
 		return err
 	}
@@ -210,7 +211,11 @@ func (r *Runner) Round(t int) error {
 	if err != nil {
 		return err
 	}
-	result := RoundResult{Round: t, Training: time.Since(start).Seconds()}
+	cohort, silent := e.dropOut(r.alg, t, cohort)
+	result := RoundResult{Round: t, Stragglers: e.drawStragglers(t, cohort), Training: time.Since(start).Seconds()}
+	for _, c := range silent {
+		result.Unanswered = append(result.Unanswered, c.ID)
+	}
 	var pre []Score
 	if e.Evaluates(t) {
 		if pre, err = r.cohortScores(cohort); err != nil {

@@ -128,10 +128,9 @@ func (s *RateSchedule) Set(text string) error {
 	return err
 }
 
-// scheduled reports whether the rate of a phase follows the schedule: the phases that rounds consist of. The warm-up, the
-// answers to the server's queries and the final local training have the rate of the run, so that they measure the same
-// whenever they happen.
-func (p Phase) scheduled() bool {
+// inRounds reports whether a phase is one of those that rounds consist of. The warm-up, the answers to the server's queries and
+// the final local training have the rate and the epochs of the run, so that they measure the same whenever they happen.
+func (p Phase) inRounds() bool {
 	return p == PrimaryPhase || p == SecondaryPhase || p == HeadPhase
 }
 
@@ -139,7 +138,7 @@ func (p Phase) scheduled() bool {
 // one of the training too. α of Per-FedAvg is not: it is part of what the method minimises, and the step by which its clients
 // predict has it, before and after any round.
 func (e *Env) scheduledSGD(sgd torch.SGD, t int, phase Phase) torch.SGD {
-	if e.Schedule.Constant() || !phase.scheduled() {
+	if e.Schedule.Constant() || !phase.inRounds() {
 		return sgd
 	}
 	factor := e.Schedule.Factor(t)

@@ -42,6 +42,11 @@ type Round struct {
 	// round for it, as if they had not been sampled.
 	Dropped []int `json:"dropped,omitempty"`
 
+	// Stragglers are those that did only a part of their local epochs, and
+	// Unanswered those that received a model and sent nothing, ascending.
+	Stragglers []int `json:"stragglers,omitempty"`
+	Unanswered []int `json:"unanswered,omitempty"`
+
 	// What the clients computed for the method, in samples through one model:
 	// every epoch counts, and every model of several.
 	TrainingSamples int64 `json:"training_samples"` // forward and backward

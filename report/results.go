@@ -36,6 +36,7 @@ func NewRound(r federation.RoundResult, clients []*federation.Client) Round {
 		Round: federation.RoundNumber(r.Round), TrainLoss: r.Loss,
 		Pre: NewScore(r.All), CohortPre: NewScore(r.Pre), CohortPost: NewScore(r.Post),
 		BytesUp: up, BytesDown: down, Seconds: r.Seconds, TrainingSeconds: r.Training, Samples: r.Samples, Clients: r.Cohort, Dropped: r.Dropped,
+		Stragglers: r.Stragglers, Unanswered: r.Unanswered,
 		LearningRate: r.LearningRate, Notes: r.Notes, TrainingSamples: r.Work.Training, ForwardSamples: r.Work.Forward,
 	}
 	if r.Clusters != nil {

@@ -68,6 +68,11 @@ type Summary struct {
 	// rounds.
 	Dropped int `json:"dropped,omitempty"`
 
+	// Stragglers and Unanswered count, over all rounds, the clients that did
+	// only a part of their local epochs and those that sent nothing back.
+	Stragglers int `json:"stragglers,omitempty"`
+	Unanswered int `json:"unanswered,omitempty"`
+
 	// Joined is over the clients that joined during the run, by a scenario: with
 	// the models they were given, and after one local training from there. nil
 	// if nobody did.
@@ -139,13 +144,15 @@ func (s *Summary) SetRounds(rounds []Round) {
 	s.Rounds = len(rounds)
 	s.Final.PostOver, s.Best.PostOver, s.Last10.PostOver = OverCohort, OverCohort, OverCohort
 	var seconds []float64
-	s.Seconds.Rounds, s.ClientsPerRound, s.Dropped = 0, 0, 0
+	s.Seconds.Rounds, s.ClientsPerRound, s.Dropped, s.Stragglers, s.Unanswered = 0, 0, 0, 0, 0
 	for _, r := range rounds {
 		s.BytesUp += r.BytesUp
 		s.BytesDown += r.BytesDown
 		s.Seconds.Rounds += r.Seconds
 		s.ClientsPerRound += float64(len(r.Clients))
 		s.Dropped += len(r.Dropped)
+		s.Stragglers += len(r.Stragglers)
+		s.Unanswered += len(r.Unanswered)
 		seconds = append(seconds, r.Seconds)
 	}
 	if len(rounds) > 0 {

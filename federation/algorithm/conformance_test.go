@@ -69,8 +69,9 @@ func stopAndResume(t *testing.T, name string) {
 	stopAndResumeWith(t, name, []int{0, 1, 2, 3, 4}, func(*federation.Env) {})
 }
 
-// stopAndResumeWith checks that a run in the environment that change makes can be stopped after some numbers of rounds and resumed.
-func stopAndResumeWith(t *testing.T, name string, stops []int, change func(*federation.Env)) {
+// stopAndResumeWith checks that a run in the environment that change makes can be stopped after some numbers of rounds and resumed, with
+// another number of workers. It returns the models of a run that was not stopped.
+func stopAndResumeWith(t *testing.T, name string, stops []int, change func(*federation.Env)) (models map[string][]float32) {
 	t.Helper()
 	want, wantResult := federationtest.Finished(t, name, 2, change)
 	for _, stop := range stops {
@@ -96,6 +97,7 @@ func stopAndResumeWith(t *testing.T, name string, stops []int, change func(*fede
 			t.Errorf("resumed after round %d: the scores differ", stop)
 		}
 	}
+	return want
 }
 
 // interrupted checks that a run which is cancelled inside a round leaves a checkpoint from which it ends with the same

@@ -23,7 +23,7 @@ func init() {
 // any term of the loss is.
 //
 // The authors tune µ over 0.001, 0.01, 0.1, 0.5 and 1 (github.com/litian96/FedProx, README); the default here is 0.01. The
-// paper's stragglers are not simulated: every client of a cohort trains all its epochs.
+// paper's stragglers are those of --stragglers.
 type FedProx struct {
 	FedAvg
 	Mu float64 // µ; 0 gives FedAvg

@@ -163,8 +163,12 @@ func (a *FedGWC) Round(env *federation.Env, t int, cohort []*federation.Client) 
 func (a *FedGWC) losses(t int, cohort []*federation.Client, trained []torch.Trained) ([][]float64, error) {
 	if a.Losses == 0 {
 		losses := make([][]float64, len(trained))
+		epochs := math.MaxInt // that all of them did; stragglers do fewer
+		for _, r := range trained {
+			epochs = min(epochs, len(r.Loss))
+		}
 		for i, r := range trained {
-			losses[i] = r.Loss
+			losses[i] = r.Loss[:epochs]
 		}
 		return losses, nil
 	}
