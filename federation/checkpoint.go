@@ -23,7 +23,8 @@ type Saved struct {
 	Blobs   map[string][]byte    // by name; large data that seldom change, written only when they have changed
 }
 
-// Vector copies a saved vector to the device. It is an error if there is none of that name or if it has not n values.
+// Vector copies a saved vector to the device. It returns an error if there is no vector with that name, or if it does not
+// have n values.
 func (s Saved) Vector(env *Env, name string, n int) (*torch.Vector, error) {
 	x, ok := s.Vectors[name]
 	if !ok {
@@ -51,7 +52,8 @@ func (s *Saved) PutBlob(name string, x []float32) {
 	s.Blobs[name] = data
 }
 
-// Blob returns the vector that PutBlob saved under a name, or nil if there is none. It is an error if it has not n values.
+// Blob returns the vector that PutBlob saved under a name, or nil if there is none. It returns an error if the vector does
+// not have n values.
 func (s Saved) Blob(name string, n int) ([]float32, error) {
 	data, ok := s.Blobs[name]
 	if !ok {

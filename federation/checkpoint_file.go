@@ -140,7 +140,7 @@ func (c *Checkpoint) fits(algorithm, config string, clients int) error {
 	case c.Config != config:
 		return fmt.Errorf("it belongs to another configuration (%.12s, this run is %.12s)", c.Config, config)
 	case c.Rounds < 0 || c.Ledger == nil || len(c.Ledger.Clients) != clients || len(c.Ledger.Work) != clients || len(c.Best) != clients || len(c.Last) != clients:
-		return fmt.Errorf("it is of other than %d clients", clients)
+		return fmt.Errorf("it is not of %d clients", clients)
 	}
 	return nil
 }

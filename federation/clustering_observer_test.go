@@ -12,7 +12,7 @@ import (
 	"feddag/similarity"
 )
 
-// clusteringRecorder records what an observer is told of a clustering. It can interrupt the run at one of the clustering's steps.
+// clusteringRecorder records what an observer learns about a clustering. It can interrupt the run at one of the clustering's steps.
 type clusteringRecorder struct {
 	federationtest.Canceller
 	stopAt   string // step at which the run is interrupted; empty for none

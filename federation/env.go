@@ -31,7 +31,7 @@ type Env struct {
 	initial    []float32         // θ^0 of SetInitialWeights; nil for random weights
 	original   []*Client         // Clients as the partition made them; nil before Start
 	population *population       // which clients are present and what they hold
-	present    []*Client         // the present ones of Clients, by ascending id
+	present    []*Client         // the present clients, by ascending id
 	newcomers  int               // clients that have joined since the last search for the clusters
 	seconds    map[Stage]float64 // wall time of each stage
 	nested     float64           // seconds of the stages inside the stage that is running
@@ -40,7 +40,7 @@ type Env struct {
 	confusion  [][]int     // see RoundResult; nil unless it is counted
 	subsets    testSubsets // used where EvalShare is below 1
 	uses       map[int]Use // what the clients of a Predictor predicted with in their last evaluation, by id
-	warnings   []warning   // of this run so far, each once
+	warnings   []warning   // warnings of this run so far, each once
 	span       span
 	round      *roundProgress // nil outside of rounds
 }
@@ -100,7 +100,7 @@ func (e *Env) originalClients() []*Client {
 	return e.Clients
 }
 
-// syncClients sets Clients and the list of the present ones from the population.
+// syncClients sets Clients and the list of the present clients from the population.
 func (e *Env) syncClients() {
 	e.Clients, e.present = slices.Clone(e.population.Clients), e.population.present()
 }
@@ -126,7 +126,7 @@ func (e *Env) Counts(c *Client) []int {
 func (e *Env) checkClients() error {
 	for i, c := range e.Clients {
 		if c.ID != i {
-			return fmt.Errorf("client %d stands at position %d", c.ID, i)
+			return fmt.Errorf("client %d is at position %d", c.ID, i)
 		}
 		if c.Size() == 0 {
 			return fmt.Errorf("client %d has no training samples", i)

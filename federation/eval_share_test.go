@@ -175,7 +175,7 @@ func TestEqualStatesPredictOnce(t *testing.T) {
 		defer v.Close()
 		models = append(models, federation.Model{Net: net, State: v})
 	}
-	clients := []*federation.Client{e.Clients[0], e.Clients[2], e.Clients[4]} // of one test set
+	clients := []*federation.Client{e.Clients[0], e.Clients[2], e.Clients[4]} // they share one test set
 	if _, err := e.Scores(clients, models); err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 // FirstLosses returns the losses of the first mini-batches of [Env.LocalTraining] with the same arguments, [jobs][steps]: element s
 // is the mean loss of batch s of the first epoch under the weights after s steps. Where the first epoch of a job has fewer
-// batches than steps, all jobs have as many losses as that epoch. The jobs must have no weights for their samples.
+// batches than steps, all jobs have as many losses as that epoch. The jobs must not have sample weights.
 //
 // A client has these losses from its training. The engines report means over epochs only, so FirstLosses trains the first batches
 // again and takes the differences: steps (steps+1) / 2 steps for each job, which enter no ledger.

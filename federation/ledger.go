@@ -48,7 +48,7 @@ func NewLedger(n int) *Ledger {
 	return &Ledger{Total: newTraffic(), Clients: make([][2]int64, n), Work: make([]Work, n), round: newTraffic()}
 }
 
-// Up counts a message of so many 4-byte words from a client to the server.
+// Up counts a message with the given number of 4-byte words from a client to the server.
 func (l *Ledger) Up(c *Client, kind string, words int) {
 	n := 4 * int64(words)
 	l.Total.Up[kind] += n
@@ -56,7 +56,7 @@ func (l *Ledger) Up(c *Client, kind string, words int) {
 	l.Clients[c.ID][0] += n
 }
 
-// Down counts a message of so many 4-byte words from the server to a client.
+// Down counts a message with the given number of 4-byte words from the server to a client.
 func (l *Ledger) Down(c *Client, kind string, words int) {
 	n := 4 * int64(words)
 	l.Total.Down[kind] += n

@@ -17,7 +17,7 @@ type Phase uint8
 
 // The phases.
 const (
-	PrimaryPhase   Phase = iota // local training in the rounds; of FedDAG, that of the primary encoders
+	PrimaryPhase   Phase = iota // local training in the rounds; in FedDAG, of the primary encoders
 	SecondaryPhase              // local training of FedDAG's secondary encoders
 	WarmUpPhase                 // local training of each client alone, before the clustering
 	FinalPhase                  // one more local training of each client, after the last round

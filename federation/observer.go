@@ -77,7 +77,7 @@ type Progress struct {
 // RoundResult is the result of a round.
 type RoundResult struct {
 	Round      int
-	Moves      []Move             // by the scenario's events before the round, then in the round; in the first round, by the clustering before both
+	Moves      []Move             // moves by the scenario's events before the round and then in the round; in the first round, first those by the clustering
 	Cohort     []int              // ids of the clients that trained, ascending
 	Dropped    []int              // ids of the clients that were left out because their training diverged, ascending
 	Loss       float64            // see [Report]
@@ -95,8 +95,8 @@ type RoundResult struct {
 	// round, nil before. Labels are those of each client. An image that several clients have counts once for each.
 	Confusion [][]int
 
-	Traffic  Traffic // of all clients together
-	Work     Work    // of all clients together
+	Traffic  Traffic // traffic of all clients together
+	Work     Work    // work of all clients together
 	Samples  int64   // training samples, counted once per epoch
 	Training float64 // seconds of local training and aggregation
 	Seconds  float64 // wall time of the round, evaluation included

@@ -12,7 +12,7 @@ import (
 // scenario and the events that were applied, so a resumed run that applies the same events gets the same population.
 type population struct {
 	set        *data.Set
-	seed       uint64         // of the scenario
+	seed       uint64         // seed of the scenario
 	Clients    []*Client      // by id; a client that changes is replaced by another value
 	isPresent  []bool         // by client
 	wasPresent []bool         // by client: whether it is present or was at any time before
@@ -70,7 +70,7 @@ func newPopulation(set *data.Set, clients []*Client, s *Scenario) (*population, 
 		}
 	}
 	if len(p.present()) == 0 {
-		return nil, fmt.Errorf("every client is held out or joins later: nobody is left to train")
+		return nil, fmt.Errorf("every client is held out or joins later: no client is left to train")
 	}
 	return p, nil
 }
@@ -135,7 +135,7 @@ func (p *population) Apply(ev Event) ([]*Client, error) {
 			}
 		}
 		if len(ids) < ev.JoinNext {
-			return nil, fmt.Errorf("%v: %d clients are to come, %d are left that never were there: raise --holdout", ev, ev.JoinNext, len(ids))
+			return nil, fmt.Errorf("%v: %d clients are to join, but only %d are left that were never present: raise --holdout", ev, ev.JoinNext, len(ids))
 		}
 	}
 	for _, i := range ids {
@@ -153,7 +153,7 @@ func (p *population) Apply(ev Event) ([]*Client, error) {
 			p.isPresent[i], p.lastChange[i] = false, ev.Round
 		}
 		if len(p.present()) == 0 {
-			return nil, fmt.Errorf("%v: nobody is left", ev)
+			return nil, fmt.Errorf("%v: no client is left", ev)
 		}
 	case "shift":
 		for _, i := range ids {
@@ -177,13 +177,13 @@ func (p *population) Apply(ev Event) ([]*Client, error) {
 func (p *population) checkPresence(ev Event, i int) error {
 	switch joins := ev.Kind() == "join"; {
 	case joins && p.isPresent[i] && p.lastChange[i] < 0:
-		return fmt.Errorf("%v: client %d is there from the start", ev, i)
+		return fmt.Errorf("%v: client %d is present from the start", ev, i)
 	case joins && p.isPresent[i]:
-		return fmt.Errorf("%v: client %d is there already: it joined before round %d", ev, i, RoundNumber(p.lastChange[i]))
+		return fmt.Errorf("%v: client %d is already present: it joined before round %d", ev, i, RoundNumber(p.lastChange[i]))
 	case !joins && !p.isPresent[i] && p.lastChange[i] < 0:
 		return fmt.Errorf("%v: client %d has not joined", ev, i)
 	case !joins && !p.isPresent[i]:
-		return fmt.Errorf("%v: client %d is not there: it left before round %d", ev, i, RoundNumber(p.lastChange[i]))
+		return fmt.Errorf("%v: client %d is not present: it left before round %d", ev, i, RoundNumber(p.lastChange[i]))
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 func (p *population) shift(ev Event, i int) error {
 	c := *p.Clients[i]
 	if !slices.Equal(c.Test, p.testOf(c.Train)) {
-		return fmt.Errorf("%v: client %d's test set is not all test samples of its classes, so it has none of other classes; swap it with another client", ev, i)
+		return fmt.Errorf("%v: client %d's test set is not all test samples of its classes, so there are no test samples for it of other classes; swap it with another client", ev, i)
 	}
 	r := stream.New(p.seed, "scenario/shift", uint64(ev.Number), uint64(i))
 	replaced := max(1, int(math.Round(ev.Share*float64(len(c.Train)))))
@@ -33,7 +33,7 @@ func (p *population) shift(ev Event, i int) error {
 			n++
 		}
 		if n > len(p.Unused[l]) {
-			return fmt.Errorf("%v: client %d needs %d new samples of class %d, %d are left that nobody ever held: raise reserve (%d samples of the class in all) or lower share",
+			return fmt.Errorf("%v: client %d needs %d new samples of class %d, but only %d are left that no client ever held: raise reserve (%d samples of the class in all) or lower share",
 				ev, i, n, l, len(p.Unused[l]), p.set.ClassCounts(p.set.Train)[l])
 		}
 		drawn := map[int32]bool{}

@@ -281,7 +281,7 @@ func (r *Runner) Round(t int) error {
 	return nil
 }
 
-// checkpoint writes a checkpoint after so many rounds. It does nothing if the run has no checkpoint file or the algorithm is no
+// checkpoint writes a checkpoint after the given number of rounds. It does nothing if the run has no checkpoint file or the algorithm is no
 // [Checkpointer].
 func (r *Runner) checkpoint(rounds int) error {
 	if r.options.Checkpoint == "" && !r.options.Elsewhere {

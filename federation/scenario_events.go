@@ -55,7 +55,7 @@ func (e *Env) CheckScenario(name string, a Algorithm) error {
 			return fmt.Errorf("%v is beyond the run, whose rounds are 1 to %d", ev, e.Rounds)
 		}
 		if !Handles(a, ev.Kind()) {
-			return fmt.Errorf("%v: algorithm %s has no answer to %s; these have: %s", ev, name, ev.Kind(), handlers(ev.Kind()))
+			return fmt.Errorf("%v: algorithm %s cannot handle %s; these can: %s", ev, name, ev.Kind(), handlers(ev.Kind()))
 		}
 		if _, err := p.Apply(ev); err != nil {
 			return err
@@ -63,7 +63,7 @@ func (e *Env) CheckScenario(name string, a Algorithm) error {
 	}
 	for kind, n := range map[string]int{"check_every": s.CheckEvery, "search_after": s.SearchAfter} {
 		if n > 0 && !Handles(a, kind) {
-			return fmt.Errorf("algorithm %s has no answer to %s; these have: %s", name, kind, handlers(kind))
+			return fmt.Errorf("algorithm %s cannot handle %s; these can: %s", name, kind, handlers(kind))
 		}
 	}
 	return nil
@@ -122,7 +122,7 @@ func (e *Env) eachEvent(t int, f func(ev Event, changed []*Client) error) (searc
 }
 
 // Replay applies the events of the first rounds to the population alone, so that a resumed run, or a look at its models, has the
-// clients that the first run had after so many rounds.
+// clients that the first run had after the given number of rounds.
 func (e *Env) Replay(rounds int) error {
 	if e.Scenario == nil {
 		return nil

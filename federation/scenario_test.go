@@ -90,17 +90,17 @@ func TestScenarioRefused(t *testing.T) {
 	for _, c := range []struct{ algorithm, events, want string }{
 		{"feddag", `{"round": 2, "leave": 8}`, "event 1 (round 2, leave): client 8 is unknown: the clients are 0 to 7"},
 		{"feddag", `{"round": 5, "leave": 1}`, "event 1 (round 5, leave) is beyond the run, whose rounds are 1 to 4"},
-		{"feddag", `{"round": 2, "join": 3}, {"round": 3, "join": 3}`, "client 3 is there already: it joined before round 2"},
-		{"feddag", `{"round": 2, "leave": 3}, {"round": 3, "leave": 3}`, "client 3 is not there: it left before round 2"},
-		{"feddag", `{"round": 2, "swap": [1, 3]}, {"round": 3, "join": 3}`, "client 3 is there from the start"},
+		{"feddag", `{"round": 2, "join": 3}, {"round": 3, "join": 3}`, "client 3 is already present: it joined before round 2"},
+		{"feddag", `{"round": 2, "leave": 3}, {"round": 3, "leave": 3}`, "client 3 is not present: it left before round 2"},
+		{"feddag", `{"round": 2, "swap": [1, 3]}, {"round": 3, "join": 3}`, "client 3 is present from the start"},
 		{"feddag", `{"round": 2, "leave": 5}`, "client 5 has not joined"},
 		{"feddag", `{"round": 2, "shift": 5, "labels": 1}`, "client 5 has not joined"},
-		{"feddag", `{"round": 2, "join": "0-7"}`, "nobody is left to train"},
-		{"feddag", `{"round": 1, "join": 5}, ` + everyone, "event 2 (round 2, leave): nobody is left"},
-		{"feddag", `{"round": 2, "join_next": 2}`, "2 clients are to come, 1 are left that never were there"},
+		{"feddag", `{"round": 2, "join": "0-7"}`, "no client is left to train"},
+		{"feddag", `{"round": 1, "join": 5}, ` + everyone, "event 2 (round 2, leave): no client is left"},
+		{"feddag", `{"round": 2, "join_next": 2}`, "2 clients are to join, but only 1 are left that were never present"},
 		{"feddag", `{"round": 2, "shift": 1, "labels": 4}`, "class 4 is unknown: the classes are 0 to 3"},
-		{"feddag", `{"round": 2, "shift": 1, "labels": 0}, {"round": 2, "shift": 3, "labels": 0}, {"round": 2, "shift": 7, "labels": 0}`, "are left that nobody ever held: raise reserve"},
-		{"unresponsive", `{"round": 2, "leave": 1}`, "event 1 (round 2, leave): algorithm unresponsive has no answer to leave; these have: "},
+		{"feddag", `{"round": 2, "shift": 1, "labels": 0}, {"round": 2, "shift": 3, "labels": 0}, {"round": 2, "shift": 7, "labels": 0}`, "are left that no client ever held: raise reserve"},
+		{"unresponsive", `{"round": 2, "leave": 1}`, "event 1 (round 2, leave): algorithm unresponsive cannot handle leave; these can: "},
 	} {
 		s, err := federation.ParseScenario([]byte(`{"version": 2, "events": [` + c.events + `]}`))
 		if err != nil {
@@ -119,7 +119,7 @@ func TestScenarioRefused(t *testing.T) {
 	for kind, s := range map[string]*federation.Scenario{"check_every": {CheckEvery: 1}, "search_after": {SearchAfter: 1}} {
 		e := federationtest.TinyEnv(t, 1)
 		e.Scenario = s
-		want := "algorithm fedavg has no answer to " + kind + "; these have: feddag"
+		want := "algorithm fedavg cannot handle " + kind + "; these can: feddag"
 		if _, err := federation.Run(context.Background(), e, federationtest.Algorithm(t, "fedavg"), federation.RunOptions{Algorithm: "fedavg"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", kind, err, want)
 		}

@@ -92,14 +92,14 @@ func (s *RateSchedule) Set(text string) error {
 	rounds := func(field string) (int, error) {
 		n, err := strconv.Atoi(field)
 		if err != nil || n < 1 {
-			return 0, wrong("%q is no number of rounds of 1 or more", field)
+			return 0, wrong("%q is not a number of rounds of 1 or more", field)
 		}
 		return n, nil
 	}
 	factor := func(field string, least bool) (float64, error) {
 		x, err := strconv.ParseFloat(field, 64)
 		if err != nil || !(x > 0 && x <= 1 || x == 0 && least) {
-			return 0, wrong("%q is no factor above 0 and at most 1", field)
+			return 0, wrong("%q is not a factor above 0 and at most 1", field)
 		}
 		return x, nil
 	}
@@ -120,7 +120,7 @@ func (s *RateSchedule) Set(text string) error {
 			next.factor, err = factor(fields[2], true)
 		}
 	default:
-		err = wrong("%q is no schedule", text)
+		err = wrong("%q is not a schedule", text)
 	}
 	if err == nil {
 		*s = next

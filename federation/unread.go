@@ -2,9 +2,9 @@ package federation
 
 import "fmt"
 
-// UnreadFlag is a flag that has no effect beside the other flags of a command. A person who gives it gets it as an error.
+// UnreadFlag is a flag that has no effect beside the other flags of a command. If the user gives it, it is reported as an error.
 type UnreadFlag struct {
-	Name  string // of the flag, without dashes
+	Name  string // name of the flag, without dashes
 	Where string // what does not read the flag, with its preposition: "with --model lenet"
 	Who   string // who would read the flag, or what to do, as a clause
 	// Never says that no other option makes the algorithm or the command read the flag, so that its help leaves it out.

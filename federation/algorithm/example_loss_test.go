@@ -77,7 +77,7 @@ func (a *SupCon) Loss(b *torch.Batch) (torch.Tensor, error) {
 	return b.CrossEntropy().Plus(a.Mu, contrast), nil
 }
 
-// With µ = 0 it is FedAvg, but for rounding; with more it is not. The run says once that it trains by autograd, and the
+// With µ = 0 it is FedAvg except for rounding; with more it is not. The run says once that it trains by autograd, and the
 // ledger counts a pass forward and backward of every sample and epoch.
 func TestExampleLoss(t *testing.T) {
 	want, _ := federationtest.Finished(t, "fedavg", 2, nil)

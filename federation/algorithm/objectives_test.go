@@ -31,7 +31,7 @@ func TestMeanSample(t *testing.T) {
 
 // TestFedMixMeans checks that every present client sends its means, and that clients held out send none.
 func TestFedMixMeans(t *testing.T) {
-	for group, want := range map[int]int{0: 6, 5: 3 + 3 + 3 + 3 + 4 + 4} { // of 12, 13, 14, 15, 16 and 17 samples
+	for group, want := range map[int]int{0: 6, 5: 3 + 3 + 3 + 3 + 4 + 4} { // for clients with 12, 13, 14, 15, 16 and 17 samples
 		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "fedmix").(*FedMix)
 		a.Group = group
 		e.Clients[6].HeldOut, e.Clients[7].HeldOut = true, true

@@ -12,9 +12,9 @@ import (
 type progressObserver struct {
 	federationtest.Silent
 	t       *testing.T
-	shares  []float64 // of the current round
-	phases  []string  // of the current round that trained, in their order
-	whole   []bool    // of each round: whether all of its training was done at its end
+	shares  []float64 // shares of the current round
+	phases  []string  // phases of the current round that trained, in their order
+	whole   []bool    // for each round, whether all of its training was done at its end
 	all     [][]string
 	dropped []int
 }

@@ -33,12 +33,12 @@ func (d *replay) intN(int) int            { return int(d.next()) }
 func (d *replay) poisson(float64) float64 { return d.next() }
 
 // The published formulae, as the libraries of the published images compute them (testdata/make_corruptions.py): with
-// the same random numbers every corruption gives the same images at every severity, in colour and in grey, but for
+// the same random numbers every corruption gives the same images at every severity, in colour and in grey, except for
 // rounding.
 func TestCorruptionsAgainstReference(t *testing.T) {
 	arrays := readNPZ(t, "testdata/corruptions.npz")
 	// The largest difference in levels, and the largest mean difference, that rounding explains: one level where a value
-	// is whole but for float32, here or there, and a little more after JPEG's transform in whole numbers.
+	// is whole except for the rounding of float32 on either side, and a little more after JPEG's transform in whole numbers.
 	tolerance := map[string]struct {
 		most int
 		mean float64

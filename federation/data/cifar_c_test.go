@@ -13,7 +13,7 @@ import (
 	"feddag/internal/npy"
 )
 
-// cifarCFile writes a file of 50,000 images that are black but for a few: pixel (row 1, column 2) of image k of each
+// cifarCFile writes a file of 50,000 images that are black except for a few pixels: pixel (row 1, column 2) of image k of each
 // severity is (severity, k mod 200, 9).
 func cifarCFile(t testing.TB, path string, images []int) {
 	t.Helper()

@@ -49,7 +49,7 @@ func TestIdentify(t *testing.T) {
 		name  string
 		files map[string][]byte
 		note  string   // "" for none
-		words []string // of the error; nil for none
+		words []string // words of the error; nil for none
 	}{
 		{"as published", tinyFiles(), "", nil},
 		{"as published, packed", edit(func(f map[string][]byte) {

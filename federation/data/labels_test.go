@@ -30,7 +30,7 @@ func labelled(t *testing.T, labels []string, extra ...string) (*Set, error) {
 func TestLabels(t *testing.T) {
 	for _, c := range []struct {
 		labels, names []string
-		want          []int // of each label
+		want          []int // number of images of each label
 	}{
 		{[]string{"0.0", "2.0", "10.0", "1.0"}, strings.Fields("0 1 2 3 4 5 6 7 8 9 10"), []int{0, 2, 10, 1}},
 		{[]string{"000", "002", "1"}, []string{"0", "1", "2"}, []int{0, 2, 1}},

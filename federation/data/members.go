@@ -233,7 +233,7 @@ func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) erro
 	return nil
 }
 
-// describeArchive words an error of an archive that cannot be read or is refused.
+// describeArchive describes an error of an archive that cannot be read or is refused.
 func describeArchive(err error) error {
 	switch {
 	case errors.Is(err, archive.ErrHarm):

@@ -44,7 +44,7 @@ type setHeader struct {
 	Count           [2]int    `json:"images"` // training, test
 	Files           []string  `json:"files"`
 	Notes           []string  `json:"notes,omitempty"`
-	Checksums       []uint32  `json:"crc32c"`         // of each chunk of the bytes after the header
+	Checksums       []uint32  `json:"crc32c"`         // checksum of each chunk of the bytes after the header
 	Hash            string    `json:"hash,omitempty"` // Set.Hash(); earlier versions did not write it
 }
 

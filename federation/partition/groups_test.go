@@ -122,7 +122,7 @@ func TestConceptMaps(t *testing.T) {
 				used[l] = true
 			}
 			if m != nil && slices.Contains(used, false) {
-				t.Errorf("%d classes: %v is no permutation", classes, m)
+				t.Errorf("%d classes: %v is not a permutation", classes, m)
 			}
 			seen[fmt.Sprint(m)] = true
 		}

@@ -28,7 +28,7 @@ func TestPartitionFitsTheContent(t *testing.T) {
 		name  string
 		p     *Partition
 		s     *data.Set
-		words []string // of the error; nil for none
+		words []string // words of the error; nil for none
 	}{
 		{"the same set", p, made, nil},
 		{"moved", p, moved, nil},

@@ -92,7 +92,7 @@ func TestReadPartitionOfIndicesAlone(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		test := []int32{0, 1} // of both classes
+		test := []int32{0, 1} // images of both classes
 		if s.Train.Labels[0] == s.Train.Labels[3] {
 			t.Fatal("the samples 0 and 3 must be of two classes")
 		}

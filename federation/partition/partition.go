@@ -113,7 +113,7 @@ func (p *Partition) Check(s *data.Set) error {
 			return fmt.Errorf("client %d: group %d is out of range, must be 0 to %d", i, g, len(p.Shards)-1)
 		}
 	}
-	owner := make([]int32, s.Train.Len()) // of each training index: the client plus 1, 0 for none
+	owner := make([]int32, s.Train.Len()) // for each training index, its client plus 1, or 0 for none
 	checked := map[*int32]int{}           // length of each test set that has been checked, by its first element
 	for i, sh := range p.Shards {
 		if len(sh.Train) == 0 {

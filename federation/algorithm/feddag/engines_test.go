@@ -132,7 +132,7 @@ func smallestMargin(rows []float32, columns int) float64 {
 
 // TestEnginesAgreeOnARound checks that the serial and the batched engine agree with the eager executor after the warm-up, the
 // clustering and a whole round of both phases on ragged clients, with one encoder and with two: they have the same models
-// and losses and, but for ties, the same scores.
+// and losses and, except for ties, the same scores.
 func TestEnginesAgreeOnARound(t *testing.T) {
 	cases := []struct{ model, norm string }{{"lenet", ""}, {"cnn", ""}}
 	if os.Getenv("FEDDAG_LONG") != "" {

@@ -131,7 +131,7 @@ type FedDAG struct {
 	sourceNet   *torch.Network // [Θ2'_z | ψ_z], which the secondary phase trains with classifiers
 	classifiers torch.Vectors  // ψ_z of each cluster, as long as states; the entries are nil without classifiers
 
-	serverStates []*algorithm.ServerState // of each cluster's Θ1 and Θc, as long as states; nil before a cluster's first step
+	serverStates []*algorithm.ServerState // states of the server's optimizer for each cluster's Θ1 and Θc, as long as states; nil before a cluster's first step
 
 	// What is kept for clients that join, leave or change, see roster.go.
 	roster        roster // the clustering as the server keeps it; nil if the clients cannot change

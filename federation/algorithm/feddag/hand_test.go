@@ -103,7 +103,7 @@ func TestRoundByHand(t *testing.T) {
 			if err := e.Start(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			a.SecondaryHead, a.OwnSource, a.Order = SecondaryHeadFull, false, OrderParallel // as printed, but for the cases
+			a.SecondaryHead, a.OwnSource, a.Order = SecondaryHeadFull, false, OrderParallel // as printed, except for the cases
 			c.change(a)
 			a.net, _ = e.Net(true)
 			if err := a.setClustering(4, [][]int{{0, 1}, {2}, {3}}, [][]int{{1, 2}, {2}, {0}}, [][]float64{{3, 1}, {2}, {5}}); err != nil {

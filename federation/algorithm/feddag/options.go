@@ -65,8 +65,8 @@ var (
 		{ClustersBySimilarity, "the paper's proximity matrix of gradients and data, cut by a rule"},
 	}
 	bodySharings = choices{
-		{BodyOwn, "each cluster its own"},
-		{BodyAlike, "clusters whose images are alike, whatever they call them, train one together"},
+		{BodyOwn, "each cluster trains its own"},
+		{BodyAlike, "clusters whose images are alike train one together, whatever their labels"},
 		{BodyAll, "one for all clusters"},
 	}
 	primaryInits = choices{

@@ -86,7 +86,7 @@ func (r *similarityRoster) clone() roster {
 // testRoster is the roster with ClustersByTest.
 type testRoster struct {
 	*groups.Roster
-	topK int // of the CC-graph
+	topK int // number of sources in the CC-graph
 }
 
 func (r *testRoster) members() [][]int                        { return r.Clusters }

@@ -9,7 +9,7 @@ import (
 	"feddag/torch"
 )
 
-// roundState is a round at work. The models in alg are those of the round's start, which do not change before the round is
+// roundState is the current round. The models in alg are those of the round's start, which do not change before the round is
 // over. The round's results go to copies.
 type roundState struct {
 	alg    *FedDAG
@@ -26,7 +26,7 @@ type roundState struct {
 
 // Round implements [federation.Algorithm]. A round is a primary phase and, in every K-th round of the schedule K:1, a
 // secondary phase, each with its aggregation. In algorithm 1 both start from the models of the round's start. By default the
-// secondary phase comes first, and the primary phase starts from what came of it.
+// secondary phase comes first, and the primary phase starts from its result.
 func (a *FedDAG) Round(env *federation.Env, t int, cohort []*federation.Client) (_ federation.Report, err error) {
 	period, err := a.secondaryPeriod()
 	if err != nil {

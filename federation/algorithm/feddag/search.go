@@ -75,7 +75,7 @@ func (a *FedDAG) matchClusters(env *federation.Env, clusters [][]int) (numbers, 
 	successor := slices.Repeat([]int{-1}, len(a.clusters)) // the new cluster that takes over each old cluster's number
 	most := make([]int, len(a.clusters))                   // training samples that the successor has from there
 	for k, members := range clusters {
-		samples := make([]int, len(a.clusters)) // of the new cluster, by old cluster
+		samples := make([]int, len(a.clusters)) // number of samples of the new cluster, by old cluster
 		for _, i := range members {
 			samples[a.clusterOf[i]] += env.Clients[i].Size()
 		}

@@ -11,15 +11,15 @@ import (
 	"feddag/torch"
 )
 
-// secondaryPhase runs the second phase of the round (eq. 19 to 21) and adds what came of it to the learners' next Θ2. The
+// secondaryPhase runs the second phase of the round (eq. 19 to 21) and adds its result to the learners' next Θ2. The
 // sampled clients of a source z start at Θ2'_z and train only that, with Θ1_z and Θc_z frozen; with classifiers they train
-// [Θ2'_z | ψ_z]. A cluster that is nobody's source takes no part.
+// [Θ2'_z | ψ_z]. A cluster that is not a source takes no part.
 //
 // primaries has the cohort's states after the primary phase. They are needed with OrderPrimaryFirst under the full head,
 // where a client trains under its own new primary encoder and head; otherwise primaries may be nil.
 func (r *roundState) secondaryPhase(primaries torch.Vectors) error {
 	a := r.alg
-	starts := make(torch.Vectors, len(a.states)) // of each source; nil for a cluster that takes no part
+	starts := make(torch.Vectors, len(a.states)) // start of each source; nil for a cluster that takes no part
 	defer starts.Close()
 	for z := range a.states {
 		if len(r.places[z]) == 0 || len(a.learners[z]) == 0 {

@@ -31,7 +31,7 @@ func (a *FedDAG) Check(env *federation.Env, _ int) ([]*federation.Client, error)
 		return nil, fmt.Errorf("shifted clients: %w", err)
 	}
 	places := a.rosterPlaces(shifted)
-	order := make([]int, len(places)) // of the shifted clients, by place in the roster
+	order := make([]int, len(places)) // order of the shifted clients by place in the roster
 	for k := range order {
 		order[k] = k
 	}

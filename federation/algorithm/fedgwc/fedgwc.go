@@ -56,7 +56,7 @@ type FedGWC struct {
 	PerCluster bool    // sample every cluster separately
 	Losses     int     // S, number of mini-batches, from the start, whose losses are compared; 0 compares the mean loss of every epoch
 
-	interactions []*interactions // of each cluster
+	interactions []*interactions // interactions of each cluster
 }
 
 // Flags implements [federation.Flagger].
