@@ -13,7 +13,8 @@ import (
 	"feddag/similarity/agreement"
 )
 
-// The stored holders' pairs are the whole matrix: 0 where neither holds the class, 90 (180) where one does.
+// TestHeldAngles checks that the stored angles between holders give the whole matrix: 0 where neither client holds the
+// class, and 90 (180) where one does.
 func TestHeldAngles(t *testing.T) {
 	u, v := mat.NewDense(2, 1, []float64{1, 0}), mat.NewDense(2, 1, []float64{0.6, -0.8})
 	for rules, missing := range map[string]float64{"paper": 90, "prototype": 180} {
@@ -50,8 +51,8 @@ func TestHeldAngles(t *testing.T) {
 	}
 }
 
-// The first principal angle, against gonum's SVD of U'X; it is never above the smallest angle of two columns, and a
-// rotation of a basis within its span does not change it.
+// TestPrincipalAngle checks the first principal angle against gonum's SVD of U'X. It is never above the smallest angle
+// between two columns, and does not change when a basis is rotated within its span.
 func TestPrincipalAngle(t *testing.T) {
 	r := stream.New(6, "test")
 	const f = 20
@@ -119,7 +120,7 @@ func TestPrincipalAngle(t *testing.T) {
 	}
 }
 
-// One pass over A scores nested partitions as a pass for each does.
+// TestScoresTogether checks that one pass over A scores nested partitions like a pass for each of them.
 func TestScoresTogether(t *testing.T) {
 	r := stream.New(7, "test")
 	const n = 150 // three blocks of rows
@@ -158,7 +159,7 @@ func TestScoresTogether(t *testing.T) {
 	})
 }
 
-// Progress rises to its end in every step, and its error ends the clustering.
+// TestProgress checks that the progress rises to its end in every step, and that its error ends the clustering.
 func TestProgress(t *testing.T) {
 	many, _ := synthetic(600, 4, 8, 20, 2, 1) // two blocks of rows
 	stop := errors.New("enough")
@@ -205,8 +206,8 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// The bound is relied on where vectors are near a subspace, and not where they point anywhere or there is one a client;
-// the angles are those of all products either way.
+// TestBoundIsReliedOnWhereItBinds checks that the bound is used where vectors are near a subspace, and not where they have
+// random directions or there is one per client. In both cases the angles are those of all products.
 func TestBoundIsReliedOnWhereItBinds(t *testing.T) {
 	r := stream.New(8, "test")
 	const n, f = 1100, 4 * projectRank

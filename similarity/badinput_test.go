@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Every odd but meaningful input has a defined answer, under every choice of method, fusion and rule.
+// TestOddInput checks that every unusual but meaningful input has a defined answer, with every method, fusion and rule.
 func TestOddInput(t *testing.T) {
 	base, _ := synthetic(12, 3, 4, 20, 2, 5)
 	copied := func(change func(s []Sketch) []Sketch) []Sketch {
@@ -63,7 +63,7 @@ func TestOddInput(t *testing.T) {
 						o := DefaultOptions()
 						o.Method, o.Fusion, o.Choose, o.Rules = method, fusion, choose, rules
 						if o.Validate() != nil || fusion == "mlp" && choose != "silhouette" {
-							continue // spectral has no threshold; the network is slow, and A is A to every rule
+							continue // spectral has no threshold; the network is slow, and the rules only read A
 						}
 						what := fmt.Sprintf("%s, %s, %s, %s, %s", name, method, fusion, choose, rules)
 						r, err := Cluster(sketches, o, nil)
@@ -95,7 +95,8 @@ func TestOddInput(t *testing.T) {
 	}
 }
 
-// Matrices of one value have one cluster by every rule with a least value, and the gates find nothing to learn.
+// TestEqualMatrices checks that matrices of one value have one cluster by every rule with a least value, and that the gates
+// learn nothing.
 func TestEqualMatrices(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 40} {
 		for _, x := range []float64{0, 0.5, 1} {
@@ -172,7 +173,7 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// Wrong input is an error that says where.
+// TestErrors checks that wrong input is an error that says where it is wrong.
 func TestErrors(t *testing.T) {
 	sketch := func(change func(s []Sketch)) func() error {
 		return func() error {

@@ -8,12 +8,12 @@ import (
 )
 
 // Twelve clients in four clusters of a rule's, 0..3, which merge 0+1, 2+3, then both. Which classes a cluster's clients
-// hold and what they mean by them decides what becomes of the cut.
+// hold and what they mean by them decides which cut is chosen.
 func TestWithinConcepts(t *testing.T) {
 	cluster := func(i int) int { return i / 3 }
 	for _, c := range []struct {
 		name    string
-		classes [4][]int // of each cluster's clients, of four classes
+		classes [4][]int // which of four classes the clients of each cluster hold
 		angle   func(p, q int) float64
 		want    int
 	}{

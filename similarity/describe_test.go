@@ -15,10 +15,10 @@ func TestHistogramShift(t *testing.T) {
 		w1       float64
 	}{
 		{[]int{5, 5, 0}, []int{5, 5, 0}, 10, 0},
-		{[]int{10, 0, 0}, []int{0, 0, 10}, 10, 20},   // everything two classes on
+		{[]int{10, 0, 0}, []int{0, 0, 10}, 10, 20},   // all samples move by two classes
 		{[]int{10, 0, 0}, []int{0, 0, 1}, 10, 20},    // shares, not counts
-		{[]int{4, 4, 2}, []int{4, 3, 3}, 10, 1},      // one sample, one class on
-		{[]int{0, 0, 7}, []int{7, 0, 0}, 1, 2},       // and back
+		{[]int{4, 4, 2}, []int{4, 3, 3}, 10, 1},      // one sample moves by one class
+		{[]int{0, 0, 7}, []int{7, 0, 0}, 1, 2},       // and two classes back
 		{[]int{1, 2, 3, 4}, []int{4, 3, 2, 1}, 5, 5}, // |.1-.4| + |.3-.7| + |.6-.9| = 1
 		{[]int{3}, []int{9}, 4, 0},
 	} {
@@ -72,7 +72,7 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-// Clear groups come back under every mask; what noise made does not.
+// TestStability checks that clear groups come back under every mask, and that clusters made by noise do not.
 func TestStability(t *testing.T) {
 	sketches, _ := synthetic(40, 4, 8, 20, 2, 16)
 	o := DefaultOptions()
@@ -89,7 +89,7 @@ func TestStability(t *testing.T) {
 		t.Error("a second measurement differs")
 	}
 
-	noise, _ := synthetic(40, 40, 8, 20, 2, 17) // every client its own group
+	noise, _ := synthetic(40, 40, 8, 20, 2, 17) // every client is a group of its own
 	o.Fusion, o.Choose = "fixed:1", "count:4"
 	r = mustCluster(t, noise, o)
 	if s, err = Stability(updatesOf(noise), r, o, 0.5, 10, nil); err != nil {

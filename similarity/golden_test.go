@@ -148,7 +148,7 @@ func TestGoldenPrototype(t *testing.T) {
 	}
 }
 
-// Under the paper's rules the five label groups come out, by every fusion that can see them.
+// TestGoldenPaper checks that under the paper's rules the five label groups are found, with every fusion that can see them.
 func TestGoldenPaper(t *testing.T) {
 	sketches := goldenSketches(t)
 	for _, linkage := range []string{"ward", "average"} {
@@ -178,7 +178,7 @@ func TestGoldenPaper(t *testing.T) {
 	}
 }
 
-// The losses the paper published (clipped at 1) must give the clusters it published.
+// TestTable19 checks that the losses that the paper published (clipped at 1) give the clusters that it published.
 func TestTable19(t *testing.T) {
 	file, err := os.Open(shared(t, "golden", "paper_table19.csv"))
 	if err != nil {

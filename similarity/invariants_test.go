@@ -176,7 +176,8 @@ func TestScaleAndSignDoNotMatter(t *testing.T) {
 	within(t, "A", b.Proximity, a.Proximity, 1e-9)
 }
 
-// Where the angle is that of the spans, another orthonormal basis of each span changes nothing, down to the clusters.
+// TestRotationsOfBasesDoNotMatter checks that with the angle of the spans, another orthonormal basis of each span changes
+// nothing, including the clusters.
 func TestRotationsOfBasesDoNotMatter(t *testing.T) {
 	sketches, _ := synthetic(24, 3, 6, 30, 3, 21)
 	r := stream.New(22, "test")
@@ -325,7 +326,7 @@ func TestIdenticalDataIsAtZero(t *testing.T) {
 	}
 }
 
-// Blocks must not change what one product would give, also where a client's vectors straddle two blocks.
+// TestBlocks checks that blocks do not change the result of one product, also where a client's vectors are in two blocks.
 func TestBlocks(t *testing.T) {
 	r := stream.New(3, "test")
 	for _, f := range []int{12, 4 * projectRank} { // without and with the subspace
@@ -334,7 +335,7 @@ func TestBlocks(t *testing.T) {
 }
 
 func testBlocks(t *testing.T, r *rand.Rand, f int) {
-	const n, p = 300, 5 // 1500 rows, 512 a block
+	const n, p = 300, 5 // 1500 rows, 512 per block
 	bases := make([][]*mat.Dense, n)
 	for i := range bases {
 		u := mat.NewDense(f, p, nil)
@@ -460,7 +461,7 @@ func TestCCGraph(t *testing.T) {
 	}
 }
 
-// One client far from all others is no second group.
+// TestOutlierIsNoGroup checks that one client far from all others does not count as a second group.
 func TestOutlierIsNoGroup(t *testing.T) {
 	const n = 30
 	r := stream.New(5, "test")

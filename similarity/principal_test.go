@@ -47,8 +47,8 @@ func halved(images [][]byte) [][]byte {
 	return small
 }
 
-// The vectors against the SVD of the whole matrix: the values always, the space where the last value differs from the
-// next, each vector where its value differs from both neighbours.
+// TestPrincipalVectorsAgainstWholeSVD checks the vectors against the SVD of the whole matrix: the values always, the space
+// where the last value differs from the next one, and each vector where its value differs from both neighbours.
 func TestPrincipalVectorsAgainstWholeSVD(t *testing.T) {
 	r := stream.New(1, "test")
 	base := drawn(r, 4, 300)
@@ -156,7 +156,8 @@ func against(t *testing.T, name string, u, want *mat.Dense, sigma []float64) {
 	}
 }
 
-// Eigenvalues that repeat, cluster or vanish, in a basis without zeros: all are found, by the short way.
+// TestTopEigen checks that eigenvalues that repeat, cluster or vanish, in a basis without zeros, are all found by the
+// Krylov method.
 func TestTopEigen(t *testing.T) {
 	const m = 300
 	r := stream.New(2, "test")
@@ -211,7 +212,7 @@ func TestTopEigen(t *testing.T) {
 	}
 }
 
-// Every entry is a whole number and right to the last bit, also where the pixels are as large as they get.
+// TestGramIsExact checks that every entry is a whole number and exact, also where the pixels are as large as possible.
 func TestGramIsExact(t *testing.T) {
 	r := stream.New(3, "test")
 	for _, m := range []int{1, 2, 7, 8, 9, 19} {

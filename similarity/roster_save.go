@@ -105,7 +105,7 @@ func ReadRoster(raw []byte, o Options) (*Roster, error) {
 				continue
 			}
 			if s.Pixels < 1 || len(b)%s.Pixels != 0 {
-				return nil, fmt.Errorf("roster: client %d, class %d: %d numbers are no vectors of %d", i, c, len(b), s.Pixels)
+				return nil, fmt.Errorf("roster: client %d, class %d: %d numbers are not vectors of %d", i, c, len(b), s.Pixels)
 			}
 			sketch.Bases[c] = mat.NewDense(s.Pixels, len(b)/s.Pixels, b)
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A roster that was saved and read again does what the first one does, to the bit.
+// TestRosterSaved checks that a roster that was saved and read again gives the same bits as the first one.
 func TestRosterSaved(t *testing.T) {
 	sketches, truth := synthetic(44, 4, 8, 40, 3, 1)
 	for _, linkage := range LinkageNames {

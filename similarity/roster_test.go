@@ -47,7 +47,7 @@ func sameOldEntries(t *testing.T, what string, before, after *Roster, n int) {
 	}
 }
 
-// Newcomers find their groups, whatever the method, and nobody else moves.
+// TestNewcomers checks that newcomers find their groups with every method, and that no other client moves.
 func TestNewcomers(t *testing.T) {
 	const n, more = 60, 12
 	sketches, truth := synthetic(n+more, 4, 8, 40, 3, 1)
@@ -83,8 +83,8 @@ func TestNewcomers(t *testing.T) {
 	}
 }
 
-// What a newcomer's rows hold is what all clients together would have given: the angles always, V where its class
-// sizes are within the range of the old ones.
+// TestNewcomerRows checks that a newcomer's rows are those that all clients together would have given: the angles always,
+// and V where its class sizes are within the range of the old ones.
 func TestNewcomerRows(t *testing.T) {
 	const n, more = 40, 5
 	sketches, _ := synthetic(n+more, 3, 6, 30, 2, 8)
@@ -100,7 +100,7 @@ func TestNewcomerRows(t *testing.T) {
 		o.Rules, o.Fusion = rules, "fixed:0.4"
 		all := mustCluster(t, sketches, o)
 		r := hold(t, sketches, n, o)
-		if _, err := r.Add(sketches[n : n+2]); err != nil { // in two goes
+		if _, err := r.Add(sketches[n : n+2]); err != nil { // in two calls
 			t.Fatal(err)
 		}
 		if _, err := r.Add(sketches[n+2:]); err != nil {
@@ -133,7 +133,8 @@ func TestNewcomerRows(t *testing.T) {
 	}
 }
 
-// A group that nobody knew makes a cluster of its own, and two such groups two.
+// TestNewcomersOfNewGroups checks that a group that is not known yet makes a cluster of its own, and that two such groups
+// make two.
 func TestNewcomersOfNewGroups(t *testing.T) {
 	sketches, truth := synthetic(90, 5, 10, 40, 3, 9)
 	var known, late []Sketch
@@ -158,7 +159,8 @@ func TestNewcomersOfNewGroups(t *testing.T) {
 	}
 }
 
-// The newcomer's gate is the best one: no other has less entropy (eq. 8), all else as it is.
+// TestNewcomerGate checks that the newcomer's gate is the best one: no other gate has less entropy (eq. 8) if all else
+// stays the same.
 func TestNewcomerGate(t *testing.T) {
 	const n = 30
 	r := stream.New(10, "test")
@@ -200,7 +202,7 @@ func TestNewcomerGate(t *testing.T) {
 	}
 }
 
-// The slope of several newcomers' gates, against differences.
+// TestPairEntropySlope checks the slope by the gates of several newcomers against differences.
 func TestPairEntropySlope(t *testing.T) {
 	r := stream.New(11, "test")
 	const n, m = 9, 3
@@ -227,7 +229,7 @@ func TestPairEntropySlope(t *testing.T) {
 	}
 }
 
-// A client's distance to a cluster is the height at which agglomeration joins them.
+// TestDistanceIsLinkageHeight checks that a client's distance to a cluster is the height at which agglomeration joins them.
 func TestDistanceIsLinkageHeight(t *testing.T) {
 	r := stream.New(12, "test")
 	for n := 2; n < 9; n++ {
@@ -347,7 +349,8 @@ func TestRemoval(t *testing.T) {
 	}
 }
 
-// A client whose data became another group's moves there and nobody else does; one that did not change stays.
+// TestShiftedClient checks that a client whose data became those of another group moves there, that no other client moves,
+// and that a client that did not change stays.
 func TestShiftedClient(t *testing.T) {
 	const n = 40
 	sketches, truth := synthetic(n, 3, 6, 30, 2, 14)
@@ -379,7 +382,8 @@ func TestShiftedClient(t *testing.T) {
 	}
 }
 
-// All clients of a group change to another group's data at once: their old cluster is empty, nobody else moves.
+// TestShiftedGroup checks that if all clients of a group change to the data of another group at once, their old cluster is
+// empty and no other client moves.
 func TestShiftedGroup(t *testing.T) {
 	const n = 40
 	sketches, truth := synthetic(n, 3, 6, 30, 2, 14)
@@ -411,7 +415,7 @@ func TestShiftedGroup(t *testing.T) {
 	}
 }
 
-// An error changes nothing and says who is wrong.
+// TestRosterErrors checks that an error changes nothing and says which client is wrong.
 func TestRosterErrors(t *testing.T) {
 	sketches, _ := synthetic(12, 3, 4, 20, 2, 15)
 	o := DefaultOptions()
@@ -482,9 +486,9 @@ func TestRosterErrors(t *testing.T) {
 	}
 }
 
-// Ward's heights grow with the clusters that merge, but not what decides on a newcomer: a lone stranger makes a cluster of
-// its own, clients of known groups find them whether they come one by one or in numbers, and where the search found one
-// cluster there is nothing to be a stranger to.
+// TestNewcomersUnderWard checks newcomers under Ward's linkage, whose heights grow with the clusters that merge. A single
+// stranger makes a cluster of its own. Clients of known groups find them, one by one or many at once. If the search found
+// one cluster, every newcomer joins it.
 func TestNewcomersUnderWard(t *testing.T) {
 	const n = 120
 	sketches, truth := synthetic(n, 4, 8, 40, 3, 21)

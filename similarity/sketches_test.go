@@ -33,7 +33,8 @@ func sameSketches(t *testing.T, what string, got, want []Sketch) {
 	}
 }
 
-// Sketches come back to the bit from a folder, a .npz file and a compressed one, and cluster alike from disk.
+// TestSketchesOnDisk checks that sketches come back bit by bit from a folder, a .npz file and a compressed one, and give
+// the same clusters from disk.
 func TestSketchesOnDisk(t *testing.T) {
 	sketches, truth := synthetic(30, 3, 6, 25, 2, 18)
 	sketches[4] = Sketch{make([]int, 6), make([]*mat.Dense, 6), make([]float64, 64)} // a client without samples
@@ -74,7 +75,7 @@ func TestSketchesOnDisk(t *testing.T) {
 			t.Errorf("%s clusters otherwise than from memory", path)
 		}
 	}
-	for _, path := range []string{loose, plain} { // other sketches in their place, of no known groups
+	for _, path := range []string{loose, plain} { // other sketches in their place, without known groups
 		if err := WriteSketches(path, sketches[:5], nil); err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +150,7 @@ func readSketches(path string) ([]Sketch, error) {
 	return sketches, nil
 }
 
-// The golden folder's arrays are sketches on disk, in float32 and by client.
+// TestGoldenSketches checks that the arrays of the golden folder are read as sketches, in float32 and by client.
 func TestGoldenSketches(t *testing.T) {
 	want := goldenSketches(t)
 	got, err := readSketches(shared(t, "golden", "prototype-fmnist"))

@@ -38,8 +38,8 @@ func contingency(a, b []int) (cells map[[2]int]int, rows, columns map[int]int, e
 	return cells, rows, columns, nil
 }
 
-// AdjustedRandIndex returns the adjusted Rand index of two labellings of the same n clients: 1 for the same partition
-// under any names, about 0 for unrelated ones, and 1 where both have one cluster or both n. It is an error where the
+// AdjustedRandIndex returns the adjusted Rand index of two labellings of the same n clients. It is 1 for the same partition
+// under any names, about 0 for unrelated ones, and 1 if both have one cluster or both have n. It returns an error if the
 // lengths differ or are 0.
 func AdjustedRandIndex(a, b []int) (float64, error) {
 	cells, rows, columns, err := contingency(a, b)
@@ -64,8 +64,8 @@ func AdjustedRandIndex(a, b []int) (float64, error) {
 	return (both - expected) / ((inA+inB)/2 - expected), nil
 }
 
-// NormalisedMutualInformation returns I(a;b) / ((H(a)+H(b))/2), 0..1: 1 for the same partition, also where both have
-// one cluster. It is an error where the lengths differ or are 0.
+// NormalisedMutualInformation returns I(a;b) / ((H(a)+H(b))/2), 0..1. It is 1 for the same partition, also if both have one
+// cluster. It returns an error if the lengths differ or are 0.
 func NormalisedMutualInformation(a, b []int) (float64, error) {
 	cells, rows, columns, err := contingency(a, b)
 	if err != nil {
@@ -83,8 +83,8 @@ func NormalisedMutualInformation(a, b []int) (float64, error) {
 	return min(1, max(0, mutual/((sumSorted(rows, h)+sumSorted(columns, h))/2))), nil
 }
 
-// Purity returns the share of clients whose true label is the commonest of their cluster's, 0..1. It is an error where
-// the lengths differ or are 0.
+// Purity returns the share of clients whose true label is the most frequent one in their cluster, 0..1. It returns an error
+// if the lengths differ or are 0.
 func Purity(clusters, truth []int) (float64, error) {
 	cells, _, _, err := contingency(clusters, truth)
 	if err != nil {
@@ -101,7 +101,7 @@ func Purity(clusters, truth []int) (float64, error) {
 	return float64(total) / float64(len(truth)), nil
 }
 
-// Jaccard returns the largest |A ∩ B| / |A ∪ B| of a cluster and any of a partition's, whose labels are given too.
+// Jaccard returns the largest |A ∩ B| / |A ∪ B| of a cluster and any cluster of a partition that is given by its labels.
 func Jaccard(members []int, clusters [][]int, labels []int) (best float64) {
 	both := make([]int, len(clusters))
 	for _, i := range members {
@@ -113,8 +113,8 @@ func Jaccard(members []int, clusters [][]int, labels []int) (best float64) {
 	return best
 }
 
-// sumSorted adds up a function of a map's entries from the smallest value to the largest, so that the sum does not
-// depend on the map's order.
+// sumSorted returns the sum of a function of a map's values, from the smallest value to the largest, so that it does not
+// depend on the order of the map.
 func sumSorted[K comparable, V any](m map[K]V, f func(K, V) float64) (total float64) {
 	values := make([]float64, 0, len(m))
 	for k, v := range m {

@@ -21,7 +21,7 @@ const (
 type ClassPair struct {
 	A        int     `json:"a"`        // class of one cluster
 	B        int     `json:"b"`        // class of the other
-	Distance float64 `json:"distance"` // of their means, in standard deviations of one image
+	Distance float64 `json:"distance"` // distance of their means, in standard deviations of one image
 }
 
 // Likeness says how far two clusters see like images, under whatever names.

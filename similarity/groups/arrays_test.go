@@ -23,7 +23,7 @@ type arrays struct {
 		Clients            int
 		Free, Quota, Plain float64 // length of the code of all, the plain one with parameter 0.7
 		Clusters           [][]int
-		Lengths            [2][2]*float64 // of the free and plain code: of one cluster, of several
+		Lengths            [2][2]*float64 // lengths by the free and by the plain code, for one cluster and for several
 	}
 	Cases []sketchCase
 }
@@ -41,7 +41,7 @@ type sketchCase struct {
 	Few          [][2]float64 // moderated, of the first three clients
 	Order        []int
 	Inside       [][5]float64 // per view: covariance inside the sides, inside the four parts, in all, kappa, tau
-	Unlike       float64      // of every second client and the others
+	Unlike       float64      // distance between every second client and the others
 }
 
 func readArrays(t testing.TB) (a arrays) {

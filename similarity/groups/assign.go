@@ -40,7 +40,7 @@ type Assignment struct {
 // an image of class c, the mean of the clusters. A class that a cluster lacks costs there the average of the squares in those that hold
 // it, and the largest of the logarithms, as if it had few images of it.
 //
-// Newcomers that all clusters reject found new ones. The one with most images founds the first. Of the others, the one with the
+// Newcomers that all clusters reject found new ones. The one with most images founds the first. Among the others, the one with the
 // largest p-value joins first, by the same tests, and where all that are left are rejected by all of the new clusters, the one with
 // most images founds another.
 func (r *Roster) Add(newcomers []*Sketch, scatter mat.Symmetric) ([]Assignment, error) {
@@ -111,7 +111,7 @@ func (r *Roster) settle(movers []int) []Assignment {
 func (x *residuals) found(r *Roster, movers, places []int, tell func(k, z int, p float64)) {
 	older := len(x.models)
 	left := slices.Clone(places)
-	p := make([][]float64, len(movers)) // of each place that is left, against each new cluster
+	p := make([][]float64, len(movers)) // p-value of each remaining client against each new cluster
 	column := func(z int) {             // renews the p-values against cluster z
 		one := *x
 		one.models = x.models[z : z+1]
@@ -190,7 +190,7 @@ func (r *residuals) labelPValue(i int, m *clusterModel) float64 {
 // best returns the cluster that a client joins among those whose p-value is above alpha; -1 for none. See [Roster.Add].
 func (r *residuals) best(i int, p []float64, alpha float64) int {
 	t := r.f.white
-	cost := make([][]float64, len(r.models)) // of the class means; NaN for a class that the cluster lacks
+	cost := make([][]float64, len(r.models)) // cost of the class means; NaN for a class that the cluster lacks
 	sum, times, fewest := make([]float64, t.classes), make([]float64, t.classes), make([]float64, t.classes)
 	all := 0.
 	for z, m := range r.models {

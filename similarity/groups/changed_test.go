@@ -22,7 +22,7 @@ func (w *world) redraw(t testing.TB, a, b int) (old, now *Sketch) {
 	return old, now
 }
 
-// changeRates returns how many of the tests of so many unchanged clients per federation have p <= 0.1, 0.01 and 0.001.
+// changeRates returns how many of the tests of the given number of unchanged clients per federation have p <= 0.1, 0.01 and 0.001.
 func changeRates(t testing.TB, p planted, runs, clients int) (hits [3]float64) {
 	t.Helper()
 	for run := range runs {

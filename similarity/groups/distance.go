@@ -80,7 +80,7 @@ func (r *Roster) newDistances(who []int) (*distances, error) {
 		d.halves[h] = f.whiteHalves[h].pick(who).clone()
 	}
 	label := make([]int, len(r.Sketches))
-	var counts [][][]float64 // of the members of each label cluster
+	var counts [][][]float64 // class counts of the members of each label cluster
 	for z, members := range r.Clusters {
 		l := r.labelOf[z]
 		for len(counts) <= l {

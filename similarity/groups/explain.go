@@ -21,7 +21,7 @@ type Explanation struct {
 	// measure, because among many clients all of them are tiny.
 	View View `json:"view"`
 	// P is the p-value of "both draw every class from one distribution", corrected for six tests in three views. For labels it is
-	// exp(-Nats), which bounds the chance of a gain of so many nats.
+	// exp(-Nats), which bounds the chance of such a gain.
 	P    float64 `json:"p"`
 	Nats float64 `json:"nats,omitempty"` // labels: by how much two codes are shorter than one
 	// Classes are the classes that separate the clusters most, at most five, by falling share.
@@ -38,7 +38,7 @@ type Explanation struct {
 // ClassPart is the part that a class has in what separates two clusters.
 type ClassPart struct {
 	Class int     `json:"class"`
-	Share float64 `json:"share"` // of the sum over the classes, 0..1
+	Share float64 `json:"share"` // share of the sum over the classes, 0..1
 	// Distance is that of the class's means in standard deviations of one image. For labels it is the share of the class among the
 	// images of the second cluster less that of the first.
 	Distance float64 `json:"distance"`

@@ -10,7 +10,7 @@ import (
 
 // Options are the options of [Find].
 type Options struct {
-	Seed uint64 // of the random halves of the clients, and of the simulated clouds
+	Seed uint64 // seed of the random halves of the clients and of the simulated clouds
 	// Alpha is the level of the tests: the chance to split clients that draw every class from one distribution, in all.
 	Alpha float64
 	// Leaves is the largest number of clusters from which the label clusters are merged.
@@ -39,7 +39,7 @@ func (o Options) Validate() error {
 // Result is what [Find] found.
 type Result struct {
 	Clusters [][]int // by their first member, members ascending
-	// LabelClusters are the clusters of step 3. Each is a union of Clusters, but for clients without images. Groups that images
+	// LabelClusters are the clusters of step 3. Each is a union of Clusters, except for clients without images. Groups that images
 	// separate may be in one label cluster.
 	LabelClusters [][]int
 	// Silent are the clients without images. They are in the largest cluster, because nothing is known of them.
@@ -165,7 +165,7 @@ func (f *finder) search(counts [][]float64, o Options) ([]group, error) {
 		return groups, nil
 	}
 	var byLabel [][]int
-	var number []int // of each label cluster in its image group
+	var number []int // number of each label cluster in its image group
 	for _, g := range groups {
 		level := o.Alpha * float64(len(g.who)) / float64(clients)
 		for k, members := range labelClusters(pickRows(counts, g.who), clients, o.Leaves, level) {

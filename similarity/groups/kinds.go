@@ -10,7 +10,7 @@ import (
 // one cluster can be of the kind of the class c' of another.
 type kinds struct {
 	whole  *table         // [Z, C, d]
-	halves [Halves]*table // of the halves of the clients' images
+	halves [Halves]*table // tables of the halves of the clients' images
 	spread float64        // Frobenius norm of the noise of one image
 	near   float64        // mean squared distance of a kind to the nearest other kind of its cluster, above 0
 }

@@ -19,13 +19,13 @@ func overlap(a, b []bool) bool {
 
 // labelPath unites clusters pair by pair and knows how that changes the length of their label code.
 type labelPath struct {
-	counts   [][]float64 // of the clients of one group
+	counts   [][]float64 // class counts of the clients of one group
 	clusters [][]int
 	code     func(rows [][]float64) float64 // length of the code of a cluster
 
 	own    []float64   // length of the code of each cluster
 	holds  [][]bool    // the classes of each cluster
-	change [][]float64 // of the code by the union of a and b < a, +Inf if they must not be united
+	change [][]float64 // change of the code by the union of a and b < a, +Inf if they must not be united
 }
 
 // begin computes the codes of the clusters and of the unions of all pairs.

@@ -67,7 +67,7 @@ func TestLabelClusters(t *testing.T) {
 func TestConceptsUnderQuota(t *testing.T) {
 	const clients, classes, d = 80, 8, 10
 	random := stream.New(3, "test")
-	names := func(i, c int) int { // of the images of class c
+	names := func(i, c int) int { // name that client i gives to the images of class c
 		if i%2 == 1 {
 			return classes - 1 - c
 		}

@@ -109,7 +109,7 @@ type plainMerges struct {
 	own              []float64   // code of each cluster
 	nearest          []int       // the cluster with which the merge of each costs least, -1 for none
 	least            []float64   // what it costs
-	name             []int       // of each set at first, the cluster that it is in
+	name             []int       // for each initial set, the cluster that it is in
 	total            float64     // length of the code
 	best             float64     // the shortest with several clusters
 	found            []int       // its names

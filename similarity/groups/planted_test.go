@@ -26,10 +26,10 @@ type world struct {
 	planted
 	random *rand.Rand
 	class  [][]float64 // places of the classes
-	domain [][]float64 // of the groups
+	domain [][]float64 // directions of the groups
 	mix    *mat.Dense  // makes the features correlated
 
-	fixedShares, fixedStyle []float64 // of the next clients; nil: each draws its own
+	fixedShares, fixedStyle []float64 // shares and style of the next clients; nil: each draws its own
 }
 
 func (p planted) world(random *rand.Rand) *world {

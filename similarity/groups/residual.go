@@ -61,8 +61,8 @@ type residuals struct {
 	models    []*clusterModel
 	stranger  *stranger              // the class counts of a client that belongs to none of them
 	labelTail tail                   // how badly clusters explain the class counts of their members
-	outer     [residualViews]tail    // of the negative standardised residuals of the members
-	noise     []float64              // of one image of each class, the mean of the clusters that hold it
+	outer     [residualViews]tail    // tail of the negative standardised residuals of the members
+	noise     []float64              // variance of one image of each class, the mean over the clusters that hold it
 	style     [residualViews]float64 // tau
 	tails     [residualViews]float64 // by how much more |x|^2 of one image varies than that of a Gaussian, see standardised
 	spread    [residualViews]float64 // standard deviation of the standardised residuals

@@ -13,7 +13,7 @@ import (
 //
 // A method that returns an error has changed nothing. A Roster is not safe for concurrent use.
 type Roster struct {
-	Shape    Shape     // of the images; zero for unknown
+	Shape    Shape     // shape of the images; zero if unknown
 	Sketches []*Sketch // N
 	// Scatter is the sum of the scatters of all sketches that came, d x d. It cannot be taken out again, see ScatterNow.
 	Scatter  *mat.SymDense
@@ -59,7 +59,7 @@ func newRoster(shape Shape, sketches []*Sketch, scatter mat.Symmetric, found *Re
 	if err := checkMembers(r.Clusters, len(sketches)); err != nil {
 		return nil, err
 	}
-	label := map[int]int{} // of each client that has one
+	label := map[int]int{} // label of each client that has one
 	for z, members := range found.LabelClusters {
 		for _, i := range members {
 			label[i] = z

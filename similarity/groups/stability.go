@@ -9,7 +9,7 @@ import (
 // Stability says how far a clustering depends on which images the clients happened to have.
 type Stability struct {
 	ARI      float64         // adjusted Rand index of the two clusterings, each from one half of everybody's images
-	Found    [Halves]float64 // of each with the clusters found
+	Found    [Halves]float64 // index of each of the two with the clusters found
 	Clusters [Halves]int     // clusters that each half finds
 	// Jaccard is, of each cluster found, the mean over the halves of its largest Jaccard index with any of theirs. A cluster below
 	// 0.5 is dissolved as often as not, one above 0.85 is highly stable (C. Hennig, Cluster-wise assessment of cluster stability,

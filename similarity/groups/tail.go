@@ -15,7 +15,7 @@ const tailPrior = 5
 type tail struct {
 	clients, lowest float64 // all scores, and those in the tail
 	from            float64 // where the tail begins, downwards
-	scale           float64 // of the tail; 0 if there are fewer than two scores, which say nothing
+	scale           float64 // scale of the tail; 0 if there are fewer than two scores, which say nothing
 	freedom         float64 // scores by which the scale is known
 }
 

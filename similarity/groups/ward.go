@@ -16,7 +16,7 @@ import (
 // distances.
 func ward(points [][]float64, clusters int) []int {
 	n := len(points)
-	mean, size := make([][]float64, n), make([]float64, n) // of the cluster whose slot is i; size 0 once merged
+	mean, size := make([][]float64, n), make([]float64, n) // mean and size of the cluster in slot i; size 0 once it is merged
 	for i, p := range points {
 		mean[i], size[i] = slices.Clone(p), 1
 	}
