@@ -24,8 +24,8 @@ func newBatched(t *testing.T, o torch.BatchedOptions) *torch.Batched {
 	return e
 }
 
-// raggedCohort is clients of very different sizes, from one sample to many, each with a start of its own; some have a
-// label map, some weights, some a proximal term.
+// raggedCohort returns clients of very different sizes, from one sample to many, each with its own start. Some have a label
+// map, some weights, and some a proximal term.
 func raggedCohort(t *testing.T, net *torch.Network, epochs int) (*torch.Images, []torch.Job) {
 	t.Helper()
 	sizes := []int{5, 23, 1, 17, 9, 10, 23}
@@ -74,8 +74,8 @@ var raggedSGD = torch.SGD{Batch: 5, LearningRate: 0.001, Momentum: 0.5, WeightDe
 // can put a sample on the other side of a ReLU or a pooling.
 const kinks = 1e-3
 
-// equalTrained holds one executor's results to another's: 1e-5 of the value where it is above one, else 1e-5; for a share of
-// each client's weights 1e-4.
+// equalTrained checks that the results of two executors differ by at most 1e-5, relative to the value where it is above
+// one. A share of each client's weights may differ by 1e-4.
 func equalTrained(t *testing.T, jobs []torch.Job, got, want []torch.Trained, share float64) {
 	t.Helper()
 	for i := range jobs {
@@ -107,8 +107,8 @@ func closeAll(trained []torch.Trained) {
 	}
 }
 
-// After both phases of a round on ragged clients the batched engine, whichever method it computes convolutions by, equals the
-// eager executor, and so does the serial engine.
+// TestBatchedEqualsEagerOnRaggedClients checks that after both phases of a round on clients of different sizes, the batched
+// engine, with each method of convolution, and the serial engine equal the eager executor.
 func TestBatchedEqualsEagerOnRaggedClients(t *testing.T) {
 	eager, err := torch.NewEager()
 	if err != nil {
@@ -147,9 +147,10 @@ func TestBatchedEqualsEagerOnRaggedClients(t *testing.T) {
 	}
 }
 
-// Batch norms of ragged clients: last batches of one sample, clients that end early, running statistics, what is frozen.
-// There is no ReLU and no maximum, so that rounding stays rounding: across a kink, or between rivals of a maximum, it
-// becomes a step, of any size where few samples share a batch. So many steps stay within 1e-5 of eager.
+// TestBatchNormOfRaggedClients checks batch norms on clients of different sizes: last batches of one sample, clients that
+// end early, running statistics, and frozen parts. The network has no ReLU and no maximum, so that rounding errors stay
+// small. Across a kink, or between two candidates for a maximum, they would become a jump, which can be of any size where
+// few samples share a batch. Here all steps stay within 1e-5 of eager.
 func TestBatchNormOfRaggedClients(t *testing.T) {
 	conv := func(name string, in, out, stride int) torch.Layer {
 		return torch.Conv2d{Name: name, In: in, Out: out, Kernel: 3, Stride: stride, Padding: 1, NoBias: true}
@@ -202,8 +203,8 @@ func TestBatchNormOfRaggedClients(t *testing.T) {
 	}
 }
 
-// A second round finds the recorded steps and the memory of the first, with other clients, sizes and rates: the results
-// are those of a fresh engine, to the bit. So are those of a call for fewer clients.
+// TestBatchedReusesWhatItRecorded checks that a second round, which uses the recorded steps and the memory of the first
+// with other clients, sizes and rates, gives the bits of a new engine, and that a call for fewer clients does too.
 func TestBatchedReusesWhatItRecorded(t *testing.T) {
 	net := tinyNet(t, true, 0.3)
 	images, jobs := raggedCohort(t, net, 3)
@@ -234,7 +235,8 @@ func TestBatchedReusesWhatItRecorded(t *testing.T) {
 	}
 }
 
-// A client's result does not depend on who trains beside it, nor on where it stands, beyond rounding.
+// TestBatchedClientsAreApart checks that a client's result does not depend, beyond rounding, on the clients beside it nor
+// on its position.
 func TestBatchedClientsAreApart(t *testing.T) {
 	net := tinyNet(t, false, 0)
 	images, jobs := raggedCohort(t, net, 2)
@@ -254,7 +256,7 @@ func TestBatchedClientsAreApart(t *testing.T) {
 	}
 }
 
-// A NaN in one client stays with it.
+// TestBatchedNaNStaysWithItsClient checks that a NaN in one client does not affect the others.
 func TestBatchedNaNStaysWithItsClient(t *testing.T) {
 	net := tinyNet(t, false, 0)
 	images, jobs := raggedCohort(t, net, 2)
@@ -280,7 +282,8 @@ func TestBatchedNaNStaysWithItsClient(t *testing.T) {
 	}
 }
 
-// In bfloat16 the activations have 8 bits of mantissa: the losses are near those of float32, the weights float32.
+// TestBatchedBF16 checks that in bfloat16, where activations have 8 bits of mantissa, the losses are near those of float32
+// and the weights are float32.
 func TestBatchedBF16(t *testing.T) {
 	net, err := models.New("lenet", [3]int{1, 28, 28}, 10, true, models.Options{})
 	if err != nil {
@@ -321,7 +324,8 @@ func TestBatchedBF16(t *testing.T) {
 	}
 }
 
-// Predictions of many models of different numbers of samples are those of the eager executor.
+// TestBatchedPredictsRaggedJobs checks that predictions of many models with different numbers of samples are those of the
+// eager executor.
 func TestBatchedPredictsRaggedJobs(t *testing.T) {
 	eager, err := torch.NewEager()
 	if err != nil {
@@ -376,7 +380,7 @@ func TestBatchedErrors(t *testing.T) {
 	closeAll(trained)
 }
 
-// Cancel ends a stacked call soon.
+// TestBatchedCancel checks that Cancel ends a stacked call soon.
 func TestBatchedCancel(t *testing.T) {
 	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 2, 50, 100000)
 	e := newBatched(t, torch.BatchedOptions{})
@@ -391,7 +395,8 @@ func TestBatchedCancel(t *testing.T) {
 	}
 }
 
-// What a training holds at most is what was estimated: never more, and not so much less that memory is wasted.
+// TestStackedBytes checks that a training never holds more memory than was estimated, and not so much less that memory is
+// wasted.
 func TestStackedBytes(t *testing.T) {
 	for _, c := range []struct {
 		model   string
@@ -430,7 +435,8 @@ func TestStackedBytes(t *testing.T) {
 	}
 }
 
-// Too little memory for all clients at once: they go in groups, and the results are the same.
+// TestBatchedGroups checks that with too little memory for all clients at once, they are trained in groups with the same
+// results.
 func TestBatchedGroups(t *testing.T) {
 	net := tinyNet(t, true, 0.3)
 	images, jobs := raggedCohort(t, net, 2)

@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/gonum/blas/gonum"
 )
 
-// Products are gonum's but for rounding: every transposition, strides wider than the matrix, alpha and beta.
+// Products equal gonum's except for rounding: every transposition, strides wider than the matrix, alpha and beta.
 func TestBLASAgreesWithGonum(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	random := func(n int) []float64 {
@@ -55,7 +55,7 @@ func TestBLASAgreesWithGonum(t *testing.T) {
 	}
 }
 
-// The number of processors changes no bit.
+// TestBLASDoesNotDependOnProcessors checks that the number of processors changes no bit.
 func TestBLASDoesNotDependOnProcessors(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	const n = 500
@@ -77,7 +77,7 @@ func TestBLASDoesNotDependOnProcessors(t *testing.T) {
 	}
 }
 
-// Operands that do not fit are gonum's to refuse.
+// TestBLASRefusesWhatDoesNotFit checks that gonum refuses operands that do not fit.
 func TestBLASRefusesWhatDoesNotFit(t *testing.T) {
 	for name, call := range map[string]func(x []float64){
 		"short A": func(x []float64) {

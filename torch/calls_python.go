@@ -8,7 +8,7 @@ type Call struct {
 	Tensors  map[string]string `json:"tensors,omitempty"` // argument -> name of a tensor, without the prefix of the encoder
 	Options  map[string]any    `json:"options,omitempty"` // argument -> value
 	Body     []Call            `json:"body,omitempty"`
-	Shortcut []Call            `json:"shortcut,omitempty"` // of a residual layer; none stands for the input itself
+	Shortcut []Call            `json:"shortcut,omitempty"` // shortcut of a residual layer; none for the input itself
 	Output   []int             `json:"output"`             // shape of the output for one image: channels, height, width, or features
 }
 

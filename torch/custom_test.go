@@ -44,8 +44,8 @@ func near(t *testing.T, what string, got, want []float32, tolerance float64) {
 // plain is the cross-entropy as an objective of another package.
 var plain = torch.ObjectiveFunc(func(b *torch.Batch) (torch.Tensor, error) { return b.CrossEntropy(), nil })
 
-// The cross-entropy as an objective is the cross-entropy, on every executor, with everything that a job and the rules of
-// steps may have.
+// TestCustomCrossEntropy checks that the cross-entropy as an objective equals the built-in one, on every executor and with
+// all options of jobs and steps.
 func TestCustomCrossEntropy(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", true, 100, models.Options{Dropout: 0.3})
 	job.LabelMap = []uint8{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}
@@ -72,7 +72,7 @@ func TestCustomCrossEntropy(t *testing.T) {
 	}
 }
 
-// The proximal term as part of the loss is the job's, whatever is frozen.
+// TestCustomProximal checks that the proximal term as part of the loss equals that of the job, whatever is frozen.
 func TestCustomProximal(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", true, 100, models.Options{})
 	const mu = 0.7
@@ -122,8 +122,8 @@ func (o supervised) Loss(b *torch.Batch) (torch.Tensor, error) {
 	return b.CrossEntropy().Plus(o.mu, contrast), nil
 }
 
-// An objective's step is its gradient: the slope of the loss along it is its norm. The value is that of the formula on the
-// host.
+// TestSupervisedContrast checks that the step of an objective is its gradient: the slope of the loss along the step is the
+// step's norm. The value is that of the formula on the host.
 func TestSupervisedContrast(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	job.Order = job.Order[:1]
@@ -194,7 +194,7 @@ func contrastOnHost(t *testing.T, e torch.Executor, net *torch.Network, images *
 	return p[0].Loss + o.mu*total/parityN
 }
 
-// Whatever the number of workers, the bits are those of one job after another, in the order of the jobs.
+// TestCustomWorkers checks that any number of workers gives the bits of one job after another, in the order of the jobs.
 func TestCustomWorkers(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{Dropout: 0.3})
 	var jobs []torch.Job
@@ -230,8 +230,8 @@ func TestCustomWorkers(t *testing.T) {
 	}
 }
 
-// An objective that fails, in whatever way, is an error that names the client, the batch and the cause, and nothing
-// stays behind.
+// TestCustomErrors checks that an objective that fails, in any way, is an error that names the client, the batch and the
+// cause, and that nothing is left allocated.
 func TestCustomErrors(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	var kept torch.Tensor
@@ -335,7 +335,7 @@ func newEager(t *testing.T) torch.Executor {
 	return e
 }
 
-// Of several clients, one that fails ends all, and nothing stays behind.
+// TestCustomOneFails checks that one failing client of several ends all trainings, and that nothing is left allocated.
 func TestCustomOneFails(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	var jobs []torch.Job
@@ -363,7 +363,7 @@ func TestCustomOneFails(t *testing.T) {
 	}
 }
 
-// A call with an objective can be cancelled, and progress counts its samples.
+// TestCustomCancel checks that a call with an objective can be cancelled, and that progress counts its samples.
 func TestCustomCancel(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	job.Order = slices.Repeat(job.Order, 1000)
@@ -391,7 +391,7 @@ func TestCustomCancel(t *testing.T) {
 	}
 }
 
-// Four hundred steps: live tensors constant, resident memory nearly so.
+// TestCustomSoak checks over four hundred steps that the number of live tensors is constant and resident memory nearly so.
 func TestCustomSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")
@@ -420,7 +420,8 @@ func TestCustomSoak(t *testing.T) {
 	}
 }
 
-// MAML through its inner step, by second derivatives, is the central difference of Per-FedAvg's steps.
+// TestCustomMAML checks that MAML with second derivatives through its inner step equals the central difference of
+// Per-FedAvg's steps.
 func TestCustomMAML(t *testing.T) {
 	net, err := torch.NewNetwork([]torch.Layer{torch.Flatten{}, torch.Linear{Name: "fc1", In: 784, Out: 12}}, [3]int{1, 28, 28}, 10, false)
 	if err != nil {
@@ -464,7 +465,8 @@ func TestCustomMAML(t *testing.T) {
 	}
 }
 
-// Values of the objective's own are its to move, batch after batch, and come back with the training.
+// TestCustomExtra checks that an objective can change its own values from batch to batch, and that they are returned after
+// the training.
 func TestCustomExtra(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	job.Extra = vectorOf(t, 1, 2)
@@ -486,7 +488,8 @@ func TestCustomExtra(t *testing.T) {
 	near(t, "the job's own", values(t, job.Extra), []float32{1, 2}, 0)
 }
 
-// Batch norms move as they do without an objective, and the received weights are evaluated without moving them.
+// TestCustomBatchNorm checks that running statistics of batch norms change as without an objective, and that an evaluation
+// of the received weights does not change them.
 func TestCustomBatchNorm(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")

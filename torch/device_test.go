@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Every device that can be named, on machines of every kind: the device, or an error that says what is missing. Never the
-// CPU in place of a GPU.
+// TestDevices checks every name of a device on machines of every kind: the result is the device or an error that says what
+// is missing, and never the CPU in place of a GPU.
 func TestDevices(t *testing.T) {
 	plain := Info{Version: "1.13.1"}
 	without := Info{Version: "2.11.0", CUDABuilt: true, CUDAProblem: "there is no NVIDIA driver"}

@@ -30,7 +30,7 @@ type eagerTraining struct {
 	step                   int64   // step of the dropout masks
 	descents               int64   // number of steps of Adam
 	forward                int64   // samples that went through the network in training
-	loss, seen             float64 // of the epoch: the sum of the losses of its samples, and their number
+	loss, seen             float64 // sum of the losses of the epoch's samples, and their number
 }
 
 // close frees what the training holds.

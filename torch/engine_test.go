@@ -40,7 +40,7 @@ func train(t *testing.T, e torch.Executor, net *torch.Network, images *torch.Ima
 	return ends
 }
 
-// The number of workers, the order of the jobs and a second run change no bit.
+// TestSameBitsWhateverTheWorkers checks that the number of workers, the order of the jobs and a second run change no bit.
 func TestSameBitsWhateverTheWorkers(t *testing.T) {
 	for model, input := range map[string][3]int{"lenet": {1, 28, 28}, "cnn": {3, 32, 32}} {
 		for _, parts := range []torch.Part{torch.Primary | torch.Head, torch.Secondary} {
@@ -70,7 +70,7 @@ func TestSameBitsWhateverTheWorkers(t *testing.T) {
 	}
 }
 
-// One sample, a batch larger than the client, an epoch of one step: all defined.
+// TestSmallestClients checks that one sample, a batch larger than the client, and an epoch of one step are all defined.
 func TestSmallestClients(t *testing.T) {
 	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 2, 1, 3)
 	for i, end := range train(t, newEngine(t, 2), net, images, jobs, torch.All) {
@@ -80,7 +80,7 @@ func TestSmallestClients(t *testing.T) {
 	}
 }
 
-// With learning rate 0 nothing moves, to the bit.
+// TestRateZeroChangesNothing checks that with a learning rate of 0 no bit changes.
 func TestRateZeroChangesNothing(t *testing.T) {
 	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, true, 1, 20, 1)
 	sgd := paperSGD
@@ -95,7 +95,8 @@ func TestRateZeroChangesNothing(t *testing.T) {
 	}
 }
 
-// A proximal term pulls towards the start: the larger µ, the shorter the way. µ = 0 is no term, to the bit.
+// TestProximalTerm checks that a proximal term pulls towards the start: the larger µ, the shorter the distance. µ = 0 gives
+// the bits of no term.
 func TestProximalTerm(t *testing.T) {
 	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 1, 64, 5)
 	distance := func(mu float64) float64 {
@@ -118,7 +119,7 @@ func TestProximalTerm(t *testing.T) {
 	}
 }
 
-// The proximal term pulls to the anchor: hard enough, the weights arrive there.
+// TestProximalAnchor checks that a strong proximal term pulls the weights to the anchor.
 func TestProximalAnchor(t *testing.T) {
 	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 1, 32, 20)
 	anchor := make([]float32, net.Len())
@@ -142,7 +143,8 @@ func TestProximalAnchor(t *testing.T) {
 	}
 }
 
-// Weights of 1 are no weights, to the bit; weights of 0 leave a sample out of the gradient, not out of the mean.
+// TestSampleWeights checks that weights of 1 give the bits of no weights, and that a weight of 0 leaves a sample out of the
+// gradient but not out of the mean.
 func TestSampleWeights(t *testing.T) {
 	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 1, 20, 2)
 	end := func(weights []float32, lr float64) []float32 {
@@ -167,7 +169,8 @@ func TestSampleWeights(t *testing.T) {
 	}
 }
 
-// What C++ throws becomes an error that names the client, and the layer where there is one; the engine works on.
+// TestEngineErrors checks that a C++ exception becomes an error that names the client, and the layer if there is one, and
+// that the engine still works.
 func TestEngineErrors(t *testing.T) {
 	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 2, 10, 1)
 	other, _, otherJobs := workload(t, "cnn", [3]int{3, 32, 32}, false, 1, 10, 1)
@@ -212,7 +215,7 @@ func TestEngineErrors(t *testing.T) {
 	train(t, e, net, images, jobs, torch.All)
 }
 
-// The eager executor, which runs gotorch's panicking operators, names the client and the batch.
+// TestEagerErrors checks that the eager executor, which runs gotorch's panicking operators, names the client and the batch.
 func TestEagerErrors(t *testing.T) {
 	eager, err := torch.NewEager()
 	if err != nil {
@@ -256,7 +259,7 @@ func TestNetworkErrors(t *testing.T) {
 	}
 }
 
-// The sizes the paper's models have.
+// TestModelSizes checks the sizes of the paper's models.
 func TestModelSizes(t *testing.T) {
 	for _, c := range []struct {
 		model        string
@@ -275,7 +278,7 @@ func TestModelSizes(t *testing.T) {
 	}
 }
 
-// Cancel ends a running call soon, with ErrCancelled.
+// TestCancel checks that Cancel ends a running call soon, with ErrCancelled.
 func TestCancel(t *testing.T) {
 	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, false, 2, 50, 100000)
 	e := newEngine(t, 2)
@@ -304,7 +307,7 @@ func residentBytes(t *testing.T) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// Training again and again keeps the live handles constant and resident memory within 5%.
+// TestMemoryIsFlat checks that repeated training keeps the number of live handles constant and resident memory within 5%.
 func TestMemoryIsFlat(t *testing.T) {
 	// The C library keeps freed memory by thread: each one this goroutine moved to would take its share.
 	runtime.LockOSThread()

@@ -24,7 +24,7 @@ type GroupOptions struct {
 	Rank, Size int
 	Interface  string        // network interface that Gloo uses; empty: the one of Address
 	Address    string        // local address that Gloo listens on
-	Timeout    time.Duration // of every call
+	Timeout    time.Duration // timeout of every call
 }
 
 // NewGroup joins the group whose processes meet in the store. It blocks until all have come.

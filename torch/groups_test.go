@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// When the device's memory turns out not to suffice, smaller groups are tried, down to one client; then there is an error
-// that says what to do. Every job is worked on once.
+// TestOutOfMemory checks that if the device's memory runs out, smaller groups are tried, down to one client, and then the
+// error says what to do. Every job is done once.
 func TestOutOfMemory(t *testing.T) {
 	samples := []int{5, 50, 20, 1, 7, 7, 30}
 	run := func(refuseAbove int) (groups [][]int, err error) {
@@ -39,7 +39,7 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
-// What libtorch says when memory is out, on either kind of device, is recognised.
+// TestOutOfMemoryMessages checks that libtorch's messages about a lack of memory are recognised for both kinds of devices.
 func TestOutOfMemoryMessages(t *testing.T) {
 	for _, text := range []string{
 		"client 3: layer primary.conv1: CUDA out of memory. Tried to allocate 20.00 MiB (GPU 0; 79.11 GiB total capacity",

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The kernels of each BLAS are named from what libtorch and the BLAS say of themselves.
+// TestKernelNames checks that the kernels of each BLAS are named from the descriptions of libtorch and of the BLAS.
 func TestKernelNames(t *testing.T) {
 	const mkl = "PyTorch built with:\n  - Intel(R) oneAPI Math Kernel Library Version 2024.2-Product Build 20240605 for Intel(R) 64\n  - CPU capability usage: AVX512\n"
 	const debian = "PyTorch built with:\n  - CPU capability usage: AVX2\n  - Build settings: BLAS_INFO=generic\n"
@@ -31,8 +31,8 @@ func TestKernelNames(t *testing.T) {
 	}
 }
 
-// The kernel that Describe names is the one that runs: OPENBLAS_CORETYPE, which OpenBLAS reads when it is loaded,
-// changes it.
+// TestDescribeNamesTheKernel checks that the kernel that Describe names is the one that runs, by changing it with
+// OPENBLAS_CORETYPE, which OpenBLAS reads when it is loaded.
 func TestDescribeNamesTheKernel(t *testing.T) {
 	if os.Getenv("FEDDAG_PRINT_KERNEL") != "" {
 		info, err := Describe()

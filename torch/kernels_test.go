@@ -7,8 +7,7 @@ import (
 	"feddag/torch"
 )
 
-// The kernels compile for old and new GPUs, and for one that is not there the error
-// names it.
+// TestKernelsCompile checks that the kernels compile for old and new GPUs, and that the error for an unknown one names it.
 func TestKernelsCompile(t *testing.T) {
 	info, err := torch.Describe()
 	if err != nil {

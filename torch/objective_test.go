@@ -19,7 +19,8 @@ func noise(stream uint32, n int, scale float64) []float32 {
 	return x
 }
 
-// One step an epoch of the mean gradient, and Per-FedAvg's steps of either order, are the same on every executor.
+// TestRulesOfStepsAgree checks that one step per epoch with the mean gradient, and Per-FedAvg's steps of either order, are
+// the same on every executor.
 func TestRulesOfStepsAgree(t *testing.T) {
 	for name, change := range map[string]func(*torch.SGD){
 		"whole epochs":       func(s *torch.SGD) { s.Whole, s.Momentum = true, 0.5 },
@@ -38,7 +39,7 @@ func TestRulesOfStepsAgree(t *testing.T) {
 	}
 }
 
-// A whole epoch is one step of one large batch.
+// TestWholeEpochIsOneLargeBatch checks that a whole epoch is one step of one large batch.
 func TestWholeEpochIsOneLargeBatch(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	one, many := paritySGD, paritySGD
@@ -59,7 +60,8 @@ func TestWholeEpochIsOneLargeBatch(t *testing.T) {
 	}
 }
 
-// With α = 0 Per-FedAvg's steps are SGD on every second batch, to the bit, of either order.
+// TestMetaWithoutInnerStepIsSGD checks that with α = 0 Per-FedAvg's steps of either order give the bits of SGD on every
+// second batch.
 func TestMetaWithoutInnerStepIsSGD(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	sgd := paritySGD
@@ -110,8 +112,8 @@ func contrast(t *testing.T, net *torch.Network, items int) (*torch.Contrast, *to
 	return c, vectorOf(t, noise(22, c.Size(net.Features()), 0.1)...)
 }
 
-// The hand-written gradients of the other objectives are those of autograd: over ten steps of lenet and one of cnn,
-// where now and then an activation is so near 0 that rounding decides and the steps after go another way.
+// TestObjectivesAgree checks that the hand-written gradients of the other objectives are those of autograd, over ten steps
+// of lenet and one of cnn. In cnn, an activation is sometimes so near 0 that rounding decides, and later steps diverge.
 func TestObjectivesAgree(t *testing.T) {
 	for _, model := range []string{"lenet", "cnn"} {
 		sgd, epochs := paritySGD, parityEpochs
@@ -134,7 +136,8 @@ func TestObjectivesAgree(t *testing.T) {
 	}
 }
 
-// The projection moves alike, too, and only climbs where the features are held.
+// TestProjectionClimbs checks that the projection is trained the same way by all executors, and that only it changes if the
+// features are frozen.
 func TestProjectionClimbs(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	c, p := contrast(t, net, 5)
@@ -197,7 +200,8 @@ func mixJob(net *torch.Network, job torch.Job, t *testing.T) (*torch.Mix, torch.
 	return m, job
 }
 
-// On a network without kinks the central difference is the second derivative: all executors agree.
+// TestMixIsTheSecondDerivative checks that on a network without kinks the central difference is the second derivative, so
+// all executors agree.
 func TestMixIsTheSecondDerivative(t *testing.T) {
 	_, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	net, err := torch.NewNetwork([]torch.Layer{torch.Flatten{}}, [3]int{1, 28, 28}, 10, false)
@@ -212,7 +216,8 @@ func TestMixIsTheSecondDerivative(t *testing.T) {
 	agree(t, net, images, job, torch.All, sgd)
 }
 
-// A sample repeated b times has the loss of one alone: the last term is a sum over samples of a mean's derivative.
+// TestMixOfRepeatedSamples checks that a sample that is repeated b times has the loss of one alone, because the last term
+// is a sum over samples of the derivative of a mean.
 func TestMixOfRepeatedSamples(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	m, _ := mixJob(net, job, t)
@@ -240,7 +245,7 @@ func TestMixOfRepeatedSamples(t *testing.T) {
 	}
 }
 
-// The loss itself, on a network with kinks, is the second derivative's to 1e-3.
+// TestMixLossOnLeNet checks that the loss itself, on a network with kinks, is that of the second derivative to 1e-3.
 func TestMixLossOnLeNet(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	m, job := mixJob(net, job, t)
@@ -262,7 +267,7 @@ func TestMixLossOnLeNet(t *testing.T) {
 	}
 }
 
-// What does not fit is refused by every executor with an error that names the client.
+// TestObjectiveErrors checks that every executor refuses what does not fit, with an error that names the client.
 func TestObjectiveErrors(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	dual, _, dualJob := parityJob(t, "lenet", true, 100, models.Options{})

@@ -19,14 +19,14 @@ type parityCase struct {
 	Model   string
 	Dual    bool
 	Parts   []string
-	Seed    uint32 // of the images
+	Seed    uint32 // seed of the images
 	Losses  []float64
 	Tensors map[string]moved
 }
 
-// moved is what became of a tensor in PyTorch.
+// moved describes how a tensor changed in PyTorch.
 type moved struct {
-	Norm float64   // of the change
+	Norm float64   // norm of the change
 	Step int       // every Step-th value is kept
 	End  []float64 // those values after training
 }
@@ -154,8 +154,8 @@ func executors(t *testing.T) map[string]torch.Executor {
 	return all
 }
 
-// The engine (fused and plain) and the eager executor equal PyTorch to 1e-5 after ten steps, whatever is frozen; and
-// what is frozen keeps its bits.
+// TestTenStepsEqualPyTorch checks that the engine (fused and plain) and the eager executor equal PyTorch to 1e-5 after ten
+// steps, whatever is frozen, and that frozen parts keep their bits.
 func TestTenStepsEqualPyTorch(t *testing.T) {
 	text, err := os.ReadFile("testdata/parity.json")
 	if err != nil {
@@ -184,8 +184,8 @@ func TestTenStepsEqualPyTorch(t *testing.T) {
 	}
 }
 
-// equalsPyTorch holds a training to PyTorch's, and what was not trained to its bits: losses and values to 1e-5, the length
-// of each tensor's movement to lengthTolerance, relative to it.
+// equalsPyTorch compares a training with PyTorch's: losses and values to 1e-5, and the length of each tensor's movement to
+// lengthTolerance, relative to it. Parts that were not trained must keep their bits.
 func equalsPyTorch(t *testing.T, net *torch.Network, from *torch.Vector, got torch.Trained, parts torch.Part,
 	losses []float64, tensors map[string]moved, lengthTolerance float64) {
 	t.Helper()
@@ -235,7 +235,8 @@ func values(t *testing.T, v *torch.Vector) []float32 {
 	return x
 }
 
-// With dropout, a label map, a proximal term and sample weights, too, the executors agree.
+// TestExecutorsAgreeOnTheRest checks that the executors agree with dropout, a label map, a proximal term and sample weights
+// too.
 func TestExecutorsAgreeOnTheRest(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", true, 100, models.Options{Dropout: 0.3})
 	job.LabelMap = []uint8{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}
@@ -250,7 +251,7 @@ func TestExecutorsAgreeOnTheRest(t *testing.T) {
 	agree(t, net, images, job, torch.Primary|torch.Head, paritySGD)
 }
 
-// agree runs a job on every executor and holds their weights and losses to 1e-5 of each other.
+// agree runs a job on every executor and checks that their weights and losses differ by at most 1e-5.
 func agree(t *testing.T, net *torch.Network, images *torch.Images, job torch.Job, parts torch.Part, sgd torch.SGD) {
 	t.Helper()
 	ends, losses := map[string][]float32{}, map[string][]float64{}
@@ -276,7 +277,8 @@ func agree(t *testing.T, net *torch.Network, images *torch.Images, job torch.Job
 	}
 }
 
-// Predictions are equal, and so is all else that a prediction returns, to 1e-5.
+// TestPredictionsAgree checks that predictions are equal, and that everything else that a prediction returns is equal to
+// 1e-5.
 func TestPredictionsAgree(t *testing.T) {
 	for _, model := range []string{"lenet", "cnn"} {
 		net, images, job := parityJob(t, model, true, 100, models.Options{Dropout: 0.5})

@@ -100,8 +100,8 @@ func hashedOrder(stream uint32, n int) []int32 {
 	return order
 }
 
-// ResNets with batch norm and group norm equal PyTorch's modules after three steps, running statistics too; what is
-// frozen keeps its bits.
+// TestResNetsEqualPyTorch checks that ResNets with batch norm and group norm equal PyTorch's modules after three steps,
+// including the running statistics, and that frozen parts keep their bits.
 func TestResNetsEqualPyTorch(t *testing.T) {
 	text, err := os.ReadFile("testdata/resnet.json")
 	if err != nil {
@@ -173,8 +173,8 @@ func tinyNet(t *testing.T, dual bool, dropout float64) *torch.Network {
 	return net
 }
 
-// In evaluation mode batch norm uses the running statistics, which a training of other parts leaves alone; training
-// moves them, at a learning rate of 0 as well, and weight decay does not.
+// TestRunningStatistics checks that in evaluation mode batch norm uses the running statistics, which a training of other
+// parts does not change. Training changes them even with a learning rate of 0, and weight decay does not.
 func TestRunningStatistics(t *testing.T) {
 	net := tinyNet(t, true, 0)
 	images, job := resnetJob(t, net, 100)
@@ -201,7 +201,8 @@ func TestRunningStatistics(t *testing.T) {
 	}
 }
 
-// A batch norm on one pixel cannot take a last batch of one sample: an error that names the client, before any step.
+// TestLastBatchOfOne checks that a batch norm on one pixel and a last batch of one sample give an error that names the
+// client, before any step.
 func TestLastBatchOfOne(t *testing.T) {
 	net, err := torch.NewNetwork([]torch.Layer{
 		torch.Conv2d{Name: "conv1", In: 2, Out: 4, Kernel: 8, Stride: 1},
@@ -261,7 +262,8 @@ func TestResNetOptions(t *testing.T) {
 	}
 }
 
-// Every kind of layer, every choice of what is trained, dropout too: the executors agree after two epochs.
+// TestExecutorsAgreeOnEveryLayer checks that the executors agree after two epochs, with every kind of layer, every choice
+// of trained parts, and dropout.
 func TestExecutorsAgreeOnEveryLayer(t *testing.T) {
 	net := tinyNet(t, true, 0.3)
 	images, job := resnetJob(t, net, 101)

@@ -49,7 +49,7 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 	}
 }
 
-// Every truncation, and each kind of damaged header, is an error.
+// TestSafetensorsDamaged checks that every truncation and each kind of damaged header is an error.
 func TestSafetensorsDamaged(t *testing.T) {
 	raw := written(t)
 	for n := range raw {

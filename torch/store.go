@@ -31,7 +31,7 @@ type StoreOptions struct {
 	Host    string
 	Port    uint16
 	Serve   bool          // whether this process is the store's server
-	Prefix  string        // of all keys
+	Prefix  string        // prefix of all keys
 	Timeout time.Duration // how long to try to connect; whole seconds, 2 s or more
 }
 

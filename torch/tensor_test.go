@@ -10,7 +10,7 @@ import (
 	"feddag/torch"
 )
 
-// within calls fn with a batch of a training at work.
+// within calls fn with a batch during a training.
 func within(t *testing.T, fn func(b *torch.Batch)) {
 	t.Helper()
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
@@ -22,7 +22,8 @@ func within(t *testing.T, fn func(b *torch.Batch)) {
 	trainOne(t, newEager(t), net, images, job, torch.All, sgd)
 }
 
-// Every operation has the value that its comment says, and the derivative that the difference of its values says.
+// TestTensorOperations checks that every operation has the value that its comment states, and the derivative that
+// differences of its values give.
 func TestTensorOperations(t *testing.T) {
 	x := []float32{0.5, -1.25, 2, 1, -0.75, 0.3} // [2, 3]
 	y := []float32{1.5, 0.25, -2, 0.4, 1.1, 3}
@@ -143,7 +144,8 @@ func TestTensorOperations(t *testing.T) {
 	}
 }
 
-// Derivatives of derivatives, of several tensors, and by one that a scalar does not depend on.
+// TestTensorGradients checks derivatives of derivatives, derivatives by several tensors, and derivatives by a tensor on
+// which a scalar does not depend.
 func TestTensorGradients(t *testing.T) {
 	within(t, func(b *torch.Batch) {
 		x, y, z := b.Tensor([]float32{2}).Variable(), b.Tensor([]float32{5}).Variable(), b.Tensor([]float32{1, 2}, 2).Variable()
@@ -163,8 +165,8 @@ func TestTensorGradients(t *testing.T) {
 	})
 }
 
-// The batch is what the job says: its samples, labels and images, features and logits of the received and of the current
-// weights, and the parameters by name.
+// TestBatch checks that the batch has the samples, labels and images of the job, the features and logits of the received
+// and of the current weights, and the parameters by name.
 func TestBatch(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", true, 100, models.Options{})
 	job.LabelMap = []uint8{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}

@@ -51,7 +51,7 @@ type SGD struct {
 // Adam makes the steps of Adam (Kingma, Ba, ICLR 2015), or of AdamW (Loshchilov, Hutter, ICLR 2019) with Decoupled, as
 // PyTorch's torch.optim.Adam and AdamW do. Every job starts with moments of zero. The proximal term is part of the gradient.
 type Adam struct {
-	Beta1, Beta2 float64 // of the mean of gradients and of their squares
+	Beta1, Beta2 float64 // decay of the mean of gradients and of the mean of their squares
 	Epsilon      float64 // added to the denominator
 	Decoupled    bool    // AdamW: WeightDecay shrinks the weights and is not part of the gradient
 }

@@ -115,7 +115,7 @@ func settled() (handles, bytes int64) {
 	return torch.Live()
 }
 
-// Handles that are not closed are freed by the collector; those that are, at once.
+// TestLiveCounters checks that the collector frees handles that are not closed, and that closed handles are freed at once.
 func TestLiveCounters(t *testing.T) {
 	h0, b0 := settled()
 	v, err := torch.NewVector(torch.CPU, 1000)

@@ -79,7 +79,7 @@ func (r *Ranks) collect(fn func() error) error {
 	return err
 }
 
-// count adds a gathering of so many bytes per rank to the traffic.
+// count adds a gathering of the given number of bytes per rank to the traffic.
 func (r *Ranks) count(bytes int64) {
 	r.traffic.Sent += bytes
 	r.traffic.Received += bytes * int64(r.place.Size-1)

@@ -24,7 +24,7 @@ import (
 // Place says which rank of a run this process is, and where the ranks meet.
 type Place struct {
 	Rank, Size int
-	Host       string // of the store, MASTER_ADDR
+	Host       string // host of the store, MASTER_ADDR
 	Port       uint16 // MASTER_PORT
 	Serve      bool   // whether rank 0 is the store's server; otherwise the launcher is
 	Attempt    string // tells apart what the ranks of several attempts write into one store
@@ -37,8 +37,8 @@ type Options struct {
 	Join    time.Duration // how long to wait for the others at the start
 	Beat    time.Duration // between two signs of life
 	Silence time.Duration // without a sign of life, after which a rank counts as lost
-	Timeout time.Duration // of a collective, whose ranks are all ready
-	Log     io.Writer     // hears for whom the start waits; nil for nobody
+	Timeout time.Duration // timeout of a collective whose ranks are all ready
+	Log     io.Writer     // is told for whom the start waits; nil for nobody
 }
 
 // DefaultOptions are those of a run.
@@ -78,9 +78,9 @@ type Traffic struct {
 type hello struct {
 	Host    string `json:"host"`
 	Process int    `json:"process"`
-	Network string `json:"network"` // of the machine and its network namespace
-	Address string `json:"address"` // from which it reaches the store
-	Outward string `json:"outward"` // from which it reaches other machines
+	Network string `json:"network"` // id of the machine and its network namespace
+	Address string `json:"address"` // address from which the process reaches the store
+	Outward string `json:"outward"` // address from which it reaches other machines
 	Program string `json:"program"`
 	CPUs    string `json:"cpus"` // that the process may run on
 }

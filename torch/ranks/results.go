@@ -70,8 +70,8 @@ func (s *Spread) exchangeTrained(what string, net *torch.Network, jobs []torch.J
 
 // packing is where the trained values of each job lie in the vectors that are gathered.
 type packing struct {
-	ranges []torch.Range // of a state, that training has changed
-	begin  []int         // of each job in the joined vector
+	ranges []torch.Range // ranges of a state that training has changed
+	begin  []int         // start of each job in the joined vector
 	mine   *torch.Vector
 }
 

@@ -38,7 +38,7 @@ func Skip(t testing.TB) {
 	}
 }
 
-// Run calls do for each of so many ranks at the same time, on loopback, and returns their errors. A rank leaves the others with
+// Run calls do for each of the given number of ranks at the same time, on loopback, and returns their errors. A rank leaves the others with
 // its error.
 func Run(t testing.TB, size int, o ranks.Options, do func(r *ranks.Ranks) error) []error {
 	t.Helper()
