@@ -50,7 +50,7 @@ type benchWork struct {
 	net    *torch.Network
 	pixels []byte
 	labels []uint8
-	first  []int // of each client's samples; one more at the end
+	first  []int // index of each client's first sample, and one more at the end
 	start  []float32
 	order  [][][]int32 // [clients][epochs][n_i]
 }
@@ -60,10 +60,10 @@ func (b *benchWork) flags() *pflag.FlagSet {
 	b.machine.flags(f)
 	f.StringVar(&b.model, "model", "lenet", strings.Join(models.Names(), ", ")+", on images of the shape that each is the default of, or 3x32x32")
 	f.StringVar(&b.norm, "norm", "group", "norm of the ResNets")
-	f.IntVar(&b.clients, "clients", 20, "of the cohort")
-	f.IntVar(&b.samples, "samples", 600, "of a client")
-	f.IntVar(&b.epochs, "epochs", 1, "of a phase")
-	f.IntVar(&b.batch, "batch", 64, "samples a step")
+	f.IntVar(&b.clients, "clients", 20, "number of clients in the cohort")
+	f.IntVar(&b.samples, "samples", 600, "number of samples per client")
+	f.IntVar(&b.epochs, "epochs", 1, "number of epochs per phase")
+	f.IntVar(&b.batch, "batch", 64, "samples per step")
 	f.Float64Var(&b.lr, "lr", 0.01, "learning rate")
 	b.momentum, b.decay = 0.5, 1e-4
 	f.BoolVar(&b.ragged, "ragged", false, "clients from 1 sample to --samples")
@@ -178,9 +178,9 @@ func (b *benchWork) saveState(path string, x []float32) error {
 // turn is what a contender says of a turn.
 type benchTurn struct {
 	Seconds float64      `json:"seconds"`
-	Steps   int          `json:"steps"`                     // of all clients, both phases
+	Steps   int          `json:"steps"`                     // steps of all clients in both phases
 	Loss    report.Float `json:"loss"`                      // mean over clients, of the last epoch, of the second phase
-	AtOnce  []int        `json:"clients_at_once,omitempty"` // of the batched engine: the fewest and the most so far
+	AtOnce  []int        `json:"clients_at_once,omitempty"` // in the batched engine, the fewest and the most so far
 }
 
 // turns does the work once for every line that asks for it.

@@ -79,7 +79,7 @@ func small(data, out string, more ...string) []string {
 	return plain(data, out, append([]string{"--clients", "6", "--groups", "2", "--labels-per-group", "3"}, more...)...)
 }
 
-// plain are the flags of small but for those of its partition.
+// plain are the flags of small except those of its partition.
 func plain(data, out string, more ...string) []string {
 	return append([]string{"train", "--dataset", "mnist", "--data-dir", data, "--rounds", "3", "--rate", "0.5", "--epochs", "1",
 		"--device", "cpu", "--out", out}, more...)

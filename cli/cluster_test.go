@@ -264,7 +264,7 @@ func TestClusterOddSketches(t *testing.T) {
 			}
 			for _, plot := range plots {
 				if raw, _ := os.ReadFile(plot); bytes.Contains(raw, []byte("NaN")) || bytes.Contains(raw, []byte("Inf")) {
-					t.Errorf("%s, %s: %s has a coordinate that is no number", name, method, plot)
+					t.Errorf("%s, %s: %s has a coordinate that is not a number", name, method, plot)
 				}
 			}
 		}
@@ -281,6 +281,6 @@ func TestClusterOddSketches(t *testing.T) {
 	binary.LittleEndian.PutUint64(raw[len(raw)-8:], math.Float64bits(math.NaN()))
 	write(t, path, raw)
 	if code, _, log := feddag("cluster", "--sketches", folder, "--out", filepath.Join(t.TempDir(), "out")); code != exitFailed || !strings.Contains(log, "client 1: coordinate 1 of its update is NaN") {
-		t.Errorf("an update that is no number: exit code %d, %s", code, log)
+		t.Errorf("an update that is not a number: exit code %d, %s", code, log)
 	}
 }

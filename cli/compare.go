@@ -71,7 +71,7 @@ func newCompareOptions() *compareOptions {
 	f.StringSliceVar(&o.seeds, "seeds", nil, "seeds, separated by commas (default 1,2,3; with --read all there are)")
 	f.BoolVar(&o.read, "read", false, "train nothing: read the runs given, all in the archives (.zip) given, or all of both in the directories given")
 	f.StringVar(&o.reference, "reference", "", "the name that the others are subtracted from (default: feddag if it is there, else the first)")
-	f.Float64Var(&o.confidence, "confidence", 0.95, "of the intervals of paired differences, between 0 and 1")
+	f.Float64Var(&o.confidence, "confidence", 0.95, "confidence of the intervals of paired differences, between 0 and 1")
 	f.BoolVar(&o.uncorrected, "uncorrected", false, "give every interval of a table this confidence by itself; otherwise all of a table have it together (Holm)")
 	f.Float64SliceVar(&o.targets, "target", nil, "accuracy in percent, before local training, up to which rounds, traffic and time are counted; several with commas (default: what the reference reaches)")
 	f.StringVar(&o.beside, "beside", "", "CSV file of what others report: algorithm, mean, std, source, and columns named as flags that say which setting a row is of")
@@ -80,7 +80,7 @@ func newCompareOptions() *compareOptions {
 	o.plots.flags(f)
 	f.Var(&o.part, "shard", "i/n, to run the i-th of n parts of the runs, i from 0 to n-1 (default: the task of a Slurm array, else 0/1, all runs)")
 	f.BoolVar(&o.wait, "wait", false, "after its own runs take over runs that no process is at, and wait until all runs of the comparison are finished")
-	f.IntVar(&o.rounds, "rounds", 0, "with --read: compare after so many rounds (default: all of them)")
+	f.IntVar(&o.rounds, "rounds", 0, "with --read: compare after this number of rounds (default: all rounds)")
 	return o
 }
 
@@ -267,7 +267,7 @@ func (o *compareOptions) check() error {
 		s = strings.TrimSpace(s)
 		seed, err := strconv.ParseUint(s, 10, 63)
 		if err != nil {
-			return usagef("--seeds: %q is no whole number of 0 or more", s)
+			return usagef("--seeds: %q is not a whole number of 0 or more", s)
 		}
 		if s = strconv.FormatUint(seed, 10); slices.Contains(seen, s) {
 			return usagef("--seeds: %s comes twice", s)

@@ -15,7 +15,7 @@ import (
 	"feddag/report"
 )
 
-// assemble makes a comparison of runs, after so many rounds; 0 takes the number that all have.
+// assemble makes a comparison of runs, after the given number of rounds; 0 takes the number that all have.
 func (o *compareOptions) assemble(runs []keptRun, rounds int, log io.Writer) (*report.Comparison, error) {
 	var missing []report.Missing
 	var finished []keptRun

@@ -13,7 +13,7 @@ import (
 // that named the data set in another way are looked at. Where such a run kept the hash of its data, the content decides: the
 // data set is then read once to know its hash.
 func (p *plan) checkMoved(ctx context.Context, log io.Writer) error {
-	hashes := map[string]string{} // of each data set by its name and options
+	hashes := map[string]string{} // hash of each data set by its name and options
 	for _, c := range p.cells {
 		if !c.moved {
 			continue

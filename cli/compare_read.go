@@ -18,7 +18,7 @@ import (
 type keptRun struct {
 	dir       string      // its path, of a run in an archive ARCHIVE/RUN
 	files     *report.Dir // nil of a run that is not there
-	name      string      // of its variant
+	name      string      // name of its variant
 	algorithm string
 	seed      int64
 	config    map[string]string // every flag; those it does not have at their defaults
@@ -63,7 +63,7 @@ func readRun(dir *report.Dir) (r keptRun, err error) {
 		return r, fmt.Errorf("%s: it names no algorithm", dir.Path(report.ConfigFile))
 	}
 	if r.seed, err = strconv.ParseInt(r.config["seed"], 10, 64); err != nil {
-		return r, fmt.Errorf("%s: seed %q is no number", dir.Path(report.ConfigFile), r.config["seed"])
+		return r, fmt.Errorf("%s: seed %q is not a number", dir.Path(report.ConfigFile), r.config["seed"])
 	}
 	r.fillDefaults()
 	if r.rounds, err = dir.ReadMetrics(); err != nil {

@@ -29,7 +29,7 @@ const inheritedLock = 3
 func runCell(ctx context.Context, args []string, out, log io.Writer) error {
 	o, err := parse(args)
 	if err == nil {
-		o.locked = os.NewFile(inheritedLock, "lock") // of the comparison, which holds it
+		o.locked = os.NewFile(inheritedLock, "lock") // the lock of the comparison, which holds it
 		err = o.train(ctx, io.Discard, log)
 	}
 	if err != nil && ctx.Err() == nil {

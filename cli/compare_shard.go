@@ -52,7 +52,7 @@ func slurmShard(getenv func(string) string) (shard, error) {
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return 0, usagef("the environment variable %s is %q, which is no whole number: give --shard i/n", name, text)
+			return 0, usagef("the environment variable %s is %q, which is not a whole number: give --shard i/n", name, text)
 		}
 		return n, nil
 	}

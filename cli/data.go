@@ -195,7 +195,7 @@ type setInfo struct {
 	Users     int       `json:"users"`
 	TrainBy   []int     `json:"train_by_class"`
 	TestBy    []int     `json:"test_by_class"`
-	Mean      []float64 `json:"mean"` // of the training images, pixel/255
+	Mean      []float64 `json:"mean"` // mean of the training images, pixel/255
 	Std       []float64 `json:"std"`
 	ScaleMean []float32 `json:"scale_mean"` // what inputs are scaled with
 	ScaleStd  []float32 `json:"scale_std"`

@@ -200,7 +200,7 @@ func writeSite(t *testing.T, log, disk string) string {
 			t.Fatalf("it names no file: %s", line)
 		}
 		name, rest, _ := strings.Cut(line[at+len(disk)+1:], ":")
-		if blob, _, _ := strings.Cut(strings.TrimSpace(rest), ":"); strings.HasSuffix(blob, ".bin") { // of the checkpoint
+		if blob, _, _ := strings.Cut(strings.TrimSpace(rest), ":"); strings.HasSuffix(blob, ".bin") { // a file of the checkpoint
 			name = filepath.Join(filepath.Dir(name), blob)
 		}
 		name, _, _ = strings.Cut(name, " ")

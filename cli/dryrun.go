@@ -229,7 +229,7 @@ func (s *session) evaluationSeconds(p *federation.Plan) (float64, error) {
 func (f forecast) print(out io.Writer, images, models, work int64, seeing float64) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "dry run: nothing is trained but a few steps on the clock, and nothing is written\n\n")
-	fmt.Fprintf(&b, "%s on %s: %d rounds, %d of %d clients a round; %s on %s (%s), %s engine\n\n", f.Algorithm, f.Dataset, f.Rounds, f.Cohort, f.Clients,
+	fmt.Fprintf(&b, "%s on %s: %d rounds, %d of %d clients per round; %s on %s (%s), %s engine\n\n", f.Algorithm, f.Dataset, f.Rounds, f.Cohort, f.Clients,
 		f.Precision, f.Device, f.DeviceName, f.Engine)
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "\tsteps of SGD\tclients at once\tgroups of a cohort\tbytes\ttime\n")

@@ -20,7 +20,7 @@ type machine struct {
 	engine        string // as asked for; after open one of engines but auto
 	precision     string
 	deterministic bool
-	memory        string // of a stacked call
+	memory        string // memory limit of a stacked call
 	workers       int
 }
 
@@ -144,7 +144,7 @@ func parseBytes(text string) (int64, error) {
 	n, err := strconv.ParseFloat(digits, 64)
 	scale, known := map[string]float64{"": 1, "B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "MiB": 1 << 20, "GiB": 1 << 30}[unit]
 	if err != nil || !known || !(n*scale >= 1 && n*scale < 1<<60) {
-		return 0, fmt.Errorf("%q is no number of bytes: use 500MB, 8GB or the like", text)
+		return 0, fmt.Errorf("%q is not a number of bytes: use 500MB, 8GB or the like", text)
 	}
 	return int64(n * scale), nil
 }

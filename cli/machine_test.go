@@ -181,7 +181,7 @@ func partitionSizes(t *testing.T, path string) (sizes []int) {
 	return sizes
 }
 
-// A client whose loss is no number is named; what was written so far stays.
+// A client whose loss is not a number is named; what was written so far stays.
 func TestDivergence(t *testing.T) {
 	data := mnist(t)
 	out := filepath.Join(t.TempDir(), "run")

@@ -34,7 +34,7 @@ type options struct {
 	dryRun   bool
 	recorded bool     // the scenario is that of a run directory, which may be of an earlier version
 	team     *team    // the processes that do the run together; nil if this one does it alone
-	locked   *os.File // of a lock of the run directory that the parent process holds; nil otherwise
+	locked   *os.File // file of a lock of the run directory that the parent process holds; nil otherwise
 
 	alg    federation.Algorithm
 	groups []group
@@ -90,7 +90,7 @@ func newOptions(algorithm string) (*options, error) {
 		f.IntVar(&r.Rounds, "rounds", r.Rounds, "T, number of rounds")
 		f.Float64Var(&r.Unreliable.Stragglers, "stragglers", r.Unreliable.Stragglers, "share of the clients of a round that do only some of the local epochs, each a random number of them, 0 to 1")
 		f.Float64Var(&r.Unreliable.Dropout, "client-dropout", r.Unreliable.Dropout, "share of the clients of a round that receive the model and send nothing back, 0 to below 1; --dropout is that of activations")
-		f.IntVar(&r.Stopping.Patience, "early-stopping", r.Stopping.Patience, "end the run after so many rounds in which the training loss does not fall below its lowest value, with a round that is evaluated; 0 for all rounds")
+		f.IntVar(&r.Stopping.Patience, "early-stopping", r.Stopping.Patience, "end the run after this number of rounds in which the training loss does not fall below its lowest value, with a round that is evaluated; 0 for all rounds")
 		f.Float64Var(&r.Stopping.MinDelta, "early-stopping-min-delta", r.Stopping.MinDelta, "how far below its lowest value the training loss must fall for --early-stopping to count it")
 		f.Float64Var(&r.Rate, "rate", r.Rate, "R, share of the clients sampled in a round, above 0, at most 1")
 	})

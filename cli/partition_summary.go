@@ -19,7 +19,7 @@ type partitionSummary struct {
 	Unused    int      `json:"unused_samples"`
 	Size      spread   `json:"size"`     // training samples
 	Labels    spread   `json:"labels"`   // that a client holds
-	Entropy   spread   `json:"entropy"`  // of its labels, nats
+	Entropy   spread   `json:"entropy"`  // entropy of its labels, nats
 	Distance  spread   `json:"distance"` // earth mover's, to all clients' labels, 0 to 2
 	Files     []string `json:"files"`
 }

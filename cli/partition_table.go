@@ -44,7 +44,7 @@ func (d *heldData) table(out io.Writer, holdings []partition.ClientStats, all pa
 	}
 	sizes := p.Sizes()
 	slices.Sort(sizes)
-	fmt.Fprintf(out, "\nsamples a client: %d to %d, median %d; %d of %d training samples are nobody's\n", sizes[0], sizes[len(sizes)-1],
+	fmt.Fprintf(out, "\nsamples per client: %d to %d, median %d; %d of %d training samples belong to no client\n", sizes[0], sizes[len(sizes)-1],
 		sizes[len(sizes)/2], d.set.Train.Len()-all.Samples, d.set.Train.Len())
 	fmt.Fprintf(out, "entropy of the labels in nats (%.3f for all alike), distance sum |p - q| to all clients' labels (0 to 2)\n", math.Log(float64(d.set.Classes)))
 	if len(p.HeldOut) > 0 {

@@ -23,7 +23,7 @@ var presetFiles embed.FS
 type preset struct {
 	name  string
 	about string
-	text  string // of its file
+	text  string // text of its file
 	pairs []report.Pair
 }
 

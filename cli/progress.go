@@ -21,23 +21,23 @@ type progress struct {
 	rounds int
 	first  int // round with which this process began
 	bar    *progressbar.ProgressBar
-	at     int64 // of the bar within the rounds, where it never goes back
+	at     int64 // position of the bar within the rounds, where it never goes back
 	within bool  // the rounds
 	lines  bool
-	began  time.Time // of the first round
+	began  time.Time // begin of the first round
 	phase  string
 	ended  string    // stage that has ended last, where no other has begun
-	since  time.Time // of the phase
-	text   string    // of the last round
+	since  time.Time // begin of the phase
+	text   string    // text of the last round
 	from   int64     // samples done when it began
 	done   int64     // samples done
 	rate   float64   // samples/s of the phase
 
-	step      string    // of the clustering
-	stepSince time.Time // of that step
+	step      string    // step of the clustering
+	stepSince time.Time // begin of that step
 	told      time.Time // when the last line on long work was said
 
-	round      int // of the last progress within the rounds
+	round      int // round of the last progress within the rounds
 	roundSince time.Time
 	evaluating time.Time // begin of the evaluation that is under way; zero if none is
 }

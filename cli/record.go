@@ -23,12 +23,12 @@ type recorder struct {
 	warnings   []string
 	next       int                // index of the next round
 	clustered  bool               // before the first round
-	counts     [][]int            // of the clients that are clustered
+	counts     [][]int            // class counts of the clients that are clustered
 	groups     []int              // their true groups; nil where not known
 	ids        []int              // their ids; nil where they are all clients
 	found      *report.Clustering // with later
 
-	// sketched, if set, hears what is clustered; later leaves the files of the clustering to the caller.
+	// sketched, if set, is told what is clustered; later leaves the files of the clustering to the caller.
 	sketched func(sketches similarity.Sketches, groups []int, o similarity.Options) error
 	later    bool
 }

@@ -24,7 +24,7 @@ func init() {
 	}
 }
 
-const reproduceIntro = `Repeats a run from its config.yaml in a new directory and says whether every byte agrees: models, metrics (but for the
+const reproduceIntro = `Repeats a run from its config.yaml in a new directory and says whether every byte agrees: models, metrics (except for the
 times), clients, clusters, partition. Exit code 0 if all agree, 1 if a file differs. The last line on standard output is the
 result as one JSON object.
 

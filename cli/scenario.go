@@ -57,7 +57,7 @@ func canonicalScenario(text []byte) (string, error) {
 
 const historyPlot = "plots/assignments"
 
-// history reads what became of the clients, and draws it.
+// history reads the changes of the clients, and draws them.
 func (s *session) history(rounds int) ([]report.Assignment, []report.Plot, error) {
 	list, err := s.dir.ReadAssignments()
 	if err != nil || len(list) == 0 {

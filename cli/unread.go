@@ -15,7 +15,7 @@ import (
 //
 //	partitions   the kind's flags, see partition.Unread
 //	models       Model.Flags
-//	algorithms   the flags that the algorithm declares but for those of federation.Unreader
+//	algorithms   the flags that the algorithm declares, except those of federation.Unreader
 //	early stopping  federation.EarlyStopping.Unread
 //	optimisers   federation.ClientOptimizer.Unread, federation.ServerOptimizer.Unread
 //	commands     options.unreadByCommand, by the groups federation.RoundFlags and federation.ClusteringFlags

@@ -284,7 +284,7 @@ func TestHelpOfModelsAndPresets(t *testing.T) {
 	_, out, _ := feddag("train", "--help", "all")
 	for _, want := range []string{
 		"\nModels:\n", "resnet9        square images of 28 to 35 pixels with one or three channels (--dropout, --norm)\n", "\nPresets:\n",
-		"  paper: FedDAG by the letter of the paper\n", " --feddag-clustering=similarity ", "given (default 0)",
+		"  paper: FedDAG exactly as in the paper\n", " --feddag-clustering=similarity ", "given (default 0)",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in %s", want, out)

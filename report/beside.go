@@ -18,9 +18,9 @@ import (
 
 // Beside is what others report for the same setting.
 type Beside struct {
-	Name   string // of the file, without its ending: "paper"
+	Name   string // name of the file, without its ending: "paper"
 	Joined bool   // of newcomers as they arrive, not of the clients that took part
-	Source string // of the rows: "table 10"; empty where they do not say
+	Source string // source of the rows, such as "table 10"; empty if they do not say
 	Values map[string]Known
 }
 
@@ -140,7 +140,7 @@ func addKnown(all []*Beside, head, row []string, settings map[string]string, lin
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("%s %q is no number", name, value)
+			return fmt.Errorf("%s %q is not a number", name, value)
 		}
 	}
 	if other, ok := b.Values[algorithm]; ok {

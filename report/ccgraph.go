@@ -18,7 +18,7 @@ type CCGraph struct {
 	Clusters []Cluster
 	Classes  []string   // names of the classes; nil for their numbers
 	Scores   *mat.Dense // H, Z x Z; the diagonal is not read
-	Sources  [][]int    // of each learner, best first
+	Sources  [][]int    // sources of each learner, best first
 }
 
 // ccGraphJSON is cc-graph.json.

@@ -20,7 +20,7 @@ const proximityFile = "proximity.npy"
 // Clustering is a clustering of clients, with all that its files, plots and
 // tables say of it.
 type Clustering struct {
-	Title       string // of the run
+	Title       string // title of the run
 	Result      *similarity.Result
 	Counts      [][]int  // n_i,c of the clients that were clustered
 	Groups      []int    // their true groups; nil where not known
@@ -32,7 +32,7 @@ type Clustering struct {
 	explained []groups.Explanation // see Explanations; nil before they are asked for
 }
 
-// Validity says how good a clustering is. The first three need known groups, and
+// Validity describes the quality of a clustering. The first three need known groups, and
 // the silhouette needs the proximity matrix, which clusters that tests found do
 // not have.
 type Validity struct {
@@ -74,7 +74,7 @@ type clustersJSON struct {
 	Clients    []int                `json:"clients,omitempty"`           // who was clustered, in the order of true_groups and proximity.npy; absent for all
 	Rows       []int                `json:"proximity_clients,omitempty"` // whose rows proximity.npy has; absent for all that were clustered
 	ARI        *float64             `json:"adjusted_rand_index"`
-	Groups     []int                `json:"true_groups"` // of each client that was clustered
+	Groups     []int                `json:"true_groups"` // true group of each client that was clustered
 	Threshold  Float                `json:"threshold"`
 	Graph      [][]int              `json:"graph"`           // sources of each cluster
 	Scores     [][]Float            `json:"complementarity"` // H, null on the diagonal
@@ -91,10 +91,10 @@ type clustersJSON struct {
 
 // stabilityJSON is a similarity.Steadiness.
 type stabilityJSON struct {
-	ARI      []Float  `json:"adjusted_rand_index"`                   // of each repetition, against the clustering
-	Count    []int    `json:"clusters"`                              // of each repetition
-	Clusters []Float  `json:"jaccard"`                               // of each cluster, mean over the repetitions
-	Between  *float64 `json:"adjusted_rand_index_between,omitempty"` // of the two halves of the images, against each other
+	ARI      []Float  `json:"adjusted_rand_index"`                   // index of each repetition against the clustering
+	Count    []int    `json:"clusters"`                              // number of clusters of each repetition
+	Clusters []Float  `json:"jaccard"`                               // Jaccard index of each cluster, mean over the repetitions
+	Between  *float64 `json:"adjusted_rand_index_between,omitempty"` // index of the clusterings by the two halves of the images
 }
 
 // candidateJSON is a similarity.Candidate.

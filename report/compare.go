@@ -13,13 +13,13 @@ type Comparison struct {
 	DatasetTitle string  // as a person writes it
 	Partition    string  // its kind and parameters, in words
 	Clients      int     // that the accuracy at the end is over
-	Dealt        int     // of the partition, those held out or gone counted
-	Rounds       int     // of every run, or the first so many of it
+	Dealt        int     // number of clients in the partition, including those held out or gone
+	Rounds       int     // number of rounds of every run that are compared
 	EvalShare    float64 // share of each client's test set that the accuracies are over; 0 for all of it
 	Shared       []Pair  // settings all runs have in common; with a comment, those that some have otherwise
 
 	Reference  string  // the variant that the others are subtracted from
-	Confidence float64 // of the intervals, 0..1
+	Confidence float64 // confidence of the intervals, 0..1
 	// Uncorrected leaves the intervals of the tables at this confidence each,
 	// where otherwise all of a table have it together (Holm).
 	Uncorrected bool
@@ -50,12 +50,12 @@ type Cell struct {
 
 // Missing is a run that the tables lack.
 type Missing struct {
-	Name string `json:"name"` // of its variant
+	Name string `json:"name"` // name of its variant
 	Seed int64  `json:"seed"`
 	Why  string `json:"why"`
 }
 
-// Cut is the cell as if its run had ended after so many rounds. What only the
+// Cut is the cell as if its run had ended after the given number of rounds. What only the
 // end of a run measures, the accuracy of every client after local training, is
 // then missing, and its wall time is that of the rounds.
 func (c Cell) Cut(rounds int) Cell {

@@ -14,11 +14,11 @@ func (c *Comparison) costTable() Table {
 		Label: "cost", Title: "Cost",
 		Setting: c.all()[:1],
 		Notes: []string{
-			"Mean over n seeds. Up: clients to server; down: server to clients; both of all clients together, warm-up included. Clients a round: that trained. " +
+			"Mean over n seeds. Up: clients to server; down: server to clients; both of all clients together, warm-up included. Clients per round: clients that trained. " +
 				"Trained on, evaluated: samples of the clients' training sets, warm-up included, every epoch and every model counted; evaluated to choose a model or to be chosen by. " +
 				"Time: wall time of warm-up, clustering and rounds, evaluation included, set-up left out; a round: its median. Times compare only where every run had the machine to itself. " + c.rateNote(),
 		},
-		Columns: headings("algorithm", "n", "up", "down", "clients a round", "trained on", "evaluated", "time", "a round", "samples/s"),
+		Columns: headings("algorithm", "n", "up", "down", "clients per round", "trained on", "evaluated", "time", "per round", "samples/s"),
 	}
 	for i := range c.Variants {
 		v := &c.Variants[i]

@@ -42,7 +42,7 @@ var (
 		}
 		return float64(c.Summary.ForwardSamples)
 	}}
-	perRoundClients = measure{"clients_per_round", "clients a round", 1, func(c Cell) float64 {
+	perRoundClients = measure{"clients_per_round", "clients per round", 1, func(c Cell) float64 {
 		n := 0
 		for _, r := range c.Rounds {
 			n += len(r.Clients)

@@ -242,7 +242,7 @@ func (c *Comparison) newcomerTable() Table {
 func (c *Comparison) roundTable() Table {
 	t := Table{
 		Label: "rounds", Title: "Accuracy by round",
-		Notes:   []string{c.where(), fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s, after so many rounds. %s", c.Clients, c.testSet(), overSeeds)},
+		Notes:   []string{c.where(), fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s, after the number of rounds that heads the column. %s", c.Clients, c.testSet(), overSeeds)},
 		Columns: headings("algorithm", "n"),
 	}
 	at := c.milestones()
@@ -260,7 +260,7 @@ func (c *Comparison) roundTable() Table {
 	return t
 }
 
-// preAfter is the accuracy before local training after so many rounds.
+// preAfter is the accuracy before local training after the given number of rounds.
 func (c Cell) preAfter(rounds int) float64 {
 	i := slices.IndexFunc(c.Rounds, func(r Round) bool { return r.Round == rounds })
 	if i < 0 {

@@ -15,7 +15,7 @@ import (
 // The files of a comparison's directory.
 const (
 	CompareCSV  = "compare.csv"  // a line a variant
-	RunsCSV     = "runs.csv"     // a line a run
+	RunsCSV     = "runs.csv"     // one line per run
 	CompareMD   = "compare.md"   // the tables
 	CompareTeX  = "compare.tex"  // the tables
 	CompareJSON = "compare.json" // everything
@@ -110,7 +110,7 @@ func (c *Comparison) writeCSV(w io.Writer) error {
 	return out.Error()
 }
 
-// writeRunsCSV writes a line a run.
+// writeRunsCSV writes one line per run.
 func (c *Comparison) writeRunsCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	head := []string{"name", "algorithm", "seed", "run", "device", "precision"}

@@ -22,7 +22,7 @@ func shareText(share float64) string {
 	return shortest(math.Round(1e8*share)/1e6) + "%"
 }
 
-// ShareNote is what the title of a run says of the share of the test sets that
+// ShareNote is what the title of a run says about the share of the test sets that
 // its accuracies are over; nothing if they are over all of them.
 func ShareNote(share float64) string {
 	if text := shareText(share); text != "" {

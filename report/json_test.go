@@ -65,7 +65,7 @@ func TestJSONFile(t *testing.T) {
 }
 
 // The files of a run of the program before it had the type Float: read and
-// written again they are the same bytes, but for the version and the
+// written again they are the same bytes, except for the version and the
 // number of the lines' rounds, which a resume brings up to date. The run measured no accuracy of all
 // clients in its first round, and its only cluster has no complementarity.
 func TestJSONOfOldProgram(t *testing.T) {

@@ -61,7 +61,7 @@ type Round struct {
 	// changes it; 0 where it is the same in all rounds.
 	LearningRate float64 `json:"learning_rate,omitempty"`
 
-	// Notes is what the algorithm says of the round, by name.
+	// Notes are the values that the algorithm adds to the round, by name.
 	Notes map[string]float64 `json:"notes,omitempty"`
 }
 
@@ -215,7 +215,7 @@ func appendLine(path string, line []byte) error {
 }
 
 // TruncateMetrics keeps exactly the lines of the first rounds, of metrics.jsonl and assignments.jsonl, for a run that resumes
-// after so many, and drops a half-written last line. Lines of an earlier version are brought to the present one. A file that
+// after that number, and drops a half-written last line. Lines of an earlier version are brought to the present one. A file that
 // needs no change, or is not there, is left alone.
 func (d *Dir) TruncateMetrics(rounds int) error {
 	return errors.Join(d.truncate(MetricsFile, rounds), d.truncate(AssignmentsFile, rounds))

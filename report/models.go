@@ -25,7 +25,7 @@ type Models struct {
 	// the features of the encoders side by side, in this order.
 	Encoder  string       `json:"encoder"`
 	Encoders []string     `json:"encoders"` // "primary.", "secondary."
-	Layers   []torch.Call `json:"layers"`   // of each encoder
+	Layers   []torch.Call `json:"layers"`   // layers of each encoder
 	Head     torch.Call   `json:"head"`
 
 	// Input is what the models take: (pixel/255 - mean) / std by channel.

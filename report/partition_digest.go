@@ -22,7 +22,7 @@ const DigestFile = "partition-digest.json"
 // PartitionDigest is a partition as far as comparing runs needs it.
 type PartitionDigest struct {
 	Dataset  string          `json:"data_set"`
-	DataHash string          `json:"data_hash,omitempty"` // of the data set, see SameData; empty if the partition does not say
+	DataHash string          `json:"data_hash,omitempty"` // hash of the data set, see SameData; empty if the partition does not say
 	Kind     string          `json:"kind"`
 	Params   json.RawMessage `json:"params"`
 	Clients  int             `json:"clients"` // held-out ones too

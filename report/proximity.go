@@ -13,8 +13,8 @@ import (
 // proximity is the matrix between clients that proximity.npy and the plots show.
 type proximity struct {
 	matrix *mat.SymDense
-	places []int  // of its clients among those that were clustered; nil for all
-	title  string // of the heat map
+	places []int  // places of its clients among those that were clustered; nil for all
+	title  string // title of the heat map
 	sample string // a line for the titles of plots that show a sample, with its line break; empty for all clients
 }
 

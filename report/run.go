@@ -28,7 +28,7 @@ const (
 // Dir is one run's directory.
 type Dir struct {
 	path  string
-	files map[string][]byte // of a run in an archive, which is read alone; nil for a directory
+	files map[string][]byte // files of a run in an archive, which can only be read; nil for a directory
 	lock  *lockfile.Lock    // nil if this process does not write
 }
 

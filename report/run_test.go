@@ -103,7 +103,7 @@ func TestCreateAndOpen(t *testing.T) {
 	}
 	_, err = Create(t.Context(), d.Path(), io.Discard)
 	want(t, err, d.Path(), "--resume", "--out")
-	put(t, d, LockFile, "") // of a process that was killed
+	put(t, d, LockFile, "") // left by a process that was killed
 	_, err = Create(t.Context(), d.Path(), io.Discard)
 	want(t, err, d.Path(), "--resume", "--out")
 

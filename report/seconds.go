@@ -20,7 +20,7 @@ type Seconds struct {
 	// Evaluation is that of all clients outside of the rounds: before the first one, and after a resume.
 	Evaluation float64 `json:"evaluation,omitempty"`
 	Files      float64 `json:"files,omitempty"` // checkpoints, models, tables and plots; the page and the summary itself are left out
-	Other      float64 `json:"other,omitempty"` // of the total, what is in no other stage
+	Other      float64 `json:"other,omitempty"` // time that is in no other stage
 	Total      float64 `json:"total"`
 }
 

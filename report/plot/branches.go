@@ -7,8 +7,8 @@ import "feddag/similarity"
 type branches struct {
 	tree   *similarity.Dendrogram
 	leaves int
-	first  []int // of each node, the smallest client below it
-	label  []int // of each node, the cluster of all clients below it; -1 for several
+	first  []int // for each node, the smallest client below it
+	label  []int // for each node, the cluster of all clients below it; -1 for several
 }
 
 func newBranches(tree *similarity.Dendrogram, labels []int, leaves int) *branches {

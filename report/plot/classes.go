@@ -67,7 +67,7 @@ func ClassTable(title string, rows []ClassRow, names []string) *Figure {
 
 const (
 	classRow   vg.Length = 22
-	columnTurn           = 40 * math.Pi / 180 // of the names of columns
+	columnTurn           = 40 * math.Pi / 180 // angle of the names of columns
 )
 
 // headHeight returns the height of turned names of columns.

@@ -58,7 +58,7 @@ func TestDendrogramOfMany(t *testing.T) {
 	const n, z = 10000, 6
 	tree := &similarity.Dendrogram{N: n}
 	clusters := make([][]int, z)
-	node := make([]int, z) // of each group so far
+	node := make([]int, z) // node of each group so far
 	size := make([]int, z)
 	for i := range n {
 		g := i % z

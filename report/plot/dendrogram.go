@@ -78,7 +78,7 @@ type dendrogram struct{ *branches }
 func (d *dendrogram) Plot(c draw.Canvas, p *gonum.Plot) {
 	trX, trY := p.Transforms(&c)
 	step := trX(1) - trX(0)
-	x := make([]vg.Length, d.tree.N+len(d.tree.Merges)) // of each node
+	x := make([]vg.Length, d.tree.N+len(d.tree.Merges)) // x of each node
 	lines, wedges := newColouredPaths(), newColouredPaths()
 	leaf := 0
 	d.walk(func(node int) {

@@ -21,7 +21,7 @@ type Figure struct {
 const (
 	margin      vg.Length = 24
 	usualWidth  vg.Length = 760
-	usualHeight vg.Length = 370 // of the body of most figures
+	usualHeight vg.Length = 370 // height of the body of most figures
 )
 
 // newFigure returns a figure whose body has the given width and height. The

@@ -19,7 +19,7 @@ type legendEntry struct {
 // legend is a list of entries in rows.
 type legend struct {
 	entries []legendEntry
-	at      []vg.Point // of each entry, from the upper left corner, y downwards
+	at      []vg.Point // position of each entry from the upper left corner, y downwards
 	height  vg.Length
 }
 

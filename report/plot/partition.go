@@ -198,7 +198,7 @@ func addBars(p *gonum.Plot, columns []Share) (bars []*plotter.BarChart) {
 type bubbles struct {
 	columns []Share
 	largest float64   // samples
-	radius  vg.Length // of the largest
+	radius  vg.Length // radius of the largest bubble
 }
 
 // Plot implements plot.Plotter.
