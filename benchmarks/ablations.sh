@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The paper's ablations of FedDAG, tables 3, 6 to 9 and 14 to 18, on Fashion-MNIST (18: CIFAR-10, the paper has no other):
-# 100 clients, 20 a round, three seeds, ours beside the paper's. Our defaults; as the paper has it with --preset=paper.
+# The paper's ablations of FedDAG, tables 3, 6 to 9 and 14 to 18, on Fashion-MNIST (18: CIFAR-10, the only set of the paper):
+# 100 clients, 20 per round, three seeds, our values beside the paper's. The runs have our defaults, or those of the paper
+# with --preset=paper.
 #
 #   benchmarks/ablations.sh
 #   SETTINGS="table-8 table-14" SEEDS=1 ROUNDS=5 benchmarks/ablations.sh --preset=paper

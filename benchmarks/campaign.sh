@@ -1,10 +1,10 @@
 # Sourced by the campaigns: `setting NAME FLAGS...` compares the algorithms on one partition, in $OUT/NAME, beside
-# paper.csv. Arguments of the script go to every comparison. What is finished stays, the same command again continues;
-# several at once, each with a GPU of its own (CUDA_VISIBLE_DEVICES), share the runs. Of the environment:
+# paper.csv. Arguments of the script go to every comparison. Finished runs stay, and the same command again continues;
+# several processes, each with a GPU of its own (CUDA_VISIBLE_DEVICES), share the runs. The environment sets:
 #
-#   ALGORITHMS  which, separated by commas (all that there are)
-#   SEEDS       separated by commas (1,2,3)
-#   ROUNDS      of every run (the paper's 200 where there is a GPU, else 30)
+#   ALGORITHMS  the algorithms, separated by commas (all)
+#   SEEDS       the seeds, separated by commas (1,2,3)
+#   ROUNDS      the rounds of every run (the paper's 200 on a GPU, else 30)
 #   SETTINGS    names of settings, separated by blanks (all)
 #   OUT         directory (runs/ and the name of the script)
 #   KEEP        directory whose archive KEEP/SETTING.zip also gets the small files of the finished runs, without models

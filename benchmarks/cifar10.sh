@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The paper's tables 2, 4, 5 and 10 on CIFAR-10: every algorithm, 100 clients, 20 a round, three seeds, ours beside the
-# paper's. Made for one GPU.
+# The paper's tables 2, 4, 5 and 10 on CIFAR-10: every algorithm, 100 clients, 20 per round, three seeds, our values
+# beside the paper's. Made for one GPU.
 #
 #   benchmarks/cifar10.sh
 #   DATASET=cifar10-jpeg benchmarks/cifar10.sh --data-dir DIR     # from JPEG files, which are lossy: its tables say so

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The paper's tables 4 and 10 on CIFAR-100: every algorithm, 100 clients, 20 a round, three seeds, ours beside the
-# paper's. 20 labels a group make five groups, 30 make three, as in its authors' program. Made for one GPU.
+# The paper's tables 4 and 10 on CIFAR-100: every algorithm, 100 clients, 20 per round, three seeds, our values
+# beside the paper's. 20 labels per group make five groups, 30 make three, as in its authors' program. Made for one GPU.
 #
 #   benchmarks/cifar100.sh
 #

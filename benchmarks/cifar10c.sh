@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Feature skew as in the paper's table 11: CIFAR-10-C, the images of a client all under one corruption, Dirichlet of
-# concentration 1 within it, a fifth of the clients held out. These come after the last round; their accuracy then stands
-# beside the paper's. Every algorithm, three seeds. Made for one GPU.
+# Feature skew as in the paper's table 11: CIFAR-10-C, where all images of a client are under one corruption, a
+# Dirichlet partition with concentration 1 within each corruption, and a fifth of the clients held out. These join after the
+# last round, and their accuracy is shown beside the paper's. Every algorithm, three seeds. Made for one GPU.
 #
 #   benchmarks/cifar10c.sh                          # the images that Hendrycks and Dietterich published
 #   DATASET=cifar10 benchmarks/cifar10c.sh          # CIFAR-10 under our own corruptions; cifar10-jpeg from JPEG files

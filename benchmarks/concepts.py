@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""How much farther apart are two clusters' images of a class than those within either? One line for each merge of a
-run's candidates, finest first: the clusters' clients, the gap in degrees that similarity/concepts.go judges by, and
-whether the two are mostly of one true group. Needs numpy.
+"""How much farther apart are the images of a class in two clusters than those within each of them? Prints one line for
+each merge of a run's candidates, the finest first: the clients of the clusters, the gap in degrees by which
+similarity/concepts.go judges, and whether the two are mostly of one true group. Needs numpy.
 
     ./feddag cluster --feddag-clustering similarity --partition concept-shift --seed 3 --out RUN --save-sketches SKETCHES.npz
     python3 benchmarks/concepts.py SKETCHES.npz RUN

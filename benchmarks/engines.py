@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""How fast local training is: our engines side by side with PyTorch and JAX, the same clients, batches and weights.
+"""How fast local training is: our engines side by side with PyTorch and JAX, on the same clients, batches and weights.
 
     python3 benchmarks/engines.py                                       # on the CPU: lenet and cnn
     python3 benchmarks/engines.py --device cuda --models lenet,cnn,resnet9
     python3 benchmarks/engines.py --models lenet --epochs 10 --contenders serial,memory    # a round of the paper's size
 
-A turn is the local training of a round of FedDAG: both phases of every client of a cohort, and the mean over clients;
-evaluation is in nobody's. Contenders stay alive and take turns, in another order every time, so that a machine's other
-work falls on all of them; the first turn of each (compilation, capture, autotuning) stands apart. Ratios are medians of
-those within a repeat, with the lowest and highest. After a turn every contender's mean weights are compared with the
-first's, and its loss: a contender that is off is no contender. Contenders that are not installed are left out with a word.
+A turn is the local training of a round of FedDAG: both phases of every client of a cohort, and the mean over the clients,
+without evaluation. Contenders stay alive and take turns, in another order every time, so that other work on the machine
+affects all of them. The first turn of each (compilation, capture, autotuning) is shown separately. Ratios are medians over
+the repeats, with the lowest and the highest; both times of a ratio are from the same repeat. After a turn, the mean weights
+and the loss of every contender are compared with those of the first one; a contender that differs is an error. Contenders
+that are not installed are left out with a message.
 
     serial, batched, eager      ./feddag --engine
     memory, graphs, research    benchmarks/peers/local_torch.py, with --python's torch
@@ -27,7 +28,7 @@ import sys
 
 from peers.states import read_safetensors
 
-SAMPLES = {"lenet": 600, "cnn": 500, "resnet9": 500}  # of a client, as in the paper's partitions
+SAMPLES = {"lenet": 600, "cnn": 500, "resnet9": 500}  # samples per client, as in the paper's partitions
 OURS = ["serial", "batched", "eager"]
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -40,8 +41,8 @@ def options():
     p.add_argument("--device", default="cpu")
     p.add_argument("--precision", default="fp32", choices=["fp32", "tf32"])
     p.add_argument("--clients", type=int, default=20)
-    p.add_argument("--samples", type=int, help="of a client (default: the paper's, 600 for lenet, else 500)")
-    p.add_argument("--epochs", type=int, default=1, help="of a phase; the paper's are 10, and time is linear in them")
+    p.add_argument("--samples", type=int, help="samples per client (default: the paper's, 600 for lenet, else 500)")
+    p.add_argument("--epochs", type=int, default=1, help="epochs per phase; the paper has 10, and time is linear in them")
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--ragged", action="store_true", help="clients from 1 sample up")
     p.add_argument("--repeats", type=int, default=5)
@@ -149,7 +150,7 @@ def bout(o, model):
 
 
 def table(o, rows):
-    lines = ["| model | contender | s a round | first turn, s | client-steps/s | times the first's time | loss | weights apart |",
+    lines = ["| model | contender | s per round | first turn, s | client-steps/s | times the first's time | loss | weights apart |",
              "|---|---|---|---|---|---|---|---|"]
     for r in rows:
         lines.append(f"| {r['model']} | {r['contender']} ({r['libtorch']}) | {r['median_seconds']:.3f} | {r['first_seconds']:.2f} | "
@@ -175,7 +176,7 @@ def main():
         rows += found
         left_out[model] = gone
     device = rows[0]["device_name"] if o.device != "cpu" else f"{cpu_name()}, {len(os.sched_getaffinity(0))} cores"
-    head = (f"{device}; {o.precision}; {o.clients} clients{' of 1 sample up' if o.ragged else ''}, {o.epochs} epochs a phase, batches of {o.batch}; "
+    head = (f"{device}; {o.precision}; {o.clients} clients{' of 1 sample up' if o.ragged else ''}, {o.epochs} epochs per phase, batches of {o.batch}; "
             f"{o.repeats} repeats, medians; times the first's: median of ratios within a repeat (lowest-highest)\n\n")
     text = head + table(o, rows)
     print(text)

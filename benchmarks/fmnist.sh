@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The paper's tables 2, 4, 5 and 10 on Fashion-MNIST: every algorithm, 100 clients, 20 a round, three seeds, ours beside
-# the paper's. Partition I is label skew with two or three labels a group and concentration 0.25 or 1, II concept shift,
+# The paper's tables 2, 4, 5 and 10 on Fashion-MNIST: every algorithm, 100 clients, 20 per round, three seeds, our values
+# beside the paper's. Partition I is label skew with two or three labels per group and concentration 0.25 or 1, II concept shift,
 # III the Dirichlet partition (lda).
 #
 #   benchmarks/fmnist.sh

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""How the cost of a round grows: seconds against clients registered (flat?), and against cohort, epochs and samples of a
-client (linear?). One table and one plot.
+"""How the cost of a round grows: seconds against registered clients (is it flat?), and against cohort, epochs and samples
+per client (is it linear?). Makes one table and one plot.
 
     python3 benchmarks/growth.py
     python3 benchmarks/growth.py --clients 100,1000 --rounds 5 --repeats 1
 
-Runs BenchmarkRound of federation/algorithm/feddag/growth_test.go: rounds of FedDAG with ten clusters, lenet, images of Fashion-MNIST's
-size; sampling, both phases, evaluation of all clients, bookkeeping and checkpoint included. All sizes take turns, in
-another order every time, so that a machine's other work falls on all of them. A time is the median over a turn's rounds
-after its first; the table has the median over the turns, with the lowest and highest. Processor time, of all threads,
-stands beside wall time: other work disturbs it less. For each series, the line a + b x through the points, by least squares of
-relative deviations: a is what does not grow, and how far the points are from it at most. Needs no packages.
+Runs BenchmarkRound of federation/algorithm/feddag/growth_test.go: rounds of FedDAG with ten clusters, lenet and images of
+Fashion-MNIST's size, including sampling, both phases, evaluation of all clients, bookkeeping and checkpoint. All sizes take
+turns, in another order every time, so that other work on the machine affects all of them. A time is the median over the
+rounds of a turn after the first one; the table has the median over the turns, with the lowest and the highest. Processor
+time of all threads is shown beside wall time, because other work disturbs it less. For each series, the line a + b x is
+fitted by least squares of the relative deviations: a is the part that does not grow. The table has the largest deviation of
+a point from the line. Needs no packages.
 
 Writes growth.md, growth.json and growth.svg into --out.
 """
@@ -24,7 +25,7 @@ import subprocess
 import sys
 
 FIXED = {"clients": 1000, "cohort": 20, "epochs": 5, "samples": 200}
-TITLES = {"clients": "clients registered", "cohort": "clients a round", "epochs": "epochs", "samples": "samples of a client"}
+TITLES = {"clients": "clients registered", "cohort": "clients per round", "epochs": "epochs", "samples": "samples of a client"}
 
 
 def numbers(text):
@@ -34,10 +35,10 @@ def numbers(text):
 def options():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--clients", type=numbers, default="100,1000,10000,100000", help="registered (%(default)s)")
-    p.add_argument("--cohort", type=numbers, default="5,10,20,40", help="clients a round (%(default)s)")
+    p.add_argument("--cohort", type=numbers, default="5,10,20,40", help="clients per round (%(default)s)")
     p.add_argument("--epochs", type=numbers, default="2,5,10,20", help="(%(default)s)")
-    p.add_argument("--samples", type=numbers, default="64,128,256,512", help="of a client (%(default)s)")
-    p.add_argument("--rounds", type=int, default=5, help="of a turn, without the first (%(default)s)")
+    p.add_argument("--samples", type=numbers, default="64,128,256,512", help="samples per client (%(default)s)")
+    p.add_argument("--rounds", type=int, default=5, help="rounds per turn, without the first (%(default)s)")
     p.add_argument("--repeats", type=int, default=3, help="turns of each size (%(default)s)")
     p.add_argument("--out", default="runs/growth")
     return p.parse_args()
@@ -139,7 +140,7 @@ def main():
     series, lines_of = {}, {}
     text = ", ".join(f"{FIXED[k]} {TITLES[k]}" for k in FIXED)
     lines = [f"{o.repeats} turns of {o.rounds} rounds after the first; {text}, where not varied", "",
-             "| | | wall s a round | least-most | processor s | least-most |", "|---|---|---|---|---|---|"]
+             "| | | wall s per round | least-most | processor s | least-most |", "|---|---|---|---|---|---|"]
     for key, xs in wanted.items():
         points = []
         for x in xs:

@@ -4,12 +4,11 @@ vectors) of Fashion-MNIST's kinds of partition: the table of docs/similarity.md.
 
     make build
     python3 benchmarks/linkages.py                          # 100 clients, 11 kinds, 2 seeds: 22 warm-ups, over an hour
-    python3 benchmarks/linkages.py --folder build/linkages  # again from the sketches that are there: a minute
+    python3 benchmarks/linkages.py --folder build/linkages  # again from existing sketches: a minute
 
-For each kind and seed `feddag cluster --feddag-clustering similarity --save-sketches` writes the sketches, where they are not
-there yet, and
-`feddag cluster --sketches --compare` clusters them in every way. Prints the number of clusters and, where there are
-groups, the adjusted Rand index and the purity, each a mean over the seeds. Needs no package.
+For each kind and seed, `feddag cluster --feddag-clustering similarity --save-sketches` writes the sketches if they do not
+exist, and `feddag cluster --sketches --compare` clusters them in every way. Prints the number of clusters and, where there
+are groups, the adjusted Rand index and the purity, each as a mean over the seeds. Needs no packages.
 """
 import argparse
 import json
@@ -49,7 +48,7 @@ def feddag(program, flags, out):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--folder", default="build/linkages", help="of the sketches, KIND-SEED.npz")
+    p.add_argument("--folder", default="build/linkages", help="folder of the sketches, KIND-SEED.npz")
     p.add_argument("--feddag", default="./feddag")
     p.add_argument("--seeds", default="11,12")
     p.add_argument("--kinds", default=",".join(KINDS))

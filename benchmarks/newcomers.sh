@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Newcomers, as in the paper's table 13: label skew with three labels a group and concentration 1, 80 of 100 clients train
-# for 80 rounds, then the other 20 come; their accuracy stands beside the paper's. Every algorithm, three seeds.
+# Newcomers, as in the paper's table 13: label skew with three labels per group and concentration 1, 80 of 100 clients train
+# for 80 rounds, then the other 20 join; their accuracy is shown beside the paper's. Every algorithm, three seeds.
 #
 #   benchmarks/newcomers.sh
 #   DATASET=cifar10 benchmarks/newcomers.sh

@@ -5,7 +5,7 @@
 #   benchmarks/partitions.sh
 #   OUT=runs/partitions FEDDAG=./feddag benchmarks/partitions.sh
 #
-# A finished run is left alone, another begins again.
+# Finished runs are kept; an unfinished run begins again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 out=${OUT:-runs/partitions}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What does FedDAG's second encoder bring, and what does sharing between clusters? Variants beside FedDAG*, which has one
 # encoder and shares nothing, on five percent of Fashion-MNIST, where clusters are poor in data: label skew (I, five
-# clusters asked for) and concept shift (II, three), 100 clients, 20 a round, 30 rounds. docs/feddag.md has the tables.
+# clusters asked for) and concept shift (II, three), 100 clients, 20 per round, 30 rounds. docs/feddag.md has the tables.
 #
 #   benchmarks/sharing.sh
 #   SETTINGS=II SEEDS=1 ROUNDS=10 OUT=runs/sharing-20 benchmarks/sharing.sh --train-share 0.2 --batch 64

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times `feddag cluster --sketches` beside numpy and scipy doing the same steps, turn by turn in one run.
+"""Times `feddag cluster --sketches` against the same steps with numpy and scipy, in turns in one run.
 
     make build
     python3 -m venv .venv-bench && .venv-bench/bin/pip install numpy scipy threadpoolctl pillow
@@ -7,11 +7,11 @@
     .venv-bench/bin/python benchmarks/similarity.py --size large         # N = 10,000, 3 vectors of 784
     .venv-bench/bin/python benchmarks/similarity.py --vectors random     # no structure for our bound to use
 
-Every client holds all 10 classes, the largest case. Vectors are the top left singular vectors of 20 images of the class
-(Fashion-MNIST for 784; CIFAR-10 for 3,072), or random orthonormal ones. Updates point the way of one of five groups.
-Both programs read the same file, each in a process of its own; the time is from its start to its end, reading included,
-and for feddag the tables, plots and files too, which numpy does not make. CPU seconds tell more than wall time where
-others use the machine; as OpenBLAS's threads spin while they wait, compare those with --threads 1.
+Every client holds all 10 classes, which is the largest case. Vectors are the first left singular vectors of 20 images of the
+class (Fashion-MNIST for 784, CIFAR-10 for 3,072), or random orthonormal ones. Updates point in the direction of one of five
+groups. Both programs read the same file, each in a process of its own. The time is from the start of the process to its end,
+including reading, and for feddag also the tables, plots and files, which numpy does not make. If others use the machine, CPU
+seconds say more than wall time; OpenBLAS's threads spin while they wait, so compare CPU seconds with --threads 1.
 Sketches are made once, under --folder.
 """
 import argparse
@@ -124,7 +124,7 @@ def main():
     p.add_argument("--runs", type=int, default=5)
     p.add_argument("--folder", default="build/bench")
     p.add_argument("--feddag", default="./feddag")
-    p.add_argument("--threads", type=int, default=0, help="of both programs; 0 leaves them alone, which is one a core")
+    p.add_argument("--threads", type=int, default=0, help="threads of both programs; 0 leaves them at one per core")
     p.add_argument("--ours-only", action="store_true")
     o = p.parse_args()
     n, vectors, f = SIZES[o.size]

@@ -16,7 +16,7 @@ import (
 //	ln DM(n_i; alpha_g) - 1/2 sum_c (|m_ic - mu_gc|^2 / (1/n_ic + 1/n_gc) + d ln(1 + n_ic/n_gc) - d)
 //
 // in the metric of the covariance inside the groups' classes. DM is the Dirichlet-multinomial whose parameters fit the group's
-// clients. alpha_g, mu_gc and n_gc come from all of the clients' images, which known and scatter describe, but for those of client
+// clients. alpha_g, mu_gc and n_gc come from all of the clients' images, which known and scatter describe, except those of client
 // i itself; the sum leaves out classes of which then nothing is left. A client that holds a class which nobody of the group
 // holds is not in it. Styles of the clients are not modelled.
 func bound(sketches, known []*groups.Sketch, scatter *mat.SymDense, truth []int) []int {
@@ -189,7 +189,7 @@ func total(x []float64) (sum float64) {
 	return sum
 }
 
-// logDirichletMultinomial returns the logarithm of the likelihood of counts, but for a term that does not depend on a.
+// logDirichletMultinomial returns the logarithm of the likelihood of counts, except for a term that does not depend on a.
 func logDirichletMultinomial(n, a []float64) float64 {
 	lgamma := func(x float64) float64 { v, _ := math.Lgamma(x); return v }
 	l := lgamma(total(a)) - lgamma(total(n)+total(a))

@@ -19,7 +19,7 @@ type cell struct {
 	style   float64 // standard deviation of the clients' styles, in units of each feature's standard deviation; 0 for none
 	share   float64 // share of its samples that a client keeps
 	clients int
-	seed    uint64 // of the partition and of the search
+	seed    uint64 // seed of the partition and of the search
 }
 
 // result is what came out of a cell.
@@ -28,8 +28,8 @@ type result struct {
 	found, truth int     // number of clusters
 	ari          float64 // adjusted Rand index of the clusters and the true groups
 	labels       int     // number of label clusters
-	seconds      float64 // of the search for the groups
-	bytes        int     // of one client's sketch, scatter included, as float32
+	seconds      float64 // time of the search for the groups
+	bytes        int     // size of one client's sketch, scatter included, as float32
 }
 
 // sketches returns the sketches of the clients and the sum of their scatters, as the program computes them.

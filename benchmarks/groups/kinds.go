@@ -62,7 +62,7 @@ func kindOf(name string) (kind, error) {
 type federation struct {
 	options   partition.Options
 	partition *partition.Partition
-	labels    []uint8 // of each training image, before the clients' label maps
+	labels    []uint8 // label of each training image, before the clients' label maps
 	truth     []int
 }
 

@@ -1,4 +1,4 @@
-"""What every contender of benchmarks/engines.py that is not ./feddag bench does: its flags, and a turn for every line."""
+"""What all contenders of benchmarks/engines.py except ./feddag bench have in common: flags, and one turn per line of input."""
 import argparse
 import json
 import sys

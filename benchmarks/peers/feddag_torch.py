@@ -262,7 +262,7 @@ class Federation:
         parts = ("primary", "head") if own else ("secondary",)
         ended = self.train([(i, starts[self.of[i]], parts, (self.seed, SECONDARY, t, i), False) for i in helpers])
         trained = {i: result for i, (result, _, _) in zip(helpers, ended)}
-        delta = {}  # of each source
+        delta = {}  # change of each source
         for z, start in starts.items():
             theta2 = mean([trained[i] for i in sampled[z]], [self.size(i) for i in sampled[z]])
             delta[z] = {k: theta2[k] - start[k] for k in theta2}
@@ -337,7 +337,7 @@ def main():
     p.add_argument("--out", help="directory for metrics.jsonl")
     p.add_argument("--algorithm", choices=["feddag", "feddag-star", "fedavg"], help="default: the run's")
     p.add_argument("--rounds", type=int, help="default: the run's")
-    p.add_argument("--seed", type=int, help="of the shuffles and cohorts here (default: the run's)")
+    p.add_argument("--seed", type=int, help="seed of the shuffles and cohorts of this script (default: the run's)")
     p.add_argument("--cohorts-from-run", action="store_true", help="take each round's clients from its metrics.jsonl")
     p.add_argument("--warmup-cache", metavar="FILE.npz", help="keep the warm-up here, or take it from here")
     p.add_argument("--start-from-run", action="store_true", help="no warm-up: begin at the run's own models from before the rounds")

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """The work of `./feddag bench --write DIR` in PyTorch: a contender of benchmarks/engines.py, one turn for every line "turn".
 
-    --how memory    images in memory, one eager step after another. On the CPU one process of one thread a core, which is
-                    faster than one process of all cores; on a GPU one process.
-    --how graphs    a GPU only: the step of a client recorded in a CUDA graph and replayed, one client after another
-    --how research  as research code does it: a Dataset of PIL images with transforms a sample, a DataLoader, a deep copy of
-                    the model a client, an .item() a step; one thread, since on a busy machine torch's two are slower
+    --how memory    images in memory, one eager step after another. On the CPU it has one process with one thread per
+                    core, which is faster than one process with all cores; on a GPU it has one process.
+    --how graphs    only on a GPU: the step of a client is recorded in a CUDA graph and replayed, one client after another
+    --how research  like research code: a Dataset of PIL images with transforms per sample, a DataLoader, a deep copy of the
+                    model per client, and an .item() per step; it has one thread, because torch's two are slower on a busy
+                    machine
 
-Both phases from the start, every client in each: the primary encoder and the head with the secondary frozen, then the
-secondary encoder alone; at the end the mean over clients. Needs torch and numpy; research needs pillow.
+Both phases start from the same weights and have every client: first the primary encoder and the head with the secondary
+encoder frozen, then the secondary encoder alone. At the end the mean over the clients is computed. Needs torch and numpy; research needs pillow.
 """
 import copy
 import os

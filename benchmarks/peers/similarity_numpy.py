@@ -3,8 +3,8 @@
 
     python benchmarks/peers/similarity_numpy.py sketches.npz
 
-Written as one would who cares for speed: one product a class in blocks of rows, vectorised everything, no Python loop
-over clients, memory bounded by a few N x N arrays. Prints one JSON object: clusters, seconds, the BLAS that ran.
+It is written for speed: one product per class in blocks of rows, everything vectorised, no Python loop over clients, and
+memory for a few N x N arrays. Prints one JSON object: clusters, seconds, the BLAS that ran.
 """
 import json
 import sys
