@@ -1,4 +1,5 @@
-// The inner loops of block.cc. All arrays are channels-last; sizes are in floats. Only called where AVX2 and FMA are.
+// The inner loops of block.cc. All arrays are channels-last; sizes are in floats. They are called only on processors with
+// AVX2 and FMA.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@ namespace fd {
 
 struct BlockShape {
   int64_t images, in, out, kernel;
-  int64_t height, width;    // of the padded input
+  int64_t height, width;    // size of the padded input
   int64_t pooled_h, pooled_w;
   int64_t row() const { return (kernel * in + 7) / 8 * 8; }  // one kernel row of all input channels, in whole vectors
   int64_t wide() const { return (out + 7) / 8 * 8; }         // output channels in whole vectors

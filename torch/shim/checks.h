@@ -1,4 +1,4 @@
-// What every engine asks of a call before it begins.
+// Checks that every engine makes before a call begins.
 #pragma once
 
 #include "fd.h"

@@ -12,23 +12,23 @@
 namespace fd {
 
 enum class ConvMethod {
-  kChoose,     // times those that are possible
-  kColumns,    // the windows as columns, and one batched product
-  kGrouped,    // one convolution with one group of channels per client
-  kPerClient,  // one convolution per client, on a CUDA device in concurrent streams
-  kFused,      // with the ReLU and the max pooling behind it, in a kernel of our own
+  kChoose,     // times the methods that are possible
+  kColumns,    // lays out the windows as columns, and computes one batched product
+  kGrouped,    // computes one convolution with one group of channels per client
+  kPerClient,  // computes one convolution per client, on a CUDA device in concurrent streams
+  kFused,      // computes it with the ReLU and the max pooling behind it, in a kernel of our own
 };
 const char *name_of(ConvMethod method);
 
 class ConvMethods {
  public:
-  // fixed is used wherever it is possible. Without it, and where choices is false, the first candidate is used.
+  // fixed is used wherever it is possible. Without it, and if choices is false, the first candidate is used.
   ConvMethods(ConvMethod fixed, bool choices) : fixed_(fixed), choices_(choices) {}
-  // The method for a shape. The first time, trial runs one candidate on the data at hand, forth and back, and the fastest
-  // is kept. Where none is possible it throws why.
+  // The method for a shape. The first time, trial runs each candidate on the current data, forwards and backwards, and the
+  // fastest is kept. If none is possible, it throws the reason.
   ConvMethod of(const std::string &shape, const std::vector<ConvMethod> &candidates, const at::Device &device,
                 const std::function<void(ConvMethod)> &trial);
-  void forget();  // all choices
+  void forget();  // forgets all choices
   // A line for each shape: its method, and the time of each that was tried.
   std::string report() const;
 

@@ -14,7 +14,7 @@ struct Cosine {
     nv = v.norm(2, 1, true).clamp_min(1e-8);
     value = (u * v).sum(1, true) / (nu * nv);
   }
-  // The gradient of each side, given that of the value: [b, 1] -> [b, h].
+  // The gradient of each side, from the gradient of the value: [b, 1] -> [b, h].
   at::Tensor left(const at::Tensor &g) const { return (v / (nu * nv) - u * (value / (nu * nu))) * g; }
   at::Tensor right(const at::Tensor &g) const { return (u / (nu * nv) - v * (value / (nv * nv))) * g; }
 };

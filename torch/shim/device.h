@@ -1,4 +1,4 @@
-// What is asked of a device.
+// Checks and settings of devices.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -11,8 +11,8 @@ namespace fd {
 // Throws with a reason unless small work runs on the device.
 void check_device(const c10::Device &device);
 
-// Arithmetic settings of the process, which each call of an engine makes its own. TF32 is off in products and
-// convolutions alike unless asked for; libtorch by itself has it on in convolutions.
+// Arithmetic settings of the process, which each call of an engine sets. TF32 is off in products and
+// convolutions unless it is asked for; libtorch's default is on in convolutions.
 void set_math(bool tf32, bool deterministic);
 
 }  // namespace fd

@@ -72,7 +72,7 @@ at::Tensor EncoderPass::ahead(const Step &step, const at::Tensor &x, const Draw 
 }
 
 at::Tensor EncoderPass::batch_norm(const fd_layer &l, const at::Tensor &x, bool training, Kept &kept) {
-  TORCH_CHECK(!training || x.numel() > l.out, "the statistics of one value a channel were asked for");
+  TORCH_CHECK(!training || x.numel() > l.out, "batch statistics need more than one value per channel");
   auto [y, mean, deviation] = at::native_batch_norm(
       x, weight_of(l, weights_), bias_of(l, weights_), shaped(weights_, l.mean, {l.out}),
       shaped(weights_, l.variance, {l.out}), training, kNormMomentum, kNormEps);

@@ -1,4 +1,4 @@
-// One encoder at work on one state vector, with the forward and backward pass of each layer written by hand: no
+// One encoder on one state vector, with the forward and backward pass of each layer written by hand: no
 // autograd.
 #pragma once
 
@@ -15,8 +15,8 @@ class EncoderPass : public Walk {
 
  private:
   struct Kept {
-    at::Tensor a, b, c;  // what the layer's backward wants: input, output, statistics or indices
-    Block block{};       // of a convolution that runs as a block
+    at::Tensor a, b, c;  // what the layer's backward pass needs: input, output, statistics or indices
+    Block block{};       // for a convolution that runs as a block
   };
   bool as_one(const Step &step) const override;
   at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) override;

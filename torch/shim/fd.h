@@ -23,21 +23,21 @@ char *fd_init(void);
 char *fd_version(const char **version);
 // Whether libtorch has oneDNN, whether it was built with CUDA code, and how many CUDA devices it sees.
 char *fd_features(int *onednn, int *cuda_built, int *cuda_devices);
-// What libtorch says of itself: its BLAS, oneDNN, CPU capability and how it was built. Freed with fd_free_message.
+// libtorch's description of itself: its BLAS, oneDNN, CPU capability and how it was built. Freed with fd_free_message.
 char *fd_config(char **text);
-// The OpenBLAS in this process and the core whose kernels it runs, "OpenBLAS 0.3.21 Zen"; empty where the loader finds
+// The OpenBLAS in this process and the core whose kernels it runs, "OpenBLAS 0.3.21 Zen"; empty if the loader finds
 // none. Freed with fd_free_message.
 char *fd_openblas(char **text);
-// The instruction sets that oneDNN uses, in the bits of dnnl_cpu_isa_t; 0 where oneDNN hides them within libtorch.
+// The instruction sets that oneDNN uses, in the bits of dnnl_cpu_isa_t; 0 if oneDNN is hidden inside libtorch.
 char *fd_onednn_isa(int *isa);
-// Why no CUDA device can be used; empty where one can. Freed with fd_free_message.
+// The reason why no CUDA device can be used; empty if one can. Freed with fd_free_message.
 char *fd_device_problem(char **text);
 // The versions of CUDA's run-time library and of the driver, "13.0, driver 13.1"; empty without CUDA code. Freed with
 // fd_free_message.
 char *fd_cuda_version(char **text);
 // A CUDA device's name, "NVIDIA H100"; empty for others. Freed with fd_free_message.
 char *fd_device_name(const char *device, char **text);
-// Of a CUDA device: what can be had, what there is, and the most that this process has held. Bytes.
+// Memory of a CUDA device in bytes: what is available, all of it, and the most that this process has held.
 char *fd_device_memory(const char *device, int64_t *available, int64_t *total, int64_t *peak);
 // Live handles made through this header, and the bytes of their tensors.
 void fd_live(int64_t *handles, int64_t *bytes);
@@ -60,7 +60,8 @@ char *fd_vector_mean(fd_vector *v, const fd_vector *const *xs, const double *wei
 
 // --- images ----------------------------------------------------------------------------------------------------------
 
-// Copies n images [n, shape[0], shape[1], shape[2]] to the device. mean and std: one a channel, of pixels / 255.
+// Copies n images [n, shape[0], shape[1], shape[2]] to the device. mean and std have one value per channel, in units of
+// pixels / 255.
 char *fd_images_new(const char *device, const uint8_t *pixels, const uint8_t *labels, int64_t n, const int64_t shape[3],
                     const float *mean, const float *std, fd_images **out);
 void fd_images_close(fd_images *images);
@@ -76,24 +77,24 @@ enum { FD_PRIMARY = 1, FD_SECONDARY = 2, FD_HEAD = 4 };
 typedef struct {
   int32_t kind;
   char name[28];                             // "conv1", for messages
-  int64_t in, out, kernel, stride, padding;  // pools use kernel alone, norms out
-  int64_t weight, bias, mean, variance;      // offsets within the encoder; -1: the layer has none
+  int64_t in, out, kernel, stride, padding;  // pools use only kernel, norms only out
+  int64_t weight, bias, mean, variance;      // offsets within the encoder; -1 if the layer has none
   int64_t groups;                            // FD_GROUPNORM
-  int64_t body, shortcut;                    // FD_RESIDUAL: how many of the layers behind it are its body, its shortcut
+  int64_t body, shortcut;                    // FD_RESIDUAL: numbers of the following layers that are its body and its shortcut
   double p;                                  // FD_DROPOUT
 } fd_layer;
 
 // One encoder (dual = 0) or two of the same layers, and a linear head on their features side by side.
-// State layout: primary, secondary, head weight [classes, features or 2 features], head bias [classes]. Of the
-// encoder_size values of an encoder the first encoder_trained are parameters, the others buffers.
+// State layout: primary, secondary, head weight [classes, features or 2 features], head bias [classes]. The first
+// encoder_trained of the encoder_size values of an encoder are parameters, the others buffers.
 char *fd_network_new(const fd_layer *layers, int64_t count, const int64_t input[3], int64_t encoder_size,
                      int64_t encoder_trained, int64_t features, int64_t classes, int dual, fd_network **out);
 void fd_network_close(fd_network *network);
 
 // --- the engine ------------------------------------------------------------------------------------------------------
 
-// Starts workers threads, each with one libtorch thread for life. tf32: in the products and convolutions of a CUDA
-// device. deterministic: nothing there is chosen by the clock.
+// Starts the given number of worker threads, each with one libtorch thread. tf32: in the products and convolutions of a CUDA
+// device. deterministic: nothing is chosen by timing there.
 char *fd_engine_new(const char *device, int workers, int tf32, int deterministic, fd_engine **out);
 void fd_engine_close(fd_engine *engine);
 // Samples trained since the engine was made. May be called from any thread while another is in fd_engine_train.
@@ -104,37 +105,37 @@ void fd_engine_rearm(fd_engine *engine);
 
 typedef struct {
   int64_t client;            // for messages
-  const fd_vector *start;    // left untouched
+  const fd_vector *start;    // not changed
   fd_vector *end;            // written: the trained weights
   const int32_t *samples;    // [n] indices into the images
   int64_t n;
   const int32_t *order;      // [epochs, n] positions in samples
   const uint8_t *label_map;  // [256] or NULL
-  uint64_t seed;             // of dropout masks
+  uint64_t seed;             // seed of the dropout masks
   double *losses;            // [epochs], written: mean training loss over the epoch
   uint8_t *finite;           // written: whether all trained weights are numbers
-  const float *weights;      // [n] of each sample's loss, or NULL: all 1
+  const float *weights;      // [n] weight of each sample's loss; NULL for weights of 1
   double proximal;           // mu of the proximal term
-  const fd_vector *anchor;   // of the proximal term, or NULL: start
+  const fd_vector *anchor;   // anchor of the proximal term; NULL for start
   const int32_t *mix;        // FD_MIX: [epochs * batches] the item of each step
-  const fd_vector *projection_start;  // FD_CONTRAST: left untouched
+  const fd_vector *projection_start;  // FD_CONTRAST: not changed
   fd_vector *projection_end;          // FD_CONTRAST: written
 } fd_job;
 
-// What is added to the cross-entropy of a batch.
+// The objective that is added to the cross-entropy of a batch.
 enum { FD_PLAIN, FD_MIX, FD_CONTRAST, FD_DIVERSE };
 
 typedef struct {
   int32_t kind;
   double lambda;             // FD_MIX, FD_CONTRAST, FD_DIVERSE
-  double epsilon;            // FD_MIX: of the central difference
+  double epsilon;            // FD_MIX: width of the central difference
   double mu, tau1, tau2;     // FD_CONTRAST
-  double rate;               // FD_CONTRAST: of the projection
+  double rate;               // FD_CONTRAST: learning rate of the projection
   const fd_vector *images;   // FD_MIX, FD_CONTRAST: [items, C, H, W], normalised
   const fd_vector *labels;   // FD_MIX: [items, classes]
 } fd_objective;
 
-// What is made of the batches' gradients: a step of SGD each, one an epoch with their mean, or the steps of Per-FedAvg.
+// How the gradients of the batches are used: one step of SGD each, one per epoch with their mean, or the steps of Per-FedAvg.
 enum { FD_STEP, FD_STEP_EPOCH, FD_STEP_META };
 
 // What a step does with a gradient g, see kernels.h: SGD with momentum, Adam, or Adam with decoupled weight decay.
@@ -149,7 +150,7 @@ typedef struct {
   int32_t rule;              // FD_STEP, FD_STEP_EPOCH, FD_STEP_META
   double inner, delta;       // FD_STEP_META: alpha, and delta of the second order; 0 is the first order
   fd_objective objective;
-  int32_t plain;             // 1: ATen operators only, none of the fused CPU kernels (what a CUDA device runs)
+  int32_t plain;             // 1: only ATen operators, as on a CUDA device, and no fused CPU kernels
 } fd_sgd;
 
 char *fd_engine_train(fd_engine *engine, const fd_network *network, const fd_images *images, const fd_job *jobs,
@@ -178,26 +179,26 @@ enum { FD_CHOOSE, FD_COLUMNS, FD_GROUPED, FD_PER_CLIENT, FD_FUSED };
 
 typedef struct {
   int32_t precision;      // FD_FP32, FD_TF32 (products and convolutions of a CUDA device), FD_BF16 (activations)
-  int32_t method;         // for all convolutions that it is possible for; FD_CHOOSE times them where deterministic is 0
+  int32_t method;         // method of all convolutions for which it is possible; FD_CHOOSE times the methods if deterministic is 0
   int32_t deterministic;
 } fd_stacked_options;
 
 char *fd_stacked_new(const char *device, const fd_stacked_options *options, fd_stacked **out);
 void fd_stacked_close(fd_stacked *stacked);
-// Its worker, for fd_engine_progress and fd_engine_cancel; it is not closed by itself.
+// Its worker, for fd_engine_progress and fd_engine_cancel; do not close it.
 fd_engine *fd_stacked_worker(fd_stacked *stacked);
-// As fd_engine_train and fd_engine_predict.
+// Like fd_engine_train and fd_engine_predict.
 char *fd_stacked_train(fd_stacked *stacked, const fd_network *network, const fd_images *images, const fd_job *jobs,
                        int64_t count, const fd_sgd *sgd);
 char *fd_stacked_predict(fd_stacked *stacked, const fd_network *network, const fd_images *images,
                          const fd_prediction *jobs, int64_t count);
-// The most bytes that its calls have held on the device at once, beside the caller's vectors and images.
+// The largest number of bytes that its calls have held on the device at once, besides the caller's vectors and images.
 int64_t fd_stacked_peak(const fd_stacked *stacked);
 // Frees what earlier calls left for later ones.
 char *fd_stacked_trim(fd_stacked *stacked);
-// How each shape of convolution is computed, a line each; freed with fd_free_message.
+// How each shape of convolution is computed, one line per shape; freed with fd_free_message.
 char *fd_stacked_report(const fd_stacked *stacked, char **text);
-// Compiles the kernels of a CUDA build for an architecture ("sm_90") without a device; the size of the code.
+// Compiles the kernels of a CUDA build for an architecture ("sm_90") without a device, and returns the size of the code.
 char *fd_kernels_compile(const char *architecture, int bf16, int64_t *bytes);
 
 // --- tensors of the eager executor -----------------------------------------------------------------------------------
@@ -207,7 +208,7 @@ char *fd_kernels_compile(const char *architecture, int bf16, int64_t *bytes);
 void fd_tensor_free(void *tensor);
 // A copy of host values on a device; dims is the length of shape, 0 for a scalar.
 char *fd_tensor_of(const char *device, const float *values, const int64_t *shape, int64_t dims, void **out);
-// A stretch of a vector from begin on, sharing its memory; with a gradient if trained is not 0.
+// A range of a vector from begin on, which shares its memory; it has a gradient if trained is not 0.
 char *fd_tensor_part(const fd_vector *v, int64_t begin, const int64_t *shape, int64_t dims, int trained, void **out);
 // The normalised images at rows, [n, C, H, W], and a host copy of their labels, [n].
 char *fd_tensor_images(const fd_images *images, const int32_t *rows, int64_t n, int64_t *labels, void **out);
@@ -217,14 +218,14 @@ char *fd_tensor_shape(void *tensor, int64_t *shape);
 // Copies the n values to the host.
 char *fd_tensor_values(void *tensor, float *values, int64_t n);
 
-// f(x) of each value; SCALE is a x, SHIFT x + a, CLAMP max(x, a). DETACH is x as a constant, LEAF a copy of x that
-// derivatives can be taken by.
+// f(x) of each value; SCALE is a x, SHIFT x + a, CLAMP max(x, a). DETACH is x as a constant, LEAF a copy of x by which
+// derivatives can be taken.
 enum {
   FD_EACH_SCALE, FD_EACH_SHIFT, FD_EACH_EXP, FD_EACH_LOG, FD_EACH_SQRT, FD_EACH_ABS, FD_EACH_RELU, FD_EACH_SIGMOID,
   FD_EACH_TANH, FD_EACH_SOFTPLUS, FD_EACH_CLAMP, FD_EACH_DETACH, FD_EACH_LEAF
 };
 char *fd_tensor_each(int op, void *x, double a, void **out);
-// f(x, y), with broadcasting; ADD is x + a y, EQUAL 1 or 0, COSINE that of every pair of rows.
+// f(x, y), with broadcasting; ADD is x + a y, EQUAL 1 or 0, COSINE the cosine of every pair of rows.
 enum { FD_PAIR_ADD, FD_PAIR_MUL, FD_PAIR_DIV, FD_PAIR_EQUAL, FD_PAIR_MATMUL, FD_PAIR_COSINE };
 char *fd_tensor_pair(int op, void *x, void *y, double a, void **out);
 // f over dimensions; n = 0 is all of them. SUM to LOG_SUM_EXP drop the dimensions; the others go along one and keep it.
@@ -241,11 +242,11 @@ char *fd_tensor_select(void *x, int64_t dim, const int64_t *index, int64_t n, vo
 char *fd_tensor_pick(void *x, const int64_t *columns, int64_t n, void **out);
 // -x[i, labels[i]] of each of the n rows of log-probabilities, or their mean.
 char *fd_tensor_nll(void *x, const int64_t *labels, int64_t n, int mean, void **out);
-// The derivatives of a scalar by n tensors, which can be differentiated again; zeros by one that it does not depend on.
+// The derivatives of a scalar by n tensors, which can be differentiated again; zeros for a tensor on which it does not depend.
 char *fd_tensor_gradient(void *scalar, void *const *xs, int64_t n, void **out);
 
 // One backward pass from a loss: writes the derivative by each of n leaves from begins[i] on in the gradient, zeros
-// elsewhere, and the loss's value. A loss that is no scalar, or depends on no leaf, is an error.
+// elsewhere, and the loss's value. A loss that is not a scalar, or depends on no leaf, is an error.
 char *fd_tensor_descent(void *loss, void *const *leaves, const int64_t *begins, int64_t n, fd_vector *gradient, double *value);
 // A step of SGD on [begin, end): g += decay w + mu (w - anchor); m = inertia m + g; w -= learning_rate m.
 char *fd_vector_descend(fd_vector *weights, fd_vector *momentum, fd_vector *gradient, const fd_vector *anchor, double mu,

@@ -23,7 +23,7 @@ char *fd_gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k,
               const double *b, int64_t ldb, double beta, double *c, int64_t ldc) {
   return fd::guard([&] {
     c10::NoGradGuard no_grad;
-    if (at::get_num_threads() != 1) at::set_num_threads(1);  // of this thread: the caller divides the work itself
+    if (at::get_num_threads() != 1) at::set_num_threads(1);  // for this thread, because the caller divides the work itself
     at::Tensor out = wrap(c, m, n, ldc, false);
     at::addmm_out(out, out, wrap(a, m, k, lda, transpose_a), wrap(b, k, n, ldb, transpose_b), beta, alpha);
   });

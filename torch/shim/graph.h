@@ -26,7 +26,7 @@ class Graph {
   std::unique_ptr<Recorded> recorded_;
 };
 
-// Makes a stream of its own current on this thread for as long as it lives, behind what the default stream was given.
+// Makes a stream of its own current on this thread for as long as it lives, after the work that the default stream was given.
 class OwnStream {
  public:
   explicit OwnStream(const at::Device &device);
@@ -37,7 +37,7 @@ class OwnStream {
   std::unique_ptr<Held> held_;
 };
 
-// Runs n pieces of work side by side: on a CUDA device in streams that begin behind the current one's work, and that it
+// Runs n pieces of work side by side: on a CUDA device in streams that begin after the current stream's work, and that it
 // then waits for.
 void side_by_side(const at::Device &device, int64_t n, const std::function<void(int64_t)> &work);
 

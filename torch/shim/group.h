@@ -10,7 +10,7 @@ extern "C" {
 typedef struct fd_store fd_store;  // a connection to a c10d TCPStore
 typedef struct fd_group fd_group;  // a c10d process group
 
-// What this library was built with.
+// The backends that this library was built with.
 enum { FD_GROUP_NONE, FD_GROUP_GLOO, FD_GROUP_NCCL };
 int fd_group_backends(void);
 
@@ -18,9 +18,9 @@ int fd_group_backends(void);
 char *fd_store_new(const char *host, uint16_t port, int serve, int64_t timeout_ms, const char *prefix, fd_store **out);
 void fd_store_close(fd_store *store);
 char *fd_store_set(fd_store *store, const char *key, const uint8_t *value, int64_t n);
-// Whether the key is there.
+// Whether the key exists.
 char *fd_store_has(fd_store *store, const char *key, int *there);
-// The value of a key that is there, of n bytes; freed with fd_free_message.
+// The value of an existing key, of n bytes; freed with fd_free_message.
 char *fd_store_get(fd_store *store, const char *key, char **value, int64_t *n);
 char *fd_store_delete(fd_store *store, const char *key);
 

@@ -1,4 +1,4 @@
-// The one place where C++ exceptions end: guard runs a body and returns NULL or an allocated message.
+// The only place where C++ exceptions end: guard runs a body and returns NULL or an allocated message.
 #pragma once
 
 #include <c10/util/Exception.h>

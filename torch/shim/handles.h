@@ -1,4 +1,4 @@
-// What the opaque handles hold, and the count of those alive.
+// The contents of the opaque handles, and the number of live ones.
 #pragma once
 
 #include <ATen/ATen.h>

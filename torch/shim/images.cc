@@ -1,4 +1,4 @@
-// Image sets: bytes on the device, with the normalisation as a table of 256 values a channel.
+// Image sets: bytes on the device, with the normalisation as a table of 256 values per channel.
 #include <ATen/ATen.h>
 
 #include "fd.h"

@@ -9,8 +9,8 @@ namespace fd {
 struct Batch {
   const i64 *step;    // the step that is due
   const int *slots;   // [steps, capacity, samples]
-  const int *counts;  // [steps, capacity]: the slots in use
-  int capacity;       // clients a step has room for
+  const int *counts;  // [steps, capacity], the number of slots in use
+  int capacity;       // number of clients for which a step has room
   int samples;        // B
 };
 
@@ -67,7 +67,7 @@ FD_DEVICE void scatter_rows(const MoveRows &a, i64 block, float *) {
 }
 FD_KERNELS(scatter_rows, MoveRows)
 
-// Whether dropout zeroes activation i of a client, a matter of (seed, step, layer, i) alone. splitmix64's finaliser
+// Whether dropout zeroes activation i of a client, which depends only on (seed, step, layer, i). splitmix64's finaliser
 // spreads neighbouring keys apart, murmur3's the activations.
 FD_DEVICE u64 dropout_key(u64 seed, i64 step, int layer) {
   u64 z = seed + 0x9e3779b97f4a7c15ULL * (static_cast<u64>(step) * 65536 + static_cast<u64>(layer) + 1);

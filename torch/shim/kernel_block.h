@@ -9,18 +9,18 @@ namespace fd {
 
 struct ConvBlock {
   View x;               // [clients, samples, in, height width]
-  View x_grad;          // alike, written by block_input_back
+  View x_grad;          // like x, written by block_input_back
   const float *weight;  // [clients, out, in, kernel, kernel]
   const float *bias;    // [clients, out]
   i64 client;           // stride of both
   void *pooled;         // [clients, samples, out, pooled_h pooled_w]; in the backward pass its gradient
-  u8 *which;            // alike: which of the four won, or kNothing
+  u8 *which;            // like pooled: index of the maximum of four, or kNothing
   float *partial;       // [clients, groups, out, in kernel kernel]: the weights' gradients from a group of samples
   int samples, in, out, height, width, padding, pooled_h, pooled_w;
-  int together;  // samples of a group; a block has one
+  int together;  // number of samples of a group; a block has one group
 };
 
-constexpr int kOutputs = 8;  // channels of the output that are worked on at once
+constexpr int kOutputs = 8;  // number of output channels that are computed at once
 
 FD_DEVICE int groups_of(const ConvBlock &a) { return (a.samples + a.together - 1) / a.together; }
 FD_DEVICE int padded_plane(const ConvBlock &a) { return (a.height + 2 * a.padding) * (a.width + 2 * a.padding); }

@@ -1,7 +1,7 @@
-// What lets a kernel be written once. For CUDA devices NVRTC compiles these files when the program starts, and a block is
-// a block of threads; for the host they are plain functions, and a block is a loop. So tests without a GPU run the code
-// that GPUs run. A kernel is a row of phases: FD_EACH spreads a phase's items over the threads, FD_SYNC ends it. Nothing
-// but shared memory lives across phases.
+// Macros and types that let a kernel be written once. For CUDA devices NVRTC compiles these files when the program starts,
+// and a block is a block of threads. For the host they are plain functions, and a block is a loop. So tests without a GPU
+// run the code that GPUs run. A kernel is a sequence of phases: FD_EACH distributes the items of a phase over the threads,
+// and FD_SYNC ends the phase. Only shared memory lives across phases.
 #pragma once
 
 #ifdef __CUDACC_RTC__
@@ -43,8 +43,8 @@ typedef unsigned long long u64;
 typedef unsigned int u32;
 typedef unsigned char u8;
 
-constexpr int kThreads = 256;  // of a block
-constexpr int kChunk = 2048;   // elements of a block, where any number would do
+constexpr int kThreads = 256;  // threads per block
+constexpr int kChunk = 2048;   // elements of a block where any number is possible
 
 // bfloat16 as it lies in memory; arithmetic is in float32.
 struct bfloat {

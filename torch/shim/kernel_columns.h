@@ -9,7 +9,7 @@ struct Columns {
   View x;      // [clients, samples, channels, height width]
   void *cols;  // [clients, channels kernel kernel, samples out_height out_width]
   int samples, channels, height, width, kernel, stride, padding, out_height, out_width;
-  i64 chunks;  // of a row of cols; of the samples of a channel in the backward pass
+  i64 chunks;  // chunks of a row of cols, or of the samples of a channel in the backward pass
 };
 
 // A block is a chunk of a row of cols: of one kernel tap of one channel.

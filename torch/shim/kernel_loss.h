@@ -9,11 +9,11 @@ namespace fd {
 struct CrossEntropy {
   Batch batch;
   const void *logits;    // [clients, samples, classes]
-  void *grad;            // alike: of the sum of the clients' mean losses
+  void *grad;            // like logits: the gradient of the sum of the clients' mean losses
   const int *labels;     // by row
-  const float *weights;  // of the losses, by row, or null: all 1
-  const int *steps;      // of an epoch, by client
-  const int *sizes;      // samples of an epoch, by client
+  const float *weights;  // weight of each row's loss; null for weights of 1
+  const int *steps;      // number of steps in an epoch, by client
+  const int *sizes;      // number of samples in an epoch, by client
   double *losses;        // [clients, epochs], added to: the mean over the epoch
   int classes, epochs;
 };

@@ -10,12 +10,12 @@ namespace fd {
 struct Norm {
   Batch batch;
   View x;                                          // [clients, samples, channels, plane]
-  View y;                                          // alike: the output; in the backward pass its gradient
-  View x_grad;                                     // alike, or no data: not wanted
+  View y;                                          // like x: the output; in the backward pass its gradient
+  View x_grad;                                     // like x, or no data if it is not wanted
   const float *weight, *bias;                      // [clients, channels]
-  float *weight_grad, *bias_grad, *mean, *variance;  // alike; mean and variance are the running ones
-  i64 client;                                      // stride of all six
-  float *saved;  // of a batch norm [clients, channels, 2], of a group norm [clients, samples, groups, 2]: mean, 1/deviation
+  float *weight_grad, *bias_grad, *mean, *variance;  // like weight; mean and variance are the running statistics
+  i64 client;                                      // stride between clients of all six
+  float *saved;  // mean and 1/deviation: [clients, channels, 2] for batch norm, [clients, samples, groups, 2] for group norm
   int samples, channels, plane, groups, training;
   float eps, momentum;
 };

@@ -10,7 +10,7 @@ constexpr u8 kNothing = 255;  // no value of a window is positive: the ReLU lets
 struct Pool {
   View x;             // [clients, samples, channels, height width]; in the backward pass its gradient
   void *out;          // [clients, samples, channels, out_height out_width]; in the backward pass its gradient
-  u8 *which;          // like out: the place of the maximum in its window, in scan order, or kNothing
+  u8 *which;          // like out: the position of the maximum in its window, in scan order, or kNothing
   const float *bias;  // [clients, channels], or null: no bias and no ReLU
   i64 bias_client;    // stride of bias
   float *bias_grad;   // like bias; its stride is bias_client too

@@ -7,14 +7,14 @@ namespace fd {
 
 struct Sgd {
   float *weights;         // [clients, stride]
-  const float *grads;     // alike
-  float *momentum;        // alike
-  const float *anchor;    // alike, or null: no client has a proximal term
-  const float *mu;        // of the proximal term, by client
+  const float *grads;     // like weights
+  float *momentum;        // like weights
+  const float *anchor;    // like weights, or null if no client has a proximal term
+  const float *mu;        // µ of the proximal term, by client
   const float *settings;  // learning rate, momentum, weight decay
   i64 stride;
-  i64 begin[3], size[3];  // the ranges of a client's values that move
-  i64 chunks;             // of all ranges together
+  i64 begin[3], size[3];  // the ranges of a client's values that SGD changes
+  i64 chunks;             // number of chunks of all ranges together
 };
 
 // A block is a chunk of a client. g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.

@@ -17,10 +17,10 @@ void check_rows(const int32_t *rows, int64_t n, int64_t limit, const char *what)
 // Normalised images of the samples at rows (int64 [b], on the host) as float32 [b, C, H, W].
 at::Tensor gather_images(const fd_images &images, const at::Tensor &rows, bool plain);
 
-// max(0, 2x2 maximum), and which of the four it was (0..3 in scan order, 4 where nothing was positive).
+// max(0, 2x2 maximum), and its index among the four (0..3 in scan order, 4 if nothing was positive).
 struct Pooled {
   at::Tensor out;    // [b, C, H/2, W/2], channels-last
-  at::Tensor which;  // uint8, alike
+  at::Tensor which;  // uint8, like out
 };
 Pooled relu_pool2(const at::Tensor &x);  // x: [b, C, H, W]
 
@@ -40,7 +40,7 @@ void sgd_step(const State &state, const fd_sgd &sgd, int64_t begin, int64_t end)
 //   w -= lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + epsilon) in step t = 1, 2, ...
 void adam_step(const State &state, const fd_sgd &sgd, int64_t begin, int64_t end);
 
-// 0 or 1/(1-p) for each activation in the order of shape, a matter of (seed, step, layer) and its number alone.
+// 0 or 1/(1-p) for each activation in the order of shape, which depends only on (seed, step, layer) and its index.
 at::Tensor dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, at::IntArrayRef shape,
                         const at::Device &device);
 

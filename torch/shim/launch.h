@@ -13,13 +13,14 @@
 namespace fd {
 
 struct Kernel {
-  const char *name;                                             // on the CUDA device
+  const char *name;                                             // name of the kernel on the CUDA device
   void (*host)(const void *args, long long block, float *shared);
 };
 
-constexpr int64_t kSharedFloats = 12288;  // what a block may have on every CUDA device: 48 KB
+constexpr int64_t kSharedFloats = 12288;  // shared memory that a block may have on every CUDA device: 48 KB
 
-// Runs blocks blocks with so many floats of shared memory. args points to size bytes, the kernel's struct.
+// Runs the given number of blocks, each with the given number of floats of shared memory.
+// args points to size bytes, the kernel's struct.
 void launch(const at::Device &device, const Kernel &kernel, int64_t blocks, int64_t shared, const void *args, size_t size);
 
 template <typename Args>
@@ -27,7 +28,7 @@ void launch(const at::Device &device, const Kernel &kernel, int64_t blocks, int6
   launch(device, kernel, blocks, shared, &args, sizeof args);
 }
 
-// The kernel of a name for activations of x's type.
+// The kernel with the given name for activations of x's type.
 #define FD_KERNEL_FOR(x, name) \
   ((x).scalar_type() == at::kBFloat16 ? ::fd::Kernel{#name "_bf16", ::fd::name##_bf16} : ::fd::Kernel{#name "_f32", ::fd::name##_f32})
 

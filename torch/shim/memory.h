@@ -1,4 +1,4 @@
-// How much memory calls take.
+// The memory that calls use.
 #pragma once
 
 #include <c10/core/Allocator.h>
@@ -9,7 +9,7 @@
 
 namespace fd {
 
-// Adds up what the threads that watch allocate and free.
+// Adds up what the watching threads allocate and free.
 class Allocations : public c10::MemoryReportingInfoBase {
  public:
   std::atomic<int64_t> now{0}, peak{0};

@@ -1,4 +1,4 @@
-// What goes into a stack and comes out of it.
+// Copies into a stack and out of it.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -10,12 +10,12 @@
 
 namespace fd {
 
-// A layer and what stands around it.
+// A layer and its surroundings.
 struct Step {
   size_t layer = 0;                  // index into the network's layers
-  bool wants_input = false;          // something before it has parameters: the gradient of its input is of use
+  bool wants_input = false;          // an earlier layer has parameters, so the gradient of its input is needed
   bool block = false;                // a convolution that a ReLU and a 2x2 maximum follow
-  std::vector<Step> body, shortcut;  // of FD_RESIDUAL
+  std::vector<Step> body, shortcut;  // layers of FD_RESIDUAL
 };
 
 // Which random masks a training forward pass draws. Evaluation draws none.
@@ -30,8 +30,8 @@ struct fd_network : fd::Counted {
   std::vector<fd_layer> layers;
   std::vector<fd::Step> steps;
   int64_t input[3];
-  int64_t encoder_size;     // values of an encoder
-  int64_t encoder_trained;  // those of them that are parameters; the rest are buffers
+  int64_t encoder_size;     // number of values of an encoder
+  int64_t encoder_trained;  // number of these values that are parameters; the others are buffers
   int64_t features, classes;
   bool dual;
   bool channels_last;  // how convolutions want their activations on the CPU
@@ -53,7 +53,7 @@ at::Tensor weight_of(const fd_layer &layer, const at::Tensor &encoder);
 // A layer's bias [out], or no tensor.
 at::Tensor bias_of(const fd_layer &layer, const at::Tensor &encoder);
 
-// The ranges of the state vector that SGD moves when some parts are trained.
+// The ranges of the state vector that SGD changes when some parts are trained.
 std::vector<std::pair<int64_t, int64_t>> trained_ranges(const fd_network &network, int parts);
 
 }  // namespace fd

@@ -20,7 +20,7 @@ at::Tensor one_hot(const at::Tensor &y, const at::Tensor &logp) {
   return at::zeros({y.size(0), logp.size(1)}, logp.options()).scatter_(1, y.unsqueeze(1), 1.0);
 }
 
-// FedMix: x~ = (1-lambda) x, with xbar and ybar one item of the shared means a step,
+// FedMix: x~ = (1-lambda) x, with xbar and ybar one item of the shared means per step,
 //   l1 = (1-lambda) mean CE(x~, y),  l2 = lambda mean CE(x~, ybar),  l3 = lambda <d l1 / d x~, xbar>
 // l3 is the central difference of l1 at x~ + e xbar and x~ - e xbar, which needs no second derivatives: pass 0 has l1 and
 // l2, passes 1 and 2 the two sides.

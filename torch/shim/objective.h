@@ -1,4 +1,4 @@
-// What a method adds to the cross-entropy of a batch, with gradients by hand.
+// Objectives that a method adds to the cross-entropy of a batch, with hand-written gradients.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -23,7 +23,7 @@ Loss cross_entropy(const at::Tensor &logp, const at::Tensor &y, const at::Tensor
 class Objective {
  public:
   virtual ~Objective() = default;
-  // How many passes a batch takes; their losses, and gradients, add up.
+  // The number of passes for a batch. Their losses and gradients are added.
   virtual int64_t passes() const { return 1; }
   // The network's input in a pass: x, [b, C, H, W], or others, or more rows. One call of loss follows each.
   virtual at::Tensor input(const at::Tensor &x, int64_t pass) = 0;

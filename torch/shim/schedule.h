@@ -9,25 +9,25 @@
 
 namespace fd {
 
-// What a client of a stack brings.
+// The samples of a client of a stack.
 struct Load {
   int64_t samples;       // n
   const int32_t *order;  // [epochs, n] positions in its samples; null: once through, in their order
 };
 
-// The steps of a stack of clients, most steps first, so that those still at work are always the first ones. Each client
-// goes at its own pace: one with few samples begins its next epoch while others are in their first.
+// The steps of a stack of clients. Clients with the most steps come first, so that those with steps left are always the
+// first ones. Each client goes at its own pace: one with few samples begins its next epoch while others are in their first.
 struct Schedule {
   Schedule(const std::vector<Load> &loads, int64_t epochs, int64_t batch);
 
-  std::vector<int64_t> client;  // by place in the stack: which of the loads
+  std::vector<int64_t> client;  // index of the load at each place in the stack
   std::vector<int64_t> first;   // by place: its first row in the tables of samples, which lie in the order of places
-  std::vector<int64_t> active;  // by step: how many clients are at work
-  int64_t rows = 0;             // of the tables
-  int64_t batch;                // slots of a client and step
+  std::vector<int64_t> active;  // by step: the number of clients with steps left
+  int64_t rows = 0;             // number of rows of the tables
+  int64_t batch;                // number of slots per client and step
   at::Tensor slots;             // int32 [steps, clients, batch] on the host: a row, or -1
-  at::Tensor counts;            // int32 [steps, clients] on the host: slots in use
-  at::Tensor steps, sizes;      // int32 [clients] on the host: of an epoch
+  at::Tensor counts;            // int32 [steps, clients] on the host: number of slots in use
+  at::Tensor steps, sizes;      // int32 [clients] on the host: numbers of steps and samples in an epoch
 
   int64_t clients() const { return static_cast<int64_t>(client.size()); }
 };

@@ -1,4 +1,4 @@
-// A stack of clients at one step: the vectors of those at work, and views of their layers.
+// A stack of clients at one step: the vectors of the clients with steps left, and views of their layers.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -19,7 +19,7 @@ struct Stack {
   at::Tensor compute;  // the same in the type of the activations
   at::Tensor grads;    // float32 [A, stride], or undefined in evaluation
   Batch batch;         // on the device
-  const u64 *seeds;    // of dropout, [A] on the device
+  const u64 *seeds;    // seeds of dropout, [A] on the device
   ConvMethods *methods;
 
   int64_t clients() const { return weights.size(0); }

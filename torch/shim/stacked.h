@@ -24,7 +24,7 @@ struct fd_stacked {
 
   fd_engine worker;  // one thread
   at::Device device;
-  at::ScalarType type;  // of activations
+  at::ScalarType type;  // type of the activations
   fd::ConvMethods methods;
   std::shared_ptr<fd::Allocations> allocations = std::make_shared<fd::Allocations>();
   std::list<std::unique_ptr<fd::StackedTraining>> trainings;  // the latest first

@@ -16,7 +16,7 @@ class StackedConv {
 
   // x [A, B, in, H, W] -> [A, B, out, H', W'], of a block [A, B, out, H'/2, W'/2]. keep: backward will follow.
   at::Tensor ahead(const at::Tensor &x, bool keep, bool wants_input);
-  // Writes the gradients of weight and bias; returns that of x where it is wanted.
+  // Writes the gradients of weight and bias; returns the gradient of x if it is wanted.
   at::Tensor back(const at::Tensor &grad, bool wants_input);
 
  private:

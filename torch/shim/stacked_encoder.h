@@ -1,4 +1,4 @@
-// One encoder of every client of a stack at work: the layers of encoder.h for [A, B, ...].
+// One encoder of every client of a stack: the layers of encoder.h for [A, B, ...].
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ class StackedEncoder : public Walk {
 
  private:
   struct Kept {
-    at::Tensor a, b;                    // what the layer's backward wants: input, output, statistics or places
+    at::Tensor a, b;                    // what the layer's backward pass needs: input, output, statistics or positions
     std::unique_ptr<StackedConv> conv;  // a convolution keeps for itself
   };
   bool as_one(const Step &step) const override { return step.block; }
@@ -27,7 +27,7 @@ class StackedEncoder : public Walk {
   at::Tensor vectors(const at::Tensor &of, int64_t offset, int64_t n) const { return stacked(of, begin_ + offset, {n}); }
 
   const Stack &s_;
-  int64_t begin_;  // of the encoder in the clients' vectors
+  int64_t begin_;  // begin of the encoder in the clients' vectors
   std::vector<Kept> kept_;  // by layer
 };
 

@@ -17,13 +17,13 @@
 
 namespace fd {
 
-// What a training is made for. It serves all calls that fit.
+// The shapes for which a training is made. It serves all calls that fit.
 struct TrainingShape {
   int64_t network, images;  // their ids
   int32_t parts;
   int64_t batch;
   bool proximal, weighted;
-  int64_t clients, rows, steps, epochs;  // at most
+  int64_t clients, rows, steps, epochs;  // largest numbers
   bool fits(const TrainingShape &call) const;
 };
 TrainingShape shape_of(const fd_network &network, const fd_images &images, const std::vector<fd_job> &jobs,
@@ -49,16 +49,16 @@ class StackedTraining {
 
   const fd_network &network_;
   TrainingShape shape_;
-  at::Tensor pixels_, byte_values_, host_labels_;  // of the images
+  at::Tensor pixels_, byte_values_, host_labels_;  // the images' pixels, values of bytes and labels
   at::ScalarType type_;
   at::Device device_;
   ConvMethods &methods_;
-  std::map<int64_t, std::unique_ptr<Graph>> graphs_;  // a step, by clients at work
+  std::map<int64_t, std::unique_ptr<Graph>> graphs_;  // one step, by the number of clients with steps left
 
-  // Where recorded steps find what they work on.
+  // The memory on which recorded steps work.
   at::Tensor weights_, compute_, grads_, momentum_, anchor_;  // [clients, stride]
-  at::Tensor settings_, mu_;                                  // of SGD
-  at::Tensor step_, slots_, counts_;                          // of the batches
+  at::Tensor settings_, mu_;                                  // settings of SGD
+  at::Tensor step_, slots_, counts_;                          // step, slots and counts of the batches
   at::Tensor images_, labels_, sample_weights_;               // by row
   at::Tensor features_[2];                                    // by row, of a frozen encoder
   at::Tensor seeds_, per_epoch_, sizes_, losses_;             // by client

@@ -1,4 +1,4 @@
-// Calls of the engine: jobs checked, then run, one a worker at a time.
+// Calls of the engine: jobs are checked and then run, one per worker at a time.
 #include <ATen/ATen.h>
 
 #include <algorithm>

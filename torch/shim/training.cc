@@ -129,7 +129,7 @@ void Training::step(const fd_sgd &sgd) {
   }
 }
 
-// One step an epoch, with the mean gradient of all its samples.
+// One step per epoch, with the mean gradient of all its samples.
 void Training::epoch_whole(int64_t count, const Batch &batch) {
   at::Tensor sum = at::zeros_like(state_.grads);
   for (int64_t k = 0; k < count; k++, draw_.step++) {

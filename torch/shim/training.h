@@ -25,7 +25,7 @@ class Training {
   void run(fd_engine &engine);
 
  private:
-  // Puts the gradient of the loss on a batch, given by positions in the samples (on the host), into state_.grads, and
+  // Writes the gradient of the loss on a batch, given by positions in the samples (on the host), into state_.grads, and
   // adds the loss to the epoch's.
   void pass(const at::Tensor &positions);
   // The same for the network's input x, of the positions here (on the device).
@@ -53,7 +53,7 @@ class Training {
   std::unique_ptr<Objective> objective_;
   at::Tensor frozen_primary_, frozen_secondary_;  // [n, F] features under a frozen encoder, or undefined
   Draw draw_{0, 0};
-  at::Tensor one_, loss_;  // the epoch's loss: a sum over the samples seen, and their number
+  at::Tensor one_, loss_;  // sum of the losses of the epoch's samples so far, and their number
   int64_t seen_ = 0;
 };
 

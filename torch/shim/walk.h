@@ -1,4 +1,4 @@
-// The way through an encoder's layers and back. What a layer computes is up to who walks.
+// The passes through an encoder's layers, forwards and backwards. Subclasses say what a layer computes.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,7 +14,7 @@ class Walk {
   virtual ~Walk() = default;
   at::Tensor evaluate(const at::Tensor &x);                     // images -> features
   at::Tensor forward(const at::Tensor &x, const Draw &draw);    // the same in training: keeps what backward needs
-  void backward(const at::Tensor &grad);                        // of the features -> gradients of the parameters
+  void backward(const at::Tensor &grad);                        // gradient of the features -> gradients of the parameters
 
  protected:
   Walk(const fd_network &network, int part) : network(network), part_(part == FD_SECONDARY ? "secondary" : "primary") {}
@@ -24,7 +24,7 @@ class Walk {
   virtual bool as_one(const Step &step) const = 0;
   // draw is null in evaluation.
   virtual at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) = 0;
-  // Writes the gradients of the layer's parameters. Without step.wants_input the result is not looked at.
+  // Writes the gradients of the layer's parameters. Without step.wants_input the result is not used.
   virtual at::Tensor back(const Step &step, const at::Tensor &grad) = 0;
 
   const fd_network &network;
