@@ -37,7 +37,8 @@ check: setup ## the tests and the long ones too, then what depends on the BLAS o
 race: setup ## the tests under the race detector; long
 	@$(NATIVE) && go test -race -short -count=1 -timeout 120m ./...
 
-lint: setup ## gofmt, go vet, staticcheck
+lint: setup ## gofmt, go vet, staticcheck, plain English
+	@scripts/check_language.sh
 	@unformatted=$$(gofmt -l .) && if [[ -n $$unformatted ]]; then printf 'gofmt: %s\n' $$unformatted; exit 1; fi
 	@$(NATIVE) && go vet ./... && go run $(STATICCHECK) ./...
 

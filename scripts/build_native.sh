@@ -113,7 +113,7 @@ elif [[ -z $gloo || ! -f $LIBTORCH_INCLUDE/torch/csrc/distributed/c10d/ProcessGr
 		"scripts/setup.sh installs Gloo's (Debian: libgloo-dev); GLOO_INCLUDE names another folder that has gloo/"
 else
 	group_flags=(-DFD_GLOO=1 -DUSE_C10D_GLOO)
-	# Gloo's folder comes last, for it may have the headers of another libtorch beside it.
+	# Gloo's folder comes last, because it may have the headers of another libtorch beside it.
 	if [[ $gloo != "$LIBTORCH_INCLUDE" && $gloo != /usr/include ]]; then group_flags+=(-idirafter "$gloo"); fi
 	if ((${#cuda[@]})); then
 		for dir in "${cuda[@]}"; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing to build, test and run. Asks nothing; with nothing to do it takes a second.
-# LIBTORCH=DIR or LIBTORCH_USE_PYTORCH=1 choose a libtorch that is there already (see find_libtorch.sh); then none is
+# LIBTORCH=DIR or LIBTORCH_USE_PYTORCH=1 choose an existing libtorch (see find_libtorch.sh); then none is
 # installed.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
