@@ -30,6 +30,7 @@ type Clustering struct {
 	Comparisons []similarity.Comparison
 
 	explained []groups.Explanation // see Explanations; nil before they are asked for
+	like      *LikeImages          // see LikeImages; nil before it is asked for
 }
 
 // Validity describes the quality of a clustering. The first three need known groups, and
@@ -83,6 +84,7 @@ type clustersJSON struct {
 	Validity   Validity             `json:"validity"`
 	FoundBy    string               `json:"found_by,omitempty"`     // "similarity" or "test"; absent for the clusters of another method
 	Explained  []groups.Explanation `json:"explanations,omitempty"` // what separates each pair of clusters that tests found
+	Like       *LikeImages          `json:"like_images,omitempty"`  // which of these clusters see like images
 	Stability  *stabilityJSON       `json:"stability,omitempty"`
 	Eigen      []Float              `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
 	Candidates []candidateJSON      `json:"candidates"`
@@ -225,6 +227,9 @@ func (c *Clustering) file() (*clustersJSON, error) {
 		file.Threshold, file.Entropy = Float(math.NaN()), [2]Float{Float(math.NaN()), Float(math.NaN())}
 	}
 	file.Explained = c.Explanations()
+	if file.Like, err = c.LikeImages(); err != nil {
+		return nil, err
+	}
 	for p := range r.Graph { // only FedDAG's clusterings have one
 		row := make([]Float, len(r.Clusters))
 		for q := range row {

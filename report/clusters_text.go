@@ -47,6 +47,9 @@ func (c *Clustering) Print(w io.Writer) error {
 		fmt.Fprintln(w, strings.Join(measures, "; "))
 	}
 	c.printExplanations(w)
+	if err := c.printLikeImages(w); err != nil {
+		return err
+	}
 	if c.Stability != nil {
 		mean, least := 0.0, 1.0
 		for _, x := range c.Stability.ARI {

@@ -83,7 +83,7 @@ func TestExplanations(t *testing.T) {
 	if file.FoundBy != "test" || !reflect.DeepEqual(file.Explained, want) {
 		t.Errorf("clusters.json has %+v, want %+v", file.Explained, want)
 	}
-	c.Result.Test, c.Result.Roster, c.Result.FoundBy, c.explained = nil, nil, "", nil
+	c.Result.Test, c.Result.Roster, c.Result.FoundBy, c.explained, c.like = nil, nil, "", nil, nil
 	text.Reset()
 	if err := c.Print(&text); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestExplanations(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range []string{text.String(), string(raw)} {
-		if strings.Contains(s, "found") || strings.Contains(s, "explanation") || strings.Contains(s, "common:") {
+		if strings.Contains(s, "found") || strings.Contains(s, "explanation") || strings.Contains(s, "common:") || strings.Contains(s, "like") {
 			t.Errorf("clusters of the search have the words of the tests:\n%s", s)
 		}
 	}
