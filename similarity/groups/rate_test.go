@@ -54,14 +54,14 @@ func (n nullFamily) draw(t testing.TB, seed uint64, prior float64) float64 {
 // 2,000 with FEDDAG_LONG, of which
 // this percentage has p <= 0.1, 0.01 and 0.001, without and with the noise of the images as ten clients:
 //
-//	IID                10.10  1.05  0.05      9.65  1.20  0.10
-//	skewed labels       8.10  0.65  0.10      7.25  0.60  0.10
-//	skewed features     7.10  0.55  0.00      6.65  0.50  0.00
-//	within a concept    7.60  0.55  0.00      7.35  0.50  0.00
-//	few clients         0.80  0.00  0.00      4.05  0.05  0.00
-//	two clients                               1.35  0.00  0.00
-//	few images          8.35  0.35  0.15      6.15  0.20  0.10
-//	sizes               7.40  0.40  0.05      6.70  0.35  0.05
+//	IID                 0.95  0.00  0.00      0.90  0.00  0.00
+//	skewed labels       0.70  0.00  0.00      0.65  0.00  0.00
+//	skewed features     0.35  0.00  0.00      0.35  0.00  0.00
+//	within a concept    0.60  0.00  0.00      0.45  0.00  0.00
+//	few clients         0.00  0.00  0.00      0.45  0.00  0.00
+//	two clients                               0.25  0.00  0.00
+//	few images          0.40  0.00  0.00      0.35  0.00  0.00
+//	sizes               0.75  0.00  0.00      0.60  0.00  0.00
 func TestErrorRate(t *testing.T) {
 	runs := 60
 	if os.Getenv("FEDDAG_LONG") != "" {
