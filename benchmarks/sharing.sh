@@ -8,7 +8,7 @@
 #
 # campaign.sh says what else can be set, and how it continues; ALGORITHMS does nothing here.
 . "$(dirname "${BASH_SOURCE[0]}")/campaign.sh"
-algorithms=feddag-star,feddag,feddag-dagger rounds=${ROUNDS:-30} beside= # nobody reports on so little data
+algorithms=feddag-star,feddag,feddag-dagger rounds=${ROUNDS:-30} beside= # there are no published results on so little data
 
 full='--feddag-secondary-head full --feddag-secondary-init random --feddag-own-source=false --feddag-order parallel'
 of() {

@@ -94,7 +94,7 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	var summary map[string]any
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &summary); err != nil {
-		t.Fatalf("the last line is no JSON: %v", err)
+		t.Fatalf("the last line is not JSON: %v", err)
 	}
 	for _, key := range []string{"algorithm", "dataset", "rounds", "clusters", "final", "best", "last10", "bytes_up", "bytes_down",
 		"seconds", "seconds_per_round", "samples_per_second", "peak_rss_bytes", "device", "precision", "seed"} {
@@ -322,11 +322,11 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"train", "--precision", "bf61"}, exitUsage, "did you mean bf16?"},
 		{[]string{"train", "--precision", "bf16", "--engine", "serial"}, exitUsage, "add --engine batched"},
 		{[]string{"train", "--precision", "tf32", "--engine", "eager"}, exitUsage, "fp32 only"},
-		{[]string{"train", "--memory", "lots"}, exitUsage, "no number of bytes"},
+		{[]string{"train", "--memory", "lots"}, exitUsage, "is not a number of bytes"},
 		{[]string{"train", "--memory", "1GB", "--engine", "serial"}, exitUsage, "add --engine batched"},
-		{small(data, out, "--precision", "tf32"), exitUsage, "tf32 is a GPU's"},
+		{small(data, out, "--precision", "tf32"), exitUsage, "only GPUs have --precision tf32"},
 		{small(data, out, "--precision", "bf16"), exitUsage, "add --engine batched"},
-		{[]string{"train", "--rate", "0"}, exitUsage, "samples nobody"},
+		{[]string{"train", "--rate", "0"}, exitUsage, "no client would be sampled"},
 		{[]string{"train", "--rate", "1.1"}, exitUsage, "--rate"},
 		{[]string{"train", "--lr", "NaN"}, exitUsage, "--lr"},
 		{[]string{"train", "--workers", "0"}, exitUsage, "--workers"},

@@ -40,7 +40,7 @@ func runCell(ctx context.Context, args []string, out, log io.Writer) error {
 }
 
 // run does what is left to do of this process's share of the runs. A run that fails is noted and does not stop the others.
-// With --wait it then takes over what nobody is at, until every run of the comparison is finished or has failed.
+// With --wait it then takes over runs that no other process works on, until every run of the comparison is finished or has failed.
 func (p *plan) run(ctx context.Context, log io.Writer) error {
 	mine := p.mine()
 	finished := 0

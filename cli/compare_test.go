@@ -56,7 +56,7 @@ func lastLine(t *testing.T, stdout string) (c compared) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &c); err != nil {
-		t.Fatalf("the last line is no JSON: %v\n%s", err, stdout)
+		t.Fatalf("the last line is not JSON: %v\n%s", err, stdout)
 	}
 	return c
 }
@@ -370,7 +370,7 @@ func TestCompareBadInput(t *testing.T) {
 
 		{[]string{"compare", "--read"}, exitUsage, []string{"directories"}},
 		{[]string{"compare", "--read", filepath.Join(tmp, "none")}, exitFailed, []string{"none"}},
-		{[]string{"compare", "--read", data}, exitFailed, []string{data, "no run directory"}},
+		{[]string{"compare", "--read", data}, exitFailed, []string{data, "neither a run directory nor an archive of runs"}},
 		{[]string{"compare", "--read", one, "--lr", "1"}, exitUsage, []string{"--lr", "--read"}},
 		{[]string{"compare", "--read", one, "--with", "fedavg: --lr 1"}, exitUsage, []string{"nothing to run"}},
 		{[]string{"compare", "--read", one, "--rounds", "-1"}, exitUsage, []string{"--rounds"}},
@@ -481,7 +481,7 @@ func TestPaperCSV(t *testing.T) {
 		for _, x := range b {
 			for name := range x.Values {
 				if !slices.Contains(federation.Names(), name) {
-					t.Errorf("%s is no algorithm", name)
+					t.Errorf("%s is not an algorithm", name)
 				}
 			}
 			if len(b) == 1 && x.Joined == c.joined && len(x.Values) == c.algorithms && x.Values["feddag"].Mean == c.feddag {

@@ -26,7 +26,7 @@ const configFlag = "config"
 // environmentPrefix begins the name of each flag's environment variable: FEDDAG_EVAL_EVERY is that of --eval-every.
 const environmentPrefix = "FEDDAG_"
 
-// otherVariables are the environment variables with this prefix that are no flags. FEDDAG_DATA_DIR is among them, because it
+// otherVariables are the environment variables with this prefix that do not stand for a flag. FEDDAG_DATA_DIR is among them, because it
 // is a place to look, and --data-dir is the first one.
 var otherVariables = []string{"FEDDAG_DATA_DIR", "FEDDAG_LDFLAGS", "FEDDAG_LONG", "FEDDAG_TEST_PROGRAM", "FEDDAG_APT_WAIT", "FEDDAG_PYTHON"}
 

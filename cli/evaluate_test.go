@@ -32,7 +32,7 @@ func evaluateRun(t *testing.T, run, data string, more ...string) (e evaluated, l
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &e); err != nil {
-		t.Fatalf("the last line is no JSON: %v", err)
+		t.Fatalf("the last line is not JSON: %v", err)
 	}
 	return e, log
 }

@@ -55,9 +55,9 @@ func (m *machine) check() error {
 	case m.engine == "eager" && m.precision != "fp32":
 		return usagef("--precision %s: the eager engine computes in fp32 only; use --engine batched", m.precision)
 	case m.engine == "serial" && m.precision == "bf16":
-		return usagef("--precision bf16 is the batched engine's: add --engine batched")
+		return usagef("only the batched engine has --precision bf16: add --engine batched")
 	case m.memory != "" && (m.engine == "serial" || m.engine == "eager"):
-		return usagef("--memory is the batched engine's: add --engine batched")
+		return usagef("only the batched engine has --memory: add --engine batched")
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (m *machine) resolve() (torch.Device, error) {
 	case m.engine == "eager" && device.IsCUDA():
 		return device, usagef("--engine eager runs on the CPU only: add --device cpu")
 	case m.precision == "tf32" && !device.IsCUDA():
-		return device, usagef("--precision tf32 is a GPU's, and this run is on the CPU: use --device cuda, or --precision fp32")
+		return device, usagef("only GPUs have --precision tf32, and this run is on the CPU: use --device cuda, or --precision fp32")
 	}
 	return device, m.check() // again, now that auto is an engine
 }

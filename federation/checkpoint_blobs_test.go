@@ -10,7 +10,7 @@ import (
 // TestBlobs checks that a blob is written only when it has changed, that its old file is removed after the checkpoint lists the
 // new one, and that a damaged or missing file is an error.
 func TestBlobs(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "checkpoint[", "last.safetensors") // a name that is no pattern
+	path := filepath.Join(t.TempDir(), "checkpoint[", "last.safetensors") // a name that is not a valid pattern
 	save := func(blob string) string {
 		t.Helper()
 		c := &Checkpoint{Ledger: NewLedger(1), Best: make([]PrePost, 1), Last: make([]PrePost, 1), blobs: map[string][]byte{"roster": []byte(blob)}}

@@ -27,7 +27,7 @@ type Env struct {
 	Observers []Observer
 
 	ctx        context.Context
-	epochsOf   map[int]int       // by id, local epochs of the stragglers of the round at work
+	epochsOf   map[int]int       // local epochs of the current round's stragglers, by id
 	initial    []float32         // θ^0 of SetInitialWeights; nil for random weights
 	original   []*Client         // Clients as the partition made them; nil before Start
 	population *population       // which clients are present and what they hold

@@ -64,7 +64,7 @@ func (o Options) Validate() error {
 	case o.Rounds < 0:
 		return bad("rounds", o.Rounds, "0 or more")
 	case !(o.Rate > 0 && o.Rate <= 1):
-		return bad("rate", o.Rate, "a share of the clients above 0 and at most 1; 0 samples nobody")
+		return bad("rate", o.Rate, "a share of the clients above 0 and at most 1; at 0 no client would be sampled")
 	case o.Epochs < 1:
 		return bad("epochs", o.Epochs, "1 or more")
 	case o.Batch < 1:

@@ -18,7 +18,7 @@ const module = "feddag"
 // gotorch is the module of libtorch's bindings that torch builds on.
 const gotorch = "github.com/wangkuiyi/gotorch"
 
-// room is a part of the program: a package and the packages below it that are no rooms of their own.
+// room is a part of the program: a package and the packages below it that are not rooms of their own.
 type room struct {
 	imports []string // rooms that its packages may import; internal is open to all
 	tests   []string // rooms that its tests may import beside those
@@ -152,7 +152,7 @@ func TestImportArrows(t *testing.T) {
 		}
 		for _, to := range rooms[name].imports {
 			if _, ok := rooms[to]; !ok {
-				t.Fatalf("%q may import %q, which is no room", name, to)
+				t.Fatalf("%q may import %q, which is not a room", name, to)
 			}
 			visit(to, append(path, name))
 		}

@@ -76,7 +76,7 @@ func (a *archive) unpack(raw []byte) error {
 	}
 	for run, files := range a.runs {
 		if files[ConfigFile] == nil {
-			return fmt.Errorf("%s is no run: it has no %s", run, ConfigFile)
+			return fmt.Errorf("%s is not a run: it has no %s", run, ConfigFile)
 		}
 	}
 	return nil
@@ -186,7 +186,7 @@ func Runs(path string) ([]*Dir, error) {
 		}
 	}
 	if dirs == nil {
-		return nil, fmt.Errorf("%s is no run directory and no archive of runs, and holds none: a run has a %s", path, ConfigFile)
+		return nil, fmt.Errorf("%s is neither a run directory nor an archive of runs, and holds none: a run has a %s", path, ConfigFile)
 	}
 	return dirs, nil
 }

@@ -31,7 +31,7 @@ type Known struct {
 	line int
 }
 
-// The columns of a file for ReadBeside that are no setting.
+// The columns of a file for ReadBeside that are not settings.
 const (
 	algorithmColumn = "algorithm"
 	meanColumn      = "mean"
@@ -97,7 +97,7 @@ func checkHead(head []string, settings map[string]string) error {
 	for i, name := range head {
 		_, setting := settings[name]
 		if !setting && !slices.Contains([]string{algorithmColumn, meanColumn, stdColumn, sourceColumn, overColumn}, name) {
-			return fmt.Errorf("column %q is no setting of these runs, nor algorithm, mean, std, source or over", name)
+			return fmt.Errorf("column %q is not a setting of these runs, nor algorithm, mean, std, source or over", name)
 		}
 		if slices.Contains(head[:i], name) {
 			return fmt.Errorf("two columns %q", name)

@@ -93,7 +93,7 @@ func (c *Comparison) accuracyTable() Table {
 			mean := orLeast(c.spread(&c.Variants[i], m).Mean)
 			top, bottom = math.Max(top, mean), math.Min(bottom, mean)
 		}
-		if tops[m.key] = top; top == bottom { // nobody is ahead
+		if tops[m.key] = top; top == bottom { // no algorithm is ahead
 			tops[m.key] = math.NaN()
 		}
 	}

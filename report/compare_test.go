@@ -181,7 +181,7 @@ func TestCutARun(t *testing.T) {
 		t.Errorf("cut to two rounds: %+v", c.Summary)
 	}
 	if v := finalPost.of(c); !math.IsNaN(v) {
-		t.Errorf("after two of three rounds every client after local training is at %g, which nobody measured", v)
+		t.Errorf("after two of three rounds every client after local training is at %g, which was not measured", v)
 	}
 	if whole.Summary.Rounds != 3 || whole.Summary.BytesUp != 130 {
 		t.Error("the whole run was cut too")

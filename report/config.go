@@ -194,7 +194,7 @@ func mappingLine(n *ast.MappingValueNode) (p Pair, err error) {
 	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 		p.Value = v.GetToken().Value
 	default:
-		return p, atLine(n.Value, fmt.Sprintf("the value of %s is no plain text or number; quote it if it is text", p.Key))
+		return p, atLine(n.Value, fmt.Sprintf("the value of %s is not a plain text or number; quote it if it is text", p.Key))
 	}
 	p.Key = strings.ReplaceAll(p.Key, "_", "-")
 	if c := n.Value.GetComment(); c != nil {

@@ -12,7 +12,7 @@ import (
 	"feddag/internal/lockfile"
 )
 
-// Lock locks the directory until Close: nobody else writes there. If another
+// Lock locks the directory until Close: no other process writes there. If another
 // process has it, the error names that process. log gets the warnings of the
 // lock.
 func (d *Dir) Lock(ctx context.Context, log io.Writer) (err error) {

@@ -60,7 +60,8 @@ func TestCreateNew(t *testing.T) {
 	}
 }
 
-// What a process leaves that was killed before it had made a run is no obstacle; anything else is.
+// TestCreateAfterAKill checks that Create accepts a directory with what a process left that was killed before it had made a
+// run, and rejects a directory with anything else.
 func TestCreateAfterAKill(t *testing.T) {
 	killed := time.Now().Add(-time.Hour)
 	leave := func(path string, files ...string) {
@@ -113,7 +114,7 @@ func TestLockOfARun(t *testing.T) {
 	want(t, err, d.Path(), fmt.Sprintf("in use by process %d on host", os.Getpid()), "since")
 	var held *lockfile.HeldError
 	if !errors.As(err, &held) {
-		t.Errorf("%v is no HeldError", err)
+		t.Errorf("%v is not a HeldError", err)
 	}
 	if err := second.Close(); err != nil {
 		t.Errorf("closing a directory without a lock: %v", err)

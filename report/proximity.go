@@ -37,8 +37,8 @@ func (c *Clustering) proximity() (p proximity, err error) {
 	return p, err
 }
 
-// clusters returns those clients of some clusters that are in the matrix, by their rows. A cluster of which the sample has
-// nobody is empty.
+// clusters returns those clients of some clusters that are in the matrix, by their rows. A cluster without a client in the
+// sample is empty.
 func (p proximity) clusters(clusters [][]int) [][]int {
 	if p.places == nil {
 		return clusters

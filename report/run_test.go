@@ -114,7 +114,7 @@ func TestCreateAndOpen(t *testing.T) {
 	_, err = Create(t.Context(), other, io.Discard)
 	want(t, err, other, "not empty", "--out")
 	if strings.Contains(err.Error(), "--resume") {
-		t.Errorf("suggests to resume what is no run: %v", err)
+		t.Errorf("suggests resuming what is not a run: %v", err)
 	}
 	file := filepath.Join(other, "letter.txt")
 	_, err = Create(t.Context(), file, io.Discard)

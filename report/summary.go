@@ -73,9 +73,9 @@ type Summary struct {
 	Stragglers int `json:"stragglers,omitempty"`
 	Unanswered int `json:"unanswered,omitempty"`
 
-	// Joined is over the clients that joined during the run, by a scenario: with
-	// the models they were given, and after one local training from there. nil
-	// if nobody did.
+	// Joined has the accuracies of the clients that joined during the run, by a
+	// scenario: with the models they were given, and after one local training
+	// from there. nil if no client joined.
 	Joined *Joined `json:"joined,omitempty"`
 
 	// HeldOut is over the clients that were held out of the run, which came

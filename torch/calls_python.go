@@ -1,8 +1,8 @@
 package torch
 
 // Call is a layer of a trained network as a call of PyTorch: a function of torch.nn.functional, or of torch itself, with the
-// names of its keyword arguments. The input of the layer is its first argument. A residual layer is no function: it has the
-// calls of its two branches, whose outputs are added.
+// names of its keyword arguments. The input of the layer is its first argument. A residual layer is not a function: it has
+// the calls of its two branches, whose outputs are added.
 type Call struct {
 	Function string            `json:"function"`          // "conv2d", "flatten", "residual"
 	Tensors  map[string]string `json:"tensors,omitempty"` // argument -> name of a tensor, without the prefix of the encoder

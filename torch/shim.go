@@ -22,7 +22,7 @@ var ErrCancelled = errors.New("cancelled")
 // ErrOutOfMemory is returned by a call for which the memory of the device does not suffice.
 var ErrOutOfMemory = errors.New("out of memory")
 
-// failure turns a message of the shim into an error and frees it; NULL is no error.
+// failure turns a message of the shim into an error and frees it; NULL means that there is no error.
 func failure(message *C.char) error {
 	if message == nil {
 		return nil

@@ -17,8 +17,8 @@ import (
 //
 // in the metric of the covariance inside the groups' classes. DM is the Dirichlet-multinomial whose parameters fit the group's
 // clients. alpha_g, mu_gc and n_gc come from all of the clients' images, which known and scatter describe, except those of client
-// i itself; the sum leaves out classes of which then nothing is left. A client that holds a class which nobody of the group
-// holds is not in it. Styles of the clients are not modelled.
+// i itself; the sum leaves out classes of which then nothing is left. A client that holds a class which no client of the
+// group holds is not in the group. Styles of the clients are not modelled.
 func bound(sketches, known []*groups.Sketch, scatter *mat.SymDense, truth []int) []int {
 	classes, d := sketches[0].Means[0].Dims()
 	count, mean := classMeans(sketches)
@@ -49,7 +49,7 @@ func bound(sketches, known []*groups.Sketch, scatter *mat.SymDense, truth []int)
 				}
 				rest := total[g][c] - own
 				if n > 0 && total[g][c] == 0 {
-					likelihood = math.Inf(-1) // nobody of the group holds the class
+					likelihood = math.Inf(-1) // no client of the group holds the class
 				}
 				if n == 0 || rest < 0.5 {
 					continue

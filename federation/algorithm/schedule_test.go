@@ -22,7 +22,7 @@ func schedule(t *testing.T, text string) (s federation.RateSchedule) {
 // whose rate is halved by hand between two rounds has the same models. The final local training has the rate of the run.
 func TestScheduleIsTheRateOfTheRound(t *testing.T) {
 	for _, name := range append(federation.Names(), "feddag --feddag-head-epochs 1") {
-		if name == "per-fedavg" { // its α is no rate of the round
+		if name == "per-fedavg" { // its α is not a rate of the round
 			continue
 		}
 		want := func() map[string][]float32 {

@@ -105,7 +105,7 @@ func TestCache(t *testing.T) {
 		t.Errorf("%d decodings, notes %q", decodings, s.Notes)
 	}
 
-	// No room for a copy is no reason to fail.
+	// A load does not fail because there is no room for a copy.
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)

@@ -165,7 +165,7 @@ func TestFetchSaysWhatItWaitsFor(t *testing.T) {
 		t.Errorf("notices %q", notices)
 	}
 
-	// Nobody listens there: each attempt that failed is told.
+	// No server listens there: each failed attempt is reported.
 	notices, o.Dir, o.Mirror = nil, t.TempDir(), "http://127.0.0.1:1"
 	_, err := Fetch(t.Context(), "published-for-a-test", o)
 	errtest.Want(t, err, "a.bin", "127.0.0.1:1")

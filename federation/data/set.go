@@ -22,7 +22,7 @@ const (
 	maxSetBytes = 1 << 36
 )
 
-// Set is a data set in memory. All clients share it, and nobody modifies it after Load.
+// Set is a data set in memory. All clients share it, and none of them modifies it after Load.
 type Set struct {
 	Name                    string // the registered name
 	Title                   string // the name in texts

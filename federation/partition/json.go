@@ -211,7 +211,7 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 	return p, nil
 }
 
-// startsWithList reports whether the first character that is no white space opens a JSON list. It reads the white space.
+// startsWithList reports whether the first character other than white space opens a JSON list. It reads the white space.
 func startsWithList(r *bufio.Reader) bool {
 	for {
 		b, err := r.ReadByte()

@@ -107,7 +107,7 @@ func TestReadPartitionNPZBad(t *testing.T) {
 		{"another data set", map[string][]byte{"meta.npy": meta(`{"version":1,"kind":"x","data_set":"mnist"}`)}, []string{"mnist", "labels"}},
 		{"another copy", map[string][]byte{"meta.npy": meta(`{"version":1,"kind":"x","data_set":"labels","data_hash":"sha256:00"}`)}, []string{"another copy"}},
 		{"another version", map[string][]byte{"meta.npy": meta(`{"version":2}`)}, []string{"meta.npy", "version 2"}},
-		{"meta is no JSON", map[string][]byte{"meta.npy": meta(`x`)}, []string{"meta.npy", "byte 1"}},
+		{"meta is not JSON", map[string][]byte{"meta.npy": meta(`x`)}, []string{"meta.npy", "byte 1"}},
 		{"unknown array", map[string][]byte{"tain.npy": bytes8(t, 1)}, []string{"\"tain\"", "did you mean train?"}},
 		{"no .npy", map[string][]byte{"train": bytes8(t, 1)}, []string{"train"}},
 		{"huge shape", map[string][]byte{"group.npy": npyOf(t, "<i8", nil, 1<<30, 1<<30)}, []string{"group.npy", "is not a shape"}},

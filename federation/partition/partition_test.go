@@ -15,7 +15,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// Every kind, over sizes, concentrations and seeds: New ends, Check holds (no index twice, nobody empty), and
+// Every kind, over sizes, concentrations and seeds: New ends, Check holds (no index occurs twice, no client is empty), and
 // a client's test set is all test samples of its classes.
 func TestPartitionProperties(t *testing.T) {
 	for _, kind := range Kinds() {

@@ -55,7 +55,7 @@ func TestCheckZip(t *testing.T) {
 		}
 		errtest.Want(t, err, append(c.words, "do not trust")...)
 		if !errors.Is(err, ErrHarm) {
-			t.Errorf("%s: %v is no ErrHarm", name, err)
+			t.Errorf("%s: %v is not ErrHarm", name, err)
 		}
 	}
 }

@@ -273,7 +273,7 @@ func TestRecord(t *testing.T) {
 		if h, err := Read(path); err == nil {
 			t.Errorf("%.20q was read as %+v", bad, h)
 		}
-		// What is left in the file of a process that was killed is no obstacle.
+		// What a killed process left in the file does not keep others from the lock.
 		lock, err := Acquire(t.Context(), path, io.Discard)
 		if err != nil {
 			t.Fatalf("%.20q: %v", bad, err)

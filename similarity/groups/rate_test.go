@@ -95,7 +95,8 @@ func TestErrorRate(t *testing.T) {
 	}
 }
 
-// TestBothHalves checks that what one half of the images alone sees is no group, and that what both see is.
+// TestBothHalves checks that a split which only one half of the images supports is not taken for groups, and that a split
+// which both halves support is.
 func TestBothHalves(t *testing.T) {
 	if p := bothHalves(1e-5, 0.5); p < 0.01 {
 		t.Errorf("one half alone: p = %g", p)

@@ -7,7 +7,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestStability checks that groups that stand apart come back from halves of the images, and that clusters which are no groups do not.
+// TestStability checks that halves of the images give the same groups again if the groups stand apart, and do not if the
+// clusters are not groups.
 func TestStability(t *testing.T) {
 	p := federations["two domains"]
 	r := newWorld(p, 3).roster(t, DefaultOptions())

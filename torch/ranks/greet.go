@@ -114,7 +114,7 @@ func listenOn(peers []hello, p Place, name func(rank int) string) (string, error
 
 // outward returns the address from which other machines are reached, empty if there is none.
 func outward() string {
-	address, err := sourceAddress("203.0.113.1", 9) // of a network that is nobody's (RFC 5737)
+	address, err := sourceAddress("203.0.113.1", 9) // an address of a network reserved for documentation (RFC 5737)
 	if err != nil {
 		return ""
 	}

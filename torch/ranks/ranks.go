@@ -38,7 +38,7 @@ type Options struct {
 	Beat    time.Duration // between two signs of life
 	Silence time.Duration // without a sign of life, after which a rank counts as lost
 	Timeout time.Duration // timeout of a collective whose ranks are all ready
-	Log     io.Writer     // is told for whom the start waits; nil for nobody
+	Log     io.Writer     // receives the messages about ranks that the start waits for; nil discards them
 }
 
 // DefaultOptions are those of a run.

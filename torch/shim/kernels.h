@@ -28,7 +28,7 @@ Pooled relu_pool2(const at::Tensor &x);  // x: [b, C, H, W]
 struct State {
   at::Tensor weights, grads, momentum;  // flat, [size]
   at::Tensor second;  // alike, of Adam; undefined with SGD
-  int64_t steps = 0;  // of Adam, with the one at work
+  int64_t steps = 0;  // steps of Adam, including the current one
   double mu = 0;
   at::Tensor anchor;  // flat; read only when mu > 0
 };

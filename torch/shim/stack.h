@@ -9,8 +9,8 @@
 
 namespace fd {
 
-// A client's values lie together, [K, stride]: starting and ending a client is a copy of a row, the clients at work are
-// the first rows, SGD is one kernel over them, and a batched product takes a layer of all clients as it lies. The stride
+// A client's values lie together, [K, stride]: starting and ending a client is a copy of a row, the clients in training
+// are the first rows, SGD is one kernel over them, and a batched product takes a layer of all clients as it lies. The stride
 // is a whole number of 128-byte lines, so that products see every client's layers equally aligned.
 inline int64_t row_stride(int64_t size) { return (size + 31) / 32 * 32; }
 

@@ -109,7 +109,7 @@ func (a *FedDAG) trainPrimary(env *federation.Env, clients []*federation.Client,
 
 // aggregate sets some parts of every cluster's next state to the mean of its sampled clients' trained states, weighted by
 // their n_i (eq. 16 to 18). The primary encoder becomes the mean over the sampled clients of all clusters that share it. ended has
-// the states in the order of the cohort. What nobody of the cohort trained stays as it is.
+// the states in the order of the cohort. What no client of the cohort trained stays as it is.
 func (r *roundState) aggregate(ended torch.Vectors, parts torch.Part) error {
 	a := r.alg
 	if len(a.bodies) == 0 || parts&torch.Primary == 0 {
