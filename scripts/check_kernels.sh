@@ -2,8 +2,8 @@
 # Runs the tests of every package that computes with libtorch on the BLAS kernels of other processors, because rounding
 # differs between kernels and a test must not depend on the one that this processor gets. `make check` calls it.
 #   scripts/check_kernels.sh [FLAGS OF go test]
-# OpenBLAS takes the kernel from OPENBLAS_CORETYPE. MKL lets nobody choose a kernel on every processor: there MKL_CBWR and
-# libtorch's ATEN_CPU_CAPABILITY lead to other sums. ONEDNN_MAX_CPU_ISA is left alone: libtorch asks the processor, and not
+# OpenBLAS takes the kernel from OPENBLAS_CORETYPE. MKL does not offer the choice on every processor: with it,
+# MKL_CBWR and libtorch's ATEN_CPU_CAPABILITY lead to other sums. ONEDNN_MAX_CPU_ISA is left alone: libtorch asks the processor, and not
 # oneDNN, whether oneDNN has bfloat16 convolutions, so with AVX2 on a processor with AVX-512 these fail.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -15,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rate='bytes?|clients?|columns?|encoders?|epochs?|files?|[GMk]B|images?|keys?|labels?|lines?|models?|numbers?|one|points?|rounds?|rows?|runs?|s|samples?|seconds?|steps?|threads?|values?|vectors?|weights?|[0-9]+'
 unit='batch|call|channel|class|client|cluster|core|epoch|group|image|kernel|label|layer|line|minute|partition|phase|pixel|round|row|run|sample|second|step|task'
 # "the images a client sends" is good English: a verb or a relative clause follows the noun.
-verb='[a-z]+s\b|can|could|did|has|have|is|may|must|of|or|should|that|to|trained|was|which|who|whose|will|with|would|alone|at|from|in|named|it|as|and (its|the)|is|file|id|seed|model'
+verb='[a-z]+s\b|can|could|did|has|have|is|may|must|of (bash|input|its|text)|or|should|that|to|trained|was|which|who|whose|will|with|would|alone|at|from|in|named|it|as|and (its|the)|file|id|seed|model'
 
 patterns=(
 	"\\b($rate) a ($unit)\\b(?!-|'| ($verb))	per: samples per step"
@@ -25,12 +25,13 @@ patterns=(
 	"\\bbut for\\b	except for"
 	", for (it|nobody|there|these|they|this|we|who) (are|can|did|do|does|has|have|is|may|might|must|was|were|will|would)\\b	because"
 	"(^|[.:;] |// )(?-i:Of) (those|these|them|the others?|the jobs|the two|the rest|the options|the full)\\b	begin with the subject"
-	"(?<!there )\\b(are|is|was|were) no (array|client|data set|dictionary|event|file|folder|image|index|key|label|list|number|object|path|permutation|pickle|pixel|schedule|shape|square|string|vectors|whole|zip)\\b	is not a"
+	"(?<!there )\\b(are|is|was|were) no (?!better|different|faster|fewer|good|higher|larger|less|longer|lower|more|slower|smaller|worse)\\w	is not a"
 	"\\b(are|is|was|were) there (already|twice)\\b	exists already, occurs twice"
 	"\\b(has|have) not (a|an|any|its|n|one|the|two)\\b	does not have"
 	"\\b(at|after|for|of|with) so many\\b	name the number: \"after the given number of rounds\""
 	"\\bthe more so\\b|\\blearns? the (less|more)\\b	more, especially"
 	"\\bhas (a|its|no) say\\b	decides, has no effect"
+	"\\bis (a|the) (batched engine|GPU)'s\\b(?! [a-z])	only the batched engine has"
 	"\\bnone such\\b	none"
 	"\\bpaper's letter\\b|\\bletter of the paper\\b	exactly as in the paper"
 	"\\b[Ww]ith us\\b	here, in feddag"
