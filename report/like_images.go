@@ -12,7 +12,7 @@ import (
 // an encoder.
 type LikeImages struct {
 	Clusters [][]int           `json:"clusters"` // lists of clusters of which each two see like images; every cluster is in one
-	Pairs    []groups.Likeness `json:"pairs"`    // of each pair of clusters: which classes are of one kind, and how sure that is
+	Pairs    []groups.Likeness `json:"pairs"`    // for each pair of clusters, which classes are of one kind, and how sure that is
 }
 
 // LikeImages compares the images of the clusters that tests found. It returns nil for other clusters, for one cluster, and for more

@@ -11,7 +11,7 @@ import (
 func TestLikeImages(t *testing.T) {
 	for _, x := range []struct {
 		name  string
-		shift float64 // of the images of the last cluster, whose classes have other names than those of the cluster before
+		shift float64 // by which the images of the last cluster are moved; its classes have other names than those of the cluster before
 		lists [][]int
 		line  string
 	}{
