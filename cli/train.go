@@ -84,7 +84,7 @@ func (o *options) trainAndExplain(ctx context.Context, out, log io.Writer) error
 }
 
 // train runs a federation as the flags say.
-func (o *options) train(ctx context.Context, out, log io.Writer) error {
+func (o *options) train(ctx context.Context, out, log io.Writer) (err error) {
 	s, err := open(ctx, o, o.algorithm, log)
 	if err != nil {
 		return err
@@ -112,6 +112,14 @@ func (o *options) train(ctx context.Context, out, log io.Writer) error {
 		fmt.Fprintf(log, "%s: %d clients, %s on %s; results in %s\n", s.title(), len(s.env.Clients), o.model, o.device, o.out)
 	}
 	defer o.alg.Close()
+	mlflow, err := newTracker(s, p.Warn)
+	if err != nil {
+		return err
+	}
+	if mlflow != nil {
+		s.env.Observers = append(s.env.Observers, mlflow)
+	}
+	defer func() { mlflow.end(err) }()
 	if o.run.CheckpointEvery > 1 {
 		stop := context.AfterFunc(ctx, func() {
 			fmt.Fprintln(log, "interrupted: the rounds since the last checkpoint get one when this round is done; a second interrupt ends the program without it")

@@ -61,10 +61,26 @@ func (e *Events) Scalar(tag string, step int64, value float64) error {
 // Round adds the measures of r at step r.Round, and flushes. What was not
 // measured is left out.
 func (e *Events) Round(r Round) error {
-	for _, s := range []struct {
-		tag   string
-		value float64
-	}{
+	for _, s := range r.Scalars() {
+		if math.IsNaN(s.Value) {
+			continue
+		}
+		if err := e.Scalar(s.Tag, int64(r.Round), s.Value); err != nil {
+			return err
+		}
+	}
+	return e.Flush()
+}
+
+// Scalar is a measure of a round for programs that show curves.
+type Scalar struct {
+	Tag   string
+	Value float64 // NaN where it was not measured
+}
+
+// Scalars returns the measures of a round.
+func (r Round) Scalars() []Scalar {
+	return []Scalar{
 		{"loss/train", r.TrainLoss},
 		{"balanced_accuracy/all_clients_before_local_training", r.Pre.Balanced.Mean},
 		{"balanced_accuracy/cohort_before_local_training", r.CohortPre.Balanced.Mean},
@@ -75,15 +91,7 @@ func (e *Events) Round(r Round) error {
 		{"traffic/bytes_up", float64(r.BytesUp)},
 		{"traffic/bytes_down", float64(r.BytesDown)},
 		{"time/seconds", r.Seconds},
-	} {
-		if math.IsNaN(s.value) {
-			continue
-		}
-		if err := e.Scalar(s.tag, int64(r.Round), s.value); err != nil {
-			return err
-		}
 	}
-	return e.Flush()
 }
 
 // Resume tells TensorBoard that the run starts over at step: what earlier
