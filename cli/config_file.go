@@ -28,7 +28,7 @@ const environmentPrefix = "FEDDAG_"
 
 // otherVariables are the environment variables with this prefix that do not stand for a flag. FEDDAG_DATA_DIR is among them, because it
 // is a place to look, and --data-dir is the first one.
-var otherVariables = []string{"FEDDAG_DATA_DIR", "FEDDAG_LDFLAGS", "FEDDAG_LONG", "FEDDAG_TEST_PROGRAM", "FEDDAG_APT_WAIT", "FEDDAG_PYTHON", "FEDDAG_MLFLOW"}
+var otherVariables = []string{"FEDDAG_DATA_DIR", "FEDDAG_LDFLAGS", "FEDDAG_LONG", "FEDDAG_TRANSCRIPTS", "FEDDAG_TEST_PROGRAM", "FEDDAG_APT_WAIT", "FEDDAG_PYTHON", "FEDDAG_MLFLOW"}
 
 // variableOf returns the name of a flag's environment variable.
 func variableOf(flag string) string {

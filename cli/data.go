@@ -127,7 +127,11 @@ func dataCommand(ctx context.Context, args []string, out, log io.Writer) error {
 		return usageError{spelling.Unknown("data: verb", name, known)}
 	}
 	if len(args) < verb.least || len(args) > verb.most {
-		return usagef("data %s takes %d to %d arguments, got %d (see feddag data --help)", name, verb.least, verb.most, len(args))
+		takes := numfmt.Count(verb.least, "argument")
+		if verb.most > verb.least {
+			takes += " or more"
+		}
+		return usagef("data %s takes %s, got %d (see feddag data %s --help)", name, takes, len(args), name)
 	}
 	if err := refuseUnread(f.all, f.unread(name)); err != nil {
 		return err

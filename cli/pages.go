@@ -32,7 +32,10 @@ var pages = map[string]func() page{
 	"data": func() page {
 		return page{intro: dataIntro, groups: oneGroup(newDataFlags().all), words: slices.Sorted(maps.Keys(dataVerbs))}
 	},
-	"help": func() page { return page{words: commandNames()} },
+	"evaluate": func() page { return page{intro: evaluateIntro, groups: oneGroup(newEvaluateFlags().all)} },
+	"predict":  func() page { return page{intro: predictIntro, groups: oneGroup(newPredictFlags().all)} },
+	"serve":    func() page { return page{intro: serveIntro, groups: oneGroup(newServeFlags(new(string)))} },
+	"help":     func() page { return page{words: commandNames()} },
 }
 
 func oneGroup(fs *pflag.FlagSet) []group { return []group{{title: "Flags", flags: fs}} }

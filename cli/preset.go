@@ -102,14 +102,10 @@ func (o *options) applyPreset() error {
 		return nil
 	}
 	known := o.presets()
-	names := []string{noPreset}
-	for _, p := range known {
-		names = append(names, p.name)
-	}
 	for name := range strings.SplitSeq(o.preset, ",") {
 		name = strings.TrimSpace(name)
-		if err := spelling.OneOf("preset", name, names); err != nil {
-			return usageError{err}
+		if err := checkPreset(name, known); err != nil {
+			return err
 		}
 		for _, p := range known {
 			if p.name != name {
@@ -127,6 +123,30 @@ func (o *options) applyPreset() error {
 		}
 	}
 	return nil
+}
+
+// checkPreset returns an error for a name that is none of the known presets. It names those that are near, because there are many.
+func checkPreset(name string, known []preset) error {
+	near, begin := []string{noPreset}, []string(nil)
+	for _, p := range known {
+		if p.name == name {
+			return nil
+		}
+		near = append(near, p.name)
+		if name != "" && strings.HasPrefix(p.name, name) {
+			begin = append(begin, p.name)
+		}
+	}
+	if name == noPreset {
+		return nil
+	}
+	hint := ""
+	if best := spelling.Nearest(name, near); len(begin) > 0 {
+		hint = "; did you mean one of " + strings.Join(begin, ", ") + "?"
+	} else if best != "" {
+		hint = "; did you mean " + best + "?"
+	}
+	return usagef("preset %q is unknown%s (feddag presets lists them)", name, hint)
 }
 
 // setFlag sets a flag to a value as config.yaml writes it.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"feddag/internal/spelling"
-
 	"github.com/spf13/pflag"
 )
 
@@ -47,8 +45,8 @@ func listPresets(_ context.Context, args []string, out, _ io.Writer) error {
 		}
 		return nil
 	}
-	if err := spelling.OneOf("preset", fs.Arg(0), allPresetNames()[1:]); err != nil {
-		return usageError{err}
+	if err := checkPreset(fs.Arg(0), presets()); err != nil {
+		return err
 	}
 	for _, p := range presets() {
 		if p.name == fs.Arg(0) {

@@ -7,6 +7,8 @@ import (
 	"feddag/federation"
 	feddagalg "feddag/federation/algorithm/feddag"
 	"feddag/similarity"
+
+	"github.com/spf13/pflag"
 )
 
 // TestEveryPreset checks that every preset can be parsed with every algorithm that it is for, sets only flags that some algorithm
@@ -76,6 +78,13 @@ func TestPaperAndPrototype(t *testing.T) {
 		paper.SecondaryHead != feddagalg.SecondaryHeadFull || paper.OwnSource || o.run.Rounds != 200 || o.run.Batch != 64 {
 		t.Errorf("paper: %+v", paper)
 	}
+	o.groupFlags("Of feddag").VisitAll(func(f *pflag.Flag) {
+		for _, p := range presets()[:2] {
+			if _, ok := p.value(f.Name); !ok {
+				t.Errorf("%s says nothing of --%s, whose default may change", p.name, f.Name)
+			}
+		}
+	})
 	o, prototype := with("prototype")
 	if prototype.Clustering != similarity.PrototypeOptions() || prototype.Order != feddagalg.OrderPrimaryFirst || prototype.PrincipalVectors != "3" ||
 		prototype.PrimaryInit != feddagalg.PrimaryInitCommon || o.run.Rounds != 161 || o.run.Batch != 32 || o.dropout != 0.5 || o.run.WeightDecay != 0 {

@@ -29,9 +29,15 @@ Usage: feddag serve RUN [flags]
 // defaultListen is where the server listens: for browsers on this machine.
 const defaultListen = "127.0.0.1:7474"
 
-func serve(ctx context.Context, args []string, out, log io.Writer) error {
+func newServeFlags(listen *string) *pflag.FlagSet {
 	fs := newFlagSet()
-	listen := fs.String("listen", defaultListen, "HOST:PORT to listen on; port 0 takes a free one; a HOST other than 127.0.0.1 or localhost lets other machines read the run")
+	fs.StringVar(listen, "listen", defaultListen, "HOST:PORT to listen on; port 0 takes a free one; a HOST other than 127.0.0.1 or localhost lets other machines read the run")
+	return fs
+}
+
+func serve(ctx context.Context, args []string, out, log io.Writer) error {
+	var listen string
+	fs := newServeFlags(&listen)
 	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprintf(out, "%s\n%s", serveIntro, flagUsages(fs))
 		return nil
@@ -41,9 +47,9 @@ func serve(ctx context.Context, args []string, out, log io.Writer) error {
 	if fs.NArg() != 1 {
 		return usagef("serve: name the directory of one run, got %d arguments", fs.NArg())
 	}
-	host, _, err := net.SplitHostPort(*listen)
+	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
-		return usagef("--listen %q: use HOST:PORT, such as %s", *listen, defaultListen)
+		return usagef("--listen %q: use HOST:PORT, such as %s", listen, defaultListen)
 	}
 	dir, err := report.LookAny(fs.Arg(0))
 	if err != nil {
@@ -54,14 +60,14 @@ func serve(ctx context.Context, args []string, out, log io.Writer) error {
 		return fmt.Errorf("opening the run: %w", err)
 	}
 	defer root.Close()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", *listen)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("--listen %s: another program listens there; choose another port, or %s for a free one", *listen, net.JoinHostPort(host, "0"))
+		return fmt.Errorf("--listen %s: another program listens there; choose another port, or %s for a free one", listen, net.JoinHostPort(host, "0"))
 	case err != nil:
-		return fmt.Errorf("--listen %s: %w", *listen, err)
+		return fmt.Errorf("--listen %s: %w", listen, err)
 	}
-	loopback := isLoopback(*listen)
+	loopback := isLoopback(listen)
 	if !loopback {
 		fmt.Fprintf(log, "warning: whoever reaches %s can read all files of %s\n", listener.Addr(), fs.Arg(0))
 	}
