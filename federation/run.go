@@ -246,7 +246,7 @@ func (r *Runner) Round(t int) error {
 		if result.Post, err = r.scoreTrained(report.Trained); err != nil {
 			return err
 		}
-		if t == e.Rounds-1 {
+		if t == e.Rounds-1 || e.Stopping.Patience > 0 && r.losses.Since >= e.Stopping.Patience { // see endEarly
 			e.confusion = newConfusion(e.Data.Classes)
 		}
 		err := r.evaluateAll()

@@ -96,3 +96,21 @@ func TestConfusion(t *testing.T) {
 		}
 	}
 }
+
+// TestConfusionOfAnEarlyEnd checks that the round in which early stopping ends the run is the one with the confusion.
+func TestConfusionOfAnEarlyEnd(t *testing.T) {
+	e := federationtest.TinyEnv(t, 1)
+	recorder := &roundRecorder{}
+	e.Observers = []federation.Observer{recorder}
+	asked := e.Rounds
+	e.Stopping.Patience, e.Stopping.MinDelta = 1, 100
+	federationtest.MustRun(t, e, federationtest.Algorithm(t, "fedavg"), federation.RunOptions{})
+	if n := len(recorder.results); n >= asked {
+		t.Fatalf("%d of %d rounds", n, asked)
+	}
+	for k, r := range recorder.results {
+		if last := k == len(recorder.results)-1; (r.Confusion != nil) != last {
+			t.Errorf("round %d: a confusion %v", r.Round, r.Confusion)
+		}
+	}
+}
