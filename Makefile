@@ -11,7 +11,7 @@ LDFLAGS := -X feddag/cli.commit=$(COMMIT)
 # Compiles the C++ libraries if need be and loads the CGO_* variables into the shell of the recipe.
 NATIVE = env=$$(scripts/build_native.sh) && . "$$env"
 
-.PHONY: help setup build run test check race lint gpu-bundle image-check clean
+.PHONY: help setup build run test check race lint page-check gpu-bundle image-check clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -41,6 +41,9 @@ lint: setup ## gofmt, go vet, staticcheck, plain English
 	@scripts/check_language.sh
 	@unformatted=$$(gofmt -l .) && if [[ -n $$unformatted ]]; then printf 'gofmt: %s\n' $$unformatted; exit 1; fi
 	@$(NATIVE) && go vet ./... && go run $(STATICCHECK) ./...
+
+page-check: build ## make small runs and check their pages in Chromium, which must be installed, with Node
+	@scripts/check_pages.sh ./feddag
 
 gpu-bundle: setup ## build/gpu for scripts/gpu_check.sh, against the torch of python3
 	@scripts/gpu_bundle.sh

@@ -87,7 +87,7 @@ func TestCompare(t *testing.T) {
 	if !slices.Equal(names, []string{"feddag-star", "fedavg", "slow one", "feddag-star warmup-rounds=1"}) || got.Reference != "feddag-star" || got.Rounds != 2 {
 		t.Errorf("%q, reference %s, %d rounds", names, got.Reference, got.Rounds)
 	}
-	for _, name := range []string{"compare.csv", "runs.csv", "compare.md", "compare.tex", "compare.json", "compare.html", "plots/accuracy.svg", "plots/leaders.svg", "plots/cohort.svg", "plots/traffic.svg", "plots/traffic.pdf"} {
+	for _, name := range []string{"compare.csv", "runs.csv", "compare.md", "compare.tex", "compare.json", "compare.html", "plots/accuracy.pdf", "plots/leaders.pdf", "plots/cohort.pdf", "plots/traffic.pdf"} {
 		if len(mustRead(t, out, name)) == 0 {
 			t.Errorf("%s is empty", name)
 		}

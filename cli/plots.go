@@ -14,7 +14,7 @@ type plotFormats []plot.Format
 
 func (p *plotFormats) flags(f *pflag.FlagSet) {
 	*p = plotFormats{plot.SVG}
-	f.Var(p, "plots", "formats of the plots, separated by commas: svg, pdf, png; report pages show the svg, which they always get")
+	f.Var(p, "plots", "formats of the plots, separated by commas: svg, pdf, png; report pages need none of them")
 }
 
 // Set implements pflag.Value.

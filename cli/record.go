@@ -8,25 +8,22 @@ import (
 	"feddag/federation"
 	"feddag/report"
 	"feddag/similarity"
-	"feddag/similarity/groups"
 	"feddag/torch"
 )
 
 // recorder is the observer that fills the run directory.
 type recorder struct {
-	s          *session
-	events     *report.Events
-	candidates []similarity.Candidate
-	ari        *float64
-	foundBy    string // what found the clusters before the rounds; see report.Summary
-	explained  []groups.Explanation
-	warnings   []string
-	next       int                // index of the next round
-	clustered  bool               // before the first round
-	counts     [][]int            // class counts of the clients that are clustered
-	groups     []int              // their true groups; nil where not known
-	ids        []int              // their ids; nil where they are all clients
-	found      *report.Clustering // with later
+	s         *session
+	events    *report.Events
+	ari       *float64
+	foundBy   string // what found the clusters before the rounds; see report.Summary
+	warnings  []string
+	next      int                // index of the next round
+	clustered bool               // before the first round
+	counts    [][]int            // class counts of the clients that are clustered
+	groups    []int              // their true groups; nil where not known
+	ids       []int              // their ids; nil where they are all clients
+	found     *report.Clustering // with later
 
 	// sketched, if set, is told what is clustered; later leaves the files of the clustering to the caller.
 	sketched func(sketches similarity.Sketches, groups []int, o similarity.Options) error
@@ -73,6 +70,11 @@ func (r *recorder) Round(result federation.RoundResult) error {
 	if line.Clusters != nil {
 		r.ari = line.AdjustedRandIndex
 	}
+	if result.Confusion != nil {
+		if err := r.s.dir.WriteConfusion(result.Confusion); err != nil {
+			return err
+		}
+	}
 	if err := r.s.dir.AppendMetrics(line); err != nil {
 		return err
 	}
@@ -106,14 +108,16 @@ func (r *recorder) Clustering(string, int, int) {}
 // Clustered implements federation.Observer: clusters.json, proximity.npy, the CC-graph and the plots. Those of a search
 // that a scenario asks for, before round 21, go to the folder search-21.
 func (r *recorder) Clustered(c *similarity.Result) error {
-	dir, formats := r.s.dir, report.PageFormats(r.s.o.plots)
+	dir, title := r.s.dir, r.s.title()
 	if !r.clustered {
-		r.candidates, r.foundBy = c.Candidates, c.FoundBy
+		r.foundBy = c.FoundBy
 	} else {
-		dir, formats = r.s.dir.Sub(fmt.Sprintf("search-%d", federation.RoundNumber(r.next))), r.s.o.plots // not in the page
+		number := federation.RoundNumber(r.next)
+		dir = r.s.dir.Sub(fmt.Sprintf("search-%d", number))
+		title += fmt.Sprintf(", the search before round %d", number)
 	}
 	r.clustered = true
-	r.found = &report.Clustering{Title: r.s.title(), Result: c, Counts: r.counts, Groups: r.groups, IDs: r.ids, Classes: r.s.set.ClassNames}
+	r.found = &report.Clustering{Title: title, Result: c, Counts: r.counts, Groups: r.groups, IDs: r.ids, Classes: r.s.set.ClassNames}
 	good, err := r.found.Validity()
 	if err != nil {
 		return err
@@ -122,9 +126,7 @@ func (r *recorder) Clustered(c *similarity.Result) error {
 	if r.later { // there is more to be found out first
 		return nil
 	}
-	if err = dir.WriteClustering(r.found, formats); err == nil && dir == r.s.dir {
-		r.explained = r.found.Explanations()
-	}
+	err = dir.WriteClustering(r.found, r.s.o.plots)
 	r.found = nil // N x N matrices, which the rounds have no use for
 	return err
 }
@@ -136,7 +138,7 @@ func (r *recorder) readClusters() error {
 		if err != nil {
 			return err
 		}
-		r.ari, r.candidates, r.foundBy, r.explained = kept.ARI, kept.Candidates, kept.FoundBy, kept.Explained
+		r.ari, r.foundBy = kept.ARI, kept.FoundBy
 		if a, ok := r.s.o.alg.(federation.SketchClusterer); ok && r.foundBy == "" { // an earlier program's file
 			r.foundBy = a.FoundBy()
 		}

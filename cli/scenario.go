@@ -58,20 +58,19 @@ func canonicalScenario(text []byte) (string, error) {
 const historyPlot = "plots/assignments"
 
 // history reads the changes of the clients, and draws them.
-func (s *session) history(rounds int) ([]report.Assignment, []report.Plot, error) {
+func (s *session) history(rounds int) ([]report.Assignment, error) {
 	list, err := s.dir.ReadAssignments()
 	if err != nil || len(list) == 0 {
-		return nil, nil, err
+		return nil, err
 	}
 	if !slices.ContainsFunc(list, func(a report.Assignment) bool { return a.Why != federation.AtStart }) {
-		return list, nil, nil // nothing to see
+		return list, nil // nothing to see
 	}
 	figure, err := report.AssignmentPlot("Clusters of the clients over time\n"+s.title(), len(s.env.Clients), rounds, list)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	err = s.dir.WritePlot(historyPlot, figure, report.PageFormats(s.o.plots))
-	return list, []report.Plot{{Name: historyPlot, Text: "Which cluster each client was in; white where it was not there."}}, err
+	return list, s.dir.WritePlot(historyPlot, figure, s.o.plots)
 }
 
 // tellMoves says a line for every kind of thing that happened to the clients.

@@ -26,19 +26,14 @@ func (s *session) finish(r *recorder, result *federation.Result, out, log io.Wri
 	if err := s.writeModels(result); err != nil {
 		return err
 	}
-	plots, err := s.dir.PlotRounds(s.title(), rounds, report.PageFormats(s.o.plots))
+	if err := s.dir.PlotRounds(s.title(), rounds, s.o.plots); err != nil {
+		return err
+	}
+	history, err := s.history(len(rounds))
 	if err != nil {
 		return err
 	}
-	history, drawn, err := s.history(len(rounds))
-	if err != nil {
-		return err
-	}
-	plots = append(plots, drawn...)
 	clusters := report.NewClusters(s.env, s.assigned())
-	if _, ok := s.o.alg.(federation.Clusterer); ok {
-		plots = append(plots, s.dir.ClusterPlots()...)
-	}
 	s.env.Seconds()[federation.FilesStage] += time.Since(files).Seconds()
 	sum := s.summary(r, rounds, clusters)
 	if sum.EndedBy = report.EndedByRounds; result.EndedEarly {
@@ -64,7 +59,7 @@ func (s *session) finish(r *recorder, result *federation.Result, out, log io.Wri
 	}
 	err = s.dir.WriteHTML(report.Page{
 		Title: s.title(), Summary: sum, Config: s.o.pairs(), Env: env, Classes: s.set.ClassNames,
-		Clusters: clusters, Plots: plots, Rounds: rounds, Candidates: r.candidates, Explained: r.explained, Assignments: history,
+		Clusters: clusters, Rounds: rounds, Assignments: history,
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,8 @@ type CCGraph struct {
 	Sources  [][]int    // sources of each learner, best first
 }
 
+const ccGraphFile = "cc-graph.json"
+
 // ccGraphJSON is cc-graph.json.
 type ccGraphJSON struct {
 	Nodes []ccNodeJSON `json:"nodes"`
@@ -72,7 +74,7 @@ func (d *Dir) WriteCCGraph(title string, c CCGraph, formats []plot.Format) error
 	if out.Edges == nil {
 		out.Edges = []ccEdgeJSON{}
 	}
-	if err := d.WriteJSON("cc-graph.json", out); err != nil {
+	if err := d.WriteJSON(ccGraphFile, out); err != nil {
 		return err
 	}
 	if err := d.WriteFile("cc-graph.dot", c.DOT); err != nil {
@@ -128,13 +130,16 @@ func dotText(s string) string {
 }
 
 // common names a cluster's commonest classes, at most three.
-func (c CCGraph) common(z int) string {
+func (c CCGraph) common(z int) string { return commonest(c.Clusters[z].Histogram, c.Classes, 3) }
+
+// commonest names the commonest classes of a histogram, at most so many, and says how many others it has.
+func commonest(histogram []int, classes []string, most int) string {
 	taken := map[int]bool{}
 	var names []string
-	for len(names) < 3 {
+	for len(names) < most {
 		best := -1
-		for class, n := range c.Clusters[z].Histogram {
-			if n > 0 && !taken[class] && (best < 0 || n > c.Clusters[z].Histogram[best]) {
+		for class, n := range histogram {
+			if n > 0 && !taken[class] && (best < 0 || n > histogram[best]) {
 				best = class
 			}
 		}
@@ -142,11 +147,11 @@ func (c CCGraph) common(z int) string {
 			break
 		}
 		taken[best] = true
-		names = append(names, plot.Name(c.Classes, best))
+		names = append(names, plot.Name(classes, best))
 	}
 	text := strings.Join(names, ", ")
 	held := 0
-	for _, n := range c.Clusters[z].Histogram {
+	for _, n := range histogram {
 		if n > 0 {
 			held++
 		}
@@ -167,7 +172,10 @@ func (c CCGraph) Figure(title string) (*plot.Figure, error) {
 	for z, row := range c.Clusters {
 		nodes = append(nodes, plot.Node{Size: len(row.Members), Label: numfmt.Count(len(row.Members), "client"), Detail: c.common(z)})
 	}
-	var edges []plot.Edge
+	return plot.Graph(title, "an arrow points from a learner to the source it learns from; thicker is more complementary", nodes, c.edges())
+}
+
+func (c CCGraph) edges() (edges []plot.Edge) {
 	c.eachEdge(func(p, q int) { edges = append(edges, plot.Edge{From: p, To: q, Width: c.width(p, q)}) })
-	return plot.Graph(title, "an arrow points from a learner to the source it learns from; thicker is more complementary", nodes, edges)
+	return edges
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -122,4 +123,59 @@ func (d *Dir) CountClients() (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// ReadClients reads clients.csv. Columns that an earlier program did not write are empty.
+func (d *Dir) ReadClients() ([]Client, error) {
+	path := d.Path(ClientsFile)
+	raw, err := d.read(ClientsFile)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := csv.NewReader(bytes.NewReader(raw)).ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("reading %s: it is empty", path)
+	}
+	var clients []Client
+	for i, row := range rows[1:] {
+		cell := func(name string) string {
+			if k := slices.Index(rows[0], name); k >= 0 {
+				return row[k]
+			}
+			return ""
+		}
+		c := Client{Group: -1, Cluster: -1}
+		var errs []error
+		for _, f := range []struct {
+			name string
+			to   *int
+		}{{"client", &c.Client}, {"group", &c.Group}, {"cluster", &c.Cluster}, {"train_samples", &c.TrainSamples}, {"test_samples", &c.TestSamples}} {
+			if text := cell(f.name); text != "" {
+				var err error
+				*f.to, err = strconv.Atoi(text)
+				errs = append(errs, err)
+			}
+		}
+		for _, f := range []struct {
+			name string
+			to   *ClientScore
+		}{{"pre", &c.Pre}, {"post", &c.Post}, {"best_pre", &c.BestPre}, {"best_post", &c.BestPost}} {
+			for name, to := range map[string]*float64{f.name + "_balanced_accuracy": &f.to.Balanced, f.name + "_accuracy": &f.to.Accuracy} {
+				*to = math.NaN()
+				if text := cell(name); text != "" {
+					var err error
+					*to, err = strconv.ParseFloat(text, 64)
+					errs = append(errs, err)
+				}
+			}
+		}
+		if err := errors.Join(errs...); err != nil {
+			return nil, fmt.Errorf("reading %s, line %d: %w", path, i+2, err)
+		}
+		clients = append(clients, c)
+	}
+	return clients, nil
 }

@@ -87,6 +87,8 @@ type clustersJSON struct {
 	Like       *LikeImages          `json:"like_images,omitempty"`  // which of these clusters see like images
 	Stability  *stabilityJSON       `json:"stability,omitempty"`
 	Eigen      []Float              `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
+	Rule       string               `json:"rule,omitempty"`        // that chose among the candidates; absent where tests found the clusters
+	Merges     []mergeJSON          `json:"merges,omitempty"`      // of the tree that the clusters were cut from, in its order
 	Candidates []candidateJSON      `json:"candidates"`
 	Comparison []methodClusters     `json:"comparison,omitempty"`
 }
@@ -108,8 +110,17 @@ type candidateJSON struct {
 	L2         Float   `json:"l2"`
 	Silhouette Float   `json:"silhouette"`
 	Ratio      Float   `json:"ratio"`
+	Score      Float   `json:"score"` // what the rule compared; 0 where it did not look
 	Chosen     bool    `json:"chosen"`
 	Clusters   [][]int `json:"clusters"`
+}
+
+// mergeJSON is a similarity.Merge: the numbers of two nodes and the height. The clients are nodes 0 to N-1, in the order of
+// "clients"; the k-th merge is node N+k.
+type mergeJSON struct {
+	A      int   `json:"a"`
+	B      int   `json:"b"`
+	Height Float `json:"height"`
 }
 
 // methodClusters is a row of the comparison of clustering methods. ARI and
@@ -220,6 +231,14 @@ func (c *Clustering) file() (*clustersJSON, error) {
 		Gates: Floats(r.Gates), Entropy: [2]Float{Float(r.EntropyBefore), Float(r.EntropyAfter)},
 		Validity: validity, Eigen: Floats(r.Eigenvalues), FoundBy: r.FoundBy,
 	}
+	if r.FoundBy != similarity.FoundByTest {
+		file.Rule = r.Rule
+		if r.Dendrogram != nil {
+			for _, m := range r.Dendrogram.Merges {
+				file.Merges = append(file.Merges, mergeJSON{m.A, m.B, Float(m.Height)})
+			}
+		}
+	}
 	if s := c.Stability; s != nil {
 		file.Stability = &stabilityJSON{Floats(s.ARI), s.Count, Floats(s.Clusters), s.Between}
 	}
@@ -240,7 +259,7 @@ func (c *Clustering) file() (*clustersJSON, error) {
 	for _, k := range r.Candidates {
 		file.Candidates = append(file.Candidates, candidateJSON{
 			Float(k.Threshold), len(k.Clusters), Float(k.Loss), Float(k.L1), Float(k.L2),
-			Float(k.Silhouette), Float(k.Ratio), k.Chosen, c.withIDs(k.Clusters),
+			Float(k.Silhouette), Float(k.Ratio), Float(k.Score), k.Chosen, c.withIDs(k.Clusters),
 		})
 	}
 	file.Comparison, err = c.comparison()
@@ -258,10 +277,8 @@ func (c *Clustering) id(place int) int {
 // KeptClustering is what the report of a run that was resumed needs of
 // clusters.json.
 type KeptClustering struct {
-	ARI        *float64 // adjusted Rand index; nil without known groups
-	FoundBy    string   // what found the clusters; empty if the file does not say it
-	Candidates []similarity.Candidate
-	Explained  []groups.Explanation // what separates each pair of clusters that tests found
+	ARI     *float64 // adjusted Rand index; nil without known groups
+	FoundBy string   // what found the clusters; empty if the file does not say it
 }
 
 // ReadClusters reads clusters.json.
@@ -270,12 +287,63 @@ func (d *Dir) ReadClusters() (k KeptClustering, err error) {
 	if err := d.ReadJSON(ClustersFile, &file); err != nil {
 		return k, err
 	}
-	k.ARI, k.FoundBy, k.Explained = file.ARI, file.FoundBy, file.Explained
-	for _, x := range file.Candidates {
-		k.Candidates = append(k.Candidates, similarity.Candidate{
+	return KeptClustering{ARI: file.ARI, FoundBy: file.FoundBy}, nil
+}
+
+// candidates returns the candidates of the search.
+func (f *clustersJSON) candidates() (candidates []similarity.Candidate) {
+	for _, x := range f.Candidates {
+		candidates = append(candidates, similarity.Candidate{
 			Threshold: float64(x.Threshold), Clusters: x.Clusters, Loss: float64(x.Loss), L1: float64(x.L1), L2: float64(x.L2),
-			Silhouette: float64(x.Silhouette), Ratio: float64(x.Ratio), Chosen: x.Chosen,
+			Silhouette: float64(x.Silhouette), Ratio: float64(x.Ratio), Score: float64(x.Score), Chosen: x.Chosen,
 		})
 	}
-	return k, nil
+	return candidates
+}
+
+// tree returns the tree that the clusters were cut from; nil where the file has none.
+func (f *clustersJSON) tree() *similarity.Dendrogram {
+	if len(f.Merges) == 0 {
+		return nil
+	}
+	n := len(f.Merges) + 1
+	t := &similarity.Dendrogram{N: n}
+	size := func(node, merge int) int {
+		switch {
+		case node < 0 || node >= n+merge:
+			return -1
+		case node < n:
+			return 1
+		}
+		return t.Merges[node-n].Size
+	}
+	for k, m := range f.Merges {
+		a, b := size(m.A, k), size(m.B, k)
+		if a < 0 || b < 0 { // not a tree
+			return nil
+		}
+		t.Merges = append(t.Merges, similarity.Merge{A: m.A, B: m.B, Height: float64(m.Height), Size: a + b})
+	}
+	return t
+}
+
+// places returns the clusters as places among some clients by id; nil is all clients. Who is not among them is left out.
+func (f *clustersJSON) places(ids []int) [][]int {
+	if ids == nil {
+		return f.Clusters
+	}
+	place := make(map[int]int, len(ids))
+	for k, id := range ids {
+		place[id] = k
+	}
+	clusters := make([][]int, len(f.Clusters))
+	for z, members := range f.Clusters {
+		for _, id := range members {
+			if k, ok := place[id]; ok {
+				clusters[z] = append(clusters[z], k)
+			}
+		}
+		slices.Sort(clusters[z])
+	}
+	return clusters
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"math"
-	"os"
 
 	"feddag/report/plot"
 	"feddag/similarity"
@@ -27,10 +26,12 @@ func (c *Clustering) writePlots(d *Dir, rows []Cluster, near proximity, formats 
 		}
 	}
 	if r.FoundBy != similarity.FoundByTest { // tests look at no candidates
-		cuts, chosen := plot.SearchCuts(&similarity.Choice{
-			Candidates: r.Candidates, Threshold: r.Threshold, Clusters: r.Clusters, Dendrogram: r.Dendrogram,
-		})
-		search := plot.Search("Search for the number of clusters\n"+c.Title, cuts, chosen)
+		chart, text := ruleChart(r.Rule, r.Candidates, r.Dendrogram == nil)
+		chart.Title += "\n" + c.Title + ". " + text
+		search, err := plot.Lines(chart)
+		if err != nil {
+			return err
+		}
 		if err := d.WritePlot(searchPlot, search, formats); err != nil {
 			return err
 		}
@@ -61,21 +62,4 @@ func (c *Clustering) writePlots(d *Dir, rows []Cluster, near proximity, formats 
 		}
 	}
 	return d.WritePlot(classesPlot, classTable("Samples of each class by cluster\n"+c.Title, rows, c.Classes), formats)
-}
-
-// ClusterPlots returns the plots of a clustering that the directory holds; a
-// run that was resumed has them from before.
-func (d *Dir) ClusterPlots() (plots []Plot) {
-	for _, p := range []Plot{
-		{Name: searchPlot, Text: "What the search for the number of clusters looked at."},
-		{Name: dendrogramPlot, Text: "How the clients merge, and where the tree was cut."},
-		{Name: heatPlot, Text: "How near the clients are to each other."},
-		{Name: classesPlot, Text: "What the clusters hold."},
-		{Name: graphPlot, Text: "Which cluster learns from which."},
-	} {
-		if _, err := os.Stat(d.Path(p.File())); err == nil {
-			plots = append(plots, p)
-		}
-	}
-	return plots
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -119,6 +120,37 @@ func (c *Comparison) values(v *Variant, m measure) []float64 {
 		x[i] = m.of(cell)
 	}
 	return x
+}
+
+// ranked returns the comparison with its variants by final accuracy before local training, the highest first.
+func (c *Comparison) ranked() *Comparison {
+	sorted := *c
+	sorted.Variants = slices.Clone(c.Variants)
+	slices.SortStableFunc(sorted.Variants, func(a, b Variant) int {
+		return cmp.Compare(orLeast(c.spread(&b, finalPre).Mean), orLeast(c.spread(&a, finalPre).Mean))
+	})
+	return &sorted
+}
+
+// devices names what the runs of a variant were on: "cpu", "cuda:0".
+func (v *Variant) devices() string {
+	var names []string
+	for _, cell := range v.Cells {
+		name := cell.Summary.Device
+		if cell.Summary.DeviceName != "" {
+			name += " (" + cell.Summary.DeviceName + ")"
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+// devicesDiffer says whether the runs were on more than one device.
+func (c *Comparison) devicesDiffer() bool {
+	return slices.ContainsFunc(c.Variants, func(v Variant) bool {
+		return v.devices() != c.Variants[0].devices() || strings.Contains(v.devices(), ", ")
+	})
 }
 
 func (c *Comparison) spread(v *Variant, m measure) Spread { return NewSpread(c.values(v, m)) }

@@ -16,15 +16,23 @@ func (c *Comparison) costTable() Table {
 		Notes: []string{
 			"Mean over n seeds. Up: clients to server; down: server to clients; both of all clients together, warm-up included. Clients per round: clients that trained. " +
 				"Trained on, evaluated: samples of the clients' training sets, warm-up included, every epoch and every model counted; evaluated to choose a model or to be chosen by. " +
-				"Time: wall time of warm-up, clustering and rounds, evaluation included, set-up left out; a round: its median. Times compare only where every run had the machine to itself. " + c.rateNote(),
+				"Time: wall time of warm-up, clustering and rounds, evaluation included, set-up left out; per round: the median. Times compare only where every run had the machine to itself. " + c.rateNote(),
 		},
 		Columns: headings("algorithm", "n", "up", "down", "clients per round", "trained on", "evaluated", "time", "per round", "samples/s"),
 	}
+	if c.devicesDiffer() {
+		t.Columns = append(t.Columns, Column{Heading: "device", Text: true})
+		t.Notes = append(t.Notes, "Not all runs were on the same device: times and samples/s of different devices do not compare.")
+	}
 	for i := range c.Variants {
 		v := &c.Variants[i]
-		t.Rows = append(t.Rows, texts(v.Name, strconv.Itoa(len(v.Cells)), c.bytes(v, bytesUp), c.bytes(v, bytesDown), numfmt.Decimal(c.spread(v, perRoundClients).Mean, 1),
+		row := texts(v.Name, strconv.Itoa(len(v.Cells)), c.bytes(v, bytesUp), c.bytes(v, bytesDown), numfmt.Decimal(c.spread(v, perRoundClients).Mean, 1),
 			millions(c.spread(v, trained).Mean), millions(c.spread(v, evaluated).Mean),
-			c.seconds(v, running), c.seconds(v, perRound), numfmt.Thousands(c.spread(v, samplesPer).Mean)))
+			c.seconds(v, running), c.seconds(v, perRound), numfmt.Thousands(c.spread(v, samplesPer).Mean))
+		if c.devicesDiffer() {
+			row = append(row, TableCell{Text: v.devices()})
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }
@@ -71,9 +79,13 @@ func (c *Comparison) bytes(v *Variant, m measure) string {
 
 func (c *Comparison) seconds(v *Variant, m measure) string { return duration(c.spread(v, m).Mean) }
 
+// millions writes a number of samples; a small one in full.
 func millions(v float64) string {
 	if !finite(v) {
 		return "–"
+	}
+	if v < 1e5 {
+		return numfmt.Thousands(math.Round(v))
 	}
 	return numfmt.Decimal(v/1e6, 2) + " M"
 }

@@ -49,7 +49,7 @@ var (
 		}
 		return float64(n) / float64(len(c.Rounds))
 	}}
-	perRound   = measure{"seconds_per_round", "a round", 3, func(c Cell) float64 { return c.Summary.SecondsPerRound }}
+	perRound   = measure{"seconds_per_round", "per round", 3, func(c Cell) float64 { return c.Summary.SecondsPerRound }}
 	samplesPer = measure{"samples_per_second", "samples/s", 0, func(c Cell) float64 { return c.Summary.SamplesPerSecond }}
 	running    = measure{"seconds_running", "time", 3, func(c Cell) float64 { return c.beforeRounds() + c.Summary.Seconds.Rounds }}
 	peakRSS    = measure{"peak_rss_bytes", "memory", 0, func(c Cell) float64 { return float64(c.Summary.PeakRSSBytes) }}

@@ -100,6 +100,9 @@ func (c *Comparison) accuracyTable() Table {
 	for _, m := range []measure{clusterCount, randIndex, trained, traffic, running} {
 		t.Columns = append(t.Columns, Column{Heading: m.heading})
 	}
+	if c.devicesDiffer() {
+		t.Columns = append(t.Columns, Column{Heading: "device", Text: true})
+	}
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		row := texts(v.Name, strconv.Itoa(len(v.Cells)))
@@ -110,7 +113,11 @@ func (c *Comparison) accuracyTable() Table {
 				Bold: m.key != swing.key && s.Mean == tops[m.key],
 			})
 		}
-		t.Rows = append(t.Rows, append(row, texts(whole(c.values(v, clusterCount)), c.spread(v, randIndex).Text(3), millions(c.spread(v, trained).Mean), c.bytes(v, traffic), c.seconds(v, running))...))
+		row = append(row, texts(whole(c.values(v, clusterCount)), c.spread(v, randIndex).Text(3), millions(c.spread(v, trained).Mean), c.bytes(v, traffic), c.seconds(v, running))...)
+		if c.devicesDiffer() {
+			row = append(row, TableCell{Text: v.devices()})
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	for _, v := range c.Variants {
 		if len(v.Settings) > 0 {
@@ -242,7 +249,8 @@ func (c *Comparison) newcomerTable() Table {
 func (c *Comparison) roundTable() Table {
 	t := Table{
 		Label: "rounds", Title: "Accuracy by round",
-		Notes:   []string{c.where(), fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s, after the number of rounds that heads the column. %s", c.Clients, c.testSet(), overSeeds)},
+		Setting: c.all()[:1],
+		Notes:   []string{fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s, after the number of rounds that heads the column. %s", c.Clients, c.testSet(), overSeeds)},
 		Columns: headings("algorithm", "n"),
 	}
 	at := c.milestones()

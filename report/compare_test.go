@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"feddag/report/plot"
 )
 
 // someCell is a plausible run that tends to level percent.
@@ -201,7 +203,7 @@ func TestComparisonFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // and over what is there
-		if err := dir.WriteComparison(c, nil); err != nil {
+		if err := dir.WriteComparison(c, []plot.Format{plot.SVG}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -213,13 +215,13 @@ func TestComparisonFiles(t *testing.T) {
 		return raw
 	}
 	for _, p := range comparePlots {
-		raw := read(p.File())
+		raw := read(p.file + ".svg")
 		checkSVG(t, raw)
-		keep(t, "compare-"+filepath.Base(p.File()), raw)
-		if p.Name != "plots/leaders" {
+		keep(t, "compare-"+filepath.Base(p.file)+".svg", raw)
+		if p.file != "plots/leaders" {
 			for _, v := range c.Variants {
 				if !bytes.Contains(raw, []byte(">"+v.Name+"</text>")) {
-					t.Errorf("%s: the legend lacks %s", p.File(), v.Name)
+					t.Errorf("%s: the legend lacks %s", p.file, v.Name)
 				}
 			}
 		}
@@ -434,5 +436,60 @@ func TestBesideRanks(t *testing.T) {
 	}
 	if !slices.Equal(table.After, wantAfter) {
 		t.Errorf("%q", table.After)
+	}
+}
+
+// The page has its rows by accuracy, says the setting once, and marks the devices where they differ.
+func TestComparePage(t *testing.T) {
+	c := someComparison(t, 40)
+	v, err := c.ranked().view()
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := math.Inf(1)
+	for _, row := range v.Tables[0].Rows {
+		mean, err := strconv.ParseFloat(strings.Fields(row[2].Text)[0], 64)
+		if err != nil || mean > last {
+			t.Errorf("%s with %s stands below %g (%v)", row[0].Text, row[2].Text, last, err)
+		}
+		last = mean
+	}
+	if len(v.Ranking) != len(c.Variants) || v.Ranking[0].Name != v.Tables[0].Rows[0][0].Text || len(v.Curves) != 1 || len(v.Folded) != 3 {
+		t.Errorf("%+v, %d curves and %d folded", v.Ranking, len(v.Curves), len(v.Folded))
+	}
+	dir, err := Make(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func() string {
+		if err := dir.writeComparePage(c); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := os.ReadFile(dir.Path(CompareHTML))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	if n := strings.Count(write(), c.where()); n != 1 {
+		t.Errorf("the setting stands %d times in the page", n)
+	}
+	if page := write(); strings.Contains(page, ">device</th>") {
+		t.Error("devices are named though all are alike")
+	}
+	c.Variants[2].Cells[0].Summary.Device, c.Variants[2].Cells[0].Summary.DeviceName = "cuda:0", "H200"
+	page := write()
+	for _, want := range []string{">device</th>", ">cpu, cuda:0 (H200)</td>", "do not compare", `<span class="tag">cpu, cuda:0</span>`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+func TestMillions(t *testing.T) {
+	for v, want := range map[float64]string{12410: "12,410", 0: "0", 99999: "99,999", 123456: "0.12 M", 2.5e7: "25.00 M", math.NaN(): "–"} {
+		if got := millions(v); got != want {
+			t.Errorf("%g: %s, want %s", v, got, want)
+		}
 	}
 }

@@ -22,8 +22,7 @@ const (
 	CompareHTML = "compare.html" // tables and curves
 )
 
-// WriteComparison writes the files of a settled comparison. Its plots are
-// written in each of the formats, and always as SVG, for its page.
+// WriteComparison writes the files of a settled comparison, its plots in each of the formats.
 func (d *Dir) WriteComparison(c *Comparison, formats []plot.Format) error {
 	tables := c.Tables()
 	for _, f := range []struct {
@@ -46,14 +45,14 @@ func (d *Dir) WriteComparison(c *Comparison, formats []plot.Format) error {
 		if err != nil {
 			return err
 		}
-		if err := d.WritePlot(p.Name, figure, PageFormats(formats)); err != nil {
+		if err := d.WritePlot(p.file, figure, formats); err != nil {
 			return err
 		}
 	}
 	if err := d.WriteJSON(CompareJSON, c.Summary()); err != nil {
 		return err
 	}
-	return d.writeComparePage(c, tables)
+	return d.writeComparePage(c)
 }
 
 // Text is the tables for a terminal, without the runs one by one.

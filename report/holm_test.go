@@ -85,7 +85,7 @@ func TestEqualSamples(t *testing.T) {
 		}
 	}
 	// The budget is 4,100: all rounds of the first, and of the second the warm-up and two rounds.
-	if want := []string{"cheap", "1", "60.00", "–", "4.0", "0.00 M", "dear", "1", "55.00", "−5.00", "2.0", "0.00 M"}; !slices.Equal(got, want) {
+	if want := []string{"cheap", "1", "60.00", "–", "4.0", "4,100", "dear", "1", "55.00", "−5.00", "2.0", "4,100"}; !slices.Equal(got, want) {
 		t.Errorf("rows %q, want %q", got, want)
 	}
 	c.Variants[1].Cells[0] = equalRun(1000, 55, 70)

@@ -193,7 +193,7 @@ func TestSummary(t *testing.T) {
 		{"last10 pre", s.Last10.Pre.Balanced.Mean, 84},
 		{"last10 pre std", s.Last10.Pre.Balanced.Std, 2},
 		{"last10 post std", s.Last10.Post.Balanced.Std, 6.5},
-		{"swing", float64(s.Swing), math.Sqrt(60.0 / 9)},
+		{"Swing", float64(s.Swing), math.Sqrt(60.0 / 9)},
 		{"up", float64(s.BytesUp), 112},
 		{"down", float64(s.BytesDown), 24},
 		{"median", s.SecondsPerRound, 2},
@@ -224,7 +224,7 @@ func TestSummary(t *testing.T) {
 	}
 	for _, path := range []string{
 		"algorithm", "dataset", "rounds", "clusters", "bytes_up", "bytes_down", "seconds_per_round", "samples_per_second", "peak_rss_bytes",
-		"device", "precision", "seed", "swing", "adjusted_rand_index",
+		"device", "precision", "seed", "Swing", "adjusted_rand_index",
 		"final.pre.balanced_accuracy.mean", "best.post.accuracy.std", "last10.pre.accuracy.mean",
 		"seconds.setup", "seconds.warmup", "seconds.clustering", "seconds.rounds", "seconds.total",
 	} {
@@ -250,7 +250,7 @@ func TestSummary(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	table := someSummary(someRounds(30)).Table()
-	for _, w := range []string{"final round", "best round", "mean of last 10", "before local training", "after local training", "every client", "sampled clients", "1.000", "swing", "median", "on cpu", "float32"} {
+	for _, w := range []string{"final round", "best round", "mean of last 10", "before local training", "after local training", "every client", "sampled clients", "1.000", "Swing", "median", "on cpu", "float32"} {
 		if !strings.Contains(table, w) {
 			t.Errorf("no %q in\n%s", w, table)
 		}

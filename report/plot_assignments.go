@@ -45,3 +45,25 @@ func assignmentTable(n, rounds int, list []Assignment) ([][]int, error) {
 	}
 	return table, nil
 }
+
+// historyDrawing draws what happened to the clients of a run; nil where nothing did.
+func historyDrawing(p Page) (*drawing, error) {
+	n := 0
+	moved := false
+	for _, a := range p.Assignments {
+		n = max(n, a.Client+1)
+		moved = moved || a.Why != federation.AtStart
+	}
+	if !moved {
+		return nil, nil
+	}
+	table, err := assignmentTable(n, len(p.Rounds), p.Assignments)
+	if err != nil {
+		return nil, err
+	}
+	html, err := plot.AssignmentsHTML(table, 1, len(p.Rounds))
+	if err != nil {
+		return nil, err
+	}
+	return &drawing{Title: "Clusters of the clients over time", Text: "One row per client, sorted by its first cluster. Empty where the client was not there.", HTML: html}, nil
+}

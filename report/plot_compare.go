@@ -12,16 +12,16 @@ import (
 
 // comparePlots are the plots of a comparison.
 var comparePlots = []struct {
-	Plot
-	of func(*Comparison) plot.RankedChart
+	file, title, text string
+	of                func(*Comparison) plot.RankedChart
 }{
-	{Plot{"plots/accuracy", "What the server's models do for all clients, without any local training."},
+	{"plots/accuracy", "Accuracy before local training", "What the server's models do for all clients, without any local training.",
 		func(c *Comparison) plot.RankedChart { return c.chart(c.before()) }},
-	{Plot{"plots/leaders", "The same, cut to where the upper half can be told apart."},
+	{"plots/leaders", "The upper part", "The same, cut to where the upper half can be told apart.",
 		func(c *Comparison) plot.RankedChart { return narrow(c.chart(c.before())) }},
-	{Plot{"plots/cohort", "What clients have after a round's local training. The cohort, the same for every algorithm of a seed, changes from round to round, so these curves are rougher."},
+	{"plots/cohort", "Accuracy after local training", "Of the clients sampled in the round, after the round's local training. They are the same for every algorithm of a seed, and others in every round, so these curves are rougher.",
 		func(c *Comparison) plot.RankedChart { return c.chart(c.after()) }},
-	{Plot{"plots/traffic", "The first plot, by what it cost to get there."},
+	{"plots/traffic", "Accuracy before local training, by traffic", "The first chart, by the traffic of all clients, up and down, warm-up included.",
 		func(c *Comparison) plot.RankedChart { return c.chart(c.byTraffic()) }},
 }
 

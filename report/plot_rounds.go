@@ -6,51 +6,63 @@ import (
 	"feddag/report/plot"
 )
 
-// PlotRounds draws plots/accuracy, plots/cohort and plots/loss from the rounds
-// of a run called name ("FedDAG on fashion-mnist, seed 1"). formats must have
-// SVG, which the report page shows.
-func (d *Dir) PlotRounds(name string, rounds []Round, formats []plot.Format) ([]Plot, error) {
-	var plots []Plot
-	for _, p := range []struct {
-		Plot
-		chart plot.LineChart
-	}{
+// roundChart is a chart of the rounds. The text says what it shows.
+type roundChart struct {
+	file        string // without the ending; empty for one that only the page has
+	title, text string
+	chart       plot.LineChart
+}
+
+// roundCharts are the charts of the rounds of a run called name ("FedDAG on fashion-mnist, seed 1").
+func roundCharts(name string, rounds []Round) []roundChart {
+	charts := []roundChart{
 		{
-			Plot{"plots/accuracy", "What the server's models do for all clients, round by round, without any local training."},
-			accuracyChart("Accuracy before local training\n"+name+": every client's test set, mean over clients; band: one standard deviation over clients (balanced accuracy)",
+			file: "plots/accuracy", title: "Accuracy before local training",
+			text: "Every client's test set, mean over clients; band: one standard deviation over clients (balanced accuracy).",
+			chart: accuracyChart(
 				roundSeries("balanced accuracy", rounds, true, func(r Round) Stat { return r.Pre.Balanced }),
 				dashed(roundSeries("plain accuracy", rounds, false, func(r Round) Stat { return r.Pre.Accuracy }))),
 		},
 		{
-			Plot{"plots/cohort", "What a round's local training adds. The cohort changes from round to round, so these curves are rougher than those over all clients."},
-			accuracyChart("Balanced accuracy before and after local training\n"+name+": test sets of the clients sampled in the round, mean over them; band: one standard deviation over them",
+			file: "plots/cohort", title: "Balanced accuracy before and after local training",
+			text: "Test sets of the clients sampled in the round, mean over them; band: one standard deviation over them. Other clients are sampled in every round, so these curves are rougher.",
+			chart: accuracyChart(
 				roundSeries("before this round's local training", rounds, true, func(r Round) Stat { return r.CohortPre.Balanced }),
 				roundSeries("after this round's local training", rounds, true, func(r Round) Stat { return r.CohortPost.Balanced })),
 		},
 		{
-			Plot{"plots/loss", ""},
-			plot.LineChart{
-				Title:  "Training loss\n" + name + ": cross-entropy on the sampled clients' training data in the last local epoch, mean over them",
+			file: "plots/loss", title: "Training loss",
+			text: "Cross-entropy on the sampled clients' training data in the last local epoch, mean over them.",
+			chart: plot.LineChart{
 				XLabel: "round", YLabel: "cross-entropy, nats", IntegerX: true, MaxY: math.Inf(1),
 				Series: []plot.Series{roundSeries("training loss", rounds, false, func(r Round) Stat { return Stat{Mean: r.TrainLoss} })},
 			},
 		},
-	} {
+	}
+	for i := range charts {
+		charts[i].chart.Title = charts[i].title + "\n" + name + ": " + charts[i].text
+	}
+	return charts
+}
+
+// PlotRounds draws plots/accuracy, plots/cohort and plots/loss from the rounds
+// of a run called name ("FedDAG on fashion-mnist, seed 1").
+func (d *Dir) PlotRounds(name string, rounds []Round, formats []plot.Format) error {
+	for _, p := range roundCharts(name, rounds) {
 		figure, err := plot.Lines(p.chart)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := d.WritePlot(p.Name, figure, formats); err != nil {
-			return nil, err
+		if err := d.WritePlot(p.file, figure, formats); err != nil {
+			return err
 		}
-		plots = append(plots, p.Plot)
 	}
-	return plots, nil
+	return nil
 }
 
 // accuracyChart has accuracies in percent against the round.
-func accuracyChart(title string, series ...plot.Series) plot.LineChart {
-	return plot.LineChart{Title: title, XLabel: "round", YLabel: "accuracy, percent", IntegerX: true, MaxY: 100, Series: series}
+func accuracyChart(series ...plot.Series) plot.LineChart {
+	return plot.LineChart{XLabel: "round", YLabel: "accuracy, percent", IntegerX: true, MaxY: 100, Series: series}
 }
 
 // roundSeries returns one measure of the rounds in which it was measured. If band is set, it has a band

@@ -54,25 +54,13 @@ func keep(t *testing.T, name string, raw []byte) {
 	}
 }
 
-func TestPageFormats(t *testing.T) {
-	for _, c := range []struct{ in, want []plot.Format }{
-		{nil, []plot.Format{plot.SVG}},
-		{[]plot.Format{plot.PDF}, []plot.Format{plot.SVG, plot.PDF}},
-		{[]plot.Format{plot.PNG, plot.SVG}, []plot.Format{plot.SVG, plot.PNG}},
-	} {
-		if got := PageFormats(c.in); !slices.Equal(got, c.want) {
-			t.Errorf("%v: %v", c.in, got)
-		}
-	}
-}
-
 // Each format asked for is written, and no other.
 func TestWritePlot(t *testing.T) {
 	d, err := Create(t.Context(), t.TempDir(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	figure, err := plot.Lines(accuracyChart("t", plot.Series{Name: "s", X: []float64{0, 1}, Y: []float64{1, 2}}))
+	figure, err := plot.Lines(accuracyChart(plot.Series{Name: "s", X: []float64{0, 1}, Y: []float64{1, 2}}))
 	if err != nil {
 		t.Fatal(err)
 	}

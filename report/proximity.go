@@ -60,12 +60,14 @@ func (p proximity) clusters(clusters [][]int) [][]int {
 
 // tree returns the tree of average linkage of the matrix, in which distances below 0 count as 0. Clusters that tests found were
 // not cut from it.
-func (p proximity) tree() (*similarity.Dendrogram, error) {
-	n := p.matrix.SymmetricDim()
+func (p proximity) tree() (*similarity.Dendrogram, error) { return averageTree(p.matrix) }
+
+func averageTree(matrix *mat.SymDense) (*similarity.Dendrogram, error) {
+	n := matrix.SymmetricDim()
 	positive := mat.NewSymDense(n, nil)
 	for i := range n {
 		for j := i + 1; j < n; j++ {
-			positive.SetSym(i, j, max(p.matrix.At(i, j), 0))
+			positive.SetSym(i, j, max(matrix.At(i, j), 0))
 		}
 	}
 	return similarity.Agglomerate(positive, "average")

@@ -269,6 +269,9 @@ func (s Summary) Table() string {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", row.when, row.phase, row.score.Balanced, row.score.Accuracy, row.over)
 	}
 	w.Flush()
+	if swing := s.swing(); swing != "" {
+		fmt.Fprintf(&b, "%s\n", swing)
+	}
 
 	b.WriteByte('\n')
 	w = tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
@@ -363,6 +366,14 @@ func (s Summary) lastRounds() string {
 	return text
 }
 
+// swing says how much the accuracy moved in the last rounds; nothing where fewer than two were evaluated.
+func (s Summary) swing() string {
+	if !finite(float64(s.Swing)) {
+		return ""
+	}
+	return fmt.Sprintf("Swing: %s points (standard deviation of the balanced accuracy before local training over the %s rounds).", numfmt.Decimal(float64(s.Swing), 2), s.lastRounds())
+}
+
 // factRows are the other lines of the summary.
 func (s Summary) factRows() []Pair {
 	var facts []Pair
@@ -376,9 +387,8 @@ func (s Summary) factRows() []Pair {
 		facts = append(facts, Pair{Key: "left out", Value: numfmt.Count(s.Dropped, "training") + " that diverged (dropped in metrics.jsonl)"})
 	}
 	return append(facts, []Pair{
-		{Key: "swing", Value: fmt.Sprintf("%s points (standard deviation over the %s rounds of balanced accuracy before local training)", numfmt.Decimal(float64(s.Swing), 2), s.lastRounds())},
 		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", numfmt.Bytes(s.BytesUp), numfmt.Bytes(s.BytesDown))},
-		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained a round", numfmt.Thousands(float64(s.TrainingSamples)), numfmt.Thousands(float64(s.ForwardSamples)), numfmt.Decimal(s.ClientsPerRound, 1))},
+		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained per round", numfmt.Thousands(float64(s.TrainingSamples)), numfmt.Thousands(float64(s.ForwardSamples)), numfmt.Decimal(s.ClientsPerRound, 1))},
 		{Key: "time", Value: s.Seconds.String()},
 		{Key: "speed", Value: fmt.Sprintf("%s per round (median), %s training samples per second of training, on %s", duration(s.SecondsPerRound), numfmt.Thousands(s.SamplesPerSecond), s.on())},
 		{Key: "memory", Value: s.memory()},

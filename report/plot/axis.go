@@ -15,7 +15,6 @@ import (
 // bounded, nor be kept to whole numbers.
 type scale struct {
 	min, max float64
-	log      bool
 	ticks    []float64
 	step     float64 // between linear ticks
 }
@@ -58,26 +57,6 @@ func NiceStep(raw, least float64) float64 {
 	return 10 * power
 }
 
-// logScale covers the positive values low to high. Its ticks are at powers of
-// ten, and at 2 and 5 times those where there are few.
-func logScale(low, high float64) scale {
-	s := scale{min: low / 1.15, max: high * 1.15, log: true}
-	a, b := math.Floor(math.Log10(s.min)), math.Ceil(math.Log10(s.max))
-	factors := []float64{1, 2, 5}
-	if b-a > 4 {
-		factors = factors[:1]
-	}
-	stride := math.Max(1, math.Ceil((b-a)/8))
-	for e := a; e <= b; e += stride {
-		for _, m := range factors {
-			if v := m * math.Pow(10, e); v >= s.min && v <= s.max {
-				s.ticks = append(s.ticks, v)
-			}
-		}
-	}
-	return s
-}
-
 // bound cuts the range to low..high, and the ticks with it.
 func (s scale) bound(low, high float64) scale {
 	s.min, s.max = math.Max(s.min, low), math.Min(s.max, high)
@@ -102,9 +81,6 @@ func (s scale) clamp(v float64) float64 { return math.Min(math.Max(v, s.min), s.
 func (s scale) apply(a *gonum.Axis, name string) {
 	a.Label.Text = name
 	a.Min, a.Max = s.min, s.max
-	if s.log {
-		a.Scale = gonum.LogScale{}
-	}
 	ticks := make(gonum.ConstantTicks, len(s.ticks))
 	for i, t := range s.ticks {
 		ticks[i] = gonum.Tick{Value: t, Label: s.label(t)}
@@ -114,12 +90,6 @@ func (s scale) apply(a *gonum.Axis, name string) {
 
 // label writes the tick v with as many decimals as its neighbours need.
 func (s scale) label(v float64) string {
-	if s.log {
-		if v >= 1e-3 && v < 1e5 {
-			return strconv.FormatFloat(v, 'g', 4, 64)
-		}
-		return exponential(v)
-	}
 	if math.Abs(v) < s.step/1e6 {
 		v = 0
 	}
@@ -127,12 +97,6 @@ func (s scale) label(v float64) string {
 		return strconv.FormatFloat(v, 'g', 4, 64)
 	}
 	return strconv.FormatFloat(v, 'f', max(0, int(math.Ceil(-math.Log10(s.step)-1e-9))), 64)
-}
-
-// exponential writes 0.00002 as 2e-5. The font lacks the superscripts of 2·10⁻⁵.
-func exponential(v float64) string {
-	e := math.Floor(math.Log10(v) + 1e-9)
-	return strconv.FormatFloat(math.Round(v/math.Pow(10, e)), 'f', 0, 64) + "e" + strconv.Itoa(int(e))
 }
 
 // rightAxis draws an axis of p at the right edge of the data.
@@ -149,3 +113,5 @@ func rightAxis(data draw.Canvas, a gonum.Axis, colour color.NRGBA) {
 	data.StrokeLine2(lineStyle(frame, 1), right, data.Min.Y, right, data.Max.Y)
 	writeTurned(data, centred(labelStyle(13, colour)), right+9+wide+18, data.Center().Y, math.Pi/2, a.Label.Text)
 }
+
+func threeDigits(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }

@@ -27,19 +27,9 @@ const (
 // drawing is as small for 10,000 clients. If there are more than 240 clusters,
 // a branch may hold several and is grey.
 func Dendrogram(title string, tree *similarity.Dendrogram, clusters [][]int, threshold float64) (*Figure, error) {
-	labels := make([]int, tree.N)
-	seen := 0
-	for z, members := range clusters {
-		for _, i := range members {
-			if i < 0 || i >= tree.N {
-				return nil, fmt.Errorf("dendrogram %q: cluster %d has client %d of %d", title, z, i, tree.N)
-			}
-			labels[i] = z
-			seen++
-		}
-	}
-	if seen != tree.N || len(tree.Merges) != tree.N-1 {
-		return nil, fmt.Errorf("dendrogram %q: clusters of %d clients, a tree of %d with %d merges", title, seen, tree.N, len(tree.Merges))
+	labels, err := clusterLabels(tree, clusters)
+	if err != nil {
+		return nil, err
 	}
 	t := newBranches(tree, labels, min(tree.N, dendrogramMost, max(dendrogramLeaves, len(clusters))))
 	y := linearScale(0, math.Max(t.top(), 1e-9), 6, 0, true)
@@ -68,6 +58,25 @@ func Dendrogram(title string, tree *similarity.Dendrogram, clusters [][]int, thr
 		data := p.DataCanvas(above)
 		writeText(c, centred(labelStyle(13, ink)), data.Center().X, data.Min.Y-84, what)
 	}), nil
+}
+
+// clusterLabels returns the cluster of each client of a tree.
+func clusterLabels(tree *similarity.Dendrogram, clusters [][]int) ([]int, error) {
+	labels := make([]int, tree.N)
+	seen := 0
+	for z, members := range clusters {
+		for _, i := range members {
+			if i < 0 || i >= tree.N {
+				return nil, fmt.Errorf("dendrogram: cluster %d has client %d of %d", z, i, tree.N)
+			}
+			labels[i] = z
+			seen++
+		}
+	}
+	if seen != tree.N || len(tree.Merges) != tree.N-1 {
+		return nil, fmt.Errorf("dendrogram: clusters of %d clients, a tree of %d with %d merges", seen, tree.N, len(tree.Merges))
+	}
+	return labels, nil
 }
 
 // dendrogram draws the branches of a tree, the leaf i at x = i, and names leaves
@@ -131,7 +140,7 @@ func (d *dendrogram) names(c draw.Canvas, step vg.Length, x []vg.Length) {
 		from, to       vg.Length
 	}
 	var spans []span
-	leafStyle := rightAligned(labelStyle(10, quiet))
+	leafStyle := rightAligned(labelStyle(11, quiet))
 	d.walk(func(node int) {
 		if !d.isLeaf(node) {
 			return

@@ -16,7 +16,8 @@ import (
 )
 
 // render writes a figure as SVG, and checks that it is well-formed, has an svg
-// root, no id, no coordinate that is not a number, and no text that leaves it.
+// root, no id, no coordinate that is not a number, and no text that leaves it. It
+// writes it as a PDF too.
 // With FEDDAG_PLOTS it leaves the figure in every format in that folder, for a
 // look at it.
 func render(t *testing.T, f *Figure, name string) string {
@@ -27,6 +28,10 @@ func render(t *testing.T, f *Figure, name string) string {
 	}
 	checkSVG(t, b.Bytes())
 	checkTexts(t, f)
+	var pdf bytes.Buffer
+	if err := f.Write(&pdf, PDF); err != nil || !bytes.HasPrefix(pdf.Bytes(), []byte("%PDF-")) {
+		t.Errorf("%s as a PDF: %v, %.20q", name, err, pdf.Bytes())
+	}
 	if dir := os.Getenv("FEDDAG_PLOTS"); dir != "" {
 		for _, format := range Formats() {
 			var b bytes.Buffer
@@ -42,6 +47,12 @@ func render(t *testing.T, f *Figure, name string) string {
 }
 
 func checkSVG(t *testing.T, raw []byte) {
+	t.Helper()
+	checkXML(t, raw)
+}
+
+// checkXML demands well-formed XML with an svg root, no id, and no coordinate that is not a number.
+func checkXML(t *testing.T, raw []byte) {
 	t.Helper()
 	first := ""
 	for dec := xml.NewDecoder(bytes.NewReader(raw)); ; {

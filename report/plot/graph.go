@@ -37,16 +37,23 @@ const (
 // arrows in the colour of the node that they come from. The text explain stands
 // above it.
 func Graph(title, explain string, nodes []Node, edges []Edge) (*Figure, error) {
-	for _, e := range edges {
-		if e.From < 0 || e.From >= len(nodes) || e.To < 0 || e.To >= len(nodes) || e.From == e.To {
-			return nil, fmt.Errorf("graph %q: an edge from node %d to node %d of %d", title, e.From, e.To, len(nodes))
-		}
+	if err := checkEdges(title, nodes, edges); err != nil {
+		return nil, err
 	}
 	p := barePlot(&graph{nodes: nodes, edges: edges})
 	return newFigure(title, usualWidth, 560, func(c draw.Canvas) {
 		writeText(c, labelStyle(13, quiet), c.Min.X+margin, c.Max.Y-14, explain)
 		p.Draw(draw.Crop(c, margin, -margin, 16, -32))
 	}), nil
+}
+
+func checkEdges(title string, nodes []Node, edges []Edge) error {
+	for _, e := range edges {
+		if e.From < 0 || e.From >= len(nodes) || e.To < 0 || e.To >= len(nodes) || e.From == e.To {
+			return fmt.Errorf("graph %q: an edge from node %d to node %d of %d", title, e.From, e.To, len(nodes))
+		}
+	}
+	return nil
 }
 
 // graph draws nodes and edges.

@@ -31,7 +31,7 @@ func HeatMap(title string, a mat.Symmetric, clusters [][]int) (*Figure, error) {
 	side := float64(max(n, 1))
 	p := newPlot()
 	if n > 0 {
-		p.Add(plotter.NewImage(heatImage(a, order, values), 0, 0, side, side))
+		p.Add(plotter.NewImage(heatImage(a, order, values, heatPixels), 0, 0, side, side))
 	}
 	p.Add(frameBox{}, &clusterBorders{n: n, clusters: clusters})
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, side, 0, side
@@ -92,13 +92,13 @@ func clusterOrder(n int, clusters [][]int) ([]int, error) {
 	return order, nil
 }
 
-// heatImage draws the ordered matrix. Small matrices are enlarged here because
-// not every viewer enlarges without smoothing. gonum's HeatMap would make an
+// heatImage draws the ordered matrix. Small matrices are enlarged to about the
+// given number of pixels because not every viewer enlarges without smoothing. gonum's HeatMap would make an
 // image eight times as large, of 16 bits per colour.
-func heatImage(a mat.Symmetric, order []int, values extent) image.Image {
+func heatImage(a mat.Symmetric, order []int, values extent, pixels int) image.Image {
 	n := len(order)
 	side := min(n, heatPixels)
-	zoom := max(1, heatPixels/side)
+	zoom := max(1, pixels/side)
 	img := image.NewPaletted(image.Rect(0, 0, side*zoom, side*zoom), heatColours())
 	for r := range side {
 		r0, r1 := r*n/side, (r+1)*n/side

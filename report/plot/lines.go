@@ -40,19 +40,41 @@ type LineChart struct {
 	MinY     float64 // if MaxY > MinY, nothing is drawn outside of MinY..MaxY,
 	MaxY     float64 // bands included
 	Series   []Series
+	Levels   []Level
+	Marks    []Mark
 }
+
+// Level is a horizontal line that stands for a bound.
+type Level struct {
+	Name string
+	Y    float64
+}
+
+// Mark is a point that stands out.
+type Mark struct {
+	Name string
+	X, Y float64
+}
+
+// markColour is the place of the colour of marks.
+const markColour = 2
 
 // markedPoints is the number of points up to which each is marked.
 const markedPoints = 40
 
-// Lines draws a line for each series, with its band, and a legend above.
-func Lines(c LineChart) (*Figure, error) {
-	x, y := newExtent(), newExtent()
-	var entries []legendEntry
+func (c LineChart) check() error {
 	for i, s := range c.Series {
 		if err := s.check(i); err != nil {
-			return nil, fmt.Errorf("plot %q: %w", c.Title, err)
+			return fmt.Errorf("plot %q: %w", c.Title, err)
 		}
+	}
+	return nil
+}
+
+// scales returns the scales of x and y with about so many ticks, and whether there is nothing to draw.
+func (c LineChart) scales(ticksX, ticksY int) (scaleX, scaleY scale, empty bool) {
+	x, y := newExtent(), newExtent()
+	for _, s := range c.Series {
 		for j := range s.X {
 			if !finite(s.X[j]) || !finite(s.Y[j]) {
 				continue
@@ -64,9 +86,13 @@ func Lines(c LineChart) (*Figure, error) {
 				y.add(s.High[j])
 			}
 		}
-		if s.Name != "" {
-			entries = append(entries, legendEntry{name: s.Name, colour: colourOf(i), dashes: s.dashes()})
-		}
+	}
+	for _, l := range c.Levels {
+		y.add(l.Y)
+	}
+	for _, m := range c.Marks {
+		x.add(m.X)
+		y.add(m.Y)
 	}
 	low, high := math.Inf(-1), math.Inf(1)
 	if c.MaxY > c.MinY {
@@ -76,9 +102,17 @@ func Lines(c LineChart) (*Figure, error) {
 	if c.IntegerX {
 		minStep = 1
 	}
-	scaleX := linearScale(x.low, x.high, 10, minStep, false).widen()
-	scaleY := linearScale(math.Max(y.low, low), math.Min(y.high, high), 6, 0, true).bound(low, high)
+	scaleX = linearScale(x.low, x.high, ticksX, minStep, false).widen()
+	return scaleX, linearScale(math.Max(y.low, low), math.Min(y.high, high), ticksY, 0, true).bound(low, high), x.empty()
+}
 
+// Lines draws a line for each series, with its band, the levels and the marks, and a legend above.
+func Lines(c LineChart) (*Figure, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	scaleX, scaleY, empty := c.scales(10, 6)
+	var entries []legendEntry
 	p := newPlot()
 	p.Add(horizontalGrid())
 	for i, s := range c.Series {
@@ -86,10 +120,24 @@ func Lines(c LineChart) (*Figure, error) {
 	}
 	for i, s := range c.Series {
 		s.addLine(p, lineStyle(colourOf(i), 2, s.dashes()...), scaleY, markedPoints)
+		if s.Name != "" {
+			entries = append(entries, legendEntry{name: s.Name, colour: colourOf(i), dashes: s.dashes()})
+		}
+	}
+	for _, l := range c.Levels {
+		p.Add(&horizontalLine{y: scaleY.clamp(l.Y), style: lineStyle(ink, 1.3, 6, 4)})
+		entries = append(entries, legendEntry{name: l.Name, colour: ink, dashes: []vg.Length{6, 4}})
+	}
+	for _, m := range c.Marks {
+		at := plotter.XYs{{X: scaleX.clamp(m.X), Y: scaleY.clamp(m.Y)}}
+		for _, style := range []draw.GlyphStyle{{Color: white, Radius: 6.5, Shape: draw.CircleGlyph{}}, {Color: colourOf(markColour), Radius: 5, Shape: draw.CircleGlyph{}}} {
+			p.Add(&plotter.Scatter{XYs: at, GlyphStyle: style})
+		}
+		entries = append(entries, legendEntry{name: m.Name, colour: colourOf(markColour), dot: true})
 	}
 	scaleX.apply(&p.X, c.XLabel)
 	scaleY.apply(&p.Y, c.YLabel)
-	if x.empty() {
+	if empty {
 		p.Add(note("nothing measured yet"))
 	}
 	return underLegend(c.Title, entries, func(c draw.Canvas) { p.Draw(c) }), nil

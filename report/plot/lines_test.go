@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
-
-	"feddag/similarity"
 )
 
 // percent is a chart of accuracies.
@@ -79,55 +77,26 @@ func TestAccuracyNeverBeyondBounds(t *testing.T) {
 	}
 }
 
-func TestSearchPlot(t *testing.T) {
-	var many []Cut
-	for z := 100; z >= 1; z-- {
-		h := 1 - math.Pow(float64(z)/101, 0.35)
-		loss := 0.05*float64(z)/5 + 0.02*math.Exp(math.Min(30, math.Max(0, 6-float64(z))*2.5))
-		if z == 5 {
-			loss = 0.086
-		}
-		many = append(many, Cut{Alpha: h, Loss: loss, Clusters: z})
+func TestMarksAndLevels(t *testing.T) {
+	c := LineChart{
+		Title: "Search", XLabel: "number of clusters", YLabel: "score", IntegerX: true,
+		Series: []Series{{Name: "score", X: []float64{1, 2, 3}, Y: []float64{0, 0.2, 0.6}}},
+		Levels: []Level{{"least: 0.25", 0.25}}, Marks: []Mark{{"chosen: 3 clusters", 3, 0.6}},
 	}
-	few := []Cut{{Alpha: 0.62, Loss: 0.628, Clusters: 1}, {Alpha: 0.55, Loss: 0.515, Clusters: 2}, {Alpha: 0.5, Loss: 0.324, Clusters: 3}, {Alpha: 0.42, Loss: 0.223, Clusters: 4}, {Alpha: 0.2, Loss: 0.086, Clusters: 5}, {Alpha: 0.12, Loss: 0.269, Clusters: 7}}
-	spectral := []Cut{{Alpha: math.NaN(), Loss: 0.6, Clusters: 1}, {Alpha: math.NaN(), Loss: 0.3, Clusters: 2}, {Alpha: math.NaN(), Loss: 0.1, Clusters: 3}, {Alpha: math.NaN(), Loss: math.NaN(), Clusters: 4}}
-	for _, c := range []struct {
-		name   string
-		cuts   []Cut
-		chosen int
-	}{
-		{"many", many, 95}, {"few", few, 4}, {"spectral", spectral, 2}, {"none", nil, -1},
-		{"one", few[:1], 0}, {"beyond", few, 99}, {"zero", []Cut{{Clusters: 3}, {Alpha: 0.1, Loss: 500, Clusters: 1}, {Alpha: 0.1, Loss: 0.2, Clusters: 2}}, 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			svg := render(t, Search("The search for the number of clusters\nfashion-mnist, average linkage, chosen by the highest mean silhouette", c.cuts, c.chosen), "search-"+c.name)
-			if marked := strings.Contains(svg, ">chosen: "); marked != (c.chosen >= 0 && c.chosen < len(c.cuts)) {
-				t.Errorf("is a cut marked? %v", marked)
-			}
-			if steps := strings.Contains(svg, ">clusters Z"); steps != (c.name != "spectral" && c.name != "none") {
-				t.Errorf("is there an axis for the number of clusters? %v", steps)
-			}
-		})
+	f, err := Lines(c)
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestSearchCuts(t *testing.T) {
-	a, _ := blocks(24, 3)
-	for _, method := range []string{"linkage", "spectral"} {
-		o := similarity.DefaultOptions()
-		o.Method = method
-		s, err := similarity.Search(a, o)
-		if err != nil {
-			t.Fatal(err)
+	svg := render(t, f, "marks")
+	for _, want := range []string{">least: 0.25<", ">chosen: 3 clusters<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("no %s", want)
 		}
-		cuts, chosen := SearchCuts(s)
-		if len(cuts) != len(s.Candidates) || chosen < 0 || cuts[chosen].Clusters != len(s.Clusters) {
-			t.Errorf("%s: chosen %d of %v", method, chosen, cuts)
-		}
-		if c := cuts[chosen]; method == "linkage" && !(c.From < c.Alpha && c.Alpha < c.To) {
-			t.Errorf("the chosen cut %+v lies outside its range", c)
-		}
-		render(t, Search("The search for the number of clusters\n"+method, cuts, chosen), "search-real-"+method)
+	}
+	// A level or a mark beyond the lines widens the axes.
+	c.Levels[0].Y, c.Marks[0].X = 3, 9
+	if x, y, _ := c.scales(6, 5); y.max < 3 || x.max < 9 {
+		t.Errorf("axes to %g and %g", x.max, y.max)
 	}
 }
 
@@ -194,7 +163,7 @@ func TestHeatMap(t *testing.T) {
 // The cells of the image are those of the matrix, in the order of the clusters.
 func TestHeatImage(t *testing.T) {
 	a := mat.NewSymDense(2, []float64{0, 1, 1, 0.5})
-	img := heatImage(a, []int{1, 0}, extent{0, 1})
+	img := heatImage(a, []int{1, 0}, extent{0, 1}, heatPixels)
 	last := heatPixels - 1
 	for _, c := range []struct {
 		x, y int

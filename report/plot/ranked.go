@@ -68,7 +68,10 @@ func (c *RankedChart) shown() []int {
 
 // scales returns those of the series shown, widened to whole ticks but not
 // beyond 0..100 percent.
-func (c *RankedChart) scales(shown []int) (x, y scale, empty bool) {
+func (c *RankedChart) scales(shown []int) (x, y scale, empty bool) { return c.scalesOf(shown, 10, 8) }
+
+// scalesOf returns scales with about so many ticks.
+func (c *RankedChart) scalesOf(shown []int, ticksX, ticksY int) (x, y scale, empty bool) {
 	ex, ey := newExtent(), newExtent()
 	for _, i := range shown {
 		s := c.Series[i]
@@ -86,11 +89,11 @@ func (c *RankedChart) scales(shown []int) (x, y scale, empty bool) {
 	if c.IntegerX {
 		minStep = 1
 	}
-	x = linearScale(ex.low, ex.high, 10, minStep, false).widen()
+	x = linearScale(ex.low, ex.high, ticksX, minStep, false).widen()
 	if c.bounded() {
-		y = linearScale(c.Low, c.High, 8, 0, false)
+		y = linearScale(c.Low, c.High, ticksY, 0, false)
 	} else {
-		y = linearScale(ey.low, ey.high, 8, 0, true)
+		y = linearScale(ey.low, ey.high, ticksY, 0, true)
 	}
 	return x, y.bound(0, 100), ex.empty()
 }

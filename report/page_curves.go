@@ -1,0 +1,44 @@
+package report
+
+import (
+	"math"
+
+	"feddag/report/plot"
+)
+
+// roundCurves are the curves of a run against rounds and traffic; none for a run of fewer than two rounds.
+func roundCurves(s Summary, rounds []Round) ([]drawing, error) {
+	if len(rounds) < 2 {
+		return nil, nil
+	}
+	var drawings []drawing
+	for _, c := range append(roundCharts("", rounds), trafficChart(s, rounds)) {
+		html, err := c.chart.HTML()
+		if err != nil {
+			return nil, err
+		}
+		drawings = append(drawings, drawing{Title: c.title, Text: c.text, HTML: html})
+	}
+	return drawings, nil
+}
+
+// trafficChart has the accuracy against what it cost to get there.
+func trafficChart(s Summary, rounds []Round) roundChart {
+	unit, name := 1e6, "MB"
+	if s.BytesUp+s.BytesDown >= 2e9 {
+		unit, name = 1e9, "GB"
+	}
+	spent := Cell{Summary: s, Rounds: rounds}
+	up, down := spent.warmUpBytes()
+	series := plot.Series{Name: "balanced accuracy"}
+	for _, r := range rounds {
+		up, down = up+r.BytesUp, down+r.BytesDown
+		if v := r.Pre.Balanced.Mean; !math.IsNaN(v) {
+			series.X, series.Y = append(series.X, float64(up+down)/unit), append(series.Y, v)
+		}
+	}
+	return roundChart{
+		title: "Accuracy before local training, by traffic", text: "Traffic of all clients, up and down, warm-up included. Mean over all clients.",
+		chart: plot.LineChart{Title: "Accuracy by traffic", XLabel: "traffic, " + name, YLabel: "balanced accuracy, percent", MaxY: 100, Series: []plot.Series{series}},
+	}
+}
