@@ -73,7 +73,7 @@ func trainTogether(ctx context.Context, p *ranks.Place, args []string, declare f
 	}
 	defer func() { joined.Close(err) }()
 	t := &team{Ranks: joined}
-	ctx, cancel := context.WithCancel(ctx)
+	running, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(t.Context(), cancel)()
 	if o, err = t.options(args, o, declare, log); err != nil {
@@ -83,9 +83,10 @@ func trainTogether(ctx context.Context, p *ranks.Place, args []string, declare f
 	if !t.leads() {
 		o.quiet = true
 	}
-	err = o.trainAndExplain(ctx, out, log)
-	if lost := t.Err(); err != nil && lost != nil && !errors.Is(err, lost) {
-		err = fmt.Errorf("%w (%v)", lost, err)
+	err = o.trainAndExplain(running, out, log)
+	lost, cancelled := t.Err(), errors.Is(err, context.Canceled) || errors.Is(err, torch.ErrCancelled)
+	if lost != nil && ctx.Err() == nil && (cancelled || errors.Is(err, lost)) {
+		err = lost // the reason, without what it has led to
 	}
 	if err == nil {
 		err = t.End()

@@ -73,7 +73,7 @@ func runsNothing(args []string) bool {
 // trainAndExplain is train that says how a run which did not end can be continued.
 func (o *options) trainAndExplain(ctx context.Context, out, log io.Writer) error {
 	err := o.train(ctx, out, log)
-	if err != nil && ctx.Err() != nil && o.out != "" {
+	if err != nil && ctx.Err() != nil && o.out != "" && o.team.leads() {
 		fmt.Fprintf(log, "interrupted; continue with: feddag train --resume %s\n", o.out)
 	}
 	var d *federation.Diverged
