@@ -33,7 +33,7 @@ func TestRateSchedules(t *testing.T) {
 		t.Errorf("step:10:0.50 is %s", &s)
 	}
 	for text, hint := range map[string]string{
-		"": "no schedule", "linear": "no schedule", "step:10": "no schedule", "constant:1": "no schedule", "exponential:0.9:1": "no schedule",
+		"": "is not a schedule", "linear": "is not a schedule", "step:10": "is not a schedule", "constant:1": "is not a schedule", "exponential:0.9:1": "is not a schedule",
 		"step:0:0.5": "1 or more", "step:x:0.5": "1 or more", "step:1:0": "factor", "exponential:1.1": "factor", "exponential:NaN": "factor",
 		"cosine": "number of rounds", "cosine:-1": "1 or more", "cosine:4:-0.1": "factor",
 	} {

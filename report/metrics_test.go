@@ -224,7 +224,7 @@ func TestSummary(t *testing.T) {
 	}
 	for _, path := range []string{
 		"algorithm", "dataset", "rounds", "clusters", "bytes_up", "bytes_down", "seconds_per_round", "samples_per_second", "peak_rss_bytes",
-		"device", "precision", "seed", "Swing", "adjusted_rand_index",
+		"device", "precision", "seed", "swing", "adjusted_rand_index",
 		"final.pre.balanced_accuracy.mean", "best.post.accuracy.std", "last10.pre.accuracy.mean",
 		"seconds.setup", "seconds.warmup", "seconds.clustering", "seconds.rounds", "seconds.total",
 	} {

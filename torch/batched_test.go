@@ -454,7 +454,7 @@ func TestBatchedGroups(t *testing.T) {
 		e := newBatched(t, torch.BatchedOptions{Memory: c.memory})
 		got, err := e.Train(net, images, jobs, torch.All, raggedSGD)
 		if c.most == 0 {
-			if !errors.Is(err, torch.ErrOutOfMemory) || !strings.Contains(err.Error(), "1 B are allowed (--memory)") {
+			if !errors.Is(err, torch.ErrOutOfMemory) || !strings.Contains(err.Error(), "--memory allows 1 B") {
 				t.Errorf("%s: %v", name, err)
 			}
 			continue
