@@ -161,6 +161,9 @@ func TestRanksThatDisagree(t *testing.T) {
 			return small(data, filepath.Join(tmp, "a"), "--lr", fmt.Sprint(0.1+float64(rank)))
 		},
 			[]string{"rank 1 (host", "--lr 1.1", "and rank 0 (host", "has 0.1"}},
+		"early stopping": {2, exitFailed, func(rank int) []string { // a flag that may change on --resume
+			return small(data, filepath.Join(tmp, "b"), "--early-stopping", fmt.Sprint(rank))
+		}, []string{"--early-stopping 1", "has 0"}},
 		"data": {2, exitFailed, func(rank int) []string { return small([]string{data, otherData}[rank], filepath.Join(tmp, "c")) },
 			[]string{"rank 1 (host", "a data set whose content has the hash"}},
 		"scenarios": {2, exitFailed, func(rank int) []string {

@@ -218,15 +218,16 @@ func programHash() (string, error) {
 // fact is something that all ranks must agree in.
 type fact struct{ Name, Value string }
 
-// ownBusiness are the flags in which ranks may differ: they change nothing in the results.
-var ownBusiness = append([]string{"out", "label", "device", "preset", "partition-file", "scenario"}, slices.Concat(onResume[1:], dataPlace)...)
+// ownBusiness are the flags in which ranks may differ: they change nothing in the results, or only by way of what is compared
+// by its content.
+var ownBusiness = append([]string{"out", "label", "device", "workers", "memory", "quiet", "plots", "data-dir", "preset", "partition-file", "scenario"}, dataPlace...)
 
 // compare returns an error that names the first difference between what a rank is about to do and what rank 0 is.
 func (t *team) compare(s *session, partition []byte, log io.Writer) error {
 	sum := func(b []byte) string { h := sha256.Sum256(b); return hex.EncodeToString(h[:6]) }
 	facts := []fact{{"command", "train"}}
 	for _, p := range s.o.allPairs() {
-		if !slices.Contains(ownBusiness, p.Key) || p.Key == "rounds" || p.Key == "on-divergence" || p.Key == "checkpoint-every" || p.Key == "final-post" {
+		if !slices.Contains(ownBusiness, p.Key) {
 			facts = append(facts, fact{"--" + p.Key, p.Value})
 		}
 	}

@@ -77,7 +77,7 @@ func (o *options) trainAndExplain(ctx context.Context, out, log io.Writer) error
 		fmt.Fprintf(log, "interrupted; continue with: feddag train --resume %s\n", o.out)
 	}
 	var d *federation.Diverged
-	if errors.As(err, &d) && o.run.OnDivergence == federation.StopOnDivergence && d.Round > 0 && o.out != "" {
+	if errors.As(err, &d) && o.run.OnDivergence == federation.StopOnDivergence && d.Round > 0 && o.out != "" && o.team.leads() {
 		fmt.Fprintf(log, "the rounds before stand in %s; to go on from its last checkpoint without such clients: feddag train --resume %s --on-divergence drop\n", o.out, o.out)
 	}
 	return err

@@ -198,7 +198,7 @@ func (s *Spread) end() {
 // trainingDigest identifies a call of Train.
 func trainingDigest(net *torch.Network, jobs []torch.Job, parts torch.Part, sgd torch.SGD) uint64 {
 	h := fnv.New64a()
-	fmt.Fprintln(h, net.Len(), parts, sgd.Batch, sgd.LearningRate, sgd.Momentum, sgd.WeightDecay, sgd.Whole)
+	fmt.Fprintln(h, net.Len(), parts, sgd.Batch, sgd.LearningRate, sgd.Momentum, sgd.WeightDecay, sgd.Adam, sgd.Whole)
 	for _, j := range jobs {
 		fmt.Fprintln(h, j.Client, len(j.Samples), len(j.Order), j.Seed)
 	}
