@@ -88,7 +88,7 @@ type clustersJSON struct {
 	Stability  *stabilityJSON       `json:"stability,omitempty"`
 	Eigen      []Float              `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
 	Rule       string               `json:"rule,omitempty"`        // that chose among the candidates; absent where tests found the clusters
-	Merges     []mergeJSON          `json:"merges,omitempty"`      // of the tree that the clusters were cut from, in its order
+	Merges     []mergeJSON          `json:"merges,omitempty"`      // merges of the tree that the clusters were cut from, in its order
 	Candidates []candidateJSON      `json:"candidates"`
 	Comparison []methodClusters     `json:"comparison,omitempty"`
 }

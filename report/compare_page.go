@@ -18,7 +18,7 @@ type compareView struct {
 	Ranking []rankView
 	Tables  []Table
 	Curves  []drawing
-	Folded  []drawing // further curves, of so many algorithms that they would fill pages
+	Folded  []drawing // further curves; folded because those of many algorithms would fill pages
 	Shared  []Pair
 	JSON    string
 }

@@ -64,7 +64,7 @@ type view struct {
 
 	ClustersNote          string
 	Numbered              string   // the numbers of the classes
-	Names                 []string // of the classes with a column of their own; nil where there are too many
+	Names                 []string // names of the classes with a column of their own; nil if there are too many
 	Groups                []clusterView
 	HasScores, HasSources bool
 	Searches              []searchView

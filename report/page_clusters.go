@@ -20,7 +20,7 @@ type clusterView struct {
 	Cells              []cellView
 	Commonest          string // the commonest classes, where the cells are left out
 	Pre, Post, Sources string
-	Width              template.CSS // of the bar of Pre
+	Width              template.CSS // width of the bar of Pre
 }
 
 type cellView struct {

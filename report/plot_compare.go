@@ -19,7 +19,7 @@ var comparePlots = []struct {
 		func(c *Comparison) plot.RankedChart { return c.chart(c.before()) }},
 	{"plots/leaders", "The upper part", "The same, cut to where the upper half can be told apart.",
 		func(c *Comparison) plot.RankedChart { return narrow(c.chart(c.before())) }},
-	{"plots/cohort", "Accuracy after local training", "Of the clients sampled in the round, after the round's local training. They are the same for every algorithm of a seed, and others in every round, so these curves are rougher.",
+	{"plots/cohort", "Accuracy after local training", "Accuracy of the clients sampled in the round, after the round's local training. All algorithms of a seed sample the same clients, but each round samples others, so these curves are rougher.",
 		func(c *Comparison) plot.RankedChart { return c.chart(c.after()) }},
 	{"plots/traffic", "Accuracy before local training, by traffic", "The first chart, by the traffic of all clients, up and down, warm-up included.",
 		func(c *Comparison) plot.RankedChart { return c.chart(c.byTraffic()) }},

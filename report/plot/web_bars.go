@@ -15,9 +15,9 @@ type SortedBars struct {
 	XLabel string
 	YLabel string
 	Values []float64 // ascending; all finite
-	Names  []string  // of each bar
-	First  int       // so many bars at the start stand out
-	Mean   float64   // NaN for none
+	Names  []string  // name of each bar
+	First  int       // number of bars at the start that stand out
+	Mean   float64   // drawn as a line; NaN for no line
 }
 
 // HTML returns the chart for a page.
