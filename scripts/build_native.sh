@@ -146,6 +146,9 @@ if command -v flock >/dev/null; then
 	flock 9
 fi
 
+digest() { cat "$@" </dev/null | sha256sum | cut -c 1-8; }
+header=$(digest torch/shim/fd.h torch/shim/group.h)
+
 # --- compile and link ------------------------------------------------------------------------------------------------
 cores=$(nproc 2>/dev/null || echo 2)
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
@@ -208,9 +211,12 @@ for source in "${shim[@]}"; do
 	object=$out/obj/shim/$(basename "$source" .cc).o
 	objects+=("$object")
 	more=()
-	if [[ $source == */group.cc ]]; then
-		# Not in the folder's name: Gloo's headers may come later, and nothing else is to be compiled anew then.
-		more=("${group_flags[@]}")
+	# These flags are not in the folder's name: when they change, nothing else is to be compiled anew.
+	case $source in
+	*/group.cc) more=("${group_flags[@]}") ;; # Gloo's headers may come later
+	*/interface.cc) more=("-DFD_HEADER=$header") ;;
+	esac
+	if ((${#more[@]})); then
 		if [[ ! -f $object.flags || $(<"$object.flags") != "${more[*]}" ]]; then rm -f "$object"; fi
 		printf '%s' "${more[*]}" >"$object.flags"
 	fi
@@ -225,10 +231,9 @@ link libcgotorch.so "$out/obj/gotorch.o"
 if ((${#objects[@]})); then link libfeddag.so "${objects[@]}"; fi
 
 # --- what Go needs to know -------------------------------------------------------------------------------------------
-# Go's cache does not see what lies outside a package's own folder. So the C header's hash is in the compiler's flags,
+# Go's cache does not see what lies outside a package's own folder. So the hash of the C headers is in the compiler's flags,
 # and the hash of all C++ in the linker's: a change there rebuilds what includes it, and no test result is left over.
-digest() { cat "$@" </dev/null | sha256sum | cut -c 1-8; }
-cflags="-O2 -g -DFD_HEADER_$(digest torch/shim/fd.h torch/shim/group.h)"
+cflags="-O2 -g -DFD_HEADER=$header"
 goflags=()
 if command -v go >/dev/null; then
 	for flag in $(go env GOFLAGS); do

@@ -3,6 +3,7 @@ package torch
 // #include <stdlib.h>
 // #include "shim/fd.h"
 // #cgo LDFLAGS: -lfeddag -lcgotorch
+// static const char *compiled_with(void) { return FD_TEXT(FD_HEADER); }
 import "C"
 
 import (
@@ -48,8 +49,21 @@ func outOfMemory(text string) bool {
 	return false
 }
 
-// ready sets the process-wide settings of libtorch, once.
-var ready = sync.OnceValue(func() error { return failure(C.fd_init()) })
+// ready checks that the library is the one that the program was compiled for, and sets the process-wide settings of libtorch, once.
+var ready = sync.OnceValue(func() error {
+	if err := sameInterface(C.GoString(C.compiled_with()), C.GoString(C.fd_interface())); err != nil {
+		return err
+	}
+	return failure(C.fd_init())
+})
+
+// sameInterface returns an error if the program and the library were compiled with different C headers.
+func sameInterface(program, library string) error {
+	if program != library {
+		return fmt.Errorf("libfeddag.so was compiled with other headers (%s) than this program (%s), because a later build has replaced it: build the program again with make build", library, program)
+	}
+	return nil
+}
 
 // call calls fn with a C copy of the device's name.
 func (d Device) call(fn func(name *C.char) *C.char) error {

@@ -19,6 +19,12 @@ void fd_free_message(char *message);
 
 // Once per process, before any other call: allocator thresholds, one BLAS thread, one libtorch thread for the caller.
 char *fd_init(void);
+// The hash of the headers that the library was compiled with. A program that was compiled with others must not call it, because the
+// fields of the structs may have moved.
+#define FD_STRING(x) #x
+#define FD_TEXT(x) FD_STRING(x)
+const char *fd_interface(void);
+
 // libtorch's version ("1.13.1"). The string is static.
 char *fd_version(const char **version);
 // Whether libtorch has oneDNN, whether it was built with CUDA code, and how many CUDA devices it sees.
