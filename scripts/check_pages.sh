@@ -39,7 +39,7 @@ train thirty --rounds 2 --feddag-clustering similarity --feddag-choose count:30
 train one --rounds 2 --partition iid
 train none --rounds 2 --algorithm fedavg
 train round --rounds 1
-train thousand --rounds 2 --clients 1000 --rate 0.02 --train-share 0.2
+train thousand --rounds 2 --clients 1000 --rate 0.01 --train-share 0.2 --final-post=false
 train scenario --rounds 5 --scenario "$out/scenario.json"
 if [[ ! -f $out/compare/compare.html ]]; then
   "$program" compare --quiet --device cpu --algorithms all --seeds 1 --rounds 2 --epochs 1 --train-share 0.02 --out "$out/compare" >/dev/null
