@@ -19,7 +19,7 @@ type FileAgreement struct {
 }
 
 // comparedFiles are the files of a run that depend on its flags alone, beside its models.
-var comparedFiles = []string{PartitionFile, MetricsFile, AssignmentsFile, ClientsFile, ClustersFile, proximityFile}
+var comparedFiles = []string{PartitionFile, MetricsFile, AssignmentsFile, ClientsFile, ClustersFile, proximityFile, ConfusionFile}
 
 // measuredKeys are the keys of a line of metrics.jsonl that hold times.
 var measuredKeys = []string{"seconds", "training_seconds"}
