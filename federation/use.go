@@ -28,14 +28,18 @@ func useOf(names map[*torch.Vector]string, m Model) Use {
 	return u
 }
 
-// stateNames returns the name of each state that an algorithm holds. Models that are equal because they share a state have the
-// name of the first.
+// ModelNamer is implemented by an [Algorithm] whose models may share one state as long as they are equal. It says which of the models
+// is a client's.
+type ModelNamer interface {
+	// ModelName returns the name, in Models, of the model that Model returns for a present client.
+	ModelName(client int) string
+}
+
+// stateNames returns the name of each state that an algorithm holds.
 func stateNames(a Algorithm) map[*torch.Vector]string {
 	names := map[*torch.Vector]string{}
 	for _, m := range a.Models() {
-		if _, ok := names[m.State]; !ok {
-			names[m.State] = m.Name
-		}
+		names[m.State] = m.Name
 	}
 	return names
 }
@@ -59,6 +63,12 @@ func (r *Runner) uses() ([]Use, error) {
 	}
 	uses := make([]Use, len(e.Clients))
 	if _, ok := r.alg.(Predictor); !ok {
+		if n, ok := r.alg.(ModelNamer); ok {
+			for _, c := range clients {
+				uses[c.ID] = Use{[]string{n.ModelName(c.ID)}, []float64{1}}
+			}
+			return uses, nil
+		}
 		names := stateNames(r.alg)
 		for _, c := range clients {
 			uses[c.ID] = useOf(names, r.alg.Model(c.ID))

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -85,11 +87,7 @@ func (m *Models) SetClients(d *Dir, env *federation.Env, clusters [][]int, resul
 			cluster[i] = &z
 		}
 	}
-	type set struct {
-		first *int32
-		n     int
-	}
-	places := map[set]int{}
+	places := map[[sha256.Size]byte]int{} // of each test set, by the hash of its content
 	for i, c := range env.Clients {
 		row := ModelClient{Client: i, Cluster: cluster[i], Files: []string{}, Weights: []float64{}}
 		for _, l := range c.LabelMap {
@@ -109,7 +107,11 @@ func (m *Models) SetClients(d *Dir, env *federation.Env, clusters [][]int, resul
 			}
 		}
 		if test := env.TestSamples(c); cluster[i] != nil && len(test) > 0 {
-			key := set{&test[0], len(test)}
+			raw, err := binary.Append(nil, binary.LittleEndian, test)
+			if err != nil {
+				return fmt.Errorf("test images of client %d: %w", i, err)
+			}
+			key := sha256.Sum256(raw)
 			place, ok := places[key]
 			if !ok {
 				place = len(m.TestSets)

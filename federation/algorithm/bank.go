@@ -196,11 +196,14 @@ func (b *Bank) Model(client int) federation.Model {
 	return federation.Model{Net: b.Net, State: b.States[b.Of[client]]}
 }
 
+// ModelName implements [federation.ModelNamer].
+func (b *Bank) ModelName(client int) string { return modelName(b.Of[client]) }
+
 // Models implements [federation.Algorithm]. Model z is named "cluster-z".
 func (b *Bank) Models() []federation.NamedModel {
 	models := make([]federation.NamedModel, len(b.States))
 	for z, s := range b.States {
-		models[z] = federation.NamedModel{Name: fmt.Sprintf("cluster-%d", z), Model: federation.Model{Net: b.Net, State: s}}
+		models[z] = federation.NamedModel{Name: modelName(z), Model: federation.Model{Net: b.Net, State: s}}
 	}
 	return models
 }

@@ -64,9 +64,11 @@ func otherBits(t *testing.T, name string) {
 	}
 }
 
-// stopAndResume checks that a run which is stopped after any number of rounds and resumed ends like an uninterrupted one.
+// stopAndResume checks that a run which is stopped after any number of rounds and resumed ends like an uninterrupted one. After one
+// round, models that no client has trained yet are still equal.
 func stopAndResume(t *testing.T, name string) {
 	stopAndResumeWith(t, name, []int{0, 1, 2, 3, 4}, func(*federation.Env) {})
+	stopAndResumeWith(t, name, []int{0, 1}, func(e *federation.Env) { e.Rounds = 1 })
 }
 
 // stopAndResumeWith checks that a run in the environment that change makes can be stopped after some numbers of rounds and resumed, with

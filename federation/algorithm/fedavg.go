@@ -24,7 +24,13 @@ func (a *FedAvg) Join(_ *federation.Env, _ int, newcomers []*federation.Client) 
 	return nil
 }
 
+// globalName is the name of the one model.
+const globalName = "global"
+
+// ModelName implements [federation.ModelNamer].
+func (a *FedAvg) ModelName(int) string { return globalName }
+
 // Models implements [federation.Algorithm]. The model is named "global".
 func (a *FedAvg) Models() []federation.NamedModel {
-	return []federation.NamedModel{{Name: "global", Model: federation.Model{Net: a.Net, State: a.States[0]}}}
+	return []federation.NamedModel{{Name: globalName, Model: federation.Model{Net: a.Net, State: a.States[0]}}}
 }
