@@ -31,7 +31,7 @@ func writeBlobs(dir string, blobs map[string][]byte) (map[string]string, error) 
 		}
 		err := atomicfile.Write(path, func(w io.Writer) error { _, err := w.Write(data); return err })
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", files[name], err)
+			return nil, fmt.Errorf("%s: %w", files[name], pathless(err))
 		}
 	}
 	return files, nil

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -145,11 +144,10 @@ func (c *Checkpoint) fits(algorithm, config string, clients int) error {
 	return nil
 }
 
-// pathless returns the cause of a file system error without the path, for messages that name the path already. An error that
-// joins several is returned unchanged.
+// pathless returns the cause of a file system error without the path, for messages that name the path already. An error that says
+// more than that is returned unchanged.
 func pathless(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) && !strings.Contains(err.Error(), "\n") {
+	if p, ok := err.(*fs.PathError); ok {
 		return p.Err
 	}
 	return err
