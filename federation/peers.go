@@ -1,6 +1,8 @@
 package federation
 
 import (
+	"bytes"
+	"encoding/gob"
 	"fmt"
 	"hash/crc32"
 	"maps"
@@ -27,9 +29,10 @@ type Peers interface {
 }
 
 // Share makes n results, each by a call of make with its place, and shares the calls out over the processes of the run. costs
-// has what each of them costs. run calls make for some places, in parallel. Results of other processes come by way of encode
-// and decode. All processes have all results afterwards, and they are those of one process.
-func (e *Env) Share(what string, costs []int64, run func(places []int) error, encode func(place int) []byte, decode func(place int, raw []byte) error) error {
+// has what each of them costs. run calls make for some places, in parallel. pack returns the result at a place, as the other
+// processes get it, and unpack stores one that another process has made; it travels by encoding/gob, which keeps every bit of a
+// float64. All processes have all results afterwards, and they are those of one process.
+func Share[T any](e *Env, what string, costs []int64, run func(places []int) error, pack func(place int) T, unpack func(place int, result T) error) error {
 	if e.Peers == nil {
 		all := make([]int, len(costs))
 		for i := range all {
@@ -38,27 +41,43 @@ func (e *Env) Share(what string, costs []int64, run func(places []int) error, en
 		return run(all)
 	}
 	owner := deal.Longest(costs, e.Peers.Size())
-	err := run(deal.Of(owner, e.Peers.Rank()))
-	var mine []byte
+	places := deal.Of(owner, e.Peers.Rank())
+	err := run(places)
+	var mine bytes.Buffer
 	if err == nil {
-		for _, i := range deal.Of(owner, e.Peers.Rank()) {
-			mine = appendPart(mine, encode(i))
+		results := make([]T, len(places))
+		for k, i := range places {
+			results[k] = pack(i)
 		}
+		err = gob.NewEncoder(&mine).Encode(results)
 	}
-	gathered, err := e.Peers.Gather(fmt.Sprintf("%s of %d clients", what, len(costs)), mine, err)
+	gathered, err := e.Peers.Gather(fmt.Sprintf("%s of %d clients", what, len(costs)), mine.Bytes(), err)
 	if err != nil {
 		return err
 	}
-	for i, rank := range owner {
+	for rank, raw := range gathered {
 		if rank == e.Peers.Rank() {
 			continue
 		}
-		var raw []byte
-		if raw, gathered[rank], err = nextPart(gathered[rank]); err == nil {
-			err = decode(i, raw)
-		}
-		if err != nil {
+		if err := unpackAll(raw, deal.Of(owner, rank), unpack); err != nil {
 			return fmt.Errorf("%s, from rank %d: %w", what, rank, err)
+		}
+	}
+	return nil
+}
+
+// unpackAll stores the results of some places, as they came from another process.
+func unpackAll[T any](raw []byte, places []int, unpack func(place int, result T) error) error {
+	var results []T
+	if err := gob.NewDecoder(bytes.NewReader(raw)).Decode(&results); err != nil {
+		return err
+	}
+	if len(results) != len(places) {
+		return fmt.Errorf("it sent %d results, and %d are its", len(results), len(places))
+	}
+	for k, i := range places {
+		if err := unpack(i, results[k]); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -75,30 +94,6 @@ func (e *Env) Once(what string, do func() ([]byte, error), decode func(raw []byt
 		return err
 	}
 	return decode(raw)
-}
-
-// appendPart appends a part and its length.
-func appendPart(to, part []byte) []byte {
-	n := uint64(len(part))
-	for k := range 8 {
-		to = append(to, byte(n>>(8*k)))
-	}
-	return append(to, part...)
-}
-
-// nextPart returns the first part that appendPart appended, and what follows it.
-func nextPart(from []byte) (part, rest []byte, err error) {
-	if len(from) < 8 {
-		return nil, nil, fmt.Errorf("the data end too early")
-	}
-	var n uint64
-	for k := range 8 {
-		n |= uint64(from[k]) << (8 * k)
-	}
-	if n > uint64(len(from)-8) {
-		return nil, nil, fmt.Errorf("the data end too early")
-	}
-	return from[8 : 8+n], from[8+n:], nil
 }
 
 // stops reports whether the run is to stop after a round: whether this process was interrupted, or one of its peers.

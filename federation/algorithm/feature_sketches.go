@@ -41,25 +41,18 @@ func featureSketches(e *federation.Env, clients []*federation.Client, sendScatte
 		err := sketchEach(e, "features", some, func(i int) (err error) {
 			made[i], scatters[i], err = featureSketch(e, some[i], extractor)
 			return err
-		}, sketchCodec{
-			encode: func(i int, to *packer) {
-				for h := range groups.Halves {
-					to.ints(made[i].Counts[h])
-					to.dense(made[i].Means[h])
-				}
-				if sendScatter {
-					to.symmetric(scatters[i])
-				}
-			},
-			decode: func(i int, from *unpacker) {
-				made[i] = new(groups.Sketch)
-				for h := range groups.Halves {
-					made[i].Counts[h], made[i].Means[h] = from.ints(), from.dense()
-				}
-				if sendScatter {
-					scatters[i] = from.symmetric()
-				}
-			},
+		}, func(i int) sentFeatures {
+			sent := sentFeatures{Sketch: *made[i]}
+			if sendScatter {
+				sent.Scatter = groups.Upper(scatters[i])
+			}
+			return sent
+		}, func(i int, sent sentFeatures) (err error) {
+			made[i] = &sent.Sketch
+			if sendScatter {
+				scatters[i], err = groups.Symmetric(sent.Scatter, d)
+			}
+			return err
 		})
 		if err != nil {
 			return nil, err
@@ -74,6 +67,12 @@ func featureSketches(e *federation.Env, clients []*federation.Client, sendScatte
 		f.Sketches = append(f.Sketches, made...)
 	}
 	return f, nil
+}
+
+// sentFeatures is what a client sends, for another process of the run.
+type sentFeatures struct {
+	Sketch  groups.Sketch
+	Scatter []float64 // see [groups.Upper]; nil if it is not sent
 }
 
 // featureSketch returns the sketch and the scatter of one client (see [FeatureSketches]).

@@ -19,9 +19,9 @@ import (
 // resume what two have begun. With FEDDAG_LONG it does so for every algorithm, and one and three ranks do the whole run, too.
 func TestRanks(t *testing.T) {
 	rankstest.Skip(t)
-	names := []string{"fedavg", "feddag", "fedbr", "ifca"}
+	names := []string{"fedavg", "feddag", "feddag-star --feddag-body alike", "fedbr", "ifca"}
 	if os.Getenv("FEDDAG_LONG") != "" {
-		names = append(federation.Names(), "feddag --feddag-clustering similarity")
+		names = append(federation.Names(), "feddag --feddag-clustering similarity", "feddag-star --feddag-body alike", "feddag --feddag-body all")
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {

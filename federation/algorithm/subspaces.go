@@ -33,20 +33,20 @@ func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Cou
 	err := sketchEach(e, "principal vectors", clients, func(i int) (err error) {
 		sketches[i], err = sketchClient(e, clients[i], p, svdSamples)
 		return err
-	}, sketchCodec{
-		encode: func(i int, to *packer) {
-			to.ints(sketches[i].Counts)
-			for _, b := range sketches[i].Bases {
-				to.dense(b)
+	}, func(i int) subspaces {
+		sent := subspaces{sketches[i].Counts, map[int]*mat.Dense{}}
+		for class, basis := range sketches[i].Bases {
+			if basis != nil {
+				sent.Bases[class] = basis
 			}
-		},
-		decode: func(i int, from *unpacker) {
-			s := similarity.Sketch{Counts: from.ints(), Bases: make([]*mat.Dense, e.Data.Classes)}
-			for c := range s.Bases {
-				s.Bases[c] = from.dense()
-			}
-			sketches[i] = s
-		},
+		}
+		return sent
+	}, func(i int, sent subspaces) error {
+		sketches[i] = similarity.Sketch{Counts: sent.Counts, Bases: make([]*mat.Dense, e.Data.Classes)}
+		for class, basis := range sent.Bases {
+			sketches[i].Bases[class] = basis
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -54,16 +54,16 @@ func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Cou
 	return sketches, nil
 }
 
-// sketchCodec writes and reads the sketch of the client at a place, for the processes of a run that share the sketches out.
-type sketchCodec struct {
-	encode func(i int, to *packer)
-	decode func(i int, from *unpacker)
+// subspaces is the sketch of a client for another process of the run.
+type subspaces struct {
+	Counts []int
+	Bases  map[int]*mat.Dense // by class; those that the client has
 }
 
-// sketchEach calls sketch with the place of each client, in parallel, and shares the calls out over the processes of the run.
-// The error is that of the first client that has one, by its place, and names the client; a cancelled run calls it for no more
-// clients and returns the reason of its context.
-func sketchEach(e *federation.Env, what string, clients []*federation.Client, sketch func(i int) error, codec sketchCodec) error {
+// sketchEach calls sketch with the place of each client, in parallel, and shares the calls out over the processes of the run,
+// see [federation.Share]. The error is that of the first client that has one, by its place, and names the client; a cancelled run
+// calls it for no more clients and returns the reason of its context.
+func sketchEach[T any](e *federation.Env, what string, clients []*federation.Client, sketch func(i int) error, pack func(i int) T, unpack func(i int, sent T) error) error {
 	costs := make([]int64, len(clients))
 	for i, c := range clients {
 		costs[i] = int64(c.Size())
@@ -85,17 +85,7 @@ func sketchEach(e *federation.Env, what string, clients []*federation.Client, sk
 		}
 		return nil
 	}
-	encode := func(i int) []byte {
-		to := new(packer)
-		codec.encode(i, to)
-		return *to
-	}
-	decode := func(i int, raw []byte) error {
-		from := &unpacker{rest: raw}
-		codec.decode(i, from)
-		return from.err
-	}
-	return e.Share(what, costs, run, encode, decode)
+	return federation.Share(e, what, costs, run, pack, unpack)
 }
 
 // sketchClient returns the sketch of one client (see [Subspaces]).

@@ -33,7 +33,7 @@ func (r *Roster) Save() ([]byte, error) {
 	classes, d := r.Sketches[0].Means[0].Dims()
 	s := savedRoster{
 		Version: rosterVersion, Shape: r.Shape, Classes: classes, Features: d, Freedom: r.freedom,
-		Scatter: upperOf(r.Scatter), Metric: upperOf(triangle(r.metric.u)), Noise: upperOf(r.metric.noise),
+		Scatter: Upper(r.Scatter), Metric: Upper(triangle(r.metric.u)), Noise: Upper(r.metric.noise),
 		Clusters: r.Clusters, LabelOf: r.labelOf, Changes: r.Changes,
 	}
 	for _, sketch := range r.Sketches {
@@ -98,7 +98,7 @@ func readRoster(raw []byte, o Options) (*Roster, error) {
 	triangles := [3]*mat.SymDense{}
 	for k, x := range [][]float64{s.Scatter, s.Metric, s.Noise} {
 		var err error
-		if triangles[k], err = symmetricOf(x, d); err != nil {
+		if triangles[k], err = Symmetric(x, d); err != nil {
 			return nil, fmt.Errorf("the %s: %w", []string{"scatter", "metric", "noise"}[k], err)
 		}
 	}
@@ -125,8 +125,8 @@ func readRoster(raw []byte, o Options) (*Roster, error) {
 	return r, checkMembers(r.Clusters, n)
 }
 
-// upperOf returns the entries of a square matrix on and above the diagonal, by rows.
-func upperOf(m mat.Matrix) []float64 {
+// Upper returns the entries of a square matrix on and above the diagonal, by rows.
+func Upper(m mat.Matrix) []float64 {
 	d, _ := m.Dims()
 	x := make([]float64, 0, d*(d+1)/2)
 	for f := range d {
@@ -137,8 +137,8 @@ func upperOf(m mat.Matrix) []float64 {
 	return x
 }
 
-// symmetricOf returns the symmetric matrix of which upperOf returned x.
-func symmetricOf(x []float64, d int) (*mat.SymDense, error) {
+// Symmetric returns the symmetric matrix of which Upper returned x.
+func Symmetric(x []float64, d int) (*mat.SymDense, error) {
 	if len(x) != d*(d+1)/2 {
 		return nil, fmt.Errorf("%d numbers for %d features, need %d", len(x), d, d*(d+1)/2)
 	}

@@ -3,8 +3,6 @@ package feddag
 import (
 	"fmt"
 	"slices"
-
-	"feddag/similarity/groups"
 )
 
 // Values of FedDAG.Body. Their meanings are in bodySharings.
@@ -18,35 +16,45 @@ const (
 // head each: under concept shift the images of all clusters are alike and only their names differ, so each of them would otherwise
 // learn the same encoder from a part of the clients. This is ours, not the paper's; docs/feddag.md has what it brings.
 
+// beginBodies sets the bodies of the first clusters. alike has those that see like images, with BodyAlike.
+func (a *FedDAG) beginBodies(alike [][]int) {
+	switch a.Body {
+	case BodyAlike:
+		a.bodies = alike
+	case BodyAll:
+		a.bodies = [][]int{a.inhabited()}
+	}
+}
+
 // extendBodies puts the clusters that have members and no body yet into bodies, and takes dissolved clusters out. A cluster keeps
-// its body for good, because the mean of two encoders that were trained apart is not an encoder. r is the roster of the
-// clusters; it is needed for BodyAlike alone.
-func (a *FedDAG) extendBodies(r *groups.Roster) error {
-	if a.Body == BodyOwn {
-		return nil
-	}
-	bodies := make([][]int, 0, len(a.bodies))
-	for _, body := range a.bodies {
-		body = slices.DeleteFunc(slices.Clone(body), func(z int) bool { return len(a.clusters[z]) == 0 })
-		if len(body) > 0 {
-			bodies = append(bodies, body)
+// its body for good, because the mean of two encoders that were trained apart is not an encoder.
+func (a *FedDAG) extendBodies() (err error) {
+	switch a.Body {
+	case BodyAlike:
+		var kept [][]int
+		for _, body := range a.bodies {
+			body = slices.DeleteFunc(slices.Clone(body), func(z int) bool { return len(a.clusters[z]) == 0 })
+			if len(body) > 0 {
+				kept = append(kept, body)
+			}
 		}
-	}
-	if a.Body == BodyAlike {
-		var err error
-		if a.bodies, err = r.ExtendBodies(bodies); err != nil {
+		if a.bodies, err = a.roster.(*testRoster).ExtendBodies(kept); err != nil {
 			return fmt.Errorf("clusters that see like images: %w", err)
 		}
-		return nil
+	case BodyAll:
+		a.bodies = [][]int{a.inhabited()}
 	}
-	var all []int
+	return nil
+}
+
+// inhabited returns the clusters that have members.
+func (a *FedDAG) inhabited() (all []int) {
 	for z, members := range a.clusters {
 		if len(members) > 0 {
 			all = append(all, z)
 		}
 	}
-	a.bodies = [][]int{all}
-	return nil
+	return all
 }
 
 // bodyOf returns the clusters that have the body of cluster z, ascending: z alone unless bodies are shared.

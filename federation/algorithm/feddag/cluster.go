@@ -36,7 +36,8 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 	}
 	var result *similarity.Result
 	err = env.Stage(federation.ClusteringStage, func() (err error) {
-		if result, err = a.clusterOnce(env, sketches, o); err != nil {
+		var alike [][]int
+		if result, alike, err = a.clusterOnce(env, sketches, o); err != nil {
 			return err
 		}
 		a.rosterIDs = nil
@@ -52,7 +53,8 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 		if err := a.setClustering(len(env.Clients), a.clientIDs(result.Clusters), result.Graph, scores); err != nil {
 			return err
 		}
-		return a.extendBodies(result.Roster)
+		a.beginBodies(alike)
+		return nil
 	})
 	if err != nil {
 		return nil, nil, err
@@ -89,22 +91,30 @@ func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client
 	return warm, sketches, err
 }
 
-// clusterOnce runs phases 2 to 4 on sketches. Of several processes of the run only one does, and the others get the clusters
-// and the CC-graph, which is all that a run needs whose clients stay the same.
-func (a *FedDAG) clusterOnce(env *federation.Env, sketches similarity.Sketches, o similarity.Options) (result *similarity.Result, err error) {
+// clusterOnce runs phases 2 to 4 on sketches. With BodyAlike it also returns the clusters that see like images. Of several
+// processes of the run only one does it, and the others get the clusters, the CC-graph and the clusters that are alike, which is all
+// that a run needs whose clients stay the same.
+func (a *FedDAG) clusterOnce(env *federation.Env, sketches similarity.Sketches, o similarity.Options) (result *similarity.Result, alike [][]int, err error) {
+	do := func() error {
+		if result, err = sketches.Cluster(o, env.ClusteringProgress); err == nil && a.Body == BodyAlike {
+			alike, err = result.Roster.Bodies()
+		}
+		return err
+	}
 	if env.ClientsMayChange() {
-		return sketches.Cluster(o, env.ClusteringProgress)
+		err = do()
+		return result, alike, err
 	}
 	err = env.Once("the clusters", func() ([]byte, error) {
-		if result, err = sketches.Cluster(o, env.ClusteringProgress); err != nil || env.Peers == nil {
+		if err := do(); err != nil || env.Peers == nil {
 			return nil, err
 		}
-		return packClusters(result)
+		return packClusters(result, alike)
 	}, func(raw []byte) (err error) {
-		result, err = unpackClusters(raw)
+		result, alike, err = unpackClusters(raw)
 		return err
 	})
-	return result, err
+	return result, alike, err
 }
 
 // SketchOptions implements [federation.SketchClusterer]: the options of phases 2 to 4.

@@ -1,7 +1,8 @@
 package feddag
 
 import (
-	"encoding/json"
+	"bytes"
+	"encoding/gob"
 	"fmt"
 
 	"feddag/similarity"
@@ -11,32 +12,23 @@ import (
 
 // packedClusters is what a process of the run needs of a clustering that another one has done.
 type packedClusters struct {
-	Clusters        [][]int `json:"clusters"`
-	Graph           [][]int `json:"graph"`
-	Complementarity []byte  `json:"complementarity,omitempty"` // the matrix in gonum's form, which keeps the bits of infinity
+	Clusters, Graph [][]int
+	Complementarity *mat.Dense
+	Bodies          [][]int // see [FedDAG].Body; nil unless it is BodyAlike
 }
 
-func packClusters(r *similarity.Result) (raw []byte, err error) {
-	p := packedClusters{Clusters: r.Clusters, Graph: r.Graph}
-	if r.Complementarity != nil {
-		if p.Complementarity, err = r.Complementarity.MarshalBinary(); err != nil {
-			return nil, fmt.Errorf("packing the clusters: %w", err)
-		}
+func packClusters(r *similarity.Result, bodies [][]int) ([]byte, error) {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(packedClusters{r.Clusters, r.Graph, r.Complementarity, bodies}); err != nil {
+		return nil, fmt.Errorf("packing the clusters: %w", err)
 	}
-	return json.Marshal(p)
+	return b.Bytes(), nil
 }
 
-func unpackClusters(raw []byte) (*similarity.Result, error) {
+func unpackClusters(raw []byte) (r *similarity.Result, bodies [][]int, err error) {
 	var p packedClusters
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return nil, fmt.Errorf("unpacking the clusters: %w", err)
+	if err := gob.NewDecoder(bytes.NewReader(raw)).Decode(&p); err != nil {
+		return nil, nil, fmt.Errorf("unpacking the clusters: %w", err)
 	}
-	r := &similarity.Result{Clusters: p.Clusters, Graph: p.Graph}
-	if p.Complementarity != nil {
-		r.Complementarity = new(mat.Dense)
-		if err := r.Complementarity.UnmarshalBinary(p.Complementarity); err != nil {
-			return nil, fmt.Errorf("unpacking the clusters: %w", err)
-		}
-	}
-	return r, nil
+	return &similarity.Result{Clusters: p.Clusters, Graph: p.Graph, Complementarity: p.Complementarity}, p.Bodies, nil
 }

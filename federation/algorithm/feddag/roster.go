@@ -7,7 +7,6 @@ import (
 
 	"feddag/federation"
 	"feddag/federation/algorithm"
-	"feddag/similarity/groups"
 	"feddag/torch"
 )
 
@@ -64,11 +63,7 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, m
 	if err := next.setClustering(len(env.Clients), next.clientIDs(next.roster.members()), graph, edgeScores(h, graph)); err != nil {
 		return err
 	}
-	var tested *groups.Roster
-	if r, ok := next.roster.(*testRoster); ok {
-		tested = r.Roster
-	}
-	if err := next.extendBodies(tested); err != nil {
+	if err := next.extendBodies(); err != nil {
 		return err
 	}
 	more := make(torch.Vectors, len(next.clusters)-len(next.states))
