@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -74,11 +73,8 @@ func (b *benchWork) flags() *pflag.FlagSet {
 func bench(_ context.Context, args []string, out, log io.Writer) error {
 	b := &benchWork{}
 	f := b.flags()
-	if err := f.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprintf(out, "%s\n\n%s", benchIntro, flagUsages(f))
-		return nil
-	} else if err != nil {
-		return flagError(err, "bench", f)
+	if helped, err := parseCommand("bench", benchIntro+"\n", f, args, out); helped || err != nil {
+		return err
 	}
 	if err := b.machine.check(); err != nil {
 		return err

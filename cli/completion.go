@@ -34,11 +34,8 @@ func shellNames() []string { return slices.Sorted(maps.Keys(shells)) }
 
 func completion(_ context.Context, args []string, out, _ io.Writer) error {
 	fs := newFlagSet()
-	if err := fs.Parse(args); err == pflag.ErrHelp {
-		_, err = io.WriteString(out, completionIntro)
+	if helped, err := parseCommand("completion", completionIntro, fs, args, out); helped || err != nil {
 		return err
-	} else if err != nil {
-		return flagError(err, "completion", fs)
 	}
 	if fs.NArg() != 1 {
 		return usagef("completion: name one shell: %s", strings.Join(shellNames(), ", "))

@@ -43,11 +43,8 @@ func newDoctorOptions() *doctorOptions {
 func doctor(_ context.Context, args []string, out, _ io.Writer) error {
 	o := newDoctorOptions()
 	fs := o.flags
-	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprintf(out, "%s\n%s", doctorIntro, flagUsages(fs))
-		return nil
-	} else if err != nil {
-		return flagError(err, "doctor", fs)
+	if helped, err := parseCommand("doctor", doctorIntro, fs, args, out); helped || err != nil {
+		return err
 	}
 	if fs.NArg() > 0 {
 		return usagef("doctor takes no argument, got %q", fs.Arg(0))

@@ -18,8 +18,6 @@ import (
 	"feddag/internal/spelling"
 	"feddag/report"
 	"feddag/torch"
-
-	"github.com/spf13/pflag"
 )
 
 func init() {
@@ -66,11 +64,8 @@ func newEvaluateFlags() *evaluateFlags {
 
 func evaluate(ctx context.Context, args []string, out, log io.Writer) error {
 	f := newEvaluateFlags()
-	if err := f.all.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprintf(out, "%s\n%s", evaluateIntro, flagUsages(f.all))
-		return nil
-	} else if err != nil {
-		return flagError(err, "evaluate", f.all)
+	if helped, err := parseCommand("evaluate", evaluateIntro, f.all, args, out); helped || err != nil {
+		return err
 	}
 	if f.all.NArg() > 0 {
 		return usagef("evaluate takes no argument, got %q: name the run with --run", f.all.Arg(0))

@@ -23,11 +23,8 @@ Usage: feddag man >feddag.1 && man ./feddag.1
 
 func man(_ context.Context, args []string, out, _ io.Writer) error {
 	fs := newFlagSet()
-	if err := fs.Parse(args); err == pflag.ErrHelp {
-		_, err = io.WriteString(out, manIntro)
+	if helped, err := parseCommand("man", manIntro, fs, args, out); helped || err != nil {
 		return err
-	} else if err != nil {
-		return flagError(err, "man", fs)
 	}
 	if fs.NArg() > 0 {
 		return usagef("man takes no argument, got %q", fs.Arg(0))

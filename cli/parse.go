@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"slices"
@@ -190,6 +191,22 @@ func (o *options) explain(err error) error {
 		}
 	}
 	return unknownFlag(name, "--help", o.flags)
+}
+
+// parseCommand parses the flags of a command whose help consists of an introduction and its flags. It reports whether the help was
+// asked for; then it has printed it.
+func parseCommand(command, intro string, fs *pflag.FlagSet, args []string, out io.Writer) (helped bool, err error) {
+	switch err := fs.Parse(args); {
+	case errors.Is(err, pflag.ErrHelp):
+		if fs.HasFlags() {
+			intro += "\n" + flagUsages(fs)
+		}
+		_, err := io.WriteString(out, intro)
+		return true, err
+	case err != nil:
+		return false, flagError(err, command, fs)
+	}
+	return false, nil
 }
 
 // flagError returns what pflag says of a command's flags as a mistake of usage.

@@ -15,8 +15,6 @@ import (
 	"feddag/models"
 	"feddag/report"
 	"feddag/torch"
-
-	"github.com/spf13/pflag"
 )
 
 func init() {
@@ -47,11 +45,8 @@ func newPredictFlags() *predictFlags {
 
 func predict(ctx context.Context, args []string, out, _ io.Writer) error {
 	f := newPredictFlags()
-	if err := f.all.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprintf(out, "%s\n%s", predictIntro, flagUsages(f.all))
-		return nil
-	} else if err != nil {
-		return flagError(err, "predict", f.all)
+	if helped, err := parseCommand("predict", predictIntro, f.all, args, out); helped || err != nil {
+		return err
 	}
 	if err := f.checkRun("predict"); err != nil {
 		return err

@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-
-	"github.com/spf13/pflag"
 )
 
 func init() {
@@ -25,11 +22,8 @@ Usage: feddag presets [NAME]
 
 func listPresets(_ context.Context, args []string, out, _ io.Writer) error {
 	fs := newFlagSet()
-	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		_, err = io.WriteString(out, presetsIntro)
+	if helped, err := parseCommand("presets", presetsIntro, fs, args, out); helped || err != nil {
 		return err
-	} else if err != nil {
-		return flagError(err, "presets", fs)
 	}
 	if fs.NArg() > 1 {
 		return usagef("presets takes one name, got %d", fs.NArg())

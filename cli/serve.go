@@ -38,11 +38,8 @@ func newServeFlags(listen *string) *pflag.FlagSet {
 func serve(ctx context.Context, args []string, out, log io.Writer) error {
 	var listen string
 	fs := newServeFlags(&listen)
-	if err := fs.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		fmt.Fprintf(out, "%s\n%s", serveIntro, flagUsages(fs))
-		return nil
-	} else if err != nil {
-		return flagError(err, "serve", fs)
+	if helped, err := parseCommand("serve", serveIntro, fs, args, out); helped || err != nil {
+		return err
 	}
 	if fs.NArg() != 1 {
 		return usagef("serve: name the directory of one run, got %d arguments", fs.NArg())
