@@ -35,16 +35,24 @@ func killedTrain(name string, more ...string) killed {
 	}
 }
 
+// numberFrom returns the number in an environment variable, or another one if the variable is not set.
+func numberFrom(t *testing.T, variable string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	return n
+}
+
 // A run that is killed at random moments, and while it writes its files, and that is resumed each time, ends in the bytes of
 // an undisturbed run. FEDDAG_KILLS is the number of kills over all commands.
 func TestKillsAtRandomMoments(t *testing.T) {
-	kills := 8
-	if text := os.Getenv("FEDDAG_KILLS"); text != "" {
-		var err error
-		if kills, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("FEDDAG_KILLS: %v", err)
-		}
-	}
+	kills := numberFrom(t, "FEDDAG_KILLS", 8)
 	if testing.Short() {
 		t.Skip("starts the program many times")
 	}

@@ -71,13 +71,7 @@ func restarted(t *testing.T, size int, args []string, harm func(attempt int, ran
 // files with those of an undisturbed process.
 func TestRanksKilled(t *testing.T) {
 	long(t)
-	kills := 50
-	if text := os.Getenv("FEDDAG_KILLS"); text != "" {
-		var err error
-		if kills, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("FEDDAG_KILLS: %v", err)
-		}
-	}
+	kills := numberFrom(t, "FEDDAG_KILLS", 50)
 	data, tmp := mnist(t), t.TempDir()
 	whole := filepath.Join(tmp, "whole")
 	began := time.Now()
@@ -107,13 +101,7 @@ func TestRanksKilled(t *testing.T) {
 // the run ends in the bytes of an undisturbed process after all.
 func TestRanksStopped(t *testing.T) {
 	long(t)
-	stops := 10
-	if text := os.Getenv("FEDDAG_STOPS"); text != "" {
-		var err error
-		if stops, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("FEDDAG_STOPS: %v", err)
-		}
-	}
+	stops := numberFrom(t, "FEDDAG_STOPS", 10)
 	data, tmp := mnist(t), t.TempDir()
 	whole, out := filepath.Join(tmp, "whole"), filepath.Join(tmp, "run")
 	must(t, longRun(data, whole)...)

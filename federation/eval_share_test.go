@@ -121,14 +121,14 @@ func TestEvaluatedAtTheEnd(t *testing.T) {
 	var last [2]federation.RoundResult
 	for i, every := range []int{1, 0} {
 		e := federationtest.TinyEnv(t, 1)
-		counter, recorder := &predictionCounter{Executor: e.Executor}, &roundRecorder{}
+		counter, recorder := &predictionCounter{Executor: e.Executor}, &federationtest.Recorder{StopAfter: -2}
 		e.EvalEvery, e.FinalPost, e.Executor, e.Observers = every, false, counter, []federation.Observer{recorder}
 		federationtest.MustRun(t, e, federationtest.Algorithm(t, "fedavg"), federation.RunOptions{})
-		last[i] = recorder.results[len(recorder.results)-1]
+		last[i] = recorder.Rounds[len(recorder.Rounds)-1]
 		if every > 0 {
 			continue
 		}
-		for _, r := range recorder.results[:len(recorder.results)-1] {
+		for _, r := range recorder.Rounds[:len(recorder.Rounds)-1] {
 			if r.Pre != nil || r.Post != nil || r.All != nil {
 				t.Errorf("round %d has the scores %v, %v, %v", r.Round, r.Pre, r.Post, r.All)
 			}

@@ -22,23 +22,12 @@ func (s *predictionCounter) Predict(net *torch.Network, images *torch.Images, jo
 	return s.Executor.Predict(net, images, jobs)
 }
 
-// roundRecorder records the results of the rounds.
-type roundRecorder struct {
-	federationtest.Silent
-	results []federation.RoundResult
-}
-
-func (r *roundRecorder) Round(result federation.RoundResult) error {
-	r.results = append(r.results, result)
-	return nil
-}
-
 // TestScoreCache checks that a model of one client is evaluated once, after a training if the round is evaluated and not again, that
 // a round without evaluation evaluates nothing, that the last round evaluates all models for the confusion, and that the cached scores equal newly computed ones. A model whose weights are changed in place is evaluated again.
 func TestScoreCache(t *testing.T) {
 	for _, every := range []int{1, 2} {
 		e := federationtest.TinyEnv(t, 1)
-		a, counter, recorder := federationtest.Algorithm(t, "local"), &predictionCounter{Executor: e.Executor}, &roundRecorder{}
+		a, counter, recorder := federationtest.Algorithm(t, "local"), &predictionCounter{Executor: e.Executor}, &federationtest.Recorder{StopAfter: -2}
 		e.EvalEvery, e.FinalPost, e.Executor, e.Observers = every, false, counter, []federation.Observer{recorder}
 		result := federationtest.MustRun(t, e, a, federation.RunOptions{})
 
@@ -50,7 +39,7 @@ func TestScoreCache(t *testing.T) {
 			}
 			scored[id] = trained[id]
 		}
-		for n, r := range recorder.results {
+		for n, r := range recorder.Rounds {
 			evaluated := (n+1)%every == 0
 			for _, id := range r.Cohort {
 				if evaluated {
@@ -61,7 +50,7 @@ func TestScoreCache(t *testing.T) {
 					score(id)
 				}
 			}
-			last := n == len(recorder.results)-1
+			last := n == len(recorder.Rounds)-1
 			untrained := map[int32]bool{} // test samples of the clients that still have θ^0, which predicts once for all of them
 			for id, c := range e.Clients {
 				switch {

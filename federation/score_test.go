@@ -68,11 +68,11 @@ func TestScoresOfSharedTestSets(t *testing.T) {
 func TestConfusion(t *testing.T) {
 	for _, name := range []string{"fedavg", "local", "fedsoft", "ifca"} {
 		e := federationtest.TinyEnv(t, 1)
-		recorder := &roundRecorder{}
+		recorder := &federationtest.Recorder{StopAfter: -2}
 		e.Observers = []federation.Observer{recorder}
 		federationtest.MustRun(t, e, federationtest.Algorithm(t, name), federation.RunOptions{})
 		want, images, hits := 0.0, 0, 0
-		rounds := recorder.results
+		rounds := recorder.Rounds
 		for _, c := range e.Present() {
 			want += rounds[len(rounds)-1].All[c.ID].Accuracy * float64(len(c.Test))
 			images += len(c.Test)
@@ -100,16 +100,16 @@ func TestConfusion(t *testing.T) {
 // TestConfusionOfAnEarlyEnd checks that the round in which early stopping ends the run is the one with the confusion.
 func TestConfusionOfAnEarlyEnd(t *testing.T) {
 	e := federationtest.TinyEnv(t, 1)
-	recorder := &roundRecorder{}
+	recorder := &federationtest.Recorder{StopAfter: -2}
 	e.Observers = []federation.Observer{recorder}
 	asked := e.Rounds
 	e.Stopping.Patience, e.Stopping.MinDelta = 1, 100
 	federationtest.MustRun(t, e, federationtest.Algorithm(t, "fedavg"), federation.RunOptions{})
-	if n := len(recorder.results); n >= asked {
+	if n := len(recorder.Rounds); n >= asked {
 		t.Fatalf("%d of %d rounds", n, asked)
 	}
-	for k, r := range recorder.results {
-		if last := k == len(recorder.results)-1; (r.Confusion != nil) != last {
+	for k, r := range recorder.Rounds {
+		if last := k == len(recorder.Rounds)-1; (r.Confusion != nil) != last {
 			t.Errorf("round %d: a confusion %v", r.Round, r.Confusion)
 		}
 	}

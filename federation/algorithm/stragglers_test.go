@@ -41,22 +41,11 @@ func (x *epochCounter) Train(net *torch.Network, images *torch.Images, jobs []to
 // Cancel makes it an executor that is given all jobs at once.
 func (x *epochCounter) Cancel() { x.Executor.(*torch.Engine).Cancel() }
 
-// roundRecorder keeps the results of all rounds.
-type roundRecorder struct {
-	federationtest.Silent
-	rounds []federation.RoundResult
-}
-
-func (r *roundRecorder) Round(x federation.RoundResult) error {
-	r.rounds = append(r.rounds, x)
-	return nil
-}
-
 // TestStragglersAndDropouts checks how many clients of a round do fewer epochs and how many do not answer, that they differ from round
 // to round, and that the ledger has what they did.
 func TestStragglersAndDropouts(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "fedavg")
-	counter, rounds := &epochCounter{e.Executor, map[int]int{}}, &roundRecorder{}
+	counter, rounds := &epochCounter{e.Executor, map[int]int{}}, &federationtest.Recorder{StopAfter: -2}
 	e.Executor, e.Observers = counter, []federation.Observer{rounds}
 	e.Rate, e.Rounds, e.Epochs, e.FinalPost = 1, 6, 5, false
 	e.Unreliable = federation.Unreliable{Stragglers: 0.5, Dropout: 0.25}
@@ -74,7 +63,7 @@ func TestStragglersAndDropouts(t *testing.T) {
 		if err := r.Round(round); err != nil {
 			t.Fatal(err)
 		}
-		x := rounds.rounds[round]
+		x := rounds.Rounds[round]
 		if len(x.Unanswered) != 2 || len(x.Cohort) != 6 || len(x.Stragglers) != 3 || !slices.IsSorted(x.Stragglers) {
 			t.Fatalf("round %d: %v trained, %v of them in part, %v did not answer", round+1, x.Cohort, x.Stragglers, x.Unanswered)
 		}

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -275,25 +276,20 @@ const (
 
 // LogMetrics adds metrics to a run.
 func (c *Client) LogMetrics(ctx context.Context, run string, metrics []Metric) error {
-	for len(metrics) > 0 {
-		n := min(len(metrics), maxMetrics)
-		if err := c.call(ctx, "runs/log-batch", map[string]any{"run_id": run, "metrics": metrics[:n]}, nil); err != nil {
-			return err
-		}
-		metrics = metrics[n:]
-	}
-	return nil
+	return logBatches(ctx, c, run, "metrics", metrics, maxMetrics)
 }
 
 // LogParams adds parameters to a run, which cannot be changed later.
 func (c *Client) LogParams(ctx context.Context, run string, params map[string]string) error {
-	list := keyValues(params)
-	for len(list) > 0 {
-		n := min(len(list), maxParams)
-		if err := c.call(ctx, "runs/log-batch", map[string]any{"run_id": run, "params": list[:n]}, nil); err != nil {
+	return logBatches(ctx, c, run, "params", keyValues(params), maxParams)
+}
+
+// logBatches adds items to a run, as many in a request as a server takes.
+func logBatches[T any](ctx context.Context, c *Client, run, kind string, items []T, most int) error {
+	for some := range slices.Chunk(items, most) {
+		if err := c.call(ctx, "runs/log-batch", map[string]any{"run_id": run, kind: some}, nil); err != nil {
 			return err
 		}
-		list = list[n:]
 	}
 	return nil
 }
