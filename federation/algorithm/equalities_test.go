@@ -46,7 +46,7 @@ func TestDegenerateSettingsAreFedAvg(t *testing.T) {
 				t.Fatalf("%s: client %d's model is not FedAvg's (%d models)", c.name, client, len(models))
 			}
 		}
-		if !federationtest.EqualResults(r, wantResult) {
+		if !federationtest.EqualScores(r, wantResult) {
 			t.Errorf("%s: scores differ from FedAvg's", c.name)
 		}
 	}

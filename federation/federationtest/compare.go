@@ -15,16 +15,20 @@ func EqualModels(a, b map[string][]float32) bool {
 	return maps.EqualFunc(a, b, func(x, y []float32) bool { return slices.Equal(x, y) })
 }
 
-// EqualResults reports whether two results have the same number of rounds, the same last and best scores, and clients that predict
-// with the same models.
+// EqualResults reports whether two results have equal scores, see [EqualScores], and clients that predict with the same models.
 func EqualResults(a, b *federation.Result) bool {
-	same := func(x, y federation.PrePost) bool {
-		return SameScore(x.Pre, y.Pre) && SameScore(x.Post, y.Post)
-	}
 	uses := func(x, y federation.Use) bool {
 		return slices.Equal(x.Models, y.Models) && slices.Equal(x.Weights, y.Weights)
 	}
-	return a.Rounds == b.Rounds && slices.EqualFunc(a.Uses, b.Uses, uses) && slices.EqualFunc(a.Last, b.Last, same) && slices.EqualFunc(a.Best, b.Best, same)
+	return EqualScores(a, b) && slices.EqualFunc(a.Uses, b.Uses, uses)
+}
+
+// EqualScores reports whether two results have the same number of rounds and the same last and best scores.
+func EqualScores(a, b *federation.Result) bool {
+	same := func(x, y federation.PrePost) bool {
+		return SameScore(x.Pre, y.Pre) && SameScore(x.Post, y.Post)
+	}
+	return a.Rounds == b.Rounds && slices.EqualFunc(a.Last, b.Last, same) && slices.EqualFunc(a.Best, b.Best, same)
 }
 
 // SameScore reports whether two scores are equal, where scores that are NaN are equal to each other.
