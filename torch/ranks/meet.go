@@ -117,6 +117,7 @@ func (r *Ranks) lost(err error) error {
 // End is the last exchange of a run that has succeeded.
 func (r *Ranks) End() error {
 	_, err := r.meet(arrival{What: "end"}, nil)
+	r.ended = err == nil
 	return err
 }
 

@@ -58,6 +58,7 @@ type Ranks struct {
 	calls   int64
 	traffic Traffic
 	stuck   bool        // a call was left behind that has not returned
+	ended   bool        // all ranks have finished, see [Ranks.End]
 	mute    atomic.Bool // tests: no more signs of life
 
 	ctx     context.Context // ends with the first failure, which is its cause
@@ -241,15 +242,19 @@ func (r *Ranks) ask(fn func() error) error {
 	}
 }
 
-// Close leaves the others. why is the reason, nil at the end of a run that all ranks have finished: see [Ranks.End]. The
-// server of the store stays for a few seconds until the others have left.
+// Close leaves the others. why is the reason, nil at the end of a run that all ranks have finished: see [Ranks.End]. A rank
+// that leaves without a reason before that, because of a panic for instance, is lost to the others. The server of the store
+// stays for a few seconds until the others have left.
 func (r *Ranks) Close(why error) error {
 	if r == nil || r.store == nil {
 		return nil
 	}
 	text := ""
-	if why != nil {
+	switch {
+	case why != nil:
 		text = why.Error()
+	case !r.ended:
+		text = "it left before the end, which is a bug: see what it has printed"
 	}
 	patience := 5*r.o.Beat + time.Second
 	if r.stuck { // The store may not answer.

@@ -89,6 +89,14 @@ func TestProblems(t *testing.T) {
 			<-r.Context().Done()
 			return r.Err()
 		}, []string{"out of patience"}},
+		"an end without a reason": {func(r *ranks.Ranks) error { // what a deferred Close does in a panic
+			if r.Rank() == 1 {
+				r.Close(nil)
+				return errors.New("it left before the end")
+			}
+			_, err := r.Gather("things", nil, nil)
+			return err
+		}, []string{"it left before the end"}},
 	} {
 		errs := rankstest.Run(t, 2, rankstest.Options(), c.do)
 		for rank, err := range errs {
