@@ -15,14 +15,11 @@ import (
 // start of all clients.
 func (s *session) loadInitialWeights() (err error) {
 	o := s.o
-	path := o.initialWeights
-	if path == "" {
+	if o.initialWeights == "" {
 		return nil
 	}
-	if o.resume != "" {
-		path = s.dir.Path(report.InitialWeightsFile)
-	}
-	if s.initial, err = os.ReadFile(path); err != nil {
+	path := ""
+	if s.initial, path, err = s.input(o.initialWeights, report.InitialWeightsFile); err != nil {
 		return fmt.Errorf("--initial-weights: %w", err) // an *os.PathError names the file
 	}
 	tensors, _, err := torch.ReadSafetensors(bytes.NewReader(s.initial))

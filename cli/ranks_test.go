@@ -107,6 +107,28 @@ func TestTrainOnRanks(t *testing.T) {
 	}
 }
 
+// TestRanksResumeInputs checks that ranks which resume a run get the files that the run keeps a copy of from rank 0.
+func TestRanksResumeInputs(t *testing.T) {
+	data, tmp := mnist(t), t.TempDir()
+	first := filepath.Join(tmp, "first")
+	must(t, small(data, first, "--algorithm", "fedavg", "--rounds", "1", "--final-post=false")...)
+	scenario, weights := filepath.Join(tmp, "scenario.json"), filepath.Join(first, "model", "global.safetensors")
+	write(t, scenario, []byte(`{"version": 2, "events": [{"round": 2, "leave": 0}]}`))
+	args := func(out, rounds string) []string {
+		return small(data, out, "--algorithm", "fedavg", "--workers", "1", "--final-post=false", "--rounds", rounds, "--scenario", scenario, "--initial-weights", weights)
+	}
+	whole, out := filepath.Join(tmp, "whole"), filepath.Join(tmp, "run")
+	must(t, args(whole, "3")...)
+	mustRanks(t, 2, func(int) []string { return args(out, "2") })
+	if err := os.RemoveAll(first); err != nil {
+		t.Fatal(err)
+	}
+	mustRanks(t, 2, func(int) []string { return []string{"train", "--resume", out, "--workers", "1", "--rounds", "3"} })
+	if a, b := mustRead(t, whole, "model/global.safetensors"), mustRead(t, out, "model/global.safetensors"); !bytes.Equal(a, b) {
+		t.Error("the run has other weights")
+	}
+}
+
 // TestRanksGoOn interrupts one of two ranks. Both end, and the same command goes on and ends in the bytes of one process.
 func TestRanksGoOn(t *testing.T) {
 	data, tmp := mnist(t), t.TempDir()
@@ -151,6 +173,12 @@ func TestRanksThatDisagree(t *testing.T) {
 	write(t, filepath.Join(otherData, "train-images-idx3-ubyte"), images)
 	scenario := filepath.Join(tmp, "scenario.json")
 	write(t, scenario, []byte(`{"version": 2, "events": [{"round": 2, "leave": 0}]}`))
+	var weights []string // of other values, and in other places
+	for seed := range 2 {
+		out := filepath.Join(t.TempDir(), "run")
+		must(t, small(data, out, "--algorithm", "fedavg", "--rounds", "1", "--final-post=false", "--seed", fmt.Sprint(seed))...)
+		weights = append(weights, filepath.Join(out, "model", "global.safetensors"))
+	}
 	for name, c := range map[string]struct {
 		size int
 		code int
@@ -169,6 +197,9 @@ func TestRanksThatDisagree(t *testing.T) {
 		"scenarios": {2, exitFailed, func(rank int) []string {
 			return append(small(data, filepath.Join(tmp, "d")), [][]string{nil, {"--scenario", scenario}}[rank]...)
 		}, []string{"a scenario with the hash"}},
+		"initial weights": {2, exitFailed, func(rank int) []string {
+			return small(data, filepath.Join(tmp, "g"), "--algorithm", "fedavg", "--initial-weights", weights[rank])
+		}, []string{"initial weights with the hash"}},
 		"too many": {3, exitUsage, func(rank int) []string {
 			return plain(data, filepath.Join(tmp, "e"), "--algorithm", "fedavg", "--partition", "iid", "--clients", "2")
 		}, []string{"3 ranks and 2 clients"}},

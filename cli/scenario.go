@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 
 	"feddag/federation"
@@ -13,23 +12,15 @@ import (
 // loadScenario reads the scenario file, or the run directory's copy where a run is resumed, and checks that its events can happen.
 func (s *session) loadScenario() (err error) {
 	o := s.o
-	path := o.scenario
-	if path == "" {
+	if o.scenario == "" {
 		return nil
 	}
 	parse := federation.ParseScenario
-	if o.recorded {
+	if o.recorded || o.resume != "" {
 		parse = federation.ParseRecordedScenario
 	}
-	if o.resume != "" {
-		parse = federation.ParseRecordedScenario
-		if o.team.leads() {
-			path = s.dir.Path(report.ScenarioFile)
-		}
-	}
-	if o.team != nil && o.team.begun != nil {
-		s.scenario = o.team.begun.Scenario
-	} else if s.scenario, err = os.ReadFile(path); err != nil {
+	path := ""
+	if s.scenario, path, err = s.input(o.scenario, report.ScenarioFile); err != nil {
 		return fmt.Errorf("scenario: %w", err) // an *os.PathError names the file
 	}
 	if s.env.Scenario, err = parse(s.scenario); err == nil {

@@ -33,7 +33,7 @@ type begunRun struct {
 	Dir       string            `json:"dir"`
 	Config    map[string]string `json:"config"`
 	Partition []byte            `json:"partition"`
-	Scenario  []byte            `json:"scenario,omitempty"`
+	Inputs    map[string][]byte `json:"inputs"` // the copies of the files that the run was given, by their name in its directory
 }
 
 // runDirectory is where the run of one attempt of torchrun is, for the next one.
@@ -160,15 +160,18 @@ func readBegun(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := begunRun{Dir: path}
+	b := begunRun{Dir: path, Inputs: map[string][]byte{}}
 	if b.Config, err = dir.ReadConfig(); err != nil {
 		return nil, err
 	}
 	if b.Partition, err = os.ReadFile(dir.Path(report.PartitionFile)); err != nil {
 		return nil, err
 	}
-	if b.Config["scenario"] != "" {
-		if b.Scenario, err = os.ReadFile(dir.Path(report.ScenarioFile)); err != nil {
+	for flag, name := range map[string]string{"scenario": report.ScenarioFile, "initial-weights": report.InitialWeightsFile} {
+		if b.Config[flag] == "" {
+			continue
+		}
+		if b.Inputs[name], err = os.ReadFile(dir.Path(name)); err != nil {
 			return nil, err
 		}
 	}
@@ -220,7 +223,7 @@ type fact struct{ Name, Value string }
 
 // ownBusiness are the flags in which ranks may differ: they change nothing in the results, or only by way of what is compared
 // by its content.
-var ownBusiness = append([]string{"out", "label", "device", "workers", "memory", "quiet", "plots", "data-dir", "preset", "partition-file", "scenario"}, dataPlace...)
+var ownBusiness = append([]string{"out", "label", "device", "workers", "memory", "quiet", "plots", "data-dir", "preset", "partition-file", "scenario", "initial-weights"}, dataPlace...)
 
 // compare returns an error that names the first difference between what a rank is about to do and what rank 0 is.
 func (t *team) compare(s *session, partition []byte, log io.Writer) error {
@@ -237,7 +240,7 @@ func (t *team) compare(s *session, partition []byte, log io.Writer) error {
 	}
 	facts = append(facts,
 		fact{"a data set whose content has the hash", s.set.Hash()}, fact{"a partition with the hash", sum(partition)},
-		fact{"a scenario with the hash", sum(s.scenario)}, fact{"as its device", kind})
+		fact{"a scenario with the hash", sum(s.scenario)}, fact{"initial weights with the hash", sum(s.initial)}, fact{"as its device", kind})
 	info, err := torch.Describe()
 	if err != nil {
 		return err
