@@ -19,7 +19,7 @@ func (s *session) loadInitialWeights() (err error) {
 		return nil
 	}
 	path := ""
-	if s.initial, path, err = s.input(o.initialWeights, report.InitialWeightsFile); err != nil {
+	if s.initial, path, err = s.input("initial-weights", o.initialWeights); err != nil {
 		return fmt.Errorf("--initial-weights: %w", err) // an *os.PathError names the file
 	}
 	tensors, _, err := torch.ReadSafetensors(bytes.NewReader(s.initial))

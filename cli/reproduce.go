@@ -124,11 +124,14 @@ func (o *reproduceOptions) optionsOf(first *report.Dir) (*options, error) {
 		return nil, err
 	}
 	x.recorded, x.quiet, x.run.Rounds = true, o.quiet, summary.Rounds
-	if x.partitionFile != "" {
-		x.partitionFile = first.Path(report.PartitionFile)
-	}
-	if x.scenario != "" {
-		x.scenario = first.Path(report.ScenarioFile)
+	for flag, name := range inputCopies {
+		f := x.flags.Lookup(flag)
+		if f.Value.String() == "" {
+			continue
+		}
+		if err := f.Value.Set(first.Path(name)); err != nil {
+			return nil, err
+		}
 	}
 	if o.dataDir != "" {
 		x.dataDir = o.dataDir

@@ -11,14 +11,16 @@ import (
 	"feddag/report"
 )
 
-// TestReproduce repeats a run, in which events happen to the clients, and expects every byte; then a run whose model, metrics and
+// TestReproduce repeats a run that was given files which are gone, and expects every byte; then a run whose model, metrics and
 // partition were changed, and expects these files to be named.
 func TestReproduce(t *testing.T) {
-	data, first := mnist(t), filepath.Join(t.TempDir(), "run")
-	story := filepath.Join(t.TempDir(), "story.json")
-	write(t, story, []byte(`{"version": 2, "events": [{"round": 2, "leave": 5}]}`))
-	must(t, small(data, first, "--algorithm", "ifca", "--ifca-clusters", "2", "--rounds", "2", "--scenario", story)...)
-	if err := os.Remove(story); err != nil {
+	data, first, files := mnist(t), filepath.Join(t.TempDir(), "run"), t.TempDir()
+	scenario, base := filepath.Join(files, "scenario.json"), filepath.Join(files, "base")
+	write(t, scenario, []byte(`{"version": 2, "events": [{"round": 2, "leave": 5}]}`))
+	must(t, small(data, base, "--algorithm", "fedavg", "--rounds", "1", "--final-post=false")...)
+	must(t, plain(data, first, "--algorithm", "ifca", "--ifca-clusters", "2", "--rounds", "2", "--scenario", scenario,
+		"--partition-file", filepath.Join(base, report.PartitionFile), "--initial-weights", filepath.Join(base, "model/global.safetensors"))...)
+	if err := os.RemoveAll(files); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("FEDDAG_EPOCHS", "7") // which was not in force

@@ -20,7 +20,7 @@ func (s *session) loadScenario() (err error) {
 		parse = federation.ParseRecordedScenario
 	}
 	path := ""
-	if s.scenario, path, err = s.input(o.scenario, report.ScenarioFile); err != nil {
+	if s.scenario, path, err = s.input("scenario", o.scenario); err != nil {
 		return fmt.Errorf("scenario: %w", err) // an *os.PathError names the file
 	}
 	if s.env.Scenario, err = parse(s.scenario); err == nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -129,7 +128,7 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 func (s *session) loadPartition() (err error) {
 	o := s.o
 	if o.team != nil && o.team.begun != nil {
-		s.partition, err = partition.Decode(bytes.NewReader(o.team.begun.Partition), s.set)
+		s.partition, err = partition.Decode(bytes.NewReader(o.team.begun.Inputs[report.PartitionFile]), s.set)
 	} else if o.resume != "" {
 		s.partition, err = partition.Read(s.dir.Path(report.PartitionFile), s.set)
 	} else {
@@ -139,19 +138,6 @@ func (s *session) loadPartition() (err error) {
 		o.partition.Clients, o.partition.Kind = len(s.partition.Shards), s.partition.Kind
 	}
 	return err
-}
-
-// input returns the content of a file that a run is given, and the path to name in errors: the file given, or the copy in the
-// directory of the run that is resumed, which only rank 0 has.
-func (s *session) input(given, name string) ([]byte, string, error) {
-	switch o := s.o; {
-	case o.team != nil && o.team.begun != nil:
-		return o.team.begun.Inputs[name], given, nil
-	case o.resume != "":
-		given = s.dir.Path(name)
-	}
-	content, err := os.ReadFile(given)
-	return content, given, err
 }
 
 // environment puts the data on the device and starts the executor.

@@ -30,10 +30,9 @@ type team struct {
 
 // begunRun is what rank 0 reads from the directory of a run to continue, for all ranks.
 type begunRun struct {
-	Dir       string            `json:"dir"`
-	Config    map[string]string `json:"config"`
-	Partition []byte            `json:"partition"`
-	Inputs    map[string][]byte `json:"inputs"` // the copies of the files that the run was given, by their name in its directory
+	Dir    string            `json:"dir"`
+	Config map[string]string `json:"config"`
+	Inputs map[string][]byte `json:"inputs"` // the partition and the copies of the files that the run was given, see inputCopies
 }
 
 // runDirectory is where the run of one attempt of torchrun is, for the next one.
@@ -164,11 +163,8 @@ func readBegun(path string) ([]byte, error) {
 	if b.Config, err = dir.ReadConfig(); err != nil {
 		return nil, err
 	}
-	if b.Partition, err = os.ReadFile(dir.Path(report.PartitionFile)); err != nil {
-		return nil, err
-	}
-	for flag, name := range map[string]string{"scenario": report.ScenarioFile, "initial-weights": report.InitialWeightsFile} {
-		if b.Config[flag] == "" {
+	for flag, name := range inputCopies {
+		if b.Config[flag] == "" && name != report.PartitionFile { // every run has a partition
 			continue
 		}
 		if b.Inputs[name], err = os.ReadFile(dir.Path(name)); err != nil {
