@@ -14,7 +14,7 @@ const explainedClusters = 20
 // than 20 clusters.
 func (c *Clustering) Explanations() []groups.Explanation {
 	if c.Result.Roster != nil && len(c.Result.Clusters) <= explainedClusters && c.explained == nil {
-		c.explained = c.Result.Roster.Explanations()
+		c.explained = c.Result.Roster.Explanations(c.Classes)
 	}
 	return c.explained
 }

@@ -59,10 +59,11 @@ func byTest(t *testing.T, clients int, gap float64) *Clustering {
 // back, and that they say nothing about other clusters.
 func TestExplanations(t *testing.T) {
 	c := byTest(t, 20, 5)
+	c.Classes = []string{"coat", "shoe", "bag", "shirt"}
 	if len(c.Result.Clusters) != 3 {
 		t.Fatalf("the clusters are %v", c.Result.Clusters)
 	}
-	want := c.Result.Roster.Explanations()
+	want := c.Result.Roster.Explanations(c.Classes)
 	if len(want) != 3 {
 		t.Fatalf("%d explanations", len(want))
 	}
@@ -70,7 +71,7 @@ func TestExplanations(t *testing.T) {
 	if err := c.Print(&text); err != nil {
 		t.Fatal(err)
 	}
-	lines := []string{"3 clusters of 20 clients, found by test\n", "labels: clusters 0 and 2 hold other classes: only 0 holds 0, 1; only 2 holds 2, 3"}
+	lines := []string{"3 clusters of 20 clients, found by test\n", "labels: clusters 0 and 2 hold other classes: only 0 holds 0 (coat), 1 (shoe); only 2 holds 2 (bag), 3 (shirt)"}
 	for _, x := range want {
 		lines = append(lines, string(x.View)+": "+x.Sentence+"\n")
 	}

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"strings"
 
 	"feddag/similarity/groups"
 )
@@ -29,30 +28,35 @@ func (c *Clustering) LikeImages() (*LikeImages, error) {
 	return c.like, nil
 }
 
-// printLikeImages writes a line for each list of clusters that see like images.
-func (c *Clustering) printLikeImages(w io.Writer) error {
-	like, err := c.LikeImages()
-	if err != nil || like == nil {
-		return err
-	}
-	none := true
-	for _, body := range like.Clusters {
+// sentences says for each list of several clusters that they see like images.
+func (l *LikeImages) sentences() (lines []string) {
+	for _, body := range l.Clusters {
 		if len(body) < 2 {
 			continue
 		}
-		none = false
 		renamed := ""
-		for _, x := range like.Pairs {
+		for _, x := range l.Pairs {
 			if x.A == body[0] && x.B == body[1] && x.Renamed {
 				renamed = ", which they name differently"
 			}
 		}
 		last := len(body) - 1
-		first := strings.Trim(strings.ReplaceAll(fmt.Sprint(body[:last]), " ", ", "), "[]")
-		fmt.Fprintf(w, "clusters %s and %d see like images%s\n", first, body[last], renamed)
+		lines = append(lines, fmt.Sprintf("clusters %s and %d see like images%s", listed(body[:last]), body[last], renamed))
 	}
-	if none {
-		fmt.Fprintln(w, "no two clusters see like images")
+	if lines == nil {
+		lines = []string{"no two clusters see like images"}
+	}
+	return lines
+}
+
+// printLikeImages writes the sentences about clusters that see like images.
+func (c *Clustering) printLikeImages(w io.Writer) error {
+	like, err := c.LikeImages()
+	if err != nil || like == nil {
+		return err
+	}
+	for _, line := range like.sentences() {
+		fmt.Fprintln(w, line)
 	}
 	return nil
 }

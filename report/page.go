@@ -63,7 +63,6 @@ type view struct {
 	Confusion    *confusionView
 
 	ClustersNote          string
-	Numbered              string   // the numbers of the classes
 	Names                 []string // names of the classes with a column of their own; nil if there are too many
 	Groups                []clusterView
 	HasScores, HasSources bool

@@ -46,13 +46,6 @@ func (v *view) setClusters(clients []Client) {
 		for c := range classes {
 			v.Names = append(v.Names, plot.Name(v.Classes, c))
 		}
-		if len(v.Classes) > 0 {
-			v.Numbered = "Classes by number:"
-			for c, name := range v.Names {
-				v.Numbered += fmt.Sprintf(" %d %s,", c, name)
-			}
-			v.Numbered = strings.TrimSuffix(v.Numbered, ",") + "."
-		}
 	}
 	var pre, post = make([][]float64, len(v.Clusters)), make([][]float64, len(v.Clusters))
 	for _, c := range clients {

@@ -25,6 +25,7 @@ type searchView struct {
 	Title, Note string
 	Drawings    []drawing
 	Explained   []groups.Explanation
+	Like        []string // which clusters see like images
 	Candidates  []similarity.Candidate
 
 	graph [][]int // sources of each cluster
@@ -91,6 +92,9 @@ func (v *view) readSearch(d *Dir, title string) (*searchView, error) {
 		return nil, err
 	}
 	s := &searchView{Title: title, Explained: file.Explained, graph: file.Graph, Candidates: file.candidates()}
+	if file.Like != nil {
+		s.Like = file.Like.sentences()
+	}
 	clients := 0
 	for _, members := range file.Clusters {
 		clients += len(members)

@@ -102,7 +102,7 @@ func TestHTML(t *testing.T) {
 	keep(t, "report.html", raw)
 	for _, want := range []string{
 		"0–2, 7", "Trouser", "adjusted Rand index 1.000", "<svg", "every client", "OPENBLAS_NUM_THREADS", "12,345",
-		"<td>common</td><td class=\"text\">they look &lt;different&gt;</td>", "<dt>data file 1</dt><dd>train.gz</dd>", "worst tenth", "Most frequent mistakes", "40.0%",
+		"<td>common</td><td class=\"text\">they look &lt;different&gt;</td>", "<dt>data file 1</dt><dd>train.gz</dd>", "Like images: clusters 0 and 1 see like images.", "worst tenth", "Most frequent mistakes", "40.0%",
 		"feddag train --label &#39;a b&#39;", "Swing: ", "prefers-color-scheme: dark",
 	} {
 		if !bytes.Contains(raw, []byte(want)) {
@@ -158,7 +158,7 @@ func someClients() []Client {
 // someClustering leaves the files of a clustering by tests in a run directory, with a sentence on what separates two clusters.
 func someClustering(t *testing.T, d *Dir) {
 	t.Helper()
-	file := clustersJSON{Clusters: [][]int{{0, 1, 2, 7}, {3, 4, 5, 6}}, FoundBy: similarity.FoundByTest, Explained: []groups.Explanation{{A: 0, B: 1, View: groups.Common, Sentence: "they look <different>"}}}
+	file := clustersJSON{Clusters: [][]int{{0, 1, 2, 7}, {3, 4, 5, 6}}, FoundBy: similarity.FoundByTest, Explained: []groups.Explanation{{A: 0, B: 1, View: groups.Common, Sentence: "they look <different>"}}, Like: &LikeImages{Clusters: [][]int{{0, 1}}}}
 	if err := d.WriteJSON(ClustersFile, file); err != nil {
 		t.Fatal(err)
 	}

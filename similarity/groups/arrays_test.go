@@ -182,7 +182,7 @@ func TestFind(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", c.Kind, err)
 			}
-			pairs := roster.Explanations()
+			pairs := roster.Explanations(nil)
 			if k := len(r.Clusters); len(pairs) != k*(k-1)/2 {
 				t.Errorf("%s: %d pairs of %d clusters", c.Kind, len(pairs), k)
 			}

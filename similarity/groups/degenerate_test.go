@@ -66,7 +66,7 @@ func TestDegenerateSketches(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
-			for _, x := range roster.Explanations() {
+			for _, x := range roster.Explanations(nil) {
 				if math.IsNaN(x.P) || x.P < 0 || x.P > 1 {
 					t.Errorf("seed %d: %+v", seed, x)
 				}

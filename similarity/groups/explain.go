@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -44,12 +45,16 @@ type ClassPart struct {
 	Distance float64 `json:"distance"`
 }
 
-// Explanations returns what separates each pair of clusters that have members, by A and then B, in numbers and in a sentence. Its cost
-// grows with the square of the number of clusters.
-func (r *Roster) Explanations() []Explanation {
+// Explanations returns what separates each pair of clusters that have members, by A and then B, in numbers and in a sentence, in
+// which classes have the names given, if any. Its cost grows with the square of the number of clusters.
+func (r *Roster) Explanations(names []string) []Explanation {
 	k := r.kinds()
 	var all []Explanation
-	r.pairs(func(a, b int) { all = append(all, r.explain(k, a, b)) })
+	r.pairs(func(a, b int) {
+		x := r.explain(k, a, b)
+		x.Sentence = x.sentence(k, classNames(names))
+		all = append(all, x)
+	})
 	return all
 }
 
@@ -89,7 +94,6 @@ func (r *Roster) explain(k *kinds, a, b int) Explanation {
 	} else {
 		x.Classes = k.parts(a, b)
 	}
-	x.Sentence = x.sentence(k)
 	return x
 }
 
@@ -190,51 +194,72 @@ func (k *kinds) commonShare(a, b int) float64 {
 	return common * common / (all * all)
 }
 
-// sentence returns the explanation in a sentence.
-func (x Explanation) sentence(k *kinds) string {
-	who := fmt.Sprintf("clusters %d and %d", x.A, x.B)
-	var most []string
-	for _, c := range x.Classes {
-		most = append(most, fmt.Sprint(c.Class))
+// classNames are the names of the classes; nil where they have none.
+type classNames []string
+
+// of returns the number of a class, with its name behind it if it has one that is not a number.
+func (n classNames) of(class int) string {
+	text := strconv.Itoa(class)
+	if class >= len(n) || n[class] == text {
+		return text
 	}
+	return text + " (" + n[class] + ")"
+}
+
+// list returns the classes, separated by commas.
+func (n classNames) list(classes []int) string {
+	var texts []string
+	for _, c := range classes {
+		texts = append(texts, n.of(c))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// sentence returns the explanation in a sentence.
+func (x Explanation) sentence(k *kinds, names classNames) string {
+	who := fmt.Sprintf("clusters %d and %d", x.A, x.B)
 	switch x.View {
 	case Labels:
-		if only := onlyIn(x); only != "" {
+		if only := x.only(names); only != "" {
 			return fmt.Sprintf("%s hold other classes: %s (%.0f nats)", who, only, x.Nats)
 		}
 		c := x.Classes[0]
 		share := k.whole.weight(x.A, c.Class) / max(sumOf(k.whole.weights(x.A)), 1)
-		return fmt.Sprintf("%s hold other shares of the classes, most of all of class %d: %.0f%% and %.0f%% (%.0f nats)",
-			who, c.Class, 100*share, 100*(share+c.Distance), x.Nats)
+		return fmt.Sprintf("%s hold other shares of the classes, most of all of class %s: %.0f%% and %.0f%% (%.0f nats)",
+			who, names.of(c.Class), 100*share, 100*(share+c.Distance), x.Nats)
 	case Concept:
 		var pairs []string
-		for _, p := range x.Renamed {
-			pairs = append(pairs, fmt.Sprintf("class %d of %d is class %d of %d", p.A, x.A, p.B, x.B))
+		for i, p := range x.Renamed {
+			text := fmt.Sprintf("%s is %s", names.of(p.A), names.of(p.B))
+			if i == 0 {
+				text = fmt.Sprintf("class %s of %d is class %s of %d", names.of(p.A), x.A, names.of(p.B), x.B)
+			}
+			pairs = append(pairs, text)
 		}
 		return fmt.Sprintf("%s name the same images differently: %s (p = %.2g)", who, strings.Join(pairs, ", "), x.P)
 	case Common:
 		return fmt.Sprintf("the same classes look different in %s, all in the same way: they are %.2g standard deviations of an image apart (p = %.2g)",
 			who, x.Distance, x.P)
 	case ClassWise:
+		var most []int
+		for _, c := range x.Classes {
+			most = append(most, c.Class)
+		}
 		return fmt.Sprintf("the same classes look different in %s, each in its own way, most of all %s: they are %.2g standard deviations of an image apart (p = %.2g)",
-			who, strings.Join(most, ", "), x.Distance, x.P)
+			who, names.list(most), x.Distance, x.P)
 	}
 	return fmt.Sprintf("a test does not tell %s apart (p = %.2g)", who, x.P)
 }
 
-// onlyIn says which classes only one of the clusters holds.
-func onlyIn(x Explanation) string {
+// only says which classes only one of the clusters holds.
+func (x Explanation) only(names classNames) string {
 	var parts []string
 	for _, only := range []struct {
 		cluster int
 		classes []int
 	}{{x.A, x.OnlyA}, {x.B, x.OnlyB}} {
-		var names []string
-		for _, c := range only.classes {
-			names = append(names, fmt.Sprint(c))
-		}
-		if len(names) > 0 {
-			parts = append(parts, fmt.Sprintf("only %d holds %s", only.cluster, strings.Join(names, ", ")))
+		if len(only.classes) > 0 {
+			parts = append(parts, fmt.Sprintf("only %d holds %s", only.cluster, names.list(only.classes)))
 		}
 	}
 	return strings.Join(parts, "; ")

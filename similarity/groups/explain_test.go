@@ -21,7 +21,7 @@ func TestExplain(t *testing.T) {
 		view     View
 		sentence string
 	}{
-		{"concepts", concepts, Concept, "clusters 0 and 1 name the same images differently: class 0 of 0 is class 4 of 1, class 1 of 0 is class 0 of 1, "},
+		{"concepts", concepts, Concept, "clusters 0 and 1 name the same images differently: class 0 of 0 is class 4 of 1, 1 is 0, 2 is 1"},
 		{"domains", domains, Common, "the same classes look different in clusters 0 and 1, all in the same way: they are "},
 		{"own ways", one, ClassWise, "the same classes look different in clusters 0 and 1, each in its own way, most of all "},
 		{"nothing", one, "", "a test does not tell clusters 0 and 1 apart (p = "},
@@ -54,7 +54,7 @@ func TestExplain(t *testing.T) {
 			}
 			r.labelOf = []int{0, 1}
 		}
-		all := r.Explanations()
+		all := r.Explanations(nil)
 		if k := len(r.Clusters); len(all) != k*(k-1)/2 {
 			t.Fatalf("%s: %d explanations", x.name, len(all))
 		}
@@ -89,10 +89,15 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	r := newWorld(concepts, 6).roster(t, DefaultOptions())
+	for _, x := range r.Explanations([]string{"coat", "shoe", "2"}) {
+		if !strings.Contains(x.Sentence, "class 0 (coat) of") || !strings.Contains(x.Sentence, ", 1 (shoe) is ") {
+			t.Errorf("classes with names: %s", x.Sentence)
+		}
+	}
 	if err := r.Remove(r.Clusters[1]...); err != nil {
 		t.Fatal(err)
 	}
-	if all := r.Explanations(); len(all) != 1 || all[0].B != 2 {
+	if all := r.Explanations(nil); len(all) != 1 || all[0].B != 2 {
 		t.Errorf("without cluster 1: %+v", all)
 	}
 }
@@ -102,7 +107,7 @@ func TestExplainedDistance(t *testing.T) {
 	p := planted{clients: 40, groups: 2, classes: 3, d: 6, images: 200, gap: 2, concentration: 2, domain: 1.5}
 	w := newWorld(p, 4)
 	r := w.roster(t, DefaultOptions())
-	x := r.Explanations()[0]
+	x := r.Explanations(nil)[0]
 	// The features are a linear map of independent ones with variance 1, which the metric undoes.
 	gap := slices.Clone(w.domain[0])
 	axpy(-1, w.domain[1], gap)
