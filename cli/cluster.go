@@ -47,6 +47,7 @@ func (c *clusterOptions) flags(o *options) {
 	f.IntVar(&c.stability, "stability", 0, "cluster again this often with a random half of what the clients sent, and say what comes back: of the mask's coordinates, or, where tests find the clusters, of the images, of which there are 2 halves; 0 for not")
 	o.flags.AddFlagSet(f)
 	o.unreadByCommand = func() []federation.UnreadFlag { return c.unread(o) }
+	o.compares = func() bool { return c.compare }
 }
 
 // unread returns the flags that have no effect where nothing is trained in rounds, or before the clustering either, or, with

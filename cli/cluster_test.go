@@ -182,6 +182,9 @@ func TestSpectralFromSketches(t *testing.T) {
 	if raw, _ := os.ReadFile(filepath.Join(out, "clusters.json")); !bytes.Contains(raw, []byte(`"eigenvalues"`)) {
 		t.Error("no eigenvalues of spectral clustering")
 	}
+	scaled := []string{"cluster", "--sketches", saved, "--feddag-scaling", "global", "--out", filepath.Join(folder, "compared")}
+	checkFails(t, exitUsage, []string{"--feddag-scaling has no effect with --feddag-method linkage", "cluster --compare"}, scaled...)
+	must(t, append(scaled, "--compare")...) // which also clusters spectrally
 }
 
 func TestClusterMistakes(t *testing.T) {

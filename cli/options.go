@@ -42,6 +42,7 @@ type options struct {
 	flags  *pflag.FlagSet
 	// unreadByCommand returns the flags that the command does not read; nil for train, which reads all.
 	unreadByCommand func() []federation.UnreadFlag
+	compares        func() bool // whether the command compares clusterings, see federation.UnreadFlag.Compared; nil for never
 }
 
 // group is a heading of the help and its flags.

@@ -32,7 +32,11 @@ func (o *options) unread() []federation.UnreadFlag {
 	list = append(list, o.partitionFlags.unread()...)
 	list = append(list, unreadByModel(o.model)...)
 	if a, ok := o.alg.(federation.Unreader); ok {
-		list = append(list, a.Unread()...)
+		for _, u := range a.Unread() {
+			if !u.Compared || o.compares == nil || !o.compares() {
+				list = append(list, u)
+			}
+		}
 	}
 	list = append(list, o.run.Stopping.Unread()...)
 	list = append(list, o.run.Optimizer.Unread()...)

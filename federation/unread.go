@@ -9,6 +9,8 @@ type UnreadFlag struct {
 	Who   string // who would read the flag, or what to do, as a clause
 	// Never says that no other option makes the algorithm or the command read the flag, so that its help leaves it out.
 	Never bool
+	// Compared says that a comparison of the clusterings (feddag cluster --compare) reads the flag all the same.
+	Compared bool
 }
 
 // Error implements error. The text names the flag and who would read it.

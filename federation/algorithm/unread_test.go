@@ -22,6 +22,7 @@ func TestUnreadFlags(t *testing.T) {
 		{"feddag --feddag-clustering=similarity", "--feddag-rules=prototype", "--feddag-rules=paper", "--feddag-epsilon=2"},
 		{"feddag --feddag-clustering=similarity", "--feddag-method=spectral", "--feddag-method=linkage", "--feddag-linkage=single"},
 		{"feddag --feddag-clustering=similarity", "--feddag-method=spectral", "--feddag-method=linkage", "--feddag-concepts=false"},
+		{"feddag --feddag-clustering=similarity", "--feddag-method=linkage", "--feddag-method=spectral", "--feddag-scaling=global"},
 		{"feddag --feddag-clustering=similarity", "--feddag-choose=count:3", "--feddag-choose=bend", "--feddag-concepts=false"},
 		{"feddag --feddag-clustering=similarity", "--feddag-choose=fixed:0.3", "--feddag-choose=loss", "--feddag-concepts=false"},
 		{"feddag", "--feddag-clustering=test", "--feddag-clustering=similarity", "--feddag-choose=count:3"},

@@ -123,7 +123,11 @@ func (a *FedDAG) Unread() []federation.UnreadFlag {
 	if c.Rules == "prototype" {
 		add("with --feddag-rules prototype", "it is read by --feddag-rules paper", false, "feddag-delta", "feddag-epsilon")
 	}
-	// The other flags of the search are read by cluster --compare, the width of the spectral affinity with linkage too.
+	if c.Method == "linkage" {
+		unread = append(unread, federation.UnreadFlag{
+			Name: "feddag-scaling", Where: "with --feddag-method linkage", Who: "it is read by --feddag-method spectral, and by feddag cluster --compare", Compared: true,
+		})
+	}
 	if c.Method == "spectral" {
 		add("with --feddag-method spectral", "it is read by --feddag-method linkage", false, "feddag-linkage", "feddag-concepts")
 	} else if strings.HasPrefix(c.Choose, "count:") || strings.HasPrefix(c.Choose, "fixed:") {
