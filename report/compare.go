@@ -71,6 +71,7 @@ func (c Cell) Cut(rounds int) Cell {
 	}
 	c.Rounds = c.Rounds[:rounds]
 	s.SetRounds(c.Rounds)
+	s.ClientBest = nil
 	s.Joined, s.HeldOut = nil, nil // the summary does not say when who joined; those held out came after the end
 	x := s.Seconds
 	s.Seconds = Seconds{Setup: x.Setup, Warmup: x.Warmup, Clustering: x.Clustering, Rounds: x.Rounds, Total: x.Setup + x.Warmup + x.Clustering + x.Rounds}

@@ -68,6 +68,20 @@ var plain = []measure{
 	{"best_post_plain", "", 2, func(c Cell) float64 { return c.Summary.Best.Post.Accuracy.Mean }},
 }
 
+// clientBest are the means of each client's best round. Only the CSV has them.
+var clientBest = []measure{
+	{"client_best_pre", "", 2, func(c Cell) float64 { return c.clientBest().Pre.Balanced.Mean }},
+	{"client_best_post", "", 2, func(c Cell) float64 { return c.clientBest().Post.Balanced.Mean }},
+	{"client_best_any", "", 2, func(c Cell) float64 { return c.clientBest().Any.Balanced.Mean }},
+}
+
+func (c Cell) clientBest() ClientBest {
+	if b := c.Summary.ClientBest; b != nil {
+		return *b
+	}
+	return ClientBest{NoScore, NoScore, NoScore}
+}
+
 // overAll is the score after local training if it is over every client. One
 // over a cohort is of other clients in every round, so it is not set beside it.
 func overAll(p RoundScores) Score {
@@ -130,7 +144,7 @@ func to(target float64) (rounds, bytes, seconds measure) {
 
 // measures are all of them, in the order of the CSV.
 func (c *Comparison) measures() []measure {
-	all := slices.Concat(accuracies, []measure{clusterCount, randIndex, joinedClients, joinedPre, joinedPost}, plain,
+	all := slices.Concat(accuracies, []measure{clusterCount, randIndex, joinedClients, joinedPre, joinedPost}, plain, clientBest,
 		[]measure{bytesUp, bytesDown, perRoundClients, trained, evaluated, running, perRound, samplesPer, peakRSS})
 	all = append(all, c.equalPre())
 	for _, t := range c.Targets {

@@ -28,6 +28,24 @@ func NewScore(scores []federation.Score) Score {
 	return Score{Balanced: NewStat(balanced), Accuracy: NewStat(accuracy)}
 }
 
+// NewClientBest returns the means of the clients' best rounds, see [federation.Result].
+func NewClientBest(best []federation.PrePost) *ClientBest {
+	var pre, post, either []federation.Score
+	for _, x := range best {
+		pre, post = append(pre, x.Pre), append(post, x.Post)
+		either = append(either, federation.Score{Balanced: higher(x.Pre.Balanced, x.Post.Balanced), Accuracy: higher(x.Pre.Accuracy, x.Post.Accuracy)})
+	}
+	return &ClientBest{Pre: NewScore(pre), Post: NewScore(post), Any: NewScore(either)}
+}
+
+// higher returns the higher of two numbers, or the one that is a number.
+func higher(a, b float64) float64 {
+	if math.IsNaN(a) || b > a {
+		return b
+	}
+	return a
+}
+
 // NewRound returns a round's line of metrics.jsonl. The clients are all of the
 // run, by id; their true groups are what the clusters are compared with.
 func NewRound(r federation.RoundResult, clients []*federation.Client) Round {
