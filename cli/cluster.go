@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"feddag/federation"
+	"feddag/internal/atomicfile"
 	"feddag/report"
 	"feddag/report/plot"
 	"feddag/similarity"
@@ -167,11 +168,10 @@ func (c *clusterOptions) makeRoom() error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return fmt.Errorf("--save-sketches %s: %w", c.save, err)
 	}
-	probe, err := os.CreateTemp(folder, ".probe*.tmp")
-	if err != nil {
+	if err := atomicfile.Probe(folder); err != nil {
 		return fmt.Errorf("--save-sketches %s: %w", c.save, err)
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	return nil
 }
 
 // more compares and resamples, where asked for.

@@ -16,6 +16,9 @@ func (s *session) finish(r *recorder, result *federation.Result, out, log io.Wri
 	files := time.Now()
 	done := waiting(log, s.o.quiet, "writing tables, plots and the report")
 	defer done()
+	if err := r.events.Close(); err != nil {
+		return err
+	}
 	rounds, err := s.dir.ReadMetrics()
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -104,7 +105,9 @@ func ReadCheckpoint(path string) (*Checkpoint, error) {
 	}
 	defer f.Close()
 	tensors, meta, err := torch.ReadSafetensors(f)
-	if err != nil {
+	if failed := (*fs.PathError)(nil); errors.As(err, &failed) { // the disk, not the content
+		return nil, fmt.Errorf("checkpoint %s: %w", path, failed.Err)
+	} else if err != nil {
 		return nil, fmt.Errorf("checkpoint %s is damaged or half written: %w", path, err)
 	}
 	if format := meta["format"]; format != checkpointFormat {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -177,6 +178,11 @@ func (r *Runner) resume(c *Checkpoint) error {
 	r.env.Ledger, r.env.seconds = c.Ledger, c.Seconds
 	if r.env.seconds == nil {
 		r.env.seconds = map[Stage]float64{}
+	}
+	if path := r.options.Checkpoint; path != "" { // of an earlier checkpoint, if they could not be removed
+		if err := removeOldBlobs(filepath.Dir(path), c.Blobs); err != nil {
+			return fmt.Errorf("checkpoint %s: %w", path, err)
+		}
 	}
 	r.last, r.best, r.losses = c.Last, c.Best, c.Losses
 	if c.Rounds == 0 {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"feddag/internal/atomicfile"
 	"feddag/internal/lockfile"
 )
 
@@ -135,7 +136,7 @@ func Make(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o777); err != nil {
 		return nil, fmt.Errorf("making the directory %s: %w; choose another with --out", path, cause(err))
 	}
-	if err := probe(path); err != nil {
+	if err := atomicfile.Probe(path); err != nil {
 		return nil, fmt.Errorf("directory %s cannot be written: %w; choose another with --out", path, cause(err))
 	}
 	return &Dir{path: path}, nil
@@ -176,14 +177,4 @@ func makeNew(path, suffix string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("making the directory %s: it exists, and so do %s-2 to %s-%d; choose another with --out", path, path, path, most-1)
-}
-
-// probe creates and removes a file, because permission bits say nothing about
-// read-only mounts, quotas or network file systems.
-func probe(path string) error {
-	f, err := os.CreateTemp(path, ".probe*.tmp")
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

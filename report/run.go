@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"feddag/internal/atomicfile"
 	"feddag/internal/lockfile"
 )
 
@@ -45,7 +46,7 @@ func Open(path string) (*Dir, error) {
 	if !IsRun(path) {
 		return nil, fmt.Errorf("%s is not a run directory: it has no %s", path, ConfigFile)
 	}
-	if err := probe(path); err != nil {
+	if err := atomicfile.Probe(path); err != nil {
 		return nil, fmt.Errorf("run directory %s cannot be written: %w", path, cause(err))
 	}
 	return &Dir{path: path}, nil

@@ -3,11 +3,14 @@ package torch
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
 	"strings"
+
+	"feddag/internal/damage"
 )
 
 // NamedTensor is a float32 tensor of a safetensors file.
@@ -79,8 +82,10 @@ func WriteSafetensors(w io.Writer, tensors []NamedTensor, metadata map[string]st
 // that does not fit the data, and another element type are errors.
 func ReadSafetensors(r io.Reader) ([]NamedTensor, map[string]string, error) {
 	var length [8]byte
-	if _, err := io.ReadFull(r, length[:]); err != nil {
-		return nil, nil, fmt.Errorf("reading safetensors: the file ends within its first 8 bytes")
+	if _, err := io.ReadFull(r, length[:]); damage.Ended(err) {
+		return nil, nil, errors.New("reading safetensors: the file ends within its first 8 bytes")
+	} else if err != nil {
+		return nil, nil, fmt.Errorf("reading safetensors: %w", err)
 	}
 	n := binary.LittleEndian.Uint64(length[:])
 	if n > maxHeader {

@@ -68,12 +68,7 @@ func writable(dir string) bool {
 	if err != nil || !info.IsDir() || info.Mode().Perm()&0o222 == 0 {
 		return false
 	}
-	f, err := os.CreateTemp(dir, ".probe-*.tmp")
-	if err != nil {
-		return false
-	}
-	f.Close()
-	return os.Remove(f.Name()) == nil
+	return atomicfile.Probe(dir) == nil
 }
 
 // always and packed are values of source.cacheable; packed is true for files that have to be unpacked.

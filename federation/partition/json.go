@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"reflect"
 	"slices"
 	"strings"
@@ -229,7 +230,10 @@ func startsWithList(r *bufio.Reader) bool {
 func jsonError(err error, tooLong bool) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
+	var failed *fs.PathError
 	switch {
+	case errors.As(err, &failed): // the disk, not the content
+		return failed.Err
 	case tooLong:
 		return fmt.Errorf("not a partition: longer than %d bytes", maxFileBytes)
 	case errors.Is(err, io.EOF):

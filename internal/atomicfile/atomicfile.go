@@ -7,6 +7,7 @@ package atomicfile
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -88,6 +89,16 @@ func RemoveTemporaries(dir string) error {
 		}
 		return os.Remove(path)
 	})
+}
+
+// Probe creates a temporary file in a folder and removes it, because permission bits say nothing about read-only mounts, quotas
+// or network file systems.
+func Probe(dir string) error {
+	f, err := os.CreateTemp(dir, ".probe.*.tmp")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // SyncDir syncs a folder to the disk, which makes a rename or a new file in it durable.

@@ -26,6 +26,9 @@ func Describe(err error) error {
 	return fmt.Errorf("damaged: %v; fetch it again", err)
 }
 
+// Ended reports whether an error of io.ReadFull says that there was less to read than asked for, and not that reading failed.
+func Ended(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
+
 // Read reads n bytes. It allocates no more than about twice the number of bytes that can be read.
 func Read(r io.Reader, n int64) ([]byte, error) {
 	b := make([]byte, 0, min(n, 1<<20))
@@ -38,7 +41,7 @@ func Read(r io.Reader, n int64) ([]byte, error) {
 		k, err := io.ReadFull(r, b[len(b):cap(b)])
 		b = b[:len(b)+k]
 		if err != nil {
-			if err == io.EOF || err == io.ErrUnexpectedEOF {
+			if Ended(err) {
 				return nil, fmt.Errorf("truncated: %d of %d bytes are there; fetch it again", len(b), n)
 			}
 			return nil, Describe(err)

@@ -192,7 +192,7 @@ func age(path string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	now, err := os.CreateTemp(filepath.Dir(path), ".clock*.tmp")
+	now, err := os.CreateTemp(filepath.Dir(path), ".clock.*.tmp")
 	if err != nil {
 		return 0, err
 	}

@@ -129,7 +129,7 @@ func (m *reader) tag(r io.Reader) (kind uint32, size int64, small []byte, err er
 		if n == 0 && err == io.EOF {
 			return 0, 0, nil, io.EOF
 		}
-		return 0, 0, nil, io.ErrUnexpectedEOF
+		return 0, 0, nil, err
 	}
 	kind = m.order.Uint32(b)
 	if n := kind >> 16; n != 0 {

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"feddag/internal/damage"
 )
 
 // Header describes the elements of an array, which follow it row by row.
@@ -61,7 +63,9 @@ func ReadObjectHeader(r io.Reader) error {
 // readHeaderText reads exactly the header and returns its dictionary and the number of bytes before the elements.
 func readHeaderText(r io.Reader) (dictionary string, bytes int, err error) {
 	start := make([]byte, len(magic)+2)
-	if _, err := io.ReadFull(r, start); err != nil || string(start[:len(magic)]) != magic {
+	if _, err := io.ReadFull(r, start); err != nil && !damage.Ended(err) {
+		return "", 0, damage.Describe(err)
+	} else if err != nil || string(start[:len(magic)]) != magic {
 		return "", 0, fmt.Errorf("not a .npy file: starts with %.8q", start)
 	}
 	length := lengthSize
@@ -74,7 +78,7 @@ func readHeaderText(r io.Reader) (dictionary string, bytes int, err error) {
 	}
 	size := make([]byte, 4)
 	if _, err := io.ReadFull(r, size[:length]); err != nil {
-		return "", 0, errors.New("truncated: the header is cut short")
+		return "", 0, describeShort(err)
 	}
 	n := binary.LittleEndian.Uint32(size)
 	if n > maxHeader {
@@ -82,9 +86,17 @@ func readHeaderText(r io.Reader) (dictionary string, bytes int, err error) {
 	}
 	text := make([]byte, n)
 	if _, err := io.ReadFull(r, text); err != nil {
-		return "", 0, errors.New("truncated: the header is cut short")
+		return "", 0, describeShort(err)
 	}
 	return string(text), len(start) + length + len(text), nil
+}
+
+// describeShort describes an error in the middle of the header.
+func describeShort(err error) error {
+	if damage.Ended(err) {
+		return errors.New("truncated: the header is cut short")
+	}
+	return damage.Describe(err)
 }
 
 func parse(text string) (h Header, err error) {
