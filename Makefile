@@ -11,7 +11,7 @@ LDFLAGS := -X feddag/cli.commit=$(COMMIT)
 # Compiles the C++ libraries if need be and loads the CGO_* variables into the shell of the recipe.
 NATIVE = env=$$(scripts/build_native.sh) && . "$$env"
 
-.PHONY: help setup build run test check race lint page-check gpu-bundle image-check clean
+.PHONY: help setup build run test check race lint page-check docs-check gpu-bundle image-check clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -44,6 +44,9 @@ lint: setup ## gofmt, go vet, staticcheck, plain English
 
 page-check: build ## make small runs and check their pages in Chromium, which must be installed, with Node
 	@scripts/check_pages.sh ./feddag
+
+docs-check: build ## run the commands that the pages print; a quarter of an hour
+	@scripts/check_docs.sh
 
 gpu-bundle: setup ## build/gpu for scripts/gpu_check.sh, against the torch of python3
 	@scripts/gpu_bundle.sh
