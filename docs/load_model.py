@@ -28,15 +28,16 @@ def probabilities(run, models, file, x):
     return forward([models["head"]], tensors, "", torch.cat(features, 1)).softmax(1)
 
 
-run, images, client = sys.argv[1], np.load(sys.argv[2]), int(sys.argv[3])
-models = json.load(open(f"{run}/models.json"))
-client = models["clients"][client]
-test = models["test_sets"][client["test_set"]]
-mean, std = (torch.tensor(models["input"][k]).view(-1, 1, 1) for k in ("mean", "std"))
-x = (torch.tensor(images["images"][test]) / 255 - mean) / std
-labels = torch.tensor(np.array(client.get("label_map", range(len(models["classes"]))))[images["labels"][test]])
-with torch.no_grad():
-    p = sum(w * probabilities(run, models, file, x) for file, w in zip(client["files"], client["weights"]))
-hits = (p.argmax(1) == labels).double()
-recalls = [hits[labels == label].mean() for label in labels.unique()]
-print(f"{100 * sum(recalls) / len(recalls):.4f} {100 * hits.mean():.4f}")
+if __name__ == "__main__":
+    run, images, client = sys.argv[1], np.load(sys.argv[2]), int(sys.argv[3])
+    models = json.load(open(f"{run}/models.json"))
+    client = models["clients"][client]
+    test = models["test_sets"][client["test_set"]]
+    mean, std = (torch.tensor(models["input"][k]).view(-1, 1, 1) for k in ("mean", "std"))
+    x = (torch.tensor(images["images"][test]) / 255 - mean) / std
+    labels = torch.tensor(np.array(client.get("label_map", range(len(models["classes"]))))[images["labels"][test]])
+    with torch.no_grad():
+        p = sum(w * probabilities(run, models, file, x) for file, w in zip(client["files"], client["weights"]))
+    hits = (p.argmax(1) == labels).double()
+    recalls = [hits[labels == label].mean() for label in labels.unique()]
+    print(f"{100 * sum(recalls) / len(recalls):.4f} {100 * hits.mean():.4f}")

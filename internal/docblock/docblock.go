@@ -50,8 +50,8 @@ type Mark struct {
 
 // Block is a block of code on a page.
 type Block struct {
-	Line     int    // line of the page on which the first line of the code is, from 1
-	Language string // of a fence; "" without
+	Line     int    // line of the page with the first line of code, from 1
+	Language string // language of a fence; "" without one
 	Code     []string
 	Mark     Mark
 }

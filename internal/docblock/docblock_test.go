@@ -1,6 +1,8 @@
 package docblock
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -85,6 +87,30 @@ func TestPages(t *testing.T) {
 		}
 		if _, err := Parse(string(text)); err != nil {
 			t.Errorf("%s: %v", page, err)
+		}
+	}
+}
+
+// TestFilesOfTutorials checks that the files of Go that the tutorials show are those that compile among the tests. Someone who
+// follows a tutorial renames them.
+func TestFilesOfTutorials(t *testing.T) {
+	for page, files := range map[string][]string{
+		"own-algorithm.md": {"federation/algorithm/example_confident_test.go", "federation/algorithm/confident.go"},
+		"own-model.md":     {"models/example_three_test.go", "models/three.go"},
+	} {
+		text, err := os.ReadFile(filepath.Join("../../docs/tutorials", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, err := os.ReadFile(filepath.Join("../..", files[0]))
+		if errors.Is(err, fs.ErrNotExist) {
+			code, err = os.ReadFile(filepath.Join("../..", files[1]))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), fence+"go\n"+string(code)+fence) {
+			t.Errorf("docs/tutorials/%s does not show %s", page, files[0])
 		}
 	}
 }
