@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"feddag/internal/docblock"
 )
 
 // markdownLink matches a link of Markdown and captures where it leads.
@@ -15,16 +17,13 @@ var markdownLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
 // TestLinksOfPages checks that every link of a Markdown page to a file of the checkout, or to a heading of a page, leads somewhere.
 func TestLinksOfPages(t *testing.T) {
-	var pages []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "benchmarks/*.md"} {
-		found, err := filepath.Glob(filepath.Join("..", pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		pages = append(pages, found...)
+	pages, err := docblock.Pages("..")
+	if err != nil {
+		t.Fatal(err)
 	}
 	links := 0
 	for _, page := range pages {
+		page = filepath.Join("..", page)
 		for _, match := range markdownLink.FindAllStringSubmatch(readPage(t, page), -1) {
 			file, heading, _ := strings.Cut(match[1], "#")
 			if strings.Contains(file, "://") {
