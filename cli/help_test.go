@@ -70,3 +70,12 @@ func TestDataHelp(t *testing.T) {
 		t.Errorf("a wrong verb: exit code %d: %s", code, log)
 	}
 }
+
+// TestHelpOfRequiredNumber checks that the help has no empty default for a number that must be given.
+func TestHelpOfRequiredNumber(t *testing.T) {
+	for _, command := range commandNames() {
+		if _, out, _ := feddag(command, "--help", "all"); strings.Contains(out, "(default )") {
+			t.Errorf("the help of %s has an empty default:\n%s", command, out)
+		}
+	}
+}

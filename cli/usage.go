@@ -11,14 +11,20 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// flagUsages returns the help of flags. pflag leaves the default out where it is 0, as if there were none.
+// flagUsages returns the help of flags. pflag leaves the default out where it is 0, as if there were none, and prints an empty one
+// of a number that must be given.
 func flagUsages(fs *pflag.FlagSet) string {
 	shown := newFlagSet()
 	fs.VisitAll(func(f *pflag.Flag) {
-		if f.DefValue == "0" && !strings.Contains(f.Usage, "(default") {
+		switch {
+		case f.DefValue == "0" && !strings.Contains(f.Usage, "(default"):
 			zero := *f
 			zero.Usage += " (default 0)"
 			f = &zero
+		case f.DefValue == "" && f.Value.Type() == "int":
+			required := *f
+			required.DefValue = "0"
+			f = &required
 		}
 		shown.AddFlag(f)
 	})
