@@ -99,7 +99,7 @@ func (c *checker) page(page string) error {
 			}
 			if missing := docblock.Missing(printed.String(), b.Code); missing != "" {
 				c.failed++
-				fmt.Fprintf(c.out, "FAIL %s: the commands before it do not print\n    %s\nThey print\n%s", where, missing, tail(printed.String()))
+				fmt.Fprintf(c.out, "FAIL %s: the commands before it do not print\n%sThey print\n%s", where, tail(missing), tail(printed.String()))
 			}
 			printed.Reset()
 			continue
