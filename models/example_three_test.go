@@ -4,8 +4,8 @@ import "feddag/torch"
 
 func init() {
 	Register("three", Model{
-		Images: "images of 8x8 pixels or more with one or three channels",
-		Takes:  atLeast(8),
+		Images: "images of 28x28 pixels",
+		Takes:  func(input [3]int) bool { return input[1] == 28 && input[2] == 28 },
 		Flags:  []string{FlagDropout},
 		Layers: three,
 	})
@@ -13,8 +13,7 @@ func init() {
 
 // three has three convolutions and one linear layer: 64 features.
 func three(input [3]int, o Options) []torch.Layer {
-	flat := 64 * (input[1] / 8) * (input[2] / 8)
-	return withDropout([]torch.Layer{ // shapes of 28x28
+	return withDropout([]torch.Layer{
 		torch.Conv2d{Name: "conv1", In: input[0], Out: 16, Kernel: 3, Stride: 1, Padding: 1}, // 16 x 28 x 28
 		torch.ReLU{},
 		torch.MaxPool2d{Size: 2}, // 16 x 14 x 14
@@ -25,7 +24,7 @@ func three(input [3]int, o Options) []torch.Layer {
 		torch.ReLU{},
 		torch.MaxPool2d{Size: 2}, // 64 x 3 x 3
 		torch.Flatten{},          // 576
-		torch.Linear{Name: "fc1", In: flat, Out: 64},
+		torch.Linear{Name: "fc1", In: 576, Out: 64},
 		torch.ReLU{},
 	}, o.Dropout)
 }
