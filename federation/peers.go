@@ -31,7 +31,8 @@ type Peers interface {
 // Share makes n results, each by a call of make with its place, and shares the calls out over the processes of the run. costs
 // has what each of them costs. run calls make for some places, in parallel. pack returns the result at a place, as the other
 // processes get it, and unpack stores one that another process has made; it travels by encoding/gob, which keeps every bit of a
-// float64. All processes have all results afterwards, and they are those of one process.
+// float64. All processes have all results afterwards, and they are those of one process. A process whose unpack is nil keeps
+// only its own.
 func Share[T any](e *Env, what string, costs []int64, run func(places []int) error, pack func(place int) T, unpack func(place int, result T) error) error {
 	if e.Peers == nil {
 		all := make([]int, len(costs))
@@ -56,7 +57,7 @@ func Share[T any](e *Env, what string, costs []int64, run func(places []int) err
 		return err
 	}
 	for rank, raw := range gathered {
-		if rank == e.Peers.Rank() {
+		if rank == e.Peers.Rank() || unpack == nil {
 			continue
 		}
 		if err := unpackAll(raw, deal.Of(owner, rank), unpack); err != nil {
@@ -83,6 +84,9 @@ func unpackAll[T any](raw []byte, places []int, unpack func(place int, result T)
 	return nil
 }
 
+// Leads reports whether this process does what only one process of the run has to do.
+func (e *Env) Leads() bool { return e.Peers == nil || e.Peers.Rank() == 0 }
+
 // Once calls do, in one process of the run alone, and decode with what it returned in the others.
 func (e *Env) Once(what string, do func() ([]byte, error), decode func(raw []byte) error) error {
 	if e.Peers == nil {
@@ -90,7 +94,7 @@ func (e *Env) Once(what string, do func() ([]byte, error), decode func(raw []byt
 		return err
 	}
 	raw, err := e.Peers.Once(what, do)
-	if err != nil || e.Peers.Rank() == 0 {
+	if err != nil || e.Leads() {
 		return err
 	}
 	return decode(raw)

@@ -25,18 +25,21 @@ func angle(dot float64, u, v []float64) float64 {
 	return 2 * math.Atan2(math.Sqrt(minus), math.Sqrt(plus)) / degree
 }
 
-// cosines calls visit with every block of S S' (S: rows x F) that touches the upper triangle. A block has at most blockRows
-// rows and columns, so memory stays bounded; block[a][b] is the product of rows i+a and j+b, with j >= i. The block is
-// reused. cosines ends when visit returns false.
-func cosines(s *mat.Dense, visit func(i, j int, block *mat.Dense) bool) {
+// cosines calls visit with every block of S S' (S: rows x F) that touches the upper triangle, of the bands of this process. A
+// block has at most blockRows rows and columns, so memory stays bounded; block[a][b] is the product of rows i+a and j+b, with
+// j >= i. The block is reused. cosines ends when visit returns false.
+func cosines(s *mat.Dense, share *bands, visit func(i, j int, block *mat.Dense) bool) {
 	rows, f := s.Dims()
 	store := make([]float64, min(rows, blockRows)*min(rows, blockRows))
-	for i := 0; i < rows; i += blockRows {
-		ni := min(blockRows, rows-i)
+	for band := range share.count() {
+		if !share.mine(band) {
+			continue
+		}
+		i, end := share.of(band)
 		for j := i; j < rows; j += blockRows {
-			nj := min(blockRows, rows-j)
+			ni, nj := end-i, min(blockRows, rows-j)
 			block := mat.NewDense(ni, nj, store[:ni*nj])
-			block.Mul(s.Slice(i, i+ni, 0, f), s.Slice(j, j+nj, 0, f).T())
+			block.Mul(s.Slice(i, end, 0, f), s.Slice(j, j+nj, 0, f).T())
 			if !visit(i, j, block) {
 				return
 			}

@@ -124,7 +124,7 @@ func BenchmarkClassAnglesOfImages(b *testing.B) {
 			for c := range 10 {
 				f := 0
 				stack, _, _ := stackBases(bases, c, &f)
-				cosines(stack, func(_, _ int, _ *mat.Dense) bool { return true })
+				cosines(stack, newBands(nil, stack.RawMatrix().Rows), func(_, _ int, _ *mat.Dense) bool { return true })
 			}
 		}
 	})

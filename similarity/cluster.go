@@ -57,50 +57,75 @@ func Cluster(sketches []Sketch, o Options, progress Progress) (*Result, error) {
 	source, err := split(sketches)
 	if err == nil {
 		var r *Result
-		if r, err = clusterSource(source, o, progress); err == nil {
+		if r, err = clusterSource(source, nil, o, progress); err == nil {
 			return r, nil
 		}
 	}
 	return nil, fmt.Errorf("clustering: %w", err)
 }
 
-// source is where the clients' sketches come from: memory, or a file that is read one class at a time.
+// source is where the clients' sketches come from: memory, a file that is read one class at a time, or several processes.
 type source interface {
 	allCounts() [][]int
-	allUpdates() [][]float64
+	// gradients sets the rows of g that this process has to those of G, see [GradientAngles].
+	gradients(share *bands, g triangle, tell teller) error
 	// stack returns the vectors of all clients in class c as rows (P_c x F; nil if no client holds it), and the client of
 	// each row, ascending. The next call may overwrite them.
 	stack(c int) (*mat.Dense, []int, error)
 }
 
-// clusterSource runs phases 2 to 4.
-func clusterSource(from source, o Options, progress Progress) (*Result, error) {
+// clusterSource runs phases 2 to 4. Several processes compute the angles, the gates and A together, each its rows. The result is in
+// process 0 alone, without G, V, G^ and V^, which nobody has whole.
+func clusterSource(from source, team Team, o Options, progress Progress) (*Result, error) {
 	counts := from.allCounts()
 	r := &Result{FoundBy: FoundBySimilarity}
-	var err error
-	if r.Gradient, err = gradientAngles(from.allUpdates(), progress.step("gradient angles")); err != nil {
+	share := newBands(team, len(counts))
+	matrix := func(m **mat.SymDense) triangle {
+		*m = mat.NewSymDense(len(counts), nil)
+		return triangleOf(*m)
+	}
+	var g, v, a triangle
+	var scaled scaledAngles
+	if team == nil {
+		g, v = matrix(&r.Gradient), matrix(&r.Data)
+		scaled = scaledAngles{matrix(&r.GradientScaled), matrix(&r.DataScaled), share}
+	} else {
+		g, v = newTriangle(share), newTriangle(share)
+		scaled, a = scaledAngles{g, v, share}, v
+	}
+	if err := from.gradients(share, g, progress.step("gradient angles")); err != nil {
 		return nil, err
 	}
 	weights, err := NewWeights(counts, o)
 	if err != nil {
 		return nil, err
 	}
-	if r.Data, r.ClassAngles, err = dataAngles(from, weights, o, progress.step("class angles")); err != nil {
+	if r.ClassAngles, err = dataAngles(from, weights, o, team, v, progress.step("class angles")); err != nil {
 		return nil, err
 	}
-	if r.GradientScaled, err = MinMax(r.Gradient); err != nil {
+	if err := minMax(g, scaled.g, share); err != nil {
 		return nil, err
 	}
-	if r.DataScaled, err = MinMax(r.Data); err != nil {
+	if err := minMax(v, scaled.v, share); err != nil {
 		return nil, err
 	}
-	gates, err := learnGates(r.GradientScaled, r.DataScaled, o, progress.step("gates"))
+	gates, err := learnGates(&scaled, o, progress.step("gates"))
 	if err != nil {
 		return nil, err
 	}
 	r.Gates, r.EntropyBefore, r.EntropyAfter = gates.W, gates.Before, gates.After
-	if r.Proximity, err = Fuse(r.GradientScaled, r.DataScaled, r.Gates); err != nil {
+	if team == nil {
+		a = matrix(&r.Proximity)
+	}
+	if err := fuse(scaled.g, scaled.v, a, r.Gates); err != nil {
 		return nil, err
+	}
+	if team != nil {
+		g, scaled.g = nil, nil // so that its memory is free
+		if r.Proximity, err = bring(a, share); err != nil || team.Rank() > 0 {
+			return nil, err
+		}
+		runtime.GC() // The rows are freed before the linkage copies A.
 	}
 	choice, err := search(r.Proximity, r.ClassAngles, o, progress)
 	if err != nil {
@@ -112,33 +137,36 @@ func clusterSource(from source, o Options, progress Progress) (*Result, error) {
 	return r, err
 }
 
-// dataAngles returns V and V'_c. It has the vectors of one class in memory at a time.
-func dataAngles(from source, w *Weights, o Options, tell teller) (*mat.SymDense, []*HeldAngles, error) {
-	counts := from.allCounts()
-	n, classes := len(counts), len(counts[0])
-	v := mat.NewSymDense(n, nil)
+// dataAngles adds V to the rows of v that this process has, and returns V'_c; of a team, only process 0 keeps them. It has the vectors of
+// one class in memory at a time.
+func dataAngles(from source, w *Weights, o Options, team Team, v triangle, tell teller) ([]*HeldAngles, error) {
+	n, classes := len(v), len(from.allCounts()[0])
 	angles := make([]*HeldAngles, classes)
 	for c := range classes {
 		if err := tell.tell(100*c, 100*classes); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		stack, owner, err := from.stack(c)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		angles[c], err = classAngles(stack, owner, n, o, func(done, total int) error {
+		held, err := classAngles(stack, owner, n, o, team, func(done, total int) error {
 			return tell.tell(c*total+done, classes*total)
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		addClass(v, angles[c], w, c, o)
-		angles[c].shrink()
-		if angles[c].narrow != nil { // its float64 angles are large, so they are freed before the next class
+		addClass(v, held, w, c, o)
+		large := len(held.holders) > narrowHolders
+		if team == nil || team.Rank() == 0 {
+			held.shrink()
+			angles[c] = held
+		}
+		if large { // its float64 angles are freed before the next class
 			runtime.GC()
 		}
 	}
-	return v, angles, nil
+	return angles, nil
 }
 
 // memory is a source of sketches that are in memory.
@@ -149,8 +177,10 @@ type memory struct {
 	f       int
 }
 
-func (m *memory) allCounts() [][]int      { return m.counts }
-func (m *memory) allUpdates() [][]float64 { return m.updates }
+func (m *memory) allCounts() [][]int { return m.counts }
+func (m *memory) gradients(share *bands, g triangle, tell teller) error {
+	return gradientAngles(m.updates, share, g, tell)
+}
 
 func (m *memory) stack(c int) (*mat.Dense, []int, error) { return stackBases(m.bases, c, &m.f) }
 

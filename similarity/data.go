@@ -51,7 +51,7 @@ func ClassAngles(bases [][]*mat.Dense, o Options) ([]*HeldAngles, error) {
 		if err != nil {
 			return nil, err
 		}
-		if angles[c], err = classAngles(stack, owner, len(bases), o, nil); err != nil {
+		if angles[c], err = classAngles(stack, owner, len(bases), o, nil, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -99,8 +99,9 @@ func stackBases(bases [][]*mat.Dense, c int, f *int) (stack *mat.Dense, owner []
 }
 
 // classAngles returns V'_c from stacked vectors (P_c x F, nil if no client holds the class) and their owners. It tells tell
-// how many hundredths are done.
-func classAngles(stack *mat.Dense, owner []int, n int, o Options, tell teller) (*HeldAngles, error) {
+// how many hundredths are done. The processes of a team, if there is one, compute it together, and all of them have it
+// afterwards.
+func classAngles(stack *mat.Dense, owner []int, n int, o Options, team Team, tell teller) (*HeldAngles, error) {
 	h := newHeldAngles(owner, n, o.missing())
 	if stack == nil {
 		return h, nil
@@ -113,7 +114,8 @@ func classAngles(stack *mat.Dense, owner []int, n int, o Options, tell teller) (
 	}
 	at := 0
 	var err error
-	cosines(p.factor(), func(i0, j0 int, block *mat.Dense) bool {
+	share := newBands(team, len(owner))
+	cosines(p.factor(), share, func(i0, j0 int, block *mat.Dense) bool {
 		ni, nj := block.Dims()
 		if i0 != at { // a row of blocks is done; the later ones are shorter
 			left := 1 - float64(i0)/float64(len(owner))
@@ -138,7 +140,19 @@ func classAngles(stack *mat.Dense, owner []int, n int, o Options, tell teller) (
 		})
 		return true
 	})
-	return h, err
+	if err != nil || team == nil {
+		return h, err
+	}
+	// The vectors of a client may be in two bands.
+	part := func(b int) []float64 {
+		from, to := share.of(b)
+		return h.rows(owner[from], owner[to-1])
+	}
+	return h, share.stream("class angles", func(b int) int { return len(part(b)) }, part, func(b int, x []float64) {
+		for k, degrees := range part(b) {
+			part(b)[k] = min(degrees, x[k])
+		}
+	})
 }
 
 // pairAngles finds the angle between two clients from the products of their vectors.
@@ -165,12 +179,12 @@ func runs(owner []int) (r []run) {
 	return r
 }
 
-// addClass adds the term of class c to V (N x N, degrees), the weighted mean of the class angles (eq. 6):
+// addClass adds the term of class c to the rows of V (N x N, degrees) that this process has, the weighted mean of the class angles (eq. 6):
 //
 //	V_ij = 1/C Σ_c V'_ijc W'_ijc,  V_ii = 0
 //
 // Under the prototype's rules each term is capped at 180 degrees.
-func addClass(v *mat.SymDense, h *HeldAngles, w *Weights, c int, o Options) {
+func addClass(v triangle, h *HeldAngles, w *Weights, c int, o Options) {
 	n := h.Clients()
 	size := make([]float64, n)
 	for i := range size {
@@ -179,7 +193,7 @@ func addClass(v *mat.SymDense, h *HeldAngles, w *Weights, c int, o Options) {
 	classes := float64(len(w.size[0]))
 	missing := o.capped(h.missing) / classes
 	parallel.For(n, func(i int) {
-		row := upper(v, i) // entries i+1..N-1
+		row := v[i]
 		a := int(h.place[i])
 		for k := range row {
 			j := i + 1 + k
@@ -210,23 +224,45 @@ func MinMax(m *mat.SymDense) (*mat.SymDense, error) {
 		return nil, fmt.Errorf("scaling: empty matrix")
 	}
 	scaled := mat.NewSymDense(n, nil)
-	least, most := math.Inf(1), math.Inf(-1)
-	for i := range n {
-		for j := i + 1; j < n; j++ {
-			x := m.At(i, j)
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return nil, fmt.Errorf("scaling: the entry of clients %d and %d is %g", i, j, x)
+	return scaled, minMax(triangleOf(m), triangleOf(scaled), newBands(nil, n))
+}
+
+// minMax is MinMax for the rows that this process has. scaled may be m itself.
+func minMax(m, scaled triangle, share *bands) error {
+	ends := make([][]float64, share.count())
+	var wrong error
+	for b := range ends {
+		if !share.mine(b) {
+			continue
+		}
+		least, most := math.Inf(1), math.Inf(-1)
+		from, to := share.of(b)
+		for i := from; i < to; i++ {
+			for k, x := range m[i] {
+				if wrong == nil && (math.IsNaN(x) || math.IsInf(x, 0)) {
+					wrong = fmt.Errorf("scaling: the entry of clients %d and %d is %g", i, i+1+k, x)
+				}
+				least, most = min(least, x), max(most, x)
 			}
-			least, most = min(least, x), max(most, x)
 		}
+		ends[b] = []float64{least, most}
 	}
-	if !(most-least > 1e-9) { // true for a single client too, which has no entries
-		return scaled, nil
+	if err := share.exchange("ends of a matrix", ends, func(int) int { return 2 }, wrong); err != nil {
+		return err
 	}
-	for i := range n {
-		for j := i + 1; j < n; j++ {
-			scaled.SetSym(i, j, (m.At(i, j)-least)/(most-least))
+	least, most := math.Inf(1), math.Inf(-1)
+	for _, e := range ends {
+		least, most = min(least, e[0]), max(most, e[1])
+	}
+	equal := !(most-least > 1e-9) // true for a single client too, which has no entries
+	parallel.For(len(m), func(i int) {
+		for k, x := range m[i] {
+			if equal {
+				scaled[i][k] = 0
+			} else {
+				scaled[i][k] = (x - least) / (most - least)
+			}
 		}
-	}
-	return scaled, nil
+	})
+	return nil
 }

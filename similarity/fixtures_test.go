@@ -157,3 +157,23 @@ func TestSpectralAgreesWithScikitLearn(t *testing.T) {
 		}
 	}
 }
+
+// entropyOf returns the mean entropy of eq. 8 at the gates w, and its slope if that is not nil, in one process.
+func entropyOf(t *testing.T, g, v *mat.SymDense, w, slope []float64) float64 {
+	t.Helper()
+	e, err := (&scaledAngles{triangleOf(g), triangleOf(v), newBands(nil, len(w))}).entropy(w, slope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// network returns the gate network for G^ and V^.
+func network(t *testing.T, g, v *mat.SymDense, seed uint64) *mlp {
+	t.Helper()
+	m, err := newMLP(&scaledAngles{triangleOf(g), triangleOf(v), newBands(nil, g.SymmetricDim())}, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

@@ -24,15 +24,20 @@ func Fuse(g, v *mat.SymDense, w []float64) (*mat.SymDense, error) {
 		return nil, fmt.Errorf("fusion: %d gradient rows, %d data rows and %d gates: need the same number, at least 1", n, v.SymmetricDim(), len(w))
 	}
 	a := mat.NewSymDense(n, nil)
+	return a, fuse(triangleOf(g), triangleOf(v), triangleOf(a), w)
+}
+
+// fuse is Fuse for the rows that this process has. a may be v itself.
+func fuse(g, v, a triangle, w []float64) error {
 	for i, wi := range w {
 		if !(wi >= 0 && wi <= 1) {
-			return nil, fmt.Errorf("client %d: its gate is %g, outside 0..1", i, wi)
+			return fmt.Errorf("client %d: its gate is %g, outside 0..1", i, wi)
 		}
-		for j := i + 1; j < n; j++ {
-			a.SetSym(i, j, wi*g.At(i, j)+(1-wi)*v.At(i, j))
+		for k, gij := range g[i] {
+			a[i][k] = wi*gij + (1-wi)*v[i][k]
 		}
 	}
-	return a, nil
+	return nil
 }
 
 // Gates is what a solver of eq. 8 found.
@@ -50,52 +55,59 @@ type Gates struct {
 // to the share of clients whose entropy is lower with gradients. Its entropy may be above the entropy at 1/2. g and v are
 // G^ and V^, N x N, 0..1.
 func LearnGates(g, v *mat.SymDense, o Options) (Gates, error) {
-	return learnGates(g, v, o, nil)
-}
-
-func learnGates(g, v *mat.SymDense, o Options, tell teller) (Gates, error) {
 	n := g.SymmetricDim()
 	if n == 0 || v.SymmetricDim() != n {
 		return Gates{}, fmt.Errorf("fusion: %d gradient rows and %d data rows: need the same number, at least 1", n, v.SymmetricDim())
 	}
+	return learnGates(&scaledAngles{triangleOf(g), triangleOf(v), newBands(nil, n)}, o, nil)
+}
+
+// scaledAngles are G^ and V^, of which each process of a team has some bands.
+type scaledAngles struct {
+	g, v  triangle
+	share *bands
+}
+
+// learnGates is LearnGates. All processes of a team get the gates.
+func learnGates(m *scaledAngles, o Options, tell teller) (Gates, error) {
 	name, x, err := o.fusion()
 	if err != nil {
 		return Gates{}, err
 	}
 	switch name {
 	case "mlp":
-		return mlpGates(g, v, o.Seed, tell)
+		return mlpGates(m, o.Seed, tell)
 	case "direct":
-		return directGates(g, v, tell)
+		return descend(len(m.g), m.entropy, tell)
 	case "shared":
-		gates, err := directGates(g, v, tell)
+		gates, err := descend(len(m.g), m.entropy, tell)
 		if err != nil {
 			return Gates{}, err
 		}
-		w := slices.Repeat([]float64{stat.Mean(gates.W, nil)}, n)
-		return Gates{w, gates.Before, entropy(g, v, w, nil)}, nil
+		w := slices.Repeat([]float64{stat.Mean(gates.W, nil)}, len(m.g))
+		after, err := m.entropy(w, nil)
+		return Gates{w, gates.Before, after}, err
 	}
-	w := slices.Repeat([]float64{x}, n)
-	e := entropy(g, v, w, nil)
-	return Gates{w, e, e}, nil
+	w := slices.Repeat([]float64{x}, len(m.g))
+	e, err := m.entropy(w, nil)
+	return Gates{w, e, e}, err
 }
 
 const directSteps = 100
 
-func directGates(g, v *mat.SymDense, tell teller) (Gates, error) {
-	return descend(g.SymmetricDim(), func(w, slope []float64) float64 { return entropy(g, v, w, slope) }, tell)
-}
-
 // descend minimises a loss L of n gates, starting from 1/2, by w <- clip(w - η ∇L, 0, 1). A step that would increase L is
 // repeated with half of η, and after a step that decreases it η doubles. The first η moves the most sensitive gate by 1/4.
 // loss returns L and writes ∇L to slope.
-func descend(n int, loss func(w, slope []float64) float64, tell teller) (Gates, error) {
+func descend(n int, loss func(w, slope []float64) (float64, error), tell teller) (Gates, error) {
 	w, next := make([]float64, n), make([]float64, n)
 	for i := range w {
 		w[i] = 0.5
 	}
 	slope, nextSlope := make([]float64, n), make([]float64, n)
-	before := loss(w, slope)
+	before, err := loss(w, slope)
+	if err != nil {
+		return Gates{}, err
+	}
 	current := before
 	eta := 0.25 / max(floats.Norm(slope, math.Inf(1)), 1e-300)
 	for step := range directSteps {
@@ -108,7 +120,11 @@ func descend(n int, loss func(w, slope []float64) float64, tell teller) (Gates, 
 		if floats.Distance(w, next, math.Inf(1)) < 1e-9 {
 			break
 		}
-		if e := loss(next, nextSlope); e <= current {
+		e, err := loss(next, nextSlope)
+		if err != nil {
+			return Gates{}, err
+		}
+		if e <= current {
 			current, eta = e, 2*eta
 			w, next, slope, nextSlope = next, w, nextSlope, slope
 		} else {
@@ -123,20 +139,23 @@ func descend(n int, loss func(w, slope []float64) float64, tell teller) (Gates, 
 //	∂H_i/∂A_ij = -p_ij (ln p_ij + H_i),  ∂L/∂w_i = 1/N Σ_{j>i} (∂H_i/∂A_ij + ∂H_j/∂A_ij) (G^_ij - V^_ij)
 //
 // A itself is never stored. Entries are in 0..1, so that no exponential overflows.
-func entropy(g, v *mat.SymDense, w, slope []float64) float64 {
+func (m *scaledAngles) entropy(w, slope []float64) (float64, error) {
 	n := len(w)
-	sum, mean := rowSums(g, v, w) // mean is Σ_j A_ij exp A_ij, then Σ_j p_ij A_ij
+	sum, mean, err := m.rowSums(w) // mean is Σ_j A_ij exp A_ij, then Σ_j p_ij A_ij
+	if err != nil {
+		return 0, err
+	}
 	total := 0.0
 	for i := range n {
 		mean[i] /= sum[i]
 		total += math.Log(sum[i]) - mean[i] // H_i
 	}
 	if slope == nil {
-		return total / float64(n)
+		return total / float64(n), nil
 	}
 	parallel.For(n, func(i int) {
 		slope[i] = 0
-		gi, vi := upper(g, i), upper(v, i)
+		gi, vi := m.g[i], m.v[i]
 		for k, gij := range gi {
 			if gij == vi[k] {
 				continue
@@ -149,23 +168,48 @@ func entropy(g, v *mat.SymDense, w, slope []float64) float64 {
 		}
 		slope[i] /= float64(n)
 	})
-	return total / float64(n)
+	return total / float64(n), m.shareSlope(slope)
 }
 
-// rowSums returns Σ_j exp A_ij and Σ_j A_ij exp A_ij for every row i (N each). Many rows are summed in entropyParts parts,
-// always the same ones, so that the sums do not depend on the number of processors.
-func rowSums(g, v *mat.SymDense, w []float64) (sum, mean []float64) {
-	n := len(w)
-	parts := entropyParts
-	if n < 64*parts {
-		parts = 1
+// shareSlope completes ∂L/∂w, of which each process has the rows of its bands.
+func (m *scaledAngles) shareSlope(slope []float64) error {
+	parts := make([][]float64, m.share.count())
+	for b := range parts {
+		from, to := m.share.of(b)
+		parts[b] = slope[from:to]
 	}
-	sums, means := make([][]float64, parts), make([][]float64, parts)
-	parallel.For(parts, func(p int) {
-		sum, mean := make([]float64, n), make([]float64, n)
-		for i := p; i < n; i += parts { // every parts-th row: the work is shared evenly
+	if err := m.share.exchange("slopes", parts, func(b int) int { return len(parts[b]) }, nil); err != nil {
+		return err
+	}
+	for b, part := range parts {
+		from, _ := m.share.of(b)
+		copy(slope[from:], part)
+	}
+	return nil
+}
+
+// bandPieces is the number of pieces of a band that are summed at the same time, where there are several bands.
+const bandPieces = 4
+
+// rowSums returns Σ_j exp A_ij and Σ_j A_ij exp A_ij for every row i (N each). The pieces of a band, and then the bands, are
+// added in their order, so that the sums do not depend on the number of processors, nor on that of the processes.
+func (m *scaledAngles) rowSums(w []float64) (sum, mean []float64, err error) {
+	n, pieces := len(w), bandPieces
+	if m.share.count() == 1 {
+		pieces = 1
+	}
+	sums := make([][]float64, pieces*m.share.count()) // both sums, 2 N
+	parallel.For(len(sums), func(p int) {
+		b := p / pieces
+		if !m.share.mine(b) {
+			return
+		}
+		sums[p] = make([]float64, 2*n)
+		sum, mean := sums[p][:n], sums[p][n:]
+		from, to := m.share.of(b)
+		for i := from + p%pieces; i < to; i += pieces { // every fourth row: the work is shared evenly
 			sum[i]++ // exp A_ii
-			gi, vi := upper(g, i), upper(v, i)
+			gi, vi := m.g[i], m.v[i]
 			for k, gij := range gi {
 				a := w[i]*gij + (1-w[i])*vi[k]
 				e := math.Exp(a)
@@ -176,16 +220,24 @@ func rowSums(g, v *mat.SymDense, w []float64) (sum, mean []float64) {
 				mean[j] += a * e
 			}
 		}
-		sums[p], means[p] = sum, mean
 	})
-	for p := 1; p < parts; p++ {
-		floats.Add(sums[0], sums[p])
-		floats.Add(means[0], means[p])
+	byBand := make([][]float64, m.share.count())
+	for b := range byBand {
+		if m.share.mine(b) {
+			byBand[b] = sums[b*pieces]
+			for _, x := range sums[b*pieces+1 : (b+1)*pieces] {
+				floats.Add(byBand[b], x)
+			}
+		}
 	}
-	return sums[0], means[0]
+	if err := m.share.exchange("sums of the rows", byBand, func(int) int { return 2 * n }, nil); err != nil {
+		return nil, nil, err
+	}
+	for _, x := range byBand[1:] {
+		floats.Add(byBand[0], x)
+	}
+	return byBand[0][:n], byBand[0][n:], nil
 }
-
-const entropyParts = 8
 
 // upper returns entries i+1..N-1 of row i of a symmetric matrix, which share its memory.
 func upper(m *mat.SymDense, i int) []float64 {

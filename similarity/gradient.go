@@ -18,21 +18,20 @@ import (
 // and its angle to another zero update is 0. GradientAngles returns an error if there are no updates, if they have no
 // coordinates or differ in length, or if a value is not finite.
 func GradientAngles(updates [][]float64) (*mat.SymDense, error) {
-	return gradientAngles(updates, nil)
+	g := mat.NewSymDense(len(updates), nil)
+	return g, gradientAngles(updates, newBands(nil, len(updates)), triangleOf(g), nil)
 }
 
-// gradientAngles is GradientAngles. It tells tell how many of the N rows are done.
-func gradientAngles(updates [][]float64, tell teller) (*mat.SymDense, error) {
+// gradientAngles sets the rows of g that this process has to those of G. It tells tell how many of the N rows are done.
+func gradientAngles[T float32 | float64](updates [][]T, share *bands, g triangle, tell teller) error {
 	unit, zero, err := unitRows(updates)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	n := len(zero)
-	g := mat.NewSymDense(n, nil)
-	cosines(unit, func(i0, j0 int, block *mat.Dense) bool {
+	cosines(unit, share, func(i0, j0 int, block *mat.Dense) bool {
 		ni, nj := block.Dims()
 		if i0 == j0 {
-			if err = tell.tell(i0, n); err != nil {
+			if err = tell.tell(i0, len(zero)); err != nil {
 				return false
 			}
 		}
@@ -43,16 +42,16 @@ func gradientAngles(updates [][]float64, tell teller) (*mat.SymDense, error) {
 				if j <= i || zero[i] && zero[j] {
 					continue
 				}
-				g.SetSym(i, j, angle(block.At(a, b), unit.RawRowView(i), unit.RawRowView(j)))
+				g[i][j-i-1] = angle(block.At(a, b), unit.RawRowView(i), unit.RawRowView(j))
 			}
 		})
 		return true
 	})
-	return g, err
+	return err
 }
 
 // unitRows returns the updates scaled to rows of length 1 (N x k), and which of them are zero and stay zero.
-func unitRows(updates [][]float64) (unit *mat.Dense, zero []bool, err error) {
+func unitRows[T float32 | float64](updates [][]T) (unit *mat.Dense, zero []bool, err error) {
 	n := len(updates)
 	if n == 0 {
 		return nil, nil, fmt.Errorf("gradient angles: there are no clients")
@@ -68,7 +67,9 @@ func unitRows(updates [][]float64) (unit *mat.Dense, zero []bool, err error) {
 			return nil, nil, fmt.Errorf("client %d: its update has %d coordinates, client 0's has %d: all need the same mask", i, len(update), k)
 		}
 		row := unit.RawRowView(i)
-		copy(row, update)
+		for c, x := range update {
+			row[c] = float64(x)
+		}
 		for c, x := range row {
 			if math.IsNaN(x) || math.IsInf(x, 0) {
 				return nil, nil, fmt.Errorf("client %d: coordinate %d of its update is %g: its warm-up diverged, lower the learning rate or leave the client out", i, c, x)

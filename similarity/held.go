@@ -35,6 +35,13 @@ func newHeldAngles(owner []int, n int, missing float64) *HeldAngles {
 	return h
 }
 
+// rows returns the stored angles of the holders from client i to client j with all later holders.
+func (h *HeldAngles) rows(i, j int) []float64 {
+	n := len(h.holders)
+	begin := func(a int) int { return a * (2*n - a - 1) / 2 }
+	return h.wide[begin(int(h.place[i])):begin(int(h.place[j])+1)]
+}
+
 // fill sets the angle between every two holders i and j to at(i, j).
 func (h *HeldAngles) fill(at func(i, j int) float64) {
 	k := 0

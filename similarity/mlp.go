@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"gonum.org/v1/gonum/mat"
-
 	"feddag/internal/stream"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 const (
@@ -30,16 +30,22 @@ const (
 //   - The gradient of W1 is δ x', so Adam's moments are M x_d and Q x_d^2 with one M and one Q per hidden unit, and a step moves
 //     z by -rate Σ_d x_d^2 M/(x_d sqrt(Q) + ε). That sum runs over a histogram of x (bin means), which is exact where ε is
 //     small beside x_d sqrt(Q).
-func mlpGates(g, v *mat.SymDense, seed uint64, tell teller) (Gates, error) {
-	m := newMLP(g, v, seed)
-	slope := make([]float64, g.SymmetricDim())
+func mlpGates(angles *scaledAngles, seed uint64, tell teller) (Gates, error) {
+	m, err := newMLP(angles, seed)
+	if err != nil {
+		return Gates{}, err
+	}
+	slope := make([]float64, len(angles.g))
 	var best Gates
 	for step := 0; ; step++ {
 		if err := tell.tell(step, mlpSteps); err != nil {
 			return Gates{}, err
 		}
 		w := m.forward()
-		e := entropy(g, v, w, slope)
+		e, err := angles.entropy(w, slope)
+		if err != nil {
+			return Gates{}, err
+		}
 		if step == 0 {
 			best = Gates{slices.Clone(w), e, e}
 		} else if e < best.After {
@@ -66,11 +72,15 @@ type mlp struct {
 	initial []float64 // set by backward: ∂L/∂z, which is ∂L/∂b1; times x' it is ∂L/∂W1
 }
 
-// newMLP returns the network with initial weights for the inputs g and v.
-func newMLP(g, v *mat.SymDense, seed uint64) *mlp {
-	n := g.SymmetricDim()
+// newMLP returns the network with initial weights for the inputs G^ and V^.
+func newMLP(angles *scaledAngles, seed uint64) (*mlp, error) {
+	x, err := summarise(angles)
+	if err != nil {
+		return nil, err
+	}
+	n := len(angles.g)
 	m := &mlp{
-		x: summarise(g, v), z: make([]adam, mlpHidden), b1: make([]adam, mlpHidden), w2: make([]adam, n*mlpHidden), b2: make([]adam, n),
+		x: x, z: make([]adam, mlpHidden), b1: make([]adam, mlpHidden), w2: make([]adam, n*mlpHidden), b2: make([]adam, n),
 		h: make([]float64, mlpHidden), w: make([]float64, n), outer: make([]float64, n), initial: make([]float64, mlpHidden),
 	}
 	random := stream.New(seed, "gates")
@@ -86,7 +96,7 @@ func newMLP(g, v *mat.SymDense, seed uint64) *mlp {
 		}
 		m.b2[i].value = uniform(random, bound)
 	}
-	return m
+	return m, nil
 }
 
 // forward returns the gates, N, which the next call overwrites.
@@ -158,26 +168,44 @@ type inputs struct {
 	squares     float64 // Σ x_d^2
 }
 
-// summarise makes the histogram of the entries of both matrices, 0..1; each off-diagonal entry counts twice.
-func summarise(g, v *mat.SymDense) *inputs {
-	x := new(inputs)
-	n := g.SymmetricDim()
-	for _, m := range []*mat.SymDense{g, v} {
-		for i := range n {
-			for _, a := range upper(m, i) {
-				bin := min(max(int(a*mlpBins), 0), mlpBins-1)
-				x.count[bin] += 2
-				x.mean[bin] += 2 * a
-				x.squares += 2 * a * a
+// summarise makes the histogram of the entries of both matrices, 0..1; each off-diagonal entry counts twice. The bands are added
+// in their order.
+func summarise(angles *scaledAngles) (*inputs, error) {
+	share := angles.share
+	parts := make([][]float64, share.count()) // count, then the sums of the bins, then squares
+	for b := range parts {
+		if !share.mine(b) {
+			continue
+		}
+		part := make([]float64, 2*mlpBins+1)
+		from, to := share.of(b)
+		for _, m := range []triangle{angles.g, angles.v} {
+			for _, row := range m[from:to] {
+				for _, a := range row {
+					bin := min(max(int(a*mlpBins), 0), mlpBins-1)
+					part[bin] += 2
+					part[mlpBins+bin] += 2 * a
+					part[2*mlpBins] += 2 * a * a
+				}
 			}
 		}
+		parts[b] = part
 	}
+	if err := share.exchange("histogram of the angles", parts, func(int) int { return 2*mlpBins + 1 }, nil); err != nil {
+		return nil, err
+	}
+	for _, part := range parts[1:] {
+		floats.Add(parts[0], part)
+	}
+	x := &inputs{squares: parts[0][2*mlpBins]}
+	copy(x.count[:], parts[0])
+	copy(x.mean[:], parts[0][mlpBins:])
 	for b, count := range x.count {
 		if count > 0 {
 			x.mean[b] /= count
 		}
 	}
-	return x
+	return x, nil
 }
 
 // sum returns Σ_d x_d^2 m / (x_d s + ε).

@@ -25,17 +25,17 @@ func randomMatrices(n int, seed uint64) (g, v *mat.SymDense) {
 func TestMLPGradients(t *testing.T) {
 	const n, width = 6, 1e-4
 	g, v := randomMatrices(n, 1)
-	m := newMLP(g, v, 3)
+	m := network(t, g, v, 3)
 	slope := make([]float64, n)
-	entropy(g, v, m.forward(), slope)
+	entropyOf(t, g, v, m.forward(), slope)
 	m.backward(slope)
 	difference := func(p *adam) float64 {
 		value := p.value
 		defer func() { p.value = value }()
 		p.value = value + width
-		above := entropy(g, v, m.forward(), nil)
+		above := entropyOf(t, g, v, m.forward(), nil)
 		p.value = value - width
-		below := entropy(g, v, m.forward(), nil)
+		below := entropyOf(t, g, v, m.forward(), nil)
 		return (above - below) / (2 * width)
 	}
 	check := func(what string, i int, got, want float64) {
@@ -90,7 +90,7 @@ func TestMLPGradients(t *testing.T) {
 func TestMLPStepsOfWeightsThatAreNotStored(t *testing.T) {
 	const n = 6
 	g, v := randomMatrices(n, 2)
-	m := newMLP(g, v, 3)
+	m := network(t, g, v, 3)
 	var x []float64 // the input, without the zeros on the diagonals
 	for _, a := range []*mat.SymDense{g, v} {
 		for i := range n {

@@ -177,7 +177,7 @@ func (r *Roster) extendGates(movers []int, moving []bool) error {
 	w := slices.Repeat([]float64{x}, len(movers))
 	if name != "fixed" {
 		sum, mean := r.settledSums(moving)
-		gates, err := descend(len(movers), func(w, slope []float64) float64 { return pairEntropy(pairs, sum, mean, w, slope) }, nil)
+		gates, err := descend(len(movers), func(w, slope []float64) (float64, error) { return pairEntropy(pairs, sum, mean, w, slope), nil }, nil)
 		if err != nil {
 			return err
 		}

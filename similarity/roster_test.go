@@ -185,7 +185,7 @@ func TestNewcomerGate(t *testing.T) {
 			for j := range n - 1 {
 				a.SetSym(n-1, j, w*roster.GradientScaled.At(n-1, j)+(1-w)*roster.DataScaled.At(n-1, j))
 			}
-			return entropy(a, a, make([]float64, n), nil)
+			return entropyOf(t, a, a, make([]float64, n), nil)
 		}
 		got := roster.Gates[n-1]
 		for k := range 101 {

@@ -38,8 +38,11 @@ const maxElements = math.MaxInt / 8
 // vectorRow is the place of a principal vector.
 type vectorRow struct{ client, place, row int }
 
-func (f *SketchFile) allCounts() [][]int      { return f.counts }
-func (f *SketchFile) allUpdates() [][]float64 { return f.updates }
+func (f *SketchFile) allCounts() [][]int { return f.counts }
+
+func (f *SketchFile) gradients(share *bands, g triangle, tell teller) error {
+	return gradientAngles(f.updates, share, g, tell)
+}
 
 // ClassCounts implements [Sketches]. The caller must not modify the counts.
 func (f *SketchFile) ClassCounts() [][]int { return f.counts }
@@ -52,7 +55,7 @@ func (f *SketchFile) Cluster(o Options, progress Progress) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("clustering: %w", err)
 	}
-	r, err := clusterSource(f, o, progress)
+	r, err := clusterSource(f, nil, o, progress)
 	if err != nil {
 		return nil, fmt.Errorf("clustering %s: %w", f.path, err)
 	}

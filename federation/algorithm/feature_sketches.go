@@ -18,15 +18,21 @@ const scatterBatch = 64
 // of the clients' scatters (see [groups.NewSketch]). They do not depend on the number of workers. It enters what the clients
 // send into the ledger. Errors name the client; a cancelled run returns the reason of its context.
 func FeatureSketches(e *federation.Env, clients []*federation.Client) (*similarity.Features, error) {
-	return featureSketches(e, clients, true)
+	return featureSketches(e, clients, true, true)
+}
+
+// LeadFeatureSketches is [FeatureSketches] for the process that leads the run alone; the others share the work and get nil.
+func LeadFeatureSketches(e *federation.Env, clients []*federation.Client) (*similarity.Features, error) {
+	return featureSketches(e, clients, true, e.Leads())
 }
 
 // FeatureMeans is [FeatureSketches] of clients that do not send their scatters: the scatter of the result is nil.
 func FeatureMeans(e *federation.Env, clients []*federation.Client) (*similarity.Features, error) {
-	return featureSketches(e, clients, false)
+	return featureSketches(e, clients, false, true)
 }
 
-func featureSketches(e *federation.Env, clients []*federation.Client, sendScatter bool) (*similarity.Features, error) {
+// featureSketches returns nil if this process does not keep the sketches.
+func featureSketches(e *federation.Env, clients []*federation.Client, sendScatter, keep bool) (*similarity.Features, error) {
 	extractor, err := groups.NewExtractor(e.Data.Channels, e.Data.Height, e.Data.Width)
 	if err != nil {
 		return nil, err
@@ -38,6 +44,16 @@ func featureSketches(e *federation.Env, clients []*federation.Client, sendScatte
 	}
 	for some := range slices.Chunk(clients, scatterBatch) {
 		made, scatters := make([]*groups.Sketch, len(some)), make([]*mat.SymDense, len(some))
+		store := func(i int, sent sentFeatures) (err error) {
+			made[i] = &sent.Sketch
+			if sendScatter {
+				scatters[i], err = groups.Symmetric(sent.Scatter, d)
+			}
+			return err
+		}
+		if !keep {
+			store = nil
+		}
 		err := sketchEach(e, "features", some, func(i int) (err error) {
 			made[i], scatters[i], err = featureSketch(e, some[i], extractor)
 			return err
@@ -47,24 +63,25 @@ func featureSketches(e *federation.Env, clients []*federation.Client, sendScatte
 				sent.Scatter = groups.Upper(scatters[i])
 			}
 			return sent
-		}, func(i int, sent sentFeatures) (err error) {
-			made[i] = &sent.Sketch
-			if sendScatter {
-				scatters[i], err = groups.Symmetric(sent.Scatter, d)
-			}
-			return err
-		})
+		}, store)
 		if err != nil {
 			return nil, err
 		}
 		for i, c := range some {
 			e.Ledger.Up(c, "feature means", groups.Halves*e.Data.Classes*(d+1))
 			if sendScatter {
-				f.Scatter.AddSym(f.Scatter, scatters[i])
+				if keep {
+					f.Scatter.AddSym(f.Scatter, scatters[i])
+				}
 				e.Ledger.Up(c, "feature scatter", d*(d+1)/2)
 			}
 		}
-		f.Sketches = append(f.Sketches, made...)
+		if keep {
+			f.Sketches = append(f.Sketches, made...)
+		}
+	}
+	if !keep {
+		return nil, nil
 	}
 	return f, nil
 }

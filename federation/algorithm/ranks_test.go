@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"feddag/federation"
 	"feddag/federation/federationtest"
+	"feddag/similarity"
+	"feddag/torch"
 	"feddag/torch/ranks"
 	"feddag/torch/ranks/rankstest"
 )
@@ -19,7 +22,7 @@ import (
 // resume what two have begun. With FEDDAG_LONG it does so for every algorithm, and one and three ranks do the whole run, too.
 func TestRanks(t *testing.T) {
 	rankstest.Skip(t)
-	names := []string{"fedavg", "feddag", "feddag-star --feddag-body alike", "fedbr", "ifca"}
+	names := []string{"fedavg", "feddag", "feddag-star --feddag-body alike", "fedbr", "ifca", "pacfl"}
 	if os.Getenv("FEDDAG_LONG") != "" {
 		names = append(federation.Names(), "feddag --feddag-clustering similarity", "feddag-star --feddag-body alike", "feddag --feddag-body all")
 	}
@@ -49,7 +52,7 @@ func TestRanks(t *testing.T) {
 
 // together runs an algorithm on several ranks and compares what each of them ends with. Rank 0 alone writes checkpoints and
 // resumes its own; the others resume what they get as bytes. want is nil if there is nothing to compare with.
-func together(t *testing.T, name string, size int, o federation.RunOptions, change func(*federation.Env), want map[string][]float32, wantResult *federation.Result) {
+func together(t *testing.T, name string, size int, o federation.RunOptions, change func(*federation.Env), want map[string][]float32, wantResult *federation.Result) []federation.Algorithm {
 	t.Helper()
 	envs, algorithms, results := make([]*federation.Env, size), make([]federation.Algorithm, size), make([]*federation.Result, size)
 	for rank := range size {
@@ -83,7 +86,7 @@ func together(t *testing.T, name string, size int, o federation.RunOptions, chan
 		t.Fatalf("%d ranks: %v", size, err)
 	}
 	if want == nil {
-		return
+		return algorithms
 	}
 	for rank := range size {
 		if !federationtest.EqualModels(federationtest.Models(t, algorithms[rank]), want) {
@@ -91,6 +94,60 @@ func together(t *testing.T, name string, size int, o federation.RunOptions, chan
 		}
 		if !federationtest.EqualResults(results[rank], wantResult) {
 			t.Errorf("rank %d of %d: the scores are not those of one process", rank, size)
+		}
+	}
+	return algorithms
+}
+
+// TestRanksOfManyClients checks that ranks which share the rows of the similarity of many clients out end with the weights and scores
+// of one process.
+func TestRanksOfManyClients(t *testing.T) {
+	rankstest.Skip(t)
+	const name = "feddag --feddag-clustering similarity --feddag-choose count:3"
+	many := func(e *federation.Env) {
+		few := e.Clients
+		e.Clients = nil
+		for i := range similarity.BandRows + 20 {
+			c := *few[i%len(few)]
+			c.ID, c.Train = i, c.Train[:3+i/len(few)%9]
+			e.Clients = append(e.Clients, &c)
+		}
+		e.Rounds, e.Rate, e.Epochs, e.FinalPost = 1, 0.01, 1, false
+	}
+	want, wantResult := federationtest.Finished(t, name, 2, many)
+	for _, size := range []int{2, 3} {
+		together(t, name, size, federation.RunOptions{Algorithm: name}, many, want, wantResult)
+	}
+}
+
+// TestRanksBatched checks that two ranks with the batched engine, whose stacks are half as large, end within 1e-5 of the weights of
+// one process with that engine. It runs on the CPU.
+func TestRanksBatched(t *testing.T) {
+	rankstest.Skip(t)
+	batched := func(e *federation.Env) {
+		x, err := torch.NewBatched(e.Device, torch.BatchedOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(x.Close)
+		e.Executor = x
+	}
+	for _, name := range []string{"fedavg", "feddag --feddag-clustering similarity"} {
+		want, _ := federationtest.Finished(t, name, 2, batched)
+		for rank, a := range together(t, name, 2, federation.RunOptions{Algorithm: name}, batched, nil, nil) {
+			got := federationtest.Models(t, a)
+			if len(got) != len(want) {
+				t.Fatalf("%s: rank %d has %d models, one process %d", name, rank, len(got), len(want))
+			}
+			for model, x := range want {
+				most := 0.
+				for k := range x {
+					most = max(most, math.Abs(float64(got[model][k]-x[k])))
+				}
+				if !(most <= 1e-5) {
+					t.Errorf("%s: rank %d: the weights of %s differ by up to %g from those of one process", name, rank, model, most)
+				}
+			}
 		}
 	}
 }

@@ -15,12 +15,7 @@ import (
 
 // BookVectors enters the principal vectors that a client sends into the ledger: F values for each vector of each class.
 func BookVectors(e *federation.Env, c *federation.Client, s *similarity.Sketch) {
-	for _, basis := range s.Bases {
-		if basis != nil {
-			rows, columns := basis.Dims()
-			e.Ledger.Up(c, "principal vectors", rows*columns)
-		}
-	}
+	e.Ledger.Up(c, "principal vectors", numbers(s.Bases))
 }
 
 // Subspaces returns a sketch of each client's training data: the number of samples of each class n_i,c, and for each class
@@ -52,6 +47,43 @@ func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Cou
 		return nil, err
 	}
 	return sketches, nil
+}
+
+// SharedSubspaces is [Subspaces] in a run of several processes, of which each keeps the principal vectors of the clients that
+// it has looked at. The updates of the sketches are left to the caller. values has how many values each client sends as principal
+// vectors.
+func SharedSubspaces(e *federation.Env, clients []*federation.Client, p similarity.Count, svdSamples int) (s *similarity.Shared, values []int, err error) {
+	s = &similarity.Shared{Team: e.Peers, Counts: make([][]int, len(clients)), Bases: make([][]*mat.Dense, len(clients))}
+	values = make([]int, len(clients))
+	err = sketchEach(e, "principal vectors", clients, func(i int) error {
+		sketch, err := sketchClient(e, clients[i], p, svdSamples)
+		s.Counts[i], s.Bases[i], values[i] = sketch.Counts, sketch.Bases, numbers(sketch.Bases)
+		return err
+	}, func(i int) subspaceSizes {
+		return subspaceSizes{s.Counts[i], values[i]}
+	}, func(i int, sent subspaceSizes) error {
+		s.Counts[i], values[i] = sent.Counts, sent.Values
+		s.Bases[i] = make([]*mat.Dense, e.Data.Classes)
+		return nil
+	})
+	return s, values, err
+}
+
+// subspaceSizes is what the processes tell each other of a client whose principal vectors only one of them has.
+type subspaceSizes struct {
+	Counts []int
+	Values int
+}
+
+// numbers returns how many numbers are in the bases of a client, each F x p or nil.
+func numbers(bases []*mat.Dense) (n int) {
+	for _, b := range bases {
+		if b != nil {
+			rows, columns := b.Dims()
+			n += rows * columns
+		}
+	}
+	return n
 }
 
 // subspaces is the sketch of a client for another process of the run.

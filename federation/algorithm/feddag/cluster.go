@@ -31,8 +31,10 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 		return nil, nil, err
 	}
 	o := a.SketchOptions(env.Seed)
-	if err := env.NotifySketches(clients, sketches, o); err != nil {
-		return nil, nil, err
+	if sketches != nil {
+		if err := env.NotifySketches(clients, sketches, o); err != nil {
+			return nil, nil, err
+		}
 	}
 	var result *similarity.Result
 	err = env.Stage(federation.ClusteringStage, func() (err error) {
@@ -63,12 +65,19 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 }
 
 // sketchClients runs phase 1 for some clients. It returns the sketches that they send, and their warm-up if the sketches come
-// from it, both in the order of the clients.
+// from it, both in the order of the clients. In a run of several processes whose clients stay the same, features are nil except in
+// the process that leads, and of many clients each process has the principal vectors of some.
 func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client) (warm *warmUpResult, sketches similarity.Sketches, err error) {
 	if a.ClustersBy == ClustersByTest {
 		err = env.Stage(federation.ClusteringStage, func() error {
-			features, err := algorithm.FeatureSketches(env, clients)
-			sketches = features
+			sketch := algorithm.FeatureSketches
+			if !env.ClientsMayChange() {
+				sketch = algorithm.LeadFeatureSketches
+			}
+			features, err := sketch(env, clients)
+			if features != nil {
+				sketches = features
+			}
 			return err
 		})
 		if err != nil {
@@ -84,6 +93,11 @@ func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client
 		return nil, nil, err
 	}
 	err = env.Stage(federation.ClusteringStage, func() error {
+		if env.Peers != nil && !env.ClientsMayChange() && len(clients) > similarity.BandRows {
+			shared, err := a.shareSketches(env, clients, warm.updates)
+			sketches = shared
+			return err
+		}
 		vectors, err := a.makeSketches(env, clients, warm.updates)
 		sketches = similarity.Vectors(vectors)
 		return err
@@ -92,8 +106,8 @@ func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client
 }
 
 // clusterOnce runs phases 2 to 4 on sketches. With BodyAlike it also returns the clusters that see like images. Of several
-// processes of the run only one does it, and the others get the clusters, the CC-graph and the clusters that are alike, which is all
-// that a run needs whose clients stay the same.
+// processes of the run only one does it, or all of them share the angles between many clients out. Then the others get the clusters,
+// the CC-graph and the clusters that are alike, which is all that a run needs whose clients stay the same.
 func (a *FedDAG) clusterOnce(env *federation.Env, sketches similarity.Sketches, o similarity.Options) (result *similarity.Result, alike [][]int, err error) {
 	do := func() error {
 		if result, err = sketches.Cluster(o, env.ClusteringProgress); err == nil && a.Body == BodyAlike {
@@ -104,6 +118,13 @@ func (a *FedDAG) clusterOnce(env *federation.Env, sketches similarity.Sketches, 
 	if env.ClientsMayChange() {
 		err = do()
 		return result, alike, err
+	}
+	if shared, ok := sketches.(*similarity.Shared); ok {
+		var problem error
+		if result, problem = shared.Cluster(o, env.ClusteringProgress); problem != nil && !env.Leads() {
+			return nil, nil, problem
+		}
+		do = func() error { return problem }
 	}
 	err = env.Once("the clusters", func() ([]byte, error) {
 		if err := do(); err != nil || env.Peers == nil {

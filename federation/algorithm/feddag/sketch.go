@@ -29,3 +29,21 @@ func (a *FedDAG) makeSketches(env *federation.Env, clients []*federation.Client,
 	}
 	return sketches, nil
 }
+
+// shareSketches is [FedDAG.makeSketches] in a run of several processes, each of which keeps the principal vectors of some clients.
+func (a *FedDAG) shareSketches(env *federation.Env, clients []*federation.Client, updates [][]float32) (*similarity.Shared, error) {
+	p, err := similarity.ParseCount(a.PrincipalVectors)
+	if err != nil {
+		return nil, err
+	}
+	shared, values, err := algorithm.SharedSubspaces(env, clients, p, a.SVDSamples)
+	if err != nil {
+		return nil, err
+	}
+	shared.Updates = updates
+	for i, c := range clients {
+		env.Ledger.Up(c, "counts", len(shared.Counts[i]))
+		env.Ledger.Up(c, "principal vectors", values[i])
+	}
+	return shared, nil
+}

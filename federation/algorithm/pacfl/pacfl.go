@@ -127,7 +127,8 @@ func (a *PACFL) angles(env *federation.Env, clients []*federation.Client) (*mat.
 		bases[i] = []*mat.Dense{vectors[i]} // one class that has the vectors of all labels
 	}
 	if a.Angle == "trace" {
-		return traces(vectors, env.Workers), sketches, nil
+		sums, err := traces(env, vectors)
+		return sums, sketches, err
 	}
 	classAngles, err := similarity.ClassAngles(bases, a.options())
 	if err != nil {

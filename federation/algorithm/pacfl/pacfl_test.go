@@ -88,7 +88,14 @@ func TestMatchedAngles(t *testing.T) {
 			t.Errorf("%v and %v: %g degrees, want %g", mat.Formatted(c.u), mat.Formatted(c.v), got, c.want)
 		}
 	}
-	sums := traces([]*mat.Dense{u, nil, v}, 2)
+	e := federationtest.TinyEnv(t, 2)
+	if err := e.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	sums, err := traces(e, []*mat.Dense{u, nil, v})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if sums.At(0, 1) != 0 || math.Abs(sums.At(0, 2)-70) > 1e-5 {
 		t.Errorf("%v", mat.Formatted(sums))
 	}

@@ -5,31 +5,30 @@ import (
 	"math"
 	"slices"
 
-	"feddag/internal/parallel"
+	"feddag/federation"
 
 	"gonum.org/v1/gonum/mat"
 )
 
 // traces returns the sums of matched angles of all pairs of clients, [clients, clients] in degrees, from their U_i (see
-// [matchedAngles]). The sum of a client without vectors is 0. It does not depend on the number of workers.
-func traces(vectors []*mat.Dense, workers int) *mat.SymDense {
-	n := len(vectors)
-	sums := mat.NewSymDense(n, nil)
-	rows := make([][]float64, n)
-	parallel.ForWorkers(n, workers, func(i int) {
-		rows[i] = make([]float64, i)
-		for j := range i {
+// [matchedAngles]). The sum of a client without vectors is 0. It depends neither on the number of workers nor on that of the
+// processes of the run, which share the rows out.
+func traces(env *federation.Env, vectors []*mat.Dense) (*mat.SymDense, error) {
+	sums := mat.NewSymDense(len(vectors), nil)
+	err := federation.ShareRows(env, "sums of matched angles", len(vectors), func(i int) []float64 {
+		row := make([]float64, i)
+		for j := range row {
 			if vectors[i] != nil && vectors[j] != nil {
-				rows[i][j] = matchedAngles(vectors[i], vectors[j])
+				row[j] = matchedAngles(vectors[i], vectors[j])
 			}
 		}
-	})
-	for i, row := range rows {
+		return row
+	}, func(i int, row []float64) {
 		for j, sum := range row {
 			sums.SetSym(i, j, sum)
 		}
-	}
-	return sums
+	})
+	return sums, err
 }
 
 // matchedAngles returns the sum in degrees of the angles arccos|u.v| between matched columns of U (F x p) and V (F x q), of
