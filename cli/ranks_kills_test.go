@@ -87,7 +87,7 @@ func TestRanksKilled(t *testing.T) {
 			}
 			select {
 			case <-ended:
-			case <-time.After(time.Duration(rand.Float64() * float64(2*one))):
+			case <-time.After(time.Duration(rand.Float64() * float64(one))):
 				done++
 				ranks[rand.IntN(len(ranks))].Process.Kill()
 			}

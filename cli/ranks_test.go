@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"feddag/report"
+	"feddag/torch"
 	"feddag/torch/ranks/rankstest"
 )
 
@@ -173,7 +174,7 @@ func TestRanksThatDisagree(t *testing.T) {
 	write(t, filepath.Join(otherData, "train-images-idx3-ubyte"), images)
 	scenario := filepath.Join(tmp, "scenario.json")
 	write(t, scenario, []byte(`{"version": 2, "events": [{"round": 2, "leave": 0}]}`))
-	var weights []string // of other values, and in other places
+	var weights []string // files of different weights, in different folders
 	for seed := range 2 {
 		out := filepath.Join(t.TempDir(), "run")
 		must(t, small(data, out, "--algorithm", "fedavg", "--rounds", "1", "--final-post=false", "--seed", fmt.Sprint(seed))...)
@@ -237,4 +238,33 @@ func TestDistributedOff(t *testing.T) {
 	must(t, append(args, "--distributed", "off")...)
 	t.Setenv("FEDDAG_DISTRIBUTED", "off")
 	must(t, small(data, filepath.Join(t.TempDir(), "run"), "--algorithm", "fedavg", "--rounds", "1", "--final-post=false")...)
+}
+
+// TestRanksWithoutGloo runs a rank of a program whose library has no process groups, as one that was built without Gloo's headers. It
+// ends before it waits for the others, and says what to install.
+func TestRanksWithoutGloo(t *testing.T) {
+	compiler, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("there is no C compiler: ", err)
+	}
+	dir := t.TempDir()
+	source, library := filepath.Join(dir, "none.c"), filepath.Join(dir, "none.so")
+	write(t, source, []byte("int fd_group_backends(void) { return 0; }\n")) // what torch/shim/group.cc says without FD_GLOO
+	if out, err := exec.Command(compiler, "-shared", "-fPIC", "-o", library, source).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, more := range [][]string{nil, {"--distributed", "off"}} {
+		out := filepath.Join(dir, fmt.Sprint("run", len(more)))
+		args := append(small(mnist(t), out, "--algorithm", "fedavg", "--rounds", "1", "--final-post=false"), more...)
+		c := exec.Command(os.Args[0], args...)
+		c.Env = append(os.Environ(), "FEDDAG_TEST_PROGRAM=1", "LD_PRELOAD="+library, "RANK=0", "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1",
+			fmt.Sprint("MASTER_PORT=", rankstest.Port(t)))
+		text, _ := c.CombinedOutput()
+		switch code := c.ProcessState.ExitCode(); {
+		case more != nil && code != exitDone:
+			t.Errorf("one process: exit code %d: %s", code, text)
+		case more == nil && (code != exitFailed || !strings.Contains(string(text), torch.ErrNoGroups.Error())):
+			t.Errorf("exit code %d, and the message lacks %q: %s", code, torch.ErrNoGroups, text)
+		}
+	}
 }
