@@ -11,7 +11,7 @@ LDFLAGS := -X feddag/cli.commit=$(COMMIT)
 # Compiles the C++ libraries if need be and loads the CGO_* variables into the shell of the recipe.
 NATIVE = env=$$(scripts/build_native.sh) && . "$$env"
 
-.PHONY: help setup build run test check race lint page-check docs-check gpu-bundle image-check clean
+.PHONY: help setup build run test check race lint page-check docs-check gpu-bundle kernels-lab image-check clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -50,6 +50,9 @@ docs-check: build ## run the commands that the pages print; a quarter of an hour
 
 gpu-bundle: setup ## build/gpu for scripts/gpu_check.sh, against the torch of python3
 	@scripts/gpu_bundle.sh
+
+kernels-lab: ## compile the CUDA kernels without a GPU (the compiler from PyPI): registers, spills, multiply-adds
+	@scripts/kernels_lab.sh --check
 
 image-check: ## build and run both images of Dockerfile.cuda with buildah, as root (TARGETS="cpu cuda")
 	@scripts/check_image.sh $(TARGETS)

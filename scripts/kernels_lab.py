@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Compiles the CUDA kernels without a GPU and reports what the compiler made of them.
+
+    scripts/kernels_lab.sh                        # installs the compiler, then runs this script (make kernels-lab)
+    scripts/kernels_lab.sh --check --arch sm_90a  # fails if a kernel spills or has too small a share of multiply-adds
+
+The text and the compiler (NVRTC) are those that the batched engine uses when it starts on a GPU. Columns of the report:
+
+    registers     per thread
+    stack         bytes of stack per thread: local arrays that the compiler could not keep in registers
+    spills        bytes stored to and loaded from local memory because the registers did not suffice
+    shared        bytes of static shared memory per block; what a launch asks for is added to it
+    instructions  of the whole kernel
+    main loop     instructions of the innermost loop with the most multiply-adds (without any: of the longest loop)
+    share         multiply-adds among the main loop's instructions
+"""
+
+import argparse
+import ctypes
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHIM = ROOT / "torch" / "shim"
+LAB = ROOT / "build" / "kernels-lab"
+ARCHITECTURES = ["sm_80", "sm_90a", "sm_100"]
+TYPES = ["f32", "bf16"]
+
+# The smallest share of multiply-adds in the main loop of the kernels that multiply, on every architecture. What is below
+# was lost by a change. The two gradients have a low share: they visit a quarter of the products, one at a time.
+LEAST_SHARE = {"block_ahead": 0.55, "block_weight_back": 0.08, "block_input_back": 0.02}
+
+MULTIPLY_ADDS = {"FFMA", "FFMA2", "HFMA2", "HMMA", "HGMMA", "UTCHMMA"}
+
+
+def fail(text):
+    sys.exit(f"kernels_lab: {text}")
+
+
+def sources():
+    """The names of the kernels' files, in the order in which the engine includes them."""
+    text = (SHIM / "kernel_source.cc").read_text()
+    names = [f"kernel_{n}.h" for n in re.findall(r"^FD_FILE\((\w+)\)", text, re.M)]
+    if not names:
+        fail(f"{SHIM / 'kernel_source.cc'} lists no kernels")
+    return names
+
+
+class Compiler:
+    """NVRTC, from the package nvidia-cuda-nvrtc."""
+
+    def __init__(self, nvidia):
+        found = sorted(nvidia.glob("lib/libnvrtc.so.*"))
+        if not found:
+            fail(f"no libnvrtc in {nvidia}: run scripts/kernels_lab.sh, which installs it")
+        for builtins in nvidia.glob("lib/libnvrtc-builtins.so.*"):
+            ctypes.CDLL(str(builtins), mode=ctypes.RTLD_GLOBAL)
+        self.lib = ctypes.CDLL(str(found[0]))
+        self.version = Path(found[0]).stat().st_size
+
+    def text(self, program, size, read):
+        n = ctypes.c_size_t()
+        getattr(self.lib, size)(program, ctypes.byref(n))
+        buffer = ctypes.create_string_buffer(n.value)
+        getattr(self.lib, read)(program, buffer)
+        return buffer.raw
+
+    def compile(self, options):
+        """The compiler's log and the cubin."""
+        names = sources()
+        main = "".join(f'#include "{n}"\n' for n in names)
+        strings = lambda values: (ctypes.c_char_p * len(values))(*values)
+        program = ctypes.c_void_p()
+        if self.lib.nvrtcCreateProgram(ctypes.byref(program), main.encode(), b"feddag.cu", len(names),
+                                       strings([(SHIM / n).read_bytes() for n in names]),
+                                       strings([n.encode() for n in names])):
+            fail("NVRTC does not start")
+        options = [o.encode() for o in options]
+        failed = self.lib.nvrtcCompileProgram(program, len(options), strings(options))
+        log = self.text(program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog").rstrip(b"\0").decode()
+        if failed:
+            fail(f"the kernels do not compile with {options}:\n{log}")
+        code = self.text(program, "nvrtcGetCUBINSize", "nvrtcGetCUBIN")
+        self.lib.nvrtcDestroyProgram(ctypes.byref(program))
+        return log, code
+
+
+def compiled(compiler, architecture, kind):
+    """The log and the cubin's path, out of the cache if nothing has changed."""
+    # The options of torch/shim/cuda_kernels.cc, and the assembler's remarks.
+    options = [f"--gpu-architecture={architecture}", "--std=c++17", "--ptxas-options=-v"]
+    if kind == "bf16":
+        options.append("-DFD_BF16")
+    key = hashlib.sha256(repr([options, compiler.version]).encode())
+    for name in sources():
+        key.update((SHIM / name).read_bytes())
+    cache = LAB / "cubins"
+    cache.mkdir(parents=True, exist_ok=True)
+    cubin = cache / f"{architecture}-{kind}-{key.hexdigest()[:12]}.cubin"
+    log = cubin.with_suffix(".log")
+    if not (cubin.exists() and log.exists()):
+        for old in cache.glob(f"{architecture}-{kind}-*"):
+            old.unlink()
+        remarks, code = compiler.compile(options)
+        log.write_text(remarks)
+        half = cubin.with_suffix(".tmp")
+        half.write_bytes(code)
+        half.rename(cubin)
+    return log.read_text(), cubin
+
+
+def resources(log):
+    """By kernel, what the assembler says about it."""
+    found = {}
+    for part in log.split("Compiling entry function ")[1:]:
+        number = lambda pattern: int((re.search(pattern, part) or [0, 0])[1])
+        found[re.match(r"'(\w+)'", part)[1]] = {
+            "registers": number(r"Used (\d+) registers"),
+            "stack": number(r"(\d+) bytes stack frame"),
+            "spills": number(r"(\d+) bytes spill stores") + number(r"(\d+) bytes spill loads"),
+            "shared": number(r"(\d+) bytes smem"),
+        }
+    return found
+
+
+def multiply_adds(instructions):
+    n = 0
+    for text in instructions:
+        words = re.sub(r"^@!?U?P\w+\s+", "", text).split()
+        # HFMA2 R0, -RZ, RZ, ... is how the compiler moves a constant.
+        if words[0].split(".")[0] in MULTIPLY_ADDS and "-RZ, RZ," not in text:
+            n += 1
+    return n
+
+
+def loops(section):
+    """The number of instructions of a kernel, and of its main loop with the number of multiply-adds there."""
+    instructions, labels = [], {}
+    for line in section.splitlines():
+        label = re.match(r"\s*(\.L_x_\d+):", line)
+        if label:
+            labels[label[1]] = len(instructions)
+        instruction = re.match(r"\s*/\*[0-9a-f]{4,}\*/\s+(.*?)\s*;", line)
+        if instruction:
+            instructions.append(instruction[1])
+    spans = []
+    for i, text in enumerate(instructions):
+        target = re.search(r"\bBRA\b.*`\((\.L_x_\d+)\)", text)
+        if target and labels.get(target[1], i) < i:
+            spans.append((labels[target[1]], i + 1))
+    inner = [s for s in spans if not any(o != s and s[0] <= o[0] and o[1] <= s[1] for o in spans)]
+    if not inner:
+        return len(instructions), 0, 0
+    best = max(inner, key=lambda s: (multiply_adds(instructions[s[0]:s[1]]), s[1] - s[0]))
+    return len(instructions), best[1] - best[0], multiply_adds(instructions[best[0]:best[1]])
+
+
+def report(compiler, nvidia, architecture, kind):
+    """A row for each kernel."""
+    log, cubin = compiled(compiler, architecture, kind)
+    used = resources(log)
+    text = subprocess.run([nvidia / "bin" / "nvdisasm", "-c", cubin], check=True, capture_output=True, text=True).stdout
+    parts = re.split(r"^//-+ \.text\.(\S+)\s+-+$", text, flags=re.M)
+    rows = []
+    for name, section in sorted(zip(parts[1::2], parts[2::2])):
+        n, loop, fma = loops(section)
+        rows.append({"kernel": name, "architecture": architecture, **used[name], "instructions": n, "main loop": loop,
+                     "share": round(fma / loop, 3) if loop else 0.0})
+    if not rows or set(used) != {r["kernel"] for r in rows}:
+        fail(f"{cubin}: the compiler names {len(used)} kernels, the disassembler {len(rows)}")
+    return rows
+
+
+def findings(rows):
+    """What the check does not allow."""
+    found = []
+    for r in rows:
+        where = f"{r['kernel']} on {r['architecture']}"
+        if r["spills"] or r["stack"]:
+            found.append(f"{where} has {r['spills']} bytes of spills and a stack of {r['stack']} bytes")
+        for name, least in LEAST_SHARE.items():
+            if r["kernel"].startswith(name) and r["share"] < least:
+                found.append(f"{where}: {100 * r['share']:.0f}% of the main loop's instructions multiply, at least {100 * least:.0f}% must")
+    for name in LEAST_SHARE:
+        if not any(r["kernel"].startswith(name) for r in rows):
+            found.append(f"there is no kernel {name}")
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arch", action="append", help="architecture, such as sm_90a; may be repeated (default: %s)" % " ".join(ARCHITECTURES))
+    parser.add_argument("--type", action="append", choices=TYPES, help="type of the activations (default: both)")
+    parser.add_argument("--check", action="store_true", help="fail if a kernel spills or multiplies too little")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    o = parser.parse_args()
+    found = list(Path(sys.prefix).glob("lib/python*/site-packages/nvidia/cu*"))
+    if not found:
+        fail(f"no CUDA compiler in {sys.prefix}: run scripts/kernels_lab.sh, which installs it")
+    compiler = Compiler(found[0])
+    rows = [r for a in o.arch or ARCHITECTURES for k in o.type or TYPES for r in report(compiler, found[0], a, k)]
+    if o.json:
+        print(json.dumps(rows, indent=1))
+    else:
+        columns = list(rows[0])
+        print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+        for r in rows:
+            print("| " + " | ".join(f"{100 * r[c]:.0f}%" if c == "share" else str(r[c]) for c in columns) + " |")
+    problems = findings(rows) if o.check else []
+    for p in problems:
+        print(f"kernels_lab: {p}", file=sys.stderr)
+    sys.exit(bool(problems))
+
+
+if __name__ == "__main__":
+    main()
