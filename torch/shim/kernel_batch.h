@@ -31,7 +31,7 @@ struct GatherImages {
 // A block is a slot. Padding is zero.
 template <typename T>
 FD_DEVICE void gather_images(const GatherImages &a, i64 block, float *) {
-  int row = slot_of(a.batch, static_cast<int>(block / a.batch.samples), static_cast<int>(block % a.batch.samples));
+  int row = slot_of(a.batch, quotient(block, a.batch.samples), remainder_of(block, a.batch.samples));
   int size = a.channels * a.plane;
   T *out = static_cast<T *>(a.out) + block * size;
   const u8 *image = a.pixels + (row < 0 ? 0 : static_cast<i64>(a.image_of[row]) * size);
@@ -50,7 +50,7 @@ struct MoveRows {
 // A block is a slot. Padding is zero.
 template <typename T>
 FD_DEVICE void gather_rows(const MoveRows &a, i64 block, float *) {
-  int row = slot_of(a.batch, static_cast<int>(block / a.batch.samples), static_cast<int>(block % a.batch.samples));
+  int row = slot_of(a.batch, quotient(block, a.batch.samples), remainder_of(block, a.batch.samples));
   const T *from = static_cast<const T *>(a.table) + static_cast<i64>(row < 0 ? 0 : row) * a.width;
   T *to = static_cast<T *>(a.activations) + block * a.row + a.begin;
   FD_EACH(i, a.width) put(to + i, row < 0 ? 0.0f : get(from + i));
@@ -59,7 +59,7 @@ FD_KERNELS(gather_rows, MoveRows)
 
 template <typename T>
 FD_DEVICE void scatter_rows(const MoveRows &a, i64 block, float *) {
-  int row = slot_of(a.batch, static_cast<int>(block / a.batch.samples), static_cast<int>(block % a.batch.samples));
+  int row = slot_of(a.batch, quotient(block, a.batch.samples), remainder_of(block, a.batch.samples));
   if (row < 0) return;
   const T *from = static_cast<const T *>(a.activations) + block * a.row + a.begin;
   T *to = static_cast<T *>(a.table) + static_cast<i64>(row) * a.width;
@@ -67,13 +67,10 @@ FD_DEVICE void scatter_rows(const MoveRows &a, i64 block, float *) {
 }
 FD_KERNELS(scatter_rows, MoveRows)
 
-// Whether dropout zeroes activation i of a client, which depends only on (seed, step, layer, i). splitmix64's finaliser
-// spreads neighbouring keys apart, murmur3's the activations.
+// Whether dropout zeroes activation i of a client, which depends only on (seed, step, layer, i). murmur3's finaliser
+// spreads neighbouring activations apart.
 FD_DEVICE u64 dropout_key(u64 seed, i64 step, int layer) {
-  u64 z = seed + 0x9e3779b97f4a7c15ULL * (static_cast<u64>(step) * 65536 + static_cast<u64>(layer) + 1);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return z ^ (z >> 31);
+  return mixed(seed + 0x9e3779b97f4a7c15ULL * (static_cast<u64>(step) * 65536 + static_cast<u64>(layer) + 1));
 }
 FD_DEVICE float dropout_factor(u64 key, u32 i, float p) {
   u32 h = (i * 0x9e3779b9u) ^ static_cast<u32>(key);
@@ -96,10 +93,12 @@ struct Dropped {
 // A block is a chunk of all activations. Activations and their gradients take the same factors.
 template <typename T>
 FD_DEVICE void dropout(const Dropped &a, i64 block, float *) {
+  i64 first = chunk_begin(block) / a.size, rest = chunk_begin(block) - first * a.size;
   FD_EACH(i, chunk_size(block, a.size * a.clients)) {
-    i64 k = chunk_begin(block) + i;
-    u64 key = dropout_key(a.seeds[k / a.size], *a.step, a.layer);
-    float factor = dropout_factor(key, static_cast<u32>(k % a.size), a.p);
+    i64 k = chunk_begin(block) + i, client = first, at = rest + i;
+    for (; at >= a.size; at -= a.size) client++;
+    u64 key = dropout_key(a.seeds[client], *a.step, a.layer);
+    float factor = dropout_factor(key, static_cast<u32>(at), a.p);
     put(static_cast<T *>(a.out) + k, get(static_cast<const T *>(a.in) + k) * factor);
   }
 }

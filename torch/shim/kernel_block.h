@@ -39,8 +39,8 @@ FD_DEVICE void stage(const ConvBlock &a, i64 client, i64 sample, float *to) {
 // Shared memory: [in k k, out in whole kOutputs] and the samples. A block is a group of samples of a client.
 template <typename T, int k>
 FD_DEVICE void block_ahead(const ConvBlock &a, i64 block, float *shared) {
-  i64 client = block / groups_of(a);
-  int first = static_cast<int>(block % groups_of(a)) * a.together;
+  i64 client = quotient(block, groups_of(a));
+  int first = remainder_of(block, groups_of(a)) * a.together;
   int samples = a.samples - first < a.together ? a.samples - first : a.together;
   int wide = (a.out + kOutputs - 1) / kOutputs * kOutputs, taps = a.in * k * k;
   int width = a.width + 2 * a.padding, plane = padded_plane(a), area = a.pooled_h * a.pooled_w;
@@ -75,13 +75,13 @@ FD_DEVICE void block_ahead(const ConvBlock &a, i64 block, float *shared) {
       float most = sum[0][v];
       int where = 0;
       for (int q = 1; q < 4; q++)
-        if (sum[q][v] > most) {
+        if (sum[q][v] > most || sum[q][v] != sum[q][v]) {  // a NaN is the maximum, as in PyTorch
           most = sum[q][v];
           where = q;
         }
       i64 e = ((client * a.samples + first + n) * a.out + o + v) * area + p;
       put(static_cast<T *>(a.pooled) + e, most < 0 ? 0.0f : most);
-      a.which[e] = most > 0 ? static_cast<u8>(where) : kNothing;
+      a.which[e] = most <= 0 ? kNothing : static_cast<u8>(where);
     }
   }
 }
@@ -90,9 +90,9 @@ FD_DEVICE void block_ahead(const ConvBlock &a, i64 block, float *shared) {
 // A block is a group of samples and kOutputs channels of the output of a client.
 template <typename T, int k>
 FD_DEVICE void block_weight_back(const ConvBlock &a, i64 block, float *shared) {
-  int chunks = (a.out + kOutputs - 1) / kOutputs, o = static_cast<int>(block % chunks) * kOutputs;
-  i64 group = block / chunks, client = group / groups_of(a);
-  int first = static_cast<int>(group % groups_of(a)) * a.together;
+  int chunks = (a.out + kOutputs - 1) / kOutputs, o = remainder_of(block, chunks) * kOutputs;
+  i64 group = quotient(block, chunks), client = quotient(group, groups_of(a));
+  int first = remainder_of(group, groups_of(a)) * a.together;
   int samples = a.samples - first < a.together ? a.samples - first : a.together;
   int width = a.width + 2 * a.padding, plane = padded_plane(a), area = a.pooled_h * a.pooled_w, taps = a.in * k * k;
   float *sums = shared, *x = sums + kOutputs * taps, *value = x + a.in * plane;
@@ -128,7 +128,7 @@ FD_DEVICE void block_weight_back(const ConvBlock &a, i64 block, float *shared) {
 // A block is a sample of a client.
 template <typename T, int k>
 FD_DEVICE void block_input_back(const ConvBlock &a, i64 block, float *shared) {
-  i64 client = block / a.samples, sample = block % a.samples;
+  i64 client = quotient(block, a.samples), sample = block - client * a.samples;
   int area = a.pooled_h * a.pooled_w, taps = a.in * k * k;
   float *weights = shared, *value = weights + a.out * taps;
   int *which = reinterpret_cast<int *>(value + a.out * area);

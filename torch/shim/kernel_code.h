@@ -1,12 +1,12 @@
 // Macros and types that let a kernel be written once. For CUDA devices NVRTC compiles these files when the program starts,
 // and a block is a block of threads. For the host they are plain functions, and a block is a loop. So tests without a GPU
 // run the code that GPUs run. A kernel is a sequence of phases: FD_EACH distributes the items of a phase over the threads,
-// and FD_SYNC ends the phase. Only shared memory lives across phases.
+// and FD_SYNC ends the phase. Only shared memory lives across phases. With FD_FIBERS, for tests of the barriers, each thread
+// of a block is a fiber of torch/fibers.
 #pragma once
 
 #ifdef __CUDACC_RTC__
 #define FD_DEVICE __device__ __forceinline__
-#define FD_EACH(i, n) for (int i = threadIdx.x; i < (n); i += blockDim.x)
 #define FD_SYNC __syncthreads()
 #define FD_KERNEL(name, function, Args)                                       \
   extern "C" __global__ void __launch_bounds__(256) name(const Args args) {   \
@@ -17,12 +17,26 @@
 #include <cmath>
 #include <cstring>
 #define FD_DEVICE inline
-#define FD_EACH(i, n) for (int i = 0; i < (n); i++)
+#ifdef FD_FIBERS
+#include "fibers.h"
+#define FD_SYNC fd_fibers_sync(__FILE__, __LINE__)
+#define FD_KERNEL(name, function, Args)                                                   \
+  static const bool name##_known = fd_fibers_kernel(#name, [](const void *args, long long block, float *shared) { \
+    function(*static_cast<const Args *>(args), block, shared);                            \
+  });
+#else
 #define FD_SYNC ((void)0)
 #define FD_KERNEL(name, function, Args)                                       \
   inline void name(const void *args, long long block, float *shared) {        \
     function(*static_cast<const Args *>(args), block, shared);                \
   }
+#endif
+#endif
+
+#if defined(__CUDACC_RTC__) || defined(FD_FIBERS)
+#define FD_EACH(i, n) for (int i = threadIdx.x; i < (n); i += blockDim.x)
+#else
+#define FD_EACH(i, n) for (int i = 0; i < (n); i++)
 #endif
 
 // A kernel for each type of activations; on a CUDA device for the one in use, which halves the wait.
@@ -80,6 +94,13 @@ FD_DEVICE void put(bfloat *p, float x) {  // to the nearest, ties to even; a NaN
   p->bits = static_cast<unsigned short>(x != x ? 0x7fc0 : rounded);
 }
 
+// A hash of 64 bits that spreads neighbours apart: splitmix64's finaliser.
+FD_DEVICE u64 mixed(u64 z) {
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
+}
+
 // Activations [clients, samples, channels, plane] in any order of the first three; a plane's values lie together.
 struct View {
   void *data;
@@ -91,6 +112,10 @@ FD_DEVICE T *at_plane(const View &v, i64 client, i64 sample, i64 channel) {
   return static_cast<T *>(v.data) + client * v.client + sample * v.sample + channel * v.channel;
 }
 
+// A quotient and a remainder of numbers below 2^31, such as a block's: a GPU divides 64-bit integers in a subroutine.
+FD_DEVICE int quotient(i64 a, i64 b) { return static_cast<int>(static_cast<u32>(a) / static_cast<u32>(b)); }
+FD_DEVICE int remainder_of(i64 a, i64 b) { return static_cast<int>(static_cast<u32>(a) % static_cast<u32>(b)); }
+
 // The number of a block's elements when n are dealt out in chunks, and where they begin.
 FD_DEVICE i64 chunk_begin(i64 chunk) { return chunk * kChunk; }
 FD_DEVICE int chunk_size(i64 chunk, i64 n) {
@@ -99,7 +124,8 @@ FD_DEVICE int chunk_size(i64 chunk, i64 n) {
 }
 
 // Adds up kThreads partial sums in shared memory; the total stands in partial[0].
-FD_DEVICE void add_up(float *partial) {
+template <typename T>
+FD_DEVICE void add_up(T *partial) {
   FD_SYNC;
   for (int half = kThreads / 2; half > 0; half /= 2) {
     FD_EACH(t, half) partial[t] += partial[t + half];

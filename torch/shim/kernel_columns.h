@@ -15,13 +15,12 @@ struct Columns {
 // A block is a chunk of a row of cols: of one kernel tap of one channel.
 template <typename T>
 FD_DEVICE void to_columns(const Columns &a, i64 block, float *) {
-  i64 row = block / a.chunks, chunk = block % a.chunks;
-  int taps = a.kernel * a.kernel, tap = static_cast<int>(row % taps);
-  i64 channel = row / taps;
+  int row = quotient(block, a.chunks), chunk = remainder_of(block, a.chunks);
+  int taps = a.kernel * a.kernel, channel = row / taps, tap = row % taps;
   int ky = tap / a.kernel, kx = tap % a.kernel, plane = a.out_height * a.out_width;
   const T *x = at_plane<T>(a.x, channel / a.channels, 0, channel % a.channels);
   i64 n = static_cast<i64>(a.samples) * plane;
-  T *out = static_cast<T *>(a.cols) + row * n + chunk_begin(chunk);
+  T *out = static_cast<T *>(a.cols) + static_cast<i64>(row) * n + chunk_begin(chunk);
   FD_EACH(i, chunk_size(chunk, n)) {
     int e = static_cast<int>(chunk_begin(chunk)) + i, sample = e / plane, p = e % plane;
     int y = p / a.out_width * a.stride + ky - a.padding, z = p % a.out_width * a.stride + kx - a.padding;
@@ -34,7 +33,7 @@ FD_KERNELS(to_columns, Columns)
 // A block is a chunk of a channel of the input's gradient, which is written.
 template <typename T>
 FD_DEVICE void from_columns(const Columns &a, i64 block, float *) {
-  i64 channel = block / a.chunks, chunk = block % a.chunks;
+  int channel = quotient(block, a.chunks), chunk = remainder_of(block, a.chunks);
   int taps = a.kernel * a.kernel, plane = a.height * a.width, out_plane = a.out_height * a.out_width;
   T *x = at_plane<T>(a.x, channel / a.channels, 0, channel % a.channels);
   i64 n = static_cast<i64>(a.samples) * out_plane;

@@ -23,13 +23,15 @@ struct Norm {
 // A block is a channel of a client.
 template <typename T>
 FD_DEVICE void batch_norm(const Norm &a, i64 block, float *partial) {
-  i64 client = block / a.channels, c = block % a.channels, at = client * a.client + c;
-  int count = a.training ? count_of(a.batch, static_cast<int>(client)) : a.samples, n = count * a.plane;
+  int client = quotient(block, a.channels), c = remainder_of(block, a.channels);
+  i64 at = client * a.client + c;
+  const T *x = at_plane<T>(a.x, client, 0, c);
+  int count = a.training ? count_of(a.batch, client) : a.samples, n = count * a.plane;
   float mean, variance;
   if (a.training) {
     FD_EACH(t, kThreads) {
       float sum = 0;
-      for (int e = t; e < n; e += kThreads) sum += get(at_plane<T>(a.x, client, e / a.plane, c) + e % a.plane);
+      for (int e = t; e < n; e += kThreads) sum += get(x + e / a.plane * a.x.sample + e % a.plane);
       partial[t] = sum;
     }
     add_up(partial);
@@ -38,30 +40,28 @@ FD_DEVICE void batch_norm(const Norm &a, i64 block, float *partial) {
     FD_EACH(t, kThreads) {
       float sum = 0;
       for (int e = t; e < n; e += kThreads) {
-        float d = get(at_plane<T>(a.x, client, e / a.plane, c) + e % a.plane) - mean;
+        float d = get(x + e / a.plane * a.x.sample + e % a.plane) - mean;
         sum += d * d;
       }
       partial[t] = sum;
     }
     add_up(partial);
     variance = partial[0] / n;
-    FD_EACH(t, 1) {
-      a.mean[at] += a.momentum * (mean - a.mean[at]);
-      a.variance[at] += a.momentum * (partial[0] / (n - 1) - a.variance[at]);
-    }
   } else {
     mean = a.mean[at];
     variance = a.variance[at];
   }
   float inverse = 1.0f / sqrtf(variance + a.eps), scale = a.weight[at], shift = a.bias[at];
   if (a.training) FD_EACH(t, 1) {
+    a.mean[at] += a.momentum * (mean - a.mean[at]);
+    a.variance[at] += a.momentum * (partial[0] / (n - 1) - a.variance[at]);
     a.saved[2 * block] = mean;
     a.saved[2 * block + 1] = inverse;
   }
   FD_EACH(e, a.samples * a.plane) {
     int s = e / a.plane, p = e % a.plane;
-    float x = get(at_plane<T>(a.x, client, s, c) + p);
-    put(at_plane<T>(a.y, client, s, c) + p, s < count ? (x - mean) * inverse * scale + shift : 0.0f);
+    float value = get(x + s * a.x.sample + p);
+    put(at_plane<T>(a.y, client, s, c) + p, s < count ? (value - mean) * inverse * scale + shift : 0.0f);
   }
 }
 FD_KERNELS(batch_norm, Norm)
@@ -69,7 +69,7 @@ FD_KERNELS(batch_norm, Norm)
 // A block is a channel of a client.
 template <typename T>
 FD_DEVICE void batch_norm_back(const Norm &a, i64 block, float *partial) {
-  i64 client = block / a.channels, c = block % a.channels, at = client * a.client + c;
+  i64 client = quotient(block, a.channels), c = block - client * a.channels, at = client * a.client + c;
   int count = count_of(a.batch, static_cast<int>(client)), n = count * a.plane;
   float mean = a.saved[2 * block], inverse = a.saved[2 * block + 1];
   FD_EACH(t, kThreads) {
@@ -104,7 +104,8 @@ FD_KERNELS(batch_norm_back, Norm)
 template <typename T>
 FD_DEVICE void group_norm(const Norm &a, i64 block, float *partial) {
   int each = a.channels / a.groups, n = each * a.plane;
-  i64 first = block % a.groups * each, sample = block / a.groups % a.samples, client = block / a.groups / a.samples;
+  i64 of_all = quotient(block, a.groups), first = (block - of_all * a.groups) * each;
+  i64 client = quotient(of_all, a.samples), sample = of_all - client * a.samples;
   FD_EACH(t, kThreads) {
     float sum = 0;
     for (int e = t; e < n; e += kThreads) sum += get(at_plane<T>(a.x, client, sample, first + e / a.plane) + e % a.plane);
@@ -139,7 +140,8 @@ FD_KERNELS(group_norm, Norm)
 template <typename T>
 FD_DEVICE void group_norm_back(const Norm &a, i64 block, float *partial) {
   int each = a.channels / a.groups, n = each * a.plane;
-  i64 first = block % a.groups * each, sample = block / a.groups % a.samples, client = block / a.groups / a.samples;
+  i64 of_all = quotient(block, a.groups), first = (block - of_all * a.groups) * each;
+  i64 client = quotient(of_all, a.samples), sample = of_all - client * a.samples;
   float mean = a.saved[2 * block], inverse = a.saved[2 * block + 1];
   FD_EACH(t, kThreads) {
     float sum = 0, along = 0;
@@ -167,7 +169,7 @@ FD_KERNELS(group_norm_back, Norm)
 // A block is a channel of a client: the gradients of the scale and the shift.
 template <typename T>
 FD_DEVICE void group_norm_scale_back(const Norm &a, i64 block, float *partial) {
-  i64 client = block / a.channels, c = block % a.channels, group = c / (a.channels / a.groups);
+  i64 client = quotient(block, a.channels), c = block - client * a.channels, group = quotient(c, a.channels / a.groups);
   FD_EACH(t, kThreads) {
     float sum = 0, along = 0;
     for (int e = t; e < a.samples * a.plane; e += kThreads) {

@@ -17,29 +17,34 @@ struct Pool {
   int clients, samples, channels, height, width, size, out_height, out_width;
 };
 
-// A block is a chunk of out. Of equal values the first wins; a NaN in front stays a NaN.
+// A block is a chunk of out. Of equal values the first wins; a window with a NaN has NaN as its
+// maximum, as in PyTorch.
 template <typename T>
 FD_DEVICE void pool(const Pool &a, i64 block, float *) {
   int plane = a.out_height * a.out_width;
   i64 n = static_cast<i64>(a.clients) * a.samples * a.channels * plane;
+  i64 begin = chunk_begin(block), first = begin / plane;
+  int rest = static_cast<int>(begin % plane);
   FD_EACH(i, chunk_size(block, n)) {
-    i64 e = chunk_begin(block) + i, k = e / plane;
-    int p = static_cast<int>(e % plane), channel = static_cast<int>(k % a.channels);
-    i64 sample = k / a.channels % a.samples, client = k / a.channels / a.samples;
+    int p = rest + i, more = p / plane;
+    p -= more * plane;
+    i64 e = begin + i, k = first + more;
+    int of_all = quotient(k, a.channels), channel = remainder_of(k, a.channels);
+    int client = of_all / a.samples, sample = of_all % a.samples;
     const T *x = at_plane<T>(a.x, client, sample, channel) + p / a.out_width * a.size * a.width + p % a.out_width * a.size;
     float most = get(x);
     int where = 0;
     for (int y = 0; y < a.size; y++)
       for (int z = 0; z < a.size; z++) {
         float v = get(x + y * a.width + z);
-        if (v > most) {
+        if (v > most || v != v) {
           most = v;
           where = y * a.size + z;
         }
       }
     if (a.bias != nullptr) {
       most += a.bias[client * a.bias_client + channel];
-      if (!(most > 0)) where = kNothing;
+      if (most <= 0) where = kNothing;
       if (most < 0) most = 0;
     }
     put(static_cast<T *>(a.out) + e, most);
@@ -53,10 +58,15 @@ template <typename T>
 FD_DEVICE void pool_back(const Pool &a, i64 block, float *) {
   int plane = a.height * a.width, out_plane = a.out_height * a.out_width;
   i64 n = static_cast<i64>(a.clients) * a.samples * a.channels * plane;
+  i64 begin = chunk_begin(block), first = begin / plane;
+  int rest = static_cast<int>(begin % plane);
   FD_EACH(i, chunk_size(block, n)) {
-    i64 e = chunk_begin(block) + i, k = e / plane;
-    int p = static_cast<int>(e % plane), y = p / a.width, z = p % a.width;
-    i64 channel = k % a.channels, sample = k / a.channels % a.samples, client = k / a.channels / a.samples;
+    int p = rest + i, more = p / plane;
+    p -= more * plane;
+    int y = p / a.width, z = p - y * a.width;
+    i64 k = first + more;
+    int of_all = quotient(k, a.channels), channel = remainder_of(k, a.channels);
+    int client = of_all / a.samples, sample = of_all % a.samples;
     int oy = y / a.size, oz = z / a.size;
     float g = 0;
     if (oy < a.out_height && oz < a.out_width) {
@@ -72,7 +82,7 @@ FD_KERNELS(pool_back, Pool)
 template <typename T>
 FD_DEVICE void pool_bias_back(const Pool &a, i64 block, float *partial) {
   int plane = a.out_height * a.out_width, n = a.samples * plane;
-  i64 client = block / a.channels, channel = block % a.channels;
+  i64 client = quotient(block, a.channels), channel = block - client * a.channels;
   FD_EACH(t, kThreads) {
     float sum = 0;
     for (int e = t; e < n; e += kThreads) {

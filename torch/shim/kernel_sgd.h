@@ -19,13 +19,20 @@ struct Sgd {
 
 // A block is a chunk of a client. g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.
 FD_DEVICE void sgd(const Sgd &a, i64 block, float *) {
-  i64 client = block / a.chunks, chunk = block % a.chunks;
+  i64 client = quotient(block, a.chunks), chunk = block - client * a.chunks;
   float lr = a.settings[0], momentum = a.settings[1], decay = a.settings[2];
   FD_EACH(i, chunk_size(chunk, a.size[0] + a.size[1] + a.size[2])) {
     i64 k = chunk_begin(chunk) + i;
-    int range = 0;
-    while (k >= a.size[range]) k -= a.size[range++];
-    k += client * a.stride + a.begin[range];
+    i64 begin = a.begin[0];  // no index that varies: it would put the struct on the stack of every thread
+    if (k >= a.size[0]) {
+      k -= a.size[0];
+      begin = a.begin[1];
+      if (k >= a.size[1]) {
+        k -= a.size[1];
+        begin = a.begin[2];
+      }
+    }
+    k += client * a.stride + begin;
     float w = a.weights[k], g = a.grads[k] + decay * w;
     if (a.anchor != nullptr && a.mu[client] > 0) g += a.mu[client] * (w - a.anchor[k]);
     float m = momentum * a.momentum[k] + g;
