@@ -473,3 +473,43 @@ func TestBatchedGroups(t *testing.T) {
 		}
 	}
 }
+
+// TestMethodsAreKeyedByClients checks that methods of convolution are chosen separately for one client and for many, for
+// each padding, and for convolutions with and without a gradient of their input.
+func TestMethodsAreKeyedByClients(t *testing.T) {
+	layers := func(padding int) []torch.Layer {
+		return []torch.Layer{
+			torch.Conv2d{Name: "conv1", In: 1, Out: 1, Kernel: 3, Stride: 1, Padding: padding},
+			torch.Conv2d{Name: "conv2", In: 1, Out: 1, Kernel: 1, Stride: 1},
+			torch.Flatten{},
+		}
+	}
+	e := newBatched(t, torch.BatchedOptions{})
+	for padding := range 2 {
+		net, err := torch.NewNetwork(layers(padding), [3]int{1, 8, 8}, 10, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		images, jobs := raggedCohort(t, net, 1) // seven clients at first, one at last
+		trained, err := e.Train(net, images, jobs, torch.All, raggedSGD)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeAll(trained)
+	}
+	report, err := e.Report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"conv 1x8x8 -> 1 kernel 3 stride 1 padding 0, 5 to 8 clients of 5 samples, no gradient of the input: columns",
+		"conv 1x8x8 -> 1 kernel 3 stride 1 padding 1, 5 to 8 clients of 5 samples, no gradient of the input: columns",
+		"conv 1x8x8 -> 1 kernel 3 stride 1 padding 1, 2 clients of 5 samples, no gradient of the input: columns",
+		"conv 1x8x8 -> 1 kernel 1 stride 1 padding 0, 2 clients of 5 samples: columns",
+		"conv 1x6x6 -> 1 kernel 1 stride 1 padding 0, 5 to 8 clients of 5 samples: columns",
+	} {
+		if !strings.Contains(report, want+"\n") {
+			t.Errorf("the report lacks %q:\n%s", want, report)
+		}
+	}
+}

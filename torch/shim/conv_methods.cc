@@ -40,7 +40,7 @@ ConvMethod ConvMethods::of(const std::string &shape, const std::vector<ConvMetho
                            const std::function<void(ConvMethod)> &trial) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    auto known = chosen_.find(shape);
+    auto known = chosen_.find({shape, candidates});
     if (known != chosen_.end()) return known->second.method;
   }
   Choice choice{candidates.front(), ""};
@@ -69,7 +69,7 @@ ConvMethod ConvMethods::of(const std::string &shape, const std::vector<ConvMetho
     if (std::isinf(best)) std::rethrow_exception(failure);  // fewer clients at once may fit
   }
   std::lock_guard<std::mutex> lock(mutex_);
-  chosen_[shape] = choice;
+  chosen_[{shape, candidates}] = choice;
   return choice.method;
 }
 
@@ -81,7 +81,7 @@ void ConvMethods::forget() {
 std::string ConvMethods::report() const {
   std::lock_guard<std::mutex> lock(mutex_);
   std::string text;
-  for (const auto &c : chosen_) text += c.first + ": " + name_of(c.second.method) + c.second.tried + "\n";
+  for (const auto &c : chosen_) text += c.first.first + ": " + name_of(c.second.method) + c.second.tried + "\n";
   return text;
 }
 

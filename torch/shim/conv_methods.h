@@ -26,6 +26,7 @@ class ConvMethods {
   ConvMethods(ConvMethod fixed, bool choices) : fixed_(fixed), choices_(choices) {}
   // The method for a shape. The first time, trial runs each candidate on the current data, forwards and backwards, and the
   // fastest is kept. If none is possible, it throws the reason.
+  // A choice among some candidates does not serve others.
   ConvMethod of(const std::string &shape, const std::vector<ConvMethod> &candidates, const at::Device &device,
                 const std::function<void(ConvMethod)> &trial);
   void forget();  // forgets all choices
@@ -40,7 +41,7 @@ class ConvMethods {
   ConvMethod fixed_;
   bool choices_;
   mutable std::mutex mutex_;  // report may come from another thread
-  std::map<std::string, Choice> chosen_;
+  std::map<std::pair<std::string, std::vector<ConvMethod>>, Choice> chosen_;  // by shape and candidates
 };
 
 }  // namespace fd

@@ -108,7 +108,11 @@ OwnStream::OwnStream(const at::Device &device) {
 }
 
 OwnStream::~OwnStream() {
-  if (held_) wait_for(c10::cuda::getDefaultCUDAStream(held_->stream.device_index()), held_->stream);
+  if (!held_) return;
+  try {
+    wait_for(c10::cuda::getDefaultCUDAStream(held_->stream.device_index()), held_->stream);
+  } catch (const std::exception &) {  // the device is at fault, which the next call says; a destructor must not throw
+  }
 }
 
 void side_by_side(const at::Device &device, int64_t n, const std::function<void(int64_t)> &work) {
@@ -119,15 +123,29 @@ void side_by_side(const at::Device &device, int64_t n, const std::function<void(
   constexpr int64_t kStreams = 8;
   auto current = c10::cuda::getCurrentCUDAStream(device.index());
   for (int64_t s = 0; s < std::min(n, kStreams); s++) wait_for(own_stream(device, 1 + s), current);
-  for (int64_t i = 0; i < n; i++) {
-    c10::cuda::CUDAStreamGuard guard(own_stream(device, 1 + i % kStreams));
-    work(i);
+  auto join = [&] {
+    for (int64_t s = 0; s < std::min(n, kStreams); s++) wait_for(current, own_stream(device, 1 + s));
+  };
+  try {
+    for (int64_t i = 0; i < n; i++) {
+      c10::cuda::CUDAStreamGuard guard(own_stream(device, 1 + i % kStreams));
+      work(i);
+    }
+  } catch (...) {
+    // What the caller's stream frees from here on may still be in use by the others.
+    try {
+      join();
+    } catch (const std::exception &) {  // the first exception says more
+    }
+    throw;
   }
-  for (int64_t s = 0; s < std::min(n, kStreams); s++) wait_for(current, own_stream(device, 1 + s));
+  join();
 }
 
 bool capturing(const at::Device &device) {
-  return device.is_cuda() && c10::cuda::currentStreamCaptureStatusMayInitCtx() != c10::cuda::CaptureStatus::None;
+  if (!device.is_cuda()) return false;
+  c10::cuda::CUDAGuard guard(device);
+  return c10::cuda::currentStreamCaptureStatusMayInitCtx() != c10::cuda::CaptureStatus::None;
 }
 
 void synchronize(const at::Device &device) {

@@ -41,7 +41,7 @@ class OwnStream {
 // then waits for.
 void side_by_side(const at::Device &device, int64_t n, const std::function<void(int64_t)> &work);
 
-bool capturing(const at::Device &device);       // whether the current stream is being recorded
+bool capturing(const at::Device &device);       // whether the device's current stream is being recorded
 void synchronize(const at::Device &device);     // waits for the current stream
 void recover(const at::Device &device);         // after an exception: frees what is cached, forgets the error
 

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <atomic>
+#include <memory>
 
 #include "fd.h"
 
@@ -16,6 +17,8 @@ inline std::atomic<int64_t> next_id{0};
 class Counted {
  public:
   const int64_t id = next_id++;  // no other handle ever has it
+  // A std::weak_ptr to it tells whoever keeps something for the handle that the handle is gone.
+  const std::shared_ptr<void> life = std::make_shared<char>();
   Counted() { live_handles++; }
   ~Counted() {
     live_handles--;

@@ -14,6 +14,8 @@ fd::StackedTraining &fd_stacked::training(const fd_network &network, const fd_im
                                           const std::vector<fd_job> &jobs, const fd_sgd &sgd) {
   constexpr size_t kKept = 4;  // the phases of a round, and the last one's larger cohorts
   fd::TrainingShape shape = fd::shape_of(network, images, jobs, sgd);
+  // The pixels of images that were closed are freed here.
+  trainings.remove_if([](const auto &t) { return !t->serves(); });
   for (auto t = trainings.begin(); t != trainings.end(); ++t)
     if ((*t)->shape().fits(shape)) {
       trainings.splice(trainings.begin(), trainings, t);

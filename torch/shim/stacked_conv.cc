@@ -54,6 +54,14 @@ Pool pool_of(const at::Tensor &x, const at::Tensor &out, const at::Tensor &which
   return a;
 }
 
+// A range of numbers of clients that share a choice of method: timing every number would take longer than it saves.
+std::string clients_text(int64_t clients) {
+  int64_t most = 1;
+  while (most < clients) most *= 2;
+  return most <= 2 ? std::to_string(most) + (most == 1 ? " client" : " clients")
+                   : std::to_string(most / 2 + 1) + " to " + std::to_string(most) + " clients";
+}
+
 // Of the fused kernels: samples that share a block in the forward pass, and in the backward pass to the weights.
 struct Together {
   int64_t ahead, back;
@@ -95,8 +103,9 @@ at::Tensor StackedConv::ahead(const at::Tensor &input, bool keep, bool wants_inp
   at::Tensor x = in_planes(input);
   std::string shape = std::string(block_ ? "block " : "conv ") + std::to_string(l_.in) + "x" + std::to_string(x.size(3)) +
                       "x" + std::to_string(x.size(4)) + " -> " + std::to_string(l_.out) + " kernel " +
-                      std::to_string(l_.kernel) + " stride " + std::to_string(l_.stride) + ", " +
-                      std::to_string(x.size(1)) + " samples" + (keep ? "" : ", evaluation");
+                      std::to_string(l_.kernel) + " stride " + std::to_string(l_.stride) + " padding " +
+                      std::to_string(l_.padding) + ", " + clients_text(x.size(0)) + " of " + std::to_string(x.size(1)) +
+                      " samples" + (!keep ? ", evaluation" : wants_input ? "" : ", no gradient of the input");
   auto trial = [&](ConvMethod method) {
     at::Tensor y = run(method, x);
     if (keep) run_back(method, y, wants_input);

@@ -39,9 +39,9 @@ TrainingShape shape_of(const fd_network &network, const fd_images &images, const
 
 StackedTraining::StackedTraining(const fd_network &network, const fd_images &images, const TrainingShape &shape,
                                  at::ScalarType type, ConvMethods &methods)
-    : network_(network), shape_(shape), pixels_(images.pixels), byte_values_(images.table),
-      host_labels_(images.host_labels), type_(type),
-      device_(images.pixels.device()), methods_(methods) {
+    : network_(network), network_life_(network.life), images_life_(images.life), shape_(shape), pixels_(images.pixels),
+      byte_values_(images.table), host_labels_(images.host_labels), type_(type), device_(images.pixels.device()),
+      methods_(methods) {
   auto floats = at::TensorOptions().dtype(at::kFloat).device(device_);
   auto ints = floats.dtype(at::kInt);
   int64_t stride = row_stride(network.size()), k = shape.clients;

@@ -33,9 +33,11 @@ class StackedTraining {
  public:
   StackedTraining(const fd_network &network, const fd_images &images, const TrainingShape &shape, at::ScalarType type,
                   ConvMethods &methods);
-  // Trains all jobs. The only time that the host waits for the device is at the end.
+  // Trains all jobs. The host waits for the device when it uploads what the jobs bring, and at the end.
   void run(const std::vector<fd_job> &jobs, const fd_sgd &sgd, fd_engine &engine);
   const TrainingShape &shape() const { return shape_; }
+  // Whether the network and the images still exist. Otherwise no call fits, and only memory is held.
+  bool serves() const { return !network_life_.expired() && !images_life_.expired(); }
 
  private:
   void load(const std::vector<fd_job> &jobs, const fd_sgd &sgd, const Schedule &schedule);
@@ -48,6 +50,7 @@ class StackedTraining {
   bool trains(int part) const { return shape_.parts & part; }
 
   const fd_network &network_;
+  std::weak_ptr<void> network_life_, images_life_;
   TrainingShape shape_;
   at::Tensor pixels_, byte_values_, host_labels_;  // the images' pixels, values of bytes and labels
   at::ScalarType type_;
