@@ -5,7 +5,7 @@ import "C"
 
 import (
 	"fmt"
-	"hash/maphash"
+	"math/rand/v2"
 	"runtime"
 	"unsafe"
 )
@@ -81,19 +81,17 @@ func (v *Vector) Floats() ([]float32, error) {
 // practice for no others.
 type Fingerprint [2]uint64
 
-var fingerprintSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+var fingerprintSeeds = [2]C.uint64_t{C.uint64_t(rand.Uint64()), C.uint64_t(rand.Uint64())}
 
-// Fingerprint hashes the values on the host.
+// Fingerprint hashes the values on the vector's device.
 func (v *Vector) Fingerprint() (f Fingerprint, err error) {
-	x, err := v.Floats()
-	if err != nil || len(x) == 0 {
-		return f, err
+	var hash [2]C.uint64_t
+	err = failure(C.fd_vector_hash(v.handle, &fingerprintSeeds[0], &hash[0]))
+	runtime.KeepAlive(v)
+	if err != nil {
+		return f, fmt.Errorf("hashing a vector: %w", err)
 	}
-	bytes := unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 4*len(x))
-	for i, seed := range fingerprintSeeds {
-		f[i] = maphash.Bytes(seed, bytes)
-	}
-	return f, nil
+	return Fingerprint{uint64(hash[0]), uint64(hash[1])}, nil
 }
 
 // Set copies x, which has v.Len() values, into the vector.

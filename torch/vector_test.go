@@ -1,6 +1,7 @@
 package torch_test
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -151,5 +152,42 @@ func TestParseDevice(t *testing.T) {
 		if d, err := torch.ParseDevice("cuda"); err == nil {
 			t.Errorf("without a CUDA device, cuda fell back to %v", d)
 		}
+	}
+}
+
+// TestFingerprint checks that fingerprints are equal for equal vectors only: for one value, an exchange of two, a sign of zero, or
+// another length they differ.
+func TestFingerprint(t *testing.T) {
+	values := make([]float32, 5000)
+	for i := range values {
+		values[i] = float32(i%7) - 3.5
+	}
+	print := func(x []float32) torch.Fingerprint {
+		f, err := vectorOf(t, x...).Fingerprint()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	seen := map[torch.Fingerprint]string{print(values): "itself"}
+	if len(seen) != 1 || seen[print(slices.Clone(values))] == "" {
+		t.Fatal("two equal vectors have two fingerprints")
+	}
+	for name, change := range map[string]func(x []float32) []float32{
+		"first value":    func(x []float32) []float32 { x[0]++; return x },
+		"last value":     func(x []float32) []float32 { x[4999] = math.Nextafter32(x[4999], 9); return x },
+		"exchange":       func(x []float32) []float32 { x[10], x[2058] = x[2058], x[10]; return x },
+		"zero":           func(x []float32) []float32 { x[3] = 0; return x },
+		"negative zero":  func(x []float32) []float32 { x[3] = float32(math.Copysign(0, -1)); return x },
+		"shorter":        func(x []float32) []float32 { return x[:4999] },
+		"longer":         func(x []float32) []float32 { return append(x, 0) },
+		"nothing":        func(x []float32) []float32 { return nil },
+		"a chunk of two": func(x []float32) []float32 { return append(x[2048:4096:4096], x[:2048]...) },
+	} {
+		f := print(change(slices.Clone(values)))
+		if seen[f] != "" {
+			t.Errorf("%s has the fingerprint of %s", name, seen[f])
+		}
+		seen[f] = name
 	}
 }

@@ -56,6 +56,8 @@ void fd_vector_close(fd_vector *v);
 // Host copies of all n values, in and out.
 char *fd_vector_set(fd_vector *v, const float *values, int64_t n);
 char *fd_vector_get(const fd_vector *v, float *values, int64_t n);
+// A hash of 128 bits of the values, computed on the vector's device. Vectors of equal values have equal hashes for the same seeds.
+char *fd_vector_hash(const fd_vector *v, const uint64_t seeds[2], uint64_t hash[2]);
 // dst[dst_begin : dst_begin+n] = src[src_begin : src_begin+n]
 char *fd_vector_copy(fd_vector *dst, int64_t dst_begin, const fd_vector *src, int64_t src_begin, int64_t n);
 // v[begin:end] += a x[begin:end]

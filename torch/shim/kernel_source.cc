@@ -14,6 +14,7 @@ FD_FILE(block)
 FD_FILE(norm)
 FD_FILE(loss)
 FD_FILE(sgd)
+FD_FILE(hash)
 
 namespace fd {
 
@@ -21,7 +22,7 @@ const std::vector<SourceFile> &kernel_sources() {
   static const std::vector<SourceFile> files = {
       {"kernel_code.h", fd_text_code},   {"kernel_batch.h", fd_text_batch}, {"kernel_columns.h", fd_text_columns},
       {"kernel_pool.h", fd_text_pool},   {"kernel_block.h", fd_text_block}, {"kernel_norm.h", fd_text_norm},
-      {"kernel_loss.h", fd_text_loss},   {"kernel_sgd.h", fd_text_sgd},
+      {"kernel_loss.h", fd_text_loss},   {"kernel_sgd.h", fd_text_sgd},     {"kernel_hash.h", fd_text_hash},
   };
   return files;
 }

@@ -5,6 +5,7 @@
 
 #include "kernel_block.h"
 #include "kernel_columns.h"
+#include "kernel_hash.h"
 #include "kernel_loss.h"
 #include "kernel_norm.h"
 #include "kernel_pool.h"
