@@ -14,6 +14,7 @@
 #include <mutex>
 #include <vector>
 
+#include "kernel_cache.h"
 #include "kernel_source.h"
 
 namespace fd {
@@ -79,6 +80,12 @@ struct Driver {
   decltype(&cuGetErrorString) message;
 };
 
+std::vector<std::string> options_of(const std::string &architecture, bool bf16) {
+  std::vector<std::string> options = {"--gpu-architecture=" + architecture, "--std=c++17"};
+  if (bf16) options.push_back("-DFD_BF16");
+  return options;
+}
+
 std::vector<char> compile(const std::string &architecture, bool bf16) {
   static const Compiler nvrtc;
   std::string main;
@@ -92,9 +99,9 @@ std::vector<char> compile(const std::string &architecture, bool bf16) {
   TORCH_CHECK(nvrtc.create(&program, main.c_str(), "feddag.cu", static_cast<int>(names.size()), texts.data(),
                            names.data()) == NVRTC_SUCCESS,
               "NVIDIA's run-time compiler does not start");
-  std::string arch = "--gpu-architecture=" + architecture;
-  std::vector<const char *> options = {arch.c_str(), "--std=c++17"};
-  if (bf16) options.push_back("-DFD_BF16");
+  std::vector<std::string> words = options_of(architecture, bf16);
+  std::vector<const char *> options;
+  for (const std::string &word : words) options.push_back(word.c_str());
   nvrtcResult result = nvrtc.compile(program, static_cast<int>(options.size()), options.data());
   std::string log;
   std::vector<char> code;
@@ -109,6 +116,15 @@ std::vector<char> compile(const std::string &architecture, bool bf16) {
   nvrtc.destroy(&program);
   TORCH_CHECK(result == NVRTC_SUCCESS, "compiling the kernels for ", architecture, " failed: ", log.c_str());
   return code;
+}
+
+// The code that compile gives, if possible from an earlier process: NVRTC is not even loaded then.
+std::vector<char> code_of(const std::string &architecture, bool bf16) {
+  std::string key = "CUDA " + std::to_string(CUDART_VERSION);
+  for (const std::string &word : options_of(architecture, bf16)) key += " " + word;
+  for (const SourceFile &file : kernel_sources()) key += std::string("\n") + file.name + "\n" + file.text;
+  return cached_code(kernel_cache_folder(), architecture + (bf16 ? "-bf16" : "-f32"), key,
+                     [&] { return compile(architecture, bf16); });
 }
 
 const Driver &driver() {
@@ -132,7 +148,7 @@ CUfunction function_of(c10::DeviceIndex device, const std::string &name) {
   CUmodule &module = modules[{device, bf16}];
   if (module == nullptr) {
     const auto *p = at::cuda::getDeviceProperties(device);
-    std::vector<char> code = compile("sm_" + std::to_string(p->major) + std::to_string(p->minor), bf16);
+    std::vector<char> code = code_of("sm_" + std::to_string(p->major) + std::to_string(p->minor), bf16);
     driver().check(driver().load(&module, code.data()), "loading the kernels");
   }
   CUfunction f = nullptr;

@@ -208,6 +208,9 @@ char *fd_stacked_trim(fd_stacked *stacked);
 char *fd_stacked_report(const fd_stacked *stacked, char **text);
 // Compiles the kernels of a CUDA build for an architecture ("sm_90") without a device, and returns the size of the code.
 char *fd_kernels_compile(const char *architecture, int bf16, int64_t *bytes);
+// For tests: the code under a name and a key in a folder of compiled kernels, or else the given code, which is left there;
+// made says whether it was not there. See fd::cached_code. Freed with fd_free_message.
+char *fd_kernels_cached(const char *folder, const char *name, const char *key, const char *code, int *made, char **text);
 
 // --- tensors of the eager executor -----------------------------------------------------------------------------------
 

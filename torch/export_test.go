@@ -1,0 +1,6 @@
+package torch
+
+// For the tests of package torch_test.
+var (
+	CachedKernels  = cachedKernels
+)
