@@ -41,14 +41,16 @@ FD_DEVICE void from_columns(const Columns &a, i64 block, float *) {
   FD_EACH(i, chunk_size(chunk, static_cast<i64>(a.samples) * plane)) {
     int e = static_cast<int>(chunk_begin(chunk)) + i, sample = e / plane, p = e % plane;
     int y = p / a.width + a.padding, z = p % a.width + a.padding;
+    const T *taps_of = cols + static_cast<i64>(sample) * out_plane;
     float sum = 0;
-    for (int ky = 0; ky < a.kernel; ky++) {
+    for (int ky = 0; ky < a.kernel; ky++, taps_of += a.kernel * n) {
       int oy = (y - ky) / a.stride;
       if (y < ky || oy >= a.out_height || oy * a.stride + ky != y) continue;
-      for (int kx = 0; kx < a.kernel; kx++) {
+      const T *from = taps_of + oy * a.out_width;
+      for (int kx = 0; kx < a.kernel; kx++, from += n) {
         int oz = (z - kx) / a.stride;
         if (z < kx || oz >= a.out_width || oz * a.stride + kx != z) continue;
-        sum += get(cols + (ky * a.kernel + kx) * n + static_cast<i64>(sample) * out_plane + oy * a.out_width + oz);
+        sum += get(from + oz);
       }
     }
     put(x + sample * a.x.sample + p, sum);
