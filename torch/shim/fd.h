@@ -211,6 +211,13 @@ char *fd_kernels_compile(const char *architecture, int bf16, int64_t *bytes);
 // For tests: the code under a name and a key in a folder of compiled kernels, or else the given code, which is left there;
 // made says whether it was not there. See fd::cached_code. Freed with fd_free_message.
 char *fd_kernels_cached(const char *folder, const char *name, const char *key, const char *code, int *made, char **text);
+// For tests: from now on the host runs kernels in a library that scripts/build_fibers.sh makes, with a fiber for each thread
+// and the threads' order drawn from seed; with an empty name, as before. The barrier named without ("kernel_loss.h:61") is
+// left out of the kernel of the given name.
+char *fd_kernels_emulate(const char *library, uint64_t seed, const char *kernel, const char *without);
+// The names of the library's kernels, one per line, and since fd_kernels_emulate: lines "ran KERNEL", "barrier KERNEL
+// FILE:LINE" and "finding TEXT". Both are freed with fd_free_message.
+char *fd_kernels_findings(char **kernels, char **report);
 
 // --- tensors of the eager executor -----------------------------------------------------------------------------------
 

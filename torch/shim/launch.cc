@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "cuda_kernels.h"
+#include "emulate.h"
 
 namespace fd {
 
@@ -14,6 +15,7 @@ void launch(const at::Device &device, const Kernel &kernel, int64_t blocks, int6
     cuda_launch(device, kernel.name, blocks, kThreads, 4 * shared, args, size);
     return;
   }
+  if (emulate(kernel.name, blocks, shared, args, size)) return;
   static thread_local std::vector<float> memory(kSharedFloats);
   for (int64_t b = 0; b < blocks; b++) kernel.host(args, b, memory.data());
 }

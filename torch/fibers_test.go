@@ -1,0 +1,297 @@
+package torch_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"feddag/models"
+	"feddag/torch"
+)
+
+// fibersLibrary builds the kernels with a fiber for each thread, unless the library is up to date.
+func fibersLibrary(t *testing.T) string {
+	t.Helper()
+	return buildFibers(t, filepath.Join("..", "build", "fibers", "libfibers.so"))
+}
+
+// buildFibers builds a library from the kernels in a folder, or in torch/shim without one.
+func buildFibers(t *testing.T, library string, shim ...string) string {
+	t.Helper()
+	library, err := filepath.Abs(library)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := exec.Command("../scripts/build_fibers.sh", append([]string{library}, shim...)...)
+	if text, err := script.CombinedOutput(); err != nil {
+		t.Fatalf("building the kernels on fibers: %v\n%s", err, text)
+	}
+	return library
+}
+
+// onFibers runs body with the kernels on fibers, one barrier of a kernel left out if it is named. It returns the names of the
+// library's kernels, and by their first word the lines about what happened.
+func onFibers(t *testing.T, library string, seed uint64, kernel, without string, body func()) ([]string, map[string][]string) {
+	t.Helper()
+	if err := torch.EmulateKernels(library, seed, kernel, without); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := torch.EmulateKernels("", 0, "", ""); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	body()
+	names, report, err := torch.KernelFindings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := map[string][]string{}
+	for line := range strings.Lines(report) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		lines[word] = append(lines[word], rest)
+	}
+	return strings.Fields(names), lines
+}
+
+// fusedNet returns a network whose convolutions are computed by the fused kernels of both sizes, with and without a gradient
+// of their input.
+func fusedNet(t *testing.T) *torch.Network {
+	t.Helper()
+	net, err := torch.NewNetwork([]torch.Layer{
+		torch.Conv2d{Name: "conv1", In: 2, Out: 3, Kernel: 3, Stride: 1, Padding: 1}, // 3 x 20 x 20
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 2}, // 3 x 10 x 10
+		torch.Conv2d{Name: "conv2", In: 3, Out: 9, Kernel: 5, Stride: 1, Padding: 2}, // 9 x 10 x 10
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 2}, // 9 x 5 x 5
+		torch.Conv2d{Name: "conv3", In: 9, Out: 4, Kernel: 3, Stride: 1}, // 4 x 3 x 3
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 2}, // 4 x 1 x 1
+		torch.Flatten{},
+	}, [3]int{2, 20, 20}, 10, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net
+}
+
+// fiberRun trains, hashes the weights and predicts with a new batched engine. It returns what was trained and the log-probabilities.
+func fiberRun(t *testing.T, o torch.BatchedOptions, net *torch.Network, images *torch.Images, jobs []torch.Job, parts torch.Part) ([]torch.Trained, []torch.Predicted) {
+	t.Helper()
+	e := newBatched(t, o)
+	trained, err := e.Train(net, images, jobs, parts, raggedSGD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeAll(trained) })
+	var ask []torch.Prediction
+	for i, job := range jobs {
+		if _, err := trained[i].End.Fingerprint(); err != nil {
+			t.Fatal(err)
+		}
+		ask = append(ask, torch.Prediction{State: trained[i].End, Samples: job.Samples, LogProbabilities: true, Features: true})
+	}
+	predicted, err := e.Predict(net, images, ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trained, predicted
+}
+
+// some returns the jobs of three clients of different sizes: 5, 1 and 9 samples.
+func some(jobs []torch.Job) []torch.Job { return []torch.Job{jobs[0], jobs[2], jobs[4]} }
+
+// TestKernelsOnFibers checks on ragged clients that all kernels, with a fiber for each thread and in a shuffled order, give
+// what they give as loops and what eager gives, and that no two threads touch the same memory without a barrier between.
+func TestKernelsOnFibers(t *testing.T) {
+	library := fibersLibrary(t)
+	nets := map[string]*torch.Network{"every layer": tinyNet(t, true, 0.3), "fused": fusedNet(t)}
+	for model, input := range map[string][3]int{"lenet": {1, 28, 28}, "cnn": {3, 32, 32}, "resnet9": {3, 32, 32}} {
+		if testing.Short() && model != "lenet" || model == "resnet9" && os.Getenv("FEDDAG_LONG") == "" {
+			continue // resnet9 takes minutes, with kernels that the other networks have too
+		}
+		var err error
+		if nets[model], err = models.New(model, input, 10, true, models.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eager, err := torch.NewEager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	ran := map[string]bool{}
+	for name, net := range nets {
+		images, jobs := raggedCohort(t, net, 1)
+		jobs = some(jobs)
+		for _, parts := range []torch.Part{torch.Primary | torch.Head, torch.Secondary} {
+			want, err := eager.Train(net, images, jobs, parts, raggedSGD)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range []torch.BatchedOptions{
+				{Method: torch.Fused}, {Method: torch.Columns}, {Method: torch.Fused, Arithmetic: torch.Arithmetic{Precision: torch.BF16}},
+				{Method: torch.Columns, Arithmetic: torch.Arithmetic{Precision: torch.BF16}},
+			} {
+				small := name == "every layer" || name == "fused"
+				if !small && (parts != torch.Secondary || o.Method != torch.Fused || o.Precision != torch.FP32) {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s/%d/%d/%v", name, parts, o.Method, o.Precision), func(t *testing.T) {
+					loops, asked := fiberRun(t, o, net, images, jobs, parts)
+					var got []torch.Trained
+					var predicted []torch.Predicted
+					kernels, lines := onFibers(t, library, 1, "", "", func() { got, predicted = fiberRun(t, o, net, images, jobs, parts) })
+					for _, finding := range lines["finding"] {
+						t.Error(finding)
+					}
+					names = kernels
+					for _, kernel := range lines["ran"] {
+						ran[kernel] = true
+					}
+					equalTrained(t, jobs, got, loops, 0)
+					if o.Precision == torch.FP32 && name != "resnet9" {
+						equalTrained(t, jobs, got, want, kinks)
+					}
+					for i := range predicted {
+						if !slices.Equal(predicted[i].Classes, asked[i].Classes) {
+							t.Errorf("client %d: classes %v, want %v", jobs[i].Client, predicted[i].Classes, asked[i].Classes)
+						}
+					}
+				})
+			}
+			closeAll(want)
+		}
+	}
+	if len(names) < 40 {
+		t.Errorf("the library has %d kernels", len(names))
+	}
+	for _, kernel := range names {
+		if !ran[kernel] {
+			t.Errorf("%s did not run", kernel)
+		}
+	}
+}
+
+// TestFibersMissEveryBarrier checks that each barrier of each kernel is needed and that its lack is found: it is left out of
+// one kernel at a time.
+func TestFibersMissEveryBarrier(t *testing.T) {
+	library := fibersLibrary(t)
+	type workload struct {
+		net    *torch.Network
+		images *torch.Images
+		jobs   []torch.Job
+		method torch.ConvMethod
+	}
+	barriers := 0
+	for name, w := range map[string]workload{"fused": {net: fusedNet(t), method: torch.Fused}, "every layer": {net: tinyNet(t, true, 0), method: torch.Columns}} {
+		w.images, w.jobs = raggedCohort(t, w.net, 1)
+		w.jobs = w.jobs[4:5] // 9 samples in batches of 5
+		run := func() {
+			fiberRun(t, torch.BatchedOptions{Method: w.method}, w.net, w.images, w.jobs, torch.Primary|torch.Head)
+		}
+		_, whole := onFibers(t, library, 2, "", "", run)
+		if len(whole["finding"]) > 0 {
+			t.Fatal(name, whole["finding"])
+		}
+		for i, barrier := range whole["barrier"] {
+			kernel, site, _ := strings.Cut(barrier, " ")
+			_, lines := onFibers(t, library, uint64(i), kernel, site, run)
+			if !slices.ContainsFunc(lines["finding"], func(f string) bool { return strings.HasPrefix(f, kernel+", block") }) {
+				t.Errorf("%s without its barrier at %s: found %q", kernel, site, lines["finding"])
+			}
+			barriers++
+		}
+	}
+	if barriers < 20 {
+		t.Errorf("%d barriers were left out", barriers)
+	}
+}
+
+// TestFibersFindMutation removes a barrier from the source of a kernel.
+func TestFibersFindMutation(t *testing.T) {
+	mutated := t.TempDir()
+	files, err := filepath.Glob("shim/kernel_*.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Base(file) == "kernel_loss.h" {
+			if strings.Count(string(text), "FD_SYNC;") != 1 {
+				t.Fatal("cross_entropy_step does not have one barrier")
+			}
+			text = []byte(strings.Replace(string(text), "FD_SYNC;", "", 1))
+		}
+		if err := os.WriteFile(filepath.Join(mutated, filepath.Base(file)), text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	library := buildFibers(t, filepath.Join(mutated, "libfibers.so"), mutated)
+	net := tinyNet(t, false, 0)
+	images, jobs := raggedCohort(t, net, 1)
+	_, lines := onFibers(t, library, 3, "", "", func() {
+		fiberRun(t, torch.BatchedOptions{}, net, images, some(jobs), torch.All)
+	})
+	if len(lines["finding"]) == 0 {
+		t.Fatal("nothing was found")
+	}
+	for _, finding := range lines["finding"] {
+		if !strings.HasPrefix(finding, "cross_entropy_step_f32, ") || !strings.Contains(finding, "shared") {
+			t.Errorf("found %s", finding)
+		}
+	}
+}
+
+// TestFibersFind checks what the fibers report about kernels that are right and kernels that are wrong, in several orders
+// of their threads, and that shuffles and barriers of a warp work.
+func TestFibersFind(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "fibers")
+	compile := exec.Command("sh", "-ec", `
+		cxx="${CXX:-g++} -std=c++17 -O1 -U_FORTIFY_SOURCE -Ifibers -Ishim"
+		$cxx -DFD_FIBERS -fsanitize=thread -Wno-tsan -c testdata/fiber_kernels.cc -o "$0.o"
+		$cxx fibers/fibers.cc "$0.o" -o "$0"`, program)
+	if text, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("compiling: %v\n%s", err, text)
+	}
+	for _, c := range []struct {
+		kernel, finding string // the finding's first line; empty: there is none
+		value           func(thread int) int
+	}{
+		{"shuffles", "", func(thread int) int { first := thread / 32 * 32; return 32*first + 496 + first }},
+		{"warp_barrier", "", func(thread int) int { return thread ^ 1 }},
+		{"no_warp_barrier", "shared word", nil},
+		{"warp_barrier_across", "shared word", nil},
+		{"read_then_write", "shared word 0 is", nil},
+		{"beyond_the_end", "shared word 256 is used by thread 0; the launch asks for 256 words", nil},
+		{"never_written", "shared word 255 is read by thread 255 before it is written", nil},
+		{"overlapping_blocks", "global memory is written by thread", nil},
+		{"divergent", "200 threads wait in a barrier at fiber_kernels.cc:", nil},
+	} {
+		for _, seed := range []string{"1", "2", "3"} {
+			text, err := exec.Command(program, c.kernel, seed).Output()
+			if err != nil {
+				t.Fatalf("%s: %v", c.kernel, err)
+			}
+			values, report, _ := strings.Cut(string(text), "\n")
+			_, finding, found := strings.Cut(report, "finding "+c.kernel+", block ")
+			_, finding, _ = strings.Cut(finding, ": ")
+			if found != (c.finding != "") || !strings.HasPrefix(finding, c.finding) {
+				t.Errorf("%s, seed %s: found %q, want %q", c.kernel, seed, finding, c.finding)
+			}
+			for i, value := range strings.Fields(values) {
+				if c.value != nil && value != fmt.Sprint(c.value(i%256)) {
+					t.Fatalf("%s, seed %s: value %d is %s, want %d", c.kernel, seed, i, value, c.value(i%256))
+				}
+			}
+		}
+	}
+}
