@@ -91,6 +91,7 @@ class Contender:
 
     def close(self):
         self.process.stdin.close()
+        self.said = self.process.stderr.read()  # at its end, the batched engine says how it computed each convolution
         self.process.stdout.close()
         self.process.stderr.close()
         self.process.wait()
@@ -133,6 +134,7 @@ def bout(o, model):
         print(f"{model}, repeat {r + 1}: " + ", ".join(f"{c.name} {c.times[-1]:.3f} s" for c in contenders), file=sys.stderr, flush=True)
     rows = []
     for c in contenders:
+        c.close()
         ratios = [b / a for a, b in zip(reference.times, c.times)]
         rows.append({
             "model": model, "contender": c.name, **c.about, "first_seconds": c.first, "seconds": c.times,
@@ -140,8 +142,8 @@ def bout(o, model):
             "client_steps_per_second": c.steps / statistics.median(c.times), "ratio": statistics.median(ratios),
             "ratio_low": min(ratios), "ratio_high": max(ratios), "loss": c.loss,
             "weights_apart": apart(states[reference.name], states[c.name]),
+            "convolutions": c.said.splitlines() if c.name == "batched" else [],
         })
-        c.close()
     work_files = [os.path.join(work, f) for f in os.listdir(work)]
     for f in work_files:
         os.remove(f)
@@ -179,6 +181,9 @@ def main():
     head = (f"{device}; {o.precision}; {o.clients} clients{' of 1 sample up' if o.ragged else ''}, {o.epochs} epochs per phase, batches of {o.batch}; "
             f"{o.repeats} repeats, medians; times the first's: median of ratios within a repeat (lowest-highest)\n\n")
     text = head + table(o, rows)
+    for r in rows:
+        if r["convolutions"]:
+            text += f"\n\nConvolutions of {r['model']} in the batched engine:\n\n" + "\n".join(f"- {line}" for line in r["convolutions"])
     print(text)
     with open(os.path.join(o.out, "engines.md"), "w") as f:
         f.write(text + "\n")

@@ -170,6 +170,11 @@ else
 		--contenders batched,serial,memory,graphs --repeats 3 --out "$out/bench-lenet"
 	step 'benchmark cnn tf32' 90 "$python" benchmarks/engines.py --feddag "$feddag" --python "$python" --device cuda --models cnn --precision tf32 \
 		--contenders batched,serial,memory,graphs --repeats 3 --out "$out/bench-cnn"
+	# A real round: clients of very different sizes, ten epochs, and fewer and fewer of them active.
+	for clients in 1 7 20; do
+		step "benchmark lenet ragged, $clients clients" 60 "$python" benchmarks/engines.py --feddag "$feddag" --python "$python" --device cuda \
+			--models lenet --contenders batched,graphs --ragged --clients "$clients" --epochs 10 --repeats 2 --out "$out/bench-ragged-$clients"
+	done
 fi
 
 # --- 5. a whole run --------------------------------------------------------------------------------------------------
