@@ -45,7 +45,7 @@ lint: setup ## gofmt, go vet, staticcheck, plain English
 page-check: build ## make small runs and check their pages in Chromium, which must be installed, with Node
 	@scripts/check_pages.sh ./feddag
 
-docs-check: build ## run the commands that the pages print; a quarter of an hour
+docs-check: build ## run the commands that the pages print
 	@scripts/check_docs.sh
 
 gpu-bundle: setup ## build/gpu for scripts/gpu_check.sh, against the torch of python3

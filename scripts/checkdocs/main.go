@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -23,9 +24,11 @@ func main() {
 	c := checker{out: os.Stdout}
 	flag.StringVar(&c.program, "program", "feddag", "the program that the pages call feddag")
 	flag.BoolVar(&c.synthetic, "synthetic", false, "a small synthetic set in the place of Fashion-MNIST, as where there is none")
-	flag.DurationVar(&c.limit, "limit", 10*time.Minute, "longest time of a block")
+	flag.DurationVar(&c.limit, "limit", 30*time.Minute, "longest time of a block")
 	flag.Parse()
-	if err := c.pages(flag.Args()); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // the scratch folders are removed
+	defer stop()
+	if err := c.pages(ctx, flag.Args()); err != nil {
 		fmt.Fprintf(os.Stderr, "check_docs: %v\n", err)
 		os.Exit(1)
 	}
@@ -42,7 +45,7 @@ type checker struct {
 	ran, skipped, failed int
 }
 
-func (c *checker) pages(pages []string) (err error) {
+func (c *checker) pages(ctx context.Context, pages []string) (err error) {
 	if c.root, err = os.Getwd(); err != nil {
 		return err
 	}
@@ -59,7 +62,7 @@ func (c *checker) pages(pages []string) (err error) {
 		c.synthetic = true
 	}
 	for _, page := range pages {
-		if err := c.page(page); err != nil {
+		if err := c.page(ctx, page); err != nil {
 			return fmt.Errorf("%s: %w", page, err)
 		}
 	}
@@ -71,7 +74,7 @@ func (c *checker) pages(pages []string) (err error) {
 }
 
 // page runs the blocks of a page, in a folder of its own. A block that fails ends the page, because later ones may need its files.
-func (c *checker) page(page string) error {
+func (c *checker) page(ctx context.Context, page string) error {
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return err
@@ -116,7 +119,10 @@ func (c *checker) page(page string) error {
 			continue
 		}
 		began := time.Now()
-		output, failure := c.run(dir, b)
+		output, failure := c.run(ctx, dir, b)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		printed.WriteString(output)
 		if failure != nil {
 			c.failed++
@@ -165,8 +171,8 @@ func (f *failure) at(page string) string {
 }
 
 // run runs a block with bash, or with python3 if it is in Python, and returns what it printed.
-func (c *checker) run(dir string, b docblock.Block) (output string, failed *failure) {
-	ctx, cancel := context.WithTimeout(context.Background(), c.limit)
+func (c *checker) run(ctx context.Context, dir string, b docblock.Block) (output string, failed *failure) {
+	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	// Empty lines before the block make its line numbers those of the page.
 	script := strings.Repeat("\n", b.Line-1) + strings.Join(b.Code, "\n") + "\n"

@@ -27,7 +27,7 @@ func check(t *testing.T, page string) (report string, failed int) {
 	}
 	var out strings.Builder
 	c := checker{program: "program", limit: time.Minute, out: &out}
-	err := c.pages([]string{"docs/page.md"})
+	err := c.pages(t.Context(), []string{"docs/page.md"})
 	if (err != nil) != (c.failed > 0) {
 		t.Errorf("%d failed, error %v", c.failed, err)
 	}
