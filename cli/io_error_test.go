@@ -210,7 +210,7 @@ func TestIOErrors(t *testing.T) {
 	if !ownMounts(t) {
 		return
 	}
-	every := 12 // of the accesses; FEDDAG_LONG tries each
+	every := 12 // one access in twelve; FEDDAG_LONG tries each
 	if os.Getenv("FEDDAG_LONG") != "" {
 		every = 1
 	}

@@ -179,7 +179,7 @@ func (r *Runner) resume(c *Checkpoint) error {
 	if r.env.seconds == nil {
 		r.env.seconds = map[Stage]float64{}
 	}
-	if path := r.options.Checkpoint; path != "" { // of an earlier checkpoint, if they could not be removed
+	if path := r.options.Checkpoint; path != "" { // files of an earlier checkpoint that could not be removed
 		if err := removeOldBlobs(filepath.Dir(path), c.Blobs); err != nil {
 			return fmt.Errorf("checkpoint %s: %w", path, err)
 		}

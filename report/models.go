@@ -87,7 +87,7 @@ func (m *Models) SetClients(d *Dir, env *federation.Env, clusters [][]int, resul
 			cluster[i] = &z
 		}
 	}
-	places := map[[sha256.Size]byte]int{} // of each test set, by the hash of its content
+	places := map[[sha256.Size]byte]int{} // the place of each test set, by the hash of its content
 	for i, c := range env.Clients {
 		row := ModelClient{Client: i, Cluster: cluster[i], Files: []string{}, Weights: []float64{}}
 		for _, l := range c.LabelMap {
