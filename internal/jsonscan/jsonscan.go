@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"feddag/internal/damage"
 )
 
 const (
@@ -42,7 +44,7 @@ func (s *Scanner) errorf(format string, args ...any) error {
 
 // describe describes an error of the reader.
 func describe(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if damage.Ended(err) {
 		return errors.New("truncated JSON")
 	}
 	return err
