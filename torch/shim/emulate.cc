@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
 #include <mutex>
 #include <string>
 
@@ -20,7 +21,8 @@ struct Fibers {
 };
 
 struct Emulator {
-  std::mutex mutex;  // a library runs one kernel at a time
+  std::atomic<bool> active{false};  // looked at before each kernel, without the mutex
+  std::mutex mutex;                 // a library runs one kernel at a time
   Fibers fibers;
 };
 
@@ -39,6 +41,7 @@ void find(void *library, const char *path, const char *name, Function &function)
 
 bool emulate(const char *kernel, int64_t blocks, int64_t shared, const void *args, size_t size) {
   Emulator &e = emulator();
+  if (!e.active) return false;
   std::lock_guard<std::mutex> lock(e.mutex);
   if (e.fibers.launch == nullptr) return false;
   TORCH_CHECK(e.fibers.launch(kernel, blocks, shared, args, size), "the library of fibers cannot run ", kernel, " with ",
@@ -54,6 +57,7 @@ char *fd_kernels_emulate(const char *library, uint64_t seed, const char *kernel,
   return fd::guard([&] {
     fd::Emulator &e = fd::emulator();
     std::lock_guard<std::mutex> lock(e.mutex);
+    e.active = false;
     e.fibers = fd::Fibers();
     if (*library == '\0') return;
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
@@ -65,6 +69,7 @@ char *fd_kernels_emulate(const char *library, uint64_t seed, const char *kernel,
     fd::find(handle, library, "fd_fibers_kernels", f.kernels);
     f.start(seed, kernel, without);
     e.fibers = f;
+    e.active = true;
   });
 }
 
