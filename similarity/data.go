@@ -149,8 +149,9 @@ func classAngles(stack *mat.Dense, owner []int, n int, o Options, team Team, tel
 		return h.rows(owner[from], owner[to-1])
 	}
 	return h, share.stream("class angles", func(b int) int { return len(part(b)) }, part, func(b int, x []float64) {
-		for k, degrees := range part(b) {
-			part(b)[k] = min(degrees, x[k])
+		held := part(b)
+		for k, degrees := range x {
+			held[k] = min(held[k], degrees)
 		}
 	})
 }
