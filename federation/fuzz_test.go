@@ -16,10 +16,12 @@ func FuzzScenario(f *testing.F) {
 	f.Add([]byte(`{"version": 2, "reserve": 0.2, "check_every": 1, "search_after": 2, "events": [
 		{"round": 2, "join": [6, 7]}, {"round": 3, "leave": 0}, {"round": 3, "swap": [1, 4]}, {"round": 4, "shift": "5-9"}]}`))
 	f.Add([]byte(`{"version": 2, "events": [{"round": 2, "join": "0-999999999999"}]}`))
+	f.Add([]byte(`{"version": 2, "events": [{"round": 2, "join": "0-9999999"}, {"round": 2, "leave": "0-9999999"}]}`))
+	f.Add([]byte(`{"version": 2, "events": [{"round": 2, "join": "0-899999"}, {"round": 2, "leave": "0-899999"}, {"round": 2, "shift": "0-899999", "labels": "0-899999"}]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var s *Scenario
 		var err error
-		alloctest.Within(t, 1<<20+2000*len(raw), func() { s, err = ParseScenario(raw) })
+		alloctest.Within(t, 64<<20+2000*len(raw), func() { s, err = ParseScenario(raw) })
 		if err != nil {
 			if strings.ContainsAny(err.Error(), "\n\r") {
 				t.Errorf("error of several lines: %v", err)

@@ -48,6 +48,10 @@ var (
 	eventKinds   = []string{"join", "join_next", "leave", "shift", "swap"}
 )
 
+// mostNamed is how many numbers of clients and labels the events of a scenario have at most. A range of a few bytes names many
+// numbers, so the length of the file does not bound the memory.
+const mostNamed = 1_000_000
+
 // ParseScenario parses the text of a scenario file, which must say its version. The error for a mistake names the event.
 // [Env.CheckScenario] finds the mistakes that depend on the clients and the data.
 func ParseScenario(raw []byte) (*Scenario, error) { return parseScenario(raw, false) }
@@ -77,10 +81,14 @@ func parseScenario(raw []byte, earlier bool) (*Scenario, error) {
 	case s.SearchAfter < 0:
 		return nil, fmt.Errorf("search_after is %d: use a number of newcomers, 0 for never", s.SearchAfter)
 	}
+	named := 0
 	for k, raw := range events {
 		ev, err := parseEvent(raw, version)
 		if err != nil {
 			return nil, fmt.Errorf("event %d: %w", k+1, err)
+		}
+		if named += len(ev.clients()) + len(ev.Labels); named > mostNamed {
+			return nil, fmt.Errorf("event %d: the events up to it name clients and labels %d times, which is more than %d", k+1, named, mostNamed)
 		}
 		ev.Number = k + 1
 		if k > 0 && ev.Round < s.Events[k-1].Round {
@@ -183,9 +191,13 @@ func (x *ids) UnmarshalJSON(raw []byte) error {
 		if isRange && err == nil {
 			b, err = strconv.Atoi(strings.TrimSpace(last))
 		}
-		if err != nil || a < 0 || b < a || b-a > 1e7 {
+		if err != nil || a < 0 || b < a {
 			return fmt.Errorf("%s is not a list of numbers: use 3, [3, 17] or \"80-89\"", raw)
 		}
+		if b-a >= mostNamed-len(*x) {
+			return fmt.Errorf("%s has more than %d numbers", raw, mostNamed)
+		}
+		*x = slices.Grow(*x, b-a+1)
 		for i := a; i <= b; i++ {
 			*x = append(*x, i)
 		}
