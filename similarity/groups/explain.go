@@ -212,7 +212,19 @@ func (n classNames) list(classes []int) string {
 	for _, c := range classes {
 		texts = append(texts, n.of(c))
 	}
-	return strings.Join(texts, ", ")
+	return firstOf(texts)
+}
+
+// sentenceItems is the largest number of classes, or of pairs of classes, that a sentence names. The fields of an [Explanation] hold
+// all of them.
+const sentenceItems = 3
+
+// firstOf returns the first items, separated by commas, and the number of those left out.
+func firstOf(items []string) string {
+	if more := len(items) - sentenceItems; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(items[:sentenceItems], ", "), more)
+	}
+	return strings.Join(items, ", ")
 }
 
 // sentence returns the explanation in a sentence.
@@ -236,7 +248,7 @@ func (x Explanation) sentence(k *kinds, names classNames) string {
 			}
 			pairs = append(pairs, text)
 		}
-		return fmt.Sprintf("%s name the same images differently: %s (p = %.2g)", who, strings.Join(pairs, ", "), x.P)
+		return fmt.Sprintf("%s name the same images differently: %s (p = %.2g)", who, firstOf(pairs), x.P)
 	case Common:
 		return fmt.Sprintf("the same classes look different in %s, all in the same way: they are %.2g standard deviations of an image apart (p = %.2g)",
 			who, x.Distance, x.P)

@@ -21,7 +21,7 @@ func TestExplain(t *testing.T) {
 		view     View
 		sentence string
 	}{
-		{"concepts", concepts, Concept, "clusters 0 and 1 name the same images differently: class 0 of 0 is class 4 of 1, 1 is 0, 2 is 1"},
+		{"concepts", concepts, Concept, "clusters 0 and 1 name the same images differently: class 0 of 0 is class 4 of 1, 1 is 0, 2 is 1 and 2 more (p = "},
 		{"domains", domains, Common, "the same classes look different in clusters 0 and 1, all in the same way: they are "},
 		{"own ways", one, ClassWise, "the same classes look different in clusters 0 and 1, each in its own way, most of all "},
 		{"nothing", one, "", "a test does not tell clusters 0 and 1 apart (p = "},
@@ -99,6 +99,21 @@ func TestExplain(t *testing.T) {
 	}
 	if all := r.Explanations(nil); len(all) != 1 || all[0].B != 2 {
 		t.Errorf("without cluster 1: %+v", all)
+	}
+}
+
+// TestListOfClasses checks that a sentence about many classes names three and counts the others.
+func TestListOfClasses(t *testing.T) {
+	names := classNames{"coat", "shoe", "2", "bag", "belt"}
+	for want, classes := range map[string][]int{
+		"0 (coat)":                         {0},
+		"0 (coat), 1 (shoe), 2":            {0, 1, 2},
+		"0 (coat), 1 (shoe), 2 and 1 more": {0, 1, 2, 3},
+		"4 (belt), 3 (bag), 2 and 2 more":  {4, 3, 2, 1, 0},
+	} {
+		if got := names.list(classes); got != want {
+			t.Errorf("the list of %v is %q, want %q", classes, got, want)
+		}
 	}
 }
 
