@@ -56,10 +56,10 @@ func doctor(_ context.Context, args []string, out, _ io.Writer) error {
 		return err
 	}
 	if !able {
-		fmt.Fprintln(out, "\nnot able to train: see the lines marked with !")
+		fmt.Fprintln(out, "\nnot ready to train: see the lines marked with !")
 		return errReported
 	}
-	fmt.Fprintln(out, "\nable to train: feddag train")
+	fmt.Fprintln(out, "\nready to train; the first command is: feddag train")
 	return nil
 }
 

@@ -132,10 +132,10 @@ func (p *progress) advance(at int64) {
 	p.bar.Set64(p.at)
 }
 
-// stageLines say what a stage is, where there is no bar.
-var stageLines = map[string]string{
-	federation.WarmUpPhase.String(): "warm-up: every client trains alone",
-	federation.FinalPhase.String():  "last local training, for the accuracy after it (--final-post=false leaves it out)",
+// stageLines say what a stage is, where there is no bar: its name, and what it is for.
+var stageLines = map[string][2]string{
+	federation.WarmUpPhase.String(): {"warm-up", ": every client trains alone"},
+	federation.FinalPhase.String():  {"last local training", ", for the accuracy after it (--final-post=false leaves it out)"},
 }
 
 // inStage shows work before or after the rounds: the bar is the stage's own. Without a bar there is a line at the start and
@@ -154,16 +154,16 @@ func (p *progress) inStage(x federation.Progress, begins bool) {
 	case begins:
 		// A method may train in several calls in a row, which are one stage for a person.
 		if p.told = now; p.ended != x.Phase {
-			p.say("%s, %d samples", line, x.Total)
+			p.say("%s%s, %d samples", line[0], line[1], x.Total)
 		}
 	case x.Done == x.Total:
 		if took := now.Sub(p.since); p.ended != x.Phase || took >= quietFor {
-			p.say("%s: done in %.1f s", x.Phase, took.Seconds())
+			p.say("%s: done in %.1f s", line[0], took.Seconds())
 		}
 		p.phase, p.ended = "", x.Phase
 	case now.Sub(p.told) >= longWork:
 		p.told = now
-		p.say("%s: %.0f%%%s", x.Phase, 100*share, left(p.since, x.Done-p.from, x.Total-p.from))
+		p.say("%s: %.0f%%%s", line[0], 100*share, left(p.since, x.Done-p.from, x.Total-p.from))
 	}
 }
 

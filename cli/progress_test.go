@@ -89,7 +89,7 @@ func TestStagesSayLines(t *testing.T) {
 	}
 	p.Phase(federation.Progress{Phase: "training", Done: 1, Total: 2, InRound: true})
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	for i, start := range []string{"warm-up: every client", "warm-up: done in", "last local training", "final: done in"} {
+	for i, start := range []string{"warm-up: every client", "warm-up: done in", "last local training, for", "last local training: done in"} {
 		if len(lines) != 4 || !strings.HasPrefix(lines[i], start) {
 			t.Fatalf("got\n%s", log.String())
 		}

@@ -79,12 +79,12 @@ func (c *Comparison) bytes(v *Variant, m measure) string {
 
 func (c *Comparison) seconds(v *Variant, m measure) string { return duration(c.spread(v, m).Mean) }
 
-// millions writes a number of samples; a small one in full.
+// millions writes a number of samples; one below a million in full.
 func millions(v float64) string {
 	if !finite(v) {
 		return "–"
 	}
-	if v < 1e5 {
+	if math.Round(v) < 1e6 {
 		return numfmt.Thousands(math.Round(v))
 	}
 	return numfmt.Decimal(v/1e6, 2) + " M"

@@ -88,7 +88,6 @@ func (c *Comparison) sampleTable() Table {
 	t := Table{
 		Label: "samples", Title: "Accuracy at equal samples",
 		Setting: c.all()[:1],
-		Bold:    "the interval leaves 0 out",
 		Columns: headings("algorithm", "n", "pre", "minus "+c.Reference, "rounds", "trained on"),
 	}
 	pre := c.equalPre()
@@ -100,9 +99,11 @@ func (c *Comparison) sampleTable() Table {
 			differences = append(differences, &all[i])
 		}
 	}
+	intervals, bold := c.correct(differences)
+	t.Bold = bold
 	t.Notes = []string{
 		fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s, after the last evaluated round up to which an algorithm trained on no more samples than the algorithm that trained on the fewest in all its rounds, of the same seed; warm-up, every epoch and every model counted. %s", c.Clients, c.testSet(), overSeeds),
-		"Minus " + c.Reference + ": paired by seed. " + c.correct(differences),
+		"Minus " + c.Reference + ": paired by seed. " + intervals,
 	}
 	for i := range c.Variants {
 		v := &c.Variants[i]
@@ -117,19 +118,25 @@ func (c *Comparison) sampleTable() Table {
 	return t
 }
 
+// intervalBold says what a bold difference means.
+const intervalBold = "the interval leaves 0 out"
+
 // correct corrects the intervals of a table's differences, unless the comparison
-// does not, and says which intervals they are.
-func (c *Comparison) correct(differences []*Difference) string {
-	text := fmt.Sprintf("Mean of n differences and its %s%% confidence interval (Student's t, n − 1 degrees of freedom; none for n = 1", shortest(100*c.Confidence))
-	if c.Uncorrected {
-		return text + "; each by itself, not corrected for their number)."
-	}
-	correctHolm(differences, c.Confidence)
+// does not. It says which intervals they are, and what a bold difference means; without a second seed there are none.
+func (c *Comparison) correct(differences []*Difference) (note, bold string) {
 	n := 0
 	for _, d := range differences {
 		if d.N > 1 {
 			n++
 		}
 	}
-	return text + fmt.Sprintf("; corrected by Holm's method for the %d intervals of this table).", n)
+	if n == 0 {
+		return "A confidence interval needs two seeds or more.", ""
+	}
+	note = fmt.Sprintf("Mean of n differences and its %s%% confidence interval (Student's t, n − 1 degrees of freedom; none for n = 1", shortest(100*c.Confidence))
+	if c.Uncorrected {
+		return note + "; each by itself, not corrected for their number).", intervalBold
+	}
+	correctHolm(differences, c.Confidence)
+	return note + fmt.Sprintf("; corrected by Holm's method for the %d intervals of this table).", n), intervalBold
 }

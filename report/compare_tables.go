@@ -187,7 +187,6 @@ func (c *Comparison) differenceTable() Table {
 	t := Table{
 		Label: "differences", Title: "Differences from " + c.Reference,
 		Setting: c.all()[:2],
-		Bold:    "the interval leaves 0 out",
 		Columns: headings("algorithm", "n"),
 	}
 	for _, m := range shown {
@@ -205,7 +204,9 @@ func (c *Comparison) differenceTable() Table {
 			}
 		}
 	}
-	t.Notes = []string{fmt.Sprintf("In points, the algorithm minus %s, paired by seed: the same partition and the same clients sampled. %s", c.Reference, c.correct(family))}
+	intervals, bold := c.correct(family)
+	t.Bold = bold
+	t.Notes = []string{fmt.Sprintf("In points, the algorithm minus %s, paired by seed: the same partition and the same clients sampled. %s", c.Reference, intervals)}
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		if v.Name == c.Reference {

@@ -487,7 +487,7 @@ func TestComparePage(t *testing.T) {
 }
 
 func TestMillions(t *testing.T) {
-	for v, want := range map[float64]string{12410: "12,410", 0: "0", 99999: "99,999", 123456: "0.12 M", 2.5e7: "25.00 M", math.NaN(): "–"} {
+	for v, want := range map[float64]string{12410: "12,410", 0: "0", 123456: "123,456", 999999.4: "999,999", 999999.6: "1.00 M", 2.5e7: "25.00 M", math.NaN(): "–"} {
 		if got := millions(v); got != want {
 			t.Errorf("%g: %s, want %s", v, got, want)
 		}

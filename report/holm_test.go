@@ -50,6 +50,25 @@ func TestCorrectionIsNamed(t *testing.T) {
 	}
 }
 
+// TestOneSeedHasNoIntervals checks that the tables of one seed say what intervals need, and explain no mark that they do not have.
+func TestOneSeedHasNoIntervals(t *testing.T) {
+	c := someComparison(t, 40)
+	for i := range c.Variants {
+		c.Variants[i].Cells = c.Variants[i].Cells[:1]
+	}
+	for _, table := range []Table{c.differenceTable(), c.sampleTable()} {
+		text := table.Markdown()
+		if !strings.Contains(text, "A confidence interval needs two seeds or more.") {
+			t.Errorf("no note on the intervals in\n%s", text)
+		}
+		for _, other := range []string{"Holm", "leaves 0 out"} {
+			if strings.Contains(text, other) {
+				t.Errorf("%q in\n%s", other, text)
+			}
+		}
+	}
+}
+
 // equalRun is a run that trains so many samples in each of four rounds, of which the second and fourth are evaluated.
 func equalRun(samples int64, pre ...float64) Cell {
 	var rounds []Round

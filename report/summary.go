@@ -404,7 +404,7 @@ func (s Summary) factRows() []Pair {
 	}
 	return append(facts, []Pair{
 		{Key: "traffic", Value: fmt.Sprintf("%s up, %s down (all clients, warm-up included)", numfmt.Bytes(s.BytesUp), numfmt.Bytes(s.BytesDown))},
-		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s evaluated to choose by (all clients, every epoch and model); %s clients trained per round", numfmt.Thousands(float64(s.TrainingSamples)), numfmt.Thousands(float64(s.ForwardSamples)), numfmt.Decimal(s.ClientsPerRound, 1))},
+		{Key: "computed", Value: fmt.Sprintf("%s samples trained on, %s samples evaluated to choose a model (all clients, every epoch and model); %s clients trained per round", numfmt.Thousands(float64(s.TrainingSamples)), numfmt.Thousands(float64(s.ForwardSamples)), numfmt.Decimal(s.ClientsPerRound, 1))},
 		{Key: "time", Value: s.Seconds.String()},
 		{Key: "speed", Value: fmt.Sprintf("%s per round (median), %s training samples per second of training, on %s", duration(s.SecondsPerRound), numfmt.Thousands(s.SamplesPerSecond), s.on())},
 		{Key: "memory", Value: s.memory()},
