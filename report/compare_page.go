@@ -61,6 +61,9 @@ func (c *Comparison) view() (v compareView, err error) {
 	}
 	if c.Rounds >= 2 {
 		for k, p := range comparePlots {
+			if p.file == leadersPlot && len(c.Variants) < leadersFrom {
+				continue
+			}
 			chart := p.of(c)
 			drawn := drawing{Title: p.title, Text: p.text + c.seedsText()}
 			if drawn.HTML, err = chart.HTML(); err != nil {

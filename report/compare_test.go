@@ -486,6 +486,21 @@ func TestComparePage(t *testing.T) {
 	}
 }
 
+// TestUpperPartOfFewAlgorithms checks that the page shows the upper part only where the upper half has several lines.
+func TestUpperPartOfFewAlgorithms(t *testing.T) {
+	for n, want := range map[int]int{3: 3, 4: 4} {
+		c := someComparison(t, 40)
+		c.Variants = c.Variants[:n]
+		v, err := c.ranked().view()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(v.Curves) != want {
+			t.Errorf("%d algorithms have %d charts, want %d", n, len(v.Curves), want)
+		}
+	}
+}
+
 func TestMillions(t *testing.T) {
 	for v, want := range map[float64]string{12410: "12,410", 0: "0", 123456: "123,456", 999999.4: "999,999", 999999.6: "1.00 M", 2.5e7: "25.00 M", math.NaN(): "–"} {
 		if got := millions(v); got != want {

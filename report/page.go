@@ -94,7 +94,7 @@ func (d *Dir) view(p Page) (view, error) {
 	if s.PreWith != "" {
 		v.PreWith = s.PreWith
 	}
-	v.Lead = fmt.Sprintf("%s on %s, seed %d: %s, %s on %s. %s.", s.Algorithm, s.Dataset, s.Seed, numfmt.Count(s.Rounds, "round"), s.Precision, s.on(), s.clusters())
+	v.Lead = fmt.Sprintf("%s, %s on %s. %s.", numfmt.Count(s.Rounds, "round"), s.Precision, s.on(), s.clusters())
 	for _, r := range s.accuracyRows() {
 		v.Accuracy = append(v.Accuracy, accuracyView{r.when, r.phase, r.score.Balanced.String(), r.score.Accuracy.String(), r.over})
 	}

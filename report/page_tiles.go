@@ -21,9 +21,9 @@ func (s Summary) tiles(clients []Client) []tile {
 			tiles = append(tiles, tile{name, numfmt.Decimal(v.Mean, 1) + "%", "± " + numfmt.Decimal(v.Std, 1), text})
 		}
 	}
-	over := map[string]string{OverCohort: "the clients sampled in the last round", OverAll: "all clients, each trained once more"}
+	over := map[string]string{OverCohort: "the clients sampled in the last round, after their training", OverAll: "all clients, each trained once more on its own data"}
 	accuracy("Before local training", s.Final.Pre.Balanced, "balanced accuracy of the last round: mean ± standard deviation over all clients")
-	accuracy("After local training", s.Final.Post.Balanced, "the same over "+over[s.Final.PostOver])
+	accuracy("After local training", s.Final.Post.Balanced, "balanced accuracy of "+over[s.Final.PostOver])
 	if worst := worstTenth(clients); len(worst) > 0 {
 		sum := 0.0
 		for _, c := range worst {
@@ -32,12 +32,12 @@ func (s Summary) tiles(clients []Client) []tile {
 		tiles = append(tiles, tile{"Worst tenth", numfmt.Decimal(sum/float64(len(worst)), 1) + "%", "", fmt.Sprintf("mean over the %s of the lowest balanced accuracy before local training", numfmt.Count(len(worst), "client"))})
 	}
 	if s.Clusters > 0 {
-		text := "that clients are in at the end"
+		text := "at the end of the run"
 		if s.FoundBy != "" {
-			text += "; found by " + s.FoundBy
+			text += ", found by " + s.FoundBy
 		}
 		if s.AdjustedRandIndex != nil {
-			text += fmt.Sprintf("; adjusted Rand index to the true groups %.3f (1 is equal)", *s.AdjustedRandIndex)
+			text += fmt.Sprintf("; adjusted Rand index %.3f against the true groups (1: equal, 0: chance)", *s.AdjustedRandIndex)
 		}
 		tiles = append(tiles, tile{"Clusters", numfmt.Thousands(float64(s.Clusters)), "", text})
 	}

@@ -10,6 +10,13 @@ import (
 	"feddag/report/plot"
 )
 
+const (
+	// leadersPlot is the plot of the best half of the algorithms.
+	leadersPlot = "plots/leaders"
+	// leadersFrom is the least number of algorithms with which the page shows leadersPlot: the half of fewer is a single line.
+	leadersFrom = 4
+)
+
 // comparePlots are the plots of a comparison.
 var comparePlots = []struct {
 	file, title, text string
@@ -17,7 +24,7 @@ var comparePlots = []struct {
 }{
 	{"plots/accuracy", "Accuracy before local training", "What the server's models do for all clients, without any local training.",
 		func(c *Comparison) plot.RankedChart { return c.chart(c.before()) }},
-	{"plots/leaders", "The upper part", "The same, cut to where the upper half can be told apart.",
+	{leadersPlot, "The upper part", "The same curves, cut to the range of the upper half. A line below that range runs along its lower edge.",
 		func(c *Comparison) plot.RankedChart { return narrow(c.chart(c.before())) }},
 	{"plots/cohort", "Accuracy after local training", "Accuracy of the clients sampled in the round, after the round's local training. All algorithms of a seed sample the same clients, but each round samples others, so these curves are rougher.",
 		func(c *Comparison) plot.RankedChart { return c.chart(c.after()) }},
