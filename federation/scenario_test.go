@@ -2,6 +2,7 @@ package federation_test
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +43,25 @@ func TestScenarioFile(t *testing.T) {
 	}
 	if ev := s.Events[4]; !slices.Equal(ev.Swap, []int{2, 3}) || ev.String() != "event 5 (round 9, swap)" {
 		t.Errorf("%+v, %v", ev, ev)
+	}
+}
+
+// TestScenarioFilesOfTheCheckout checks that the scenarios of the documentation and of scripts/check_pages.sh can still be read.
+func TestScenarioFilesOfTheCheckout(t *testing.T) {
+	script, err := os.ReadFile("../scripts/check_pages.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(script), "<<'JSON'\n")
+	text, _, found := strings.Cut(text, "\nJSON\n")
+	page, err := os.ReadFile("../docs/scenarios/fashion-mnist.json")
+	if err != nil || !found {
+		t.Fatal("no scenario in a file", err)
+	}
+	for name, raw := range map[string][]byte{"check_pages.sh": []byte(text), "fashion-mnist.json": page} {
+		if s, err := federation.ParseScenario(raw); err != nil || len(s.Events) == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
