@@ -241,11 +241,15 @@ func missingNeed(needs []string) string {
 	return ""
 }
 
+// tailLines is how many lines of an output a report shows. A launcher such as torchrun prints about twenty of its own after the
+// error of the program that it started.
+const tailLines = 40
+
 // tail returns the last lines of a text, indented.
 func tail(text string) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	if len(lines) > 15 {
-		lines = lines[len(lines)-15:]
+	if len(lines) > tailLines {
+		lines = lines[len(lines)-tailLines:]
 	}
 	return "    " + strings.Join(lines, "\n    ") + "\n"
 }

@@ -47,6 +47,8 @@ func TestChecker(t *testing.T) {
 		{"a command that fails ends the page",
 			"<!-- run -->\n\n    true\n    ./feddag fail \\\n        --twice\n    true\n\n<!-- run -->\n\n    true\n",
 			1, []string{"FAIL docs/page.md:4: exit status 1\n    ./feddag fail --twice\n", "0 blocks ran"}},
+		{"an error above the lines of a launcher", "<!-- run -->\n\n    echo the error; seq 30; false\n",
+			1, []string{"    the error\n    1\n"}},
 		{"another output", "<!-- run -->\n\n    echo 5 of 6; ./feddag doctor\n\n<!-- output -->\n\n    5 of 6\n    ran train\n",
 			1, []string{"FAIL docs/page.md:7: the commands before it do not print\n    5 of 6\n    ran train\nThey print\n    5 of 6\n    ran doctor\n"}},
 		{"what is missing", "<!-- run: needs no-such-program -->\n\n    no-such-program\n\n<!-- not run: takes hours -->\n\n    false\n",
