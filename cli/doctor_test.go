@@ -33,3 +33,22 @@ func TestDoctorDescribesCUDA(t *testing.T) {
 		t.Errorf("doctor does not say %q:\n%s", describeCUDA(info), out)
 	}
 }
+
+// TestDoctorFlagsHaveAnEffect checks that doctor looks for data sets in the folder that it is given and tries the device that it is
+// given.
+func TestDoctorFlagsHaveAnEffect(t *testing.T) {
+	dir := mnist(t)
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("FEDDAG_DATA_DIR", "")
+	t.Chdir(t.TempDir())
+	found := "data      mnist: " + dir
+	if code, out, _ := feddag("doctor", "--data-dir", dir, "--device", "cpu"); code != exitDone || !strings.Contains(out, found) || strings.Contains(out, "! device") {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	if _, out, _ := feddag("doctor"); strings.Contains(out, found) {
+		t.Errorf("without --data-dir:\n%s", out)
+	}
+	if code, out, _ := feddag("doctor", "--data-dir", dir, "--device", "cuda:99"); code != exitFailed || !strings.Contains(out, "! device") {
+		t.Errorf("--device cuda:99: exit code %d:\n%s", code, out)
+	}
+}

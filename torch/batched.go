@@ -66,6 +66,9 @@ func NewBatched(device Device, o BatchedOptions) (*Batched, error) {
 	return e, nil
 }
 
+// Arithmetic returns how the executor computes.
+func (e *Batched) Arithmetic() Arithmetic { return e.o.Arithmetic }
+
 // Close frees what the executor holds on the device. No call may be running. Close may be called again.
 func (e *Batched) Close() {
 	if e == nil || e.handle == nil {

@@ -11,9 +11,10 @@ import (
 // Engine trains and predicts in C++, with one C call per phase and hand-written gradients. On the CPU it has worker threads
 // with one libtorch thread each, and each worker trains one job at a time. Engine implements Executor.
 type Engine struct {
-	handle *C.fd_engine
-	device Device
-	eager  autograd
+	handle     *C.fd_engine
+	device     Device
+	eager      autograd
+	arithmetic Arithmetic
 	// Plain turns off the fused CPU kernels, so that a test on the CPU can run the code of a CUDA device.
 	Plain bool
 }
@@ -31,7 +32,7 @@ func NewEngineWith(device Device, workers int, a Arithmetic) (*Engine, error) {
 	if a.Precision == BF16 {
 		return nil, fmt.Errorf("only the batched engine has precision bf16: add --engine batched")
 	}
-	e := &Engine{device: device, eager: autograd{workers: workers}}
+	e := &Engine{device: device, arithmetic: a, eager: autograd{workers: workers}}
 	if device.IsCUDA() {
 		e.eager.workers = 1
 	}
@@ -44,6 +45,9 @@ func NewEngineWith(device Device, workers int, a Arithmetic) (*Engine, error) {
 	runtime.SetFinalizer(e, (*Engine).Close)
 	return e, nil
 }
+
+// Arithmetic returns how the engine computes.
+func (e *Engine) Arithmetic() Arithmetic { return e.arithmetic }
 
 // Close ends the worker threads. No call may be running. Close may be called again.
 func (e *Engine) Close() {

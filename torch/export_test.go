@@ -2,7 +2,8 @@ package torch
 
 // For the tests of package torch_test.
 var (
-	CachedKernels  = cachedKernels
-	EmulateKernels = emulateKernels
-	KernelFindings = kernelFindings
+	CachedKernels   = cachedKernels
+	CublasWorkspace = cublasWorkspace
+	EmulateKernels  = emulateKernels
+	KernelFindings  = kernelFindings
 )
