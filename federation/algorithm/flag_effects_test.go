@@ -23,6 +23,7 @@ var flagEffects = map[string]struct{ value, with string }{
 	"cfl-full":                 {"true", ""},
 	"cfl-gamma-max":            {"0.99", cflSplits},
 	"cfl-keep":                 {"false", cflSplits},
+	"cfl-linkage":              {"single", cflSplits},
 	"cfl-gp-clusters":          {"2", ""},
 	"cfl-gp-coordinates":       {"1", ""},
 	"cfl-gp-normalise":         {"false", "--cfl-gp-clusters=3"},
@@ -41,6 +42,7 @@ var flagEffects = map[string]struct{ value, with string }{
 	"feddag-body":              {"all", ""},
 	"feddag-choose":            {"count:2", "--feddag-clustering=similarity"},
 	"feddag-clustering":        {"similarity", ""},
+	"feddag-concepts":          {"false", "--feddag-clustering=similarity --feddag-choose=bend"},
 	"feddag-delta":             {"0", "--feddag-clustering=similarity --feddag-fusion=fixed:0"},
 	"feddag-diversity":         {"1", ""},
 	"feddag-epsilon":           {"100", "--feddag-clustering=similarity --feddag-fusion=fixed:0"},
@@ -64,6 +66,7 @@ var flagEffects = map[string]struct{ value, with string }{
 	"feddag-secondary-head":    {"full", ""},
 	"feddag-secondary-init":    {"primary", "--feddag-warmup-rounds=1"},
 	"feddag-server-rate":       {"0.5", ""},
+	"feddag-shift":             {"9", "--feddag-clustering=similarity"},
 	"feddag-sources":           {"sum", ""},
 	"feddag-svd-samples":       {"1", "--feddag-clustering=similarity --feddag-fusion=fixed:0"},
 	"feddag-tau":               {"100", "--feddag-clustering=similarity --feddag-choose=loss --feddag-lambda=100"},
@@ -73,6 +76,7 @@ var flagEffects = map[string]struct{ value, with string }{
 	"fedgwc-epsilon":           {"1e9", ""},
 	"fedgwc-gamma":             {"10", "--fedgwc-epsilon=1e9"},
 	"fedgwc-losses":            {"0", "--fedgwc-epsilon=1e9"},
+	"fedgwc-most-parts":        {"2", "--fedgwc-epsilon=1e9"},
 	"fedgwc-per-cluster":       {"true", "--fedgwc-epsilon=1e9"},
 	"fedmix-epsilon":           {"1", ""},
 	"fedmix-group":             {"2", ""},
@@ -110,12 +114,58 @@ const cflSplits = "--cfl-from=1 --cfl-calibrate=false --cfl-eps1=100 --cfl-eps2=
 // spectral lets FedDAG find its clusters by spectral clustering.
 const spectral = "--feddag-clustering=similarity --feddag-method=spectral --feddag-concepts=false"
 
-// withoutEffect are the flags that change nothing among the two planted groups of a tiny run, with the reason.
-var withoutEffect = map[string]string{
-	"cfl-linkage":       "both linkages cut the two groups apart",
-	"feddag-concepts":   "all clients name the classes alike",
-	"feddag-shift":      "it is read where a scenario changes the data of clients",
-	"fedgwc-most-parts": "two groups have two parts",
+// effectProblems are the clients among whom a flag has an effect that it does not have among the two planted groups of a tiny run.
+var effectProblems = map[string]func(*federation.Env){
+	"cfl-linkage":       chainOfLabels,    // both linkages cut two groups apart
+	"feddag-concepts":   narrowConcepts,   // without concepts all clients name the classes alike
+	"feddag-shift":      shiftingClient,   // it is read where a scenario changes the data of clients
+	"fedgwc-most-parts": fourDifficulties, // two groups have two parts
+}
+
+// chainOfLabels gives client i a share i/7 of class 3; the rest is class 0.
+func chainOfLabels(e *federation.Env) {
+	for i, c := range e.Clients {
+		for k := range c.Train {
+			label := 0
+			if k*(len(e.Clients)-1) < i*len(c.Train) {
+				label = 3
+			}
+			c.Train[k] = int32(federationtest.Classes*((i*6+k)%48) + label)
+		}
+	}
+}
+
+// narrowConcepts gives half of the clients of each of two concepts classes 0 and 1 alone.
+func narrowConcepts(e *federation.Env) {
+	federationtest.TwoConcepts(e)
+	for i, c := range e.Clients {
+		if i/2%2 == 1 {
+			for k := range c.Train {
+				c.Train[k] = c.Train[k]/federationtest.Classes*federationtest.Classes + int32(k%2)
+			}
+		}
+	}
+}
+
+// fourDifficulties gives client i the first i mod 4 + 1 classes, and samples so few clients that a cluster may have four parts.
+func fourDifficulties(e *federation.Env) {
+	e.Rate = 0.25
+	federationtest.TwoConcepts(e)
+	for i, c := range e.Clients {
+		c.LabelMap = nil
+		for k := range c.Train {
+			c.Train[k] = c.Train[k]/federationtest.Classes*federationtest.Classes + int32(k%(i%4+1))
+		}
+	}
+}
+
+// shiftingClient gives client 4 the classes of the other group in round 2, before a check of the clusters.
+func shiftingClient(e *federation.Env) {
+	var err error
+	e.Scenario, err = federation.ParseScenario([]byte(`{"version": 2, "reserve": 0.4, "check_every": 2, "events": [{"round": 2, "shift": 4, "labels": [2, 3]}]}`))
+	if err != nil {
+		panic(err) // the text is constant
+	}
 }
 
 // TestFlagsHaveAnEffect checks that every flag of every method changes a run: its models, its scores, who predicts with what, or
@@ -131,21 +181,21 @@ func TestFlagsHaveAnEffect(t *testing.T) {
 		f.Flags(fs)
 		fs.VisitAll(func(flag *pflag.Flag) {
 			effect, ok := flagEffects[flag.Name]
-			switch {
-			case withoutEffect[flag.Name] != "":
-				return
-			case !ok:
+			if !ok {
 				t.Errorf("--%s: add a value that changes a run to flagEffects", flag.Name)
 				return
 			}
 			t.Run(flag.Name, func(t *testing.T) {
 				base := strings.TrimSpace(name + " " + effect.with)
+				problem := effectProblems[flag.Name]
 				without, ok := plain[base]
-				if !ok {
-					without = outcomeOf(t, base)
+				if !ok || problem != nil {
+					without = outcomeOf(t, base, problem)
+				}
+				if problem == nil {
 					plain[base] = without
 				}
-				if with := outcomeOf(t, base+" --"+flag.Name+"="+effect.value); with.equal(without) {
+				if with := outcomeOf(t, base+" --"+flag.Name+"="+effect.value, problem); with.equal(without) {
 					t.Errorf("--%s %s changes nothing beside %q", flag.Name, effect.value, effect.with)
 				}
 			})
@@ -160,11 +210,15 @@ type outcome struct {
 	seen   effectRecorder
 }
 
-func outcomeOf(t *testing.T, name string) outcome {
+// outcomeOf runs a method with flags. problem changes the clients; nil for not.
+func outcomeOf(t *testing.T, name string, problem func(*federation.Env)) outcome {
 	t.Helper()
 	var o outcome
 	o.models, o.result = federationtest.Finished(t, name, 1, func(e *federation.Env) {
 		e.Rounds = 8
+		if problem != nil {
+			problem(e)
+		}
 		e.Observers = append(e.Observers, &o.seen)
 	})
 	return o
