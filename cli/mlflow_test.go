@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"feddag/internal/mlflow"
+	"feddag/report"
 )
 
 // fakeMLflow is a tracking server that keeps what it is sent.
@@ -26,7 +28,8 @@ type fakeMLflow struct {
 	mu       sync.Mutex
 	params   map[string]string
 	tags     map[string]string
-	steps    map[string][]int64 // steps at which each metric was logged
+	steps    map[string][]int64           // steps at which each metric was logged
+	values   map[int64]map[string]float64 // metrics by step and key
 	files    []string
 	statuses []string
 	runs     int
@@ -34,7 +37,7 @@ type fakeMLflow struct {
 
 func newFakeMLflow(t *testing.T) (*fakeMLflow, string) {
 	t.Helper()
-	f := &fakeMLflow{params: map[string]string{}, tags: map[string]string{}, steps: map[string][]int64{}}
+	f := &fakeMLflow{params: map[string]string{}, tags: map[string]string{}, steps: map[string][]int64{}, values: map[int64]map[string]float64{}}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	return f, server.URL
@@ -46,8 +49,9 @@ func (f *fakeMLflow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.mu.Unlock()
 	var request struct {
 		Metrics []struct {
-			Key  string
-			Step int64
+			Key   string
+			Step  int64
+			Value float64
 		}
 		Params, Tags []struct{ Key, Value string }
 		Status       string
@@ -74,6 +78,10 @@ func (f *fakeMLflow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		for _, m := range request.Metrics {
 			f.steps[m.Key] = append(f.steps[m.Key], m.Step)
+			if f.values[m.Step] == nil {
+				f.values[m.Step] = map[string]float64{}
+			}
+			f.values[m.Step][m.Key] = m.Value
 		}
 		io.WriteString(w, "{}")
 	case "runs/update":
@@ -103,6 +111,7 @@ func TestMLflow(t *testing.T) {
 	if len(f.steps["clusters/adjusted_rand_index"]) != 2 || len(f.steps["time/seconds"]) != 2 {
 		t.Errorf("metrics %v", f.steps)
 	}
+	f.checkMetrics(t, run)
 	if want := []string{"config.yaml", "env.json", "summary.json", "clients.csv", "clusters.json", "metrics.jsonl", "report.html"}; !slices.Equal(f.files, want) {
 		t.Errorf("files %v", f.files)
 	}
@@ -121,8 +130,31 @@ func TestMLflow(t *testing.T) {
 	if code, _, log := feddag("train", "--resume", run, "--rounds", "4"); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, log)
 	}
+	other.checkMetrics(t, run)
 	if got := other.steps[beforeTraining]; !slices.Equal(got, []int64{1, 2, 3, 4}) || other.params["algorithm"] != "feddag" {
 		t.Errorf("another server: rounds %v", got)
+	}
+}
+
+// checkMetrics checks that the server has every number of every round in metrics.jsonl, and nothing else but the clusters.
+func (f *fakeMLflow) checkMetrics(t *testing.T, run string) {
+	t.Helper()
+	dir, err := report.Look(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rounds, err := dir.ReadMetrics()
+	if err != nil || len(rounds) != len(f.values) {
+		t.Errorf("metrics of %d rounds, want %d (%v)", len(f.values), len(rounds), err)
+	}
+	for _, r := range rounds {
+		want := map[string]float64{"clusters/count": float64(*r.Clusters), "clusters/adjusted_rand_index": *r.AdjustedRandIndex}
+		for _, s := range r.Scalars() {
+			want[s.Tag] = s.Value
+		}
+		if got := f.values[int64(r.Round)]; len(want) < 8 || !maps.Equal(got, want) {
+			t.Errorf("round %d: the server has %v, want %v", r.Round, got, want)
+		}
 	}
 }
 
