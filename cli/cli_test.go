@@ -34,7 +34,8 @@ func mnist(t *testing.T) string {
 		t.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(1, 1))
-	for name, n := range map[string]int{"train": 300, "t10k": 60} {
+	for k, name := range []string{"train", "t10k"} {
+		n := []int{300, 60}[k]
 		images := header(0x803, n, 28, 28)
 		labels := header(0x801, n)
 		for i := range n {

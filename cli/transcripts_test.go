@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"strings"
 	"testing"
+
+	"feddag/report"
 )
 
 // TestTranscripts runs the commands of the transcripts in testdata/transcripts and expects what they printed, to the letter. With
@@ -16,30 +20,95 @@ func TestTranscripts(t *testing.T) {
 		t.Fatalf("%d transcripts, %v", len(files), err)
 	}
 	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			was, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var is strings.Builder
-			for line := range strings.Lines(string(was)) {
-				command, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "$ feddag")
-				if !ok {
-					continue
-				}
-				code, out, log := feddag(strings.Fields(command)...)
-				fmt.Fprintf(&is, "$ feddag%s\n%s%s", command, out, log)
-				if code != exitDone {
-					fmt.Fprintf(&is, "[exit code %d]\n", code)
-				}
-			}
-			if os.Getenv("FEDDAG_TRANSCRIPTS") == "write" {
-				write(t, file, []byte(is.String()))
-			} else if is.String() != string(was) {
-				t.Errorf("the transcript was\n%s\nand is\n%s\nif that is right: FEDDAG_TRANSCRIPTS=write go test ./cli -run Transcripts", was, is.String())
-			}
-		})
+		t.Run(filepath.Base(file), func(t *testing.T) { transcribe(t, file, maskMachine) })
 	}
+}
+
+// TestRunTranscripts does the same for commands that read data and train, in a folder with the small MNIST of mnist and its test
+// images as files, with what varies between machines masked.
+func TestRunTranscripts(t *testing.T) {
+	file, err := filepath.Abs("testdata/transcripts/runs/session.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	work, data := t.TempDir(), mnist(t)
+	rename(t, filepath.Dir(testPictures(t, data)[0]), filepath.Join(work, "pictures"))
+	rename(t, filepath.Dir(data), filepath.Join(work, "sets"))
+	t.Chdir(work)
+	t.Setenv("HOME", work)
+	t.Setenv("FEDDAG_DATA_DIR", "")
+	t.Setenv("FEDDAG_TEST_PROGRAM", "1") // for the runs of compare
+	processor := report.NewEnv().CPU
+	transcribe(t, file, func(text string) string {
+		return maskResults(strings.NewReplacer(work, "WORK", processor, "PROCESSOR").Replace(text))
+	})
+}
+
+// transcribe runs the commands of a transcript and expects what they printed, after mask has replaced what may vary.
+func transcribe(t *testing.T, file string, mask func(string) string) {
+	t.Helper()
+	const prompt = "$ feddag"
+	was, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, block := range strings.Split("\n"+string(was), "\n"+prompt)[1:] {
+		command, printed, _ := strings.Cut(strings.TrimSuffix(block, "\n"), "\n")
+		args, err := splitList(command)
+		if err != nil {
+			t.Fatalf("%s: %v", command, err)
+		}
+		code, out, log := feddag(args...)
+		is := mask(out + log)
+		if code != exitDone {
+			is += fmt.Sprintf("[exit code %d]\n", code)
+		}
+		is = strings.TrimSuffix(is, "\n")
+		if is != printed && os.Getenv("FEDDAG_TRANSCRIPTS") != "write" {
+			t.Errorf("feddag%s printed\n%s\nand prints\n%s\nif that is right: FEDDAG_TRANSCRIPTS=write go test ./cli -run Transcripts", command, printed, is)
+		}
+		fmt.Fprintf(&all, "%s%s\n", prompt, command)
+		if is != "" {
+			fmt.Fprintln(&all, is)
+		}
+	}
+	if os.Getenv("FEDDAG_TRANSCRIPTS") == "write" {
+		write(t, file, []byte(all.String()))
+	}
+}
+
+// maskMachine replaces the number of cores, which is the default of --workers.
+func maskMachine(text string) string {
+	return strings.ReplaceAll(text, fmt.Sprintf("(default %d)", runtime.NumCPU()), "(default CORES)")
+}
+
+// masks replace what varies between machines and from run to run, in this order.
+var masks = []struct {
+	pattern *regexp.Regexp
+	by      string
+}{
+	{regexp.MustCompile(`(?m)^.*( so far|: done in |: \d+%).*\n`), ""},                            // lines of slow work
+	{regexp.MustCompile(`(?m)^(feddag|libtorch|BLAS|SIMD|CUDA|device)(  | \S+ \(go).*$`), "$1 #"}, // of doctor and version
+	{regexp.MustCompile(`(?m)^(CUDA|time) .*$`), "$1 #"},
+	{regexp.MustCompile(`(?m)^data +\S+: /usr/.*\n`), ""}, // data sets of the machine
+	{regexp.MustCompile(`(?m)^data +not found: .*$`), "data not found: #"},
+	{regexp.MustCompile(`[0-9a-f]{64}`), "HASH"},
+	{regexp.MustCompile(`"seconds":\{[^}]*\}`), `"seconds":#`},
+	{regexp.MustCompile(`("(?:mean|std|low|high|swing|(?:balanced_)?accuracy|\w*bytes\w*|\w+_per_second|seconds\w+|libtorch)":)("[^"]*"|-?[\d.e+-]+)`), "$1#"},
+	{regexp.MustCompile(`\b(\d+h)?(\d+m)?\d+(\.\d+)? ?(h|min|s|ms|µs|B|kB|MB|GB)\b`), "#"},
+	{regexp.MustCompile(`[\d,]+ ((training )?samples per second|samples/s)`), "# $1"},
+	{regexp.MustCompile(`[+−-]?\b\d+(\.\d+(e[-+]?\d+)?|e[-+]?\d+)\b\*?`), "#"},
+	{regexp.MustCompile(`[ \t]+`), " "},
+	{regexp.MustCompile(`(?m)# [\d,]+$`), "# #"}, // samples/s, the last column of a table
+}
+
+// maskResults applies masks.
+func maskResults(text string) string {
+	for _, m := range masks {
+		text = m.pattern.ReplaceAllString(text, m.by)
+	}
+	return text
 }
 
 // TestPages checks that each command that lists flags in its help has them in its page, for the completions and the manual page.
