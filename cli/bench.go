@@ -66,6 +66,7 @@ func (b *benchWork) flags() *pflag.FlagSet {
 	f.Float64Var(&b.lr, "lr", 0.01, "learning rate")
 	b.momentum, b.decay = 0.5, 1e-4
 	f.BoolVar(&b.ragged, "ragged", false, "clients from 1 sample to --samples")
+	f.BoolVar(&b.general, "general-kernels", false, "kernels on a GPU serve layers of all shapes, for comparisons (batched engine)")
 	f.StringVar(&b.write, "write", "", "folder for images.npy, labels.npy, sizes.npy, order.npy and start.safetensors")
 	return f
 }

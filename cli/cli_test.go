@@ -326,6 +326,8 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"train", "--memory", "lots"}, exitUsage, "is not a number of bytes"},
 		{[]string{"train", "--memory", "1GB", "--engine", "serial"}, exitUsage, "add --engine batched"},
 		{small(data, out, "--precision", "tf32"), exitUsage, "only GPUs have --precision tf32"},
+		{[]string{"bench", "--general-kernels", "--engine", "serial"}, exitUsage, "add --engine batched"},
+		{[]string{"bench", "--general-kernels", "--engine", "batched", "--device", "cpu"}, exitUsage, "only GPUs have --general-kernels"},
 		{small(data, out, "--precision", "bf16"), exitUsage, "add --engine batched"},
 		{[]string{"train", "--rate", "0"}, exitUsage, "no client would be sampled"},
 		{[]string{"train", "--rate", "1.1"}, exitUsage, "--rate"},

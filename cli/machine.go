@@ -22,6 +22,7 @@ type machine struct {
 	deterministic bool
 	memory        string // memory limit of a stacked call
 	workers       int
+	general       bool // of bench: kernels are not compiled for the shapes of layers
 }
 
 var (
@@ -58,6 +59,8 @@ func (m *machine) check() error {
 		return usagef("only the batched engine has --precision bf16: add --engine batched")
 	case m.memory != "" && (m.engine == "serial" || m.engine == "eager"):
 		return usagef("only the batched engine has --memory: add --engine batched")
+	case m.general && (m.engine == "serial" || m.engine == "eager"):
+		return usagef("only the batched engine has --general-kernels: add --engine batched")
 	}
 	return nil
 }
@@ -89,6 +92,8 @@ func (m *machine) resolve() (torch.Device, error) {
 		return device, usagef("--engine eager runs on the CPU only: add --device cpu")
 	case m.precision == "tf32" && !device.IsCUDA():
 		return device, usagef("only GPUs have --precision tf32, and this run is on the CPU: use --device cuda, or --precision fp32")
+	case m.general && !device.IsCUDA():
+		return device, usagef("only GPUs have --general-kernels, and this run is on the CPU: use --device cuda, or leave the flag out")
 	}
 	return device, m.check() // again, now that auto is an engine
 }
@@ -108,7 +113,7 @@ func (m *machine) executor(device torch.Device, workers int) (torch.Executor, er
 		if err != nil {
 			return nil, err
 		}
-		return torch.NewBatched(device, torch.BatchedOptions{Arithmetic: a, Memory: memory})
+		return torch.NewBatched(device, torch.BatchedOptions{Arithmetic: a, Memory: memory, GeneralKernels: m.general})
 	}
 	return torch.NewEngineWith(device, workers, a)
 }

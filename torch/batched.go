@@ -26,7 +26,9 @@ type Batched struct {
 type BatchedOptions struct {
 	Arithmetic
 	Method ConvMethod // method of all convolutions for which it is possible
-	Memory int64      // estimated bytes that a call may use on the device, besides what its caller holds there; 0 for most of the free memory
+	// GeneralKernels keeps the kernels of a GPU from being compiled for the shapes of a network's layers, for comparisons.
+	GeneralKernels bool
+	Memory         int64 // estimated bytes that a call may use on the device, besides what its caller holds there; 0 for most of the free memory
 }
 
 // ConvMethod is a method of computing the convolution of stacked clients.
@@ -49,6 +51,7 @@ func NewBatched(device Device, o BatchedOptions) (*Batched, error) {
 	e := &Batched{device: device, o: o}
 	options := C.fd_stacked_options{
 		precision: C.int32_t(o.Precision), method: C.int32_t(o.Method), deterministic: C.int32_t(flag(o.Deterministic)),
+		general: C.int32_t(flag(o.GeneralKernels)),
 	}
 	err := device.call(func(name *C.char) *C.char { return C.fd_stacked_new(name, &options, &e.handle) })
 	if err == nil {

@@ -171,8 +171,9 @@ func TestKernelsOnFibers(t *testing.T) {
 	if len(names) < 40 {
 		t.Errorf("the library has %d kernels", len(names))
 	}
+	shapes := knownShapes(t) // TestShapedKernels runs these
 	for _, kernel := range names {
-		if !ran[kernel] {
+		if !ran[kernel] && shapes[kernel] == "" {
 			t.Errorf("%s did not run", kernel)
 		}
 	}

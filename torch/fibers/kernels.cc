@@ -7,3 +7,5 @@
 #include "kernel_norm.h"
 #include "kernel_pool.h"
 #include "kernel_sgd.h"
+
+#include "shapes.h"

@@ -1,4 +1,4 @@
-// The methods to compute a convolution of stacked clients, and the choice among them for each shape.
+// The methods to compute a convolution of stacked clients, and the choice among them for each shape of convolution.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -23,7 +23,8 @@ const char *name_of(ConvMethod method);
 class ConvMethods {
  public:
   // fixed is used wherever it is possible. Without it, and if choices is false, the first candidate is used.
-  ConvMethods(ConvMethod fixed, bool choices) : fixed_(fixed), choices_(choices) {}
+  // shapes: kernels on a CUDA device are compiled for the shapes of layers.
+  ConvMethods(ConvMethod fixed, bool choices, bool shapes) : shapes(shapes), fixed_(fixed), choices_(choices) {}
   // The method for a shape. The first time, trial runs each candidate on the current data, forwards and backwards, and the
   // fastest is kept. If none is possible, it throws the reason.
   // A choice among some candidates does not serve others.
@@ -32,6 +33,8 @@ class ConvMethods {
   void forget();  // forgets all choices
   // A line for each shape: its method, and the time of each that was tried.
   std::string report() const;
+
+  const bool shapes;
 
  private:
   struct Choice {

@@ -80,13 +80,22 @@ struct Driver {
   decltype(&cuGetErrorString) message;
 };
 
-std::vector<std::string> options_of(const std::string &architecture, bool bf16) {
+// What is compiled: all kernels for a type of activations, or one with constants.
+struct Unit {
+  std::string name;    // "f32", "bf16" or the kernel's name
+  std::string option;  // selects the kernels of the sources
+  std::string source;  // what follows them
+};
+Unit all_kernels(bool bf16) { return bf16 ? Unit{"bf16", "-DFD_BF16", ""} : Unit{"f32", "", ""}; }
+Unit one_kernel(const Kernel &k) { return {k.name, "-DFD_ALONE", source_of(k.name, k.constants)}; }
+
+std::vector<std::string> options_of(const std::string &architecture, const Unit &unit) {
   std::vector<std::string> options = {"--gpu-architecture=" + architecture, "--std=c++17"};
-  if (bf16) options.push_back("-DFD_BF16");
+  if (!unit.option.empty()) options.push_back(unit.option);
   return options;
 }
 
-std::vector<char> compile(const std::string &architecture, bool bf16) {
+std::vector<char> compile(const std::string &architecture, const Unit &unit) {
   static const Compiler nvrtc;
   std::string main;
   std::vector<const char *> names, texts;
@@ -95,11 +104,12 @@ std::vector<char> compile(const std::string &architecture, bool bf16) {
     names.push_back(file.name);
     texts.push_back(file.text);
   }
+  main += unit.source;
   nvrtcProgram program = nullptr;
   TORCH_CHECK(nvrtc.create(&program, main.c_str(), "feddag.cu", static_cast<int>(names.size()), texts.data(),
                            names.data()) == NVRTC_SUCCESS,
               "NVIDIA's run-time compiler does not start");
-  std::vector<std::string> words = options_of(architecture, bf16);
+  std::vector<std::string> words = options_of(architecture, unit);
   std::vector<const char *> options;
   for (const std::string &word : words) options.push_back(word.c_str());
   nvrtcResult result = nvrtc.compile(program, static_cast<int>(options.size()), options.data());
@@ -114,17 +124,17 @@ std::vector<char> compile(const std::string &architecture, bool bf16) {
     result = nvrtc.code(program, code.data());
   }
   nvrtc.destroy(&program);
-  TORCH_CHECK(result == NVRTC_SUCCESS, "compiling the kernels for ", architecture, " failed: ", log.c_str());
+  TORCH_CHECK(result == NVRTC_SUCCESS, "compiling the kernels (", unit.name, ") for ", architecture, " failed: ", log.c_str());
   return code;
 }
 
 // The code that compile gives, if possible from an earlier process: NVRTC is not even loaded then.
-std::vector<char> code_of(const std::string &architecture, bool bf16) {
+std::vector<char> code_of(const std::string &architecture, const Unit &unit) {
   std::string key = "CUDA " + std::to_string(CUDART_VERSION);
-  for (const std::string &word : options_of(architecture, bf16)) key += " " + word;
+  for (const std::string &word : options_of(architecture, unit)) key += " " + word;
   for (const SourceFile &file : kernel_sources()) key += std::string("\n") + file.name + "\n" + file.text;
-  return cached_code(kernel_cache_folder(), architecture + (bf16 ? "-bf16" : "-f32"), key,
-                     [&] { return compile(architecture, bf16); });
+  if (!unit.source.empty()) key += "\n" + unit.source;
+  return cached_code(kernel_cache_folder(), architecture + "-" + unit.name, key, [&] { return compile(architecture, unit); });
 }
 
 const Driver &driver() {
@@ -132,46 +142,55 @@ const Driver &driver() {
   return d;
 }
 
+CUmodule load(c10::DeviceIndex device, const Unit &unit) {
+  const auto *p = at::cuda::getDeviceProperties(device);
+  std::vector<char> code = code_of("sm_" + std::to_string(p->major) + std::to_string(p->minor), unit);
+  CUmodule module = nullptr;
+  driver().check(driver().load(&module, code.data()), "loading the kernels");
+  return module;
+}
+
 // The functions of a device, by name.
-CUfunction function_of(c10::DeviceIndex device, const std::string &name) {
+CUfunction function_of(c10::DeviceIndex device, const Kernel &kernel) {
   static std::mutex mutex;
   static std::map<std::pair<c10::DeviceIndex, bool>, CUmodule> modules;
   static std::map<std::pair<c10::DeviceIndex, std::string>, CUfunction> functions;
+  std::string name = name_of(kernel.name, kernel.constants);
   std::lock_guard<std::mutex> lock(mutex);
   auto known = functions.find({device, name});
   if (known != functions.end()) return known->second;
+  CUfunction f = nullptr;
+  if (kernel.constants.args != nullptr) {
+    driver().check(driver().function(&f, load(device, one_kernel(kernel)), name.c_str()), name.c_str());
+    return functions[{device, name}] = f;
+  }
   auto ends = [&](const std::string &with) {
     return name.size() >= with.size() && name.compare(name.size() - with.size(), with.size(), with) == 0;
   };
   // A kernel that has no type of activations is in both modules.
   bool bf16 = ends("_bf16") || (!ends("_f32") && modules.count({device, true}) > 0);
   CUmodule &module = modules[{device, bf16}];
-  if (module == nullptr) {
-    const auto *p = at::cuda::getDeviceProperties(device);
-    std::vector<char> code = code_of("sm_" + std::to_string(p->major) + std::to_string(p->minor), bf16);
-    driver().check(driver().load(&module, code.data()), "loading the kernels");
-  }
-  CUfunction f = nullptr;
+  if (module == nullptr) module = load(device, all_kernels(bf16));
   driver().check(driver().function(&f, module, name.c_str()), name.c_str());
   return functions[{device, name}] = f;
 }
 
 }  // namespace
 
-void cuda_launch(const c10::Device &device, const char *kernel, int64_t blocks, int threads, int64_t shared_bytes,
+void cuda_launch(const c10::Device &device, const Kernel &kernel, int64_t blocks, int threads, int64_t shared_bytes,
                  const void *args, size_t) {
-  TORCH_CHECK(blocks <= 0x7fffffff, kernel, " has ", blocks, " blocks");
+  TORCH_CHECK(blocks <= 0x7fffffff, kernel.name, " has ", blocks, " blocks");
   c10::cuda::CUDAGuard guard(device);
   CUfunction f = function_of(device.index(), kernel);
   void *parameters[] = {const_cast<void *>(args)};
   driver().check(driver().launch(f, static_cast<unsigned>(blocks), 1, 1, static_cast<unsigned>(threads), 1, 1,
                                  static_cast<unsigned>(shared_bytes),
                                  c10::cuda::getCurrentCUDAStream(device.index()).stream(), parameters, nullptr),
-                 kernel);
+                 kernel.name);
 }
 
 int64_t cuda_compile(const std::string &architecture, bool bf16) {
-  return static_cast<int64_t>(compile(architecture, bf16).size());
+  return static_cast<int64_t>(compile(architecture, all_kernels(bf16)).size());
 }
 
 }  // namespace fd
@@ -180,7 +199,7 @@ int64_t cuda_compile(const std::string &architecture, bool bf16) {
 
 namespace fd {
 
-void cuda_launch(const c10::Device &, const char *, int64_t, int, int64_t, const void *, size_t) {
+void cuda_launch(const c10::Device &, const Kernel &, int64_t, int, int64_t, const void *, size_t) {
   TORCH_CHECK(false, "this build has no CUDA code");
 }
 int64_t cuda_compile(const std::string &, bool) { TORCH_CHECK(false, "this build has no CUDA code"); }

@@ -1,4 +1,4 @@
-// The kernels on CUDA devices, compiled when the first of them starts.
+// The kernels on CUDA devices: all compiled when the first of them starts, one with constants when it first starts.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <string>
 
+#include "launch.h"
+
 namespace fd {
 
 // Starts a kernel in the current stream of the device. args points to size bytes, its only parameter.
-void cuda_launch(const c10::Device &device, const char *kernel, int64_t blocks, int threads, int64_t shared_bytes,
+void cuda_launch(const c10::Device &device, const Kernel &kernel, int64_t blocks, int threads, int64_t shared_bytes,
                  const void *args, size_t size);
 
 // Compiles the kernels for an architecture ("sm_90") and a type of activations, and returns the size of the code. This is

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "fd.h"
@@ -24,6 +25,7 @@ struct Emulator {
   std::atomic<bool> active{false};  // looked at before each kernel, without the mutex
   std::mutex mutex;                 // a library runs one kernel at a time
   Fibers fibers;
+  std::set<std::string> shaped;  // source of the kernels with constants that were asked for
 };
 
 Emulator &emulator() {
@@ -39,13 +41,17 @@ void find(void *library, const char *path, const char *name, Function &function)
 
 }  // namespace
 
-bool emulate(const char *kernel, int64_t blocks, int64_t shared, const void *args, size_t size) {
+bool emulate(const Kernel &kernel, int64_t blocks, int64_t shared, const void *args, size_t size) {
   Emulator &e = emulator();
   if (!e.active) return false;
   std::lock_guard<std::mutex> lock(e.mutex);
   if (e.fibers.launch == nullptr) return false;
-  TORCH_CHECK(e.fibers.launch(kernel, blocks, shared, args, size), "the library of fibers cannot run ", kernel, " with ",
-              4 * shared, " bytes of shared memory");
+  if (kernel.constants.args != nullptr) {
+    e.shaped.insert(source_of(kernel.name, kernel.constants));
+    if (e.fibers.launch(name_of(kernel.name, kernel.constants).c_str(), blocks, shared, args, size)) return true;
+  }
+  TORCH_CHECK(e.fibers.launch(kernel.name, blocks, shared, args, size), "the library of fibers cannot run ", kernel.name,
+              " with ", 4 * shared, " bytes of shared memory");
   return true;
 }
 
@@ -59,6 +65,7 @@ char *fd_kernels_emulate(const char *library, uint64_t seed, const char *kernel,
     std::lock_guard<std::mutex> lock(e.mutex);
     e.active = false;
     e.fibers = fd::Fibers();
+    e.shaped.clear();
     if (*library == '\0') return;
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     TORCH_CHECK(handle != nullptr, "loading the kernels on fibers: ", dlerror());
@@ -79,7 +86,11 @@ char *fd_kernels_findings(char **kernels, char **report) {
     std::lock_guard<std::mutex> lock(e.mutex);
     TORCH_CHECK(e.fibers.report != nullptr, "no kernels run on fibers");
     *kernels = e.fibers.kernels();
-    *report = e.fibers.report();
+    char *happened = e.fibers.report();
+    std::string text = happened;
+    std::free(happened);
+    for (const std::string &line : e.shaped) text += "shaped " + line;
+    *report = strdup(text.c_str());
   });
 }
 

@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "launch.h"
+
 namespace fd {
 
 // Runs a kernel in the library that fd_kernels_emulate has loaded, with shared floats of shared memory. Returns false
-// without one.
-bool emulate(const char *kernel, int64_t blocks, int64_t shared, const void *args, size_t size);
+// without one. A kernel with constants for which the library has no code runs without them.
+bool emulate(const Kernel &kernel, int64_t blocks, int64_t shared, const void *args, size_t size);
 
 }  // namespace fd

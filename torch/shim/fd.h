@@ -189,6 +189,7 @@ typedef struct {
   int32_t precision;      // FD_FP32, FD_TF32 (products and convolutions of a CUDA device), FD_BF16 (activations)
   int32_t method;         // method of all convolutions for which it is possible; FD_CHOOSE times the methods if deterministic is 0
   int32_t deterministic;
+  int32_t general;        // kernels of a CUDA device are not compiled for the shapes of layers
 } fd_stacked_options;
 
 char *fd_stacked_new(const char *device, const fd_stacked_options *options, fd_stacked **out);
@@ -216,7 +217,8 @@ char *fd_kernels_cached(const char *folder, const char *name, const char *key, c
 // left out of the kernel of the given name.
 char *fd_kernels_emulate(const char *library, uint64_t seed, const char *kernel, const char *without);
 // The names of the library's kernels, one per line, and since fd_kernels_emulate: lines "ran KERNEL", "barrier KERNEL
-// FILE:LINE" and "finding TEXT". Both are freed with fd_free_message.
+// FILE:LINE", "finding TEXT" and "shaped SOURCE", the source of a kernel for a layer's shape that a GPU would have compiled.
+// Both are freed with fd_free_message.
 char *fd_kernels_findings(char **kernels, char **report);
 
 // --- tensors of the eager executor -----------------------------------------------------------------------------------

@@ -33,14 +33,38 @@
 #endif
 #endif
 
+// The kernel for one shape of a layer: assignments give members of args their values ("args.in = 6;"), which are constants
+// for the compiler. The host's loops have no use for it.
+#ifdef __CUDACC_RTC__
+#define FD_SHAPED(name, kernel, T, Args, assignments)                               \
+  extern "C" __global__ void __launch_bounds__(256) name(const fd::Args given) {    \
+    extern __shared__ float shared[];                                               \
+    fd::Args args = given;                                                          \
+    assignments                                                                     \
+    fd::kernel<T>(args, blockIdx.x, shared);                                        \
+  }
+#elif defined(FD_FIBERS)
+#define FD_SHAPED(name, kernel, T, Args, assignments)                                                     \
+  static const bool name##_known = fd_fibers_kernel(#name, [](const void *given, long long block, float *shared) { \
+    fd::Args args = *static_cast<const fd::Args *>(given);                                                \
+    assignments                                                                                           \
+    fd::kernel<T>(args, block, shared);                                                                   \
+  });
+#endif
+
 #if defined(__CUDACC_RTC__) || defined(FD_FIBERS)
 #define FD_EACH(i, n) for (int i = threadIdx.x; i < (n); i += blockDim.x)
 #else
 #define FD_EACH(i, n) for (int i = 0; i < (n); i++)
 #endif
 
-// A kernel for each type of activations; on a CUDA device for the one in use, which halves the wait.
-#ifndef __CUDACC_RTC__
+// A kernel for each type of activations; on a CUDA device for the one in use, which halves the wait. With FD_ALONE there is
+// none beside that of FD_SHAPED.
+#ifdef FD_ALONE
+#undef FD_KERNEL
+#define FD_KERNEL(name, function, Args)
+#define FD_KERNELS(name, Args)
+#elif !defined(__CUDACC_RTC__)
 #define FD_KERNELS(name, Args)             \
   FD_KERNEL(name##_f32, name<float>, Args) \
   FD_KERNEL(name##_bf16, name<bfloat>, Args)

@@ -12,10 +12,10 @@ void launch(const at::Device &device, const Kernel &kernel, int64_t blocks, int6
   TORCH_CHECK(shared <= kSharedFloats, kernel.name, " asks for ", 4 * shared, " bytes of shared memory");
   if (blocks == 0) return;
   if (device.is_cuda()) {
-    cuda_launch(device, kernel.name, blocks, kThreads, 4 * shared, args, size);
+    cuda_launch(device, kernel, blocks, kThreads, 4 * shared, args, size);
     return;
   }
-  if (emulate(kernel.name, blocks, shared, args, size)) return;
+  if (emulate(kernel, blocks, shared, args, size)) return;
   static thread_local std::vector<float> memory(kSharedFloats);
   for (int64_t b = 0; b < blocks; b++) kernel.host(args, b, memory.data());
 }

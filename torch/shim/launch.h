@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include "constants.h"
 #include "kernel_block.h"
 #include "kernel_columns.h"
 #include "kernel_hash.h"
@@ -16,6 +17,7 @@ namespace fd {
 struct Kernel {
   const char *name;                                             // name of the kernel on the CUDA device
   void (*host)(const void *args, long long block, float *shared);
+  Constants constants = {};  // values of its arguments for which it is compiled on the CUDA device; none: for all values
 };
 
 constexpr int64_t kSharedFloats = 12288;  // shared memory that a block may have on every CUDA device: 48 KB

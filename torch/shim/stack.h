@@ -3,9 +3,10 @@
 
 #include <ATen/ATen.h>
 
-#include "kernel_batch.h"
-#include "network.h"
 #include "conv_methods.h"
+#include "kernel_batch.h"
+#include "launch.h"
+#include "network.h"
 
 namespace fd {
 
@@ -25,6 +26,12 @@ struct Stack {
   int64_t clients() const { return weights.size(0); }
   int64_t samples() const { return batch.samples; }
   at::Device device() const { return weights.device(); }
+  // The kernel for a layer's shape, which args have.
+  template <typename Args>
+  Kernel shaped(Kernel kernel, const Args &args) const {
+    if (methods->shapes) kernel.constants = constants_of(args);
+    return kernel;
+  }
 };
 
 // Every client's tensor at an offset of its vector, [A, shape], a view.

@@ -138,7 +138,7 @@ at::Tensor StackedConv::run(ConvMethod method, const at::Tensor &x) {
                                  : at::zeros({1, l_.out}, s_.weights.options()).expand({x.size(0), l_.out});
   a.bias = bias.data_ptr<float>();
   a.bias_client = bias.stride(0);
-  launch(s_.device(), FD_KERNEL_FOR(y_, pool), chunks_of(out_.numel()), 0, a);
+  launch(s_.device(), s_.shaped(FD_KERNEL_FOR(y_, pool), a), chunks_of(out_.numel()), 0, a);
   return out_;
 }
 
@@ -151,12 +151,12 @@ at::Tensor StackedConv::run_back(ConvMethod method, const at::Tensor &grad, bool
   }
   at::Tensor g = grad.contiguous(), gy = at::empty_strided(y_.sizes(), y_.strides(), y_.options());
   Pool a = pool_of(gy, g, which_);
-  launch(s_.device(), FD_KERNEL_FOR(g, pool_back), chunks_of(gy.numel()), 0, a);
+  launch(s_.device(), s_.shaped(FD_KERNEL_FOR(g, pool_back), a), chunks_of(gy.numel()), 0, a);
   if (l_.bias >= 0) {
     at::Tensor bias_grad = stacked(s_.grads, begin_ + l_.bias, {l_.out});
     a.bias_grad = bias_grad.data_ptr<float>();
     a.bias_client = bias_grad.stride(0);
-    launch(s_.device(), FD_KERNEL_FOR(g, pool_bias_back), g.size(0) * l_.out, kThreads, a);
+    launch(s_.device(), s_.shaped(FD_KERNEL_FOR(g, pool_bias_back), a), g.size(0) * l_.out, kThreads, a);
   }
   return conv_back(method, gy, wants_input);
 }
@@ -184,7 +184,7 @@ at::Tensor StackedConv::conv(ConvMethod method, const at::Tensor &x) {
         input_ = at::empty({clients, l_.in * l_.kernel * l_.kernel, samples * h * w}, x.options());
         Columns a = columns_of(l_, x, input_);
         a.chunks = chunks_of(samples * h * w);
-        launch(s_.device(), FD_KERNEL_FOR(x, to_columns), clients * input_.size(1) * a.chunks, 0, a);
+        launch(s_.device(), s_.shaped(FD_KERNEL_FOR(x, to_columns), a), clients * input_.size(1) * a.chunks, 0, a);
       }
       return at::bmm(weights.flatten(2), input_).view({clients, l_.out, samples, h, w}).transpose(1, 2);
     }
@@ -222,7 +222,7 @@ at::Tensor StackedConv::conv_back(ConvMethod method, const at::Tensor &g, bool w
       at::Tensor gx = at::empty_strided(x_.sizes(), x_.strides(), x_.options());
       Columns a = columns_of(l_, gx, cols);
       a.chunks = chunks_of(samples * gx.size(3) * gx.size(4));
-      launch(s_.device(), FD_KERNEL_FOR(gx, from_columns), clients * l_.in * a.chunks, 0, a);
+      launch(s_.device(), s_.shaped(FD_KERNEL_FOR(gx, from_columns), a), clients * l_.in * a.chunks, 0, a);
       return gx;
     }
   }
@@ -259,7 +259,7 @@ at::Tensor StackedConv::fused(const at::Tensor &x) {
   ConvBlock a = conv_block(l_, s_, begin_, x, out_, which_);
   a.together = kTogether.ahead;
   int64_t wide = (l_.out + kOutputs - 1) / kOutputs * kOutputs;
-  launch(s_.device(), FD_FUSED(x, l_, block_ahead), clients * groups_of(a),
+  launch(s_.device(), s_.shaped(FD_FUSED(x, l_, block_ahead), a), clients * groups_of(a),
          l_.in * (l_.kernel * l_.kernel * wide + a.together * padded_plane(a)), a);
   return out_;
 }
@@ -271,19 +271,19 @@ at::Tensor StackedConv::fused_back(const at::Tensor &grad, bool wants_input) {
   a.together = kTogether.back;
   at::Tensor partial = at::empty({clients, groups_of(a), l_.out * taps}, s_.weights.options());
   a.partial = partial.data_ptr<float>();
-  launch(s_.device(), FD_FUSED(g, l_, block_weight_back), clients * groups_of(a) * ((l_.out + kOutputs - 1) / kOutputs),
-         kOutputs * (taps + 2 * area) + l_.in * padded_plane(a), a);
+  launch(s_.device(), s_.shaped(FD_FUSED(g, l_, block_weight_back), a),
+         clients * groups_of(a) * ((l_.out + kOutputs - 1) / kOutputs), kOutputs * (taps + 2 * area) + l_.in * padded_plane(a), a);
   keep_sum(stacked(s_.grads, begin_ + l_.weight, {l_.out * taps}), partial, {1});
   Pool sums = pool_of(x_, g, which_);
   at::Tensor bias_grad = stacked(s_.grads, begin_ + l_.bias, {l_.out});
   sums.channels = static_cast<int>(l_.out);
   sums.bias_grad = bias_grad.data_ptr<float>();
   sums.bias_client = bias_grad.stride(0);
-  launch(s_.device(), FD_KERNEL_FOR(g, pool_bias_back), clients * l_.out, kThreads, sums);
+  launch(s_.device(), s_.shaped(FD_KERNEL_FOR(g, pool_bias_back), sums), clients * l_.out, kThreads, sums);
   if (!wants_input) return at::Tensor();
   at::Tensor gx = at::empty_strided(x_.sizes(), x_.strides(), x_.options());
   a.x_grad = view_of(gx);
-  launch(s_.device(), FD_FUSED(g, l_, block_input_back), clients * g.size(1), l_.out * (taps + 2 * area), a);
+  launch(s_.device(), s_.shaped(FD_FUSED(g, l_, block_input_back), a), clients * g.size(1), l_.out * (taps + 2 * area), a);
   return gx;
 }
 

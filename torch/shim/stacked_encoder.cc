@@ -45,7 +45,8 @@ at::Tensor StackedEncoder::ahead(const Step &step, const at::Tensor &x, const Dr
       kept.a = in_planes(x);
       y = at::empty({x.size(0), x.size(1), x.size(2), x.size(3) / l.kernel, x.size(4) / l.kernel}, x.options());
       kept.b = at::empty(y.sizes(), x.options().dtype(at::kByte));
-      launch(s_.device(), FD_KERNEL_FOR(x, pool), chunks_of(y.numel()), 0, pool_of(l, kept.a, y, kept.b));
+      Pool a = pool_of(l, kept.a, y, kept.b);
+      launch(s_.device(), s_.shaped(FD_KERNEL_FOR(x, pool), a), chunks_of(y.numel()), 0, a);
       break;
     }
     case FD_AVGPOOL2D:
@@ -85,7 +86,8 @@ at::Tensor StackedEncoder::back(const Step &step, const at::Tensor &g) {
       return at::threshold_backward(g, k.a, 0);
     case FD_MAXPOOL2D: {
       at::Tensor gy = g.contiguous(), gx = at::empty_strided(k.a.sizes(), k.a.strides(), k.a.options());
-      launch(s_.device(), FD_KERNEL_FOR(g, pool_back), chunks_of(gx.numel()), 0, pool_of(l, gx, gy, k.b));
+      Pool a = pool_of(l, gx, gy, k.b);
+      launch(s_.device(), s_.shaped(FD_KERNEL_FOR(g, pool_back), a), chunks_of(gx.numel()), 0, a);
       return gx;
     }
     case FD_AVGPOOL2D: {
@@ -138,7 +140,8 @@ at::Tensor StackedEncoder::norm(const fd_layer &l, const at::Tensor &input, bool
   Norm a = norm_of(l, s_, x, s_.weights, saved, begin_);
   a.y = view_of(y);
   a.training = training;
-  launch(s_.device(), batch ? FD_KERNEL_FOR(x, batch_norm) : FD_KERNEL_FOR(x, group_norm), blocks, kThreads, a);
+  // With the shape as constants, the compiler spills registers of group_norm where a plane's size is no power of two.
+  launch(s_.device(), batch ? s_.shaped(FD_KERNEL_FOR(x, batch_norm), a) : FD_KERNEL_FOR(x, group_norm), blocks, kThreads, a);
   kept.a = x;
   kept.b = saved;
   return y;
@@ -158,12 +161,12 @@ at::Tensor StackedEncoder::norm_back(const Step &step, const at::Tensor &grad) {
   }
   int64_t channels = g.size(0) * g.size(2);
   if (l.kind == FD_BATCHNORM2D) {
-    launch(s_.device(), FD_KERNEL_FOR(g, batch_norm_back), channels, 2 * kThreads, a);
+    launch(s_.device(), s_.shaped(FD_KERNEL_FOR(g, batch_norm_back), a), channels, 2 * kThreads, a);
     return gx;
   }
-  launch(s_.device(), FD_KERNEL_FOR(g, group_norm_scale_back), channels, 2 * kThreads, a);
+  launch(s_.device(), s_.shaped(FD_KERNEL_FOR(g, group_norm_scale_back), a), channels, 2 * kThreads, a);
   if (step.wants_input)
-    launch(s_.device(), FD_KERNEL_FOR(g, group_norm_back), g.size(0) * g.size(1) * l.groups, 2 * kThreads, a);
+    launch(s_.device(), s_.shaped(FD_KERNEL_FOR(g, group_norm_back), a), g.size(0) * g.size(1) * l.groups, 2 * kThreads, a);
   return gx;
 }
 

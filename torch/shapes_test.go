@@ -1,0 +1,118 @@
+package torch_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"feddag/models"
+	"feddag/torch"
+)
+
+// knownShapes returns the lines of fibers/shapes.h, by the kernel's name.
+func knownShapes(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("fibers/shapes.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if name, _, found := strings.Cut(line, ","); found && strings.HasPrefix(name, "FD_SHAPED(") {
+			known[strings.TrimPrefix(name, "FD_SHAPED(")] = strings.TrimSpace(line)
+		}
+	}
+	return known
+}
+
+// smallNorms returns a small network with both norms and with pooling behind them.
+func smallNorms(t *testing.T) *torch.Network {
+	t.Helper()
+	net, err := torch.NewNetwork([]torch.Layer{
+		torch.Conv2d{Name: "conv1", In: 2, Out: 6, Kernel: 3, Stride: 1, Padding: 1}, // 6 x 12 x 12
+		torch.GroupNorm{Name: "norm1", Groups: 3, Channels: 6},
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 2}, // 6 x 6 x 6
+		torch.Conv2d{Name: "conv2", In: 6, Out: 6, Kernel: 3, Stride: 1, Padding: 1},
+		torch.BatchNorm2d{Name: "norm2", Channels: 6},
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 2}, // 6 x 3 x 3
+		torch.Flatten{},
+	}, [3]int{2, 12, 12}, 10, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net
+}
+
+// TestShapedKernels checks that the kernels that a GPU compiles for the shapes of the models' layers are those of
+// fibers/shapes.h, which the laboratory compiles too, and that on fibers they give what the loops over any shape give, without
+// races. The method with columns and the fused one have different kernels.
+func TestShapedKernels(t *testing.T) {
+	library, known := fibersLibrary(t), knownShapes(t)
+	needed := map[string]bool{}
+	long := os.Getenv("FEDDAG_LONG") != ""
+	for _, c := range []struct {
+		model string
+		input [3]int
+		norm  string
+		long  bool
+	}{
+		{"norms", [3]int{2, 12, 12}, "", false}, {"lenet", [3]int{1, 28, 28}, "", false}, {"lenet", [3]int{3, 32, 32}, "", false}, {"cnn", [3]int{3, 32, 32}, "", false},
+		{"resnet9", [3]int{3, 32, 32}, "batch", true}, {"resnet9", [3]int{3, 32, 32}, "group", true},
+	} {
+		if c.long && !long {
+			continue // minutes
+		}
+		net := smallNorms(t)
+		if c.model != "norms" {
+			var err error
+			if net, err = models.New(c.model, c.input, 10, true, models.Options{Norm: c.norm}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		images, jobs := raggedCohort(t, net, 1)
+		jobs = some(jobs)[1:]
+		if c.long {
+			jobs = jobs[:1]
+		}
+		for _, method := range []torch.ConvMethod{torch.Fused, torch.Columns} {
+			loops, asked := fiberRun(t, torch.BatchedOptions{Method: method}, net, images, jobs, torch.Secondary)
+			var got []torch.Trained
+			var predicted []torch.Predicted
+			_, lines := onFibers(t, library, 4, "", "", func() {
+				got, predicted = fiberRun(t, torch.BatchedOptions{Method: method}, net, images, jobs, torch.Secondary)
+			})
+			for _, finding := range lines["finding"] {
+				t.Error(finding)
+			}
+			for _, line := range lines["shaped"] {
+				name, _, _ := strings.Cut(strings.TrimPrefix(line, "FD_SHAPED("), ",")
+				needed[name] = true
+				if known[name] != line {
+					t.Errorf("fibers/shapes.h lacks what %s on %v needs:\n%s", c.model, c.input, line)
+				} else if !slices.Contains(lines["ran"], name) {
+					t.Errorf("%s did not run", name)
+				}
+			}
+			equalTrained(t, jobs, got, loops, 0)
+			for i := range predicted {
+				if !slices.Equal(predicted[i].Classes, asked[i].Classes) {
+					t.Errorf("%s, client %d: classes %v, want %v", c.model, jobs[i].Client, predicted[i].Classes, asked[i].Classes)
+				}
+			}
+			_, lines = onFibers(t, library, 4, "", "", func() {
+				fiberRun(t, torch.BatchedOptions{Method: method, GeneralKernels: true}, net, images, jobs[:1], torch.Head)
+			})
+			if len(lines["shaped"]) > 0 {
+				t.Errorf("without kernels for shapes, %s needs %q", c.model, lines["shaped"])
+			}
+		}
+	}
+	for name := range known {
+		if long && !needed[name] {
+			t.Errorf("no model needs %s of fibers/shapes.h", name)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+// The shape of a layer as constants of a kernel that is compiled for it.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernel_block.h"
+#include "kernel_columns.h"
+#include "kernel_norm.h"
+#include "kernel_pool.h"
+
+namespace fd {
+
+// Members of a kernel's arguments and their values. Neither numbers of clients nor of samples are among them: those vary
+// from call to call, and a network must not need more kernels than it has layers.
+struct Constants {
+  const char *args = nullptr;  // name of the struct of the arguments
+  std::vector<std::pair<const char *, int>> values;
+};
+
+Constants constants_of(const ConvBlock &a);
+Constants constants_of(const Columns &a);
+Constants constants_of(const Pool &a);
+Constants constants_of(const Norm &a);
+
+// The name of a kernel ("pool_f32") with constants: its own one, and the values.
+std::string name_of(const char *kernel, const Constants &constants);
+// The source of this kernel, a line with FD_SHAPED.
+std::string source_of(const char *kernel, const Constants &constants);
+
+}  // namespace fd
