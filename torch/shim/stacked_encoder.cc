@@ -140,7 +140,7 @@ at::Tensor StackedEncoder::norm(const fd_layer &l, const at::Tensor &input, bool
   Norm a = norm_of(l, s_, x, s_.weights, saved, begin_);
   a.y = view_of(y);
   a.training = training;
-  // With the shape as constants, the compiler spills registers of group_norm where a plane's size is no power of two.
+  // With the shape as constants, the compiler spills registers of group_norm if a plane's size is not a power of two.
   launch(s_.device(), batch ? s_.shaped(FD_KERNEL_FOR(x, batch_norm), a) : FD_KERNEL_FOR(x, group_norm), blocks, kThreads, a);
   kept.a = x;
   kept.b = saved;
