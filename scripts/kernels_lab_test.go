@@ -19,3 +19,17 @@ func TestKernelsLab(t *testing.T) {
 		t.Fatalf("kernels_lab.sh --check: %v\n%s", err, text)
 	}
 }
+
+// TestStepTime checks that the predicted times of steps are within 30% of those that were measured on an H100.
+func TestStepTime(t *testing.T) {
+	if _, err := os.Stat("../build/kernels-lab/venv/installed"); err != nil {
+		t.Skip("the CUDA compiler is not installed: make kernels-lab")
+	}
+	if testing.Short() {
+		t.Skip("compiling all kernels takes most of a minute")
+	}
+	predict := exec.Command("bash", "-ec", "./kernels_lab.sh --json --arch sm_90a --type f32 | ./step_time.py --check -")
+	if text, err := predict.CombinedOutput(); err != nil {
+		t.Fatalf("step_time.py --check: %v\n%s", err, text)
+	}
+}

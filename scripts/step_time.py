@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Predicts the time of a step of the batched engine on an H100 from the report of scripts/kernels_lab.sh.
+
+    scripts/kernels_lab.sh --json --arch sm_90a --type f32 >lab.json
+    scripts/step_time.py lab.json              # the table of docs/performance.md
+    scripts/step_time.py --check lab.json      # fails if a measured time is missed by more than 30%
+
+A kernel takes the time of its instructions or of its bytes, whichever is longer. Instructions are counted per item of a
+phase: runs of the main loop times its length, and a share of the rest of the kernel. A multiprocessor issues as many as its
+resident warps allow. Products and elementwise operations of libtorch take a time of their own and that of their bytes or
+products. Each kernel adds the gap between two nodes of a graph. The constants below that no data sheet has are estimates,
+which all kernels and networks share; none was fitted to a measured time.
+"""
+import argparse
+import json
+import math
+import sys
+
+# H100 SXM: multiprocessors, cycles per us, bytes per us, warps of a multiprocessor, products per us in fp32 and tf32.
+SMS, CLOCK, BANDWIDTH, WARPS = 132, 1700, 3.35e6 * 0.85, 64
+FP32, TF32 = 0.3 * 33.5e6, 0.6 * 247e6
+ISSUED, PER_WARP = 2.5, 0.25  # instructions per cycle: of a multiprocessor at most, and of a resident warp
+GAP, PRODUCT, ELEMENTWISE = 1.2, 4.5, 2.0  # us: between two nodes, of a small batched product, of a small elementwise kernel
+
+# The share of a kernel's instructions outside its main loop that an item runs through, and that staging a value takes.
+AROUND, STAGED = 0.35, 0.08
+# Instructions per item as a share of the kernel's, where inner loops make the main loop useless (docs/kernels.md).
+GENERAL = {"pool": 0.49, "pool_back": 0.67, "from_columns": 0.86}
+# Lanes of a warp that visit different taps run one after another.
+DIVERGED = 2.0
+# Of the taps that from_columns has as constants, those outside the image are skipped.
+VISITED = 0.57
+
+
+class Step:
+    """The kernels of a step and their times."""
+
+    def __init__(self, lab, clients, samples, shaped, rate):
+        self.rows = {r["kernel"]: r for r in lab if r["architecture"] == "sm_90a"}
+        self.clients, self.images, self.shaped, self.rate = clients, clients * samples, shaped, rate
+        self.times = []
+        self.forward = 0.0  # us of the convolutions' forward pass
+
+    def row(self, kernel, shape):
+        general = self.rows[kernel + "_f32"]
+        known = [self.rows[k] for k in self.rows if k.startswith(f"{kernel}_f32_{shape}")]
+        return (known[0], True) if self.shaped and known else (general, False)
+
+    def add(self, name, us):
+        self.times.append((name, us + GAP))
+
+    def run(self, name, blocks, instructions, warps=8.0, size=0.0):
+        """A kernel of blocks that run so many instructions of a warp, of which so many warps have work."""
+        each = math.ceil(blocks / SMS)
+        issued = min(ISSUED, PER_WARP * min(WARPS, each * warps))
+        work = each if each < 8 else blocks / SMS
+        self.add(name, max(ELEMENTWISE, work * instructions / issued / CLOCK, size / BANDWIDTH))
+
+    def chunks(self, kernel, items, per_item, size):
+        self.run(kernel, items / 2048, 2048 / 32 * per_item, 8, size)
+
+    def product(self, name, products, size):
+        self.add(name, PRODUCT + max(products / self.rate, size / BANDWIDTH))
+
+    def elementwise(self, name, size):
+        self.add(name, max(ELEMENTWISE, size / BANDWIDTH))
+
+    # A convolution with ReLU and maximum by the fused kernels.
+    def fused(self, c_in, c_out, side, k, padding, wants_input):
+        wide, plane, out = side + 2 * padding, (side + 2 * padding) ** 2, (side + 2 * padding - k + 1) // 2
+        taps, area, shape = c_in * k * k, out * out, f"{c_in}_{c_out}_{side}_"
+        rest = lambda r: r["instructions"] - r["main loop"]
+        multiply = lambda r: max(1, r["share"] * r["main loop"])
+
+        r, constant = self.row(f"block_ahead_{k}", shape)
+        items, lanes = 4 * math.ceil(c_out / 8) * area, 4 * taps * (min(8, c_out) if constant else 8)
+        item = lanes / multiply(r) * r["main loop"] + AROUND * rest(r)
+        stage = STAGED * rest(r) * (4 * c_in * plane + taps * c_out)
+        self.run(f"block_ahead {c_in}", self.images / 4, (items * item + stage) / 32, min(8, items / 32))
+        self.forward += self.times[-1][1]
+
+        r, _ = self.row(f"block_weight_back_{k}", shape)
+        channels = min(8, c_out)
+        item = area / multiply(r) * r["main loop"] + AROUND * rest(r) / 2
+        stage = STAGED * rest(r) * (c_in * plane + 2 * channels * area)
+        self.run(f"block_weight_back {c_in}", self.images / 8 * math.ceil(c_out / 8), 8 * (channels * taps * item + stage) / 32,
+                 min(8, channels * taps / 32))
+        self.elementwise("sum of partials", self.images / 8 * c_out * taps * 4)
+        r, _ = self.row("pool_bias_back", f"{c_out}_")
+        self.run("pool_bias_back", self.clients * c_out, 64 * area / 32 * r["main loop"] / 4)
+        if wants_input:
+            r, _ = self.row(f"block_input_back_{k}", shape)
+            visits = c_out * (out * (k + 1) / side) ** 2
+            item = visits / multiply(r) * r["main loop"] * DIVERGED
+            self.run("block_input_back", self.images, (c_in * side * side * item + STAGED * rest(r) * c_out * (taps + area)) / 32)
+
+    # The same by columns.
+    def columns(self, c_in, c_out, side, k, wants_input):
+        out = side - k + 1
+        pooled, plane, n = out // 2, out * out, self.images
+        shape = f"{c_out}_{out}_{out}"
+        cols, y = c_in * k * k * plane * n, c_out * plane * n
+        products = cols * c_out
+        r, _ = self.row("to_columns", f"{c_in}_{side}")
+        self.chunks("to_columns", cols, r["main loop"], 4 * cols)
+        self.product("product", products, 4 * (cols + y))
+        for kernel, items in (("pool", c_out * pooled * pooled * n), ("pool_back", y)):
+            r, constant = self.row(kernel, shape)
+            self.chunks(kernel, items, r["main loop"] if constant else GENERAL[kernel] * r["instructions"], 4 * y)
+            if kernel == "pool":
+                self.forward += sum(t for _, t in self.times[-3:])
+        r, _ = self.row("pool_bias_back", shape)
+        self.run("pool_bias_back", self.clients * c_out, 64 * pooled * pooled / 32 * r["main loop"] / 4)
+        self.elementwise("gradient by channel", 8 * y)
+        self.product("weights' gradient", products, 4 * (cols + y))
+        if wants_input:
+            self.product("columns' gradient", products, 4 * (cols + y))
+            r, constant = self.row("from_columns", f"{c_in}_{side}")
+            per_item = VISITED * r["main loop"] if constant else GENERAL["from_columns"] * r["instructions"] * k * k / 9
+            self.chunks("from_columns", c_in * side * side * n, per_item, 4 * cols)
+
+    # Linear layers with ReLU between them, the head, the loss, SGD and what moves images and features.
+    def rest(self, widths, pixels, parameters):
+        self.chunks("gather_images", pixels * self.images, self.rows["gather_images_f32"]["main loop"], 5 * pixels * self.images)
+        for i, (a, b) in enumerate(zip(widths, widths[1:])):
+            products, size = self.images * a * b, 4 * (self.clients * a * b + self.images * (a + b))
+            for name in ("linear", "weights' gradient", "input's gradient"):
+                self.product(name, products, size)
+            for name in ("bias", "bias's gradient") + (("ReLU", "ReLU's gradient") if i + 2 < len(widths) else ()):
+                self.elementwise(name, 8 * self.images * b)
+        for name in ("features", "other features", "loss", "step"):
+            self.elementwise(name, 8 * self.images * widths[-2])
+        self.chunks("sgd_step", self.clients * parameters, self.rows["sgd_step"]["main loop"], 20 * self.clients * parameters)
+
+    # A phase begins with the features of all samples under the frozen encoder: a forward pass for each step of an epoch.
+    def frozen(self, epochs):
+        self.times.append(("frozen encoder", self.forward / epochs))
+
+    def us(self):
+        return sum(t for _, t in self.times)
+
+
+def lenet(lab, clients, epochs, shaped):
+    s = Step(lab, clients, 64, shaped, FP32)
+    s.fused(1, 6, 28, 5, 2, False)
+    s.fused(6, 16, 14, 5, 0, True)
+    s.rest([400, 120, 84, 10], 784, 61706)
+    s.frozen(epochs)
+    return s
+
+
+def cnn(lab, clients, epochs, shaped):
+    s = Step(lab, clients, 64, shaped, TF32)
+    s.columns(3, 64, 32, 3, False)
+    s.columns(64, 128, 15, 3, True)
+    s.columns(128, 256, 6, 3, True)
+    s.rest([1024, 128, 256, 10], 3072, 537610)
+    s.frozen(epochs)
+    return s
+
+
+# What was measured on an H100 with the general kernels (docs/performance.md), in us per step. A round of 100 clients with label
+# skew takes 239 ms, of which evaluation and uploads take about 27; it has 610 steps of 7 clients on average.
+MEASURED = [
+    ("lenet, fp32, 20 clients, 1 epoch", lenet, 20, 1, 19000 / 20),
+    ("lenet, fp32, a round of FedDAG: 7 clients, 10 epochs", lenet, 7, 10, (239000 - 27000) / 610),
+    ("cnn, tf32, 20 clients, 1 epoch", cnn, 20, 1, 93000 / 16),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lab", help="output of scripts/kernels_lab.sh --json; - for standard input")
+    parser.add_argument("--check", action="store_true", help="fail if a measured time is missed by more than 30%%")
+    parser.add_argument("--kernels", action="store_true", help="print the time of each kernel")
+    o = parser.parse_args()
+    with sys.stdin if o.lab == "-" else open(o.lab) as file:
+        lab = json.load(file)
+    print("| step | measured, us | general kernels, us | off by | kernels for shapes, us |\n|---|---:|---:|---:|---:|")
+    missed = []
+    for name, network, clients, epochs, measured in MEASURED:
+        general, shaped = (network(lab, clients, epochs, s) for s in (False, True))
+        off = general.us() / measured - 1
+        print(f"| {name} | {measured:.0f} | {general.us():.0f} | {100 * off:+.0f}% | {shaped.us():.0f} |")
+        if o.kernels:
+            for (kernel, before), (_, after) in zip(general.times, shaped.times):
+                print(f"    {kernel:24s} {before:8.1f} {after:8.1f}")
+        if abs(off) > 0.3:
+            missed.append(f"{name}: predicted {general.us():.0f} us, measured {measured:.0f} us")
+    if o.check and missed:
+        sys.exit("step_time: " + "; ".join(missed))
+
+
+if __name__ == "__main__":
+    main()
