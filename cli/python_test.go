@@ -34,7 +34,7 @@ const pythonLoop = `
 import runpy, sys
 for line in sys.stdin:
     sys.argv = ["load_model.py"] + line.split("\t")
-    runpy.run_path(%q)
+    runpy.run_path(%q, run_name="__main__")
 `
 
 // docs/load_model.py gets each client's accuracies as clients.csv has them, to the last digit, for one encoder and for two, for
