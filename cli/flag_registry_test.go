@@ -24,6 +24,7 @@ var flagTests = map[string]map[string]string{
 		"TestBenchWorkersAreThreads": "workers",
 		"TestDeterministic":          "deterministic",
 		"TestBenchDevice":            "device",
+		"TestWrongUsage":             "general-kernels", // without a GPU it is refused
 	},
 	"cluster": {
 		"TestClusterFromSketches": "sketches save-sketches compare stability",
