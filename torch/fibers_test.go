@@ -138,6 +138,7 @@ func TestKernelsOnFibers(t *testing.T) {
 				{Method: torch.Fused}, {Method: torch.Columns}, {Method: torch.Fused, Arithmetic: torch.Arithmetic{Precision: torch.BF16}},
 				{Method: torch.Columns, Arithmetic: torch.Arithmetic{Precision: torch.BF16}},
 			} {
+				o.GeneralKernels = true // TestShapedKernels runs the others
 				small := name == "every layer" || name == "fused"
 				if !small && (parts != torch.Secondary || o.Method != torch.Fused || o.Precision != torch.FP32) {
 					continue
@@ -171,7 +172,7 @@ func TestKernelsOnFibers(t *testing.T) {
 	if len(names) < 40 {
 		t.Errorf("the library has %d kernels", len(names))
 	}
-	shapes := knownShapes(t) // TestShapedKernels runs these
+	shapes := knownShapes(t)
 	for _, kernel := range names {
 		if !ran[kernel] && shapes[kernel] == "" {
 			t.Errorf("%s did not run", kernel)
