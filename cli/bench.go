@@ -57,7 +57,7 @@ type benchWork struct {
 func (b *benchWork) flags() *pflag.FlagSet {
 	f := newFlagSet()
 	b.machine.flags(f)
-	f.StringVar(&b.model, "model", "lenet", strings.Join(models.Names(), ", ")+", on images of the shape that each is the default of, or 3x32x32")
+	f.StringVar(&b.model, "model", "lenet", strings.Join(models.Names(), ", ")+"; its images have the shape for which it is the default model, or else 3x32x32")
 	f.StringVar(&b.norm, "norm", "group", "norm of the ResNets")
 	f.IntVar(&b.clients, "clients", 20, "number of clients in the cohort")
 	f.IntVar(&b.samples, "samples", 600, "number of samples per client")
@@ -65,7 +65,7 @@ func (b *benchWork) flags() *pflag.FlagSet {
 	f.IntVar(&b.batch, "batch", 64, "samples per step")
 	f.Float64Var(&b.lr, "lr", 0.01, "learning rate")
 	b.momentum, b.decay = 0.5, 1e-4
-	f.BoolVar(&b.ragged, "ragged", false, "clients from 1 sample to --samples")
+	f.BoolVar(&b.ragged, "ragged", false, "give the clients between 1 and --samples samples, instead of --samples each")
 	f.BoolVar(&b.general, "general-kernels", false, "kernels on a GPU serve layers of all shapes, for comparisons (batched engine)")
 	f.StringVar(&b.write, "write", "", "folder for images.npy, labels.npy, sizes.npy, order.npy and start.safetensors")
 	return f

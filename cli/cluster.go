@@ -42,10 +42,10 @@ type clusterOptions struct {
 
 func (c *clusterOptions) flags(o *options) {
 	f := o.ownGroup("Clustering alone")
-	f.StringVar(&c.sketches, "sketches", "", "cluster these saved sketches: a folder of .npy arrays or a .npz file, whose arrays say what finds the clusters in them (docs/clustering.md)")
-	f.StringVar(&c.save, "save-sketches", "", "write the clients' sketches there: a folder, or a file that ends in .npz")
-	f.BoolVar(&c.compare, "compare", false, "print a table of every linkage and spectral clustering by every choice rule")
-	f.IntVar(&c.stability, "stability", 0, "cluster again this often with a random half of what the clients sent, and say what comes back: of the mask's coordinates, or, where tests find the clusters, of the images, of which there are 2 halves; 0 for not")
+	f.StringVar(&c.sketches, "sketches", "", "folder of .npy arrays, or .npz file, with saved sketches to cluster; its arrays determine the method (docs/clustering.md)")
+	f.StringVar(&c.save, "save-sketches", "", "folder, or file whose name ends in .npz, into which the clients' sketches are written")
+	f.BoolVar(&c.compare, "compare", false, "print a table of the clusterings by every linkage and by spectral clustering, with every rule that chooses their number")
+	f.IntVar(&c.stability, "stability", 0, "number of times to cluster again with a random half of what the clients sent, and to print how far the clusterings agree; the half is of the mask's coordinates, or of the images where tests find the clusters (2 halves at most); 0 for none")
 	o.flags.AddFlagSet(f)
 	o.unreadByCommand = func() []federation.UnreadFlag { return c.unread(o) }
 	o.compares = func() bool { return c.compare }

@@ -35,7 +35,7 @@ type doctorOptions struct {
 
 func newDoctorOptions() *doctorOptions {
 	o := &doctorOptions{flags: newFlagSet()}
-	o.flags.StringVar(&o.dataDir, "data-dir", "", "where to look first for data sets")
+	o.flags.StringVar(&o.dataDir, "data-dir", "", "folder in which data sets are looked for first")
 	o.flags.StringVar(&o.device, "device", "auto", "auto, cpu, cuda, cuda:N")
 	return o
 }

@@ -52,9 +52,9 @@ func newEvaluateFlags() *evaluateFlags {
 	f := &evaluateFlags{storedFlags: newStoredFlags()}
 	fs := f.all
 	fs.StringVar(&f.split, "split", testSplit, "images that the scores are over: test (the client's test images), train (its training images)")
-	fs.IntSliceVar(&f.clients, "client", nil, "clients to score, by number, separated by commas (default: all that were there at the end)")
-	fs.StringVar(&f.images, "images", "", "write all images of the split to this .npz file, as the clients see them: images (images x channels x height x width, 0..255) and labels")
-	fs.StringVar(&f.dataset, "dataset", "", "where the data set is now, if it has moved: another name or path for the same images (default: as in the run)")
+	fs.IntSliceVar(&f.clients, "client", nil, "numbers of the clients to score, separated by commas (default: all clients that took part at the end)")
+	fs.StringVar(&f.images, "images", "", "write all images of the split to this .npz file, as the clients see them, in the arrays images (images x channels x height x width, 0..255) and labels")
+	fs.StringVar(&f.dataset, "dataset", "", "name or path of the data set, if it has moved since the run; its images must be the same (default: as in the run)")
 	f.where(fs)
 	fs.StringVar(&f.device, "device", "", "auto, cpu, cuda, cuda:N (default: that of the run, or the CPU where this machine has no GPU)")
 	fs.IntVar(&f.workers, "workers", runtime.NumCPU(), "models evaluated at the same time on the CPU")

@@ -35,7 +35,7 @@ func (s *source) flags(f *pflag.FlagSet) {
 // where declares the flags that say where a set is and how to read it.
 func (s *source) where(f *pflag.FlagSet) {
 	f.StringVar(&s.dataDir, "data-dir", "", "where to look first for the data set (then $FEDDAG_DATA_DIR, ./data, ~/.cache/feddag, ...)")
-	f.StringArrayVar(&s.extra, "dataset-option", nil, "key=value, an option of this data set alone; may be repeated (feddag data list)")
+	f.StringArrayVar(&s.extra, "dataset-option", nil, "option that only this data set has, as key=value; may be repeated (feddag data list)")
 }
 
 // keepOptions adds the data set's options of a run to resume, saved in its config.yaml, to those that were given beside

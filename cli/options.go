@@ -71,20 +71,20 @@ func newOptions(algorithm string) (*options, error) {
 
 	f := o.group("What to run")
 	f.StringVar(&o.algorithm, "algorithm", algorithm, "algorithm: "+strings.Join(federation.Names(), ", "))
-	f.String(configFlag, "", "YAML file of flags, such as the config.yaml of a run; flags that are given and the flags' environment variables (FEDDAG_EPOCHS for --epochs) win")
+	f.String(configFlag, "", "YAML file of flags, such as the config.yaml of a run; flags on the command line and environment variables (FEDDAG_EPOCHS for --epochs) take precedence over it")
 	f.StringVar(&o.preset, "preset", "", "")
 	federation.FlagGroup(f, federation.TrainingFlags, func(f *pflag.FlagSet) {
 		f.StringVar(&o.model, "model", "", "encoder: "+strings.Join(models.Names(), ", ")+" (default "+models.Defaults()+")")
-		f.StringVar(&o.initialWeights, "initial-weights", "", "start all clients from the weights in this safetensors file instead of random ones, such as model/global.safetensors of a run; of the model with one encoder")
+		f.StringVar(&o.initialWeights, "initial-weights", "", "safetensors file with the initial weights of all clients, such as model/global.safetensors of a run, instead of random weights; it must be of a model with one encoder")
 		f.Float64Var(&o.dropout, "dropout", 0, "probability of dropping an activation after a hidden linear layer (ResNets: before the head), 0..1")
 		f.StringVar(&o.norm, "norm", "batch", "norm of the ResNets: batch, group")
 	})
-	f.Uint64Var(&r.Seed, "seed", 0, "seed of everything random; of the partition too if --data-seed is not given")
+	f.Uint64Var(&r.Seed, "seed", 0, "random seed of everything, and of the partition too if --data-seed is not given")
 
 	f = o.group(dataGroup)
 	o.source.flags(f)
 	o.partitionFlags.flags(f, "--seed")
-	f.StringVar(&o.scenario, "scenario", "", "file of what happens to the clients during the run: who comes, leaves and changes (docs/scenarios.md)")
+	f.StringVar(&o.scenario, "scenario", "", "file that says which clients join, leave and change during the run (docs/scenarios.md)")
 
 	f = o.group("Training")
 	federation.FlagGroup(f, federation.RoundFlags, func(f *pflag.FlagSet) {
@@ -117,15 +117,15 @@ func newOptions(algorithm string) (*options, error) {
 
 	f = o.group("Output")
 	f.StringVar(&o.out, "out", "", "directory for the results (default runs/ALGORITHM-DATASET-SEED-TIME)")
-	f.StringVar(&o.label, "label", "", "what to call this run in plots and comparisons (default: the algorithm)")
+	f.StringVar(&o.label, "label", "", "name of this run in plots and comparisons (default: the algorithm)")
 	o.plots.flags(f)
 	federation.FlagGroup(f, federation.RoundFlags, func(f *pflag.FlagSet) {
 		f.StringVar(&o.resume, "resume", "", "directory of an interrupted run to continue, with its flags")
-		f.IntVar(&r.EvalEvery, "eval-every", r.EvalEvery, "rounds between evaluations; the other rounds have no accuracies, neither of the cohort nor of all clients; 0 for the last round only")
-		f.Float64Var(&r.EvalShare, "eval-share", r.EvalShare, "share of each client's test set that accuracies are over, by class, the same images for every algorithm with the seed; above 0, at most 1")
+		f.IntVar(&r.EvalEvery, "eval-every", r.EvalEvery, "number of rounds from one evaluation to the next; the other rounds have no accuracies, neither of the cohort nor of all clients; 0 evaluates after the last round only")
+		f.Float64Var(&r.EvalShare, "eval-share", r.EvalShare, "share of each class of a client's test set on which accuracies are computed; the same images for every algorithm with the same seed; above 0 and at most 1")
 		f.StringVar((*string)(&r.OnDivergence), "on-divergence", string(r.OnDivergence), "when a client's loss or weights are no longer numbers: stop (an error that names it), drop (leave it out of the round, which is recorded)")
-		f.BoolVar(&r.FinalPost, "final-post", r.FinalPost, "after the last round train every client once more, for its accuracy after local training")
-		f.IntVar(&r.CheckpointEvery, "checkpoint-every", r.CheckpointEvery, "rounds between checkpoints")
+		f.BoolVar(&r.FinalPost, "final-post", r.FinalPost, "train every client once more after the last round, for its accuracy after local training")
+		f.IntVar(&r.CheckpointEvery, "checkpoint-every", r.CheckpointEvery, "number of rounds from one checkpoint to the next")
 	})
 	f.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
 
@@ -138,7 +138,7 @@ func newOptions(algorithm string) (*options, error) {
 			names = append(names, p.name)
 		}
 	}
-	o.flags.Lookup("preset").Usage = "sets several flags at once; flags that are given win: " + strings.Join(names, ", ") + ", or the setting of a table of the paper (feddag presets); several are separated by commas"
+	o.flags.Lookup("preset").Usage = "set several flags at once, over which flags on the command line take precedence: " + strings.Join(names, ", ") + ", or the setting of a table of the paper (feddag presets); several are separated by commas"
 	return o, nil
 }
 

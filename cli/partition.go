@@ -46,10 +46,10 @@ func newPartitionOptions() *partitionOptions {
 	o.source.flags(f)
 	o.partitionFlags.flags(f, "0")
 	f.StringArrayVar(&o.save, "save", nil, "file to write the partition to; the name ends in .json or .npz; may be repeated")
-	f.StringVar(&o.out, "out", "", "new folder for partition.json, partition.npz, and the plots partition (which client holds what) and views (images of each group)")
+	f.StringVar(&o.out, "out", "", "new folder for partition.json, partition.npz, a plot of which client holds what, and a plot with images of each group")
 	o.plots.flags(f)
 	f.IntVar(&o.rows, "rows", 20, "number of clients that are printed one by one")
-	f.BoolVar(&o.quiet, "quiet", false, "no progress on standard error, no tables")
+	f.BoolVar(&o.quiet, "quiet", false, "print no progress on standard error, and no tables")
 	return o
 }
 

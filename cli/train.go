@@ -22,7 +22,7 @@ func init() {
 // The flag of train that begins no run.
 const (
 	dryRunFlag  = "dry-run"
-	dryRunUsage = "say what the run would take, in memory, steps and time, and do not begin it"
+	dryRunUsage = "print how much memory, how many steps and how much time the run needs, and do not begin it"
 )
 
 const trainIntro = `Trains a federation and leaves a run directory with metrics, models, plots and a report.

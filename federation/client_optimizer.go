@@ -39,7 +39,7 @@ func (o *ClientOptimizer) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Name, "optimizer", o.Name, "optimiser of local training: "+strings.Join(ClientOptimizers, ", ")+"; adam and adamw usually want a smaller --lr, such as 0.001")
 	fs.Float64Var(&o.Beta1, "adam-beta1", o.Beta1, "decay β1 of the mean of gradients, 0 to below 1")
 	fs.Float64Var(&o.Beta2, "adam-beta2", o.Beta2, "decay β2 of the mean of squared gradients, 0 to below 1")
-	fs.Float64Var(&o.Epsilon, "adam-eps", o.Epsilon, "what is added to the denominator of a step, above 0")
+	fs.Float64Var(&o.Epsilon, "adam-eps", o.Epsilon, "number ε that is added to the denominator of a step, above 0")
 }
 
 // adamFlags are the flags that only Adam and AdamW read.
