@@ -58,7 +58,8 @@ func TestAdamEqualsPyTorch(t *testing.T) {
 // TestAdamWithTheRest checks that the executors agree on Adam with dropout, a proximal term, whole epochs and a loss of its own.
 func TestAdamWithTheRest(t *testing.T) {
 	for name, sgd := range adams {
-		net, images, job := parityJob(t, "lenet", true, 101, models.Options{Dropout: 0.3})
+		// With seed 101 an activation is within rounding of zero, where the derivative of ReLU jumps.
+		net, images, job := parityJob(t, "lenet", true, 103, models.Options{Dropout: 0.3})
 		anchor := values(t, job.Start)
 		for i := range anchor {
 			anchor[i] += 0.01
