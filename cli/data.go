@@ -169,7 +169,7 @@ func whereabouts(name string, dirs []string) string {
 		if err != nil {
 			return err.Error()
 		}
-		return places(files)
+		return spelling.Few(files, 1)
 	}
 	text := "not found\n"
 	for _, place := range missing.Looked {
@@ -178,14 +178,6 @@ func whereabouts(name string, dirs []string) string {
 		}
 	}
 	return text + "    needs " + missing.Needs + "\n    " + missing.Advice
-}
-
-// places are files in few words.
-func places(files []string) string {
-	if len(files) == 1 {
-		return files[0]
-	}
-	return fmt.Sprintf("%s and %d more", files[0], len(files)-1)
 }
 
 // setInfo is the summary of info, its last line on standard output.
@@ -231,7 +223,7 @@ func dataInfo(ctx context.Context, f *dataFlags, args []string, out, log io.Writ
 	}
 	fmt.Fprintf(out, "%s: %d training and %d test images of %d x %d, %s, %s in memory\n", s.Title, info.Train, info.Test, s.Width, s.Height,
 		map[int]string{1: "grey", 3: "in colour"}[s.Channels], numfmt.Bytes(int64(len(s.Train.Pixels)+len(s.Test.Pixels))))
-	fmt.Fprintf(out, "from %s\n\n", places(s.Files))
+	fmt.Fprintf(out, "from %s\n\n", spelling.Few(s.Files, 1))
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(table, "label\tclass\ttraining\ttest\t\n")
 	for c := range s.Classes {

@@ -195,13 +195,9 @@ func counted(n int, one, more string) string {
 // few returns the first few names as text.
 func few(names []string) string {
 	const most = 5
-	all := len(names)
-	shown := make([]string, min(most, all))
-	for i := range shown {
+	shown := slices.Clone(names)
+	for i := range min(most, len(names)) {
 		shown[i] = spelling.Plain(names[i])
 	}
-	if all > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(shown, ", "), all-most)
-	}
-	return strings.Join(shown, ", ")
+	return spelling.Few(shown, most)
 }

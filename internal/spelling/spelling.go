@@ -1,4 +1,5 @@
-// Package spelling makes the error for an unknown name and suggests the nearest known name.
+// Package spelling writes names in messages: it makes the error for an unknown name, suggests the nearest known name, and shortens
+// names and lists of names.
 package spelling
 
 import (
@@ -86,4 +87,12 @@ func Plain(name string) string {
 		return name
 	}
 	return fmt.Sprintf("%.*q", maxPlain, name)
+}
+
+// Few returns the first names, most of them at most, separated by commas, and the number of those left out.
+func Few(names []string, most int) string {
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }

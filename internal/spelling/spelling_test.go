@@ -47,3 +47,11 @@ func TestPlain(t *testing.T) {
 		}
 	}
 }
+
+func TestFew(t *testing.T) {
+	for want, names := range map[string][]string{"": nil, "a": {"a"}, "a, b": {"a", "b"}, "a, b and 1 more": {"a", "b", "c"}} {
+		if got := Few(names, 2); got != want {
+			t.Errorf("the first two of %q: %q, want %q", names, got, want)
+		}
+	}
+}

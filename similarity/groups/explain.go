@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"feddag/internal/spelling"
 )
 
 // explainedClasses is the largest number of classes that an explanation names.
@@ -212,20 +214,12 @@ func (n classNames) list(classes []int) string {
 	for _, c := range classes {
 		texts = append(texts, n.of(c))
 	}
-	return firstOf(texts)
+	return spelling.Few(texts, sentenceItems)
 }
 
-// sentenceItems is the largest number of classes, or of pairs of classes, that a sentence names. The fields of an [Explanation] hold
-// all of them.
+// sentenceItems is the largest number of classes, or of pairs of classes, that a sentence names. The fields of an [Explanation] may
+// hold more.
 const sentenceItems = 3
-
-// firstOf returns the first items, separated by commas, and the number of those left out.
-func firstOf(items []string) string {
-	if more := len(items) - sentenceItems; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(items[:sentenceItems], ", "), more)
-	}
-	return strings.Join(items, ", ")
-}
 
 // sentence returns the explanation in a sentence.
 func (x Explanation) sentence(k *kinds, names classNames) string {
@@ -248,7 +242,7 @@ func (x Explanation) sentence(k *kinds, names classNames) string {
 			}
 			pairs = append(pairs, text)
 		}
-		return fmt.Sprintf("%s name the same images differently: %s (p = %.2g)", who, firstOf(pairs), x.P)
+		return fmt.Sprintf("%s name the same images differently: %s (p = %.2g)", who, spelling.Few(pairs, sentenceItems), x.P)
 	case Common:
 		return fmt.Sprintf("the same classes look different in %s, all in the same way: they are %.2g standard deviations of an image apart (p = %.2g)",
 			who, x.Distance, x.P)
