@@ -115,11 +115,17 @@ func TestPartitionFlagsHaveAnEffect(t *testing.T) {
 	effects["data-dir"] = flagEffect{other, ""}
 	effects["dataset"] = flagEffect{images, "--partition=lda --min-samples=1"}
 	effects["dataset-option"] = flagEffect{"size=14", "--partition=lda --min-samples=1 --dataset=" + images}
+	checkEffects(t, effects, written)
+}
+
+// checkEffects checks that each flag changes what made returns, beside the flags that it needs.
+func checkEffects(t *testing.T, effects map[string]flagEffect, made func(t *testing.T, flags ...string) string) {
+	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(effects)) {
 		t.Run(name, func(t *testing.T) {
 			effect := effects[name]
 			beside := strings.Fields(effect.with)
-			if written(t, beside...) == written(t, append(beside, "--"+name+"="+effect.value)...) {
+			if made(t, beside...) == made(t, append(beside, "--"+name+"="+effect.value)...) {
 				t.Errorf("--%s %s changes nothing beside %q", name, effect.value, effect.with)
 			}
 		})

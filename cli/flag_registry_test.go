@@ -20,7 +20,7 @@ import (
 var flagTests = map[string]map[string]string{
 	"bench": {
 		"TestBench":                  "write",
-		"TestBenchFlagsHaveAnEffect": "model norm clients samples epochs batch lr ragged engine precision memory",
+		"TestBenchFlagsHaveAnEffect": flagsOf(benchEffects),
 		"TestBenchWorkersAreThreads": "workers",
 		"TestDeterministic":          "deterministic",
 		"TestBenchDevice":            "device",
@@ -47,9 +47,8 @@ var flagTests = map[string]map[string]string{
 		"TestEvaluateFlagsHaveAnEffect": "dataset data-dir dataset-option device workers quiet",
 	},
 	"partition": {
-		"TestPartitionFlagsHaveAnEffect": "dataset data-dir dataset-option partition clients groups labels-per-group label-fraction concentration min-samples " +
-			"holdout train-share partition-option data-seed",
-		"TestPartitionCommand": "partition-file save out plots rows quiet",
+		"TestPartitionFlagsHaveAnEffect": "dataset data-dir dataset-option " + flagsOf(partitionEffects),
+		"TestPartitionCommand":           "partition-file save out plots rows quiet",
 	},
 	"predict": {
 		"TestPredictAgreesWithTheRun": "run client",
@@ -63,10 +62,7 @@ var flagTests = map[string]map[string]string{
 		"TestServeCommand": "listen",
 	},
 	"train": {
-		"TestTrainFlagsHaveAnEffect": "algorithm model dropout norm seed partition clients groups labels-per-group label-fraction concentration min-samples holdout " +
-			"train-share partition-option data-seed rounds stragglers client-dropout early-stopping early-stopping-min-delta rate epochs batch lr lr-schedule " +
-			"momentum weight-decay optimizer adam-beta1 adam-beta2 adam-eps server-optimizer server-lr server-momentum server-beta1 server-beta2 server-tau " +
-			"precision eval-every eval-share final-post",
+		"TestTrainFlagsHaveAnEffect":   flagsOf(trainEffects, partitionEffects),
 		"TestConfigOfARun":             "config",
 		"TestPaperAndPrototype":        "preset",
 		"TestInitialWeights":           "initial-weights",
@@ -84,6 +80,15 @@ var flagTests = map[string]map[string]string{
 		"TestCheckpointEvery":          "checkpoint-every",
 		"TestQuietTraining":            "quiet",
 	},
+}
+
+// flagsOf returns the flags of tables of effects, separated by blanks.
+func flagsOf(tables ...map[string]flagEffect) string {
+	var flags []string
+	for _, effects := range tables {
+		flags = slices.AppendSeq(flags, maps.Keys(effects))
+	}
+	return strings.Join(flags, " ")
 }
 
 // methodFlags is the test of the flags of every method. It fails by itself if one is not in its table.
