@@ -111,7 +111,8 @@ func Join(ctx context.Context, p Place, o Options) (*Ranks, error) {
 	if address, err = listenOn(r.peers, p, r.Name); err != nil {
 		return nil, errors.Join(err, r.Close(err))
 	}
-	err = r.ask(func() (err error) {
+	// A rank that has joined may fail and be gone before the others have: the broken connection does not name it.
+	err = r.collect(func() (err error) {
 		r.group, err = torch.NewGroup(r.store, torch.GroupOptions{
 			Rank: p.Rank, Size: p.Size, Interface: p.Interface, Address: address, Timeout: o.Timeout,
 		})
@@ -162,7 +163,7 @@ func (r *Ranks) UseDevice(device torch.Device) (backend string, err error) {
 		}
 		seen[where] = true
 	}
-	return "nccl", r.ask(func() error { return r.group.UseNCCL(r.store, device) })
+	return "nccl", r.collect(func() error { return r.group.UseNCCL(r.store, device) })
 }
 
 // Name names a rank in messages: its host and process, where they are known.
