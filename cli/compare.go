@@ -35,7 +35,7 @@ name that ends in .zip, in an archive: it leaves out models and checkpoints, so 
 Flags of train go to all runs, those of one algorithm to the runs of the algorithms that have them. --with adds a variant:
 
     feddag compare --algorithms feddag,fedavg --seeds 1,2,3 --rounds 30 \
-        --with 'feddag: --feddag-sources sum' --with 'fedavg as slow FedAvg: --lr 0.001'
+        --with 'feddag: --feddag-encoders 2' --with 'fedavg as slow FedAvg: --lr 0.001'
 `
 
 // compareOptions are the flags of compare itself.
@@ -65,7 +65,7 @@ type compareOptions struct {
 func newCompareOptions() *compareOptions {
 	o := &compareOptions{flags: newFlagSet()}
 	f := o.flags
-	f.StringSliceVar(&o.algorithms, "algorithms", nil, "names of the algorithms, separated by commas, or all; with --read, the names to show, in this order (default: all that were read)")
+	f.StringSliceVar(&o.algorithms, "algorithms", nil, "names of the algorithms, separated by commas, or all; with --read, the names to show, in this order (default: all that were read, the most accurate first)")
 	f.StringSliceVar(&o.except, "except", nil, "names of algorithms to leave out, separated by commas")
 	f.StringArrayVar(&o.with, "with", nil, "'ALGORITHM: FLAGS' or 'ALGORITHM as NAME: FLAGS', a variant with flags of its own; may be repeated")
 	f.StringSliceVar(&o.seeds, "seeds", nil, "random seeds, separated by commas (default 1,2,3; with --read, all seeds that were read)")
@@ -150,6 +150,9 @@ func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 	c, err := o.assemble(runs, o.rounds, log)
 	if err != nil {
 		return err
+	}
+	if len(o.algorithms) == 0 {
+		c = c.Ranked()
 	}
 	if o.out == "" {
 		if len(dirs) == 1 && !report.IsRun(dirs[0]) {

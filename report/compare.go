@@ -123,8 +123,8 @@ func (c *Comparison) values(v *Variant, m measure) []float64 {
 	return x
 }
 
-// ranked returns the comparison with its variants by final accuracy before local training, the highest first.
-func (c *Comparison) ranked() *Comparison {
+// Ranked returns the comparison with its variants by final accuracy before local training, the highest first.
+func (c *Comparison) Ranked() *Comparison {
 	sorted := *c
 	sorted.Variants = slices.Clone(c.Variants)
 	slices.SortStableFunc(sorted.Variants, func(a, b Variant) int {

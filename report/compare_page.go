@@ -31,7 +31,7 @@ type rankView struct {
 }
 
 func (d *Dir) writeComparePage(c *Comparison) error {
-	v, err := c.ranked().view()
+	v, err := c.Ranked().view()
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", d.Path(CompareHTML), err)
 	}

@@ -442,7 +442,7 @@ func TestBesideRanks(t *testing.T) {
 // The page has its rows by accuracy, says the setting once, and marks the devices where they differ.
 func TestComparePage(t *testing.T) {
 	c := someComparison(t, 40)
-	v, err := c.ranked().view()
+	v, err := c.Ranked().view()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -491,7 +491,7 @@ func TestUpperPartOfFewAlgorithms(t *testing.T) {
 	for n, want := range map[int]int{3: 3, 4: 4} {
 		c := someComparison(t, 40)
 		c.Variants = c.Variants[:n]
-		v, err := c.ranked().view()
+		v, err := c.Ranked().view()
 		if err != nil {
 			t.Fatal(err)
 		}
