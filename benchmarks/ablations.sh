@@ -31,22 +31,22 @@ similarities=(
 	--with 'feddag-star as data only: --feddag-fusion=fixed:0'
 )
 
-of table-3 feddag,feddag-star,feddag-dagger $(skew 2 0.25)
+of table-3 feddag,feddag-star,feddag-dagger $(skew 2 0.25) --feddag-encoders=2
 each feddag-star tg --feddag-fusion=fixed:1 --feddag-warmup-rounds 1 2 3
 of table-6 "" $(skew 3 1) "${variants[@]}"
 each feddag-star delta --feddag-fusion=fixed:0 --feddag-delta 0.2 0.4 0.6 0.8 1
 of table-7 "" $(skew 2 0.25) "${variants[@]}"
-each feddag k "" --feddag-top-k 1 2 3 4
+each feddag k --feddag-encoders=2 --feddag-top-k 1 2 3 4
 of table-8 "" $(skew 3 1) "${variants[@]}"
 each feddag-star mask --feddag-fusion=fixed:1 --feddag-mask 0.001 0.005 0.01 0.02 0.2
 of table-9 "" $(skew 3 1) "${variants[@]}"
 of table-14 feddag-star $(skew 3 0.25) "${similarities[@]}"
 of table-15 feddag-star --partition=concept-shift "${similarities[@]}"
-of table-16 feddag,feddag-star,feddag-dagger --partition=concept-shift
+of table-16 feddag,feddag-star,feddag-dagger --partition=concept-shift --feddag-encoders=2
 # The paper gives no weight of the regulariser.
-of table-17 feddag $(skew 2 0.25) \
+of table-17 feddag $(skew 2 0.25) --feddag-encoders=2 \
 	--with 'feddag as regularised: --feddag-primary-init=common --feddag-secondary-init=random --feddag-head-init=random --feddag-diversity=0.1'
 dataset=${DATASET:-cifar10} rounds=${ROUNDS:-80}
-each feddag schedule "" --feddag-schedule both 1:1 5:1 10:1 15:1
+each feddag schedule --feddag-encoders=2 --feddag-schedule both 1:1 5:1 10:1 15:1
 of table-18 "" $(skew 3 0.25) "${variants[@]}"
 finish

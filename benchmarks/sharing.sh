@@ -12,7 +12,7 @@ algorithms=feddag-star,feddag,feddag-dagger rounds=${ROUNDS:-30} beside= # there
 
 full='--feddag-secondary-head full --feddag-secondary-init random --feddag-own-source=false --feddag-order parallel'
 of() {
-	setting "$1" --dataset fashion-mnist --train-share 0.05 --batch 10 --eval-every 2 --reference feddag-star \
+	setting "$1" --dataset fashion-mnist --train-share 0.05 --batch 10 --eval-every 2 --reference feddag-star --feddag-encoders 2 --feddag-body own \
 		--with "feddag as full head: $full" \
 		--with "feddag as others only: --feddag-own-source=false" \
 		--with "feddag-dagger as nothing shared: --feddag-secondary-init random" "${@:2}"

@@ -76,7 +76,11 @@ func TestClusteringOfEarlierRuns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		asked, err := parse([]string{"--algorithm", algorithm, "--feddag-clustering", "similarity"})
+		args := []string{"--algorithm", algorithm, "--feddag-clustering", "similarity"}
+		if algorithm == "feddag" { // earlier programs had two encoders and shared no primary encoder
+			args = append(args, "--feddag-encoders", "2", "--feddag-body", "own")
+		}
+		asked, err := parse(args)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +98,10 @@ func TestClusteringOfEarlierRuns(t *testing.T) {
 		if x := run.config["feddag-clustering"]; x != "similarity" {
 			t.Errorf("%s: read with clusters by %s", algorithm, x)
 		}
-		args := []string{"--algorithm", algorithm, "--feddag-primary-init", "common", "--feddag-warmup-rounds", "1"}
+		args = []string{"--algorithm", algorithm, "--feddag-primary-init", "common", "--feddag-warmup-rounds", "1"}
+		if algorithm == "feddag" {
+			args = append(args, "--feddag-encoders", "2")
+		}
 		if algorithm != "feddag-star" {
 			args = append(args, "--feddag-head-init", "random", "--feddag-secondary-init", "random")
 		}

@@ -178,19 +178,20 @@ func settingOf(table int, p preset, dataset string) (setting, error) {
 	return s, nil
 }
 
-// ablations are the flags of compare by which FedDAG is varied in a table. The names are those of paper_ablations.csv.
+// ablations are the flags of compare by which FedDAG is varied in a table. The names are those of paper_ablations.csv. Where a table is
+// about the second encoder, FedDAG has one.
 var ablations = map[int][]string{
-	3:  {"--algorithms", "feddag,feddag-star,feddag-dagger"},
+	3:  {"--algorithms", "feddag,feddag-star,feddag-dagger", "--feddag-encoders", "2"},
 	6:  each("feddag-star", "tg", "--feddag-fusion=fixed:1", "--feddag-warmup-rounds", "1", "2", "3"),
 	7:  each("feddag-star", "delta", "--feddag-fusion=fixed:0", "--feddag-delta", "0.2", "0.4", "0.6", "0.8", "1"),
-	8:  each("feddag", "k", "", "--feddag-top-k", "1", "2", "3", "4"),
+	8:  each("feddag", "k", "--feddag-encoders=2", "--feddag-top-k", "1", "2", "3", "4"),
 	9:  each("feddag-star", "mask", "--feddag-fusion=fixed:1", "--feddag-mask", "0.001", "0.005", "0.01", "0.02", "0.2"),
 	14: similarities,
 	15: similarities,
-	16: {"--algorithms", "feddag,feddag-star,feddag-dagger"},
+	16: {"--algorithms", "feddag,feddag-star,feddag-dagger", "--feddag-encoders", "2"},
 	// The paper gives no weight of the regulariser.
-	17: {"--algorithms", "feddag", "--with", "feddag as regularised: --feddag-primary-init=common --feddag-secondary-init=random --feddag-head-init=random --feddag-diversity=0.1"},
-	18: each("feddag", "schedule", "", "--feddag-schedule", "both", "1:1", "5:1", "10:1", "15:1"),
+	17: {"--algorithms", "feddag", "--feddag-encoders", "2", "--with", "feddag as regularised: --feddag-primary-init=common --feddag-secondary-init=random --feddag-head-init=random --feddag-diversity=0.1"},
+	18: each("feddag", "schedule", "--feddag-encoders=2", "--feddag-schedule", "both", "1:1", "5:1", "10:1", "15:1"),
 }
 
 var similarities = []string{

@@ -91,7 +91,7 @@ func TestSettingsOfTables(t *testing.T) {
 		{11, "cifar10-c", 1, "--algorithms fedavg,"},
 		{13, "svhn", 1, "--algorithms fedavg,"},
 		{6, "svhn", 1, "--with feddag-star as tg 1: --feddag-fusion=fixed:1 --feddag-warmup-rounds=1 "},
-		{18, "svhn", 1, "--with feddag as schedule both:  --feddag-schedule=both "},
+		{18, "svhn", 1, "--with feddag as schedule both: --feddag-encoders=2 --feddag-schedule=both "},
 	} {
 		list, err := settingsOf(c.table, c.dataset)
 		if err != nil || len(list) != c.settings || !strings.HasPrefix(strings.Join(list[0].args, " "), c.args) {

@@ -82,9 +82,10 @@ type clustersJSON struct {
 	Gates      []Float              `json:"gates"`           // 1 is gradient only
 	Entropy    [2]Float             `json:"entropy"`         // before and after learning the gates, nats
 	Validity   Validity             `json:"validity"`
-	FoundBy    string               `json:"found_by,omitempty"`     // "similarity" or "test"; absent for the clusters of another method
-	Explained  []groups.Explanation `json:"explanations,omitempty"` // what separates each pair of clusters that tests found
-	Like       *LikeImages          `json:"like_images,omitempty"`  // which of these clusters see like images
+	FoundBy    string               `json:"found_by,omitempty"`        // "similarity" or "test"; absent for the clusters of another method
+	Explained  []groups.Explanation `json:"explanations,omitempty"`    // what separates each pair of clusters that tests found
+	Like       *LikeImages          `json:"like_images,omitempty"`     // which of these clusters see like images
+	Bodies     [][]int              `json:"shared_encoders,omitempty"` // lists of clusters that train one encoder together
 	Stability  *stabilityJSON       `json:"stability,omitempty"`
 	Eigen      []Float              `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
 	Rule       string               `json:"rule,omitempty"`        // that chose among the candidates; absent where tests found the clusters
@@ -246,9 +247,7 @@ func (c *Clustering) file() (*clustersJSON, error) {
 		file.Threshold, file.Entropy = Float(math.NaN()), [2]Float{Float(math.NaN()), Float(math.NaN())}
 	}
 	file.Explained = c.Explanations()
-	if file.Like, err = c.LikeImages(); err != nil {
-		return nil, err
-	}
+	file.Like, file.Bodies = c.LikeImages(), c.sharedEncoders()
 	for p := range r.Graph { // only FedDAG's clusterings have one
 		row := make([]Float, len(r.Clusters))
 		for q := range row {

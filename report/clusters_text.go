@@ -47,8 +47,9 @@ func (c *Clustering) Print(w io.Writer) error {
 		fmt.Fprintln(w, strings.Join(measures, "; "))
 	}
 	c.printExplanations(w)
-	if err := c.printLikeImages(w); err != nil {
-		return err
+	c.printLikeImages(w)
+	for _, body := range c.sharedEncoders() {
+		fmt.Fprintf(w, "clusters %s train one encoder together\n", enumerated(body))
 	}
 	if c.Stability != nil {
 		mean, least := 0.0, 1.0

@@ -16,16 +16,12 @@ type LikeImages struct {
 
 // LikeImages compares the images of the clusters that tests found. It returns nil for other clusters, for one cluster, and for more
 // than 20 clusters.
-func (c *Clustering) LikeImages() (*LikeImages, error) {
+func (c *Clustering) LikeImages() *LikeImages {
 	if n := len(c.Result.Clusters); c.Result.Roster == nil || n < 2 || n > explainedClusters || c.like != nil {
-		return c.like, nil
+		return c.like
 	}
-	bodies, err := c.Result.Roster.Bodies()
-	if err != nil {
-		return nil, fmt.Errorf("which clusters see like images: %w", err)
-	}
-	c.like = &LikeImages{bodies, c.Result.Roster.Likenesses()}
-	return c.like, nil
+	c.like = &LikeImages{c.Result.Roster.Bodies(), c.Result.Roster.Likenesses()}
+	return c.like
 }
 
 // sentences says for each list of several clusters that they see like images.
@@ -40,8 +36,7 @@ func (l *LikeImages) sentences() (lines []string) {
 				renamed = ", which they name differently"
 			}
 		}
-		last := len(body) - 1
-		lines = append(lines, fmt.Sprintf("clusters %s and %d see like images%s", listed(body[:last]), body[last], renamed))
+		lines = append(lines, fmt.Sprintf("clusters %s see like images%s", enumerated(body), renamed))
 	}
 	if lines == nil {
 		lines = []string{"no two clusters see like images"}
@@ -49,14 +44,29 @@ func (l *LikeImages) sentences() (lines []string) {
 	return lines
 }
 
+// enumerated lists two or more clusters: "0, 1 and 2".
+func enumerated(clusters []int) string {
+	last := len(clusters) - 1
+	return fmt.Sprintf("%s and %d", listed(clusters[:last]), clusters[last])
+}
+
+// sharedEncoders returns the lists of two or more clusters that train one encoder together.
+func (c *Clustering) sharedEncoders() (lists [][]int) {
+	for _, body := range c.Result.Bodies {
+		if len(body) > 1 {
+			lists = append(lists, body)
+		}
+	}
+	return lists
+}
+
 // printLikeImages writes the sentences about clusters that see like images.
-func (c *Clustering) printLikeImages(w io.Writer) error {
-	like, err := c.LikeImages()
-	if err != nil || like == nil {
-		return err
+func (c *Clustering) printLikeImages(w io.Writer) {
+	like := c.LikeImages()
+	if like == nil {
+		return
 	}
 	for _, line := range like.sentences() {
 		fmt.Fprintln(w, line)
 	}
-	return nil
 }

@@ -181,7 +181,7 @@ fi
 rounds=${ROUNDS:-200} more=()
 if [[ -n $quick ]]; then rounds=1 more=(--epochs 1 --clients 20); fi
 rm -rf "$out/run"
-step "FedDAG on Fashion-MNIST, $rounds rounds" 150 "$feddag" train --algorithm feddag --dataset fashion-mnist --device "$device" --rounds "$rounds" \
+step "FedDAG on Fashion-MNIST, $rounds rounds" 150 "$feddag" train --algorithm feddag --feddag-encoders 2 --dataset fashion-mnist --device "$device" --rounds "$rounds" \
 	--seed 1 --out "$out/run" "${more[@]}"
 
 # --- the table -------------------------------------------------------------------------------------------------------

@@ -63,10 +63,11 @@ for a in "${algorithms[@]}"; do
 done
 run preset-paper train --preset paper --rounds 2 --feddag-choose count:2
 run preset-prototype train --preset prototype --rounds 2 --feddag-choose count:2
-run order-parallel train --feddag-order parallel --feddag-head-epochs 1 --feddag-diversity 0.1
-run order-primary-first train --feddag-order primary-first --feddag-secondary-head full --feddag-schedule 2:1
-run similarity train --feddag-clustering similarity
-run warm-up train --feddag-warmup-rounds 2
+run order-parallel train --feddag-encoders 2 --feddag-order parallel --feddag-head-epochs 1 --feddag-diversity 0.1
+run order-primary-first train --feddag-encoders 2 --feddag-order primary-first --feddag-secondary-head full --feddag-schedule 2:1
+run two-encoders train --feddag-encoders 2
+run similarity train --feddag-encoders 2 --feddag-clustering similarity
+run warm-up train --feddag-encoders 2 --feddag-warmup-rounds 2
 run cluster cluster
 run cluster-similarity cluster --feddag-clustering similarity --epochs 1
 cat >"$out/scenario.json" <<'JSON'

@@ -41,6 +41,8 @@ type Result struct {
 
 	Complementarity *mat.Dense // H, Z x Z, -inf on the diagonal
 	Graph           [][]int    // Graph[p]: the sources of learner p, by falling H
+
+	Bodies [][]int // clusters that train one encoder together, which the caller decides; every cluster is in one list; nil if none do
 }
 
 // Cluster runs phases 2 to 4 on the clients' sketches: angles (eq. 3-6), fusion (eq. 7, 8), the search for the clusters

@@ -174,7 +174,7 @@ def renamed(state, old, new):
 class Federation:
     def __init__(self, pool, algorithm, config, clients, clusters, graph, seed):
         self.pool, self.algorithm, self.config, self.clients, self.seed = pool, algorithm, config, clients, seed
-        self.dual = algorithm == "feddag"
+        self.dual = algorithm == "feddag" and config["feddag-encoders"] == "2"
         if self.dual and config["feddag-own-source"] == "true":
             graph = [sources + [j] for j, sources in enumerate(graph)]
         self.clusters, self.graph = clusters, graph
@@ -306,7 +306,10 @@ def check(config, algorithm):
     want = {"dataset": "fashion-mnist", "model": "lenet", "dropout": "0"}
     if algorithm != "fedavg":
         want["feddag-primary-init"] = "warm"
-    if algorithm == "feddag":
+        config.setdefault("feddag-encoders", "2")  # what older runs had
+        config.setdefault("feddag-body", "own")
+        want["feddag-body"] = "own"
+    if algorithm == "feddag" and config["feddag-encoders"] == "2":
         want.update({"feddag-schedule": "both", "feddag-head-epochs": "0", "feddag-rate-decay": "1"})
     for key, value in want.items():
         if config.get(key) != value:

@@ -51,7 +51,7 @@ func TestOptionsConformance(t *testing.T) {
 // TestScenarioWithServerOptimizer checks that the states of the server's optimiser follow the models where clients come, leave and
 // change and where clusters are searched for again, with the same bits after a stop.
 func TestScenarioWithServerOptimizer(t *testing.T) {
-	for _, name := range []string{"feddag", "feddag --feddag-clustering similarity", "feddag --feddag-body all", "fedgwc", "oracle"} {
+	for _, name := range []string{"feddag", "feddag --feddag-encoders 2", "feddag --feddag-encoders 2 --feddag-clustering similarity", "feddag --feddag-body all", "fedgwc", "oracle"} {
 		change := server(federation.ServerAdam)
 		e, a, recorder := scenarioEnv(t, name, 1, change)
 		wantResult := federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: name})

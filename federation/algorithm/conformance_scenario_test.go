@@ -58,7 +58,7 @@ func scenarioEnv(t *testing.T, name string, workers int, change ...func(*federat
 
 // TestScenarioConformance checks that a scenario has the same results for any number of workers and after a stop at any round.
 func TestScenarioConformance(t *testing.T) {
-	for _, name := range append(federation.Names(), "feddag --feddag-clustering similarity", "feddag --feddag-warmup-rounds 1", "feddag --feddag-body all", "feddag-star --feddag-body alike") {
+	for _, name := range append(federation.Names(), variants...) {
 		t.Run(name, func(t *testing.T) {
 			e, a, recorder := scenarioEnv(t, name, 1)
 			wantResult := federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: name})

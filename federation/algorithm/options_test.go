@@ -51,6 +51,7 @@ func TestBadMethodOptions(t *testing.T) {
 		{"fedrc", "fedrc-top", "-1"},
 		{"fblg", "fblg-candidates", "0"},
 		{"feddag", "feddag-diversity", "-1"},
+		{"feddag", "feddag-encoders", "3"},
 	} {
 		a := federationtest.Algorithm(t, c.name)
 		if err := a.(federation.Validator).Validate(); err != nil {

@@ -22,9 +22,9 @@ import (
 // resume what two have begun. With FEDDAG_LONG it does so for every algorithm, and one and three ranks do the whole run, too.
 func TestRanks(t *testing.T) {
 	rankstest.Skip(t)
-	names := []string{"fedavg", "feddag", "feddag-star --feddag-body alike", "fedbr", "ifca", "pacfl"}
+	names := []string{"fedavg", "feddag", "feddag --feddag-encoders 2", "fedbr", "ifca", "pacfl"}
 	if os.Getenv("FEDDAG_LONG") != "" {
-		names = append(federation.Names(), "feddag --feddag-clustering similarity", "feddag-star --feddag-body alike", "feddag --feddag-body all")
+		names = append(federation.Names(), variants...)
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func together(t *testing.T, name string, size int, o federation.RunOptions, chan
 // of one process.
 func TestRanksOfManyClients(t *testing.T) {
 	rankstest.Skip(t)
-	const name = "feddag --feddag-clustering similarity --feddag-choose count:3"
+	const name = "feddag --feddag-encoders 2 --feddag-clustering similarity --feddag-choose count:3"
 	many := func(e *federation.Env) {
 		few := e.Clients
 		e.Clients = nil

@@ -59,9 +59,9 @@ func (o *progressObserver) Round(r federation.RoundResult) error {
 func TestRoundProgress(t *testing.T) {
 	names := federation.Names()
 	for _, order := range []string{"parallel", "primary-first", "secondary-first"} {
-		names = append(names, "feddag --feddag-order="+order,
-			"feddag --feddag-schedule=2:1 --feddag-head-epochs=2 --feddag-order="+order,
-			"feddag --feddag-secondary-head=full --feddag-own-source=false --feddag-order="+order)
+		names = append(names, "feddag --feddag-encoders=2 --feddag-order="+order,
+			"feddag --feddag-encoders=2 --feddag-schedule=2:1 --feddag-head-epochs=2 --feddag-order="+order,
+			"feddag --feddag-encoders=2 --feddag-secondary-head=full --feddag-own-source=false --feddag-order="+order)
 	}
 	names = append(names, "fedrc --fedrc-top=2", "per-fedavg --per-fedavg-steps=3", "per-fedavg --per-fedavg-steps=0")
 	for _, name := range names {

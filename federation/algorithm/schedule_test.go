@@ -21,7 +21,7 @@ func schedule(t *testing.T, text string) (s federation.RateSchedule) {
 // TestScheduleIsTheRateOfTheRound checks that every method trains round t of a schedule as with the rate of that round: a run
 // whose rate is halved by hand between two rounds has the same models. The final local training has the rate of the run.
 func TestScheduleIsTheRateOfTheRound(t *testing.T) {
-	for _, name := range append(federation.Names(), "feddag --feddag-head-epochs 1") {
+	for _, name := range append(federation.Names(), "feddag --feddag-encoders 2 --feddag-head-epochs 1") {
 		if name == "per-fedavg" { // its α is not a rate of the round
 			continue
 		}

@@ -33,7 +33,7 @@ func TestSoak(t *testing.T) {
 	}
 	for _, engine := range []string{"serial", "batched", "eager"} {
 		t.Run(engine, func(t *testing.T) {
-			e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag")
+			e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag --feddag-encoders 2")
 			useEngine(t, e, engine)
 			if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
 				t.Fatal(err)

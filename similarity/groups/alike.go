@@ -1,7 +1,6 @@
 package groups
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -211,40 +210,41 @@ func axisBetween(t *table, side []int, view View) axis {
 	return x
 }
 
-// Bodies returns the clusters that see like images under whatever names, see [Roster.ExtendBodies].
-func (r *Roster) Bodies() ([][]int, error) { return r.ExtendBodies(nil) }
-
-// ExtendBodies adds the clusters that are in none of the given lists to them, and returns the lists. Each list has the numbers of
-// clusters that see like images, whatever they call them. A cluster joins the first list with all of which it is the same (see
-// [Likeness]), or begins a list; clusters without members are in no list. The cost grows with the square of the number of clusters.
-func (r *Roster) ExtendBodies(bodies [][]int) ([][]int, error) {
-	extended, placed := make([][]int, len(bodies)), map[int]bool{}
-	for b, body := range bodies {
-		extended[b] = slices.Clone(body)
-		for _, z := range body {
-			if z < 0 || z >= len(r.Clusters) || len(r.Clusters[z]) == 0 {
-				return nil, fmt.Errorf("clusters that see like images: there is no cluster %d with members", z)
-			}
-			placed[z] = true
-		}
-	}
+// LikeImages returns a function that reports whether two clusters with members see like images, whatever they call them: whether
+// their [Likeness] is the same.
+func (r *Roster) LikeImages() func(a, b int) bool {
 	k := r.kinds()
-next:
+	return func(a, b int) bool { return r.alike(k, a, b).Same }
+}
+
+// Bodies returns lists of clusters that see like images, whatever they call them, see [Join]. Clusters without members are in no
+// list. The cost grows with the square of the number of clusters.
+func (r *Roster) Bodies() [][]int {
+	var all []int
 	for z, members := range r.Clusters {
-		if len(members) == 0 || placed[z] {
-			continue
+		if len(members) > 0 {
+			all = append(all, z)
 		}
-	body:
-		for b, body := range extended {
-			for _, y := range body {
-				if !r.alike(k, y, z).Same {
-					continue body
-				}
-			}
-			extended[b] = append(body, z)
-			continue next
-		}
-		extended = append(extended, []int{z})
 	}
-	return extended, nil
+	return Join(nil, all, r.LikeImages())
+}
+
+// Join adds clusters to lists of clusters, and returns the lists. A cluster joins the first list with every cluster of which it is
+// the same, or begins a list.
+func Join(lists [][]int, clusters []int, same func(a, b int) bool) [][]int {
+	joined := make([][]int, len(lists))
+	for i, list := range lists {
+		joined[i] = slices.Clone(list)
+	}
+	for _, z := range clusters {
+		i := slices.IndexFunc(joined, func(list []int) bool {
+			return !slices.ContainsFunc(list, func(y int) bool { return !same(y, z) })
+		})
+		if i < 0 {
+			joined = append(joined, []int{z})
+		} else {
+			joined[i] = append(joined[i], z)
+		}
+	}
+	return joined
 }

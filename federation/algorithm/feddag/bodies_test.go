@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"feddag/federation"
 	"feddag/federation/federationtest"
+	"feddag/similarity"
 	"feddag/torch"
 )
 
@@ -30,23 +30,24 @@ func TestBodiesOfClustersThatSeeLikeImages(t *testing.T) {
 		{"other classes, one body for all", BodyAll, func(*federation.Env) {}, [][]int{{0, 1}}},
 		{"concepts, each its own", BodyOwn, federationtest.TwoConcepts, nil},
 	} {
-		for _, variant := range []string{StarVariant, FullVariant} {
-			e, a := federationtest.TinyEnv(t, 2), newFedDAG(variant)
+		for encoders := 1; encoders <= 2; encoders++ {
+			e, a := federationtest.TinyEnv(t, 2), newFedDAG(FullVariant)
+			a.Encoders = encoders
 			t.Cleanup(a.Close)
 			c.change(e)
 			a.Body = c.body
 			federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: "feddag"})
 			if !equalClusters(a.Clusters(), [][]int{{0, 2, 4, 6}, {1, 3, 5, 7}}) || !equalClusters(a.bodies, c.bodies) {
-				t.Fatalf("%s, %s: clusters %v, bodies %v, want %v", c.name, variant, a.Clusters(), a.bodies, c.bodies)
+				t.Fatalf("%s, %d encoders: clusters %v, bodies %v, want %v", c.name, encoders, a.Clusters(), a.bodies, c.bodies)
 			}
 			models := federationtest.Models(t, a)
 			x, y := models["cluster-0"], models["cluster-1"]
 			shared := slices.Equal(part(a.net, x, torch.Primary), part(a.net, y, torch.Primary))
 			if shared != (len(c.bodies) == 1) {
-				t.Errorf("%s, %s: one primary encoder: %t", c.name, variant, shared)
+				t.Errorf("%s, %d encoders: one primary encoder: %t", c.name, encoders, shared)
 			}
 			if slices.Equal(part(a.net, x, torch.Head), part(a.net, y, torch.Head)) {
-				t.Errorf("%s, %s: the clusters have one head", c.name, variant)
+				t.Errorf("%s, %d encoders: the clusters have one head", c.name, encoders)
 			}
 		}
 	}
@@ -86,15 +87,26 @@ func TestBodiesStay(t *testing.T) {
 	}
 }
 
-// TestBodiesNeedTheTests checks that bodies of clusters with like images are refused where no test compares the images.
-func TestBodiesNeedTheTests(t *testing.T) {
-	a := newFedDAG(FullVariant)
-	a.Body, a.ClustersBy = BodyAlike, ClustersBySimilarity
-	if err := a.Validate(); err == nil || !strings.Contains(err.Error(), "--feddag-body alike") {
-		t.Errorf("the error is %v", err)
-	}
-	a.Body = BodyAll
-	if err := a.Validate(); err != nil {
-		t.Error(err)
+// TestBodiesOfClustersWithTheSameClasses checks which clusters hold the same classes, whatever finds the clusters.
+func TestBodiesOfClustersWithTheSameClasses(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		counts [][]int // of the images of each class, by client
+		bodies [][]int
+	}{
+		{"all classes", [][]int{{5, 40, 5}, {40, 5, 5}, {20, 20, 20}, {1, 1, 40}}, [][]int{{0, 1}}},
+		{"no class in common", [][]int{{50, 0, 0}, {0, 30, 20}, {20, 0, 0}, {0, 20, 30}}, [][]int{{0}, {1}}},
+		{"one of two classes in common", [][]int{{30, 30, 0}, {0, 30, 30}, {30, 30, 0}, {0, 30, 30}}, [][]int{{0}, {1}}},
+		{"few images of another class", [][]int{{30, 30, 1}, {30, 30, 0}, {30, 30, 1}, {30, 30, 0}}, [][]int{{0, 1}}},
+		{"stray images of all classes", [][]int{{1, 1, 200}, {200, 1, 1}, {1, 1, 200}, {200, 1, 1}}, [][]int{{0}, {1}}},
+	} {
+		a := newFedDAG(FullVariant)
+		sketches := make(similarity.Vectors, len(c.counts))
+		for i := range sketches {
+			sketches[i].Counts = c.counts[i]
+		}
+		if got := a.firstBodies(sketches, &similarity.Result{Clusters: [][]int{{0, 2}, {1, 3}}}); !equalClusters(got, c.bodies) {
+			t.Errorf("%s: bodies %v, want %v", c.name, got, c.bodies)
+		}
 	}
 }

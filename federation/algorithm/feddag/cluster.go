@@ -38,10 +38,10 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 	}
 	var result *similarity.Result
 	err = env.Stage(federation.ClusteringStage, func() (err error) {
-		var alike [][]int
-		if result, alike, err = a.clusterOnce(env, sketches, o); err != nil {
+		if result, a.bodies, err = a.clusterOnce(env, sketches, o); err != nil {
 			return err
 		}
+		result.Bodies = a.bodies
 		a.rosterIDs = nil
 		for _, c := range clients {
 			a.rosterIDs = append(a.rosterIDs, c.ID)
@@ -55,7 +55,6 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 		if err := a.setClustering(len(env.Clients), a.clientIDs(result.Clusters), result.Graph, scores); err != nil {
 			return err
 		}
-		a.beginBodies(alike)
 		return nil
 	})
 	if err != nil {
@@ -105,37 +104,42 @@ func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client
 	return warm, sketches, err
 }
 
-// clusterOnce runs phases 2 to 4 on sketches. With BodyAlike it also returns the clusters that see like images. Of several
-// processes of the run only one does it, or all of them share the angles between many clients out. Then the others get the clusters,
-// the CC-graph and the clusters that are alike, which is all that a run needs whose clients stay the same.
-func (a *FedDAG) clusterOnce(env *federation.Env, sketches similarity.Sketches, o similarity.Options) (result *similarity.Result, alike [][]int, err error) {
+// clusterOnce runs phases 2 to 4 on sketches. It also returns the clusters that share a primary encoder. In a run of several
+// processes, only one process does it, or all of them share the work of comparing many clients. Then the others get the clusters,
+// the CC-graph and the bodies, which is all that a run needs whose clients stay the same.
+func (a *FedDAG) clusterOnce(env *federation.Env, sketches similarity.Sketches, o similarity.Options) (result *similarity.Result, bodies [][]int, err error) {
 	do := func() error {
-		if result, err = sketches.Cluster(o, env.ClusteringProgress); err == nil && a.Body == BodyAlike {
-			alike, err = result.Roster.Bodies()
+		if result, err = sketches.Cluster(o, env.ClusteringProgress); err == nil {
+			bodies = a.firstBodies(sketches, result)
 		}
 		return err
 	}
 	if env.ClientsMayChange() {
 		err = do()
-		return result, alike, err
+		return result, bodies, err
 	}
 	if shared, ok := sketches.(*similarity.Shared); ok {
 		var problem error
 		if result, problem = shared.Cluster(o, env.ClusteringProgress); problem != nil && !env.Leads() {
 			return nil, nil, problem
 		}
-		do = func() error { return problem }
+		do = func() error {
+			if problem == nil {
+				bodies = a.firstBodies(shared, result)
+			}
+			return problem
+		}
 	}
 	err = env.Once("the clusters", func() ([]byte, error) {
 		if err := do(); err != nil || env.Peers == nil {
 			return nil, err
 		}
-		return packClusters(result, alike)
+		return packClusters(result, bodies)
 	}, func(raw []byte) (err error) {
-		result, alike, err = unpackClusters(raw)
+		result, bodies, err = unpackClusters(raw)
 		return err
 	})
-	return result, alike, err
+	return result, bodies, err
 }
 
 // SketchOptions implements [federation.SketchClusterer]: the options of phases 2 to 4.

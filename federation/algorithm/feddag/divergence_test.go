@@ -13,8 +13,10 @@ import (
 // TestDivergenceInSecondaryPhase checks that weights which are not numbers are found in the secondary phase, as a loss is in
 // the primary phase, and that the client is then left out of both phases.
 func TestDivergenceInSecondaryPhase(t *testing.T) {
-	t.Run("full head", func(t *testing.T) { testSecondaryDivergence(t, "feddag --feddag-secondary-head full", torch.Secondary) })
-	t.Run("own head", func(t *testing.T) { testSecondaryDivergence(t, "feddag", torch.All) })
+	t.Run("full head", func(t *testing.T) {
+		testSecondaryDivergence(t, twoEncoders+" --feddag-secondary-head full", torch.Secondary)
+	})
+	t.Run("own head", func(t *testing.T) { testSecondaryDivergence(t, twoEncoders, torch.All) })
 }
 
 // testSecondaryDivergence makes one client diverge in the trainings of the given parts. It checks that the client is dropped

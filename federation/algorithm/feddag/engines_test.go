@@ -139,7 +139,7 @@ func TestEnginesAgreeOnARound(t *testing.T) {
 		cases = append(cases, struct{ model, norm string }{"resnet9", "group"}, struct{ model, norm string }{"resnet9", "batch"})
 	}
 	for _, x := range cases {
-		for _, name := range []string{"feddag", "feddag-star"} {
+		for _, name := range []string{"feddag", twoEncoders, "feddag-star"} {
 			sizes, engines := []int{20, 1, 11, 5, 9, 14}, []string{"serial", "batched", "batched in groups"}
 			share := 1e-5
 			switch {
@@ -236,7 +236,7 @@ func (c curveRecorder) Round(r federation.RoundResult) error {
 // distance of another seed's curve. The effect of rounding may grow over rounds, as that of another seed's shuffles does.
 func TestEnginesHaveOneCurve(t *testing.T) {
 	run := func(engine string, seed uint64) (mean []float64) {
-		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag")
+		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, twoEncoders)
 		e.Rounds, e.Rate, e.Seed, e.LearningRate, e.Executor = 10, 1, seed, 0.02, newExecutor(t, engine)
 		e.Observers = []federation.Observer{curveRecorder{mean: &mean}}
 		federationtest.MustRun(t, e, a, federation.RunOptions{Algorithm: "feddag"})

@@ -70,8 +70,14 @@ func (a *FedDAG) trainingFlags(fs *pflag.FlagSet) {
 	federation.FlagGroup(fs, federation.TrainingFlags, func(fs *pflag.FlagSet) {
 		fs.StringVar(&a.PrimaryInit, "feddag-primary-init", a.PrimaryInit, primaryInits.help("initial primary encoder"))
 	})
-	if !a.dual() {
+	if a.Variant == StarVariant {
 		return
+	}
+	if a.Variant == FullVariant {
+		federation.FlagGroup(fs, federation.TrainingFlags, func(fs *pflag.FlagSet) {
+			fs.IntVar(&a.Encoders, "feddag-encoders", a.Encoders, "number of encoders of each cluster's network: 1, or 2, as in the paper, where the second one learns from other clusters")
+		})
+		federation.SetEarlier(fs, "feddag-encoders", "2")
 	}
 	federation.FlagGroup(fs, federation.TrainingFlags, func(fs *pflag.FlagSet) {
 		fs.StringVar(&a.HeadInit, "feddag-head-init", a.HeadInit, headInits.help("initial head"))
@@ -94,8 +100,14 @@ func (a *FedDAG) trainingFlags(fs *pflag.FlagSet) {
 	})
 }
 
-// Unread implements [federation.Unreader]. Only the full variant learns along the CC-graph, so the flags of the graph have no
-// effect in the other two, which show the graph and do not use it.
+// secondEncoderFlags are the flags of the second encoder.
+var secondEncoderFlags = []string{
+	"feddag-head-init", "feddag-secondary-init", "feddag-sources", "feddag-own-source", "feddag-server-rate", "feddag-rate-decay",
+	"feddag-schedule", "feddag-order", "feddag-secondary-head", "feddag-head-epochs", "feddag-diversity",
+}
+
+// Unread implements [federation.Unreader]. FedDAG* and FedDAG† never learn along the CC-graph, so the flags of the graph have no
+// effect on their models. FedDAG shows the graph, and learns along it with two encoders.
 func (a *FedDAG) Unread() []federation.UnreadFlag {
 	var unread []federation.UnreadFlag
 	add := func(where, who string, never bool, names ...string) {
@@ -109,6 +121,8 @@ func (a *FedDAG) Unread() []federation.UnreadFlag {
 		if a.dual() {
 			add(where, who, true, "feddag-sources", "feddag-own-source")
 		}
+	} else if !a.dual() {
+		add("with --feddag-encoders 1", "it is read by --feddag-encoders 2", false, secondEncoderFlags...)
 	}
 	if a.ClustersBy == ClustersByTest {
 		add("with --feddag-clustering "+ClustersByTest, "it is read by --feddag-clustering "+ClustersBySimilarity, false, a.similarityFlags()...)

@@ -24,6 +24,7 @@ func unreadNames(a *FedDAG) (names []string) {
 // warm-up where nothing begins from it.
 func TestUnreadByTests(t *testing.T) {
 	a := newFedDAG(FullVariant)
+	a.Encoders = 2
 	a.WarmUpRounds = 2
 	want := []string{
 		"feddag-mask", "feddag-principal-vectors", "feddag-svd-samples", "feddag-shift", "feddag-rules", "feddag-delta", "feddag-epsilon",
@@ -42,6 +43,7 @@ func TestUnreadByTests(t *testing.T) {
 		t.Errorf("where no model begins from the warm-up, unread are %v, want %v", got, want)
 	}
 	a = newFedDAG(FullVariant)
+	a.Encoders = 2
 	a.ClustersBy = ClustersBySimilarity
 	if got := unreadNames(a); !slices.Equal(got, []string{"feddag-scaling"}) { // which spectral clustering reads
 		t.Errorf("by similarity with linkage, unread are %v", got)
@@ -51,6 +53,7 @@ func TestUnreadByTests(t *testing.T) {
 // TestWarmUpRoundsOfTheSimilarity checks that the similarity refuses to do without a warm-up, and the tests do not.
 func TestWarmUpRoundsOfTheSimilarity(t *testing.T) {
 	a := newFedDAG(FullVariant)
+	a.Encoders = 2
 	a.WarmUpRounds = 0
 	if err := a.Validate(); err != nil {
 		t.Error(err)

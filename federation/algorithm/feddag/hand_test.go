@@ -97,7 +97,7 @@ func TestRoundByHand(t *testing.T) {
 		{"heads", func(a *FedDAG) { a.HeadEpochs = 1 }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "feddag").(*FedDAG)
+			e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, twoEncoders).(*FedDAG)
 			executor := &adder{t, map[torch.Part]map[int][4]float32{}}
 			e.Clients, e.Executor, e.Epochs = e.Clients[:4], executor, 1
 			if err := e.Start(context.Background()); err != nil {

@@ -12,12 +12,13 @@ import (
 	"feddag/similarity"
 )
 
-// twoClusters returns FedDAG before the first round on two clusters that learn from each other, with all clients in every round.
+// twoClusters returns FedDAG with two encoders before the first round, on two clusters that learn from each other, with all clients in every round.
 // change, if not nil, changes the environment and the algorithm before Init.
 func twoClusters(t *testing.T, change func(*federation.Env, *FedDAG)) (*federation.Env, *FedDAG) {
 	t.Helper()
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag").(*FedDAG)
 	a.ClustersBy, a.Clustering.Choose = ClustersBySimilarity, "count:2"
+	a.Encoders, a.Body = 2, BodyOwn
 	e.Rate = 1
 	if change != nil {
 		change(e, a)
@@ -30,6 +31,9 @@ func twoClusters(t *testing.T, change func(*federation.Env, *FedDAG)) (*federati
 
 // bySimilarity is FedDAG whose clusters the paper's similarity finds.
 const bySimilarity = "feddag --feddag-clustering similarity"
+
+// twoEncoders is FedDAG whose clusters learn along the CC-graph alone.
+const twoEncoders = "feddag --feddag-encoders 2 --feddag-body own"
 
 // kept returns the roster of an algorithm whose clusters the similarity found.
 func kept(a *FedDAG) *similarity.Roster { return a.roster.(*similarityRoster).Roster }

@@ -13,7 +13,7 @@ import (
 // TestNewcomersFindTheirGroup checks that newcomers join the planted group that they belong to, and that the others stay.
 // The even clients are one group, the odd clients another.
 func TestNewcomersFindTheirGroup(t *testing.T) {
-	for _, name := range []string{"feddag", "feddag-star", "feddag-dagger"} {
+	for _, name := range []string{"feddag", twoEncoders, "feddag-star", "feddag-dagger"} {
 		e, a := initialized(t, name, 4, 7)
 		if want := [][]int{{0, 2, 6}, {1, 3, 5}}; !equalClusters(a.Clusters(), want) {
 			t.Fatalf("%s: clusters %v, want %v", name, a.Clusters(), want)

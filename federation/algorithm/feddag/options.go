@@ -66,7 +66,7 @@ var (
 	}
 	bodySharings = choices{
 		{BodyOwn, "each cluster trains its own"},
-		{BodyAlike, "clusters whose images are alike train one together, whatever their labels"},
+		{BodyAlike, "clusters train one together if their images are alike, whatever their labels, or if they hold the same classes"},
 		{BodyAll, "one for all clusters"},
 	}
 	primaryInits = choices{
@@ -146,8 +146,8 @@ func (a *FedDAG) Validate() error {
 		return fmt.Errorf("--feddag-principal-vectors: %w", err)
 	}
 	switch {
-	case a.Body == BodyAlike && a.ClustersBy != ClustersByTest:
-		return fmt.Errorf("--feddag-body %s compares the clusters' images by the features of --feddag-clustering %s: use it, or another --feddag-body", BodyAlike, ClustersByTest)
+	case a.Encoders != 1 && a.Encoders != 2:
+		return fmt.Errorf("--feddag-encoders is %d: use 1, or 2 for a second encoder that learns from other clusters", a.Encoders)
 	case a.warmUpRounds() < 0:
 		return fmt.Errorf("--feddag-warmup-rounds is %d: use 0 for no warm-up, or more", a.WarmUpRounds)
 	case a.warmUpRounds() == 0 && a.trainsToCluster():

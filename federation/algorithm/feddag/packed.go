@@ -14,7 +14,7 @@ import (
 type packedClusters struct {
 	Clusters, Graph [][]int
 	Complementarity *mat.Dense
-	Bodies          [][]int // see [FedDAG].Body; nil unless it is BodyAlike
+	Bodies          [][]int // clusters that share a primary encoder; nil with BodyOwn
 }
 
 func packClusters(r *similarity.Result, bodies [][]int) ([]byte, error) {

@@ -63,9 +63,7 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, m
 	if err := next.setClustering(len(env.Clients), next.clientIDs(next.roster.members()), graph, edgeScores(h, graph)); err != nil {
 		return err
 	}
-	if err := next.extendBodies(); err != nil {
-		return err
-	}
+	next.extendBodies()
 	more := make(torch.Vectors, len(next.clusters)-len(next.states))
 	next.states, next.classifiers = append(next.states, more...), append(next.classifiers, more...)
 	if next.serverStates != nil { // a new cluster has none yet

@@ -27,7 +27,7 @@ func TestNoRosterWithoutNeed(t *testing.T) {
 // TestClusterDissolves checks that a cluster is dissolved when everyone has left it: it is out of the graph, its model is
 // handed over and freed, and its number is not used again, not even when its clients come back.
 func TestClusterDissolves(t *testing.T) {
-	for _, name := range []string{"feddag", "feddag-star", "feddag-dagger"} {
+	for _, name := range []string{"feddag", twoEncoders, "feddag-star", "feddag-dagger"} {
 		name += " --feddag-clustering similarity" // Tests cannot reject the only other cluster, of four clients, by labels alone.
 		handed := &weightCounter{weights: map[string]int{}}
 		_, a, rounds := runScenario(t, name, `{"version": 2, "events": [{"round": 2, "leave": [0, 2, 4, 6]}, {"round": 4, "join": [2, 6]}]}`,

@@ -64,6 +64,7 @@ func (a *FedDAG) search(env *federation.Env, sketches similarity.Sketches) error
 		copies.Close()
 		return err
 	}
+	result.Bodies = a.bodies
 	return env.NotifyClustered(result)
 }
 

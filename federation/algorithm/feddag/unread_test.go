@@ -27,7 +27,7 @@ func TestUnreadFlagsChangeNothing(t *testing.T) {
 			}
 		}
 	}
-	plain, _ := federationtest.Finished(t, "feddag --feddag-clustering=similarity --feddag-choose=count:3", 2, nil)
+	plain, _ := federationtest.Finished(t, twoEncoders+" --feddag-clustering=similarity --feddag-choose=count:3", 2, nil)
 	for name, value := range values {
 		switch name {
 		case "feddag-alignment": // of three clusters with two sources each, all are sources anyway
@@ -35,7 +35,7 @@ func TestUnreadFlagsChangeNothing(t *testing.T) {
 		case "feddag-scaling": // spectral clustering reads it
 			continue
 		}
-		line := fmt.Sprintf("feddag --feddag-clustering=similarity --feddag-choose=count:3 --%s=%s", name, value)
+		line := fmt.Sprintf("%s --feddag-clustering=similarity --feddag-choose=count:3 --%s=%s", twoEncoders, name, value)
 		if got, _ := federationtest.Finished(t, line, 2, nil); reflect.DeepEqual(got, plain) {
 			t.Errorf("%s has no effect", line)
 		}
@@ -47,6 +47,9 @@ func TestUnreadFlagsAreDeclared(t *testing.T) {
 	for _, variant := range []string{FullVariant, StarVariant, DaggerVariant} {
 		a := newFedDAG(variant)
 		a.ClustersBy = ClustersBySimilarity
+		if variant == FullVariant {
+			a.Encoders = 2
+		}
 		fs := pflag.NewFlagSet("", pflag.ContinueOnError)
 		a.Flags(fs)
 		graph := 0 // flags of the CC-graph and its sources
