@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -78,9 +77,22 @@ func transcribe(t *testing.T, file string, mask func(string) string) {
 	}
 }
 
-// maskMachine replaces the number of cores, which is the default of --workers.
+// machineMasks replace what commands print about the machine and the program's build.
+var machineMasks = []struct {
+	pattern *regexp.Regexp
+	by      string
+}{
+	{regexp.MustCompile(`(--workers int [^-]*\(default )[1-9]\d*\)`), "${1}CORES)"},
+	{regexp.MustCompile(`(?m)^feddag \S+ \(go\S+, libtorch \S+, \w+/\w+\)$`), "feddag COMMIT (goVERSION, libtorch VERSION, OS/PROCESSOR)"},
+	{regexp.MustCompile(`(?m)^CUDA \S.*$`), "CUDA VERSION"},
+}
+
+// maskMachine applies machineMasks.
 func maskMachine(text string) string {
-	return strings.ReplaceAll(text, fmt.Sprintf("(default %d)", runtime.NumCPU()), "(default CORES)")
+	for _, m := range machineMasks {
+		text = m.pattern.ReplaceAllString(text, m.by)
+	}
+	return text
 }
 
 // masks replace what varies between machines and from run to run, in this order.
@@ -88,9 +100,9 @@ var masks = []struct {
 	pattern *regexp.Regexp
 	by      string
 }{
-	{regexp.MustCompile(`(?m)^.*( so far|: done in |: \d+%).*\n`), ""},                            // lines of slow work
-	{regexp.MustCompile(`(?m)^(feddag|libtorch|BLAS|SIMD|CUDA|device)(  | \S+ \(go).*$`), "$1 #"}, // of doctor and version
-	{regexp.MustCompile(`(?m)^(CUDA|time) .*$`), "$1 #"},
+	{regexp.MustCompile(`(?m)^.*( so far|: done in |: \d+%).*\n`), ""},                // lines of slow work
+	{regexp.MustCompile(`(?m)^(feddag|libtorch|BLAS|SIMD|CUDA|device)  .*$`), "$1 #"}, // lines of doctor
+	{regexp.MustCompile(`(?m)^time .*$`), "time #"},
 	{regexp.MustCompile(`(?m)^data +\S+: /usr/.*\n`), ""}, // data sets of the machine
 	{regexp.MustCompile(`(?m)^data +not found: .*$`), "data not found: #"},
 	{regexp.MustCompile(`[0-9a-f]{64}`), "HASH"},
