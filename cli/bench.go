@@ -57,17 +57,17 @@ type benchWork struct {
 func (b *benchWork) flags() *pflag.FlagSet {
 	f := newFlagSet()
 	b.machine.flags(f)
-	f.StringVar(&b.model, "model", "lenet", strings.Join(models.Names(), ", ")+"; its images have the shape for which it is the default model, or else 3x32x32")
-	f.StringVar(&b.norm, "norm", "group", "norm of the ResNets")
+	f.StringVar(&b.model, "model", "lenet", "model to train: "+strings.Join(models.Names(), ", ")+"; the images have the shape for which it is the default model, or else 3x32x32")
+	f.StringVar(&b.norm, "norm", "group", "normalisation layer of the ResNets: batch, group")
 	f.IntVar(&b.clients, "clients", 20, "number of clients in the cohort")
 	f.IntVar(&b.samples, "samples", 600, "number of samples per client")
 	f.IntVar(&b.epochs, "epochs", 1, "number of epochs per phase")
-	f.IntVar(&b.batch, "batch", 64, "samples per step")
+	f.IntVar(&b.batch, "batch", 64, "number of samples per step")
 	f.Float64Var(&b.lr, "lr", 0.01, "learning rate")
 	b.momentum, b.decay = 0.5, 1e-4
-	f.BoolVar(&b.ragged, "ragged", false, "give the clients between 1 and --samples samples, instead of --samples each")
-	f.BoolVar(&b.general, "general-kernels", false, "kernels on a GPU serve layers of all shapes, for comparisons (batched engine)")
-	f.StringVar(&b.write, "write", "", "folder for images.npy, labels.npy, sizes.npy, order.npy and start.safetensors")
+	f.BoolVar(&b.ragged, "ragged", false, "give the clients different numbers of samples, evenly spaced from 1 to --samples, instead of --samples each")
+	f.BoolVar(&b.general, "general-kernels", false, "use the general GPU kernels instead of kernels compiled for the shapes of the layers, for comparisons (batched engine)")
+	f.StringVar(&b.write, "write", "", "folder to write images.npy, labels.npy, sizes.npy, order.npy and start.safetensors to")
 	return f
 }
 

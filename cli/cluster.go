@@ -42,10 +42,10 @@ type clusterOptions struct {
 
 func (c *clusterOptions) flags(o *options) {
 	f := o.ownGroup("Clustering alone")
-	f.StringVar(&c.sketches, "sketches", "", "folder of .npy arrays, or .npz file, with saved sketches to cluster; its arrays determine the method (docs/clustering.md)")
-	f.StringVar(&c.save, "save-sketches", "", "folder, or file whose name ends in .npz, into which the clients' sketches are written")
-	f.BoolVar(&c.compare, "compare", false, "print a table of the clusterings by every linkage and by spectral clustering, with every rule that chooses their number")
-	f.IntVar(&c.stability, "stability", 0, "number of times to cluster again with a random half of what the clients sent, and to print how far the clusterings agree; the half is of the mask's coordinates, or of the images where tests find the clusters (2 halves at most); 0 for none")
+	f.StringVar(&c.sketches, "sketches", "", "folder of .npy arrays, or .npz file, with saved sketches to cluster; its arrays determine the clustering method (docs/clustering.md)")
+	f.StringVar(&c.save, "save-sketches", "", "folder or .npz file to write the clients' sketches to")
+	f.BoolVar(&c.compare, "compare", false, "print a table of the clusterings that each linkage and spectral clustering find with each rule for the number of clusters")
+	f.IntVar(&c.stability, "stability", 0, "number of times to repeat the clustering with a random half of what the clients sent, and to print how far the clusterings agree: half of the mask's coordinates, or half of the images if tests find the clusters (at most 2 times); 0 for none")
 	o.flags.AddFlagSet(f)
 	o.unreadByCommand = func() []federation.UnreadFlag { return c.unread(o) }
 	o.compares = func() bool { return c.compare }

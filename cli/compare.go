@@ -67,19 +67,19 @@ func newCompareOptions() *compareOptions {
 	f := o.flags
 	f.StringSliceVar(&o.algorithms, "algorithms", nil, "names of the algorithms, separated by commas, or all; with --read, the names to show, in this order (default: all that were read, the most accurate first)")
 	f.StringSliceVar(&o.except, "except", nil, "names of algorithms to leave out, separated by commas")
-	f.StringArrayVar(&o.with, "with", nil, "'ALGORITHM: FLAGS' or 'ALGORITHM as NAME: FLAGS', a variant with flags of its own; may be repeated")
+	f.StringArrayVar(&o.with, "with", nil, "variant of an algorithm with flags of its own, as 'ALGORITHM: FLAGS' or 'ALGORITHM as NAME: FLAGS'; may be repeated")
 	f.StringSliceVar(&o.seeds, "seeds", nil, "random seeds, separated by commas (default 1,2,3; with --read, all seeds that were read)")
-	f.BoolVar(&o.read, "read", false, "train nothing, and read the given runs, the runs in the given archives (.zip), or all runs and archives in the given directories")
+	f.BoolVar(&o.read, "read", false, "train nothing, but read the given runs, the runs in the given archives (.zip), or all runs and archives in the given directories")
 	f.StringVar(&o.reference, "reference", "", "name of the algorithm with which the others are compared in pairs (default: feddag if it is among them, else the first)")
 	f.Float64Var(&o.confidence, "confidence", 0.95, "confidence of the intervals of paired differences, between 0 and 1")
-	f.BoolVar(&o.uncorrected, "uncorrected", false, "give each interval of a table the confidence by itself, instead of all intervals together (Holm's method)")
-	f.Float64SliceVar(&o.targets, "target", nil, "accuracy before local training, in percent, up to which rounds, traffic and time are counted; several are separated by commas (default: the accuracy that the reference reaches)")
-	f.StringVar(&o.beside, "beside", "", "CSV file of results that others report, with the columns algorithm, mean, std and source, and columns that are named like flags and say which setting a row belongs to")
-	f.StringVar(&o.out, "out", "", "directory of the comparison (default runs/compare-DATASET-TIME; with --read DIR that DIR, with --read DIR.zip DIR)")
-	f.StringVar(&o.keep, "keep", "", "directory, or file whose name ends in .zip, that also gets the small files of every finished run from which tables and curves are made; --read makes them again from it")
+	f.BoolVar(&o.uncorrected, "uncorrected", false, "apply --confidence to each interval of a table separately, instead of to all intervals together (Holm's method)")
+	f.Float64SliceVar(&o.targets, "target", nil, "accuracy before local training, in percent; a table says how many rounds, how much traffic and how much time each algorithm needs to reach it; several are separated by commas (default: the accuracy that the reference reaches)")
+	f.StringVar(&o.beside, "beside", "", "CSV file of results that others report, which the table shows beside the results of the runs; its columns are algorithm, mean, std and source, and columns that are named like flags and say which setting a row belongs to")
+	f.StringVar(&o.out, "out", "", "directory to write the comparison to (default runs/compare-DATASET-TIME; with --read DIR or --read DIR.zip: DIR)")
+	f.StringVar(&o.keep, "keep", "", "directory or .zip file to copy the small files of every finished run to; --read makes the tables and curves again from these files")
 	o.plots.flags(f)
-	f.Var(&o.part, "shard", "i/n, to run the i-th of n parts of the runs, i from 0 to n-1 (default: the task of a Slurm array, else 0/1, all runs)")
-	f.BoolVar(&o.wait, "wait", false, "after its own runs take over runs that no process is at, and wait until all runs of the comparison are finished")
+	f.Var(&o.part, "shard", "part of the runs to do, as i/n: the i-th of n parts, with i from 0 to n-1 (default: the part of this task in a Slurm array, or else 0/1, all runs)")
+	f.BoolVar(&o.wait, "wait", false, "after its own runs, take over runs that no process works on, and wait until all runs of the comparison are finished")
 	f.IntVar(&o.rounds, "rounds", 0, "with --read: compare after this number of rounds (default: all rounds)")
 	return o
 }
@@ -119,7 +119,7 @@ func compare(ctx context.Context, args []string, out, log io.Writer) error {
 
 // readOnly compares runs that are there.
 func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
-	o.flags.BoolVar(&o.quiet, "quiet", false, "no notes on standard error")
+	o.flags.BoolVar(&o.quiet, "quiet", false, "print no notes on standard error")
 	if err := o.flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
 		o.usage(out)
 		return nil

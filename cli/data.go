@@ -54,7 +54,7 @@ func newDataFlags() *dataFlags {
 	f.all.StringVar(&f.sheet, "sheet", "", "info: write a contact sheet of the training images here, one row per class (PNG)")
 	f.all.IntVar(&f.columns, "columns", 20, "info: number of images per class on the contact sheet")
 	f.all.StringVar(&f.mirror, "mirror", "", "fetch: URL of a folder with the files, instead of where they are published")
-	f.all.BoolVar(&f.quiet, "quiet", false, "no progress on standard error")
+	f.all.BoolVar(&f.quiet, "quiet", false, "print no progress on standard error")
 	return f
 }
 

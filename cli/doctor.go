@@ -35,8 +35,8 @@ type doctorOptions struct {
 
 func newDoctorOptions() *doctorOptions {
 	o := &doctorOptions{flags: newFlagSet()}
-	o.flags.StringVar(&o.dataDir, "data-dir", "", "folder in which data sets are looked for first")
-	o.flags.StringVar(&o.device, "device", "auto", "auto, cpu, cuda, cuda:N")
+	o.flags.StringVar(&o.dataDir, "data-dir", "", "folder in which to look for data sets first")
+	o.flags.StringVar(&o.device, "device", "auto", "device to check: auto, cpu, cuda, cuda:N")
 	return o
 }
 

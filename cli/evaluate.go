@@ -51,14 +51,14 @@ const (
 func newEvaluateFlags() *evaluateFlags {
 	f := &evaluateFlags{storedFlags: newStoredFlags()}
 	fs := f.all
-	fs.StringVar(&f.split, "split", testSplit, "images that the scores are over: test (the client's test images), train (its training images)")
+	fs.StringVar(&f.split, "split", testSplit, "images to compute the scores on: test (the client's test images), train (its training images)")
 	fs.IntSliceVar(&f.clients, "client", nil, "numbers of the clients to score, separated by commas (default: all clients that took part at the end)")
 	fs.StringVar(&f.images, "images", "", "write all images of the split to this .npz file, as the clients see them, in the arrays images (images x channels x height x width, 0..255) and labels")
 	fs.StringVar(&f.dataset, "dataset", "", "name or path of the data set, if it has moved since the run; its images must be the same (default: as in the run)")
 	f.where(fs)
-	fs.StringVar(&f.device, "device", "", "auto, cpu, cuda, cuda:N (default: that of the run, or the CPU where this machine has no GPU)")
-	fs.IntVar(&f.workers, "workers", runtime.NumCPU(), "models evaluated at the same time on the CPU")
-	fs.BoolVar(&f.quiet, "quiet", false, "no progress on standard error")
+	fs.StringVar(&f.device, "device", "", "device that computes: auto, cpu, cuda, cuda:N (default: the device of the run, or the CPU if this machine has no GPU)")
+	fs.IntVar(&f.workers, "workers", runtime.NumCPU(), "number of models evaluated at the same time on the CPU")
+	fs.BoolVar(&f.quiet, "quiet", false, "print no progress on standard error")
 	return f
 }
 

@@ -34,7 +34,7 @@ func (s *source) flags(f *pflag.FlagSet) {
 
 // where declares the flags that say where a set is and how to read it.
 func (s *source) where(f *pflag.FlagSet) {
-	f.StringVar(&s.dataDir, "data-dir", "", "where to look first for the data set (then $FEDDAG_DATA_DIR, ./data, ~/.cache/feddag, ...)")
+	f.StringVar(&s.dataDir, "data-dir", "", "folder in which to look for the data set first (then $FEDDAG_DATA_DIR, ./data, ~/.cache/feddag, ...)")
 	f.StringArrayVar(&s.extra, "dataset-option", nil, "option that only this data set has, as key=value; may be repeated (feddag data list)")
 }
 

@@ -31,12 +31,12 @@ var (
 )
 
 func (m *machine) flags(f *pflag.FlagSet) {
-	f.StringVar(&m.device, "device", "auto", "auto (a GPU if there is one; the one of the local rank under torchrun, srun and mpirun), cpu, cuda, cuda:N")
-	f.IntVar(&m.workers, "workers", runtime.NumCPU(), "clients trained at the same time by the serial engine on the CPU")
-	f.StringVar(&m.engine, "engine", "auto", "executor: auto (batched on a GPU, serial on the CPU), serial (one client after another, whole trainings in C++), batched (all clients of a round stacked), eager (layer by layer, slow: the reference, CPU only)")
-	f.StringVar(&m.precision, "precision", "fp32", "precision of products and convolutions: fp32, tf32 (GPUs), bf16 (batched engine); weights, sums and losses are always float32")
-	f.BoolVar(&m.deterministic, "deterministic", false, "make the same seed give the same bits on a GPU, too, on the same machine, which is slower; the CPU always does, with the same libtorch and BLAS kernel")
-	f.StringVar(&m.memory, "memory", "", "memory that the batched engine may use on the device besides models and images, such as 500MB or 8GB; it stacks clients in as many groups as this requires (default: 85% of the free memory)")
+	f.StringVar(&m.device, "device", "auto", "device that computes: auto (a GPU if there is one; under torchrun, srun and mpirun, the GPU of the local rank), cpu, cuda, cuda:N")
+	f.IntVar(&m.workers, "workers", runtime.NumCPU(), "number of clients that the serial engine trains at the same time on the CPU")
+	f.StringVar(&m.engine, "engine", "auto", "engine that trains the clients: auto (batched on a GPU, serial on the CPU), serial (each client by itself, in C++), batched (all clients of a round together, with stacked weights), eager (layer by layer; a slow reference, CPU only)")
+	f.StringVar(&m.precision, "precision", "fp32", "precision of matrix products and convolutions: fp32, tf32 (GPUs), bf16 (batched engine); weights, sums and losses are always float32")
+	f.BoolVar(&m.deterministic, "deterministic", false, "make runs with the same seed on the same GPU machine give the same bits; slower; runs on the CPU always do, with the same libtorch and BLAS kernel")
+	f.StringVar(&m.memory, "memory", "", "memory that the batched engine may use on the device besides models and images, such as 500MB or 8GB; it splits the clients of a round into groups that fit (default: 85% of the free memory)")
 }
 
 // check finds mistakes that can be seen without the device.

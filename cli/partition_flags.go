@@ -39,8 +39,8 @@ func (d *partitionFlags) flags(f *pflag.FlagSet, seed string) {
 	f.IntVar(&p.MinSamples, "min-samples", p.MinSamples, "minimum number of training samples per client"+readers("min-samples"))
 	f.Float64Var(&p.Holdout, "holdout", p.Holdout, "share of the clients that take no part in training and clustering, 0 to below 1")
 	f.Float64Var(&p.TrainShare, "train-share", 1, "share of the training samples of each class that a client keeps, above 0; 1 keeps all")
-	f.StringArrayVar(&d.partitionExtra, "partition-option", nil, "option of one kind of partition, as key=value; see Partitions below; may be repeated")
-	f.StringVar(&d.partitionFile, "partition-file", "", "read the partition, and the number of clients, from a partition.json, .npz or index map instead")
+	f.StringArrayVar(&d.partitionExtra, "partition-option", nil, "option of one kind of partition, as key=value; may be repeated (feddag partition --help lists them)")
+	f.StringVar(&d.partitionFile, "partition-file", "", "file to read the partition and the number of clients from: a partition.json, .npz or index map")
 	f.StringVar(&d.dataSeed, "data-seed", "", "random seed of the partition (default: "+seed+")")
 }
 

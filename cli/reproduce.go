@@ -47,10 +47,10 @@ type reproduceOptions struct {
 
 func newReproduceOptions() *reproduceOptions {
 	o := &reproduceOptions{flags: newFlagSet()}
-	o.flags.StringVar(&o.out, "out", "", "directory of the repetition (default runs/reproduced-RUN-TIME)")
-	o.flags.StringVar(&o.dataDir, "data-dir", "", "where to look first for the data set (default: where the run looked)")
-	o.flags.IntVar(&o.workers, "workers", 0, "clients trained at the same time; no result depends on it; 0 for as many as the run had")
-	o.flags.BoolVar(&o.quiet, "quiet", false, "no progress on standard error")
+	o.flags.StringVar(&o.out, "out", "", "directory to write the repetition to (default runs/reproduced-RUN-TIME)")
+	o.flags.StringVar(&o.dataDir, "data-dir", "", "folder in which to look for the data set first (default: where the run looked)")
+	o.flags.IntVar(&o.workers, "workers", 0, "number of clients trained at the same time; no result depends on it; 0 for as many as the run had")
+	o.flags.BoolVar(&o.quiet, "quiet", false, "print no progress on standard error")
 	return o
 }
 

@@ -34,8 +34,8 @@ func newTableOptions() *tableOptions {
 	o := &tableOptions{flags: newFlagSet()}
 	o.flags.IntVar(&o.table, "table", 0, "number of a table of the paper: 2 to 11, 13 to 18")
 	o.flags.StringVar(&o.dataset, "dataset", "", "data set of the table: cifar10, cifar100, fashion-mnist, svhn, cifar10-c, tiny-imagenet")
-	o.flags.StringVar(&o.preset, "preset", "", "presets that are applied after that of the setting, such as paper, which only FedDAG has")
-	o.flags.StringVar(&o.out, "out", "", "directory of the table, with a comparison per setting (default runs/table-NUMBER-DATASET)")
+	o.flags.StringVar(&o.preset, "preset", "", "presets to apply after the preset of the setting, such as paper, which only FedDAG has")
+	o.flags.StringVar(&o.out, "out", "", "directory to write the table to, with a comparison per setting (default runs/table-NUMBER-DATASET)")
 	return o
 }
 

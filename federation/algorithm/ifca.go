@@ -50,7 +50,7 @@ const redraws = 20
 // Flags implements [federation.Flagger].
 func (a *IFCA) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.K, "ifca-clusters", a.K, "number of models K")
-	fs.BoolVar(&a.Redraw, "ifca-redraw", a.Redraw, "draw the initial models anew until each is chosen by 1/(4K) of the first cohort, at most 20 times; has no effect if that cohort has fewer than K clients")
+	fs.BoolVar(&a.Redraw, "ifca-redraw", a.Redraw, "draw the initial models again, at most 20 times, until at least 1/(4K) of the first cohort chooses each; has no effect if that cohort has fewer than K clients")
 }
 
 // Init implements [federation.Algorithm].

@@ -56,11 +56,11 @@ type PerFedAvg struct {
 
 // Flags implements [federation.Flagger].
 func (a *PerFedAvg) Flags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.Inner, "per-fedavg-inner", a.Inner, "rate α of the inner step, as a multiple of --lr")
-	fs.Float64Var(&a.Outer, "per-fedavg-outer", a.Outer, "rate β of the outer step, as a multiple of --lr")
+	fs.Float64Var(&a.Inner, "per-fedavg-inner", a.Inner, "learning rate α of the inner step, as a multiple of --lr")
+	fs.Float64Var(&a.Outer, "per-fedavg-outer", a.Outer, "learning rate β of the outer step, as a multiple of --lr")
 	fs.BoolVar(&a.SecondOrder, "per-fedavg-second-order", a.SecondOrder, "use the Hessian-free second-order step (four gradients on three batches) instead of the first-order step")
-	fs.Float64Var(&a.Delta, "per-fedavg-delta", a.Delta, "width δ of the difference of gradients in the second order")
-	fs.BoolVar(&a.Uniform, "per-fedavg-uniform", a.Uniform, "average the clients with equal weights instead of by their samples")
+	fs.Float64Var(&a.Delta, "per-fedavg-delta", a.Delta, "width δ of the finite difference of gradients in the second-order step")
+	fs.BoolVar(&a.Uniform, "per-fedavg-uniform", a.Uniform, "average the clients with equal weights, instead of in proportion to their samples")
 	fs.IntVar(&a.Steps, "per-fedavg-steps", a.Steps, "number of steps that a client makes on its own data before it predicts; 0 predicts with the global model")
 }
 

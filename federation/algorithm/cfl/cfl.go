@@ -64,7 +64,7 @@ func (a *CFL) Flags(fs *pflag.FlagSet) {
 	fs.BoolVar(&a.Calibrate, "cfl-calibrate", a.Calibrate, "when splits begin, set ε2 to 3/4 of the median length of the updates and ε1 to half of that, unless ε1 is 0")
 	fs.IntVar(&a.From, "cfl-from", a.From, "number of rounds before the first split")
 	fs.StringVar(&a.Linkage, "cfl-linkage", a.Linkage, "linkage of the clustering by the cosines of the updates: complete, single")
-	fs.Float64Var(&a.GammaMax, "cfl-gamma-max", a.GammaMax, "split only if sqrt((1 - largest cosine between the parts)/2) is above this; 0 omits this test")
+	fs.Float64Var(&a.GammaMax, "cfl-gamma-max", a.GammaMax, "a cluster is split only if sqrt((1 - c)/2) is above this, where c is the largest cosine between updates of the two parts; 0 omits this test")
 	fs.BoolVar(&a.Full, "cfl-full", a.Full, "train every client in every round instead of a sample")
 	fs.BoolVar(&a.Keep, "cfl-keep", a.Keep, "after a split, represent clients by their older updates until they train again, so that the next split need not wait for every client")
 	federation.SetEarlier(fs, "cfl-keep", "false")

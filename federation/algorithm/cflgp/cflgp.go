@@ -59,7 +59,7 @@ type CFLGP struct {
 func (a *CFLGP) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.K, "cfl-gp-clusters", a.K, "number of models K")
 	fs.IntVar(&a.Period, "cfl-gp-period", a.Period, "period P: number of rounds from one clustering to the next")
-	fs.IntVar(&a.Until, "cfl-gp-until", a.Until, "number of rounds T_c after which no client changes its cluster")
+	fs.IntVar(&a.Until, "cfl-gp-until", a.Until, "number of rounds T_c after which clients keep their clusters")
 	fs.Float64Var(&a.Coordinates, "cfl-gp-coordinates", a.Coordinates, "share of the gradient's coordinates that clients send, above 0 and at most 1")
 	fs.BoolVar(&a.Normalise, "cfl-gp-normalise", a.Normalise, "scale every gradient to length 1 before the clustering, which the authors' code does not do")
 }

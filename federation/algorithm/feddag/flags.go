@@ -32,7 +32,7 @@ func (a *FedDAG) sketchFlags(fs *pflag.FlagSet) {
 	federation.SetEarlier(fs, "feddag-warmup-rounds", "2")
 	fs.Float64Var(&a.MaskFraction, "feddag-mask", a.MaskFraction, "fraction of the coordinates of its warm-up update that a client sends")
 	fs.StringVar(&a.PrincipalVectors, "feddag-principal-vectors", a.PrincipalVectors, "p, number of principal vectors per class: a fraction of the client's samples of the class (0.01) or a count (3)")
-	fs.IntVar(&a.SVDSamples, "feddag-svd-samples", a.SVDSamples, "maximum number of images of a class that the principal vectors are computed from; 0 is all of them")
+	fs.IntVar(&a.SVDSamples, "feddag-svd-samples", a.SVDSamples, "maximum number of images per class from which the principal vectors are computed; 0 for all of them")
 }
 
 // clusteringFlags declares the flags of phases 2 to 4: the similarity, the search for the clusters and the CC-graph.
@@ -40,15 +40,15 @@ func (a *FedDAG) clusteringFlags(fs *pflag.FlagSet) {
 	c := &a.Clustering
 	fs.StringVar(&c.Rules, "feddag-rules", c.Rules, "rules for angles and weights"+oneOf(similarity.RuleSets))
 	fs.Float64Var(&c.Delta, "feddag-delta", c.Delta, "δ; the class-frequency weights lie in 1-δ..1+δ")
-	fs.Float64Var(&c.Epsilon, "feddag-epsilon", c.Epsilon, "ε, added to the class counts before the logarithm")
+	fs.Float64Var(&c.Epsilon, "feddag-epsilon", c.Epsilon, "ε, which is added to the class counts before the logarithm")
 	fs.StringVar(&c.Angle, "feddag-angle", c.Angle, "angle between two clients in a class"+oneOf(similarity.AngleNames)+" (between two principal vectors, eq. 4, or between the subspaces)")
-	fs.StringVar(&c.Fusion, "feddag-fusion", c.Fusion, "gates between gradient and data"+oneOf(similarity.FusionNames)+" (shared: one gate for all clients; fixed:0 is data only, fixed:1 is gradient only)")
+	fs.StringVar(&c.Fusion, "feddag-fusion", c.Fusion, "gates that weigh the gradients against the data"+oneOf(similarity.FusionNames)+" (shared: one gate for all clients; fixed:0: data only, fixed:1: gradients only)")
 
 	fs.StringVar(&c.Method, "feddag-method", c.Method, "clustering method"+oneOf(similarity.MethodNames))
 	fs.StringVar(&c.Linkage, "feddag-linkage", c.Linkage, "linkage"+oneOf(similarity.LinkageNames))
 	fs.StringVar(&c.Scaling, "feddag-scaling", c.Scaling, "width of the spectral affinity"+oneOf(similarity.ScalingNames))
 	fs.StringVar(&c.Choose, "feddag-choose", c.Choose, "rule that chooses the number of clusters"+oneOf(similarity.ChoiceNames))
-	fs.BoolVar(&c.Concepts, "feddag-concepts", c.Concepts, "where some clients label the same images differently, merge clusters that do not differ in this way (linkage only)")
+	fs.BoolVar(&c.Concepts, "feddag-concepts", c.Concepts, "if some clients label the same images differently, merge the clusters that do not differ in this way (linkage only)")
 	fs.Float64Var(&c.Gamma, "feddag-gamma", c.Gamma, "γ of the clustering loss: deviation of the cluster sizes, in standard deviations, that costs nothing")
 	fs.Float64Var(&c.Tau, "feddag-tau", c.Tau, "τ of the clustering loss: temperature, in clients")
 	fs.Float64Var(&c.Lambda, "feddag-lambda", c.Lambda, "λ of the clustering loss: weight of the size term")

@@ -61,13 +61,13 @@ type FedGWC struct {
 
 // Flags implements [federation.Flagger].
 func (a *FedGWC) Flags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.Epsilon, "fedgwc-epsilon", a.Epsilon, "a cluster of n clients may be split once its running error is below this value / n²; 0 never splits")
+	fs.Float64Var(&a.Epsilon, "fedgwc-epsilon", a.Epsilon, "threshold ε: a cluster of n clients may be split once its running error is below ε/n²; 0 never splits")
 	fs.Float64Var(&a.Gamma, "fedgwc-gamma", a.Gamma, "scale γ of the affinity between clients")
 	fs.IntVar(&a.MostParts, "fedgwc-most-parts", a.MostParts, "largest number of parts that a cluster is split into")
 	fs.StringVar(&a.Compare, "fedgwc-compare", a.Compare, "what the affinity between clients compares: the rows of W, or the columns (the authors' code)")
 	fs.IntVar(&a.Losses, "fedgwc-losses", a.Losses, "number of mini-batches at the start of each local training whose losses are compared; 0 compares the mean loss of each epoch")
 	federation.SetEarlier(fs, "fedgwc-losses", "0")
-	fs.BoolVar(&a.PerCluster, "fedgwc-per-cluster", a.PerCluster, "sample as many clients as a round has in every cluster, instead of once among all clients")
+	fs.BoolVar(&a.PerCluster, "fedgwc-per-cluster", a.PerCluster, "sample a round's number of clients in each cluster, instead of among all clients")
 }
 
 // Validate implements [federation.Validator].

@@ -48,11 +48,11 @@ type PACFL struct {
 
 // Flags implements [federation.Flagger].
 func (a *PACFL) Flags(fs *pflag.FlagSet) {
-	fs.StringVar(&a.Vectors, "pacfl-vectors", a.Vectors, "principal vectors per label p: a count (3) or a fraction of the label's samples (0.01)")
+	fs.StringVar(&a.Vectors, "pacfl-vectors", a.Vectors, "number p of principal vectors per label: a count (3) or a fraction of the label's samples (0.01)")
 	fs.StringVar(&a.Angle, "pacfl-angle", a.Angle, "distance between two clients: minimum (the smallest angle between their principal vectors), trace (the sum of the angles between matched vectors, the nearest matched first)")
 	federation.SetEarlier(fs, "pacfl-angle", "minimum")
 	fs.StringVar(&a.Linkage, "pacfl-linkage", a.Linkage, "linkage of the clustering: weighted (the authors' average), average, complete, single")
-	fs.StringVar(&a.Choose, "pacfl-choose", a.Choose, "how to choose the clustering: count:Z (Z clusters), fixed:α (threshold in degrees; with trace, for the sum of angles), silhouette, ratio, bend")
+	fs.StringVar(&a.Choose, "pacfl-choose", a.Choose, "rule that chooses the number of clusters: count:Z (Z clusters), fixed:α (threshold in degrees; with trace, for the sum of angles), silhouette, ratio, bend")
 }
 
 // Validate implements [federation.Validator].
