@@ -94,7 +94,7 @@ func completeZsh(w io.Writer) {
 			if takesValue(f) {
 				fmt.Fprint(w, "=")
 			}
-			fmt.Fprintf(w, "[%s]", plain.Replace(firstSentence(f.Usage)))
+			fmt.Fprintf(w, "[%s]", plain.Replace(brief(f.Usage)))
 			if takesValue(f) {
 				action := "_files"
 				if list := flagValues(f.Name); list != nil {
@@ -129,7 +129,7 @@ func completeFish(w io.Writer) {
 			} else if takesValue(f) {
 				fmt.Fprint(w, " -r")
 			}
-			fmt.Fprintf(w, " -d '%s'\n", plain.Replace(firstSentence(f.Usage)))
+			fmt.Fprintf(w, " -d '%s'\n", plain.Replace(brief(f.Usage)))
 		})
 		if p.words != nil {
 			fmt.Fprintf(w, "complete -c feddag -n %s -f -a '%s'\n", here, strings.Join(p.words, " "))

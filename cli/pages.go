@@ -3,7 +3,6 @@ package cli
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"feddag/federation"
 	"feddag/federation/data"
@@ -136,8 +135,18 @@ func unknownCommand(name string) error {
 	return usageError{spelling.Unknown("command", name, commandNames())}
 }
 
-// firstSentence returns a help text up to its first stop.
-func firstSentence(text string) string {
-	text, _, _ = strings.Cut(strings.Join(strings.Fields(text), " "), ". ")
-	return strings.TrimSuffix(text, ".")
+// brief returns a help text up to the first semicolon that is not in parentheses.
+func brief(text string) string {
+	depth := 0
+	for i, c := range text {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == ';' && depth == 0:
+			return text[:i]
+		}
+	}
+	return text
 }
