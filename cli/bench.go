@@ -24,10 +24,10 @@ func init() {
 	register("bench", "time the local trainings of an engine, for benchmarks/engines.py", bench)
 }
 
-const benchIntro = `One contender of benchmarks/engines.py: local trainings of both phases of FedDAG for a cohort, on made-up images, again
-for every line "turn" on standard input. A line "state FILE" writes the mean of the clients' weights after the last turn.
-At the end the batched engine says how it computed each convolution. --write DIR writes the work for other programs and
-stops.
+const benchIntro = `Runs the local trainings of both phases of FedDAG for a cohort, on synthetic images, once for every line "turn" on standard
+input. benchmarks/engines.py uses it to compare engines. A line "state FILE" writes the mean of the clients' weights after the
+last turn. At the end the batched engine says how it computed each convolution. --write DIR writes the images and weights for
+other programs and stops.
 
 Usage: feddag bench [flags]`
 

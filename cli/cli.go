@@ -121,7 +121,7 @@ func help(w io.Writer) {
 }
 
 func init() {
-	register("help", "this list, `help COMMAND`, or `help train all`", func(ctx context.Context, args []string, out, log io.Writer) error {
+	register("help", "show this list, or the help of a command: `help COMMAND`, `help train all`", func(ctx context.Context, args []string, out, log io.Writer) error {
 		if len(args) == 0 || args[0] == "--help" || args[0] == "-h" || args[0] == "help" {
 			help(out)
 			return nil

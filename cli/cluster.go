@@ -25,9 +25,9 @@ func init() {
 	register("cluster", "find the clusters and the CC-graph, without training", cluster)
 }
 
-const clusterIntro = `Finds the clusters and the CC-graph (phases 1 to 4), and stops there; or, with --sketches, begins from what the clients
-sent in an earlier run, or in any other program, without data set or training. With --feddag-clustering similarity, every
-client warms up first. Takes the flags of train except those of the rounds.
+const clusterIntro = `Finds the clusters and the CC-graph (phases 1 to 4), and stops there. With --sketches, it needs no data set and starts from
+what the clients sent in an earlier run or in another program. With --feddag-clustering similarity, every client trains alone
+first (warm-up). It takes the flags of train except those of the rounds.
 
 Usage: feddag cluster [flags]
        feddag cluster --sketches FILE [flags]`

@@ -17,7 +17,7 @@ import (
 )
 
 func init() {
-	register("compare", "several algorithms and seeds on one partition: tables and curves", compare)
+	register("compare", "run several algorithms and seeds on one partition, and write tables and curves", compare)
 }
 
 const compareIntro = `Runs, or reads, several algorithms with several seeds on one partition, and writes tables (CSV, Markdown, LaTeX, HTML,
@@ -26,13 +26,14 @@ JSON) and curves (--plots). The last line on standard output is the comparison a
 Usage: feddag compare --algorithms NAMES --seeds NUMBERS [--out DIR] [flags of train]
        feddag compare --read RUN_OR_ARCHIVE_OR_DIRECTORY...
 
-The runs of a seed share partition, initial weights and cohorts. Each has its own directory below --out. The same
-command again continues: what is finished stays, what was interrupted goes on, what has fewer rounds is extended. Several
-processes, on one machine or on many that share the directory, may work on one comparison: each takes the runs that no other
-process is at, or its --shard of them. A run that fails does not stop the others. --keep collects results from several machines, in a directory or, under a
-name that ends in .zip, in an archive: it leaves out models and checkpoints, so a run that was kept cannot be extended.
+The runs of a seed have the same partition, initial weights and cohorts. Each run has its own directory below --out. Give the
+same command again to continue: finished runs stay, interrupted runs continue, and runs with fewer rounds are extended. Several
+processes, on one machine or on many that share the directory, may work on one comparison. Each does the runs that no other
+process works on, or its --shard of them. A run that fails does not stop the others. --keep collects results of several
+machines in a directory or, if its name ends in .zip, in an archive. It leaves out models and checkpoints, so a run that was
+kept cannot be extended.
 
-Flags of train go to all runs, those of one algorithm to the runs of the algorithms that have them. --with adds a variant:
+Flags of train apply to all runs, and flags of an algorithm to the runs of the algorithms that have them. --with adds a variant:
 
     feddag compare --algorithms feddag,fedavg --seeds 1,2,3 --rounds 30 \
         --with 'feddag: --feddag-encoders 2' --with 'fedavg as slow FedAvg: --lr 0.001'

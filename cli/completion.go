@@ -14,7 +14,7 @@ import (
 )
 
 func init() {
-	register("completion", "the completion of commands and flags for bash, zsh or fish", completion)
+	register("completion", "print a script that completes commands and flags in bash, zsh or fish", completion)
 	pages["completion"] = func() page { return page{intro: completionIntro, words: shellNames()} }
 }
 

@@ -25,7 +25,7 @@ func init() {
 	register("data", "list, inspect, verify, fetch and import data sets", dataCommand)
 }
 
-const dataIntro = `Data sets: what there is, where, and how to get more. feddag data VERB --help explains a verb.
+const dataIntro = `Lists, inspects, checks, downloads and imports data sets. feddag data VERB --help explains a verb.
 
 Usage: feddag data list
        feddag data info NAME [--sheet FILE.png]
@@ -33,9 +33,9 @@ Usage: feddag data list
        feddag data fetch NAME [FILE...]
        feddag data import NEW-NAME PATH|NAME
 
-A NAME is that of a set (feddag data list), folder:PATH for any tree or zips of SPLIT/CLASS/*.jpg, csv:PATH for a list of
-user, file and label, or medmnist:PATH, leaf:PATH, parquet:PATH, pfllib:PATH or flbench:PATH for other formats. Decoded sets are kept in cache/ below --data-dir, $FEDDAG_DATA_DIR or ./data, whichever
-comes first and can be written to.
+A NAME is the name of a set (feddag data list), folder:PATH for any tree or zips of SPLIT/CLASS/*.jpg, csv:PATH for a list of
+user, file and label, or medmnist:PATH, leaf:PATH, parquet:PATH, pfllib:PATH or flbench:PATH for other formats. Decoded sets
+are kept in cache/ below the first of --data-dir, $FEDDAG_DATA_DIR and ./data that is writable.
 `
 
 // dataFlags are the flags of the command.
@@ -67,13 +67,13 @@ var dataVerbs = map[string]struct {
 	help        string
 }{
 	"list": {0, 0, []string{"data-dir"}, dataList, "",
-		"Lists the data sets that the program knows and those that were imported: where each was found, or where it was looked for\nand how to get it, and its options."},
+		"Lists the data sets that the program knows and those that were imported: where each was found, or which files it needs and\nhow to get them, and its options."},
 	"info": {1, 1, []string{"data-dir", "dataset-option", "quiet", "sheet", "columns"}, dataInfo, " NAME",
-		"Reads a data set and shows its size, its classes with their numbers of images, its users, and what its pixels are scaled\nwith. --sheet writes a picture of its images. The last line on standard output is the same as one JSON object."},
+		"Reads a data set and shows its size, its classes with their numbers of images, its users, and the mean and\ndeviation by which its pixels are scaled. --sheet writes a picture of its images. The last line on standard output has the\nsame data as one JSON object."},
 	"verify": {1, 1, []string{"data-dir", "dataset-option", "quiet"}, dataVerify, " NAME",
 		"Reads every file of a data set and compares its content with what was published. Exit code 1 if something differs."},
 	"fetch": {1, 100, []string{"data-dir", "quiet", "mirror"}, dataFetch, " NAME [FILE...]",
-		"Downloads the files of a data set, or only those named, and checks them against the published checksums. A download that\nwas interrupted goes on where it stopped."},
+		"Downloads the files of a data set, or only those named, and checks them against the published checksums. A download that\nwas interrupted continues where it stopped."},
 	"import": {2, 2, []string{"data-dir", "dataset-option", "quiet"}, dataImport, " NEW-NAME PATH|NAME",
 		"Decodes a folder of images, or any other data set, once, and keeps it under a new name, which --dataset then takes."},
 }
@@ -152,7 +152,7 @@ func dataList(_ context.Context, f *dataFlags, _ []string, out, _ io.Writer) err
 	}
 	cache := data.CacheDir(f.dataDir)
 	if cache == "" {
-		cache = "no place, for no directory can be written to; name one with --data-dir"
+		cache = "no folder, because none can be written to; name one with --data-dir"
 	}
 	_, err := fmt.Fprintf(out, "\ndecoded sets are kept in %s\n", cache)
 	return err

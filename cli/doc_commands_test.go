@@ -126,7 +126,6 @@ func flagsOfCommands() map[string][]string {
 			known["train"] = append(known["train"], f.Name)
 		})
 	}
-	known["train"] = append(known["train"], distributedFlag)
 	known["reproduce"] = append(known["reproduce"], known["compare"]...) // with --table
 	return known
 }

@@ -17,11 +17,11 @@ import (
 )
 
 func init() {
-	register("doctor", "what this machine has, and what to do about what it lacks", doctor)
+	register("doctor", "check libtorch, GPU and data sets, and say how to get what is missing", doctor)
 }
 
-const doctorIntro = `Says which libtorch, BLAS, GPU and data were found, and what to do about what was not, and which directories in runs/
-are in use, and by which process.
+const doctorIntro = `Says which libtorch, BLAS, GPU and data sets were found, and how to get what was not found. Also lists the directories in
+runs/ that are in use, with the processes that use them.
 Exit code 0 if training is possible, 1 if not.
 
 Usage: feddag doctor [flags]

@@ -24,8 +24,8 @@ func init() {
 	register("evaluate", "score the models of a run again", evaluate)
 }
 
-const evaluateIntro = `Scores the models that a run left, client by client, on the images that the clients have, and says whether the scores agree
-with clients.csv. A run that has not ended is scored from its last checkpoint. The run directory is only read.
+const evaluateIntro = `Scores the models of a run again, client by client, on the clients' images, and says whether the scores agree with
+clients.csv. If the run has not ended, the models of its last checkpoint are scored. The run directory is only read.
 The last line on standard output is one JSON object; accuracies are in percent.
 
 Usage: feddag evaluate --run DIR [flags]

@@ -78,6 +78,7 @@ var flagTests = map[string]map[string]string{
 		"TestSignalsAndResume":         "resume",
 		"TestDivergence":               "on-divergence",
 		"TestCheckpointEvery":          "checkpoint-every",
+		"TestDistributedOff":           "distributed",
 		"TestQuietTraining":            "quiet",
 	},
 }

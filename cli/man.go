@@ -12,7 +12,7 @@ import (
 )
 
 func init() {
-	register("man", "the manual page, in the form that man reads", man)
+	register("man", "print the manual page, for man", man)
 	pages["man"] = func() page { return page{intro: manIntro} }
 }
 

@@ -45,8 +45,7 @@ func allGroups() []group {
 	if err != nil {
 		panic(err) // the default algorithm is registered
 	}
-	f := o.ownGroup("Before the run")
-	f.BoolVar(&o.dryRun, dryRunFlag, false, dryRunUsage)
+	declareStart(o)
 	known := map[string]bool{}
 	for _, g := range o.groups {
 		g.flags.VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
@@ -108,6 +107,8 @@ func flagValues(name string) []string {
 		return []string{"auto", "cpu", "cuda"}
 	case "precision":
 		return []string{"fp32", "tf32", "bf16"}
+	case distributedFlag:
+		return distributedModes
 	case "norm":
 		return []string{"batch", "group"}
 	case "on-divergence":

@@ -17,13 +17,13 @@ import (
 )
 
 func init() {
-	register("partition", "show which client holds what; write and convert partitions", runPartition)
+	register("partition", "show which client holds which images; write and convert partitions", runPartition)
 }
 
-const partitionIntro = `Divides a data set among clients, as train does with the same flags, and shows which client holds what: sizes, classes,
-entropy, distance from the whole data set, true groups. --save writes the partition as JSON or .npz. --out writes a folder
-with both, a chart, and a mosaic of images as the clients see them. With --partition-file the command shows and converts an
-existing partition. The last line on standard output is the summary as one JSON object.
+const partitionIntro = `Divides a data set among clients, as train does with the same flags, and shows which client holds which images: sizes,
+classes, entropy, distance from the whole data set, true groups. --save writes the partition as JSON or .npz. --out writes a
+folder with both, a chart, and a mosaic of images as the clients see them. With --partition-file the command shows and
+converts an existing partition. The last line on standard output is the summary as one JSON object.
 
 Usage: feddag partition [flags]`
 

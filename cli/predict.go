@@ -18,11 +18,11 @@ import (
 )
 
 func init() {
-	register("predict", "say what a client's model sees in image files", predict)
+	register("predict", "classify image files with the model of a client", predict)
 }
 
-const predictIntro = `Says what the model of a client sees in images (JPEG or PNG): the most probable class of each, its name and its probability.
-The images are decoded, resized and scaled as the data set of the run was, which is not needed.
+const predictIntro = `Classifies images (JPEG or PNG) with the model of a client: prints the most probable class of each image, its name and its
+probability. The images are decoded, resized and scaled like the data set of the run, which need not be present.
 The last line on standard output is one JSON object with the probabilities of all classes.
 
 Usage: feddag predict --run DIR --client N IMAGE... [flags]

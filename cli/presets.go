@@ -12,10 +12,10 @@ func init() {
 }
 
 const presetsIntro = `Lists the presets with the flags that they set to other values than the defaults: variants of FedDAG, and the settings of
-the paper's tables. With a name it prints the preset as a file, which --config takes, to start one of your own from.
+the paper's tables. With a name, it prints the preset as a file for --config, from which you can start your own.
 
     feddag train --preset table-4-fashion-mnist-20 --rounds 30
-    feddag train --preset table-4-fashion-mnist-20,paper --rounds 30    # of two presets, the later one wins
+    feddag train --preset table-4-fashion-mnist-20,paper --rounds 30    # the later preset takes precedence
 
 Usage: feddag presets [NAME]
 `

@@ -29,8 +29,8 @@ times), clients, clusters, partition. Exit code 0 if all agree, 1 if a file diff
 result as one JSON object.
 
 With --table it runs the settings of a table of the paper (feddag presets), algorithm by algorithm and seed by seed, and prints
-the numbers of the paper beside ours. The same command again continues. All other flags are those of feddag compare, and go to
-every run.
+the numbers of the paper beside ours. Give the same command again to continue. All other flags are those of feddag compare, and
+apply to every run.
 
 Usage: feddag reproduce RUN [--out DIR]
        feddag reproduce --table NUMBER --dataset NAME [--rounds T] [--seeds NUMBERS] [flags of compare]

@@ -20,8 +20,8 @@ func init() {
 	register("serve", "show the report of a run in a browser, live while the run goes on", serve)
 }
 
-const serveIntro = `Serves the report of a run, or of a comparison, and the files of its directory over HTTP, for reading only. While the run
-goes on, the page shows the rounds so far and follows them. The address is printed on standard output; Ctrl-C ends the server.
+const serveIntro = `Serves the report of a run, or of a comparison, and the files of its directory over HTTP, for reading only. During the run,
+the page shows the rounds so far and updates itself. The address is printed on standard output; Ctrl-C ends the server.
 
 Usage: feddag serve RUN [flags]
 `

@@ -16,7 +16,7 @@ import (
 )
 
 func init() {
-	register("train", "train a federation: clusters, rounds, report", train)
+	register("train", "train a federation: find the clusters, do the rounds, write a report", train)
 }
 
 // The flag of train that begins no run.
@@ -25,18 +25,21 @@ const (
 	dryRunUsage = "print how much memory, how many steps and how much time the run needs, and do not begin it"
 )
 
-const trainIntro = `Trains a federation and leaves a run directory with metrics, models, plots and a report.
+// declareStart declares the flags that only train has.
+func declareStart(o *options) *pflag.FlagSet {
+	f := o.ownGroup("Before the run")
+	f.BoolVar(&o.dryRun, dryRunFlag, false, dryRunUsage)
+	f.String(distributedFlag, "auto", "whether the processes of a launcher do one run together: auto (processes that torchrun, srun, mpirun or a PyTorchJob has started do; see docs/scale.md), off (each process does a run of its own)")
+	return f
+}
+
+const trainIntro = `Trains a federation and writes a run directory with metrics, models, plots and a report.
 The last line on standard output is the summary as one JSON object.
 
 Usage: feddag train [flags]`
 
 func train(ctx context.Context, args []string, out, log io.Writer) error {
-	declare := func(o *options) {
-		f := o.ownGroup("Before the run")
-		f.BoolVar(&o.dryRun, dryRunFlag, false, dryRunUsage)
-		f.String(distributedFlag, "auto", "auto (the processes that torchrun, srun, mpirun or a PyTorchJob has started do the run together, see docs/scale.md), off (each process does a run of its own)")
-		o.flags.AddFlagSet(f)
-	}
+	declare := func(o *options) { o.flags.AddFlagSet(declareStart(o)) }
 	mode, err := distributedMode(args)
 	if err != nil {
 		return err

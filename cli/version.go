@@ -11,7 +11,7 @@ import (
 )
 
 func init() {
-	register("version", "the commit, and the versions of Go, libtorch and CUDA", func(_ context.Context, args []string, out, _ io.Writer) error {
+	register("version", "print the commit and the versions of Go, libtorch and CUDA", func(_ context.Context, args []string, out, _ io.Writer) error {
 		if len(args) > 0 && args[0] != "--help" {
 			return usagef("version takes no argument, got %q", args[0])
 		}

@@ -61,7 +61,7 @@ type FedGWC struct {
 
 // Flags implements [federation.Flagger].
 func (a *FedGWC) Flags(fs *pflag.FlagSet) {
-	fs.Float64Var(&a.Epsilon, "fedgwc-epsilon", a.Epsilon, "threshold ε: a cluster of n clients may be split once its running error is below ε/n²; 0 never splits")
+	fs.Float64Var(&a.Epsilon, "fedgwc-epsilon", a.Epsilon, "a cluster of n clients may be split once its running error is below this value divided by n²; 0 never splits")
 	fs.Float64Var(&a.Gamma, "fedgwc-gamma", a.Gamma, "scale γ of the affinity between clients")
 	fs.IntVar(&a.MostParts, "fedgwc-most-parts", a.MostParts, "largest number of parts that a cluster is split into")
 	fs.StringVar(&a.Compare, "fedgwc-compare", a.Compare, "what the affinity between clients compares: the rows of W, or the columns (the authors' code)")
