@@ -31,7 +31,7 @@ other programs and stops.
 
 Usage: feddag bench [flags]`
 
-// benchWork is what a contender does in a turn. It depends on the flags alone.
+// benchWork is the work of one turn. It depends only on the flags.
 type benchWork struct {
 	machine
 	model    string
@@ -49,7 +49,7 @@ type benchWork struct {
 	net    *torch.Network
 	pixels []byte
 	labels []uint8
-	first  []int // index of each client's first sample, and one more at the end
+	first  []int // index of each client's first sample, followed by the total number of samples
 	start  []float32
 	order  [][][]int32 // [clients][epochs][n_i]
 }
@@ -95,7 +95,7 @@ func bench(_ context.Context, args []string, out, log io.Writer) error {
 	return b.turns(os.Stdin, out, log)
 }
 
-// make draws the work: images of ten classes that can be told apart, weights, shuffles.
+// make generates the work: images of ten distinguishable classes, initial weights, and shuffles.
 func (b *benchWork) make() error {
 	shape, err := models.Input(b.model)
 	if err != nil {
@@ -167,20 +167,20 @@ func (b *benchWork) save() error {
 	return b.saveState(filepath.Join(b.write, "start.safetensors"), b.start)
 }
 
-// saveState writes a state by name.
+// saveState writes a state with the names of its tensors.
 func (b *benchWork) saveState(path string, x []float32) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return torch.WriteSafetensors(w, b.net.State(x), nil) })
 }
 
-// turn is what a contender says of a turn.
+// benchTurn is the result of a turn.
 type benchTurn struct {
 	Seconds float64      `json:"seconds"`
 	Steps   int          `json:"steps"`                     // steps of all clients in both phases
-	Loss    report.Float `json:"loss"`                      // mean over clients, of the last epoch, of the second phase
-	AtOnce  []int        `json:"clients_at_once,omitempty"` // in the batched engine, the fewest and the most so far
+	Loss    report.Float `json:"loss"`                      // mean loss over the clients in the last epoch of the second phase
+	AtOnce  []int        `json:"clients_at_once,omitempty"` // smallest and largest number so far (batched engine)
 }
 
-// turns does the work once for every line that asks for it.
+// turns does the work once for every input line "turn".
 func (b *benchWork) turns(in io.Reader, out, log io.Writer) error {
 	device, err := b.machine.resolve()
 	if err != nil {
@@ -248,7 +248,8 @@ func (b *benchWork) turns(in io.Reader, out, log io.Writer) error {
 	return nil
 }
 
-// turn trains all clients in both phases, each from the start, and averages them: a round's work without evaluation.
+// turn trains all clients in both phases, each from the initial weights, and averages them: the work of a round without
+// evaluation.
 func (b *benchWork) turn(x torch.Executor, device torch.Device, images *torch.Images, start *torch.Vector) (t benchTurn, state []float32, err error) {
 	began := time.Now()
 	next, err := start.Clone()

@@ -25,7 +25,7 @@ const (
 // commit is set by the linker: -X feddag/cli.commit=...
 var commit string
 
-// command is one verb of the program. Its file registers it.
+// command is a subcommand of the program. The file that implements it also registers it.
 type command struct {
 	summary string
 	run     func(ctx context.Context, args []string, out, log io.Writer) error
@@ -52,8 +52,8 @@ func Main(args []string, out, log io.Writer) (code int) {
 			code = exitFailed
 		}
 	}()
-	// The process of a run in a comparison may be signalled by the batch system and by the comparison, which ends it with
-	// itself if it has to.
+	// The process of a run in a comparison may get signals from the batch system and from the comparison, which terminates it
+	// when necessary.
 	ctx, stop := withSignals(context.Background(), len(args) > 0 && args[0] == cellCommand)
 	defer stop()
 
@@ -74,7 +74,7 @@ func Main(args []string, out, log io.Writer) (code int) {
 	return exitFailed
 }
 
-// errReported fails a command that has said why.
+// errReported is the error of a command that has already printed the reason.
 var errReported = errors.New("")
 
 func dispatch(ctx context.Context, args []string, out, log io.Writer) error {
@@ -98,7 +98,7 @@ func dispatch(ctx context.Context, args []string, out, log io.Writer) error {
 func commandNames() []string {
 	names := []string{}
 	for name, c := range commands {
-		if c.summary == "" { // the program's own
+		if c.summary == "" { // internal command
 			continue
 		}
 		names = append(names, name)

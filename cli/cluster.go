@@ -32,7 +32,7 @@ first (warm-up). It takes the flags of train except those of the rounds.
 Usage: feddag cluster [flags]
        feddag cluster --sketches FILE [flags]`
 
-// clusterOptions are the flags of cluster alone.
+// clusterOptions are the flags that only cluster has.
 type clusterOptions struct {
 	sketches  string
 	save      string
@@ -51,8 +51,8 @@ func (c *clusterOptions) flags(o *options) {
 	o.compares = func() bool { return c.compare }
 }
 
-// unread returns the flags that have no effect where nothing is trained in rounds, or before the clustering either, or, with
-// --sketches, nothing at all.
+// unread returns the flags that have no effect because there are no rounds of training, because nothing is trained before the
+// clustering either, or because nothing is trained at all (--sketches).
 func (c *clusterOptions) unread(o *options) []federation.UnreadFlag {
 	var list []federation.UnreadFlag
 	alg, ok := o.alg.(federation.SketchClusterer)
@@ -146,17 +146,17 @@ func cluster(ctx context.Context, args []string, out, log io.Writer) error {
 	return finishClustering(s.dir, r.found, o.plots, sum, s.started, out)
 }
 
-// checkStability finds a number of repetitions that cannot be.
+// checkStability returns an error for a number of repetitions that is not possible.
 func (c *clusterOptions) checkStability(alg federation.Algorithm) error {
 	a, ok := alg.(federation.SketchClusterer)
 	if c.stability > 0 && ok && a.FoundBy() == similarity.FoundByTest && c.stability != groups.Halves {
-		return usagef("--stability is %d: with --%s %s the clients send %d halves of their images, and the clusters are found again in each: use %d, or 0 for not",
+		return usagef("--stability is %d: with --%s %s the clients send %d halves of their images, and the clusters are found again in each: use %d, or 0 for none",
 			c.stability, a.FoundByFlag(), a.FoundBy(), groups.Halves, groups.Halves)
 	}
 	return nil
 }
 
-// makeRoom makes the folder that the sketches will be written to: better to find out before the warm-up than after it.
+// makeRoom makes the folder that the sketches will be written to, so that an error shows before the warm-up and not after it.
 func (c *clusterOptions) makeRoom() error {
 	if c.save == "" {
 		return nil
@@ -174,7 +174,7 @@ func (c *clusterOptions) makeRoom() error {
 	return nil
 }
 
-// more compares and resamples, where asked for.
+// more compares clusterings and resamples the sketches, if the flags ask for it.
 func (c *clusterOptions) more(f *report.Clustering, sketches similarity.Sketches, o similarity.Options, seconds map[federation.Stage]float64, progress similarity.Progress) (err error) {
 	if c.compare {
 		began := time.Now()

@@ -14,12 +14,12 @@ import (
 	"feddag/torch"
 )
 
-// sketchFlags are the flags that matter where the sketches exist already, besides those of the algorithm's clustering (the
-// group [federation.ClusteringFlags]).
+// sketchFlags are the flags that have an effect on saved sketches, besides the flags of the algorithm's clustering (the group
+// [federation.ClusteringFlags]).
 var sketchFlags = []string{"sketches", "compare", "stability", "algorithm", "preset", "seed", "out", "plots", "quiet"}
 
-// matchSketches sets what finds the clusters to what saved sketches are for, before the flags are looked at. Sketches that cannot be
-// read are left to the command to refuse.
+// matchSketches selects the clustering method that the saved sketches are for, before the flags are parsed. If the sketches
+// cannot be read, the command reports it later.
 func matchSketches(o *options, path string) {
 	alg, ok := o.alg.(federation.SketchClusterer)
 	if path == "" || !ok {
@@ -31,7 +31,7 @@ func matchSketches(o *options, path string) {
 	}
 }
 
-// fromSketches is cluster --sketches: phases 2 to 4 of what is on disk.
+// fromSketches implements cluster --sketches: it runs phases 2 to 4 on saved sketches.
 func (c *clusterOptions) fromSketches(ctx context.Context, o *options, out, log io.Writer) (err error) {
 	started := time.Now()
 	alg, ok := o.alg.(federation.SketchClusterer)

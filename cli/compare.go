@@ -48,7 +48,7 @@ type compareOptions struct {
 	read       bool
 	reference  string
 	confidence float64
-	// uncorrected leaves the intervals of the tables as they are.
+	// uncorrected disables the correction of the tables' intervals for multiple comparisons.
 	uncorrected bool
 	targets     []float64
 	beside      string
@@ -57,7 +57,7 @@ type compareOptions struct {
 	plots       plotFormats
 	part        shard
 	wait        bool
-	rounds      int // --read: cut to
+	rounds      int // --read: number of rounds to compare after
 	quiet       bool
 
 	flags *pflag.FlagSet
@@ -118,7 +118,7 @@ func compare(ctx context.Context, args []string, out, log io.Writer) error {
 	return p.finish(ctx, out, log)
 }
 
-// readOnly compares runs that are there.
+// readOnly compares existing runs.
 func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 	o.flags.BoolVar(&o.quiet, "quiet", false, "print no notes on standard error")
 	if err := o.flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
@@ -172,7 +172,7 @@ func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 	return o.write(dir, c, runs, out, log)
 }
 
-// makeOut makes the directory of the comparison: --out, which may be there, or a new one with a name of its own.
+// makeOut makes the directory of the comparison: --out, which may exist, or a new one with a unique name.
 func (o *compareOptions) makeOut(dataset string) (dir *report.Dir, err error) {
 	if o.out != "" {
 		return report.Make(o.out)
@@ -183,13 +183,13 @@ func (o *compareOptions) makeOut(dataset string) (dir *report.Dir, err error) {
 	return dir, err
 }
 
-// given is a flag of train on compare's command line.
+// given is a flag of train that was given to compare.
 type given struct{ name, value string }
 
-// parse splits the command line into compare's own flags, which it sets, and those of train, which it returns.
+// parse splits the command line into compare's own flags, which it sets, and the flags of train, which it returns.
 func (o *compareOptions) parse(args []string) (shared []given, err error) {
 	own := map[string]bool{"help": true}
-	o.flags.VisitAll(func(f *pflag.Flag) { own[f.Name] = f.Name != "rounds" }) // which here is train's
+	o.flags.VisitAll(func(f *pflag.Flag) { own[f.Name] = f.Name != "rounds" }) // without --read, --rounds is a flag of train
 	all := newFlagSet()
 	o.flags.VisitAll(func(f *pflag.Flag) {
 		if own[f.Name] {
@@ -230,7 +230,7 @@ func (o *compareOptions) parse(args []string) (shared []given, err error) {
 	return shared, o.check()
 }
 
-// instead says what takes the place of flags that compare sets itself.
+// instead says what to use in place of the flags that compare sets itself.
 var instead = map[string]string{
 	"algorithm":      "use --algorithms",
 	"seed":           "use --seeds",
@@ -239,7 +239,7 @@ var instead = map[string]string{
 	"resume":         "the same command again continues a comparison",
 }
 
-// explain words a mistake in the flags.
+// explain turns an error in the flags into a helpful message.
 func (o *compareOptions) explain(err error, known *pflag.FlagSet) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
@@ -274,7 +274,7 @@ func (o *compareOptions) check() error {
 			return usagef("--seeds: %q is not a whole number of 0 or more", s)
 		}
 		if s = strconv.FormatUint(seed, 10); slices.Contains(seen, s) {
-			return usagef("--seeds: %s comes twice", s)
+			return usagef("--seeds: %s is given twice", s)
 		}
 		seen = append(seen, s)
 		o.seeds[i] = s
@@ -287,7 +287,7 @@ func (o *compareOptions) check() error {
 	return nil
 }
 
-// write leaves a comparison in its directory and prints it.
+// write writes a comparison to its directory and prints it.
 func (o *compareOptions) write(dir *report.Dir, c *report.Comparison, runs []keptRun, out, log io.Writer) error {
 	if o.keep != "" {
 		if err := keep(runs, o.keep); err != nil {

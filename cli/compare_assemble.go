@@ -15,7 +15,7 @@ import (
 	"feddag/report"
 )
 
-// assemble makes a comparison of runs, after the given number of rounds; 0 takes the number that all have.
+// assemble makes a comparison of runs after the given number of rounds. 0 means the number of rounds that all runs have.
 func (o *compareOptions) assemble(runs []keptRun, rounds int, log io.Writer) (*report.Comparison, error) {
 	var missing []report.Missing
 	var finished []keptRun
@@ -87,8 +87,8 @@ func noneFinished(runs []keptRun) error {
 	return errors.New(text)
 }
 
-// comparable returns an error, which names two runs, unless all are of one data set and one kind of partition, those
-// of a seed of one partition, and no two of one variant and seed.
+// comparable returns an error that names two runs, unless all runs have the same data set and kind of partition, the runs of
+// each seed have the same partition, and no two runs have the same variant and seed.
 func comparable(runs []keptRun) error {
 	first := runs[0]
 	bySeed := map[int64]keptRun{}
@@ -108,10 +108,10 @@ func comparable(runs []keptRun) error {
 			return fmt.Errorf("%s and %s have seed %d but different partitions (another --data-seed or --partition-file?): the runs of a seed must share theirs", other.dir, r.dir, r.seed)
 		}
 		if first.scenario != r.scenario {
-			return fmt.Errorf("%s and %s have different scenarios: compare runs of one", first.dir, r.dir)
+			return fmt.Errorf("%s and %s have different scenarios: compare runs with the same scenario", first.dir, r.dir)
 		}
 		if x, y := evalShare(first), evalShare(r); x != y {
-			return fmt.Errorf("%s has accuracies on a share of %g of the test sets (--eval-share), %s of %g: compare runs of one share", first.dir, x, r.dir, y)
+			return fmt.Errorf("the accuracies of %s are on a share of %g of the test sets (--eval-share), those of %s on %g: compare runs with the same share", first.dir, x, r.dir, y)
 		}
 		key := fmt.Sprintf("%s\n%d", r.name, r.seed)
 		if other, ok := seen[key]; ok {
@@ -122,7 +122,8 @@ func comparable(runs []keptRun) error {
 	return nil
 }
 
-// evalShare is the share of the test sets that the accuracies of a run are over. The runs of older programs are over all.
+// evalShare returns the share of the test sets on which the accuracies of a run are computed. Runs of older versions use all
+// images.
 func evalShare(r keptRun) float64 {
 	if r.summary.EvalShare == 0 {
 		return 1
@@ -130,18 +131,18 @@ func evalShare(r keptRun) float64 {
 	return r.summary.EvalShare
 }
 
-// unlessNoted marks a setting that some runs have otherwise, which is said of their algorithms.
+// unlessNoted marks a setting that some runs changed, which the settings of their algorithms show.
 const unlessNoted = "unless noted"
 
-// sharedSettings are the flags that all runs have with one value, sorted, and what they ran on; of those that only some
-// changed, the default.
+// sharedSettings returns the flags that have the same value in all runs, including the device, sorted by name. For a flag
+// that only some runs changed, it returns the default.
 func sharedSettings(runs []keptRun) []report.Pair {
 	var pairs []report.Pair
 	for _, key := range slices.Sorted(maps.Keys(runs[0].config)) {
 		if slices.Contains(perRun, key) && key != "device" && key != "data-seed" {
 			continue
 		}
-		place := slices.Contains(dataPlace, key) // the runs of one data set may have found it in several places
+		place := slices.Contains(dataPlace, key) // the same data set may be in a different place for each run
 		value, all, same := runs[0].config[key], true, true
 		for _, r := range runs {
 			other, ok := r.config[key]
@@ -158,7 +159,7 @@ func sharedSettings(runs []keptRun) []report.Pair {
 	return pairs
 }
 
-// settings are the flags that set a run apart: neither shared by all, nor at their defaults.
+// settings returns the flags that distinguish a run: they are neither shared by all runs nor at their defaults.
 func (r *keptRun) settings(shared []report.Pair) []report.Pair {
 	defaults, err := newOptions(r.algorithm)
 	if err != nil {
@@ -176,7 +177,7 @@ func (r *keptRun) settings(shared []report.Pair) []report.Pair {
 	return pairs
 }
 
-// setBeside reads what others report for the setting of these runs.
+// setBeside reads the results that others report for the setting of these runs.
 func (o *compareOptions) setBeside(c *report.Comparison, runs []keptRun, log io.Writer) error {
 	if o.beside == "" {
 		return nil
@@ -184,7 +185,7 @@ func (o *compareOptions) setBeside(c *report.Comparison, runs []keptRun, log io.
 	settings := map[string]string{}
 	for _, r := range runs {
 		for key := range r.config {
-			settings[key] = "" // known, but not of one value
+			settings[key] = "" // known, but the runs have different values
 		}
 	}
 	for _, p := range c.Shared {
@@ -207,7 +208,7 @@ func (o *compareOptions) setBeside(c *report.Comparison, runs []keptRun, log io.
 	return nil
 }
 
-// link makes the runs' directories relative to the comparison's, and finds out which have a page.
+// link makes the paths of the runs relative to the directory of the comparison, and finds out which runs have a report page.
 func link(dir *report.Dir, c *report.Comparison) error {
 	base, err := filepath.Abs(dir.Path())
 	if err != nil {

@@ -21,29 +21,29 @@ type cell struct {
 	dir     string
 	options *options
 	stage   stage
-	moved   bool   // the run that is there was begun with the data set in another place, or read with other options
-	failed  string // why; empty if it did not
-	busy    bool   // it is not finished because another process is at it
+	moved   bool   // the existing run was begun with the data set in another place, or read with other options
+	failed  string // reason of the failure; empty if the run did not fail
+	busy    bool   // the run is not finished because another process is running it
 }
 
-// stage is how far a run is.
+// stage is the progress of a run.
 type stage int
 
 const (
 	fresh stage = iota
-	begun       // interrupted, or of fewer rounds
+	begun       // interrupted, or with fewer rounds than asked for
 	done
 )
 
-// runDir is where a comparison keeps a run of its own.
+// runDir returns the directory of one of a comparison's runs.
 func runDir(comparison, name, seed string) string {
 	return filepath.Join(comparison, runName(name, seed))
 }
 
-// runName is a run's name in a comparison's directory.
+// runName returns the name of a run in the directory of a comparison.
 func runName(variant, seed string) string { return slug(variant) + "-" + seed }
 
-// newCell returns the run of a variant with a seed, and finds out how far it is.
+// newCell returns the run of a variant with a seed, and determines its stage.
 func (o *compareOptions) newCell(v *variant, seed string) (*cell, error) {
 	c := &cell{variant: v, dir: runDir(o.out, v.name, seed)}
 	args := append(slices.Clone(v.args), "--seed", seed, "--out", c.dir)
@@ -58,7 +58,8 @@ func (o *compareOptions) newCell(v *variant, seed string) (*cell, error) {
 	return c, c.look()
 }
 
-// look sets the stage from what the directory holds. It returns an error if that is another run than the one asked for.
+// look sets the stage from the files in the run directory. It returns an error if they belong to another run than the one
+// asked for.
 func (c *cell) look() error {
 	c.stage = fresh
 	if !report.IsRun(c.dir) {
@@ -95,11 +96,11 @@ func (c *cell) look() error {
 	return nil
 }
 
-// agrees returns an error if the run that is there has another value of a flag than the one asked for.
+// agrees returns an error if the existing run has another value of a flag than the one asked for.
 func (c *cell) agrees(saved map[string]string) error {
 	loose := slices.Concat(free, []string{"preset"})
 	o := c.options
-	if o.partitionFile != "" { // says it all
+	if o.partitionFile != "" { // the file determines the partition completely
 		o.groupFlags(dataGroup).VisitAll(func(f *pflag.Flag) { loose = append(loose, f.Name) })
 	}
 	if o.partition.Clients == 0 { // as many as the data set has
@@ -131,7 +132,7 @@ func (c *cell) agrees(saved map[string]string) error {
 	return nil
 }
 
-// sameScenario returns an error if the run that is there has another scenario than the one asked for.
+// sameScenario returns an error if the existing run has another scenario than the one asked for.
 func (c *cell) sameScenario(dir *report.Dir) error {
 	text, err := dir.ReadScenario()
 	if err != nil {
@@ -159,14 +160,14 @@ func (c *cell) sameScenario(dir *report.Dir) error {
 	return nil
 }
 
-// sameNumber compares two values of a flag, as numbers where both are.
+// sameNumber reports whether two values of a flag are equal; it compares them as numbers if both are numbers.
 func sameNumber(a, b string) bool {
 	x, errX := strconv.ParseFloat(a, 64)
 	y, errY := strconv.ParseFloat(b, 64)
 	return a == b || errX == nil && errY == nil && x == y
 }
 
-// groupOf is the heading a flag stands under.
+// groupOf returns the title of the group that a flag belongs to.
 func (o *options) groupOf(flag string) string {
 	for _, g := range o.groups {
 		if g.flags.Lookup(flag) != nil {
@@ -185,7 +186,7 @@ func (o *options) groupFlags(title string) *pflag.FlagSet {
 	return newFlagSet()
 }
 
-// args are the arguments of the run's own process.
+// args returns the arguments of the process that does the run.
 func (c *cell) args() []string {
 	if c.stage == fresh {
 		args := append(slices.Clone(c.variant.args), "--seed", strconv.FormatUint(c.seed, 10), "--out", c.dir)

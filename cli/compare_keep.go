@@ -9,15 +9,15 @@ import (
 	"feddag/report"
 )
 
-// keep copies what tables and curves are made of, of every finished run, to a directory or an archive. A run that is there
-// with as many rounds stays.
+// keep copies the files from which tables and curves are made, for every finished run, to a directory or an archive. A run
+// that it already has with at least as many rounds is not replaced.
 func keep(runs []keptRun, to string) (err error) {
 	kept, err := report.OpenKept(to)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
-	same := map[string]int{} // runs that are called alike
+	same := map[string]int{} // number of runs with the same name
 	for i := range runs {
 		same[runs[i].ownName()]++
 	}
@@ -37,7 +37,7 @@ func keep(runs []keptRun, to string) (err error) {
 	return nil
 }
 
-// ownName is the name of the run's directory in a comparison that has no other variant of its label.
+// ownName returns the name of the run's directory in a comparison in which no other variant has the same label.
 func (r *keptRun) ownName() string { return runName(r.label(), strconv.FormatInt(r.seed, 10)) }
 
 func (r *keptRun) keep(kept *report.Kept, name string) error {
@@ -56,7 +56,7 @@ func (r *keptRun) keep(kept *report.Kept, name string) error {
 	return kept.Keep(name, r.files)
 }
 
-// like says whether two runs differ in nothing but how far they are and where they ran.
+// like reports whether two runs differ only in their number of rounds and in where they ran.
 func (r *keptRun) like(other *keptRun) bool {
 	return r.algorithm == other.algorithm && r.seed == other.seed && r.partition.Hash == other.partition.Hash &&
 		r.scenario == other.scenario && maps.EqualFunc(r.options(), other.options(), sameNumber)

@@ -9,9 +9,9 @@ import (
 	"feddag/report"
 )
 
-// checkMoved returns an error for a run that is there and that was made with other data than the comparison asks for. Only runs
-// that named the data set in another way are looked at. Where such a run kept the hash of its data, the content decides: the
-// data set is then read once to know its hash.
+// checkMoved returns an error for an existing run that was made with other data than the comparison asks for. It only looks
+// at runs whose data set was named differently. If such a run recorded the hash of its data, the hashes are compared, for
+// which the data set is read once.
 func (p *plan) checkMoved(ctx context.Context, log io.Writer) error {
 	hashes := map[string]string{} // hash of each data set by its name and options
 	for _, c := range p.cells {

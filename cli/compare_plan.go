@@ -15,7 +15,7 @@ import (
 // variant is an algorithm with the flags of its runs.
 type variant struct {
 	name, algorithm string
-	args            []string // but those of a single run
+	args            []string // except the flags of a single run
 }
 
 // plan is a comparison to run.
@@ -24,10 +24,11 @@ type plan struct {
 	out      *report.Dir
 	rounds   int
 	variants []*variant
-	cells    []*cell // seed by seed
+	cells    []*cell // ordered by seed
 }
 
-// plan works out the runs, and refuses what is wrong with any of them before the first.
+// plan determines the runs of the comparison, and returns an error if any of them is not possible, before the first one
+// starts.
 func (o *compareOptions) plan(shared []given) (*plan, error) {
 	p := &plan{o: o}
 	if err := o.variants(p, shared); err != nil {
@@ -79,12 +80,12 @@ func (o *compareOptions) plan(shared []given) (*plan, error) {
 
 func inVariant(v *variant, err error) error { return fmt.Errorf("%s: %w", v.name, err) }
 
-// variants are the algorithms named, and those of --with.
+// variants adds the variants for the named algorithms and for --with to the plan.
 func (o *compareOptions) variants(p *plan, shared []given) error {
 	algorithms := o.algorithms
 	if slices.Contains(algorithms, "all") {
 		if len(algorithms) > 1 {
-			return usagef("--algorithms: all comes alone")
+			return usagef("--algorithms: all cannot be combined with other names")
 		}
 		algorithms = federation.Names()
 	}
@@ -126,8 +127,8 @@ func (o *compareOptions) variants(p *plan, shared []given) error {
 	return share(p.variants, shared, own)
 }
 
-// share gives every variant the flags of all that its runs read, then its own. A flag of all that no variant reads is an
-// error.
+// share gives every variant those shared flags that its runs read, followed by its own flags. A shared flag that no variant
+// reads is an error.
 func share(variants []*variant, shared []given, own map[*variant][]string) error {
 	has, unread := map[*variant]*pflag.FlagSet{}, map[*variant]map[string]error{}
 	for _, v := range variants {
@@ -157,7 +158,7 @@ func share(variants []*variant, shared []given, own map[*variant][]string) error
 		case refused != nil:
 			return refused
 		default:
-			return usagef("--%s is a flag of none of the algorithms compared", g.name)
+			return usagef("--%s is not a flag of any of the compared algorithms", g.name)
 		}
 	}
 	for v, args := range own {
@@ -166,8 +167,8 @@ func share(variants []*variant, shared []given, own map[*variant][]string) error
 	return nil
 }
 
-// unreadByVariant returns the errors for the flags that have no effect in a variant's runs, by the flags' names. It is nil if
-// the variant's flags are wrong in another way, which is found when they are read for the run.
+// unreadByVariant returns the errors for the flags that have no effect in a variant's runs, by the names of the flags. It
+// returns nil if the variant's flags have another error, which shows when they are parsed for the run.
 func unreadByVariant(v *variant, shared []given, own []string) map[string]error {
 	x, err := newOptions(v.algorithm)
 	if err != nil {
@@ -191,7 +192,8 @@ func unreadByVariant(v *variant, shared []given, own []string) map[string]error 
 	return errs
 }
 
-// checkReference finds a reference that is not there before the runs, not after them.
+// checkReference returns an error if the reference is not among the variants, so that the error shows before the runs and not
+// after them.
 func (p *plan) checkReference() error {
 	var names []string
 	for _, v := range p.variants {

@@ -14,23 +14,23 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// keptRun is a run as its directory has it.
+// keptRun is a run as read from its directory.
 type keptRun struct {
-	dir       string      // its path, of a run in an archive ARCHIVE/RUN
-	files     *report.Dir // nil of a run that is not there
+	dir       string      // path of the run; ARCHIVE/RUN for a run in an archive
+	files     *report.Dir // nil if the run does not exist
 	name      string      // name of its variant
 	algorithm string
 	seed      int64
-	config    map[string]string // every flag; those it does not have at their defaults
+	config    map[string]string // every flag; flags that the run did not record have their defaults
 	summary   report.Summary
 	rounds    []report.Round
-	measured  int // clients that the accuracy at the end is over
+	measured  int // number of clients in the mean of the final accuracy
 	partition report.PartitionDigest
-	scenario  string // its text; empty without
-	why       string // it is in no table; empty for a finished run
+	scenario  string // text of the scenario; empty if there is none
+	why       string // why the run is in no table; empty for a finished run
 }
 
-// readRuns reads runs: directories, archives, and directories that hold some.
+// readRuns reads the runs at the paths: run directories, archives of runs, and directories that contain either.
 func readRuns(paths []string) ([]keptRun, error) {
 	var dirs []*report.Dir
 	for _, path := range paths {
@@ -51,7 +51,7 @@ func readRuns(paths []string) ([]keptRun, error) {
 	return runs, disambiguateNames(runs)
 }
 
-// readRun reads a run. One that is not finished has why set; what is there but damaged is an error.
+// readRun reads a run. If the run is not finished, its field why is set. A damaged file is an error.
 func readRun(dir *report.Dir) (r keptRun, err error) {
 	r.dir, r.files = dir.Path(), dir
 	if r.config, err = dir.ReadConfig(); err != nil {
@@ -89,18 +89,18 @@ func readRun(dir *report.Dir) (r keptRun, err error) {
 		r.why = "it has no rounds"
 		return r, nil
 	case r.summary.Rounds < 0:
-		return r, fmt.Errorf("%s says %d rounds", dir.Path(report.SummaryFile), r.summary.Rounds)
+		return r, fmt.Errorf("%s records %d rounds", dir.Path(report.SummaryFile), r.summary.Rounds)
 	case len(r.rounds) < r.summary.Rounds:
-		return r, fmt.Errorf("%s says %d rounds, but %s has %d", dir.Path(report.SummaryFile), r.summary.Rounds, report.MetricsFile, len(r.rounds))
+		return r, fmt.Errorf("%s records %d rounds, but %s has %d", dir.Path(report.SummaryFile), r.summary.Rounds, report.MetricsFile, len(r.rounds))
 	}
-	r.rounds = r.rounds[:r.summary.Rounds] // more where the run is being extended
+	r.rounds = r.rounds[:r.summary.Rounds] // there are more rounds while the run is being extended
 	if r.measured, err = dir.CountClients(); r.summary.HeldOut != nil {
-		r.measured -= r.summary.HeldOut.Clients // their scores stand apart
+		r.measured -= r.summary.HeldOut.Clients // the scores of held-out clients are separate
 	}
 	return r, err
 }
 
-// label is what the run calls itself.
+// label returns the label of the run, which is the algorithm by default.
 func (r *keptRun) label() string {
 	if label := r.config["label"]; label != "" {
 		return label
@@ -108,10 +108,11 @@ func (r *keptRun) label() string {
 	return r.algorithm
 }
 
-// fillDefaults adds the flags that this program has and the one of the run did not have, or left out as they had no effect.
+// fillDefaults adds the flags that the run did not record, because the version that made the run did not have them or because
+// they had no effect.
 func (r *keptRun) fillDefaults() {
 	o, err := newOptions(r.algorithm)
-	if err != nil { // an algorithm of another program
+	if err != nil { // an algorithm that this version does not have
 		return
 	}
 	o.flags.VisitAll(func(f *pflag.Flag) {
@@ -124,11 +125,11 @@ func (r *keptRun) fillDefaults() {
 // perRun are the flags that may differ between the runs of one variant.
 var perRun = append([]string{"seed", "data-seed", "device", "engine"}, free...)
 
-// options are the flags that make a run's variant.
+// options returns the flags that distinguish the variant of a run from other variants.
 func (r *keptRun) options() map[string]string {
 	dealt := map[string]bool{}
 	if o, err := newOptions(r.algorithm); err == nil {
-		o.groupFlags(dataGroup).VisitAll(func(f *pflag.Flag) { dealt[f.Name] = true }) // the partition speaks for them
+		o.groupFlags(dataGroup).VisitAll(func(f *pflag.Flag) { dealt[f.Name] = true }) // the digest of the partition stands for these flags
 	}
 	x := map[string]string{}
 	for key, value := range r.config {
@@ -139,7 +140,7 @@ func (r *keptRun) options() map[string]string {
 	return x
 }
 
-// disambiguateNames appends the flags in which they differ to the names of runs that have the same name.
+// disambiguateNames makes equal names of different variants unique by appending the flags in which the variants differ.
 func disambiguateNames(runs []keptRun) error {
 	by := map[string][]*keptRun{}
 	for i := range runs {
@@ -169,7 +170,7 @@ func disambiguateNames(runs []keptRun) error {
 	return nil
 }
 
-// choose keeps the names and seeds asked for, in that order.
+// choose returns the runs with the requested names and seeds, in the order of the names.
 func (o *compareOptions) choose(runs []keptRun) ([]keptRun, error) {
 	var names, seeds []string
 	for _, r := range runs {

@@ -22,10 +22,12 @@ const cellCommand = "cell"
 
 func init() { register(cellCommand, "", runCell) }
 
-// inheritedLock is the descriptor of the run directory's lock in the process of a run: the first one after standard error.
+// inheritedLock is the file descriptor of the run directory's lock in the process of a run: the first descriptor after
+// standard error.
 const inheritedLock = 3
 
-// runCell is the process of one run of a comparison: train without its results, and why it failed on standard output.
+// runCell implements the process of one run of a comparison. It trains without printing results; if it fails, it prints the
+// reason on standard output.
 func runCell(ctx context.Context, args []string, out, log io.Writer) error {
 	o, err := parse(args)
 	if err == nil {
@@ -39,8 +41,8 @@ func runCell(ctx context.Context, args []string, out, log io.Writer) error {
 	return err
 }
 
-// run does what is left to do of this process's share of the runs. A run that fails is noted and does not stop the others.
-// With --wait it then takes over runs that no other process works on, until every run of the comparison is finished or has failed.
+// run does the unfinished runs of this process's shard. A run that fails is recorded and does not stop the others. With
+// --wait it then takes over runs that no other process works on, until every run of the comparison is finished or has failed.
 func (p *plan) run(ctx context.Context, log io.Writer) error {
 	mine := p.mine()
 	finished := 0
@@ -61,7 +63,7 @@ func (p *plan) run(ctx context.Context, log io.Writer) error {
 	return nil
 }
 
-// try runs those of some runs that are not finished, one after another.
+// try does the unfinished ones of the given runs, one after another.
 func (p *plan) try(ctx context.Context, log io.Writer, cells []*cell) {
 	for i, c := range cells {
 		if ctx.Err() != nil {
@@ -88,9 +90,10 @@ func (p *plan) say(log io.Writer, format string, a ...any) {
 	}
 }
 
-// run trains in a process of its own: whatever ends it, the others go on, and its peak memory is its own. The process
-// has its own group, so that an interrupt from the keyboard reaches it once, through this one, and it dies with this
-// one. A run that another process has finished meanwhile is left as it is. begins is called before the training begins.
+// run trains in a separate process, so that a crash does not stop the other runs and peak memory is measured per run. The
+// process has its own process group, so that an interrupt from the keyboard reaches it only once, through this process, and
+// it dies with this process. A run that another process has finished meanwhile is left as it is. begins is called before the
+// training begins.
 func (c *cell) run(ctx context.Context, log io.Writer, begins func()) error {
 	c.failed, c.busy = "", false
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
@@ -107,9 +110,9 @@ func (c *cell) run(ctx context.Context, log io.Writer, begins func()) error {
 		return err
 	}
 	begins()
-	runtime.LockOSThread() // Pdeathsig is of the thread that starts the process
+	runtime.LockOSThread() // Pdeathsig refers to the thread that starts the process
 	defer runtime.UnlockOSThread()
-	// Not os.Executable: this very program, even where the file has been built anew meanwhile.
+	// Unlike os.Executable, this starts the same program even if its file has been rebuilt meanwhile.
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", append([]string{cellCommand}, c.args()...)...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, log
@@ -129,11 +132,11 @@ func (c *cell) run(ctx context.Context, log io.Writer, begins func()) error {
 }
 
 // launcherVariables are the environment variables by which launchers such as torchrun tell a process that it is one rank of
-// many. The processes of a comparison are independent of each other, so its runs do not see them. The local rank stays: it
-// chooses the GPU.
+// many. The processes of a comparison are independent of each other, so these variables are removed for its runs. The local
+// rank stays because it selects the GPU.
 var launcherVariables = []string{"RANK", "WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "ROLE_RANK", "ROLE_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 
-// independent returns an environment without the launcher's variables.
+// independent returns the environment without the variables of launchers.
 func independent(environment []string) []string {
 	return slices.DeleteFunc(slices.Clone(environment), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
@@ -141,7 +144,7 @@ func independent(environment []string) []string {
 	})
 }
 
-// comparison reads the runs that are finished.
+// comparison reads the finished runs and compares them.
 func (p *plan) comparison(log io.Writer) (*report.Comparison, []keptRun, error) {
 	var runs []keptRun
 	for _, c := range p.cells {
@@ -155,7 +158,7 @@ func (p *plan) comparison(log io.Writer) (*report.Comparison, []keptRun, error) 
 	return c, runs, err
 }
 
-// read reads a run that may be finished, unfinished, or not there.
+// read reads a run, which may be finished, unfinished, or missing.
 func (c *cell) read(rounds int) (keptRun, error) {
 	r := keptRun{dir: c.dir, name: c.variant.name, algorithm: c.variant.algorithm, seed: int64(c.seed)}
 	var err error
@@ -169,7 +172,7 @@ func (c *cell) read(rounds int) (keptRun, error) {
 		r.why = "not begun"
 	}
 	if r.why == "" && c.failed != "" && r.summary.Rounds < rounds {
-		r.why = "of fewer rounds"
+		r.why = "it has fewer rounds"
 	}
 	if r.why != "" && c.failed != "" {
 		r.why = firstLine(c.failed)
@@ -182,8 +185,8 @@ func firstLine(s string) string {
 	return line
 }
 
-// refresh brings tables and curves up to date after a run, as far as there is something to show. It leaves them to another
-// process that is writing them.
+// refresh updates the tables and curves after a run, if there is something to show yet. It does nothing while another process
+// is writing them.
 func (p *plan) refresh(ctx context.Context, log io.Writer) {
 	lock, err := report.LockDir(ctx, p.out.Path(), io.Discard)
 	if err != nil {
@@ -208,7 +211,8 @@ func (p *plan) refresh(ctx context.Context, log io.Writer) {
 	}
 }
 
-// finish writes and prints the comparison, and fails if a run did. Processes of one comparison write it one after another.
+// finish writes and prints the comparison, and returns an error if a run failed. Several processes of one comparison write it
+// one after another.
 func (p *plan) finish(ctx context.Context, out, log io.Writer) error {
 	if len(p.mine()) == 0 && !p.o.wait {
 		p.say(log, "shard %s of the comparison has no run: there are %d runs", p.o.part.String(), len(p.cells))
@@ -246,7 +250,7 @@ func (p *plan) lockTables(ctx context.Context) (*lockfile.Lock, error) {
 	}
 }
 
-// failures lists the runs that failed, those of one reason together.
+// failures lists the runs that failed, grouped by reason, and reports whether there are any.
 func (p *plan) failures(log io.Writer) bool {
 	var reasons []string
 	by := map[string][]string{}

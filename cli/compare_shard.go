@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// shard is a part of the runs of a comparison, for one of several processes that do not need to know of each other.
+// shard is a part of the runs of a comparison. Several processes that each do a shard need no communication.
 type shard struct {
 	index, count int
-	from         string // what the part was taken from: "" for all runs, "--shard", or an environment variable
+	from         string // where the shard was specified: "" (all runs), "--shard", or an environment variable
 }
 
 // Set implements [pflag.Value]. The text is i/n.
@@ -71,8 +71,7 @@ func slurmShard(getenv func(string) string) (shard, error) {
 	return shard{index, count, "the Slurm array"}, nil
 }
 
-// setShard takes the part of the runs from the environment unless a flag says it, and checks that the processes share a
-// directory.
+// setShard takes the shard from the environment unless --shard is given, and checks that the processes share a directory.
 func (o *compareOptions) setShard(log io.Writer) error {
 	if o.part.from == "" {
 		var err error
@@ -92,8 +91,8 @@ func (o *compareOptions) setShard(log io.Writer) error {
 	return nil
 }
 
-// mine returns the runs of this process's part. Each seed deals the variants from another start, so that no part gets the
-// same variant of every seed, whose runs may all be long.
+// mine returns the runs of this process's shard. The order of the variants is rotated from seed to seed, so that no shard
+// gets the same variant with every seed, whose runs may all take long.
 func (p *plan) mine() []*cell {
 	var mine []*cell
 	for k, c := range p.cells {
@@ -105,11 +104,11 @@ func (p *plan) mine() []*cell {
 }
 
 const (
-	waitEvery   = 2 * time.Second        // between two looks at the runs of other processes
-	tablesEvery = 200 * time.Millisecond // between two tries to lock the comparison's own files
+	waitEvery   = 2 * time.Second        // time between two checks of the runs of other processes
+	tablesEvery = 200 * time.Millisecond // time between two attempts to lock the comparison's own files
 )
 
-// waitForAll runs what no process is at, and waits for the runs that other processes are at, until none is left.
+// waitForAll does the runs that no process is working on, and waits for the runs of other processes, until none is left.
 func (p *plan) waitForAll(ctx context.Context, log io.Writer) {
 	told := ""
 	for ctx.Err() == nil {
@@ -124,7 +123,7 @@ func (p *plan) waitForAll(ctx context.Context, log io.Writer) {
 		}
 		busy, finished := 0, 0
 		for _, c := range left {
-			if err := c.run(ctx, log, func() { p.say(log, "== %s, seed %d, which no process is at", c.variant.name, c.seed) }); err != nil && ctx.Err() == nil {
+			if err := c.run(ctx, log, func() { p.say(log, "== %s, seed %d, which no process is doing", c.variant.name, c.seed) }); err != nil && ctx.Err() == nil {
 				c.failed = err.Error()
 				if !c.busy {
 					fmt.Fprintf(log, "%s, seed %d: %s\n", c.variant.name, c.seed, c.failed)
@@ -143,7 +142,7 @@ func (p *plan) waitForAll(ctx context.Context, log io.Writer) {
 		if busy == 0 {
 			continue
 		}
-		if now := fmt.Sprintf("waiting for %d runs that other processes are at", busy); now != told {
+		if now := fmt.Sprintf("waiting for %d runs that other processes are doing", busy); now != told {
 			p.say(log, "%s", now)
 			told = now
 		}
@@ -151,7 +150,7 @@ func (p *plan) waitForAll(ctx context.Context, log io.Writer) {
 	}
 }
 
-// pause waits, and returns the reason if the context ends first.
+// pause waits for the duration d. It returns the cause if the context ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

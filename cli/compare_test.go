@@ -340,7 +340,7 @@ func TestCompareBadInput(t *testing.T) {
 		{little(t, data, out, "--algorithms", "fedavgg"), exitUsage, []string{"did you mean fedavg?"}},
 		{little(t, data, out, "--algorithms", "fedavg", "--except", "fedavg"), exitUsage, []string{"leaves no algorithm"}},
 		{little(t, data, out, "--algorithms", "fedavg,fedavg"), exitUsage, []string{"two variants"}},
-		{little(t, data, out, "--algorithms", "all,fedavg"), exitUsage, []string{"all comes alone"}},
+		{little(t, data, out, "--algorithms", "all,fedavg"), exitUsage, []string{"all cannot be combined"}},
 		{little(t, data, out, "--algorithms", "fedavg", "--seeds", "1,x"), exitUsage, []string{`"x"`}},
 		{little(t, data, out, "--algorithms", "fedavg", "--seeds", "1,01"), exitUsage, []string{"twice"}},
 		{little(t, data, out, "--algorithms", "fedavg", "--seed", "1"), exitUsage, []string{"--seeds"}},

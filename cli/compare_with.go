@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// parseWith reads 'ALGORITHM: FLAGS' and 'ALGORITHM as NAME: FLAGS'.
+// parseWith parses 'ALGORITHM: FLAGS' and 'ALGORITHM as NAME: FLAGS'.
 func parseWith(text string) (*variant, []string, error) {
 	wrong := func(format string, a ...any) (*variant, []string, error) {
 		return nil, nil, usagef("--with %q: %s", text, fmt.Sprintf(format, a...))
@@ -50,12 +50,12 @@ func parseWith(text string) (*variant, []string, error) {
 		v.name = v.algorithm + " " + strings.Join(sets, " ")
 	}
 	if slug(v.name) == "" || strings.ContainsFunc(v.name, func(r rune) bool { return r < ' ' }) || len(v.name) > 100 {
-		return wrong("a name of letters and digits, at most 100 bytes, please")
+		return wrong("use a name of letters and digits with at most 100 bytes")
 	}
 	return v, args, nil
 }
 
-// shortFlag drops what a flag's name has of its algorithm's: feddag-star's --feddag-sources is sources.
+// shortFlag removes the algorithm's prefix from the name of a flag: --feddag-sources of feddag-star becomes sources.
 func shortFlag(algorithm, flag string) string {
 	n := 0
 	for i := 0; i < len(flag) && i <= len(algorithm) && flag[i] == (algorithm + "-")[i]; i++ {
@@ -66,7 +66,7 @@ func shortFlag(algorithm, flag string) string {
 	return flag[n:]
 }
 
-// slug makes a directory's name of a variant's.
+// slug returns the name of a directory for the name of a variant.
 func slug(name string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(name) {

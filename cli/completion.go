@@ -27,7 +27,7 @@ Usage: feddag completion bash|zsh|fish
     fish   feddag completion fish >~/.config/fish/completions/feddag.fish
 `
 
-// shells are the writers of the scripts.
+// shells are the functions that write the scripts, by shell.
 var shells = map[string]func(w io.Writer){"bash": completeBash, "zsh": completeZsh, "fish": completeFish}
 
 func shellNames() []string { return slices.Sorted(maps.Keys(shells)) }
@@ -47,7 +47,7 @@ func completion(_ context.Context, args []string, out, _ io.Writer) error {
 	return nil
 }
 
-// completeBash writes the script for bash. The words are listed in it, so that a completion does not start the program.
+// completeBash writes the script for bash. The script contains the words, so that a completion does not start the program.
 func completeBash(w io.Writer) {
 	fmt.Fprintf(w, "# bash completion for feddag\n_feddag() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} flags words\n")
 	fmt.Fprintf(w, "\tif [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi # bash splits at =\n")
@@ -73,7 +73,7 @@ func completeBash(w io.Writer) {
 		"\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n\tfi\n}\ncomplete -o default -F _feddag feddag\n")
 }
 
-// quote writes words as one word of a shell.
+// quote joins words with blanks and quotes the result as one word of a shell.
 func quote(words []string) string {
 	return "'" + strings.ReplaceAll(strings.Join(words, " "), "'", `'\''`) + "'"
 }

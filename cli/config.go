@@ -15,10 +15,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// pairs returns the flags that are in force, for config.yaml: all but those without effect. A flag without effect stays if
-// it has another value than its default, because the configuration of an earlier program or a preset has set it and the hash
-// of the run depends on it, and so does one whose absence would stand for another value. Where a file holds the partition, its
-// kind and its number of clients are in force too.
+// pairs returns the flags for config.yaml: all flags except those without effect. A flag without effect stays if it has
+// another value than its default, because the configuration of an earlier version or a preset has set it and the hash of the
+// run depends on it. It also stays if its absence would stand for another value. If the partition comes from a file, its kind
+// and its number of clients are included too.
 func (o *options) pairs() []report.Pair {
 	unread := map[string]bool{}
 	for _, u := range o.unread() {
@@ -29,7 +29,7 @@ func (o *options) pairs() []report.Pair {
 	}
 	return slices.DeleteFunc(o.allPairs(), func(p report.Pair) bool {
 		f := o.flags.Lookup(p.Key)
-		set := p.Value != defaultOf(f) && p.Key != "data-seed" // which is --seed if it is not given
+		set := p.Value != defaultOf(f) && p.Key != "data-seed" // --data-seed is --seed if it is not given
 		if earlier, ok := federation.Earlier(f); ok && o.unreadByCommand == nil && p.Value != earlier {
 			return false // Without it, a run that is resumed would take the earlier value.
 		}
@@ -37,7 +37,7 @@ func (o *options) pairs() []report.Pair {
 	})
 }
 
-// allPairs returns the resolved flags but those of a single start of the program.
+// allPairs returns the resolved flags except those that only concern a single start of the program.
 func (o *options) allPairs() []report.Pair {
 	var pairs []report.Pair
 	for _, g := range o.groups {
@@ -55,16 +55,16 @@ func (o *options) allPairs() []report.Pair {
 	return pairs
 }
 
-// free are the flags that a checkpoint need not agree in.
+// free are the flags that may differ between a checkpoint and the run that resumes from it.
 var free = append([]string{"out", "label", "preset", "partition-file", "scenario", "eval-every"}, onResume...)
 
-// hash identifies what the weights after a round depend on: the flags that matter, the partition and the scenario. A flag
-// is left out at the value that stands for programs without it, which is mostly its default, so that a flag that a later program
-// adds does not keep a run from being resumed.
+// hash identifies everything that the weights after a round depend on: the flags that matter, the partition and the scenario.
+// A flag is left out if it has the value that corresponds to versions without the flag, which is mostly its default. A flag
+// that a later version adds therefore does not prevent a run from being resumed.
 //
-// The data set is in it by its content, which the partition names, and by what its pixels are scaled with, never by the
-// place or the name that it was found under. The partition of an earlier program has no hash of the content. For such a
-// run the hash is what that program computed: with the flags that name the data set and with its name in the partition.
+// The hash includes the content of the data set, which the partition identifies, and the scaling of its pixels, but not its
+// path or name. Partitions of earlier versions have no hash of the content. For such a run, the hash is computed as in the
+// earlier version: with the flags that name the data set and with its name in the partition.
 func (o *options) hash(p *partition.Partition, set *data.Set, scenario []byte) (string, error) {
 	h, skip := sha256.New(), free
 	if data.IsContentHash(p.DataHash) {
@@ -74,9 +74,9 @@ func (o *options) hash(p *partition.Partition, set *data.Set, scenario []byte) (
 		fmt.Fprintf(h, "scaled with %v, %v\n", set.Mean, set.Std)
 	}
 	for _, pair := range o.allPairs() {
-		usual := pair.Value == earlierOf(o.flags.Lookup(pair.Key)) || pair.Key == "engine" && pair.Value == "serial" // once the default
+		usual := pair.Value == earlierOf(o.flags.Lookup(pair.Key)) || pair.Key == "engine" && pair.Value == "serial" // the default of earlier versions
 		if pair.Key == "initial-weights" {
-			pair.Value = o.initialHash // the content counts, wherever the file is
+			pair.Value = o.initialHash // the content of the file, not its path
 		}
 		if !slices.Contains(skip, pair.Key) && !usual {
 			fmt.Fprintf(h, "%s=%s\n", pair.Key, pair.Value)
@@ -89,7 +89,7 @@ func (o *options) hash(p *partition.Partition, set *data.Set, scenario []byte) (
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// earlierOf is the value of a flag in runs of programs that did not have it.
+// earlierOf returns the value that a flag has in runs of versions without the flag.
 func earlierOf(f *pflag.Flag) string {
 	if f != nil {
 		if value, ok := federation.Earlier(f); ok {
@@ -99,7 +99,7 @@ func earlierOf(f *pflag.Flag) string {
 	return defaultOf(f)
 }
 
-// defaultOf is a flag's default as config.yaml has it.
+// defaultOf returns the default of a flag in the form of config.yaml.
 func defaultOf(f *pflag.Flag) string {
 	if f == nil {
 		return ""

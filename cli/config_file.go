@@ -17,17 +17,17 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A flag that the command line does not give has the value of, in this order, its environment variable, the file of --config,
-// the preset, and its default.
+// A flag that is not on the command line gets its value from the first of these that has one: its environment variable, the
+// file of --config, the preset, its default.
 
-// configFlag names the flag for a file of flags.
+// configFlag is the name of the flag that reads flags from a file.
 const configFlag = "config"
 
-// environmentPrefix begins the name of each flag's environment variable: FEDDAG_EVAL_EVERY is that of --eval-every.
+// environmentPrefix begins the name of each flag's environment variable: FEDDAG_EVAL_EVERY sets --eval-every.
 const environmentPrefix = "FEDDAG_"
 
-// otherVariables are the environment variables with this prefix that do not stand for a flag. FEDDAG_DATA_DIR is among them, because it
-// is a place to look, and --data-dir is the first one.
+// otherVariables are the environment variables with this prefix that do not set a flag. FEDDAG_DATA_DIR is among them because
+// it does not set --data-dir: it is a further directory that is searched after that flag's.
 var otherVariables = []string{"FEDDAG_DATA_DIR", "FEDDAG_LDFLAGS", "FEDDAG_LONG", "FEDDAG_TRANSCRIPTS", "FEDDAG_TEST_PROGRAM", "FEDDAG_APT_WAIT", "FEDDAG_PYTHON", "FEDDAG_MLFLOW"}
 
 // variableOf returns the name of a flag's environment variable.
@@ -35,13 +35,13 @@ func variableOf(flag string) string {
 	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// defaults are the values of flags that a file and the environment give.
+// defaults are the values of flags from a file and from the environment.
 type defaults struct {
-	file   string            // path of the file; "" without one
-	values map[string]string // by flag, of the file
+	file   string            // path of the file; "" if there is none
+	values map[string]string // values in the file, by flag
 }
 
-// loadDefaults reads the file that --config or its environment variable names.
+// loadDefaults reads the file given by --config or its environment variable.
 func loadDefaults(args []string) (*defaults, error) {
 	d := new(defaults)
 	var err error
@@ -59,13 +59,13 @@ func loadDefaults(args []string) (*defaults, error) {
 	}
 	delete(d.values, "resume")
 	if dir := filepath.Dir(d.file); report.IsRun(dir) && filepath.Base(d.file) == report.ConfigFile {
-		delete(d.values, "out") // the directory of that run, where a new one has no place
+		delete(d.values, "out") // the directory of that run, which a new run must not write to
 	}
 	return d, nil
 }
 
-// get returns the value of a flag and where it is from. The source is "" if neither the environment nor the file has the flag,
-// or has it without a value.
+// get returns the value of a flag and its source. The source is "" if neither the environment nor the file has a value for
+// the flag.
 func (d *defaults) get(flag string) (value, source string) {
 	if name := variableOf(flag); os.Getenv(name) != "" && !slices.Contains(otherVariables, name) {
 		return os.Getenv(name), "the environment variable " + name
@@ -76,8 +76,8 @@ func (d *defaults) get(flag string) (value, source string) {
 	return "", ""
 }
 
-// apply sets the flags that the command line does not give. On --resume only the environment counts, and only for flags that may
-// change then.
+// apply sets the flags that are not on the command line. With --resume, only the environment is used, and only for flags that
+// may change then.
 func (o *options) apply(d *defaults, args []string, more []func(*options)) error {
 	typed, err := newOptions(o.algorithm)
 	if err != nil {
@@ -87,7 +87,7 @@ func (o *options) apply(d *defaults, args []string, more []func(*options)) error
 		add(typed)
 	}
 	if typed.flags.Parse(args) != nil {
-		return nil // The caller finds the mistake, too.
+		return nil // The caller reports the same error.
 	}
 	known := []string{}
 	o.flags.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
@@ -123,7 +123,7 @@ func (o *options) apply(d *defaults, args []string, more []func(*options)) error
 	return nil
 }
 
-// explainKey returns the error for a key of the file that names no flag of the command.
+// explainKey returns the error for a key in the file that is not a flag of the command.
 func (o *options) explainKey(key string, known []string) error {
 	for _, other := range federation.Names() {
 		if x, err := newOptions(other); err == nil && x.flags.Lookup(key) != nil {
@@ -133,7 +133,7 @@ func (o *options) explainKey(key string, known []string) error {
 	return spelling.Unknown("key", key, known)
 }
 
-// sourced completes the error of a flag that the environment or the file gave.
+// sourced adds the source to the error of a flag that was set by the environment or the file.
 func (o *options) sourced(err error) error {
 	var u federation.UnreadFlag
 	if errors.As(err, &u) && o.from[u.Name] != "" {
@@ -142,7 +142,7 @@ func (o *options) sourced(err error) error {
 	return err
 }
 
-// warnOfVariables names the environment variables that look like a flag's and are none.
+// warnOfVariables warns of environment variables that begin with the prefix but do not belong to a flag.
 func (o *options) warnOfVariables(log io.Writer) {
 	var flags []string
 	for _, algorithm := range federation.Names() {

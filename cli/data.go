@@ -58,7 +58,7 @@ func newDataFlags() *dataFlags {
 	return f
 }
 
-// dataVerbs are the verbs, with how many arguments they take, which flags they read, and their help.
+// dataVerbs are the verbs, with their numbers of arguments, the flags that they read, and their help.
 var dataVerbs = map[string]struct {
 	least, most int
 	flags       []string
@@ -93,7 +93,7 @@ func (f *dataFlags) unread(verb string) []federation.UnreadFlag {
 		}
 	})
 	if f.sheet == "" {
-		list = append(list, federation.UnreadFlag{Name: "columns", Where: "without --sheet", Who: "it is of the contact sheet"})
+		list = append(list, federation.UnreadFlag{Name: "columns", Where: "without --sheet", Who: "it sets the columns of the contact sheet"})
 	}
 	return list
 }
@@ -139,7 +139,7 @@ func dataCommand(ctx context.Context, args []string, out, log io.Writer) error {
 	return verb.run(ctx, f, args, out, log)
 }
 
-// dataList says where each set was found, or every place looked.
+// dataList prints where each data set was found, or every place that was searched.
 func dataList(_ context.Context, f *dataFlags, _ []string, out, _ io.Writer) error {
 	dirs := data.SearchDirs(f.dataDir)
 	fmt.Fprintf(out, "looked in, in this order: %s\n\n", strings.Join(dirs, ", "))
@@ -158,7 +158,7 @@ func dataList(_ context.Context, f *dataFlags, _ []string, out, _ io.Writer) err
 	return err
 }
 
-// whereabouts says where a set is, or what was looked for.
+// whereabouts describes where a data set is, or which files were searched for.
 func whereabouts(name string, dirs []string) string {
 	if data.TakesPath(name) {
 		return fmt.Sprintf("--dataset %s:PATH", name)
@@ -180,7 +180,7 @@ func whereabouts(name string, dirs []string) string {
 	return text + "    needs " + missing.Needs + "\n    " + missing.Advice
 }
 
-// setInfo is the summary of info, its last line on standard output.
+// setInfo is the summary that info prints as its last line on standard output.
 type setInfo struct {
 	Name      string    `json:"name"`
 	Title     string    `json:"title"`

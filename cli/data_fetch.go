@@ -66,7 +66,7 @@ func dataFetch(ctx context.Context, f *dataFlags, args []string, out, log io.Wri
 	return nil
 }
 
-// fetchLines returns a progress of a download that prints a line every ten seconds, from the second one on.
+// fetchLines returns a progress function for downloads that prints a line after two seconds and then every ten seconds.
 func fetchLines(log io.Writer) func(file string, done, total int64) {
 	var of string
 	var start, told time.Time

@@ -63,10 +63,11 @@ func doctor(_ context.Context, args []string, out, _ io.Writer) error {
 	return nil
 }
 
-// quiet is how long a run in use may leave its lock alone, with room for a slow file system.
+// quiet is the longest time between two updates of the lock of a run in use, with a margin for slow file systems.
 const quiet = time.Minute
 
-// showUsers says which run directories below a folder are in use, and by which process, and which one that was killed left.
+// showUsers prints the run directories below a folder that are in use, with the process that uses each, and those that a
+// killed process left locked.
 func showUsers(out io.Writer, folder string) error {
 	users, err := report.Users(folder)
 	if err != nil {
@@ -76,13 +77,13 @@ func showUsers(out io.Writer, folder string) error {
 		if since := time.Since(u.Seen).Round(time.Second); since < quiet {
 			fmt.Fprintf(out, "run       %s: in use by %s\n", u.Dir, u.Holder)
 		} else {
-			fmt.Fprintf(out, "run       %s: left by %s, which gave no sign for %v\n", u.Dir, u.Holder, since)
+			fmt.Fprintf(out, "run       %s: left by %s, which has shown no activity for %v\n", u.Dir, u.Holder, since)
 		}
 	}
 	return nil
 }
 
-// checkTorch says which libtorch and device there is.
+// checkTorch prints which libtorch and which device were found, and reports whether both can be used.
 func checkTorch(out io.Writer, name string) bool {
 	info, err := torch.Describe()
 	if err != nil {
@@ -106,7 +107,7 @@ func checkTorch(out io.Writer, name string) bool {
 		fmt.Fprintf(out, "! device  %v\n", err)
 		return false
 	}
-	engine, err := torch.NewEngine(device, 1) // computes a little there
+	engine, err := torch.NewEngine(device, 1) // does a small computation on the device
 	if err != nil {
 		fmt.Fprintf(out, "! device  %v\n", err)
 		return false
@@ -121,8 +122,8 @@ func checkTorch(out io.Writer, name string) bool {
 	return true
 }
 
-// describeCUDA says which CUDA libtorch was built for and whether a GPU can be used. Where none can, it gives the reason
-// once: the driver's version is part of the reason and not of libtorch's version.
+// describeCUDA says which CUDA version libtorch was built for and whether a GPU can be used. If none can be used, it gives
+// the reason, and mentions the driver's version only there.
 func describeCUDA(info torch.Info) string {
 	version, _, _ := strings.Cut(info.CUDA, ", ")
 	switch {
@@ -136,7 +137,7 @@ func describeCUDA(info torch.Info) string {
 	return fmt.Sprintf("%s, %d devices", info.CUDA, info.CUDADevices)
 }
 
-// checkData says where each data set is. One is enough.
+// checkData prints where each data set is, and reports whether at least one was found.
 func checkData(out io.Writer, dirs []string) bool {
 	any := false
 	var missing []string

@@ -15,7 +15,7 @@ import (
 	"feddag/torch"
 )
 
-// forecast is what a dry run says, and its last line on standard output.
+// forecast is the result of a dry run, which is also its last line on standard output.
 type forecast struct {
 	DryRun      bool            `json:"dry_run"`
 	Algorithm   string          `json:"algorithm"`
@@ -28,7 +28,7 @@ type forecast struct {
 	Clients     int             `json:"clients"`
 	Cohort      int             `json:"cohort"`
 	Trainings   []forecastTrain `json:"trainings"`
-	Steps       int64           `json:"steps"` // of SGD, all clients together
+	Steps       int64           `json:"steps"` // number of steps of SGD of all clients
 	DeviceBytes int64           `json:"device_bytes"`
 	HostBytes   int64           `json:"host_bytes"`
 	Free        int64           `json:"device_free_bytes"`
@@ -40,15 +40,15 @@ type forecastTrain struct {
 	What    string  `json:"what"`
 	Steps   int64   `json:"steps"`
 	AtOnce  int     `json:"clients_at_once"`
-	Groups  int     `json:"groups"` // that a cohort is trained in
-	Bytes   int64   `json:"bytes"`  // while it trains, beside models and images
+	Groups  int     `json:"groups"` // number of groups in which a cohort is trained
+	Bytes   int64   `json:"bytes"`  // memory used during training, in addition to models and images
 	Seconds float64 `json:"seconds_estimated"`
 }
 
-// baseBytes is what a process with libtorch holds on the host before it has any data.
+// baseBytes is the host memory of a process with libtorch before it loads any data.
 const baseBytes = 300 << 20
 
-// plan says what a run will take, and runs nothing but a few steps on the clock.
+// plan estimates the time and memory of a run. It trains nothing except a few steps to measure their time.
 func (o *options) plan(ctx context.Context, out, log io.Writer) error {
 	s, err := open(ctx, o, o.algorithm, log)
 	if err != nil {
@@ -83,7 +83,7 @@ func (o *options) plan(ctx context.Context, out, log io.Writer) error {
 		if err != nil {
 			return err
 		}
-		// A cohort's before and after, the server's models before and after.
+		// The models of a cohort before and after training, and the server's models before and after.
 		models = max(models, 4*int64(net.Len())*int64(2*min(p.Cohort, 64)+2*servers(s.env)))
 	}
 	seeing, err := s.evaluationSeconds(p)
@@ -95,7 +95,7 @@ func (o *options) plan(ctx context.Context, out, log io.Writer) error {
 	images := int64(len(data.Train.Pixels) + len(data.Train.Labels) + len(data.Test.Pixels) + len(data.Test.Labels))
 	f.DeviceBytes = images + models + work
 	f.HostBytes = baseBytes + images
-	if !s.env.Device.IsCUDA() { // the same memory
+	if !s.env.Device.IsCUDA() { // on the CPU, device memory is host memory
 		f.HostBytes += f.DeviceBytes
 	}
 	if f.Free, _, _, err = s.env.Device.Memory(); err != nil {
@@ -105,7 +105,7 @@ func (o *options) plan(ctx context.Context, out, log io.Writer) error {
 	return f.print(out, images, models, work, seeing)
 }
 
-// servers is how many models the server holds, as far as can be told: the true groups, or one.
+// servers returns an estimate of the number of models that the server holds: the number of true groups, or one.
 func servers(e *federation.Env) int {
 	n := 1
 	for _, c := range e.Clients {
@@ -114,7 +114,7 @@ func servers(e *federation.Env) int {
 	return n
 }
 
-// forecast plans one kind of training: its groups and bytes, and its time from a few steps on the clock.
+// forecast plans one kind of training: its groups, its memory, and its time, which it estimates by timing a few steps.
 func (s *session) forecast(p *federation.Plan, k federation.Planned) (t forecastTrain, err error) {
 	e := s.env
 	net, err := e.Net(k.Dual)
@@ -140,7 +140,7 @@ func (s *session) forecast(p *federation.Plan, k federation.Planned) (t forecast
 		t.Bytes = int64(t.AtOnce) * net.StackedBytes(torch.CPU, w)
 	}
 	perStep, err := s.secondsPerStep(net, k, t.AtOnce)
-	if err != nil && k.Objective != nil { // it may need what the method only has in a run
+	if err != nil && k.Objective != nil { // the objective may need something that the method only has in a run
 		t.What += " (timed with the cross-entropy)"
 		k.Objective = nil
 		perStep, err = s.secondsPerStep(net, k, t.AtOnce)
@@ -149,11 +149,11 @@ func (s *session) forecast(p *federation.Plan, k federation.Planned) (t forecast
 	return t, err
 }
 
-// probeSteps is the number of steps that each client does on the clock.
+// probeSteps is the number of steps of each client that are timed.
 const probeSteps = 4
 
-// secondsPerStep trains as many clients as go at once for a few steps and throws the result away. The first call pays
-// for what is done once.
+// secondsPerStep returns the time of one step, measured by training atOnce clients for a few steps. The resulting weights are
+// discarded. The first call is not timed because it includes one-time initialisation.
 func (s *session) secondsPerStep(net *torch.Network, k federation.Planned, atOnce int) (float64, error) {
 	e := s.env
 	start := make([]float32, net.Len())
@@ -195,7 +195,7 @@ func (s *session) secondsPerStep(net *torch.Network, k federation.Planned, atOnc
 	panic("unreachable")
 }
 
-// evaluationSeconds estimates the time of all evaluations from a few predictions on the clock.
+// evaluationSeconds estimates the time of all evaluations by timing a few predictions.
 func (s *session) evaluationSeconds(p *federation.Plan) (float64, error) {
 	e := s.env
 	net, err := e.Net(p.Trainings[len(p.Trainings)-1].Dual)
@@ -259,7 +259,7 @@ nothing of other work on the machine, of the clustering itself, or of a method's
 	return err
 }
 
-// seconds writes a time for a person.
+// seconds formats a time in a readable unit.
 func seconds(s float64) string {
 	if s < 10 {
 		return fmt.Sprintf("%.1f s", s)

@@ -96,7 +96,7 @@ func evaluate(ctx context.Context, args []string, out, log io.Writer) error {
 	return e.print(out)
 }
 
-// change sets the flags that may be others than those of the run.
+// change sets the flags that may differ from the run's.
 func (f *evaluateFlags) change(o *options, log io.Writer) error {
 	o.quiet, o.workers = f.quiet, f.workers
 	o.dataDir = f.dataDir
@@ -170,7 +170,7 @@ func (f *evaluateFlags) score(s *session, log io.Writer) (*evaluation, error) {
 	return e, f.scoreCheckpoint(s, e, scores)
 }
 
-// presentModels returns the clients that were there at the end of a run.
+// presentModels returns the clients that were present at the end of a run.
 func presentModels(m *report.Models) (clients []int) {
 	for _, c := range m.Clients {
 		if c.TestSet != nil {
@@ -180,7 +180,7 @@ func presentModels(m *report.Models) (clients []int) {
 	return clients
 }
 
-// choose returns the clients to score, out of those that are there of n.
+// choose returns the clients to score. present are the clients at the end of the run, out of n.
 func (f *evaluateFlags) choose(present []int, n int) ([]int, error) {
 	if !f.all.Changed("client") {
 		return present, nil
@@ -195,13 +195,13 @@ func (f *evaluateFlags) choose(present []int, n int) ([]int, error) {
 	return slices.Compact(clients), nil
 }
 
-// isThere returns an error unless client i of n is among those that are there at the end of a run.
+// isThere returns an error unless client i of n is among the clients present at the end of a run.
 func isThere(i int, present []int, n int, run string) error {
 	if i < 0 || i >= n {
 		return usagef("--client %d: %s has the clients 0 to %d", i, run, n-1)
 	}
 	if !slices.Contains(present, i) {
-		return usagef("--client %d is not there at the end of %s: it left, or never joined", i, run)
+		return usagef("--client %d is not present at the end of %s: it left, or never joined", i, run)
 	}
 	return nil
 }
@@ -280,12 +280,12 @@ func (f *evaluateFlags) scoreCheckpoint(s *session, e *evaluation, scores scorer
 	return e.add(s, clients, result)
 }
 
-// evaluation is what the command prints, and its last line.
+// evaluation is the result of the command, which is also its last line on standard output.
 type evaluation struct {
 	Run    string `json:"run"`
 	Split  string `json:"split"`
-	From   string `json:"models_from"` // file that the models are from, or that lists their files
-	Rounds int    `json:"rounds"`      // trained before
+	From   string `json:"models_from"` // file that contains the models or lists their files
+	Rounds int    `json:"rounds"`      // number of rounds trained before the evaluation
 	report.Score
 	// Agrees says whether the accuracies are those in clients.csv, to the last digit; nil where they cannot be compared.
 	Agrees  *bool             `json:"agrees_with_clients_csv,omitempty"`
@@ -324,7 +324,7 @@ func (e *evaluation) add(s *session, clients []*federation.Client, scores []fede
 	return nil
 }
 
-// mostRows is the number of clients up to which each has a row.
+// mostRows is the largest number of clients for which the table has a row per client.
 const mostRows = 30
 
 func (e *evaluation) print(out io.Writer) error {

@@ -20,7 +20,7 @@ var mainFlags = []string{
 // everything is the topic of the help that shows all flags.
 const everything = "all"
 
-// helpTopic returns what follows --help or -h on a command line, as in --help all; "" for nothing.
+// helpTopic returns the argument after --help or -h on a command line, as in --help all, or "" if there is none.
 func helpTopic(args []string) string {
 	for i, a := range args {
 		if a == "--" {

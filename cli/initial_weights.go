@@ -11,8 +11,8 @@ import (
 	"feddag/torch"
 )
 
-// loadInitialWeights reads the file of --initial-weights, or the run directory's copy where a run is resumed, and makes it the
-// start of all clients.
+// loadInitialWeights reads the file of --initial-weights, or its copy in the run directory if the run is resumed, and makes
+// its weights the initial weights of all clients.
 func (s *session) loadInitialWeights() (err error) {
 	o := s.o
 	if o.initialWeights == "" {
@@ -39,11 +39,11 @@ func contentHash(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// sameInitialWeights returns an error if the run that is there began with other initial weights than the ones asked for.
+// sameInitialWeights returns an error if the existing run began with other initial weights than the ones asked for.
 func (c *cell) sameInitialWeights(dir *report.Dir) error {
 	path := c.options.initialWeights
 	if path == "" {
-		return nil // agrees has found that the run has none
+		return nil // agrees has checked that the run has none either
 	}
 	asked, err := os.ReadFile(path)
 	if err != nil {

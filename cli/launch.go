@@ -9,27 +9,27 @@ import (
 	"feddag/torch/ranks"
 )
 
-// distributedFlag names the flag that says whether the processes of a launcher do one run together.
+// distributedFlag is the name of the flag that says whether the processes of a launcher do one run together.
 const distributedFlag = "distributed"
 
-// distributedModes are its values.
+// distributedModes are the values of that flag.
 var distributedModes = []string{"auto", "off"}
 
-// launcher is how a program that starts several processes tells each of them which one it is.
+// launcher describes the environment variables by which a program that starts several processes tells each process its rank.
 type launcher struct {
-	name, rank, size string // the variables with the process's number and with how many there are
+	name, rank, size string // name of the launcher, and the variables with the rank and the number of processes
 }
 
-// launchers are those that are understood, the first one first whose variables are there. torchrun, the PyTorchJobs of Kubeflow
-// and others set the same. Of srun, only the variables of a job step count: in a batch script outside of srun there is one
-// process, however many tasks the job has.
+// launchers are the supported launchers. The first one whose variables are set is used. torchrun, the PyTorchJobs of Kubeflow
+// and others set the same variables. For srun, only the variables of a job step are used: in a batch script outside of srun
+// there is one process, however many tasks the job has.
 var launchers = []launcher{
 	{"torchrun", "RANK", "WORLD_SIZE"},
 	{"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
 	{"mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
 }
 
-// distributedMode returns the value of --distributed before the other flags are known.
+// distributedMode returns the value of --distributed before the other flags are parsed.
 func distributedMode(args []string) (string, error) {
 	mode, err := scan(args, distributedFlag)
 	if err != nil {
@@ -51,7 +51,8 @@ func distributedMode(args []string) (string, error) {
 	return mode, nil
 }
 
-// launched returns which rank of a run this process is, nil if it is not one of several. getenv is [os.Getenv].
+// launched returns the rank of this process and where the ranks meet. It returns nil if the process is not one of several.
+// getenv is [os.Getenv].
 func launched(getenv func(string) string) (*ranks.Place, error) {
 	for _, l := range launchers {
 		if getenv(l.rank) == "" || getenv(l.size) == "" {
@@ -85,10 +86,10 @@ func launched(getenv func(string) string) (*ranks.Place, error) {
 	return nil, nil
 }
 
-// orOff ends the errors about a launcher's variables.
-const orOff = "; --distributed off takes no notice of launchers"
+// orOff is the end of the errors about a launcher's variables.
+const orOff = "; --distributed off ignores launchers"
 
-// attempt tells the attempts of a launcher apart that write into one store.
+// attempt returns a text that is different for each attempt of a launcher, because all attempts use the same store.
 func attempt(getenv func(string) string) string {
 	if n := getenv("TORCHELASTIC_RESTART_COUNT"); n != "" {
 		return "attempt-" + n
@@ -96,7 +97,7 @@ func attempt(getenv func(string) string) string {
 	return "attempt-0"
 }
 
-// master fills where the ranks meet.
+// master sets the address and port at which the ranks meet.
 func (l launcher) master(p *ranks.Place, getenv func(string) string) error {
 	p.Host = getenv("MASTER_ADDR")
 	if p.Host == "" && l.name == "srun" {
@@ -117,7 +118,7 @@ func (l launcher) master(p *ranks.Place, getenv func(string) string) error {
 	}
 	if id := getenv("SLURM_JOB_ID"); id != "" && l.name == "srun" {
 		job, err := variable(getenv, "SLURM_JOB_ID", 0, 1<<62)
-		p.Port = uint16(20000 + job%20000) // two jobs of one machine seldom get the same
+		p.Port = uint16(20000 + job%20000) // two jobs on one machine rarely get the same port
 		return err
 	}
 	return usagef("the environment variables %s and %s say that this is rank %d of %d, but MASTER_PORT, a free port of %s, is not set%s",
@@ -133,7 +134,7 @@ func variable(getenv func(string) string, name string, least, most int) (int, er
 	return n, nil
 }
 
-// firstHost returns the first host of a list as Slurm writes it: "gpu[03-05,9],login" has gpu03.
+// firstHost returns the first host of a list in Slurm's notation: gpu03 for "gpu[03-05,9],login".
 func firstHost(list string) string {
 	name, rest, ranges := strings.Cut(list, "[")
 	if before, _, several := strings.Cut(name, ","); several || !ranges {

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// joinList writes the values of a flag that may be repeated as one text, with blanks between them. A value that is empty,
-// has blanks or starts with a quotation mark is quoted as in Go.
+// joinList joins the values of a flag that may be repeated with blanks. A value that is empty, contains blanks or starts with
+// a quotation mark is quoted as in Go.
 func joinList(values []string) string {
 	quoted := make([]string, len(values))
 	for i, v := range values {

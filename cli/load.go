@@ -23,10 +23,10 @@ import (
 type source struct {
 	dataset string
 	dataDir string
-	extra   []string // options key=value
+	extra   []string // dataset options as key=value
 }
 
-// flags declares them.
+// flags declares the flags.
 func (s *source) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.dataset, "dataset", "fashion-mnist", "data set: "+strings.Join(data.Names(), ", ")+" (feddag data list)")
 	s.where(f)
@@ -38,8 +38,8 @@ func (s *source) where(f *pflag.FlagSet) {
 	f.StringArrayVar(&s.extra, "dataset-option", nil, "option that only this data set has, as key=value; may be repeated (feddag data list)")
 }
 
-// keepOptions adds the data set's options of a run to resume, saved in its config.yaml, to those that were given beside
-// --resume. An option that was given replaces the saved one of its key. Those of another kind of data set are left out.
+// keepOptions adds the data set options in the config.yaml of a run to resume to the options that were given with --resume. A
+// given option replaces the saved option with the same key. Saved options of another kind of data set are left out.
 func (s *source) keepOptions(saved map[string]string) error {
 	kind := func(name string) string { base, _, _ := strings.Cut(name, ":"); return base }
 	if kind(saved["dataset"]) != kind(s.dataset) {
@@ -58,13 +58,13 @@ func (s *source) keepOptions(saved map[string]string) error {
 	return nil
 }
 
-// options are what the flags ask for, without a bar.
+// options returns the load options that the flags ask for, without a progress bar.
 func (s *source) options() (data.LoadOptions, error) {
 	extra, err := keyValues("dataset-option", s.extra)
 	return data.LoadOptions{Dirs: data.SearchDirs(s.dataDir), Cache: data.CacheDir(s.dataDir), Extra: extra}, err
 }
 
-// check finds mistakes that need no data, and writes the set's name as the registry has it.
+// check reports errors that can be found without the data, and replaces the name of the data set by its name in the registry.
 func (s *source) check() (err error) {
 	if s.dataset, err = data.Canonical(s.dataset, data.SearchDirs(s.dataDir)); err != nil {
 		return usageError{err}
@@ -79,7 +79,7 @@ func (s *source) check() (err error) {
 	return nil
 }
 
-// load reads the set, shows that it does where that takes long, and says what a person should know about it.
+// load reads the data set, shows its progress if that takes long, and prints what the user should know about the data set.
 func (s *source) load(ctx context.Context, log io.Writer, quiet bool) (*data.Set, error) {
 	o, err := s.options()
 	if err != nil {
@@ -94,14 +94,14 @@ func (s *source) load(ctx context.Context, log io.Writer, quiet bool) (*data.Set
 	return set, err
 }
 
-// reading shows that the set is read, and how many of its images are decoded, until done.
+// reading shows that the data set is being read, and how many of its images are decoded, until done is called.
 func (s *source) reading(o *data.LoadOptions, log io.Writer, quiet bool) (done func()) {
 	w := newWait(log, quiet, "reading "+data.Title(s.dataset))
 	o.Progress = w.set
 	return w.done
 }
 
-// say prints what a person should know about a set.
+// say prints what the user should know about a data set.
 func (s *source) say(set *data.Set, log io.Writer, quiet bool) {
 	if quiet {
 		return
@@ -111,7 +111,8 @@ func (s *source) say(set *data.Set, log io.Writer, quiet bool) {
 	}
 }
 
-// hasBar says whether progress is drawn: off a terminal, under CI or with NO_COLOR it is not.
+// hasBar reports whether progress is shown as a bar. There is no bar if the log is not a terminal, or if CI or NO_COLOR is
+// set.
 func hasBar(log io.Writer, quiet bool) bool {
 	f, isFile := log.(*os.File)
 	return !quiet && isFile && term.IsTerminal(int(f.Fd())) && os.Getenv("CI") == "" && os.Getenv("NO_COLOR") == ""
@@ -124,7 +125,7 @@ func newBar(log io.Writer, length int64, what string) *progressbar.ProgressBar {
 		progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true))
 }
 
-// keyValues reads the values of a flag that is key=value, repeated.
+// keyValues parses the values of a repeated flag of the form key=value.
 func keyValues(flag string, values []string) (map[string]string, error) {
 	m := map[string]string{}
 	for _, kv := range values {
@@ -139,7 +140,7 @@ func keyValues(flag string, values []string) (map[string]string, error) {
 
 var unfit = regexp.MustCompile(`[^a-zA-Z0-9._-]+`)
 
-// fileName is a set's name as part of a file's: "folder:../pacs" is "folder-pacs".
+// fileName returns the name of the data set in a form that can be part of a file name: "folder-pacs" for "folder:../pacs".
 func (s *source) fileName() string {
 	base, path, _ := strings.Cut(s.dataset, ":")
 	return strings.TrimRight(base+"-"+strings.Trim(unfit.ReplaceAllString(path, "-"), "-."), "-")

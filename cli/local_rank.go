@@ -5,12 +5,13 @@ import (
 	"strconv"
 )
 
-// localRankVariables name the place of a process among those on its machine: torchrun's variable, srun's, and Open MPI's.
+// localRankVariables are the environment variables with the local rank, which is the rank among the processes on the same
+// machine, set by torchrun, srun and Open MPI.
 var localRankVariables = []string{"LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK"}
 
-// localDevice returns what --device auto stands for where a launcher starts several processes on a machine with that many
-// CUDA devices: the device of the process's local rank, counted from the first again where there are more processes than
-// devices. It is auto where there is no choice. getenv is [os.Getenv].
+// localDevice returns the device that --device auto selects if a launcher starts several processes on a machine with the
+// given number of CUDA devices: the device of the process's local rank, modulo the number of devices. It returns auto if
+// there is no choice. getenv is [os.Getenv].
 func localDevice(devices int, getenv func(string) string) (string, error) {
 	if devices < 2 {
 		return "auto", nil

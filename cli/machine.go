@@ -14,15 +14,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// machine are the flags that say what computes, and how.
+// machine holds the flags that select the device, the engine and the precision.
 type machine struct {
-	device        string // as asked for; after open libtorch's name of it
-	engine        string // as asked for; after open one of engines but auto
+	device        string // as given; after resolve, libtorch's name of the device
+	engine        string // as given; after resolve, one of engines except auto
 	precision     string
 	deterministic bool
-	memory        string // memory limit of a stacked call
+	memory        string // memory limit of a stacked call, as given
 	workers       int
-	general       bool // of bench: kernels are not compiled for the shapes of layers
+	general       bool // bench only: use kernels that are not compiled for the shapes of the layers
 }
 
 var (
@@ -39,7 +39,7 @@ func (m *machine) flags(f *pflag.FlagSet) {
 	f.StringVar(&m.memory, "memory", "", "memory that the batched engine may use on the device besides models and images, such as 500MB or 8GB; it splits the clients of a round into groups that fit (default: 85% of the free memory)")
 }
 
-// check finds mistakes that can be seen without the device.
+// check reports errors that can be found without the device.
 func (m *machine) check() error {
 	if err := spelling.OneOf("engine", m.engine, engines); err != nil {
 		return usageError{err}
@@ -65,7 +65,7 @@ func (m *machine) check() error {
 	return nil
 }
 
-// resolve turns auto into what it stands for on this machine.
+// resolve replaces auto by the device and the engine that it selects on this machine.
 func (m *machine) resolve() (torch.Device, error) {
 	if m.device == "auto" {
 		info, err := torch.Describe()
@@ -95,10 +95,10 @@ func (m *machine) resolve() (torch.Device, error) {
 	case m.general && !device.IsCUDA():
 		return device, usagef("only GPUs have --general-kernels, and this run is on the CPU: use --device cuda, or leave the flag out")
 	}
-	return device, m.check() // again, now that auto is an engine
+	return device, m.check() // again, now that auto has been replaced
 }
 
-// executor starts the executor that the flags name, with a number of workers, after resolve.
+// executor starts the executor that the flags select, with the given number of workers. resolve must have been called before.
 func (m *machine) executor(device torch.Device, workers int) (torch.Executor, error) {
 	precision, err := torch.ParsePrecision(m.precision)
 	if err != nil {
@@ -118,7 +118,7 @@ func (m *machine) executor(device torch.Device, workers int) (torch.Executor, er
 	return torch.NewEngineWith(device, workers, a)
 }
 
-// describe fills what results say of the machine.
+// describe fills in the description of the machine for the results.
 func (m *machine) describe(e *report.Env) error {
 	info, err := torch.Describe()
 	if err != nil {
@@ -139,7 +139,7 @@ func (m *machine) describe(e *report.Env) error {
 	return err
 }
 
-// parseBytes reads a number of bytes: 500MB, 8GB, 1048576; 0 for nothing.
+// parseBytes parses a number of bytes, such as 500MB, 8GB or 1048576. An empty text is 0.
 func parseBytes(text string) (int64, error) {
 	if text == "" {
 		return 0, nil
@@ -154,7 +154,7 @@ func parseBytes(text string) (int64, error) {
 	return int64(n * scale), nil
 }
 
-// whyCPU says why auto came to the CPU where a GPU may have been meant: there is an NVIDIA driver that cannot be used.
+// whyCPU explains why auto selected the CPU although there is an NVIDIA driver. It returns "" if there is nothing to explain.
 func whyCPU(asked string, info torch.Info) string {
 	if asked != "auto" || info.CUDADevices > 0 || !info.CUDABuilt || info.CUDAProblem == "there is no NVIDIA driver" {
 		return ""

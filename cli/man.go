@@ -78,8 +78,8 @@ func man(_ context.Context, args []string, out, _ io.Writer) error {
 // manual writes the text of a manual page.
 type manual struct{ io.Writer }
 
-// roff writes text so that troff shows it as it is. Characters beyond ASCII are written by their numbers, because troff takes its
-// input for Latin-1 unless it is told otherwise.
+// roff escapes text so that troff shows it unchanged. Characters beyond ASCII are written as numbers, because troff reads its
+// input as Latin-1 by default.
 func roff(text string) string {
 	var ascii strings.Builder
 	for _, r := range text {
@@ -107,7 +107,7 @@ func (m manual) heading(text string) { fmt.Fprintf(m, ".SH %s\n", roff(text)) }
 
 func (m manual) text(text string) { fmt.Fprintf(m, "%s\n", roff(text)) }
 
-// verbatim writes text with its lines.
+// verbatim writes text with its line breaks.
 func (m manual) verbatim(text string) {
 	fmt.Fprintf(m, ".nf\n%s\n.fi\n", roff(strings.TrimRight(text, "\n")))
 }

@@ -18,14 +18,14 @@ import (
 	"feddag/torch"
 )
 
-// defaultExperiment is the name of the experiment on an MLflow server where MLFLOW_EXPERIMENT_NAME names none.
+// defaultExperiment is the name of the experiment on an MLflow server if MLFLOW_EXPERIMENT_NAME is not set.
 const defaultExperiment = "feddag"
 
-// hurry is how long the end of an interrupted run waits for an MLflow server.
+// hurry is how long an interrupted run waits for an MLflow server at its end.
 const hurry = 2 * time.Second
 
-// tracker is the observer that logs a run to an MLflow server. Everything is sent in the background: a server that is slow or
-// down delays nothing, and is a warning.
+// tracker is the observer that logs a run to an MLflow server. Everything is sent in the background. A server that is slow or
+// down causes a warning and does not delay the run.
 type tracker struct {
 	s      *session
 	client *mlflow.Client
@@ -36,8 +36,8 @@ type tracker struct {
 	run mlflow.Run // on the server; only the requests in the queue use it
 }
 
-// newTracker returns an observer for the server that MLFLOW_TRACKING_URI names; nil if it is not set, or names none that can be
-// logged to, which is a warning.
+// newTracker returns an observer for the server that MLFLOW_TRACKING_URI names. It returns nil if the variable is not set,
+// or, with a warning, if the server cannot be used.
 func newTracker(s *session, warn func(string)) (*tracker, error) {
 	address := os.Getenv(mlflow.URIVariable)
 	if address == "" {
@@ -52,7 +52,7 @@ func newTracker(s *session, warn func(string)) (*tracker, error) {
 	return t, t.begin()
 }
 
-// begin logs what is known before the rounds, and the rounds that a resumed run has done if the server does not have them.
+// begin logs what is known before the rounds, and those earlier rounds of a resumed run that the server does not have.
 func (t *tracker) begin() error {
 	before, err := t.s.dir.ReadMLflow()
 	if err != nil {
@@ -85,7 +85,7 @@ func (t *tracker) begin() error {
 	return nil
 }
 
-// create begins the run on the server and notes it in the run directory.
+// create begins the run on the server and records it in the run directory.
 func (t *tracker) create(ctx context.Context) error {
 	experiment, err := t.client.Experiment(ctx, cmp.Or(os.Getenv(mlflow.ExperimentVariable), defaultExperiment))
 	if err != nil {
@@ -108,11 +108,11 @@ func (t *tracker) create(ctx context.Context) error {
 	return s.dir.WriteMLflow(report.MLflow{Server: t.client.Address(), Run: run})
 }
 
-// add puts a request for the run into the queue. It is left out if the run could not be made.
+// add puts a request for the run into the queue. The request is skipped if the run could not be created.
 func (t *tracker) add(task func(context.Context) error) {
 	t.queue.Add(func(ctx context.Context) error {
 		if t.run.ID == "" {
-			return nil // the refusal was told
+			return nil // the error has been reported
 		}
 		return task(ctx)
 	})
@@ -144,7 +144,7 @@ func (t *tracker) Round(result federation.RoundResult) error {
 	return nil
 }
 
-// tell warns of a problem that came up since the last time.
+// tell warns of a problem that occurred since the last call.
 func (t *tracker) tell() {
 	err := t.queue.Problem()
 	if err == nil || err.Error() == t.told {
@@ -154,12 +154,12 @@ func (t *tracker) tell() {
 	t.warn(fmt.Sprintf("MLflow at %s: %v; the run goes on, and its directory has everything", t.client.Address(), err))
 }
 
-// trackedFiles are the files that are logged as artifacts at the end of a run, up to maxTracked bytes each.
+// trackedFiles are the files that are logged as artifacts at the end of a run, unless they are larger than maxTracked bytes.
 var trackedFiles = []string{report.ConfigFile, report.EnvFile, report.SummaryFile, report.ClientsFile, report.ClustersFile, report.MetricsFile, report.HTMLFile}
 
 const maxTracked = 8 << 20
 
-// end logs the artifacts of a run that ended with err, and its state, and waits for the server, but not for long.
+// end logs the artifacts and the state of a run that ended with err, and waits for the server, but not for long.
 func (t *tracker) end(err error) {
 	if t == nil {
 		return
@@ -185,7 +185,7 @@ func (t *tracker) end(err error) {
 	}
 }
 
-// upload puts a file of the run into the queue. One that is not there or too large is left out.
+// upload puts a file of the run into the queue. A file that is missing or too large is left out.
 func (t *tracker) upload(name string) {
 	path := t.s.dir.Path(name)
 	t.add(func(ctx context.Context) error {

@@ -21,7 +21,8 @@ type options struct {
 	partitionFlags
 	scenario string
 	model    string
-	// initialWeights is the file of θ^0, "" for random weights, and initialHash the hash of its content once it is read.
+	// initialWeights is the file with θ^0, or "" for random weights. initialHash is the hash of its content after it has been
+	// read.
 	initialWeights, initialHash string
 	dropout                     float64
 	norm                        string
@@ -32,29 +33,29 @@ type options struct {
 	resume   string
 	quiet    bool
 	dryRun   bool
-	recorded bool     // the scenario is that of a run directory, which may be of an earlier version
-	team     *team    // the processes that do the run together; nil if this one does it alone
-	locked   *os.File // file of a lock of the run directory that the parent process holds; nil otherwise
+	recorded bool     // the scenario was read from a run directory, which an earlier version may have written
+	team     *team    // the processes that do the run together; nil if this process does it alone
+	locked   *os.File // lock file of the run directory if the parent process holds the lock; nil otherwise
 
 	alg    federation.Algorithm
 	groups []group
-	from   map[string]string // where the flags come from that the environment or the file of --config gave
+	from   map[string]string // sources of the flags that the environment or the file of --config sets, by flag
 	flags  *pflag.FlagSet
 	// unreadByCommand returns the flags that the command does not read; nil for train, which reads all.
 	unreadByCommand func() []federation.UnreadFlag
 	compares        func() bool // whether the command compares clusterings, see federation.UnreadFlag.Compared; nil for never
 }
 
-// group is a heading of the help and its flags.
+// group is a group of flags with its heading in the help.
 type group struct {
 	title string
 	flags *pflag.FlagSet
-	own   bool // the flags are of one command, not of all that have the flags of train
+	own   bool // only one command has the flags
 }
 
 const (
 	defaultAlgorithm = "feddag"
-	dataGroup        = "Data and clients" // the flags that a partition depends on, and no other
+	dataGroup        = "Data and clients" // exactly the flags that a partition depends on
 )
 
 // newOptions declares the flags of an algorithm's runs, with their defaults.
@@ -142,8 +143,8 @@ func newOptions(algorithm string) (*options, error) {
 	return o, nil
 }
 
-// flagName is the name of a flag as this program writes it. Underscores are dashes too, because programs that start sweeps
-// pass the names of parameters with underscores.
+// flagName returns the name of a flag with dashes in place of underscores, because programs that start sweeps pass the names
+// of parameters with underscores.
 func flagName(name string) string { return strings.ReplaceAll(name, "_", "-") }
 
 func newFlagSet() *pflag.FlagSet {
@@ -155,14 +156,14 @@ func newFlagSet() *pflag.FlagSet {
 	return fs
 }
 
-// ownGroup makes a heading for flags of one command.
+// ownGroup adds a group of flags that only one command has.
 func (o *options) ownGroup(title string) *pflag.FlagSet {
 	fs := o.group(title)
 	o.groups[len(o.groups)-1].own = true
 	return fs
 }
 
-// group makes a heading for flags.
+// group adds a group of flags.
 func (o *options) group(title string) *pflag.FlagSet {
 	fs := newFlagSet()
 	o.groups = append(o.groups, group{title: title, flags: fs})

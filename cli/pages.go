@@ -16,11 +16,11 @@ import (
 // page is the help of a command in parts, from which the manual page and the completions of shells are made.
 type page struct {
 	intro  string
-	groups []group  // flags by heading
-	words  []string // what may stand behind the command instead of a flag; nil for nothing, or for files
+	groups []group  // groups of flags
+	words  []string // possible arguments of the command; nil if it takes none or files
 }
 
-// pages are the pages of the commands that have flags or arguments, by name. The file of a command adds its own.
+// pages are the pages of the commands that have flags or arguments, by name. The file of each command adds its page.
 var pages = map[string]func() page{
 	"train":     func() page { return page{intro: trainIntro, groups: allGroups()} },
 	"cluster":   func() page { return page{intro: clusterIntro, groups: clusterGroups()} },
@@ -39,7 +39,7 @@ var pages = map[string]func() page{
 
 func oneGroup(fs *pflag.FlagSet) []group { return []group{{title: "Flags", flags: fs}} }
 
-// allGroups are the flags of train, with those of every algorithm.
+// allGroups returns the flags of train, including the flags of every algorithm.
 func allGroups() []group {
 	o, err := newOptions(defaultAlgorithm)
 	if err != nil {
@@ -69,7 +69,7 @@ func allGroups() []group {
 	return o.groups
 }
 
-// clusterGroups are the flags of cluster, with the default algorithm.
+// clusterGroups returns the flags of cluster with the default algorithm.
 func clusterGroups() []group {
 	o, err := newOptions(defaultAlgorithm)
 	if err != nil {
@@ -80,7 +80,7 @@ func clusterGroups() []group {
 	return o.groups
 }
 
-// pageOf returns the page of a command. One without flags has only its summary.
+// pageOf returns the page of a command. The page of a command without flags only has its summary.
 func pageOf(name string) page {
 	if make := pages[name]; make != nil {
 		return make()
@@ -131,7 +131,7 @@ func (p page) eachFlag(f func(*pflag.Flag)) {
 // takesValue reports whether a flag needs a value.
 func takesValue(f *pflag.Flag) bool { return f.NoOptDefVal == "" }
 
-// unknownCommand is the error for a command that there is not.
+// unknownCommand returns the error for a command that does not exist.
 func unknownCommand(name string) error {
 	return usageError{spelling.Unknown("command", name, commandNames())}
 }

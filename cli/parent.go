@@ -4,8 +4,8 @@ import (
 	"syscall"
 )
 
-// dieWithLauncher makes the kernel send SIGTERM to this process when torchrun, which has started it, is killed: torchrun leaves
-// its processes behind then. getenv is [os.Getenv].
+// dieWithLauncher makes the kernel send SIGTERM to this process when torchrun, which started it, is killed. Without this, the
+// processes of a killed torchrun would keep running. getenv is [os.Getenv].
 func dieWithLauncher(getenv func(string) string) {
 	if getenv("TORCHELASTIC_RUN_ID") == "" {
 		return

@@ -18,14 +18,15 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// onResume are the flags that may be given beside --resume: they change no result up to the round they act on.
+// onResume are the flags that may be given with --resume. They change no result before the round at which they take effect.
 var onResume = []string{"resume", "rounds", "early-stopping", "workers", "memory", "on-divergence", "quiet", "data-dir", "checkpoint-every", "final-post", "plots", distributedFlag}
 
-// dataPlace are flags that may be given beside --resume, too: they say where the data set is now and how to read it. A
-// resumed run accepts every set with the content that it was begun with.
+// dataPlace are further flags that may be given with --resume. They say where the data set is now and how to read it. A
+// resumed run accepts any data set with the same content as at its start.
 var dataPlace = []string{"dataset", "dataset-option"}
 
-// parse reads a command line. A run to resume lends its own flags. more declares flags of one command alone.
+// parse parses a command line. With --resume, the flags of that run are the defaults. more declares flags that only one
+// command has.
 func parse(args []string, more ...func(*options)) (*options, error) {
 	return parseSaved(args, savedConfig, more...)
 }
@@ -124,7 +125,7 @@ func (o *options) dataMoved(err error) error {
 	return fmt.Errorf("%w; if the data set of %s has moved, say where it is now beside --resume, with --%s or --data-dir", err, o.resume, strings.Join(dataPlace, ", --"))
 }
 
-// take sets the flags of a run to resume.
+// take sets the flags to those of a run to resume.
 func (o *options) take(resume string, saved map[string]string) error {
 	known := []string{}
 	var wrong error
@@ -152,7 +153,7 @@ func (o *options) take(resume string, saved map[string]string) error {
 	return nil
 }
 
-// scan finds the value of one flag before the others are known.
+// scan finds the value of one flag before the others are parsed.
 func scan(args []string, name string) (value string, err error) {
 	for i, a := range args {
 		if a == "--" {
@@ -175,7 +176,7 @@ func scan(args []string, name string) (value string, err error) {
 	return value, nil
 }
 
-// explain words a mistake in the flags, and names the nearest known one.
+// explain turns an error in the flags into a helpful message, which suggests the nearest known flag.
 func (o *options) explain(err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
@@ -193,8 +194,8 @@ func (o *options) explain(err error) error {
 	return unknownFlag(name, "--help", o.flags)
 }
 
-// parseCommand parses the flags of a command whose help consists of an introduction and its flags. It reports whether the help was
-// asked for; then it has printed it.
+// parseCommand parses the flags of a command whose help consists of an introduction and its flags. If the help is asked for,
+// it prints the help and returns true.
 func parseCommand(command, intro string, fs *pflag.FlagSet, args []string, out io.Writer) (helped bool, err error) {
 	switch err := fs.Parse(args); {
 	case errors.Is(err, pflag.ErrHelp):
@@ -209,8 +210,7 @@ func parseCommand(command, intro string, fs *pflag.FlagSet, args []string, out i
 	return false, nil
 }
 
-// flagError returns what pflag says of a command's flags as a mistake of usage.
-// An unknown flag is told the nearest known one.
+// flagError converts an error of pflag into a usage error. For an unknown flag it suggests the nearest known flag.
 func flagError(err error, command string, known *pflag.FlagSet) error {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
@@ -219,8 +219,8 @@ func flagError(err error, command string, known *pflag.FlagSet) error {
 	return usageError{err}
 }
 
-// unknownFlag is the error for a flag that a command does not have. help is
-// the command line that prints those that it has.
+// unknownFlag returns the error for a flag that a command does not have. help is the command line that prints the known
+// flags.
 func unknownFlag(name, help string, known *pflag.FlagSet) error {
 	names := []string{"help"}
 	known.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
@@ -231,7 +231,7 @@ func unknownFlag(name, help string, known *pflag.FlagSet) error {
 	return usagef("unknown flag --%s%s (see %s)", name, hint, help)
 }
 
-// check finds mistakes that need no data.
+// check reports errors that can be found without the data.
 func (o *options) check() error {
 	if err := o.source.check(); err != nil {
 		return err

@@ -74,7 +74,7 @@ func (o *partitionOptions) check() error {
 	return refuseUnread(o.flags, o.unread())
 }
 
-// unread returns the flags that have no effect beside the present values of the others.
+// unread returns the flags that have no effect with the present values of the other flags.
 func (o *partitionOptions) unread() []federation.UnreadFlag {
 	list := o.partitionFlags.unread()
 	if o.out == "" {
@@ -115,14 +115,14 @@ func runPartition(ctx context.Context, args []string, out, log io.Writer) error 
 	return o.show(ctx, &heldData{title: o.title(p), set: set, partition: p}, out, log)
 }
 
-// heldData is a partition with the data set that it divides, and the title of what is shown of it.
+// heldData is a partition with the data set that it divides, and a title for its plots.
 type heldData struct {
 	title     string
 	set       *data.Set
 	partition *partition.Partition
 }
 
-// show prints and writes what the flags ask for.
+// show prints the partition and writes the files that the flags ask for.
 func (o *partitionOptions) show(ctx context.Context, d *heldData, out, log io.Writer) error {
 	holdings, all := d.partition.Stats(d.set)
 	sum := d.summary(holdings, all)

@@ -19,13 +19,13 @@ import (
 type partitionFlags struct {
 	partition      partition.Options
 	partitionFile  string
-	partitionExtra []string // options key=value
+	partitionExtra []string // partition options as key=value
 	dataSeed       string
 
 	declared *pflag.FlagSet
 }
 
-// flags declares the flags. seed says in the help what the data seed is by default.
+// flags declares the flags. seed is the description of the default data seed in the help.
 func (d *partitionFlags) flags(f *pflag.FlagSet, seed string) {
 	d.partition, d.declared = partition.DefaultOptions(), f
 	p := &d.partition
@@ -44,9 +44,9 @@ func (d *partitionFlags) flags(f *pflag.FlagSet, seed string) {
 	f.StringVar(&d.dataSeed, "data-seed", "", "random seed of the partition (default: "+seed+")")
 }
 
-// check finds mistakes that need no data. seed is the data seed where none is given.
+// check reports errors that can be found without the data. seed is the default data seed.
 func (d *partitionFlags) check(seed uint64) error {
-	if d.partitionFile == "" { // else the kind comes from a file, which may be of any
+	if d.partitionFile == "" { // otherwise the file determines the kind
 		if err := spelling.OneOf("partition", d.partition.Kind, partition.Kinds()); err != nil {
 			return usageError{err}
 		}
@@ -94,8 +94,8 @@ func (d *partitionFlags) partitionOf(set *data.Set) (*partition.Partition, error
 	return p, nil
 }
 
-// sayUnassigned says how many training samples no client has where the clients are users of the data set and not all of the
-// users are clients. In the other kinds the flags say who has what.
+// sayUnassigned prints the number of training samples that belong to no client, if the clients are users of the data set and
+// some users are not clients. With the other kinds of partition, this follows from the flags.
 func sayUnassigned(log io.Writer, p *partition.Partition, set *data.Set) {
 	if n := p.Unassigned(set); n > 0 && p.Params.TrainShare == 0 && p.CountsClients() {
 		fmt.Fprintf(log, "%s: %d of %d users are clients; %d of %d training samples belong to no client\n",
@@ -103,7 +103,7 @@ func sayUnassigned(log io.Writer, p *partition.Partition, set *data.Set) {
 	}
 }
 
-// partitionUsage prints the kinds of partition with the flags and the options that each reads.
+// partitionUsage prints the kinds of partition with the flags and options of each kind.
 func partitionUsage(w io.Writer) {
 	for _, kind := range partition.Kinds() {
 		fmt.Fprintf(w, "  %-14s %s\n", kind, partition.Help(kind))

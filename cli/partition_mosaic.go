@@ -6,11 +6,11 @@ import (
 	"feddag/report/plot"
 )
 
-// The most rows and columns of a mosaic.
+// Maximum numbers of rows and columns of a mosaic.
 const mosaicRows, mosaicColumns = 24, 20
 
-// mosaic shows a test image of each label as the clients of each group see and name it; without groups, as the first
-// clients do.
+// mosaic shows a test image of each label as the clients of each group see and label it. Without groups, it shows the first
+// clients.
 func (d *heldData) mosaic() plot.Mosaic {
 	p, s := d.partition, d.set
 	sets := d.members()

@@ -9,12 +9,12 @@ import (
 	"feddag/federation/partition"
 )
 
-// title says what a partition is, as the chart's heading.
+// title describes a partition for the heading of the chart.
 func (o *partitionOptions) title(p *partition.Partition) string {
 	return fmt.Sprintf("%s of %s, %d clients\n%s", p.Kind, data.Title(p.DataSet), len(p.Shards), strings.Join(parameters(p), ", "))
 }
 
-// parameters lists what a partition was made with.
+// parameters returns the parameters with which a partition was made.
 func parameters(p *partition.Partition) []string {
 	var list []string
 	add := func(name string, value any, is bool) {
@@ -41,7 +41,7 @@ func parameters(p *partition.Partition) []string {
 	return list
 }
 
-// labelMap names a label map by what it does to the first classes.
+// labelMap describes a label map by its effect on the first classes.
 func labelMap(m []uint8) string {
 	if m == nil {
 		return "labels as they are"
@@ -53,7 +53,7 @@ func labelMap(m []uint8) string {
 	return "labels " + b.String() + "..."
 }
 
-// groupName says what the clients of a group have in common, by one of them.
+// groupName describes what the clients of a group have in common. client is one of them.
 func (d *heldData) groupName(client int) string {
 	p, s := d.partition, d.set
 	sh := p.Shards[client]

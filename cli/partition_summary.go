@@ -7,24 +7,24 @@ import (
 	"feddag/report"
 )
 
-// partitionSummary is the last line of the command. Spreads are over the clients.
+// partitionSummary is the last line of output of the command.
 type partitionSummary struct {
 	Dataset   string   `json:"dataset"`
 	Partition string   `json:"partition"`
 	DataSeed  uint64   `json:"data_seed"`
 	Clients   int      `json:"clients"`
 	HeldOut   int      `json:"held_out"`
-	Groups    int      `json:"groups"` // 0 where there are none
+	Groups    int      `json:"groups"` // 0 if there are no true groups
 	Samples   int      `json:"train_samples"`
 	Unused    int      `json:"unused_samples"`
-	Size      spread   `json:"size"`     // training samples
-	Labels    spread   `json:"labels"`   // that a client holds
-	Entropy   spread   `json:"entropy"`  // entropy of its labels, nats
-	Distance  spread   `json:"distance"` // earth mover's, to all clients' labels, 0 to 2
+	Size      spread   `json:"size"`     // number of training samples of a client
+	Labels    spread   `json:"labels"`   // number of labels of a client
+	Entropy   spread   `json:"entropy"`  // entropy of the labels of a client, in nats
+	Distance  spread   `json:"distance"` // earth mover's distance from a client's labels to all clients' labels, 0 to 2
 	Files     []string `json:"files"`
 }
 
-// spread is a number over the clients.
+// spread summarises the distribution of a number over the clients.
 type spread struct {
 	Mean report.Float `json:"mean"`
 	Std  report.Float `json:"std"`
@@ -52,7 +52,7 @@ func (d *heldData) summary(holdings []partition.ClientStats, all partition.Clien
 	return sum
 }
 
-// held counts the labels of which there is a sample.
+// held returns the number of labels with at least one sample.
 func held(counts []int) int {
 	n := 0
 	for _, k := range counts {
@@ -63,7 +63,7 @@ func held(counts []int) int {
 	return n
 }
 
-// members returns the clients of each true group; nil where there are none.
+// members returns the clients of each true group, or nil if there are no true groups.
 func (d *heldData) members() [][]int {
 	if d.partition.Groups == nil {
 		return nil

@@ -56,7 +56,7 @@ func (d *heldData) table(out io.Writer, holdings []partition.ClientStats, all pa
 	fmt.Fprintln(out)
 }
 
-// histogram writes counts, of many classes those that are there: "12 0 3", or "4:12 17:3".
+// histogram formats counts per class as "12 0 3". With many classes it only lists those that occur, as "4:12 17:3".
 func histogram(counts []int) string {
 	var b strings.Builder
 	for l, k := range counts {
@@ -74,7 +74,7 @@ func histogram(counts []int) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// numbers lists the first of some numbers.
+// numbers lists at most the given number of elements of x.
 func numbers(x []int, most int) string {
 	s := strings.Trim(fmt.Sprint(x[:min(len(x), most)]), "[]")
 	if len(x) > most {

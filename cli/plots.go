@@ -8,8 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// plotFormats is the value of --plots, the flag of every command that writes
-// plots.
+// plotFormats is the value of --plots, a flag that every command that writes plots has.
 type plotFormats []plot.Format
 
 func (p *plotFormats) flags(f *pflag.FlagSet) {

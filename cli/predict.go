@@ -122,7 +122,7 @@ func openPredictor(run string, client int) (*predictor, error) {
 	return p, nil
 }
 
-// predictions is what the command prints, and its last line.
+// predictions is the result of the command, which is also its last line on standard output.
 type predictions struct {
 	Run    string       `json:"run"`
 	Client int          `json:"client"`
@@ -130,7 +130,7 @@ type predictions struct {
 	Images []prediction `json:"images"`
 }
 
-// prediction is what a model sees in an image.
+// prediction is the prediction of a model for one image.
 type prediction struct {
 	Image         string    `json:"image"`
 	Class         int       `json:"class"` // label as the client uses it
@@ -139,7 +139,7 @@ type prediction struct {
 	Probabilities []float64 `json:"probabilities"` // by label
 }
 
-// predict predicts with the client's models for images of their shape.
+// predict predicts the classes of images that have the input shape of the client's model.
 func (p *predictor) predict(paths []string, pixels []byte) (*predictions, error) {
 	torch.UseBLAS()
 	input, classes := p.file.Input, len(p.file.Classes)
@@ -189,7 +189,7 @@ func (p *predictor) predict(paths []string, pixels []byte) (*predictions, error)
 	return result, nil
 }
 
-// labelNames returns the name of each label that a client uses: that of the classes that it gives the label.
+// labelNames returns a name for each label that a client uses: the names of the classes that it gives this label.
 func labelNames(classes []string, labelMap []int) []string {
 	if len(labelMap) == 0 {
 		return classes

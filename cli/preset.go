@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// presetFiles are the presets: a file of the form that --config reads for each, whose first line says what it is.
+// presetFiles contains one file per preset, in the format of --config. The first line of each file describes the preset.
 //
 //go:embed presets/*.yaml
 var presetFiles embed.FS
@@ -23,18 +23,18 @@ var presetFiles embed.FS
 type preset struct {
 	name  string
 	about string
-	text  string // text of its file
+	text  string // text of the preset's file
 	pairs []report.Pair
 }
 
 // noPreset is the name of the preset that sets nothing.
 const noPreset = "default"
 
-// presets returns all presets but the one that sets nothing, by name.
+// presets returns all presets except noPreset, sorted by name.
 var presets = sync.OnceValue(func() []preset {
 	files, err := presetFiles.ReadDir("presets")
 	if err != nil {
-		panic(err) // the files are in the program
+		panic(err) // the files are embedded in the program
 	}
 	var list []preset
 	for _, file := range files {
@@ -54,7 +54,7 @@ var presets = sync.OnceValue(func() []preset {
 	return list
 })
 
-// padNumber returns a name in a form by which table-10 comes after table-2.
+// padNumber pads the number in a name with zeros, so that table-10 is sorted after table-2.
 func padNumber(name string) string {
 	if rest, ok := strings.CutPrefix(name, "table-"); ok && strings.IndexByte(rest, '-') == 1 {
 		return "table-0" + rest
@@ -80,8 +80,8 @@ func (p preset) value(flag string) (string, bool) {
 	return p.pairs[i].Value, true
 }
 
-// isSetting reports whether the preset says on what to train. Such a preset is for every algorithm, and gives each the values of
-// the flags that it has. Another preset is a variant of an algorithm.
+// isSetting reports whether the preset specifies the data to train on. Such a preset can be used with every algorithm and
+// sets the flags that the algorithm has. Other presets are variants of an algorithm.
 func (p preset) isSetting() bool {
 	_, dataset := p.value("dataset")
 	_, kind := p.value("partition")
@@ -96,7 +96,8 @@ func (o *options) presets() []preset {
 	})
 }
 
-// applyPreset sets the flags of the presets named, separated by commas, that were not given. The later ones win.
+// applyPreset sets the flags of the named presets that were not given. The names are separated by commas; later presets take
+// precedence.
 func (o *options) applyPreset() error {
 	if o.preset == "" {
 		return nil
@@ -113,7 +114,7 @@ func (o *options) applyPreset() error {
 			}
 			for _, x := range p.pairs {
 				f := o.flags.Lookup(x.Key)
-				if f == nil || f.Changed { // of another algorithm, or given
+				if f == nil || f.Changed { // a flag of another algorithm, or one that was given
 					continue
 				}
 				if err := setFlag(f, x.Value); err != nil {
@@ -125,7 +126,8 @@ func (o *options) applyPreset() error {
 	return nil
 }
 
-// checkPreset returns an error for a name that is none of the known presets. It names those that are near, because there are many.
+// checkPreset returns an error for a name that is not among the known presets. The error only names similar presets, because
+// there are many.
 func checkPreset(name string, known []preset) error {
 	near, begin := []string{noPreset}, []string(nil)
 	for _, p := range known {
@@ -149,7 +151,7 @@ func checkPreset(name string, known []preset) error {
 	return usagef("preset %q is unknown%s (feddag presets lists them)", name, hint)
 }
 
-// setFlag sets a flag to a value as config.yaml writes it.
+// setFlag sets a flag to a value in the format of config.yaml.
 func setFlag(f *pflag.Flag, value string) error {
 	s, ok := f.Value.(pflag.SliceValue)
 	if !ok {
@@ -162,7 +164,7 @@ func setFlag(f *pflag.Flag, value string) error {
 	return s.Replace(values)
 }
 
-// differences returns the flags that the preset sets to another value than the default, as on a command line.
+// differences returns the flags that the preset sets to a value other than the default, in the form of a command line.
 func (p preset) differences(o *options) (words []string) {
 	for _, x := range p.pairs {
 		if f := o.flags.Lookup(x.Key); f == nil || !f.Hidden && !sameNumber(x.Value, defaultOf(f)) {

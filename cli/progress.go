@@ -15,34 +15,34 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress is the observer for a person: a bar on a terminal, else lines.
+// progress is the observer that shows the progress of a run: as a bar on a terminal, otherwise as lines of text.
 type progress struct {
 	log    io.Writer
 	rounds int
 	first  int // round with which this process began
 	bar    *progressbar.ProgressBar
-	at     int64 // position of the bar within the rounds, where it never goes back
-	within bool  // the rounds
+	at     int64 // position of the bar within the rounds; it never decreases
+	within bool  // the rounds have begun
 	lines  bool
-	began  time.Time // begin of the first round
+	began  time.Time // start of the first round
 	phase  string
-	ended  string    // stage that has ended last, where no other has begun
-	since  time.Time // begin of the phase
+	ended  string    // last stage that has ended, if no other has begun
+	since  time.Time // start of the phase
 	text   string    // text of the last round
-	from   int64     // samples done when it began
+	from   int64     // samples done at the start of the phase
 	done   int64     // samples done
 	rate   float64   // samples/s of the phase
 
 	step      string    // step of the clustering
-	stepSince time.Time // begin of that step
-	told      time.Time // when the last line on long work was said
+	stepSince time.Time // start of that step
+	told      time.Time // when the last line about long work was printed
 
 	round      int // round of the last progress within the rounds
 	roundSince time.Time
-	evaluating time.Time // begin of the evaluation that is under way; zero if none is
+	evaluating time.Time // start of the current evaluation; zero if there is none
 }
 
-// newProgress watches a run. Off a terminal, under CI or with NO_COLOR there is no bar.
+// newProgress returns the observer of a run. There is no bar if the log is not a terminal, or if CI or NO_COLOR is set.
 func newProgress(log io.Writer, o *options, first int) *progress {
 	p := &progress{log: log, rounds: o.run.Rounds, first: first, within: o.resume != "", began: time.Now(), lines: !o.quiet}
 	if hasBar(log, o.quiet) {
@@ -52,15 +52,15 @@ func newProgress(log io.Writer, o *options, first int) *progress {
 	return p
 }
 
-// perRound is a round's length on the bar.
+// perRound is the length of a round on the bar.
 const perRound = 1000
 
-// trainingShare is the part of a round's length that is its local training; the rest is evaluation.
+// trainingShare is the share of local training in the length of a round; the rest is evaluation.
 const trainingShare = 0.9
 
 // Phase implements federation.Observer.
 func (p *progress) Phase(x federation.Progress) {
-	p.step = ""       // a clustering that follows begins anew
+	p.step = ""       // the next clustering starts with a new step
 	if x.Total == 0 { // evaluation
 		p.evaluation(x)
 		return
@@ -81,7 +81,7 @@ func (p *progress) Phase(x federation.Progress) {
 	}
 }
 
-// inRound shows work of a round: the bar goes from the round's start towards its end.
+// inRound shows the progress within a round: the bar moves from the start of the round towards its end.
 func (p *progress) inRound(x federation.Progress) {
 	if p.bar == nil {
 		p.longRound(x)
@@ -92,7 +92,7 @@ func (p *progress) inRound(x federation.Progress) {
 	p.advance(at)
 }
 
-// longRound prints a line every ten seconds of a round, where there is no bar.
+// longRound prints a line every ten seconds of a round if there is no bar.
 func (p *progress) longRound(x federation.Progress) {
 	now := time.Now()
 	if p.round != x.Round || p.roundSince.IsZero() {
@@ -104,8 +104,8 @@ func (p *progress) longRound(x federation.Progress) {
 	}
 }
 
-// evaluation shows that models are evaluated: the bar says so; without a bar there is a line after two seconds, and then every
-// ten. How far it is, the engine does not know.
+// evaluation shows that models are being evaluated: in the text of the bar, or, without a bar, in a line after two seconds
+// and then every ten seconds. The engine does not report how much of the evaluation is done.
 func (p *progress) evaluation(x federation.Progress) {
 	now := time.Now()
 	if p.evaluating.IsZero() {
@@ -128,18 +128,18 @@ func (p *progress) evaluation(x federation.Progress) {
 
 // advance moves the bar within the rounds.
 func (p *progress) advance(at int64) {
-	p.at = max(p.at, min(at, p.length()-1)) // at its end the bar would go away
+	p.at = max(p.at, min(at, p.length()-1)) // a bar that reaches its end disappears
 	p.bar.Set64(p.at)
 }
 
-// stageLines say what a stage is, where there is no bar: its name, and what it is for.
+// stageLines describe each stage if there is no bar: its name and its purpose.
 var stageLines = map[string][2]string{
 	federation.WarmUpPhase.String(): {"warm-up", ": every client trains alone"},
 	federation.FinalPhase.String():  {"last local training", ", for the accuracy after it (--final-post=false leaves it out)"},
 }
 
-// inStage shows work before or after the rounds: the bar is the stage's own. Without a bar there is a line at the start and
-// at the end, and every ten seconds.
+// inStage shows the progress of a stage before or after the rounds. Each stage has its own bar. Without a bar, it prints a
+// line at the start, at the end, and every ten seconds.
 func (p *progress) inStage(x federation.Progress, begins bool) {
 	share := float64(x.Done) / float64(x.Total)
 	if p.bar != nil {
@@ -152,7 +152,7 @@ func (p *progress) inStage(x federation.Progress, begins bool) {
 	switch {
 	case !ok:
 	case begins:
-		// A method may train in several calls in a row, which are one stage for a person.
+		// A method may train in several calls in a row, which are shown as one stage.
 		if p.told = now; p.ended != x.Phase {
 			p.say("%s%s, %d samples", line[0], line[1], x.Total)
 		}
@@ -167,7 +167,7 @@ func (p *progress) inStage(x federation.Progress, begins bool) {
 	}
 }
 
-// longWork is the time between two lines on work that takes long, where there is no bar.
+// longWork is the time between two lines about long work if there is no bar.
 const longWork = 10 * time.Second
 
 // Sketched implements federation.ClusterObserver.
@@ -175,7 +175,8 @@ func (p *progress) Sketched([]*federation.Client, similarity.Sketches, similarit
 	return nil
 }
 
-// Clustering implements federation.ClusterObserver: the bar, or a line after two seconds of a clustering and then every ten.
+// Clustering implements federation.ClusterObserver. It moves the bar, or prints a line after two seconds of a clustering and
+// then every ten seconds.
 func (p *progress) Clustering(step string, done, total int) {
 	now := time.Now()
 	if p.step == "" {
@@ -198,7 +199,7 @@ func (p *progress) Clustering(step string, done, total int) {
 	}
 }
 
-// until is Clustering for a clustering outside a run, which an interrupt ends.
+// until returns a progress function for a clustering outside a run. The end of the context stops that clustering.
 func (p *progress) until(ctx context.Context) similarity.Progress {
 	return func(step string, done, total int) error {
 		p.Clustering(step, done, total)
@@ -206,7 +207,7 @@ func (p *progress) until(ctx context.Context) similarity.Progress {
 	}
 }
 
-// length is what the bar counts to.
+// length is the length of the bar.
 func (p *progress) length() int64 { return perRound * int64(max(1, p.rounds-p.first)) }
 
 func (p *progress) speed() string {
@@ -216,7 +217,7 @@ func (p *progress) speed() string {
 	return fmt.Sprintf(" %.0f samples/s", p.rate)
 }
 
-// left estimates the time to go from the time since a start.
+// left estimates the remaining time from the time since the start.
 func left(start time.Time, done, total int64) string {
 	if done <= 0 || total <= done {
 		return ""
@@ -241,7 +242,7 @@ func clientCount(clusters [][]int) (n int) {
 	return n
 }
 
-// Warn implements federation.WarningObserver. Warnings come even when nothing else does.
+// Warn implements federation.WarningObserver. Warnings are printed even with --quiet.
 func (p *progress) Warn(text string) {
 	if p.bar != nil {
 		p.bar.Clear()
@@ -276,7 +277,7 @@ func (p *progress) Round(r federation.RoundResult) error {
 	if !math.IsNaN(all) {
 		p.text = fmt.Sprintf(" loss %.3f accuracy %.1f%%", r.Loss, all)
 	}
-	number := federation.RoundNumber(r.Round) // as many rounds are done
+	number := federation.RoundNumber(r.Round) // also the number of rounds done
 	if len(r.Dropped) > 0 {
 		p.say("round %d/%d: left out, since their training diverged: clients %v", number, p.rounds, r.Dropped)
 	}
@@ -302,7 +303,7 @@ func (p *progress) say(format string, a ...any) {
 	fmt.Fprintf(p.log, format+"\n", a...)
 }
 
-// close takes the bar away.
+// close removes the bar.
 func (p *progress) close() {
 	if p.bar != nil {
 		p.bar.Clear()

@@ -19,13 +19,14 @@ type recorder struct {
 	foundBy   string // what found the clusters before the rounds; see report.Summary
 	warnings  []string
 	next      int                // index of the next round
-	clustered bool               // before the first round
-	counts    [][]int            // class counts of the clients that are clustered
-	groups    []int              // their true groups; nil where not known
-	ids       []int              // their ids; nil where they are all clients
-	found     *report.Clustering // with later
+	clustered bool               // the clusters before the first round were found
+	counts    [][]int            // class counts of the clustered clients
+	groups    []int              // true groups of the clustered clients; nil if they are not known
+	ids       []int              // ids of the clustered clients; nil if all clients are clustered
+	found     *report.Clustering // the clustering, if later is set
 
-	// sketched, if set, is told what is clustered; later leaves the files of the clustering to the caller.
+	// sketched, if set, is called with the sketches to be clustered. later means that the caller writes the files of the
+	// clustering.
 	sketched func(sketches similarity.Sketches, groups []int, o similarity.Options) error
 	later    bool
 }
@@ -49,7 +50,7 @@ func newRecorder(s *session) (*recorder, error) {
 // Phase implements federation.Observer.
 func (r *recorder) Phase(federation.Progress) {}
 
-// Weights implements federation.Observer: model/NAME.safetensors.
+// Weights implements federation.Observer. It writes model/NAME.safetensors.
 func (r *recorder) Weights(name string, tensors []torch.NamedTensor) error {
 	return r.s.dir.WriteModel(strings.Replace(name, "start-cluster-", "start-", 1), r.s.o.model, tensors)
 }
@@ -60,7 +61,7 @@ func (r *recorder) Warn(text string) { r.warnings = append(r.warnings, text) }
 // Ready implements federation.Observer.
 func (r *recorder) Ready([]federation.Score) error { return nil }
 
-// Round implements federation.Observer: a line of metrics.jsonl, and those of assignments.jsonl.
+// Round implements federation.Observer. It writes a line of metrics.jsonl and the round's lines of assignments.jsonl.
 func (r *recorder) Round(result federation.RoundResult) error {
 	r.next = result.Round + 1
 	if err := r.s.dir.AppendAssignments(report.NewAssignments(result)); err != nil {
@@ -105,8 +106,8 @@ func (r *recorder) Sketched(clients []*federation.Client, sketches similarity.Sk
 // Clustering implements federation.ClusterObserver.
 func (r *recorder) Clustering(string, int, int) {}
 
-// Clustered implements federation.Observer: clusters.json, proximity.npy, the CC-graph and the plots. Those of a search
-// that a scenario asks for, before round 21, go to the folder search-21.
+// Clustered implements federation.Observer. It writes clusters.json, proximity.npy, the CC-graph and the plots. If a scenario
+// asks for a new search for the clusters, such as before round 21, its files go to the folder search-21.
 func (r *recorder) Clustered(c *similarity.Result) error {
 	dir, title := r.s.dir, r.s.title()
 	if !r.clustered {
@@ -123,15 +124,15 @@ func (r *recorder) Clustered(c *similarity.Result) error {
 		return err
 	}
 	r.ari = good.ARI
-	if r.later { // there is more to be found out first
+	if r.later { // the caller adds to the clustering and writes it
 		return nil
 	}
 	err = dir.WriteClustering(r.found, r.s.o.plots)
-	r.found = nil // N x N matrices, which the rounds have no use for
+	r.found = nil // frees the N x N matrices, which the rounds do not need
 	return err
 }
 
-// readClusters reads what an interrupted run left of its clusters, for the report.
+// readClusters reads the clusters that an interrupted run has written, for the report.
 func (r *recorder) readClusters() error {
 	if _, ok := r.s.o.alg.(federation.Clusterer); ok {
 		kept, err := r.s.dir.ReadClusters()
@@ -139,7 +140,7 @@ func (r *recorder) readClusters() error {
 			return err
 		}
 		r.ari, r.foundBy = kept.ARI, kept.FoundBy
-		if a, ok := r.s.o.alg.(federation.SketchClusterer); ok && r.foundBy == "" { // an earlier program's file
+		if a, ok := r.s.o.alg.(federation.SketchClusterer); ok && r.foundBy == "" { // a file of an earlier version
 			r.foundBy = a.FoundBy()
 		}
 	}

@@ -100,8 +100,8 @@ func (o *reproduceOptions) repeat(ctx context.Context, path string, out, log io.
 	return o.say(first, second, files, out)
 }
 
-// optionsOf returns the options of a run's repetition: the flags in its config.yaml, and for flags that its program did not have the
-// values that were in force.
+// optionsOf returns the options for repeating a run: the flags in its config.yaml, and for flags that its version did not
+// have, the values that correspond to that version.
 func (o *reproduceOptions) optionsOf(first *report.Dir) (*options, error) {
 	saved, err := first.ReadConfig()
 	if err != nil {
@@ -148,17 +148,17 @@ func (o *reproduceOptions) optionsOf(first *report.Dir) (*options, error) {
 	return x, x.check()
 }
 
-// reproduced is the result, the last line on standard output.
+// reproduced is the result of the repetition, printed as the last line on standard output.
 type reproduced struct {
 	Run     string   `json:"run"`
 	Copy    string   `json:"copy"`
 	Same    bool     `json:"same"`
 	Files   int      `json:"files"`
 	Differ  []string `json:"differ"`
-	Changes []string `json:"changes,omitempty"` // of what the bits depend on
+	Changes []string `json:"changes,omitempty"` // changes in what the bits of the results depend on
 }
 
-// say prints which files agree, and fails if one does not.
+// say prints which files agree, and returns an error if one does not.
 func (o *reproduceOptions) say(first, second *report.Dir, files []report.FileAgreement, out io.Writer) error {
 	r := reproduced{Run: first.Path(), Copy: second.Path(), Files: len(files), Differ: []string{}}
 	for _, f := range files {
@@ -194,14 +194,14 @@ func (o *reproduceOptions) say(first, second *report.Dir, files []report.FileAgr
 	return nil
 }
 
-// without returns arguments without some flags and their values.
+// without returns the arguments without the given flags and their values.
 func without(args []string, flags ...string) (rest []string) {
 	for i := 0; i < len(args); i++ {
 		name, _, equals := strings.Cut(strings.TrimPrefix(args[i], "--"), "=")
 		if !strings.HasPrefix(args[i], "--") || !slices.Contains(flags, name) {
 			rest = append(rest, args[i])
 		} else if !equals {
-			i++ // its value
+			i++ // skip the value of the flag
 		}
 	}
 	return rest

@@ -20,7 +20,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// tableOptions are the flags of reproduce --table alone.
+// tableOptions are the flags that only reproduce --table has.
 type tableOptions struct {
 	table   int
 	dataset string
@@ -42,12 +42,12 @@ func newTableOptions() *tableOptions {
 // tableFlags are the flags of reproduce that compare does not get.
 var tableFlags = []string{"table", "dataset", "preset", "out"}
 
-// setting is a setting of a table: its preset and what is compared in it.
+// setting is a setting of a table: its preset and what it compares.
 type setting struct {
 	preset preset
-	args   []string // of compare: the algorithms and the variants
-	paper  []byte   // CSV file of what the paper prints
-	file   string   // its name
+	args   []string // arguments of compare: the algorithms and the variants
+	paper  []byte   // CSV file with the numbers in the paper
+	file   string   // name of the CSV file
 }
 
 // reproduceTable runs the settings of a table, one comparison after another.
@@ -136,19 +136,19 @@ func settingsOf(table int, dataset string) ([]setting, error) {
 	}
 	switch {
 	case table == 19:
-		return nil, usagef("table 19 is of the clustering alone: feddag cluster --preset table-19-cifar10")
+		return nil, usagef("table 19 is about the clustering only: use feddag cluster --preset table-19-cifar10")
 	case table == 12:
-		return nil, usagef("table 12 is of Google Landmarks, which needs a list of your own: feddag compare --preset table-12-google-landmarks --dataset csv:PATH")
+		return nil, usagef("table 12 uses Google Landmarks, which needs a list of your own: use feddag compare --preset table-12-google-landmarks --dataset csv:PATH")
 	case len(known) == 0:
 		return nil, usagef("--table is %d: use 2 to 11 or 13 to 18", table)
 	case len(list) == 0:
-		return nil, usagef("--dataset %q: table %d is of %s", dataset, table, strings.Join(slices.Compact(slices.Sorted(slices.Values(known))), ", "))
+		return nil, usagef("--dataset %q: table %d uses %s", dataset, table, strings.Join(slices.Compact(slices.Sorted(slices.Values(known))), ", "))
 	}
 	return list, nil
 }
 
-// settingOf says what is compared in a setting of a table: variants of FedDAG in an ablation, else the algorithms for which the paper
-// prints a number.
+// settingOf returns what is compared in a setting of a table: variants of FedDAG in an ablation, otherwise the algorithms for
+// which the paper prints a number.
 func settingOf(table int, p preset, dataset string) (setting, error) {
 	s := setting{preset: p, paper: benchmarks.Paper, file: "paper.csv"}
 	if args, ok := ablations[table]; ok {
@@ -171,7 +171,7 @@ func settingOf(table int, p preset, dataset string) (setting, error) {
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 { // TinyImageNet-C, which has other images
+	if len(names) == 0 { // the corrupted images of TinyImageNet-C, for which the paper has no numbers
 		names = federation.Names()
 	}
 	s.args = []string{"--algorithms", strings.Join(names, ",")}
@@ -198,7 +198,8 @@ var similarities = []string{
 	"--algorithms", "feddag-star", "--with", "feddag-star as gradient only: --feddag-fusion=fixed:1", "--with", "feddag-star as data only: --feddag-fusion=fixed:0",
 }
 
-// each returns a variant of an algorithm for each value of a flag, which is called by the name and the value.
+// each returns a variant of an algorithm for each value of a flag. The name of the variant consists of the given name and the
+// value.
 func each(algorithm, name, flags, flag string, values ...string) (args []string) {
 	for _, v := range values {
 		args = append(args, "--with", fmt.Sprintf("%s as %s %s: %s %s=%s", algorithm, name, strings.Replace(v, ":", " to ", 1), flags, flag, v))

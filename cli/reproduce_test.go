@@ -62,13 +62,13 @@ func TestReproduceRefuses(t *testing.T) {
 	unfinished := t.TempDir()
 	write(t, filepath.Join(unfinished, report.ConfigFile), []byte("algorithm: fedavg\nseed: 1\n"))
 	for want, args := range map[string][]string{
-		"takes the directory of one run":      {},
-		"is not a run directory":              {t.TempDir()},
-		"is not finished":                     {unfinished},
-		"table 19 is of the clustering alone": {"--table", "19", "--dataset", "svhn"},
-		"use 2 to 11 or 13 to 18":             {"--table", "20", "--dataset", "svhn"},
-		"table 18 is of cifar10, svhn":        {"--table", "18", "--dataset", "fashion-mnist"},
-		"did you mean --workers?":             {"--worker", "1", unfinished},
+		"takes the directory of one run":        {},
+		"is not a run directory":                {t.TempDir()},
+		"is not finished":                       {unfinished},
+		"table 19 is about the clustering only": {"--table", "19", "--dataset", "svhn"},
+		"use 2 to 11 or 13 to 18":               {"--table", "20", "--dataset", "svhn"},
+		"table 18 uses cifar10, svhn":           {"--table", "18", "--dataset", "fashion-mnist"},
+		"did you mean --workers?":               {"--worker", "1", unfinished},
 	} {
 		if code, _, log := feddag(append([]string{"reproduce"}, args...)...); code != exitUsage || !strings.Contains(log, want) {
 			t.Errorf("reproduce %q: exit code %d, want %q: %s", args, code, want, log)

@@ -9,7 +9,8 @@ import (
 	"feddag/report"
 )
 
-// loadScenario reads the scenario file, or the run directory's copy where a run is resumed, and checks that its events can happen.
+// loadScenario reads the scenario file, or its copy in the run directory if the run is resumed, and checks that its events
+// are possible.
 func (s *session) loadScenario() (err error) {
 	o := s.o
 	if o.scenario == "" {
@@ -32,8 +33,8 @@ func (s *session) loadScenario() (err error) {
 	return nil
 }
 
-// canonicalScenario returns a scenario in a form that does not depend on how its file is written, to compare scenarios by; ""
-// for none.
+// canonicalScenario returns a scenario in a form that does not depend on the formatting of its file, for comparisons. It
+// returns "" if there is no scenario.
 func canonicalScenario(text []byte) (string, error) {
 	if text == nil {
 		return "", nil
@@ -48,14 +49,14 @@ func canonicalScenario(text []byte) (string, error) {
 
 const historyPlot = "plots/assignments"
 
-// history reads the changes of the clients, and draws them.
+// history reads the changes of the clients' clusters and plots them.
 func (s *session) history(rounds int) ([]report.Assignment, error) {
 	list, err := s.dir.ReadAssignments()
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
 	if !slices.ContainsFunc(list, func(a report.Assignment) bool { return a.Why != federation.AtStart }) {
-		return list, nil // nothing to see
+		return list, nil // there is nothing to plot
 	}
 	figure, err := report.AssignmentPlot("Clusters of the clients over time\n"+s.title(), len(s.env.Clients), rounds, list)
 	if err != nil {
@@ -64,7 +65,7 @@ func (s *session) history(rounds int) ([]report.Assignment, error) {
 	return list, s.dir.WritePlot(historyPlot, figure, s.o.plots)
 }
 
-// tellMoves says a line for every kind of thing that happened to the clients.
+// tellMoves prints a line for every kind of change of the clients.
 func (p *progress) tellMoves(t int, moves []federation.Move) {
 	round := federation.RoundNumber(t)
 	for len(moves) > 0 {

@@ -26,7 +26,7 @@ the page shows the rounds so far and updates itself. The address is printed on s
 Usage: feddag serve RUN [flags]
 `
 
-// defaultListen is where the server listens: for browsers on this machine.
+// defaultListen is the address on which the server listens by default. Only browsers on this machine can reach it.
 const defaultListen = "127.0.0.1:7474"
 
 func newServeFlags(listen *string) *pflag.FlagSet {

@@ -13,8 +13,8 @@ import (
 	"feddag/report"
 )
 
-// livePoll is the script that a served page gets: it asks every two seconds whether the run has anything new, and then takes
-// the page again. The text stays where the reader has scrolled to.
+// livePoll is the script that is added to a served page. It asks every two seconds whether the run has anything new, and if
+// so, reloads the content of the page. The scroll position does not change.
 const livePoll = `<script>
 (function () {
   let seen = %q;
@@ -37,15 +37,15 @@ const livePoll = `<script>
 </script>
 `
 
-// runServer answers requests for a run: / is its report, or a page of the rounds so far while it goes on; /files/ are the files
-// of its directory; /stamp is a text that changes when the report does.
+// runServer answers requests for a run: / is its report, or a page with the rounds so far while the run goes on; /files/ are
+// the files of its directory; /stamp is a text that changes whenever the report does.
 type runServer struct {
 	dir      *report.Dir
 	files    http.Handler
-	loopback bool // whether it listens for this machine only
+	loopback bool // whether the server is reachable from this machine only
 }
 
-// newRunServer returns a server of a run. Nothing outside of root is served, whatever links there are.
+// newRunServer returns a server of a run. It serves nothing outside of root, even through symbolic links.
 func newRunServer(dir *report.Dir, root *os.Root, loopback bool) *runServer {
 	return &runServer{dir, http.StripPrefix("/files/", http.FileServerFS(root.FS())), loopback}
 }
@@ -58,7 +58,8 @@ func (s *runServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:")
 	switch {
 	case s.loopback && !isLoopback(r.Host):
-		// A page of another site whose name was made to lead here must not read the run.
+		// This prevents DNS rebinding: the page of another site must not read the run by making its host name resolve to this
+		// machine.
 		http.Error(w, "this server answers to localhost only", http.StatusForbidden)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		h.Set("Allow", "GET, HEAD")
@@ -73,7 +74,7 @@ func (s *runServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.Set("Content-Type", contentType)
 		}
 		s.files.ServeHTTP(w, r)
-	case !hasHidden(r.URL.Path): // a link of the report, which is a file in its directory
+	case !hasHidden(r.URL.Path): // a relative link in the report, to a file in the run directory
 		to := url.URL{Path: "/files" + path.Clean(r.URL.Path)}
 		http.Redirect(w, r, to.String(), http.StatusFound)
 	default:
@@ -90,7 +91,7 @@ var textTypes = map[string]string{
 // hasHidden reports whether a path has a name that begins with a dot, such as that of the lock.
 func hasHidden(p string) bool { return strings.Contains(p, "/.") }
 
-// isLoopback reports whether a host, with or without a port, is this machine's own.
+// isLoopback reports whether a host, with or without a port, is the loopback address of this machine.
 func isLoopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -102,7 +103,7 @@ func isLoopback(host string) bool {
 
 // page writes the report with the script that keeps it up to date.
 func (s *runServer) page(w http.ResponseWriter) {
-	stamp := s.dir.Stamp() // before the page is read: what changes meanwhile is seen by the next look
+	stamp := s.dir.Stamp() // taken before the page is read, so that the next request notices any change in between
 	text, err := s.text()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -18,17 +18,17 @@ import (
 	"feddag/torch"
 )
 
-// session is a run made ready: data, partition, device, directory.
+// session is a prepared run, with its data, partition, device and directory.
 type session struct {
 	o          *options
 	started    time.Time
-	set        *data.Set // as it was read; the clients may see its images otherwise: env.Data
+	set        *data.Set // data set as it was read; env.Data has the images as the clients see them
 	partition  *partition.Partition
-	scenario   []byte // text of the file; nil without
-	initial    []byte // content of the file of initial weights; nil without
+	scenario   []byte // text of the scenario file; nil if there is none
+	initial    []byte // content of the file of initial weights; nil if there is none
 	env        *federation.Env
 	dir        *report.Dir
-	checkpoint *federation.Checkpoint // to resume from; nil to begin
+	checkpoint *federation.Checkpoint // checkpoint to resume from; nil for a new run
 	hash       string
 	closers    []func()
 	setup      float64 // seconds
@@ -42,7 +42,7 @@ func (s *session) Close() {
 	s.closers = nil
 }
 
-// open makes a session: the data and everything that may be refused first, the directory last.
+// open makes a session. It makes the directory last, after everything that may fail.
 func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *session, err error) {
 	s := &session{o: o, started: time.Now()}
 	defer func() {
@@ -124,7 +124,7 @@ func open(ctx context.Context, o *options, prefix string, log io.Writer) (_ *ses
 	return s, err
 }
 
-// loadPartition makes the partition, or reads it from the run directory that is resumed.
+// loadPartition makes the partition, or reads it from the run directory if the run is resumed.
 func (s *session) loadPartition() (err error) {
 	o := s.o
 	if o.team != nil && o.team.begun != nil {
@@ -140,7 +140,7 @@ func (s *session) loadPartition() (err error) {
 	return err
 }
 
-// environment puts the data on the device and starts the executor.
+// environment copies the data to the device and starts the executor.
 func (s *session) environment(device torch.Device) error {
 	o, set := s.o, s.set
 	shape := [3]int{set.Channels, set.Height, set.Width}
@@ -191,7 +191,8 @@ func (s *session) environment(device torch.Device) error {
 	return nil
 }
 
-// warnOfChanges says what a resumed run computes with now and did not before, where the bits of its results depend on it.
+// warnOfChanges warns if a resumed run computes with other software or hardware than before, and the bits of its results
+// depend on the difference.
 func (s *session) warnOfChanges(log io.Writer) error {
 	var before report.Env
 	err := s.dir.ReadJSON(report.EnvFile, &before)
@@ -215,7 +216,7 @@ func (s *session) warnOfChanges(log io.Writer) error {
 	return nil
 }
 
-// environ describes what the numbers are made with.
+// environ describes the software and hardware that compute the results.
 func (s *session) environ() (report.Env, error) {
 	e := report.NewEnv()
 	e.Feddag = revision()

@@ -12,10 +12,10 @@ import (
 	"feddag/report"
 )
 
-// nameTime is the form of the time in the name of a directory.
+// nameTime is the format of the time in the name of a directory.
 const nameTime = "20060102-150405"
 
-// nameSuffix tells directories apart that begin in the same second, where there is something better than a counter.
+// nameSuffix distinguishes directories that are made in the same second, if there is something better than a counter.
 func nameSuffix() string {
 	if job := lockfile.SlurmJob(); job != "" {
 		return "job" + job
@@ -52,7 +52,7 @@ func (s *session) releaseAtEnd(log io.Writer) {
 	}}, s.closers...)
 }
 
-// makeDir makes and locks the directory of a new run: --out, or one of its own whose name begins with the prefix.
+// makeDir makes and locks the directory of a new run: --out, or a directory with a unique name that begins with the prefix.
 func (s *session) makeDir(ctx context.Context, log io.Writer, prefix string) (err error) {
 	o := s.o
 	switch {
@@ -79,14 +79,14 @@ func (s *session) makeDir(ctx context.Context, log io.Writer, prefix string) (er
 	return nil
 }
 
-// create makes the directory of a new run and writes what is known before it.
+// create makes the directory of a new run and writes the files that are known before the run.
 func (s *session) create(ctx context.Context, log io.Writer, prefix string, partition []byte) (err error) {
 	o := s.o
 	if err := s.makeDir(ctx, log, prefix+"-"+o.source.fileName()); err != nil {
 		return err
 	}
 	defer func() {
-		if err != nil && !report.IsRun(o.out) { // the disk is full, for example
+		if err != nil && !report.IsRun(o.out) { // for example, the disk is full
 			err = errors.Join(err, s.dir.Undo())
 		}
 	}()
@@ -117,7 +117,7 @@ func (s *session) create(ctx context.Context, log io.Writer, prefix string, part
 	return o.team.Remember(runDirectory, o.out)
 }
 
-// resume finds where an interrupted run stands. One that has no rounds yet and no checkpoint begins again.
+// resume finds the point at which an interrupted run continues. A run with neither rounds nor a checkpoint begins again.
 func (s *session) resume(log io.Writer) error {
 	o := s.o
 	o.out = o.resume
@@ -137,7 +137,7 @@ func (s *session) resume(log io.Writer) error {
 	return s.dir.TruncateMetrics(s.checkpoint.Rounds)
 }
 
-// readCheckpoint reads the checkpoint of the run to resume. It is nil if the run has none, and no rounds either.
+// readCheckpoint reads the checkpoint of the run to resume. It returns nil if the run has neither a checkpoint nor rounds.
 func (s *session) readCheckpoint(log io.Writer) (*federation.Checkpoint, error) {
 	o := s.o
 	c, err := federation.ReadCheckpoint(s.dir.Path(report.CheckpointFile))

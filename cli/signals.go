@@ -10,8 +10,8 @@ import (
 
 // withSignals returns a context that ends at the first signal that asks the program to stop: Ctrl-C, SIGTERM, and SIGUSR1 or
 // SIGXCPU, which batch systems send before the time of a job is over (sbatch --signal=USR1@120). A second SIGINT or SIGTERM
-// ends the program at once, unless patient is true. SIGUSR1 and SIGXCPU never do, nor do they count as a first: batch
-// systems send several of them, and SIGTERM after them.
+// ends the program at once, unless patient is true. SIGUSR1 and SIGXCPU never end it at once and do not count as the first
+// signal, because batch systems send several of them, followed by SIGTERM.
 func withSignals(parent context.Context, patient bool) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 4)

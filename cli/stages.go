@@ -2,7 +2,7 @@ package cli
 
 import "feddag/federation"
 
-// The stages of `feddag cluster` that are not the federation's, as keys of the seconds in its summary.json.
+// The stages of `feddag cluster` that the federation does not have. They are keys of the seconds in its summary.json.
 const (
 	setupStage     federation.Stage = "setup"     // reading the data or the sketches
 	comparingStage federation.Stage = "comparing" // the comparison with other ways of clustering

@@ -13,13 +13,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// storedFlags are the flags of a command that uses a run which is only read.
+// storedFlags are the flags of a command that only reads a run.
 type storedFlags struct {
 	run string
 	all *pflag.FlagSet
 }
 
-// newStoredFlags declares them.
+// newStoredFlags declares these flags.
 func newStoredFlags() *storedFlags {
 	f := &storedFlags{all: newFlagSet()}
 	f.all.StringVar(&f.run, "run", "", "directory of the run")
@@ -59,8 +59,8 @@ func storedOptions(run string) (*report.Dir, *options, error) {
 	return dir, o, nil
 }
 
-// openStored makes a session of a run that is only read: its data, partition, scenario and networks, without its models. change
-// sets the options that may be others than those of the run.
+// openStored makes a session of a run that is only read, with its data, partition, scenario and networks, but without its
+// models. change sets the options that may differ from those of the run.
 func openStored(ctx context.Context, run string, change func(*options) error, log io.Writer) (_ *session, err error) {
 	dir, o, err := storedOptions(run)
 	if err != nil {
@@ -101,7 +101,7 @@ func openStored(ctx context.Context, run string, change func(*options) error, lo
 	return s, s.env.Start(ctx)
 }
 
-// loader reads the models of a run, each once.
+// loader reads the models of a run. It reads each model only once.
 type loader struct {
 	dir    *report.Dir
 	net    *torch.Network
@@ -120,7 +120,7 @@ func (l *loader) Close() {
 	}
 }
 
-// model returns what a client of models.json predicts with.
+// model returns the model with which a client in models.json predicts.
 func (l *loader) model(c report.ModelClient) (federation.Model, error) {
 	m := federation.Model{Net: l.net}
 	mix := &federation.Mixture{Weights: c.Weights}

@@ -11,7 +11,7 @@ import (
 	"feddag/torch/ranks"
 )
 
-// finish writes what a complete run leaves behind, and prints its results.
+// finish writes the files of a complete run, and prints its results.
 func (s *session) finish(r *recorder, result *federation.Result, out, log io.Writer) error {
 	files := time.Now()
 	done := waiting(log, s.o.quiet, "writing tables, plots and the report")
@@ -68,7 +68,7 @@ func (s *session) finish(r *recorder, result *federation.Result, out, log io.Wri
 	if err != nil {
 		return err
 	}
-	// The summary comes last: a comparison takes a run that has one for finished.
+	// The summary is written last, because a comparison regards a run with a summary as finished.
 	if err := s.dir.WriteSummary(sum); err != nil {
 		return err
 	}
@@ -96,13 +96,13 @@ func (s *session) summary(r *recorder, rounds []report.Round, clusters []report.
 	sum.TrainingSamples, sum.ForwardSamples, sum.Warnings = work.Training, work.Forward, r.warnings
 	sum.BytesUp, sum.BytesDown = s.env.Ledger.Total.Totals()
 	sum.Seconds.SetStages(s.setup, s.env.Seconds())
-	if s.checkpoint == nil { // else several processes did the parts of the run
+	if s.checkpoint == nil { // otherwise the parts of the run were done by several processes
 		sum.Seconds.SetTotal(time.Since(s.started).Seconds())
 	}
 	return sum
 }
 
-// peaks fills what the run held of the device, and warns of trainings in another precision than the run's.
+// peaks records the peak memory of the run, and warns of trainings in another precision than the run's.
 func (s *session) peaks(sum *report.Summary) (err error) {
 	if s.env.Device.IsCUDA() {
 		if _, _, sum.PeakDeviceBytes, err = s.env.Device.Memory(); err != nil {
@@ -119,8 +119,8 @@ func (s *session) peaks(sum *report.Summary) (err error) {
 	return nil
 }
 
-// assigned are the clusters, with the held-out clients that came after the last round; one of all clients that took part
-// where the algorithm has none.
+// assigned returns the clusters, including the held-out clients that were assigned after the last round. If the algorithm has
+// no clusters, it returns one cluster with all clients that took part.
 func (s *session) assigned() [][]int {
 	if a, ok := s.o.alg.(federation.Clustered); ok {
 		return a.Clusters()
@@ -128,7 +128,7 @@ func (s *session) assigned() [][]int {
 	return [][]int{s.present()}
 }
 
-// present are the ids of the clients that are there.
+// present returns the ids of the clients that are present.
 func (s *session) present() (ids []int) {
 	for _, c := range s.env.Present() {
 		ids = append(ids, c.ID)
@@ -136,7 +136,7 @@ func (s *session) present() (ids []int) {
 	return ids
 }
 
-// scores are some clients' last.
+// scores returns the last scores of the given clients, before and after local training.
 func (s *session) scores(result *federation.Result, clients []int) (pre, post []federation.Score) {
 	for _, i := range clients {
 		pre, post = append(pre, result.Last[i].Pre), append(post, result.Last[i].Post)

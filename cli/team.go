@@ -21,7 +21,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// team are the processes of a run that a launcher has started, seen from one of them. Rank 0 writes the run directory; the
+// team is the view of one process on the processes of a run that a launcher has started. Rank 0 writes the run directory; the
 // others need none.
 type team struct {
 	*ranks.Ranks
@@ -35,13 +35,13 @@ type begunRun struct {
 	Inputs map[string][]byte `json:"inputs"` // the partition and the copies of the files that the run was given, see inputCopies
 }
 
-// runDirectory is where the run of one attempt of torchrun is, for the next one.
+// runDirectory is the key under which one attempt of torchrun stores the path of the run for the next attempt.
 const runDirectory = "run directory"
 
-// leads reports whether this process writes the run directory: it is rank 0, or there are no others.
+// leads reports whether this process writes the run directory: it is rank 0, or the only process.
 func (t *team) leads() bool { return t == nil || t.Rank() == 0 }
 
-// trainTogether is train for a process that is one rank of several.
+// trainTogether implements train for a process that is one of several ranks.
 func trainTogether(ctx context.Context, p *ranks.Place, args []string, declare func(*options), out, log io.Writer) (err error) {
 	defer func() {
 		if err != nil {
@@ -51,7 +51,7 @@ func trainTogether(ctx context.Context, p *ranks.Place, args []string, declare f
 	var o *options
 	if resume, err := scan(args, "resume"); err != nil {
 		return err
-	} else if resume == "" { // so that a mistake shows before the others are waited for
+	} else if resume == "" { // so that errors show before waiting for the other ranks
 		if o, err = parse(args, declare); err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func trainTogether(ctx context.Context, p *ranks.Place, args []string, declare f
 	err = o.trainAndExplain(running, out, log)
 	lost, cancelled := t.Err(), errors.Is(err, context.Canceled) || errors.Is(err, torch.ErrCancelled)
 	if lost != nil && ctx.Err() == nil && (cancelled || errors.Is(err, lost)) {
-		err = lost // the reason, without what it has led to
+		err = lost // the cause, without the errors that followed from it
 	}
 	if err == nil {
 		err = t.End()
@@ -98,8 +98,8 @@ func trainTogether(ctx context.Context, p *ranks.Place, args []string, declare f
 	return err
 }
 
-// options returns the flags of the run: o, or those of the run to continue, which rank 0 tells the others. That is the run of
-// --resume, or a run in --out that the same command has begun, before its launcher started it anew.
+// options returns the flags of the run: o, or the flags of the run to continue, which rank 0 sends to the others. The run to
+// continue is the run of --resume, or a run in --out that the same command has begun before its launcher restarted it.
 func (t *team) options(args []string, o *options, declare func(*options), log io.Writer) (*options, error) {
 	raw, err := t.Once("the run to continue", func() ([]byte, error) {
 		dir, err := scan(args, "resume")
@@ -143,7 +143,7 @@ func (t *team) options(args []string, o *options, declare func(*options), log io
 	return parseSaved(more, func(string) (map[string]string, error) { return t.begun.Config, nil }, declare)
 }
 
-// asArguments returns a flag as it is given on a command line.
+// asArguments returns a flag in the form of a command line.
 func asArguments(f *pflag.Flag) (args []string) {
 	if s, ok := f.Value.(pflag.SliceValue); ok {
 		for _, v := range s.GetSlice() {
@@ -174,7 +174,7 @@ func readBegun(path string) ([]byte, error) {
 	return json.Marshal(b)
 }
 
-// sameRun returns an error if a flag that was given has another value in the run in a directory.
+// sameRun returns an error if a flag that was given has another value in the existing run.
 func (o *options) sameRun(path string) error {
 	dir, err := report.Open(path)
 	if err != nil {
@@ -196,7 +196,7 @@ func (o *options) sameRun(path string) error {
 	return wrong
 }
 
-// programHash identifies the program by the content of its file, and the libtorch that it runs with.
+// programHash returns a text that identifies the content of the program's file and the version of libtorch.
 func programHash() (string, error) {
 	f, err := os.Open("/proc/self/exe")
 	if err != nil {
@@ -214,14 +214,14 @@ func programHash() (string, error) {
 	return fmt.Sprintf("feddag %s, file %x, libtorch %s", revision(), h.Sum(nil)[:6], info.Version), nil
 }
 
-// fact is something that all ranks must agree in.
+// fact is a property in which all ranks must agree.
 type fact struct{ Name, Value string }
 
-// ownBusiness are the flags in which ranks may differ: they change nothing in the results, or only by way of what is compared
-// by its content.
+// ownBusiness are the flags in which ranks may differ: they do not affect the results, or they name inputs whose content is
+// compared.
 var ownBusiness = append([]string{"out", "label", "device", "workers", "memory", "quiet", "plots", "data-dir", "preset", "partition-file", "scenario", "initial-weights"}, dataPlace...)
 
-// compare returns an error that names the first difference between what a rank is about to do and what rank 0 is.
+// compare returns an error that names the first difference between the run as a rank would do it and as rank 0 would do it.
 func (t *team) compare(s *session, partition []byte, log io.Writer) error {
 	sum := func(b []byte) string { h := sha256.Sum256(b); return hex.EncodeToString(h[:6]) }
 	facts := []fact{{"command", "train"}}
@@ -281,7 +281,7 @@ func (t *team) compare(s *session, partition []byte, log io.Writer) error {
 	return nil
 }
 
-// spread makes the ranks share out what the session's executor does.
+// spread distributes the work of the session's executor over the ranks.
 func (t *team) spread(s *session, log io.Writer) error {
 	backend, err := t.UseDevice(s.env.Device)
 	if err != nil {
@@ -296,7 +296,7 @@ func (t *team) spread(s *session, log io.Writer) error {
 	return nil
 }
 
-// checkpoint hands the checkpoint that rank 0 has read to all ranks.
+// checkpoint sends the checkpoint that rank 0 has read to all ranks.
 func (t *team) checkpoint(read func() (*federation.Checkpoint, error)) (*federation.Checkpoint, error) {
 	var own *federation.Checkpoint
 	raw, err := t.Once("the checkpoint", func() (_ []byte, err error) {
@@ -312,8 +312,8 @@ func (t *team) checkpoint(read func() (*federation.Checkpoint, error)) (*federat
 	return c, c.UnmarshalBinary(raw)
 }
 
-// threads returns how many clients the serial engine trains at the same time: all processors, shared by the ranks that run on
-// them, unless --workers was given.
+// threads returns the number of clients that the serial engine trains at the same time. By default, the ranks on a machine
+// divide its processors evenly; --workers overrides this.
 func (o *options) threads() int {
 	if o.team == nil || o.flags.Changed("workers") {
 		return o.workers

@@ -19,7 +19,7 @@ func init() {
 	register("train", "train a federation: find the clusters, do the rounds, write a report", train)
 }
 
-// The flag of train that begins no run.
+// The flag of train that does not begin a run.
 const (
 	dryRunFlag  = "dry-run"
 	dryRunUsage = "print how much memory, how many steps and how much time the run needs, and do not begin it"
@@ -66,14 +66,14 @@ func train(ctx context.Context, args []string, out, log io.Writer) error {
 	return o.trainAndExplain(ctx, out, log)
 }
 
-// runsNothing reports whether the flags ask for a text and not for a run.
+// runsNothing reports whether the flags ask for a text instead of a run.
 func runsNothing(args []string) bool {
 	return slices.ContainsFunc(args, func(a string) bool {
 		return slices.Contains([]string{"--help", "-h", "--dry-run", "--dry-run=true"}, a) || strings.HasPrefix(a, "--help=")
 	})
 }
 
-// trainAndExplain is train that says how a run which did not end can be continued.
+// trainAndExplain calls train. If the run does not finish, it prints how to continue it.
 func (o *options) trainAndExplain(ctx context.Context, out, log io.Writer) error {
 	err := o.train(ctx, out, log)
 	if err != nil && ctx.Err() != nil && o.out != "" && o.team.leads() {
@@ -81,12 +81,12 @@ func (o *options) trainAndExplain(ctx context.Context, out, log io.Writer) error
 	}
 	var d *federation.Diverged
 	if errors.As(err, &d) && o.run.OnDivergence == federation.StopOnDivergence && d.Round > 0 && o.out != "" && o.team.leads() {
-		fmt.Fprintf(log, "the rounds before stand in %s; to go on from its last checkpoint without such clients: feddag train --resume %s --on-divergence drop\n", o.out, o.out)
+		fmt.Fprintf(log, "the earlier rounds are in %s; to continue from its last checkpoint without such clients: feddag train --resume %s --on-divergence drop\n", o.out, o.out)
 	}
 	return err
 }
 
-// train runs a federation as the flags say.
+// train runs the federation that the flags describe.
 func (o *options) train(ctx context.Context, out, log io.Writer) (err error) {
 	s, err := open(ctx, o, o.algorithm, log)
 	if err != nil {

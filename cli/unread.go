@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A flag that has no effect is never taken in silence. Who reads a flag is declared where the reading is done:
+// A flag that has no effect is never accepted silently. Which part reads a flag is declared where it is read:
 //
 //	partitions   the kind's flags, see partition.Unread
 //	models       Model.Flags
@@ -20,10 +20,10 @@ import (
 //	optimisers   federation.ClientOptimizer.Unread, federation.ServerOptimizer.Unread
 //	commands     options.unreadByCommand, by the groups federation.RoundFlags and federation.ClusteringFlags
 //
-// What is left over is refused if a person gave it, and is left out of config.yaml. Flags that a preset sets or that an
-// earlier program recorded are not given by a person.
+// A flag that nothing reads is an error if the user gave it, and it is left out of config.yaml. Flags that a preset sets or
+// that an earlier version recorded do not count as given by the user.
 
-// unread returns the flags without effect beside the present values of the others.
+// unread returns the flags that have no effect with the present values of the other flags.
 func (o *options) unread() []federation.UnreadFlag {
 	var list []federation.UnreadFlag
 	if o.unreadByCommand != nil {
@@ -54,7 +54,7 @@ func refuseUnread(given *pflag.FlagSet, unread []federation.UnreadFlag) error {
 	return nil
 }
 
-// hideUnread leaves the flags that can have no effect out of the help.
+// hideUnread removes the flags that cannot have an effect from the help.
 func hideUnread(known *pflag.FlagSet, unread []federation.UnreadFlag) {
 	for _, u := range unread {
 		if f := known.Lookup(u.Name); f != nil && u.Never {
@@ -63,13 +63,13 @@ func hideUnread(known *pflag.FlagSet, unread []federation.UnreadFlag) {
 	}
 }
 
-// fileFlags are the flags that a partition file takes the place of.
+// fileFlags are the flags that a partition file replaces.
 var fileFlags = []string{
 	"partition", "clients", "groups", "labels-per-group", "label-fraction", "concentration", "min-samples", "holdout", "train-share",
 	"partition-option", "data-seed",
 }
 
-// unread returns the flags that the kind of partition, or the partition file, leaves without effect.
+// unread returns the flags that have no effect with the kind of partition or the partition file.
 func (d *partitionFlags) unread() []federation.UnreadFlag {
 	var list []federation.UnreadFlag
 	if d.partitionFile != "" {
@@ -89,8 +89,8 @@ func (d *partitionFlags) unread() []federation.UnreadFlag {
 	return list
 }
 
-// unreadByModel returns the flags that a model does not read. Without a name, these are the flags that no model reads which
-// may be the default.
+// unreadByModel returns the flags that a model does not read. If name is empty, it returns the flags that none of the
+// possible default models reads.
 func unreadByModel(name string) []federation.UnreadFlag {
 	candidates, where := []string{name}, "with --model "+name
 	if name == "" {

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// flagUsages returns the help of flags. pflag leaves the default out where it is 0, as if there were none, and prints an empty one
-// of a number that must be given.
+// flagUsages returns the help of flags. pflag omits a default of 0, as if there were no default, and prints an empty default
+// for a number that must be given; this function corrects both.
 func flagUsages(fs *pflag.FlagSet) string {
 	shown := newFlagSet()
 	fs.VisitAll(func(f *pflag.Flag) {
@@ -31,7 +31,7 @@ func flagUsages(fs *pflag.FlagSet) string {
 	return shown.FlagUsagesWrapped(110)
 }
 
-// modelUsage prints the models with the images that each takes and the flags that it reads.
+// modelUsage prints the models with the image shapes and the flags of each model.
 func modelUsage(w io.Writer) {
 	for _, name := range models.Names() {
 		var flags []string
@@ -44,14 +44,14 @@ func modelUsage(w io.Writer) {
 	}
 }
 
-// presetUsage prints what each preset of the algorithm sets to another value than the default. The settings of the paper's tables
-// are left to feddag presets.
+// presetUsage prints the flags that each preset of the algorithm sets to a value other than the default. It leaves out the
+// settings of the paper's tables, which feddag presets lists.
 func (o *options) presetUsage(w io.Writer) {
 	for _, p := range o.presets() {
 		if p.isSetting() {
 			continue
 		}
-		words := slices.DeleteFunc(p.differences(o), func(word string) bool { // flags of relatives
+		words := slices.DeleteFunc(p.differences(o), func(word string) bool { // flags of related algorithms
 			name, _, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
 			return o.flags.Lookup(name) == nil
 		})

@@ -25,7 +25,7 @@ func init() {
 	})
 }
 
-// revision is the commit the program was built from.
+// revision returns the commit from which the program was built.
 func revision() string {
 	if commit != "" {
 		return commit

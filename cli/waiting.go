@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// quietFor is the time after which work that has said nothing says what it is.
+// quietFor is the time after which work in progress is shown for the first time.
 const quietFor = 2 * time.Second
 
-// waiting shows that work is under way until done is called, which may be called more than once: on a terminal a moving bar, else
-// a line after two seconds and then every ten seconds. Nothing else may write to the log before done.
+// waiting shows that work is in progress until done is called: with a moving bar on a terminal, otherwise with a line after
+// two seconds and then every ten seconds. done may be called more than once. Nothing else may write to the log before done is
+// called.
 func waiting(log io.Writer, quiet bool, what string) (done func()) {
 	return newWait(log, quiet, what).done
 }
 
-// wait is work that is under way.
+// wait shows one piece of work in progress.
 type wait struct {
 	what  string
-	share atomic.Uint64 // parts done << 32 | all parts; 0 where they are not known
+	share atomic.Uint64 // parts done << 32 | all parts; 0 if they are not known
 	stop  chan struct{}
 	ended chan struct{}
 	once  sync.Once
@@ -45,7 +46,7 @@ func (w *wait) done() {
 	<-w.ended
 }
 
-// set says how much of the work is done.
+// set records how much of the work is done.
 func (w *wait) set(done, total int) { w.share.Store(uint64(uint32(done))<<32 | uint64(uint32(total))) }
 
 func (w *wait) parts() (done, total int64) {
@@ -53,7 +54,7 @@ func (w *wait) parts() (done, total int64) {
 	return int64(x >> 32), int64(uint32(x))
 }
 
-// draw moves a bar, after two seconds.
+// draw shows a moving bar, after two seconds.
 func (w *wait) draw(log io.Writer) {
 	defer close(w.ended)
 	select {
@@ -74,7 +75,7 @@ func (w *wait) draw(log io.Writer) {
 	for {
 		if done, total := w.parts(); total > 0 {
 			bar.ChangeMax64(total)
-			bar.Set64(min(done, total-1)) // at its end it would go away
+			bar.Set64(min(done, total-1)) // a bar that reaches its end disappears
 		} else {
 			bar.Add(1)
 		}
@@ -86,7 +87,7 @@ func (w *wait) draw(log io.Writer) {
 	}
 }
 
-// say prints lines.
+// say prints a line after two seconds and then every ten seconds.
 func (w *wait) say(log io.Writer) {
 	defer close(w.ended)
 	start := time.Now()
