@@ -15,17 +15,17 @@ import (
 // FileAgreement says whether a file of two runs has the same content.
 type FileAgreement struct {
 	Name       string
-	Difference string // "" where the bytes agree
+	Difference string // "" if the bytes agree
 }
 
-// comparedFiles are the files of a run that depend on its flags alone, beside its models.
+// comparedFiles are the files of a run, in addition to its models, that depend only on its flags.
 var comparedFiles = []string{PartitionFile, MetricsFile, AssignmentsFile, ClientsFile, ClustersFile, proximityFile, ConfusionFile}
 
-// measuredKeys are the keys of a line of metrics.jsonl that hold times.
+// measuredKeys are the keys of a line of metrics.jsonl whose values are times.
 var measuredKeys = []string{"seconds", "training_seconds"}
 
-// CompareRuns compares what two runs left: their models, metrics, clients, clusters and partitions. Times in the metrics are left
-// out, and so are files that neither has.
+// CompareRuns compares the models, metrics, clients, clusters and partitions of two runs. It ignores times in the metrics and
+// skips files that neither run has.
 func CompareRuns(a, b *Dir) ([]FileAgreement, error) {
 	names := slices.Clone(comparedFiles)
 	for _, d := range []*Dir{a, b} {
@@ -86,7 +86,8 @@ func compareFile(a, b *Dir, name string) (difference string, there bool, err err
 	return fmt.Sprintf("%d of %d bytes", n, len(content[0])), true, nil
 }
 
-// compareLines compares files of lines that have a round, without what was measured and in the numbering of today.
+// compareLines compares files whose lines have a round. It ignores measured times and converts the lines to the present
+// version.
 func compareLines(a, b *Dir, name string) (string, error) {
 	_, x, err := a.roundLines(name)
 	if err != nil {

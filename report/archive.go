@@ -22,8 +22,8 @@ const ArchiveSuffix = ".zip"
 // maxArchive bounds the bytes that an archive may hold when unpacked.
 const maxArchive = 1 << 30
 
-// keptFiles are the files of a run that the tables and curves of a comparison
-// are made of. A directory becomes a run with the last one.
+// keptFiles are the files of a run from which the tables and curves of a comparison are made. The last one, config.yaml,
+// makes a directory a run.
 var keptFiles = []string{DigestFile, SummaryFile, MetricsFile, ClientsFile, ScenarioFile, ConfigFile}
 
 // archive is a ZIP file of runs: RUN/FILE for each of their kept files. The
@@ -33,7 +33,7 @@ type archive struct {
 	runs map[string]map[string][]byte // content by run and file
 }
 
-// readArchive reads an archive and checks it whole.
+// readArchive reads an archive and checks all of it.
 func readArchive(name string) (*archive, error) {
 	raw, err := os.ReadFile(name)
 	if err != nil {
@@ -53,13 +53,13 @@ func (a *archive) unpack(raw []byte) error {
 	}
 	left := int64(maxArchive)
 	for _, f := range z.File {
-		if strings.HasSuffix(f.Name, "/") { // a folder, which other programs write
+		if strings.HasSuffix(f.Name, "/") { // entry of a folder, which other programs write
 			continue
 		}
 		run, file := path.Split(f.Name)
 		run = strings.TrimSuffix(run, "/")
 		if !validRunName(run) || !slices.Contains(keptFiles, file) {
-			return fmt.Errorf("it holds %.100q: an archive of runs holds RUN/%s and the like alone", f.Name, ConfigFile)
+			return fmt.Errorf("it holds %.100q: an archive of runs holds only files such as RUN/%s", f.Name, ConfigFile)
 		}
 		if _, ok := a.runs[run][file]; ok {
 			return fmt.Errorf("it holds %s twice", f.Name)
@@ -130,7 +130,7 @@ func (a *archive) write() error {
 	})
 }
 
-// dir returns a run of the archive; nil if there is none of that name.
+// dir returns the run with the given name in the archive, or nil if there is none.
 func (a *archive) dir(run string) *Dir {
 	if a.runs[run] == nil {
 		return nil
@@ -138,15 +138,14 @@ func (a *archive) dir(run string) *Dir {
 	return &Dir{path: filepath.Join(a.path, run), files: a.runs[run]}
 }
 
-// isArchive says whether path is a file with the name of an archive.
+// isArchive reports whether path is a file with the name of an archive.
 func isArchive(path string) bool {
 	st, err := os.Stat(path)
 	return err == nil && st.Mode().IsRegular() && strings.HasSuffix(path, ArchiveSuffix)
 }
 
-// Runs returns the runs that a path holds, to be read: of a run directory
-// itself, of an archive all or the one named by ARCHIVE/RUN, and of another
-// directory those in it and in its archives.
+// Runs returns the runs at a path, for reading: the run itself for a run directory, all runs of an archive or the one named
+// by ARCHIVE/RUN, and for another directory the runs in it and in its archives.
 func Runs(path string) ([]*Dir, error) {
 	if IsRun(path) {
 		return []*Dir{{path: path}}, nil

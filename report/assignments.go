@@ -10,25 +10,24 @@ import (
 	"feddag/federation"
 )
 
-// AssignmentsFile has one Assignment a line.
+// AssignmentsFile has one Assignment per line.
 const AssignmentsFile = "assignments.jsonl"
 
-// Assignment is an event in a client's life: it is assigned to a cluster,
-// comes, leaves, or its data change.
+// Assignment is an event of a client: it joins, leaves, is assigned to a cluster, or its data change.
 type Assignment struct {
-	Round  int               `json:"round"` // before the round of this number; in it where Why is "round"; 0 where Why is "start"
+	Round  int               `json:"round"` // round before which the event happens, or in which it happens if Why is "round"; 0 if Why is "start"
 	Client int               `json:"client"`
-	From   *int              `json:"from"` // cluster; null where the client was not there
-	To     *int              `json:"to"`   // cluster; null where it is gone
+	From   *int              `json:"from"` // cluster before the event; null if the client was not present
+	To     *int              `json:"to"`   // cluster after the event; null if the client left
 	Why    federation.Reason `json:"why"`
 
-	// Of a client that joins, in percent: its accuracy on its test set with
-	// the model that it is given, and after one local training from there.
+	// Pre and Post are set for a client that joins: its accuracies on its test set in percent with the model that it
+	// receives, and after one local training of this model.
 	Pre  *ClientScore `json:"pre,omitempty"`
 	Post *ClientScore `json:"post,omitempty"`
 }
 
-// MarshalJSON writes the version of the line before it.
+// MarshalJSON adds the version of the line as the first key.
 func (a Assignment) MarshalJSON() ([]byte, error) {
 	type plain Assignment
 	return Marshal(struct {
@@ -59,8 +58,8 @@ func (a *Assignment) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// AppendAssignments adds lines to assignments.jsonl, all or none, and returns
-// when they are on the disk. A round's lines go before its line of metrics.
+// AppendAssignments adds lines to assignments.jsonl, all or none, and returns when they are on the disk. The lines of a round
+// must be written before its line of metrics.
 func (d *Dir) AppendAssignments(list []Assignment) error {
 	if len(list) == 0 {
 		return nil
@@ -80,8 +79,8 @@ func (d *Dir) AppendAssignments(list []Assignment) error {
 	return nil
 }
 
-// ReadAssignments reads assignments.jsonl; a half-written last line is left
-// out, and a file that is not there has none.
+// ReadAssignments reads assignments.jsonl. It ignores an incomplete last line, and returns nothing if the file does not
+// exist.
 func (d *Dir) ReadAssignments() ([]Assignment, error) {
 	_, lines, err := d.roundLines(AssignmentsFile)
 	if err != nil {
@@ -96,21 +95,21 @@ func (d *Dir) ReadAssignments() ([]Assignment, error) {
 	return list, nil
 }
 
-// Happening is what one event did to several clients, a row of the report.
+// Happening is an event that concerns several clients. It is a row of the report.
 type Happening struct {
 	Round   int
 	Why     federation.Reason
 	Clients []int    // ascending
 	Moves   []string // "80–84: 0", "3, 17: 2 → 0"
-	Pre     Stat     // balanced accuracy of those that joined; NaN of others
+	Pre     Stat     // balanced accuracy of the clients that joined; NaN for other events
 	Post    Stat
 }
 
-// Happenings sums up assignments by round and reason, in their order; those
-// of the clustering at the start and of the algorithm's rounds are left out.
+// Happenings groups assignments by round and reason, in their order. It leaves out the assignments of the clustering at the
+// start and those of the algorithm's rounds.
 func Happenings(list []Assignment) []Happening {
 	var rows []Happening
-	moves := map[string][]int{} // clients by "from → to", of the last row
+	moves := map[string][]int{} // clients of the last row by "from → to"
 	var order []string
 	var pre, post []float64
 	finish := func() {
@@ -155,7 +154,7 @@ func Happenings(list []Assignment) []Happening {
 	return rows
 }
 
-// movement says where a client went.
+// movement describes the change of a client's cluster.
 func movement(a Assignment) string {
 	switch {
 	case a.From == nil && a.To == nil:

@@ -16,18 +16,18 @@ import (
 	"feddag/internal/numfmt"
 )
 
-// Beside is what others report for the same setting.
+// Beside holds the results that others report for the same setting.
 type Beside struct {
 	Name   string // name of the file, without its ending: "paper"
-	Joined bool   // of newcomers as they arrive, not of the clients that took part
-	Source string // source of the rows, such as "table 10"; empty if they do not say
+	Joined bool   // the results are of newcomers as they join, not of the clients that took part
+	Source string // source of the rows, such as "table 10"; empty if they do not name one
 	Values map[string]Known
 }
 
-// Known is a number out of a file, in percent.
+// Known is a result from a file, in percent.
 type Known struct {
 	Mean float64
-	Std  float64 // NaN where there is none
+	Std  float64 // NaN if the file has none
 	line int
 }
 
@@ -37,19 +37,16 @@ const (
 	meanColumn      = "mean"
 	stdColumn       = "std"
 	sourceColumn    = "source"
-	overColumn      = "over" // which clients: empty, or joined for newcomers
+	overColumn      = "over" // clients of the result: empty, or joined for newcomers
 
 	overJoined = "joined"
 )
 
-// ReadBeside reads the rows of a CSV file that are of a setting. Its columns
-// are algorithm (a name of the comparison), mean and, if there, std, both in
-// percent, source, and over, which is joined where a number is of newcomers;
-// every other column is named after a setting, and a row
-// counts if each of its cells that is not empty equals the setting's value, or
-// has it among several with | between.
-// Lines that start with # are comments. Without a row of this setting there is
-// nothing, else one Beside of those who took part, one of newcomers, or both.
+// ReadBeside reads the rows of a CSV file that belong to a setting. The columns are algorithm (a name in the comparison),
+// mean and optionally std, both in percent, source, and over, which is joined if a result is of newcomers. Every other column
+// is named after a setting. A row belongs to the setting if each of its non-empty cells in these columns is equal to the
+// setting's value or lists it among several values separated by |. Lines that start with # are comments. The result has up to
+// two elements: one for the clients that took part and one for newcomers. It is empty if no row belongs to the setting.
 func ReadBeside(path string, settings map[string]string) ([]*Beside, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -106,7 +103,7 @@ func checkHead(head []string, settings map[string]string) error {
 	return nil
 }
 
-// addKnown takes up a row if it is of the setting.
+// addKnown adds a row to the results if it belongs to the setting.
 func addKnown(all []*Beside, head, row []string, settings map[string]string, line int) error {
 	b := all[0]
 	known := Known{Mean: math.NaN(), Std: math.NaN(), line: line}
@@ -153,14 +150,14 @@ func addKnown(all []*Beside, head, row []string, settings map[string]string, lin
 	return nil
 }
 
-// sameValue compares two settings, as numbers where both are.
+// sameValue reports whether two values of a setting are equal; it compares them as numbers if both are numbers.
 func sameValue(a, b string) bool {
 	x, errX := strconv.ParseFloat(a, 64)
 	y, errY := strconv.ParseFloat(b, 64)
 	return a == b || errX == nil && errY == nil && x == y
 }
 
-// title names the rows.
+// title returns the heading of the results.
 func (b *Beside) title() string {
 	if b.Source == "" {
 		return b.Name
@@ -168,9 +165,9 @@ func (b *Beside) title() string {
 	return b.Name + ", " + b.Source
 }
 
-// ranking orders the algorithms that have a number here and there.
+// ranking holds the ranks of the algorithms that have a result in both sources.
 type ranking struct {
-	ours, theirs map[string]int // from 1, the highest mean
+	ours, theirs map[string]int // rank by algorithm; rank 1 has the highest mean
 }
 
 func (c *Comparison) ranking(b *Beside, m measure) ranking {
@@ -185,7 +182,7 @@ func (c *Comparison) ranking(b *Beside, m measure) ranking {
 	return ranking{ranks(ours), ranks(theirs)}
 }
 
-// ranks counts, for each, the higher ones.
+// ranks returns the rank of each value: one more than the number of higher values.
 func ranks(values map[string]float64) map[string]int {
 	r := map[string]int{}
 	for name, v := range values {
@@ -208,7 +205,7 @@ func (r ranking) cell(name string) TableCell {
 	return TableCell{Text: strconv.Itoa(r.ours[name]), Bold: r.differs(name)}
 }
 
-// besideTable sets ours and theirs side by side.
+// besideTable compares our results with the results of others.
 func (c *Comparison) besideTable(b *Beside) Table {
 	before, after, setting, label := finalPre, finalPost, c.all()[:2], "beside"
 	if b.Joined {
@@ -248,7 +245,7 @@ func (c *Comparison) besideTable(b *Beside) Table {
 	return t
 }
 
-// rankSentence says how an algorithm's ranks differ from theirs; nothing where they do not.
+// rankSentence says how an algorithm's ranks differ from the ranks of others. It is empty if they do not differ.
 func rankSentence(name, theirs string, before, after measure, pre, post ranking) string {
 	var parts []string
 	for _, r := range []struct {
@@ -265,7 +262,7 @@ func rankSentence(name, theirs string, before, after measure, pre, post ranking)
 	return name + ": " + strings.Join(parts, "; ") + "."
 }
 
-// notRun are the algorithms that only they have.
+// notRun returns the algorithms that only the results of others have.
 func (c *Comparison) notRun(b *Beside) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(b.Values)) {

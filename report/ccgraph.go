@@ -13,17 +13,17 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// CCGraph is which cluster learns from which (eq. 11-14).
+// CCGraph is the CC-graph, which says which cluster learns from which (eq. 11-14).
 type CCGraph struct {
 	Clusters []Cluster
-	Classes  []string   // names of the classes; nil for their numbers
+	Classes  []string   // names of the classes; nil if they only have numbers
 	Scores   *mat.Dense // H, Z x Z; the diagonal is not read
 	Sources  [][]int    // sources of each learner, best first
 }
 
 const ccGraphFile = "cc-graph.json"
 
-// ccGraphJSON is cc-graph.json.
+// ccGraphJSON is the content of cc-graph.json.
 type ccGraphJSON struct {
 	Nodes []ccNodeJSON `json:"nodes"`
 	Edges []ccEdgeJSON `json:"edges"` // by learner, best source first
@@ -33,7 +33,7 @@ type ccNodeJSON struct {
 	Cluster int   `json:"cluster"`
 	Clients int   `json:"clients"`
 	Samples int   `json:"samples"`
-	Classes []int `json:"classes"` // samples of each
+	Classes []int `json:"classes"` // number of samples per class
 }
 
 type ccEdgeJSON struct {
@@ -95,7 +95,7 @@ func (c CCGraph) eachEdge(visit func(learner, source int)) {
 	}
 }
 
-// width is an edge's, by its share of the largest score.
+// width returns the width of an edge, which depends on the ratio of its score to the largest score.
 func (c CCGraph) width(p, q int) float64 {
 	top := 0.0
 	c.eachEdge(func(p, q int) { top = math.Max(top, c.Scores.At(p, q)) })
@@ -129,10 +129,11 @@ func dotText(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", " ").Replace(s)
 }
 
-// common names a cluster's commonest classes, at most three.
+// common names the most frequent classes of a cluster, at most three.
 func (c CCGraph) common(z int) string { return commonest(c.Clusters[z].Histogram, c.Classes, 3) }
 
-// commonest names the commonest classes of a histogram, at most so many, and says how many others it has.
+// commonest names the most frequent classes of a histogram, at most the given number, and says how many other classes there
+// are.
 func commonest(histogram []int, classes []string, most int) string {
 	taken := map[int]bool{}
 	var names []string
@@ -162,8 +163,8 @@ func commonest(histogram []int, classes []string, most int) string {
 	return text
 }
 
-// Figure draws the clusters on a circle, their area by their clients, and arrows
-// from learner to source, which are thicker the more complementary the two are.
+// Figure draws the clusters as nodes on a circle, with areas proportional to their numbers of clients, and arrows from
+// learner to source, which are thicker the more complementary the two are.
 func (c CCGraph) Figure(title string) (*plot.Figure, error) {
 	if err := c.check(); err != nil {
 		return nil, err

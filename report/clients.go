@@ -12,33 +12,33 @@ import (
 	"strconv"
 )
 
-// Client is one line of clients.csv. Accuracies are on the client's test set,
-// in percent; NaN, an empty cell, where not measured.
+// Client is one line of clients.csv. Accuracies are on the client's test set, in percent. An accuracy that was not measured
+// is NaN, or an empty cell in the file.
 type Client struct {
 	Client       int
-	Group        int // the true group of the partition; negative, an empty cell, where there is none
-	Cluster      int // negative, an empty cell, where the client is not there
+	Group        int // true group in the partition; negative, or an empty cell, if there is none
+	Cluster      int // negative, or an empty cell, if the client is not present
 	TrainSamples int
 	TestSamples  int
 	Pre          ClientScore // last measured, before local training
 	Post         ClientScore // last measured, after local training
-	BestPre      ClientScore // highest of any round, before local training
-	BestPost     ClientScore // highest of any round, after local training
+	BestPre      ClientScore // highest value of all rounds, before local training
+	BestPost     ClientScore // highest value of all rounds, after local training
 }
 
 // ClientScore is one client's accuracies, in percent.
 type ClientScore struct {
 	Balanced float64 // mean of per-class recalls
-	Accuracy float64 // share of samples
+	Accuracy float64 // share of samples classified correctly
 }
 
-// clientScoreJSON is a ClientScore in a file.
+// clientScoreJSON is the JSON form of a ClientScore.
 type clientScoreJSON struct {
 	Balanced Float `json:"balanced_accuracy"`
 	Accuracy Float `json:"accuracy"`
 }
 
-// MarshalJSON writes null for what was not measured.
+// MarshalJSON writes null for an accuracy that was not measured.
 func (s ClientScore) MarshalJSON() ([]byte, error) {
 	return json.Marshal(clientScoreJSON{Float(s.Balanced), Float(s.Accuracy)})
 }
@@ -82,7 +82,7 @@ func (d *Dir) WriteClients(rows []Client) error {
 	})
 }
 
-// number is an empty cell where i is negative.
+// number formats i. A negative number becomes an empty cell.
 func number(i int) string {
 	if i < 0 {
 		return ""
@@ -97,8 +97,8 @@ func cell(v float64) string {
 	return strconv.FormatFloat(v, 'f', 4, 64)
 }
 
-// CountClients counts the clients in clients.csv that have an accuracy before
-// local training: those that were there when the run ended.
+// CountClients counts the clients in clients.csv that have an accuracy before local training. These are the clients that were
+// present when the run ended.
 func (d *Dir) CountClients() (int, error) {
 	path := d.Path(ClientsFile)
 	raw, err := d.read(ClientsFile)
@@ -125,7 +125,7 @@ func (d *Dir) CountClients() (int, error) {
 	return n, nil
 }
 
-// ReadClients reads clients.csv. Columns that an earlier program did not write are empty.
+// ReadClients reads clients.csv. Columns that an earlier version did not write are treated as empty.
 func (d *Dir) ReadClients() ([]Client, error) {
 	path := d.Path(ClientsFile)
 	raw, err := d.read(ClientsFile)

@@ -7,11 +7,10 @@ import (
 	"slices"
 )
 
-// ClientCells are cells of a line of clients.csv as they are written: the
-// accuracies before local training.
+// ClientCells are the cells of a line of clients.csv with the accuracies before local training, as they are written.
 type ClientCells struct{ Balanced, Accuracy string }
 
-// Cells returns a score as clients.csv has it.
+// Cells returns the score in the format of clients.csv.
 func (s ClientScore) Cells() ClientCells { return ClientCells{cell(s.Balanced), cell(s.Accuracy)} }
 
 // ReadClientCells reads the accuracies before local training from clients.csv,

@@ -29,7 +29,7 @@ type ClusteringSummary struct {
 	Device    string                       `json:"device,omitempty"`
 }
 
-// SetClustering fills in what follows from the clustering alone.
+// SetClustering fills in the fields that depend only on the clustering.
 func (s *ClusteringSummary) SetClustering(c *Clustering) error {
 	r := c.Result
 	s.Clients, s.Clusters = len(c.Counts), len(r.Clusters)

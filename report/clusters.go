@@ -10,40 +10,37 @@ import (
 	"feddag/similarity/groups"
 )
 
-// ClustersFile is the clustering of a run; proximity.npy, the CC-graph and the
-// plots lie beside it.
+// ClustersFile is the file with the clustering of a run. proximity.npy, the CC-graph and the plots are separate files.
 const ClustersFile = "clusters.json"
 
-// proximityFile has the matrix that the clusters were found by.
+// proximityFile has the matrix from which the clusters were found.
 const proximityFile = "proximity.npy"
 
-// Clustering is a clustering of clients, with all that its files, plots and
-// tables say of it.
+// Clustering is a clustering of clients, with everything that its files, plots and tables show.
 type Clustering struct {
 	Title       string // title of the run
 	Result      *similarity.Result
-	Counts      [][]int  // n_i,c of the clients that were clustered
-	Groups      []int    // their true groups; nil where not known
-	IDs         []int    // their ids; nil where they are 0, 1, ...
-	Classes     []string // names of the classes; nil for their numbers
+	Counts      [][]int  // n_i,c of the clustered clients
+	Groups      []int    // true groups of the clustered clients; nil if they are not known
+	IDs         []int    // ids of the clustered clients; nil if they are 0, 1, ...
+	Classes     []string // names of the classes; nil if they only have numbers
 	Stability   *similarity.Steadiness
 	Comparisons []similarity.Comparison
 
-	explained []groups.Explanation // see Explanations; nil before they are asked for
-	like      *LikeImages          // see LikeImages; nil before it is asked for
+	explained []groups.Explanation // result of Explanations; nil before its first call
+	like      *LikeImages          // result of LikeImages; nil before its first call
 }
 
-// Validity describes the quality of a clustering. The first three need known groups, and
-// the silhouette needs the proximity matrix, which clusters that tests found do
-// not have.
+// Validity describes the quality of a clustering. The first three fields need known groups. The silhouette needs the
+// proximity matrix, which does not exist if tests found the clusters.
 type Validity struct {
 	ARI        *float64 `json:"adjusted_rand_index"`
 	NMI        *float64 `json:"normalised_mutual_information"`
 	Purity     *float64 `json:"purity"`
-	Silhouette Float    `json:"silhouette"` // mean over the clients, on A
+	Silhouette Float    `json:"silhouette"` // mean silhouette of the clients, computed from A
 }
 
-// Validity measures the clustering, against the true groups where they are known.
+// Validity computes the quality of the clustering, and compares it with the true groups if they are known.
 func (c *Clustering) Validity() (v Validity, err error) {
 	v.Silhouette = Float(math.NaN())
 	if c.Result.Proximity != nil {
@@ -69,40 +66,40 @@ func (c *Clustering) Validity() (v Validity, err error) {
 	return v, nil
 }
 
-// clustersJSON is clusters.json.
+// clustersJSON is the content of clusters.json.
 type clustersJSON struct {
 	Clusters   [][]int              `json:"clusters"`                    // client ids
-	Clients    []int                `json:"clients,omitempty"`           // who was clustered, in the order of true_groups and proximity.npy; absent for all
-	Rows       []int                `json:"proximity_clients,omitempty"` // whose rows proximity.npy has; absent for all that were clustered
+	Clients    []int                `json:"clients,omitempty"`           // ids of the clustered clients, in the order of true_groups and proximity.npy; absent if all clients were clustered
+	Rows       []int                `json:"proximity_clients,omitempty"` // ids of the clients in proximity.npy; absent if it has all clustered clients
 	ARI        *float64             `json:"adjusted_rand_index"`
-	Groups     []int                `json:"true_groups"` // true group of each client that was clustered
+	Groups     []int                `json:"true_groups"` // true group of each clustered client
 	Threshold  Float                `json:"threshold"`
 	Graph      [][]int              `json:"graph"`           // sources of each cluster
 	Scores     [][]Float            `json:"complementarity"` // H, null on the diagonal
-	Gates      []Float              `json:"gates"`           // 1 is gradient only
-	Entropy    [2]Float             `json:"entropy"`         // before and after learning the gates, nats
+	Gates      []Float              `json:"gates"`           // gate of each cluster; 1 uses gradients only
+	Entropy    [2]Float             `json:"entropy"`         // entropy before and after learning the gates, in nats
 	Validity   Validity             `json:"validity"`
 	FoundBy    string               `json:"found_by,omitempty"`        // "similarity" or "test"; absent for the clusters of another method
 	Explained  []groups.Explanation `json:"explanations,omitempty"`    // what separates each pair of clusters that tests found
 	Like       *LikeImages          `json:"like_images,omitempty"`     // which of these clusters see like images
 	Bodies     [][]int              `json:"shared_encoders,omitempty"` // lists of clusters that train one encoder together
 	Stability  *stabilityJSON       `json:"stability,omitempty"`
-	Eigen      []Float              `json:"eigenvalues,omitempty"` // smallest of the Laplacian; spectral only
-	Rule       string               `json:"rule,omitempty"`        // that chose among the candidates; absent where tests found the clusters
-	Merges     []mergeJSON          `json:"merges,omitempty"`      // merges of the tree that the clusters were cut from, in its order
+	Eigen      []Float              `json:"eigenvalues,omitempty"` // smallest eigenvalues of the Laplacian; spectral clustering only
+	Rule       string               `json:"rule,omitempty"`        // rule that chose among the candidates; absent if tests found the clusters
+	Merges     []mergeJSON          `json:"merges,omitempty"`      // merges of the tree from which the clusters were cut, in the order of the tree
 	Candidates []candidateJSON      `json:"candidates"`
 	Comparison []methodClusters     `json:"comparison,omitempty"`
 }
 
-// stabilityJSON is a similarity.Steadiness.
+// stabilityJSON is the JSON form of a similarity.Steadiness.
 type stabilityJSON struct {
 	ARI      []Float  `json:"adjusted_rand_index"`                   // index of each repetition against the clustering
 	Count    []int    `json:"clusters"`                              // number of clusters of each repetition
 	Clusters []Float  `json:"jaccard"`                               // Jaccard index of each cluster, mean over the repetitions
-	Between  *float64 `json:"adjusted_rand_index_between,omitempty"` // index of the clusterings by the two halves of the images
+	Between  *float64 `json:"adjusted_rand_index_between,omitempty"` // index between the clusterings of the two halves of the images
 }
 
-// candidateJSON is a similarity.Candidate.
+// candidateJSON is the JSON form of a similarity.Candidate.
 type candidateJSON struct {
 	Threshold  Float   `json:"threshold"`
 	Count      int     `json:"count"`
@@ -111,21 +108,20 @@ type candidateJSON struct {
 	L2         Float   `json:"l2"`
 	Silhouette Float   `json:"silhouette"`
 	Ratio      Float   `json:"ratio"`
-	Score      Float   `json:"score"` // what the rule compared; 0 where it did not look
+	Score      Float   `json:"score"` // the score that the rule compared; 0 if the rule did not consider the candidate
 	Chosen     bool    `json:"chosen"`
 	Clusters   [][]int `json:"clusters"`
 }
 
-// mergeJSON is a similarity.Merge: the numbers of two nodes and the height. The clients are nodes 0 to N-1, in the order of
-// "clients"; the k-th merge is node N+k.
+// mergeJSON is the JSON form of a similarity.Merge: the numbers of two nodes and the height. The clients are nodes 0 to N-1,
+// in the order of "clients"; the k-th merge is node N+k.
 type mergeJSON struct {
 	A      int   `json:"a"`
 	B      int   `json:"b"`
 	Height Float `json:"height"`
 }
 
-// methodClusters is a row of the comparison of clustering methods. ARI and
-// Purity need known groups.
+// methodClusters is a row of the comparison of clustering methods. ARI and Purity are only set if the true groups are known.
 type methodClusters struct {
 	Method     string   `json:"method"`
 	Choose     string   `json:"choose"`
@@ -137,7 +133,7 @@ type methodClusters struct {
 	Clusters   [][]int  `json:"clusters"`
 }
 
-// comparison returns the rows of the comparison, in its order.
+// comparison returns the rows of the comparison in order.
 func (c *Clustering) comparison() ([]methodClusters, error) {
 	var rows []methodClusters
 	for _, x := range c.Comparisons {
@@ -162,8 +158,7 @@ func (c *Clustering) comparison() ([]methodClusters, error) {
 	return rows, nil
 }
 
-// withIDs returns clusters of client ids, from clusters of places among the
-// clients that were clustered.
+// withIDs converts clusters of indices into the clustered clients to clusters of client ids.
 func (c *Clustering) withIDs(clusters [][]int) [][]int {
 	if c.IDs == nil {
 		return clusters
@@ -178,7 +173,7 @@ func (c *Clustering) withIDs(clusters [][]int) [][]int {
 	return named
 }
 
-// rows returns the clusters with their samples by class.
+// rows returns the clusters with their numbers of samples per class.
 func (c *Clustering) rows() ([]Cluster, error) {
 	profiles, err := similarity.Profiles(c.Counts, c.Result.Clusters)
 	if err != nil {
@@ -265,7 +260,7 @@ func (c *Clustering) file() (*clustersJSON, error) {
 	return file, err
 }
 
-// id returns the id of a client by its place among those that were clustered.
+// id returns the id of a client from its index among the clustered clients.
 func (c *Clustering) id(place int) int {
 	if c.IDs == nil {
 		return place
@@ -273,11 +268,10 @@ func (c *Clustering) id(place int) int {
 	return c.IDs[place]
 }
 
-// KeptClustering is what the report of a run that was resumed needs of
-// clusters.json.
+// KeptClustering is the part of clusters.json that the report of a resumed run needs.
 type KeptClustering struct {
 	ARI     *float64 // adjusted Rand index; nil without known groups
-	FoundBy string   // what found the clusters; empty if the file does not say it
+	FoundBy string   // what found the clusters; empty if the file does not have it
 }
 
 // ReadClusters reads clusters.json.
@@ -300,7 +294,7 @@ func (f *clustersJSON) candidates() (candidates []similarity.Candidate) {
 	return candidates
 }
 
-// tree returns the tree that the clusters were cut from; nil where the file has none.
+// tree returns the tree from which the clusters were cut, or nil if the file has none.
 func (f *clustersJSON) tree() *similarity.Dendrogram {
 	if len(f.Merges) == 0 {
 		return nil
@@ -326,7 +320,8 @@ func (f *clustersJSON) tree() *similarity.Dendrogram {
 	return t
 }
 
-// places returns the clusters as places among some clients by id; nil is all clients. Who is not among them is left out.
+// places converts clusters of client ids to clusters of indices into ids. Clients that are not in ids are left out. nil
+// stands for all clients.
 func (f *clustersJSON) places(ids []int) [][]int {
 	if ids == nil {
 		return f.Clusters

@@ -16,7 +16,7 @@ const (
 	classesPlot    = "plots/classes"
 )
 
-// writePlots writes the CC-graph, where there is one, and the plots.
+// writePlots writes the CC-graph, if there is one, and the plots.
 func (c *Clustering) writePlots(d *Dir, rows []Cluster, near proximity, formats []plot.Format) error {
 	r := c.Result
 	if r.Graph != nil {
@@ -25,7 +25,7 @@ func (c *Clustering) writePlots(d *Dir, rows []Cluster, near proximity, formats 
 			return err
 		}
 	}
-	if r.FoundBy != similarity.FoundByTest { // tests look at no candidates
+	if r.FoundBy != similarity.FoundByTest { // tests have no candidates
 		chart, text := ruleChart(r.Rule, r.Candidates, r.Dendrogram == nil)
 		chart.Title += "\n" + c.Title + ". " + text
 		search, err := plot.Lines(chart)
@@ -52,7 +52,7 @@ func (c *Clustering) writePlots(d *Dir, rows []Cluster, near proximity, formats 
 		}
 		threshold = math.NaN()
 	}
-	if dendrogram != nil { // spectral clustering has none
+	if dendrogram != nil { // spectral clustering has no dendrogram
 		tree, err := plot.Dendrogram(title, dendrogram, clusters, threshold)
 		if err != nil {
 			return err

@@ -9,8 +9,7 @@ import (
 	"feddag/similarity"
 )
 
-// Print writes the tables that a person reads: the clusters, how good they are,
-// and the comparison of methods where there is one.
+// Print writes tables for the terminal: the clusters, their quality, and the comparison of methods if there is one.
 func (c *Clustering) Print(w io.Writer) error {
 	rows, err := c.rows()
 	if err != nil {
@@ -67,8 +66,8 @@ func (c *Clustering) Print(w io.Writer) error {
 	return c.printComparison(w)
 }
 
-// headline says how many clusters there are, where the tree was cut, and how
-// decided the gates are.
+// headline gives the number of clusters, the height at which the tree was cut, and the entropy before and after learning the
+// gates.
 func (c *Clustering) headline() string {
 	r := c.Result
 	text := fmt.Sprintf("%d clusters of %d clients", len(r.Clusters), len(c.Counts))

@@ -8,23 +8,23 @@ import (
 	"strings"
 )
 
-// Comparison is several algorithms, over seeds, on one partition.
+// Comparison holds the runs of several algorithms with several seeds on one partition.
 type Comparison struct {
 	Dataset      string
-	DatasetTitle string  // as a person writes it
-	Partition    string  // its kind and parameters, in words
-	Clients      int     // that the accuracy at the end is over
+	DatasetTitle string  // name of the data set for titles
+	Partition    string  // kind and parameters of the partition, in words
+	Clients      int     // number of clients in the mean of the final accuracy
 	Dealt        int     // number of clients in the partition, including those held out or gone
 	Rounds       int     // number of rounds of every run that are compared
-	EvalShare    float64 // share of each client's test set that the accuracies are over; 0 for all of it
-	Shared       []Pair  // settings all runs have in common; with a comment, those that some have otherwise
+	EvalShare    float64 // share of each client's test set on which accuracies are computed; 0 for all of it
+	Shared       []Pair  // settings that all runs have in common; a comment marks settings that differ in some runs
 
-	Reference  string  // the variant that the others are subtracted from
+	Reference  string  // name of the variant with which the others are compared
 	Confidence float64 // confidence of the intervals, 0..1
-	// Uncorrected leaves the intervals of the tables at this confidence each,
-	// where otherwise all of a table have it together (Holm).
+	// Uncorrected gives each interval of a table this confidence by itself. Otherwise all intervals of a table have it
+	// jointly (Holm).
 	Uncorrected bool
-	Targets     []float64 // accuracies, in percent, to which traffic and time are counted
+	Targets     []float64 // accuracies in percent up to which traffic and time are counted
 	Variants    []Variant
 	Missing     []Missing
 	Beside      []*Beside
@@ -36,35 +36,34 @@ type Comparison struct {
 type Variant struct {
 	Name      string
 	Algorithm string
-	Settings  []Pair // in which it differs from others of the comparison
+	Settings  []Pair // settings in which the variant differs from others
 	Cells     []Cell // ascending seed
 }
 
 // Cell is a run: one variant, one seed.
 type Cell struct {
 	Seed    int64
-	Dir     string // the run's directory, from the comparison's
-	Page    bool   // it has a report.html
+	Dir     string // directory of the run, relative to the directory of the comparison
+	Page    bool   // the run has a report.html
 	Summary Summary
 	Rounds  []Round
 }
 
-// Missing is a run that the tables lack.
+// Missing is a run that is not in the tables.
 type Missing struct {
 	Name string `json:"name"` // name of its variant
 	Seed int64  `json:"seed"`
 	Why  string `json:"why"`
 }
 
-// Cut is the cell as if its run had ended after the given number of rounds. What only the
-// end of a run measures, the accuracy of every client after local training, is
-// then missing, and its wall time is that of the rounds.
+// Cut returns the cell as if its run had ended after the given number of rounds. The accuracy of every client after local
+// training, which is only measured at the end of a run, is then missing. The total wall time ends with the remaining rounds.
 func (c Cell) Cut(rounds int) Cell {
 	s := &c.Summary
 	if s.Rounds <= rounds {
 		return c
 	}
-	s.BytesUp, s.BytesDown = c.warmUpBytes() // SetRounds adds those of the rounds
+	s.BytesUp, s.BytesDown = c.warmUpBytes() // SetRounds adds the traffic of the rounds
 	for _, r := range c.Rounds[rounds:] {
 		s.TrainingSamples -= r.TrainingSamples
 		s.ForwardSamples -= r.ForwardSamples
@@ -72,13 +71,13 @@ func (c Cell) Cut(rounds int) Cell {
 	c.Rounds = c.Rounds[:rounds]
 	s.SetRounds(c.Rounds)
 	s.ClientBest = nil
-	s.Joined, s.HeldOut = nil, nil // the summary does not say when who joined; those held out came after the end
+	s.Joined, s.HeldOut = nil, nil // the summary does not say when each client joined; held-out clients come after the last round
 	x := s.Seconds
 	s.Seconds = Seconds{Setup: x.Setup, Warmup: x.Warmup, Clustering: x.Clustering, Rounds: x.Rounds, Total: x.Setup + x.Warmup + x.Clustering + x.Rounds}
 	return c
 }
 
-// warmUpBytes is the traffic before the rounds.
+// warmUpBytes returns the traffic before the rounds.
 func (c Cell) warmUpBytes() (up, down int64) {
 	up, down = c.Summary.BytesUp, c.Summary.BytesDown
 	for _, r := range c.Rounds {
@@ -87,7 +86,7 @@ func (c Cell) warmUpBytes() (up, down int64) {
 	return up, down
 }
 
-// Newcomers says whether clients joined during the runs or came after them.
+// Newcomers reports whether clients joined during the runs or after their last round.
 func (c *Comparison) Newcomers() bool {
 	for i := range c.Variants {
 		if c.spread(&c.Variants[i], joinedClients).N > 0 {
@@ -97,7 +96,7 @@ func (c *Comparison) Newcomers() bool {
 	return false
 }
 
-// Seeds are those of any variant, ascending.
+// Seeds returns the seeds of all variants, ascending.
 func (c *Comparison) Seeds() []int64 {
 	var seeds []int64
 	for _, v := range c.Variants {
@@ -109,7 +108,7 @@ func (c *Comparison) Seeds() []int64 {
 	return slices.Compact(seeds)
 }
 
-// values is a measure of a variant by seed, in the order of Seeds; NaN where there is no run.
+// values returns a measure of a variant for each seed, in the order of Seeds. It is NaN if there is no run.
 func (c *Comparison) values(v *Variant, m measure) []float64 {
 	seeds := c.Seeds()
 	x := make([]float64, len(seeds))
@@ -133,7 +132,7 @@ func (c *Comparison) Ranked() *Comparison {
 	return &sorted
 }
 
-// devices names what the runs of a variant were on: "cpu", "cuda:0".
+// devices names the devices of the runs of a variant, such as "cpu" or "cuda:0".
 func (v *Variant) devices() string {
 	var names []string
 	for _, cell := range v.Cells {
@@ -147,7 +146,7 @@ func (v *Variant) devices() string {
 	return strings.Join(slices.Compact(names), ", ")
 }
 
-// devicesDiffer says whether the runs were on more than one device.
+// devicesDiffer reports whether the runs were on more than one device.
 func (c *Comparison) devicesDiffer() bool {
 	return slices.ContainsFunc(c.Variants, func(v Variant) bool {
 		return v.devices() != c.Variants[0].devices() || strings.Contains(v.devices(), ", ")
@@ -156,7 +155,7 @@ func (c *Comparison) devicesDiffer() bool {
 
 func (c *Comparison) spread(v *Variant, m measure) Spread { return NewSpread(c.values(v, m)) }
 
-// difference is of a variant from the reference, paired by seed.
+// difference returns the difference of a variant from the reference, paired by seed.
 func (c *Comparison) difference(v *Variant, m measure) Difference {
 	return PairedDifference(c.values(v, m), c.values(c.reference(), m), c.Confidence)
 }
@@ -170,9 +169,9 @@ func (c *Comparison) reference() *Variant {
 	return &c.Variants[0]
 }
 
-// Settle checks what the caller filled in and fills the rest: the reference is
-// the first variant unless named, the confidence 0.95, the target the multiple
-// of 5 percent below the reference's last ten rounds before local training.
+// Settle checks the fields that the caller has set and sets the others to their defaults: the first variant as reference, a
+// confidence of 0.95, and as target the reference's accuracy before local training in the last ten rounds, rounded down to a
+// multiple of 5 percent.
 func (c *Comparison) Settle() error {
 	if len(c.Variants) == 0 {
 		return fmt.Errorf("a comparison of no runs")

@@ -37,7 +37,7 @@ func (c *Comparison) costTable() Table {
 	return t
 }
 
-// targetTable is what it cost to get to an accuracy.
+// targetTable returns the cost of reaching the target accuracies.
 func (c *Comparison) targetTable() Table {
 	t := Table{
 		Label: "target", Title: "Cost of a target",
@@ -79,7 +79,7 @@ func (c *Comparison) bytes(v *Variant, m measure) string {
 
 func (c *Comparison) seconds(v *Variant, m measure) string { return duration(c.spread(v, m).Mean) }
 
-// millions writes a number of samples; one below a million in full.
+// millions formats a number of samples in millions. A number below a million is written in full.
 func millions(v float64) string {
 	if !finite(v) {
 		return "–"
@@ -90,8 +90,8 @@ func millions(v float64) string {
 	return numfmt.Decimal(v/1e6, 2) + " M"
 }
 
-// settleRates gives every run the samples per second of one definition: per second of training, or, if some run did not record
-// its time in training, per second of the rounds.
+// settleRates gives the samples per second of all runs the same definition: per second of training, or, if some run did not
+// record its training time, per second of the rounds.
 func (c *Comparison) settleRates() {
 	c.ratesOverall = false
 	for _, v := range c.Variants {
@@ -115,7 +115,7 @@ func (c *Comparison) settleRates() {
 	}
 }
 
-// rateNote says what the samples per second are.
+// rateNote explains the definition of the samples per second.
 func (c *Comparison) rateNote() string {
 	if c.ratesOverall {
 		return "Samples/s: training samples per second of the rounds, evaluation included, because some run did not record its time in training."

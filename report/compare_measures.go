@@ -8,13 +8,13 @@ import (
 
 // measure is a number of a run that is compared.
 type measure struct {
-	key     string // in CSV and JSON
-	heading string // in tables
+	key     string // name in CSV and JSON
+	heading string // heading in tables
 	places  int
 	of      func(Cell) float64
 }
 
-// The measures, all of accuracy in percent.
+// The measures. Accuracies are in percent.
 var (
 	finalPre   = measure{"final_pre", "final pre", 2, func(c Cell) float64 { return c.Summary.Final.Pre.Balanced.Mean }}
 	finalPost  = measure{"final_post", "final post", 2, func(c Cell) float64 { return overAll(c.Summary.Final).Balanced.Mean }}
@@ -27,7 +27,7 @@ var (
 	clusterCount = measure{"clusters", "clusters", 1, func(c Cell) float64 { return float64(c.Summary.Clusters) }}
 	randIndex    = measure{"adjusted_rand_index", "ARI", 3, func(c Cell) float64 { return orNaN(c.Summary.AdjustedRandIndex) }}
 
-	// Of newcomers.
+	// Measures of newcomers.
 	joinedClients = measure{"joined_clients", "newcomers", 0, func(c Cell) float64 { return counted(int64(c.joined().Clients)) }}
 	joinedPre     = measure{"joined_pre", "newcomers pre", 2, func(c Cell) float64 { return c.joined().Pre.Balanced.Mean }}
 	joinedPost    = measure{"joined_post", "newcomers post", 2, func(c Cell) float64 { return c.joined().Post.Balanced.Mean }}
@@ -37,7 +37,7 @@ var (
 	traffic   = measure{"bytes", "traffic", 0, func(c Cell) float64 { return float64(c.Summary.BytesUp + c.Summary.BytesDown) }}
 	trained   = measure{"training_samples", "trained on", 0, func(c Cell) float64 { return counted(c.Summary.TrainingSamples) }}
 	evaluated = measure{"forward_samples", "evaluated", 0, func(c Cell) float64 {
-		if c.Summary.TrainingSamples == 0 { // an older run, which counted neither
+		if c.Summary.TrainingSamples == 0 { // a run of an older version, which counted neither
 			return math.NaN()
 		}
 		return float64(c.Summary.ForwardSamples)
@@ -55,10 +55,10 @@ var (
 	peakRSS    = measure{"peak_rss_bytes", "memory", 0, func(c Cell) float64 { return float64(c.Summary.PeakRSSBytes) }}
 )
 
-// accuracies are the measures of accuracy that tables show.
+// accuracies are the measures of accuracy in the tables.
 var accuracies = []measure{finalPre, finalPost, last10Pre, last10Post, bestPre, bestPost, swing}
 
-// plain are the same with every sample counted alike. Only the CSV has them.
+// plain are the same measures of plain accuracy, in which every sample counts equally. Only the CSV has them.
 var plain = []measure{
 	{"final_pre_plain", "", 2, func(c Cell) float64 { return c.Summary.Final.Pre.Accuracy.Mean }},
 	{"final_post_plain", "", 2, func(c Cell) float64 { return overAll(c.Summary.Final).Accuracy.Mean }},
@@ -68,7 +68,7 @@ var plain = []measure{
 	{"best_post_plain", "", 2, func(c Cell) float64 { return c.Summary.Best.Post.Accuracy.Mean }},
 }
 
-// clientBest are the means of each client's best round. Only the CSV has them.
+// clientBest are the means over each client's best round. Only the CSV has them.
 var clientBest = []measure{
 	{"client_best_pre", "", 2, func(c Cell) float64 { return c.clientBest().Pre.Balanced.Mean }},
 	{"client_best_post", "", 2, func(c Cell) float64 { return c.clientBest().Post.Balanced.Mean }},
@@ -82,8 +82,8 @@ func (c Cell) clientBest() ClientBest {
 	return ClientBest{NoScore, NoScore, NoScore}
 }
 
-// overAll is the score after local training if it is over every client. One
-// over a cohort is of other clients in every round, so it is not set beside it.
+// overAll returns the score after local training if it is over all clients. A score over a cohort is not comparable because
+// the clients differ from round to round.
 func overAll(p RoundScores) Score {
 	if p.PostOver == OverAll {
 		return p.Post
@@ -91,8 +91,7 @@ func overAll(p RoundScores) Score {
 	return NoScore
 }
 
-// joined is of the clients that joined during the run, or else of those that
-// came after it.
+// joined returns the accuracies of the clients that joined during the run or, if there are none, of those that came after it.
 func (c Cell) joined() Joined {
 	for _, j := range []*Joined{c.Summary.Joined, c.Summary.HeldOut} {
 		if j != nil {
@@ -102,7 +101,7 @@ func (c Cell) joined() Joined {
 	return Joined{Pre: NoScore, Post: NoScore}
 }
 
-// counted is a count that is never 0 where it was made.
+// counted returns a count as a number, or NaN for 0, which means that it was not counted.
 func counted(n int64) float64 {
 	if n == 0 {
 		return math.NaN()
@@ -112,14 +111,14 @@ func counted(n int64) float64 {
 
 func (c Cell) beforeRounds() float64 { return c.Summary.Seconds.Warmup + c.Summary.Seconds.Clustering }
 
-// cost is what a run spent until it first reached an accuracy.
+// cost is the cost of a run until it first reached an accuracy.
 type cost struct {
-	rounds, bytes, seconds float64 // NaN where it never did
+	rounds, bytes, seconds float64 // NaN if it never did
 }
 
-// reach counts to the first evaluation of all clients before local training
-// that is at or above target percent: rounds, bytes both ways and seconds, of
-// warm-up, clustering and rounds, set-up left out.
+// reach returns the rounds, the bytes in both directions and the seconds up to the first evaluation of all clients before
+// local training that is at or above target percent. Bytes and seconds include warm-up, clustering and rounds, but not
+// set-up.
 func (c Cell) reach(target float64) cost {
 	up, down := c.warmUpBytes()
 	x := cost{0, float64(up + down), c.beforeRounds()}
@@ -134,7 +133,7 @@ func (c Cell) reach(target float64) cost {
 	return cost{math.NaN(), math.NaN(), math.NaN()}
 }
 
-// to are the measures of the cost of a target.
+// to returns the measures of the cost of a target.
 func to(target float64) (rounds, bytes, seconds measure) {
 	at := strings.ReplaceAll(shortest(target), ".", "_")
 	return measure{"rounds_to_" + at, "rounds", 0, func(c Cell) float64 { return c.reach(target).rounds }},
@@ -142,7 +141,7 @@ func to(target float64) (rounds, bytes, seconds measure) {
 		measure{"seconds_to_" + at, "time", 3, func(c Cell) float64 { return c.reach(target).seconds }}
 }
 
-// measures are all of them, in the order of the CSV.
+// measures returns all measures, in the order of the CSV.
 func (c *Comparison) measures() []measure {
 	all := slices.Concat(accuracies, []measure{clusterCount, randIndex, joinedClients, joinedPre, joinedPost}, plain, clientBest,
 		[]measure{bytesUp, bytesDown, perRoundClients, trained, evaluated, running, perRound, samplesPer, peakRSS})

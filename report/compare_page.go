@@ -10,7 +10,7 @@ import (
 	"feddag/internal/numfmt"
 )
 
-// compareView is a Comparison made ready for the template. What all tables have in common stands above them, once.
+// compareView is a Comparison prepared for the template. What all tables have in common is shown once, above them.
 type compareView struct {
 	Title   string
 	Style   template.CSS
@@ -18,7 +18,7 @@ type compareView struct {
 	Ranking []rankView
 	Tables  []Table
 	Curves  []drawing
-	Folded  []drawing // further curves; folded because those of many algorithms would fill pages
+	Folded  []drawing // further curves; folded because the curves of many algorithms would fill pages
 	Shared  []Pair
 	JSON    string
 }
@@ -38,7 +38,7 @@ func (d *Dir) writeComparePage(c *Comparison) error {
 	return d.WriteFile(CompareHTML, func(w io.Writer) error { return pages.ExecuteTemplate(w, "compare.html", v) })
 }
 
-// view returns what the page shows.
+// view returns the content of the page.
 func (c *Comparison) view() (v compareView, err error) {
 	v = compareView{Title: c.title(), Setting: c.all(), Shared: c.Shared}
 	if v.Style, err = style(); err != nil {
@@ -81,7 +81,7 @@ func (c *Comparison) view() (v compareView, err error) {
 	return v, err
 }
 
-// seedsText says what lines and bands are of.
+// seedsText explains the lines and bands of a chart.
 func (c *Comparison) seedsText() string {
 	if n := len(c.Seeds()); n > 1 {
 		return fmt.Sprintf(" Line: mean over %s; band: from the lowest seed to the highest.", numfmt.Count(n, "seed"))

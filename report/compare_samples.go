@@ -8,13 +8,11 @@ import (
 	"feddag/internal/numfmt"
 )
 
-// Methods do not train equally many samples in a round. The tables at equal
-// rounds show what a number of rounds buys; the one of this file shows what a
-// number of training samples does.
+// Methods differ in the number of samples that they train on per round. The other tables compare them after equal numbers of
+// rounds; the table in this file compares them after equal numbers of training samples.
 
-// sampleBudgets is, for every seed, the number of training samples of the run
-// that has the fewest, warm-up included. Seeds of runs that did not count them
-// have none.
+// sampleBudgets returns, for every seed, the smallest number of training samples of its runs, warm-up included. Seeds with
+// runs that did not count their samples are left out.
 func (c *Comparison) sampleBudgets() map[int64]float64 {
 	budgets := map[int64]float64{}
 	for _, v := range c.Variants {
@@ -28,11 +26,11 @@ func (c *Comparison) sampleBudgets() map[int64]float64 {
 	return budgets
 }
 
-// spent is what a run had done and had reached within a number of samples.
+// spent is the state of a run within a budget of training samples: its accuracy and its numbers of rounds and samples.
 type spent struct{ pre, rounds, samples float64 }
 
-// within returns the last evaluated round up to which a run trains at most so
-// many samples, warm-up included; NaN where there is none.
+// within returns the state of a run after its last evaluated round up to which it trains on at most budget samples, warm-up
+// included. The fields are NaN if there is no such round.
 func (c Cell) within(budget float64) spent {
 	x := spent{math.NaN(), math.NaN(), math.NaN()}
 	samples := float64(c.Summary.TrainingSamples)
@@ -50,8 +48,7 @@ func (c Cell) within(budget float64) spent {
 	return x
 }
 
-// atEqualSamples is a measure of runs at the samples of the run of their seed
-// that trains the fewest.
+// atEqualSamples returns a measure of runs at the smallest number of training samples of the runs with the same seed.
 func (c *Comparison) atEqualSamples(key string, of func(spent) float64) measure {
 	budgets := c.sampleBudgets()
 	return measure{key: key, places: 2, of: func(cell Cell) float64 {
@@ -63,13 +60,13 @@ func (c *Comparison) atEqualSamples(key string, of func(spent) float64) measure 
 	}}
 }
 
-// equalPre is the accuracy before local training at equal samples.
+// equalPre returns the measure of accuracy before local training at equal samples.
 func (c *Comparison) equalPre() measure {
 	return c.atEqualSamples("equal_samples_pre", func(x spent) float64 { return x.pre })
 }
 
-// equalSamples reports whether the runs of every seed train about as many
-// samples as each other, so that equal rounds are equal samples.
+// equalSamples reports whether the runs of every seed train on about the same number of samples, so that equal rounds mean
+// equal samples.
 func (c *Comparison) equalSamples() bool {
 	budgets := c.sampleBudgets()
 	for _, v := range c.Variants {
@@ -82,7 +79,7 @@ func (c *Comparison) equalSamples() bool {
 	return true
 }
 
-// sampleTable is accuracy at equal samples.
+// sampleTable returns the table of accuracies at equal samples.
 func (c *Comparison) sampleTable() Table {
 	var differences []*Difference
 	t := Table{
@@ -118,11 +115,11 @@ func (c *Comparison) sampleTable() Table {
 	return t
 }
 
-// intervalBold says what a bold difference means.
+// intervalBold explains what a bold difference means.
 const intervalBold = "the interval leaves 0 out"
 
-// correct corrects the intervals of a table's differences, unless the comparison
-// does not. It says which intervals they are, and what a bold difference means; without a second seed there are none.
+// correct corrects the intervals of a table's differences, unless Uncorrected is set. It returns a note that describes the
+// intervals and the meaning of a bold difference. There are no intervals with a single seed.
 func (c *Comparison) correct(differences []*Difference) (note, bold string) {
 	n := 0
 	for _, d := range differences {

@@ -11,8 +11,8 @@ import (
 	"feddag/report/plot"
 )
 
-// Tables are the tables of a comparison: accuracy, paired differences, what
-// others report, cost, accuracy by round, and every run. Settle comes first.
+// Tables returns the tables of a comparison: accuracy, paired differences, results that others report, cost, accuracy by
+// round, and every run. Settle must have been called before.
 func (c *Comparison) Tables() []Table {
 	tables := []Table{c.accuracyTable()}
 	if len(c.Variants) > 1 {
@@ -36,10 +36,10 @@ func (c *Comparison) Tables() []Table {
 	return append(tables, c.roundTable(), c.runTable())
 }
 
-// settingKeys are the settings worth a place beside every table, where all runs share them.
+// settingKeys are the settings that are shown with every table if all runs share them.
 var settingKeys = []string{"scenario", "rate", "model", "epochs", "batch", "lr", "momentum", "weight-decay", "device", "precision"}
 
-// where says what was run.
+// where describes the setting of the runs.
 func (c *Comparison) where() string {
 	clients := numfmt.Count(c.Clients, "client")
 	if c.Dealt > c.Clients {
@@ -56,7 +56,7 @@ func (c *Comparison) where() string {
 	return strings.Join(parts, ", ") + "."
 }
 
-// over says what an accuracy is, and over which clients.
+// over explains what an accuracy is, and over which clients it is averaged.
 func (c *Comparison) over() []string {
 	tail := min(max(c.Rounds, 1), lastRounds)
 	moving := ""
@@ -71,10 +71,10 @@ func (c *Comparison) over() []string {
 	}
 }
 
-// all of what was run, what an accuracy is, and which rounds it is of.
+// all returns the descriptions of the setting, of the accuracies, and of their rounds.
 func (c *Comparison) all() []string { return append([]string{c.where()}, c.over()...) }
 
-// costOfARun says what the last columns of the accuracy table are.
+// costOfARun explains the last columns of the accuracy table.
 const costOfARun = "Trained on, traffic, time: of a run, mean over seeds: training samples, every epoch and model counted; bytes both ways; wall time without set-up. Warm-up included."
 
 const overSeeds = "Mean ± sample standard deviation over n seeds."
@@ -93,7 +93,7 @@ func (c *Comparison) accuracyTable() Table {
 			mean := orLeast(c.spread(&c.Variants[i], m).Mean)
 			top, bottom = math.Max(top, mean), math.Min(bottom, mean)
 		}
-		if tops[m.key] = top; top == bottom { // no algorithm is ahead
+		if tops[m.key] = top; top == bottom { // all algorithms are equal
 			tops[m.key] = math.NaN()
 		}
 	}
@@ -142,7 +142,8 @@ func (c *Comparison) accuracyTable() Table {
 	return t
 }
 
-// predictWith says of which algorithms pre is not of the model that the server assigns.
+// predictWith names the algorithms whose accuracy before local training is not measured with the model that the server
+// assigns.
 func (c *Comparison) predictWith() (sentences []string) {
 	for _, v := range c.Variants {
 		if with := v.Cells[0].Summary.PreWith; with != "" {
@@ -166,7 +167,7 @@ func orNothing(s string) string {
 	return s
 }
 
-// whole writes whole numbers over seeds: their range.
+// whole formats a whole number that varies over seeds as a range.
 func whole(values []float64) string {
 	x := measured(values)
 	if len(x) == 0 {
@@ -228,7 +229,7 @@ func (c *Comparison) differenceTable() Table {
 	return t
 }
 
-// newcomers say what is measured of clients that join during a run.
+// newcomers explains the accuracies of clients that join during a run.
 func (c *Comparison) newcomers() []string {
 	return []string{c.where(), "Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on " + c.testSet() + ", mean over the clients that joined during the run, or that were held out of it and came after its last round. " +
 		"Newcomers pre: before local training, with the model they were given; post: after one local training from there."}
@@ -246,7 +247,7 @@ func (c *Comparison) newcomerTable() Table {
 	return t
 }
 
-// roundTable is accuracy along the way, for those who read numbers rather than curves.
+// roundTable returns the accuracies after selected numbers of rounds, the content of the curves as numbers.
 func (c *Comparison) roundTable() Table {
 	t := Table{
 		Label: "rounds", Title: "Accuracy by round",
@@ -269,7 +270,7 @@ func (c *Comparison) roundTable() Table {
 	return t
 }
 
-// preAfter is the accuracy before local training after the given number of rounds.
+// preAfter returns the accuracy before local training after the given number of rounds.
 func (c Cell) preAfter(rounds int) float64 {
 	i := slices.IndexFunc(c.Rounds, func(r Round) bool { return r.Round == rounds })
 	if i < 0 {
@@ -278,7 +279,7 @@ func (c Cell) preAfter(rounds int) float64 {
 	return c.Rounds[i].Pre.Balanced.Mean
 }
 
-// milestones are about eight numbers of rounds, all evaluated, the last of them all.
+// milestones returns about eight numbers of rounds after which all runs were evaluated, including the last one.
 func (c *Comparison) milestones() []int {
 	var evaluated []int
 	for _, r := range c.reference().Cells[0].Rounds {
@@ -296,7 +297,7 @@ func (c *Comparison) milestones() []int {
 			at = append(at, r)
 		}
 	}
-	if len(at) < 3 { // evaluations that miss the steps
+	if len(at) < 3 { // too few evaluations fall on the steps
 		at = nil
 		for i := range 8 {
 			at = append(at, evaluated[(i+1)*len(evaluated)/8-1])

@@ -14,7 +14,7 @@ import (
 
 // The files of a comparison's directory.
 const (
-	CompareCSV  = "compare.csv"  // a line a variant
+	CompareCSV  = "compare.csv"  // one line per variant
 	RunsCSV     = "runs.csv"     // one line per run
 	CompareMD   = "compare.md"   // the tables
 	CompareTeX  = "compare.tex"  // the tables
@@ -55,7 +55,7 @@ func (d *Dir) WriteComparison(c *Comparison, formats []plot.Format) error {
 	return d.writeComparePage(c)
 }
 
-// Text is the tables for a terminal, without the runs one by one.
+// Text returns the tables for a terminal, without the table of every run.
 func (c *Comparison) Text() string {
 	parts := []string{paragraphs(c.all())}
 	for _, t := range c.Tables() {
@@ -79,9 +79,9 @@ func writeAll(w io.Writer, head string, tables []Table, as func(Table) string) e
 	return err
 }
 
-// writeCSV writes a line a variant: of each measure how many seeds have it,
-// mean, sample standard deviation, and the paired difference from the
-// reference with its interval. Accuracies in percent; what is not there is empty.
+// writeCSV writes one line per variant. For each measure, it has the number of seeds, the mean, the sample standard
+// deviation, and the paired difference from the reference with its interval. Accuracies are in percent. Missing values are
+// empty cells.
 func (c *Comparison) writeCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	head := []string{"name", "algorithm", "dataset", "partition", "clients", "rounds", "seeds", "reference", "confidence"}
@@ -142,7 +142,8 @@ func (v *Variant) seeds() []string {
 	return s
 }
 
-// plainNumber writes v for a program; empty if it is none. Six decimals are more than any of these numbers carries.
+// plainNumber formats v for a program, or returns "" if v is not finite. Six decimals are more than the precision of any of
+// these numbers.
 func plainNumber(v float64) string {
 	if !finite(v) {
 		return ""
@@ -150,7 +151,7 @@ func plainNumber(v float64) string {
 	return shortest(math.Round(v*1e6) / 1e6)
 }
 
-// CompareSummary is compare.json, and the last line of the command's standard output.
+// CompareSummary is the content of compare.json, which is also the last line of the command's standard output.
 type CompareSummary struct {
 	Dataset    string           `json:"dataset"`
 	Partition  string           `json:"partition"`
@@ -158,21 +159,21 @@ type CompareSummary struct {
 	Rounds     int              `json:"rounds"`
 	Reference  string           `json:"reference"`
 	Confidence float64          `json:"confidence"`
-	Targets    []float64        `json:"targets"` // percent, of balanced accuracy over all clients before local training
+	Targets    []float64        `json:"targets"` // balanced accuracies over all clients before local training, in percent
 	Algorithms []VariantSummary `json:"algorithms"`
 	Missing    []Missing        `json:"missing"`
 }
 
-// VariantSummary is a variant in CompareSummary, its numbers by the names of the CSV's columns.
+// VariantSummary is a variant in CompareSummary. Its numbers are keyed by the names of the CSV's columns.
 type VariantSummary struct {
 	Name        string                `json:"name"`
 	Algorithm   string                `json:"algorithm"`
 	Seeds       []int64               `json:"seeds"`
 	Measures    map[string]Spread     `json:"measures"`
-	Differences map[string]Difference `json:"differences,omitempty"` // from the reference
+	Differences map[string]Difference `json:"differences,omitempty"` // differences from the reference
 }
 
-// Summary is the comparison for a program.
+// Summary returns the comparison in a form for programs.
 func (c *Comparison) Summary() CompareSummary {
 	s := CompareSummary{
 		Dataset: c.Dataset, Partition: c.Partition, Clients: c.Clients, Rounds: c.Rounds,

@@ -21,7 +21,7 @@ import (
 // Pair is one line of a flat configuration file.
 type Pair struct {
 	Key, Value string
-	Comment    string // stands behind the value, after a #; may be empty
+	Comment    string // comment after the value, behind a #; may be empty
 }
 
 // WriteConfig writes config.yaml.
@@ -33,7 +33,7 @@ func (d *Dir) WriteConfig(pairs []Pair) error {
 	return d.writeBytes(ConfigFile, text)
 }
 
-// ReadConfig reads config.yaml: the value of each flag, by its name.
+// ReadConfig reads config.yaml and returns the value of each flag by its name.
 func (d *Dir) ReadConfig() (map[string]string, error) {
 	pairs, err := d.readConfig()
 	if err != nil {
@@ -42,7 +42,7 @@ func (d *Dir) ReadConfig() (map[string]string, error) {
 	return configValues(pairs), nil
 }
 
-// ReadConfigFile reads a file of the same form as config.yaml from anywhere: the value of each flag, by its name.
+// ReadConfigFile reads any file in the format of config.yaml and returns the value of each flag by its name.
 func ReadConfigFile(path string) (map[string]string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -55,7 +55,7 @@ func ReadConfigFile(path string) (map[string]string, error) {
 	return configValues(pairs), nil
 }
 
-// ParseConfig returns the lines of a text of the form of config.yaml.
+// ParseConfig returns the lines of a text in the format of config.yaml.
 func ParseConfig(text []byte) ([]Pair, error) { return parseConfig(text) }
 
 // configValues returns the values of pairs by their keys.
@@ -82,15 +82,13 @@ func (d *Dir) readConfig() ([]Pair, error) {
 var (
 	configKey = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]*$`)
 
-	// configPlain matches the text that may stand unquoted, if the library
-	// agrees. Its own decision alone is too generous: it leaves ---, "? x" and
-	// control characters unquoted, and cannot read them back.
+	// configPlain matches text that needs no quotes, provided that the library agrees. The library's decision alone is not
+	// enough: it leaves ---, "? x" and control characters unquoted, and then cannot read them.
 	configPlain = regexp.MustCompile(`^[A-Za-z0-9_./+-][A-Za-z0-9_./+,:@%=-]*$`)
 )
 
-// formatConfig returns pairs as a flat YAML mapping, in their order. Numbers
-// and truth values stand as they are; other text is quoted where YAML would
-// read it as something else.
+// formatConfig returns pairs as a flat YAML mapping, in their order. Numbers and truth values are not quoted; other text is
+// quoted if YAML would read it as something else.
 func formatConfig(pairs []Pair) ([]byte, error) {
 	var mapping yaml.MapSlice
 	comments := yaml.CommentMap{}
@@ -109,7 +107,7 @@ func formatConfig(pairs []Pair) ([]byte, error) {
 	return yaml.MarshalWithOptions(mapping, yaml.WithComment(comments))
 }
 
-// configValue is s as a YAML scalar on one line.
+// configValue returns s as a YAML scalar on one line.
 func configValue(s string) yaml.RawMessage {
 	if tokens := lexer.Tokenize(s); configPlain.MatchString(s) && len(tokens) == 1 && tokens[0].Value == s {
 		switch tokens[0].Type {
@@ -126,10 +124,9 @@ func configValue(s string) yaml.RawMessage {
 	return yaml.RawMessage(strconv.Quote(s)) // Go's escapes are YAML's
 }
 
-// parseConfig reads a flat YAML mapping of scalars. Nesting, lists, anchors and
-// a key that comes twice are errors that name the line. A value has the text
-// that it has in the file, numbers too; nothing, ~ and null are the empty
-// string. Underscores in keys mean dashes, as in flags.
+// parseConfig parses a flat YAML mapping of scalars. Nesting, lists, anchors and duplicate keys are errors that name the
+// line. Values, including numbers, keep the text that they have in the file; an empty value, ~ and null are the empty string.
+// Underscores in keys are converted to dashes, as in flags.
 func parseConfig(text []byte) ([]Pair, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // a byte order mark
 	file, err := parser.ParseBytes(text, parser.ParseComments)
@@ -146,7 +143,7 @@ func parseConfig(text []byte) ([]Pair, error) {
 		case doc.Body == nil:
 			continue
 		case pairs != nil:
-			return nil, atLine(doc.Body, "a second document; there must be one alone")
+			return nil, atLine(doc.Body, "there is a second document; only one is allowed")
 		}
 		if pairs, err = mappingLines(doc.Body); err != nil {
 			return nil, err

@@ -11,13 +11,14 @@ import (
 	"feddag/report/plot"
 )
 
-// ConfusionFile is the confusion of the last evaluation of a run.
+// ConfusionFile is the file with the confusion matrix of the last evaluation of a run.
 const ConfusionFile = "confusion.json"
 
-// Confusion is confusion.json: how many test images of each class were predicted as each class.
+// Confusion is the content of confusion.json: the number of test images of each class that were predicted as each class.
 type Confusion struct {
-	// Counts[label][predicted] are test images, over all clients before local training, each with its own test set and its
-	// own names of the classes. An image that several clients have in their test sets counts once for each.
+	// Counts[label][predicted] is a number of test images, summed over all clients before local training. Each client has its
+	// own test set and its own labels of the classes. An image that is in the test sets of several clients counts once for
+	// each.
 	Counts [][]int `json:"counts"`
 }
 
@@ -26,7 +27,7 @@ func (d *Dir) WriteConfusion(counts [][]int) error {
 	return d.WriteJSON(ConfusionFile, Confusion{counts})
 }
 
-// confusionView is what a page shows of a confusion.
+// confusionView is the part of a confusion matrix that a page shows.
 type confusionView struct {
 	Note     string
 	Names    []string
@@ -41,10 +42,10 @@ type confusionRow struct {
 
 type mistake struct{ True, Predicted, Images, Share string }
 
-// listedMistakes is how many mistakes a page lists.
+// listedMistakes is the number of mistakes that a page lists.
 const listedMistakes = 10
 
-// confusionView reads confusion.json; nil where there is none.
+// confusionView reads confusion.json. It returns nil if the file does not exist.
 func (d *Dir) confusionView(classes []string) (*confusionView, error) {
 	var c Confusion
 	if err := d.ReadJSON(ConfusionFile, &c); errors.Is(err, fs.ErrNotExist) {
@@ -57,7 +58,7 @@ func (d *Dir) confusionView(classes []string) (*confusionView, error) {
 	var pairs []pair
 	for label, row := range c.Counts {
 		if len(row) != len(c.Counts) {
-			return nil, fmt.Errorf("reading %s: %d classes and a row of %d", d.Path(ConfusionFile), len(c.Counts), len(row))
+			return nil, fmt.Errorf("reading %s: there are %d classes, but a row has %d", d.Path(ConfusionFile), len(c.Counts), len(row))
 		}
 		total := 0
 		for _, n := range row {

@@ -14,10 +14,9 @@ import (
 	"feddag/internal/lockfile"
 )
 
-// Create makes the directory of a new run, and its parents, and locks it until
-// Close. An existing directory is accepted only when it is empty, or has
-// nothing but what a process left that was killed before it had made a run of
-// it: results are never written over. log gets the warnings of the lock.
+// Create makes the directory of a new run, and its parents, and locks it until Close. Results are never overwritten: an
+// existing directory is accepted only if it is empty, or if it only has files of a process that was killed before it wrote
+// config.yaml. Warnings of the lock are written to log.
 func Create(ctx context.Context, path string, log io.Writer) (*Dir, error) {
 	return createWith(path, func() (*lockfile.Lock, error) { return acquire(ctx, path, log) })
 }
@@ -28,9 +27,8 @@ func CreateLocked(path string, lock *lockfile.Lock) (*Dir, error) {
 	return createWith(path, func() (*lockfile.Lock, error) { return lock, nil })
 }
 
-// CreateNew is Create for a directory of its own: if path exists, it takes
-// path-suffix, unless the suffix is empty, or path-2, path-3 and so on.
-// Dir.Path says which.
+// CreateNew is Create with a unique name: if path exists, it uses path-suffix, unless the suffix is empty, or path-2, path-3
+// and so on. Dir.Path returns the name.
 func CreateNew(ctx context.Context, path, suffix string, log io.Writer) (*Dir, error) {
 	path, err := makeNew(path, suffix)
 	if err != nil {
@@ -47,7 +45,7 @@ func createWith(path string, lock func() (*lockfile.Lock, error)) (*Dir, error) 
 	entries, err := os.ReadDir(path)
 	switch {
 	case err == nil:
-		// A lock file may be a live process's, which the error should name.
+		// The lock file may belong to a running process, which the error should name.
 		if err := mustBeEmpty(path, entries); err != nil && !hasLock(entries) {
 			return nil, err
 		}
@@ -130,8 +128,7 @@ func hasLock(entries []os.DirEntry) bool {
 	return false
 }
 
-// Make opens a directory that holds other things than one run, and makes it if
-// it is not there.
+// Make opens a directory that is not the directory of a single run. It makes the directory if it does not exist.
 func Make(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o777); err != nil {
 		return nil, fmt.Errorf("making the directory %s: %w; choose another with --out", path, cause(err))
@@ -142,7 +139,7 @@ func Make(path string) (*Dir, error) {
 	return &Dir{path: path}, nil
 }
 
-// MakeNew is Make for a directory of its own, which is named as by CreateNew.
+// MakeNew is Make with a unique name, which it chooses like CreateNew.
 func MakeNew(path, suffix string) (*Dir, error) {
 	path, err := makeNew(path, suffix)
 	if err != nil {
@@ -151,8 +148,8 @@ func MakeNew(path, suffix string) (*Dir, error) {
 	return Make(path)
 }
 
-// makeNew makes a directory that was not there. Of the processes that make the
-// same directory, mkdir(2) succeeds for one, on NFS too.
+// makeNew makes a directory that did not exist. If several processes make the same directory, mkdir(2) succeeds for only one
+// of them, also on NFS.
 func makeNew(path, suffix string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return "", fmt.Errorf("making the directory %s: %w; choose another with --out", filepath.Dir(path), cause(err))

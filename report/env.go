@@ -13,30 +13,30 @@ import (
 	"time"
 )
 
-// Env is env.json: what the numbers of a run were made with. NewEnv fills what
-// Go and the system know; the caller adds what libtorch knows.
+// Env is the content of env.json: the software and hardware that computed the results of a run. NewEnv fills in what Go and
+// the system provide; the caller adds the fields of libtorch.
 type Env struct {
-	Feddag   string `json:"feddag"`   // commit, "+modified" where the tree had changes
+	Feddag   string `json:"feddag"`   // commit, with "+modified" if the tree had changes
 	Go       string `json:"go"`       // version
 	Libtorch string `json:"libtorch"` // version
-	BLAS     string `json:"blas"`     // file
+	BLAS     string `json:"blas"`     // file of the library
 
-	// BLASKernel and SIMD name what was chosen for the processor. On the CPU the bits of a result depend on both and on
-	// Libtorch.
+	// BLASKernel and SIMD name the code paths that were chosen for the processor. On the CPU, the bits of a result depend on
+	// both and on Libtorch.
 	BLASKernel string `json:"blas_kernel,omitempty"` // "OpenBLAS 0.3.21 Zen"
-	SIMD       string `json:"simd,omitempty"`        // instruction sets of libtorch and oneDNN, "AVX2, oneDNN AVX512"
+	SIMD       string `json:"simd,omitempty"`        // instruction sets of libtorch and oneDNN, such as "AVX2, oneDNN AVX512"
 
 	CUDA   string `json:"cuda,omitempty"` // runtime and driver
 	Device string `json:"device"`         // "cpu", "cuda:0"
 
-	// DeviceName is the GPU's name, or the model of the CPU.
+	// DeviceName is the name of the GPU, or the model of the CPU.
 	DeviceName    string `json:"device_name"`
 	Engine        string `json:"engine"`
 	Precision     string `json:"precision"`
 	Deterministic bool   `json:"deterministic,omitempty"`
 
 	CPU     string `json:"cpu"`   // model
-	Cores   int    `json:"cores"` // usable by this process
+	Cores   int    `json:"cores"` // number of cores that this process can use
 	Workers int    `json:"workers"`
 	OS      string `json:"os"`
 	Kernel  string `json:"kernel"`
@@ -44,12 +44,11 @@ type Env struct {
 	Command []string  `json:"command"`
 	Started time.Time `json:"started"`
 
-	// Extra holds what has no field: environment variables, flags of the
-	// build, versions of the data.
+	// Extra holds everything that has no field: environment variables, flags of the build, versions of the data.
 	Extra map[string]string `json:"extra,omitempty"`
 }
 
-// NewEnv is the environment of this process, without libtorch's part.
+// NewEnv returns the environment of this process, without the fields of libtorch.
 func NewEnv() Env {
 	return Env{
 		Feddag:  Commit(),
@@ -66,7 +65,7 @@ func NewEnv() Env {
 // WriteEnv writes env.json.
 func (d *Dir) WriteEnv(e Env) error { return d.WriteJSON(EnvFile, e) }
 
-// Commit is the commit this program was built from, or "unknown".
+// Commit returns the commit from which this program was built, or "unknown".
 func Commit() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		var revision, modified string
@@ -84,8 +83,7 @@ func Commit() string {
 			return revision + modified
 		}
 	}
-	// Built with -buildvcs=false, or as a test: ask git, but only about our
-	// own checkout.
+	// The program was built with -buildvcs=false, or as a test. Ask git, but only about the checkout of this program.
 	exe, err := os.Executable()
 	if err != nil {
 		return "unknown"
@@ -129,7 +127,7 @@ func osName() string {
 	return runtime.GOOS
 }
 
-// lookup is the value of the first line `key sep value` of a file.
+// lookup returns the value of the first line `key sep value` of a file.
 func lookup(path, key, sep string) string {
 	f, err := os.Open(path)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Changes lists what a result's bits depend on and what is not the same in e and now, one "libtorch 1.13.1, was 2.11.0"
-// for each. It skips what e does not have, because an older program did not record it.
+// Changes lists the differences between e and now on which the bits of a result depend, each in the form "libtorch 1.13.1,
+// was 2.11.0". It skips fields that e does not have because an older version did not record them.
 func (e Env) Changes(now Env) []string {
 	var changes []string
 	compare := func(name, was, is string) {
@@ -20,7 +20,7 @@ func (e Env) Changes(now Env) []string {
 	switch {
 	case strings.HasPrefix(now.Device, "cuda"):
 		compare("GPU", e.DeviceName, now.DeviceName)
-	case strings.HasPrefix(now.BLASKernel, "MKL"): // which does not tell what it chose for the processor
+	case strings.HasPrefix(now.BLASKernel, "MKL"): // MKL does not report the kernel that it chose for the processor
 		compare("CPU", e.CPU, now.CPU)
 	}
 	return changes

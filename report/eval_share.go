@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// testSets says what the accuracies are over.
+// testSets describes the test sets on which accuracies are computed.
 func (s Summary) testSets() string {
 	if text := shareText(s.EvalShare); text != "" {
 		return text + " of each client's test set (--eval-share)"
@@ -13,8 +13,8 @@ func (s Summary) testSets() string {
 	return "the clients' test sets"
 }
 
-// shareText writes a share of the test sets as a percentage, or nothing if it is
-// all of them. 0 stands for all, as in the summaries of older programs.
+// shareText formats a share of the test sets as a percentage, or returns "" for all of them. 0 stands for all, as in the
+// summaries of older versions.
 func shareText(share float64) string {
 	if share == 0 || share == 1 {
 		return ""
@@ -22,8 +22,8 @@ func shareText(share float64) string {
 	return shortest(math.Round(1e8*share)/1e6) + "%"
 }
 
-// ShareNote is what the title of a run says about the share of the test sets that
-// its accuracies are over; nothing if they are over all of them.
+// ShareNote returns a note for the title of a run about the share of the test sets on which its accuracies are computed. It
+// is empty for the whole test sets.
 func ShareNote(share float64) string {
 	if text := shareText(share); text != "" {
 		return ", accuracies on " + text + " of each test set"
@@ -31,7 +31,7 @@ func ShareNote(share float64) string {
 	return ""
 }
 
-// testSet says what each client's accuracy is over.
+// testSet describes the images on which the accuracy of each client is computed.
 func (c *Comparison) testSet() string {
 	if text := shareText(c.EvalShare); text != "" {
 		return text + " of its own test set (--eval-share)"
@@ -39,7 +39,7 @@ func (c *Comparison) testSet() string {
 	return "its own test set"
 }
 
-// evaluatedOf says how many of the last rounds have scores, unless all of them have in every run.
+// evaluatedOf says how many of the last rounds have scores. It is empty if all of them have scores in every run.
 func (c *Comparison) evaluatedOf(tail int) string {
 	fewest, most := tail, 0
 	for _, v := range c.Variants {

@@ -7,7 +7,7 @@ import (
 	"feddag/similarity/groups"
 )
 
-// explainedClusters is the largest number of clusters whose pairs are compared.
+// explainedClusters is the largest number of clusters for which all pairs are compared.
 const explainedClusters = 20
 
 // Explanations returns what separates each pair of clusters that tests found. It returns nil for other clusters, and for more

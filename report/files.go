@@ -8,9 +8,8 @@ import (
 	"feddag/internal/atomicfile"
 )
 
-// WriteFile replaces the file name, a path inside the run directory, by what
-// write writes: whatever happens, it is the old one or the new one, whole
-// (atomicfile). Missing folders on the way are made.
+// WriteFile replaces a file by what write writes. name is a path inside the run directory. The file always has either its
+// complete old content or its complete new content (see package atomicfile). Missing folders are made.
 func (d *Dir) WriteFile(name string, write func(io.Writer) error) error {
 	path, err := d.local(name)
 	if err != nil {
@@ -19,7 +18,7 @@ func (d *Dir) WriteFile(name string, write func(io.Writer) error) error {
 	return WriteFile(path, write)
 }
 
-// WriteFile is Dir.WriteFile for a path anywhere.
+// WriteFile is Dir.WriteFile for any path.
 func WriteFile(path string, write func(io.Writer) error) error {
 	if err := atomicfile.Write(path, write); err != nil {
 		return fmt.Errorf("writing %s: %w", path, cause(err))
@@ -27,7 +26,7 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// local is the path of name, which must not lead out of the run directory.
+// local returns the path of name, which must not lead out of the run directory.
 func (d *Dir) local(name string) (string, error) {
 	if d.files != nil {
 		return "", fmt.Errorf("writing %s: runs in an archive are only read", d.Path(name))

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// String is "mean ± std" in percent, or a dash where nothing was measured.
+// String returns "mean ± std" in percent, or a dash if nothing was measured.
 func (s Stat) String() string {
 	if math.IsNaN(s.Mean) {
 		return "–"
@@ -14,7 +14,7 @@ func (s Stat) String() string {
 	return fmt.Sprintf("%5.2f ± %5.2f", s.Mean, s.Std)
 }
 
-// duration writes seconds as a person would say them.
+// duration formats a number of seconds in readable units.
 func duration(s float64) string {
 	switch {
 	case math.IsNaN(s) || math.IsInf(s, 0):
@@ -35,5 +35,5 @@ func duration(s float64) string {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// shortest writes v with as few digits as tell it apart.
+// shortest formats v with the fewest digits that identify it.
 func shortest(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

@@ -8,8 +8,8 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// p is the two-sided P value of a paired t test of a mean difference of 0, from
-// the interval at the given confidence; NaN where there is no interval.
+// p returns the two-sided p-value of a paired t-test of the hypothesis that the mean difference is 0. It is computed from the
+// interval at the given confidence, and is NaN if there is no interval.
 func (d Difference) p(confidence float64) float64 {
 	if d.N < 2 {
 		return math.NaN()
@@ -25,17 +25,16 @@ func (d Difference) p(confidence float64) float64 {
 	return 0
 }
 
-// standardError is s/√n, from the interval at the given confidence.
+// standardError returns s/√n, computed from the interval at the given confidence.
 func (d Difference) standardError(confidence float64) float64 {
 	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(d.N - 1)}.Quantile((1 + confidence) / 2)
 	return (d.High - d.Low) / (2 * t)
 }
 
-// correctHolm widens the intervals of several differences, which have the given
-// confidence each, so that with this confidence none of those that leave 0 out
-// does so by chance (Holm 1979). Of m differences with an interval, that of the
-// r-th smallest P value, r from 0, is at the confidence 1 - (1-c)/(m-r); from the
-// first one on that does not leave 0 out, all are at the confidence of that one.
+// correctHolm widens the intervals of several differences, each of which has the confidence c, so that with this confidence
+// none of the intervals excludes 0 by chance (Holm 1979). Among m differences with an interval, the interval with the r-th
+// smallest p-value, r counted from 0, gets the confidence 1 - (1-c)/(m-r). From the first interval that does not exclude 0,
+// all intervals get the confidence of that one.
 func correctHolm(differences []*Difference, confidence float64) {
 	type tested struct {
 		*Difference

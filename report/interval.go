@@ -11,15 +11,14 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Spread is the mean and the sample standard deviation (divisor N-1) of a
-// number over seeds.
+// Spread holds the mean and the sample standard deviation (divisor N-1) of a number over seeds.
 type Spread struct {
 	N    int
-	Mean float64 // NaN where N is 0
-	Std  float64 // NaN where N is below 2
+	Mean float64 // NaN if N is 0
+	Std  float64 // NaN if N is below 2
 }
 
-// MarshalJSON writes null for what is NaN.
+// MarshalJSON writes null for NaN.
 func (s Spread) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		N    int   `json:"n"`
@@ -28,7 +27,7 @@ func (s Spread) MarshalJSON() ([]byte, error) {
 	}{s.N, Float(s.Mean), Float(s.Std)})
 }
 
-// NewSpread is the spread of values, skipping those that are NaN.
+// NewSpread returns the spread of the values that are not NaN.
 func NewSpread(values []float64) Spread {
 	x := measured(values)
 	s := Spread{N: len(x), Mean: math.NaN(), Std: math.NaN()}
@@ -41,7 +40,7 @@ func NewSpread(values []float64) Spread {
 	return s
 }
 
-// Text is "mean ± std", the mean alone of one value, a dash of none.
+// Text returns "mean ± std", only the mean if there is a single value, and a dash if there is none.
 func (s Spread) Text(places int) string {
 	switch s.N {
 	case 0:
@@ -60,12 +59,12 @@ func (s Spread) Text(places int) string {
 // where t is the quantile of Student's distribution and c the confidence.
 type Difference struct {
 	N    int
-	Mean float64 // NaN where N is 0
-	Low  float64 // NaN where N is below 2
+	Mean float64 // NaN if N is 0
+	Low  float64 // NaN if N is below 2
 	High float64
 }
 
-// MarshalJSON writes null for what is NaN.
+// MarshalJSON writes null for NaN.
 func (d Difference) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		N    int   `json:"n"`
@@ -75,8 +74,8 @@ func (d Difference) MarshalJSON() ([]byte, error) {
 	}{d.N, Float(d.Mean), Float(d.Low), Float(d.High)})
 }
 
-// PairedDifference is of a[i] - b[i], skipping the pairs that lack one. It
-// panics unless a and b have one length.
+// PairedDifference returns the difference of a[i] - b[i]. It skips pairs with a NaN. It panics unless a and b have the same
+// length.
 func PairedDifference(a, b []float64, confidence float64) Difference {
 	if len(a) != len(b) {
 		panic(fmt.Sprintf("report: %d values paired with %d", len(a), len(b)))
@@ -95,10 +94,10 @@ func PairedDifference(a, b []float64, confidence float64) Difference {
 	return x
 }
 
-// Clear says that the interval leaves 0 out.
+// Clear reports whether the interval excludes 0.
 func (d Difference) Clear() bool { return d.Low > 0 || d.High < 0 }
 
-// Text is "+1.20 [+0.80, +1.60]", the difference alone of one pair, a dash of none.
+// Text returns "+1.20 [+0.80, +1.60]", only the difference if there is a single pair, and a dash if there is none.
 func (d Difference) Text(places int) string {
 	switch d.N {
 	case 0:
@@ -109,7 +108,7 @@ func (d Difference) Text(places int) string {
 	return fmt.Sprintf("%s [%s, %s]", signed(d.Mean, places), signed(d.Low, places), signed(d.High, places))
 }
 
-// signed writes v with its sign; a typographic minus.
+// signed formats v with its sign, as a typographic minus if it is negative.
 func signed(v float64, places int) string {
 	text := numfmt.Decimal(math.Abs(v), places)
 	switch {

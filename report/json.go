@@ -7,9 +7,8 @@ import (
 	"math"
 )
 
-// Float is a number that may be missing: NaN and the infinities, which JSON
-// lacks, are null. Every field of a JSON file that may hold one has this type,
-// because a diverged loss must not end the run that reports it.
+// Float is a number that may be missing. NaN and the infinities, which JSON does not have, are written as null. Every field
+// of a JSON file that may hold such a value has this type, because a diverged loss must not make the report fail.
 type Float float64
 
 // MarshalJSON writes null for a number that is not finite.
@@ -29,7 +28,7 @@ func (f *Float) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, (*float64)(f))
 }
 
-// Floats returns values as numbers that may be missing; nil of nil.
+// Floats converts values to numbers that may be missing. It returns nil for nil.
 func Floats(values []float64) []Float {
 	if values == nil {
 		return nil
@@ -41,7 +40,7 @@ func Floats(values []float64) []Float {
 	return floats
 }
 
-// WriteJSON writes v as indented JSON; lists of plain values stay on one line.
+// WriteJSON writes v as indented JSON. Lists of plain values are written on one line.
 func (d *Dir) WriteJSON(name string, v any) error {
 	text, err := formatJSON(v)
 	if err != nil {
@@ -71,8 +70,7 @@ func (d *Dir) ReadJSON(name string, v any) error {
 	return nil
 }
 
-// Marshal returns v as JSON on one line. Unlike json.Marshal it leaves <, >
-// and & as they are.
+// Marshal returns v as JSON on one line. Unlike json.Marshal, it does not escape <, > and &.
 func Marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -83,8 +81,8 @@ func Marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// indent breaks compact JSON into lines, two spaces per level, but leaves a list
-// of plain values on its line: a partition is thousands of indices.
+// indent breaks compact JSON into lines, with two spaces per level. It leaves a list of plain values on one line, because a
+// partition has thousands of indices.
 func indent(raw []byte) []byte {
 	var out []byte
 	level := 0
@@ -125,7 +123,7 @@ func indent(raw []byte) []byte {
 	return out
 }
 
-// quoted is the length of the JSON string that raw starts with.
+// quoted returns the length of the JSON string at the start of raw.
 func quoted(raw []byte) int {
 	for i := 1; i < len(raw); i++ {
 		switch raw[i] {
@@ -138,8 +136,8 @@ func quoted(raw []byte) int {
 	return len(raw)
 }
 
-// flat is the length of the list without lists, objects and strings that raw
-// starts with, or of an empty object; 0 where there is none.
+// flat returns the length of the list at the start of raw if it contains no lists, objects or strings, or the length of an
+// empty object. Otherwise it returns 0.
 func flat(raw []byte) int {
 	if bytes.HasPrefix(raw, []byte("{}")) {
 		return 2

@@ -11,9 +11,8 @@ import (
 	"syscall"
 )
 
-// Kept is a place where results are kept without what only the machine that
-// made them knows (models, checkpoints, plots): a directory of run directories,
-// or an archive, where the name ends in .zip.
+// Kept is a place for results without models, checkpoints and plots: a directory of run directories, or an archive if the
+// name ends in .zip.
 type Kept struct {
 	path    string
 	archive *archive // nil for a directory
@@ -21,8 +20,7 @@ type Kept struct {
 	lock    *os.File
 }
 
-// OpenKept opens the place, which need not exist yet. Until it is closed no
-// other process opens the same archive.
+// OpenKept opens the place, which need not exist yet. Until it is closed, no other process can open the same archive.
 func OpenKept(path string) (*Kept, error) {
 	k := &Kept{path: path}
 	if !strings.HasSuffix(path, ArchiveSuffix) {
@@ -32,7 +30,7 @@ func OpenKept(path string) (*Kept, error) {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return nil, fmt.Errorf("making the folder of the archive %s: %w", path, cause(err))
 	}
-	// The lock is on the folder: the archive is replaced by every writer.
+	// The lock is on the folder because every writer replaces the archive.
 	lock, err := os.Open(folder)
 	if err != nil {
 		return nil, fmt.Errorf("opening the folder of the archive %s: %w", path, cause(err))
@@ -51,7 +49,7 @@ func OpenKept(path string) (*Kept, error) {
 	return k, nil
 }
 
-// Run returns the run that is kept under a name; nil if there is none.
+// Run returns the run with the given name, or nil if there is none.
 func (k *Kept) Run(name string) *Dir {
 	if k.archive != nil {
 		return k.archive.dir(name)
@@ -62,8 +60,7 @@ func (k *Kept) Run(name string) *Dir {
 	return nil
 }
 
-// Keep copies what is kept of a run. One that was kept under the name before is
-// replaced.
+// Keep copies the kept files of a run. It replaces an earlier run with the same name.
 func (k *Kept) Keep(name string, run *Dir) error {
 	files, err := run.kept()
 	if err != nil {
@@ -87,7 +84,7 @@ func (k *Kept) Keep(name string, run *Dir) error {
 	return nil
 }
 
-// Close writes the archive, if anything changed, and lets other processes at it.
+// Close writes the archive if anything changed, and releases its lock.
 func (k *Kept) Close() (err error) {
 	if k.archive == nil {
 		return nil
@@ -121,7 +118,7 @@ func (d *Dir) kept() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	config = slices.DeleteFunc(config, func(p Pair) bool { return p.Key == "out" || p.Key == "data-dir" }) // where things lay
+	config = slices.DeleteFunc(config, func(p Pair) bool { return p.Key == "out" || p.Key == "data-dir" }) // paths on the machine of the run
 	files[ConfigFile], err = formatConfig(config)
 	return files, err
 }

@@ -7,11 +7,11 @@ import (
 	"feddag/similarity/groups"
 )
 
-// LikeImages says which of the clusters that tests found see like images, whatever they call them: the evidence for clusters that share
-// an encoder.
+// LikeImages says which of the clusters that tests found have similar images, regardless of their labels. Such clusters can
+// share an encoder.
 type LikeImages struct {
-	Clusters [][]int           `json:"clusters"` // lists of clusters of which each two see like images; every cluster is in one
-	Pairs    []groups.Likeness `json:"pairs"`    // for each pair of clusters, which classes are of one kind, and how sure that is
+	Clusters [][]int           `json:"clusters"` // lists of clusters; any two clusters in a list have similar images, and every cluster is in one list
+	Pairs    []groups.Likeness `json:"pairs"`    // which classes have similar images, and with which certainty, for each pair of clusters
 }
 
 // LikeImages compares the images of the clusters that tests found. It returns nil for other clusters, for one cluster, and for more
@@ -24,7 +24,7 @@ func (c *Clustering) LikeImages() *LikeImages {
 	return c.like
 }
 
-// sentences says for each list of several clusters that they see like images.
+// sentences returns a sentence for each list of several clusters, which says that they have similar images.
 func (l *LikeImages) sentences() (lines []string) {
 	for _, body := range l.Clusters {
 		if len(body) < 2 {

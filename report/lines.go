@@ -10,11 +10,11 @@ import (
 	"feddag/federation"
 )
 
-// linesVersion is the version of the lines of metrics.jsonl and assignments.jsonl, their key "version". Lines of version 1, which
-// do not have the key, count the rounds from 0. Those of version 2 count them from 1.
+// linesVersion is the version of the lines of metrics.jsonl and assignments.jsonl, which is in their key "version". Lines of
+// version 1, which do not have the key, count the rounds from 0. Lines of version 2 count them from 1.
 const linesVersion = 2
 
-// roundNumber returns the number of the round of a line of some version.
+// roundNumber returns the number of the round in a line of the given version.
 func roundNumber(version, round int) int {
 	if version < linesVersion {
 		return federation.RoundNumber(round)
@@ -33,8 +33,8 @@ type roundLine struct {
 // first round.
 func (l roundLine) written() int { return max(1, l.round) }
 
-// present returns the line in the present version. One that does not begin with its round, as those of this program do, stays
-// as it is.
+// present returns the line in the present version. A line that does not begin with its round is returned unchanged; this
+// program writes the round first.
 func (l roundLine) present() []byte {
 	if l.version >= linesVersion {
 		return l.raw
@@ -46,8 +46,8 @@ func (l roundLine) present() []byte {
 	return fmt.Appendf(nil, `{"version":%d,"round":%d,%s`, linesVersion, l.round, rest)
 }
 
-// roundLines reads a file of lines as far as a resume needs it: any object
-// with a round. Only the last line may be broken, by a kill or a power cut.
+// roundLines reads a file whose lines are objects with a round. Only the last line may be incomplete, which a kill or a power
+// failure can cause.
 func (d *Dir) roundLines(name string) (raw []byte, lines []roundLine, err error) {
 	path := d.Path(name)
 	raw, err = d.read(name)
@@ -72,7 +72,7 @@ func (d *Dir) roundLines(name string) (raw []byte, lines []roundLine, err error)
 		case key.Round == nil:
 			err = errors.New(`no "round"`)
 		case key.Version > linesVersion:
-			err = fmt.Errorf("version %d is unknown: a later program has written it; this one knows version %d", key.Version, linesVersion)
+			err = fmt.Errorf("version %d is unknown: a later version of the program has written it; this one supports version %d", key.Version, linesVersion)
 		}
 		if err != nil {
 			if len(rest) == 0 && key.Version <= linesVersion {

@@ -30,29 +30,28 @@ var livePage = template.Must(template.New("live").Funcs(template.FuncMap{
 	"loss":     func(v float64) string { return numfmt.Decimal(v, 4) },
 }).Parse(livePageText))
 
-// livePictures are the plots that a run draws before its first round.
+// livePictures are the plots that a run makes before its first round.
 var livePictures = []string{"plots/dendrogram.svg", "plots/proximity.svg", "plots/cc-graph.svg"}
 
 // recentRounds is the number of rounds in the table of the live page.
 const recentRounds = 10
 
-// staleLock is how long a process that writes may leave its lock alone.
+// staleLock is the longest time between two updates of the lock by a process that writes.
 const staleLock = time.Minute
 
-// live is what the page of a run that goes on shows.
+// live is the content of the page of an unfinished run.
 type live struct {
 	Title, State string
 	Stamp        string
 	Done, Total  int
-	Last         *Round // the last evaluated round; nil before it
+	Last         *Round // the last evaluated round; nil if there is none yet
 	Recent       []Round
 	Charts       []template.HTML
 	Pictures     []string
 }
 
-// Report returns the path of the page inside the directory: report.html of a
-// run, or compare.html of a comparison. It is "" while there is none, or while a
-// run goes on that was resumed after its report was written.
+// Report returns the path of the page inside the directory: report.html of a run, or compare.html of a comparison. It is ""
+// if there is none, or while a run continues that was resumed after its report was written.
 func (d *Dir) Report() (string, error) {
 	for _, name := range []string{HTMLFile, CompareHTML} {
 		page, err := os.Stat(d.Path(name))
@@ -71,7 +70,7 @@ func (d *Dir) Report() (string, error) {
 	return "", nil
 }
 
-// Stamp changes when what a page shows does.
+// Stamp returns a text that changes whenever the content of the page changes.
 func (d *Dir) Stamp() string {
 	h := sha256.New()
 	for _, name := range append([]string{MetricsFile, ConfigFile, ClustersFile, SummaryFile, HTMLFile, CompareHTML}, livePictures...) {
@@ -83,7 +82,7 @@ func (d *Dir) Stamp() string {
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
-// writer names the process that writes into the directory now; "" for none.
+// writer names the process that currently writes to the directory. It returns "" if there is none.
 func (d *Dir) writer() string {
 	info, err := os.Stat(d.Path(LockFile))
 	if err != nil || time.Since(info.ModTime()) > staleLock {
@@ -96,9 +95,8 @@ func (d *Dir) writer() string {
 	return holder.String()
 }
 
-// WriteLive writes a page of a run that goes on, or that was interrupted: how
-// far it is, and its accuracy and loss per round. Links in the page are below
-// /files/.
+// WriteLive writes the page of a run that is in progress or was interrupted. It shows the number of rounds done, and the
+// accuracy and loss per round. Links in the page are below /files/.
 func (d *Dir) WriteLive(w io.Writer) error {
 	config, err := d.ReadConfig()
 	if err != nil {
@@ -137,7 +135,7 @@ func (d *Dir) WriteLive(w io.Writer) error {
 	return livePage.Execute(w, v)
 }
 
-// liveTitle names a run by its flags.
+// liveTitle returns the title of a run from its flags.
 func liveTitle(config map[string]string) string {
 	name := config["label"]
 	if name == "" {

@@ -12,15 +12,14 @@ import (
 	"feddag/internal/lockfile"
 )
 
-// Lock locks the directory until Close: no other process writes there. If another
-// process has it, the error names that process. log gets the warnings of the
-// lock.
+// Lock locks the directory until Close, so that no other process writes to it. If another process has the lock, the error
+// names that process. Warnings of the lock are written to log.
 func (d *Dir) Lock(ctx context.Context, log io.Writer) (err error) {
 	d.lock, err = acquire(ctx, d.path, log)
 	return err
 }
 
-// LockedBy gives the directory a lock that the caller has. Close releases it.
+// LockedBy sets a lock that the caller has acquired. Close releases it.
 func (d *Dir) LockedBy(lock *lockfile.Lock) { d.lock = lock }
 
 // Close releases the lock.
@@ -33,13 +32,12 @@ func (d *Dir) Close() error {
 	return nil
 }
 
-// LockDir locks the directory of a run that may not have begun.
+// LockDir locks the directory of a run, which may not have begun yet.
 func LockDir(ctx context.Context, path string, log io.Writer) (*lockfile.Lock, error) {
 	return acquire(ctx, path, log)
 }
 
-// InheritedLock is the lock of a run's directory that the parent process holds,
-// whose file this process inherited.
+// InheritedLock returns the lock of a run directory that the parent process holds and whose file this process inherited.
 func InheritedLock(f *os.File, path string) (*lockfile.Lock, error) {
 	lock, err := lockfile.Adopt(f, filepath.Join(path, LockFile))
 	if err != nil {
@@ -60,15 +58,14 @@ func acquire(ctx context.Context, path string, log io.Writer) (*lockfile.Lock, e
 	return nil, fmt.Errorf("run directory %s cannot be written: locking it: %w", path, cause(err))
 }
 
-// User is the process that writes into a run directory, or did when it was
-// killed.
+// User is the process that writes to a run directory, or did so until it was killed.
 type User struct {
 	Dir    string
 	Holder lockfile.Holder
-	Seen   time.Time // when it last wrote into its lock
+	Seen   time.Time // time of the last update of the lock
 }
 
-// Users finds the locks in a directory of runs and in the comparisons in it.
+// Users returns the users of the runs in a directory, including the runs of comparisons in it.
 func Users(path string) ([]User, error) {
 	var users []User
 	for _, pattern := range []string{"*", "*/*"} {

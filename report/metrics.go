@@ -21,44 +21,43 @@ type Round struct {
 	// cross-entropy in its last local epoch.
 	TrainLoss float64 `json:"train_loss"`
 
-	// Pre is over every client: its test set, with the model the server
-	// assigns to it, before local training.
+	// Pre is the score over all clients, each on its own test set with the model that the server assigns to it, before local
+	// training.
 	Pre Score `json:"pre"`
 
-	// CohortPre and CohortPost are over the clients sampled in this round
-	// only, before and after this round's local training.
+	// CohortPre and CohortPost are the scores over the clients sampled in this round, before and after this round's local
+	// training.
 	CohortPre  Score `json:"cohort_pre"`
 	CohortPost Score `json:"cohort_post"`
 
 	BytesUp   int64   `json:"bytes_up"`   // clients to server, this round
 	BytesDown int64   `json:"bytes_down"` // server to clients, this round
 	Seconds   float64 `json:"seconds"`    // wall time of this round, evaluation included
-	Samples   int64   `json:"samples"`    // training samples processed, every epoch counted
-	// TrainingSeconds is the part of Seconds that is local training and aggregation; 0 in runs of programs that did not record it.
+	Samples   int64   `json:"samples"`    // training samples processed, counting every epoch
+	// TrainingSeconds is the part of Seconds that was spent in local training and aggregation. It is 0 in runs of versions
+	// that did not record it.
 	TrainingSeconds float64 `json:"training_seconds,omitempty"`
-	Clients         []int   `json:"clients"` // those who trained, ascending
+	Clients         []int   `json:"clients"` // ids of the clients that trained, ascending
 
-	// Dropped are those whose training diverged and who were left out of the
-	// round for it, as if they had not been sampled.
+	// Dropped are the clients whose training diverged and that were therefore left out of the round, as if they had not been
+	// sampled.
 	Dropped []int `json:"dropped,omitempty"`
 
-	// Stragglers are those that did only a part of their local epochs, and
-	// Unanswered those that received a model and sent nothing, ascending.
+	// Stragglers are the clients that did only a part of their local epochs. Unanswered are the clients that received a model
+	// and sent nothing back. Both are in ascending order.
 	Stragglers []int `json:"stragglers,omitempty"`
 	Unanswered []int `json:"unanswered,omitempty"`
 
-	// What the clients computed for the method, in samples through one model:
-	// every epoch counts, and every model of several.
-	TrainingSamples int64 `json:"training_samples"` // forward and backward
-	ForwardSamples  int64 `json:"forward_samples"`  // forward only: choosing a model, being chosen
+	// The computation of the clients in samples: every epoch counts, and every model if there are several.
+	TrainingSamples int64 `json:"training_samples"` // samples of forward and backward passes
+	ForwardSamples  int64 `json:"forward_samples"`  // samples of forward passes only, to choose a model or to select clients
 
-	// Of a method that clusters, after the round. The index compares with the
-	// partition's true groups; nil where there are none.
+	// Clusters after the round, for a method with clusters. The index compares them with the true groups of the partition; it
+	// is nil if there are none.
 	Clusters          *int     `json:"clusters,omitempty"`
 	AdjustedRandIndex *float64 `json:"adjusted_rand_index,omitempty"`
 
-	// LearningRate is that of the clients in this round where a schedule
-	// changes it; 0 where it is the same in all rounds.
+	// LearningRate is the clients' learning rate in this round if there is a schedule, or 0 if it is the same in all rounds.
 	LearningRate float64 `json:"learning_rate,omitempty"`
 
 	// Notes are the values that the algorithm adds to the round, by name.
@@ -68,10 +67,10 @@ type Round struct {
 // Score is a pair of accuracies over a set of clients.
 type Score struct {
 	Balanced Stat `json:"balanced_accuracy"` // mean of per-class recalls
-	Accuracy Stat `json:"accuracy"`          // share of samples
+	Accuracy Stat `json:"accuracy"`          // share of samples classified correctly
 }
 
-// Stat is a mean and standard deviation over clients, in percent.
+// Stat holds a mean and a standard deviation over clients, in percent.
 type Stat struct {
 	Mean float64
 	Std  float64
@@ -80,8 +79,8 @@ type Stat struct {
 // NoScore is a score that was not measured. It is null in JSON.
 var NoScore = Score{Stat{math.NaN(), math.NaN()}, Stat{math.NaN(), math.NaN()}}
 
-// NewStat is the mean and population standard deviation of values, skipping
-// those that are NaN; NaN where none is left.
+// NewStat returns the mean and the population standard deviation of the values that are not NaN. Both are NaN if there are no
+// such values.
 func NewStat(values []float64) Stat {
 	var sum float64
 	n := 0
@@ -104,18 +103,18 @@ func NewStat(values []float64) Stat {
 	return Stat{mean, math.Sqrt(square / float64(n))}
 }
 
-// statJSON is a Stat in a file.
+// statJSON is the JSON form of a Stat.
 type statJSON struct {
 	Mean Float `json:"mean"`
 	Std  Float `json:"std"`
 }
 
-// MarshalJSON writes null for what was not measured.
+// MarshalJSON writes null for a Stat that was not measured.
 func (s Stat) MarshalJSON() ([]byte, error) {
 	return json.Marshal(statJSON{Float(s.Mean), Float(s.Std)})
 }
 
-// UnmarshalJSON reads null, and what is not there, as NaN.
+// UnmarshalJSON reads null and missing fields as NaN.
 func (s *Stat) UnmarshalJSON(raw []byte) error {
 	x := statJSON{Float(math.NaN()), Float(math.NaN())}
 	err := json.Unmarshal(raw, &x)
@@ -123,11 +122,11 @@ func (s *Stat) UnmarshalJSON(raw []byte) error {
 	return err
 }
 
-// plainRound has the fields of a Round and none of its methods.
+// plainRound has the fields of a Round, but not its methods.
 type plainRound Round
 
-// roundJSON is a Round in a file. Its own fields hide those of the same name
-// in plainRound, and stand in the same place of the line.
+// roundJSON is the JSON form of a Round. Its own fields replace the fields of the same name in plainRound, at the same
+// position in the line.
 type roundJSON struct {
 	Version   int   `json:"version"`
 	Round     *int  `json:"round"`
@@ -174,10 +173,9 @@ func orNaN(p *float64) float64 {
 	return *p
 }
 
-// AppendMetrics adds v, a Round or an object with the key "round", to
-// metrics.jsonl as one line, and returns when it is on the disk. When the disk
-// is full the file stays as it was. A round's line goes before the round's
-// checkpoint, so that no checkpoint is ahead of the metrics.
+// AppendMetrics adds v, a Round or an object with the key "round", to metrics.jsonl as one line, and returns when it is on
+// the disk. If the disk is full, the file is not changed. The line of a round must be written before the checkpoint of the
+// round, so that no checkpoint is ahead of the metrics.
 func (d *Dir) AppendMetrics(v any) error {
 	path := d.Path(MetricsFile)
 	line, err := Marshal(v)
@@ -214,9 +212,9 @@ func appendLine(path string, line []byte) error {
 	return f.Close()
 }
 
-// TruncateMetrics keeps exactly the lines of the first rounds, of metrics.jsonl and assignments.jsonl, for a run that resumes
-// after that number, and drops a half-written last line. Lines of an earlier version are brought to the present one. A file that
-// needs no change, or is not there, is left alone.
+// TruncateMetrics removes all lines after the given number of rounds, and an incomplete last line, from metrics.jsonl and
+// assignments.jsonl, for a run that resumes after that round. It converts lines of an earlier version to the present one. It
+// does not write a file that needs no change or does not exist.
 func (d *Dir) TruncateMetrics(rounds int) error {
 	return errors.Join(d.truncate(MetricsFile, rounds), d.truncate(AssignmentsFile, rounds))
 }
@@ -247,8 +245,7 @@ func (d *Dir) truncate(name string, rounds int) error {
 	return nil
 }
 
-// ReadMetrics reads metrics.jsonl; a half-written last line is left out, and a
-// file that is not there has no rounds.
+// ReadMetrics reads metrics.jsonl. It ignores an incomplete last line, and returns no rounds if the file does not exist.
 func (d *Dir) ReadMetrics() ([]Round, error) {
 	_, lines, err := d.roundLines(MetricsFile)
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"feddag/internal/mlflow"
 )
 
-// MLflowFile says which run on an MLflow server is this one, for a resume.
+// MLflowFile is the file that identifies the run on an MLflow server, so that a resumed run continues it.
 const MLflowFile = "mlflow.json"
 
-// MLflow is mlflow.json.
+// MLflow is the content of mlflow.json.
 type MLflow struct {
 	Server string     `json:"server"`
 	Run    mlflow.Run `json:"run"`
@@ -19,7 +19,7 @@ type MLflow struct {
 // WriteMLflow writes mlflow.json.
 func (d *Dir) WriteMLflow(m MLflow) error { return d.WriteJSON(MLflowFile, m) }
 
-// ReadMLflow reads mlflow.json; nil if the run has none.
+// ReadMLflow reads mlflow.json. It returns nil if the run has none.
 func (d *Dir) ReadMLflow() (*MLflow, error) {
 	var m MLflow
 	err := d.ReadJSON(MLflowFile, &m)

@@ -13,29 +13,28 @@ import (
 	"feddag/torch"
 )
 
-// ModelsFile is one Models: what another program needs to use the models of a
-// run.
+// ModelsFile is the file with the Models of a run: what another program needs to use its models.
 const ModelsFile = "models.json"
 
-// Models says how the models of a run compute, what their inputs are, and which
-// client predicts with which. It is written when the run has ended.
+// Models describes the layers of the models of a run, their inputs, and which client predicts with which model. It is written
+// when the run has ended.
 type Models struct {
-	Rounds int `json:"rounds"` // that were trained
+	Rounds int `json:"rounds"` // number of rounds trained
 
-	// Encoder is the name of the encoder, and Encoders are the prefixes of its
-	// tensors: one encoder, or two of the same layers. The input of the head is
-	// the features of the encoders side by side, in this order.
+	// Encoder is the name of the encoder. Encoders are the prefixes of the tensors of each encoder: there are one or two
+	// encoders with the same layers. The input of the head is the concatenation of the features of the encoders in this
+	// order.
 	Encoder  string       `json:"encoder"`
 	Encoders []string     `json:"encoders"` // "primary.", "secondary."
 	Layers   []torch.Call `json:"layers"`   // layers of each encoder
 	Head     torch.Call   `json:"head"`
 
-	// Input is what the models take: (pixel/255 - mean) / std by channel.
+	// Input describes the input of the models: (pixel/255 - mean) / std per channel.
 	Input   ModelInput `json:"input"`
-	Classes []string   `json:"classes"` // names by label; their numbers where the data set has no names
+	Classes []string   `json:"classes"` // name of each label; its number if the data set has no names
 
-	// PredictsWith says in words what the clients of some methods predict with;
-	// empty where this is the model of the client's cluster.
+	// PredictsWith describes the model with which the clients predict. It is empty if this is the model of the client's
+	// cluster.
 	PredictsWith string `json:"predicts_with,omitempty"`
 
 	Clients  []ModelClient `json:"clients"`   // by id
@@ -46,30 +45,29 @@ type Models struct {
 type ModelInput struct {
 	DataSet string    `json:"data_set"`
 	Shape   [3]int    `json:"shape"` // channels, height, width
-	Mean    []float32 `json:"mean"`  // by channel, of pixels/255
+	Mean    []float32 `json:"mean"`  // mean of pixels/255 per channel
 	Std     []float32 `json:"std"`
 }
 
-// ModelClient is a client of a run and what it predicts with.
+// ModelClient is a client of a run with the models with which it predicts.
 type ModelClient struct {
 	Client  int  `json:"client"`
-	Cluster *int `json:"cluster"` // null where the client is not there at the end
+	Cluster *int `json:"cluster"` // null if the client is not present at the end
 
-	// Files are the models in the run directory that the client predicts with:
-	// one, or several with weights for the mean of their class probabilities.
-	// There is none if the client is not there, or predicts with a model that
-	// is not kept, such as one that it trains before each prediction.
+	// Files are the models in the run directory with which the client predicts: one, or several with weights for the mean of
+	// their class probabilities. There are none if the client is not present, or if it predicts with a model that is not
+	// kept, such as a model that it trains before each prediction.
 	Files   []string  `json:"files"`
 	Weights []float64 `json:"weights"`
 
-	TestSet  *int  `json:"test_set"`            // place in test_sets; null where the client is not there
+	TestSet  *int  `json:"test_set"`            // index into test_sets; null if the client is not present
 	LabelMap []int `json:"label_map,omitempty"` // class -> label that the client uses; absent for the identity
 }
 
-// modelFile is the path of the model of a name in the run directory.
+// modelFile returns the path of the model with the given name in the run directory.
 func modelFile(name string) string { return "model/" + name + ".safetensors" }
 
-// SetNetwork fills what the layers of a network say.
+// SetNetwork fills in the fields that describe the layers of a network.
 func (m *Models) SetNetwork(encoder string, net *torch.Network) {
 	m.Encoder, m.Layers, m.Head = encoder, net.EncoderCalls(), net.HeadCall()
 	if m.Encoders = []string{"primary."}; net.Dual() {
@@ -78,8 +76,8 @@ func (m *Models) SetNetwork(encoder string, net *torch.Network) {
 	m.Input.Shape = net.Input()
 }
 
-// SetClients fills who predicts with what at the end of a run. Models that are
-// not in the directory are left out.
+// SetClients fills in which client predicts with which models at the end of a run. Models that are not in the directory are
+// left out.
 func (m *Models) SetClients(d *Dir, env *federation.Env, clusters [][]int, result *federation.Result) error {
 	cluster := make([]*int, len(env.Clients))
 	for z, members := range clusters {
@@ -87,7 +85,7 @@ func (m *Models) SetClients(d *Dir, env *federation.Env, clusters [][]int, resul
 			cluster[i] = &z
 		}
 	}
-	places := map[[sha256.Size]byte]int{} // the place of each test set, by the hash of its content
+	places := map[[sha256.Size]byte]int{} // index of each test set by the hash of its content
 	for i, c := range env.Clients {
 		row := ModelClient{Client: i, Cluster: cluster[i], Files: []string{}, Weights: []float64{}}
 		for _, l := range c.LabelMap {
@@ -124,7 +122,7 @@ func (m *Models) SetClients(d *Dir, env *federation.Env, clusters [][]int, resul
 	return nil
 }
 
-// have reports whether the directory has all of some files.
+// have reports whether the directory has all of the given files.
 func (d *Dir) have(names []string) (bool, error) {
 	for _, name := range names {
 		if _, err := os.Stat(d.Path(name)); errors.Is(err, fs.ErrNotExist) {
@@ -139,7 +137,7 @@ func (d *Dir) have(names []string) (bool, error) {
 // WriteModels writes models.json.
 func (d *Dir) WriteModels(m Models) error { return d.WriteJSON(ModelsFile, m) }
 
-// ReadModels reads models.json and checks what the program relies on.
+// ReadModels reads models.json and checks the fields that the program relies on.
 func (d *Dir) ReadModels() (*Models, error) {
 	var m Models
 	if err := d.ReadJSON(ModelsFile, &m); err != nil {
@@ -157,7 +155,7 @@ func (d *Dir) ReadModels() (*Models, error) {
 	}
 	for i, c := range m.Clients {
 		if c.Client != i {
-			return bad("client %d stands at place %d", c.Client, i)
+			return bad("client %d is at index %d", c.Client, i)
 		}
 		if len(c.Weights) != len(c.Files) {
 			return bad("client %d has %d weights for %d files", i, len(c.Weights), len(c.Files))
@@ -174,7 +172,7 @@ func (d *Dir) ReadModels() (*Models, error) {
 	return &m, nil
 }
 
-// ReadModel reads one of the Files of a client: the state of a network.
+// ReadModel reads one of the Files of a client, which is the state of a network.
 func (d *Dir) ReadModel(file string, net *torch.Network) ([]float32, error) {
 	path, err := d.local(file)
 	if err != nil {

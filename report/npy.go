@@ -10,14 +10,14 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// WriteNPY writes m, N x N, for numpy.load: float64, rows first.
+// WriteNPY writes m, an N x N matrix, as float64 in row-major order for numpy.load.
 func (d *Dir) WriteNPY(name string, m *mat.SymDense) error {
 	return d.WriteFile(name, func(w io.Writer) error {
 		return npy.WriteMatrix(w, m)
 	})
 }
 
-// readSquare reads a symmetric matrix of at most so many rows; nil of a larger one.
+// readSquare reads a symmetric matrix. It returns nil if the matrix has more than the given number of rows.
 func readSquare(r io.Reader, most int) (*mat.SymDense, error) {
 	var head bytes.Buffer
 	h, err := npy.ReadHeader(io.TeeReader(r, &head))

@@ -12,18 +12,19 @@ import (
 	"feddag/internal/numfmt"
 )
 
-// Page is what report.html shows beside what it reads from the run directory: clients.csv, the clusters and confusion.json.
+// Page is the content of report.html, in addition to what is read from the run directory: clients.csv, the clusters and
+// confusion.json.
 type Page struct {
 	Title    string // "FedDAG on fashion-mnist, seed 1"
 	Summary  Summary
 	Config   []Pair
-	Env      any       // Env, or anything that encodes as a JSON object
-	Classes  []string  // names of the classes; nil for their numbers
-	Clusters []Cluster // empty for none
+	Env      any       // an Env, or any value that encodes as a JSON object
+	Classes  []string  // names of the classes; nil if they only have numbers
+	Clusters []Cluster // empty if there are none
 	Rounds   []Round
 
-	// Assignments are what happened to the clients; shown where there is more
-	// than the clustering and the algorithm's own rounds.
+	// Assignments are the events of the clients. They are shown if there are events other than the clustering and the
+	// algorithm's own rounds.
 	Assignments []Assignment
 }
 
@@ -31,11 +32,10 @@ type Page struct {
 type Cluster struct {
 	Members   []int // client ids, ascending
 	Samples   int   // training samples of all members
-	Histogram []int // training samples of each class
+	Histogram []int // number of training samples per class
 }
 
-// WriteHTML writes report.html: one page that needs no other file and no
-// network, with the charts inside it.
+// WriteHTML writes report.html. The page contains its charts and needs no other file and no network.
 func (d *Dir) WriteHTML(p Page) error {
 	v, err := d.view(p)
 	if err != nil {
@@ -44,15 +44,15 @@ func (d *Dir) WriteHTML(p Page) error {
 	return d.WriteFile(HTMLFile, func(w io.Writer) error { return pages.ExecuteTemplate(w, "report.html", v) })
 }
 
-// view is a Page made ready for the template.
+// view is a Page prepared for the template.
 type view struct {
 	Page
 	Style template.CSS
 	Lead  string
 	Tiles []tile
 
-	TestSets string // what the accuracies are over
-	PreWith  string // what a client predicts with before local training
+	TestSets string // test sets on which accuracies are computed
+	PreWith  string // model with which a client predicts before local training
 	Curves   []drawing
 	Accuracy []accuracyView
 	Swing    string
@@ -83,7 +83,7 @@ type eventView struct {
 	What, Pre, Post string
 	Clients         int
 	Moves           []string
-	Long            bool // too many moves for a row
+	Long            bool // there are too many moves for a row
 }
 
 type accuracyView struct{ When, Phase, Balanced, Plain, Over string }
@@ -125,7 +125,7 @@ func (d *Dir) view(p Page) (view, error) {
 	return v, nil
 }
 
-// happeningText says what Assignment.Why means.
+// happeningText describes each value of Assignment.Why.
 var happeningText = map[federation.Reason]string{
 	"join":   "joined",
 	"leave":  "left",

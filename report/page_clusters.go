@@ -10,7 +10,7 @@ import (
 	"feddag/report/plot"
 )
 
-// shownClasses is the number of classes up to which each has a column in the tables of a page.
+// shownClasses is the largest number of classes with which each class has a column in the tables of a page.
 const shownClasses = 30
 
 type clusterView struct {
@@ -18,7 +18,7 @@ type clusterView struct {
 	Number             int
 	Colour             string
 	Cells              []cellView
-	Commonest          string // the commonest classes, where the cells are left out
+	Commonest          string // the most frequent classes, if the cells are left out
 	Pre, Post, Sources string
 	Width              template.CSS // width of the bar of Pre
 }
@@ -28,12 +28,13 @@ type cellView struct {
 	Style template.CSS
 }
 
-// shadedCell returns a cell that is shaded by a share of 0 to 1, not so dark that its text cannot be read.
+// shadedCell returns a cell that is shaded according to a share from 0 to 1. The shade is light enough for its text to be
+// readable.
 func shadedCell(text string, share float64) cellView {
 	return cellView{text, template.CSS(fmt.Sprintf("--s:%.0f%%", 8+50*share))}
 }
 
-// setClusters fills in the table of clusters; the searches have been read.
+// setClusters fills in the table of clusters. The searches must have been read before.
 func (v *view) setClusters(clients []Client) {
 	if len(v.Clusters) == 0 {
 		return
@@ -100,7 +101,7 @@ func listed(numbers []int) string {
 	return strings.Join(texts, ", ")
 }
 
-// histogramCells shades each count by its share of the cluster's largest.
+// histogramCells shades each count by its ratio to the largest count of the cluster.
 func histogramCells(counts []int, classes int) []cellView {
 	cells := make([]cellView, classes)
 	top := 1

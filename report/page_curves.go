@@ -6,7 +6,7 @@ import (
 	"feddag/report/plot"
 )
 
-// roundCurves are the curves of a run against rounds and traffic; none for a run of fewer than two rounds.
+// roundCurves returns the curves of a run against rounds and traffic. There are none for a run with fewer than two rounds.
 func roundCurves(s Summary, rounds []Round) ([]drawing, error) {
 	if len(rounds) < 2 {
 		return nil, nil
@@ -22,7 +22,7 @@ func roundCurves(s Summary, rounds []Round) ([]drawing, error) {
 	return drawings, nil
 }
 
-// trafficChart has the accuracy against what it cost to get there.
+// trafficChart returns the chart of accuracy against traffic.
 func trafficChart(s Summary, rounds []Round) roundChart {
 	unit, name := 1e6, "MB"
 	if s.BytesUp+s.BytesDown >= 2e9 {

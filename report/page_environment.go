@@ -28,12 +28,12 @@ func environmentPairs(env any) (pairs []Pair, command string, err error) {
 	return pairs, command, nil
 }
 
-// environmentNames are those of keys that are not words.
+// environmentNames are the readable names of keys that are not plain words.
 var environmentNames = map[string]string{
 	"feddag": "commit", "go": "Go", "blas": "BLAS", "blas_kernel": "BLAS kernel", "simd": "SIMD", "cuda": "CUDA", "cpu": "CPU", "os": "system", "device_name": "device name",
 }
 
-// environmentName returns a key of env.json for a person. The files of the data are numbered from 1.
+// environmentName returns the readable name of a key of env.json. The files of the data are numbered from 1.
 func environmentName(key string) string {
 	if name, ok := environmentNames[key]; ok {
 		return name
@@ -47,7 +47,7 @@ func environmentName(key string) string {
 	return key
 }
 
-// shellLine returns a command that a shell reads as these words.
+// shellLine returns a command line that a shell splits into the given words.
 func shellLine(words []string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
@@ -60,8 +60,8 @@ func shellLine(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// flatten is v's JSON object as key and value pairs, in order; nested objects
-// join their keys with a dot, and what is empty is left out.
+// flatten returns the JSON object of v as key and value pairs, in order. The keys of nested objects are joined with a dot.
+// Empty values are left out.
 func flatten(v any) ([]Pair, error) {
 	if v == nil {
 		return nil, nil
@@ -115,7 +115,7 @@ func flattenJSON(prefix string, raw []byte) ([]Pair, error) {
 	return pairs, nil
 }
 
-// ranges writes ascending ids with runs shortened: 0-4, 7, 9-10.
+// ranges formats ascending ids and shortens sequences: 0-4, 7, 9-10.
 func ranges(ids []int) string {
 	ids = slices.Sorted(slices.Values(ids))
 	var b strings.Builder

@@ -20,22 +20,22 @@ import (
 	"feddag/similarity/groups"
 )
 
-// searchView is what the page shows of a search for the clusters.
+// searchView is the content of the page about one search for the clusters.
 type searchView struct {
 	Title, Note string
 	Drawings    []drawing
 	Explained   []groups.Explanation
-	Like        []string // which clusters see like images
+	Like        []string // sentences about clusters with similar images
 	Candidates  []similarity.Candidate
 
 	graph [][]int // sources of each cluster
 }
 
-// drawnClients is the number of clients up to which the page draws the matrix between them.
+// drawnClients is the largest number of clients for which the page shows the matrix of their distances.
 const drawnClients = 3000
 
-// readSearches fills in the searches that the run directory holds: the one before the rounds, and those that a scenario asked
-// for, in search-1, search-2 ...
+// readSearches fills in the searches in the run directory: the search before the rounds, and later searches that a scenario
+// asked for, in search-1, search-2 ...
 func (v *view) readSearches(d *Dir) error {
 	var later []int
 	folders, err := filepath.Glob(d.Path("search-*"))
@@ -59,7 +59,7 @@ func (v *view) readSearches(d *Dir) error {
 	rounds := v.searchRounds()
 	for k, n := range later {
 		round := n
-		if len(rounds) == len(later) { // the folders of earlier programs count rounds from 0
+		if len(rounds) == len(later) { // the folders of earlier versions count rounds from 0
 			round = rounds[k]
 		}
 		s, err := v.readSearch(d.Sub("search-"+strconv.Itoa(n)), fmt.Sprintf("The search for the clusters before round %d", round))
@@ -73,7 +73,7 @@ func (v *view) readSearches(d *Dir) error {
 	return nil
 }
 
-// searchRounds are the rounds before which a search moved clients.
+// searchRounds returns the rounds before which a search moved clients.
 func (v *view) searchRounds() (rounds []int) {
 	for _, a := range v.Assignments {
 		if a.Why == federation.BySearch && !slices.Contains(rounds, a.Round) {
@@ -83,7 +83,7 @@ func (v *view) searchRounds() (rounds []int) {
 	return rounds
 }
 
-// readSearch reads a search; nil where there is none.
+// readSearch reads a search. It returns nil if there is none.
 func (v *view) readSearch(d *Dir, title string) (*searchView, error) {
 	var file clustersJSON
 	if err := d.ReadJSON(ClustersFile, &file); errors.Is(err, fs.ErrNotExist) {
@@ -123,7 +123,7 @@ func (v *view) readSearch(d *Dir, title string) (*searchView, error) {
 	return s, s.drawGraph(d, v.Classes)
 }
 
-// rule returns the rule that chose the clusters: that of clusters.json, or else, for the files of earlier programs, that of the
+// rule returns the rule that chose the clusters: the rule in clusters.json or, for files of earlier versions, the rule in the
 // configuration.
 func (v *view) rule(rule string) string {
 	for _, p := range v.Config {
@@ -134,7 +134,7 @@ func (v *view) rule(rule string) string {
 	return rule
 }
 
-// drawMatrix draws the tree and the matrix of the clients.
+// drawMatrix draws the dendrogram and the distance matrix of the clients.
 func (s *searchView) drawMatrix(d *Dir, file *clustersJSON) error {
 	rows := file.Rows
 	if rows == nil {
@@ -199,7 +199,7 @@ func (s *searchView) drawGraph(d *Dir, classes []string) error {
 	} else if err != nil {
 		return err
 	}
-	if len(file.Edges) == 0 { // one cluster learns from nobody
+	if len(file.Edges) == 0 { // a single cluster has no sources
 		return nil
 	}
 	graph := CCGraph{Classes: classes, Sources: make([][]int, len(file.Nodes)), Scores: mat.NewDense(len(file.Nodes), len(file.Nodes), nil)}
@@ -225,7 +225,7 @@ func (s *searchView) drawGraph(d *Dir, classes []string) error {
 	return nil
 }
 
-// readProximity reads proximity.npy; nil where it is not there or has more than so many clients.
+// readProximity reads proximity.npy. It returns nil if the file does not exist or has more clients than the given number.
 func (d *Dir) readProximity(most int) (*mat.SymDense, error) {
 	f, err := os.Open(d.Path(proximityFile))
 	if errors.Is(err, fs.ErrNotExist) {

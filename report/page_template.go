@@ -8,8 +8,7 @@ import (
 	"feddag/internal/numfmt"
 )
 
-// pageFiles are the templates of the pages and their style sheet. A page has no script, and refers to nothing outside of
-// itself.
+// pageFiles are the templates of the pages and their style sheet. A page has no script and does not refer to other files.
 //
 //go:embed page
 var pageFiles embed.FS
@@ -23,7 +22,7 @@ var pages = template.Must(template.New("pages").Funcs(template.FuncMap{
 	"loss":      func(v float64) string { return numfmt.Decimal(v, 4) },
 }).ParseFS(pageFiles, "page/*.html"))
 
-// style returns the look of every page.
+// style returns the style sheet of every page.
 func style() (template.CSS, error) {
 	text, err := pageFiles.ReadFile("page/style.css")
 	return template.CSS(text), err

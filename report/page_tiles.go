@@ -13,7 +13,7 @@ import (
 // tile is a headline number with its definition.
 type tile struct{ Name, Value, Spread, Text string }
 
-// tiles are the headline numbers of a run.
+// tiles returns the headline numbers of a run.
 func (s Summary) tiles(clients []Client) []tile {
 	var tiles []tile
 	accuracy := func(name string, v Stat, text string) {
@@ -67,7 +67,7 @@ func worstTenth(clients []Client) []Client {
 	return sorted[:(len(sorted)+9)/10]
 }
 
-// lowestListed is the least number of clients that the page lists.
+// lowestListed is the smallest number of clients that the page lists.
 const lowestListed = 10
 
 type worstView struct {
@@ -76,7 +76,7 @@ type worstView struct {
 	Cluster, Pre, Post string
 }
 
-// setClients fills in what the page says of single clients.
+// setClients fills in the part of the page about single clients.
 func (v *view) setClients(clients []Client) {
 	sorted, worst := measuredClients(clients), worstTenth(clients)
 	if len(sorted) == 0 {
@@ -105,7 +105,7 @@ func (v *view) setClients(clients []Client) {
 	}
 }
 
-// chart draws the time of the stages, and what is left of the total.
+// chart draws the time of the stages and the rest of the total time.
 func (s Seconds) chart() template.HTML {
 	var parts []plot.Part
 	rest := s.Total - s.Other
@@ -119,7 +119,7 @@ func (s Seconds) chart() template.HTML {
 			parts = append(parts, p)
 		}
 	}
-	if rest += s.Other; rest > 0.005*math.Abs(s.Total) { // earlier programs did not have all stages
+	if rest += s.Other; rest > 0.005*math.Abs(s.Total) { // earlier versions did not have all stages
 		parts = append(parts, plot.Part{Name: "other", Text: duration(rest), Value: rest})
 	}
 	return plot.StackHTML("Time by phase", parts)

@@ -15,25 +15,24 @@ import (
 	"feddag/federation/data"
 )
 
-// DigestFile stands for partition.json where only what a comparison needs was
-// kept of a run.
+// DigestFile replaces partition.json in runs of which only the files for comparisons were kept.
 const DigestFile = "partition-digest.json"
 
-// PartitionDigest is a partition as far as comparing runs needs it.
+// PartitionDigest is the part of a partition that is needed to compare runs.
 type PartitionDigest struct {
 	Dataset  string          `json:"data_set"`
-	DataHash string          `json:"data_hash,omitempty"` // hash of the data set, see SameData; empty if the partition does not say
+	DataHash string          `json:"data_hash,omitempty"` // hash of the data set, see SameData; empty if the partition does not have it
 	Kind     string          `json:"kind"`
 	Params   json.RawMessage `json:"params"`
-	Clients  int             `json:"clients"` // held-out ones too
-	Hash     string          `json:"hash"`    // SHA-256 of who holds what, and of the data set's name
+	Clients  int             `json:"clients"` // number of clients, including held-out ones
+	Hash     string          `json:"hash"`    // SHA-256 of the assignment of images to clients and of the data set's name
 
-	// Holders is the SHA-256 of who holds what alone; empty in a digest that an earlier version kept.
+	// Holders is the SHA-256 of only the assignment of images to clients. It is empty in a digest of an earlier version.
 	Holders string `json:"holders,omitempty"`
 }
 
-// SameData returns an error unless p and q divide the same data set. Where both have the hash of the set's content it
-// alone counts; otherwise the name, and the hash of the labels if both have that.
+// SameData returns an error unless p and q divide the same data set. If both have the hash of the content, only this hash is
+// compared; otherwise the names are compared, and the hashes of the labels if both have them.
 func (p PartitionDigest) SameData(q PartitionDigest) error {
 	byContent := data.IsContentHash(p.DataHash) && data.IsContentHash(q.DataHash)
 	switch {
@@ -54,9 +53,8 @@ func (p PartitionDigest) SameHolders(q PartitionDigest) bool {
 	return p.Hash == q.Hash || p.Holders != "" && p.Holders == q.Holders && data.IsContentHash(p.DataHash) && p.DataHash == q.DataHash
 }
 
-// ReadPartitionDigest reads the digest of the run's partition, or makes it of
-// partition.json. All of that file but its seed and parameters goes into the
-// hash, whatever a kind of partition puts there.
+// ReadPartitionDigest reads the digest of the run's partition, or computes it from partition.json. The hash covers everything
+// in that file except its seed and parameters.
 func (d *Dir) ReadPartitionDigest() (p PartitionDigest, err error) {
 	var file map[string]json.RawMessage
 	switch err := d.ReadJSON(PartitionFile, &file); {
@@ -77,7 +75,7 @@ func (d *Dir) ReadPartitionDigest() (p PartitionDigest, err error) {
 	return p, nil
 }
 
-// newPartitionDigest makes the digest of a partition.json.
+// newPartitionDigest computes the digest of a partition.json.
 func newPartitionDigest(file map[string]json.RawMessage) (p PartitionDigest, err error) {
 	var clients []json.RawMessage
 	for key, to := range map[string]any{"data_set": &p.Dataset, "kind": &p.Kind, "data_hash": &p.DataHash, "clients": &clients} {
@@ -111,7 +109,7 @@ func newPartitionDigest(file map[string]json.RawMessage) (p PartitionDigest, err
 	return p, nil
 }
 
-// String names the kind of partition with its parameters.
+// String returns the kind of partition with its parameters.
 func (p PartitionDigest) String() string {
 	var parts []string
 	for _, x := range p.Parameters() {
@@ -125,8 +123,8 @@ func (p PartitionDigest) String() string {
 	return p.Kind + " (" + strings.Join(parts, ", ") + ")"
 }
 
-// Parameters returns the partition's parameters by the names of their flags, in
-// the order of the file; those that only one kind has come last.
+// Parameters returns the parameters of the partition with the names of their flags, in the order of the file. Parameters that
+// only one kind of partition has come last.
 func (p PartitionDigest) Parameters() []Pair {
 	dec := json.NewDecoder(bytes.NewReader(p.Params))
 	dec.UseNumber()

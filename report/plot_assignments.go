@@ -7,8 +7,7 @@ import (
 	"feddag/report/plot"
 )
 
-// AssignmentPlot draws which cluster each of n clients was in, in each of the
-// given number of rounds.
+// AssignmentPlot draws the cluster of each of n clients in each of the given number of rounds.
 func AssignmentPlot(title string, n, rounds int, list []Assignment) (*plot.Figure, error) {
 	table, err := assignmentTable(n, rounds, list)
 	if err != nil {
@@ -17,8 +16,8 @@ func AssignmentPlot(title string, n, rounds int, list []Assignment) (*plot.Figur
 	return plot.Assignments(title, table, rounds), nil
 }
 
-// assignmentTable returns each client's cluster in each round, in column t-1 for round t, -1 where it is
-// not there. A change in a round counts from the next one on.
+// assignmentTable returns each client's cluster in each round, with round t in column t-1. The cluster is -1 if the client is
+// not present. A change in a round takes effect in the next round.
 func assignmentTable(n, rounds int, list []Assignment) ([][]int, error) {
 	table := make([][]int, n)
 	for i := range table {
@@ -46,7 +45,7 @@ func assignmentTable(n, rounds int, list []Assignment) ([][]int, error) {
 	return table, nil
 }
 
-// historyDrawing draws what happened to the clients of a run; nil where nothing did.
+// historyDrawing draws the clusters of the clients over time. It returns nil if they did not change.
 func historyDrawing(p Page) (*drawing, error) {
 	n := 0
 	moved := false

@@ -13,7 +13,8 @@ import (
 const (
 	// leadersPlot is the plot of the best half of the algorithms.
 	leadersPlot = "plots/leaders"
-	// leadersFrom is the least number of algorithms with which the page shows leadersPlot: the half of fewer is a single line.
+	// leadersFrom is the smallest number of algorithms with which the page shows leadersPlot. With fewer, the best half would
+	// be a single line.
 	leadersFrom = 4
 )
 
@@ -32,12 +33,12 @@ var comparePlots = []struct {
 		func(c *Comparison) plot.RankedChart { return c.chart(c.byTraffic()) }},
 }
 
-// curve is one number of a round against another.
+// curve plots one number of a round against another.
 type curve struct {
 	title, what    string
 	xLabel, yLabel string
 	integerX       bool
-	x              func(c Cell, i int) float64 // of c.Rounds[i]
+	x              func(c Cell, i int) float64 // x value of c.Rounds[i]
 	y              func(r Round) float64
 }
 
@@ -82,9 +83,8 @@ func (c *Comparison) byTraffic() curve {
 	}
 }
 
-// narrow cuts a chart to where those near the top can be told apart, though
-// others lie far below: to the range that the upper half of all covers in the
-// second half of the rounds.
+// narrow limits the y-axis of a chart to the range that the upper half of the lines covers in the second half of the rounds,
+// so that these lines can be told apart even if others are far below.
 func narrow(c plot.RankedChart) plot.RankedChart {
 	c.Title = strings.Replace(c.Title, "\n", ": the upper part\n", 1)
 	var lasts []float64
@@ -111,8 +111,8 @@ func narrow(c plot.RankedChart) plot.RankedChart {
 	return c
 }
 
-// chart has a line for every variant: the mean over its seeds at the rounds
-// that all of them measured, with a band from the lowest seed to the highest.
+// chart returns a chart with a line for every variant: the mean over its seeds at the rounds that were measured with all
+// seeds, and a band from the lowest seed to the highest.
 func (c *Comparison) chart(k curve) plot.RankedChart {
 	chart := plot.RankedChart{
 		Title:  k.title + "\n" + k.what + "\n" + fmt.Sprintf("%s, %s, %s. Line: mean over seeds; band: from the lowest seed to the highest; legend: last value", c.DatasetTitle, c.Partition, numfmt.Count(c.Clients, "client")),
@@ -133,7 +133,7 @@ func (c *Comparison) chart(k curve) plot.RankedChart {
 			low, high := math.Inf(1), math.Inf(-1)
 			for j, cell := range v.Cells {
 				x[j], y[j] = k.x(cell, t), k.y(cell.Rounds[t])
-				low, high = math.Min(low, y[j]), math.Max(high, y[j]) // NaN where one is
+				low, high = math.Min(low, y[j]), math.Max(high, y[j]) // NaN if one of them is
 			}
 			if !finite(low) || !finite(high) {
 				continue

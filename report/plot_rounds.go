@@ -6,14 +6,14 @@ import (
 	"feddag/report/plot"
 )
 
-// roundChart is a chart of the rounds. The text says what it shows.
+// roundChart is a chart of the rounds.
 type roundChart struct {
-	file        string // without the ending; empty for one that only the page has
+	file        string // name of the file without its suffix; empty for a chart that only the page has
 	title, text string
 	chart       plot.LineChart
 }
 
-// roundCharts are the charts of the rounds of a run called name ("FedDAG on fashion-mnist, seed 1").
+// roundCharts returns the charts of the rounds of the run with the given name, such as "FedDAG on fashion-mnist, seed 1".
 func roundCharts(name string, rounds []Round) []roundChart {
 	charts := []roundChart{
 		{
@@ -45,8 +45,8 @@ func roundCharts(name string, rounds []Round) []roundChart {
 	return charts
 }
 
-// PlotRounds draws plots/accuracy, plots/cohort and plots/loss from the rounds
-// of a run called name ("FedDAG on fashion-mnist, seed 1").
+// PlotRounds draws plots/accuracy, plots/cohort and plots/loss from the rounds of the run with the given name, such as
+// "FedDAG on fashion-mnist, seed 1".
 func (d *Dir) PlotRounds(name string, rounds []Round, formats []plot.Format) error {
 	for _, p := range roundCharts(name, rounds) {
 		figure, err := plot.Lines(p.chart)
@@ -60,7 +60,7 @@ func (d *Dir) PlotRounds(name string, rounds []Round, formats []plot.Format) err
 	return nil
 }
 
-// accuracyChart has accuracies in percent against the round.
+// accuracyChart returns a chart of accuracies in percent against the round.
 func accuracyChart(series ...plot.Series) plot.LineChart {
 	return plot.LineChart{XLabel: "round", YLabel: "accuracy, percent", IntegerX: true, MaxY: 100, Series: series}
 }

@@ -20,7 +20,7 @@ func (d *Dir) WritePlot(name string, f *plot.Figure, formats []plot.Format) erro
 	return nil
 }
 
-// classTable draws how many samples of each class every cluster holds.
+// classTable draws the number of samples of each class in every cluster.
 func classTable(title string, clusters []Cluster, names []string) *plot.Figure {
 	var rows []plot.ClassRow
 	for z, c := range clusters {

@@ -13,15 +13,14 @@ import (
 // proximity is the matrix between clients that proximity.npy and the plots show.
 type proximity struct {
 	matrix *mat.SymDense
-	places []int  // places of its clients among those that were clustered; nil for all
+	places []int  // indices of its clients into the clustered clients; nil for all
 	title  string // title of the heat map
-	sample string // a line for the titles of plots that show a sample, with its line break; empty for all clients
+	sample string // first line of the titles of plots that show a sample, with its line break; empty for all clients
 }
 
-// proximity returns the matrix of the clustering. Where tests found the clusters
-// it is made here, because only files and plots need it: the distance of each
-// pair of clients in units of its noise. For more than 2,000 clients it is that
-// of a sample.
+// proximity returns the matrix of the clustering. If tests found the clusters, the matrix is computed here because only files
+// and plots need it; it then has the distance of each pair of clients in units of its noise. With more than 2,000 clients, it
+// is the matrix of a random sample.
 func (c *Clustering) proximity() (p proximity, err error) {
 	r := c.Result
 	if r.Roster == nil {
@@ -37,8 +36,8 @@ func (c *Clustering) proximity() (p proximity, err error) {
 	return p, err
 }
 
-// clusters returns those clients of some clusters that are in the matrix, by their rows. A cluster without a client in the
-// sample is empty.
+// clusters returns the rows of the matrix that belong to each of the given clusters. A cluster without a client in the sample
+// is empty.
 func (p proximity) clusters(clusters [][]int) [][]int {
 	if p.places == nil {
 		return clusters
@@ -58,8 +57,8 @@ func (p proximity) clusters(clusters [][]int) [][]int {
 	return sampled
 }
 
-// tree returns the tree of average linkage of the matrix, in which distances below 0 count as 0. Clusters that tests found were
-// not cut from it.
+// tree returns the average-linkage tree of the matrix, in which distances below 0 count as 0. Clusters that tests found were
+// not cut from this tree.
 func (p proximity) tree() (*similarity.Dendrogram, error) { return averageTree(p.matrix) }
 
 func averageTree(matrix *mat.SymDense) (*similarity.Dendrogram, error) {

@@ -8,17 +8,15 @@ import (
 	"feddag/similarity/agreement"
 )
 
-// This file turns results of the federation, which are fractions of each
-// client, into those of the files, which are percent and statistics over
-// clients. Nothing else does.
+// This file is the only place that converts results of the federation, which are fractions for each client, to the
+// percentages and the statistics over clients in the files.
 
 // NewClientScore returns a client's score in percent.
 func NewClientScore(s federation.Score) ClientScore {
 	return ClientScore{Balanced: 100 * s.Balanced, Accuracy: 100 * s.Accuracy}
 }
 
-// NewScore returns the mean and standard deviation of scores over clients, in
-// percent; NaN where none was measured.
+// NewScore returns the mean and standard deviation of scores over clients, in percent. They are NaN if no score was measured.
 func NewScore(scores []federation.Score) Score {
 	balanced, accuracy := make([]float64, len(scores)), make([]float64, len(scores))
 	for i, s := range scores {
@@ -38,7 +36,7 @@ func NewClientBest(best []federation.PrePost) *ClientBest {
 	return &ClientBest{Pre: NewScore(pre), Post: NewScore(post), Any: NewScore(either)}
 }
 
-// higher returns the higher of two numbers, or the one that is a number.
+// higher returns the higher of two numbers. If one of them is NaN, it returns the other.
 func higher(a, b float64) float64 {
 	if math.IsNaN(a) || b > a {
 		return b
@@ -46,8 +44,8 @@ func higher(a, b float64) float64 {
 	return a
 }
 
-// NewRound returns a round's line of metrics.jsonl. The clients are all of the
-// run, by id; their true groups are what the clusters are compared with.
+// NewRound returns the line of metrics.jsonl for a round. clients are all clients of the run, ordered by id; the clusters are
+// compared with their true groups.
 func NewRound(r federation.RoundResult, clients []*federation.Client) Round {
 	up, down := r.Traffic.Totals()
 	line := Round{
@@ -64,7 +62,7 @@ func NewRound(r federation.RoundResult, clients []*federation.Client) Round {
 	return line
 }
 
-// inhabited counts the clusters that have members.
+// inhabited returns the number of clusters that are not empty.
 func inhabited(clusters [][]int) (n int) {
 	for _, members := range clusters {
 		if len(members) > 0 {
@@ -74,8 +72,8 @@ func inhabited(clusters [][]int) (n int) {
 	return n
 }
 
-// adjustedRandIndex returns the adjusted Rand index of clusters of client ids against
-// the true groups; nil where some have none.
+// adjustedRandIndex returns the adjusted Rand index of clusters of client ids against the true groups. It returns nil if a
+// client has no true group.
 func adjustedRandIndex(clusters [][]int, clients []*federation.Client) *float64 {
 	var labels, groups []int
 	for z, members := range clusters {
@@ -93,7 +91,7 @@ func adjustedRandIndex(clusters [][]int, clients []*federation.Client) *float64 
 	return &x
 }
 
-// NewAssignments returns a round's lines of assignments.jsonl.
+// NewAssignments returns the lines of assignments.jsonl for a round.
 func NewAssignments(r federation.RoundResult) []Assignment {
 	list := make([]Assignment, len(r.Moves))
 	for k, m := range r.Moves {
@@ -124,8 +122,7 @@ func scoreOrNull(s federation.Score) *ClientScore {
 	return &p
 }
 
-// NewJoined sums up how the newcomers of a run did as they arrived; nil if
-// there was none.
+// NewJoined returns the mean accuracies of the newcomers of a run when they joined, or nil if there were none.
 func NewJoined(history []Assignment) *Joined {
 	j := &Joined{}
 	var values [4][]float64
@@ -168,8 +165,7 @@ func NewClients(clients []*federation.Client, clusters [][]int, result *federati
 	return rows
 }
 
-// NewClusters returns the clusters of the clients that took part to the end,
-// with what they hold.
+// NewClusters returns the clusters of the clients that took part until the end, with their numbers of samples.
 func NewClusters(env *federation.Env, clusters [][]int) []Cluster {
 	present := map[int]bool{}
 	for _, c := range env.Present() {
@@ -189,7 +185,7 @@ func NewClusters(env *federation.Env, clusters [][]int) []Cluster {
 	return rows
 }
 
-// CountInhabited counts the clusters that have members.
+// CountInhabited returns the number of clusters that are not empty.
 func CountInhabited(clusters []Cluster) (n int) {
 	for _, c := range clusters {
 		if len(c.Members) > 0 {

@@ -8,11 +8,10 @@ import (
 	"syscall"
 )
 
-// PeakRSS is the most memory the process has had resident, in bytes; 0 where
-// the system does not say.
+// PeakRSS returns the peak resident memory of the process in bytes, or 0 if the system does not report it.
 func PeakRSS() int64 {
-	// VmHWM before getrusage, whose figure outlives an exec and so may belong
-	// to the process that started this one.
+	// VmHWM is preferred to getrusage, whose value survives an exec and may therefore belong to the process that started this
+	// one.
 	if f, err := os.Open("/proc/self/status"); err == nil {
 		defer f.Close()
 		for sc := bufio.NewScanner(f); sc.Scan(); {

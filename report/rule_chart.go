@@ -10,7 +10,7 @@ import (
 	"feddag/similarity"
 )
 
-// ruleText says what the rules for the number of clusters compare: the name of the score, and a sentence.
+// ruleText describes the score by which each rule chooses the number of clusters: its name, and a sentence.
 var ruleText = map[string]struct{ score, text string }{
 	"silhouette": {"mean silhouette, for the rule", "The rule silhouette takes the candidate with the highest mean silhouette. One that merely sets outliers apart counts as 0, and so does one of more than √N clusters whose silhouette is below 0.5."},
 	"bend":       {"bend of the distance within clusters", "The rule bend takes the candidate after which the log mean distance within clusters stops falling: its fall to the candidate less its fall to the next one."},
@@ -19,8 +19,8 @@ var ruleText = map[string]struct{ score, text string }{
 	"loss":       {"loss of the next coarser candidate over its own", "The rule loss takes the candidate that lowers the loss L (eq. 10) most, as a ratio to the loss of the next coarser candidate."},
 }
 
-// ruleChart draws what the rule compared of each candidate against the number of clusters, and says what decided. rule is as
-// similarity.Options.Choose; it is empty where it is not known. spectral says that there was no tree to cut.
+// ruleChart draws the score of each candidate against the number of clusters, and returns a text that explains the choice.
+// rule is a value of similarity.Options.Choose, or empty if it is not known. spectral means that there was no tree to cut.
 func ruleChart(rule string, candidates []similarity.Candidate, spectral bool) (plot.LineChart, string) {
 	name, number, _ := strings.Cut(rule, ":")
 	known, scored := ruleText[name]
@@ -35,7 +35,7 @@ func ruleChart(rule string, candidates []similarity.Candidate, spectral bool) (p
 			chosen = k
 		}
 		anyScore = anyScore || c.Score != 0
-		if name == "loss" && c.Score == 0 { // not on the grid of the rule
+		if name == "loss" && c.Score == 0 { // the candidate is not on the grid of the rule
 			continue
 		}
 		score.X, score.Y = append(score.X, z), append(score.Y, c.Score)

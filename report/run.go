@@ -15,26 +15,26 @@ import (
 const (
 	ConfigFile         = "config.yaml"                 // every flag, resolved
 	EnvFile            = "env.json"                    // versions, device, BLAS, commit
-	PartitionFile      = "partition.json"              // who holds what
-	ScenarioFile       = "scenario.json"               // what happens to the clients, if anything does
-	InitialWeightsFile = "initial-weights.safetensors" // the weights that all clients started from, if a file had them
+	PartitionFile      = "partition.json"              // assignment of images to clients
+	ScenarioFile       = "scenario.json"               // events of the clients, if there are any
+	InitialWeightsFile = "initial-weights.safetensors" // initial weights of all clients, if they came from a file
 	MetricsFile        = "metrics.jsonl"               // one Round per line
 	ClientsFile        = "clients.csv"                 // one Client per line
 	SummaryFile        = "summary.json"                // one Summary
 	HTMLFile           = "report.html"                 // one Page
-	CheckpointFile     = "checkpoint/last.safetensors" // what --resume starts from
-	LockFile           = ".lock"                       // the process that writes now; see package lockfile
+	CheckpointFile     = "checkpoint/last.safetensors" // checkpoint from which --resume continues
+	LockFile           = ".lock"                       // process that is writing; see package lockfile
 )
 
-// Dir is one run's directory.
+// Dir is the directory of a run.
 type Dir struct {
 	path  string
 	files map[string][]byte // files of a run in an archive, which can only be read; nil for a directory
 	lock  *lockfile.Lock    // nil if this process does not write
 }
 
-// Open opens the directory of an existing run. What makes a directory a run is
-// its config.yaml, which a run writes first. Whoever writes calls Lock too.
+// Open opens the directory of an existing run. A directory is a run if it has a config.yaml. A caller that writes must also
+// call Lock.
 func Open(path string) (*Dir, error) {
 	st, err := os.Stat(path)
 	if err != nil {
@@ -52,8 +52,8 @@ func Open(path string) (*Dir, error) {
 	return &Dir{path: path}, nil
 }
 
-// Look opens the directory of a run for reading alone; it may lie where nothing
-// can be written, and another process may be writing there.
+// Look opens the directory of a run for reading only. The directory may be read-only, and another process may be writing to
+// it.
 func Look(path string) (*Dir, error) {
 	if !IsRun(path) {
 		return nil, fmt.Errorf("%s is not a run directory: it has no %s", path, ConfigFile)
@@ -61,7 +61,7 @@ func Look(path string) (*Dir, error) {
 	return &Dir{path: path}, nil
 }
 
-// LookAny opens the directory of a run or of a comparison for reading alone.
+// LookAny opens the directory of a run or of a comparison for reading only.
 func LookAny(path string) (*Dir, error) {
 	if info, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, cause(err))
@@ -99,18 +99,17 @@ func (d *Dir) Path(elem ...string) string {
 	return filepath.Join(append([]string{d.path}, elem...)...)
 }
 
-// Sub is a folder of the directory, for files of the names that the directory
-// has itself.
+// Sub returns a folder in the directory, for files with the same names as in the directory itself.
 func (d *Dir) Sub(name string) *Dir { return &Dir{path: d.Path(name)} }
 
-// IsRun says whether path is the directory of a run.
+// IsRun reports whether path is the directory of a run.
 func IsRun(path string) bool {
 	st, err := os.Stat(filepath.Join(path, ConfigFile))
 	return err == nil && st.Mode().IsRegular()
 }
 
-// cause drops the operation and path of a file system error, for messages that
-// name the path already. errors.Is still sees the reason.
+// cause removes the operation and path from a file system error, for messages that already name the path. The result still
+// works with errors.Is.
 func cause(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

@@ -14,7 +14,7 @@ func (d *Dir) WritePartition(text []byte) error { return d.writeBytes(PartitionF
 // WriteScenario writes scenario.json, the scenario as the user gave it.
 func (d *Dir) WriteScenario(text []byte) error { return d.writeBytes(ScenarioFile, text) }
 
-// ReadScenario reads scenario.json; nil if the run has none.
+// ReadScenario reads scenario.json. It returns nil if the run has none.
 func (d *Dir) ReadScenario() ([]byte, error) {
 	text, err := d.read(ScenarioFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -28,8 +28,8 @@ func (d *Dir) WriteInitialWeights(content []byte) error {
 	return d.writeBytes(InitialWeightsFile, content)
 }
 
-// WriteModel writes model/NAME.safetensors: the tensors by the names of a
-// PyTorch state_dict, and the name of the encoder that they are of.
+// WriteModel writes model/NAME.safetensors: the tensors with the names of a PyTorch state_dict, and the name of their
+// encoder.
 func (d *Dir) WriteModel(name, encoder string, tensors []torch.NamedTensor) error {
 	return d.WriteFile(modelFile(name), func(w io.Writer) error {
 		return torch.WriteSafetensors(w, tensors, map[string]string{"format": "pt", "model": encoder})

@@ -14,19 +14,18 @@ type Seconds struct {
 	Warmup     float64 `json:"warmup"`
 	Clustering float64 `json:"clustering"`
 	Rounds     float64 `json:"rounds"`
-	Arrival    float64 `json:"arrival,omitempty"`   // the first local training of clients that joined
-	Final      float64 `json:"final,omitempty"`     // every client's training once more, after the last round
-	Newcomers  float64 `json:"newcomers,omitempty"` // held-out clients, after the last round
-	// Evaluation is that of all clients outside of the rounds: before the first one, and after a resume.
+	Arrival    float64 `json:"arrival,omitempty"`   // first local training of clients that joined
+	Final      float64 `json:"final,omitempty"`     // training of every client once more, after the last round
+	Newcomers  float64 `json:"newcomers,omitempty"` // work for the held-out clients after the last round
+	// Evaluation is the time of evaluating all clients outside of the rounds: before the first round, and after a resume.
 	Evaluation float64 `json:"evaluation,omitempty"`
-	Files      float64 `json:"files,omitempty"` // checkpoints, models, tables and plots; the page and the summary itself are left out
+	Files      float64 `json:"files,omitempty"` // writing checkpoints, models, tables and plots, but not the page and the summary
 	Other      float64 `json:"other,omitempty"` // time that is in no other stage
 	Total      float64 `json:"total"`
 }
 
-// SetStages fills in the time of a run's stages but the rounds, by the names
-// that the federation gives them, and as the total the sum of all with the
-// set-up.
+// SetStages fills in the times of a run's stages except the rounds, from the federation's names of the stages, and sets the
+// total to the sum of all stages and the set-up.
 func (s *Seconds) SetStages(setup float64, stages map[federation.Stage]float64) {
 	s.Setup, s.Total, s.Other = setup, setup, 0
 	for name, to := range map[federation.Stage]*float64{
@@ -36,18 +35,18 @@ func (s *Seconds) SetStages(setup float64, stages map[federation.Stage]float64) 
 	} {
 		*to = stages[name]
 	}
-	for _, stage := range slices.Sorted(maps.Keys(stages)) { // all of them, and in one order, because sums depend on it
+	for _, stage := range slices.Sorted(maps.Keys(stages)) { // in sorted order, because the rounding of the sum depends on the order
 		s.Total += stages[stage]
 	}
 }
 
-// SetTotal sets the total to a measured time and Other to what is in no stage.
+// SetTotal sets the total to a measured time and Other to the time that is not in any stage.
 func (s *Seconds) SetTotal(total float64) {
 	s.Other = max(0, total-s.Total)
 	s.Total += s.Other
 }
 
-// String lists the stages for a person.
+// String lists the times of the stages in readable form.
 func (s Seconds) String() string {
 	text := fmt.Sprintf("%s: set-up %s, warm-up %s, clustering %s, rounds %s",
 		duration(s.Total), duration(s.Setup), duration(s.Warmup), duration(s.Clustering), duration(s.Rounds))

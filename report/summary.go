@@ -10,82 +10,77 @@ import (
 	"feddag/internal/numfmt"
 )
 
-// Summary is summary.json, and the last line of a run's standard output.
+// Summary is the content of summary.json, which is also the last line of a run's standard output.
 type Summary struct {
 	Algorithm string `json:"algorithm"`
 	Dataset   string `json:"dataset"`
 	Rounds    int    `json:"rounds"`
 
-	// EndedBy says why the run has no more rounds: EndedByRounds or
-	// EndedByStopping; empty in older summaries, which stands for the former.
+	// EndedBy says why the run ended: EndedByRounds or EndedByStopping. It is empty in older summaries, which means
+	// EndedByRounds.
 	EndedBy string `json:"ended_by,omitempty"`
 
 	Clusters int `json:"clusters"`
 
-	// FoundBy says what found the clusters before the rounds, "similarity" or
-	// "test"; empty for a method that finds them in another way.
+	// FoundBy says what found the clusters before the rounds: "similarity" or "test". It is empty for a method that finds
+	// them in another way.
 	FoundBy string `json:"found_by,omitempty"`
 
-	// AdjustedRandIndex compares the clusters with the partition's true
-	// groups; nil where there are none.
+	// AdjustedRandIndex compares the clusters with the true groups of the partition. It is nil if there are none.
 	AdjustedRandIndex *float64 `json:"adjusted_rand_index,omitempty"`
 
-	// Final is the last round. Best takes, for each of its four accuracies
-	// apart, the round where the mean over clients was highest. Last10 is the
-	// mean of the last ten rounds (of all, where there are fewer), of the
-	// means and of the standard deviations.
+	// Final has the scores of the last round. Best has, for each of its four accuracies separately, the round with the
+	// highest mean over clients. Last10 has the averages of the means and of the standard deviations over the last ten
+	// rounds, or over all rounds if there are fewer.
 	Final  RoundScores `json:"final"`
 	Best   RoundScores `json:"best"`
 	Last10 RoundScores `json:"last10"`
 
-	// ClientBest takes each client's own best round; nil in older summaries, and where it is not known.
+	// ClientBest has the scores of each client's own best round. It is nil in older summaries and if it is not known.
 	ClientBest *ClientBest `json:"client_best,omitempty"`
 
-	// EvalShare is the share of each client's test set that all accuracies are
-	// over, the final ones too; 0 in older summaries, which stands for 1.
+	// EvalShare is the share of each client's test set on which all accuracies, including the final ones, are computed. It is
+	// 0 in older summaries, which means 1.
 	EvalShare float64 `json:"eval_share,omitempty"`
 
-	// Last10Rounds counts the rounds that Last10 and Swing are of: those of the
-	// last ten that were evaluated; 0 in older summaries.
+	// Last10Rounds is the number of the last ten rounds that were evaluated, on which Last10 and Swing are based. It is 0 in
+	// older summaries.
 	Last10Rounds int `json:"last10_rounds,omitempty"`
 
-	// PreWith says what the clients predicted with before local training; empty
-	// for the model that the server assigns.
+	// PreWith describes the model with which the clients predicted before local training. It is empty for the model that the
+	// server assigns.
 	PreWith string `json:"pre_with,omitempty"`
 
-	// Swing is the population standard deviation, over the last ten rounds,
-	// of the mean pre balanced accuracy, in points; NaN where fewer than two of
-	// these rounds were evaluated.
+	// Swing is the population standard deviation of the mean balanced accuracy before local training over the last ten
+	// rounds, in percentage points. It is NaN if fewer than two of these rounds were evaluated.
 	Swing Float `json:"swing"`
 
 	BytesUp   int64 `json:"bytes_up"`   // clients to server, warm-up and rounds
 	BytesDown int64 `json:"bytes_down"` // server to clients, warm-up and rounds
 
-	// What the clients computed, warm-up and rounds, as in Round, and how many
-	// of them trained in a round (mean).
+	// The computation of the clients in warm-up and rounds, as in Round, and the mean number of clients that trained in a
+	// round.
 	TrainingSamples int64   `json:"training_samples"`
 	ForwardSamples  int64   `json:"forward_samples"`
 	ClientsPerRound float64 `json:"clients_per_round"`
 
-	// Dropped counts the trainings that diverged and were left out of their
-	// rounds.
+	// Dropped is the number of trainings that diverged and were left out of their rounds.
 	Dropped int `json:"dropped,omitempty"`
 
-	// Stragglers and Unanswered count, over all rounds, the clients that did
-	// only a part of their local epochs and those that sent nothing back.
+	// Stragglers and Unanswered count the clients, over all rounds, that did only a part of their local epochs and that sent
+	// nothing back.
 	Stragglers int `json:"stragglers,omitempty"`
 	Unanswered int `json:"unanswered,omitempty"`
 
-	// Joined has the accuracies of the clients that joined during the run, by a
-	// scenario: with the models they were given, and after one local training
-	// from there. nil if no client joined.
+	// Joined has the accuracies of the clients that joined during the run in a scenario: with the models that they received,
+	// and after one local training of these models. It is nil if no client joined.
 	Joined *Joined `json:"joined,omitempty"`
 
-	// HeldOut is over the clients that were held out of the run, which came
-	// after its last round: the same two numbers. nil if there were none.
+	// HeldOut has the same two accuracies for the clients that were held out of the run and joined after its last round. It
+	// is nil if there were none.
 	HeldOut *Joined `json:"held_out,omitempty"`
 
-	Warnings []string `json:"warnings,omitempty"` // what to know before trusting the numbers
+	Warnings []string `json:"warnings,omitempty"` // warnings about the reliability of the results
 
 	Seconds Seconds `json:"seconds"`
 
@@ -93,15 +88,14 @@ type Summary struct {
 	SamplesPerSecond float64 `json:"samples_per_second"` // see SamplesPerSecond
 	PeakRSSBytes     int64   `json:"peak_rss_bytes"`
 
-	// PeakDeviceBytes is the most that the process held of a GPU's memory;
-	// PeakStackBytes the most that a call of the batched engine held beside
-	// models and images, for ClientsAtOnce clients: the fewest and the most.
+	// PeakDeviceBytes is the peak GPU memory of the process. PeakStackBytes is the peak memory of a call of the batched
+	// engine, without models and images. ClientsAtOnce are the smallest and the largest number of clients in such a call.
 	PeakDeviceBytes int64  `json:"peak_device_bytes,omitempty"`
 	PeakStackBytes  int64  `json:"peak_stack_bytes,omitempty"`
 	ClientsAtOnce   [2]int `json:"clients_at_once,omitzero"`
 
 	Device     string `json:"device"`
-	DeviceName string `json:"device_name"` // the GPU's name, or the model of the CPU
+	DeviceName string `json:"device_name"` // name of the GPU, or model of the CPU
 	Engine     string `json:"engine"`
 	Precision  string `json:"precision"`
 	Libtorch   string `json:"libtorch"`
@@ -110,19 +104,20 @@ type Summary struct {
 
 // The values of Summary.EndedBy.
 const (
-	EndedByRounds   = "rounds"         // it had as many as it was asked for
+	EndedByRounds   = "rounds"         // it had all rounds that were asked for
 	EndedByStopping = "early-stopping" // its training loss no longer fell
 )
 
-// Joined is the accuracy of clients as they arrived.
+// Joined has the accuracies of clients when they joined.
 type Joined struct {
 	Clients int   `json:"clients"`
 	Pre     Score `json:"pre"`
 	Post    Score `json:"post"`
 }
 
-// ClientBest has means over the clients of each client's highest accuracy of any round. It is chosen on the test sets
-// themselves, client by client, so it is higher than the accuracy of any one model. The authors' program reports it.
+// ClientBest has the means over the clients of each client's highest accuracy in any round. The round is chosen on the test
+// sets themselves, separately for each client, so that the mean is higher than the accuracy of any single model. The authors'
+// program reports it.
 type ClientBest struct {
 	Pre  Score `json:"pre"`  // before local training, over all clients
 	Post Score `json:"post"` // after local training, over the clients that were ever sampled
@@ -135,22 +130,20 @@ const (
 	OverAll    = "all"    // every client
 )
 
-// RoundScores are the scores before local training, over all clients, and after
-// it, over those that PostOver names.
+// RoundScores are the scores before local training over all clients, and after local training over the clients that PostOver
+// names.
 type RoundScores struct {
 	Pre      Score  `json:"pre"`
 	Post     Score  `json:"post"`
 	PostOver string `json:"post_over"` // OverCohort or OverAll
 }
 
-// lastRounds is how many rounds Last10 and Swing look back.
+// lastRounds is the number of rounds on which Last10 and Swing are based.
 const lastRounds = 10
 
-// SetRounds fills what follows from the rounds alone: Rounds, Final, Best,
-// Last10, Last10Rounds, Swing, ClientsPerRound, Seconds.Rounds, SecondsPerRound and
-// SamplesPerSecond. It adds the rounds' traffic to BytesUp and BytesDown,
-// which hold the warm-up's before. Accuracies that were not measured in a
-// round (NaN) are skipped.
+// SetRounds fills in the fields that depend only on the rounds: Rounds, Final, Best, Last10, Last10Rounds, Swing,
+// ClientsPerRound, Seconds.Rounds, SecondsPerRound and SamplesPerSecond. It adds the traffic of the rounds to BytesUp and
+// BytesDown, which must contain the traffic of the warm-up. Accuracies that were not measured in a round (NaN) are skipped.
 func (s *Summary) SetRounds(rounds []Round) {
 	s.Rounds = len(rounds)
 	s.Final.PostOver, s.Best.PostOver, s.Last10.PostOver = OverCohort, OverCohort, OverCohort
@@ -204,9 +197,9 @@ func (s *Summary) SetRounds(rounds []Round) {
 	}
 }
 
-// SamplesPerSecond returns the training samples of some rounds, every epoch counted, divided by the time in training. If the time
-// in training of a round was not recorded, as by earlier programs, they are divided by the whole time of the rounds, evaluation
-// included, and overall is true.
+// SamplesPerSecond returns the training samples of the rounds, counting every epoch, divided by the training time. If the
+// training time of a round was not recorded, as in earlier versions, the samples are divided by the whole time of the rounds,
+// evaluation included, and overall is true.
 func SamplesPerSecond(rounds []Round) (rate float64, overall bool) {
 	var samples int64
 	var training, all float64
@@ -225,13 +218,13 @@ func SamplesPerSecond(rounds []Round) (rate float64, overall bool) {
 	return float64(samples) / training, overall
 }
 
-// SetFinalPost replaces the last cohort's accuracy after local training by that
-// of every client, each trained once more from the final models.
+// SetFinalPost replaces the accuracy after local training of the last cohort by the accuracy of all clients after each has
+// trained once more from the final models.
 func (s *Summary) SetFinalPost(all Score) {
 	s.Final.Post, s.Final.PostOver = all, OverAll
 }
 
-// measures says which accuracy of a round each one of a RoundScores is.
+// measures maps each accuracy of a RoundScores to the accuracy of a round.
 var measures = []struct {
 	of func(Round) Stat
 	to func(*RoundScores) *Stat
@@ -251,7 +244,7 @@ func median(v []float64) float64 {
 	return (v[(n-1)/2] + v[n/2]) / 2
 }
 
-// JSON is the summary on one line.
+// JSON returns the summary as JSON on one line.
 func (s Summary) JSON() (string, error) {
 	raw, err := Marshal(s)
 	return string(raw), err
@@ -266,8 +259,7 @@ func (d *Dir) ReadSummary() (Summary, error) {
 	return s, d.ReadJSON(SummaryFile, &s)
 }
 
-// Table is the summary as a short text for a person, saying what each number
-// is.
+// Table returns the summary as a short text with an explanation of each number.
 func (s Summary) Table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s on %s, seed %d: %s, %s on %s\n", s.Algorithm, s.Dataset, s.Seed, numfmt.Count(s.Rounds, "round"), s.Precision, s.on())
@@ -293,8 +285,7 @@ func (s Summary) Table() string {
 	return b.String()
 }
 
-// clusters says how many clusters there are, what found them, and how good they
-// are.
+// clusters describes the clusters: their number, what found them, and their adjusted Rand index.
 func (s Summary) clusters() string {
 	text := numfmt.Count(s.Clusters, "cluster")
 	if s.FoundBy != "" {
@@ -306,7 +297,7 @@ func (s Summary) clusters() string {
 	return text
 }
 
-// memory says what the run held at its peak.
+// memory describes the peak memory of the run.
 func (s Summary) memory() string {
 	text := numfmt.Bytes(s.PeakRSSBytes) + " resident at the peak"
 	if s.PeakDeviceBytes > 0 {
@@ -318,7 +309,7 @@ func (s Summary) memory() string {
 	return text
 }
 
-// on names the device and the engine.
+// on returns the names of the device and the engine.
 func (s Summary) on() string {
 	text := s.Device
 	if s.DeviceName != "" {
@@ -335,7 +326,7 @@ type accuracyRow struct {
 	score             Score
 }
 
-// accuracyRows are the lines of the accuracy table, on a terminal and in HTML.
+// accuracyRows returns the rows of the accuracy table, for the terminal and for HTML.
 func (s Summary) accuracyRows() []accuracyRow {
 	over := map[string]string{OverCohort: "the round's sampled clients", OverAll: "every client"}
 	var rows []accuracyRow
@@ -372,7 +363,7 @@ func (s Summary) accuracyRows() []accuracyRow {
 	return rows
 }
 
-// lastRounds names the rounds that Last10 and Swing are of.
+// lastRounds describes the rounds on which Last10 and Swing are based.
 func (s Summary) lastRounds() string {
 	tail := min(max(s.Rounds, 1), lastRounds)
 	text := fmt.Sprintf("last %d", tail)
@@ -382,7 +373,7 @@ func (s Summary) lastRounds() string {
 	return text
 }
 
-// swing says how much the accuracy moved in the last rounds; nothing where fewer than two were evaluated.
+// swing describes how much the accuracy varied in the last rounds. It is empty if fewer than two of them were evaluated.
 func (s Summary) swing() string {
 	if !finite(float64(s.Swing)) {
 		return ""
@@ -390,7 +381,7 @@ func (s Summary) swing() string {
 	return fmt.Sprintf("Swing: %s points (standard deviation of the balanced accuracy before local training over the %s rounds).", numfmt.Decimal(float64(s.Swing), 2), s.lastRounds())
 }
 
-// factRows are the other lines of the summary.
+// factRows returns the other lines of the summary.
 func (s Summary) factRows() []Pair {
 	var facts []Pair
 	if s.PreWith != "" {

@@ -11,17 +11,17 @@ import (
 type Table struct {
 	Label   string // short, for references: "accuracy"
 	Title   string
-	Setting []string // sentences that say what was run and measured, of most tables the same
-	Notes   []string // sentences of this table
-	Bold    string   // what bold means; empty where nothing is
+	Setting []string // sentences that describe the setting and the measures; the same in most tables
+	Notes   []string // further sentences about this table
+	Bold    string   // meaning of bold entries; empty if there are none
 	Columns []Column
 	Rows    [][]TableCell // as many cells as columns
 
-	// After are sentences on single rows; they stand under the table.
+	// After are sentences about single rows, which follow the table.
 	After []string
 }
 
-// Column is the head of a column. Numbers stand to the right, text to the left.
+// Column is the head of a column. Numbers are aligned right, text is aligned left.
 type Column struct {
 	Heading string
 	Text    bool
@@ -31,7 +31,7 @@ type Column struct {
 type TableCell struct {
 	Text string
 	Bold bool
-	Link string // relative; only HTML and Markdown follow it
+	Link string // relative link; only used in HTML and Markdown
 }
 
 func texts(s ...string) []TableCell {
@@ -50,7 +50,7 @@ func headings(text string, numbers ...string) []Column {
 	return columns
 }
 
-// notes are the table's own, and what its mark of bold entries means.
+// notes returns the notes of the table, and the meaning of its bold entries, which mark names.
 func (t Table) notes(mark string) []string {
 	if t.Bold == "" {
 		return t.Notes
@@ -58,7 +58,7 @@ func (t Table) notes(mark string) []string {
 	return append(slices.Clone(t.Notes), mark+": "+t.Bold+".")
 }
 
-// Text is the table for a terminal, without its setting.
+// Text returns the table for a terminal, without its setting.
 func (t Table) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", t.Title)
@@ -118,7 +118,7 @@ func paragraphs(sentences []string) string {
 	return b.String()
 }
 
-// Markdown is the table with its title as a heading.
+// Markdown returns the table in Markdown, with its title as a heading.
 func (t Table) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n", markdown(t.Title))
@@ -159,7 +159,7 @@ func (t Table) Markdown() string {
 	return b.String()
 }
 
-// LaTeX is the table as a float; it needs the package booktabs.
+// LaTeX returns the table as a LaTeX float, which needs the package booktabs.
 func (t Table) LaTeX() string {
 	var b strings.Builder
 	caption := latex(t.Title) + "."
@@ -193,10 +193,10 @@ func (t Table) LaTeX() string {
 	return b.String()
 }
 
-// markdown escapes what Markdown would take for its own.
+// markdown escapes the special characters of Markdown.
 var markdown = strings.NewReplacer("\\", "\\\\", "|", "\\|", "*", "\\*", "_", "\\_", "`", "\\`", "<", "&lt;", "[", "\\[", "]", "\\]", "\n", " ").Replace
 
-// latex escapes what LaTeX would take for its own, and writes out the signs that its fonts keep in mathematics.
+// latex escapes the special characters of LaTeX, and replaces symbols that are only available in math mode.
 var latex = strings.NewReplacer(
 	"\\", `\textbackslash{}`, "{", `\{`, "}", `\}`, "$", `\$`, "%", `\%`, "&", `\&`, "#", `\#`, "_", `\_`,
 	"~", `\textasciitilde{}`, "^", `\textasciicircum{}`, "<", `$<$`, ">", `$>$`, "|", `$|$`,
@@ -204,5 +204,5 @@ var latex = strings.NewReplacer(
 	"α", `$\alpha$`, "δ", `$\delta$`, "η", `$\eta$`, "λ", `$\lambda$`, "µ", `$\mu$`, "μ", `$\mu$`, "ρ", `$\rho$`, "θ", `$\theta$`, "β", `$\beta$`,
 ).Replace
 
-// HTMLNotes are the table's own sentences, for a template.
+// HTMLNotes returns the notes of the table, for a template.
 func (t Table) HTMLNotes() []string { return t.notes("Bold") }

@@ -20,13 +20,11 @@ type Events struct {
 	path string
 }
 
-// eventFiles numbers the files of this process, as their names carry only
-// whole seconds.
+// eventFiles numbers the files of this process, because their names only contain whole seconds.
 var eventFiles atomic.Int64
 
-// NewEvents starts a new events file in dir. TensorBoard reads the files of a
-// directory in the order of their names, so a run that resumes just starts
-// another, and calls Resume.
+// NewEvents starts a new events file in dir. TensorBoard reads the files of a directory in the order of their names, so a
+// resumed run starts another file and calls Resume.
 func NewEvents(dir string) (*Events, error) {
 	now := time.Now()
 	host, err := os.Hostname()
@@ -40,7 +38,7 @@ func NewEvents(dir string) (*Events, error) {
 		return nil, fmt.Errorf("creating %s: %w", path, cause(err))
 	}
 	e := &Events{f: f, w: bufio.NewWriter(f), path: path}
-	// Every file opens with its version.
+	// Every file begins with its version.
 	if err := e.event(0, 3, []byte("brain.Event:2")); err != nil {
 		f.Close()
 		return nil, err
@@ -58,8 +56,7 @@ func (e *Events) Scalar(tag string, step int64, value float64) error {
 	return e.event(step, 5, appendBytes(nil, 1, v))
 }
 
-// Round adds the measures of r at step r.Round, and flushes. What was not
-// measured is left out.
+// Round adds the measures of r at step r.Round, and flushes. Values that were not measured are left out.
 func (e *Events) Round(r Round) error {
 	for _, s := range r.Scalars() {
 		if math.IsNaN(s.Value) {
@@ -72,10 +69,10 @@ func (e *Events) Round(r Round) error {
 	return e.Flush()
 }
 
-// Scalar is a measure of a round for programs that show curves.
+// Scalar is a measure of a round for programs that plot curves.
 type Scalar struct {
 	Tag   string
-	Value float64 // NaN where it was not measured
+	Value float64 // NaN if it was not measured
 }
 
 // Scalars returns the measures of a round.
@@ -94,14 +91,13 @@ func (r Round) Scalars() []Scalar {
 	}
 }
 
-// Resume tells TensorBoard that the run starts over at step: what earlier
-// files hold from there on is void.
+// Resume tells TensorBoard that the run starts over at step, which invalidates the values of earlier files from that step on.
 func (e *Events) Resume(step int64) error {
 	// SessionLog: status = 1, START = 1. Event: session_log = 7.
 	return e.event(step, 7, []byte{1 << 3, 1})
 }
 
-// Flush hands what was added to the system.
+// Flush writes the added values to the file.
 func (e *Events) Flush() error {
 	if err := e.w.Flush(); err != nil {
 		return fmt.Errorf("writing %s: %w", e.path, cause(err))
@@ -129,7 +125,7 @@ func (e *Events) event(step int64, field byte, content []byte) error {
 	data = binary.AppendUvarint(append(data, 2<<3), uint64(step))
 	data = appendBytes(data, field, content)
 
-	// The length, its checksum, the data, its checksum.
+	// A record consists of the length, its checksum, the data, and its checksum.
 	record := binary.LittleEndian.AppendUint64(nil, uint64(len(data)))
 	record = binary.LittleEndian.AppendUint32(record, masked(record))
 	record = append(record, data...)
@@ -149,8 +145,8 @@ func appendBytes(b []byte, field byte, content []byte) []byte {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// masked is TFRecord's checksum of b: CRC-32C, rotated and shifted so that the
-// checksum of data that holds checksums stays sound.
+// masked returns TFRecord's checksum of b: CRC-32C, rotated and offset because the CRC of data that contains CRCs would be
+// unreliable.
 func masked(b []byte) uint32 {
 	c := crc32.Checksum(b, castagnoli)
 	return (c>>15 | c<<17) + 0xa282ead8
