@@ -1,4 +1,4 @@
-// Package alloctest bounds in tests what a reader of files allocates.
+// Package alloctest checks in tests how much memory a reader of files allocates.
 package alloctest
 
 import (

@@ -19,7 +19,7 @@ import (
 // Bounds of an archive.
 const (
 	maxFiles  = 1 << 24
-	maxBytes  = uint64(1) << 37 // unpacked, all files together
+	maxBytes  = uint64(1) << 37 // unpacked size of all files together
 	bombRatio = 200
 )
 
@@ -63,12 +63,12 @@ func CheckRatio(packed, unpacked uint64) error {
 	return nil
 }
 
-// check checks a name and adds it to seen, which records for each name whether it is that of a file.
+// check checks a name and adds it to seen, which records for each name whether it is the name of a file.
 func check(name string, mode fs.FileMode, seen map[string]bool) error {
 	plain := strings.TrimSuffix(name, "/")
 	clean := strings.TrimPrefix(plain, "./")
 	switch {
-	case clean == "." || clean == "": // the folder itself, as tar writes it
+	case clean == "." || clean == "": // the root folder, which tar may write as an entry
 		if mode.IsDir() {
 			return nil
 		}
@@ -109,7 +109,7 @@ func (t *Tar) Next() (*tar.Header, error) {
 			return nil, fmt.Errorf("more than %d files", maxFiles)
 		}
 		mode := h.FileInfo().Mode()
-		if h.Typeflag == tar.TypeLink { // its mode is that of a file
+		if h.Typeflag == tar.TypeLink { // a hard link has the mode of a file
 			mode = fs.ModeSymlink
 		}
 		if err := check(h.Name, mode, t.seen); err != nil {
@@ -127,8 +127,8 @@ func (t *Tar) Next() (*tar.Header, error) {
 // Read reads from the file.
 func (t *Tar) Read(b []byte) (int, error) { return t.t.Read(b) }
 
-// Limit returns a reader of what r unpacks from packed. It fails if that is far more than the bytes read from packed so
-// far.
+// Limit returns a reader of r, which unpacks the bytes of packed. It fails if r returns far more bytes than have been read
+// from packed so far.
 func Limit(r io.Reader, packed *Counter) io.Reader { return &limit{r: r, packed: packed} }
 
 // Counter counts the bytes that are read from R.

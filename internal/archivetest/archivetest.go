@@ -1,4 +1,4 @@
-// Package archivetest makes archives that do harm, for the tests of the readers of archives.
+// Package archivetest makes harmful archives, for the tests of the readers of archives.
 package archivetest
 
 import (
@@ -15,12 +15,12 @@ import (
 	"feddag/internal/errtest"
 )
 
-// File is a file to put into an archive, however wrong it is.
+// File is a file to put into an archive, valid or not.
 type File struct {
 	Name  string
 	Body  []byte
 	Mode  fs.FileMode // 0 for a file
-	Claim uint64      // the size that the archive claims; 0 for that of Body
+	Claim uint64      // the size that the archive claims; 0 for the size of Body
 	Twice bool        // whether it occurs twice
 }
 

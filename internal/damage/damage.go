@@ -1,5 +1,5 @@
-// Package damage helps readers of files that may be truncated or damaged. It describes their errors, and never allocates
-// much more than a file has, whatever the file's header claims.
+// Package damage helps readers of files that may be truncated or damaged. It describes their errors, and never allocates much
+// more than the size of a file, whatever the file's header claims.
 package damage
 
 import (

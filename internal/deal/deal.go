@@ -1,4 +1,4 @@
-// Package deal deals pieces of work out to workers that are alike.
+// Package deal distributes pieces of work over equal workers.
 package deal
 
 import (
@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Longest deals pieces of work out to a number of workers, the costliest first, each to the worker that has the least so far.
-// It returns the worker of each piece. The same costs give the same deal.
+// Longest distributes pieces of work over a number of workers. It assigns the pieces in order of descending cost, each to the
+// worker with the least work so far, and returns the worker of each piece. Equal costs give equal results.
 func Longest(costs []int64, workers int) []int {
 	order := make([]int, len(costs))
 	for i := range order {

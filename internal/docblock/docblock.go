@@ -50,8 +50,8 @@ type Mark struct {
 
 // Block is a block of code on a page.
 type Block struct {
-	Line     int    // line of the page with the first line of code, from 1
-	Language string // language of a fence; "" without one
+	Line     int    // line number of the first line of code on the page, from 1
+	Language string // language of a fence; "" if there is none
 	Code     []string
 	Mark     Mark
 }
@@ -66,7 +66,7 @@ var shells = []string{"", "sh", "bash"}
 func Parse(text string) (blocks []Block, err error) {
 	lines := strings.Split(text, "\n")
 	var mark Mark
-	marked := 0 // line of the mark that waits for its block, 0 for none
+	marked := 0 // line of a mark whose block has not been found yet, 0 for none
 	paragraph := false
 	fail := func(line int, format string, a ...any) {
 		err = errors.Join(err, fmt.Errorf("line %d: %w", line, fmt.Errorf(format, a...)))

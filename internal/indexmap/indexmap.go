@@ -30,7 +30,7 @@ type Client struct {
 
 // Map is the content of a file.
 type Map struct {
-	// Clients are in the order of their names as numbers if all of them are whole numbers, else in alphabetical order.
+	// Clients are in the numerical order of their names if all of them are whole numbers, otherwise in alphabetical order.
 	Clients []Client
 	// Pooled says that the indices count first the training images and then the test images, as in FL-bench. Otherwise each
 	// list counts the images of its own split.
@@ -173,7 +173,7 @@ func quoted(name string) string {
 	return strconv.Quote(name)
 }
 
-// list returns the list of a client that a key means.
+// list returns the list of a client with the given key.
 func (c *Client) list(key string) (*[]int32, error) {
 	switch key {
 	case keyTrain:

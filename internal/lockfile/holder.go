@@ -19,7 +19,7 @@ type Holder struct {
 	Beat  int       `json:"beat"` // increases while the process lives
 }
 
-// String describes the holder for people: host, process, job and start time.
+// String describes the holder in words: host, process, job and start time.
 func (h Holder) String() string {
 	if h.PID == 0 {
 		return "another process, which the lock file does not name"

@@ -153,8 +153,8 @@ func (l *locker) whoHolds(path string) Holder {
 	return Holder{}
 }
 
-// beatsOn reports whether the holder of a record is alive, which means that its beat continues. It does not wait for a
-// record that is older than the silence after which a holder counts as gone. The age is by the clock of the file system,
+// beatsOn reports whether the holder of a record is alive, which means that its beat continues. It does not wait if the
+// record is older than the silence after which a holder counts as gone. The age is measured by the clock of the file system,
 // which sets both times.
 func (l *locker) beatsOn(ctx context.Context, path string, before Holder, log io.Writer) (bool, error) {
 	age, err := age(path)

@@ -22,7 +22,7 @@ import (
 	"feddag/internal/damage"
 )
 
-// Array is an array of numbers, columns first, as in MATLAB.
+// Array is an array of numbers, in column-major order as in MATLAB.
 type Array struct {
 	Dims  []int
 	Raw   []byte // the elements as they are stored; see Bytes and Ints
@@ -238,7 +238,8 @@ func (m *reader) matrix(r io.Reader) error {
 // Bytes reports whether the elements are of type uint8, so that Raw holds one element per byte.
 func (a *Array) Bytes() bool { return a.kind == typeUint8 }
 
-// Ints returns the elements as whole numbers from lo to hi, columns first. It returns an error if an element is not one.
+// Ints returns the elements as whole numbers from lo to hi, in column-major order. It returns an error if an element is not a
+// whole number in this range.
 func (a *Array) Ints(lo, hi int64) ([]int64, error) {
 	size := sizes[a.kind]
 	out := make([]int64, 0, len(a.Raw)/size)

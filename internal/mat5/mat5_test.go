@@ -30,7 +30,7 @@ func TestRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []int64{1, 4, -2, 5, 3, 6} // columns first
+		want := []int64{1, 4, -2, 5, 3, 6} // column-major order
 		if kind[0] == 'u' {
 			want[2] = 2
 		}

@@ -1,7 +1,6 @@
-// Package mlflow logs to an MLflow tracking server through its REST API
-// (https://mlflow.org/docs/latest/rest-api.html), version 2.0, which servers from
-// MLflow 1 on have. There is no Go client of the MLflow project; the modules of
-// others are of few commits or without a release since 2023.
+// Package mlflow logs to an MLflow tracking server through its REST API (https://mlflow.org/docs/latest/rest-api.html),
+// version 2.0, which servers since MLflow 1 support. The MLflow project has no Go client; the modules by others have few
+// commits or no release since 2023.
 package mlflow
 
 import (
@@ -30,22 +29,22 @@ const (
 	TimeoutVariable    = "MLFLOW_HTTP_REQUEST_TIMEOUT" // seconds
 )
 
-// usualTimeout is the Timeout where the environment names none.
+// usualTimeout is the default of Timeout.
 const usualTimeout = 10 * time.Second
 
 // Client calls a tracking server.
 type Client struct {
-	base           string // without credentials and a slash at the end
+	base           string // address without credentials and without a slash at the end
 	user, password string
 	token          string
 	http           *http.Client
 
-	// Timeout bounds a request, and what the end of a run waits for the server.
+	// Timeout is the longest time for a request, and the longest time that the end of a run waits for the server.
 	Timeout time.Duration
 }
 
-// NewClient returns a client of the server at an address, http://HOST:PORT or
-// https://HOST. The credentials are those of the address or of the environment.
+// NewClient returns a client of the server at an address, http://HOST:PORT or https://HOST. The credentials come from the
+// address or from the environment.
 func NewClient(address string) (*Client, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -73,7 +72,7 @@ func NewClient(address string) (*Client, error) {
 	return c, nil
 }
 
-// redacted is an address without its password.
+// redacted returns an address without its password.
 func redacted(address string) string {
 	if u, err := url.Parse(address); err == nil {
 		return u.Redacted()
@@ -87,7 +86,7 @@ func (c *Client) Address() string { return c.base }
 // Error is the answer of a server that refused a request.
 type Error struct {
 	Status        int
-	Code, Message string // of MLflow; "" where the server gave none
+	Code, Message string // error code and message of MLflow; "" if the server sent none
 }
 
 func (e *Error) Error() string {
@@ -97,8 +96,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s", e.Code, e.Message)
 }
 
-// Missing reports whether the server says that it does not have what a request
-// names.
+// Missing reports whether the server says that the object of a request does not exist.
 func Missing(err error) bool {
 	var refused *Error
 	return errors.As(err, &refused) && refused.Code == "RESOURCE_DOES_NOT_EXIST"
@@ -114,7 +112,7 @@ func temporary(err error) bool {
 	return errors.As(err, &unreachable)
 }
 
-// maxAnswer bounds the bytes of an answer.
+// maxAnswer is the largest number of bytes of an answer.
 const maxAnswer = 1 << 20
 
 // do sends a request and decodes its answer into answer, if that is not nil.
@@ -170,8 +168,7 @@ func (c *Client) call(ctx context.Context, name string, request, answer any) err
 	return c.do(ctx, http.MethodPost, "/api/2.0/mlflow/"+name, "application/json", body, answer)
 }
 
-// Experiment returns the id of the experiment of a name, which it makes if there
-// is none.
+// Experiment returns the id of the experiment with the given name. It creates the experiment if there is none.
 func (c *Client) Experiment(ctx context.Context, name string) (string, error) {
 	var found struct {
 		Experiment struct {
@@ -251,7 +248,7 @@ type keyValue struct {
 	Value string `json:"value"`
 }
 
-// maxValue bounds the characters of a parameter, as servers before MLflow 2.8 do.
+// maxValue is the largest number of characters of a parameter that servers before MLflow 2.8 accept.
 const maxValue = 500
 
 // keyValues returns parameters or tags, without those that are empty.
@@ -268,7 +265,7 @@ func keyValues(m map[string]string) []keyValue {
 	return list
 }
 
-// The most that a server takes at once.
+// The largest numbers of items that a server accepts at once.
 const (
 	maxMetrics = 1000
 	maxParams  = 100
@@ -284,7 +281,7 @@ func (c *Client) LogParams(ctx context.Context, run string, params map[string]st
 	return logBatches(ctx, c, run, "params", keyValues(params), maxParams)
 }
 
-// logBatches adds items to a run, as many in a request as a server takes.
+// logBatches adds items to a run, in requests of as many items as a server accepts.
 func logBatches[T any](ctx context.Context, c *Client, run, kind string, items []T, most int) error {
 	for some := range slices.Chunk(items, most) {
 		if err := c.call(ctx, "runs/log-batch", map[string]any{"run_id": run, kind: some}, nil); err != nil {
@@ -294,14 +291,14 @@ func logBatches[T any](ctx context.Context, c *Client, run, kind string, items [
 	return nil
 }
 
-// proxied begins the artifact address of a server that takes artifacts itself.
+// proxied is the prefix of the artifact address of a server that accepts artifacts itself.
 const proxied = "mlflow-artifacts:"
 
-// TakesArtifacts reports whether the server of a run takes its artifacts. Others
-// leave them to a storage that every client has to reach by itself.
+// TakesArtifacts reports whether the server of a run accepts its artifacts. With other servers, clients have to write the
+// artifacts to a separate storage themselves.
 func (r Run) TakesArtifacts() bool { return strings.HasPrefix(r.Artifacts, proxied) }
 
-// LogArtifact adds a file to a run whose server takes artifacts.
+// LogArtifact adds a file to a run whose server accepts artifacts.
 func (c *Client) LogArtifact(ctx context.Context, run Run, name string, content []byte) error {
 	place := strings.TrimPrefix(run.Artifacts, proxied)
 	if rest, ok := strings.CutPrefix(place, "//"); ok { // mlflow-artifacts://HOST/...

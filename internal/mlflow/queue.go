@@ -6,23 +6,21 @@ import (
 	"time"
 )
 
-// The waits between attempts while the server does not answer: the first, and the
-// longest after doubling.
+// The first and the longest wait between attempts while the server does not answer. The wait doubles after each attempt.
 const (
 	firstWait = time.Second
 	longWait  = 30 * time.Second
 )
 
-// Queue sends requests in the background, in order. One that fails for now, as
-// where the server is down, is tried again until the queue is closed, and those
-// behind it wait; one that the server refuses is left out. Nothing that the
-// caller does waits for the server.
+// Queue sends requests in the background, in order. If a request fails temporarily, for example because the server is down,
+// it is repeated until the queue is closed, and the requests behind it wait. A request that the server refuses is dropped.
+// The caller never waits for the server.
 type Queue struct {
 	first, long time.Duration // waits
 
 	mu      sync.Mutex
 	tasks   []func(context.Context) error
-	problem error // the last; nil after it was told
+	problem error // the last problem; nil after it was returned
 	failing bool  // whether the first task cannot be sent now
 	dropped int   // tasks that the server refused
 	closing bool
@@ -32,7 +30,7 @@ type Queue struct {
 	stop context.CancelFunc
 }
 
-// NewQueue starts a queue. The caller closes it.
+// NewQueue starts a queue. The caller must close it.
 func NewQueue() *Queue { return newQueue(firstWait, longWait) }
 
 func newQueue(first, long time.Duration) *Queue {
@@ -57,8 +55,8 @@ func (q *Queue) signal() {
 	}
 }
 
-// Problem returns why a request failed since the last call; nil if none did. A
-// server that stays down is one problem.
+// Problem returns the error of a request that failed since the last call, or nil if none did. A server that stays down counts
+// as one problem.
 func (q *Queue) Problem() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -67,8 +65,8 @@ func (q *Queue) Problem() error {
 	return p
 }
 
-// Close waits until everything is sent, but no longer than the given time, and
-// returns how many requests were not sent.
+// Close waits until everything is sent, but no longer than the given time, and returns the number of requests that were not
+// sent.
 func (q *Queue) Close(wait time.Duration) (unsent int) {
 	q.mu.Lock()
 	q.closing = true
@@ -125,7 +123,7 @@ func (q *Queue) work(ctx context.Context) {
 	}
 }
 
-// next returns the first request; nil if there is none.
+// next returns the first request, or nil if there is none.
 func (q *Queue) next() (task func(context.Context) error, closing bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -135,7 +133,7 @@ func (q *Queue) next() (task func(context.Context) error, closing bool) {
 	return task, q.closing
 }
 
-// sent takes the first request away. err says why the server refused it.
+// sent removes the first request. err is set if the server refused it.
 func (q *Queue) sent(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -147,7 +145,7 @@ func (q *Queue) sent(err error) {
 	}
 }
 
-// failed notes that the first request cannot be sent now.
+// failed records that the first request cannot be sent now.
 func (q *Queue) failed(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

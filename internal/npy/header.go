@@ -25,7 +25,7 @@ type Header struct {
 
 const (
 	magic      = "\x93NUMPY"
-	maxHeader  = 1 << 16 // bytes of a header; no array of numbers needs more
+	maxHeader  = 1 << 16 // largest number of bytes of a header; no array of numbers needs more
 	maxDims    = 32      // as NumPy
 	lengthSize = 2       // bytes that hold the header's length in version 1
 )
@@ -36,8 +36,8 @@ var (
 	shapeText   = regexp.MustCompile(`['"]shape['"]\s*:\s*\(([^)]*)\)`)
 )
 
-// ReadHeader reads exactly the header. An array of anything except numbers and booleans, or one that is stored columns
-// first, is an error.
+// ReadHeader reads exactly the header. It returns an error for an array of anything except numbers and booleans, and for an
+// array in column-major order.
 func ReadHeader(r io.Reader) (h Header, err error) {
 	text, length, err := readHeaderText(r)
 	if err != nil {
@@ -55,7 +55,7 @@ func ReadObjectHeader(r io.Reader) error {
 		return err
 	}
 	if descr := descrText.FindStringSubmatch(text); descr == nil || descr[2] != "O" {
-		return fmt.Errorf("the header %.80q is not that of an array of objects", text)
+		return fmt.Errorf("the header %.80q does not describe an array of objects", text)
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func describeShort(err error) error {
 func parse(text string) (h Header, err error) {
 	descr, fortran, shape := descrText.FindStringSubmatch(text), fortranText.FindStringSubmatch(text), shapeText.FindStringSubmatch(text)
 	if descr == nil || fortran == nil || shape == nil {
-		return h, fmt.Errorf("the header %.80q lacks descr, fortran_order or shape, or is not that of a plain array of numbers", text)
+		return h, fmt.Errorf("the header %.80q lacks descr, fortran_order or shape, or does not describe a plain array of numbers", text)
 	}
 	if h, err = ParseDescr(descr[1] + descr[2]); err != nil {
 		return h, err
@@ -120,7 +120,7 @@ func parse(text string) (h Header, err error) {
 		h.Shape, h.Count = append(h.Shape, n), h.Count*n
 	}
 	if fortran[1] == "True" && len(h.Shape) > 1 {
-		return h, errors.New("columns first (fortran_order) is not read: save np.ascontiguousarray of it")
+		return h, errors.New("column-major order (fortran_order) is not supported: save np.ascontiguousarray of the array")
 	}
 	return h, nil
 }

@@ -187,8 +187,8 @@ func WriteMatrix(w io.Writer, m mat.Matrix) error {
 	return nil
 }
 
-// Float64s returns the elements as float64, rows first. Whole numbers beyond 2^53 are rounded, booleans are 0 and 1. It
-// shares memory with an array of float64.
+// Float64s returns the elements as float64, in row-major order. Whole numbers beyond 2^53 are rounded, booleans are 0 and 1.
+// It shares memory with an array of float64.
 func (a *Array) Float64s() []float64 {
 	switch data := a.Data.(type) {
 	case []float64:
@@ -217,8 +217,8 @@ func (a *Array) Float64s() []float64 {
 	return nil
 }
 
-// Ints returns the elements as whole numbers from lo to hi, rows first. It returns an error if the array has floating-point
-// numbers, or an element that is out of range.
+// Ints returns the elements as whole numbers from lo to hi, in row-major order. It returns an error if the array has
+// floating-point numbers, or an element that is out of range.
 func (a *Array) Ints(lo, hi int) ([]int, error) {
 	switch data := a.Data.(type) {
 	case []int8:
@@ -264,7 +264,7 @@ func ints[T integer](from []T, lo, hi int) ([]int, error) {
 	to := make([]int, len(from))
 	for i, x := range from {
 		v := int(x)
-		if v < lo || v > hi || (x < 0) != (v < 0) { // the last: a uint64 beyond the largest int
+		if v < lo || v > hi || (x < 0) != (v < 0) { // the last condition holds for a uint64 above the largest int
 			return nil, fmt.Errorf("element %d is %d, must be %d to %d", i, x, lo, hi)
 		}
 		to[i] = v

@@ -70,7 +70,7 @@ func TestBadHeaders(t *testing.T) {
 		"lacks descr":              file(1, "{}"),
 		`"|O"`:                     with("|O", "False", "2,"),
 		`"<c16"`:                   with("<c16", "False", "2,"),
-		"columns first":            with("<f8", "True", "2, 2"),
+		"column-major order":       with("<f8", "True", "2, 2"),
 		"is not a shape":           with("<f8", "False", "-1,"),
 		"(1000000000000, 1000000":  with("<f8", "False", "1000000000000, 1000000000000"),
 		"a header of 4294967295 b": append([]byte(magic), 2, 0, 255, 255, 255, 255),

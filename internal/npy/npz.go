@@ -78,6 +78,6 @@ func readEntry(f *zip.File, maxElements int) (*Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = io.Copy(io.Discard, io.LimitReader(r, 1<<16)) // to the end, where the checksum is compared
+	_, err = io.Copy(io.Discard, io.LimitReader(r, 1<<16)) // read to the end, where the checksum is compared
 	return a, err
 }

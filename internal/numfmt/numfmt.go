@@ -1,4 +1,4 @@
-// Package numfmt writes numbers for people.
+// Package numfmt formats numbers in readable form.
 package numfmt
 
 import (

@@ -1,4 +1,4 @@
-// Package parallel has the program's loop over independent pieces of work.
+// Package parallel provides the program's loop over independent pieces of work.
 package parallel
 
 import (

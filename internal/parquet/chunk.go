@@ -15,7 +15,8 @@ import (
 // codecNames are the compressions by number; only the first three are read.
 var codecNames = []string{"none", "snappy", "gzip", "lzo", "brotli", "lz4", "zstd", "lz4_raw"}
 
-// maxHeader bounds the bytes of the header of a page, which may contain the smallest and the largest value of the page.
+// maxHeader is the largest number of bytes of the header of a page, which may contain the smallest and the largest value of
+// the page.
 const maxHeader = 1 << 20
 
 // chunk is a column of a row group.
@@ -242,7 +243,7 @@ func (c *chunk) readData(head record, page []byte, left int, visit func(v Value)
 		if !c.seen {
 			return 0, errors.New("damaged: no dictionary")
 		}
-		if len(data) == 0 { // no value but null
+		if len(data) == 0 { // all values are null
 			break
 		}
 		if indices.width = int(data[0]); indices.width > 32 {
@@ -305,7 +306,7 @@ type hybrid struct {
 
 func (h *hybrid) next() (int, error) {
 	for h.run == 0 && h.packed == 0 {
-		if h.bit > 0 { // after packed numbers, which fill whole bytes
+		if h.bit > 0 { // after packed numbers, which occupy whole bytes
 			h.b, h.bit = h.b[h.bit/8:], 0
 		}
 		head, n := binary.Uvarint(h.b)

@@ -38,7 +38,7 @@ const (
 
 // Column is a column of a file.
 type Column struct {
-	Path []string // the names of the groups that it is in, and its own name
+	Path []string // names of the groups that contain the column, followed by its own name
 	Type Type
 	// Repeated says that the column is in a list; such columns are not read.
 	Repeated bool

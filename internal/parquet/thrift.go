@@ -7,8 +7,8 @@ import (
 	"math"
 )
 
-// These types are a structure of Thrift's compact protocol, by the numbers of its fields. Values are bool, int64, float64,
-// []byte, list and record.
+// These types represent a structure of Thrift's compact protocol as a map from field numbers to values. Values are bool,
+// int64, float64, []byte, list and record.
 type (
 	record map[int]any
 	list   []any

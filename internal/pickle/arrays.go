@@ -10,7 +10,7 @@ import (
 	"feddag/internal/npy"
 )
 
-// functions are the names that a pickle may call, and what they mean here.
+// functions maps the names that a pickle may call to their meaning in this package.
 var functions = map[string]function{
 	"numpy.core.multiarray _reconstruct":  "array",
 	"numpy._core.multiarray _reconstruct": "array",
@@ -80,7 +80,7 @@ func (m *machine) call(what, with any) error {
 			return fmt.Errorf("an array of type %.20q, but this program reads only whole numbers, booleans, float32 and float64", arg(0))
 		}
 		return m.push(&dtype{h: h})
-	case "encode": // Python 3's way to write bytes under protocol 2
+	case "encode": // how Python 3 writes bytes with protocol 2
 		if !utf8.ValidString(arg(0)) || arg(1) != "latin1" {
 			return errors.New("bytes in another encoding than latin1")
 		}
@@ -114,7 +114,7 @@ func (m *machine) call(what, with any) error {
 	return errStack
 }
 
-// scalar returns the element of an array of one number, in the type that Read has for a number of Python.
+// scalar returns the element of an array of one number, in the type with which Read represents a number of Python.
 func scalar(a *npy.Array) any {
 	if b, ok := a.Data.([]bool); ok {
 		return b[0]

@@ -8,7 +8,7 @@ import (
 	"math"
 )
 
-// maxObjects bounds the objects that a pickle builds; the largest pickle of CIFAR-100 builds 150,000.
+// maxObjects is the largest number of objects that a pickle may build; the largest pickle of CIFAR-100 builds 150,000.
 const maxObjects = 1 << 22
 
 // machine runs a pickle.
@@ -36,7 +36,7 @@ func (m *machine) take(n int) ([]byte, error) {
 	return b, nil
 }
 
-// line returns the text up to a newline, as protocol 0 writes arguments.
+// line returns the text up to a newline, which is how protocol 0 writes arguments.
 func (m *machine) line() (string, error) {
 	n := bytes.IndexByte(m.in[m.next:], '\n')
 	if n < 0 {

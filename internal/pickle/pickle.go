@@ -1,10 +1,10 @@
 // Package pickle reads the part of Python's pickle format that holds data: numbers, strings, lists, tuples, dictionaries
 // whose keys are strings or whole numbers, and NumPy's arrays and numbers, in protocols 0 to 5, as Python 2 and Python 3
-// write them. CIFAR's "python version" is published in this format, and other programs for federated learning store in it
-// which client has which images.
+// write them. CIFAR's "python version" is published in this format, and other programs for federated learning use it to store
+// the images of each client.
 //
-// A pickle is a program that builds Python objects. Read runs the part of it that builds data and calls nothing: any other
-// class or function is an error. No input makes it panic, or allocate more than a small multiple of its size.
+// A pickle is a program that builds Python objects. Read only runs operations that build data and calls no Python code: any
+// other class or function is an error. No input makes it panic, or allocate more than a small multiple of its size.
 //
 // The reader is our own because github.com/nlpodyssey/gopickle v0.2.0, the only one for Go, panics on a length beyond the
 // end of the input (a frame, a BINBYTES8) and does not build NumPy arrays.

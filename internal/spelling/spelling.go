@@ -1,5 +1,5 @@
-// Package spelling writes names in messages: it makes the error for an unknown name, suggests the nearest known name, and shortens
-// names and lists of names.
+// Package spelling formats names in messages: it makes the error for an unknown name, suggests the nearest known name, and
+// shortens names and lists of names.
 package spelling
 
 import (
@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// longest is the length in bytes above which a name does not count as a misspelling.
+// longest is the length in bytes above which a name is not treated as a misspelling.
 const longest = 64
 
 // OneOf returns nil if value is one of the known names, and the error of Unknown otherwise.
@@ -89,7 +89,7 @@ func Plain(name string) string {
 	return fmt.Sprintf("%.*q", maxPlain, name)
 }
 
-// Few returns the first names, most of them at most, separated by commas, and the number of those left out.
+// Few returns at most the given number of names, separated by commas, followed by the number of names left out.
 func Few(names []string, most int) string {
 	if more := len(names) - most; more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
