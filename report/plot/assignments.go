@@ -13,11 +13,10 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Assignments draws which cluster each client was in, in each round: a row for
-// each client, a column for each round, a colour for each cluster, white where
-// the client was not there. table[i][t-1] is the cluster of client i in round t,
-// negative for none; all clients have the given number of rounds. Clients are
-// sorted by their first cluster, then by number, so that moves stand out.
+// Assignments draws the cluster of each client in each round, with a row per client, a column per round and a colour per
+// cluster. A cell is white if the client was not present. table[i][t-1] is the cluster of client i in round t, negative for
+// none; all clients have the given number of rounds. Clients are sorted by their first cluster, then by number, so that moves
+// are easy to see.
 func Assignments(title string, table [][]int, rounds int) *Figure {
 	n, clusters := len(table), 0
 	for _, row := range table {
@@ -46,8 +45,7 @@ func Assignments(title string, table [][]int, rounds int) *Figure {
 	})
 }
 
-// roundTicks names at most about a dozen of the rounds, in the middle of their
-// columns.
+// roundTicks returns ticks for at most about a dozen rounds, in the middle of their columns.
 func roundTicks(rounds int) gonum.ConstantTicks {
 	ticks := gonum.ConstantTicks{}
 	step := int(NiceStep(float64(rounds)/12, 1))
@@ -57,8 +55,7 @@ func roundTicks(rounds int) gonum.ConstantTicks {
 	return ticks
 }
 
-// firstClusterOrder lists the clients by the first cluster that each was in,
-// those that never were in one last.
+// firstClusterOrder returns the clients sorted by their first cluster. Clients that never were in a cluster come last.
 func firstClusterOrder(table [][]int) []int {
 	first := make([]int, len(table))
 	last := 0
@@ -88,12 +85,10 @@ func firstClusterOrder(table [][]int) []int {
 	return order
 }
 
-// assignmentPixels bounds the rows of the picture; of more clients only some are
-// drawn.
+// assignmentPixels is the largest number of rows of the picture. With more clients, only some of them are drawn.
 const assignmentPixels = 2000
 
-// assignmentImage draws the table. It is enlarged here because not every viewer
-// enlarges without smoothing.
+// assignmentImage draws the table. It enlarges the image because some viewers smooth images when they enlarge them.
 func assignmentImage(table [][]int, rounds, clusters int) image.Image {
 	order := firstClusterOrder(table)
 	rows := min(len(order), assignmentPixels)

@@ -11,18 +11,17 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// scale is the range of an axis and its ticks. gonum's own ticks cannot be
-// bounded, nor be kept to whole numbers.
+// scale is the range of an axis and its ticks. gonum's own ticks cannot be limited in number or restricted to whole numbers.
 type scale struct {
 	min, max float64
 	ticks    []float64
-	step     float64 // between linear ticks
+	step     float64 // distance between linear ticks
 }
 
-// linearScale covers the values low to high with about n ticks that are no
-// closer than minStep. If round is set, the range is widened to whole ticks.
+// linearScale returns a scale for the values from low to high with about n ticks whose distance is at least minStep. If round
+// is set, the range is widened to whole ticks.
 func linearScale(low, high float64, n int, minStep float64, round bool) scale {
-	if !(low <= high) { // also without any value
+	if !(low <= high) { // also true if there are no values
 		low, high = 0, 1
 	}
 	if low == high {
@@ -57,10 +56,10 @@ func NiceStep(raw, least float64) float64 {
 	return 10 * power
 }
 
-// bound cuts the range to low..high, and the ticks with it.
+// bound limits the range and the ticks to low..high.
 func (s scale) bound(low, high float64) scale {
 	s.min, s.max = math.Max(s.min, low), math.Min(s.max, high)
-	if !(s.min < s.max) { // all values lie outside
+	if !(s.min < s.max) { // all values are outside
 		s.min, s.max = low, high
 	}
 	s.ticks = slices.DeleteFunc(s.ticks, func(t float64) bool { return t < s.min || t > s.max })
@@ -74,7 +73,7 @@ func (s scale) widen() scale {
 	return s
 }
 
-// clamp returns v, or the nearer end of the range.
+// clamp returns v, or the nearer end of the range if v is outside.
 func (s scale) clamp(v float64) float64 { return math.Min(math.Max(v, s.min), s.max) }
 
 // apply sets the range and ticks of an axis.
@@ -88,7 +87,7 @@ func (s scale) apply(a *gonum.Axis, name string) {
 	a.Tick.Marker = ticks
 }
 
-// label writes the tick v with as many decimals as its neighbours need.
+// label formats the tick v with the number of decimals that distinguishes neighbouring ticks.
 func (s scale) label(v float64) string {
 	if math.Abs(v) < s.step/1e6 {
 		v = 0

@@ -28,8 +28,8 @@ func newBranches(tree *similarity.Dendrogram, labels []int, leaves int) *branche
 
 func (t *branches) isLeaf(node int) bool { return node < 2*t.tree.N-t.leaves }
 
-// children returns the two of a merge, that of the smaller client first, so that
-// clusters stand in about their order.
+// children returns the two children of a merge. The one with the smallest client comes first, so that clusters are
+// approximately in order.
 func (t *branches) children(node int) (first, second int) {
 	m := t.tree.Merges[node-t.tree.N]
 	if t.first[m.A] > t.first[m.B] {
@@ -58,7 +58,7 @@ func (t *branches) walk(visit func(node int)) {
 	}
 }
 
-// height returns the height of a node: that of its merge, 0 for a client.
+// height returns the height of a node: the height of its merge, or 0 for a client.
 func (t *branches) height(node int) float64 {
 	if node < t.tree.N {
 		return 0

@@ -13,13 +13,13 @@ import (
 // ClassRow is a row of ClassTable.
 type ClassRow struct {
 	Name   string
-	Counts []int // samples of each class
+	Counts []int // number of samples per class
 }
 
-// classRows is how many rows are drawn, the first ones.
+// classRows is the largest number of rows that are drawn. Further rows are left out.
 const classRows = 60
 
-// Name returns the name of class i, which is its number where names has none.
+// Name returns the name of class i, which is its number if names has no name for it.
 func Name(names []string, i int) string {
 	if i < len(names) {
 		return names[i]
@@ -36,8 +36,8 @@ func classNames(names []string, n int) []string {
 	return all
 }
 
-// ClassTable draws how many samples of each class every cluster holds, shaded
-// by the share of the cluster's largest class.
+// ClassTable draws the number of samples of each class in every cluster. Cells are shaded by their ratio to the largest class
+// of the cluster.
 func ClassTable(title string, rows []ClassRow, names []string) *Figure {
 	t := &classTable{rows: rows[:min(len(rows), classRows)]}
 	classes := 0
@@ -57,7 +57,7 @@ func ClassTable(title string, rows []ClassRow, names []string) *Figure {
 	}
 	p := barePlot(t)
 	height := head + classRow*vg.Length(len(t.rows))
-	// Room for the last name, which leans over to the right.
+	// Leaves room for the last name, which extends to the right.
 	right := max(margin, turnedWidth(t.columns)-30)
 	return newFigure(title, usualWidth, height+40, func(c draw.Canvas) {
 		p.Draw(draw.Crop(c, margin, -right, 40, -head))
@@ -75,7 +75,7 @@ func headHeight(names []string) vg.Length {
 	return widest(names, labelStyle(12, quiet), 0)*vg.Length(math.Sin(columnTurn)) + 22
 }
 
-// turnedWidth returns how far the last turned name reaches to the right.
+// turnedWidth returns how far the last turned name extends to the right.
 func turnedWidth(names []string) vg.Length {
 	if len(names) == 0 {
 		return 0

@@ -15,17 +15,16 @@ import (
 )
 
 const (
-	// dendrogramLeaves is how many branches are drawn of a larger tree, from its
-	// top; more if there are more clusters, up to dendrogramMost.
+	// dendrogramLeaves is the number of branches that are drawn from the top of a larger tree. If there are more clusters,
+	// there are more branches, up to dendrogramMost.
 	dendrogramLeaves = 60
 	dendrogramMost   = 240
 )
 
-// Dendrogram draws the top of a tree, the chosen cut at threshold (NaN if the
-// clusters were not cut from the tree), and every cluster below it in its colour. A tree of up to 60 clients is drawn whole; in
-// a larger one the branches stand for the clients below them, so that the
-// drawing is as small for 10,000 clients. If there are more than 240 clusters,
-// a branch may hold several and is grey.
+// Dendrogram draws the top of a tree, the chosen cut at threshold (NaN if the clusters were not cut from the tree), and every
+// cluster below it in its colour. A tree of up to 60 clients is drawn completely. In a larger tree, the branches stand for
+// the clients below them, so that the size of the drawing does not depend on the number of clients. If there are more than
+// 240 clusters, a branch may contain several clusters and is then grey.
 func Dendrogram(title string, tree *similarity.Dendrogram, clusters [][]int, threshold float64) (*Figure, error) {
 	labels, err := clusterLabels(tree, clusters)
 	if err != nil {
@@ -79,8 +78,7 @@ func clusterLabels(tree *similarity.Dendrogram, clusters [][]int) ([]int, error)
 	return labels, nil
 }
 
-// dendrogram draws the branches of a tree, the leaf i at x = i, and names leaves
-// and clusters under the data.
+// dendrogram draws the branches of a tree, with leaf i at x = i, and the names of leaves and clusters below the data.
 type dendrogram struct{ *branches }
 
 // Plot implements plot.Plotter.
@@ -100,7 +98,7 @@ func (d *dendrogram) Plot(c draw.Canvas, p *gonum.Plot) {
 		x[node] = (x[first] + x[second]) / 2
 		for _, child := range []int{first, second} {
 			bottom := trY(d.height(child))
-			if d.isLeaf(child) && child >= d.tree.N { // what is below is not drawn
+			if d.isLeaf(child) && child >= d.tree.N { // the branches below are not drawn
 				w := wedges.of(d.colour(child))
 				w.Move(vg.Point{X: x[child] - step/3, Y: trY(0)})
 				w.Line(vg.Point{X: x[child], Y: bottom})
@@ -132,8 +130,7 @@ func (d *dendrogram) colour(node int) color.NRGBA {
 	return colourOf(d.label[node])
 }
 
-// names writes what each leaf is, where there is room, and under them the
-// clusters.
+// names writes the label of each leaf if there is room, and the clusters below the leaves.
 func (d *dendrogram) names(c draw.Canvas, step vg.Length, x []vg.Length) {
 	type span struct {
 		label, clients int
@@ -167,7 +164,7 @@ func (d *dendrogram) names(c draw.Canvas, step vg.Length, x []vg.Length) {
 		}
 		fillRectangle(c, rectangle(s.from+1, c.Min.Y-50, max(s.to-s.from-2, 1), 5), colourOf(s.label))
 		middle, short := (s.from+s.to)/2, strconv.Itoa(s.label)
-		for _, text := range []string{fmt.Sprintf("%d (%d)", s.label, s.clients), short} { // what has room
+		for _, text := range []string{fmt.Sprintf("%d (%d)", s.label, s.clients), short} { // the longest text for which there is room
 			if half := style.Width(text) / 2; middle-half > last+4 && (half <= (s.to-s.from)/2 || text == short) {
 				writeText(c, style, middle, c.Min.Y-64, text)
 				last = middle + half
@@ -177,8 +174,7 @@ func (d *dendrogram) names(c draw.Canvas, step vg.Length, x []vg.Length) {
 	}
 }
 
-// colouredPaths joins lines of one colour into one path, which keeps files
-// small.
+// colouredPaths joins all lines of the same colour into one path, which keeps files small.
 type colouredPaths struct {
 	order []color.NRGBA
 	paths map[color.NRGBA]*vg.Path
@@ -194,14 +190,14 @@ func (p *colouredPaths) of(c color.NRGBA) *vg.Path {
 	return p.paths[c]
 }
 
-// each visits the paths in the order in which their colours came up.
+// each visits the paths in the order in which their colours were first used.
 func (p *colouredPaths) each(visit func(color.NRGBA, vg.Path)) {
 	for _, c := range p.order {
 		visit(c, *p.paths[c])
 	}
 }
 
-// horizontalLine crosses the whole plot at y.
+// horizontalLine is a line across the whole plot at y.
 type horizontalLine struct {
 	y     float64
 	style draw.LineStyle

@@ -14,7 +14,7 @@ import (
 type Figure struct {
 	title         string
 	width, height vg.Length
-	body          func(draw.Canvas) // draws what stands under the title
+	body          func(draw.Canvas) // draws everything below the title
 }
 
 // The margin left of titles and legends, and the width of most figures.
@@ -24,9 +24,8 @@ const (
 	usualHeight vg.Length = 370 // height of the body of most figures
 )
 
-// newFigure returns a figure whose body has the given width and height. The
-// first line of title is its name; what the numbers are (split, before or after
-// local training, averaged how) stands in the following lines.
+// newFigure returns a figure whose body has the given width and height. The first line of title is the name of the figure.
+// The following lines describe the numbers (split, before or after local training, kind of average).
 func newFigure(title string, width, height vg.Length, body func(draw.Canvas)) *Figure {
 	head := newHeading(title, width-2*margin)
 	return &Figure{
@@ -91,8 +90,7 @@ func (h heading) draw(c draw.Canvas) {
 	}
 }
 
-// newPlot returns an empty plot in the look of this package. Its x axis has a
-// line and ticks, its y axis grid lines alone.
+// newPlot returns an empty plot in the style of this package. Its x-axis has a line and ticks, its y-axis only grid lines.
 func newPlot() *gonum.Plot {
 	p := gonum.New()
 	p.BackgroundColor = nil
@@ -125,11 +123,10 @@ func barePlot(plotters ...gonum.Plotter) *gonum.Plot {
 	return p
 }
 
-// fitData returns the canvas in the upper left corner of c on which the data of
-// p take the given width and height.
+// fitData returns the canvas in the upper left corner of c on which the data of p have the given width and height.
 func fitData(p *gonum.Plot, c draw.Canvas, width, height vg.Length) draw.Canvas {
 	data := p.DataCanvas(c)
-	// What is around the data keeps its size.
+	// The space around the data keeps its size.
 	around := c.Size().Sub(data.Size())
 	c.Max.X = c.Min.X + width + around.X
 	c.Min.Y = c.Max.Y - height - around.Y

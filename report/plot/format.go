@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// Format is a file format of figures. It is also the ending of the file name.
+// Format is a file format of figures. It is also the suffix of the file name.
 type Format string
 
 // The formats that a Figure can be written in.
@@ -26,9 +26,8 @@ const (
 // Formats lists all formats.
 func Formats() []Format { return []Format{SVG, PDF, PNG} }
 
-// ParseFormats reads the names of formats. A name that occurs twice counts once,
-// an empty one not at all. No name and an unknown name are errors that list the
-// known names.
+// ParseFormats parses the names of formats. Duplicate and empty names are ignored. An unknown name, or no name at all, is an
+// error that lists the known names.
 func ParseFormats(names []string) ([]Format, error) {
 	var known []string
 	for _, f := range Formats() {
@@ -53,14 +52,13 @@ func ParseFormats(names []string) ([]Format, error) {
 	return formats, nil
 }
 
-// canvas is a page that can be drawn on and then be written.
+// canvas is a page that can be drawn on and then written to a file.
 type canvas interface {
 	vg.Canvas
 	io.WriterTo
 }
 
-// newCanvas returns an empty page of the given size. title is for formats that
-// can name a page.
+// newCanvas returns an empty page of the given size. title is used by formats whose pages have a title.
 func newCanvas(f Format, title string, width, height vg.Length) (canvas, error) {
 	switch f {
 	case SVG:

@@ -15,9 +15,9 @@ import (
 
 // Node is a node of a Graph. Its number is its index.
 type Node struct {
-	Size   int    // what its area stands for
-	Label  string // the first line beside it
-	Detail string // smaller, in up to two more lines
+	Size   int    // number that determines the area of the node
+	Label  string // first line of the label
+	Detail string // further text in a smaller font, up to two lines
 }
 
 // Edge is an arrow of a Graph.
@@ -26,16 +26,14 @@ type Edge struct {
 	Width    float64 // in points
 }
 
-// The numbers of nodes up to which there is room for the first line of their
-// labels, and for the others.
+// The largest numbers of nodes with which there is room for the first line of their labels, and for the further lines.
 const (
 	maxLabelledNodes = 24
 	maxDetailedNodes = 12
 )
 
-// Graph draws the nodes on a circle, their area by their size, and the edges as
-// arrows in the colour of the node that they come from. The text explain stands
-// above it.
+// Graph draws the nodes on a circle, with areas proportional to their sizes, and the edges as arrows in the colour of the
+// node where they start. The text explain is written above the graph.
 func Graph(title, explain string, nodes []Node, edges []Edge) (*Figure, error) {
 	if err := checkEdges(title, nodes, edges); err != nil {
 		return nil, err
@@ -102,13 +100,13 @@ func (g *graph) direction(k int) (x, y vg.Length) {
 const (
 	largestNode   vg.Length = 34   // radius
 	smallestRing  vg.Length = 60   // radius of the circle of nodes
-	labelGap      vg.Length = 9    // between a node and its label beside it
-	labelWidth    vg.Length = 140  // longer texts are broken or shortened
-	detailRow     vg.Length = 13   // from line to line of a detail
-	sidewaysLabel           = 0.15 // from this share of the direction on, a label stands beside its node
+	labelGap      vg.Length = 9    // distance between a node and a label beside it
+	labelWidth    vg.Length = 140  // largest width of a label; longer texts are broken into lines or shortened
+	detailRow     vg.Length = 13   // distance between the lines of a detail
+	sidewaysLabel           = 0.15 // smallest horizontal part of the direction with which a label is beside its node
 )
 
-// labelLine is a line of a label, drop below the first one.
+// labelLine is a line of a label. Its distance below the first line is drop.
 type labelLine struct {
 	text  string
 	style text.Style
@@ -136,7 +134,7 @@ func (g *graph) lines(k int) []labelLine {
 	return lines
 }
 
-// place puts the nodes on the largest circle that leaves room for all labels.
+// place arranges the nodes on the largest circle that leaves room for all labels.
 func (g *graph) place(c draw.Canvas) []placed {
 	z := len(g.nodes)
 	halfWidth, halfHeight := (c.Max.X-c.Min.X)/2, (c.Max.Y-c.Min.Y)/2
@@ -182,8 +180,8 @@ func (g *graph) label(c draw.Canvas, k int, n placed) {
 	if len(g.nodes) == 1 { // below it
 		dy = -1
 	}
-	// At the side of a node the label is centred on its height, above it the
-	// last line is next to it, below it the first.
+	// A label beside a node is vertically centred on it. A label above a node has its last line next to the node, a label
+	// below it the first line.
 	drop := lines[len(lines)-1].drop
 	x, y := n.at.X, n.at.Y+drop/2-4+dy*(n.radius+8+drop/2)
 	align := centred
@@ -200,8 +198,7 @@ func (g *graph) label(c draw.Canvas, k int, n placed) {
 	}
 }
 
-// arrow draws a bent line from the rim of one node to that of another, with a
-// head. Two opposite arrows bend apart.
+// arrow draws a curved arrow from the edge of one node to the edge of another. Two opposite arrows curve apart.
 func arrow(c draw.Canvas, from, to placed, width vg.Length, colour color.NRGBA) {
 	d := to.at.Sub(from.at)
 	length := vg.Length(math.Max(math.Hypot(float64(d.X), float64(d.Y)), 1e-9))
@@ -229,7 +226,7 @@ func arrow(c draw.Canvas, from, to placed, width vg.Length, colour color.NRGBA) 
 	c.Fill(point)
 }
 
-// toward returns the point at a distance from a on the way to b.
+// toward returns the point at the given distance from a in the direction of b.
 func toward(a, b vg.Point, distance vg.Length) vg.Point {
 	d := b.Sub(a)
 	length := vg.Length(math.Max(math.Hypot(float64(d.X), float64(d.Y)), 1e-9))

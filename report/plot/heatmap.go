@@ -14,8 +14,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// heatPixels is the side of the drawn matrix, and the most cells per side before
-// neighbours are averaged.
+// heatPixels is the side length of the drawn matrix, and the largest number of cells per side that are drawn without
+// averaging neighbours.
 const heatPixels = 560
 
 // HeatMap draws the proximity matrix a with the clients ordered by cluster, the
@@ -60,7 +60,7 @@ func heatRange(a mat.Symmetric) extent {
 	case e.empty():
 		return extent{0, 1}
 	case e.low >= 0 && e.high <= 1 && e.high > 0.5:
-		// A proximity matrix: always 0 to 1, so that runs can be compared.
+		// The range for a proximity matrix is always 0 to 1, so that runs can be compared.
 		return extent{0, 1}
 	case e.low == e.high:
 		e.high = e.low + 1
@@ -92,9 +92,8 @@ func clusterOrder(n int, clusters [][]int) ([]int, error) {
 	return order, nil
 }
 
-// heatImage draws the ordered matrix. Small matrices are enlarged to about the
-// given number of pixels because not every viewer enlarges without smoothing. gonum's HeatMap would make an
-// image eight times as large, of 16 bits per colour.
+// heatImage draws the ordered matrix. It enlarges small matrices to about the given number of pixels because some viewers
+// smooth images when they enlarge them. gonum's HeatMap would make an image eight times as large, with 16 bits per colour.
 func heatImage(a mat.Symmetric, order []int, values extent, pixels int) image.Image {
 	n := len(order)
 	side := min(n, heatPixels)
@@ -126,7 +125,7 @@ func heatImage(a mat.Symmetric, order []int, values extent, pixels int) image.Im
 	return img
 }
 
-// clusterTicks names the clusters that have room for it.
+// clusterTicks returns ticks with the names of the clusters for which there is room.
 func clusterTicks(n int, clusters [][]int) gonum.ConstantTicks {
 	ticks := gonum.ConstantTicks{}
 	start, last := 0, math.Inf(-1)
@@ -176,7 +175,7 @@ func (frameBox) Plot(c draw.Canvas, _ *gonum.Plot) {
 	strokeRectangle(c, c.Rectangle, lineStyle(frame, 1))
 }
 
-// colourBar draws the key of the colours at the right of the data.
+// colourBar draws a colour bar to the right of the data.
 func colourBar(data draw.Canvas, values extent) {
 	const wide vg.Length = 18
 	bar := data

@@ -7,13 +7,12 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// legendEntry is one item of a legend. gonum's own legend is a column inside
-// the axes, which would hide data.
+// legendEntry is an entry of a legend. gonum's own legend is a column inside the axes, which would hide data.
 type legendEntry struct {
 	name   string
 	colour color.NRGBA
 	dashes []vg.Length
-	dot    bool // a point instead of a line
+	dot    bool // the entry has a point instead of a line
 }
 
 // legend is a list of entries in rows.

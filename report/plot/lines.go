@@ -11,19 +11,18 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Series is one line of a plot. Points with an X or Y that is not finite are
-// left out; the line goes on to the next point.
+// Series is one line of a plot. Points with an X or Y that is not finite are left out; the line continues to the next point.
 type Series struct {
 	Name string
 	X, Y []float64
 
-	// Low and High, of the length of Y, bound a shaded band; nil for none.
+	// Low and High are the bounds of a shaded band. They have the same length as Y, or are nil for no band.
 	Low, High []float64
 
 	Dashed bool
 }
 
-// check refuses lengths that do not fit.
+// check returns an error for lengths that do not agree.
 func (s Series) check(i int) error {
 	if len(s.X) != len(s.Y) || s.Low != nil && len(s.Low) != len(s.Y) || len(s.Low) != len(s.High) {
 		return fmt.Errorf("series %d (%s) has %d x, %d y and a band of %d and %d", i, s.Name, len(s.X), len(s.Y), len(s.Low), len(s.High))
@@ -36,30 +35,30 @@ type LineChart struct {
 	Title    string
 	XLabel   string
 	YLabel   string
-	IntegerX bool    // ticks at whole numbers only
+	IntegerX bool    // only whole numbers have ticks
 	MinY     float64 // if MaxY > MinY, nothing is drawn outside of MinY..MaxY,
-	MaxY     float64 // bands included
+	MaxY     float64 // including bands
 	Series   []Series
 	Levels   []Level
 	Marks    []Mark
 }
 
-// Level is a horizontal line that stands for a bound.
+// Level is a horizontal line that marks a bound.
 type Level struct {
 	Name string
 	Y    float64
 }
 
-// Mark is a point that stands out.
+// Mark is a highlighted point.
 type Mark struct {
 	Name string
 	X, Y float64
 }
 
-// markColour is the place of the colour of marks.
+// markColour is the index of the colour of marks.
 const markColour = 2
 
-// markedPoints is the number of points up to which each is marked.
+// markedPoints is the largest number of points with which each point is marked.
 const markedPoints = 40
 
 func (c LineChart) check() error {
@@ -71,7 +70,7 @@ func (c LineChart) check() error {
 	return nil
 }
 
-// scales returns the scales of x and y with about so many ticks, and whether there is nothing to draw.
+// scales returns the scales of x and y with about the given numbers of ticks, and whether there is nothing to draw.
 func (c LineChart) scales(ticksX, ticksY int) (scaleX, scaleY scale, empty bool) {
 	x, y := newExtent(), newExtent()
 	for _, s := range c.Series {
@@ -106,7 +105,7 @@ func (c LineChart) scales(ticksX, ticksY int) (scaleX, scaleY scale, empty bool)
 	return scaleX, linearScale(math.Max(y.low, low), math.Min(y.high, high), ticksY, 0, true).bound(low, high), x.empty()
 }
 
-// Lines draws a line for each series, with its band, the levels and the marks, and a legend above.
+// Lines draws a line for each series with its band, the levels, the marks, and a legend above the plot.
 func Lines(c LineChart) (*Figure, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -160,7 +159,7 @@ func (s Series) dashes() []vg.Length {
 	return nil
 }
 
-// points are the finite ones, held within a scale.
+// points returns the finite points, limited to the range of a scale.
 func (s Series) points(y scale) plotter.XYs {
 	var points plotter.XYs
 	for j := range s.X {
@@ -171,8 +170,7 @@ func (s Series) points(y scale) plotter.XYs {
 	return points
 }
 
-// addLine adds the line to p, and its points if they are no more than marked. A
-// single point is always drawn.
+// addLine adds the line to p, and its points if there are at most marked of them. A single point is always drawn.
 func (s Series) addLine(p *gonum.Plot, style draw.LineStyle, y scale, marked int) {
 	points := s.points(y)
 	if len(points) > 1 {

@@ -11,8 +11,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Mosaic is a table of small images. All have Channels x Height x Width bytes,
-// of 1 or 3 channels; nil is an empty place.
+// Mosaic is a table of small images. All images have Channels x Height x Width bytes with 1 or 3 channels; nil is an empty
+// cell.
 type Mosaic struct {
 	Channels, Height, Width int
 	Rows                    []string // names
@@ -23,11 +23,10 @@ type Mosaic struct {
 // mosaicGap is the number of pixels between two images.
 const mosaicGap = 3
 
-// zoom is how many pixels are drawn for one, in either direction, so that an
-// image is about 64 pixels wide.
+// zoom returns the factor by which images are enlarged, so that an image is about 64 pixels wide.
 func (m Mosaic) zoom() int { return max(1, 64/max(m.Width, m.Height, 1)) }
 
-// picture puts the images side by side.
+// picture joins the images into one.
 func (m Mosaic) picture() (*image.RGBA, error) {
 	z := m.zoom()
 	w, h := m.Width*z+mosaicGap, m.Height*z+mosaicGap
@@ -79,8 +78,7 @@ func (m Mosaic) Figure(title string) (*Figure, error) {
 	}), nil
 }
 
-// mosaicNames writes the names of columns above the canvas and those of rows
-// beside it.
+// mosaicNames writes the names of columns above the canvas and the names of rows beside it.
 type mosaicNames struct{ Mosaic }
 
 // Plot implements plot.Plotter.

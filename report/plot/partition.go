@@ -15,12 +15,12 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Share is what one client of a partition holds.
+// Share describes the samples of one client of a partition.
 type Share struct {
 	Client  int
-	Group   int   // the true group; negative where there is none
-	HeldOut bool  // takes no part in training
-	Counts  []int // training samples of each class
+	Group   int   // true group; negative if there is none
+	HeldOut bool  // the client takes no part in training
+	Counts  []int // number of training samples per class
 }
 
 // total returns the number of samples.
@@ -32,7 +32,7 @@ func (s Share) total() float64 {
 	return sum
 }
 
-// partitionColumns is how many clients are drawn at most.
+// partitionColumns is the largest number of clients that are drawn.
 const partitionColumns = 120
 
 const (
@@ -40,10 +40,9 @@ const (
 	barHeight      vg.Length = 96
 )
 
-// Partition draws who holds what: a bubble for each client and class, whose area
-// is the number of samples, and under them a bar for the total of each client.
-// Clients are sorted by true group, in its colour; those held out are hollow.
-// names are those of the classes.
+// Partition draws the assignment of samples to clients: a bubble for each client and class, whose area is proportional to the
+// number of samples, and below them a bar with the total of each client. Clients are sorted and coloured by true group;
+// held-out clients are hollow. names are the names of the classes.
 func Partition(title string, clients []Share, names []string) *Figure {
 	columns, each := partitionColumnsOf(clients)
 	classes, grouped, held := 0, false, false
@@ -56,7 +55,7 @@ func Partition(title string, clients []Share, names []string) *Figure {
 			largest = math.Max(largest, float64(n))
 		}
 	}
-	cell := (partitionWidth - 150) / vg.Length(max(len(columns), 1)) // about
+	cell := (partitionWidth - 150) / vg.Length(max(len(columns), 1)) // approximate
 	radius := min(0.7*cell, 13)                                      // neighbours may overlap a little
 	row := min(max(2*radius+4, 15), 720/vg.Length(max(classes, 1)))
 	b := &bubbles{columns: columns, largest: largest, radius: min(radius, row/2)}
@@ -107,8 +106,7 @@ func Partition(title string, clients []Share, names []string) *Figure {
 	})
 }
 
-// alignLeft crops the canvas with the narrower y axis, so that the data of two
-// plots are in one column.
+// alignLeft crops the canvas of the plot with the narrower y-axis, so that the data of two plots are aligned.
 func alignLeft(p *gonum.Plot, a *draw.Canvas, q *gonum.Plot, b *draw.Canvas) {
 	d := p.DataCanvas(*a).Min.X - q.DataCanvas(*b).Min.X
 	if d > 0 {
@@ -118,7 +116,7 @@ func alignLeft(p *gonum.Plot, a *draw.Canvas, q *gonum.Plot, b *draw.Canvas) {
 	}
 }
 
-// classTicks names every stride-th class, the first at the top.
+// classTicks returns ticks with the name of every stride-th class, the first one at the top.
 func classTicks(names []string, classes, stride int) gonum.ConstantTicks {
 	ticks := gonum.ConstantTicks{}
 	for class := range classes {
@@ -131,7 +129,7 @@ func classTicks(names []string, classes, stride int) gonum.ConstantTicks {
 	return ticks
 }
 
-// thousandTicks are those of a scale, with separators.
+// thousandTicks returns the ticks of a scale, with thousands separators.
 func thousandTicks(s scale) gonum.ConstantTicks {
 	var ticks gonum.ConstantTicks
 	for _, t := range s.ticks {
@@ -140,8 +138,7 @@ func thousandTicks(s scale) gonum.ConstantTicks {
 	return ticks
 }
 
-// partitionColumnsOf sorts the clients by group, those held out last within it,
-// and takes one of every each clients.
+// partitionColumnsOf sorts the clients by group, with held-out clients last within a group, and returns every each-th client.
 func partitionColumnsOf(clients []Share) (columns []Share, each int) {
 	order := slices.Clone(clients)
 	slices.SortStableFunc(order, func(a, b Share) int {
@@ -160,7 +157,7 @@ func partitionColumnsOf(clients []Share) (columns []Share, each int) {
 	return columns, each
 }
 
-// runs returns the bounds of neighbouring columns that are alike.
+// runs returns the bounds of each run of neighbouring columns that are alike.
 func runs(columns []Share, alike func(a, b Share) bool) [][2]int {
 	var bounds [][2]int
 	for k := 0; k < len(columns); {
@@ -174,10 +171,10 @@ func runs(columns []Share, alike func(a, b Share) bool) [][2]int {
 	return bounds
 }
 
-// sameLook says whether two clients are drawn alike.
+// sameLook reports whether two clients are drawn in the same style.
 func sameLook(a, b Share) bool { return a.Group == b.Group && a.HeldOut == b.HeldOut }
 
-// addBars adds a bar chart for every run of columns of one look.
+// addBars adds a bar chart for every run of columns with the same style.
 func addBars(p *gonum.Plot, columns []Share) (bars []*plotter.BarChart) {
 	for _, r := range runs(columns, sameLook) {
 		b := &plotter.BarChart{XMin: float64(r[0]), LineStyle: lineStyle(colourOf(max(columns[r[0]].Group, 0)), 1)}

@@ -16,8 +16,8 @@ import (
 	"gonum.org/v1/plot/vg/vgpdf"
 )
 
-// gonum's PDF canvas does not hand out its document, so that what makes two
-// equal drawings equal files can only be set for all documents.
+// gonum's PDF canvas does not give access to its document. The settings that make equal drawings equal files can therefore
+// only be made for all documents.
 func init() {
 	date := time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 	fpdf.SetDefaultCreationDate(date)
@@ -25,16 +25,13 @@ func init() {
 	fpdf.SetDefaultCatalogSort(true)
 }
 
-// pdfCanvas is gonum's PDF canvas with four repairs. gonum's own writes the
-// bytes of UTF-8 in a font of the code page 1252, takes the glyphs of all texts
-// from the font that was used last, darkens translucent colours, and draws
-// images upside down.
+// pdfCanvas is gonum's PDF canvas with four corrections. gonum's canvas writes UTF-8 bytes in a font of code page 1252, takes
+// the glyphs of all texts from the last font used, darkens translucent colours, and draws images upside down.
 type pdfCanvas struct{ *vgpdf.Canvas }
 
 func newPDF(width, height vg.Length) pdfCanvas { return pdfCanvas{vgpdf.New(width, height)} }
 
-// straight is a colour whose red, green and blue are not multiplied by its
-// opacity. fpdf expects them so.
+// straight is a colour whose red, green and blue are not premultiplied by its opacity, as fpdf expects.
 type straight struct{ color.NRGBA }
 
 // RGBA implements color.Color.
@@ -48,7 +45,7 @@ func (c pdfCanvas) SetColor(colour color.Color) {
 		colour = color.Black
 	}
 	n, ok := color.NRGBAModel.Convert(colour).(color.NRGBA)
-	if !ok { // the model gives nothing else
+	if !ok { // the colour model returns no other type
 		n = color.NRGBA{A: 0xff}
 	}
 	c.Canvas.SetColor(straight{n})
@@ -63,13 +60,12 @@ func (c pdfCanvas) DrawImage(r vg.Rectangle, img image.Image) {
 	c.Pop()
 }
 
-// FillString implements vg.Canvas. Characters of the code page 1252 in the
-// regular font become text. The others, such as Greek letters, and those of the
-// bold font are drawn as outlines.
+// FillString implements vg.Canvas. Characters of code page 1252 in the regular font are written as text. Other characters,
+// such as Greek letters, and characters in the bold font are drawn as outlines.
 func (c pdfCanvas) FillString(f font.Face, at vg.Point, s string) {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	var encoded []byte
-	start := at.X // of encoded
+	start := at.X // position of the encoded text
 	flush := func() {
 		if len(encoded) > 0 {
 			c.Canvas.FillString(f, vg.Point{X: start, Y: at.Y}, string(encoded))
@@ -92,8 +88,7 @@ func (c pdfCanvas) FillString(f font.Face, at vg.Point, s string) {
 	flush()
 }
 
-// outline returns the shape of a character at a point of the baseline. It is
-// empty for a character that the font lacks.
+// outline returns the shape of a character at a point on the baseline. It is empty if the font does not have the character.
 func outline(f font.Face, at vg.Point, r rune) vg.Path {
 	var buffer sfnt.Buffer
 	index, err := f.Face.GlyphIndex(&buffer, r)

@@ -14,23 +14,21 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// RankedChart is a plot of many lines in percent, with a legend at its right
-// that is sorted by the last value, the highest first, and shows that value.
-// Every X and Y is finite.
+// RankedChart is a plot of many lines in percent. The legend on its right shows the last value of each line and is sorted by
+// it, the highest first. Every X and Y must be finite.
 type RankedChart struct {
 	Title          string
 	XLabel, YLabel string
 	IntegerX       bool
 	Low, High      float64 // range of Y that is shown; all of it unless High > Low
 	Series         []Series
-	Strong         int // series that is black, thicker and above the others; negative for none
+	Strong         int // index of the series that is drawn black, thicker and above the others; negative for none
 }
 
-// rankedDashes tell lines of one colour apart.
+// rankedDashes are dash patterns that distinguish lines of the same colour.
 var rankedDashes = [][]vg.Length{nil, {7, 4}, {1.5, 4.5}, {10, 3.5, 1.5, 3.5}}
 
-// look returns colour and dashes of series i. The colours repeat with other
-// dashes.
+// look returns the colour and the dash pattern of series i. When the colours repeat, the dash pattern changes.
 func (c *RankedChart) look(i int) (color.NRGBA, []vg.Length) {
 	if i == c.Strong {
 		return ink, nil
@@ -66,11 +64,10 @@ func (c *RankedChart) shown() []int {
 	return order
 }
 
-// scales returns those of the series shown, widened to whole ticks but not
-// beyond 0..100 percent.
+// scales returns the scales for the series shown, widened to whole ticks but not beyond 0..100 percent.
 func (c *RankedChart) scales(shown []int) (x, y scale, empty bool) { return c.scalesOf(shown, 10, 8) }
 
-// scalesOf returns scales with about so many ticks.
+// scalesOf returns scales with about the given numbers of ticks.
 func (c *RankedChart) scalesOf(shown []int, ticksX, ticksY int) (x, y scale, empty bool) {
 	ex, ey := newExtent(), newExtent()
 	for _, i := range shown {
@@ -98,7 +95,7 @@ func (c *RankedChart) scalesOf(shown []int, ticksX, ticksY int) (x, y scale, emp
 	return x, y.bound(0, 100), ex.empty()
 }
 
-// Ranked draws c. What lies outside of the range of Y is cut off.
+// Ranked draws c. Everything outside of the range of Y is cut off.
 func Ranked(c RankedChart) (*Figure, error) {
 	for i, s := range c.Series {
 		if err := s.check(i); err != nil {
@@ -110,7 +107,7 @@ func Ranked(c RankedChart) (*Figure, error) {
 	x, y, empty := c.scales(shown)
 	p := newPlot()
 	p.Add(horizontalGrid())
-	everything := scale{min: math.Inf(-1), max: math.Inf(1)} // gonum cuts lines and bands off
+	everything := scale{min: math.Inf(-1), max: math.Inf(1)} // gonum clips lines and bands
 	opacity := 0.13
 	if len(shown) > 6 {
 		opacity = 0.07
@@ -146,8 +143,8 @@ func Ranked(c RankedChart) (*Figure, error) {
 	}), nil
 }
 
-// upwards returns the series in the order in which they are drawn: the strong
-// one last, so that it is on top, and the highest before it.
+// upwards returns the series in the order in which they are drawn: from the lowest to the highest, and then the strong one,
+// so that it is on top.
 func (c *RankedChart) upwards(shown []int) []int {
 	order := slices.DeleteFunc(slices.Clone(shown), func(i int) bool { return i == c.Strong })
 	slices.Reverse(order)

@@ -17,7 +17,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// The colours of everything but data.
+// The colours of everything except data.
 var (
 	white = color.NRGBA{0xff, 0xff, 0xff, 0xff}
 	ink   = color.NRGBA{0x1f, 0x29, 0x33, 0xff} // titles
@@ -49,8 +49,8 @@ func lineStyle(c color.NRGBA, width vg.Length, dashes ...vg.Length) draw.LineSty
 	return draw.LineStyle{Color: c, Width: width, Dashes: dashes}
 }
 
-// Liberation Sans has the widths of Arial and Helvetica, so that text which is
-// measured with it fits wherever a viewer has one of the three.
+// Liberation Sans has the same widths as Arial and Helvetica, so that text that is measured with it fits if the viewer has
+// any of the three fonts.
 const typeface = font.Typeface("Liberation")
 
 // fonts holds the two faces that are used. The bold one is registered as
@@ -71,7 +71,7 @@ var fonts = sync.OnceValue(func() *font.Cache {
 
 func textHandler() text.Handler { return text.Plain{Fonts: fonts()} }
 
-// labelStyle is text of the given size, from its start.
+// labelStyle returns the style of left-aligned text of the given size.
 func labelStyle(size vg.Length, c color.NRGBA) text.Style {
 	return text.Style{
 		Color: c, Font: font.Font{Typeface: typeface, Variant: "Sans", Size: size},
@@ -103,8 +103,7 @@ func writeText(c draw.Canvas, style text.Style, x, y vg.Length, s string) {
 	c.FillText(style, vg.Point{X: x, Y: y}, s)
 }
 
-// writeTurned writes one line around (x, y), turned left by an angle in
-// radians.
+// writeTurned writes one line around (x, y), turned counterclockwise by an angle in radians.
 func writeTurned(c draw.Canvas, style text.Style, x, y vg.Length, angle float64, s string) {
 	c.Push()
 	c.Translate(vg.Point{X: x, Y: y})
@@ -146,7 +145,7 @@ func shorten(s string, width vg.Length, style text.Style) string {
 	return "…"
 }
 
-// widest returns the width of the widest of some texts, at least least.
+// widest returns the width of the widest text, but at least least.
 func widest(texts []string, style text.Style, least vg.Length) vg.Length {
 	for _, s := range texts {
 		least = max(least, style.Width(s))
@@ -164,7 +163,7 @@ func strokeRectangle(c draw.Canvas, r vg.Rectangle, style draw.LineStyle) {
 	c.Stroke(r.Path())
 }
 
-// rectangle spans from its lower left corner.
+// rectangle returns the rectangle with the given lower left corner and size.
 func rectangle(x, y, width, height vg.Length) vg.Rectangle {
 	return vg.Rectangle{Min: vg.Point{X: x, Y: y}, Max: vg.Point{X: x + width, Y: y + height}}
 }

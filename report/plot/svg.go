@@ -12,12 +12,9 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// svgCanvas is gonum's SVG canvas with three changes. Its svg element has a
-// title for screen readers and the size in CSS pixels, and names fonts to fall
-// back on. Texts hold no character that XML forbids, and are as wide as they
-// were measured whatever font the viewer has. Images stay sharp when they are
-// enlarged. It has no ids, so that several drawings can stand in one
-// HTML page.
+// svgCanvas is gonum's SVG canvas with three changes. Its svg element has a title for screen readers, the size in CSS pixels,
+// and fallback fonts. Texts contain no characters that XML forbids, and have the width with which they were measured in any
+// font. Images stay sharp when they are enlarged. The output has no ids, so that several drawings can be in one HTML page.
 type svgCanvas struct {
 	*vgsvg.Canvas
 	title         string
@@ -36,7 +33,7 @@ func (c *svgCanvas) FillString(f font.Face, at vg.Point, s string) {
 	c.texts = append(c.texts, f.Width(s))
 }
 
-// legalXML replaces what cannot stand in an XML document.
+// legalXML replaces the characters that are not allowed in an XML document.
 func legalXML(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' && r != '\n' || r == 0xFFFE || r == 0xFFFF {
@@ -49,11 +46,10 @@ func legalXML(s string) string {
 // svgHeadEnd is the end of the head that gonum writes.
 const svgHeadEnd = `xmlns:xlink="http://www.w3.org/1999/xlink">` + "\n"
 
-// svgChanges are made in the elements that gonum writes. None of the strings
-// that are replaced can occur in a text, whose quotes and angle brackets are
-// escaped.
+// svgChanges are replacements in the elements that gonum writes. None of the replaced strings can occur in a text, because
+// quotes and angle brackets in texts are escaped.
 var svgChanges = strings.NewReplacer(
-	// The svg element names the font.
+	// The svg element already names the font.
 	"\n\t"+`style="font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;`, ` style="`,
 	"\n\t"+`style="font-family:Liberation Sans;font-variant:normal;font-weight:600;font-style:normal;`, ` style="font-weight:600;`,
 	`<image `, `<image preserveAspectRatio="none" style="image-rendering:pixelated" `,
@@ -68,7 +64,7 @@ func (c *svgCanvas) WriteTo(w io.Writer) (int64, error) {
 	}
 	_, elements, ok := strings.Cut(b.String(), svgHeadEnd)
 	if !ok {
-		return 0, errors.New("gonum's SVG begins in an unknown way")
+		return 0, errors.New("gonum's SVG has an unexpected beginning")
 	}
 	title := html.EscapeString(legalXML(strings.ReplaceAll(c.title, "\n", " – ")))
 	size := fmt.Sprintf(`width="%.5g" height="%.5g" viewBox="0 0 %.5g %.5g"`, c.width, c.height, c.width, c.height)
@@ -78,8 +74,7 @@ func (c *svgCanvas) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-// fitTexts gives the texts their widths. They stand in the order in which they
-// were drawn.
+// fitTexts adds the widths of the texts. The texts are in the order in which they were drawn.
 func (c *svgCanvas) fitTexts(elements string) string {
 	const tag = "<text "
 	var b strings.Builder

@@ -13,14 +13,15 @@ import (
 	"strings"
 )
 
-// Charts in a page are HTML and not figures: the drawing stretches with the page, while texts and lines keep their size, and
-// the colours are those of the style sheet, which has a light and a dark set. Drawings are SVG of 1000 x 1000 units that is
-// stretched to its box; texts stand around it at positions in percent. The style sheet of package report has the classes.
+// Charts in a page are HTML and not figures. The drawing stretches with the page while texts and lines keep their size, and
+// the colours come from the style sheet, which has a light and a dark set. A drawing is an SVG of 1000 x 1000 units that is
+// stretched to its box; the texts around it are positioned in percent. The classes are defined in the style sheet of package
+// report.
 
 // webUnits is the width and the height of the drawing of a chart.
 const webUnits = 1000
 
-// webColours is the number of classes k0, k1 ... for the colours of series and clusters.
+// webColours is the number of classes k0, k1, ... for the colours of series and clusters.
 const webColours = 8
 
 // webColour returns the class of the colour of series or cluster i. A negative i is grey.
@@ -31,13 +32,13 @@ func webColour(i int) string {
 	return "k" + strconv.Itoa(i%webColours)
 }
 
-// webChart is a chart of a page that is being drawn.
+// webChart is a chart of a page while it is being drawn.
 type webChart struct {
 	x, y           scale
 	xLabel, yLabel string
 	low            bool // a low chart
 	keys           []webKey
-	svg, over      strings.Builder // the drawing, and HTML that lies above it
+	svg, over      strings.Builder // the drawing, and HTML on top of it
 }
 
 // webKey is an entry of a legend.
@@ -46,7 +47,7 @@ type webKey struct {
 	dashed, dot bool
 }
 
-// share returns where a value lies between the ends of the range, 0 to 1.
+// share returns the position of a value within the range, from 0 to 1.
 func (s scale) share(v float64) float64 {
 	return (v - s.min) / (s.max - s.min)
 }
@@ -60,7 +61,7 @@ func webNumber(v float64) string { return strconv.FormatFloat(math.Round(v*10)/1
 
 func inPercent(share float64) string { return webNumber(100*share) + "%" }
 
-// path draws a path; d may be empty.
+// path draws a path. If d is empty, it draws nothing.
 func (c *webChart) path(class, d, title string) {
 	if d == "" {
 		return
@@ -82,7 +83,7 @@ func (c *webChart) grid() {
 	c.path("grid", d.String(), "")
 }
 
-// HTML returns the chart. alt describes it for those who cannot see it.
+// HTML returns the chart. alt describes it for screen readers.
 func (c *webChart) HTML(alt string) template.HTML {
 	var b strings.Builder
 	b.WriteString(`<div class="chart">`)
@@ -97,7 +98,7 @@ func (c *webChart) HTML(alt string) template.HTML {
 			wide = l
 		}
 	}
-	fmt.Fprintf(&b, `<b>%s</b>`, wide) // gives the column its width
+	fmt.Fprintf(&b, `<b>%s</b>`, wide) // sets the width of the column
 	for _, t := range c.y.ticks {
 		fmt.Fprintf(&b, `<span style="top:%s">%s</span>`, inPercent(1-c.y.share(t)), c.y.label(t))
 	}
@@ -110,7 +111,7 @@ func (c *webChart) HTML(alt string) template.HTML {
 	for k, t := range c.x.ticks {
 		class := ""
 		if k%2 == 1 && len(c.x.ticks) > 6 {
-			class = ` class="minor"` // left out where there is no room
+			class = ` class="minor"` // hidden if there is no room
 		}
 		fmt.Fprintf(&b, `<span%s style="left:%s">%s</span>`, class, inPercent(c.x.share(t)), c.x.label(t))
 	}

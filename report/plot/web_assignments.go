@@ -8,7 +8,7 @@ import (
 	"feddag/internal/numfmt"
 )
 
-// AssignmentsHTML draws which cluster each client was in for a page: see Assignments.
+// AssignmentsHTML draws the clusters of the clients over time for a page; see [Assignments].
 func AssignmentsHTML(table [][]int, first, rounds int) (template.HTML, error) {
 	if len(table) == 0 || rounds == 0 {
 		return "", nil

@@ -16,8 +16,8 @@ type SortedBars struct {
 	YLabel string
 	Values []float64 // ascending; all finite
 	Names  []string  // name of each bar
-	First  int       // number of bars at the start that stand out
-	Mean   float64   // drawn as a line; NaN for no line
+	First  int       // number of highlighted bars at the start
+	Mean   float64   // mean, drawn as a line; NaN for no line
 }
 
 // HTML returns the chart for a page.
@@ -26,7 +26,7 @@ func (s SortedBars) HTML() template.HTML {
 	w := &webChart{xLabel: s.XLabel, yLabel: s.YLabel, x: linearScale(0, float64(max(n, 1)), 6, 1, false), y: linearScale(0, 100, 5, 0, true)}
 	w.grid()
 	gap := 0.12
-	if n > 150 { // thinner than a pixel
+	if n > 150 { // the gaps would be thinner than a pixel
 		gap = 0
 	}
 	for i, v := range s.Values {
@@ -47,13 +47,13 @@ func (s SortedBars) HTML() template.HTML {
 	return w.HTML(s.Alt)
 }
 
-// Part is a part of a Stack.
+// Part is a part of the bar that [StackHTML] draws.
 type Part struct {
 	Name, Text string
 	Value      float64
 }
 
-// StackHTML draws parts of a whole as one bar for a page, with a legend that has the text of each part.
+// StackHTML draws parts of a whole as one bar for a page, with a legend that contains the text of each part.
 func StackHTML(alt string, parts []Part) template.HTML {
 	total := 0.0
 	for _, p := range parts {

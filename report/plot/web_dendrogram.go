@@ -11,13 +11,13 @@ import (
 	"feddag/similarity"
 )
 
-// PageLeaves is how many branches of a tree a page draws; more if there are more clusters.
+// PageLeaves is the number of branches of a tree that a page shows. If there are more clusters, there are more branches.
 const PageLeaves = 60
 
-// namedShare is the least share of the width or height of a chart at which there is room to name a cluster.
+// namedShare is the smallest share of the width or height of a chart with which there is room for the name of a cluster.
 const namedShare = 0.045
 
-// DendrogramHTML draws the top of a tree for a page: see Dendrogram.
+// DendrogramHTML draws the top of a tree for a page; see [Dendrogram].
 func DendrogramHTML(tree *similarity.Dendrogram, clusters [][]int, threshold float64) (template.HTML, error) {
 	labels, err := clusterLabels(tree, clusters)
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// The size of a graph in a page. It is about the width of a phone, so that its texts are as large as others.
+// The size of a graph on a page. It is about the width of a phone screen, so that its texts are as large as other texts.
 const (
 	webGraphSize  = 380
-	webGraphNodes = 40 // up to which there is room for a number in each node
+	webGraphNodes = 40 // largest number of nodes with which there is room for a number in each node
 )
 
-// GraphHTML draws nodes and edges for a page: see Graph. The labels of the nodes show when the pointer is on them.
+// GraphHTML draws nodes and edges for a page; see [Graph]. The label of a node shows when the pointer is on it.
 func GraphHTML(alt string, nodes []Node, edges []Edge) (template.HTML, error) {
 	if err := checkEdges(alt, nodes, edges); err != nil {
 		return "", err

@@ -10,7 +10,7 @@ import (
 	"feddag/internal/numfmt"
 )
 
-// HeatMapHTML draws the matrix a for a page: see HeatMap.
+// HeatMapHTML draws the matrix a for a page; see [HeatMap].
 func HeatMapHTML(a mat.Symmetric, clusters [][]int) (template.HTML, error) {
 	n := a.SymmetricDim()
 	order, err := clusterOrder(n, clusters)

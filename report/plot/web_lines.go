@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// HTML returns the chart for a page. Its title is for those who cannot see it: the page writes its own.
+// HTML returns the chart for a page. The title of the chart is only for screen readers, because the page has its own
+// headings.
 func (c LineChart) HTML() (template.HTML, error) {
 	if err := c.check(); err != nil {
 		return "", err
@@ -43,7 +44,7 @@ func dotPath(w *webChart, x, y float64) string {
 	return "M" + w.at(w.x.clamp(x), w.y.clamp(y)) + "h.01"
 }
 
-// line draws the line of a series, and its points if they are no more than marked.
+// line draws the line of a series, and its points if there are at most marked of them.
 func (c *webChart) line(s Series, class string, dashed bool, marked int) {
 	points := s.points(c.y)
 	var at []string

@@ -9,7 +9,8 @@ import (
 	"feddag/internal/numfmt"
 )
 
-// HTML returns the chart for a page. More lines than there are colours stand in panels of one line each, over the others in grey.
+// HTML returns the chart for a page. If there are more lines than colours, each line has its own panel, with the other lines
+// in grey.
 func (c RankedChart) HTML() (template.HTML, error) {
 	for i, s := range c.Series {
 		if err := s.check(i); err != nil {
@@ -34,7 +35,7 @@ func (c RankedChart) HTML() (template.HTML, error) {
 	return w.HTML(strings.ReplaceAll(c.Title, "\n", ". ")), nil
 }
 
-// lines is the number of lines that need a colour of their own.
+// lines returns the number of lines that need their own colour.
 func (c *RankedChart) lines() int {
 	if c.Strong >= 0 {
 		return len(c.Series) - 1
@@ -49,7 +50,7 @@ func lastValue(s Series) string {
 	return ""
 }
 
-// webColour returns the class of a line that is not the strong one, whose colour is that of texts.
+// webColour returns the class of the colour of a line other than the strong one, which has the colour of text.
 func (c *RankedChart) webColour(i int) string {
 	if i == c.Strong {
 		return "ink"
