@@ -29,7 +29,7 @@ func (a *autograd) train(net *Network, images *Images, jobs []Job, parts Part, s
 		batch: func(samples int) { a.samples.Add(int64(samples)) },
 	}
 	trained, errs := make([]Trained, len(jobs)), make([]error, len(jobs))
-	schedule := make([]int, len(jobs)) // the longest job first, as in the engine
+	schedule := make([]int, len(jobs)) // start with the longest job, as the engine does
 	for i := range schedule {
 		schedule[i] = i
 	}

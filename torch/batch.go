@@ -214,8 +214,8 @@ func (b *Batch) Weight(name string) Weight {
 	return all[i]
 }
 
-// Once returns, as a constant, what compute returned when Once was first called with this name in the job. Use it for
-// example for features under the received weights.
+// Once returns, as a constant, the result of compute from the first call of Once with this name in the job. Use it, for
+// example, for features under the received weights.
 func (b *Batch) Once(name string, compute func() Tensor) Tensor {
 	t := b.training
 	if _, ok := t.memo[name]; !ok {
@@ -229,11 +229,11 @@ func (b *Batch) Once(name string, compute func() Tensor) Tensor {
 		}
 		t.memo[name] = copied
 	}
-	return Tensor{t.memo[name].t, &b.kept} // what is computed from it is freed after the step
+	return Tensor{t.memo[name].t, &b.kept} // tensors computed from it are freed after the step
 }
 
-// Extra returns the objective's own values, [n], as earlier batches of the job have left them; at first they are those of
-// Job.Extra. Derivatives by them can be taken, but SGD does not change them: [Batch.SetExtra] does.
+// Extra returns the objective's own values, [n], which are Job.Extra at first. Derivatives with respect to them are possible,
+// but SGD does not change them; only [Batch.SetExtra] does.
 func (b *Batch) Extra() Tensor {
 	v := b.training.extra
 	if v == nil {
@@ -251,7 +251,7 @@ func (b *Batch) SetExtra(x Tensor) {
 	refuse(v.Set(x.Floats()))
 }
 
-// draw says which dropout masks a forward pass in training mode takes.
+// draw selects the dropout masks of a forward pass in training mode.
 type draw struct {
 	seed uint64
 	step int64

@@ -8,9 +8,9 @@ import (
 	"runtime"
 )
 
-// Batched trains and predicts in C++ for all clients of a call at once. Their weights are one stack, and a step is a step
-// of every client that has steps left. This keeps a GPU busy with small networks. On the CPU the same code runs, for tests;
-// it is slower there than [Engine]. Batched implements Executor.
+// Batched trains and predicts in C++ for all clients of a call at once. Their weights are one stack, and a step is a step of
+// every client that has steps left. This keeps a GPU busy with small networks. The same code also runs on the CPU, for tests,
+// where it is slower than [Engine]. Batched implements Executor.
 type Batched struct {
 	handle *C.fd_stacked
 	device Device
@@ -26,9 +26,9 @@ type Batched struct {
 type BatchedOptions struct {
 	Arithmetic
 	Method ConvMethod // method of all convolutions for which it is possible
-	// GeneralKernels keeps the kernels of a GPU from being compiled for the shapes of a network's layers, for comparisons.
+	// GeneralKernels uses GPU kernels that are not compiled for the shapes of a network's layers, for comparisons.
 	GeneralKernels bool
-	Memory         int64 // estimated bytes that a call may use on the device, besides what its caller holds there; 0 for most of the free memory
+	Memory         int64 // estimated bytes that a call may use on the device, in addition to its caller's memory there; 0 for most of the free memory
 }
 
 // ConvMethod is a method of computing the convolution of stacked clients.
@@ -40,7 +40,7 @@ const (
 	Columns                         // lays out the windows as columns, and computes one batched matrix product
 	Grouped                         // computes one convolution with one group of channels per client
 	PerClient                       // computes one convolution per client, on a GPU in concurrent streams
-	Fused                           // computes the convolution with the ReLU and the max pooling behind it, in a kernel of our own
+	Fused                           // computes the convolution with the following ReLU and max pooling in feddag's own kernel
 )
 
 // NewBatched starts the executor.
@@ -72,7 +72,7 @@ func NewBatched(device Device, o BatchedOptions) (*Batched, error) {
 // Arithmetic returns how the executor computes.
 func (e *Batched) Arithmetic() Arithmetic { return e.o.Arithmetic }
 
-// Close frees what the executor holds on the device. No call may be running. Close may be called again.
+// Close frees the executor's memory on the device. No call may be running. Close may be called again.
 func (e *Batched) Close() {
 	if e == nil || e.handle == nil {
 		return

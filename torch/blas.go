@@ -58,7 +58,7 @@ func (g BLAS) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float64, a []float
 		}
 		rows := min(gemmRows, m-from)
 		if err := gemm(flipA, flipB, rows, n, k, alpha, a[at:], lda, b, ldb, beta, c[from*ldc:], ldc); err != nil {
-			// It fails before it writes anything, for example for lack of memory. gonum's BLAS needs no memory.
+			// The call failed before it wrote anything, for example for lack of memory. gonum's BLAS needs no memory.
 			g.Implementation.Dgemm(tA, tB, rows, n, k, alpha, a[at:], lda, b, ldb, beta, c[from*ldc:], ldc)
 		}
 	})

@@ -83,9 +83,9 @@ func TestValuesOfTensors(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 	for want, other := range map[string]*Network{
-		"has the shape":            make(6, false),
-		"secondary":                make(5, true),
-		"is not among its tensors": net,
+		"has the shape":                        make(6, false),
+		"secondary":                            make(5, true),
+		"is not one of this network's tensors": net,
 	} {
 		given := tensors
 		if other == net {

@@ -15,8 +15,8 @@ import (
 )
 
 // Eager trains and predicts layer by layer on gotorch tensors with autograd, one job after another, on the device of the
-// job's weights. It is slow and simple. It is the reference for the engines, and trains the objectives that they do not
-// have.
+// job's weights. It is slow and simple. It is the reference for the engines, and trains objectives that they do not
+// implement.
 type Eager struct {
 	stop  func() error      // called before every batch; its error ends the training
 	batch func(samples int) // called after every batch with the number of its samples

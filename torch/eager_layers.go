@@ -53,7 +53,7 @@ type eagerPass struct {
 	mask    *draw                     // nil in evaluation
 	kept    *tape
 	at      *string // the layer that is running
-	layer   int     // number of the layer among the flattened layers
+	layer   int     // index of the layer among the flattened layers
 }
 
 // run runs layers, including those inside residual layers.
@@ -118,8 +118,8 @@ func (p *eagerPass) residual(l Residual, x gotorch.Tensor) (gotorch.Tensor, erro
 	return gotorch.Add(body, short, 1), nil
 }
 
-// groupNorm is a batch norm over [1, b groups, pixels of a group], scaled and shifted by channel, because gotorch has no
-// group norm.
+// groupNorm computes a group norm as a batch norm over [1, b groups, pixels of a group], scaled and shifted per channel,
+// because gotorch has no group norm.
 func (p *eagerPass) groupNorm(l GroupNorm, x gotorch.Tensor) gotorch.Tensor {
 	weight, bias := p.params(l.Name)
 	shape := x.Shape()

@@ -26,14 +26,14 @@ type eagerTraining struct {
 	kept                        tape    // tensors that live as long as the training
 	memo                        map[string]Tensor
 
-	epoch, number, batches int     // current batch: its epoch, its number in the epoch, and how many came before
+	epoch, number, batches int     // current batch: its epoch, its number in the epoch, and the number of earlier batches
 	step                   int64   // step of the dropout masks
 	descents               int64   // number of steps of Adam
 	forward                int64   // samples that went through the network in training
 	loss, seen             float64 // sum of the losses of the epoch's samples, and their number
 }
 
-// close frees what the training holds.
+// close frees the memory of the training.
 func (t *eagerTraining) close() {
 	t.kept.free()
 	for _, v := range []*Vector{t.weights, t.momentum, t.second, t.gradient, t.extra} {
@@ -232,7 +232,7 @@ func (t *eagerTraining) descend(g *Vector, sgd SGD) error {
 	return nil
 }
 
-// descendAdam makes the present step of Adam on a range.
+// descendAdam makes the current step of Adam on a range.
 func (t *eagerTraining) descendAdam(g, anchor *Vector, sgd SGD, r Range) error {
 	a := sgd.Adam
 	err := failure(C.fd_vector_adam(t.weights.handle, t.momentum.handle, t.second.handle, g.handle, anchor.handle, C.double(t.job.Proximal),

@@ -70,8 +70,8 @@ func (n *Network) StackedPredictionBytes(models, samples int, precision Precisio
 	return k*state + n.activations(k, int64(min(sweepBatch, samples)), size, false).peak
 }
 
-// activation is the memory of a pass through layers, in bytes: what is held to its end, and what its worst moment needs in
-// addition.
+// activation is the memory of a pass through layers, in bytes: the memory that is held until its end, and the additional
+// memory at its peak.
 type activation struct{ kept, peak int64 }
 
 // activations estimates a pass of k clients with one batch each and size bytes per value.

@@ -11,23 +11,24 @@ import (
 	"unsafe"
 )
 
-// Group is a process group of c10d: Gloo for host memory, and for vectors on CUDA devices NCCL or Gloo by way of the host.
-// All processes of the group, its ranks, call the same methods in the same order; a method blocks until all have called it.
+// Group is a process group of c10d. It uses Gloo for host memory, and for vectors on CUDA devices either NCCL or Gloo with a
+// copy through host memory. All processes of the group, its ranks, call the same methods in the same order; a method blocks
+// until all have called it.
 type Group struct {
 	handle  *C.fd_group
 	size    int
 	timeout time.Duration
 }
 
-// GroupOptions say which rank of a group this process is.
+// GroupOptions are the rank of this process in a group, and settings of the connections.
 type GroupOptions struct {
 	Rank, Size int
-	Interface  string        // network interface that Gloo uses; empty: the one of Address
+	Interface  string        // network interface that Gloo uses; if empty, the interface of Address
 	Address    string        // local address that Gloo listens on
 	Timeout    time.Duration // timeout of every call
 }
 
-// NewGroup joins the group whose processes meet in the store. It blocks until all have come.
+// NewGroup joins the group whose processes meet in the store. It blocks until all of them have joined.
 func NewGroup(store *Store, o GroupOptions) (*Group, error) {
 	network, address := C.CString(o.Interface), C.CString(o.Address)
 	defer C.free(unsafe.Pointer(network))
@@ -42,7 +43,8 @@ func NewGroup(store *Store, o GroupOptions) (*Group, error) {
 	return g, nil
 }
 
-// UseNCCL makes vectors on a CUDA device go through NCCL from now on. Every rank calls it, with a device that is its own.
+// UseNCCL makes the group exchange vectors on a CUDA device with NCCL from now on. Every rank must call it, each with a
+// different device.
 func (g *Group) UseNCCL(store *Store, device Device) error {
 	err := device.call(func(name *C.char) *C.char {
 		return C.fd_group_nccl(g.handle, store.handle, name, C.int64_t(g.timeout.Milliseconds()))
@@ -54,7 +56,7 @@ func (g *Group) UseNCCL(store *Store, device Device) error {
 	return nil
 }
 
-// Bus returns the PCI address of a CUDA device, which tells the devices of a machine apart in every process.
+// Bus returns the PCI address of a CUDA device, which identifies the device of a machine in every process.
 func (d Device) Bus() (string, error) {
 	name := C.CString(d.String())
 	defer C.free(unsafe.Pointer(name))
@@ -70,7 +72,7 @@ func (g *Group) Close() {
 	g.handle = nil
 }
 
-// Gather returns the bytes of each rank, one after another. All ranks give the same number of bytes.
+// Gather returns the bytes of each rank, one after another. All ranks must pass the same number of bytes.
 func (g *Group) Gather(mine []byte) ([]byte, error) {
 	all := make([]byte, g.size*len(mine))
 	if len(mine) == 0 {
@@ -83,7 +85,7 @@ func (g *Group) Gather(mine []byte) ([]byte, error) {
 	return all, nil
 }
 
-// Broadcast sets data to that of a rank. All ranks give the same number of bytes.
+// Broadcast sets data to the data of the rank root. All ranks must pass the same number of bytes.
 func (g *Group) Broadcast(data []byte, root int) error {
 	if len(data) == 0 {
 		return nil

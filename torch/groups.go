@@ -12,7 +12,7 @@ import (
 )
 
 // shareOfFree is the share of a device's free memory that a call may use if no limit is given. The estimates are upper
-// ones, but libraries use workspaces of their own.
+// bounds, but libraries use additional workspace.
 const shareOfFree = 0.85
 
 // limit returns the number of bytes that a call may use.
@@ -24,8 +24,8 @@ func (e *Batched) limit() (int64, error) {
 	return int64(shareOfFree * float64(available)), err
 }
 
-// inGroups calls work for jobs in as few groups as memory allows; a group has jobs with similar numbers of samples. A group
-// that turns out to be too large is tried again in halves.
+// inGroups calls work for jobs in as few groups as memory allows. A group has jobs with similar numbers of samples. A group
+// that turns out to be too large is split in halves, which are tried again.
 func (e *Batched) inGroups(what string, samples []int, bytes func(n int) int64, work func(group []int) error) error {
 	order := make([]int, len(samples))
 	for i := range order {
@@ -67,8 +67,8 @@ func (e *Batched) inGroups(what string, samples []int, bytes func(n int) int64, 
 	return nil
 }
 
-// fit returns the estimated number of n jobs that fit into memory at once, but at least one. If no limit is given, one job
-// is tried whatever its estimate.
+// fit returns an estimate of how many of n jobs fit into memory at once, but at least one. If no limit is given, a single job
+// is tried regardless of its estimate.
 func (e *Batched) fit(n int, bytes func(n int) int64) int {
 	limit, err := e.limit()
 	if err != nil || bytes(n) <= limit {

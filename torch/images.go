@@ -53,7 +53,7 @@ func (im *Images) Close() {
 	runtime.SetFinalizer(im, nil)
 }
 
-// fits returns an error unless a network takes these images.
+// fits returns an error unless the images have the input shape of a network.
 func (im *Images) fits(net *Network) error {
 	if im.shape != net.input {
 		return fmt.Errorf("images of %v for a network with the input shape %v (channels, height, width)", im.shape, net.input)

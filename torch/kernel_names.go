@@ -15,7 +15,7 @@ var (
 	cpuCapability = regexp.MustCompile(`CPU capability usage: (.+)`)
 )
 
-// oneDNNSets has the names of the values of oneDNN's dnnl_cpu_isa_t. A newer instruction set is shown under the name of the
+// oneDNNSets has the names of the values of oneDNN's dnnl_cpu_isa_t. A newer instruction set is shown with the name of the
 // widest set that it contains.
 var oneDNNSets = []struct {
 	bits int

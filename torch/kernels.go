@@ -24,9 +24,10 @@ func CompileKernels(architecture string, p Precision) (bytes int64, err error) {
 	return int64(n), nil
 }
 
-// emulateKernels makes the host run the kernels of the batched engine in a library that scripts/build_fibers.sh builds:
-// with a fiber for each thread, in an order drawn from seed, and a watch on their memory. The barrier named without, such as
-// "kernel_loss.h:61", is left out of the kernel of the given name. An empty library ends this. It is for tests.
+// emulateKernels makes the host run the kernels of the batched engine in a library that scripts/build_fibers.sh builds. Each
+// thread is a fiber, the fibers run in an order drawn from seed, and their memory accesses are checked. The barrier without,
+// such as "kernel_loss.h:61", is left out of the given kernel. An empty library ends the emulation. This function is for
+// tests.
 func emulateKernels(library string, seed uint64, kernel, without string) error {
 	names := [3]*C.char{C.CString(library), C.CString(kernel), C.CString(without)}
 	for _, name := range names {
@@ -35,8 +36,8 @@ func emulateKernels(library string, seed uint64, kernel, without string) error {
 	return failure(C.fd_kernels_emulate(names[0], C.uint64_t(seed), names[1], names[2]))
 }
 
-// kernelFindings returns the names of the library's kernels, one per line, and what has happened since emulateKernels: lines
-// "ran KERNEL", "barrier KERNEL FILE:LINE" and "finding TEXT".
+// kernelFindings returns the names of the library's kernels, one per line, and a report of what has happened since
+// emulateKernels, with lines "ran KERNEL", "barrier KERNEL FILE:LINE" and "finding TEXT".
 func kernelFindings() (kernels, report string, err error) {
 	var names, text *C.char
 	if err := failure(C.fd_kernels_findings(&names, &text)); err != nil {
@@ -47,8 +48,8 @@ func kernelFindings() (kernels, report string, err error) {
 	return C.GoString(names), C.GoString(text), nil
 }
 
-// cachedKernels returns the code that a folder of compiled kernels has under a name and a key, or else the given code, which
-// it leaves there. made says whether the folder did not have it. It is for tests.
+// cachedKernels returns the code that a cache folder of compiled kernels has for a name and a key. If the folder does not
+// have it, cachedKernels stores the given code there and returns it, and made is true. This function is for tests.
 func cachedKernels(folder, name, key, code string) (text string, made bool, err error) {
 	words := [4]*C.char{C.CString(folder), C.CString(name), C.CString(key), C.CString(code)}
 	for _, word := range words {

@@ -4,8 +4,8 @@ package torch
 type Layer interface {
 	// output returns the shape of the layer's output for an input of shape in (C, H, W, or features, 1, 1), or an error.
 	output(in [3]int) ([3]int, error)
-	// tensors returns what the layer has in the state vector, first parameters and then buffers. Their ranges are not set
-	// yet.
+	// tensors returns the layer's tensors in the state vector, first the parameters and then the buffers. Their ranges are
+	// not set yet.
 	tensors() []Param
 }
 
@@ -13,7 +13,7 @@ type Layer interface {
 type Conv2d struct {
 	Name                             string // the parameters are Name.weight and Name.bias
 	In, Out, Kernel, Stride, Padding int
-	NoBias                           bool // no bias, because a norm that follows has a shift of its own
+	NoBias                           bool // no bias, because the norm that follows has its own shift
 }
 
 // ReLU is max(0, x).

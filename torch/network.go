@@ -33,9 +33,9 @@ type Param struct {
 	constant float32 // initial value
 }
 
-// Network describes one or two encoders with the same layers, and a linear head on their concatenated features. It has no
-// weights: those are a Vector of Len values in the order primary, secondary, head. The parameters of each encoder come
-// before its buffers, which are the running statistics of batch norms.
+// Network describes one or two encoders with the same layers, and a linear head on their concatenated features. It does not
+// contain weights. The weights are a Vector of Len values in the order primary, secondary, head. The parameters of each
+// encoder come before its buffers, which are the running statistics of batch norms.
 type Network struct {
 	handle   *C.fd_network
 	layers   []Layer
@@ -45,7 +45,7 @@ type Network struct {
 	dual     bool
 	encoder  int // number of values of one encoder
 	trained  int // number of these values that are parameters
-	least    int // number of samples in the smallest batch that it can train on
+	least    int // number of samples in the smallest batch on which it can train
 	params   []Param
 }
 

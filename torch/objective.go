@@ -27,7 +27,7 @@ type Meta struct {
 // the CPU. Loss is then called from several goroutines, one per client, and must not change what they share. Given the same
 // batch it must return the same loss; random numbers must come from a stream of Job.Seed, Epoch and Step.
 //
-// [*Mix], [*Contrast] and [*Diverse] are objectives of which the engines have faster versions; their Loss methods are the
+// The engines have faster implementations of the objectives [*Mix], [*Contrast] and [*Diverse], whose Loss methods are the
 // reference.
 type Objective interface {
 	Loss(b *Batch) (Tensor, error)
@@ -54,8 +54,8 @@ func Builtin(o Objective) bool {
 	return ok || o == nil
 }
 
-// Mix is the loss of FedMix (Yoon, Shin, Hwang, Yang, ICLR 2021). A step draws one item (x̄, ȳ) of the shared means, and
-// with x~ = (1-λ) x descends
+// Mix is the loss of FedMix (Yoon, Shin, Hwang, Yang, ICLR 2021). A step draws one item (x̄, ȳ) of the shared means, and with
+// x~ = (1-λ) x minimises
 //
 //	(1-λ) mean CE(x~, y)  +  λ mean CE(x~, ȳ)  +  λ <∂[(1-λ) mean CE(x~, y)]/∂x~, x̄>
 //

@@ -1,6 +1,6 @@
 package torch
 
-// These are the losses of the objectives that the engines implement, written like the objectives of other packages.
+// This file has the losses of the objectives that the engines implement, written like the objectives of other packages.
 
 // Loss implements [Objective].
 func (o *Diverse) Loss(b *Batch) (Tensor, error) {

@@ -28,7 +28,7 @@ func ParsePrecision(text string) (Precision, error) {
 	return FP32, fmt.Errorf("precision %q: want fp32, tf32 or bf16", text)
 }
 
-// Arithmetic says how an engine computes.
+// Arithmetic is the precision and the determinism of an engine.
 type Arithmetic struct {
 	Precision     Precision
 	Deterministic bool // give the same bits in every run on the same machine with the same libtorch; on a GPU nothing is chosen by timing

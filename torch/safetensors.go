@@ -36,7 +36,7 @@ type header struct {
 	Offsets [2]int `json:"data_offsets"`
 }
 
-// maxHeader bounds the header of a file, as the format's own reader does.
+// maxHeader is the largest number of bytes of a header, the same as in the format's own reader.
 const maxHeader = 100 << 20
 
 // WriteSafetensors writes tensors as a safetensors file: 8 bytes with the length of the header, a JSON header, and the

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Values returns the state vector that has the given tensors: the inverse of [Network.State]. The tensors may come in any
-// order. It is an error if one is missing, unknown, or of another shape.
+// Values returns the state vector with the given tensors. It is the inverse of [Network.State]. The tensors may be in any
+// order. A missing or unknown tensor, or a tensor with another shape, is an error.
 func (n *Network) Values(tensors []NamedTensor) ([]float32, error) {
 	byName := make(map[string]NamedTensor, len(tensors))
 	for _, t := range tensors {
@@ -26,7 +26,7 @@ func (n *Network) Values(tensors []NamedTensor) ([]float32, error) {
 	}
 	for _, t := range tensors {
 		if _, left := byName[t.Name]; left {
-			return nil, fmt.Errorf("the tensors of another network: %s is not among its tensors", t.Name)
+			return nil, fmt.Errorf("the tensors of another network: %s is not one of this network's tensors", t.Name)
 		}
 	}
 	return values, nil

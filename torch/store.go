@@ -12,21 +12,21 @@ import (
 	"unsafe"
 )
 
-// ErrNoGroups is the error of a program that was built without Gloo's headers: it has neither stores nor groups.
+// ErrNoGroups is the error of a program that was built without Gloo's headers and therefore has neither stores nor groups.
 var ErrNoGroups = errors.New("this program was built without the headers of Gloo, so it runs in one process only: install libgloo-dev (scripts/setup.sh does) and build it again")
 
-// GroupBackends names what a [Group] can exchange with: "gloo", "gloo and nccl", or "" if the program was built without.
+// GroupBackends returns the backends of a [Group]: "gloo", "gloo and nccl", or "" if the program was built without them.
 func GroupBackends() string {
 	return [...]string{"", "gloo", "gloo and nccl"}[C.fd_group_backends()]
 }
 
 // Store is a connection to c10d's TCPStore: keys and values that several processes share. Its methods may be called from
-// several goroutines. A call blocks for as long as the server does not answer.
+// several goroutines. A call blocks until the server answers.
 type Store struct {
 	handle *C.fd_store
 }
 
-// StoreOptions say where a store is.
+// StoreOptions are the address of a store and settings of the connection.
 type StoreOptions struct {
 	Host    string
 	Port    uint16
@@ -63,14 +63,14 @@ func (s *Store) Close() {
 	s.handle = nil
 }
 
-// Set gives a key a value.
+// Set sets the value of a key.
 func (s *Store) Set(key string, value []byte) error {
 	return s.call(key, func(k *C.char) *C.char {
 		return C.fd_store_set(s.handle, k, (*C.uint8_t)(first(value)), C.int64_t(len(value)))
 	})
 }
 
-// Get returns the value of a key. ok is false if the key is not there.
+// Get returns the value of a key. ok is false if the key does not exist.
 func (s *Store) Get(key string) (value []byte, ok bool, err error) {
 	var there C.int
 	err = s.call(key, func(k *C.char) *C.char { return C.fd_store_has(s.handle, k, &there) })

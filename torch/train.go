@@ -41,10 +41,10 @@ type SGD struct {
 	LearningRate float64 // η
 	Momentum     float64 // buffer <- Momentum*buffer + gradient
 	WeightDecay  float64 // added to the gradient as WeightDecay*weight
-	Adam         *Adam   // the steps of Adam in place of those with momentum; nil for SGD
+	Adam         *Adam   // makes the steps of Adam instead of SGD with momentum; nil for SGD
 
 	Whole     bool      // one step per epoch, with the mean gradient of all samples
-	Meta      *Meta     // makes the steps of Per-FedAvg instead of those of SGD, without momentum; nil for SGD
+	Meta      *Meta     // makes the steps of Per-FedAvg, without momentum, instead of SGD; nil for SGD
 	Objective Objective // the loss; nil for the cross-entropy
 }
 
@@ -56,10 +56,10 @@ type Adam struct {
 	Decoupled    bool    // AdamW: WeightDecay shrinks the weights and is not part of the gradient
 }
 
-// check returns an error for steps that no executor makes.
+// check returns an error for a combination of settings that no executor supports.
 func (s SGD) check() error {
 	if s.Adam != nil && s.Meta != nil {
-		return errors.New("the steps of Per-FedAvg are those of plain SGD, not of Adam")
+		return errors.New("Per-FedAvg uses plain SGD and cannot be combined with Adam")
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ type Trained struct {
 	Extra *Vector // the Extra values after training; the caller closes them
 }
 
-// CloseTrained frees everything that trainings returned.
+// CloseTrained frees all vectors in the results of trainings.
 func CloseTrained(trained []Trained) {
 	for _, t := range trained {
 		t.End.Close()

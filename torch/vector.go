@@ -77,8 +77,8 @@ func (v *Vector) Floats() ([]float32, error) {
 	return x, nil
 }
 
-// Fingerprint is a hash of 128 bits of the values of a vector. Within one process it is equal for equal vectors, and in
-// practice for no others.
+// Fingerprint is a 128-bit hash of the values of a vector. Within one process, equal vectors have equal fingerprints, and
+// different vectors in practice have different ones.
 type Fingerprint [2]uint64
 
 var fingerprintSeeds = [2]C.uint64_t{C.uint64_t(rand.Uint64()), C.uint64_t(rand.Uint64())}

@@ -206,8 +206,8 @@ func TestRanksInterrupted(t *testing.T) {
 func TestRanksThatDrift(t *testing.T) {
 	rankstest.Skip(t)
 	for want, change := range map[string]func(*federation.Env){
-		"drifted apart": func(e *federation.Env) { e.Momentum = 0.25 },
-		"the machines do not": func(e *federation.Env) {
+		"out of step": func(e *federation.Env) { e.Momentum = 0.25 },
+		"compute different results": func(e *federation.Env) {
 			e.Seed, e.Clients = 8, federation.NewClients(federationtest.TinyPartition(e.Data))
 		},
 	} {

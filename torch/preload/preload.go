@@ -1,6 +1,7 @@
-// Package preload keeps gotorch's init from ending the process: it calls SetNumThreads(NumCPU/2), which on one CPU is
-// SetNumThreads(0), unless OMP_NUM_THREADS is set. Go initialises packages in the order of their import paths as their
-// imports allow; this one comes before github.com/... and imports os alone, so its init runs first.
+// Package preload prevents gotorch's init from ending the process. Unless OMP_NUM_THREADS is set, that init calls
+// SetNumThreads(NumCPU/2), which is SetNumThreads(0) on a machine with one CPU. Go initialises packages in the order of their
+// import paths as far as their imports allow. This package sorts before github.com/... and only imports os, so its init runs
+// first.
 package preload
 
 import "os"

@@ -6,8 +6,8 @@ import (
 	"feddag/torch"
 )
 
-// Gather returns the bytes of each rank, which may be of different lengths. what says what they are, the same in all ranks.
-// problem is why this rank has none: every rank then gets an error.
+// Gather returns the bytes of each rank, which may have different lengths. what describes the bytes and must be the same in
+// all ranks. problem is the reason why this rank has none, or nil; if it is set, every rank gets an error.
 func (r *Ranks) Gather(what string, mine []byte, problem error) ([][]byte, error) {
 	all, err := r.meet(arrival{What: what, Bytes: int64(len(mine))}, problem)
 	if err != nil {
@@ -35,7 +35,7 @@ func (r *Ranks) Gather(what string, mine []byte, problem error) ([][]byte, error
 	return parts, nil
 }
 
-// Once calls do in rank 0 alone and returns the bytes that it made in every rank.
+// Once calls do only in rank 0, and returns its result in every rank.
 func (r *Ranks) Once(what string, do func() ([]byte, error)) ([]byte, error) {
 	var data []byte
 	var problem error
@@ -60,7 +60,8 @@ func (r *Ranks) Once(what string, do func() ([]byte, error)) ([]byte, error) {
 	return data, nil
 }
 
-// gatherVectors returns the vectors of all ranks, one after another. They have the same length, and all ranks have met.
+// gatherVectors returns the vectors of all ranks, one after another. The vectors must have the same length, and all ranks
+// must have met before.
 func (r *Ranks) gatherVectors(mine *torch.Vector) (joined *torch.Vector, err error) {
 	err = r.collect(func() (err error) {
 		joined, err = r.group.GatherVectors(mine)
@@ -70,7 +71,7 @@ func (r *Ranks) gatherVectors(mine *torch.Vector) (joined *torch.Vector, err err
 	return joined, err
 }
 
-// collect runs a collective. Where it fails, the error is that of the rank that was lost.
+// collect runs a collective operation. If it fails, the error is about the rank that was lost.
 func (r *Ranks) collect(fn func() error) error {
 	err := r.ask(fn)
 	if err != nil && r.Err() == nil {

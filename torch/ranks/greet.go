@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// answerTime is how long a store may take for its first answer.
+// answerTime is the time that a store may take for its first answer.
 const answerTime = 20 * time.Second
 
-// errNoAnswer is the error of a store that has taken longer.
+// errNoAnswer is the error for a store that takes longer than answerTime.
 var errNoAnswer = fmt.Errorf("no answer within %v", answerTime)
 
-// within calls fn, which may block, for at most so long.
+// within calls fn, which may block, and waits for it for at most the given time.
 func (r *Ranks) within(limit time.Duration, fn func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- fn() }()
@@ -33,7 +33,7 @@ func (r *Ranks) within(limit time.Duration, fn func() error) error {
 	}
 }
 
-// greet tells the others who this rank is, and waits until it has heard from all of them.
+// greet sends the description of this rank to the others, and waits for the descriptions of all of them.
 func (r *Ranks) greet(address string) error {
 	host, err := os.Hostname()
 	if err != nil {
@@ -47,7 +47,7 @@ func (r *Ranks) greet(address string) error {
 		if err := r.store.Set(helloKey(r.place.Rank), mine); err != nil {
 			return err
 		}
-		_, _, err := r.store.Get(helloKey(r.place.Rank)) // The store of another version may not answer at all.
+		_, _, err := r.store.Get(helloKey(r.place.Rank)) // A store of another version may not answer at all.
 		return err
 	})
 	if err != nil {
@@ -64,7 +64,7 @@ func (r *Ranks) greet(address string) error {
 				fmt.Fprintf(r.o.Log, "waiting for rank %d of %d at %s\n", rank, r.place.Size, r.where())
 			}
 			if waited > r.o.Join {
-				return fmt.Errorf("rank %d of %d has not come to %s within %v", rank, r.place.Size, r.where(), r.o.Join)
+				return fmt.Errorf("rank %d of %d has not joined at %s within %v", rank, r.place.Size, r.where(), r.o.Join)
 			}
 			return nil
 		})
@@ -72,25 +72,26 @@ func (r *Ranks) greet(address string) error {
 			return err
 		}
 		if err := json.Unmarshal(raw, &r.peers[rank]); err != nil {
-			return fmt.Errorf("rank %d has sent no greeting of this program: %w", rank, err)
+			return fmt.Errorf("rank %d has sent a greeting that this program cannot read: %w", rank, err)
 		}
 	}
 	return r.checkPeers()
 }
 
-// checkPeers returns an error if a rank is another program.
+// checkPeers returns an error if a rank runs another program.
 func (r *Ranks) checkPeers() error {
 	for i, p := range r.peers {
 		if p.Program != r.peers[0].Program {
-			return fmt.Errorf("%s is another program than %s: %s, and not %s; give all machines the same build", r.Name(i), r.Name(0), p.Program, r.peers[0].Program)
+			return fmt.Errorf("%s runs another program than %s: %s, and not %s; use the same build on all machines", r.Name(i), r.Name(0), p.Program, r.peers[0].Program)
 		}
 	}
 	return nil
 }
 
-// listenOn returns the address on which Gloo listens in a rank: the one from which the rank reaches the store, or, where that
-// is a loopback address and other ranks are elsewhere, the one from which it reaches other machines. Rank 0 often has such a
-// MASTER_ADDR: older PyTorchJobs set it to localhost there, and Debian lets a machine's own name be 127.0.1.1.
+// listenOn returns the address on which Gloo listens in a rank. This is the address from which the rank reaches the store or,
+// if that is a loopback address and there are ranks on other machines, the address from which it reaches other machines. Rank
+// 0 often has such a MASTER_ADDR: older PyTorchJobs set it to localhost, and Debian resolves a machine's own name to
+// 127.0.1.1.
 func listenOn(peers []hello, p Place, name func(rank int) string) (string, error) {
 	own := ""
 	for i, peer := range peers {
@@ -112,7 +113,7 @@ func listenOn(peers []hello, p Place, name func(rank int) string) (string, error
 	return own, nil
 }
 
-// outward returns the address from which other machines are reached, empty if there is none.
+// outward returns the address from which this process reaches other machines, or "" if there is none.
 func outward() string {
 	address, err := sourceAddress("203.0.113.1", 9) // an address of a network reserved for documentation (RFC 5737)
 	if err != nil {
@@ -126,13 +127,14 @@ func network() string {
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	name, _ := os.Hostname()
 	if len(boot) > 0 {
-		name = "" // containers of one machine may have any name
+		name = "" // containers on the same machine may have different names
 	}
 	namespace, _ := os.Readlink("/proc/self/ns/net")
 	return strings.TrimSpace(string(boot)) + name + namespace
 }
 
-// processors lists the processors that this process may run on, as the kernel writes them; empty where it does not say.
+// processors lists the processors on which this process may run, in the format of the kernel. It is empty if the kernel does
+// not report them.
 func processors() string {
 	status, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(status)) {
@@ -145,7 +147,7 @@ func processors() string {
 
 func (r *Ranks) where() string { return net.JoinHostPort(r.place.Host, fmt.Sprint(r.place.Port)) }
 
-// explainStore says what to do about an error of the store.
+// explainStore adds advice to an error of the store.
 func (r *Ranks) explainStore(err error) error {
 	text := err.Error()
 	inUse := errors.Is(err, syscall.EADDRINUSE) || strings.Contains(text, "EADDRINUSE") || strings.Contains(text, "address already in use") || strings.Contains(text, "Address already in use")

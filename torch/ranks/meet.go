@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// arrival is what a rank says when it is ready for an exchange.
+// arrival is the message of a rank that is ready for an exchange.
 type arrival struct {
-	What    string `json:"what"`              // what it is about to exchange: the same in all ranks
-	Bytes   int64  `json:"bytes,omitempty"`   // that it brings
-	Value   []byte `json:"value,omitempty"`   // what is small enough to go with the message
-	Problem string `json:"problem,omitempty"` // why it cannot take part
+	What    string `json:"what"`              // description of the exchange; the same in all ranks
+	Bytes   int64  `json:"bytes,omitempty"`   // number of bytes that the rank contributes
+	Value   []byte `json:"value,omitempty"`   // data that is small enough to be part of the message
+	Problem string `json:"problem,omitempty"` // why the rank cannot take part
 }
 
 func helloKey(rank int) string             { return fmt.Sprintf("hello/%d", rank) }
@@ -20,8 +20,8 @@ func leftKey(rank int) string              { return fmt.Sprintf("left/%d", rank)
 func beatKey(rank int) string              { return fmt.Sprintf("beat/%d", rank) }
 func readyKey(call int64, rank int) string { return fmt.Sprintf("ready/%d/%d", call, rank) }
 
-// meet waits until every rank is ready for the same exchange and returns what each of them said. problem is why this rank
-// cannot take part: it is returned, and the others get an error that names this rank.
+// meet waits until every rank is ready for the same exchange and returns their messages. problem is the reason why this rank
+// cannot take part, or nil; if it is set, meet returns it, and the others get an error that names this rank.
 func (r *Ranks) meet(mine arrival, problem error) ([]arrival, error) {
 	if err := r.Err(); err != nil {
 		return nil, errors.Join(err, problem)
@@ -63,11 +63,11 @@ func (r *Ranks) meet(mine arrival, problem error) ([]arrival, error) {
 		case a.Problem != "":
 			return nil, fmt.Errorf("%s: %s", r.Name(rank), a.Problem)
 		case a.What != all[0].What:
-			return nil, fmt.Errorf("the ranks have drifted apart in exchange %d: %s is at %q, and %s at %q; this is a bug, or the machines do not compute alike",
+			return nil, fmt.Errorf("the ranks are out of step in exchange %d: %s is at %q, and %s at %q; this is a bug, or the machines compute different results",
 				call, r.Name(rank), a.What, r.Name(0), all[0].What)
 		}
 	}
-	if call > 0 { // Everyone has come here, so nobody needs what stood there for the last exchange.
+	if call > 0 { // All ranks have reached this exchange, so no rank needs the message of the last one.
 		if err := r.ask(func() error { return r.store.Delete(readyKey(call-1, r.place.Rank)) }); err != nil {
 			return nil, r.lost(err)
 		}
@@ -75,9 +75,9 @@ func (r *Ranks) meet(mine arrival, problem error) ([]arrival, error) {
 	return all, nil
 }
 
-// poll waits for a key and reads it. between, if set, is called between two looks; its error ends the wait.
+// poll waits for a key and reads it. between, if set, is called between two attempts; its error ends the wait.
 func (r *Ranks) poll(key string, value *[]byte, between func() error) error {
-	// A look takes the store about 0.1 ms; most waits are as long as ranks differ in speed.
+	// The store needs about 0.1 ms per attempt. Most waits are as long as the difference in speed between ranks.
 	for pause := 100 * time.Microsecond; ; pause = min(pause*5/4, 20*time.Millisecond) {
 		there := false
 		err := r.ask(func() (err error) {
@@ -103,8 +103,8 @@ func (r *Ranks) poll(key string, value *[]byte, between func() error) error {
 	}
 }
 
-// lost is the error for a store or a collective that has failed: that of the rank which the watch finds lost, or which has
-// left, because the failure itself does not name it.
+// lost returns the error for a failed store or collective operation. The failure itself does not name the rank that caused
+// it, so lost returns the error of the rank that watch finds lost, or that has left.
 func (r *Ranks) lost(err error) error {
 	select {
 	case <-r.ctx.Done():
@@ -145,7 +145,7 @@ func (r *Ranks) Same(what string, value []byte) error {
 	}
 	for rank, a := range all {
 		if string(a.Value) != string(all[0].Value) {
-			return fmt.Errorf("%s of %s differs from that of %s: the machines do not compute alike", what, r.Name(rank), r.Name(0))
+			return fmt.Errorf("%s of %s differs from that of %s: the machines compute different results", what, r.Name(rank), r.Name(0))
 		}
 	}
 	return nil

@@ -1,11 +1,11 @@
-// Package ranks runs one program on several processes, its ranks, each with a device of its own. Every rank does the whole
-// run; [Spread] deals the local trainings and the predictions out and gives every rank all results, in the order of the
-// jobs. The processes are started by torchrun, srun or the like. They meet in the store of c10d and exchange through Gloo
-// and NCCL.
+// Package ranks runs one program in several processes, the ranks, each with its own device. Every rank does the whole run;
+// [Spread] distributes the local trainings and the predictions over the ranks and gives every rank all results, in the order
+// of the jobs. The processes are started by torchrun, srun or a similar launcher. They meet in the store of c10d and exchange
+// data with Gloo and NCCL.
 //
-// A rank says in the store that it is ready before every exchange, and while it lives it gives a sign of life every two
-// seconds. So a rank that is dead, stopped or cut off is named by the others, which end their run within a minute, however
-// long a training takes.
+// Before every exchange, a rank writes into the store that it is ready, and it writes a heartbeat every two seconds. The
+// other ranks therefore notice a rank that is dead, stopped or cut off. They end their run within a minute with an error that
+// names this rank, however long a training takes.
 package ranks
 
 import (
@@ -21,32 +21,32 @@ import (
 	"feddag/torch"
 )
 
-// Place says which rank of a run this process is, and where the ranks meet.
+// Place is the rank of this process in a run, and where the ranks meet.
 type Place struct {
 	Rank, Size int
 	Host       string // host of the store, MASTER_ADDR
 	Port       uint16 // MASTER_PORT
 	Serve      bool   // whether rank 0 is the store's server; otherwise the launcher is
-	Attempt    string // tells apart what the ranks of several attempts write into one store
-	Interface  string // network interface of Gloo; empty: the one that leads to Host
+	Attempt    string // distinguishes the keys of several attempts that use the same store
+	Interface  string // network interface of Gloo; if empty, the interface that leads to Host
 }
 
-// Options vary how ranks meet.
+// Options are settings for the connections between ranks.
 type Options struct {
-	Program string        // what all ranks must have in common before they exchange anything
+	Program string        // identifies the program, which must be the same in all ranks
 	Join    time.Duration // how long to wait for the others at the start
-	Beat    time.Duration // between two signs of life
-	Silence time.Duration // without a sign of life, after which a rank counts as lost
+	Beat    time.Duration // time between two heartbeats
+	Silence time.Duration // time without a heartbeat after which a rank counts as lost
 	Timeout time.Duration // timeout of a collective whose ranks are all ready
-	Log     io.Writer     // receives the messages about ranks that the start waits for; nil discards them
+	Log     io.Writer     // for messages about ranks that have not joined yet; nil discards them
 }
 
-// DefaultOptions are those of a run.
+// DefaultOptions returns the options of a run.
 func DefaultOptions() Options {
 	return Options{Join: 10 * time.Minute, Beat: 2 * time.Second, Silence: 30 * time.Second, Timeout: 60 * time.Second}
 }
 
-// Ranks are the processes of a run, seen from one of them. Its methods other than Failed and Err are called by one
+// Ranks is the view of one process on the processes of a run. Methods other than Failed and Err must be called by one
 // goroutine at a time.
 type Ranks struct {
 	place Place
@@ -57,25 +57,25 @@ type Ranks struct {
 
 	calls   int64
 	traffic Traffic
-	stuck   bool        // a call was left behind that has not returned
+	stuck   bool        // a call was abandoned and has not returned yet
 	ended   bool        // all ranks have finished, see [Ranks.End]
-	mute    atomic.Bool // tests: no more signs of life
+	mute    atomic.Bool // for tests: stops the heartbeat
 
-	ctx     context.Context // ends with the first failure, which is its cause
+	ctx     context.Context // ends at the first failure, which is its cause
 	fail    context.CancelCauseFunc
 	watcher sync.WaitGroup
 	stop    chan struct{}
 }
 
-// Traffic is what a rank has exchanged so far.
+// Traffic counts what a rank has exchanged so far.
 type Traffic struct {
 	Calls    int64
-	Sent     int64         // bytes that this rank gave
-	Received int64         // bytes of the other ranks
-	Waited   time.Duration // until the others were ready
+	Sent     int64         // bytes that this rank sent
+	Received int64         // bytes that this rank received from the others
+	Waited   time.Duration // time until the others were ready
 }
 
-// hello is what a rank tells the others at the start.
+// hello is the description that a rank sends to the others at the start.
 type hello struct {
 	Host    string `json:"host"`
 	Process int    `json:"process"`
@@ -83,17 +83,17 @@ type hello struct {
 	Address string `json:"address"` // address from which the process reaches the store
 	Outward string `json:"outward"` // address from which it reaches other machines
 	Program string `json:"program"`
-	CPUs    string `json:"cpus"` // that the process may run on
+	CPUs    string `json:"cpus"` // processors on which the process may run
 }
 
-// Join meets the other ranks. It blocks until all have come, at most for o.Join.
+// Join connects to the other ranks. It blocks until all have joined, for at most o.Join.
 func Join(ctx context.Context, p Place, o Options) (*Ranks, error) {
 	if torch.GroupBackends() == "" {
 		return nil, torch.ErrNoGroups
 	}
 	r := &Ranks{place: p, o: o, stop: make(chan struct{})}
 	r.ctx, r.fail = context.WithCancelCause(context.WithoutCancel(ctx))
-	defer context.AfterFunc(ctx, func() { r.fail(context.Cause(ctx)) })() // while it joins
+	defer context.AfterFunc(ctx, func() { r.fail(context.Cause(ctx)) })() // during Join
 	address, err := localAddress(p)
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func Join(ctx context.Context, p Place, o Options) (*Ranks, error) {
 	if address, err = listenOn(r.peers, p, r.Name); err != nil {
 		return nil, errors.Join(err, r.Close(err))
 	}
-	// A rank that has joined may fail and be gone before the others have: the broken connection does not name it.
+	// A rank that has joined may fail and leave before the others have joined. The broken connection does not name it.
 	err = r.collect(func() (err error) {
 		r.group, err = torch.NewGroup(r.store, torch.GroupOptions{
 			Rank: p.Rank, Size: p.Size, Interface: p.Interface, Address: address, Timeout: o.Timeout,
@@ -124,19 +124,19 @@ func Join(ctx context.Context, p Place, o Options) (*Ranks, error) {
 	return r, nil
 }
 
-// Rank is the number of this process among the ranks, from 0.
+// Rank returns the number of this process among the ranks, from 0.
 func (r *Ranks) Rank() int { return r.place.Rank }
 
-// Size is the number of ranks.
+// Size returns the number of ranks.
 func (r *Ranks) Size() int { return r.place.Size }
 
-// Traffic returns what has been exchanged so far.
+// Traffic returns the traffic so far.
 func (r *Ranks) Traffic() Traffic { return r.traffic }
 
-// Context ends when a rank is lost; its cause says which.
+// Context returns a context that ends when a rank is lost. Its cause names the rank.
 func (r *Ranks) Context() context.Context { return r.ctx }
 
-// Err returns why the ranks cannot go on together; nil while they can.
+// Err returns the reason why the ranks cannot continue together, or nil while they can.
 func (r *Ranks) Err() error {
 	if r.ctx.Err() == nil {
 		return nil
@@ -144,8 +144,8 @@ func (r *Ranks) Err() error {
 	return context.Cause(r.ctx)
 }
 
-// UseDevice makes vectors on a CUDA device go through NCCL where every rank has a device of its own, and the build has NCCL.
-// backend is what vectors go through now.
+// UseDevice makes the ranks exchange vectors on a CUDA device with NCCL if every rank has its own device and the build has
+// NCCL. It returns the backend with which vectors are exchanged from now on.
 func (r *Ranks) UseDevice(device torch.Device) (backend string, err error) {
 	bus := ""
 	if device.IsCUDA() && torch.GroupBackends() == "gloo and nccl" {
@@ -166,7 +166,7 @@ func (r *Ranks) UseDevice(device torch.Device) (backend string, err error) {
 	return "nccl", r.collect(func() error { return r.group.UseNCCL(r.store, device) })
 }
 
-// Name names a rank in messages: its host and process, where they are known.
+// Name returns the name of a rank for messages, with its host and process if they are known.
 func (r *Ranks) Name(rank int) string {
 	if rank < len(r.peers) && r.peers[rank].Process != 0 {
 		return fmt.Sprintf("rank %d (host %s, process %d)", rank, r.peers[rank].Host, r.peers[rank].Process)
@@ -174,7 +174,7 @@ func (r *Ranks) Name(rank int) string {
 	return fmt.Sprintf("rank %d", rank)
 }
 
-// Sharing is the number of ranks that run on the processors of this one, itself included.
+// Sharing returns the number of ranks that run on the same processors as this one, including itself.
 func (r *Ranks) Sharing() int {
 	n := 0
 	for _, p := range r.peers {
@@ -185,8 +185,8 @@ func (r *Ranks) Sharing() int {
 	return n
 }
 
-// Remember keeps a value for a later attempt of the launcher that holds the store. Where rank 0 holds it, the value ends with
-// the ranks.
+// Remember stores a value for later attempts of the launcher. This needs a launcher that serves the store; if rank 0 serves
+// it, the value is lost when the ranks end.
 func (r *Ranks) Remember(key, value string) error {
 	if r.place.Serve {
 		return nil
@@ -194,7 +194,7 @@ func (r *Ranks) Remember(key, value string) error {
 	return r.lasting(func(s *torch.Store) error { return s.Set(key, []byte(value)) })
 }
 
-// Recall returns what an earlier attempt has remembered; empty for nothing.
+// Recall returns a value that an earlier attempt has stored with Remember, or "" if there is none.
 func (r *Ranks) Recall(key string) (value string, err error) {
 	if r.place.Serve {
 		return "", nil
@@ -207,7 +207,7 @@ func (r *Ranks) Recall(key string) (value string, err error) {
 	return value, err
 }
 
-// lasting calls fn with the part of the store that all attempts have in common.
+// lasting calls fn with the part of the store that all attempts share.
 func (r *Ranks) lasting(fn func(s *torch.Store) error) error {
 	return r.ask(func() error {
 		s, err := torch.NewStore(torch.StoreOptions{Host: r.place.Host, Port: r.place.Port, Prefix: "feddag/all", Timeout: r.o.Timeout})
@@ -219,8 +219,8 @@ func (r *Ranks) lasting(fn func(s *torch.Store) error) error {
 	})
 }
 
-// ask calls fn, which may block for as long as another process likes, and returns its error, or that of the ranks if they
-// cannot go on.
+// ask calls fn, which may block for any time because of another process. It returns the error of fn or, if the ranks cannot
+// continue, the error of Err.
 func (r *Ranks) ask(fn func() error) error {
 	if err := r.Err(); err != nil {
 		return err
@@ -231,7 +231,7 @@ func (r *Ranks) ask(fn func() error) error {
 	case err := <-done:
 		return err
 	case <-r.ctx.Done():
-		select { // fn may have ended with the same failure
+		select { // fn may have returned because of the same failure
 		case err := <-done:
 			if err == nil {
 				return nil
@@ -243,9 +243,9 @@ func (r *Ranks) ask(fn func() error) error {
 	}
 }
 
-// Close leaves the others. why is the reason, nil at the end of a run that all ranks have finished: see [Ranks.End]. A rank
-// that leaves without a reason before that, because of a panic for instance, is lost to the others. The server of the store
-// stays for a few seconds until the others have left.
+// Close leaves the group of ranks. why is the reason, which is nil at the end of a run that all ranks have finished, see
+// [Ranks.End]. For the others, a rank that leaves earlier without a reason, for example because of a panic, is lost. The
+// server of the store waits a few seconds for the others to leave.
 func (r *Ranks) Close(why error) error {
 	if r == nil || r.store == nil {
 		return nil
@@ -255,7 +255,7 @@ func (r *Ranks) Close(why error) error {
 	case why != nil:
 		text = why.Error()
 	case !r.ended:
-		text = "it left before the end, which is a bug: see what it has printed"
+		text = "it left before the end, which is a bug: see its output"
 	}
 	patience := 5*r.o.Beat + time.Second
 	if r.stuck { // The store may not answer.
@@ -290,7 +290,7 @@ func (r *Ranks) Close(why error) error {
 
 var errClosed = errors.New("the ranks have ended")
 
-// allLeft reports whether all ranks have left that are not lost.
+// allLeft reports whether all ranks that are not lost have left.
 func (r *Ranks) allLeft() bool {
 	var lost *LostError
 	errors.As(r.Err(), &lost)
@@ -305,7 +305,7 @@ func (r *Ranks) allLeft() bool {
 	return true
 }
 
-// localAddress returns the address of this machine from which the store's host is reached.
+// localAddress returns the address of this machine from which it reaches the host of the store.
 func localAddress(p Place) (string, error) {
 	if p.Interface != "" {
 		return "", nil
@@ -313,7 +313,7 @@ func localAddress(p Place) (string, error) {
 	return sourceAddress(p.Host, p.Port)
 }
 
-// sourceAddress returns the address of this machine from which a host is reached. It sends nothing.
+// sourceAddress returns the address of this machine from which it reaches a host. It sends no packets.
 func sourceAddress(host string, port uint16) (string, error) {
 	c, err := net.Dial("udp", net.JoinHostPort(host, fmt.Sprint(max(port, 1))))
 	if err != nil {

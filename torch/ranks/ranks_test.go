@@ -71,7 +71,7 @@ func TestProblems(t *testing.T) {
 		"another exchange": {func(r *ranks.Ranks) error {
 			_, err := r.Gather(fmt.Sprintf("things of rank %d", r.Rank()), nil, nil)
 			return err
-		}, []string{"drifted apart", "things of rank 1", "things of rank 0"}},
+		}, []string{"out of step", "things of rank 1", "things of rank 0"}},
 		"another state": {func(r *ranks.Ranks) error {
 			return r.Same("the state", []byte{byte(r.Rank())})
 		}, []string{"the state of rank 1", "differs"}},
@@ -186,7 +186,7 @@ func TestOtherProgram(t *testing.T) {
 	}
 	for range 2 {
 		err := <-errs
-		if err == nil || !strings.Contains(err.Error(), "is another program than rank 0") || !strings.Contains(err.Error(), "build 1") {
+		if err == nil || !strings.Contains(err.Error(), "runs another program than rank 0") || !strings.Contains(err.Error(), "build 1") {
 			t.Errorf("ranks of two builds: %v", err)
 		}
 	}

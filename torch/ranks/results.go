@@ -8,11 +8,12 @@ import (
 	"feddag/torch"
 )
 
-// What one training leaves besides its weights: whether they are finite, the number of forward passes, and the losses.
+// scalarBytes returns the number of bytes of a training's results other than its weights: whether they are finite, the number
+// of forward passes, and the losses.
 func scalarBytes(epochs int) int { return 1 + 8 + 8*epochs }
 
-// exchangeTrained gives every rank the results of all. owner has the rank of each job, done are the results of this rank's
-// jobs, in their order, and problem is why there are none.
+// exchangeTrained gives every rank the results of all ranks. owner has the rank of each job, done has the results of this
+// rank's jobs in their order, and problem is the reason if there are none.
 func (s *Spread) exchangeTrained(what string, net *torch.Network, jobs []torch.Job, owner []int, done []torch.Trained, parts torch.Part, problem error) ([]torch.Trained, error) {
 	scalars := make([]byte, 0, 64*len(done))
 	for _, t := range done {
@@ -31,7 +32,7 @@ func (s *Spread) exchangeTrained(what string, net *torch.Network, jobs []torch.J
 	}
 	weights, err := s.packed(net, jobs, owner, done, parts)
 	if err != nil {
-		return nil, err // the memory of this rank; the others see it go
+		return nil, err // this rank has too little memory; the others notice when it leaves
 	}
 	defer weights.close()
 	joined, err := s.ranks.gatherVectors(weights.mine)
@@ -41,7 +42,7 @@ func (s *Spread) exchangeTrained(what string, net *torch.Network, jobs []torch.J
 	defer joined.Close()
 	all := make([]torch.Trained, len(jobs))
 	own := 0
-	at := make([]int, s.ranks.Size()) // in each rank's scalars
+	at := make([]int, s.ranks.Size()) // position in each rank's scalars
 	for i, j := range jobs {
 		rank, n := owner[i], scalarBytes(len(j.Order))
 		if rank == s.ranks.Rank() {
@@ -68,7 +69,7 @@ func (s *Spread) exchangeTrained(what string, net *torch.Network, jobs []torch.J
 	return all, nil
 }
 
-// packing is where the trained values of each job lie in the vectors that are gathered.
+// packing describes the positions of each job's trained values in the gathered vectors.
 type packing struct {
 	ranges []torch.Range // ranges of a state that training has changed
 	begin  []int         // start of each job in the joined vector
@@ -77,8 +78,8 @@ type packing struct {
 
 func (p *packing) close() { p.mine.Close() }
 
-// packed packs the trained ranges of this rank's results, and the extra values of their objectives, into one vector, as long
-// as the longest of all ranks'.
+// packed packs the trained ranges of this rank's results, and the extra values of their objectives, into one vector. The
+// vectors of all ranks have the same length, which is determined by the rank with the most values.
 func (s *Spread) packed(net *torch.Network, jobs []torch.Job, owner []int, done []torch.Trained, parts torch.Part) (*packing, error) {
 	p := &packing{begin: make([]int, len(jobs))}
 	values := 0
@@ -131,7 +132,8 @@ func extraLen(j torch.Job) int {
 	return j.Extra.Len()
 }
 
-// unpack makes the result of job i out of the joined vector and of its scalars. What was not trained is as it began.
+// unpack makes the result of job i from the joined vector and the job's scalars. Parts that were not trained keep their
+// initial values.
 func (p *packing) unpack(joined *torch.Vector, net *torch.Network, i int, job torch.Job, scalars []byte) (t torch.Trained, err error) {
 	t.Finite, t.Forward = scalars[0] != 0, int64(binary.LittleEndian.Uint64(scalars[1:]))
 	for e := range job.Order {
@@ -161,7 +163,7 @@ func (p *packing) unpack(joined *torch.Vector, net *torch.Network, i int, job to
 	return t, err
 }
 
-// exchangePredicted gives every rank the predictions of all, as exchangeTrained does for trainings.
+// exchangePredicted gives every rank the predictions of all ranks, as exchangeTrained does for trainings.
 func (s *Spread) exchangePredicted(what string, net *torch.Network, jobs []torch.Prediction, owner []int, done []torch.Predicted, problem error) ([]torch.Predicted, error) {
 	var mine []byte
 	for _, p := range done {
@@ -217,7 +219,7 @@ func (s *Spread) exchangePredicted(what string, net *torch.Network, jobs []torch
 	return all, nil
 }
 
-// floats reads n values and returns what follows them.
+// floats reads n values and returns the bytes after them.
 func floats(raw []byte, n int) ([]float32, []byte) {
 	x := make([]float32, n)
 	for i := range x {

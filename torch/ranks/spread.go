@@ -12,8 +12,8 @@ import (
 	"feddag/torch"
 )
 
-// Spread is an executor that shares its jobs out over ranks. Each rank runs its part on an executor of its own, and all of
-// them get all results. It implements torch.Executor.
+// Spread is an executor that distributes its jobs over ranks. Each rank runs its share of the jobs on its own executor, and
+// all ranks get all results. Spread implements torch.Executor.
 type Spread struct {
 	inner     torch.Executor
 	ranks     *Ranks
@@ -24,16 +24,16 @@ type Spread struct {
 	closed  bool
 
 	progress sync.Mutex
-	done     int64 // samples of the calls of Train that have ended, those of all ranks
-	before   int64 // progress of inner before the call that runs
-	own, all int64 // samples of the call that runs, of this rank and of all ranks; 0 between two calls
+	done     int64 // samples of the calls of Train that have ended, of all ranks
+	before   int64 // progress of inner before the current call
+	own, all int64 // samples of the current call, of this rank and of all ranks; 0 between two calls
 }
 
-// errInterrupted is why the other ranks of one that was cancelled cannot go on.
+// errInterrupted is the reason why the other ranks cannot continue when a rank is cancelled.
 var errInterrupted = errors.New("it was interrupted")
 
-// NewSpread returns an executor that runs this rank's share on inner, which it owns from now on. A call ends soon after a
-// rank is lost.
+// NewSpread returns an executor that runs this rank's share of the jobs on inner, of which it takes ownership. A call ends
+// soon after a rank is lost.
 func NewSpread(inner torch.Executor, r *Ranks) *Spread {
 	s := &Spread{inner: inner, ranks: r}
 	s.stop = context.AfterFunc(r.ctx, s.Cancel)
@@ -60,7 +60,7 @@ func (s *Spread) Close() {
 	s.inner.Close()
 }
 
-// Cancel makes the calls that run, and later ones, end soon with an error. The other ranks end as well.
+// Cancel makes current and later calls end soon with an error. The calls of the other ranks end as well.
 func (s *Spread) Cancel() {
 	s.cancelled.Store(true)
 	s.ranks.fail(errInterrupted)
@@ -74,8 +74,8 @@ func (s *Spread) Cancel() {
 	}
 }
 
-// Progress is the number of samples that all ranks have trained, as far as this one can tell: those of the call that runs
-// are counted as if the others were as far as it is.
+// Progress returns an estimate of the number of samples that all ranks have trained. For the current call, it assumes that
+// the other ranks have made the same progress as this one.
 func (s *Spread) Progress() int64 {
 	s.progress.Lock()
 	defer s.progress.Unlock()
@@ -85,7 +85,7 @@ func (s *Spread) Progress() int64 {
 	return s.done + min(s.all, int64(float64(s.trained()-s.before)*float64(s.all)/float64(s.own)))
 }
 
-// trained is the progress of inner; 0 if it has none.
+// trained returns the progress of inner, or 0 if inner does not report any.
 func (s *Spread) trained() int64 {
 	if c, ok := s.inner.(interface{ Progress() int64 }); ok {
 		return c.Progress()
@@ -180,14 +180,14 @@ func (s *Spread) Predict(net *torch.Network, images *torch.Images, jobs []torch.
 	return s.exchangePredicted(what, net, jobs, owner, done, err)
 }
 
-// begin notes that a call begins, with the samples of all ranks and those of this one.
+// begin records that a call begins, with the numbers of samples of all ranks and of this rank.
 func (s *Spread) begin(all, own int64) {
 	s.progress.Lock()
 	defer s.progress.Unlock()
 	s.before, s.all, s.own = s.trained(), all, own
 }
 
-// end notes that the call has ended.
+// end records that the call has ended.
 func (s *Spread) end() {
 	s.progress.Lock()
 	defer s.progress.Unlock()

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// watch gives signs of life, and looks for those of the other ranks, until [Ranks.Close]. The first rank that has left with
-// an error or gives none ends the context.
+// watch writes heartbeats, and checks the heartbeats of the other ranks, until [Ranks.Close]. The first rank that has left
+// with an error or has no heartbeat ends the context.
 func (r *Ranks) watch() {
-	var asked atomic.Int64 // when the look began that is under way; 0 between two
+	var asked atomic.Int64 // start of the current check; 0 between two checks
 	r.watcher.Go(func() {
 		seen := make([]sign, r.place.Size)
 		for i := range seen {
@@ -34,7 +34,7 @@ func (r *Ranks) watch() {
 			}
 		}
 	})
-	// The store's server may be stopped, or cut off: then a look does not return.
+	// If the store's server is stopped or cut off, a check does not return.
 	go func() {
 		tick := time.NewTicker(r.o.Beat)
 		defer tick.Stop()
@@ -53,14 +53,14 @@ func (r *Ranks) watch() {
 	}()
 }
 
-// sign is the last sign of life of a rank.
+// sign is the last heartbeat of a rank.
 type sign struct {
 	beat string
-	at   time.Time // when it was new, by the clock of this rank
+	at   time.Time // when the heartbeat was new, by the clock of this rank
 	left bool
 }
 
-// look gives a sign of life and looks at those of the others.
+// look writes a heartbeat and checks the heartbeats of the others.
 func (r *Ranks) look(beat int, seen []sign) error {
 	if r.mute.Load() {
 		return nil
@@ -97,12 +97,12 @@ func (r *Ranks) look(beat int, seen []sign) error {
 	return nil
 }
 
-// gone is the error for a store that has broken off.
+// gone returns the error for a lost connection to the store.
 func (r *Ranks) gone(err error) error {
 	return &LostError{Rank: 0, err: fmt.Errorf("%s, which holds the store at %s, is gone: %w", r.holder(), r.where(), err)}
 }
 
-// LostError says that a rank has ended, or gives no sign of life any more.
+// LostError is the error for a rank that has ended or has no heartbeat any more.
 type LostError struct {
 	Rank int
 	err  error
@@ -111,5 +111,5 @@ type LostError struct {
 // Error implements error.
 func (e *LostError) Error() string { return e.err.Error() }
 
-// Unwrap returns the error behind it.
+// Unwrap returns the underlying error.
 func (e *LostError) Unwrap() error { return errors.Unwrap(e.err) }

@@ -23,7 +23,7 @@ func Port(t testing.TB) uint16 {
 	return uint16(l.Addr().(*net.TCPAddr).Port)
 }
 
-// Options are those of ranks that find each other lost soon.
+// Options returns options with which ranks quickly notice that another rank is lost.
 func Options() ranks.Options {
 	o := ranks.DefaultOptions()
 	o.Join, o.Beat, o.Silence = time.Minute, 50*time.Millisecond, 2*time.Second
@@ -38,8 +38,8 @@ func Skip(t testing.TB) {
 	}
 }
 
-// Run calls do for each of the given number of ranks at the same time, on loopback, and returns their errors. A rank leaves the others with
-// its error.
+// Run calls do for each of the given number of ranks at the same time, on loopback, and returns their errors. If a rank
+// fails, its error is its reason for leaving.
 func Run(t testing.TB, size int, o ranks.Options, do func(r *ranks.Ranks) error) []error {
 	t.Helper()
 	Skip(t)
@@ -48,7 +48,7 @@ func Run(t testing.TB, size int, o ranks.Options, do func(r *ranks.Ranks) error)
 	var running sync.WaitGroup
 	for rank := range size {
 		running.Go(func() {
-			if rank > 0 { // A store that is not there yet is tried again only after a second.
+			if rank > 0 { // If the store does not exist yet, the next attempt is only made after a second.
 				time.Sleep(50 * time.Millisecond)
 			}
 			r, err := ranks.Join(context.Background(), ranks.Place{
