@@ -195,7 +195,7 @@ func TestEngineErrors(t *testing.T) {
 		"no samples":                {net, change(func(j *torch.Job) { j.Samples, j.Order = nil, [][]int32{{}} }), paperSGD, "client 1: no samples"},
 		"a short order":             {net, change(func(j *torch.Job) { j.Order = [][]int32{{0}} }), paperSGD, "client 1: the order has 1"},
 		"a position outside":        {net, change(func(j *torch.Job) { j.Order = [][]int32{{0, 1, 2, 3, 4, 5, 6, 7, 8, 10}} }), paperSGD, "client 1: position 9 is 10"},
-		"no batch":                  {net, jobs, torch.SGD{}, "a batch of 0"},
+		"no batch":                  {net, jobs, torch.SGD{}, "the batch has 0"},
 		"a closed anchor":           {net, change(func(j *torch.Job) { j.Anchor = closed }), paperSGD, "client 1: the anchor is closed"},
 		"another network's anchor":  {net, change(func(j *torch.Job) { j.Anchor = otherJobs[0].Start }), paperSGD, "client 1: the anchor has"},
 		"too few weights":           {net, change(func(j *torch.Job) { j.Weights = []float32{1} }), paperSGD, "client 1: 1 weights for 10 samples"},

@@ -8,7 +8,7 @@ namespace {
 
 constexpr int64_t kSlack = 16;  // the kernels read and write whole vectors, past the last pixel
 
-// [b, c, h, w] in channels-last order with slack behind it.
+// An uninitialised or zero tensor [b, c, h, w] in channels-last order, with kSlack values after its end.
 at::Tensor with_slack(int64_t b, int64_t c, int64_t h, int64_t w, bool zero) {
   auto options = at::TensorOptions().dtype(at::kFloat);
   at::Tensor flat = zero ? at::zeros({b * c * h * w + kSlack}, options) : at::empty({b * c * h * w + kSlack}, options);
@@ -28,7 +28,7 @@ BlockShape shape_of(const fd_layer &conv, const at::Tensor &padded) {
   return s;
 }
 
-// weight [out, in, k, k] as [out, k, row] with zeros behind each kernel row.
+// weight [out, in, k, k] as [out, k, row] with zeros after each kernel row.
 at::Tensor kernel_rows(const BlockShape &s, const at::Tensor &weight) {
   at::Tensor rows = at::zeros({s.out, s.kernel, s.row()}, weight.options());
   rows.slice(2, 0, s.kernel * s.in).copy_(weight.permute({0, 2, 3, 1}).reshape({s.out, s.kernel, s.kernel * s.in}));
@@ -54,7 +54,7 @@ Block block_forward(const fd_layer &conv, const at::Tensor &x, const at::Tensor 
   block.x.slice(2, pad, pad + x.size(2)).slice(3, pad, pad + x.size(3)).copy_(x);
   BlockShape s = shape_of(conv, block.x);
   if (s.wide() > 16) {
-    // Wide convolutions are what oneDNN is good at; only the backward pass gains here.
+    // oneDNN is fast for wide convolutions, so that only the backward pass is faster as a block.
     at::Tensor y = at::conv2d(block.x, weight, bias);
     Pooled p = relu_pool2(y.contiguous(at::MemoryFormat::ChannelsLast));
     block.out = p.out;
@@ -76,7 +76,8 @@ at::Tensor block_backward(const fd_layer &conv, const Block &kept, const at::Ten
                           at::Tensor weight_grad, at::Tensor bias_grad, bool want_input) {
   BlockShape s = shape_of(conv, kept.x);
   at::Tensor g = grad.contiguous(at::MemoryFormat::ChannelsLast);
-  // A tensor of one channel or one pixel counts as contiguous in both orders: make sure of the one the kernels read.
+  // A tensor with one channel or one pixel counts as contiguous in both orders. This makes sure that it has the order that
+  // the kernels read.
   if (g.stride(1) != 1) g = at::empty_like(g, g.options(), at::MemoryFormat::ChannelsLast).copy_(g);
   at::Tensor rows = at::zeros({s.out, s.kernel, s.row()}, weight.options());
   bias_grad.zero_();

@@ -8,12 +8,12 @@
 
 namespace fd {
 
-// Whether the block's kernels run here: an x86-64 processor with AVX2 and FMA.
+// Whether the block's kernels can run on this processor, which needs x86-64 with AVX2 and FMA.
 bool block_supported(const fd_layer &conv);
 
 struct Block {
   at::Tensor x;      // the input [b, in, H, W], channels-last, padded by the convolution's padding
-  at::Tensor which;  // uint8 [b, out, H', W'], channels-last: index of the maximum of four, 4 where none was positive
+  at::Tensor which;  // uint8 [b, out, H', W'], channels-last: index of the maximum of four, or 4 if none is positive
   at::Tensor out;    // [b, out, H', W'], channels-last
 };
 

@@ -39,7 +39,7 @@ void accumulate(float *dst, int64_t dst_row, const float *source, int64_t source
     for (int v = 0; v < V; v++) store(dst + g * dst_row + 8 * v, sum[g][v]);
 }
 
-// The same over all kernel rows of any width: as many rows and vectors at a time as registers hold.
+// The same for all kernel rows and any width, with as many rows and vectors at a time as fit into registers.
 void accumulate_rows(int64_t rows, int64_t vectors, float *dst, int64_t dst_row, const float *source,
                      int64_t source_row, const int32_t *offset, const float *value, int64_t n) {
   if (n == 0) return;
@@ -73,7 +73,7 @@ void accumulate_rows(int64_t rows, int64_t vectors, float *dst, int64_t dst_row,
   }
 }
 
-// PX pooled outputs side by side, VO vectors of output channels: 4 PX VO sums in registers.
+// Computes PX adjacent pooled outputs for VO vectors of output channels, with 4 PX VO sums in registers.
 template <int PX, int VO>
 void forward_tile(const BlockShape &s, const float *x, const float *weight, const float *bias, float *out,
                   uint8_t *which, int64_t channels) {
@@ -110,7 +110,7 @@ void forward_tile(const BlockShape &s, const float *x, const float *weight, cons
       v8 zero = {};
       i = m > zero ? i : i8{4, 4, 4, 4, 4, 4, 4, 4};
       m = m < zero ? zero : m;  // a NaN stays a NaN
-      store(out + 8 * v, m);    // what is past the last channel, the next pixel overwrites
+      store(out + 8 * v, m);    // the next pixel overwrites the values after the last channel
       int64_t n = std::min<int64_t>(8, channels - 8 * v);
       for (int64_t k = 0; k < n; k++) which[8 * v + k] = static_cast<uint8_t>(i[k]);
     }

@@ -18,7 +18,7 @@ struct BlockShape {
 void block_forward_avx2(const BlockShape &s, const float *x, const float *weight, const float *bias, float *out,
                         uint8_t *which);
 
-// weight_grad: [out, kernel, row], added to; bias_grad: [out], added to. x has room for a vector past its end.
+// Adds to weight_grad, [out, kernel, row], and bias_grad, [out]. x has room for a vector past its end.
 void block_weight_grad_avx2(const BlockShape &s, const float *x, const float *grad, const uint8_t *which,
                             float *weight_grad, float *bias_grad);
 

@@ -20,7 +20,7 @@ static void check_images(const fd_network &network, const fd_images &images) {
 void check_train(const fd_network &network, const fd_images &images, const fd_job *jobs, int64_t count,
                  const fd_sgd &sgd) {
   check_images(network, images);
-  TORCH_CHECK(sgd.batch >= 1, "a batch of ", sgd.batch, " samples");
+  TORCH_CHECK(sgd.batch >= 1, "the batch has ", sgd.batch, " samples");
   for (int64_t i = 0; i < count; i++) {
     where.client = jobs[i].client;
     TORCH_CHECK(jobs[i].n >= 1, "no samples to train on");

@@ -23,7 +23,7 @@ Constants constants_of(const Pool &a) {
           {FD_VALUE(channels), FD_VALUE(height), FD_VALUE(width), FD_VALUE(size), FD_VALUE(out_height), FD_VALUE(out_width)}};
 }
 
-// A batch norm divides by the number of channels once per block only.
+// A batch norm divides by the number of channels only once per block.
 Constants constants_of(const Norm &a) {
   if (a.groups == 1) return {"Norm", {FD_VALUE(plane)}};
   return {"Norm", {FD_VALUE(channels), FD_VALUE(plane), FD_VALUE(groups)}};

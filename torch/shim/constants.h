@@ -12,8 +12,8 @@
 
 namespace fd {
 
-// Members of a kernel's arguments and their values. Neither numbers of clients nor of samples are among them: those vary
-// from call to call, and a network must not need more kernels than it has layers.
+// Members of a kernel's arguments and their values. The numbers of clients and of samples are not among them, because they
+// vary from call to call, and a network must not need more kernels than it has layers.
 struct Constants {
   const char *args = nullptr;  // name of the struct of the arguments
   std::vector<std::pair<const char *, int>> values;
@@ -24,9 +24,9 @@ Constants constants_of(const Columns &a);
 Constants constants_of(const Pool &a);
 Constants constants_of(const Norm &a);
 
-// The name of a kernel ("pool_f32") with constants: its own one, and the values.
+// The name of a kernel ("pool_f32") with constants: its own name, followed by the values.
 std::string name_of(const char *kernel, const Constants &constants);
-// The source of this kernel, a line with FD_SHAPED.
+// The source of this kernel, which is a line with FD_SHAPED.
 std::string source_of(const char *kernel, const Constants &constants);
 
 }  // namespace fd

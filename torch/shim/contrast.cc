@@ -1,12 +1,12 @@
-// FedBR's objective: features of local images are pushed away from those of shared pseudo-images, and these held where
-// the received model has them, under a projection P that is trained against it.
+// FedBR's objective. Under a projection P, which is trained adversarially, it pushes the features of local images away from
+// the features of shared pseudo-images, and keeps the latter close to their values under the received model.
 #include "cosine.h"
 #include "objective.h"
 
 namespace fd {
 namespace {
 
-// P: [., h] -> 2h -> 2h -> h with ReLU between; weights and biases one after another in a flat vector.
+// P: [., h] -> 2h -> 2h -> h with ReLU between the layers. Weights and biases are stored one after another in a flat vector.
 class Projection {
  public:
   Projection(const at::Tensor &flat, int64_t h) : flat_(flat), grads_(at::zeros_like(flat)) {
@@ -28,7 +28,7 @@ class Projection {
     return at::addmm(b_[2], in_[2], w_[2].t());
   }
 
-  // The gradient of the input; that of the parameters stays here.
+  // Returns the gradient of the input. The gradient of the parameters is stored in this object.
   at::Tensor backward(at::Tensor g) {
     for (int i = 2; i >= 0; i--) {
       gw_[i].copy_(at::mm(g.t(), in_[i]));
@@ -50,7 +50,7 @@ class Contrast : public Objective {
   Contrast(const fd_network &network, const fd_objective &o, const fd_job &job, EncoderPass &primary)
       : o_(o), projection_(start_of(job), network.features) {
     pseudo_ = o.images->t.view({-1, network.input[0], network.input[1], network.input[2]});
-    global_ = primary.evaluate(pseudo_);  // under the received weights, once
+    global_ = primary.evaluate(pseudo_);  // under the received weights, computed once
   }
 
   at::Tensor input(const at::Tensor &x, int64_t) override { return at::cat({x, pseudo_}); }
@@ -60,10 +60,10 @@ class Contrast : public Objective {
     rows_ = at::arange(b, y.options()).remainder(p);  // local row r is paired with pseudo row r mod p
     at::Tensor z = f.slice(0, 0, b), zp = f.slice(0, b).index_select(0, rows_), zg = global_.index_select(0, rows_);
 
-    // Step A: the projection climbs the contrastive loss, the features held.
+    // Step A: gradient ascent of the projection on the contrastive loss, with fixed features.
     contrast(zp, zg, z);
     projection_.ascend(o_.rate);
-    // Step B: the projection held.
+    // Step B: gradients of the features, with a fixed projection.
     auto [value, g] = contrast(zp, zg, z);
     at::Tensor gp = at::zeros({p, f.size(1)}, f.options()).index_add_(0, rows_, g.slice(0, 0, b));
     at::Tensor features = at::cat({g.slice(0, 2 * b), gp}) * o_.mu;
@@ -81,8 +81,8 @@ class Contrast : public Objective {
     return job.projection_end->t;
   }
 
-  // L_con = mean softplus(tau2 cos(P zp, P z) - tau1 cos(P zp, P zg)), and its gradient in [zp; zg; z]; the projection's
-  // stays with it.
+  // L_con = mean softplus(tau2 cos(P zp, P z) - tau1 cos(P zp, P zg)), and its gradient with respect to [zp; zg; z]. The
+  // gradient of the projection is stored in the projection.
   std::pair<at::Tensor, at::Tensor> contrast(const at::Tensor &zp, const at::Tensor &zg, const at::Tensor &z) {
     int64_t b = z.size(0);
     at::Tensor out = projection_.forward(at::cat({zp, zg, z}));

@@ -21,7 +21,7 @@ const char *name_of(ConvMethod method) {
   }
 }
 
-// Seconds of a run, without the time of the launches: captured in a graph where there are graphs, as it will run.
+// Seconds of a run, without the time of the launches. On a device with graphs, run is captured in a graph, as in training.
 static double seconds_of(const at::Device &device, const std::function<void()> &run) {
   constexpr int kRuns = 20;
   run();
@@ -59,14 +59,14 @@ ConvMethod ConvMethods::of(const std::string &shape, const std::vector<ConvMetho
         }
         std::snprintf(text, sizeof text, " %s %.1f us", name_of(method), 1e6 * t);
         choice.tried += text;
-      } catch (const std::exception &e) {  // it needs too much memory, or cannot be captured
+      } catch (const std::exception &e) {  // the method needs too much memory, or cannot be captured
         if (!failure) failure = std::current_exception();
         recover(device);
         std::string why = e.what();
         choice.tried += std::string(" ") + name_of(method) + " impossible (" + why.substr(0, why.find('\n')) + ")";
       }
     }
-    if (std::isinf(best)) std::rethrow_exception(failure);  // fewer clients at once may fit
+    if (std::isinf(best)) std::rethrow_exception(failure);  // fewer clients at once may fit into memory
   }
   std::lock_guard<std::mutex> lock(mutex_);
   chosen_[{shape, candidates}] = choice;

@@ -20,7 +20,7 @@
 namespace fd {
 namespace {
 
-// A library by the name that CUDA's packages give it. It lies where the linker was told to look for libcudart.
+// Opens a library with the name that it has in CUDA's packages. It is in the folder in which the linker finds libcudart.
 void *open(const std::string &name, const char *what) {
   void *handle = dlopen(name.c_str(), RTLD_NOW | RTLD_GLOBAL);
   TORCH_CHECK(handle != nullptr, what, " (", name, ") was not found: ", dlerror());
@@ -30,16 +30,16 @@ void *open(const std::string &name, const char *what) {
 template <typename Function>
 Function find(void *library, const char *name, Function) {
   void *f = dlsym(library, name);
-  TORCH_CHECK(f != nullptr, "the CUDA library at hand has no ", name);
+  TORCH_CHECK(f != nullptr, "the loaded CUDA library has no ", name);
   return reinterpret_cast<Function>(f);
 }
 #define FD_FIND(library, function) find(library, #function, &function)
 
-// What is used of NVRTC. It is not linked, so that a CPU run does without it.
+// The functions of NVRTC that are used. NVRTC is not linked, so that it is not needed to run on the CPU.
 struct Compiler {
   Compiler() {
     std::string major = std::to_string(CUDART_VERSION / 1000), minor = std::to_string(CUDART_VERSION % 1000 / 10);
-    // The compiler opens its builtins by name alone; once they are in memory, the name suffices.
+    // The compiler opens its builtins by name, without a path. The name suffices if they are already loaded.
     dlopen(("libnvrtc-builtins.so." + major + "." + minor).c_str(), RTLD_NOW | RTLD_GLOBAL);
     void *lib = open("libnvrtc.so." + major, "NVIDIA's run-time compiler");
     create = FD_FIND(lib, nvrtcCreateProgram);
@@ -59,7 +59,7 @@ struct Compiler {
   decltype(&nvrtcDestroyProgram) destroy;
 };
 
-// What is used of the driver.
+// The functions of the driver that are used.
 struct Driver {
   Driver() {
     void *lib = open("libcuda.so.1", "the CUDA driver");
@@ -80,11 +80,11 @@ struct Driver {
   decltype(&cuGetErrorString) message;
 };
 
-// What is compiled: all kernels for a type of activations, or one with constants.
+// A unit of compilation: all kernels for a type of activations, or one kernel with constants.
 struct Unit {
   std::string name;    // "f32", "bf16" or the kernel's name
   std::string option;  // selects the kernels of the sources
-  std::string source;  // what follows them
+  std::string source;  // source text after them
 };
 Unit all_kernels(bool bf16) { return bf16 ? Unit{"bf16", "-DFD_BF16", ""} : Unit{"f32", "", ""}; }
 Unit one_kernel(const Kernel &k) { return {k.name, "-DFD_ALONE", source_of(k.name, k.constants)}; }
@@ -128,7 +128,7 @@ std::vector<char> compile(const std::string &architecture, const Unit &unit) {
   return code;
 }
 
-// The code that compile gives, if possible from an earlier process: NVRTC is not even loaded then.
+// The compiled code. If an earlier process has cached it, NVRTC is not loaded.
 std::vector<char> code_of(const std::string &architecture, const Unit &unit) {
   std::string key = "CUDA " + std::to_string(CUDART_VERSION);
   for (const std::string &word : options_of(architecture, unit)) key += " " + word;
@@ -167,7 +167,7 @@ CUfunction function_of(c10::DeviceIndex device, const Kernel &kernel) {
   auto ends = [&](const std::string &with) {
     return name.size() >= with.size() && name.compare(name.size() - with.size(), with.size(), with) == 0;
   };
-  // A kernel that has no type of activations is in both modules.
+  // A kernel without a type of activations is in both modules.
   bool bf16 = ends("_bf16") || (!ends("_f32") && modules.count({device, true}) > 0);
   CUmodule &module = modules[{device, bf16}];
   if (module == nullptr) module = load(device, all_kernels(bf16));

@@ -1,4 +1,5 @@
-// The kernels on CUDA devices: all compiled when the first of them starts, one with constants when it first starts.
+// The kernels on CUDA devices. They are all compiled when the first of them starts; a kernel with constants is compiled when
+// it first starts.
 #pragma once
 
 #include <c10/core/Device.h>

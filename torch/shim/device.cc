@@ -38,14 +38,14 @@ void set_math(bool tf32, bool deterministic) {
   context.setAllowTF32CuDNN(tf32);
   context.setDeterministicCuDNN(deterministic);
   context.setBenchmarkCuDNN(!deterministic);
-  // cuBLAS reads it when its first handle is made.
+  // cuBLAS reads the variable when its first handle is made.
   if (deterministic) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
 }
 
 #ifdef FD_CUDA
 static std::string cuda_version(int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); }
 
-// Why no CUDA device is there; empty where one is.
+// Why there is no CUDA device; empty if there is one.
 static std::string cuda_problem() {
   int count = 0, driver = 0, runtime = 0;
   cudaError_t error = cudaGetDeviceCount(&count);
@@ -103,13 +103,13 @@ char *fd_device_name(const char *name, char **text) {
 char *fd_device_memory(const char *name, int64_t *available, int64_t *total, int64_t *peak) {
   return fd::guard([&] {
     c10::Device device{std::string(name)};
-    TORCH_CHECK(device.is_cuda(), "the memory of ", device, " was asked for");
+    TORCH_CHECK(device.is_cuda(), device, " is not a CUDA device, so its memory is not known");
 #ifdef FD_CUDA
     c10::cuda::CUDAGuard guard(device);
     size_t free_bytes = 0, total_bytes = 0;
     C10_CUDA_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));
     auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
-    // What is cached for later is as good as free.
+    // Memory that the allocator has cached counts as free.
     *available = static_cast<int64_t>(free_bytes) + stats.reserved_bytes[0].current - stats.allocated_bytes[0].current;
     *total = static_cast<int64_t>(total_bytes);
     *peak = stats.reserved_bytes[0].peak;

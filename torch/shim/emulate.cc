@@ -22,10 +22,10 @@ struct Fibers {
 };
 
 struct Emulator {
-  std::atomic<bool> active{false};  // looked at before each kernel, without the mutex
+  std::atomic<bool> active{false};  // checked before each kernel, without the mutex
   std::mutex mutex;                 // a library runs one kernel at a time
   Fibers fibers;
-  std::set<std::string> shaped;  // source of the kernels with constants that were asked for
+  std::set<std::string> shaped;  // sources of the kernels with constants that were requested
 };
 
 Emulator &emulator() {

@@ -1,4 +1,4 @@
-// For tests: kernels of the host on fibers (torch/fibers), which find barriers that are missing.
+// For tests: runs kernels on the host with fibers (torch/fibers), which finds missing barriers.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,8 @@
 
 namespace fd {
 
-// Runs a kernel in the library that fd_kernels_emulate has loaded, with shared floats of shared memory. Returns false
-// without one. A kernel with constants for which the library has no code runs without them.
+// Runs a kernel in the library that fd_kernels_emulate has loaded, with the given number of floats in shared memory. Returns
+// false if there is no library. If the library has no code for a kernel with constants, the kernel runs without them.
 bool emulate(const Kernel &kernel, int64_t blocks, int64_t shared, const void *args, size_t size);
 
 }  // namespace fd

@@ -49,7 +49,7 @@ at::Tensor EncoderPass::ahead(const Step &step, const at::Tensor &x, const Draw 
       break;
     case FD_FLATTEN:
       kept.a = x;
-      y = x.flatten(1);  // copies a channels-last tensor into the order of the weights
+      y = x.flatten(1);  // copies a channels-last tensor to the order of the weights
       break;
     case FD_LINEAR:
       kept.a = x;

@@ -9,8 +9,8 @@ namespace fd {
 
 class EncoderPass : public Walk {
  public:
-  // weights and grads are flat, of the whole network; grads may be undefined where nothing is trained. Images are
-  // [b, C, H, W], features [b, F].
+  // weights and grads are flat vectors of the whole network; grads may be undefined if nothing is trained. Images are [b, C,
+  // H, W], features [b, F].
   EncoderPass(const fd_network &network, int part, const at::Tensor &weights, const at::Tensor &grads, bool plain);
 
  private:

@@ -17,10 +17,11 @@ void fd_free_message(char *message);
 
 // --- the library -----------------------------------------------------------------------------------------------------
 
-// Once per process, before any other call: allocator thresholds, one BLAS thread, one libtorch thread for the caller.
+// Sets the allocator's thresholds, one BLAS thread, and one libtorch thread for the caller. Called once per process, before
+// any other function.
 char *fd_init(void);
-// The hash of the headers that the library was compiled with. A program that was compiled with others must not call it, because the
-// fields of the structs may have moved.
+// The hash of the headers with which the library was compiled. A program that was compiled with other headers must not call
+// the library, because the fields of the structs may have moved.
 #define FD_STRING(x) #x
 #define FD_TEXT(x) FD_STRING(x)
 const char *fd_interface(void);
@@ -43,9 +44,9 @@ char *fd_device_problem(char **text);
 char *fd_cuda_version(char **text);
 // A CUDA device's name, "NVIDIA H100"; empty for others. Freed with fd_free_message.
 char *fd_device_name(const char *device, char **text);
-// Memory of a CUDA device in bytes: what is available, all of it, and the most that this process has held.
+// Memory of a CUDA device in bytes: the available memory, the total, and the peak of this process.
 char *fd_device_memory(const char *device, int64_t *available, int64_t *total, int64_t *peak);
-// Live handles made through this header, and the bytes of their tensors.
+// Number of live handles made by functions of this header, and the bytes of their tensors.
 void fd_live(int64_t *handles, int64_t *bytes);
 
 // --- vectors ---------------------------------------------------------------------------------------------------------
@@ -53,10 +54,11 @@ void fd_live(int64_t *handles, int64_t *bytes);
 // n zeros on device ("cpu", "cuda:0").
 char *fd_vector_new(const char *device, int64_t n, fd_vector **out);
 void fd_vector_close(fd_vector *v);
-// Host copies of all n values, in and out.
+// Copies all n values from and to the host.
 char *fd_vector_set(fd_vector *v, const float *values, int64_t n);
 char *fd_vector_get(const fd_vector *v, float *values, int64_t n);
-// A hash of 128 bits of the values, computed on the vector's device. Vectors of equal values have equal hashes for the same seeds.
+// A 128-bit hash of the values, computed on the vector's device. For the same seeds, vectors with equal values have equal
+// hashes.
 char *fd_vector_hash(const fd_vector *v, const uint64_t seeds[2], uint64_t hash[2]);
 // dst[dst_begin : dst_begin+n] = src[src_begin : src_begin+n]
 char *fd_vector_copy(fd_vector *dst, int64_t dst_begin, const fd_vector *src, int64_t src_begin, int64_t n);
@@ -85,24 +87,24 @@ enum { FD_PRIMARY = 1, FD_SECONDARY = 2, FD_HEAD = 4 };
 typedef struct {
   int32_t kind;
   char name[28];                             // "conv1", for messages
-  int64_t in, out, kernel, stride, padding;  // pools use only kernel, norms only out
+  int64_t in, out, kernel, stride, padding;  // pooling layers use only kernel, norms only out
   int64_t weight, bias, mean, variance;      // offsets within the encoder; -1 if the layer has none
   int64_t groups;                            // FD_GROUPNORM
-  int64_t body, shortcut;                    // FD_RESIDUAL: numbers of the following layers that are its body and its shortcut
+  int64_t body, shortcut;                    // FD_RESIDUAL: numbers of layers of its body and shortcut, which follow it
   double p;                                  // FD_DROPOUT
 } fd_layer;
 
-// One encoder (dual = 0) or two of the same layers, and a linear head on their features side by side.
-// State layout: primary, secondary, head weight [classes, features or 2 features], head bias [classes]. The first
-// encoder_trained of the encoder_size values of an encoder are parameters, the others buffers.
+// One encoder (dual = 0) or two encoders with the same layers, and a linear head on their concatenated features. State
+// layout: primary, secondary, head weight [classes, features or 2 features], head bias [classes]. The first encoder_trained
+// of the encoder_size values of an encoder are parameters, the others buffers.
 char *fd_network_new(const fd_layer *layers, int64_t count, const int64_t input[3], int64_t encoder_size,
                      int64_t encoder_trained, int64_t features, int64_t classes, int dual, fd_network **out);
 void fd_network_close(fd_network *network);
 
 // --- the engine ------------------------------------------------------------------------------------------------------
 
-// Starts the given number of worker threads, each with one libtorch thread. tf32: in the products and convolutions of a CUDA
-// device. deterministic: nothing is chosen by timing there.
+// Starts the given number of worker threads, each with one libtorch thread. tf32 applies to the products and convolutions of
+// a CUDA device. deterministic: nothing is chosen by timing on a CUDA device.
 char *fd_engine_new(const char *device, int workers, int tf32, int deterministic, fd_engine **out);
 void fd_engine_close(fd_engine *engine);
 // Samples trained since the engine was made. May be called from any thread while another is in fd_engine_train.
@@ -125,7 +127,7 @@ typedef struct {
   const float *weights;      // [n] weight of each sample's loss; NULL for weights of 1
   double proximal;           // mu of the proximal term
   const fd_vector *anchor;   // anchor of the proximal term; NULL for start
-  const int32_t *mix;        // FD_MIX: [epochs * batches] the item of each step
+  const int32_t *mix;        // FD_MIX: [epochs * batches] item of each step
   const fd_vector *projection_start;  // FD_CONTRAST: not changed
   fd_vector *projection_end;          // FD_CONTRAST: written
 } fd_job;
@@ -143,22 +145,23 @@ typedef struct {
   const fd_vector *labels;   // FD_MIX: [items, classes]
 } fd_objective;
 
-// How the gradients of the batches are used: one step of SGD each, one per epoch with their mean, or the steps of Per-FedAvg.
+// How the gradients of the batches are used: one step of SGD per batch, one per epoch with their mean, or the steps of
+// Per-FedAvg.
 enum { FD_STEP, FD_STEP_EPOCH, FD_STEP_META };
 
 // What a step does with a gradient g, see kernels.h: SGD with momentum, Adam, or Adam with decoupled weight decay.
 enum { FD_SGD, FD_ADAM, FD_ADAMW };
 
 typedef struct {
-  int32_t parts;             // what is trained: FD_PRIMARY | FD_SECONDARY | FD_HEAD
+  int32_t parts;             // trained parts: FD_PRIMARY | FD_SECONDARY | FD_HEAD
   int64_t epochs, batch;
   double learning_rate, momentum, weight_decay;
-  int32_t optimizer;         // FD_SGD, FD_ADAM, FD_ADAMW; FD_STEP_META has FD_SGD alone, and the stacked engine too
+  int32_t optimizer;         // FD_SGD, FD_ADAM, FD_ADAMW; FD_STEP_META and the stacked engine only support FD_SGD
   double beta1, beta2, epsilon;  // FD_ADAM, FD_ADAMW
   int32_t rule;              // FD_STEP, FD_STEP_EPOCH, FD_STEP_META
-  double inner, delta;       // FD_STEP_META: alpha, and delta of the second order; 0 is the first order
+  double inner, delta;       // FD_STEP_META: alpha, and delta of the second order; 0 for the first order
   fd_objective objective;
-  int32_t plain;             // 1: only ATen operators, as on a CUDA device, and no fused CPU kernels
+  int32_t plain;             // 1: use only ATen operators, as on a CUDA device, and no fused CPU kernels
 } fd_sgd;
 
 char *fd_engine_train(fd_engine *engine, const fd_network *network, const fd_images *images, const fd_job *jobs,
@@ -201,45 +204,45 @@ char *fd_stacked_train(fd_stacked *stacked, const fd_network *network, const fd_
                        int64_t count, const fd_sgd *sgd);
 char *fd_stacked_predict(fd_stacked *stacked, const fd_network *network, const fd_images *images,
                          const fd_prediction *jobs, int64_t count);
-// The largest number of bytes that its calls have held on the device at once, besides the caller's vectors and images.
+// The peak memory of its calls on the device in bytes, without the caller's vectors and images.
 int64_t fd_stacked_peak(const fd_stacked *stacked);
-// Frees what earlier calls left for later ones.
+// Frees the memory that earlier calls have kept for later ones.
 char *fd_stacked_trim(fd_stacked *stacked);
 // How each shape of convolution is computed, one line per shape; freed with fd_free_message.
 char *fd_stacked_report(const fd_stacked *stacked, char **text);
 // Compiles the kernels of a CUDA build for an architecture ("sm_90") without a device, and returns the size of the code.
 char *fd_kernels_compile(const char *architecture, int bf16, int64_t *bytes);
-// For tests: the code under a name and a key in a folder of compiled kernels, or else the given code, which is left there;
-// made says whether it was not there. See fd::cached_code. Freed with fd_free_message.
+// For tests: the code that a cache folder of compiled kernels has for a name and a key. If the folder does not have it, the
+// given code is stored there and returned, and made is 1. See fd::cached_code. Freed with fd_free_message.
 char *fd_kernels_cached(const char *folder, const char *name, const char *key, const char *code, int *made, char **text);
-// For tests: from now on the host runs kernels in a library that scripts/build_fibers.sh makes, with a fiber for each thread
-// and the threads' order drawn from seed; with an empty name, as before. The barrier named without ("kernel_loss.h:61") is
-// left out of the kernel of the given name.
+// For tests: from now on, the host runs kernels in a library that scripts/build_fibers.sh makes, with a fiber for each thread
+// and the order of the threads drawn from seed. An empty library name ends this. The barrier without ("kernel_loss.h:61") is
+// left out of the given kernel.
 char *fd_kernels_emulate(const char *library, uint64_t seed, const char *kernel, const char *without);
-// The names of the library's kernels, one per line, and since fd_kernels_emulate: lines "ran KERNEL", "barrier KERNEL
-// FILE:LINE", "finding TEXT" and "shaped SOURCE", the source of a kernel for a layer's shape that a GPU would have compiled.
-// Both are freed with fd_free_message.
+// The names of the library's kernels, one per line, and a report of what has happened since fd_kernels_emulate, with lines
+// "ran KERNEL", "barrier KERNEL FILE:LINE", "finding TEXT" and "shaped SOURCE", where SOURCE is the source of a kernel for a
+// layer's shape that a GPU would have compiled. Both are freed with fd_free_message.
 char *fd_kernels_findings(char **kernels, char **report);
 
 // --- tensors of the eager executor -----------------------------------------------------------------------------------
 
-// A handle is an at::Tensor*, as gotorch's are; every function that returns one through out makes a new one, which
+// A handle is an at::Tensor*, as in gotorch. Every function that returns a handle through out makes a new one, which
 // fd_tensor_free frees. Values are float32.
 void fd_tensor_free(void *tensor);
 // A copy of host values on a device; dims is the length of shape, 0 for a scalar.
 char *fd_tensor_of(const char *device, const float *values, const int64_t *shape, int64_t dims, void **out);
-// A range of a vector from begin on, which shares its memory; it has a gradient if trained is not 0.
+// A range of a vector that starts at begin and shares its memory. It has a gradient if trained is not 0.
 char *fd_tensor_part(const fd_vector *v, int64_t begin, const int64_t *shape, int64_t dims, int trained, void **out);
 // The normalised images at rows, [n, C, H, W], and a host copy of their labels, [n].
 char *fd_tensor_images(const fd_images *images, const int32_t *rows, int64_t n, int64_t *labels, void **out);
-// The number of dimensions; the size of each.
+// The number of dimensions, and the size of each dimension.
 char *fd_tensor_dims(void *tensor, int64_t *dims);
 char *fd_tensor_shape(void *tensor, int64_t *shape);
 // Copies the n values to the host.
 char *fd_tensor_values(void *tensor, float *values, int64_t n);
 
-// f(x) of each value; SCALE is a x, SHIFT x + a, CLAMP max(x, a). DETACH is x as a constant, LEAF a copy of x by which
-// derivatives can be taken.
+// f(x) of each value; SCALE is a x, SHIFT x + a, CLAMP max(x, a). DETACH is x as a constant, LEAF a copy of x with respect to
+// which derivatives can be taken.
 enum {
   FD_EACH_SCALE, FD_EACH_SHIFT, FD_EACH_EXP, FD_EACH_LOG, FD_EACH_SQRT, FD_EACH_ABS, FD_EACH_RELU, FD_EACH_SIGMOID,
   FD_EACH_TANH, FD_EACH_SOFTPLUS, FD_EACH_CLAMP, FD_EACH_DETACH, FD_EACH_LEAF
@@ -248,7 +251,8 @@ char *fd_tensor_each(int op, void *x, double a, void **out);
 // f(x, y), with broadcasting; ADD is x + a y, EQUAL 1 or 0, COSINE the cosine of every pair of rows.
 enum { FD_PAIR_ADD, FD_PAIR_MUL, FD_PAIR_DIV, FD_PAIR_EQUAL, FD_PAIR_MATMUL, FD_PAIR_COSINE };
 char *fd_tensor_pair(int op, void *x, void *y, double a, void **out);
-// f over dimensions; n = 0 is all of them. SUM to LOG_SUM_EXP drop the dimensions; the others go along one and keep it.
+// f over dimensions; n = 0 stands for all of them. SUM to LOG_SUM_EXP drop the dimensions; the others apply to one dimension
+// and keep it.
 enum {
   FD_OVER_SUM, FD_OVER_MEAN, FD_OVER_MAX, FD_OVER_LOG_SUM_EXP, FD_OVER_SOFTMAX, FD_OVER_LOG_SOFTMAX, FD_OVER_NORMALIZE
 };
@@ -258,30 +262,31 @@ char *fd_tensor_transpose(void *x, int64_t a, int64_t b, void **out);
 char *fd_tensor_cat(void *const *xs, int64_t n, int64_t dim, void **out);
 // The slices of x at index along a dimension.
 char *fd_tensor_select(void *x, int64_t dim, const int64_t *index, int64_t n, void **out);
-// x[i, columns[i]] of each of the n rows.
+// x[i, columns[i]] for each of the n rows.
 char *fd_tensor_pick(void *x, const int64_t *columns, int64_t n, void **out);
-// -x[i, labels[i]] of each of the n rows of log-probabilities, or their mean.
+// -x[i, labels[i]] for each of the n rows of log-probabilities, or their mean.
 char *fd_tensor_nll(void *x, const int64_t *labels, int64_t n, int mean, void **out);
-// The derivatives of a scalar by n tensors, which can be differentiated again; zeros for a tensor on which it does not depend.
+// The derivatives of a scalar with respect to n tensors, which can be differentiated again. They are zero for a tensor on
+// which the scalar does not depend.
 char *fd_tensor_gradient(void *scalar, void *const *xs, int64_t n, void **out);
 
-// One backward pass from a loss: writes the derivative by each of n leaves from begins[i] on in the gradient, zeros
-// elsewhere, and the loss's value. A loss that is not a scalar, or depends on no leaf, is an error.
+// One backward pass from a loss. It writes the derivative with respect to leaf i at begins[i] in the gradient, zeros
+// elsewhere, and the value of the loss. A loss that is not a scalar, or depends on no leaf, is an error.
 char *fd_tensor_descent(void *loss, void *const *leaves, const int64_t *begins, int64_t n, fd_vector *gradient, double *value);
 // A step of SGD on [begin, end): g += decay w + mu (w - anchor); m = inertia m + g; w -= learning_rate m.
 char *fd_vector_descend(fd_vector *weights, fd_vector *momentum, fd_vector *gradient, const fd_vector *anchor, double mu,
                         double learning_rate, double inertia, double decay, int64_t begin, int64_t end);
-// Step number `steps`, counted from 1, of Adam on [begin, end), or of AdamW where decoupled is not 0, with the proximal term of
+// Step number `steps`, counted from 1, of Adam on [begin, end), or of AdamW if decoupled is not 0, with the proximal term of
 // fd_vector_descend in the gradient. See fd::adam_step.
 char *fd_vector_adam(fd_vector *weights, fd_vector *momentum, fd_vector *second, fd_vector *gradient, const fd_vector *anchor,
                      double mu, double learning_rate, double beta1, double beta2, double epsilon, double decay,
                      int decoupled, int64_t steps, int64_t begin, int64_t end);
-// The dropout mask of (seed, step, layer) for activations of a shape, as the engine draws it: 0 or 1/(1-p).
+// The dropout mask of (seed, step, layer) for activations of a shape, as the engine draws it. Its values are 0 and 1/(1-p).
 char *fd_dropout_mask(uint64_t seed, int64_t step, int64_t layer, double p, const char *device, const int64_t *shape,
                       int64_t dims, void **out);
 
-// C = alpha op(A) op(B) + beta C of float64 matrices in host memory, rows first; op transposes where its flag is not 0. C
-// is m x n, op(A) m x k, op(B) k x n; ld is the distance from row to row as stored. With beta 0, C is not read. One thread.
+// C = alpha op(A) op(B) + beta C for row-major float64 matrices in host memory; op transposes if its flag is not 0. C is m x
+// n, op(A) m x k, op(B) k x n; ld is the distance between stored rows. With beta 0, C is not read. Uses one thread.
 char *fd_gemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda,
               const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
 

@@ -8,7 +8,7 @@
 
 namespace {
 
-// rows x columns of a matrix stored with ld values from row to row, or its transpose stored so.
+// A rows x columns matrix whose stored rows are ld values apart; if transposed, its transpose is stored in this way.
 at::Tensor wrap(const double *x, int64_t rows, int64_t columns, int64_t ld, bool transposed) {
   double *data = const_cast<double *>(x);
   if (transposed) return at::from_blob(data, {rows, columns}, {1, ld}, at::kDouble);

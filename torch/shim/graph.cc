@@ -21,8 +21,8 @@ struct Graph::Recorded {
 
 namespace {
 
-// The memory that a device's graphs of this thread allocate from. Once the last graph of a pool is gone its id cannot be
-// used again; so one more graph keeps it.
+// The memory pool of this thread's graphs on a device. After the last graph of a pool is gone, the pool's id cannot be used
+// again, so an additional graph keeps it.
 struct GraphMemory {
   explicit GraphMemory(const at::Device &device) : device(device.index()), id(at::cuda::graph_pool_handle()) {
     record(keeper, [&] { at::zeros({1}, at::TensorOptions().device(device)); });
@@ -39,7 +39,7 @@ struct GraphMemory {
     }
   }
 
-  // Ends a recording that failed, whose stream and allocator would else stay in it.
+  // Ends a failed recording, because otherwise the stream and the allocator would stay in recording mode.
   void abandon(at::cuda::CUDAGraph &graph) {
     try {
       graph.capture_end();
@@ -48,7 +48,7 @@ struct GraphMemory {
     try {
       c10::cuda::CUDACachingAllocator::endAllocateToPool(device, id);
       c10::cuda::CUDACachingAllocator::releasePool(device, id);
-    } catch (const std::exception &) {  // capture_end has come so far
+    } catch (const std::exception &) {  // capture_end may already have done this
     }
     (void)cudaGetLastError();
   }
@@ -81,7 +81,8 @@ void Graph::replay() {
   else work_();
 }
 
-// Streams of this thread, made once: memory and workspaces belong to a stream, and a new one would start without any.
+// Streams of this thread, which are made only once, because memory and workspaces belong to a stream, and a new stream would
+// have none.
 static const c10::cuda::CUDAStream &own_stream(const at::Device &device, size_t number) {
   static thread_local std::map<c10::DeviceIndex, std::vector<c10::cuda::CUDAStream>> streams;
   auto &own = streams[device.index()];
@@ -111,7 +112,7 @@ OwnStream::~OwnStream() {
   if (!held_) return;
   try {
     wait_for(c10::cuda::getDefaultCUDAStream(held_->stream.device_index()), held_->stream);
-  } catch (const std::exception &) {  // the device is at fault, which the next call says; a destructor must not throw
+  } catch (const std::exception &) {  // an error of the device, which the next call reports; a destructor must not throw
   }
 }
 
@@ -132,7 +133,7 @@ void side_by_side(const at::Device &device, int64_t n, const std::function<void(
       work(i);
     }
   } catch (...) {
-    // What the caller's stream frees from here on may still be in use by the others.
+    // Memory that the caller's stream frees from here on may still be in use by the other streams.
     try {
       join();
     } catch (const std::exception &) {  // the first exception says more
@@ -155,7 +156,7 @@ void synchronize(const at::Device &device) {
 void recover(const at::Device &device) {
   if (!device.is_cuda()) return;
   (void)cudaGetLastError();
-  memory_of(device).reset();  // graphs that are left hold on to it
+  memory_of(device).reset();  // remaining graphs keep it
   c10::cuda::CUDACachingAllocator::emptyCache();
 }
 

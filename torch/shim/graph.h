@@ -1,4 +1,4 @@
-// Work that is recorded once and repeated: a CUDA graph, or on the host the function itself.
+// Work that is recorded once and repeated. On a CUDA device this is a CUDA graph, on the host the function itself.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -12,10 +12,10 @@ class Graph {
  public:
   explicit Graph(const at::Device &device);
   ~Graph();
-  // Records what work does with the device, in the current stream, which is not the default one; on a CUDA device nothing
-  // runs yet. It must have run before, so that libraries are set up and kernels chosen; it must not wait for the device,
-  // and what it reads and writes must stay where it is. What it allocates is the graph's: graphs of one device share
-  // it, and run one after another.
+  // Records the operations of work on the device, in the current stream, which must not be the default stream. On a CUDA
+  // device, nothing runs yet. work must have run before, so that libraries are set up and kernels are chosen. It must not
+  // wait for the device, and the memory that it reads and writes must stay at its address. The memory that it allocates
+  // belongs to the graph; the graphs of a device share this memory and run one after another.
   void capture(const std::function<void()> &work);
   void replay();
 
@@ -26,7 +26,8 @@ class Graph {
   std::unique_ptr<Recorded> recorded_;
 };
 
-// Makes a stream of its own current on this thread for as long as it lives, after the work that the default stream was given.
+// Makes a separate stream current on this thread for the lifetime of the object. The stream starts after the work in the
+// default stream.
 class OwnStream {
  public:
   explicit OwnStream(const at::Device &device);
@@ -37,12 +38,12 @@ class OwnStream {
   std::unique_ptr<Held> held_;
 };
 
-// Runs n pieces of work side by side: on a CUDA device in streams that begin after the current stream's work, and that it
-// then waits for.
+// Runs n pieces of work concurrently. On a CUDA device, they run in streams that start after the work in the current stream,
+// which then waits for them.
 void side_by_side(const at::Device &device, int64_t n, const std::function<void(int64_t)> &work);
 
 bool capturing(const at::Device &device);       // whether the device's current stream is being recorded
 void synchronize(const at::Device &device);     // waits for the current stream
-void recover(const at::Device &device);         // after an exception: frees what is cached, forgets the error
+void recover(const at::Device &device);         // after an exception: frees cached memory and clears the error
 
 }  // namespace fd

@@ -1,5 +1,5 @@
-// The store and the process group. Everything of c10d is in this file, the only one that needs Gloo's headers: without
-// them (FD_GLOO) every function says so.
+// The store and the process group. This is the only file that uses c10d and needs Gloo's headers. Without them (FD_GLOO),
+// every function returns an error.
 #include "group.h"
 
 #include "guard.h"
@@ -14,7 +14,7 @@
 #endif
 
 struct fd_store {
-  c10::intrusive_ptr<c10d::Store> tcp, keys;  // the connection; its keys with the prefix
+  c10::intrusive_ptr<c10d::Store> tcp, keys;  // the connection, and the view of it that adds the prefix to keys
 };
 
 struct fd_group {
@@ -35,7 +35,7 @@ at::Tensor bytes(const uint8_t *data, int64_t n) {
 // gather sets all, [size * n], to the tensors of all ranks, [n] each.
 template <typename Group>
 void gather(Group &group, at::Tensor all, at::Tensor mine, int size) {
-  // Neither version has _allgather_base in both backends: outputs are views of all.
+  // Neither version of libtorch has _allgather_base in both backends, so the outputs are views of all.
   std::vector<std::vector<at::Tensor>> outputs{all.view({size, -1}).unbind(0)};
   std::vector<at::Tensor> inputs{mine};
   group.allgather(outputs, inputs)->wait();
@@ -149,7 +149,7 @@ char *fd_group_broadcast(fd_group *group, uint8_t *data, int64_t n, int root) {
 
 char *fd_group_gather_vectors(fd_group *group, const fd_vector *mine, fd_vector *all) {
   return fd::guard([&] {
-    if (all->t.numel() != mine->t.numel() * group->size) throw std::invalid_argument("vectors of other lengths");
+    if (all->t.numel() != mine->t.numel() * group->size) throw std::invalid_argument("the vectors of the ranks have different lengths");
     c10::DeviceGuard on{mine->t.device()};
 #if FD_NCCL
     if (group->device) return gather(*group->device, all->t, mine->t, group->size);

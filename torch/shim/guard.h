@@ -11,7 +11,7 @@
 
 namespace fd {
 
-// What the thread is working on, so that a message can say where an exception came from.
+// What the thread is working on, so that a message can say where an exception was thrown.
 struct Where {
   int64_t client = -1;
   const char *part = nullptr;   // "primary", "secondary", "head"

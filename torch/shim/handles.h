@@ -13,11 +13,11 @@ inline std::atomic<int64_t> live_handles{0};
 inline std::atomic<int64_t> live_bytes{0};
 inline std::atomic<int64_t> next_id{0};
 
-// Counts one handle with the bytes of its tensors for as long as it lives.
+// Counts one handle, with the bytes of its tensors, during its lifetime.
 class Counted {
  public:
-  const int64_t id = next_id++;  // no other handle ever has it
-  // A std::weak_ptr to it tells whoever keeps something for the handle that the handle is gone.
+  const int64_t id = next_id++;  // unique among all handles
+  // An object that keeps data for the handle holds a std::weak_ptr to it, which expires with the handle.
   const std::shared_ptr<void> life = std::make_shared<char>();
   Counted() { live_handles++; }
   ~Counted() {

@@ -1,4 +1,4 @@
-// The linear classifier on the encoders' features side by side.
+// The linear classifier on the concatenated features of the encoders.
 #pragma once
 
 #include "network.h"

@@ -21,7 +21,7 @@ char *fd_images_new(const char *device, const uint8_t *pixels, const uint8_t *la
       for (int byte = 0; byte < 256; byte++)
         value[c * 256 + byte] = (static_cast<float>(byte) / 255.0f - mean[c]) / std[c];
     }
-    // clone: the caller's memory is not ours to keep.
+    // clone, because the caller's memory is only valid during this call.
     *out = new fd_images(p.to(dev, at::kByte, false, true), l.to(dev, at::kByte, false, true), table.to(dev));
   });
 }

@@ -24,11 +24,11 @@ std::string hash_of(const std::string &text) {
   return digits;
 }
 
-// A file is the hash of all that follows, the length of the key and a line end, the key, and the code. The key is there in
-// full, so that two keys of one hash do no harm.
+// A file consists of the hash of everything after it, the length of the key and a line end, the key, and the code. It has the
+// whole key, so that two keys with the same hash are not confused.
 std::string head_of(const std::string &key) { return std::to_string(key.size()) + "\n" + key; }
 
-// The code in a file, or none if the file is not there, not whole, or for another key.
+// The code in a file, or nothing if the file does not exist, is incomplete, or has another key.
 std::vector<char> read_code(const std::filesystem::path &path, const std::string &key) {
   std::ifstream file(path, std::ios::binary);
   std::string all{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()}, head = head_of(key);
@@ -37,7 +37,7 @@ std::vector<char> read_code(const std::filesystem::path &path, const std::string
   return {all.begin() + 16 + static_cast<std::ptrdiff_t>(head.size()), all.end()};
 }
 
-// Written aside and renamed, so that other processes see all of it or nothing.
+// Writes to a temporary file and renames it, so that other processes see either the complete file or none.
 void write_code(const std::filesystem::path &path, const std::string &key, const std::vector<char> &code) {
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);

@@ -1,6 +1,6 @@
 #include "kernel_source.h"
 
-// The assembler puts the files into the library; the compiler runs in the root of the repository.
+// The assembler embeds the files in the library. Paths are relative to the root of the repository, where the compiler runs.
 #define FD_FILE(name)                                                                        \
   asm(".pushsection .rodata\n.global fd_text_" #name "\nfd_text_" #name ":\n.incbin \"torch/shim/kernel_" #name \
       ".h\"\n.byte 0\n.popsection\n");                                                       \

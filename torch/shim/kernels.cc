@@ -2,7 +2,7 @@
 
 #include "kernel_batch.h"
 
-// The same source compiled for the baseline and for AVX2, chosen at load time.
+// The same source is compiled for the baseline and for AVX2. The version is chosen at load time.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define FD_CLONES __attribute__((target_clones("avx2,fma", "default")))
 #else
@@ -23,7 +23,8 @@ void gather_rows(const uint8_t *pixels, const float *table, const int64_t *rows,
   }
 }
 
-// One output: the four inputs in scan order; of equals the first wins, as in PyTorch. A NaN in front stays a NaN.
+// Computes one output from four inputs in scan order. Of equal inputs the first wins, as in PyTorch. If the first input is a
+// NaN, so is the output.
 inline void pool_one(float a, float b, float c, float d, float *out, uint8_t *which) {
   float m = a;
   int i = 0;
@@ -67,7 +68,7 @@ FD_CLONES void sgd_range(float *w, const float *g, float *m, const float *anchor
 struct AdamSettings {
   float rate, root;    // lr / (1 - beta1^t), sqrt(1 - beta2^t)
   float beta1, beta2, epsilon;
-  float decay, shrink;  // wd of Adam; 1 - lr wd of AdamW
+  float decay, shrink;  // wd with Adam; 1 - lr wd with AdamW
   float mu;
 };
 

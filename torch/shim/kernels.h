@@ -1,5 +1,5 @@
-// What the engine computes outside ATen's operators: fused CPU kernels, and beside each the same thing in ATen
-// operators for other devices (and for tests that hold the two together).
+// Operations of the engine that are not single ATen operators: fused CPU kernels, each with an equivalent in ATen operators
+// for other devices and for tests that compare the two.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -9,9 +9,9 @@
 
 namespace fd {
 
-// Indices from the caller as int64 [n] on the host.
+// The caller's indices as int64 [n] on the host.
 at::Tensor host_rows(const int32_t *values, int64_t n);
-// Throws unless every index lies in 0..limit-1.
+// Throws unless every index is in 0..limit-1.
 void check_rows(const int32_t *rows, int64_t n, int64_t limit, const char *what);
 
 // Normalised images of the samples at rows (int64 [b], on the host) as float32 [b, C, H, W].
@@ -27,7 +27,7 @@ Pooled relu_pool2(const at::Tensor &x);  // x: [b, C, H, W]
 // One step of SGD on the range [begin, end): g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.
 struct State {
   at::Tensor weights, grads, momentum;  // flat, [size]
-  at::Tensor second;  // alike, of Adam; undefined with SGD
+  at::Tensor second;  // second moment of Adam, flat, [size]; undefined with SGD
   int64_t steps = 0;  // steps of Adam, including the current one
   double mu = 0;
   at::Tensor anchor;  // flat; read only when mu > 0

@@ -1,4 +1,4 @@
-// Process-wide settings and facts about the libtorch that was linked.
+// Process-wide settings, and information about the linked libtorch.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
@@ -21,7 +21,7 @@ char *copy(const std::string &text) {
   return out;
 }
 
-// A function that a library in this process may export; null where none does.
+// A function that a library in this process may export; null if none does.
 template <typename Function>
 Function *find(const char *name) {
   return reinterpret_cast<Function *>(dlsym(RTLD_DEFAULT, name));
@@ -35,11 +35,11 @@ void fd_free_message(char *message) { std::free(message); }
 
 char *fd_init(void) {
   return fd::guard([] {
-    // A training step frees and takes again the same few megabytes. Without these thresholds glibc returns them to the
-    // kernel each time, and the page faults cost a quarter of the step.
+    // A training step repeatedly frees and allocates the same few megabytes. Without these thresholds, glibc returns them to
+    // the kernel each time, and the page faults take a quarter of the time of the step.
     mallopt(M_MMAP_THRESHOLD, 512 << 20);
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
-    // libtorch's thread count does not reach OpenBLAS, whose threads would fight with the engine's workers.
+    // libtorch's thread count does not apply to OpenBLAS, whose threads would compete with the engine's workers.
     if (auto *set_threads = find<void(int)>("openblas_set_num_threads")) set_threads(1);
     at::set_num_threads(1);
   });
@@ -84,7 +84,8 @@ char *fd_features(int *onednn, int *cuda_built, int *cuda_devices) {
 #else
     *cuda_built = 0;
 #endif
-    // hasCUDA asks for a device that works, not for code: a CUDA build on a machine without one says no.
+    // hasCUDA reports whether a device works, not whether there is CUDA code. It is false for a CUDA build on a machine
+    // without a device.
     *cuda_devices = at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
   });
 }

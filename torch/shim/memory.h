@@ -9,7 +9,7 @@
 
 namespace fd {
 
-// Adds up what the watching threads allocate and free.
+// Adds up the allocations and deallocations of the watching threads.
 class Allocations : public c10::MemoryReportingInfoBase {
  public:
   std::atomic<int64_t> now{0}, peak{0};
@@ -25,7 +25,7 @@ class Allocations : public c10::MemoryReportingInfoBase {
   }
 };
 
-// Makes this thread watch for as long as it lives.
+// Makes this thread watch during the lifetime of the object.
 class Watching {
  public:
   explicit Watching(const std::shared_ptr<Allocations> &a) : guard_(c10::DebugInfoKind::PROFILER_STATE, a) {}

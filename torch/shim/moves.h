@@ -1,4 +1,4 @@
-// Copies into a stack and out of it.
+// Copies to and from a stack.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -11,7 +11,7 @@
 
 namespace fd {
 
-// Copies host values to the beginning of a tensor of the device, as many as there are.
+// Copies all host values to the beginning of a tensor on the device.
 template <typename T>
 void upload(const at::Tensor &to, const std::vector<T> &values) {
   at::Tensor host = at::empty({static_cast<int64_t>(values.size())}, to.options().device(at::kCPU));
@@ -19,12 +19,12 @@ void upload(const at::Tensor &to, const std::vector<T> &values) {
   to.view({-1}).slice(0, 0, host.numel()).copy_(host);
 }
 
-// Appends the rows of a client's samples: their images, and their labels after its map. A label that the network has no
-// output for is an error.
+// Appends the rows of a client's samples: their images, and their labels after its label map. A label for which the network
+// has no output is an error.
 void append_rows(const int32_t *samples, int64_t n, const uint8_t *label_map, const at::Tensor &host_labels,
                  int64_t classes, std::vector<int32_t> &images, std::vector<int32_t> &labels);
 
-// The normalised images of a batch, [clients, B, C, H, W]; images: which image each row is.
+// The normalised images of a batch, [clients, B, C, H, W]. images has the index of the image of each row.
 at::Tensor gather_stack(const Batch &batch, int64_t clients, const at::Tensor &pixels, const at::Tensor &byte_values,
                         const at::Tensor &images, at::ScalarType type);
 

@@ -5,7 +5,7 @@
 namespace fd {
 namespace {
 
-// The layers [begin, end) as steps; before says whether something in front of them has parameters.
+// The layers [begin, end) as steps. before says whether an earlier layer has parameters.
 std::vector<Step> steps_of(const std::vector<fd_layer> &layers, size_t begin, size_t end, bool &before) {
   std::vector<Step> steps;
   for (size_t i = begin; i < end; i++) {
@@ -71,7 +71,7 @@ char *fd_network_new(const fd_layer *layers, int64_t count, const int64_t input[
     n->features = features;
     n->classes = classes;
     n->dual = dual != 0;
-    // Channels-last pays where convolutions are wide enough to fill vector registers with channels.
+    // Channels-last is faster if convolutions are wide enough to fill vector registers with channels.
     n->channels_last = false;
     for (const fd_layer &l : n->layers)
       if (l.kind == FD_CONV2D) n->channels_last = l.out >= 32;

@@ -10,15 +10,15 @@
 
 namespace fd {
 
-// A layer and its surroundings.
+// A layer and its context.
 struct Step {
   size_t layer = 0;                  // index into the network's layers
-  bool wants_input = false;          // an earlier layer has parameters, so the gradient of its input is needed
-  bool block = false;                // a convolution that a ReLU and a 2x2 maximum follow
+  bool wants_input = false;          // whether an earlier layer has parameters, so that the gradient of the input is needed
+  bool block = false;                // a convolution followed by a ReLU and a 2x2 maximum
   std::vector<Step> body, shortcut;  // layers of FD_RESIDUAL
 };
 
-// Which random masks a training forward pass draws. Evaluation draws none.
+// Selects the random masks of a forward pass in training. Evaluation has none.
 struct Draw {
   uint64_t seed;
   int64_t step;
@@ -34,7 +34,7 @@ struct fd_network : fd::Counted {
   int64_t encoder_trained;  // number of these values that are parameters; the others are buffers
   int64_t features, classes;
   bool dual;
-  bool channels_last;  // how convolutions want their activations on the CPU
+  bool channels_last;  // layout of the activations of convolutions on the CPU
 
   int64_t encoder_begin(int part) const { return part == FD_SECONDARY ? encoder_size : 0; }
   int64_t head_begin() const { return encoder_size * (dual ? 2 : 1); }

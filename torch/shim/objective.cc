@@ -6,7 +6,7 @@
 namespace fd {
 
 Loss cross_entropy(const at::Tensor &logp, const at::Tensor &y, const at::Tensor &one, const at::Tensor &weights) {
-  // PyTorch's own operators for the loss: softmax minus one-hot is not the same bits.
+  // The loss uses PyTorch's own operators, because softmax minus one-hot does not give the same bits.
   auto [loss, total] = at::nll_loss_forward(logp, y, {}, at::Reduction::Mean, -100);
   at::Tensor g = at::nll_loss_backward(one, logp, y, {}, at::Reduction::Mean, -100, total);
   g = at::_log_softmax_backward_data(g, logp, 1, at::kFloat);
@@ -103,10 +103,10 @@ std::unique_ptr<Objective> make_objective(const fd_network &network, const fd_sg
 void check_objective(const fd_network &network, const fd_sgd &sgd, const fd_job &job) {
   const fd_objective &o = sgd.objective;
   if (o.kind == FD_PLAIN) return;
-  TORCH_CHECK(job.weights == nullptr, "sample weights go with the cross-entropy alone");
-  TORCH_CHECK(sgd.rule == FD_STEP, "an objective beside the cross-entropy goes with steps of SGD alone");
+  TORCH_CHECK(job.weights == nullptr, "sample weights can only be combined with the plain cross-entropy");
+  TORCH_CHECK(sgd.rule == FD_STEP, "an objective other than the cross-entropy needs plain steps of SGD");
   if (o.kind == FD_DIVERSE) {
-    TORCH_CHECK(network.dual, "the diversity of two encoders needs two");
+    TORCH_CHECK(network.dual, "the diversity of encoders needs a network with two encoders");
     return;
   }
   TORCH_CHECK(!network.dual && (sgd.parts & FD_PRIMARY) && (sgd.parts & FD_HEAD),
@@ -117,8 +117,8 @@ void check_objective(const fd_network &network, const fd_sgd &sgd, const fd_job 
   int64_t items = o.images->t.numel() / pixels;
   if (o.kind == FD_MIX) {
     TORCH_CHECK(o.labels != nullptr && o.labels->t.numel() == items * network.classes, "labels for ", items, " mean images");
-    TORCH_CHECK(o.epsilon > 0, "a central difference of ", o.epsilon);
-    TORCH_CHECK(job.mix != nullptr, "no item to mix with was drawn");
+    TORCH_CHECK(o.epsilon > 0, "the central difference has the width ", o.epsilon);
+    TORCH_CHECK(job.mix != nullptr, "the items to mix are missing");
     check_rows(job.mix, sgd.epochs * ((job.n + sgd.batch - 1) / sgd.batch), items, "mixed item");
   }
   if (o.kind == FD_CONTRAST) {

@@ -22,7 +22,7 @@ Schedule::Schedule(const std::vector<Load> &loads, int64_t epochs, int64_t batch
     sizes.data_ptr<int32_t>()[p] = static_cast<int32_t>(n);
     most = std::max(most, (n + batch - 1) / batch * epochs);
   }
-  TORCH_CHECK(rows <= INT32_MAX, "a stack of clients with ", rows, " samples");
+  TORCH_CHECK(rows <= INT32_MAX, "a stack of clients has ", rows, " samples, which are too many");
   active.assign(most, 0);
   slots = at::full({most, k, batch}, -1, ints);
   counts = at::zeros({most, k}, ints);

@@ -10,9 +10,9 @@
 
 namespace fd {
 
-// A client's values lie together, [K, stride]: starting and ending a client is a copy of a row, the clients in training
-// are the first rows, SGD is one kernel over them, and a batched product takes a layer of all clients as it lies. The stride
-// is a whole number of 128-byte lines, so that products see every client's layers equally aligned.
+// The values of each client are contiguous, [K, stride]. Starting and ending a client is then a copy of a row, the clients in
+// training are the first rows, SGD is one kernel over them, and a batched product can use a layer of all clients without a
+// copy. The stride is a multiple of 128 bytes, so that the layers of every client have the same alignment.
 inline int64_t row_stride(int64_t size) { return (size + 31) / 32 * 32; }
 
 struct Stack {
@@ -26,7 +26,7 @@ struct Stack {
   int64_t clients() const { return weights.size(0); }
   int64_t samples() const { return batch.samples; }
   at::Device device() const { return weights.device(); }
-  // The kernel for a layer's shape, which args have.
+  // The kernel for the layer's shape in args.
   template <typename Args>
   Kernel shaped(Kernel kernel, const Args &args) const {
     if (methods->shapes) kernel.constants = constants_of(args);
@@ -43,7 +43,7 @@ inline at::Tensor stacked(const at::Tensor &vectors, int64_t begin, std::vector<
   return vectors.as_strided(shape, strides, vectors.storage_offset() + begin);
 }
 
-// Writes gradients a b, or their sum over dims, into the clients' gradients, whose type may be wider.
+// Writes the products a b, or their sum over dims, into the clients' gradients, whose type may be wider.
 inline void keep_product(at::Tensor grads, const at::Tensor &a, const at::Tensor &b) {
   if (grads.scalar_type() == a.scalar_type()) at::bmm_out(grads, a, b);
   else grads.copy_(at::bmm(a, b));

@@ -18,7 +18,7 @@
 
 struct fd_stacked {
   fd_stacked(const char *device, const fd_stacked_options &options);
-  // The training of a phase: made once for its shapes, so that what it recorded serves every round.
+  // The training of a phase. It is made once for its shapes, so that its recorded graphs are used in every round.
   fd::StackedTraining &training(const fd_network &network, const fd_images &images, const std::vector<fd_job> &jobs,
                                 const fd_sgd &sgd);
 

@@ -1,20 +1,20 @@
-// Convolutions of stacked clients, alone and with the ReLU and the 2x2 maximum behind them.
+// Convolutions of stacked clients, alone or with the following ReLU and 2x2 maximum.
 #pragma once
 
 #include "stack.h"
 
 namespace fd {
 
-// Activations are [A, B, C, H, W] in whatever order of clients, samples and channels a convolution leaves them; only the
-// planes lie in one piece. What comes next takes any order, so nothing is copied to change it.
+// Activations are [A, B, C, H, W]. Clients, samples and channels may be in any memory order that a convolution produces; only
+// the planes are contiguous. The next layers accept any order, so nothing is copied to change it.
 
 class StackedConv {
  public:
-  // encoder_begin: where the encoder lies in the clients' vectors.
+  // encoder_begin: offset of the encoder in the clients' vectors.
   StackedConv(const fd_layer &layer, bool block, const Stack &stack, int64_t encoder_begin)
       : l_(layer), block_(block), s_(stack), begin_(encoder_begin) {}
 
-  // x [A, B, in, H, W] -> [A, B, out, H', W'], of a block [A, B, out, H'/2, W'/2]. keep: backward will follow.
+  // x [A, B, in, H, W] -> [A, B, out, H', W'], or [A, B, out, H'/2, W'/2] for a block. keep: a backward pass will follow.
   at::Tensor ahead(const at::Tensor &x, bool keep, bool wants_input);
   // Writes the gradients of weight and bias; returns the gradient of x if it is wanted.
   at::Tensor back(const at::Tensor &grad, bool wants_input);
@@ -35,7 +35,7 @@ class StackedConv {
   const Stack &s_;
   int64_t begin_;
   ConvMethod method_ = ConvMethod::kChoose;
-  at::Tensor x_, input_, y_, out_, which_;  // the input, and as the method wants it; the output before and after the maximum
+  at::Tensor x_, input_, y_, out_, which_;  // input, input as the method needs it, output before and after the maximum
 };
 
 }  // namespace fd

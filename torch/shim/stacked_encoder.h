@@ -16,7 +16,7 @@ class StackedEncoder : public Walk {
  private:
   struct Kept {
     at::Tensor a, b;                    // what the layer's backward pass needs: input, output, statistics or positions
-    std::unique_ptr<StackedConv> conv;  // a convolution keeps for itself
+    std::unique_ptr<StackedConv> conv;  // a convolution keeps its own tensors
   };
   bool as_one(const Step &step) const override { return step.block; }
   at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) override;
@@ -27,7 +27,7 @@ class StackedEncoder : public Walk {
   at::Tensor vectors(const at::Tensor &of, int64_t offset, int64_t n) const { return stacked(of, begin_ + offset, {n}); }
 
   const Stack &s_;
-  int64_t begin_;  // begin of the encoder in the clients' vectors
+  int64_t begin_;  // offset of the encoder in the clients' vectors
   std::vector<Kept> kept_;  // by layer
 };
 

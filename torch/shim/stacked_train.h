@@ -19,11 +19,11 @@ namespace fd {
 
 // The shapes for which a training is made. It serves all calls that fit.
 struct TrainingShape {
-  int64_t network, images;  // their ids
+  int64_t network, images;  // ids of the network and the images
   int32_t parts;
   int64_t batch;
   bool proximal, weighted;
-  int64_t clients, rows, steps, epochs;  // largest numbers
+  int64_t clients, rows, steps, epochs;  // largest numbers that the training supports
   bool fits(const TrainingShape &call) const;
 };
 TrainingShape shape_of(const fd_network &network, const fd_images &images, const std::vector<fd_job> &jobs,
@@ -33,10 +33,10 @@ class StackedTraining {
  public:
   StackedTraining(const fd_network &network, const fd_images &images, const TrainingShape &shape, at::ScalarType type,
                   ConvMethods &methods);
-  // Trains all jobs. The host waits for the device when it uploads what the jobs bring, and at the end.
+  // Trains all jobs. The host waits for the device when it uploads the data of the jobs, and at the end.
   void run(const std::vector<fd_job> &jobs, const fd_sgd &sgd, fd_engine &engine);
   const TrainingShape &shape() const { return shape_; }
-  // Whether the network and the images still exist. Otherwise no call fits, and only memory is held.
+  // Whether the network and the images still exist. Otherwise no call can use this training, and it only holds memory.
   bool serves() const { return !network_life_.expired() && !images_life_.expired(); }
 
  private:
@@ -56,9 +56,9 @@ class StackedTraining {
   at::ScalarType type_;
   at::Device device_;
   ConvMethods &methods_;
-  std::map<int64_t, std::unique_ptr<Graph>> graphs_;  // one step, by the number of clients with steps left
+  std::map<int64_t, std::unique_ptr<Graph>> graphs_;  // graph of one step, by the number of clients with steps left
 
-  // The memory on which recorded steps work.
+  // The memory that recorded steps use.
   at::Tensor weights_, compute_, grads_, momentum_, anchor_;  // [clients, stride]
   at::Tensor settings_, mu_;                                  // settings of SGD
   at::Tensor step_, slots_, counts_;                          // step, slots and counts of the batches

@@ -1,4 +1,4 @@
-// Once through all samples of a stack of clients, for evaluation.
+// One pass through all samples of a stack of clients, for evaluation.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace fd {
 
-constexpr int64_t kSweepBatch = 128;  // samples of a client at once
+constexpr int64_t kSweepBatch = 128;  // number of samples per client at once
 
 // The schedule of a sweep.
 inline Schedule sweep_of(const std::vector<Load> &loads) {
@@ -18,7 +18,7 @@ inline Schedule sweep_of(const std::vector<Load> &loads) {
   return Schedule(loads, 1, std::min(most, kSweepBatch));
 }
 
-// Calls body with the clients that have samples left and their batch, which is on the device.
+// Calls body with the number of clients that have samples left and their batch, which is on the device.
 template <typename Body>
 void sweep(const Schedule &schedule, const at::Device &device, Body &&body) {
   at::Tensor slots = schedule.slots.to(device), counts = schedule.counts.to(device);

@@ -1,5 +1,5 @@
-// Tensors of the eager executor. gotorch's own versions of backward and of what reads a tensor have no status, and it
-// lacks most operations that a loss is made of. Every function here is guarded.
+// Tensors of the eager executor. gotorch's functions for backward passes and for reading tensors do not report errors, and it
+// lacks most operations that losses need. Every function here is guarded.
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -26,12 +26,12 @@ std::vector<at::Tensor> tensors(void *const *handles, int64_t n) {
 void give(void **out, const at::Tensor &t) { *out = new at::Tensor(t); }
 
 void copy_out(const at::Tensor &t, float *values, int64_t n) {
-  TORCH_CHECK(t.numel() == n, "a tensor of ", t.numel(), " values, ", n, " were asked for");
+  TORCH_CHECK(t.numel() == n, "the tensor has ", t.numel(), " values, but ", n, " were requested");
   at::from_blob(values, {n}, at::kFloat).copy_(t.detach().reshape({-1}));
 }
 
-// Indices as an int64 tensor on the device of t. They are checked on the host: on a GPU, one outside the range would end
-// all further work on the device.
+// Indices as an int64 tensor on the device of t. They are checked on the host, because on a GPU an index outside the range
+// would make all further work on the device fail.
 at::Tensor indices(const int64_t *values, int64_t n, int64_t limit, const at::Tensor &t) {
   for (int64_t i = 0; i < n; i++)
     TORCH_CHECK(0 <= values[i] && values[i] < limit, "index ", values[i], " at position ", i, " is outside 0 to ", limit - 1);
@@ -40,7 +40,7 @@ at::Tensor indices(const int64_t *values, int64_t n, int64_t limit, const at::Te
 }
 
 void check_scalar(const at::Tensor &t) {
-  TORCH_CHECK(t.numel() == 1, "the derivative of a tensor of shape ", t.sizes(), " was asked for: only that of a scalar exists");
+  TORCH_CHECK(t.numel() == 1, "the derivative of a tensor of shape ", t.sizes(), " does not exist: it must be a scalar");
 }
 
 }  // namespace
@@ -63,8 +63,8 @@ char *fd_tensor_part(const fd_vector *v, int64_t begin, const int64_t *shape, in
     for (int64_t i = 0; i < dims; i++) n *= shape[i];
     TORCH_CHECK(0 <= begin && n >= 0 && begin + n <= v->t.numel(), "range ", begin, ":", begin + n,
                 " is not within a vector of ", v->t.numel());
-    // variable_data shares the memory, but not the count of modifications: a running mean that moves must not make the
-    // weights beside it look modified to autograd.
+    // variable_data shares the memory, but not the version counter. Otherwise an update of a running mean would make autograd
+    // treat the weights in the same vector as modified.
     at::Tensor t = v->t.slice(0, begin, begin + n).view(at::IntArrayRef(shape, dims)).variable_data();
     if (trained) t.set_requires_grad(true);
     give(out, t);
@@ -139,7 +139,7 @@ char *fd_tensor_over(int op, void *handle, const int64_t *dims, int64_t n, void 
     if (n == 0)
       for (int64_t i = 0; i < x.dim(); i++) over.push_back(i);
     auto one = [&] {
-      TORCH_CHECK(over.size() == 1, "this operation goes along one dimension, ", over.size(), " were given");
+      TORCH_CHECK(over.size() == 1, "this operation needs one dimension, but ", over.size(), " were given");
       return over[0];
     };
     switch (op) {
@@ -177,7 +177,7 @@ char *fd_tensor_select(void *handle, int64_t dim, const int64_t *index, int64_t 
 char *fd_tensor_pick(void *handle, const int64_t *columns, int64_t n, void **out) {
   return fd::guard([&] {
     const at::Tensor &x = tensor(handle);
-    TORCH_CHECK(x.dim() == 2 && x.size(0) == n, "one value of each row: ", n, " columns for a tensor of shape ", x.sizes());
+    TORCH_CHECK(x.dim() == 2 && x.size(0) == n, "there are ", n, " columns for a tensor of shape ", x.sizes());
     give(out, x.gather(1, indices(columns, n, x.size(1), x).unsqueeze(1)).squeeze(1));
   });
 }
@@ -194,7 +194,7 @@ char *fd_tensor_gradient(void *scalar, void *const *handles, int64_t n, void **o
   return fd::guard([&] {
     check_scalar(tensor(scalar));
     for (int64_t i = 0; i < n; i++) out[i] = nullptr;
-    // The graph is kept and grows by that of the derivatives, so that these can be part of a loss.
+    // The graph is kept, and the graph of the derivatives is added to it, so that the derivatives can be part of a loss.
     auto grads = torch::autograd::grad({tensor(scalar)}, tensors(handles, n), {}, true, true, true);
     for (int64_t i = 0; i < n; i++)
       if (!grads[i].defined()) grads[i] = at::zeros_like(tensor(handles[i]));
@@ -205,7 +205,7 @@ char *fd_tensor_gradient(void *scalar, void *const *handles, int64_t n, void **o
 char *fd_tensor_descent(void *loss, void *const *leaves, const int64_t *begins, int64_t n, fd_vector *gradient, double *value) {
   return fd::guard([&] {
     at::Tensor &t = tensor(loss);
-    TORCH_CHECK(t.numel() == 1, "the loss has shape ", t.sizes(), ": a loss is a scalar, a Mean or a Sum");
+    TORCH_CHECK(t.numel() == 1, "the loss has shape ", t.sizes(), ": a loss must be a scalar, such as a Mean or a Sum");
     TORCH_CHECK(gradient != nullptr, "a closed vector was used");
     const char *apart = "the loss does not depend on the trained parameters: it was made of constants or detached tensors alone";
     TORCH_CHECK(t.requires_grad(), apart);

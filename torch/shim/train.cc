@@ -1,4 +1,4 @@
-// Calls of the engine: jobs are checked and then run, one per worker at a time.
+// Calls of the engine. Jobs are checked and then run, one at a time per worker.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -20,7 +20,7 @@ char *fd_engine_train(fd_engine *engine, const fd_network *network, const fd_ima
                       int64_t count, const fd_sgd *sgd) {
   return fd::guard([&] {
     fd::check_train(*network, *images, jobs, count, *sgd);
-    // The longest first, so that no worker is left with a long one at the end.
+    // The longest jobs come first, so that no long job runs alone at the end.
     std::vector<int64_t> schedule(count);
     std::iota(schedule.begin(), schedule.end(), 0);
     std::stable_sort(schedule.begin(), schedule.end(), [&](int64_t a, int64_t b) { return jobs[a].n > jobs[b].n; });

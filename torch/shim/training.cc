@@ -5,7 +5,7 @@
 namespace fd {
 namespace {
 
-// The features of all of a job's samples under a frozen encoder: they do not change while it trains.
+// The features of all samples of a job under a frozen encoder, which do not change during the training.
 at::Tensor frozen_features(EncoderPass &encoder, const fd_images &images, const at::Tensor &rows, bool plain) {
   std::vector<at::Tensor> chunks;
   for (int64_t begin = 0; begin < rows.numel(); begin += kEvaluationBatch)
@@ -141,8 +141,8 @@ void Training::epoch_whole(int64_t count, const Batch &batch) {
   step(sgd_);
 }
 
-// Per-FedAvg: D, D' (and D'' for the second order) are batches in turn; what does not fill a step is left out, and a
-// client with too few batches takes them again.
+// Per-FedAvg: D, D' (and D'' for the second order) are consecutive batches. Batches that do not fill a step are left out, and
+// a client with too few batches uses them repeatedly.
 //   w~ = w - alpha grad f(w; D),  g = grad f(w~; D'),  w <- w - beta (g - alpha h)
 //   h = [grad f(w + delta g; D'') - grad f(w - delta g; D'')] / (2 delta), or 0 for the first order
 void Training::epoch_meta(int64_t count, const Batch &batch) {

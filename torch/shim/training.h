@@ -14,9 +14,9 @@
 
 namespace fd {
 
-constexpr int64_t kEvaluationBatch = 128;  // larger batches leave the cache
+constexpr int64_t kEvaluationBatch = 128;  // larger batches do not fit into the cache
 
-// Labels after a client's map (or NULL), int64.
+// Labels after a client's label map, as int64. map may be NULL.
 at::Tensor mapped_labels(const at::Tensor &labels, const uint8_t *map);
 
 class Training {
@@ -28,9 +28,9 @@ class Training {
   // Writes the gradient of the loss on a batch, given by positions in the samples (on the host), into state_.grads, and
   // adds the loss to the epoch's.
   void pass(const at::Tensor &positions);
-  // The same for the network's input x, of the positions here (on the device).
+  // Does the same for the network's input x of the samples at the positions here (on the device).
   void backward(const at::Tensor &x, const at::Tensor &here);
-  void step(const fd_sgd &sgd);  // with state_.grads
+  void step(const fd_sgd &sgd);  // makes a step with state_.grads
 
   using Batch = std::function<at::Tensor(int64_t)>;  // the k-th batch of an epoch
   void epoch_whole(int64_t count, const Batch &batch);

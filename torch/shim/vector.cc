@@ -74,7 +74,7 @@ char *fd_vector_axpy(fd_vector *v, double a, const fd_vector *x, int64_t begin, 
 char *fd_vector_mean(fd_vector *v, const fd_vector *const *xs, const double *weights, int64_t count, int64_t begin,
                      int64_t end) {
   return fd::guard([&] {
-    TORCH_CHECK(count > 0, "the mean of no vectors was asked for");
+    TORCH_CHECK(count > 0, "the mean of no vectors does not exist");
     double total = 0;
     for (int64_t i = 0; i < count; i++) {
       TORCH_CHECK(weights[i] >= 0, "weight ", i, " of a mean is ", weights[i]);

@@ -37,7 +37,7 @@ at::Tensor Walk::run_back(const std::vector<Step> &steps, at::Tensor g) {
       where.layer = layer(step).name;
       g = back(step, g);
     }
-    // Nothing before this one has parameters: the gradient of the images themselves is never needed.
+    // No earlier layer has parameters, and the gradient of the images is never needed.
     if (!step.wants_input) break;
   }
   where.layer = nullptr;

@@ -1,4 +1,4 @@
-// The passes through an encoder's layers, forwards and backwards. Subclasses say what a layer computes.
+// The forward and backward passes through an encoder's layers. Subclasses define the computation of each layer.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -13,14 +13,14 @@ class Walk {
  public:
   virtual ~Walk() = default;
   at::Tensor evaluate(const at::Tensor &x);                     // images -> features
-  at::Tensor forward(const at::Tensor &x, const Draw &draw);    // the same in training: keeps what backward needs
+  at::Tensor forward(const at::Tensor &x, const Draw &draw);    // the same in training; keeps the tensors that backward needs
   void backward(const at::Tensor &grad);                        // gradient of the features -> gradients of the parameters
 
  protected:
   Walk(const fd_network &network, int part) : network(network), part_(part == FD_SECONDARY ? "secondary" : "primary") {}
   const fd_layer &layer(const Step &step) const { return network.layers[step.layer]; }
 
-  // Whether a convolution and the ReLU and maximum behind it are one layer for this walk.
+  // Whether a convolution and the following ReLU and maximum are one layer for this class.
   virtual bool as_one(const Step &step) const = 0;
   // draw is null in evaluation.
   virtual at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) = 0;

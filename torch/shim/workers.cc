@@ -40,7 +40,7 @@ void fd_engine::work() {
     if (error != nullptr) {
       errors_[i] = error;
       std::free(error);
-      next_ = schedule_->size();  // start no more
+      next_ = schedule_->size();  // start no further items
     }
     running_--;
     if (running_ == 0 && next_ >= schedule_->size()) done_.notify_all();
@@ -68,7 +68,7 @@ extern "C" {
 
 char *fd_engine_new(const char *device, int workers, int tf32, int deterministic, fd_engine **out) {
   return fd::guard([&] {
-    TORCH_CHECK(workers >= 1 && workers <= 1024, workers, " workers were asked for; 1 to 1024 are possible");
+    TORCH_CHECK(workers >= 1 && workers <= 1024, workers, " workers were requested, but only 1 to 1024 are possible");
     fd::set_math(tf32 != 0, deterministic != 0);
     fd::check_device(c10::Device{std::string(device)});
     *out = new fd_engine(device, workers, tf32 != 0, deterministic != 0);
