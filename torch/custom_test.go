@@ -281,7 +281,7 @@ func TestCustomErrors(t *testing.T) {
 		"a closed vector":  {in(0, func(b *torch.Batch) torch.Tensor { return b.Vector(nil, 0, 7) }), []string{"closed"}},
 		"the cat of none":  {in(0, func(*torch.Batch) torch.Tensor { return torch.Cat(0) }), []string{"Cat of no tensors"}},
 		"a dimension":      {in(0, func(b *torch.Batch) torch.Tensor { return b.Logits().Sum(5) }), []string{"Dimension out of range"}},
-		"no scalar's":      {in(0, func(b *torch.Batch) torch.Tensor { return b.Logits().Gradient(b.Images)[0] }), []string{"only that of a scalar"}},
+		"no scalar's":      {in(0, func(b *torch.Batch) torch.Tensor { return b.Logits().Gradient(b.Images)[0] }), []string{"must be a scalar"}},
 		"a constant's":     {in(0, func(b *torch.Batch) torch.Tensor { return b.CrossEntropy().Gradient(b.Images)[0] }), []string{"custom_test.go:"}},
 		"several as one":   {in(0, func(b *torch.Batch) torch.Tensor { b.Logits().Item(); return b.Logits() }), []string{"Item of a tensor of shape [5 10]"}},
 		"an empty softmax": {in(0, func(b *torch.Batch) torch.Tensor { return b.Logits().Softmax(2) }), []string{"Dimension out of range"}},
