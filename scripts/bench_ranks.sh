@@ -3,15 +3,15 @@
 #
 #   scripts/bench_ranks.sh [FLAGS OF TRAIN...] > table.md
 #
-# A repeat runs both with the same seed, one after the other, and each second repeat in the other order; a ratio is that of the
-# ranks to the one process in one repeat. The one process has as many workers as there are processors, and the ranks share them.
-# Run it on a machine that does nothing else. Without flags it runs FedDAG with 20 clients, once with the default clustering and
-# once with that of the paper.
+# A repeat runs both with the same seed, one after the other, in an order that alternates between repeats. A ratio is the time
+# of the ranks divided by the time of the single process in the same repeat. The single process has as many workers as there
+# are processors; the ranks divide the processors between them. Run it on a machine that does nothing else. Without flags, it
+# runs FedDAG with 20 clients, once with the default clustering and once with the clustering of the paper.
 #
 #   PROGRAM   the program (./feddag)
 #   RANKS     number of ranks (2)
-#   REPEATS   number of repeats, each with a seed of its own (5)
-#   KEEP      directory in which the runs stay (a temporary one, removed at the end)
+#   REPEATS   number of repeats, each with its own seed (5)
+#   KEEP      directory for the runs (default: a temporary directory, which is removed at the end)
 #
 # Memory with many clients, as in docs/scale.md:
 #

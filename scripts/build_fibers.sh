@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles the CUDA kernels for the host with a fiber for each thread and a watch on their memory (torch/fibers), for tests,
-# unless the library is newer than all of its sources.
+# Compiles the CUDA kernels for the host, for tests, with a fiber for each thread and checks of their memory accesses
+# (torch/fibers). Does nothing if the library is newer than all of its sources.
 #
 #   scripts/build_fibers.sh LIBRARY [SHIM [KERNELS]]
 #
@@ -12,8 +12,8 @@ library=$1 shim=${2:-torch/shim} kernels=${3:-torch/fibers/kernels.cc}
 cxx=${CXX:-g++}
 if [[ -f $library && -z $(find torch/fibers "$shim" "$kernels" scripts/build_fibers.sh -type f -newer "$library" -print -quit) ]]; then exit 0; fi
 mkdir -p "$(dirname "$library")"
-# Hidden symbols: the program that loads the library has the same kernels, compiled differently. Without _FORTIFY_SOURCE,
-# which takes a jump to another fiber's stack for an error.
+# Symbols are hidden because the program that loads the library has the same kernels, compiled differently. _FORTIFY_SOURCE is
+# off because it would report a jump to another fiber's stack as an error.
 flags=(-std=c++17 -O1 -g1 -fPIC -fvisibility=hidden -U_FORTIFY_SOURCE -Wall -Itorch/fibers "-I$shim")
 "$cxx" "${flags[@]}" -DFD_FIBERS -fsanitize=thread -Wno-tsan -c "$kernels" -o "$library.kernels.o"
 "$cxx" "${flags[@]}" -O2 -c torch/fibers/fibers.cc -o "$library.fibers.o"

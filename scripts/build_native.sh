@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # Compiles the two C++ libraries against the libtorch that find_libtorch.sh chose:
-#   libcgotorch.so   gotorch's C++ half, straight out of the Go module cache (GOTORCH_DIR: out of that folder)
-#   libfeddag.so     our shim, torch/shim/*.cc
+#   libcgotorch.so   gotorch's C++ part, from the Go module cache (or from the folder GOTORCH_DIR)
+#   libfeddag.so     feddag's shim, torch/shim/*.cc
 # and writes an env.sh with the variables (CGO_*, GOFLAGS) that `go build` and `go test` need. The last and only line on stdout
 # is the path of that env.sh:
 #   env=$(scripts/build_native.sh) && . "$env" && go build .
 #
-# Each libtorch has a folder of its own, build/<origin>-<version>-<hash>, the hash over everything that goes into the
-# compilation. So builds against two of them live side by side, each binary finds its own libraries, and nothing old
-# is ever linked. build/lib and build/env.sh point at the latest.
+# Each libtorch has its own folder, build/<origin>-<version>-<hash>, whose hash covers everything that the compilation depends
+# on. Builds against different versions can therefore coexist, each binary finds its own libraries, and outdated files are
+# never linked. build/lib and build/env.sh point to the latest build.
 #
-#   GLOO_INCLUDE   a folder that has gloo/ with Gloo's headers, where the system has none
-#   SANITIZE   compile the shim for these sanitizers, such as address,undefined, in a folder of its own that build/lib and
-#              build/env.sh do not point at (scripts/check_sanitizers.sh)
+#   GLOO_INCLUDE   a folder that has gloo/ with Gloo's headers, if the system has none
+#   SANITIZE   compile the shim for these sanitizers, such as address,undefined, in a separate folder that build/lib and
+#              build/env.sh do not point to (scripts/check_sanitizers.sh)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -51,9 +51,9 @@ includes=(-isystem "$LIBTORCH_INCLUDE/torch/csrc/api/include")
 libs=("-L$LIBTORCH_LIB" -lc10 -ltorch_cpu -ltorch)
 cuda=()
 if [[ $LIBTORCH_CUDA == 1 ]]; then
-	# The toolkit's headers, or those of the pip packages that came with the wheel, beside torch/ in site-packages:
-	# one folder for all of CUDA 13, one per library before. Those of CUDA 13 lack crt/ (which triton has a copy of) and
-	# nv/ (without which c10/cuda compiles, but not ATen/cuda); they are packages of their own.
+	# The headers of the toolkit, or of the pip packages that came with the wheel, next to torch/ in site-packages. CUDA 13
+	# has one folder for everything, earlier versions one folder per library. The headers of CUDA 13 lack crt/ (of which
+	# triton has a copy) and nv/ (without which c10/cuda compiles, but not ATen/cuda), which are separate packages.
 	site=${LIBTORCH_LIB%/torch/lib}
 	if [[ -f ${CUDA_HOME:-/usr/local/cuda}/include/cuda_runtime_api.h ]]; then
 		folders=("${CUDA_HOME:-/usr/local/cuda}/include")
@@ -79,10 +79,10 @@ if [[ $LIBTORCH_CUDA == 1 ]]; then
 	done
 	[[ -n $runtime && -n $crt && -n $nv && -n $cudart ]] || cuda=()
 	if ((${#cuda[@]})); then
-		# Without --no-as-needed the linker drops torch_cuda, which registers itself only by being loaded, and CUDA
-		# silently reads as unavailable.
+		# Without --no-as-needed, the linker drops torch_cuda, which registers itself only when it is loaded, and CUDA
+		# silently appears to be unavailable.
 		libs+=("-Wl,--no-as-needed" -ltorch_cuda -lc10_cuda "-L${cudart%/*}" "-l:${cudart##*/}")
-		# Where the run-time library lies, the program looks for the run-time compiler too.
+		# The program looks for the run-time compiler in the folder of the run-time library.
 		libs+=("-Wl,-rpath,${cudart%/*}")
 	else
 		say "libtorch has CUDA, but not all of its headers (cuda_runtime_api.h, crt/, nv/target) and libcudart were found:" \
@@ -99,8 +99,8 @@ if ((${#cuda[@]})); then
 	shim_flags+=(-DFD_CUDA=1)
 fi
 
-# torch/shim/group.cc alone needs the headers of c10d and Gloo, for runs on several ranks. Debian has Gloo's in libgloo-dev;
-# PyPI's torch brings c10d's headers, and those of NCCL in a package of its own, but not Gloo's.
+# Only torch/shim/group.cc needs the headers of c10d and Gloo, for runs on several ranks. Debian has Gloo's headers in
+# libgloo-dev. PyPI's torch has the headers of c10d, and of NCCL in a separate package, but not of Gloo.
 group_flags=()
 gloo=${GLOO_INCLUDE:-}
 for dir in "$LIBTORCH_INCLUDE" /usr/include /usr/local/include; do
@@ -113,7 +113,7 @@ elif [[ -z $gloo || ! -f $LIBTORCH_INCLUDE/torch/csrc/distributed/c10d/ProcessGr
 		"scripts/setup.sh installs Gloo's (Debian: libgloo-dev); GLOO_INCLUDE names another folder that has gloo/"
 else
 	group_flags=(-DFD_GLOO=1 -DUSE_C10D_GLOO)
-	# Gloo's folder comes last, because it may have the headers of another libtorch beside it.
+	# Gloo's folder comes last, because it may also contain the headers of another libtorch.
 	if [[ $gloo != "$LIBTORCH_INCLUDE" && $gloo != /usr/include ]]; then group_flags+=(-idirafter "$gloo"); fi
 	if ((${#cuda[@]})); then
 		for dir in "${cuda[@]}"; do
@@ -135,12 +135,12 @@ fi
 # --- the folder ------------------------------------------------------------------------------------------------------
 hash=$({
 	printf '%s\n' "$found" "$("$cxx" --version | head -n 1)" "${gotorch_flags[@]}" "${shim_flags[@]}" "${libs[@]}"
-	stat -L -c '%s %Y' "$LIBTORCH_LIB/libtorch_cpu.so" # the same version, installed anew
+	stat -L -c '%s %Y' "$LIBTORCH_LIB/libtorch_cpu.so" # detects a new installation of the same version
 } | sha256sum | cut -c 1-8)
 out=$root/build/$LIBTORCH_ORIGIN-$LIBTORCH_VERSION-$hash
 mkdir -p "$out/lib" "$out/obj/shim"
 
-# One build of it at a time: `make test` in two terminals must not write the same files.
+# Only one build at a time may use the folder: `make test` in two terminals must not write the same files.
 if command -v flock >/dev/null; then
 	exec 9>"$out/.lock"
 	flock 9
@@ -165,7 +165,8 @@ newer() {
 	return 1
 }
 
-# compile WHAT SOURCE OUTPUT FLAGS...: written aside and renamed, so that a build that was killed leaves no half file.
+# compile WHAT SOURCE OUTPUT FLAGS...: compiles to a temporary file and renames it, so that a killed build leaves no
+# incomplete file.
 compile() {
 	local source=$2 output=$3
 	say "$1"
@@ -173,7 +174,7 @@ compile() {
 	"$cxx" "$@" "$source" -o "$output.tmp" && mv "$output.tmp" "$output"
 }
 
-# link LIBRARY OBJECTS...: if an object is newer, or the list of objects changed.
+# link LIBRARY OBJECTS...: links if an object is newer than the library, or if the list of objects has changed.
 link() {
 	local library=$out/lib/$1 list=$out/obj/$1.list object old=''
 	shift
@@ -181,7 +182,7 @@ link() {
 		if [[ $object -nt $library ]]; then old=1; fi
 	done
 	if [[ -n $old || ! -f $list || $(<"$list") != "$*" ]]; then
-		# --no-undefined: a library that is missing shows here, and not when the program starts.
+		# With --no-undefined, a missing library is an error here, and not when the program starts.
 		"$cxx" -shared -pthread "$@" -o "$library.tmp" "-Wl,-soname,$(basename "$library")" "-Wl,--no-undefined" \
 			"-Wl,-rpath,$LIBTORCH_LIB" "${libs[@]}" ||
 			fail "linking $(basename "$library") against libtorch $LIBTORCH_VERSION in $LIBTORCH_LIB failed"
@@ -190,14 +191,15 @@ link() {
 	fi
 }
 
-# gotorch as one unit: its nine files are short, and most of the time goes into reading libtorch's headers.
+# gotorch is compiled as one unit: its nine files are short, and most of the time is spent reading libtorch's headers.
 object=$out/obj/gotorch.o
 if newer "$object" "$gotorch/cgotorch" '*.cc' '*.h'; then
 	printf '#include "%s"\n' "$gotorch"/cgotorch/*.cc >"$out/obj/gotorch.cc"
 	compile gotorch "$out/obj/gotorch.cc" "$object" -c "${gotorch_flags[@]}" 9>&- &
 fi
 
-# The same headers for the shim, read once. Everything they depend on is in the folder's name, so they never go stale.
+# The headers are precompiled for the shim. Everything that they depend on is in the folder's name, so they are never out of
+# date.
 shim=(torch/shim/*.cc)
 if ((${#shim[@]})); then
 	prefix=$out/obj/shim/prefix.h
@@ -211,9 +213,9 @@ for source in "${shim[@]}"; do
 	object=$out/obj/shim/$(basename "$source" .cc).o
 	objects+=("$object")
 	more=()
-	# These flags are not in the folder's name: when they change, nothing else is to be compiled anew.
+	# These flags are not in the folder's name, because no other file has to be compiled again when they change.
 	case $source in
-	*/group.cc) more=("${group_flags[@]}") ;; # Gloo's headers may come later
+	*/group.cc) more=("${group_flags[@]}") ;; # Gloo's headers may be installed later
 	*/interface.cc) more=("-DFD_HEADER=$header") ;;
 	esac
 	if ((${#more[@]})); then
@@ -231,8 +233,9 @@ link libcgotorch.so "$out/obj/gotorch.o"
 if ((${#objects[@]})); then link libfeddag.so "${objects[@]}"; fi
 
 # --- what Go needs to know -------------------------------------------------------------------------------------------
-# Go's cache does not see what lies outside a package's own folder. So the hash of the C headers is in the compiler's flags,
-# and the hash of all C++ in the linker's: a change there rebuilds what includes it, and no test result is left over.
+# Go's cache does not see files outside a package's folder. The compiler's flags therefore contain the hash of the C headers,
+# and the linker's flags the hash of all C++ files, so that a change rebuilds what depends on it and invalidates cached test
+# results.
 cflags="-O2 -g -DFD_HEADER=$header"
 goflags=()
 if command -v go >/dev/null; then
@@ -242,7 +245,8 @@ if command -v go >/dev/null; then
 fi
 native="-X=feddag/torch.native=$(digest torch/shim/*.cc torch/shim/*.h "$out/obj/shim/group.o.flags")"
 
-# The flags go through no shell on their way to the linker: $ORIGIN stays as it is. Go splits at blanks unless quoted.
+# The flags do not pass through a shell on their way to the linker, so $ORIGIN is not expanded. Go splits them at blanks that
+# are not quoted.
 ld=()
 # shellcheck disable=SC2016
 for flag in -O2 -g "-L$out/lib" "-L$LIBTORCH_LIB" '-Wl,-rpath,$ORIGIN/build/'"$(basename "$out")/lib" \
@@ -250,8 +254,9 @@ for flag in -O2 -g "-L$out/lib" "-L$LIBTORCH_LIB" '-Wl,-rpath,$ORIGIN/build/'"$(
 	if [[ $flag == *[[:space:]]* ]]; then flag="'$flag'"; fi
 	ld+=("$flag")
 done
-# torch_cuda is not named here: libfeddag.so and libcgotorch.so need it themselves. Programs that use cgo in the standard
-# library alone, such as the tests of federation/data, would need it too, and Go's own linker gives them no rpath.
+# torch_cuda is not listed here, because libfeddag.so and libcgotorch.so already depend on it. Otherwise, programs that use
+# cgo only in the standard library, such as the tests of federation/data, would depend on it too, and Go's own linker gives
+# them no rpath.
 {
 	printf '# Made by scripts/build_native.sh.\n'
 	printf 'export CGO_ENABLED=1\n'

@@ -63,7 +63,7 @@ export TMPDIR=$work/tmp BUILDAH_ISOLATION=chroot
 buildah=(nice -n 10 buildah --root "$work/storage" --runroot "$work/run" --storage-driver "${STORAGE_DRIVER:-overlay}")
 
 clean_up() {
-	# timeout ends what it started, with SIGKILL after 20 s: buildah may wait for ever for a step that was ended.
+	# timeout ends its command, with SIGKILL after 20 s, because buildah may wait forever for a step that has ended.
 	if [[ -n $job ]]; then kill "$job" && wait "$job" || true; fi
 	"${buildah[@]}" rm --all >/dev/null 2>&1 || true
 	umount "$work"/tmp/rootfs/{proc,sys,dev/pts,dev} 2>/dev/null || true # debootstrap was interrupted
@@ -79,8 +79,8 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-# limited SECONDS LOG COMMAND...: the command's output goes into a log, whose end is shown if the command fails. It runs
-# in the background, because a shell that waits for one in the foreground hears no signal.
+# limited SECONDS LOG COMMAND...: writes the command's output to a log, whose end is shown if the command fails. The command
+# runs in the background, because a shell that waits for a command in the foreground does not handle signals.
 job=''
 limited() {
 	local limit=$1 log=$work/logs/$2.log rc=0
@@ -105,13 +105,13 @@ slim=docker.io/library/debian:$release-slim
 golang=docker.io/library/golang:$go_version-$release
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
-# A registry is never asked: what is not in the storage is an error.
+# No registry is used: an image that is not in the storage is an error.
 export CONTAINERS_REGISTRIES_CONF=$work/registries.conf
 printf 'unqualified-search-registries = ["docker.io"]\n' >"$CONTAINERS_REGISTRIES_CONF"
 
 have() { "${buildah[@]}" inspect --type image "$1" >/dev/null 2>&1; }
 
-# make_slim makes Debian's essential packages an image, slimmed as Docker's are.
+# make_slim makes an image of Debian's essential packages, reduced like Docker's slim images.
 make_slim() {
 	local rootfs container
 	have "$slim" && return
@@ -135,7 +135,8 @@ make_slim() {
 	rm -rf --one-file-system "$rootfs"
 }
 
-# make_golang adds a compiler, git and Go to it, and what this machine needs to reach PyPI and the Go proxy.
+# make_golang adds a compiler, git and Go to that image, and the settings with which this machine reaches PyPI and the Go
+# proxy.
 make_golang() {
 	local container file
 	have "$golang" && return
@@ -180,14 +181,14 @@ inside() {
 	limited "$limit" "$log" "${buildah[@]}" run "${as[@]}" --volume "$work/volumes/$user:/runs" "$container" -- "$@"
 }
 
-# belongs FILE USER: fails where the file is somebody else's.
+# belongs FILE USER: fails if the file belongs to another user.
 belongs() {
 	local owner
 	owner=$(stat -c %u "$1")
 	[[ $owner == "$2" ]] || fail "$1 belongs to user $owner, not to $2"
 }
 
-# said WORD: what doctor said in the line that begins with it.
+# said WORD: prints the text of doctor's line that begins with the word.
 said() { sed -n "s/^$1  *//p" "$work/logs/doctor-$target.log"; }
 
 rows=()

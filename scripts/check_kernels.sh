@@ -2,9 +2,9 @@
 # Runs the tests of every package that computes with libtorch on the BLAS kernels of other processors, because rounding
 # differs between kernels and a test must not depend on the one that this processor gets. `make check` calls it.
 #   scripts/check_kernels.sh [FLAGS OF go test]
-# OpenBLAS takes the kernel from OPENBLAS_CORETYPE. MKL does not offer the choice on every processor: with it,
-# MKL_CBWR and libtorch's ATEN_CPU_CAPABILITY lead to other sums. ONEDNN_MAX_CPU_ISA is left alone: libtorch asks the processor, and not
-# oneDNN, whether oneDNN has bfloat16 convolutions, so with AVX2 on a processor with AVX-512 these fail.
+# OPENBLAS_CORETYPE selects the kernel of OpenBLAS. MKL does not support this choice on every processor; with MKL, MKL_CBWR
+# and libtorch's ATEN_CPU_CAPABILITY change the order of sums. ONEDNN_MAX_CPU_ISA is not changed: libtorch asks the processor,
+# and not oneDNN, whether oneDNN has bfloat16 convolutions, so these would fail with AVX2 on a processor with AVX-512.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -35,7 +35,7 @@ default=$(kernel || true)
 [[ -n $default ]] || fail "feddag doctor does not name the BLAS"
 say "by default this processor runs $default"
 
-# Each line: the processor's flag that the kernel needs, the name that the kernel must have, variables.
+# Each line has the processor flag that the kernel needs, the expected name of the kernel, and the variables.
 case $default in
 OpenBLAS*)
 	choices=('avx2 Haswell OPENBLAS_CORETYPE=Haswell' 'avx2 Zen OPENBLAS_CORETYPE=Zen'
@@ -65,7 +65,7 @@ for choice in "${choices[@]}"; do
 		continue
 	fi
 	say "$runs (${variables[*]})"
-	# -count=1: Go's cache of test results does not know these variables.
+	# -count=1 is needed because Go's cache of test results does not depend on these variables.
 	env "${variables[@]}" go test -count=1 -timeout 60m "$@" "${packages[@]}" || failed+=("$runs")
 done
 ((${#failed[@]} == 0)) || fail "tests failed on other kernels than this processor's:" "${failed[@]/#/  }"

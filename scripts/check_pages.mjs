@@ -1,25 +1,25 @@
 // Checks pages in a real browser: node scripts/check_pages.mjs [--shots FOLDER] PAGE.html ...
 //
-// Each page is opened at 1200 and 390 pixels, light and dark. A line is printed for every text that overlaps another, is cut off
-// or is smaller than 11 pixels, for a page that is wider than the window, a table that scrolls without saying so, a tall row of a
-// table, a box that is mostly empty, a text of weak contrast, and for every error of the console. The exit code is 1 if there is
-// any. --shots writes a picture of each page to a folder.
+// Each page is opened at a width of 1200 and 390 pixels, in light and dark mode. A line is printed for every text that
+// overlaps another, is cut off or is smaller than 11 pixels, for a page that is wider than the window, a table that scrolls
+// without an indication, a tall row of a table, a box that is mostly empty, a text with weak contrast, and for every error in
+// the console. The exit code is 1 if there is any. --shots writes a picture of each page to a folder.
 //
-// Chromium is driven by the DevTools protocol over two pipes, so that nothing but Node and Chromium is needed.
+// Chromium is controlled with the DevTools protocol over two pipes, so that only Node and Chromium are needed.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-// inPage runs in the page and returns the faults of what is visible.
+// inPage runs in the page and returns the faults of its visible parts.
 function inPage() {
   const faults = [];
   const say = (what, where) => faults.push(`${what}: ${String(where).replace(/\s+/g, ' ').trim().slice(0, 80)}`);
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth + 1) say('the page is wider than the window', `${root.scrollWidth} > ${root.clientWidth}`);
 
-  // What of a rectangle is visible through the boxes around it, and the box that cuts it without a scroll bar.
+  // The part of a rectangle that is visible inside the boxes around it, and the box that clips it without a scroll bar.
   const meet = (a, b) => ({ left: Math.max(a.left, b.left), right: Math.min(a.right, b.right), top: Math.max(a.top, b.top), bottom: Math.min(a.bottom, b.bottom) });
   const through = (element, rect) => {
     let visible = { left: rect.left, right: rect.right, top: rect.top, bottom: rect.bottom }, cut = null;
@@ -93,7 +93,7 @@ function inPage() {
     const a = texts[i];
     for (let j = i + 1; j < texts.length && texts[j].top < a.bottom - 3; j++) {
       const b = texts[j];
-      // A line box is higher than its letters.
+      // A line box is taller than its letters.
       const slack = 0.22 * Math.min(a.size, b.size);
       const both = meet(a, b);
       if (a.of !== b.of && both.right - both.left > 1.5 && both.bottom - both.top > Math.max(3, slack * 2)) say('texts overlap', `“${a.text.trim()}” and “${b.text.trim()}”`);

@@ -22,7 +22,7 @@ for tool in node "${CHROMIUM:-chromium}"; do
 done
 
 pages=()
-# train NAME FLAGS...: a small run in a folder of that name.
+# train NAME FLAGS...: makes a small run in a folder of that name.
 train() {
   local dir=$out/$1
   shift
@@ -41,7 +41,7 @@ train none --rounds 2 --algorithm fedavg
 train round --rounds 1
 train thousand --rounds 2 --clients 1000 --rate 0.01 --train-share 0.2 --final-post=false
 train scenario --rounds 5 --scenario "$out/scenario.json"
-# A comparison that was stopped has a page already, of the runs that it has finished, so the command decides what is left to do.
+# A comparison that was stopped already has a page with the finished runs, so the command itself decides what is left to do.
 "$program" compare --quiet --device cpu --algorithms all --seeds 1 --rounds 2 --epochs 1 --train-share 0.02 --out "$out/compare" >/dev/null
 pages+=("$out/compare/compare.html")
 "$program" compare --quiet --read "$out/compare" --algorithms feddag,fedavg,ifca --out "$out/few" >/dev/null

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs the tests of torch/ with the shim under AddressSanitizer and UndefinedBehaviorSanitizer, and the Go code under Go's
-# -asan, which tells AddressSanitizer of Go's memory: what C++ reads or writes beyond a Go slice is found too.
+# Runs the tests of torch/ with the shim under AddressSanitizer and UndefinedBehaviorSanitizer, and the Go code with Go's
+# -asan. AddressSanitizer then knows Go's memory, so that it also finds reads and writes of C++ beyond the end of a Go slice.
 #
 #   scripts/check_sanitizers.sh [FLAGS OF go test]    # -run Engine, for example; ./torch, unless a package is named
 #
-# libtorch itself is not instrumented. Compiling takes minutes, and the tests several times as long as without.
+# libtorch itself is not instrumented. Compiling takes minutes, and the tests take several times as long as usual.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 env=$(SANITIZE=address,undefined scripts/build_native.sh)

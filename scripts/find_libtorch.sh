@@ -4,12 +4,12 @@
 #
 # In this order:
 #   LIBTORCH=DIR             a folder with include/ and lib/
-#   LIBTORCH_USE_PYTORCH=1   the torch package of the python3 on PATH (so of an active virtual environment)
-#   .venv/                   what scripts/setup.sh made where the distribution has no libtorch-dev
-#   the system's             /usr or /usr/local
+#   LIBTORCH_USE_PYTORCH=1   the torch package of the python3 on PATH, for example of an active virtual environment
+#   .venv/                   made by scripts/setup.sh if the distribution has no libtorch-dev
+#   system folders           /usr or /usr/local
 #
-# Nothing is imported or executed from the libtorch found, so this takes milliseconds and works where its CUDA
-# libraries do not load.
+# Nothing of the libtorch that is found is imported or executed, so this takes milliseconds and also works if its CUDA
+# libraries cannot be loaded.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -27,7 +27,7 @@ origin = spec and spec.origin
 print(os.path.dirname(origin) if origin else "")' 2>/dev/null || true
 }
 
-# usable DIR: has headers and libraries.
+# usable DIR: succeeds if the folder has headers and libraries.
 usable() { [[ -f $1/include/torch/csrc/api/include/torch/torch.h && -e $1/lib/libtorch_cpu.so ]]; }
 
 include='' lib='' origin=''
@@ -60,7 +60,7 @@ else
 		"  LIBTORCH_USE_PYTORCH=1    the torch package of python3 (python3 -m pip install torch)"
 fi
 
-# version.h moved between releases; whichever has the numbers has them as plain defines.
+# version.h has moved between releases. The numbers are always plain defines.
 version=''
 for header in "$include"/torch/csrc/api/include/torch/version.h "$include"/torch/headeronly/version.h; do
 	[[ -f $header && -z $version ]] || continue
@@ -73,8 +73,8 @@ if ((major < 1 || (major == 1 && minor < 13))); then
 	fail "libtorch $version in $lib is too old: 1.13 or later is needed"
 fi
 
-# Wheels before 2.6 use the old string ABI. The library itself is the witness: the constructor of c10::Error takes a
-# string, and the old ABI mangles that as Ss.
+# Wheels before 2.6 use the old string ABI. The symbols of the library show which ABI it has: the constructor of c10::Error
+# takes a string, which the old ABI mangles as Ss.
 abi=1
 if LC_ALL=C grep -aq '_ZN3c105ErrorC[12]ENS_14SourceLocationESs' "$lib/libc10.so"; then abi=0; fi
 

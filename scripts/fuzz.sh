@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of files, one target after another, each for a time that go test -fuzztime understands.
+# Fuzzes the readers of files, one target after another, each for a time in the format of go test -fuzztime.
 #
 #   scripts/fuzz.sh [TIME [PATTERN]]    # 10m each; PATTERN chooses targets, as grep -E on PACKAGE.TARGET
 #
-# The seeds are real files, and what a target says is what it checks: no panic, no error of several lines, and no more memory
-# than a small multiple of the input. An input that fails is left in testdata/fuzz of the package, where go test finds it
-# again. An input that reaches new code is shortened for a second at most: by default go test spends a minute on each, which left
-# FuzzReadCheckpoint 26 inputs in ten minutes. The last line says how many targets ran and failed; WORKERS (1) is the number of processes that fuzz.
+# The seeds are real files. Each target checks that there is no panic, no error with several lines, and no more memory use
+# than a small multiple of the input. An input that fails is saved in testdata/fuzz of the package, where go test finds it
+# again. An input that reaches new code is minimised for at most a second: by default, go test spends a minute on each, so
+# that FuzzReadCheckpoint ran only 26 inputs in ten minutes. The last line says how many targets ran and failed. WORKERS (1)
+# is the number of fuzzing processes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 time=${1:-10m}

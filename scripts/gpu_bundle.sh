@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Puts into build/gpu/ what scripts/gpu_check.sh needs on a machine without Go and network, beside a checkout: the
-# program, built against the torch of the python3 on PATH (PyPI's 2.11 for CUDA 13), gotorch's C++ and Fashion-MNIST.
-# The whole bundle, sources included, stays under 64 MiB.
+# Puts the files that scripts/gpu_check.sh needs on a machine without Go and network, in addition to a checkout, into
+# build/gpu/: the program, built against the torch of the python3 on PATH (PyPI's 2.11 for CUDA 13), the C++ files of gotorch,
+# and Fashion-MNIST. The whole bundle, including sources, is smaller than 64 MiB.
 #
 #   python3 -m venv .venv-gpu && . .venv-gpu/bin/activate
 #   pip install torch==2.11.0 'nvidia-cuda-crt==13.0.*' 'nvidia-cuda-cccl==13.0.*'
@@ -26,7 +26,7 @@ go build -ldflags "-s -w $FEDDAG_LDFLAGS -X feddag/cli.commit=$(git describe --a
 gotorch=$(go list -m -f '{{.Dir}}' github.com/wangkuiyi/gotorch)
 cp "$gotorch"/cgotorch/*.cc "$gotorch"/cgotorch/*.h "$out/gotorch/cgotorch"
 chmod -R u+w "$out/gotorch"
-data=$("$out/feddag" doctor | sed -n 's/^data  *fashion-mnist: //p') || true # it fails where no GPU can be used
+data=$("$out/feddag" doctor | sed -n 's/^data  *fashion-mnist: //p') || true # doctor fails if no GPU can be used
 [[ -n $data ]] || fail "no Fashion-MNIST found: feddag data fetch fashion-mnist"
 cp "$(dirname "$data")"/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz "$out/fashion-mnist"
 printf '%s\n' "$LIBTORCH_VERSION" >"$out/libtorch"

@@ -35,15 +35,15 @@ out=$(cd "$out" && pwd)
 began=$SECONDS
 n=0 # steps so far
 
-# row N NAME SECONDS RESULT: a row of the table, in a file of its own, since steps may run side by side.
+# row N NAME SECONDS RESULT: writes a row of the table to a separate file, since steps may run at the same time.
 row() { printf '| %s | %d | %s |\n' "$2" "$3" "${4//|/,}" >"$out/row-$(printf %02d "$1")"; }
 
-# step NAME LIMIT COMMAND...: runs it for at most LIMIT seconds, its output into a file; the table takes what it says last.
+# step NAME LIMIT COMMAND...: runs it for at most LIMIT seconds, with its output in a file; the last line goes into the table.
 step() {
 	local number=$((n++))
 	numbered "$number" "$@"
 }
-# beside NAME LIMIT COMMAND...: the same, beside the steps that follow, up to `wait`: for what is not timed.
+# beside NAME LIMIT COMMAND...: the same, but concurrently with the next steps, up to `wait`; for steps that are not timed.
 beside() {
 	local number=$((n++))
 	numbered "$number" "$@" &
@@ -53,7 +53,7 @@ numbered() {
 	shift 3
 	log=$out/$number-${name//[^a-z0-9]/-}.log
 	printf 'gpu_check: %s\n' "$name" >&2
-	if [[ -n $quick ]]; then limit=$((10 * limit)); fi # these limits are a GPU machine's
+	if [[ -n $quick ]]; then limit=$((10 * limit)); fi # the limits are for a machine with a GPU
 	timeout "$limit" "$@" >"$log" 2>&1 || rc=$?
 	if ((rc == 0)); then
 		row "$number" "$name" $((SECONDS - from)) "ok: $(tail -n 1 "$log" | cut -c 1-110)"
@@ -73,7 +73,7 @@ rm -f "$out"/row-*
 export LIBTORCH_USE_PYTORCH=1
 shims=$out/bin # find_libtorch.sh asks the python3 on PATH
 mkdir -p "$shims"
-# A virtual environment's python must be called by its own path, or it forgets its packages.
+# The python of a virtual environment must be called by its own path, or it does not find its packages.
 printf '#!/bin/sh\nexec %q "$@"\n' "$python" >"$shims/python3.sh" && chmod +x "$shims/python3.sh" && mv -f "$shims/python3.sh" "$shims/python3"
 export PATH=$shims:$PATH
 eval "$(scripts/find_libtorch.sh)" || exit 1
@@ -82,7 +82,7 @@ if [[ $LIBTORCH_VERSION != "$(<"$bundle/libtorch")" ]]; then
 	exit 1
 fi
 gotorch=$root/$bundle/gotorch
-if [[ -n $quick ]] && command -v go >/dev/null; then gotorch=''; fi # with Go, what make gpu-bundle has compiled serves
+if [[ -n $quick ]] && command -v go >/dev/null; then gotorch=''; fi # with Go, use what make gpu-bundle has compiled
 step 'compile gotorch and the shim' 420 bash -c '
 	env=$(GOTORCH_DIR=$1 scripts/build_native.sh) || exit 1
 	dirname "$env" >"$2/built"
@@ -95,18 +95,18 @@ export FEDDAG_DATA_DIR=$root/$bundle
 step doctor 60 "$feddag" doctor --device "$device" || { cat "$out"/1-doctor.log >&2; exit 1; }
 
 # --- 3. what needs no clock, side by side ----------------------------------------------------------------------------
-# Parity: one round of both phases on clients of 1 sample up, against PyTorch on the same device.
+# Parity: one round of both phases on clients with 1 sample or more, compared with PyTorch on the same device.
 parity() { # MODEL CONTENDERS PRECISION WITHIN
 	beside "parity $1 $3" 150 "$python" benchmarks/engines.py --feddag "$feddag" --python "$python" --device "$device" --models "$1" \
 		--contenders "$2" --precision "$3" --within "$4" --clients 5 --samples 150 --ragged --batch 32 --repeats 1 --out "$out/parity-$1-$3"
 }
-# bench OUT FLAGS...: two turns, and the weights after them into $out/OUT.
+# bench OUT FLAGS...: does two turns, and writes the weights after them to $out/OUT.
 bench() {
 	local state=$out/$1
 	shift
 	printf 'turn\nturn\nstate %s\n' "$state" | "$feddag" bench --device "$device" "$@"
 }
-# weights_alike OUT OUT: whether two benches ended with the same weights, to 1e-5 of the largest.
+# weights_alike OUT OUT: succeeds if two benches ended with the same weights, to 1e-5 of the largest.
 weights_alike() {
 	python3 -c '
 import sys
@@ -126,7 +126,7 @@ if [[ -n $quick ]]; then
 else
 	parity resnet9 memory,serial,batched fp32 1e-3
 	parity cnn memory,batched tf32 1e-2
-	# The eager executor is the CPU's: the same work there has the same losses and weights.
+	# The eager executor only runs on the CPU. The same work there must give the same losses and weights.
 	beside 'parity with eager on the CPU' 150 bash -c '
 		work=(--clients 5 --samples 60 --ragged --batch 16)
 		bench eager --engine eager --device cpu "${work[@]}" && bench batched --engine batched "${work[@]}" || exit 1
@@ -148,7 +148,7 @@ else
 			--clients 3 --samples 12 --ragged --batch 4' - "$sanitizer" "$feddag"
 	fi
 	wait
-	# Another program holds all but 6 GB: what does not fit is tried again in halves.
+	# Another program holds all memory except 6 GB. Groups that do not fit are tried again in halves.
 	step 'out of memory' 100 bash -c '
 		coproc "$1" -c "
 import sys, torch
@@ -170,7 +170,7 @@ else
 		--contenders batched,serial,memory,graphs --repeats 3 --out "$out/bench-lenet"
 	step 'benchmark cnn tf32' 90 "$python" benchmarks/engines.py --feddag "$feddag" --python "$python" --device cuda --models cnn --precision tf32 \
 		--contenders batched,serial,memory,graphs --repeats 3 --out "$out/bench-cnn"
-	# A real round: clients of very different sizes, ten epochs, and fewer and fewer of them active.
+	# A realistic round: clients of very different sizes, ten epochs, and a decreasing number of active clients.
 	for clients in 1 7 20; do
 		step "benchmark lenet ragged, $clients clients" 60 "$python" benchmarks/engines.py --feddag "$feddag" --python "$python" --device cuda \
 			--models lenet --contenders batched,graphs --ragged --clients "$clients" --epochs 10 --repeats 2 --out "$out/bench-ragged-$clients"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Copies what ./feddag needs to run, and nothing else, into a folder that can be laid over the root of another machine
-# of the same distribution: the program, the libraries that it loads, each at its own path, and their licenses.
-# Dockerfile.cuda makes its images of it.
+# Copies exactly the files that ./feddag needs to run into a folder whose content can be copied to the root of another machine
+# with the same distribution: the program, the libraries that it loads, each with its own path, and their licenses.
+# Dockerfile.cuda makes its images from this folder.
 #
 #   scripts/image_files.sh DIR
 #
-# The C library stays out, because it belongs to the loader of the other machine. So does NVIDIA's driver.
+# The C library is left out, because it belongs to the loader of the other machine. NVIDIA's driver is left out, too.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -25,7 +25,7 @@ eval "$(scripts/find_libtorch.sh)"
 own=(feddag "$(readlink -f build/lib)"/*.so)
 
 # --- what is loaded by name and not linked ---------------------------------------------------------------------------
-# cuDNN loads its parts, libtorch its linear algebra, and both libtorch and the shim NVIDIA's run-time compiler.
+# cuDNN loads its parts, libtorch loads its linear algebra, and both libtorch and the shim load NVIDIA's run-time compiler.
 loaded=()
 if [[ $LIBTORCH_CUDA == 1 ]]; then
 	shopt -s nullglob
@@ -41,7 +41,7 @@ absent=$(awk '/not found/ && $1 !~ /^lib(cuda|nvidia-ml)\.so/ {print $1}' <<<"$l
 [[ -z $absent ]] || fail "not found:" "$absent"
 mapfile -t linked < <(sed -n 's/^.* => \(\/.*\) (0x[0-9a-f]*)$/\1/p' <<<"$listed" | sort -u)
 
-# packages FILE...: the Debian packages that the files are from. Their lists may have /lib or /usr/lib for the same place.
+# packages FILE...: prints the Debian packages of the files. Their lists may have /lib or /usr/lib for the same folder.
 packages() {
 	if command -v dpkg-query >/dev/null; then
 		printf '%s\n' "$@" "${@#/usr}" | xargs -d '\n' dpkg-query --search 2>/dev/null || true
@@ -49,7 +49,8 @@ packages() {
 }
 
 # --- copy ------------------------------------------------------------------------------------------------------------
-# put FILE: with the links that lead to it. Folders lose their links, since /lib is one of the other machine too.
+# put FILE: copies the file and the links that lead to it. Links of folders are resolved, because the other machine has its
+# own, such as /lib.
 put() {
 	local file=$1 folder
 	while true; do
@@ -71,7 +72,7 @@ for file in "${own[@]}" "${loaded[@]}" "${linked[@]}"; do
 	esac
 done
 
-# Debian's libraries have no symbol tables, PyTorch's have 170 MB of them. NVIDIA's license allows no change of its files.
+# Debian's libraries have no symbol tables, PyTorch's have 170 MB of them. NVIDIA's license does not allow changing its files.
 if command -v strip >/dev/null; then
 	for file in "${own[@]}" "${linked[@]}" "${loaded[@]}"; do
 		file=$(readlink -f "$file")

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Compiles the CUDA kernels without a GPU and reports what the compiler made of them.
+"""Compiles the CUDA kernels without a GPU and reports properties of the compiled code.
 
     scripts/kernels_lab.sh                        # installs the compiler, then runs this script (make kernels-lab)
     scripts/kernels_lab.sh --check --arch sm_90a  # fails if a kernel spills or has too small a share of multiply-adds
 
-The text and the compiler (NVRTC) are those that the batched engine uses when it starts on a GPU. Columns of the report:
+The source and the compiler (NVRTC) are the same as in the batched engine on a GPU. Columns of the report:
 
-    registers     per thread
+    registers     registers per thread
     stack         bytes of stack per thread: local arrays that the compiler could not keep in registers
     spills        bytes stored to and loaded from local memory because the registers did not suffice
-    shared        bytes of static shared memory per block; what a launch asks for is added to it
-    instructions  of the whole kernel
+    shared        bytes of static shared memory per block; a launch may request more in addition
+    instructions  instructions of the whole kernel
     main loop     instructions of the innermost loop with the most multiply-adds (without any: of the longest loop)
     share         multiply-adds among the main loop's instructions
 
-A kernel with numbers behind its name is compiled for the shape of a layer (torch/fibers/shapes.h).
+A kernel with numbers after its name is compiled for the shape of a layer (torch/fibers/shapes.h).
 """
 
 import argparse
@@ -33,9 +33,9 @@ LAB = ROOT / "build" / "kernels-lab"
 ARCHITECTURES = ["sm_80", "sm_90a", "sm_100"]
 TYPES = ["f32", "bf16"]
 
-# The smallest share of multiply-adds in the main loop of the kernels that multiply, on every architecture. What is below
-# was lost by a change. The two gradients have a low share: they visit a quarter of the products, one at a time. The longest
-# name that a kernel's begins with counts.
+# The smallest allowed share of multiply-adds in the main loop of the kernels that multiply, on every architecture. A lower
+# share means that a change has made a kernel slower. The two gradients have a low share because they visit a quarter of the
+# products, one at a time. The entry with the longest prefix of a kernel's name applies to the kernel.
 LEAST_SHARE = {"block_ahead": 0.72, "block_ahead_5_f32_1_": 0.74, "block_ahead_5_bf16_1_": 0.69, "block_ahead_5_f32_6_": 0.86,
                "block_ahead_5_bf16_6_": 0.86, "block_weight_back": 0.12, "block_weight_back_5_f32_1_": 0.09,
                "block_weight_back_5_bf16_1_": 0.09, "block_weight_back_5_f32_6_": 0.08, "block_weight_back_5_bf16_6_": 0.08,
@@ -49,7 +49,7 @@ def fail(text):
 
 
 def shaped(kind):
-    """The source of the kernels for the shapes of layers."""
+    """Returns the source of the kernels for the shapes of layers."""
     lines = [line for line in SHAPES.read_text().splitlines() if line.startswith("FD_SHAPED(")]
     if not lines:
         fail(f"{SHAPES} has no kernels")
@@ -59,7 +59,7 @@ def shaped(kind):
 
 
 def sources():
-    """The names of the kernels' files, in the order in which the engine includes them."""
+    """Returns the names of the kernels' files, in the order in which the engine includes them."""
     text = (SHIM / "kernel_source.cc").read_text()
     names = [f"kernel_{n}.h" for n in re.findall(r"^FD_FILE\((\w+)\)", text, re.M)]
     if not names:
@@ -87,7 +87,7 @@ class Compiler:
         return buffer.raw
 
     def compile(self, options, more):
-        """The compiler's log and the cubin of the kernels with more source behind them."""
+        """Returns the compiler's log and the cubin of the kernels followed by more source."""
         names = sources()
         main = "".join(f'#include "{n}"\n' for n in names) + more
         strings = lambda values: (ctypes.c_char_p * len(values))(*values)
@@ -107,8 +107,9 @@ class Compiler:
 
 
 def compiled(compiler, architecture, kind, shapes):
-    """The log and the cubin's path of the kernels for all shapes or for those of layers, out of the cache if nothing has changed."""
-    # The options of torch/shim/cuda_kernels.cc, and the assembler's remarks. The engine compiles the kernels for shapes one by one.
+    """Returns the log and the cubin's path of the kernels, for all shapes or for the shapes of layers, cached if nothing has changed."""
+    # The options are those of torch/shim/cuda_kernels.cc, plus the assembler's remarks. The engine compiles the kernels for
+    # shapes one by one.
     options = [f"--gpu-architecture={architecture}", "--std=c++17", "--ptxas-options=-v"]
     more = ""
     if shapes:
@@ -136,7 +137,7 @@ def compiled(compiler, architecture, kind, shapes):
 
 
 def resources(log):
-    """By kernel, what the assembler says about it."""
+    """Returns the assembler's remarks by kernel."""
     found = {}
     for part in log.split("Compiling entry function ")[1:]:
         number = lambda pattern: int((re.search(pattern, part) or [0, 0])[1])
@@ -160,7 +161,7 @@ def multiply_adds(instructions):
 
 
 def loops(section):
-    """The number of instructions of a kernel, and of its main loop with the number of multiply-adds there."""
+    """Returns the numbers of instructions of a kernel and of its main loop, and the number of multiply-adds in that loop."""
     instructions, labels = [], {}
     for line in section.splitlines():
         label = re.match(r"\s*(\.L_x_\d+):", line)
@@ -182,7 +183,7 @@ def loops(section):
 
 
 def report(compiler, nvidia, architecture, kind, shapes):
-    """A row for each kernel."""
+    """Returns a row for each kernel."""
     log, cubin = compiled(compiler, architecture, kind, shapes)
     used = resources(log)
     text = subprocess.run([nvidia / "bin" / "nvdisasm", "-c", cubin], check=True, capture_output=True, text=True).stdout
@@ -198,7 +199,7 @@ def report(compiler, nvidia, architecture, kind, shapes):
 
 
 def findings(rows):
-    """What the check does not allow."""
+    """Returns the violations of what --check requires."""
     found = []
     for r in rows:
         where = f"{r['kernel']} on {r['architecture']}"

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# A laboratory for the CUDA kernels that needs no GPU: compiles them for several architectures and reports registers,
-# spills, shared memory and the share of multiply-adds in the main loop of each (scripts/kernels_lab.py says more).
+# Analyses the CUDA kernels without a GPU: compiles them for several architectures and reports registers, spills, shared
+# memory and the share of multiply-adds in the main loop of each kernel (see scripts/kernels_lab.py).
 #
 #   scripts/kernels_lab.sh [--check] [--arch sm_90a]... [--type f32]...
 #
-# The first call installs NVIDIA's compiler and disassembler from PyPI into build/kernels-lab/venv (250 MB), the compiler
-# in the version that comes with PyTorch 2.11. NVRTC=VERSION chooses another one; then remove build/kernels-lab first.
+# The first call installs NVIDIA's compiler and disassembler from PyPI into build/kernels-lab/venv (250 MB). The compiler has
+# the version that comes with PyTorch 2.11. NVRTC=VERSION selects another version; remove build/kernels-lab before changing
+# it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=build/kernels-lab/venv
-# Disassemblers read the code of older compilers; PyPI has none as old as the compiler.
+# A disassembler can read the code of older compilers. PyPI has no disassembler as old as the compiler.
 packages=("nvidia-cuda-nvrtc==${NVRTC:-13.0.88}" nvidia-cuda-nvdisasm==13.2.86)
 if [[ ! -f $venv/installed ]]; then
 	mkdir -p build/kernels-lab

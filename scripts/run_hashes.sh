@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Prints the hashes of what tiny runs leave behind, one line per file: the safety net for changes that must not change a
-# result. Two programs that print the same lines on the same machine compute the same models, metrics and clusters.
+# Prints the hashes of the files of tiny runs, one line per file, to check changes that must not change a result. Two programs
+# that print the same lines on the same machine compute the same models, metrics and clusters.
 #
 #   scripts/run_hashes.sh [PROGRAM] > hashes.txt     # PROGRAM is ./feddag of `make build` if it is not given
 #
 # The runs: every algorithm that the program knows for two rounds (eight clients of Fashion-MNIST, the serial engine on the
-# CPU), both presets of FedDAG, FedDAG's other orders of the phases, its clusters by similarity, its warm-up, one scenario, one
-# run that is stopped and resumed, and the clustering alone. The hashes hold for one libtorch and one BLAS kernel, so compare
-# programs on one machine only.
+# CPU), both presets of FedDAG, FedDAG's other orders of the phases, its clusters by similarity, its warm-up, one scenario,
+# one run that is stopped and resumed, and the clustering alone. The hashes depend on libtorch and the BLAS kernel, so only
+# compare programs on the same machine.
 #
-#   KEEP    directory in which the runs stay (a temporary one, removed at the end)
+#   KEEP    directory for the runs (default: a temporary directory, which is removed at the end)
 set -euo pipefail
 program=$(realpath "${1:-$(dirname "${BASH_SOURCE[0]}")/../feddag}")
 out=${KEEP:-$(mktemp -d)}
@@ -21,7 +21,7 @@ export LC_ALL=C NO_COLOR=1 CI=true
 
 args=(--dataset fashion-mnist --clients 8 --groups 2 --labels-per-group 3 --train-share 0.03
 	--seed 3 --device cpu --engine serial --workers 2 --quiet)
-rounds=(--rounds 2 --rate 0.5 --epochs 1) # of train
+rounds=(--rounds 2 --rate 0.5 --epochs 1) # flags of train
 
 # run NAME COMMAND FLAGS...: one run in $out/NAME.
 run() {
@@ -35,7 +35,7 @@ run() {
 	fi
 }
 
-# show NAME: the hashes of a run's files. Wall times, memory and the place of the run are left out of the metrics.
+# show NAME: prints the hashes of a run's files. Wall times, memory and the path of the run are removed from the metrics.
 show() {
 	local file
 	(

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to build, test and run. Asks nothing; with nothing to do it takes a second.
-# LIBTORCH=DIR or LIBTORCH_USE_PYTORCH=1 choose an existing libtorch (see find_libtorch.sh); then none is
+# Installs everything that is missing to build, test and run. It asks no questions, and takes a second if there is nothing to
+# do. LIBTORCH=DIR or LIBTORCH_USE_PYTORCH=1 select an existing libtorch (see find_libtorch.sh), in which case none is
 # installed.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,7 +16,7 @@ say() { printf 'setup: %s\n' "$@" >&2; }
 need=$(awk '$1 == "go" {print $2}' go.mod)
 go_help="install Go $need or later (1.21 or later fetches it by itself): https://go.dev/dl/"
 command -v go >/dev/null || fail "there is no go on PATH" "$go_help"
-# In this folder, go itself refuses when it is too old for go.mod and may not fetch a newer one.
+# In this folder, go itself fails if it is too old for go.mod and may not download a newer version.
 have=$(go env GOVERSION 2>&1) || fail "$have" "$go_help"
 have=${have#go}
 if [[ $have =~ ^[0-9] && $(printf '%s\n' "$need" "$have" | sort -V | sed -n 1p) != "$need" ]]; then
@@ -24,15 +24,15 @@ if [[ $have =~ ^[0-9] && $(printf '%s\n' "$need" "$have" | sort -V | sed -n 1p) 
 fi
 
 # --- what is missing? ------------------------------------------------------------------------------------------------
-packages=() # cannot build without them
-optional=() # can
+packages=() # needed to build
+optional=() # not needed to build
 
 installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
 command -v "${CXX:-g++}" >/dev/null || packages+=(g++)
 command -v "${CC:-gcc}" >/dev/null || packages+=(gcc)
 command -v make >/dev/null || packages+=(make)
-# Without them go cannot fetch modules.
+# Without certificates, go cannot download modules.
 [[ -e /etc/ssl/certs/ca-certificates.crt || -e /etc/ssl/cert.pem || -d /etc/pki ]] || optional+=(ca-certificates)
 
 chosen=${LIBTORCH:-}
@@ -41,17 +41,17 @@ libtorch=missing
 if scripts/find_libtorch.sh >/dev/null 2>&1; then
 	libtorch=found
 elif [[ -n $chosen ]]; then
-	scripts/find_libtorch.sh >/dev/null || exit 1 # says why
+	scripts/find_libtorch.sh >/dev/null || exit 1 # it prints the reason
 else
 	packages+=(libtorch-dev)
 fi
 
-# OpenBLAS replaces the reference BLAS under Debian's libtorch and is several times faster. Wheels bring their own.
+# OpenBLAS replaces the reference BLAS of Debian's libtorch and is several times faster. Wheels contain their own BLAS.
 if [[ -z $chosen && ! -d .venv ]] && command -v dpkg-query >/dev/null && ! installed libopenblas0-pthread; then
 	optional+=(libopenblas0-pthread)
 fi
 
-# Gloo's headers, without which the program cannot run on several ranks. No libtorch brings them.
+# Without Gloo's headers, the program cannot run on several ranks. No libtorch includes them.
 if [[ -z ${GLOO_INCLUDE:-} && ! -f /usr/include/gloo/transport/device.h && ! -f /usr/local/include/gloo/transport/device.h ]]; then
 	optional+=(libgloo-dev)
 fi
@@ -70,12 +70,13 @@ have_data || optional+=(dataset-fashion-mnist)
 # --- install it ------------------------------------------------------------------------------------------------------
 has_candidate() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
 
-# Another apt may be running, as one does by itself after a boot. Set-up waits for it up to this many seconds.
+# Another apt may be running, for example automatically after booting. The set-up waits for it for up to this number of
+# seconds.
 apt_patience=${FEDDAG_APT_WAIT:-600}
 sudo=()
 
-# apt_get ARGUMENTS: asks nothing. Where another apt holds a lock it says so once and tries again, because apt-get itself
-# does not wait for the locks of the package lists and of the downloads, and before 1.9.11 for none.
+# apt_get ARGUMENTS: runs apt-get without questions. If another apt holds a lock, it prints this once and tries again, because
+# apt-get itself does not wait for the locks of the package lists and of the downloads, and before 1.9.11 for no lock at all.
 apt_get() {
 	local deadline=$((SECONDS + apt_patience)) errors status lock said=''
 	errors=$(mktemp)
@@ -99,7 +100,7 @@ if ((${#packages[@]} + ${#optional[@]})); then
 	if ! command -v apt-get >/dev/null; then
 		reason='there is no apt-get on this machine'
 	elif [[ $(id -u) != 0 ]]; then
-		# -n: never ask for a password where nobody can type one.
+		# -n: never ask for a password if there is no terminal.
 		if [[ -t 0 ]] && command -v sudo >/dev/null; then
 			sudo=(sudo)
 		elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
@@ -146,6 +147,6 @@ if [[ $libtorch == venv ]]; then
 	[[ -x .venv/bin/python3 ]] || python3 -m venv .venv
 	.venv/bin/python3 -m pip install --quiet --disable-pip-version-check torch >&2
 fi
-scripts/find_libtorch.sh >/dev/null || exit 1 # too old, say: it explains itself
+scripts/find_libtorch.sh >/dev/null || exit 1 # for example too old; the script prints the reason
 
 go mod download

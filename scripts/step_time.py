@@ -5,11 +5,12 @@
     scripts/step_time.py lab.json              # the table of docs/performance.md
     scripts/step_time.py --check lab.json      # fails if a measured time is missed by more than 30%
 
-A kernel takes the time of its instructions or of its bytes, whichever is longer. Instructions are counted per item of a
-phase: runs of the main loop times its length, and a share of the rest of the kernel. A multiprocessor issues as many as its
-resident warps allow. Products and elementwise operations of libtorch take a time of their own and that of their bytes or
-products. Each kernel adds the gap between two nodes of a graph. The constants below that no data sheet has are estimates,
-which all kernels and networks share; none was fitted to a measured time.
+The time of a kernel is the time of its instructions or of its bytes, whichever is longer. Instructions are counted per
+item of a phase: iterations of the main loop times its length, plus a share of the rest of the kernel. A multiprocessor
+issues as many instructions as its resident warps allow. Products and elementwise operations of libtorch take a fixed
+time plus the time of their bytes or products. Each kernel adds the gap between two nodes of a graph. Constants below
+that are not in a data sheet are estimates, which are the same for all kernels and networks; none was fitted to a
+measured time.
 """
 import argparse
 import json
@@ -19,16 +20,17 @@ import sys
 # H100 SXM: multiprocessors, cycles per us, bytes per us, warps of a multiprocessor, products per us in fp32 and tf32.
 SMS, CLOCK, BANDWIDTH, WARPS = 132, 1700, 3.35e6 * 0.85, 64
 FP32, TF32 = 0.3 * 33.5e6, 0.6 * 247e6
-ISSUED, PER_WARP = 2.5, 0.25  # instructions per cycle: of a multiprocessor at most, and of a resident warp
-GAP, PRODUCT, ELEMENTWISE = 1.2, 4.5, 2.0  # us: between two nodes, of a small batched product, of a small elementwise kernel
+ISSUED, PER_WARP = 2.5, 0.25  # instructions per cycle: maximum of a multiprocessor, and of a resident warp
+GAP, PRODUCT, ELEMENTWISE = 1.2, 4.5, 2.0  # us: gap between two nodes, small batched product, small elementwise kernel
 
-# The share of a kernel's instructions outside its main loop that an item runs through, and that staging a value takes.
+# The shares of a kernel's instructions outside its main loop that are executed per item, and per staged value.
 AROUND, STAGED = 0.35, 0.08
-# Instructions per item as a share of the kernel's, where inner loops make the main loop useless (docs/kernels.md).
+# Instructions per item as a share of the kernel's instructions, for kernels whose inner loops make the main loop meaningless
+# (docs/kernels.md).
 GENERAL = {"pool": 0.49, "pool_back": 0.67, "from_columns": 0.86}
-# Lanes of a warp that visit different taps run one after another.
+# Lanes of a warp that visit different taps are executed one after another.
 DIVERGED = 2.0
-# Of the taps that from_columns has as constants, those outside the image are skipped.
+# If from_columns has the taps as constants, it skips those outside the image.
 VISITED = 0.57
 
 
@@ -39,7 +41,7 @@ class Step:
         self.rows = {r["kernel"]: r for r in lab if r["architecture"] == "sm_90a"}
         self.clients, self.images, self.shaped, self.rate = clients, clients * samples, shaped, rate
         self.times = []
-        self.forward = 0.0  # us of the convolutions' forward pass
+        self.forward = 0.0  # time of the convolutions' forward pass in us
 
     def row(self, kernel, shape):
         general = self.rows[kernel + "_f32"]
@@ -50,7 +52,7 @@ class Step:
         self.times.append((name, us + GAP))
 
     def run(self, name, blocks, instructions, warps=8.0, size=0.0):
-        """A kernel of blocks that run so many instructions of a warp, of which so many warps have work."""
+        """Adds a kernel whose blocks execute the given number of instructions per warp, with the given number of active warps."""
         each = math.ceil(blocks / SMS)
         issued = min(ISSUED, PER_WARP * min(WARPS, each * warps))
         work = each if each < 8 else blocks / SMS
@@ -65,7 +67,7 @@ class Step:
     def elementwise(self, name, size):
         self.add(name, max(ELEMENTWISE, size / BANDWIDTH))
 
-    # A convolution with ReLU and maximum by the fused kernels.
+    # A convolution with ReLU and maximum in the fused kernels.
     def fused(self, c_in, c_out, side, k, padding, wants_input):
         wide, plane, out = side + 2 * padding, (side + 2 * padding) ** 2, (side + 2 * padding - k + 1) // 2
         taps, area, shape = c_in * k * k, out * out, f"{c_in}_{c_out}_{side}_"
@@ -94,7 +96,7 @@ class Step:
             item = visits / multiply(r) * r["main loop"] * DIVERGED
             self.run("block_input_back", self.images, (c_in * side * side * item + STAGED * rest(r) * c_out * (taps + area)) / 32)
 
-    # The same by columns.
+    # The same with columns.
     def columns(self, c_in, c_out, side, k, wants_input):
         out = side - k + 1
         pooled, plane, n = out // 2, out * out, self.images
@@ -119,7 +121,7 @@ class Step:
             per_item = VISITED * r["main loop"] if constant else GENERAL["from_columns"] * r["instructions"] * k * k / 9
             self.chunks("from_columns", c_in * side * side * n, per_item, 4 * cols)
 
-    # Linear layers with ReLU between them, the head, the loss, SGD and what moves images and features.
+    # Linear layers with ReLU between them, the head, the loss, SGD, and the kernels that copy images and features.
     def rest(self, widths, pixels, parameters):
         self.chunks("gather_images", pixels * self.images, self.rows["gather_images_f32"]["main loop"], 5 * pixels * self.images)
         for i, (a, b) in enumerate(zip(widths, widths[1:])):
@@ -159,8 +161,8 @@ def cnn(lab, clients, epochs, shaped):
     return s
 
 
-# What was measured on an H100 with the general kernels (docs/performance.md), in us per step. A round of 100 clients with label
-# skew takes 239 ms, of which evaluation and uploads take about 27; it has 610 steps of 7 clients on average.
+# Times measured on an H100 with the general kernels (docs/performance.md), in us per step. A round of 100 clients with label
+# skew takes 239 ms, including about 27 ms for evaluation and uploads; it has 610 steps with 7 clients on average.
 MEASURED = [
     ("lenet, fp32, 20 clients, 1 epoch", lenet, 20, 1, 19000 / 20),
     ("lenet, fp32, a round of FedDAG: 7 clients, 10 epochs", lenet, 7, 10, (239000 - 27000) / 610),

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// The sizes of the synthetic set, a tenth of those of Fashion-MNIST.
+// The sizes of the synthetic data set, which are a tenth of the sizes of Fashion-MNIST.
 const (
 	syntheticTrain = 6000
 	syntheticTest  = 1000
@@ -15,7 +15,8 @@ const (
 	classes        = 10
 )
 
-// writeFashion writes a set of noisy bars in the files of Fashion-MNIST. A class is the place of its bar.
+// writeFashion writes a data set of noisy bars in the format and with the file names of Fashion-MNIST. The position of the
+// bar is the class.
 func writeFashion(folder string) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return err
@@ -49,7 +50,7 @@ func writeFashion(folder string) error {
 	return nil
 }
 
-// idxHeader returns the header of an IDX file of bytes.
+// idxHeader returns the header of an IDX file with elements of type byte.
 func idxHeader(shape ...int) []byte {
 	header := []byte{0, 0, 8, byte(len(shape))}
 	for _, n := range shape {

@@ -1,4 +1,4 @@
-// Checkdocs runs the commands that the pages of the documentation print, as their marks say (package docblock).
+// Checkdocs runs the commands on the pages of the documentation according to their marks (package docblock).
 // scripts/check_docs.sh starts it.
 package main
 
@@ -26,7 +26,7 @@ func main() {
 	flag.BoolVar(&c.synthetic, "synthetic", false, "a small synthetic set in the place of Fashion-MNIST, as where there is none")
 	flag.DurationVar(&c.limit, "limit", 30*time.Minute, "longest time of a block")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // the scratch folders are removed
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // so that the scratch folders are removed
 	defer stop()
 	if err := c.pages(ctx, flag.Args()); err != nil {
 		fmt.Fprintf(os.Stderr, "check_docs: %v\n", err)
@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// checker runs pages. It is started in the root of the checkout.
+// checker runs pages. It must be started in the root of the checkout.
 type checker struct {
 	program   string
 	synthetic bool
@@ -73,7 +73,8 @@ func (c *checker) pages(ctx context.Context, pages []string) (err error) {
 	return nil
 }
 
-// page runs the blocks of a page, in a folder of its own. A block that fails ends the page, because later ones may need its files.
+// page runs the blocks of a page in a separate folder. A block that fails ends the page, because later blocks may need its
+// files.
 func (c *checker) page(ctx context.Context, page string) error {
 	text, err := os.ReadFile(page)
 	if err != nil {
@@ -91,13 +92,13 @@ func (c *checker) page(ctx context.Context, page string) error {
 	if err := c.furnish(dir); err != nil {
 		return err
 	}
-	var printed strings.Builder // since the last output
+	var printed strings.Builder // output since the last output block
 	for _, b := range blocks {
 		where := fmt.Sprintf("%s:%d", page, b.Line)
 		reason := b.Mark.Reason
 		switch b.Mark.Kind {
 		case docblock.Output:
-			if reason != "" || printed.Len() == 0 { // the commands before it were skipped
+			if reason != "" || printed.Len() == 0 { // the commands before the output block were skipped
 				continue
 			}
 			if missing := docblock.Missing(printed.String(), b.Code); missing != "" {
@@ -142,7 +143,7 @@ func (c *checker) furnish(dir string) error {
 			return err
 		}
 	}
-	// The flags of "with" go to the commands that compute, not to those that continue or read.
+	// The flags of "with" are passed to the commands that compute, not to those that continue or read a run.
 	wrapper := fmt.Sprintf(`#!/bin/bash
 case " $* " in
 *" --resume "* | *" --resume="* | *" --read "*) ;;
@@ -174,7 +175,7 @@ func (f *failure) at(page string) string {
 func (c *checker) run(ctx context.Context, dir string, b docblock.Block) (output string, failed *failure) {
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	// Empty lines before the block make its line numbers those of the page.
+	// Empty lines before the block make its line numbers the same as on the page.
 	script := strings.Repeat("\n", b.Line-1) + strings.Join(b.Code, "\n") + "\n"
 	place, file := filepath.Join(dir, ".failed"), filepath.Join(dir, ".block")
 	cmd := exec.CommandContext(ctx, "python3", file)
@@ -227,7 +228,7 @@ func interrupted(err error, meant bool) bool {
 	return exit.ExitCode() == 130 || ok && status.Signaled() && status.Signal() == syscall.SIGINT
 }
 
-// missingNeed returns why a block cannot run on this machine, "" if it can.
+// missingNeed returns the reason why a block cannot run on this machine, or "" if it can.
 func missingNeed(needs []string) string {
 	for _, need := range needs {
 		if module, ok := strings.CutPrefix(need, "python:"); ok {
@@ -241,8 +242,8 @@ func missingNeed(needs []string) string {
 	return ""
 }
 
-// tailLines is how many lines of an output a report shows. A launcher such as torchrun prints about twenty of its own after the
-// error of the program that it started.
+// tailLines is the number of lines of an output that a report shows. A launcher such as torchrun prints about twenty lines of
+// its own after the error of the program that it started.
 const tailLines = 40
 
 // tail returns the last lines of a text, indented.

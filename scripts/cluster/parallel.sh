@@ -1,6 +1,6 @@
 #!/bin/bash
-# One comparison by several processes on this machine, one per GPU, with GNU parallel. Each takes the runs that no other
-# process is at. Usage: scripts/cluster/parallel.sh GPUS OUT FLAGS, such as
+# One comparison by several processes on this machine, one per GPU, with GNU parallel. Each process takes runs that no other
+# process is doing. Usage: scripts/cluster/parallel.sh GPUS OUT FLAGS, for example
 #
 #   scripts/cluster/parallel.sh 4 runs/sweep --algorithms feddag,ifca --seeds 11,12,13 --rounds 100
 #

@@ -1,6 +1,6 @@
 #!/bin/bash
-# One comparison as a Slurm array: every task trains its share of the runs (see feddag compare --help, --shard). Submit the
-# array, and the tables after it:
+# One comparison as a Slurm array: every task does its share of the runs (see feddag compare --help, --shard). Submit the
+# array, followed by a job that makes the tables:
 #
 #   job=$(sbatch --parsable scripts/cluster/slurm_array.sh)
 #   sbatch --dependency="afterany:$job" --wrap "./feddag compare --read runs/sweep"
@@ -18,8 +18,8 @@ FEDDAG=${FEDDAG:-./feddag}
 OUT=${OUT:-runs/sweep}
 ARGS=${ARGS:---algorithms feddag,feddag-star,ifca,fedavg --seeds 11,12,13 --rounds 100}
 
-# Slurm signals this shell two minutes before the time limit. The comparison then writes a checkpoint and ends; the same
-# array, submitted again, continues.
+# Slurm signals this shell two minutes before the time limit. The comparison then writes a checkpoint and ends. Submit the
+# same array again to continue.
 "$FEDDAG" compare --out "$OUT" $ARGS "$@" &
 worker=$!
 trap 'kill -USR1 "$worker"' USR1

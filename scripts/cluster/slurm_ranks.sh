@@ -4,7 +4,7 @@
 #
 #   sbatch scripts/cluster/slurm_ranks.sh
 #
-# The same job, submitted again, continues the run in OUT. Only the first task writes OUT. ARGS are the flags of the run.
+# Submit the same job again to continue the run in OUT. Only the first task writes OUT. ARGS are the flags of the run.
 #SBATCH --job-name=feddag
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
@@ -18,8 +18,8 @@ FEDDAG=${FEDDAG:-./feddag}
 OUT=${OUT:-runs/together}
 ARGS=${ARGS:---algorithm feddag --seed 11 --rounds 100}
 
-# The tasks find rank 0 by Slurm's list of nodes and take a port that depends on the number of the job. MASTER_ADDR and
-# MASTER_PORT say otherwise. Two minutes before the time limit Slurm signals the tasks, which write a checkpoint and end.
-# A task that fails ends the others.
+# The tasks find rank 0 by Slurm's list of nodes and use a port that depends on the number of the job. MASTER_ADDR and
+# MASTER_PORT override both. Two minutes before the time limit, Slurm signals the tasks, which write a checkpoint and end. A
+# task that fails ends the others.
 # shellcheck disable=SC2086 # ARGS are several words
 exec srun --kill-on-bad-exit=1 "$FEDDAG" train --out "$OUT" $ARGS "$@"
