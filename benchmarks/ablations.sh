@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The paper's ablations of FedDAG, tables 3, 6 to 9 and 14 to 18, on Fashion-MNIST (18: CIFAR-10, the only set of the paper):
-# 100 clients, 20 per round, three seeds, our values beside the paper's. The runs have our defaults, or those of the paper
-# with --preset=paper.
+# The paper's ablations of FedDAG, tables 3, 6 to 9 and 14 to 18, on Fashion-MNIST (table 18: CIFAR-10, which is the only data
+# set in the paper): 100 clients, 20 per round, three seeds. The tables show our values next to the paper's. The runs use
+# feddag's defaults, or the paper's with --preset=paper.
 #
 #   benchmarks/ablations.sh
 #   SETTINGS="table-8 table-14" SEEDS=1 ROUNDS=5 benchmarks/ablations.sh --preset=paper
 #   DATASET=cifar10 benchmarks/ablations.sh
 #
-# campaign.sh says what else can be set, and how it continues; ALGORITHMS does nothing here.
+# campaign.sh describes the other settings, and how to continue; ALGORITHMS has no effect here.
 . "$(dirname "${BASH_SOURCE[0]}")/campaign.sh"
 beside=benchmarks/paper_ablations.csv
 
@@ -17,7 +17,7 @@ skew() { echo --partition=label-skew --labels-per-group="$1" --concentration="$2
 # of TABLE ALGORITHMS FLAGS...
 of() { algorithms=$2 setting "$1" --dataset "$dataset" --feddag-clustering similarity "${@:3}"; }
 
-# each ALGORITHM NAME FLAGS FLAG VALUE...: a variant "NAME VALUE" for each value
+# each ALGORITHM NAME FLAGS FLAG VALUE...: adds a variant "NAME VALUE" for each value
 each() {
 	local value
 	variants=()

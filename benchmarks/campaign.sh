@@ -1,10 +1,11 @@
-# Sourced by the campaigns: `setting NAME FLAGS...` compares the algorithms on one partition, in $OUT/NAME, beside
-# paper.csv. Arguments of the script go to every comparison. Finished runs stay, and the same command again continues;
-# several processes, each with a GPU of its own (CUDA_VISIBLE_DEVICES), share the runs. The environment sets:
+# Sourced by the campaigns. `setting NAME FLAGS...` compares the algorithms on one partition, in $OUT/NAME, and shows
+# paper.csv next to the results. Arguments of the script are passed to every comparison. Finished runs stay, and the same
+# command again continues. Several processes, each with its own GPU (CUDA_VISIBLE_DEVICES), share the runs. Environment
+# variables:
 #
 #   ALGORITHMS  the algorithms, separated by commas (all)
 #   SEEDS       the seeds, separated by commas (1,2,3)
-#   ROUNDS      the rounds of every run (the paper's 200 on a GPU, else 30)
+#   ROUNDS      number of rounds of every run (the paper's 200 on a GPU, otherwise 30)
 #   SETTINGS    names of settings, separated by blanks (all)
 #   OUT         directory (runs/ and the name of the script)
 #   KEEP        directory whose archive KEEP/SETTING.zip also gets the small files of the finished runs, without models
@@ -40,7 +41,7 @@ setting() {
 	esac
 }
 
-# The flags that give the methods which must be told the number of clusters another one than 5.
+# Prints the flags that set the number of clusters, instead of 5, for the methods that need it.
 clusters() {
 	local name
 	for name in ifca cfl-gp fedsoft fedrc; do
@@ -53,7 +54,7 @@ clusters() {
 	fi
 }
 
-# Ends the script: 1 if a setting has a run that failed.
+# Ends the script, with exit code 1 if a run of a setting failed.
 finish() {
 	if ((${#failed[@]})); then
 		echo "settings with runs that failed: ${failed[*]}" >&2

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# The paper's tables 2, 4, 5 and 10 on CIFAR-10: every algorithm, 100 clients, 20 per round, three seeds, our values
-# beside the paper's. Made for one GPU.
+# The paper's tables 2, 4, 5 and 10 on CIFAR-10: every algorithm, 100 clients, 20 per round, three seeds. The tables show our
+# values next to the paper's. Intended for one GPU.
 #
 #   benchmarks/cifar10.sh
 #   DATASET=cifar10-jpeg benchmarks/cifar10.sh --data-dir DIR     # from JPEG files, which are lossy: its tables say so
 #   SETTINGS=I-30-1 SEEDS=1 ROUNDS=5 benchmarks/cifar10.sh
 #
-# campaign.sh says what else can be set, and how it continues.
+# campaign.sh describes the other settings, and how to continue.
 . "$(dirname "${BASH_SOURCE[0]}")/campaign.sh"
 
 of() { setting "$1" --dataset "${DATASET:-cifar10}" --partition "${@:2}"; }
 
 of I-30-1 label-skew --labels-per-group 3 --concentration 1
-of II concept-shift $(clusters 3) # as many as there are concepts
+of II concept-shift $(clusters 3) # the number of concepts
 of I-20-1 label-skew --labels-per-group 2 --concentration 1
 of I-30-0.25 label-skew --labels-per-group 3 --concentration 0.25
 of I-20-0.25 label-skew --labels-per-group 2 --concentration 0.25
-of III-1 lda --concentration 1 --except oracle # without true groups there is none
+of III-1 lda --concentration 1 --except oracle # the oracle needs true groups
 of III-0.25 lda --concentration 0.25 --except oracle
 finish

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The paper's tables 4 and 10 on CIFAR-100: every algorithm, 100 clients, 20 per round, three seeds, our values
-# beside the paper's. 20 labels per group make five groups, 30 make three, as in its authors' program. Made for one GPU.
+# The paper's tables 4 and 10 on CIFAR-100: every algorithm, 100 clients, 20 per round, three seeds. The tables show our
+# values next to the paper's. 20 labels per group make five groups, 30 make three, as in its authors' program. Intended for
+# one GPU.
 #
 #   benchmarks/cifar100.sh
 #
-# campaign.sh says what can be set, and how it continues.
+# campaign.sh describes the settings, and how to continue.
 . "$(dirname "${BASH_SOURCE[0]}")/campaign.sh"
 
 of() { setting "$1" --dataset cifar100 --partition label-skew "${@:2}"; }

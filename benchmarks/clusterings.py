@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Finds the clusters of 100 clients by FedDAG's tests, by the paper's similarity with the defaults of the program, and by the
-similarity as the paper has it, and prints the table of docs/clustering.md that compares them:
+"""Finds the clusters of 100 clients with FedDAG's tests, with the paper's similarity and the defaults of the program,
+and with the similarity exactly as in the paper, and prints the table of docs/clustering.md that compares them:
 
     benchmarks/clusterings.py --data-dir cifar10-jpeg=DIR --out benchmarks/results/groups/clusterings.tsv
     benchmarks/clusterings.py --out benchmarks/results/groups/clusterings.tsv --table

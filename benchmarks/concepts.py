@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""How much farther apart are the images of a class in two clusters than those within each of them? Prints one line for
-each merge of a run's candidates, the finest first: the clients of the clusters, the gap in degrees by which
-similarity/concepts.go judges, and whether the two are mostly of one true group. Needs numpy.
+"""Measures how much farther apart the images of a class are between two clusters than within each of them. Prints one
+line for each merge of a run's candidates, starting with the finest: the numbers of clients of the clusters, the gap in
+degrees that similarity/concepts.go uses, and whether both clusters are mostly from the same true group. Needs numpy.
 
     ./feddag cluster --feddag-clustering similarity --partition concept-shift --seed 3 --out RUN --save-sketches SKETCHES.npz
     python3 benchmarks/concepts.py SKETCHES.npz RUN
@@ -14,7 +14,7 @@ import numpy as np
 
 
 def class_angles(sketches):
-    """V'_c (C x N x N, degrees): of two holders' principal vectors the smallest angle; NaN elsewhere."""
+    """Returns V'_c (C x N x N, degrees): the smallest angle between the principal vectors of two holders; NaN elsewhere."""
     vectors, owner = sketches["principal_vectors"].astype(float), sketches["principal_vectors_owner"]
     n, classes = sketches["class_counts"].shape
     angles = np.full((classes, n, n), np.nan)

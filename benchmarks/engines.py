@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""How fast local training is: our engines side by side with PyTorch and JAX, on the same clients, batches and weights.
+"""Compares the speed of local training in feddag's engines, PyTorch and JAX, on the same clients, batches and weights.
 
     python3 benchmarks/engines.py                                       # on the CPU: lenet and cnn
     python3 benchmarks/engines.py --device cuda --models lenet,cnn,resnet9
     python3 benchmarks/engines.py --models lenet --epochs 10 --contenders serial,memory    # a round of the paper's size
 
-A turn is the local training of a round of FedDAG: both phases of every client of a cohort, and the mean over the clients,
-without evaluation. Contenders stay alive and take turns, in another order every time, so that other work on the machine
-affects all of them. The first turn of each (compilation, capture, autotuning) is shown separately. Ratios are medians over
-the repeats, with the lowest and the highest; both times of a ratio are from the same repeat. After a turn, the mean weights
-and the loss of every contender are compared with those of the first one; a contender that differs is an error. Contenders
-that are not installed are left out with a message.
+A turn is the local training of a round of FedDAG: both phases of every client of a cohort, and the mean over the
+clients, without evaluation. Contenders keep running and take turns, in another order every time, so that other work on
+the machine affects all of them. The first turn of each contender (compilation, capture, autotuning) is shown
+separately. Ratios are medians over the repeats, with the lowest and the highest; both times of a ratio are from the
+same repeat. After a turn, the mean weights and the loss of every contender are compared with those of the first one; a
+difference is an error. Contenders that are not installed are left out with a message.
 
     serial, batched, eager      ./feddag --engine
     memory, graphs, research    benchmarks/peers/local_torch.py, with --python's torch
@@ -91,7 +91,7 @@ class Contender:
 
     def close(self):
         self.process.stdin.close()
-        self.said = self.process.stderr.read()  # at its end, the batched engine says how it computed each convolution
+        self.said = self.process.stderr.read()  # at its end, the batched engine prints how it computed each convolution
         self.process.stdout.close()
         self.process.stderr.close()
         self.process.wait()
@@ -102,7 +102,7 @@ def common(o, model):
 
 
 def apart(a, b):
-    """The largest difference of two states, of the largest value."""
+    """Returns the largest difference between two states, relative to the largest value."""
     return float(max(abs(a[k] - b[k]).max() for k in a) / max(abs(v).max() for v in a.values()))
 
 

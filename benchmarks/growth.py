@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""How the cost of a round grows: seconds against registered clients (is it flat?), and against cohort, epochs and samples
-per client (is it linear?). Makes one table and one plot.
+"""Measures how the cost of a round grows: seconds against the number of registered clients (constant?), and against
+cohort, epochs and samples per client (linear?). Makes one table and one plot.
 
     python3 benchmarks/growth.py
     python3 benchmarks/growth.py --clients 100,1000 --rounds 5 --repeats 1
 
-Runs BenchmarkRound of federation/algorithm/feddag/growth_test.go: rounds of FedDAG with ten clusters, lenet and images of
-Fashion-MNIST's size, including sampling, both phases, evaluation of all clients, bookkeeping and checkpoint. All sizes take
-turns, in another order every time, so that other work on the machine affects all of them. A time is the median over the
-rounds of a turn after the first one; the table has the median over the turns, with the lowest and the highest. Processor
-time of all threads is shown beside wall time, because other work disturbs it less. For each series, the line a + b x is
-fitted by least squares of the relative deviations: a is the part that does not grow. The table has the largest deviation of
-a point from the line. Needs no packages.
+Runs BenchmarkRound of federation/algorithm/feddag/growth_test.go: rounds of FedDAG with ten clusters, lenet and images
+of Fashion-MNIST's size, including sampling, both phases, evaluation of all clients, bookkeeping and checkpoint. All
+sizes take turns, in another order every time, so that other work on the machine affects all of them. A time is the
+median over the rounds of a turn after the first one; the table has the median over the turns, with the lowest and the
+highest. The processor time of all threads is shown in addition to wall time, because other work affects it less. For
+each series, the line a + b x is fitted by least squares of the relative deviations, where a is the part that does not
+grow. The table has the largest deviation of a point from the line. Needs no packages.
 
 Writes growth.md, growth.json and growth.svg into --out.
 """
@@ -45,7 +45,7 @@ def options():
 
 
 def turn(o, sizes):
-    """(wall, processor) seconds of a round of each size."""
+    """Returns (wall, processor) seconds of a round for each size."""
     names = ["/".join(str(s[k]) for k in FIXED) for s in sizes]
     command = ["build/feddag.test", "-test.run", "^$", "-test.bench", "^BenchmarkRound$", "-test.benchtime",
                f"{o.rounds}x", "-test.timeout", "0"]
@@ -61,7 +61,7 @@ def turn(o, sizes):
 
 
 def straight(points):
-    """(a, b, largest relative deviation) of the line a + b x through (x, y), least squares of relative deviations."""
+    """Returns (a, b, largest relative deviation) of the line a + b x through (x, y), fitted by least squares of relative deviations."""
     n, u, v = [1 / y for _, y in points], [x / y for x, y in points], [1.0] * len(points)
     dot = lambda p, q: sum(i * j for i, j in zip(p, q))
     det = dot(n, n) * dot(u, u) - dot(n, u) ** 2
@@ -76,7 +76,7 @@ COLOURS = {"wall": "#0072b2", "processor": "#d55e00"}
 
 
 def panel(left, top, key, points):
-    """Seconds against one variable, both logarithmic, with the ideal."""
+    """Draws seconds against one variable, both logarithmic, with the ideal line."""
     w, h = 300, 200
     xs, ys = [p["x"] for p in points], [v for p in points for kind in COLOURS for v in p[kind]]
     x0, x1 = math.log10(min(xs)), math.log10(max(xs))
@@ -128,7 +128,7 @@ def main():
                    check=True)
     wanted = {k: getattr(o, k) for k in FIXED}
     wanted = {k: numbers(v) if isinstance(v, str) else v for k, v in wanted.items()}
-    sizes = []  # each once, though several series have it
+    sizes = []  # each size once, even if several series have it
     for key, xs in wanted.items():
         sizes += [s for x in xs for s in [{**FIXED, key: x}] if s not in sizes]
     turns = []

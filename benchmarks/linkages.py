@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Compares the linkages, spectral clustering and the choice rules on full sketches (warm-up updates and principal
-vectors) of Fashion-MNIST's kinds of partition: the table of docs/similarity.md.
+vectors) for several kinds of partition of Fashion-MNIST, for the table of docs/similarity.md.
 
     make build
     python3 benchmarks/linkages.py                          # 100 clients, 11 kinds, 2 seeds: 22 warm-ups, over an hour
     python3 benchmarks/linkages.py --folder build/linkages  # again from existing sketches: a minute
 
-For each kind and seed, `feddag cluster --feddag-clustering similarity --save-sketches` writes the sketches if they do not
-exist, and `feddag cluster --sketches --compare` clusters them in every way. Prints the number of clusters and, where there
-are groups, the adjusted Rand index and the purity, each as a mean over the seeds. Needs no packages.
+For each kind and seed, `feddag cluster --feddag-clustering similarity --save-sketches` writes the sketches if they do
+not exist, and `feddag cluster --sketches --compare` clusters them in every way. Prints the number of clusters and, if
+there are true groups, the adjusted Rand index and the purity, each as a mean over the seeds. Needs no packages.
 """
 import argparse
 import json
@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 
-# Name: flags of the partition. The last four have no groups.
+# The flags of each partition, by name. The last four have no true groups.
 KINDS = {
     "I3c1": "--partition label-skew --labels-per-group 3 --concentration 1",
     "I2c025": "--partition label-skew --labels-per-group 2 --concentration 0.25",
@@ -35,7 +35,7 @@ KINDS = {
 
 
 def feddag(program, flags, out):
-    """Runs feddag cluster into a folder that does not stay; returns its clusters.json."""
+    """Runs feddag cluster with a temporary output folder, and returns its clusters.json."""
     shutil.rmtree(out, ignore_errors=True)
     done = subprocess.run([program, "cluster", "--quiet", "--out", out, *flags], capture_output=True, text=True)
     if done.returncode != 0:

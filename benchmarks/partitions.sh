@@ -12,7 +12,7 @@ out=${OUT:-runs/partitions}
 feddag=${FEDDAG:-./feddag}
 flags=(--dataset fashion-mnist --clients 50 --rounds 10 --epochs 5 --seed 1 --quiet)
 
-# run NAME FLAG... trains both under a partition and prints a row of each.
+# run NAME FLAG... trains both algorithms on a partition and prints a row for each.
 run() {
 	local name=$1 algorithm
 	shift

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# What does FedDAG's second encoder bring, and what does sharing between clusters? Variants beside FedDAG*, which has one
-# encoder and shares nothing, on five percent of Fashion-MNIST, where clusters are poor in data: label skew (I, five
-# clusters asked for) and concept shift (II, three), 100 clients, 20 per round, 30 rounds. docs/feddag.md has the tables.
+# Measures the benefit of FedDAG's second encoder and of sharing between clusters. Compares variants with FedDAG*, which has
+# one encoder and shares nothing, on five percent of Fashion-MNIST, where clusters have little data: label skew (I, with five
+# clusters) and concept shift (II, with three), 100 clients, 20 per round, 30 rounds. docs/feddag.md has the tables.
 #
 #   benchmarks/sharing.sh
 #   SETTINGS=II SEEDS=1 ROUNDS=10 OUT=runs/sharing-20 benchmarks/sharing.sh --train-share 0.2 --batch 64
 #
-# campaign.sh says what else can be set, and how it continues; ALGORITHMS does nothing here.
+# campaign.sh describes the other settings, and how to continue; ALGORITHMS has no effect here.
 . "$(dirname "${BASH_SOURCE[0]}")/campaign.sh"
-algorithms=feddag-star,feddag,feddag-dagger rounds=${ROUNDS:-30} beside= # there are no published results on so little data
+algorithms=feddag-star,feddag,feddag-dagger rounds=${ROUNDS:-30} beside= # there are no published results with this amount of data
 
 full='--feddag-secondary-head full --feddag-secondary-init random --feddag-own-source=false --feddag-order parallel'
 of() {

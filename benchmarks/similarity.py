@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Times `feddag cluster --sketches` against the same steps with numpy and scipy, in turns in one run.
+"""Compares the time of `feddag cluster --sketches` with the same steps in numpy and scipy, alternating in one run.
 
     make build
     python3 -m venv .venv-bench && .venv-bench/bin/pip install numpy scipy threadpoolctl pillow
     .venv-bench/bin/python benchmarks/similarity.py                      # N = 1,000, 5 vectors of 3,072
     .venv-bench/bin/python benchmarks/similarity.py --size large         # N = 10,000, 3 vectors of 784
-    .venv-bench/bin/python benchmarks/similarity.py --vectors random     # no structure for our bound to use
+    .venv-bench/bin/python benchmarks/similarity.py --vectors random     # without structure that feddag's bound could use
 
-Every client holds all 10 classes, which is the largest case. Vectors are the first left singular vectors of 20 images of the
-class (Fashion-MNIST for 784, CIFAR-10 for 3,072), or random orthonormal ones. Updates point in the direction of one of five
-groups. Both programs read the same file, each in a process of its own. The time is from the start of the process to its end,
-including reading, and for feddag also the tables, plots and files, which numpy does not make. If others use the machine, CPU
-seconds say more than wall time; OpenBLAS's threads spin while they wait, so compare CPU seconds with --threads 1.
-Sketches are made once, under --folder.
+Every client holds all 10 classes, which is the largest case. Vectors are the first left singular vectors of 20 images
+of the class (Fashion-MNIST for 784, CIFAR-10 for 3,072), or random orthonormal ones. Updates point in the direction of
+one of five groups. Both programs read the same file, each in its own process. The time is measured from the start of
+the process to its end, including reading the file and, for feddag, also tables, plots and files, which numpy does not
+make. If others use the machine, CPU seconds are more meaningful than wall time; OpenBLAS's threads spin while they
+wait, so compare CPU seconds with --threads 1. Sketches are made once, in --folder.
 """
 import argparse
 import gzip
@@ -47,7 +47,7 @@ def fashion_mnist():
 
 
 def cifar10():
-    """The batches for Python where torchvision keeps them, or class folders of JPEGs in zip files."""
+    """Reads the Python batches from torchvision's folder, or class folders of JPEGs in zip files."""
     folder = os.path.join(HERE, "..", "data", "cifar-10-batches-py")
     if os.path.isdir(folder):
         pixels, labels = [], []
@@ -70,7 +70,7 @@ def cifar10():
 
 
 def make(path, n, p, f, kind):
-    """Writes the sketches of n clients: p vectors of f entries of each class."""
+    """Writes the sketches of n clients: p vectors with f entries for each class."""
     rng = np.random.default_rng(0)
     groups = rng.integers(0, GROUPS, size=n)
     centres = rng.normal(size=(GROUPS, KEPT))

@@ -15,10 +15,10 @@ import (
 //
 //	ln DM(n_i; alpha_g) - 1/2 sum_c (|m_ic - mu_gc|^2 / (1/n_ic + 1/n_gc) + d ln(1 + n_ic/n_gc) - d)
 //
-// in the metric of the covariance inside the groups' classes. DM is the Dirichlet-multinomial whose parameters fit the group's
-// clients. alpha_g, mu_gc and n_gc come from all of the clients' images, which known and scatter describe, except those of client
-// i itself; the sum leaves out classes of which then nothing is left. A client that holds a class which no client of the
-// group holds is not in the group. Styles of the clients are not modelled.
+// in the metric of the covariance inside the groups' classes. DM is the Dirichlet-multinomial whose parameters fit the
+// group's clients. alpha_g, mu_gc and n_gc come from all of the clients' images, which known and scatter describe, except
+// those of client i itself. The sum leaves out classes without any remaining images. A client with a class that no client of
+// the group has is not in the group. Styles of the clients are not modelled.
 func bound(sketches, known []*groups.Sketch, scatter *mat.SymDense, truth []int) []int {
 	classes, d := sketches[0].Means[0].Dims()
 	count, mean := classMeans(sketches)
@@ -49,7 +49,7 @@ func bound(sketches, known []*groups.Sketch, scatter *mat.SymDense, truth []int)
 				}
 				rest := total[g][c] - own
 				if n > 0 && total[g][c] == 0 {
-					likelihood = math.Inf(-1) // no client of the group holds the class
+					likelihood = math.Inf(-1) // no client of the group has the class
 				}
 				if n == 0 || rest < 0.5 {
 					continue
@@ -143,7 +143,7 @@ func whitening(mean *mat.Dense, scatter *mat.SymDense, count [][]float64, truth 
 			return inverse.T()
 		}
 	}
-	return mat.NewDiagDense(d, slices.Repeat([]float64{1}, d)) // only where features are constant
+	return mat.NewDiagDense(d, slices.Repeat([]float64{1}, d)) // only reached if all features are constant
 }
 
 // fitDirichlet returns the parameters of the Dirichlet-multinomial that fit the rows best, by Minka's fixed point. The parameter

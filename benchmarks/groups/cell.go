@@ -12,17 +12,17 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// cell is one experiment: the groups of one federation.
+// cell is one experiment, in which the groups of one federation are found.
 type cell struct {
 	set     string
 	kind    string
 	style   float64 // standard deviation of the clients' styles, in units of each feature's standard deviation; 0 for none
-	share   float64 // share of its samples that a client keeps
+	share   float64 // share of its samples that each client keeps
 	clients int
 	seed    uint64 // seed of the partition and of the search
 }
 
-// result is what came out of a cell.
+// result is the result of a cell.
 type result struct {
 	cell
 	found, truth int     // number of clusters
@@ -52,7 +52,8 @@ func (c cell) sketches(x *federation, store *store) ([]*groups.Sketch, *mat.SymD
 				row[f] = float64(v) + shift[f]
 			}
 		}
-		// The purpose is that of federation/algorithm/feature_sketches.go, so that the halves are the program's.
+		// The purpose is the same as in federation/algorithm/feature_sketches.go, so that the halves are the same as in the
+		// program.
 		s, scatter, err := groups.NewSketch(own, labels, store.set.Classes, stream.New(c.seed, "groups: halves of the images", uint64(i)))
 		if err != nil {
 			return nil, nil, fmt.Errorf("client %d: %w", i, err)
@@ -133,7 +134,7 @@ func (c cell) assign(store *store, sketches []*groups.Sketch, truth []int) ([]in
 	return bound(sketches, known, scatter, truth), nil
 }
 
-// clustersOf returns the clients of each cluster that has some.
+// clustersOf returns the clients of each cluster that is not empty.
 func clustersOf(answer []int) [][]int {
 	clusters := make([][]int, slices.Max(answer)+1)
 	for i, k := range answer {

@@ -9,11 +9,11 @@ import (
 	"feddag/internal/stream"
 )
 
-// kind is a kind of federation. Its partition is the program's own, where the program has it.
+// kind is a kind of federation. It uses the program's partition if the program has it.
 type kind struct {
 	name, title string
-	options     partition.Options // what differs from the defaults
-	// change composes what the program does not have; nil for nothing.
+	options     partition.Options // options that differ from the defaults
+	// change makes the parts that the program does not have; nil if there are none.
 	change func(c cell, s *data.Set, x *federation) error
 }
 
@@ -58,7 +58,7 @@ func kindOf(name string) (kind, error) {
 	return kind{}, fmt.Errorf("--kinds %s: the kinds are %v", name, names)
 }
 
-// federation is who holds which images, and the true groups.
+// federation is the assignment of images to clients, and the true groups.
 type federation struct {
 	options   partition.Options
 	partition *partition.Partition
@@ -107,7 +107,7 @@ func (c cell) federation(s *data.Set) (*federation, error) {
 	return x, nil
 }
 
-// refine divides the true groups by what else tells their clients apart, and numbers them from 0.
+// refine divides the true groups by another property of their clients, and numbers them from 0.
 func (x *federation) refine(of func(client int) string) {
 	number := map[string]int{}
 	for i, g := range x.truth {
@@ -119,7 +119,7 @@ func (x *federation) refine(of func(client int) string) {
 	}
 }
 
-// labelGroups divides the groups by those of the label skew below the concept shift.
+// labelGroups divides the groups by the groups of the label skew below the concept shift.
 func labelGroups(c cell, s *data.Set, x *federation) error {
 	o := x.options
 	o.Kind, o.Extra = "label-skew", nil
@@ -129,7 +129,7 @@ func labelGroups(c cell, s *data.Set, x *federation) error {
 	}
 	for i, shard := range p.Shards {
 		if !slices.Equal(shard.Train, x.partition.Shards[i].Train) {
-			return fmt.Errorf("client %d: the label skew below the concept shift is another one", i)
+			return fmt.Errorf("client %d: the label skew below the concept shift is different", i)
 		}
 	}
 	x.refine(func(i int) string { return fmt.Sprint(p.Groups[i]) })
@@ -169,7 +169,7 @@ func labelNoise(c cell, s *data.Set, x *federation) error {
 }
 
 // dirichlet divides each class among all clients by a Dirichlet draw of concentration 0.5, without the cap of the program's
-// partition lda and without a least number of samples per class.
+// partition lda and without a minimum number of samples per class.
 func dirichlet(c cell, s *data.Set, x *federation) error {
 	r := stream.New(c.seed, "benchmarks/groups: Dirichlet")
 	shards := x.partition.Shards

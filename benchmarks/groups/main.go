@@ -122,7 +122,8 @@ func (o *options) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// plan returns the cells that the flags name: with all of the data first, and seed by seed.
+// plan returns the cells that the flags specify. Cells with all of the data come first, and within a share they are ordered
+// by seed.
 func (o *options) plan() ([]cell, error) {
 	var seeds []uint64
 	for _, text := range o.seeds {
@@ -158,7 +159,7 @@ func (o *options) plan() ([]cell, error) {
 	}
 	var plan []cell
 	add := func(kinds []string, styles []float64, clients []float64, share float64) {
-		for _, seed := range seeds { // so that a table of what is there has all of its rows early
+		for _, seed := range seeds { // so that a table of partial results has all of its rows early
 			for _, kind := range kinds {
 				for _, n := range clients {
 					for _, style := range styles {

@@ -86,15 +86,15 @@ func sketchAll(s *store, x *federation) error {
 	return nil
 }
 
-// usage is what a piece of work took.
+// usage is the time and memory of a piece of work.
 type usage struct {
 	wall, processor float64 // seconds
-	peak            int64   // bytes above what was there before; 0 where the system does not say
+	peak            int64   // peak memory above the memory before the work, in bytes; 0 if the system does not report it
 }
 
 func measure(do func() error) (u usage, err error) {
 	debug.FreeOSMemory()
-	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // the peak begins again; where that fails it is too high
+	os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // resets the peak; if that fails, the result is too high
 	before := memory("VmRSS:")
 	seconds := processorSeconds()
 	began := time.Now()

@@ -11,7 +11,7 @@ import (
 
 const header = "set\tkind\tstyle\tshare\tclients\tseed\tfound\ttrue\tari\tlabels\tseconds\tbytes\n"
 
-// String is the beginning of the cell's line.
+// String returns the beginning of the cell's line.
 func (c cell) String() string {
 	return fmt.Sprintf("%s\t%s\t%g\t%g\t%d\t%d", c.set, c.kind, c.style, c.share, c.clients, c.seed)
 }
@@ -46,7 +46,8 @@ type output struct {
 	done map[cell]result
 }
 
-// readResults reads a file of results. It returns the length of its whole lines: what follows was cut off by a stop.
+// readResults reads a file of results. whole is the length of its complete lines; a stop may have left an incomplete line
+// after them.
 func readResults(path string) (all []result, whole int, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -55,7 +56,7 @@ func readResults(path string) (all []result, whole int, err error) {
 	whole = bytes.LastIndexByte(text, '\n') + 1
 	for k, line := range strings.Split(strings.TrimSuffix(string(text[:whole]), "\n"), "\n") {
 		if k == 0 && line+"\n" != header && whole > 0 {
-			return nil, 0, fmt.Errorf("%s: the first line is not that of a file of results", path)
+			return nil, 0, fmt.Errorf("%s: the first line is not the header of a file of results", path)
 		}
 		if k == 0 || line == "" {
 			continue
@@ -69,7 +70,7 @@ func readResults(path string) (all []result, whole int, err error) {
 	return all, whole, nil
 }
 
-// openOutput opens a file of results, which it makes if it is not there.
+// openOutput opens a file of results, and makes it if it does not exist.
 func openOutput(path string) (*output, error) {
 	o := &output{done: map[cell]result{}}
 	all, whole, err := readResults(path)

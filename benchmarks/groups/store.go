@@ -17,13 +17,13 @@ import (
 	"feddag/similarity/groups"
 )
 
-// store keeps the features of a set's training images in files that are mapped into memory: one file of the images as they
-// are, and one per federation with corruptions, because noise depends on the seed of the partition.
+// store keeps the features of a set's training images in files that are mapped into memory: one file for the original images,
+// and one per federation with corruptions, because noise depends on the seed of the partition.
 type store struct {
 	dir       string
 	set       *data.Set
 	extractor *groups.Extractor
-	deviation []float64 // standard deviation of each feature over the images as they are
+	deviation []float64 // standard deviation of each feature over the original images
 
 	mu    sync.Mutex
 	files map[string]*table
@@ -59,8 +59,8 @@ func newStore(ctx context.Context, name, dir string, dirs []string) (*store, err
 	return s, nil
 }
 
-// features returns the features of the images that the clients hold, as they see them. The caller calls unlock when it has
-// read them.
+// features returns the features of the clients' images, as the clients see them. The caller must call unlock when it has read
+// them.
 func (s *store) features(c cell, x *federation) (t *table, unlock func(), err error) {
 	p := x.partition
 	if len(p.Views) == 0 {
@@ -68,7 +68,7 @@ func (s *store) features(c cell, x *federation) (t *table, unlock func(), err er
 		return t, func() {}, err
 	}
 	params := p.Params
-	params.TrainShare = 0 // the images that a client keeps are seen as they are without it
+	params.TrainShare = 0 // the share does not change how the remaining images look
 	text, err := json.Marshal(params)
 	if err != nil {
 		return nil, nil, err
@@ -90,7 +90,7 @@ func (s *store) features(c cell, x *federation) (t *table, unlock func(), err er
 	return t, t.mu.Unlock, err
 }
 
-// table is a matrix of float32 in a file. The first number of a row is 1 once the row is there.
+// table is a matrix of float32 in a file. The first number of a row is 1 if the row has been computed.
 type table struct {
 	mu      sync.Mutex
 	numbers []float32
@@ -99,7 +99,7 @@ type table struct {
 
 func (t *table) row(j int) []float32 { return t.numbers[j*t.columns+1 : (j+1)*t.columns] }
 
-// open maps a file, which it makes if it is not there.
+// open maps a file, and makes it if it does not exist.
 func (s *store) open(name string) (*table, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +126,7 @@ func (s *store) open(name string) (*table, error) {
 	return t, nil
 }
 
-// fill computes the rows that are missing.
+// fill computes the missing rows.
 func (t *table) fill(rows []int32, e *groups.Extractor, image func(j int32) []byte) error {
 	const chunk = 256
 	errs := make([]error, (len(rows)+chunk-1)/chunk)

@@ -21,7 +21,7 @@ type row struct {
 	style float64
 }
 
-// printTables prints a table of 100 clients, a column per set and share, and one of other numbers of clients.
+// printTables prints a table for 100 clients with a column per data set and share, and a table for other numbers of clients.
 func printTables(w io.Writer, all []result) {
 	hundred := slices.DeleteFunc(slices.Clone(all), func(r result) bool { return r.clients != 100 })
 	others := slices.DeleteFunc(slices.Clone(all), func(r result) bool { return r.clients == 100 })
@@ -91,8 +91,8 @@ func printTable(w io.Writer, all []result, title func(column) string) {
 	}
 }
 
-// summary is the mean and the worst ARI of several seeds, how many of them are exact, and the number of clusters found where
-// it is not always the true one. Where there is one true group, the number of clusters says all.
+// summary returns the mean and the worst ARI of several seeds, the number of exact results, and the numbers of clusters found
+// if they are not always the true number. If there is only one true group, it only returns the numbers of clusters.
 func summary(results []result) string {
 	if len(results) == 0 {
 		return ""
