@@ -1,14 +1,14 @@
-# `make run` and `make test` are all a new checkout needs; both install what is missing. `make help` lists the rest.
+# A new checkout only needs `make run` and `make test`; both install what is missing. `make help` lists all targets.
 SHELL := /bin/bash
 ROUNDS ?= 20
 ARGS ?=
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-# The program says which commit it is from. Set here and not left to Go, which GOFLAGS may have told not to look.
+# The commit from which the program is built. It is set here because GOFLAGS may have disabled Go's own version stamping.
 COMMIT := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X feddag/cli.commit=$(COMMIT)
 
-# Compiles the C++ libraries if need be and loads the CGO_* variables into the shell of the recipe.
+# Compiles the C++ libraries if necessary and loads the CGO_* variables into the shell of the recipe.
 NATIVE = env=$$(scripts/build_native.sh) && . "$$env"
 
 .PHONY: help setup build run test check race lint page-check docs-check gpu-bundle kernels-lab image-check clean
@@ -30,7 +30,7 @@ test: setup ## go vet and the tests
 	@$(NATIVE) && go vet ./... && go test ./...
 	@CGO_ENABLED=0 go test -run 'Scipy|ScikitLearn|Golden|Table19|Dirichlet|Reference|Layouts' ./similarity ./federation/data ./federation/partition ./federation/corruption # without cgo
 
-check: setup ## the tests and the long ones too, then what depends on the BLAS on other processors' kernels
+check: setup ## all tests, including long ones, then the tests that depend on the BLAS with the kernels of other processors
 	@$(NATIVE) && FEDDAG_LONG=1 go test -count=1 -timeout 120m ./...
 	@scripts/check_kernels.sh
 

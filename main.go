@@ -1,4 +1,4 @@
-// Feddag trains clustered federated learning: FedDAG and what it is compared with.
+// Feddag trains clustered federated learning with FedDAG and the methods that it is compared with.
 package main
 
 import (
