@@ -13,7 +13,7 @@ import (
 	"feddag/torch"
 )
 
-// benchEffects has the flags of bench that say what the work is, or how it is computed.
+// benchEffects has the flags of bench that change the work or how it is computed.
 var benchEffects = map[string]flagEffect{
 	"model":     {"cnn", ""},
 	"norm":      {"batch", "--model=resnet9 --clients=1 --samples=2"},
@@ -31,7 +31,7 @@ var benchEffects = map[string]flagEffect{
 // TestBenchFlagsHaveAnEffect checks that each of the flags changes the work or its result.
 func TestBenchFlagsHaveAnEffect(t *testing.T) { checkEffects(t, benchEffects, benched) }
 
-// benched returns what a turn of a tiny work says, without the time, and the weights after it.
+// benched returns the result of a turn of a tiny work, without the time, and the weights after it.
 func benched(t *testing.T, flags ...string) string {
 	t.Helper()
 	b := &benchWork{}
@@ -65,7 +65,7 @@ func TestBenchWorkersAreThreads(t *testing.T) {
 		if err := b.make(); err != nil {
 			t.Fatal(err)
 		}
-		// The input is read while the engine is there.
+		// The input is read while the engine exists.
 		if err := b.turns(readerFunc(func([]byte) (int, error) { n = threadCount(t); return 0, io.EOF }), io.Discard, io.Discard); err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestBenchWorkersAreThreads(t *testing.T) {
 	checkThreads(t, threads)
 }
 
-// TestBenchDevice checks that bench refuses a GPU that is not there.
+// TestBenchDevice checks that bench refuses a GPU that does not exist.
 func TestBenchDevice(t *testing.T) {
 	info, err := torch.Describe()
 	if err != nil {
@@ -86,13 +86,13 @@ func TestBenchDevice(t *testing.T) {
 	checkFails(t, exitUsage, []string{"cuda", "--device cpu"}, "bench", "--clients=1", "--samples=1", "--device=cuda")
 }
 
-// readerFunc is a function as a reader.
+// readerFunc is a function that implements io.Reader.
 type readerFunc func([]byte) (int, error)
 
 // Read implements io.Reader.
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// checkThreads checks that with a hundred workers there are about a hundred threads more than with one.
+// checkThreads checks that there are about a hundred more threads with a hundred workers than with one.
 func checkThreads(t *testing.T, threads func(workers string) int) {
 	t.Helper()
 	few, many := threads("1"), threads("101")
@@ -101,7 +101,7 @@ func checkThreads(t *testing.T, threads func(workers string) int) {
 	}
 }
 
-// threadCount returns the number of threads of this process, or skips the test where it is not known.
+// threadCount returns the number of threads of this process, or skips the test if it is not known.
 func threadCount(t *testing.T) int {
 	t.Helper()
 	tasks, err := os.ReadDir("/proc/self/task")

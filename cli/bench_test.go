@@ -14,8 +14,8 @@ import (
 	"feddag/torch"
 )
 
-// The contenders of a benchmark do the same work: every engine comes to the same weights, turn after turn, and what is
-// written for other programs is what they start from.
+// TestBench checks that the contenders of a benchmark do the same work: every engine gets the same weights in every turn, and
+// the files for other programs contain the initial weights.
 func TestBench(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"--model", "lenet", "--clients", "3", "--samples", "20", "--ragged", "--batch", "8", "--device", "cpu"}

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Runs that begin at the same time share one copy of the decoded data set, and each of them is as if it were alone.
+// TestRunsShareOneCache checks that runs that begin at the same time share one copy of the decoded data set, and that each
+// gives the same results as a single run.
 func TestRunsShareOneCache(t *testing.T) {
 	images, home, dir := imageFolder(t), t.TempDir(), t.TempDir()
 	args := func(name string) []string {
@@ -39,7 +40,7 @@ func TestRunsShareOneCache(t *testing.T) {
 	}
 }
 
-// The cache is removed while a run reads from it, and the run is killed and resumed without it.
+// TestCacheRemovedDuringARun removes the cache while a run reads from it, kills the run, and resumes it without the cache.
 func TestCacheRemovedDuringARun(t *testing.T) {
 	images, home, dir := imageFolder(t), t.TempDir(), t.TempDir()
 	args := func(name string) []string {

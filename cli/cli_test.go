@@ -18,7 +18,7 @@ import (
 	"feddag/torch"
 )
 
-// The test binary is also the program, so that tests can kill it.
+// TestMain makes the test binary work as the program, so that tests can kill it.
 func TestMain(m *testing.M) {
 	if os.Getenv("FEDDAG_TEST_PROGRAM") == "1" {
 		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
@@ -114,7 +114,7 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 		t.Errorf("%d lines of rounds in the log:\n%s", n, log)
 	}
 
-	// The same partition out of its file, and all flags as before: the same weights.
+	// The same partition from its file and the same flags give the same weights.
 	again := filepath.Join(t.TempDir(), "again")
 	if code, _, log := feddag(plain(data, again, "--partition-file", filepath.Join(out, "partition.json"), "--plots", "png,pdf")...); code != exitDone {
 		t.Errorf("--partition-file: exit code %d: %s", code, log)
@@ -123,7 +123,7 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 	if b, err := os.ReadFile(filepath.Join(again, "model/cluster-0.safetensors")); !bytes.Equal(a, b) {
 		t.Errorf("--partition-file: other weights (%v)", err)
 	}
-	// The formats are those of the run, after a resume too.
+	// The formats of the run are also used after a resume.
 	for _, ending := range []string{"png", "pdf"} {
 		if err := os.Remove(filepath.Join(again, "plots/accuracy."+ending)); err != nil {
 			t.Error(err)
@@ -150,7 +150,7 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 	if code, _, log := feddag("train", "--resume", out); code != exitDone || strings.Contains(log, "warning: ") {
 		t.Errorf("resume of a complete run: exit code %d: %s", code, log)
 	}
-	// Begun with another BLAS kernel, as on another processor: the same end, and a warning.
+	// A run that was begun with another BLAS kernel, as on another processor, has the same end and a warning.
 	environment := filepath.Join(out, report.EnvFile)
 	var env report.Env
 	if err := json.Unmarshal(mustRead(t, environment), &env); err != nil {
@@ -162,7 +162,7 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 		strings.Count(log, "warning: ") != 1 || !strings.Contains(log, "BLAS kernel "+env.BLASKernel+", was OpenBLAS 0.1 Katmai\n") {
 		t.Errorf("resume with another BLAS kernel: exit code %d: %s", code, log)
 	}
-	// Written by a program that lacked some of today's flags.
+	// A configuration of an earlier version that lacked some of today's flags.
 	older := filepath.Join(again, "config.yaml")
 	lines = nil
 	for line := range strings.Lines(string(mustRead(t, older))) {
@@ -174,7 +174,7 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 	if code, _, log := feddag("train", "--resume", again, "--rounds", "5"); code != exitDone || !strings.Contains(log, "round 5/5") {
 		t.Errorf("resume of an older program's run: exit code %d: %s", code, log)
 	}
-	// Another configuration in config.yaml, the old checkpoint.
+	// Another configuration in config.yaml with the old checkpoint.
 	path := filepath.Join(out, "config.yaml")
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -201,7 +201,8 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 	}
 }
 
-// Stopped by a signal after a round, then resumed: the same bytes in every model file.
+// TestSignalsAndResume checks that a run that a signal stops after a round and that is then resumed gives the same bytes in
+// every model file.
 func TestSignalsAndResume(t *testing.T) {
 	data := mnist(t)
 	whole := filepath.Join(t.TempDir(), "whole")
@@ -386,7 +387,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// Every flag of a preset exists.
+// TestPresets checks that every flag of a preset exists.
 func TestPresets(t *testing.T) {
 	for _, algorithm := range []string{"feddag", "feddag-star", "feddag-dagger"} {
 		for _, preset := range []string{"paper", "prototype", "default"} {
@@ -400,7 +401,8 @@ func TestPresets(t *testing.T) {
 	}
 }
 
-// The summary of a resumed run has what the processes before it warned of, and no warning that more rounds made untrue.
+// TestWarningsOfAResumedRun checks that the summary of a resumed run has the warnings of earlier processes, but no warning
+// that no longer holds after further rounds.
 func TestWarningsOfAResumedRun(t *testing.T) {
 	data, out := mnist(t), filepath.Join(t.TempDir(), "run")
 	if code, _, log := feddag(small(data, out, "--algorithm", "cfl", "--cfl-eps1", "0", "--cfl-from", "5", "--rounds", "1")...); code != exitDone {

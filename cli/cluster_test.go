@@ -22,12 +22,13 @@ func tinyCluster(data, out string, more ...string) []string {
 		"--labels-per-group", "3", "--device", "cpu", "--out", out}, more...)
 }
 
-// tinySimilarity are the flags of such a clustering by the similarity.
+// tinySimilarity are the flags of such a clustering with the similarity.
 func tinySimilarity(data, out string, more ...string) []string {
 	return tinyCluster(data, out, append([]string{"--feddag-clustering", "similarity", "--epochs", "1"}, more...)...)
 }
 
-// A run's sketches, saved, cluster to the same bits without the data set, in a folder and in a file.
+// TestClusterFromSketches checks that saved sketches of a run, in a folder or in a file, give the same bits without the data
+// set.
 func TestClusterFromSketches(t *testing.T) {
 	folder := t.TempDir()
 	data := mnist(t)
@@ -102,8 +103,8 @@ func TestClusterFromSketches(t *testing.T) {
 	}
 }
 
-// Feature sketches, saved, cluster to the same bits without the data set, in a folder and in a file. The clustering trains nothing,
-// and every result says what found the clusters.
+// TestClusterFromFeatureSketches checks that saved feature sketches, in a folder or in a file, give the same bits without the
+// data set, that the clustering trains nothing, and that every result says what found the clusters.
 func TestClusterFromFeatureSketches(t *testing.T) {
 	folder, data := t.TempDir(), mnist(t)
 	for _, name := range []string{"sketches", "sketches.npz"} {
@@ -184,7 +185,7 @@ func TestSpectralFromSketches(t *testing.T) {
 	}
 	scaled := []string{"cluster", "--sketches", saved, "--feddag-scaling", "global", "--out", filepath.Join(folder, "compared")}
 	checkFails(t, exitUsage, []string{"--feddag-scaling has no effect with --feddag-method linkage", "cluster --compare"}, scaled...)
-	must(t, append(scaled, "--compare")...) // which also clusters spectrally
+	must(t, append(scaled, "--compare")...) // also runs spectral clustering
 }
 
 func TestClusterMistakes(t *testing.T) {
@@ -231,8 +232,8 @@ func TestClusterMistakes(t *testing.T) {
 	}
 }
 
-// Odd sketches have tables, files and pictures too: one client, two, equal ones, one without samples. A value that is no
-// number is an error that names the client.
+// TestClusterOddSketches checks that unusual sketches also have tables, files and plots: one client, two clients, equal
+// clients, and a client without samples. A value that is not a number is an error that names the client.
 func TestClusterOddSketches(t *testing.T) {
 	unit := func(at int) *mat.Dense {
 		u := mat.NewDense(4, 1, nil)

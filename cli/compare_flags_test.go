@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestCompareReadFlagsHaveAnEffect checks that each flag of compare that says what is read and shown changes the tables of kept runs,
-// or the files that are written.
+// TestCompareReadFlagsHaveAnEffect checks that each flag of compare that affects what is read and shown changes the tables of
+// kept runs, or the written files.
 func TestCompareReadFlagsHaveAnEffect(t *testing.T) {
 	const archive = "../benchmarks/results/cifar10/II.zip"
 	beside := filepath.Join(t.TempDir(), "beside.csv")

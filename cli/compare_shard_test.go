@@ -54,7 +54,7 @@ func checkSweep(t *testing.T, want, got string) {
 	}
 }
 
-// beginnings counts how often the log of a comparison says that a run begins.
+// beginnings returns the number of runs that begin according to the log of a comparison.
 func beginnings(log string) map[string]int {
 	counts := map[string]int{}
 	for _, m := range regexp.MustCompile(`(?m)^== (\S+), seed (\d)`).FindAllStringSubmatch(log, -1) {
@@ -63,8 +63,8 @@ func beginnings(log string) map[string]int {
 	return counts
 }
 
-// TestSweep runs a comparison with one process, with three processes of which one is killed, and with three shards. All give
-// the same bytes, and no run is trained twice.
+// TestSweep runs a comparison with one process, with three processes of which one is killed, and with three shards. It checks
+// that all give the same bytes and that no run is trained twice.
 func TestSweep(t *testing.T) {
 	data, tmp := mnist(t), t.TempDir()
 	serial := filepath.Join(tmp, "serial")
@@ -82,7 +82,7 @@ func TestSweep(t *testing.T) {
 			}
 			defer workers[k].Process.Kill()
 		}
-		// One of them dies in a run of its own, whichever it has.
+		// One of the processes is killed during any of its runs.
 		for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 			if started, err := filepath.Glob(filepath.Join(out, "*", "metrics.jsonl")); err == nil && len(started) > 0 {
 				break
@@ -143,7 +143,7 @@ func TestSweep(t *testing.T) {
 	})
 }
 
-// TestShardMistakes checks the errors of parts that do not exist, and of processes without a common directory.
+// TestShardMistakes checks the errors for shards that do not exist, and for processes without a common directory.
 func TestShardMistakes(t *testing.T) {
 	for _, c := range []struct {
 		env  []string
@@ -173,7 +173,7 @@ func TestShardMistakes(t *testing.T) {
 	}
 }
 
-// TestSlurmShard checks the part of each task of arrays with another start and with steps.
+// TestSlurmShard checks the shard of each task for arrays with different starts and steps.
 func TestSlurmShard(t *testing.T) {
 	for _, c := range []struct {
 		env  map[string]string
@@ -191,7 +191,7 @@ func TestSlurmShard(t *testing.T) {
 	}
 }
 
-// TestLocalDevice checks which GPU a process takes that shares its machine with others.
+// TestLocalDevice checks which GPU is selected for a process that shares its machine with others.
 func TestLocalDevice(t *testing.T) {
 	for _, c := range []struct {
 		devices int
@@ -215,7 +215,7 @@ func TestLocalDevice(t *testing.T) {
 	}
 }
 
-// TestIndependent checks that the runs of a comparison do not see that their processes are ranks.
+// TestIndependent checks that the runs of a comparison do not see the variables of a launcher.
 func TestIndependent(t *testing.T) {
 	got := independent([]string{"RANK=1", "PATH=/bin", "WORLD_SIZE=2", "LOCAL_RANK=1", "TORCHELASTIC_RUN_ID=x", "MASTER_ADDR=h", "RANKING=1"})
 	if want := []string{"PATH=/bin", "LOCAL_RANK=1", "RANKING=1"}; !slices.Equal(got, want) {

@@ -20,7 +20,8 @@ import (
 	"feddag/report"
 )
 
-// little are the flags of a comparison of a few seconds, the data's but the algorithms'. Runs are processes of this test.
+// little are the flags, except the algorithms, of a comparison that takes a few seconds. Its runs are processes of this test
+// binary.
 func little(t *testing.T, data, out string, more ...string) []string {
 	t.Helper()
 	t.Setenv("FEDDAG_TEST_PROGRAM", "1")
@@ -96,7 +97,7 @@ func TestCompare(t *testing.T) {
 		t.Error("the page does not link to the runs")
 	}
 
-	// One partition and one set of initial weights a seed.
+	// There is one partition and one set of initial weights per seed.
 	for _, name := range []string{"partition.json", "model/initial.safetensors"} {
 		if !bytes.Equal(mustRead(t, out, "fedavg-1", name), mustRead(t, out, "slow-one-1", name)) {
 			t.Errorf("%s differs within a seed", name)
@@ -109,7 +110,7 @@ func TestCompare(t *testing.T) {
 		t.Error("the partition differs within a seed")
 	}
 
-	// Finished runs are left alone, and the tables come out the same, whether run or read.
+	// Finished runs are not changed, and the tables are the same for run and --read.
 	table := mustRead(t, out, "compare.csv")
 	before, err := os.Stat(filepath.Join(out, "fedavg-1/summary.json"))
 	if err != nil {
@@ -131,7 +132,7 @@ func TestCompare(t *testing.T) {
 	if !bytes.Equal(table, mustRead(t, again, "compare.csv")) {
 		t.Error("read, the same runs give another table")
 	}
-	// What --keep leaves of the runs makes the same tables, and counts as finished.
+	// The files that --keep copies give the same tables, and the runs count as finished.
 	kept := filepath.Join(t.TempDir(), "kept")
 	if code, _, log = feddag("compare", "--read", out, "--out", again, "--keep", kept, "--algorithms", "feddag-star,fedavg,slow one,feddag-star warmup-rounds=1"); code != exitDone {
 		t.Fatalf("--keep: exit code %d: %s", code, log)
@@ -145,7 +146,7 @@ func TestCompare(t *testing.T) {
 	if page := string(mustRead(t, again, "compare.html")); strings.Contains(page, "report.html") {
 		t.Error("the page links to reports that were not kept")
 	}
-	// An archive of them too; what is not asked to go elsewhere goes beside it.
+	// An archive of the runs does, too. By default, the results are written next to it.
 	archive := filepath.Join(t.TempDir(), "kept.zip")
 	if code, _, log = feddag("compare", "--read", kept, "--out", again, "--keep", archive, "--algorithms", "feddag-star,fedavg,slow one,feddag-star warmup-rounds=1"); code != exitDone {
 		t.Fatalf("--keep of an archive: exit code %d: %s", code, log)
@@ -173,7 +174,7 @@ func TestCompare(t *testing.T) {
 		t.Errorf("keeping a run over another: exit code %d: %s", code, log)
 	}
 
-	// A choice of them, given one by one.
+	// A selection of the runs, named one by one.
 	code, stdout, log = feddag("compare", "--read", filepath.Join(out, "fedavg-1"), filepath.Join(out, "slow-one-1"), "--out", again, "--reference", "slow one", "--rounds", "1", "--target", "99.9,100")
 	if got := lastLine(t, stdout); code != exitDone || len(got.Algorithms) != 2 || got.Reference != "slow one" || got.Rounds != 1 {
 		t.Errorf("exit code %d: %s%+v", code, log, got)
@@ -184,7 +185,7 @@ func TestCompare(t *testing.T) {
 	if got := lastLine(t, stdout); code != exitDone || got.Rounds != 3 || len(got.Algorithms[0].Seeds) != 1 || strings.Contains(log, "round 2/3") {
 		t.Errorf("more rounds: exit code %d: %s\n%s", code, log, stdout)
 	}
-	// Now the runs there are of two lengths.
+	// Now the runs have two different numbers of rounds.
 	if code, _, log := feddag("compare", "--read", out); code != exitFailed || !strings.Contains(log, "--rounds") || !strings.Contains(log, "fedavg-2") {
 		t.Errorf("two lengths: exit code %d: %s", code, log)
 	}
@@ -214,7 +215,7 @@ func checkRunsCSV(t *testing.T, raw []byte) {
 	}
 }
 
-// Whatever ends it, the same command comes to the same bytes as if nothing had.
+// TestCompareGoesOn checks that after any interruption, the same command gives the same bytes as an uninterrupted comparison.
 func TestCompareGoesOn(t *testing.T) {
 	data := mnist(t)
 	flags := []string{"--algorithms", "fedavg,feddag-star", "--seeds", "1", "--rounds", "10", "--quiet"}
@@ -242,7 +243,7 @@ func TestCompareGoesOn(t *testing.T) {
 			if code := cmd.ProcessState.ExitCode(); signal == syscall.SIGINT && code != exitInterrupted && code != exitDone {
 				t.Errorf("exit code %d", code)
 			}
-			// Its run went with it.
+			// Its run was killed, too.
 			n := len(mustRead(t, second, "metrics.jsonl"))
 			time.Sleep(300 * time.Millisecond)
 			if now := len(mustRead(t, second, "metrics.jsonl")); now != n {
@@ -258,7 +259,7 @@ func TestCompareGoesOn(t *testing.T) {
 			}
 		})
 	}
-	// Killed before it was a run.
+	// The process was killed before its directory was a run.
 	early := filepath.Join(t.TempDir(), "early")
 	if err := os.MkdirAll(filepath.Join(early, "fedavg-1"), 0o777); err != nil {
 		t.Fatal(err)
@@ -270,7 +271,7 @@ func TestCompareGoesOn(t *testing.T) {
 	if code, _, log := feddag(args...); code != exitDone {
 		t.Errorf("leftovers: exit code %d: %s", code, log)
 	}
-	// Another process is at it.
+	// Another process is doing the run.
 	lock, err := report.LockDir(t.Context(), filepath.Join(early, "fedavg-1"), io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +283,7 @@ func TestCompareGoesOn(t *testing.T) {
 	}
 }
 
-// A run that fails does not lose the others.
+// TestCompareFailingRun checks that a run that fails does not affect the others.
 func TestCompareFailingRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "c")
 	args := little(t, mnist(t), out, "--algorithms", "fedavg", "--with", "fedavg as broken: --lr 1e30", "--seeds", "1,2", "--rounds", "1")
@@ -400,7 +401,7 @@ func TestCompareBadInput(t *testing.T) {
 			t.Errorf("feddag %s: a crash:\n%s", strings.Join(c.args, " "), log)
 		}
 	}
-	// What is not finished is left out, and said.
+	// Unfinished runs are left out with a message.
 	code, stdout, log := feddag("compare", "--read", one, bare, seeded, "--out", out)
 	if got := lastLine(t, stdout); code != exitDone || len(got.Algorithms) != 2 || len(got.Missing) != 1 || !strings.Contains(log, "not in the tables: fedavg, seed 3") {
 		t.Errorf("exit code %d: %s\n%s", code, log, stdout)
@@ -410,7 +411,7 @@ func TestCompareBadInput(t *testing.T) {
 	}
 }
 
-// Runs by hand, without labels: what sets them apart is in their names.
+// TestCompareNamesRunsApart checks that the names of separate runs without labels contain the flags in which they differ.
 func TestCompareNamesRunsApart(t *testing.T) {
 	data, tmp := mnist(t), t.TempDir()
 	for name, more := range map[string][]string{"a": nil, "b": {"--lr", "0.02"}, "c": {"--lr", "0.02", "--seed", "1"}} {
@@ -450,7 +451,8 @@ func TestShortFlagAndSlug(t *testing.T) {
 	}
 }
 
-// The file of the paper's numbers has rows for what benchmarks/*.sh run, of algorithms that there are.
+// TestPaperCSV checks that the file with the paper's numbers has rows for the settings that benchmarks/*.sh run, and only
+// existing algorithms.
 func TestPaperCSV(t *testing.T) {
 	config := map[string]string{"clients": "100", "rate": "0.2"}
 	for _, c := range []struct {
@@ -494,7 +496,7 @@ func TestPaperCSV(t *testing.T) {
 	}
 }
 
-// A run whose summary is damaged is an error that names the file.
+// TestCompareReadsADamagedSummary checks that a damaged summary is an error that names the file.
 func TestCompareReadsADamagedSummary(t *testing.T) {
 	data, out := mnist(t), filepath.Join(t.TempDir(), "run")
 	must(t, small(data, out, "--algorithm", "fedavg", "--rounds", "1", "--final-post=false")...)

@@ -17,7 +17,8 @@ func configFile(t *testing.T, text string) string {
 	return path
 }
 
-// TestConfigOrder checks which of the command line, the environment, the file, the preset and the default a flag's value is from.
+// TestConfigOrder checks the order in which the command line, the environment, the file, the preset and the default determine
+// a flag.
 func TestConfigOrder(t *testing.T) {
 	file := configFile(t, "preset: prototype\nepochs: 3\nbatch: 30\nlr: 0.3\nplots: \"svg pdf\"\nmodel: \"\"\n")
 	t.Setenv("FEDDAG_BATCH", "20")
@@ -43,7 +44,7 @@ func TestConfigOrder(t *testing.T) {
 	}
 }
 
-// TestConfigOfARun starts a new run with the configuration of another, which gives the same models.
+// TestConfigOfARun checks that a new run with the configuration of another run has the same models.
 func TestConfigOfARun(t *testing.T) {
 	data, tmp := mnist(t), t.TempDir()
 	first, second := filepath.Join(tmp, "first"), filepath.Join(tmp, "second")
@@ -56,13 +57,13 @@ func TestConfigOfARun(t *testing.T) {
 	if text := string(mustRead(t, second, report.ConfigFile)); !strings.Contains(text, "lr: 0.05") || strings.Contains(text, "\nconfig:") {
 		t.Errorf("the configuration is\n%s", text)
 	}
-	// Without --out it does not go into the directory of the other run.
+	// Without --out, it is not written to the directory of the other run.
 	t.Chdir(tmp)
 	must(t, "train", "--config", filepath.Join(first, report.ConfigFile))
 	if found, _ := filepath.Glob("runs/fedavg-*/" + model); len(found) != 1 {
 		t.Errorf("the run without --out is in %v", found)
 	}
-	// cluster leaves out what only rounds read.
+	// cluster ignores the flags that only rounds read.
 	clustered := filepath.Join(tmp, "clustered")
 	file := configFile(t, "algorithm: feddag\nrounds: 7\nepochs: 1\nfeddag-warmup-rounds: 1\n")
 	must(t, "cluster", "--config", file, "--dataset", "mnist", "--data-dir", data, "--clients", "6", "--groups", "2", "--labels-per-group", "3", "--out", clustered)

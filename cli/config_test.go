@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// A run that the program left before it wrote YAML with a library goes on with
-// the flags that it had.
+// TestResumeConfigOfOldProgram checks that a run from before the program wrote YAML with a library continues with its flags.
 func TestResumeConfigOfOldProgram(t *testing.T) {
 	raw, err := os.ReadFile("../report/testdata/run/config.yaml")
 	if err != nil {
@@ -25,8 +24,8 @@ func TestResumeConfigOfOldProgram(t *testing.T) {
 	}
 }
 
-// The archives of the benchmarks can be read, and their runs have flags that
-// this program knows.
+// TestBenchmarkArchives checks that the archives of the benchmarks can be read, and that their runs have flags that this
+// version knows.
 func TestBenchmarkArchives(t *testing.T) {
 	archives, err := filepath.Glob("../benchmarks/results/*/*.zip")
 	if err != nil || len(archives) == 0 {

@@ -51,7 +51,7 @@ func imageFolder(t *testing.T) string {
 	return dir
 }
 
-// A folder of images is trained on, resumed, and imported.
+// TestTrainOnAFolder trains on a folder of images, resumes the run, and imports the folder.
 func TestTrainOnAFolder(t *testing.T) {
 	images, home := imageFolder(t), t.TempDir()
 	flags := func(dataset, out string, more ...string) []string {
@@ -80,7 +80,7 @@ func TestTrainOnAFolder(t *testing.T) {
 	if b, _ := os.ReadFile(filepath.Join(sized, "config.yaml")); !strings.Contains(string(b), "size=32 channels=3") {
 		t.Errorf("config.yaml lacks the options:\n%s", b)
 	}
-	// A shape that the model, or every model, does not take.
+	// A shape that the model, or every model, does not accept.
 	for want, more := range map[string][]string{
 		"use --model cnn or lenet, or resize": {"--dataset-option", "size=40", "--model", "resnet9"},
 		"no model takes images of 3x8x8":      {"--dataset-option", "size=8", "--dataset-option", "channels=3"},
@@ -168,7 +168,7 @@ func TestDataCommand(t *testing.T) {
 		t.Error("./data was made by commands that keep nothing")
 	}
 
-	// Fetching says what went wrong, with the file and the place.
+	// The errors of fetch name the file and the URL.
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
 	if code, _, log := feddag("data", "fetch", "mnist", "--data-dir", home, "--mirror", s.URL); code != exitFailed ||

@@ -16,8 +16,8 @@ import (
 	"feddag/report"
 )
 
-// ownMounts runs a test in a process of its own that may mount file systems: root in a user namespace. It reports whether
-// this is that process.
+// ownMounts runs a test in a separate process that may mount file systems, as root in a user namespace. It reports whether
+// this process is that one.
 func ownMounts(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv("FEDDAG_OWN_MOUNTS") == t.Name() {
@@ -74,13 +74,13 @@ func (d *disk) remount(t *testing.T, flags uintptr, options string) {
 	}
 }
 
-// The disk is full, or has no room for another file, at each place where the program writes. It says so with the name of the
-// file, and once there is room, the command goes on to the bytes of an undisturbed run.
+// TestFullDisk checks that the program reports a full disk, or a lack of inodes, with the name of the file at each place
+// where it writes, and that the command gives the bytes of an undisturbed run once there is room.
 func TestFullDisk(t *testing.T) {
 	if !ownMounts(t) {
 		return
 	}
-	every := 9 // budgets; FEDDAG_LONG tries each
+	every := 9 // test every ninth budget; with FEDDAG_LONG all of them
 	if os.Getenv("FEDDAG_LONG") != "" {
 		every = 1
 	}
@@ -133,10 +133,10 @@ func TestFullDisk(t *testing.T) {
 					}
 					site := writeSite(t, log, d.path)
 					hit[c.name+": "+site]++
-					// As many pages as the file takes bring the disk's end to the next file.
+					// Adding the number of pages of the file moves the end of the disk to the next file.
 					if step = every; kind == "size=%dk" && site != last {
 						step = max(step, pages[site])
-					} else if kind == "size=%dk" { // several of its kind, or the same one again
+					} else if kind == "size=%dk" { // the disk ended at another file of the same kind, or at the same file again
 						step = max(step, pages[site]/4)
 					}
 					last = site
@@ -145,7 +145,7 @@ func TestFullDisk(t *testing.T) {
 					if c.again != nil && report.IsRun(out) {
 						args = c.again(out)
 					}
-					if c.name == "cluster" { // begins again, in a new directory
+					if c.name == "cluster" { // cluster begins again in a new directory
 						out = filepath.Join(d.path, "again")
 						args = c.start(out)
 					}
@@ -162,7 +162,7 @@ func TestFullDisk(t *testing.T) {
 		})
 	}
 	if ran == 4 {
-		// A file of one command may fit into the room that its checkpoint took before, and be found full in another.
+		// A file may fit into space that the checkpoint used before with one command, and not fit with another.
 		sites := map[string]bool{}
 		for name := range hit {
 			_, site, _ := strings.Cut(name, ": ")
@@ -179,7 +179,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// fileNumbers are what the names of files of one kind differ in.
+// fileNumbers matches the numbers in which the names of files of the same kind differ.
 var fileNumbers = regexp.MustCompile(`-[0-9a-f]{16}|\d+(\.\S+\.\d+\.\d+)?`)
 
 // siteOf names the kind of a file by its path in the run.
@@ -209,7 +209,8 @@ func writeSite(t *testing.T, log, disk string) string {
 	return ""
 }
 
-// On a file system that is mounted read-only, what writes is an error that names the place, and what reads works.
+// TestReadOnlyDisk checks that on a file system that is mounted read-only, commands that write fail with an error that names
+// the path, and commands that read work.
 func TestReadOnlyDisk(t *testing.T) {
 	if !ownMounts(t) {
 		return

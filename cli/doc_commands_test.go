@@ -60,7 +60,7 @@ func TestCommandsOfPages(t *testing.T) {
 	}
 }
 
-// TestCheckCommandFindsMistakes checks that the checks of the pages find what they are for.
+// TestCheckCommandFindsMistakes checks that the checks of the pages find mistakes.
 func TestCheckCommandFindsMistakes(t *testing.T) {
 	known := flagsOfCommands()
 	for _, line := range []string{
@@ -95,19 +95,19 @@ func TestCheckCommandFindsMistakes(t *testing.T) {
 // codeSpan matches code within a line of Markdown.
 var codeSpan = regexp.MustCompile("`([^`]+)`")
 
-// othersFlags are flags of other programs that the pages name.
+// othersFlags are flags of other programs that occur on the pages.
 var othersFlags = []string{
 	"user",                                                   // docker
 	"max-restarts",                                           // torchrun
 	"bound", "kinds", "ours-only", "runs", "size", "vectors", // benchmarks/
 }
 
-// addsToProgram reports whether a block first adds a file to the program, which this test's does not have.
+// addsToProgram reports whether a block first adds a file to the program, which the program of this test does not have.
 func addsToProgram(b docblock.Block) bool {
 	return slices.ContainsFunc(b.Code, func(line string) bool { return strings.HasPrefix(line, "git mv ") })
 }
 
-// flagsOfCommands returns the names of the flags of each command, with those of all algorithms.
+// flagsOfCommands returns the names of the flags of each command, including the flags of all algorithms.
 func flagsOfCommands() map[string][]string {
 	known := map[string][]string{}
 	for _, name := range commandNames() {
@@ -130,7 +130,7 @@ func flagsOfCommands() map[string][]string {
 	return known
 }
 
-// checkSpan checks a piece of code that begins with a command or a flag. Other code is right.
+// checkSpan checks a piece of code that begins with a command or a flag. It ignores other code.
 func checkSpan(span string, known map[string][]string) error {
 	for _, args := range feddagCommands(span) {
 		if strings.ContainsAny(args[0], ".ABCDEFGHIJKLMNOPQRSTUVWXYZ") { // feddag COMMAND
@@ -216,7 +216,8 @@ func parsesCommand(args []string) error {
 	return nil
 }
 
-// feddagCommands returns the arguments of each command of feddag in lines of a shell, also where another program starts it.
+// feddagCommands returns the arguments of each command of feddag in lines of a shell, including commands that another program
+// starts.
 func feddagCommands(script string) (all [][]string) {
 	for _, words := range shellCommands(script) {
 		for i, word := range words {
@@ -230,8 +231,8 @@ func feddagCommands(script string) (all [][]string) {
 	return all
 }
 
-// shellCommands splits lines of a shell into commands and their words. It knows quotation marks, backslashes, comments and the
-// signs that end a command, not substitutions.
+// shellCommands splits lines of a shell into commands and their words. It supports quotation marks, backslashes, comments and
+// the characters that end a command, but no substitutions.
 func shellCommands(script string) (all [][]string) {
 	var words []string
 	var word strings.Builder

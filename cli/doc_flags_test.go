@@ -73,7 +73,7 @@ func flagsPage() string {
 	return b.String()
 }
 
-// defaultCell returns the default of a flag, as code; nothing if the text says it, or if there is none.
+// defaultCell returns the default of a flag as code. It is empty if the text contains the default, or if there is none.
 func defaultCell(f *pflag.Flag, usage string) string {
 	if f.Name == "workers" && f.DefValue == strconv.Itoa(runtime.NumCPU()) {
 		return "one per core"
@@ -84,7 +84,7 @@ func defaultCell(f *pflag.Flag, usage string) string {
 	return "`" + strings.Trim(f.DefValue, "[]") + "`"
 }
 
-// markdownCell returns text as a cell of a table that Markdown shows as it is.
+// markdownCell escapes text for a cell of a Markdown table.
 func markdownCell(text string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "*", `\*`, "\n", " ").Replace(text)
 }

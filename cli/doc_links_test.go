@@ -12,10 +12,11 @@ import (
 	"feddag/internal/docblock"
 )
 
-// markdownLink matches a link of Markdown and captures where it leads.
+// markdownLink matches a Markdown link and captures its target.
 var markdownLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-// TestLinksOfPages checks that every link of a Markdown page to a file of the checkout, or to a heading of a page, leads somewhere.
+// TestLinksOfPages checks that the targets of all links on Markdown pages to files of the checkout, or to headings of pages,
+// exist.
 func TestLinksOfPages(t *testing.T) {
 	pages, err := docblock.Pages("..")
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 )
 
 // TestTablesOfResults checks that the tables of docs/results.md that follow a command of the form "./feddag compare --read
-// ARCHIVE" and begin with the header of the program's tables are what the command writes, byte for byte. Tables with other headers
-// are written by hand.
+// ARCHIVE" and begin with the header of the program's tables are byte for byte the output of the command. Tables with other
+// headers are written by hand.
 func TestTablesOfResults(t *testing.T) {
 	root, err := filepath.Abs("..")
 	if err != nil {

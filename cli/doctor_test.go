@@ -7,7 +7,8 @@ import (
 	"feddag/torch"
 )
 
-// doctor names libtorch's CUDA version and says once why no GPU can be used.
+// TestDoctorDescribesCUDA checks that doctor names libtorch's CUDA version and gives the reason why no GPU can be used only
+// once.
 func TestDoctorDescribesCUDA(t *testing.T) {
 	old := "the driver knows CUDA 12.4, this libtorch is built for CUDA 13.0: update the driver, or use a libtorch for CUDA 12.4"
 	for _, x := range []struct {

@@ -10,8 +10,8 @@ import (
 	"feddag/federation/partition"
 )
 
-// A run of a program that had no --pacfl-angle is resumed and read with the distance that it had, which is not today's default,
-// and its hash is that of a run that asks for this distance.
+// TestFlagsThatCameLater checks that a run of a version without --pacfl-angle is resumed and read with the distance of that
+// version, which is not today's default, and that its hash is that of a run with this distance.
 func TestFlagsThatCameLater(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "config.yaml"), []byte("algorithm: pacfl\npacfl-vectors: 3\n"))
@@ -48,9 +48,9 @@ func TestFlagsThatCameLater(t *testing.T) {
 	}
 }
 
-// A run of a program without --feddag-clustering had its clusters found by the similarity. It is resumed and read like that, and so is
-// one of the program that had the flag with similarity as its default. A run whose warm-up has no effect says so in its
-// configuration, because without it the warm-up of earlier programs would count.
+// TestClusteringOfEarlierRuns checks that a run of a version without --feddag-clustering, which found clusters by the
+// similarity, is resumed and read in this way, and so is a run of the version whose default was similarity. A run whose
+// warm-up has no effect records this in its configuration, because otherwise the warm-up of earlier versions would apply.
 func TestClusteringOfEarlierRuns(t *testing.T) {
 	hash := func(o *options) string {
 		t.Helper()

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// A run whose loss cannot fall by as much as is asked for ends early, says why, and goes on when it is told to.
+// TestEarlyStoppingRun checks that a run whose loss cannot fall by the required amount ends early, gives the reason, and
+// continues on request.
 func TestEarlyStoppingRun(t *testing.T) {
 	data, out := mnist(t), filepath.Join(t.TempDir(), "run")
 	code, stdout, log := feddag(small(data, out, "--algorithm", "fedavg", "--rounds", "9", "--early-stopping", "2", "--early-stopping-min-delta", "100")...)

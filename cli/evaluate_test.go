@@ -37,8 +37,8 @@ func evaluateRun(t *testing.T, run, data string, more ...string) (e evaluated, l
 	return e, log
 }
 
-// Whatever the clients of a method predict with, evaluate gets the scores of the run: from the models that are kept, or from the
-// checkpoint.
+// TestEvaluateAgreesWithTheRun checks for all kinds of models with which clients predict that evaluate gets the scores of the
+// run, from the kept models or from the checkpoint.
 func TestEvaluateAgreesWithTheRun(t *testing.T) {
 	data := mnist(t)
 	scenario := filepath.Join(t.TempDir(), "scenario.json")
@@ -73,7 +73,8 @@ func TestEvaluateAgreesWithTheRun(t *testing.T) {
 	}
 }
 
-// What a run that has not ended, or that an earlier program made, has in its checkpoint is scored; a changed model is found out.
+// TestEvaluateOfOtherRuns checks that evaluate scores the checkpoint of an unfinished run and of a run of an earlier version,
+// and that it detects a changed model.
 func TestEvaluateOfOtherRuns(t *testing.T) {
 	data, run := mnist(t), filepath.Join(t.TempDir(), "run")
 	if code, _, log := feddag(small(data, run, "--epochs", "3", "--lr", "0.05")...); code != exitDone {
@@ -124,7 +125,7 @@ func TestEvaluateOfOtherRuns(t *testing.T) {
 	checkFails(t, exitFailed, []string{run, report.ModelsFile, report.CheckpointFile}, "evaluate", "--run", run, "--data-dir", data)
 }
 
-// Wrong usage is told before any data is read.
+// TestEvaluateUsage checks that wrong usage is reported before any data are read.
 func TestEvaluateUsage(t *testing.T) {
 	checkFails(t, exitUsage, []string{"--run DIR"}, "evaluate")
 	checkFails(t, exitUsage, []string{"split", `"tset"`, "test"}, "evaluate", "--run", "x", "--split", "tset")
@@ -134,7 +135,7 @@ func TestEvaluateUsage(t *testing.T) {
 	checkFails(t, exitUsage, []string{`"runs/x"`, "--run"}, "evaluate", "runs/x")
 }
 
-// checkFails runs the program, which must end with the exit code and an error of one line with all of the words.
+// checkFails runs the program, which must end with the exit code and a one-line error that contains all of the words.
 func checkFails(t *testing.T, want int, words []string, args ...string) {
 	t.Helper()
 	code, _, log := feddag(args...)

@@ -11,7 +11,7 @@ import (
 	"feddag/report"
 )
 
-// flagEffect has a value of a flag that changes a tiny run, and the flags that must be given beside it.
+// flagEffect has a value of a flag that changes a tiny run, and the flags that must be given with it.
 type flagEffect struct{ value, with string }
 
 // trainEffects has the flags of train whose effect is in the models, the metrics, the scores or the partition of a run.
@@ -64,10 +64,10 @@ var partitionEffects = map[string]flagEffect{
 	"data-seed":        {"5", ""},
 }
 
-// effectBase are the flags of a tiny run, where the effect of a flag is not given beside others of them.
+// effectBase are the flags of a tiny run, for flags whose effect does not need other ones.
 var effectBase = []string{"--algorithm=fedavg", "--clients=10", "--rounds=2", "--rate=0.2", "--epochs=1", "--batch=16", "--final-post=false"}
 
-// TestTrainFlagsHaveAnEffect checks that each of the flags changes what a run leaves.
+// TestTrainFlagsHaveAnEffect checks that each of the flags changes the files of a run.
 func TestTrainFlagsHaveAnEffect(t *testing.T) {
 	data, tmp := mnist(t), t.TempDir()
 	run := func(t *testing.T, name string, flags []string) string {
@@ -81,7 +81,7 @@ func TestTrainFlagsHaveAnEffect(t *testing.T) {
 		effect.with = strings.TrimSpace("--rounds=0 " + effect.with)
 		effects[name] = effect
 	}
-	plain := map[string]string{} // run directories, by the flags given beside
+	plain := map[string]string{} // run directories by the flags of the run
 	for _, name := range slices.Sorted(maps.Keys(effects)) {
 		t.Run(name, func(t *testing.T) {
 			effect := effects[name]
@@ -97,8 +97,8 @@ func TestTrainFlagsHaveAnEffect(t *testing.T) {
 	}
 }
 
-// TestPartitionFlagsHaveAnEffect checks that each flag of a partition, and each flag that says which data set it is of, changes what
-// feddag partition writes.
+// TestPartitionFlagsHaveAnEffect checks that each flag of a partition, and each flag that selects its data set, changes the
+// output of feddag partition.
 func TestPartitionFlagsHaveAnEffect(t *testing.T) {
 	data, other, tmp := mnist(t), mnist(t), t.TempDir()
 	images := filepath.Join(tmp, "images")
@@ -118,7 +118,7 @@ func TestPartitionFlagsHaveAnEffect(t *testing.T) {
 	checkEffects(t, effects, written)
 }
 
-// checkEffects checks that each flag changes what made returns, beside the flags that it needs.
+// checkEffects checks that each flag, together with the flags that it needs, changes the result of made.
 func checkEffects(t *testing.T, effects map[string]flagEffect, made func(t *testing.T, flags ...string) string) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(effects)) {
@@ -132,7 +132,7 @@ func checkEffects(t *testing.T, effects map[string]flagEffect, made func(t *test
 	}
 }
 
-// differ reports whether two runs left other models, metrics, scores, clusters or partitions.
+// differ reports whether two runs have different models, metrics, scores, clusters or partitions.
 func differ(t *testing.T, first, second string) bool {
 	t.Helper()
 	var dirs [2]*report.Dir

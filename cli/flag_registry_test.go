@@ -24,7 +24,7 @@ var flagTests = map[string]map[string]string{
 		"TestBenchWorkersAreThreads": "workers",
 		"TestDeterministic":          "deterministic",
 		"TestBenchDevice":            "device",
-		"TestWrongUsage":             "general-kernels", // without a GPU it is refused
+		"TestWrongUsage":             "general-kernels", // the flag is refused without a GPU
 	},
 	"cluster": {
 		"TestClusterFromSketches": "sketches save-sketches compare stability",
@@ -92,7 +92,7 @@ func flagsOf(tables ...map[string]flagEffect) string {
 	return strings.Join(flags, " ")
 }
 
-// methodFlags is the test of the flags of every method. It fails by itself if one is not in its table.
+// methodFlags is the test of the flags of all methods. It fails if a flag is not in its table.
 const methodFlags = "federation/algorithm.TestFlagsHaveAnEffect"
 
 // TestEveryFlagHasATest checks that each flag of each command has a test of its effect, that the test exists, and that its file names
@@ -100,7 +100,7 @@ const methodFlags = "federation/algorithm.TestFlagsHaveAnEffect"
 func TestEveryFlagHasATest(t *testing.T) {
 	sources := map[string]map[string]string{} // sources of test functions, by folder and name
 	for _, command := range commandNames() {
-		tests := map[string]string{} // by flag
+		tests := map[string]string{} // tests by flag
 		for test, flags := range flagTests[command] {
 			for _, flag := range strings.Fields(flags) {
 				tests[flag] = test

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Underscores and dashes are alike in the names of flags.
+// TestUnderscoresInFlags checks that underscores in the names of flags are equivalent to dashes.
 func TestUnderscoresInFlags(t *testing.T) {
 	o, err := parse([]string{"--train_share", "0.5", "--labels_per-group=3", "--feddag_top_k=3"})
 	if err != nil {
@@ -50,7 +50,7 @@ func TestUnderscoresInFlags(t *testing.T) {
 	}
 }
 
-// A config.yaml that was written by hand may have underscores.
+// TestUnderscoresInConfig checks that a config.yaml that was written by hand may have underscores.
 func TestUnderscoresInConfig(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "config.yaml"), []byte("algorithm: fedavg\ntrain_share: 0.25\nclients: 7\n"))

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestHelpTopics checks that the short help has the main flags alone, that --help all has every flag, and that a topic has its
-// flags alone.
+// TestHelpTopics checks that the short help only has the main flags, that --help all has every flag, and that a topic only
+// has its flags.
 func TestHelpTopics(t *testing.T) {
 	help := func(args ...string) string {
 		t.Helper()
@@ -53,7 +53,7 @@ func TestHelpTopics(t *testing.T) {
 	}
 }
 
-// TestDataHelp checks that each verb of data has a help of its own.
+// TestDataHelp checks that each verb of data has its own help.
 func TestDataHelp(t *testing.T) {
 	seen := map[string]bool{}
 	for name, verb := range dataVerbs {

@@ -22,7 +22,7 @@ func folderRun(dataset, home, out string, more ...string) []string {
 	return append(folderRunOf(dataset, home, out, "--partition", "iid", "--clients", "4"), more...)
 }
 
-// folderRunOf are the flags of such a run with the flags of a partition.
+// folderRunOf returns the flags of such a run with the flags of a partition.
 func folderRunOf(dataset, home, out string, partition ...string) []string {
 	return append([]string{"train", "--algorithm", "fedavg", "--dataset", dataset, "--data-dir", home,
 		"--rounds", "2", "--rate", "0.5", "--epochs", "1", "--device", "cpu", "--plots", "svg", "--out", out}, partition...)
@@ -53,8 +53,8 @@ func copyRun(t *testing.T, from string) string {
 	return to
 }
 
-// TestResumeWithMovedData resumes a run whose images have moved, in each of the ways to say where they are, and expects
-// the bytes of a run that was never stopped. Other images are refused.
+// TestResumeWithMovedData resumes a run whose images have moved, with each way to specify their new place, and expects the
+// bytes of a run that was never stopped. Other images are refused.
 func TestResumeWithMovedData(t *testing.T) {
 	images, home := imageFolder(t), t.TempDir()
 	blankless := filepath.Join(t.TempDir(), "new")
@@ -84,7 +84,7 @@ func TestResumeWithMovedData(t *testing.T) {
 		}
 	}
 
-	// The runs can be compared, and the partition can be used in the new place.
+	// The runs can be compared, and the partition can be used with the new place.
 	prox := filepath.Join(t.TempDir(), "prox")
 	must(t, folderRunOf("folder:"+blankless, home, prox, "--algorithm", "fedprox", "--partition-file", filepath.Join(whole, "partition.json"))...)
 	p, err := os.ReadFile(filepath.Join(prox, "partition.json"))
@@ -93,7 +93,7 @@ func TestResumeWithMovedData(t *testing.T) {
 	}
 	must(t, "compare", "--read", whole, prox, "--out", filepath.Join(t.TempDir(), "compared"))
 
-	// Pictures of class 1 in the folder of class 0: the same labels, other pixels.
+	// Images of class 1 in the folder of class 0 have the same labels, but other pixels.
 	for i := range 32 {
 		name := fmt.Sprintf("%02d.png", i)
 		write(t, filepath.Join(blankless, "train/class0", name), mustRead(t, filepath.Join(blankless, "train/class1", name)))
@@ -116,8 +116,8 @@ func TestResumeWithMovedData(t *testing.T) {
 	}
 }
 
-// TestCompareWithMovedData continues a comparison whose images have moved, with a run that is finished and one of fewer rounds.
-// A comparison of other images is refused.
+// TestCompareWithMovedData continues a comparison whose images have moved, with a finished run and a run with fewer rounds. A
+// comparison with other images is refused.
 func TestCompareWithMovedData(t *testing.T) {
 	t.Setenv("FEDDAG_TEST_PROGRAM", "1")
 	images, home, out := imageFolder(t), t.TempDir(), filepath.Join(t.TempDir(), "c")
@@ -147,7 +147,7 @@ func TestCompareWithMovedData(t *testing.T) {
 	}
 }
 
-// TestResumeWithMovedImagesOfACSV gives one option of the data set anew, and the run keeps the others.
+// TestResumeWithMovedImagesOfACSV changes one option of the data set, and checks that the run keeps the others.
 func TestResumeWithMovedImagesOfACSV(t *testing.T) {
 	images, home, out := imageFolder(t), t.TempDir(), filepath.Join(t.TempDir(), "run")
 	old, now := filepath.Join(home, "old"), filepath.Join(home, "now")
@@ -167,14 +167,14 @@ func TestResumeWithMovedImagesOfACSV(t *testing.T) {
 		t.Errorf("the images are gone: exit code %d: %s", code, log)
 	}
 	must(t, "train", "--resume", out, "--rounds", "2", "--dataset-option", "images=now")
-	// Another size is another content.
+	// Another size changes the content.
 	if code, _, log := feddag("train", "--resume", out, "--rounds", "3", "--dataset-option", "images=now", "--dataset-option", "size=24"); code != exitFailed ||
 		!strings.Contains(log, "other pixels") {
 		t.Errorf("another size: exit code %d: %s", code, log)
 	}
 }
 
-// TestConfigurationHash checks what the hash in a checkpoint depends on, and that of a run which an earlier program began.
+// TestConfigurationHash checks what the hash in a checkpoint depends on, and the hash of a run of an earlier version.
 func TestConfigurationHash(t *testing.T) {
 	set := &data.Set{
 		Name: "folder:/a", Channels: 1, Height: 1, Width: 1, Classes: 2, Mean: []float32{0.5}, Std: []float32{0.25},

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A run begins with the model that another run has left, keeps a copy that a resumed run reads, and refuses files of other
-// networks and files that are none.
+// TestInitialWeights checks that a run begins with the model of another run and keeps a copy that a resumed run reads. Files
+// of other networks and other kinds of files are refused.
 func TestInitialWeights(t *testing.T) {
 	data, dir := mnist(t), t.TempDir()
 	read := func(parts ...string) []byte {

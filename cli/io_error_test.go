@@ -23,11 +23,11 @@ type access struct{ operation, site string }
 
 func (a access) String() string { return a.operation + " " + a.site }
 
-// badDisk says which access to a file system fails, and counts all.
+// badDisk makes one access to a file system fail, and counts all accesses.
 type badDisk struct {
 	mu     sync.Mutex
 	fails  access // none if it is empty
-	failed int    // how often it did
+	failed int    // how often it has failed
 	seen   map[access]int
 }
 
@@ -44,7 +44,7 @@ func (b *badDisk) use(operation, path string) syscall.Errno {
 	return syscall.EIO
 }
 
-// fail makes one kind of access fail from now on, and forgets what was counted.
+// fail makes one kind of access fail from now on, and resets the counts.
 func (b *badDisk) fail(a access) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -121,7 +121,7 @@ func (n *badNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32
 	return &badFile{f.(loopbackFile), n.disk, n.Path(nil), flags&syscall.O_ACCMODE != syscall.O_RDONLY}, fuseFlags, e
 }
 
-// loopbackFile is what an open file of the disk below does.
+// loopbackFile is the interface of an open file of the underlying disk.
 type loopbackFile interface {
 	fs.FileReader
 	fs.FileWriter
@@ -139,7 +139,7 @@ type badFile struct {
 	loopbackFile
 	disk    *badDisk
 	path    string
-	written bool // opened to write
+	written bool // the file was opened for writing
 }
 
 // Read implements fs.FileReader.
@@ -166,7 +166,7 @@ func (f *badFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 	return f.loopbackFile.Fsync(ctx, flags)
 }
 
-// Flush implements fs.FileFlusher: what close(2) returns. Of a file that was only read, it means nothing.
+// Flush implements fs.FileFlusher, whose result is returned by close(2). It is not relevant for a file that was only read.
 func (f *badFile) Flush(ctx context.Context) syscall.Errno {
 	if f.written {
 		if e := f.disk.use("close", f.path); e != fs.OK {
@@ -176,7 +176,7 @@ func (f *badFile) Flush(ctx context.Context) syscall.Errno {
 	return f.loopbackFile.Flush(ctx)
 }
 
-// mountBadDisk mounts a disk that is empty.
+// mountBadDisk mounts an empty disk.
 func mountBadDisk(t *testing.T) (path string, b *badDisk) {
 	t.Helper()
 	below := t.TempDir()
@@ -203,9 +203,9 @@ func mountBadDisk(t *testing.T) (path string, b *badDisk) {
 	return path, b
 }
 
-// TestIOErrors makes each kind of access to each kind of file of a run fail with EIO: what a broken disk or a lost mount does. The
-// program says so with the name of the file, and when the disk is whole again, the command goes on to the bytes of an undisturbed
-// run.
+// TestIOErrors makes each kind of access to each kind of file of a run fail with EIO, as with a broken disk or a lost mount.
+// The program must report this with the name of the file, and when the disk works again, the command must give the bytes of
+// an undisturbed run.
 func TestIOErrors(t *testing.T) {
 	if !ownMounts(t) {
 		return
@@ -217,9 +217,9 @@ func TestIOErrors(t *testing.T) {
 	data := mnist(t)
 	for _, c := range []struct {
 		name   string
-		before func(out string) []string // with a disk that is whole; nil for nothing
+		before func(out string) []string // called with a working disk; nil for nothing
 		start  func(out string) []string
-		again  func(out string) []string // after a failure, where a run is there; nil to begin again in another directory
+		again  func(out string) []string // command after a failure if a run exists; nil to begin again in another directory
 	}{
 		{"train", nil, func(out string) []string { return small(data, out, "--rounds", "2", "--algorithm", "feddag-star") },
 			func(out string) []string { return []string{"train", "--resume", out} }},
@@ -266,7 +266,7 @@ func TestIOErrors(t *testing.T) {
 				b.fail(access{})
 				t.Logf("%v failed %d times: exit code %d: %s", a, failed, code, log[strings.LastIndex(strings.TrimSpace(log), "\n")+1:])
 				switch {
-				case code == exitDone && filepath.Base(a.site) == report.LockFile: // it is of no use any more
+				case code == exitDone && filepath.Base(a.site) == report.LockFile: // the lock is no longer needed
 					sameFiles(t, whole, out, files)
 					continue
 				case code != exitFailed || !strings.Contains(log, "input/output error") || !strings.Contains(log, dir) || strings.Contains(log, "panic"):

@@ -19,7 +19,7 @@ import (
 	"feddag/torch"
 )
 
-// killed is a command that is killed again and again until it has ended by itself.
+// killed is a command that is repeatedly killed until it ends by itself.
 type killed struct {
 	name  string
 	start func(data, out string) []string
@@ -35,7 +35,7 @@ func killedTrain(name string, more ...string) killed {
 	}
 }
 
-// numberFrom returns the number in an environment variable, or another one if the variable is not set.
+// numberFrom returns the number in an environment variable, or a default if the variable is not set.
 func numberFrom(t *testing.T, variable string, otherwise int) int {
 	t.Helper()
 	text := os.Getenv(variable)
@@ -49,8 +49,8 @@ func numberFrom(t *testing.T, variable string, otherwise int) int {
 	return n
 }
 
-// A run that is killed at random moments, and while it writes its files, and that is resumed each time, ends in the bytes of
-// an undisturbed run. FEDDAG_KILLS is the number of kills over all commands.
+// TestKillsAtRandomMoments checks that a run that is repeatedly killed at random moments, or while it writes its files, and
+// resumed each time has the bytes of an undisturbed run. FEDDAG_KILLS is the number of kills over all commands.
 func TestKillsAtRandomMoments(t *testing.T) {
 	kills := numberFrom(t, "FEDDAG_KILLS", 8)
 	if testing.Short() {
@@ -64,14 +64,14 @@ func TestKillsAtRandomMoments(t *testing.T) {
 			return append([]string{"compare"}, small(data, out, "--algorithms", "ifca,fedavg", "--with", "ifca: --ifca-clusters 2", "--seeds", "1", "--rounds", "2", "--workers", "1")[1:]...)
 		}, nil},
 		killedTrain("cfl", "--algorithm", "cfl", "--cfl-from", "0", "--cfl-full"),
-		killedTrain("fedbr", "--algorithm", "fedbr"), // its checkpoints have blobs
+		killedTrain("fedbr", "--algorithm", "fedbr"), // checkpoints of fedbr have blobs
 		killedTrain("scenario", "--scenario", scenario),
 		killedTrain("ifca", "--algorithm", "ifca", "--ifca-clusters", "2"),
 		killedTrain("pacfl", "--algorithm", "pacfl", "--pacfl-choose", "count:2"),
 		killedTrain("local", "--algorithm", "local", "--checkpoint-every", "2"),
 	}
 	data := mnist(t)
-	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0)) // another sequence in each run: the log has the moments
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0)) // a different sequence in each run; the log has the moments
 	stages, done := map[string]int{}, 0
 	for i, k := range commands {
 		share := (kills - done) / (len(commands) - i)
@@ -91,7 +91,7 @@ func TestKillsAtRandomMoments(t *testing.T) {
 	t.Logf("%d kills", done)
 }
 
-// test kills the command a number of times, in as many directories as that takes, and counts in which stage.
+// test kills the command a number of times, in as many directories as needed, and counts the stages in which it was killed.
 func (k killed) test(t *testing.T, data string, kills int, r *rand.Rand, stages map[string]int) int {
 	whole := filepath.Join(t.TempDir(), "whole")
 	began := time.Now()
@@ -103,7 +103,7 @@ func (k killed) test(t *testing.T, data string, kills int, r *rand.Rand, stages 
 	done := 0
 	for d := 0; done < kills; d++ {
 		out := filepath.Join(t.TempDir(), fmt.Sprintf("run-%d", d))
-		// More than this many kills of one run would only repeat its beginning.
+		// With more kills, a run would only repeat its beginning.
 		for attempt := range 12 {
 			args := k.start(data, out)
 			if k.again != nil && report.IsRun(out) {
@@ -131,7 +131,7 @@ func (k killed) test(t *testing.T, data string, kills int, r *rand.Rand, stages 
 			stage := k.stage(out, files, old)
 			stages[stage]++
 			t.Logf("%s: killed after %v (aimed at %q): %s", filepath.Base(out), delay.Round(time.Millisecond), aim, stage)
-			if after := countRounds(out); after < before-1 { // the last line may be that of a round without a checkpoint
+			if after := countRounds(out); after < before-1 { // the last line may belong to a round without a checkpoint
 				t.Errorf("%d rounds after the kill, %d before the resume", after, before)
 			}
 		}
@@ -140,8 +140,8 @@ func (k killed) test(t *testing.T, data string, kills int, r *rand.Rand, stages 
 	return done
 }
 
-// run runs the program and kills it after the delay, if that is not zero, or when due says so. The error is that of the
-// process.
+// run runs the program and kills it after the delay, if that is not zero, or when due returns true. It returns the error of
+// the process.
 func (k killed) run(args []string, delay time.Duration, due func() bool) (log string, err error) {
 	var b bytes.Buffer
 	cmd := exec.Command(os.Args[0], args...)
@@ -172,7 +172,8 @@ func (k killed) run(args []string, delay time.Duration, due func() bool) (log st
 	}
 }
 
-// isWritten tells whether a file has a temporary file that is not an old one: a process writes it, or was killed while it did.
+// isWritten reports whether a file has a temporary file that is not an old one, which means that a process is writing it, or
+// was killed while writing.
 func isWritten(path string, old []string) bool {
 	entries, _ := os.ReadDir(filepath.Dir(path))
 	for _, e := range entries {
@@ -185,7 +186,7 @@ func isWritten(path string, old []string) bool {
 
 func isTemporary(name string) bool { return strings.HasSuffix(name, ".tmp") }
 
-// temporaries lists the temporary files in a directory that need not be there.
+// temporaries lists the temporary files in a directory, which need not exist.
 func temporaries(t *testing.T, dir string) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -200,7 +201,7 @@ func temporaries(t *testing.T, dir string) (found []string) {
 	return found
 }
 
-// stage tells what a killed process was doing, by its directory.
+// stage determines from its directory what a killed process was doing.
 func (k killed) stage(out string, files, old []string) string {
 	for _, name := range files {
 		if isWritten(filepath.Join(out, name), old) {
@@ -236,8 +237,9 @@ func runFiles(t *testing.T, dir string) (files []string) {
 			return err
 		}
 		name, err := filepath.Rel(dir, path)
-		// The lock of a killed process is free. It stays where no other process comes to the run. What a killed comparison
-		// left beside its runs goes with the first write of the same file that comes an hour later: others may be at it now.
+		// The lock of a killed process is free, and its file stays if no other process uses the run. Temporary files of a
+		// killed comparison are removed by the first write of the same file that is at least an hour later, because other
+		// processes may be writing now.
 		top, _, _ := strings.Cut(name, string(filepath.Separator))
 		beside := isTemporary(e.Name()) && !report.IsRun(dir) && !report.IsRun(filepath.Join(dir, top))
 		if !strings.HasPrefix(e.Name(), "events.out.") && e.Name() != report.LockFile && !beside {
@@ -251,7 +253,7 @@ func runFiles(t *testing.T, dir string) (files []string) {
 	return files
 }
 
-// measured are the parts of files that differ from run to run: times, memory, and the place of the run.
+// measured are the parts of files that differ from run to run: times, memory, and the path of the run.
 var measured = regexp.MustCompile(`"(seconds|training_seconds|training|seconds_per_round|samples_per_second|peak_rss_bytes)": ?([0-9.e+-]+|\{[^{}]*\}),?`)
 
 // sameFiles compares a run with an undisturbed one.
@@ -263,10 +265,10 @@ func sameFiles(t *testing.T, whole, out string, files []string) {
 		case base == filepath.Base(report.CheckpointFile):
 			a, b = checkpointBytes(t, a), checkpointBytes(t, b)
 		case base == report.EnvFile, strings.HasSuffix(base, ".html"), strings.HasPrefix(base, "compare."), base == "runs.csv", base == "kept.zip":
-			continue // they show times
+			continue // these files contain times
 		case base == report.ConfigFile:
 			b = bytes.ReplaceAll(b, []byte(out), []byte(whole))
-			b = bytes.ReplaceAll(b, []byte(filepath.Dir(out)), []byte(filepath.Dir(whole))) // what was written beside the run
+			b = bytes.ReplaceAll(b, []byte(filepath.Dir(out)), []byte(filepath.Dir(whole))) // paths of files next to the run
 		case strings.HasSuffix(base, ".json"), strings.HasSuffix(base, ".jsonl"):
 			a, b = measured.ReplaceAll(a, nil), measured.ReplaceAll(b, nil)
 		}
@@ -279,7 +281,7 @@ func sameFiles(t *testing.T, whole, out string, files []string) {
 	}
 }
 
-// checkpointBytes returns what a checkpoint holds but the times.
+// checkpointBytes returns the content of a checkpoint except the times.
 func checkpointBytes(t *testing.T, raw []byte) []byte {
 	t.Helper()
 	tensors, meta, err := torch.ReadSafetensors(bytes.NewReader(raw))

@@ -8,7 +8,7 @@ import (
 	"feddag/torch/ranks"
 )
 
-// TestLaunched checks which rank a process is by the variables of each launcher, and what is said of variables that are wrong.
+// TestLaunched checks the rank of a process with the variables of each launcher, and the errors for wrong variables.
 func TestLaunched(t *testing.T) {
 	torchrun := map[string]string{"RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "node1", "MASTER_PORT": "29500",
 		"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "2"}

@@ -17,7 +17,7 @@ func TestLists(t *testing.T) {
 			t.Errorf("%q is written as %s and read as %q, %v", values, text, got, err)
 		}
 	}
-	if got := joinList([]string{"size=32", "channels=1"}); got != "size=32 channels=1" { // as runs before had it
+	if got := joinList([]string{"size=32", "channels=1"}); got != "size=32 channels=1" { // the form of earlier runs
 		t.Errorf("got %s", got)
 	}
 	if _, err := splitList(`a "b`); err == nil || !strings.Contains(err.Error(), "quotation mark") {
@@ -25,7 +25,7 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// An option of a data set with blanks is in the run's configuration as it was given.
+// TestOptionsWithBlanks checks that an option of a data set with blanks is in the configuration of a run as it was given.
 func TestOptionsWithBlanks(t *testing.T) {
 	o, err := parse([]string{"--dataset", "csv:list.csv", "--dataset-option", "images=my images", "--dataset-option", "size=32"})
 	if err != nil {

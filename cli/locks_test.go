@@ -14,7 +14,7 @@ import (
 	"feddag/report"
 )
 
-// program starts the program as a process of its own, which ends with the test.
+// program starts the program as a separate process, which ends with the test.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
@@ -29,7 +29,7 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// waitForRounds waits until a run has written that many rounds.
+// waitForRounds waits until a run has written the given number of rounds.
 func waitForRounds(t *testing.T, run string, n int) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); {
@@ -41,7 +41,8 @@ func waitForRounds(t *testing.T, run string, n int) {
 	t.Fatalf("%s has no %d rounds", run, n)
 }
 
-// One process at a time writes into a run directory; the next is told which one does, and may when that one was killed.
+// TestOneProcessPerRun checks that only one process at a time writes to a run directory. A second process is told which one
+// does, and may write if the first one was killed.
 func TestOneProcessPerRun(t *testing.T) {
 	data := mnist(t)
 	t.Chdir(t.TempDir())
@@ -89,7 +90,7 @@ func TestOneProcessPerRun(t *testing.T) {
 	}
 }
 
-// Jobs that begin in the same second without --out get a directory each.
+// TestRunsOfTheSameSecond checks that jobs that begin in the same second without --out each get their own directory.
 func TestRunsOfTheSameSecond(t *testing.T) {
 	data := mnist(t)
 	t.Chdir(t.TempDir())

@@ -12,7 +12,7 @@ import (
 	"feddag/torch"
 )
 
-// A run says in config.yaml, env.json and summary.json what it was computed with.
+// TestResultsNameTheEngine checks that config.yaml, env.json and summary.json of a run name the engine and the device.
 func TestResultsNameTheEngine(t *testing.T) {
 	data := mnist(t)
 	info, err := torch.Describe()
@@ -54,7 +54,8 @@ func TestResultsNameTheEngine(t *testing.T) {
 	}
 }
 
-// A GPU that is asked for and is not there is an error that says what is missing, never the CPU.
+// TestNoCUDA checks that a requested GPU that does not exist is an error that says what is missing, and that the CPU is not
+// used instead.
 func TestNoCUDA(t *testing.T) {
 	info, err := torch.Describe()
 	if err != nil {
@@ -96,8 +97,9 @@ func TestParseBytes(t *testing.T) {
 	}
 }
 
-// A dry run counts the steps that the run then does, says what it takes, and leaves nothing behind. A limit on memory
-// makes groups; one too low for a single client is an error that says how much it needs, before and in the run.
+// TestDryRunAndMemory checks that a dry run counts the steps that the run then does, prints its estimates, and leaves no
+// files. A limit on memory makes groups; a limit too low for a single client is an error that says how much memory it needs,
+// before and in the run.
 func TestDryRunAndMemory(t *testing.T) {
 	data := mnist(t)
 	out := filepath.Join(t.TempDir(), "run")
@@ -144,7 +146,7 @@ func TestDryRunAndMemory(t *testing.T) {
 	if s.PeakStackBytes <= 0 || s.PeakStackBytes > 2*one+one/4 {
 		t.Errorf("a stack took %d bytes at the peak, %d were allowed", s.PeakStackBytes, 2*one+one/4)
 	}
-	// Samples trained are exact too: those of the rounds, of the warm-up's two, and of the last training.
+	// The numbers of training samples are exact, too: in the rounds, in the two rounds of the warm-up, and in the last training.
 	var samples int64
 	for _, c := range partitionSizes(t, filepath.Join(out, report.PartitionFile)) {
 		samples += 2 * int64(c)
@@ -160,7 +162,7 @@ func TestDryRunAndMemory(t *testing.T) {
 	}
 }
 
-// partitionSizes reads how many training samples each client has.
+// partitionSizes reads the number of training samples of each client.
 func partitionSizes(t *testing.T, path string) (sizes []int) {
 	t.Helper()
 	raw, err := os.ReadFile(path)
@@ -181,7 +183,7 @@ func partitionSizes(t *testing.T, path string) (sizes []int) {
 	return sizes
 }
 
-// A client whose loss is not a number is named; what was written so far stays.
+// TestDivergence checks that the error names a client whose loss is not a number, and that the files written so far stay.
 func TestDivergence(t *testing.T) {
 	data := mnist(t)
 	out := filepath.Join(t.TempDir(), "run")

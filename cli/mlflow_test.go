@@ -23,7 +23,7 @@ import (
 	"feddag/report"
 )
 
-// fakeMLflow is a tracking server that keeps what it is sent.
+// fakeMLflow is a tracking server that keeps the data that it receives.
 type fakeMLflow struct {
 	mu       sync.Mutex
 	params   map[string]string
@@ -94,7 +94,8 @@ func (f *fakeMLflow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 const beforeTraining = "balanced_accuracy/all_clients_before_local_training"
 
-// A run logs its flags, the metrics of each round, tags and files; a resumed run goes on with the same run on the server.
+// TestMLflow checks that a run logs its flags, the metrics of each round, tags and files, and that a resumed run continues
+// the same run on the server.
 func TestMLflow(t *testing.T) {
 	f, address := newFakeMLflow(t)
 	t.Setenv(mlflow.URIVariable, address)
@@ -124,7 +125,7 @@ func TestMLflow(t *testing.T) {
 	if want := []string{"FINISHED", "RUNNING", "FINISHED"}; !slices.Equal(f.statuses, want) {
 		t.Errorf("statuses %v", f.statuses)
 	}
-	// A run that was begun without a server logs all its rounds.
+	// A run that was begun without a server logs all of its rounds.
 	other, address := newFakeMLflow(t)
 	t.Setenv(mlflow.URIVariable, address)
 	if code, _, log := feddag("train", "--resume", run, "--rounds", "4"); code != exitDone {
@@ -136,7 +137,7 @@ func TestMLflow(t *testing.T) {
 	}
 }
 
-// checkMetrics checks that the server has every number of every round in metrics.jsonl, and nothing else but the clusters.
+// checkMetrics checks that the server has every number of every round in metrics.jsonl, and nothing else except the clusters.
 func (f *fakeMLflow) checkMetrics(t *testing.T, run string) {
 	t.Helper()
 	dir, err := report.Look(run)
@@ -158,7 +159,8 @@ func (f *fakeMLflow) checkMetrics(t *testing.T, run string) {
 	}
 }
 
-// A server that is down, refuses everything, hangs, or has another kind of address is a warning, and the run's results are the same.
+// TestMLflowDoesNotSpoilARun checks that a server that is down, refuses everything, hangs, or has an unsupported address
+// causes a warning and does not change the results of the run.
 func TestMLflowDoesNotSpoilARun(t *testing.T) {
 	data := mnist(t)
 	reference := filepath.Join(t.TempDir(), "reference")
@@ -203,7 +205,7 @@ func TestMLflowDoesNotSpoilARun(t *testing.T) {
 	}
 }
 
-// A real server has the run, its parameters, the metrics of each round, and its files.
+// TestRealMLflow checks that a real server has the run, its parameters, the metrics of each round, and its files.
 func TestRealMLflow(t *testing.T) {
 	program := os.Getenv("FEDDAG_MLFLOW")
 	if program == "" {
@@ -302,7 +304,7 @@ func TestRealMLflow(t *testing.T) {
 	}
 }
 
-// startServer starts a command in a process group of its own, which the end of the test ends.
+// startServer starts a command in a separate process group, which is killed at the end of the test.
 func startServer(t *testing.T, c *exec.Cmd) (ended <-chan error) {
 	t.Helper()
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -17,8 +17,9 @@ import (
 	"feddag/report"
 )
 
-// A run under feature skew with held-out clients: they are not clustered with the others, who are numbered by their ids,
-// but come after the last round and have their scores apart; the partition of the run says who is what.
+// TestTrainWithHeldOutClients checks a run with feature skew and held-out clients. They are not clustered with the others,
+// join after the last round and have separate scores. The other clients keep their ids, and the partition of the run says
+// which clients are held out.
 func TestTrainWithHeldOutClients(t *testing.T) {
 	folder, out := mnist(t), filepath.Join(t.TempDir(), "run")
 	code, stdout, log := feddag(plain(folder, out, "--clients", "6", "--partition", "feature-skew", "--min-samples", "1", "--holdout", "0.34",
@@ -82,7 +83,8 @@ func TestTrainWithHeldOutClients(t *testing.T) {
 	}
 }
 
-// The command shows, writes and converts: what it writes deals the same set out in the same way, in train too.
+// TestPartitionCommand checks that the command shows, writes and converts partitions, and that the written files divide the
+// data set in the same way, also in train.
 func TestPartitionCommand(t *testing.T) {
 	folder := mnist(t)
 	for _, kind := range []string{"label-skew", "lda", "iid", "pairs", "labels", "concept-shift", "feature-skew"} {
@@ -118,7 +120,7 @@ func TestPartitionCommand(t *testing.T) {
 		if !strings.Contains(stdout, "(7 more clients: --rows 12)") || !strings.Contains(stdout, "held out of training: clients") {
 			t.Errorf("%s: %s", kind, stdout)
 		}
-		// From either file, and from the one written from that, the same partition.
+		// Both files, and the files converted from them, give the same partition.
 		first, err := os.ReadFile(jsonFile)
 		if err != nil {
 			t.Fatal(err)
@@ -134,8 +136,8 @@ func TestPartitionCommand(t *testing.T) {
 	}
 }
 
-// Under the partition natural all users are clients; a smaller number of clients says what is left over, and a larger one is
-// an error.
+// TestNaturalTakesAllUsers checks that all users are clients in the partition natural. With a smaller number of clients, the
+// program prints how many samples are left over; a larger number is an error.
 func TestNaturalTakesAllUsers(t *testing.T) {
 	images := imageFolder(t)
 	var list strings.Builder
@@ -176,7 +178,7 @@ func TestNaturalTakesAllUsers(t *testing.T) {
 			t.Fatalf("compare: exit code %d: %s", code, log)
 		}
 	}
-	// The indices of each client alone are a partition too.
+	// The indices of each client, without anything else, are a partition too.
 	file := filepath.Join(t.TempDir(), "p.json")
 	write(t, file, []byte("[[0, 1, 2], [3, 4], [60, 61]]"))
 	code, stdout, log := feddag("partition", "--dataset", "csv:"+sheet, "--data-dir", home, "--partition-file", file)

@@ -9,8 +9,8 @@ import (
 	"feddag/report/plot"
 )
 
-// Every command that writes plots refuses a format that is not known, and says
-// which ones are, before it does anything.
+// TestUnknownPlotFormat checks that every command that writes plots refuses an unknown format with the list of known ones
+// before it does anything.
 func TestUnknownPlotFormat(t *testing.T) {
 	for _, args := range [][]string{
 		{"train"}, {"cluster"}, {"partition"}, {"compare", "--algorithms", "fedavg"}, {"compare", "--read", t.TempDir()},

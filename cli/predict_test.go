@@ -45,8 +45,8 @@ func writePNG(t *testing.T, path string, m image.Image) string {
 	return path
 }
 
-// Over a client's test images the classes that predict names are right as often as clients.csv says: for a cluster model, for a
-// mixture, and for a client with labels of its own. The data set is not needed.
+// TestPredictAgreesWithTheRun checks that the classes that predict prints for a client's test images are correct as often as
+// in clients.csv: for a cluster model, for a mixture, and for a client with its own labels. The data set is not needed.
 func TestPredictAgreesWithTheRun(t *testing.T) {
 	data := mnist(t)
 	for _, flags := range []string{
@@ -115,7 +115,7 @@ func TestPredictAgreesWithTheRun(t *testing.T) {
 	}
 }
 
-// Every mistake has an error that names what is wrong.
+// TestPredictErrors checks that every mistake has an error that names it.
 func TestPredictErrors(t *testing.T) {
 	data, run := mnist(t), filepath.Join(t.TempDir(), "run")
 	if code, _, log := feddag(small(data, run, "--algorithm", "per-fedavg", "--rounds", "1")...); code != exitDone {
@@ -158,7 +158,7 @@ func TestPredictErrors(t *testing.T) {
 	checkFails(t, exitFailed, []string{"models.json"}, "predict", "--run", unfinished(t, config), "--client", "0", good)
 }
 
-// unfinished returns a run directory that has its configuration alone.
+// unfinished returns a run directory that only has its configuration.
 func unfinished(t *testing.T, config []byte) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestEveryPreset checks that every preset can be parsed with every algorithm that it is for, sets only flags that some algorithm
-// has, and is listed with what it sets.
+// TestEveryPreset checks that every preset can be parsed with each of its algorithms, sets only flags that some algorithm
+// has, and is listed with its flags.
 func TestEveryPreset(t *testing.T) {
 	known := map[string]bool{}
 	for _, name := range federation.Names() {
@@ -62,8 +62,8 @@ func TestEveryPreset(t *testing.T) {
 	}
 }
 
-// TestPaperAndPrototype checks that the two variants of FedDAG are those of package similarity and of the algorithms' options, and
-// that of two presets the later one wins, but not over a flag that is given.
+// TestPaperAndPrototype checks that the two variants of FedDAG agree with package similarity and with the algorithms'
+// options, and that the later of two presets takes precedence, but not over a flag that is given.
 func TestPaperAndPrototype(t *testing.T) {
 	with := func(preset string, args ...string) (*options, *feddagalg.FedDAG) {
 		t.Helper()

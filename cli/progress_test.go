@@ -12,8 +12,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// The bar never goes back within the rounds, whatever the phases, clusterings
-// and evaluations between them, and each stage before and after has its own.
+// TestBarNeverGoesBack checks that the bar never goes back within the rounds, whatever phases, clusterings and evaluations
+// there are in between, and that each stage before and after the rounds has its own bar.
 func TestBarNeverGoesBack(t *testing.T) {
 	p := &progress{log: io.Discard, rounds: 5, first: 2}
 	p.bar = progressbar.NewOptions64(p.length(), progressbar.OptionSetWriter(io.Discard))
@@ -57,7 +57,8 @@ func TestBarNeverGoesBack(t *testing.T) {
 	}
 }
 
-// Off a terminal a clustering says something only once it takes long, however long the warm-up before it took.
+// TestShortClusteringSaysNothing checks that without a terminal, a clustering prints something only if it takes long,
+// regardless of the duration of the warm-up before it.
 func TestShortClusteringSaysNothing(t *testing.T) {
 	var log bytes.Buffer
 	p := &progress{log: &log, rounds: 1, lines: true}
@@ -77,8 +78,8 @@ func TestShortClusteringSaysNothing(t *testing.T) {
 	}
 }
 
-// Off a terminal the stages before and after the rounds say when they begin
-// and end, once where a stage is trained in several calls.
+// TestStagesSayLines checks that without a terminal, the stages before and after the rounds print a line when they begin and
+// end, and only once if a stage is trained in several calls.
 func TestStagesSayLines(t *testing.T) {
 	var log bytes.Buffer
 	p := &progress{log: &log, rounds: 1, lines: true}

@@ -37,8 +37,8 @@ for line in sys.stdin:
     runpy.run_path(%q, run_name="__main__")
 `
 
-// docs/load_model.py gets each client's accuracies as clients.csv has them, to the last digit, for one encoder and for two, for
-// all kinds of layers, for clients with labels of their own, and for a mixture of models.
+// TestPythonLoadsModels checks that docs/load_model.py gets each client's accuracies as in clients.csv, to the last digit,
+// for one encoder and for two, for all kinds of layers, for clients with their own labels, and for a mixture of models.
 func TestPythonLoadsModels(t *testing.T) {
 	interpreter := python(t, "torch", "numpy", "safetensors")
 	data := mnist(t)
@@ -101,7 +101,7 @@ func TestPythonLoadsModels(t *testing.T) {
 	}
 }
 
-// clientRows reads clients.csv: the cells of each client by column.
+// clientRows reads clients.csv and returns the cells of each client by column.
 func clientRows(t *testing.T, run string) []map[string]string {
 	t.Helper()
 	f, err := os.Open(filepath.Join(run, "clients.csv"))

@@ -8,8 +8,8 @@ import (
 	"feddag/federation/data"
 )
 
-// TestRanksOnFashionMNIST compares every file of runs on one, two and three ranks with those of a process without ranks, on real
-// images: FedDAG with both ways to find clusters, FedAvg, IFCA and FedRC.
+// TestRanksOnFashionMNIST compares every file of runs on one, two and three ranks with the files of a process without ranks,
+// on real images: FedDAG with both ways to find clusters, FedAvg, IFCA and FedRC.
 func TestRanksOnFashionMNIST(t *testing.T) {
 	long(t)
 	var dir string

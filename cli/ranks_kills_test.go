@@ -25,14 +25,14 @@ func long(t *testing.T) {
 	}
 }
 
-// longRun are the flags of a run that ranks are killed in.
+// longRun are the flags of a run in which ranks are killed.
 func longRun(data, out string) []string {
 	return small(data, out, "--workers", "1", "--rounds", "40", "--rate", "1")
 }
 
-// restarted runs ranks until they have ended by themselves, as a launcher does: when one ends with an error, the others are
-// killed, and all begin anew with the same command. harm is called with the ranks of each attempt and returns when it has done
-// what it wants to do; done is closed when the first rank has ended.
+// restarted runs ranks until they end by themselves, like a launcher: when one of them fails, the others are killed, and all
+// ranks are restarted with the same command. harm is called with the ranks of each attempt and may kill or stop them; done is
+// closed when the first rank has ended.
 func restarted(t *testing.T, size int, args []string, harm func(attempt int, ranks []*rankProcess, done <-chan struct{})) (attempts int) {
 	t.Helper()
 	for attempt := 0; ; attempt++ {
@@ -67,8 +67,8 @@ func restarted(t *testing.T, size int, args []string, harm func(attempt int, ran
 	}
 }
 
-// TestRanksKilled kills random ranks at random moments, until so many have been killed (FEDDAG_KILLS, 50), and compares the
-// files with those of an undisturbed process.
+// TestRanksKilled kills random ranks at random moments, FEDDAG_KILLS (50) times in all, and compares the files with those of
+// an undisturbed process.
 func TestRanksKilled(t *testing.T) {
 	long(t)
 	kills := numberFrom(t, "FEDDAG_KILLS", 50)
@@ -97,8 +97,8 @@ func TestRanksKilled(t *testing.T) {
 	}
 }
 
-// TestRanksStopped stops random ranks at random moments. The others end by themselves within a minute and name the rank, and
-// the run ends in the bytes of an undisturbed process after all.
+// TestRanksStopped stops random ranks at random moments. The others must end by themselves within a minute and name the rank,
+// and the run must finally have the bytes of an undisturbed process.
 func TestRanksStopped(t *testing.T) {
 	long(t)
 	stops := numberFrom(t, "FEDDAG_STOPS", 10)
@@ -111,7 +111,7 @@ func TestRanksStopped(t *testing.T) {
 		if done == stops {
 			return
 		}
-		// In the rounds of this attempt, which begins with what the last one has left.
+		// Wait for the rounds of this attempt, which continues from the last one.
 		for before := countRounds(out); countRounds(out) <= before && done > 0 || countRounds(out) < 1; time.Sleep(time.Millisecond) {
 			select {
 			case <-ended:
@@ -140,7 +140,8 @@ func TestRanksStopped(t *testing.T) {
 	sameFiles(t, whole, out, files)
 }
 
-// TestTorchrun has torchrun start the ranks anew after one was killed. Without --out they still go on with the same run.
+// TestTorchrun checks that the ranks continue the same run, even without --out, when torchrun restarts them after one was
+// killed.
 func TestTorchrun(t *testing.T) {
 	long(t)
 	rankstest.Skip(t)
@@ -151,7 +152,7 @@ func TestTorchrun(t *testing.T) {
 	data, tmp := mnist(t), t.TempDir()
 	whole := filepath.Join(tmp, "whole")
 	must(t, longRun(data, whole)...)
-	// The agent's store lasts over the attempts, but only a program of the same PyTorch understands it.
+	// The agent's store persists over the attempts, but it can only be used by a program with the same version of PyTorch.
 	for _, held := range []string{"1", "0"} {
 		args := longRun(data, filepath.Join(tmp, "run"+held))
 		cmd := exec.Command(torchrun, append([]string{"--standalone", "--no-python", "--nproc-per-node=2", "--max-restarts=3", os.Args[0]}, args...)...)
@@ -213,8 +214,9 @@ func killChild(t *testing.T, parent int) {
 // must1 returns a value without its error.
 func must1(text string, _ error) string { return text }
 
-// TestRanksOverNetworks runs two ranks in network namespaces that a virtual cable connects, and cuts it in a round. Both sides
-// end within a minute; with the cable again, the same command goes on and ends in the bytes of one process.
+// TestRanksOverNetworks runs two ranks in network namespaces that a virtual cable connects, and disconnects the cable during
+// a round. Both sides must end within a minute; when the cable is connected again, the same command must continue and give
+// the bytes of one process.
 func TestRanksOverNetworks(t *testing.T) {
 	long(t)
 	rankstest.Skip(t)

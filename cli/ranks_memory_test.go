@@ -18,11 +18,12 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// memoryRank is the variable that makes TestRanksMemory a rank: its number, the number of ranks, that of the clients, and the port.
+// memoryRank is the variable that makes TestRanksMemory a rank. Its value has the rank, the number of ranks, the number of
+// clients, and the port.
 const memoryRank = "FEDDAG_TEST_MEMORY_RANK"
 
-// TestRanksMemory clusters FEDDAG_CLIENTS (2000) made-up clients by the similarity in one process and on two ranks, and checks that
-// the clustering takes less memory in each rank than in the one process. Its log has the figures.
+// TestRanksMemory clusters FEDDAG_CLIENTS (2000) synthetic clients by the similarity in one process and on two ranks, and
+// checks that the clustering takes less memory in each rank than in the single process. Its log has the figures.
 func TestRanksMemory(t *testing.T) {
 	if place := os.Getenv(memoryRank); place != "" {
 		clusterAsRank(t, place)
@@ -31,7 +32,7 @@ func TestRanksMemory(t *testing.T) {
 	long(t)
 	rankstest.Skip(t)
 	n := numberFrom(t, "FEDDAG_CLIENTS", 2000)
-	grown := map[int][]float64{} // bytes, by the number of processes and rank
+	grown := map[int][]float64{} // growth of memory in bytes, by number of processes and rank
 	found := map[string]bool{}
 	for _, size := range []int{1, 2} {
 		port := rankstest.Port(t)
@@ -78,7 +79,8 @@ func TestRanksMemory(t *testing.T) {
 	}
 }
 
-// clusterAsRank is a rank of TestRanksMemory. It prints its peak memory, that before the clustering, and the seconds of the clustering.
+// clusterAsRank is a rank of TestRanksMemory. It prints its peak memory, the peak before the clustering, and the seconds of
+// the clustering.
 func clusterAsRank(t *testing.T, place string) {
 	var rank, size, n int
 	var port uint16
@@ -132,8 +134,8 @@ func clusterAsRank(t *testing.T, place string) {
 	}
 }
 
-// madeUpSketch returns the sketch of client i of four groups: two of ten classes, each with one vector of 32 pixels, and an update of 64
-// coordinates.
+// madeUpSketch returns the sketch of client i, which belongs to one of four groups. It has two of ten classes, each with one
+// vector of 32 pixels, and an update with 64 coordinates.
 func madeUpSketch(i int) similarity.Sketch {
 	random := rand.New(rand.NewPCG(7, uint64(i)))
 	group := i % 4

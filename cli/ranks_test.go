@@ -15,13 +15,13 @@ import (
 	"feddag/torch/ranks/rankstest"
 )
 
-// rankProcess is one rank of a run in a process of its own.
+// rankProcess is one rank of a run in a separate process.
 type rankProcess struct {
 	*exec.Cmd
 	out, log bytes.Buffer
 }
 
-// startRanks starts so many ranks on loopback. args returns the command line of each.
+// startRanks starts the given number of ranks on loopback. args returns the command line of each rank.
 func startRanks(t *testing.T, size int, args func(rank int) []string) []*rankProcess {
 	t.Helper()
 	rankstest.Skip(t)
@@ -32,7 +32,7 @@ func startRanks(t *testing.T, size int, args func(rank int) []string) []*rankPro
 		p.Env = append(os.Environ(), "FEDDAG_TEST_PROGRAM=1", fmt.Sprint("RANK=", rank), fmt.Sprint("WORLD_SIZE=", size), "MASTER_ADDR=127.0.0.1",
 			fmt.Sprint("MASTER_PORT=", port))
 		p.Stdout, p.Stderr = &p.out, &p.log
-		// Ranks have working directories of their own, so that a relative path of one is none of the others'.
+		// Each rank has its own working directory, so that relative paths differ between ranks.
 		p.Dir = t.TempDir()
 		p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err := p.Start(); err != nil {
@@ -53,7 +53,7 @@ func waitRanks(processes []*rankProcess) (codes []int) {
 	return codes
 }
 
-// logs returns what the ranks have said.
+// logs returns the output of the ranks.
 func logs(processes []*rankProcess) string {
 	var b strings.Builder
 	for rank, p := range processes {
@@ -62,7 +62,7 @@ func logs(processes []*rankProcess) string {
 	return b.String()
 }
 
-// mustRanks runs ranks that have to succeed.
+// mustRanks runs ranks, all of which must succeed.
 func mustRanks(t *testing.T, size int, args func(rank int) []string) {
 	t.Helper()
 	processes := startRanks(t, size, args)
@@ -73,8 +73,8 @@ func mustRanks(t *testing.T, size int, args func(rank int) []string) {
 	}
 }
 
-// TestTrainOnRanks compares every file of a run on two ranks with those of one process, and so for a run that three ranks begin
-// and two end. Only rank 0 writes.
+// TestTrainOnRanks compares every file of a run on two ranks with the files of one process, and does the same for a run that
+// three ranks begin and two finish. Only rank 0 writes.
 func TestTrainOnRanks(t *testing.T) {
 	data, tmp := mnist(t), t.TempDir()
 	whole, out := filepath.Join(tmp, "whole"), filepath.Join(tmp, "two")
@@ -91,7 +91,7 @@ func TestTrainOnRanks(t *testing.T) {
 
 	begun := filepath.Join(tmp, "three")
 	mustRanks(t, 3, func(rank int) []string { return small(data, other(rank, begun), "--workers", "1", "--rounds", "1") })
-	// The command of the launcher goes on with a run that it has begun.
+	// The command of the launcher continues a run that it has begun.
 	processes := startRanks(t, 2, func(rank int) []string {
 		return []string{"train", "--resume", other(rank, begun), "--workers", "1", "--rounds", "3"}
 	})
@@ -130,7 +130,8 @@ func TestRanksResumeInputs(t *testing.T) {
 	}
 }
 
-// TestRanksGoOn interrupts one of two ranks. Both end, and the same command goes on and ends in the bytes of one process.
+// TestRanksGoOn interrupts one of two ranks. Both must end, and the same command must continue and give the bytes of one
+// process.
 func TestRanksGoOn(t *testing.T) {
 	data, tmp := mnist(t), t.TempDir()
 	whole, out := filepath.Join(tmp, "whole"), filepath.Join(tmp, "run")
@@ -158,14 +159,14 @@ func TestRanksGoOn(t *testing.T) {
 	if a, b := mustRead(t, whole, "model/global.safetensors"), mustRead(t, out, "model/global.safetensors"); !bytes.Equal(a, b) {
 		t.Error("the run that was interrupted has other weights")
 	}
-	// Another run is not taken for its own.
+	// The command does not continue another run.
 	processes = startRanks(t, 2, func(int) []string { return append(args(out), "--lr", "0.5") })
 	if codes := waitRanks(processes); codes[0] != exitUsage || codes[1] == exitDone || !strings.Contains(processes[0].log.String(), "--lr") {
 		t.Errorf("another learning rate: exit codes %v: %s", codes, logs(processes))
 	}
 }
 
-// TestRanksThatDisagree checks that ranks which do not belong together end before they have written anything, and say why.
+// TestRanksThatDisagree checks that ranks with different settings end with the reason before they have written anything.
 func TestRanksThatDisagree(t *testing.T) {
 	data, tmp := mnist(t), t.TempDir()
 	otherData := mnist(t)
@@ -222,7 +223,8 @@ func TestRanksThatDisagree(t *testing.T) {
 	}
 }
 
-// TestDistributedOff checks that a process takes no notice of a launcher if it is told so, and otherwise wants to know all.
+// TestDistributedOff checks that a process ignores launchers with --distributed off, and otherwise needs all of their
+// variables.
 func TestDistributedOff(t *testing.T) {
 	data := mnist(t)
 	t.Setenv("RANK", "1")
@@ -240,8 +242,8 @@ func TestDistributedOff(t *testing.T) {
 	must(t, small(data, filepath.Join(t.TempDir(), "run"), "--algorithm", "fedavg", "--rounds", "1", "--final-post=false")...)
 }
 
-// TestRanksWithoutGloo runs a rank of a program whose library has no process groups, as one that was built without Gloo's headers. It
-// ends before it waits for the others, and says what to install.
+// TestRanksWithoutGloo runs a rank of a program whose library has no process groups, as if it was built without Gloo's
+// headers. It must end before it waits for the others, and say what to install.
 func TestRanksWithoutGloo(t *testing.T) {
 	compiler, err := exec.LookPath("cc")
 	if err != nil {
@@ -249,7 +251,7 @@ func TestRanksWithoutGloo(t *testing.T) {
 	}
 	dir := t.TempDir()
 	source, library := filepath.Join(dir, "none.c"), filepath.Join(dir, "none.so")
-	write(t, source, []byte("int fd_group_backends(void) { return 0; }\n")) // what torch/shim/group.cc says without FD_GLOO
+	write(t, source, []byte("int fd_group_backends(void) { return 0; }\n")) // as in torch/shim/group.cc without FD_GLOO
 	if out, err := exec.Command(compiler, "-shared", "-fPIC", "-o", library, source).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -11,8 +11,8 @@ import (
 	"feddag/report"
 )
 
-// TestReproduce repeats a run that was given files which are gone, and expects every byte; then a run whose model, metrics and
-// partition were changed, and expects these files to be named.
+// TestReproduce repeats a run whose input files no longer exist, and expects every byte to agree. It then repeats a run whose
+// model, metrics and partition were changed, and expects these files to be named.
 func TestReproduce(t *testing.T) {
 	data, first, files := mnist(t), filepath.Join(t.TempDir(), "run"), t.TempDir()
 	scenario, base := filepath.Join(files, "scenario.json"), filepath.Join(files, "base")
@@ -23,7 +23,7 @@ func TestReproduce(t *testing.T) {
 	if err := os.RemoveAll(files); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("FEDDAG_EPOCHS", "7") // which was not in force
+	t.Setenv("FEDDAG_EPOCHS", "7") // the run did not have this value
 	repeat := func(code int) (r reproduced, text string) {
 		t.Helper()
 		got, out, log := feddag("reproduce", first, "--quiet", "--workers", "1", "--out", filepath.Join(t.TempDir(), "copy"))
@@ -57,7 +57,7 @@ func TestReproduce(t *testing.T) {
 	}
 }
 
-// TestReproduceRefuses checks the errors for what cannot be repeated.
+// TestReproduceRefuses checks the errors for runs and tables that cannot be repeated.
 func TestReproduceRefuses(t *testing.T) {
 	unfinished := t.TempDir()
 	write(t, filepath.Join(unfinished, report.ConfigFile), []byte("algorithm: fedavg\nseed: 1\n"))
@@ -76,8 +76,8 @@ func TestReproduceRefuses(t *testing.T) {
 	}
 }
 
-// TestSettingsOfTables checks that each table is compared in the settings and by the algorithms that the paper has, and that the
-// names of the variants are those of the paper's numbers.
+// TestSettingsOfTables checks that each table has the settings and the algorithms of the paper, and that the names of the
+// variants agree with the file of the paper's numbers.
 func TestSettingsOfTables(t *testing.T) {
 	for _, c := range []struct {
 		table    int

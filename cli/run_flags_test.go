@@ -11,7 +11,7 @@ import (
 	"feddag/torch"
 )
 
-// TestCheckpointEvery checks which round the checkpoint of a run is of that fails in its second round.
+// TestCheckpointEvery checks the round of the checkpoint of a run that fails in its second round.
 func TestCheckpointEvery(t *testing.T) {
 	data := mnist(t)
 	for every, want := range map[string]int{"1": 1, "2": 0} {
@@ -29,7 +29,7 @@ func TestCheckpointEvery(t *testing.T) {
 	}
 }
 
-// TestQuietTraining checks that a run says nothing on standard error with --quiet, and something without.
+// TestQuietTraining checks that a run prints nothing on standard error with --quiet, and something without it.
 func TestQuietTraining(t *testing.T) {
 	data := mnist(t)
 	for flag, quiet := range map[string]bool{"--quiet": true, "--quiet=false": false} {
@@ -40,7 +40,7 @@ func TestQuietTraining(t *testing.T) {
 	}
 }
 
-// TestDataDirOfTraining checks that a run is of the images in the folder that --data-dir names.
+// TestDataDirOfTraining checks that a run uses the images in the folder that --data-dir names.
 func TestDataDirOfTraining(t *testing.T) {
 	var runs []string
 	for k := range 2 {
@@ -66,7 +66,7 @@ func TestWorkersAreThreads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.dryRun = true // makes no directory
+		o.dryRun = true // a dry run makes no directory
 		s, err := open(t.Context(), o, "", io.Discard)
 		if err != nil {
 			t.Fatal(err)
@@ -76,8 +76,8 @@ func TestWorkersAreThreads(t *testing.T) {
 	})
 }
 
-// TestDeterministic checks that the engines of the CPU and of GPUs compute with the arithmetic that --deterministic and --precision ask
-// for, and that a run says which it was.
+// TestDeterministic checks that the engines on CPUs and GPUs compute with the arithmetic that --deterministic and --precision
+// select, and that a run records it.
 func TestDeterministic(t *testing.T) {
 	for _, engine := range []string{"serial", "batched"} {
 		for flag, want := range map[string]bool{"--deterministic": true, "--deterministic=false": false} {

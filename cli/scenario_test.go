@@ -21,7 +21,7 @@ const storyText = `{
 	]
 }`
 
-// A scenario's run leaves what happened, and a kill in the middle changes none of it.
+// TestScenarioRun checks that the run of a scenario records its events, and that a kill in the middle does not change them.
 func TestScenarioRun(t *testing.T) {
 	data := mnist(t)
 	file := filepath.Join(t.TempDir(), "story.json")
@@ -84,7 +84,7 @@ func TestScenarioRun(t *testing.T) {
 	}
 }
 
-// A scenario that cannot be is wrong usage, and nothing is written.
+// TestScenarioMistakes checks that an impossible scenario is a usage error, and that nothing is written.
 func TestScenarioMistakes(t *testing.T) {
 	data := mnist(t)
 	file := filepath.Join(t.TempDir(), "story.json")
@@ -109,8 +109,8 @@ func TestScenarioMistakes(t *testing.T) {
 	}
 }
 
-// TestScenariosOfTwoVersions checks that a run of an earlier program, whose scenario counts the rounds from 0, compares as equal to
-// one of this program with the same events, and as unequal to one with others.
+// TestScenariosOfTwoVersions checks that the scenario of a run of an earlier version, which counts the rounds from 0, is
+// equal to a present scenario with the same events, and different from one with other events.
 func TestScenariosOfTwoVersions(t *testing.T) {
 	canonical := func(text string) string {
 		t.Helper()

@@ -57,7 +57,7 @@ func served(t *testing.T, dir *report.Dir) *httptest.Server {
 	return server
 }
 
-// get returns the answer to a request for a path, which is sent as it is.
+// get returns the answer to a request for a path, which is sent unchanged.
 func get(t *testing.T, server *httptest.Server, path string, change ...func(*http.Request)) (status int, body string, header http.Header) {
 	t.Helper()
 	r, err := http.NewRequest(http.MethodGet, server.URL, nil)
@@ -80,7 +80,8 @@ func get(t *testing.T, server *httptest.Server, path string, change ...func(*htt
 	return answer.StatusCode, string(raw), answer.Header
 }
 
-// The page of a run that goes on has the rounds so far; once the report is there it is the report, until more rounds come.
+// TestServeFollowsARun checks that the page of an unfinished run has the rounds so far, that it becomes the report when there
+// is one, and that it shows the rounds again when a resumed run continues.
 func TestServeFollowsARun(t *testing.T) {
 	dir := halfRun(t)
 	server := served(t, dir)
@@ -123,7 +124,7 @@ func TestServeFollowsARun(t *testing.T) {
 	}
 }
 
-// The files of the run are served for reading, and nothing else is.
+// TestServeFiles checks that the files of the run, and nothing else, are served for reading.
 func TestServeFiles(t *testing.T) {
 	dir := halfRun(t)
 	outside := filepath.Join(t.TempDir(), "secret.txt")
@@ -187,7 +188,8 @@ func (b *syncBuffer) String() string {
 	return b.b.String()
 }
 
-// The command prints its address, serves, ends when it is interrupted, and says what is wrong with its arguments.
+// TestServeCommand checks that the command prints its address, serves, ends when it is interrupted, and reports wrong
+// arguments.
 func TestServeCommand(t *testing.T) {
 	dir := halfRun(t)
 	ctx, interrupt := context.WithCancel(context.Background())
@@ -250,8 +252,8 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// In a real browser the page follows the run without being reloaded, becomes the report when that is there, and has no errors on
-// its console.
+// TestServeInABrowser checks in a real browser that the page follows the run without being reloaded, becomes the report when
+// there is one, and has no errors in its console.
 func TestServeInABrowser(t *testing.T) {
 	browser := chromium(t)
 	for _, ends := range []bool{false, true} {
@@ -266,7 +268,7 @@ func TestServeInABrowser(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
 			case "/stamp":
-				if looks.Add(1) == 1 { // the browser has drawn the page: the run goes on
+				if looks.Add(1) == 1 { // the browser has drawn the page, so the run continues
 					addRound(t, dir, 3)
 					if ends {
 						write(t, dir.Path("report.html"), []byte("<html><body><main>the report <script>document.write(6*7)</script></main></body></html>"))

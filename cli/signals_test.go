@@ -15,7 +15,8 @@ import (
 	"feddag/report"
 )
 
-// A signal of the batch system, or an interrupt, loses no round that has no checkpoint yet.
+// TestSignalsWriteACheckpoint checks that after a signal of the batch system, or an interrupt, no round is lost that had no
+// checkpoint yet.
 func TestSignalsWriteACheckpoint(t *testing.T) {
 	data := mnist(t)
 	for _, signal := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGINT} {
@@ -35,7 +36,8 @@ func TestSignalsWriteACheckpoint(t *testing.T) {
 	}
 }
 
-// A batch system may send several signals: none of them ends the program at once, and a comparison's runs are patient.
+// TestSignalsOfABatchSystem checks that several signals of a batch system do not end the program at once, and that the runs
+// of a comparison are patient.
 func TestSignalsOfABatchSystem(t *testing.T) {
 	self, err := os.FindProcess(os.Getpid())
 	if err != nil {
@@ -50,7 +52,7 @@ func TestSignalsOfABatchSystem(t *testing.T) {
 			case <-time.After(time.Minute):
 				t.Fatalf("%v does not end the context", signal)
 			}
-			time.Sleep(20 * time.Millisecond) // for a second signal to arrive while the handler is there
+			time.Sleep(20 * time.Millisecond) // so that a second signal arrives while the handler is active
 		}
 	}
 	for _, first := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGXCPU} {

@@ -11,8 +11,8 @@ import (
 	"feddag/torch"
 )
 
-// TestEvaluateFlagsHaveAnEffect checks the flags of evaluate that say where the data set is, how it is read, and what is printed and
-// computes.
+// TestEvaluateFlagsHaveAnEffect checks the flags of evaluate for the place of the data set, how it is read, the device, and
+// the output.
 func TestEvaluateFlagsHaveAnEffect(t *testing.T) {
 	data, tmp := mnist(t), t.TempDir()
 	run, moved := filepath.Join(tmp, "run"), filepath.Join(tmp, "moved")
@@ -83,7 +83,7 @@ func TestReproduceFlagsHaveAnEffect(t *testing.T) {
 		t.Errorf("without --quiet: exit code %d: %q", code, log)
 	}
 
-	// A preset that does not exist ends the table before its runs.
+	// A preset that does not exist is an error before the runs of the table.
 	table := filepath.Join(tmp, "table")
 	checkFails(t, exitUsage, []string{"nobody"}, "reproduce", "--table=18", "--dataset=svhn", "--preset=nobody", "--out="+table)
 	if found, _ := filepath.Glob(filepath.Join(table, "*.csv")); len(found) == 0 {

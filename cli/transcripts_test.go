@@ -11,8 +11,8 @@ import (
 	"feddag/report"
 )
 
-// TestTranscripts runs the commands of the transcripts in testdata/transcripts and expects what they printed, to the letter. With
-// FEDDAG_TRANSCRIPTS=write it writes the transcripts anew. A line that begins with "$ feddag" is a command.
+// TestTranscripts runs the commands of the transcripts in testdata/transcripts and compares their output character by
+// character. With FEDDAG_TRANSCRIPTS=write, it writes the transcripts. A line that begins with "$ feddag" is a command.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/transcripts/*.txt")
 	if err != nil || len(files) == 0 {
@@ -23,8 +23,8 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// TestRunTranscripts does the same for commands that read data and train, in a folder with the small MNIST of mnist and its test
-// images as files, with what varies between machines masked.
+// TestRunTranscripts does the same for commands that read data and train, in a folder with the small MNIST of mnist and its
+// test images as files. Text that varies between machines is masked.
 func TestRunTranscripts(t *testing.T) {
 	file, err := filepath.Abs("testdata/transcripts/runs/session.txt")
 	if err != nil {
@@ -43,7 +43,7 @@ func TestRunTranscripts(t *testing.T) {
 	})
 }
 
-// transcribe runs the commands of a transcript and expects what they printed, after mask has replaced what may vary.
+// transcribe runs the commands of a transcript and compares their output, after mask has replaced text that may vary.
 func transcribe(t *testing.T, file string, mask func(string) string) {
 	t.Helper()
 	const prompt = "$ feddag"
@@ -95,7 +95,7 @@ func maskMachine(text string) string {
 	return text
 }
 
-// masks replace what varies between machines and from run to run, in this order.
+// masks replace text that varies between machines and from run to run, in this order.
 var masks = []struct {
 	pattern *regexp.Regexp
 	by      string

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// valueOf is a value that a flag takes: its default, or a text for those without one.
+// valueOf returns a value that a flag accepts: its default, or a text for flags without a default.
 func valueOf(f *pflag.Flag) string {
 	if v := defaultOf(f); v != "" {
 		return v
@@ -26,8 +26,8 @@ func valueOf(f *pflag.Flag) string {
 	}[f.Name]
 }
 
-// Every flag of train and cluster, for every algorithm and every kind of partition, is either in force, and then it stands in
-// config.yaml, or refused with the exit code of wrong usage by a text that names the flag.
+// TestEveryFlagIsReadOrRefused checks that every flag of train and cluster, for every algorithm and every kind of partition,
+// either has an effect and is in config.yaml, or is refused with the exit code of wrong usage and a text that names the flag.
 func TestEveryFlagIsReadOrRefused(t *testing.T) {
 	commands := map[string]func(o *options){
 		"train":    func(o *options) {},
@@ -72,7 +72,8 @@ func TestEveryFlagIsReadOrRefused(t *testing.T) {
 	}
 }
 
-// The same for the command partition, with the folder that --plots needs and without the files that it would write.
+// TestEveryFlagOfPartitionIsReadOrRefused does the same for the command partition, with the folder that --plots needs and
+// without the files that it would write.
 func TestEveryFlagOfPartitionIsReadOrRefused(t *testing.T) {
 	for _, kind := range partition.Kinds() {
 		plain := newPartitionOptions()
@@ -97,7 +98,8 @@ func TestEveryFlagOfPartitionIsReadOrRefused(t *testing.T) {
 	}
 }
 
-// Every flag of train that compare takes goes to the run of an algorithm or is refused.
+// TestEveryFlagOfCompareIsReadOrRefused checks that every flag of train that compare accepts is passed to the run of an
+// algorithm or is refused.
 func TestEveryFlagOfCompareIsReadOrRefused(t *testing.T) {
 	for _, algorithm := range federation.Names() {
 		o, err := newOptions(algorithm)
@@ -122,7 +124,7 @@ func TestEveryFlagOfCompareIsReadOrRefused(t *testing.T) {
 	}
 }
 
-// Every flag of a kind of partition and of a model is read by some of them, and the flag exists.
+// TestEveryReadFlagExists checks that every flag of a kind of partition or of a model exists and that some of them read it.
 func TestEveryReadFlagExists(t *testing.T) {
 	o, err := newOptions(defaultAlgorithm)
 	if err != nil {
@@ -162,7 +164,7 @@ func TestEveryReadFlagExists(t *testing.T) {
 	}
 }
 
-// The verbs of data take the flags that they declare and refuse the others.
+// TestDataFlagsAreReadOrRefused checks that the verbs of data accept the flags that they declare and refuse the others.
 func TestDataFlagsAreReadOrRefused(t *testing.T) {
 	for _, verb := range slices.Sorted(maps.Keys(dataVerbs)) {
 		newDataFlags().all.VisitAll(func(f *pflag.Flag) {
@@ -238,7 +240,8 @@ func TestFlagsWithoutEffectAreRefused(t *testing.T) {
 	}
 }
 
-// A flag of a comparison goes to the variants that read it, and to no other.
+// TestCompareSharesFlagsThatAreRead checks that a flag of a comparison is passed to the variants that read it, and to no
+// other.
 func TestCompareSharesFlagsThatAreRead(t *testing.T) {
 	variants := []*variant{{name: "a", algorithm: "feddag"}, {name: "b", algorithm: "feddag-dagger"}, {name: "c", algorithm: "fedavg"}}
 	shared := []given{{"feddag-top-k", "3"}, {"norm", "group"}, {"lr", "0.1"}, {"feddag-warmup-rounds", "1"}}
@@ -260,7 +263,7 @@ func TestCompareSharesFlagsThatAreRead(t *testing.T) {
 	}
 }
 
-// The help of a command lists no flag that it refuses whatever the others are.
+// TestHelpLeavesOutUnreadFlags checks that the help of a command does not list flags that it always refuses.
 func TestHelpLeavesOutUnreadFlags(t *testing.T) {
 	for line, absent := range map[string][]string{
 		"cluster --help all":                         {"--rounds", "--rate", "--eval-every", "--final-post", "--resume", "--feddag-sources", "--feddag-shift"},
@@ -279,7 +282,8 @@ func TestHelpLeavesOutUnreadFlags(t *testing.T) {
 	}
 }
 
-// The help shows defaults of 0, the models with what they take, and what the presets set.
+// TestHelpOfModelsAndPresets checks that the help shows defaults of 0, the models with their images and flags, and the flags
+// that the presets set.
 func TestHelpOfModelsAndPresets(t *testing.T) {
 	_, out, _ := feddag("train", "--help", "all")
 	for _, want := range []string{
@@ -298,7 +302,8 @@ func TestHelpOfModelsAndPresets(t *testing.T) {
 	}
 }
 
-// config.yaml has what was in force. The flags of an earlier program that have no effect are read all the same.
+// TestConfigHasWhatWasInForce checks that config.yaml has the flags that had an effect, and that flags of an earlier version
+// without effect can still be read.
 func TestConfigHasWhatWasInForce(t *testing.T) {
 	o, err := parse([]string{"--algorithm", "feddag-dagger", "--partition", "lda", "--model", "lenet"})
 	if err != nil {
@@ -324,7 +329,7 @@ func TestConfigHasWhatWasInForce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What an earlier program recorded is part of the run's hash.
+	// Flags that an earlier version recorded are part of the run's hash.
 	plain, err := parse([]string{"--algorithm", "feddag-dagger"})
 	if err != nil {
 		t.Fatal(err)

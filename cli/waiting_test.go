@@ -9,7 +9,7 @@ import (
 	"feddag/federation"
 )
 
-// TestShortWorkSaysNothing checks that work that ends at once prints nothing, and that it may be ended twice.
+// TestShortWorkSaysNothing checks that work that ends at once prints nothing, and that done may be called twice.
 func TestShortWorkSaysNothing(t *testing.T) {
 	var log bytes.Buffer
 	w := newWait(&log, false, "reading")
@@ -24,7 +24,7 @@ func TestShortWorkSaysNothing(t *testing.T) {
 	}
 }
 
-// TestLongEvaluationSaysLines checks that, off a terminal, an evaluation and a round that take long print lines, and that short
+// TestLongEvaluationSaysLines checks that without a terminal, a long evaluation and a long round print lines, and that short
 // ones print none.
 func TestLongEvaluationSaysLines(t *testing.T) {
 	var log bytes.Buffer
@@ -50,7 +50,7 @@ func TestLongEvaluationSaysLines(t *testing.T) {
 	}
 }
 
-// TestFetchLines checks that a download that takes long prints how far it is.
+// TestFetchLines checks that a long download prints its progress.
 func TestFetchLines(t *testing.T) {
 	var log bytes.Buffer
 	progress := fetchLines(&log)
