@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// oldRun is a copy of the old program's run, with a partition's digest.
+// oldRun returns a copy of a run of an old version, with the digest of a partition.
 func oldRun(t *testing.T) *Dir {
 	t.Helper()
 	d := &Dir{path: filepath.Join(t.TempDir(), "old")}
@@ -48,8 +48,8 @@ func runNames(dirs []*Dir) (names []string) {
 	return names
 }
 
-// A run reads alike in its directory, in a directory that keeps it, and in an
-// archive, whose bytes do not depend on the order or the time of keeping.
+// TestKept checks that a run reads the same in its directory, in a directory that keeps it, and in an archive, and that the
+// bytes of the archive do not depend on the order or the time of keeping.
 func TestKept(t *testing.T) {
 	run, dir := oldRun(t), t.TempDir()
 	kept, one, two := filepath.Join(dir, "kept"), filepath.Join(dir, "one.zip"), filepath.Join(dir, "two.zip")
@@ -104,7 +104,7 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// Several processes that keep runs in one archive lose none.
+// TestKeptTogether checks that no run is lost if several processes keep runs in the same archive.
 func TestKeptTogether(t *testing.T) {
 	run, path := oldRun(t), filepath.Join(t.TempDir(), "x.zip")
 	var group sync.WaitGroup
@@ -175,7 +175,7 @@ func TestBadArchive(t *testing.T) {
 	_, err = Runs(filepath.Join(dir, "gone.zip"))
 	want(t, err, "gone.zip")
 
-	// Whatever is damaged, there is an error or a run, and no panic.
+	// Any damage gives an error or a run, but no panic.
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 500 {
 		raw := slices.Clone(good)

@@ -13,7 +13,7 @@ import (
 
 func at(z int) *int { return &z }
 
-// history is of four clients in four rounds: 0 and 1 start in clusters 0 and 1, 2 joins, 3 never comes, 0 leaves.
+// history has the events of four clients in four rounds: 0 and 1 start in clusters 0 and 1, 2 joins, 3 never joins, 0 leaves.
 func history() []Assignment {
 	return []Assignment{
 		{Round: 0, Client: 0, To: at(0), Why: "start"},
@@ -49,7 +49,7 @@ func TestAssignmentsOnDisk(t *testing.T) {
 	if !strings.Contains(string(raw), line+"\n") {
 		t.Errorf("%s has no %s", raw, line)
 	}
-	// A kill in the middle of a line, then a resume after two rounds.
+	// The program is killed in the middle of a line, and then resumed after two rounds.
 	if err := os.WriteFile(d.Path(AssignmentsFile), raw[:len(raw)-5], 0o666); err != nil {
 		t.Fatal(err)
 	}

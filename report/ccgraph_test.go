@@ -15,7 +15,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// graphOf is a graph of z clusters, each learning from the next two.
+// graphOf returns a graph of z clusters, each of which learns from the next two.
 func graphOf(z int) CCGraph {
 	g := CCGraph{Scores: mat.NewDense(z, z, nil), Classes: []string{"shirt & tie", `"bag"`, "boot"}}
 	for p := range z {

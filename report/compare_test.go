@@ -17,7 +17,7 @@ import (
 	"feddag/report/plot"
 )
 
-// someCell is a plausible run that tends to level percent.
+// someCell returns a plausible run whose accuracy converges to level percent.
 func someCell(seed int64, level, rise, noise float64, rounds int) Cell {
 	r := rand.New(rand.NewPCG(uint64(seed), uint64(1000*level)))
 	var lines []Round
@@ -40,7 +40,7 @@ func someCell(seed int64, level, rise, noise float64, rounds int) Cell {
 	return Cell{Seed: seed, Dir: fmt.Sprintf("x-%d", seed), Page: true, Summary: s, Rounds: lines}
 }
 
-// someComparison has as many algorithms as the paper, and more.
+// someComparison returns a comparison with more algorithms than in the paper.
 func someComparison(t *testing.T, rounds int) *Comparison {
 	t.Helper()
 	c := &Comparison{
@@ -77,7 +77,7 @@ func someComparison(t *testing.T, rounds int) *Comparison {
 	return c
 }
 
-// Against scipy: testdata/make_intervals.py.
+// TestPairedDifferenceIsScipys compares with scipy (testdata/make_intervals.py).
 func TestPairedDifferenceIsScipys(t *testing.T) {
 	raw, err := os.ReadFile("testdata/intervals.json")
 	if err != nil {
@@ -142,7 +142,7 @@ func TestFewSeeds(t *testing.T) {
 	}
 }
 
-// A run by hand: warm-up of 100 bytes up and 10 s, then three rounds.
+// handCell returns a run made by hand: a warm-up with 100 bytes up and 10 s, then three rounds.
 func handCell() Cell {
 	var rounds []Round
 	for i, pre := range []float64{70, math.NaN(), 80} {
@@ -202,7 +202,7 @@ func TestComparisonFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // and over what is there
+	for range 2 { // and over the existing values
 		if err := dir.WriteComparison(c, []plot.Format{plot.SVG}); err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +228,7 @@ func TestComparisonFiles(t *testing.T) {
 	}
 	keep(t, "compare.html", read(CompareHTML))
 
-	// Whatever the format, a table says percent, split, before or after, and how many clients.
+	// In every format, a table names percent, the split, before or after, and the number of clients.
 	for _, name := range []string{CompareMD, CompareTeX, CompareHTML} {
 		text := string(read(name))
 		for _, must := range []string{"percent", "own test set", "100 clients", "efore local training", "40 rounds", "12 of 40 rounds", "Student", "pre is with a mixture"} {
@@ -249,7 +249,7 @@ func TestComparisonFiles(t *testing.T) {
 			}
 		}
 	}
-	// LaTeX: as many columns in every row.
+	// In LaTeX, every row has the same number of columns.
 	for _, line := range strings.Split(string(read(CompareTeX)), "\n") {
 		if strings.HasPrefix(line, "feddag &") && !strings.HasSuffix(line, `\\`) {
 			t.Errorf("a row without its end: %s", line)
@@ -267,7 +267,7 @@ func TestComparisonFiles(t *testing.T) {
 	}
 }
 
-// The aggregated CSV again from the runs, for one algorithm and measure.
+// checkCompareCSV computes the aggregated CSV again from the runs, for one algorithm and measure.
 func checkCompareCSV(t *testing.T, c *Comparison, raw []byte) {
 	t.Helper()
 	rows, err := csv.NewReader(bytes.NewReader(raw)).ReadAll()
@@ -326,7 +326,7 @@ func TestSettle(t *testing.T) {
 	if err := (&Comparison{}).Settle(); err == nil {
 		t.Error("no runs")
 	}
-	// One run of one round, nothing to compare with, accuracy never measured.
+	// One run of one round, without a comparison and without measured accuracies.
 	blank := Cell{Seed: 7, Rounds: []Round{{Pre: NoScore, CohortPre: NoScore, CohortPost: NoScore}}}
 	blank.Summary.SetRounds(blank.Rounds)
 	c = &Comparison{Clients: 1, Rounds: 1, Variants: []Variant{{Name: `a|b_%&<"`, Cells: []Cell{blank}}}}
@@ -402,7 +402,7 @@ func TestReadBeside(t *testing.T) {
 	}
 }
 
-// Ranks among those that both have; a sentence on each that differs.
+// TestBesideRanks checks the ranks among algorithms that have both results, and the sentences about ranks that differ.
 func TestBesideRanks(t *testing.T) {
 	cell := func(pre, post float64) Cell {
 		c := handCell()
@@ -439,7 +439,8 @@ func TestBesideRanks(t *testing.T) {
 	}
 }
 
-// The page has its rows by accuracy, says the setting once, and marks the devices where they differ.
+// TestComparePage checks that the rows of the page are sorted by accuracy, that the setting occurs once, and that devices are
+// marked if they differ.
 func TestComparePage(t *testing.T) {
 	c := someComparison(t, 40)
 	v, err := c.Ranked().view()
@@ -486,7 +487,7 @@ func TestComparePage(t *testing.T) {
 	}
 }
 
-// TestUpperPartOfFewAlgorithms checks that the page shows the upper part only where the upper half has several lines.
+// TestUpperPartOfFewAlgorithms checks that the page shows the upper part only if the upper half has several lines.
 func TestUpperPartOfFewAlgorithms(t *testing.T) {
 	for n, want := range map[int]int{3: 3, 4: 4} {
 		c := someComparison(t, 40)

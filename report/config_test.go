@@ -68,8 +68,8 @@ func TestConfig(t *testing.T) {
 	want(t, err, ConfigFile)
 }
 
-// A configuration that the program wrote with its own YAML writer, before it
-// used a library, means the same now.
+// TestConfigOfOldProgram checks that a configuration that the program wrote with its own YAML writer, before it used a
+// library, still has the same meaning.
 func TestConfigOfOldProgram(t *testing.T) {
 	old, err := (&Dir{path: "testdata/run"}).readConfig()
 	if err != nil {
@@ -93,7 +93,7 @@ func TestConfigOfOldProgram(t *testing.T) {
 	}
 }
 
-// What can be read can be written, and comes back.
+// FuzzConfig checks that every configuration that can be read can be written and read again.
 func FuzzConfig(f *testing.F) {
 	f.Add("a: 1\nb: 'x'\n")
 	f.Add("a: \"")

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// A run that is not evaluated in every round says of how many rounds its means are, and has no swing if that is one.
+// TestRoundsWithoutEvaluation checks that a run that is not evaluated in every round names the number of rounds in its means,
+// and that it has no swing if only one round was evaluated.
 func TestRoundsWithoutEvaluation(t *testing.T) {
 	for _, c := range []struct {
 		every, evaluated int
@@ -39,7 +40,7 @@ func TestRoundsWithoutEvaluation(t *testing.T) {
 	}
 }
 
-// The share of the test sets is named wherever a run's accuracies are.
+// TestEvalShareIsNamed checks that the share of the test sets is named wherever a run's accuracies are shown.
 func TestEvalShareIsNamed(t *testing.T) {
 	c := someComparison(t, 12)
 	const share = "10% of its own test set"

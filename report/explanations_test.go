@@ -14,8 +14,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// byTest returns the clustering by test of some clients, of which five have other images of the classes 0 and 1 than the next five,
-// by gap, and the rest have the classes 2 and 3.
+// byTest returns the clustering by tests of clients in three groups: the images of the classes 0 and 1 of the first five
+// clients differ by gap from those of the next five, and the rest have the classes 2 and 3.
 func byTest(t *testing.T, clients int, gap float64) *Clustering {
 	t.Helper()
 	const images, d = 40, 3
@@ -55,8 +55,8 @@ func byTest(t *testing.T, clients int, gap float64) *Clustering {
 	return c
 }
 
-// TestExplanations checks that the terminal and clusters.json say what separates clusters that tests found, that both can be read
-// back, and that they say nothing about other clusters.
+// TestExplanations checks that the output and clusters.json say what separates clusters that tests found, that both can be
+// read back, and that they say nothing about other clusters.
 func TestExplanations(t *testing.T) {
 	c := byTest(t, 20, 5)
 	c.Classes = []string{"coat", "shoe", "bag", "shirt"}
@@ -104,7 +104,7 @@ func TestExplanations(t *testing.T) {
 	}
 }
 
-// TestManyClustersAreNotExplained checks that the table says why it lists no pairs of more than 20 clusters.
+// TestManyClustersAreNotExplained checks that the table says why it lists no pairs if there are more than 20 clusters.
 func TestManyClustersAreNotExplained(t *testing.T) {
 	c := byTest(t, 24, 5)
 	c.Result.Clusters = nil

@@ -36,7 +36,7 @@ func runOnDisk(t testing.TB) map[string][]byte {
 	return files
 }
 
-// Every file of a run, damaged in any way, is read or is an error of one line that names it.
+// FuzzRunFiles checks that every file of a run, damaged in any way, is read or gives an error of one line that names it.
 func FuzzRunFiles(f *testing.F) {
 	files := runOnDisk(f)
 	names := slices.Sorted(maps.Keys(files))
@@ -58,7 +58,7 @@ func FuzzRunFiles(f *testing.F) {
 	})
 }
 
-// readAll reads the files of a run, of which one may be damaged.
+// readAll reads the files of a run, one of which may be damaged.
 func readAll(t *testing.T, d *Dir, damaged string) {
 	var env Env
 	_, config := d.ReadConfig()
@@ -91,7 +91,7 @@ func readAll(t *testing.T, d *Dir, damaged string) {
 	}
 }
 
-// An archive of runs is read whole or refused; nothing of it goes to the disk.
+// FuzzArchive checks that an archive of runs is read completely or refused, and that nothing of it is written to the disk.
 func FuzzArchive(f *testing.F) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
@@ -112,7 +112,7 @@ func FuzzArchive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		a := &archive{path: "a.zip", runs: map[string]map[string][]byte{}}
 		var err error
-		// Deflate packs a thousand bytes into one, and reading to the end doubles a buffer.
+		// Deflate may pack a thousand bytes into one, and reading to the end doubles a buffer.
 		alloctest.Within(t, 8<<20+5000*len(raw), func() { err = a.unpack(raw) })
 		for run := range a.runs {
 			if !filepath.IsLocal(run) || filepath.Base(run) != run {

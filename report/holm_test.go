@@ -7,9 +7,10 @@ import (
 	"testing"
 )
 
-// Three differences of four pairs with means 4, 3 and 1 and standard error 1 have the P values 0.0281, 0.0577 and 0.391 (scipy:
-// 2*t.sf(x, 3)). At a confidence of 90% Holm's levels are 0.1/3, 0.1/2 and 0.1/1, and the second is not below its own: so the first
-// alone is clear, and the third interval is at the level of the second.
+// TestHolm compares with values computed by hand. Three differences of four pairs with means 4, 3 and 1 and standard error 1
+// have the p-values 0.0281, 0.0577 and 0.391 (scipy: 2*t.sf(x, 3)). At a confidence of 90%, Holm's levels are 0.1/3, 0.1/2
+// and 0.1/1, and the second p-value is not below its level. Therefore only the first difference is clear, and the third
+// interval has the level of the second.
 func TestHolm(t *testing.T) {
 	const confidence = 0.9
 	of := func(mean float64) Difference {
@@ -38,7 +39,7 @@ func TestHolm(t *testing.T) {
 	}
 }
 
-// The tables say whether their intervals are corrected.
+// TestCorrectionIsNamed checks that the tables say whether their intervals are corrected.
 func TestCorrectionIsNamed(t *testing.T) {
 	c := someComparison(t, 40)
 	for _, want := range []string{"corrected by Holm's method for the 72 intervals of this table", "each by itself, not corrected"} {
@@ -50,7 +51,8 @@ func TestCorrectionIsNamed(t *testing.T) {
 	}
 }
 
-// TestOneSeedHasNoIntervals checks that the tables of one seed say what intervals need, and explain no mark that they do not have.
+// TestOneSeedHasNoIntervals checks that the tables of a single seed say what intervals need, and do not explain marks that
+// they do not have.
 func TestOneSeedHasNoIntervals(t *testing.T) {
 	c := someComparison(t, 40)
 	for i := range c.Variants {
@@ -69,7 +71,8 @@ func TestOneSeedHasNoIntervals(t *testing.T) {
 	}
 }
 
-// equalRun is a run that trains so many samples in each of four rounds, of which the second and fourth are evaluated.
+// equalRun returns a run that trains on the given number of samples in each of four rounds, of which the second and fourth
+// are evaluated.
 func equalRun(samples int64, pre ...float64) Cell {
 	var rounds []Round
 	for n := range 4 {
@@ -85,7 +88,7 @@ func equalRun(samples int64, pre ...float64) Cell {
 	return Cell{Seed: 1, Summary: s, Rounds: rounds}
 }
 
-// At equal samples a method that trains twice as many in a round has half the rounds.
+// TestEqualSamples checks that at equal samples, a method that trains on twice as many samples per round has half the rounds.
 func TestEqualSamples(t *testing.T) {
 	c := &Comparison{Clients: 5, Rounds: 4, Variants: []Variant{
 		{Name: "cheap", Cells: []Cell{equalRun(1000, 50, 60)}}, {Name: "dear", Cells: []Cell{equalRun(2000, 55, 70)}},
@@ -103,7 +106,7 @@ func TestEqualSamples(t *testing.T) {
 			}
 		}
 	}
-	// The budget is 4,100: all rounds of the first, and of the second the warm-up and two rounds.
+	// The budget is 4,100: all rounds of the first run, and the warm-up and two rounds of the second.
 	if want := []string{"cheap", "1", "60.00", "–", "4.0", "4,100", "dear", "1", "55.00", "−5.00", "2.0", "4,100"}; !slices.Equal(got, want) {
 		t.Errorf("rows %q, want %q", got, want)
 	}

@@ -64,10 +64,9 @@ func TestJSONFile(t *testing.T) {
 	want(t, d.ReadJSON("bad.json", &out), "bad.json")
 }
 
-// The files of a run of the program before it had the type Float: read and
-// written again they are the same bytes, except for the version and the
-// number of the lines' rounds, which a resume brings up to date. The run measured no accuracy of all
-// clients in its first round, and its only cluster has no complementarity.
+// TestJSONOfOldProgram checks that the files of a run from before the type Float have the same bytes after reading and
+// writing, except for the version and the numbers of the rounds in lines, which a resume updates. The run measured no
+// accuracy of all clients in its first round, and its only cluster has no complementarity.
 func TestJSONOfOldProgram(t *testing.T) {
 	old, d := &Dir{path: "testdata/run"}, create(t)
 	summary, err := old.ReadSummary()

@@ -7,11 +7,12 @@ import (
 	"testing"
 )
 
-// TestLikeImages checks that the terminal and clusters.json say which clusters see like images, under other names or not.
+// TestLikeImages checks that the output and clusters.json say which clusters have similar images, with equal or with
+// different labels.
 func TestLikeImages(t *testing.T) {
 	for _, x := range []struct {
 		name  string
-		shift float64 // by which the images of the last cluster are moved; its classes have other names than those of the cluster before
+		shift float64 // shift of the images of the last cluster, whose labels differ from those of the cluster before
 		lists [][]int
 		line  string
 	}{

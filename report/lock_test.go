@@ -14,7 +14,7 @@ import (
 	"feddag/internal/lockfile"
 )
 
-// Runs that begin at the same time under the same name get directories of their own.
+// TestCreateNew checks that runs that begin at the same time with the same name get separate directories.
 func TestCreateNew(t *testing.T) {
 	for suffix, expected := range map[string][]string{
 		"":     {"runs/a", "runs/a-2", "runs/a-3", "runs/a-4", "runs/a-5", "runs/a-6"},
@@ -60,8 +60,8 @@ func TestCreateNew(t *testing.T) {
 	}
 }
 
-// TestCreateAfterAKill checks that Create accepts a directory with what a process left that was killed before it had made a
-// run, and rejects a directory with anything else.
+// TestCreateAfterAKill checks that Create accepts a directory with the files of a process that was killed before it had made
+// a run, and rejects a directory with anything else.
 func TestCreateAfterAKill(t *testing.T) {
 	killed := time.Now().Add(-time.Hour)
 	leave := func(path string, files ...string) {
@@ -138,7 +138,7 @@ func TestLockOfARun(t *testing.T) {
 	if err := second.Close(); err != nil {
 		t.Error(err)
 	}
-	// The parent's lock, in the process of the run.
+	// The lock of the parent, in the process of the run.
 	path := filepath.Join(t.TempDir(), "cell")
 	if err := os.Mkdir(path, 0o777); err != nil {
 		t.Fatal(err)
@@ -155,7 +155,8 @@ func TestLockOfARun(t *testing.T) {
 	want(t, err, path)
 }
 
-// A run that could not begin, because the disk was full for example, is undone: the same command can make it.
+// TestUndo checks that a run that could not begin, for example because the disk was full, is undone, so that the same command
+// can make it.
 func TestUndo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run")
 	for range 2 {

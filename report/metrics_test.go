@@ -88,7 +88,7 @@ func TestTruncateMetrics(t *testing.T) {
 			if got := text(t, d, MetricsFile); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
-			// A run goes on from there.
+			// The run continues from there.
 			if err := d.AppendMetrics(Round{Round: 7}); err != nil {
 				t.Fatal(err)
 			}
@@ -118,8 +118,8 @@ func TestTruncateMetrics(t *testing.T) {
 	want(t, err, MetricsFile, "line 1", "version 3 is unknown")
 }
 
-// TestRoundsOfEarlierProgram checks that the rounds of a run directory in which they count from 0 are read as numbers from 1,
-// and that a resume brings the files to these.
+// TestRoundsOfEarlierProgram checks that the rounds in a run directory that counts them from 0 are read as numbers from 1,
+// and that a resume converts the files.
 func TestRoundsOfEarlierProgram(t *testing.T) {
 	d := create(t)
 	put(t, d, MetricsFile, `{"round":0,"train_loss":3}`+"\n"+`{"round":1,"train_loss":2}`+"\n"+`{"round":2,"train_loss":1}`+"\n")
@@ -213,7 +213,7 @@ func TestSummary(t *testing.T) {
 		t.Errorf("got %+v, %v", back, err)
 	}
 
-	// The keys that scripts rely on.
+	// The keys on which scripts rely.
 	line, err := someSummary(someRounds(3)).JSON()
 	if err != nil || strings.Contains(line, "\n") {
 		t.Fatalf("%q, %v", line, err)
@@ -273,8 +273,8 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestSamplesPerSecond checks that the samples per second are those of the time in training, and of the whole time if one round
-// does not say its time in training.
+// TestSamplesPerSecond checks that the samples per second are computed from the training time, or from the whole time if a
+// round does not have its training time.
 func TestSamplesPerSecond(t *testing.T) {
 	rounds := []Round{{Samples: 100, Seconds: 10, TrainingSeconds: 4}, {Samples: 50, Seconds: 5, TrainingSeconds: 1}}
 	if rate, overall := SamplesPerSecond(rounds); rate != 30 || overall {

@@ -35,7 +35,7 @@ func TestPagesInBrowser(t *testing.T) {
 	if out, err := exec.Command("node", args...).CombinedOutput(); err != nil {
 		t.Errorf("%v:\n%s", err, strings.TrimSpace(string(out)))
 	}
-	// The check sees a fault where there is one.
+	// The check finds a fault if there is one.
 	bad := t.TempDir() + "/bad.html"
 	if err := os.WriteFile(bad, []byte(`<body><p style="font-size:8px">small</p><div style="width:2000px">wide</div><script>undefined()</script></body>`), 0o666); err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ import (
 	"feddag/similarity/groups"
 )
 
-// someRounds is a plausible run, with one round whose loss diverged.
+// someRounds returns the rounds of a plausible run, one of which has a diverged loss.
 func someRounds(n int) []Round {
 	r := rand.New(rand.NewPCG(3, 4))
 	var rounds []Round
@@ -53,7 +53,7 @@ func someSummary(rounds []Round) Summary {
 	return s
 }
 
-// somePage leaves the report of a plausible run in a run directory, and returns its path.
+// somePage writes the report of a plausible run to a run directory, and returns its path.
 func somePage(t *testing.T, rounds []Round) string {
 	t.Helper()
 	d, err := Create(t.Context(), t.TempDir(), io.Discard)
@@ -115,7 +115,7 @@ func TestHTML(t *testing.T) {
 			t.Errorf("has %q", never)
 		}
 	}
-	// Nothing is fetched: the only address is the SVG name space.
+	// The page loads nothing: its only address is the SVG name space.
 	for _, u := range regexp.MustCompile(`https?://[^"'\s]+`).FindAll(raw, -1) {
 		if string(u) != "http://www.w3.org/2000/svg" {
 			t.Errorf("refers to %s", u)
@@ -129,7 +129,7 @@ func TestHTML(t *testing.T) {
 	if err := empty.WriteHTML(Page{}); err != nil {
 		t.Errorf("empty page: %v", err)
 	}
-	// A file that is there and broken is an error that names it.
+	// A damaged file is an error that names it.
 	for _, name := range []string{ClustersFile, ClientsFile, ConfusionFile} {
 		if err := os.WriteFile(empty.Path(name), []byte("\"{"), 0o666); err != nil {
 			t.Fatal(err)
@@ -143,7 +143,7 @@ func TestHTML(t *testing.T) {
 	}
 }
 
-// someClients are 25 clients in two clusters, of whom the first three are worst.
+// someClients returns 25 clients in two clusters, of which the first three have the lowest accuracy.
 func someClients() []Client {
 	var clients []Client
 	for i := range 25 {
@@ -156,7 +156,8 @@ func someClients() []Client {
 	return clients
 }
 
-// someClustering leaves the files of a clustering by tests in a run directory, with a sentence on what separates two clusters.
+// someClustering writes the files of a clustering by tests to a run directory, with a sentence about what separates two
+// clusters.
 func someClustering(t *testing.T, d *Dir) {
 	t.Helper()
 	file := clustersJSON{Clusters: [][]int{{0, 1, 2, 7}, {3, 4, 5, 6}}, FoundBy: similarity.FoundByTest, Explained: []groups.Explanation{{A: 0, B: 1, View: groups.Common, Sentence: "they look <different>"}}, Like: &LikeImages{Clusters: [][]int{{0, 1}}}}
@@ -178,7 +179,8 @@ func someClustering(t *testing.T, d *Dir) {
 	}
 }
 
-// clients.csv is read as it was written, and one of an earlier program with fewer columns too.
+// TestReadClients checks that clients.csv is read as it was written, and that a file of an earlier version with fewer columns
+// can be read.
 func TestReadClients(t *testing.T) {
 	d, err := Create(t.Context(), t.TempDir(), io.Discard)
 	if err != nil {
@@ -230,7 +232,7 @@ func TestEnvironmentPairs(t *testing.T) {
 	}
 }
 
-// Each search of a scenario has a title that says which it is.
+// TestSearchTitles checks that the titles of a scenario's searches are different.
 func TestSearchTitles(t *testing.T) {
 	d, err := Create(t.Context(), t.TempDir(), io.Discard)
 	if err != nil {

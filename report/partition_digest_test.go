@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// digestOf is the digest of a partition.json of two clients, of a set with a name and a hash. first is the first index
-// of the first client.
+// digestOf returns the digest of a partition.json with two clients of a data set with the given name and hash. first is the
+// first index of the first client.
 func digestOf(t *testing.T, name, hash string, first int) PartitionDigest {
 	t.Helper()
 	var file map[string]json.RawMessage
@@ -54,7 +54,7 @@ func TestDigestsGoByTheContent(t *testing.T) {
 	}
 }
 
-// TestDigestOfEarlierVersion compares with a digest that an earlier version kept, which has no Holders.
+// TestDigestOfEarlierVersion compares with a digest of an earlier version, which has no Holders.
 func TestDigestOfEarlierVersion(t *testing.T) {
 	now := digestOf(t, "x", "content-sha256:"+strings.Repeat("a", 64), 1)
 	kept := now

@@ -13,8 +13,7 @@ import (
 	"feddag/report/plot"
 )
 
-// checkSVG demands well-formed XML with an svg root and no coordinate that is
-// not a number.
+// checkSVG checks for well-formed XML with an svg root and no coordinate that is not a number.
 func checkSVG(t *testing.T, raw []byte) {
 	t.Helper()
 	dec := xml.NewDecoder(bytes.NewReader(raw))
@@ -44,7 +43,7 @@ func checkSVG(t *testing.T, raw []byte) {
 	}
 }
 
-// keep writes raw where FEDDAG_TEST_PLOTS says, for a look at it.
+// keep writes raw to the folder FEDDAG_TEST_PLOTS, for inspection.
 func keep(t *testing.T, name string, raw []byte) {
 	t.Helper()
 	if dir := os.Getenv("FEDDAG_TEST_PLOTS"); dir != "" {
@@ -54,7 +53,7 @@ func keep(t *testing.T, name string, raw []byte) {
 	}
 }
 
-// Each format asked for is written, and no other.
+// TestWritePlot checks that exactly the requested formats are written.
 func TestWritePlot(t *testing.T) {
 	d, err := Create(t.Context(), t.TempDir(), io.Discard)
 	if err != nil {

@@ -72,7 +72,7 @@ func TestProximityByTest(t *testing.T) {
 	}
 }
 
-// TestSampleOfDistances checks that files and plots of more than 2,000 clients show a sample, and say so.
+// TestSampleOfDistances checks that files and plots of more than 2,000 clients show a sample and are labelled as such.
 func TestSampleOfDistances(t *testing.T) {
 	c := byTest(t, groups.MostDistances+40, 5)
 	c.IDs = make([]int, len(c.Counts))

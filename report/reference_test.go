@@ -22,7 +22,7 @@ func jsonKeys(typ reflect.Type) (keys []string) {
 		field := typ.Field(i)
 		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
 			keys = append(keys, name)
-			if field.Type != reflect.SliceOf(typ) { // a list of its own kind, such as the body of a torch.Call
+			if field.Type != reflect.SliceOf(typ) { // a list of the same type, such as the body of a torch.Call
 				keys = append(keys, jsonKeys(field.Type)...)
 			}
 		}
@@ -30,13 +30,13 @@ func jsonKeys(typ reflect.Type) (keys []string) {
 	return keys
 }
 
-// TestReference checks that docs/metrics.md describes every key of the files that it is the reference of.
+// TestReference checks that docs/metrics.md describes every key of the files for which it is the reference.
 func TestReference(t *testing.T) {
 	page, err := os.ReadFile("../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := []string{"mean", "std"} // of Stat, which writes itself
+	keys := []string{"mean", "std"} // keys of Stat, which has its own MarshalJSON
 	for _, x := range []any{Round{}, Summary{}, Assignment{}, Models{}} {
 		keys = append(keys, jsonKeys(reflect.TypeOf(x))...)
 	}

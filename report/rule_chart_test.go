@@ -7,7 +7,7 @@ import (
 	"feddag/similarity"
 )
 
-// cuts are candidates of 1, 2, 3 ... clusters with these scores, of which one is chosen.
+// cuts returns candidates with 1, 2, 3, ... clusters and the given scores, one of which is chosen.
 func cuts(chosen int, scores ...float64) []similarity.Candidate {
 	candidates := make([]similarity.Candidate, len(scores))
 	for k := range candidates {
@@ -16,7 +16,7 @@ func cuts(chosen int, scores ...float64) []similarity.Candidate {
 	return candidates
 }
 
-// The chart shows what decided, and marks it.
+// TestRuleChart checks that the chart shows and marks the score that decided.
 func TestRuleChart(t *testing.T) {
 	for _, c := range []struct {
 		rule         string
@@ -42,13 +42,13 @@ func TestRuleChart(t *testing.T) {
 			t.Errorf("rule %q: %s", c.rule, text)
 		}
 	}
-	// Off the grid, the rule loss did not look.
+	// The rule loss does not consider candidates that are not on the grid.
 	if chart, _ := ruleChart("loss", cuts(2, 0, 1.5, 4, 0), false); len(chart.Series[0].X) != 2 {
 		t.Errorf("%+v", chart.Series[0])
 	}
 }
 
-// The tree and the scores of a clustering come back out of clusters.json.
+// TestTreeOnDisk checks that the tree and the scores of a clustering can be read back from clusters.json.
 func TestTreeOnDisk(t *testing.T) {
 	tree := &similarity.Dendrogram{N: 3, Merges: []similarity.Merge{{A: 0, B: 2, Height: 0.1, Size: 2}, {A: 1, B: 3, Height: 0.7, Size: 3}}}
 	file := clustersJSON{Merges: []mergeJSON{{0, 2, 0.1}, {1, 3, 0.7}}, Clusters: [][]int{{10, 12}, {11}}, Clients: []int{10, 11, 12}}

@@ -27,7 +27,7 @@ func create(t *testing.T) *Dir {
 	return d
 }
 
-// want fails unless err says each of words.
+// want fails the test unless err contains each of words.
 func want(t *testing.T, err error, words ...string) {
 	t.Helper()
 	if err == nil {
@@ -188,7 +188,7 @@ func TestWriteFileKeepsTheOldOne(t *testing.T) {
 	want(t, d.WriteFile("model/a.bin/b", func(io.Writer) error { return nil }), "a.bin")
 }
 
-// TestDiskFull writes to a device that is always full.
+// TestDiskFull checks the errors of writes to a device that is always full.
 func TestDiskFull(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("no /dev/full")

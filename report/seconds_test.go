@@ -7,7 +7,7 @@ import (
 	"feddag/federation"
 )
 
-// The total of the stages has every stage, also one that has no field.
+// TestSecondsOfStages checks that the total of the stages has every stage, including stages without a field.
 func TestSecondsOfStages(t *testing.T) {
 	s := Seconds{Rounds: 5, Total: 99}
 	s.SetStages(1, map[federation.Stage]float64{"warmup": 2, "clustering": 3, "rounds": 5, "arrival": 7, "final": 11, "newcomers": 13, "evaluation": 19, "files": 23, "unknown": 17})

@@ -103,7 +103,7 @@ func TestEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// What was flushed is there before Close.
+	// Flushed data are in the file before Close.
 	first := e.path
 	before, err := os.ReadFile(first)
 	if err != nil {
@@ -129,7 +129,7 @@ func TestEvents(t *testing.T) {
 		t.Errorf("%d events", n)
 	}
 
-	// A run that resumes opens another file, later in the order of names.
+	// A resumed run opens another file, whose name comes later in the order.
 	e, err = NewEvents(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// checkTexts demands that every text of a figure, turned or not, lies inside of
-// it.
+// checkTexts checks that every text of a figure, turned or not, is inside the figure.
 func checkTexts(t *testing.T, f *Figure) {
 	t.Helper()
 	c := &textBounds{stack: []affine{{1, 0, 0, 0, 1, 0}}}
@@ -41,7 +40,7 @@ func (m affine) then(n affine) affine {
 	}
 }
 
-// textBounds is a canvas that notes where texts stand.
+// textBounds is a canvas that records the positions of texts.
 type textBounds struct {
 	stack []affine
 	texts []placedText

@@ -11,7 +11,7 @@ import (
 	"feddag/similarity"
 )
 
-// grouped is a tree of n clients in z groups, found by the program's own search, and the clusters at a threshold.
+// grouped returns a tree of n clients in z groups, found by the program's search, and the clusters at a threshold.
 func grouped(t *testing.T, n, z int) *similarity.Choice {
 	t.Helper()
 	r := rand.New(rand.NewPCG(7, uint64(n)))
@@ -53,12 +53,13 @@ func TestDendrogram(t *testing.T) {
 	}
 }
 
-// A tree of 10,000 clients is drawn as small as one of 100: by its top.
+// TestDendrogramOfMany checks that the drawing of a tree with 10,000 clients is as small as with 100, because only its top is
+// drawn.
 func TestDendrogramOfMany(t *testing.T) {
 	const n, z = 10000, 6
 	tree := &similarity.Dendrogram{N: n}
 	clusters := make([][]int, z)
-	node := make([]int, z) // node of each group so far
+	node := make([]int, z) // current node of each group
 	size := make([]int, z)
 	for i := range n {
 		g := i % z
@@ -101,7 +102,7 @@ func TestDendrogramErrors(t *testing.T) {
 	}
 }
 
-// ring is a graph of z nodes, each with arrows to the next two.
+// ring returns a graph of z nodes, each with arrows to the next two.
 func ring(z int, detail string) (nodes []Node, edges []Edge) {
 	for p := range z {
 		nodes = append(nodes, Node{Size: 3 + 5*p%17, Label: fmt.Sprintf("%d clients", 3+5*p%17), Detail: detail})

@@ -15,11 +15,9 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// render writes a figure as SVG, and checks that it is well-formed, has an svg
-// root, no id, no coordinate that is not a number, and no text that leaves it. It
-// writes it as a PDF too.
-// With FEDDAG_PLOTS it leaves the figure in every format in that folder, for a
-// look at it.
+// render writes a figure as SVG, and checks that it is well-formed, has an svg root, no id, no coordinate that is not a
+// number, and no text outside of it. It also writes a PDF. If FEDDAG_PLOTS is set, it writes the figure in every format to
+// that folder, for inspection.
 func render(t *testing.T, f *Figure, name string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -51,7 +49,7 @@ func checkSVG(t *testing.T, raw []byte) {
 	checkXML(t, raw)
 }
 
-// checkXML demands well-formed XML with an svg root, no id, and no coordinate that is not a number.
+// checkXML checks for well-formed XML with an svg root, no id, and no coordinate that is not a number.
 func checkXML(t *testing.T, raw []byte) {
 	t.Helper()
 	first := ""
@@ -103,7 +101,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// sample is a figure with text, lines, a band, points and an image of colours.
+// sample returns a figure with text, lines, a band, points and an image of colours.
 func sample(t *testing.T) []*Figure {
 	t.Helper()
 	lines, err := Lines(LineChart{Title: "Title & <text>\nα → β, ± 1", XLabel: "round", YLabel: "percent", MaxY: 100, Series: []Series{
@@ -167,7 +165,7 @@ func TestPNG(t *testing.T) {
 	}
 }
 
-// Control characters and broken UTF-8 in names do not break the files.
+// TestAnyText checks that control characters and invalid UTF-8 in names do not break the files.
 func TestAnyText(t *testing.T) {
 	f, err := Lines(LineChart{Title: "a\x01\xff\nb\x02", XLabel: "\xc3", YLabel: "日本", Series: []Series{{Name: "]]>\x00&\"'", X: []float64{1}, Y: []float64{1}}}})
 	if err != nil {
@@ -181,7 +179,7 @@ func TestAnyText(t *testing.T) {
 	}
 }
 
-// A back end that panics gives an error that names the figure and the format.
+// TestWriteErrors checks that a back end that panics gives an error that names the figure and the format.
 func TestWriteErrors(t *testing.T) {
 	f := newFigure("broken\nsecond line", 10, 10, func(draw.Canvas) { panic("no room") })
 	if err := f.Write(io.Discard, PNG); err == nil || !strings.Contains(err.Error(), `"broken" as png: no room`) {

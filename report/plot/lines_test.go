@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// percent is a chart of accuracies.
+// percent returns a chart of accuracies.
 func percent(title string, series []Series) LineChart {
 	return LineChart{Title: title, XLabel: "round", YLabel: "accuracy, percent", IntegerX: true, MaxY: 100, Series: series}
 }
@@ -93,14 +93,14 @@ func TestMarksAndLevels(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
-	// A level or a mark beyond the lines widens the axes.
+	// A level or a mark outside the range of the lines widens the axes.
 	c.Levels[0].Y, c.Marks[0].X = 3, 9
 	if x, y, _ := c.scales(6, 5); y.max < 3 || x.max < 9 {
 		t.Errorf("axes to %g and %g", x.max, y.max)
 	}
 }
 
-// blocks is a proximity matrix of n clients in k mixed-up groups.
+// blocks returns a proximity matrix of n clients in k shuffled groups.
 func blocks(n, k int) (*mat.SymDense, [][]int) {
 	r := rand.New(rand.NewPCG(1, 2))
 	a := mat.NewSymDense(n, nil)
@@ -160,7 +160,7 @@ func TestHeatMap(t *testing.T) {
 	render(t, f, "heat-nobody")
 }
 
-// The cells of the image are those of the matrix, in the order of the clusters.
+// TestHeatImage checks that the cells of the image are those of the matrix, in the order of the clusters.
 func TestHeatImage(t *testing.T) {
 	a := mat.NewSymDense(2, []float64{0, 1, 1, 0.5})
 	img := heatImage(a, []int{1, 0}, extent{0, 1}, heatPixels)

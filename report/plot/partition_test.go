@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// sharesOf is n clients in z groups (none if 0) that hold some of c classes.
+// sharesOf returns n clients in z groups (none if 0) that hold some of c classes.
 func sharesOf(n, z, c int) []Share {
 	shares := make([]Share, n)
 	for i := range shares {
@@ -106,7 +106,7 @@ func TestMosaic(t *testing.T) {
 	}
 }
 
-// The bars are as high as the clients' totals, one for each client.
+// TestPartitionBars checks that there is one bar per client with the height of the client's total.
 func TestPartitionBars(t *testing.T) {
 	columns, _ := partitionColumnsOf(sharesOf(20, 5, 10))
 	var heights []float64

@@ -32,7 +32,7 @@ func TestRanked(t *testing.T) {
 	}
 }
 
-// Every line has a look of its own, and the legend is sorted by the last value.
+// TestRankedLooks checks that every line has a different style, and that the legend is sorted by the last value.
 func TestRankedLooks(t *testing.T) {
 	c := RankedChart{Title: "many", Strong: 3}
 	for i := range 20 {

@@ -11,8 +11,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// checkWeb demands that a chart of a page is well-formed, has no coordinate that is not a number and no id, and leaves its colours
-// to the style sheet, so that the page can be dark.
+// checkWeb checks that a chart of a page is well-formed, has no coordinate that is not a number and no id, and takes its
+// colours from the style sheet, so that the page can be dark.
 func checkWeb(t *testing.T, name string, chart template.HTML) {
 	t.Helper()
 	text := regexp.MustCompile(`url\([^)]*\)|linear-gradient\([^)]*\)`).ReplaceAllString(string(chart), "none")
@@ -62,7 +62,7 @@ func TestLineChartHTML(t *testing.T) {
 	}
 }
 
-// The end points of a line are at the ends of the drawing, a higher value is higher up.
+// TestWebPositions checks that the end points of a line are at the ends of the drawing, and that a higher value is higher up.
 func TestWebPositions(t *testing.T) {
 	w := &webChart{x: scale{min: 1, max: 3}, y: scale{min: 0, max: 50}}
 	for _, c := range []struct {
@@ -159,7 +159,7 @@ func TestBarsHTML(t *testing.T) {
 	checkWeb(t, "empty stack", StackHTML("time", nil))
 }
 
-// A client that comes, moves and goes: two runs of cells.
+// TestAssignmentsHTML checks that a client that joins, moves and leaves has two runs of cells.
 func TestAssignmentsHTML(t *testing.T) {
 	chart, err := AssignmentsHTML([][]int{{0, 0, 1, -1}, {1, 1, 1, 1}}, 1, 4)
 	if err != nil {
