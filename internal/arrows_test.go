@@ -18,7 +18,7 @@ const module = "feddag"
 // gotorch is the module of libtorch's bindings that torch builds on.
 const gotorch = "github.com/wangkuiyi/gotorch"
 
-// room is a part of the program: a package and the packages below it that are not rooms of their own.
+// room is a part of the program: a package, with the packages below it that are not themselves rooms.
 type room struct {
 	imports []string // rooms that its packages may import; internal is open to all
 	tests   []string // rooms that its tests may import beside those
@@ -26,8 +26,8 @@ type room struct {
 	gotorch bool     // whether it may import gotorch
 }
 
-// rooms has every room by its path below the module. It may list rooms that are not there. An arrow that is missing here is
-// wrong until somebody draws it: docs/architecture.md says what each room is for.
+// rooms has every room by its path below the module. It may list rooms that do not exist. An import without an arrow in this
+// table is an error; docs/architecture.md describes the purpose of each room.
 var rooms = map[string]room{
 	"": {imports: []string{"cli"}},
 	"cli": {imports: []string{"benchmarks", "federation", "federation/algorithm", "federation/corruption", "federation/data",
@@ -58,7 +58,7 @@ type listed struct {
 	XTestImports []string
 }
 
-// goList returns the packages of the module and all that they depend on.
+// goList returns the packages of the module and all of their dependencies.
 func goList(t *testing.T) []listed {
 	t.Helper()
 	program, err := exec.LookPath("go")
@@ -67,7 +67,7 @@ func goList(t *testing.T) []listed {
 	}
 	command := exec.Command(program, "list", "-deps", "-json=ImportPath,Standard,CgoFiles,Imports,TestImports,XTestImports", module+"/...")
 	command.Dir = ".."
-	command.Env = append(command.Environ(), "CGO_ENABLED=1") // without it the files that import "C" are not listed
+	command.Env = append(command.Environ(), "CGO_ENABLED=1") // without it, files that import "C" are not listed
 	var problems strings.Builder
 	command.Stderr = &problems
 	out, err := command.Output()
@@ -86,7 +86,7 @@ func goList(t *testing.T) []listed {
 	}
 }
 
-// within reports whether a path is a package or lies below it.
+// within reports whether a path is a package or is below it.
 func within(path, of string) bool { return path == of || strings.HasPrefix(path, of+"/") }
 
 // roomOf returns the room of a package of the module. ok is false for a package that is in no room.
@@ -134,7 +134,7 @@ func list(names []string) string {
 	return "internal, " + strings.Join(names, ", ") + " alone"
 }
 
-// Every import of the program goes along an arrow of the table, and the arrows never turn back.
+// TestImportArrows checks that every import of the program follows an arrow in the table, and that the arrows have no cycle.
 func TestImportArrows(t *testing.T) {
 	for _, p := range goList(t) {
 		if within(p.ImportPath, module) {
@@ -162,7 +162,7 @@ func TestImportArrows(t *testing.T) {
 	}
 }
 
-// The rules find what they are for.
+// TestOffences checks that the rules find violations.
 func TestOffences(t *testing.T) {
 	for _, c := range []struct {
 		of   listed

@@ -63,7 +63,7 @@ func TestCheckZip(t *testing.T) {
 func TestTar(t *testing.T) {
 	for name, c := range map[string]struct {
 		headers []*tar.Header
-		want    string // the names of the files, or what the error says
+		want    string // the names of the files, or words of the error
 	}{
 		"plain":        {[]*tar.Header{{Name: "./", Typeflag: tar.TypeDir}, {Name: "./a/", Typeflag: tar.TypeDir}, {Name: "./a/b"}, {Name: "c"}}, "./a/b c"},
 		"up and out":   {[]*tar.Header{{Name: "../x"}}, `"../x" leads out`},
@@ -83,7 +83,7 @@ func TestTar(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.Close() // fails where a file has fewer bytes than it claims
+		w.Close() // fails if a file has fewer bytes than it claims
 		r := NewTar(&b)
 		var names []string
 		h, err := r.Next()

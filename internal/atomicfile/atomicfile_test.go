@@ -52,12 +52,12 @@ func TestWrite(t *testing.T) {
 	if err := put("three", nil); err != nil {
 		t.Fatal(err)
 	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 3 { // what is young, or another file's, stays
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 3 { // recent files, and temporary files of other files, stay
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }
 
-// Whoever comes last, the file is whole.
+// TestWriteTogether checks that the file is complete, whichever writer is last.
 func TestWriteTogether(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
 	var all sync.WaitGroup
@@ -84,7 +84,7 @@ func TestWriteTogether(t *testing.T) {
 	}
 }
 
-// Temporary files go, in folders too; what has another name stays.
+// TestRemoveTemporaries checks that temporary files are removed, also in folders, and that files with other names stay.
 func TestRemoveTemporaries(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a", ".a.12.tmp", "b.12.tmp", ".lock", "c/.d.bin.7.tmp", "c/.tmp"} {

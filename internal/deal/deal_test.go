@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestLongest deals pieces out by hand, and checks that every piece has one worker.
+// TestLongest compares with distributions made by hand, and checks that every piece has one worker.
 func TestLongest(t *testing.T) {
 	if got, want := Longest([]int64{1, 5, 3, 3, 0}, 2), []int{0, 0, 1, 1, 0}; !slices.Equal(got, want) {
 		t.Errorf("dealt to %v, not %v", got, want)
@@ -13,7 +13,7 @@ func TestLongest(t *testing.T) {
 	if got, want := Longest([]int64{2, 2, 2}, 1), []int{0, 0, 0}; !slices.Equal(got, want) {
 		t.Errorf("one worker: dealt to %v", got)
 	}
-	owner := Longest(make([]int64, 10), 3) // pieces that cost nothing are dealt out evenly all the same
+	owner := Longest(make([]int64, 10), 3) // pieces without costs are also distributed evenly
 	var all []int
 	for w := range 3 {
 		mine := Of(owner, w)

@@ -91,8 +91,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestFilesOfTutorials checks that the files of Go that the tutorials show are those that compile among the tests. Someone who
-// follows a tutorial renames them.
+// TestFilesOfTutorials checks that the Go files in the tutorials are equal to files that are compiled with the tests. A
+// reader of a tutorial gives them other names.
 func TestFilesOfTutorials(t *testing.T) {
 	for page, files := range map[string][]string{
 		"own-algorithm.md": {"federation/algorithm/example_confident_test.go", "federation/algorithm/confident.go"},

@@ -21,7 +21,7 @@ func read(t testing.TB, file string) []byte {
 	return b
 }
 
-// listsOf are the lists of client c as make_maps.py has them.
+// listsOf returns the lists of client c as in make_maps.py.
 func listsOf(c int, val bool) (train, vals, test []int32) {
 	for k, i := 0, c; i < 50; k, i = k+1, i+4 {
 		switch {

@@ -11,7 +11,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// value reads any value as encoding/json returns it.
+// value reads any value in the form that encoding/json returns.
 func (s *Scanner) value() (any, error) {
 	kind, err := s.Kind()
 	if err != nil {
@@ -112,7 +112,7 @@ func FuzzScanner(f *testing.F) {
 		if err != nil && strings.ContainsAny(err.Error(), "\n\r") {
 			t.Errorf("error of several lines: %q", err)
 		}
-		// What encoding/json takes is taken, within the bounds of numbers and depth.
+		// Everything that encoding/json accepts is accepted, within the bounds for numbers and depth.
 		if err != nil && json.Valid(b) && !strings.Contains(err.Error(), "more than") && !strings.Contains(err.Error(), "is not a number") {
 			t.Errorf("%q: %v", b, err)
 		}

@@ -9,7 +9,7 @@ import (
 	"feddag/internal/alloctest"
 )
 
-// A lock file that anything wrote names a process or is an error of one line.
+// FuzzRead checks that a lock file with any content names a process or gives an error of one line.
 func FuzzRead(f *testing.F) {
 	text, err := thisProcess().encode()
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// The test binary is also a process that takes a lock and holds it until it is killed.
+// TestMain makes the test binary work as a process that takes a lock and holds it until it is killed.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("LOCKFILE_TEST_HOLD"); path != "" {
 		if _, err := Acquire(context.Background(), path, os.Stderr); err != nil {
@@ -107,7 +107,7 @@ func TestKillFreesTheLock(t *testing.T) {
 	}
 }
 
-// Holders come and go, and each removes the file: at no time are there two.
+// TestOneHolderAtATime checks that there is never more than one holder, while holders come and go and each removes the file.
 func TestOneHolderAtATime(t *testing.T) {
 	path := lockPath(t)
 	var inside, most, refused atomic.Int32
@@ -144,7 +144,7 @@ func TestOneHolderAtATime(t *testing.T) {
 	t.Logf("%d attempts were refused", refused.Load())
 }
 
-// other is a process of another machine, on a file system whose locks end at the machine.
+// other is a process on another machine, on a file system whose locks do not reach other machines.
 func other(every time.Duration) *locker {
 	l := newLocker()
 	l.every = every
@@ -173,7 +173,7 @@ func TestAnotherMachineIsNoticedWithoutItsLock(t *testing.T) {
 	if !strings.Contains(log.String(), "waiting up to") {
 		t.Errorf("log: %s", &log)
 	}
-	// It loses its machine: the record stays and the beat stops.
+	// Its machine fails: the record stays and the beat stops.
 	close(far.stop)
 	far.beats.Wait()
 	ended, end := context.WithCancel(t.Context())
@@ -273,7 +273,7 @@ func TestRecord(t *testing.T) {
 		if h, err := Read(path); err == nil {
 			t.Errorf("%.20q was read as %+v", bad, h)
 		}
-		// What a killed process left in the file does not keep others from the lock.
+		// The record that a killed process left in the file does not prevent others from taking the lock.
 		lock, err := Acquire(t.Context(), path, io.Discard)
 		if err != nil {
 			t.Fatalf("%.20q: %v", bad, err)

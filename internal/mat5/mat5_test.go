@@ -60,7 +60,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// matFile is a MATLAB file of the byte order: one array "X" of bytes, whose parts may lie.
+// matFile returns a MATLAB file with the given byte order that has one array "X" of bytes, whose parts may be inconsistent.
 func matFile(order binary.AppendByteOrder, compress bool, dims []uint32, size uint32, data []byte) []byte {
 	element := func(b []byte, kind, size uint32, data []byte) []byte {
 		b = order.AppendUint32(order.AppendUint32(b, kind), size)
@@ -146,7 +146,7 @@ func FuzzRead(f *testing.F) {
 		runtime.ReadMemStats(&before)
 		arrays, err := Read(bytes.NewReader(b), 1<<26, "X", "y")
 		runtime.ReadMemStats(&after)
-		// zlib unpacks to a thousand times as much.
+		// zlib may unpack to a thousand times as many bytes.
 		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(4<<20+3000*len(b)) {
 			t.Errorf("%d bytes made it allocate %d", len(b), n)
 		}

@@ -7,7 +7,7 @@ import (
 	"feddag/internal/stream"
 )
 
-// TestMatching checks matchings against the best of all, for square and other matrices.
+// TestMatching compares matchings with the best of all possible ones, for square and other matrices.
 func TestMatching(t *testing.T) {
 	random := stream.New(3, "test")
 	for range 200 {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// answers starts a server that answers every request by a function, and returns a client of it.
+// answers starts a server that answers every request with a function, and returns a client of the server.
 func answers(t *testing.T, answer func(path string, body string, r *http.Request) (int, string)) *Client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +30,7 @@ func answers(t *testing.T, answer func(path string, body string, r *http.Request
 	return c
 }
 
-// The experiment is found, or made, also if another run makes it in the same moment.
+// TestExperiment checks that the experiment is found or created, also if another run creates it at the same time.
 func TestExperiment(t *testing.T) {
 	const missing, exists = `{"error_code": "RESOURCE_DOES_NOT_EXIST"}`, `{"error_code": "RESOURCE_ALREADY_EXISTS"}`
 	for name, create := range map[string]string{"there": "", "made": `{"experiment_id": "7"}`, "raced": exists} {
@@ -59,7 +59,8 @@ func TestExperiment(t *testing.T) {
 	}
 }
 
-// Many metrics and parameters go in pieces that a server takes, long values are cut, and artifacts go to their place.
+// TestPieces checks that metrics and parameters are sent in pieces that a server accepts, that long values are cut, and that
+// artifacts go to the right path.
 func TestPieces(t *testing.T) {
 	var requests []string
 	c := answers(t, func(path, body string, r *http.Request) (int, string) {
@@ -102,7 +103,8 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// Addresses of other kinds are refused without showing a password, and so is a server that is not an MLflow server.
+// TestNoServer checks that other kinds of addresses, and a server that is not an MLflow server, are refused without showing a
+// password.
 func TestNoServer(t *testing.T) {
 	for _, address := range []string{"sqlite:///mlflow.db", "databricks", "./mlruns", "http://", "ftp://me:secret@host/"} {
 		if _, err := NewClient(address); err == nil || !strings.Contains(err.Error(), URIVariable) || strings.Contains(err.Error(), "secret") {
@@ -130,8 +132,8 @@ func TestNoServer(t *testing.T) {
 	}
 }
 
-// A request that fails for now is sent again and keeps its place; a refused one is left out. A server that stays down is one
-// problem, and Close ends all the same.
+// TestQueue checks that a request that fails temporarily is sent again and keeps its place, and that a refused request is
+// dropped. A server that stays down is one problem, and Close still ends.
 func TestQueue(t *testing.T) {
 	q := newQueue(time.Millisecond, time.Millisecond)
 	down := &Error{Status: 503}
@@ -167,7 +169,7 @@ func TestQueue(t *testing.T) {
 		t.Errorf("%d were not sent", unsent)
 	}
 
-	// A request that hangs is ended.
+	// A request that hangs is cancelled.
 	q = newQueue(time.Millisecond, time.Millisecond)
 	q.Add(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 	if unsent := q.Close(time.Millisecond); unsent != 1 {

@@ -83,7 +83,8 @@ func TestInts(t *testing.T) {
 	}
 }
 
-// Big-endian elements are read, and a file with more elements than the caller expects is refused before they are read.
+// TestRead checks that big-endian elements are read, and that a file with more elements than the caller expects is refused
+// before they are read.
 func TestRead(t *testing.T) {
 	b := append(file(1, "{'descr': '>i2', 'fortran_order': False, 'shape': (2,), }"), 0, 1, 255, 254)
 	a, err := Read(bytes.NewReader(b), 2)

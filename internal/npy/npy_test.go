@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// file is a .npy file of a version with the text as its header.
+// file returns a .npy file with the given version and header.
 func file(version byte, text string) []byte {
 	b := append([]byte(magic), version, 0)
 	if version == 1 {
@@ -44,7 +44,7 @@ func TestHeader(t *testing.T) {
 			}
 		}
 	}
-	// As NumPy 1.x and 2.x and other programs write it.
+	// Headers of NumPy 1.x, NumPy 2.x and other programs.
 	for _, text := range []string{
 		"{'descr': '>u2', 'fortran_order': False, 'shape': (2, 3), }",
 		`{"shape":(2L,3L),"fortran_order":False,"descr":">u2"}`,

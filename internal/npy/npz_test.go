@@ -16,7 +16,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// zipOf is a .npz file of two arrays.
+// zipOf returns a .npz file with two arrays.
 func zipOf(t testing.TB) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -63,7 +63,7 @@ func TestZip(t *testing.T) {
 	errtest.Want(t, err, `"a.npy" occurs twice`)
 }
 
-// An archive reads the same from a folder, a stored zip and a compressed zip.
+// TestArchive checks that an archive gives the same arrays from a folder, a stored zip and a compressed zip.
 func TestArchive(t *testing.T) {
 	dir := t.TempDir()
 	var array bytes.Buffer
@@ -107,7 +107,8 @@ func TestArchive(t *testing.T) {
 	errtest.Want(t, err, "absent")
 }
 
-// A .npz file is read by both readers, or refused; neither takes more memory than the bytes that deflate can hold.
+// FuzzZip checks that both readers either read a .npz file or refuse it, and that neither uses more memory than deflate can
+// unpack from it.
 func FuzzZip(f *testing.F) {
 	f.Add(zipOf(f))
 	f.Add(packed(f))
@@ -160,7 +161,7 @@ func packed(t testing.TB) []byte {
 	return b.Bytes()
 }
 
-// An archive that is made to do harm is refused by both readers.
+// TestHostileZip checks that both readers refuse harmful archives.
 func TestHostileZip(t *testing.T) {
 	for k, named := range archivetest.Attacks("a.npy", "") {
 		t.Run(named.Name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestForWorkers checks that every index is called once, and that never more calls run at the same time than there are workers.
+// TestForWorkers checks that every index is called once, and that at most one call per worker runs at the same time.
 func TestForWorkers(t *testing.T) {
 	for _, n := range []int{-1, 0, 1, 5, 1000} {
 		for _, workers := range []int{-1, 0, 1, 3, 64} {

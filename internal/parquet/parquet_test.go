@@ -116,7 +116,7 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// Every byte changed, and every end cut off, gives values or an error.
+// TestDamage checks that a file with any byte changed, or cut off at any place, gives values or an error.
 func TestDamage(t *testing.T) {
 	for _, file := range []string{"zstd.unread", "delta.unread"} {
 		b, err := os.ReadFile(filepath.Join("testdata", file))
@@ -178,7 +178,7 @@ func TestUnsnappy(t *testing.T) {
 	}
 }
 
-// Column returns the column of a path, nil if there is none.
+// Column returns the column with the given path, or nil if there is none.
 func (f *File) Column(path ...string) *Column {
 	for _, c := range f.Columns {
 		if slices.Equal(c.Path, path) {

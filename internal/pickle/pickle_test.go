@@ -71,7 +71,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// equalObjects compares without regard for how empty lists are held.
+// equalObjects compares two objects and ignores how empty lists are represented.
 func equalObjects(a, b any) bool {
 	x, ok := a.(*List)
 	y, also := b.(*List)
@@ -93,7 +93,8 @@ func equalObjects(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// NumPy's numbers are numbers, an array of objects has a list, and keys that are numbers are written in decimal.
+// TestReadMore checks that NumPy's numbers are read as numbers, that an array of objects has a list, and that numeric keys
+// are written in decimal.
 func TestReadMore(t *testing.T) {
 	files, err := filepath.Glob("testdata/more/*.pkl")
 	if err != nil || len(files) != 6 {
