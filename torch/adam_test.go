@@ -17,8 +17,8 @@ var adams = map[string]torch.SGD{
 	"adamw": {Batch: 5, LearningRate: 0.001, WeightDecay: 0.1, Adam: &torch.Adam{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-3, Decoupled: true}},
 }
 
-// TestAdamEqualsPyTorch checks that ten steps of Adam and of AdamW equal PyTorch's on every executor; the batched engine hands them to
-// the serial one.
+// TestAdamEqualsPyTorch checks that ten steps of Adam and of AdamW equal PyTorch's on every executor; the batched engine
+// passes them to the serial one.
 func TestAdamEqualsPyTorch(t *testing.T) {
 	text, err := os.ReadFile("testdata/adam.json")
 	if err != nil {
@@ -55,7 +55,7 @@ func TestAdamEqualsPyTorch(t *testing.T) {
 	}
 }
 
-// TestAdamWithTheRest checks that the executors agree on Adam with dropout, a proximal term, whole epochs and a loss of its own.
+// TestAdamWithTheRest checks that the executors agree on Adam with dropout, a proximal term, whole epochs and an objective.
 func TestAdamWithTheRest(t *testing.T) {
 	for name, sgd := range adams {
 		// With seed 101 an activation is within rounding of zero, where the derivative of ReLU jumps.

@@ -8,8 +8,8 @@ import (
 	"feddag/torch"
 )
 
-// TestDeterministicReachesLibtorch checks that the engines tell libtorch to be deterministic: cuBLAS gets the workspace that it needs
-// for it, on the CPU too. The setting stays for the life of a process, so every case has a process of its own.
+// TestDeterministicReachesLibtorch checks that the engines make libtorch deterministic: the workspace that cuBLAS needs for
+// this is set, also on the CPU. The setting persists until the process ends, so every case has its own process.
 func TestDeterministicReachesLibtorch(t *testing.T) {
 	const variable = "FEDDAG_TEST_DETERMINISTIC"
 	if asked := os.Getenv(variable); asked != "" {

@@ -70,8 +70,8 @@ func raggedCohort(t *testing.T, net *torch.Network, epochs int) (*torch.Images, 
 
 var raggedSGD = torch.SGD{Batch: 5, LearningRate: 0.001, Momentum: 0.5, WeightDecay: 1e-4}
 
-// kinks is the share of a client's weights that may be ten times as far off: rounding, which differs between processors,
-// can put a sample on the other side of a ReLU or a pooling.
+// kinks is the share of a client's weights that may differ ten times as much: rounding, which depends on the processor, can
+// put a sample on the other side of a kink of a ReLU or a pooling.
 const kinks = 1e-3
 
 // equalTrained checks that the results of two executors differ by at most 1e-5, relative to the value where it is above
@@ -203,8 +203,8 @@ func TestBatchNormOfRaggedClients(t *testing.T) {
 	}
 }
 
-// TestBatchedReusesWhatItRecorded checks that a second round, which uses the recorded steps and the memory of the first
-// with other clients, sizes and rates, gives the bits of a new engine, and that a call for fewer clients does too.
+// TestBatchedReusesWhatItRecorded checks that a second round, which uses the recorded steps and the memory of the first round
+// with other clients, sizes and rates, gives the same bits as a new engine, and so does a call for fewer clients.
 func TestBatchedReusesWhatItRecorded(t *testing.T) {
 	net := tinyNet(t, true, 0.3)
 	images, jobs := raggedCohort(t, net, 3)
@@ -235,8 +235,8 @@ func TestBatchedReusesWhatItRecorded(t *testing.T) {
 	}
 }
 
-// TestBatchedClientsAreApart checks that a client's result does not depend, beyond rounding, on the clients beside it nor
-// on its position.
+// TestBatchedClientsAreApart checks that a client's result does not depend, beyond rounding, on the other clients of the
+// stack or on its position.
 func TestBatchedClientsAreApart(t *testing.T) {
 	net := tinyNet(t, false, 0)
 	images, jobs := raggedCohort(t, net, 2)
@@ -324,7 +324,7 @@ func TestBatchedBF16(t *testing.T) {
 	}
 }
 
-// TestBatchedPredictsRaggedJobs checks that predictions of many models with different numbers of samples are those of the
+// TestBatchedPredictsRaggedJobs checks that predictions of many models with different numbers of samples equal those of the
 // eager executor.
 func TestBatchedPredictsRaggedJobs(t *testing.T) {
 	eager, err := torch.NewEager()
@@ -395,8 +395,7 @@ func TestBatchedCancel(t *testing.T) {
 	}
 }
 
-// TestStackedBytes checks that a training never holds more memory than was estimated, and not so much less that memory is
-// wasted.
+// TestStackedBytes checks that a training never uses more memory than estimated, and that the estimate is not too large.
 func TestStackedBytes(t *testing.T) {
 	for _, c := range []struct {
 		model   string

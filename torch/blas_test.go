@@ -12,7 +12,8 @@ import (
 	"gonum.org/v1/gonum/blas/gonum"
 )
 
-// Products equal gonum's except for rounding: every transposition, strides wider than the matrix, alpha and beta.
+// TestBLASAgreesWithGonum checks that products equal gonum's except for rounding, for every transposition, strides wider than
+// the matrix, and several alpha and beta.
 func TestBLASAgreesWithGonum(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	random := func(n int) []float64 {
@@ -77,7 +78,7 @@ func TestBLASDoesNotDependOnProcessors(t *testing.T) {
 	}
 }
 
-// TestBLASRefusesWhatDoesNotFit checks that gonum refuses operands that do not fit.
+// TestBLASRefusesWhatDoesNotFit checks that operands whose sizes do not agree are refused by gonum.
 func TestBLASRefusesWhatDoesNotFit(t *testing.T) {
 	for name, call := range map[string]func(x []float64){
 		"short A": func(x []float64) {

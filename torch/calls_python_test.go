@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// The calls of PyTorch name every tensor of an encoder, residual layers included, and nothing else.
+// TestCallsNameEveryTensor checks that the calls of PyTorch name every tensor of an encoder, including residual layers, and
+// nothing else.
 func TestCallsNameEveryTensor(t *testing.T) {
 	layers := []Layer{
 		Conv2d{Name: "conv", In: 1, Out: 4, Kernel: 3, Stride: 2, Padding: 1, NoBias: true},
@@ -63,7 +64,8 @@ func TestCallsNameEveryTensor(t *testing.T) {
 	}
 }
 
-// Values is the inverse of State in any order of the tensors, and refuses those of another network.
+// TestValuesOfTensors checks that Values is the inverse of State for any order of the tensors, and that it refuses the
+// tensors of another network.
 func TestValuesOfTensors(t *testing.T) {
 	make := func(out int, dual bool) *Network {
 		net, err := NewNetwork([]Layer{Flatten{}, Linear{Name: "fc", In: 4, Out: out}}, [3]int{1, 2, 2}, 3, dual)

@@ -28,7 +28,7 @@ func trainOne(t *testing.T, e torch.Executor, net *torch.Network, images *torch.
 	return values(t, trained[0].End), trained[0].Loss
 }
 
-// near holds two vectors together.
+// near compares two vectors.
 func near(t *testing.T, what string, got, want []float32, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -72,7 +72,7 @@ func TestCustomCrossEntropy(t *testing.T) {
 	}
 }
 
-// TestCustomProximal checks that the proximal term as part of the loss equals that of the job, whatever is frozen.
+// TestCustomProximal checks that a proximal term in the loss equals the proximal term of the job, whichever parts are frozen.
 func TestCustomProximal(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", true, 100, models.Options{})
 	const mu = 0.7
@@ -94,7 +94,7 @@ func TestCustomProximal(t *testing.T) {
 	}
 }
 
-// supervised is the supervised contrastive loss (Khosla et al., NeurIPS 2020, equation 2) on the features, beside the
+// supervised is the supervised contrastive loss (Khosla et al., NeurIPS 2020, equation 2) on the features, added to the
 // cross-entropy.
 type supervised struct{ mu, tau float64 }
 
@@ -123,7 +123,7 @@ func (o supervised) Loss(b *torch.Batch) (torch.Tensor, error) {
 }
 
 // TestSupervisedContrast checks that the step of an objective is its gradient: the slope of the loss along the step is the
-// step's norm. The value is that of the formula on the host.
+// norm of the step. The value of the loss must equal the formula computed on the host.
 func TestSupervisedContrast(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	job.Order = job.Order[:1]
@@ -157,7 +157,7 @@ func TestSupervisedContrast(t *testing.T) {
 	}
 }
 
-// contrastOnHost is the loss by definition, in float64.
+// contrastOnHost computes the loss from its definition, in float64.
 func contrastOnHost(t *testing.T, e torch.Executor, net *torch.Network, images *torch.Images, job torch.Job, o supervised) float64 {
 	t.Helper()
 	p, err := e.Predict(net, images, []torch.Prediction{{State: job.Start, Samples: job.Samples, Features: true}})
@@ -194,7 +194,8 @@ func contrastOnHost(t *testing.T, e torch.Executor, net *torch.Network, images *
 	return p[0].Loss + o.mu*total/parityN
 }
 
-// TestCustomWorkers checks that any number of workers gives the bits of one job after another, in the order of the jobs.
+// TestCustomWorkers checks that any number of workers gives the same bits as running one job after another, in the order of
+// the jobs.
 func TestCustomWorkers(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{Dropout: 0.3})
 	var jobs []torch.Job
@@ -305,7 +306,7 @@ func TestCustomErrors(t *testing.T) {
 			t.Errorf("%s: %d handles live, %d before", what, now, before)
 		}
 	}
-	// What the job itself lacks.
+	// Errors of the job itself.
 	for want, change := range map[string]func(*torch.Job){
 		"weights to start from":         func(j *torch.Job) { j.Start = nil },
 		"not the 61706":                 func(j *torch.Job) { j.Start = vectorOf(t, 1, 2, 3) },
@@ -391,7 +392,8 @@ func TestCustomCancel(t *testing.T) {
 	}
 }
 
-// TestCustomSoak checks over four hundred steps that the number of live tensors is constant and resident memory nearly so.
+// TestCustomSoak checks over four hundred steps that the number of live tensors is constant and resident memory nearly
+// constant.
 func TestCustomSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")
@@ -474,7 +476,7 @@ func TestCustomExtra(t *testing.T) {
 	sgd.Objective = torch.ObjectiveFunc(func(b *torch.Batch) (torch.Tensor, error) {
 		extra := b.Extra()
 		half := extra.Square().Sum().Scale(0.5)
-		b.SetExtra(extra.Plus(-0.5, half.Gradient(extra)[0])) // halves them
+		b.SetExtra(extra.Plus(-0.5, half.Gradient(extra)[0])) // halves the values
 		return b.CrossEntropy().Add(half), nil
 	})
 	for name, e := range map[string]torch.Executor{"eager": newEager(t), "engine": newEngine(t, 1)} {

@@ -14,7 +14,7 @@ func TestDevices(t *testing.T) {
 	two := Info{CUDABuilt: true, CUDADevices: 2}
 	for _, x := range []struct {
 		info       Info
-		text, want string // a device, or what the error says
+		text, want string // a device, or words of the error
 	}{
 		{plain, "auto", "cpu"}, {plain, "cpu", "cpu"}, {without, "auto", "cpu"}, {old, "cpu", "cpu"},
 		{two, "auto", "cuda:0"}, {two, "cpu", "cpu"}, {two, "cuda", "cuda:0"}, {two, "cuda:1", "cuda:1"},

@@ -128,7 +128,7 @@ func TestProximalAnchor(t *testing.T) {
 	}
 	jobs[0].Anchor, jobs[0].Proximal = vectorOf(t, anchor...), 500
 	sgd := paperSGD
-	sgd.LearningRate, sgd.Momentum = 0.001, 0 // each step is half the way: lr µ = 0.5
+	sgd.LearningRate, sgd.Momentum = 0.001, 0 // each step covers half of the distance: lr µ = 0.5
 	trained, err := newEngine(t, 1).Train(net, images, jobs, torch.All, sgd)
 	if err != nil {
 		t.Fatal(err)
@@ -293,7 +293,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// residentBytes is the process's resident memory.
+// residentBytes returns the resident memory of the process.
 func residentBytes(t *testing.T) int64 {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/statm")
@@ -309,7 +309,7 @@ func residentBytes(t *testing.T) int64 {
 
 // TestMemoryIsFlat checks that repeated training keeps the number of live handles constant and resident memory within 5%.
 func TestMemoryIsFlat(t *testing.T) {
-	// The C library keeps freed memory by thread: each one this goroutine moved to would take its share.
+	// The C library keeps freed memory per thread, so each thread to which this goroutine moved would keep some.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	net, images, jobs := workload(t, "lenet", [3]int{1, 28, 28}, true, 4, 64, 1)
@@ -325,7 +325,7 @@ func TestMemoryIsFlat(t *testing.T) {
 			train(t, c.executor, net, images, jobs, torch.Primary|torch.Head)
 			runtime.GC()
 		}
-		for range 40 { // the allocators reach their size
+		for range 40 { // until the allocators reach their final size
 			round()
 		}
 		handles, bytes := settled()

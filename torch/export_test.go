@@ -1,6 +1,6 @@
 package torch
 
-// For the tests of package torch_test.
+// Functions that are exported for the tests in package torch_test.
 var (
 	CachedKernels   = cachedKernels
 	CublasWorkspace = cublasWorkspace

@@ -33,8 +33,8 @@ func buildFibers(t *testing.T, library string, shim ...string) string {
 	return library
 }
 
-// onFibers runs body with the kernels on fibers, one barrier of a kernel left out if it is named. It returns the names of the
-// library's kernels, and by their first word the lines about what happened.
+// onFibers runs body with the kernels on fibers, without one barrier of a kernel if it is named. It returns the names of the
+// library's kernels, and the lines of the report by their first word.
 func onFibers(t *testing.T, library string, seed uint64, kernel, without string, body func()) ([]string, map[string][]string) {
 	t.Helper()
 	if err := torch.EmulateKernels(library, seed, kernel, without); err != nil {
@@ -80,7 +80,8 @@ func fusedNet(t *testing.T) *torch.Network {
 	return net
 }
 
-// fiberRun trains, hashes the weights and predicts with a new batched engine. It returns what was trained and the log-probabilities.
+// fiberRun trains, hashes the weights and predicts with a new batched engine. It returns the results of the training and the
+// log-probabilities.
 func fiberRun(t *testing.T, o torch.BatchedOptions, net *torch.Network, images *torch.Images, jobs []torch.Job, parts torch.Part) ([]torch.Trained, []torch.Predicted) {
 	t.Helper()
 	e := newBatched(t, o)
@@ -107,13 +108,14 @@ func fiberRun(t *testing.T, o torch.BatchedOptions, net *torch.Network, images *
 func some(jobs []torch.Job) []torch.Job { return []torch.Job{jobs[0], jobs[2], jobs[4]} }
 
 // TestKernelsOnFibers checks on ragged clients that all kernels, with a fiber for each thread and in a shuffled order, give
-// what they give as loops and what eager gives, and that no two threads touch the same memory without a barrier between.
+// the same results as loops and as the eager executor, and that no two threads access the same memory without a barrier in
+// between.
 func TestKernelsOnFibers(t *testing.T) {
 	library := fibersLibrary(t)
 	nets := map[string]*torch.Network{"every layer": tinyNet(t, true, 0.3), "fused": fusedNet(t)}
 	for model, input := range map[string][3]int{"lenet": {1, 28, 28}, "cnn": {3, 32, 32}, "resnet9": {3, 32, 32}} {
 		if testing.Short() && model != "lenet" || model == "resnet9" && os.Getenv("FEDDAG_LONG") == "" {
-			continue // resnet9 takes minutes, with kernels that the other networks have too
+			continue // resnet9 takes minutes, and the other networks have the same kernels
 		}
 		var err error
 		if nets[model], err = models.New(model, input, 10, true, models.Options{}); err != nil {
@@ -180,8 +182,8 @@ func TestKernelsOnFibers(t *testing.T) {
 	}
 }
 
-// TestFibersMissEveryBarrier checks that each barrier of each kernel is needed and that its lack is found: it is left out of
-// one kernel at a time.
+// TestFibersMissEveryBarrier checks that each barrier of each kernel is needed, and that the fibers find a missing barrier.
+// It leaves out one barrier of one kernel at a time.
 func TestFibersMissEveryBarrier(t *testing.T) {
 	library := fibersLibrary(t)
 	type workload struct {
@@ -253,8 +255,8 @@ func TestFibersFindMutation(t *testing.T) {
 	}
 }
 
-// TestFibersFind checks what the fibers report about kernels that are right and kernels that are wrong, in several orders
-// of their threads, and that shuffles and barriers of a warp work.
+// TestFibersFind checks the findings of the fibers for correct and incorrect kernels, in several orders of their threads, and
+// that shuffles and barriers of a warp work.
 func TestFibersFind(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "fibers")
 	compile := exec.Command("sh", "-ec", `
@@ -265,7 +267,7 @@ func TestFibersFind(t *testing.T) {
 		t.Fatalf("compiling: %v\n%s", err, text)
 	}
 	for _, c := range []struct {
-		kernel, finding string // the finding's first line; empty: there is none
+		kernel, finding string // first line of the finding; empty if there is none
 		value           func(thread int) int
 	}{
 		{"shuffles", "", func(thread int) int { first := thread / 32 * 32; return 32*first + 496 + first }},

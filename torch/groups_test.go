@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestOutOfMemory checks that if the device's memory runs out, smaller groups are tried, down to one client, and then the
-// error says what to do. Every job is done once.
+// TestOutOfMemory checks that if the device runs out of memory, smaller groups are tried, down to one client, and that the
+// error then says what to do. Every job is done once.
 func TestOutOfMemory(t *testing.T) {
 	samples := []int{5, 50, 20, 1, 7, 7, 30}
 	run := func(refuseAbove int) (groups [][]int, err error) {

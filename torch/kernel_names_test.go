@@ -31,7 +31,7 @@ func TestKernelNames(t *testing.T) {
 	}
 }
 
-// TestDescribeNamesTheKernel checks that the kernel that Describe names is the one that runs, by changing it with
+// TestDescribeNamesTheKernel checks that Describe names the kernel that is used. It changes the kernel with
 // OPENBLAS_CORETYPE, which OpenBLAS reads when it is loaded.
 func TestDescribeNamesTheKernel(t *testing.T) {
 	if os.Getenv("FEDDAG_PRINT_KERNEL") != "" {

@@ -34,8 +34,8 @@ func TestKernelsCompile(t *testing.T) {
 	}
 }
 
-// TestKernelCache checks that compiled code is made once for a name and a key, that a damaged file is replaced, and that
-// the code is made anew each time if the folder cannot be written.
+// TestKernelCache checks that code is compiled once for a name and a key, that a damaged file is replaced, and that the code
+// is compiled each time if the folder cannot be written.
 func TestKernelCache(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "new", "kernels")
 	cached := func(folder, name, key, code, want string, wantMade bool) {

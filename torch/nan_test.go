@@ -13,7 +13,7 @@ func TestPoolingKeepsNaN(t *testing.T) {
 	conv := func(kernel int) torch.Layer {
 		return torch.Conv2d{Name: "conv", In: 1, Out: 1, Kernel: kernel, Stride: 1, Padding: kernel / 2} // 1 x 4 x 4
 	}
-	// One NaN in each window, in another place.
+	// Each window has a NaN in a different place.
 	inf, pixels := float32(math.Inf(1)), []byte{0, 9, 9, 0, 9, 9, 9, 9, 9, 9, 9, 9, 0, 9, 9, 0}
 	images, err := torch.NewImages(torch.CPU, pixels, [3]int{1, 4, 4}, []uint8{0}, []float32{0}, []float32{1})
 	if err != nil {
@@ -31,7 +31,7 @@ func TestPoolingKeepsNaN(t *testing.T) {
 		}
 		state := make([]float32, net.Len())
 		kernel := map[bool]int{true: 25, false: 9}[name == "with a ReLU, 5x5"]
-		state[kernel/2] = inf // the value in the middle: 0 times infinity is a NaN
+		state[kernel/2] = inf // value in the middle of the window: 0 times infinity is a NaN
 		for _, method := range []torch.ConvMethod{torch.Columns, torch.Fused} {
 			e := newBatched(t, torch.BatchedOptions{Method: method})
 			got, err := e.Predict(net, images, []torch.Prediction{{State: vectorOf(t, state...), Samples: []int32{0}, Features: true}})

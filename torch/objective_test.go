@@ -10,7 +10,7 @@ import (
 	"feddag/torch"
 )
 
-// noise is n values of a hash stream, uniform in ±scale.
+// noise returns n values of a hash stream, uniform in ±scale.
 func noise(stream uint32, n int, scale float64) []float32 {
 	x := make([]float32, n)
 	for i, h := range hashed(stream, n) {
@@ -19,8 +19,8 @@ func noise(stream uint32, n int, scale float64) []float32 {
 	return x
 }
 
-// TestRulesOfStepsAgree checks that one step per epoch with the mean gradient, and Per-FedAvg's steps of either order, are
-// the same on every executor.
+// TestRulesOfStepsAgree checks that one step per epoch with the mean gradient, and Per-FedAvg's steps of both orders, are the
+// same on every executor.
 func TestRulesOfStepsAgree(t *testing.T) {
 	for name, change := range map[string]func(*torch.SGD){
 		"whole epochs":       func(s *torch.SGD) { s.Whole, s.Momentum = true, 0.5 },
@@ -60,7 +60,7 @@ func TestWholeEpochIsOneLargeBatch(t *testing.T) {
 	}
 }
 
-// TestMetaWithoutInnerStepIsSGD checks that with α = 0 Per-FedAvg's steps of either order give the bits of SGD on every
+// TestMetaWithoutInnerStepIsSGD checks that with α = 0, Per-FedAvg's steps of both orders give the same bits as SGD on every
 // second batch.
 func TestMetaWithoutInnerStepIsSGD(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
@@ -71,7 +71,7 @@ func TestMetaWithoutInnerStepIsSGD(t *testing.T) {
 	for _, order := range job.Order {
 		second.Order = append(second.Order, slices.Concat(order[4:8], order[12:16], order[20:22]))
 	}
-	var kept []int32 // the samples of those batches, in an order of their own
+	var kept []int32 // the samples of those batches, in a separate order
 	end := func(job torch.Job, sgd torch.SGD) []float32 {
 		trained, err := newEngine(t, 1).Train(net, images, []torch.Job{job}, torch.All, sgd)
 		if err != nil {
@@ -81,7 +81,7 @@ func TestMetaWithoutInnerStepIsSGD(t *testing.T) {
 		return values(t, trained[0].End)
 	}
 	plain := job.Start
-	for _, order := range second.Order { // an epoch at a time, as each has other samples
+	for _, order := range second.Order { // one epoch at a time, because each has other samples
 		kept = nil
 		for _, p := range order {
 			kept = append(kept, job.Samples[p])
@@ -103,7 +103,7 @@ func TestMetaWithoutInnerStepIsSGD(t *testing.T) {
 	}
 }
 
-// contrast is FedBR's objective on some noise, and a projection for it.
+// contrast returns FedBR's objective on random images, and a projection for it.
 func contrast(t *testing.T, net *torch.Network, items int) (*torch.Contrast, *torch.Vector) {
 	t.Helper()
 	in := net.Input()
@@ -112,8 +112,9 @@ func contrast(t *testing.T, net *torch.Network, items int) (*torch.Contrast, *to
 	return c, vectorOf(t, noise(22, c.Size(net.Features()), 0.1)...)
 }
 
-// TestObjectivesAgree checks that the hand-written gradients of the other objectives are those of autograd, over ten steps
-// of lenet and one of cnn. In cnn, an activation is sometimes so near 0 that rounding decides, and later steps diverge.
+// TestObjectivesAgree checks that the hand-written gradients of the other objectives equal those of autograd, over ten steps
+// of lenet and one step of cnn. In cnn, an activation is sometimes so near to 0 that rounding decides its sign, and later
+// steps diverge.
 func TestObjectivesAgree(t *testing.T) {
 	for _, model := range []string{"lenet", "cnn"} {
 		sgd, epochs := paritySGD, parityEpochs
@@ -183,7 +184,7 @@ func TestProjectionClimbs(t *testing.T) {
 	}
 }
 
-// mixJob is FedMix's objective on two mean images.
+// mixJob returns FedMix's objective on two mean images.
 func mixJob(net *torch.Network, job torch.Job, t *testing.T) (*torch.Mix, torch.Job) {
 	in := net.Input()
 	labels := make([]float32, 20)
@@ -200,8 +201,8 @@ func mixJob(net *torch.Network, job torch.Job, t *testing.T) (*torch.Mix, torch.
 	return m, job
 }
 
-// TestMixIsTheSecondDerivative checks that on a network without kinks the central difference is the second derivative, so
-// all executors agree.
+// TestMixIsTheSecondDerivative checks that on a network without kinks, the central difference equals the second derivative,
+// so that all executors agree.
 func TestMixIsTheSecondDerivative(t *testing.T) {
 	_, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	net, err := torch.NewNetwork([]torch.Layer{torch.Flatten{}}, [3]int{1, 28, 28}, 10, false)
@@ -216,8 +217,8 @@ func TestMixIsTheSecondDerivative(t *testing.T) {
 	agree(t, net, images, job, torch.All, sgd)
 }
 
-// TestMixOfRepeatedSamples checks that a sample that is repeated b times has the loss of one alone, because the last term
-// is a sum over samples of the derivative of a mean.
+// TestMixOfRepeatedSamples checks that b copies of a sample have the same loss as a single one, because the last term is a
+// sum over samples of the derivative of a mean.
 func TestMixOfRepeatedSamples(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	m, _ := mixJob(net, job, t)
@@ -245,7 +246,7 @@ func TestMixOfRepeatedSamples(t *testing.T) {
 	}
 }
 
-// TestMixLossOnLeNet checks that the loss itself, on a network with kinks, is that of the second derivative to 1e-3.
+// TestMixLossOnLeNet checks that on a network with kinks, the loss itself equals the loss with the second derivative to 1e-3.
 func TestMixLossOnLeNet(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	m, job := mixJob(net, job, t)
@@ -267,7 +268,7 @@ func TestMixLossOnLeNet(t *testing.T) {
 	}
 }
 
-// TestObjectiveErrors checks that every executor refuses what does not fit, with an error that names the client.
+// TestObjectiveErrors checks that every executor refuses objectives that do not fit, with an error that names the client.
 func TestObjectiveErrors(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", false, 100, models.Options{})
 	dual, _, dualJob := parityJob(t, "lenet", true, 100, models.Options{})

@@ -31,7 +31,7 @@ type moved struct {
 	End  []float64 // those values after training
 }
 
-// hashed is the script's integer hash: n values of a stream.
+// hashed returns n values of a stream with the script's integer hash.
 func hashed(stream uint32, n int) []uint32 {
 	out := make([]uint32, n)
 	for i := range out {
@@ -57,7 +57,7 @@ func partsOf(names []string) torch.Part {
 	return parts
 }
 
-// parityJob is the script's network, images and job.
+// parityJob returns the script's network, images and job.
 func parityJob(t *testing.T, model string, dual bool, seed uint32, o models.Options) (*torch.Network, *torch.Images, torch.Job) {
 	t.Helper()
 	input := map[string][3]int{"lenet": {1, 28, 28}, "cnn": {3, 32, 32}}[model]
@@ -111,7 +111,7 @@ func parityJob(t *testing.T, model string, dual bool, seed uint32, o models.Opti
 	return net, images, job
 }
 
-// lastWeight is the range of the weight that a bias belongs to.
+// lastWeight is the range of the weight to which a bias belongs.
 func lastWeight(net *torch.Network, bias torch.Param) torch.Range {
 	want := strings.TrimSuffix(bias.Name, ".bias") + ".weight"
 	for _, p := range net.Params() {
@@ -122,7 +122,7 @@ func lastWeight(net *torch.Network, bias torch.Param) torch.Range {
 	return torch.Range{}
 }
 
-// executors are all that must agree.
+// executors are all executors that must agree.
 func executors(t *testing.T) map[string]torch.Executor {
 	t.Helper()
 	engine, err := torch.NewEngine(torch.CPU, 1)
@@ -155,7 +155,7 @@ func executors(t *testing.T) map[string]torch.Executor {
 }
 
 // TestTenStepsEqualPyTorch checks that the engine (fused and plain) and the eager executor equal PyTorch to 1e-5 after ten
-// steps, whatever is frozen, and that frozen parts keep their bits.
+// steps, whichever parts are frozen, and that frozen parts keep their bits.
 func TestTenStepsEqualPyTorch(t *testing.T) {
 	text, err := os.ReadFile("testdata/parity.json")
 	if err != nil {
@@ -168,7 +168,7 @@ func TestTenStepsEqualPyTorch(t *testing.T) {
 	for _, c := range fixture.Cases {
 		for name, executor := range executors(t) {
 			if strings.HasPrefix(name, "batched") {
-				continue // which is held to eager
+				continue // the network is compared with eager
 			}
 			t.Run(fmt.Sprintf("%s/dual=%v/%s/%s", c.Model, c.Dual, strings.Join(c.Parts, "+"), name), func(t *testing.T) {
 				net, images, job := parityJob(t, c.Model, c.Dual, c.Seed, models.Options{})
@@ -184,8 +184,8 @@ func TestTenStepsEqualPyTorch(t *testing.T) {
 	}
 }
 
-// equalsPyTorch compares a training with PyTorch's: losses and values to 1e-5, and the length of each tensor's movement to
-// lengthTolerance, relative to it. Parts that were not trained must keep their bits.
+// equalsPyTorch compares a training with PyTorch's: losses and values to 1e-5, and the norm of each tensor's change to the
+// relative tolerance lengthTolerance. Parts that were not trained must keep their bits.
 func equalsPyTorch(t *testing.T, net *torch.Network, from *torch.Vector, got torch.Trained, parts torch.Part,
 	losses []float64, tensors map[string]moved, lengthTolerance float64) {
 	t.Helper()
@@ -235,8 +235,8 @@ func values(t *testing.T, v *torch.Vector) []float32 {
 	return x
 }
 
-// TestExecutorsAgreeOnTheRest checks that the executors agree with dropout, a label map, a proximal term and sample weights
-// too.
+// TestExecutorsAgreeOnTheRest checks that the executors also agree with dropout, a label map, a proximal term and sample
+// weights.
 func TestExecutorsAgreeOnTheRest(t *testing.T) {
 	net, images, job := parityJob(t, "lenet", true, 100, models.Options{Dropout: 0.3})
 	job.LabelMap = []uint8{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}

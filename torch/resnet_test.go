@@ -29,7 +29,7 @@ const resnetN = 5
 
 var resnetSGD = torch.SGD{Batch: 2, LearningRate: 0.001, Momentum: 0.5, WeightDecay: 1e-4}
 
-// hashedState is the script's state: each tensor from a hash of its name.
+// hashedState returns the script's state, in which each tensor is made from a hash of its name.
 func hashedState(net *torch.Network) []float32 {
 	state := make([]float32, net.Len())
 	for _, p := range net.Params() {
@@ -55,7 +55,7 @@ func hashedState(net *torch.Network) []float32 {
 	return state
 }
 
-// resnetJob is the script's images and job for a network.
+// resnetJob returns the script's images and job for a network.
 func resnetJob(t *testing.T, net *torch.Network, seed uint32) (*torch.Images, torch.Job) {
 	t.Helper()
 	start := vectorOf(t, hashedState(net)...)
@@ -64,7 +64,7 @@ func resnetJob(t *testing.T, net *torch.Network, seed uint32) (*torch.Images, to
 	return images, job
 }
 
-// hashedImages are the scripts' images.
+// hashedImages returns the scripts' images.
 func hashedImages(t *testing.T, input [3]int, n int, seed uint32) *torch.Images {
 	t.Helper()
 	pixels := make([]byte, n*input[0]*input[1]*input[2])
@@ -84,7 +84,7 @@ func hashedImages(t *testing.T, input [3]int, n int, seed uint32) *torch.Images 
 	return images
 }
 
-// counted is 0, 1, ..., n-1.
+// counted returns 0, 1, ..., n-1.
 func counted(n int) []int32 {
 	x := make([]int32, n)
 	for i := range x {
@@ -93,7 +93,7 @@ func counted(n int) []int32 {
 	return x
 }
 
-// hashedOrder is the scripts' order of an epoch.
+// hashedOrder returns the scripts' order of an epoch.
 func hashedOrder(stream uint32, n int) []int32 {
 	keys, order := hashed(stream, n), counted(n)
 	sort.SliceStable(order, func(a, b int) bool { return keys[order[a]] < keys[order[b]] })
@@ -122,7 +122,7 @@ func TestResNetsEqualPyTorch(t *testing.T) {
 		images, job := resnetJob(t, net, c.Seed)
 		for name, executor := range executors(t) {
 			if name == "plain engine" || strings.HasPrefix(name, "batched") {
-				continue // the same code here; other tests take the batched engine's other ways
+				continue // the same code here; other tests cover the other methods of the batched engine
 			}
 			t.Run(fmt.Sprintf("%s/%s/dual=%v/%s/%s", c.Model, c.Norm, c.Dual, strings.Join(c.Parts, "+"), name), func(t *testing.T) {
 				parts := partsOf(c.Parts)
@@ -139,7 +139,7 @@ func TestResNetsEqualPyTorch(t *testing.T) {
 	}
 }
 
-// tinyNet has every kind of layer, small.
+// tinyNet is a small network with every kind of layer.
 func tinyNet(t *testing.T, dual bool, dropout float64) *torch.Network {
 	t.Helper()
 	net, err := torch.NewNetwork([]torch.Layer{
@@ -229,7 +229,8 @@ func TestLastBatchOfOne(t *testing.T) {
 	}
 }
 
-// The ResNets take what their names say, and say what they do not take.
+// TestResNetOptions checks that the ResNets accept the options that their names imply, and report the ones that they do not
+// accept.
 func TestResNetOptions(t *testing.T) {
 	for _, c := range []struct {
 		model   string

@@ -26,7 +26,7 @@ func knownShapes(t *testing.T) map[string]string {
 	return known
 }
 
-// smallNorms returns a small network with both norms and with pooling behind them.
+// smallNorms returns a small network with both norms, followed by pooling.
 func smallNorms(t *testing.T) *torch.Network {
 	t.Helper()
 	net, err := torch.NewNetwork([]torch.Layer{
@@ -46,9 +46,9 @@ func smallNorms(t *testing.T) *torch.Network {
 	return net
 }
 
-// TestShapedKernels checks that the kernels that a GPU compiles for the shapes of the models' layers are those of
-// fibers/shapes.h, which the laboratory compiles too, and that on fibers they give what the loops over any shape give, without
-// races. The method with columns and the fused one have different kernels.
+// TestShapedKernels checks that the kernels that a GPU compiles for the shapes of the models' layers are those in
+// fibers/shapes.h, which kernels_lab also compiles, and that on fibers they give the same results as the loops for any shape,
+// without races. The method with columns and the fused method have different kernels.
 func TestShapedKernels(t *testing.T) {
 	library, known := fibersLibrary(t), knownShapes(t)
 	needed := map[string]bool{}
@@ -63,7 +63,7 @@ func TestShapedKernels(t *testing.T) {
 		{"resnet9", [3]int{3, 32, 32}, "batch", true}, {"resnet9", [3]int{3, 32, 32}, "group", true},
 	} {
 		if c.long && !long || testing.Short() && c.input[1] == 32 {
-			continue // minutes, and with other work on the machine a minute
+			continue // takes minutes
 		}
 		net := smallNorms(t)
 		if c.model != "norms" {

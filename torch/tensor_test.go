@@ -22,8 +22,8 @@ func within(t *testing.T, fn func(b *torch.Batch)) {
 	trainOne(t, newEager(t), net, images, job, torch.All, sgd)
 }
 
-// TestTensorOperations checks that every operation has the value that its comment states, and the derivative that
-// differences of its values give.
+// TestTensorOperations checks that every operation has the value that its comment states, and that its derivative agrees with
+// finite differences.
 func TestTensorOperations(t *testing.T) {
 	x := []float32{0.5, -1.25, 2, 1, -0.75, 0.3} // [2, 3]
 	y := []float32{1.5, 0.25, -2, 0.4, 1.1, 3}
@@ -127,7 +127,7 @@ func TestTensorOperations(t *testing.T) {
 					t.Errorf("%s: value %d is %g, want %g", name, i, got[i], want)
 				}
 			}
-			// Some weighted sum of the values, along some direction.
+			// The derivative of a weighted sum of the values along a direction.
 			weights := b.Tensor(noise(41, len(got), 1), c.shape...)
 			sum := func(x T) T { return c.op(x, other).Mul(weights).Sum() }
 			way := noise(42, len(x), 1)
@@ -144,8 +144,8 @@ func TestTensorOperations(t *testing.T) {
 	}
 }
 
-// TestTensorGradients checks derivatives of derivatives, derivatives by several tensors, and derivatives by a tensor on
-// which a scalar does not depend.
+// TestTensorGradients checks derivatives of derivatives, derivatives with respect to several tensors, and with respect to a
+// tensor on which the scalar does not depend.
 func TestTensorGradients(t *testing.T) {
 	within(t, func(b *torch.Batch) {
 		x, y, z := b.Tensor([]float32{2}).Variable(), b.Tensor([]float32{5}).Variable(), b.Tensor([]float32{1, 2}, 2).Variable()

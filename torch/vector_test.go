@@ -48,8 +48,8 @@ func TestVectorArithmetic(t *testing.T) {
 	}
 }
 
-// By hand: (1*10 + 3*20) / 4 = 17.5, outside the range nothing moves; weights need not sum to 1; the result may be one
-// of the operands.
+// TestSetMean compares with a mean computed by hand, (1*10 + 3*20) / 4 = 17.5. It checks that values outside the range do not
+// change, that weights need not sum to 1, and that the result may be one of the operands.
 func TestSetMean(t *testing.T) {
 	a, b := vectorOf(t, 10, 10), vectorOf(t, 20, 20)
 	if err := a.SetMean([]*torch.Vector{a, b}, []float64{1, 3}, torch.Range{Begin: 1, End: 2}); err != nil {
@@ -58,7 +58,7 @@ func TestSetMean(t *testing.T) {
 	wantValues(t, a, 10, 17.5)
 }
 
-// Sums are in float64: in float32 a million would swallow the 0.01s.
+// TestSetMeanInFloat64 checks that sums are computed in float64. In float32, adding 0.01 to a million would have no effect.
 func TestSetMeanInFloat64(t *testing.T) {
 	xs, w := []*torch.Vector{vectorOf(t, 1e6)}, []float64{1}
 	for range 100 {
@@ -77,7 +77,7 @@ func TestVectorErrors(t *testing.T) {
 	v := vectorOf(t, 1, 2)
 	closed := vectorOf(t, 1, 2)
 	closed.Close()
-	closed.Close() // may be repeated
+	closed.Close() // Close may be repeated
 	_, floats := closed.Floats()
 	_, negative := torch.NewVector(torch.CPU, -1)
 	_, outside := v.Gather([]int64{2})
@@ -104,8 +104,8 @@ func TestVectorErrors(t *testing.T) {
 	wantValues(t, v, 1, 2)
 }
 
-// settled is torch.Live() once the collector has freed what earlier tests left: finalizers run after runtime.GC has
-// returned, one after another, and what a freed handle held is only found by the next collection.
+// settled returns torch.Live() after the collector has freed the handles of earlier tests. Finalizers run one after another
+// after runtime.GC has returned, and memory that a freed handle refers to is only found by the next collection.
 func settled() (handles, bytes int64) {
 	for range 4 {
 		ran := make(chan struct{})
@@ -155,8 +155,8 @@ func TestParseDevice(t *testing.T) {
 	}
 }
 
-// TestFingerprint checks that fingerprints are equal for equal vectors only: for one value, an exchange of two, a sign of zero, or
-// another length they differ.
+// TestFingerprint checks that only equal vectors have equal fingerprints: they differ if one value changes, two values are
+// exchanged, the sign of a zero changes, or the length differs.
 func TestFingerprint(t *testing.T) {
 	values := make([]float32, 5000)
 	for i := range values {

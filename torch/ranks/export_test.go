@@ -1,4 +1,4 @@
 package ranks
 
-// StopBeating ends the signs of life of a rank, as if it were stopped.
+// StopBeating stops the heartbeat of a rank, as if the rank were stopped.
 func (r *Ranks) StopBeating() { r.mute.Store(true) }

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestListenOn checks the addresses of ranks on one machine and on two, and that a rank which others cannot answer is named.
+// TestListenOn checks the addresses of ranks on one machine and on two, and that the error names a rank whose address others
+// cannot reach.
 func TestListenOn(t *testing.T) {
 	name := func(rank int) string { return fmt.Sprint("rank ", rank) }
 	far := hello{Network: "b", Address: "10.0.0.2"}

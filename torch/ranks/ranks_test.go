@@ -15,7 +15,7 @@ import (
 	"feddag/torch/ranks/rankstest"
 )
 
-// TestExchanges checks what each rank gets in every kind of exchange, with parts of different lengths.
+// TestExchanges checks the result of each rank in every kind of exchange, with parts of different lengths.
 func TestExchanges(t *testing.T) {
 	for size := 1; size <= 3; size++ {
 		errs := rankstest.Run(t, size, rankstest.Options(), func(r *ranks.Ranks) error {
@@ -89,7 +89,7 @@ func TestProblems(t *testing.T) {
 			<-r.Context().Done()
 			return r.Err()
 		}, []string{"out of patience"}},
-		"an end without a reason": {func(r *ranks.Ranks) error { // what a deferred Close does in a panic
+		"an end without a reason": {func(r *ranks.Ranks) error { // like a deferred Close after a panic
 			if r.Rank() == 1 {
 				r.Close(nil)
 				return errors.New("it left before the end")
@@ -102,7 +102,7 @@ func TestProblems(t *testing.T) {
 		for rank, err := range errs {
 			for _, want := range c.want {
 				if rank == 1 && err != nil && strings.HasPrefix(c.want[0], "rank 1") {
-					continue // It does not name itself.
+					continue // A rank does not name itself.
 				}
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("%s: rank %d ended with %v, which lacks %q", name, rank, err, want)
@@ -112,7 +112,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestSilence checks that a rank which gives no sign of life is named, whatever the others are doing.
+// TestSilence checks that the error names a rank without a heartbeat, whatever the others are doing.
 func TestSilence(t *testing.T) {
 	o := rankstest.Options()
 	silent := make(chan struct{})
@@ -145,7 +145,7 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestJoin checks what a rank says that cannot join.
+// TestJoin checks the errors of a rank that cannot join.
 func TestJoin(t *testing.T) {
 	rankstest.Skip(t)
 	l, err := net.Listen("tcp", ":0")
@@ -168,7 +168,7 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// TestOtherProgram checks that ranks of different builds do not begin.
+// TestOtherProgram checks that ranks with different builds do not begin.
 func TestOtherProgram(t *testing.T) {
 	builds := make(chan string, 2)
 	builds <- "build 1"
