@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestCheckLanguage checks that scripts/check_language.sh finds sentences of the dialect, line by line, and nothing in good English
-// or in a line that is exempt.
+// TestCheckLanguage checks that scripts/check_language.sh finds clipped sentences, line by line, and nothing in good English
+// or in lines that are exempt.
 func TestCheckLanguage(t *testing.T) {
 	check := func(lines ...string) (output string, found bool) {
 		file := filepath.Join(t.TempDir(), "text.go")

@@ -13,10 +13,10 @@ import (
 	"testing"
 )
 
-// image is the folder of a build stage that becomes the image.
+// image is the folder of a build stage whose content becomes the image.
 const image = "/image"
 
-// instruction is a line of the Dockerfile, its continuations joined.
+// instruction is a line of the Dockerfile, joined with its continuation lines.
 type instruction struct {
 	stage, word, rest string
 }
@@ -43,7 +43,7 @@ func dockerfile(t *testing.T) []instruction {
 	return all
 }
 
-// variables are the ARGs' defaults, the whole file's.
+// variables returns the defaults of the ARGs in the whole file.
 func variables(all []instruction) func(string) string {
 	values := map[string]string{}
 	for _, i := range all {
@@ -61,7 +61,7 @@ func run(dir string, env []string, command string) (string, error) {
 	return string(out), err
 }
 
-// Stages are built before they are used, and every RUN is shell that parses.
+// TestDockerfileHoldsTogether checks that stages are built before they are used, and that every RUN is valid shell.
 func TestDockerfileHoldsTogether(t *testing.T) {
 	all := dockerfile(t)
 	expand := variables(all)
@@ -84,7 +84,7 @@ func TestDockerfileHoldsTogether(t *testing.T) {
 				if !slices.Contains(stages, from) {
 					t.Errorf("COPY %s: no stage %s before it", paths, from)
 				}
-				// The rpaths hold the build's paths, which image_files.sh keeps below its folder.
+				// The rpaths contain the paths of the build, which image_files.sh keeps below its folder.
 				if paths != image+" /" || !collects[from] {
 					t.Errorf("COPY --from=%s %s: want the folder %s of scripts/image_files.sh, over the root", from, paths, image)
 				}
@@ -117,7 +117,7 @@ func TestDockerfileHoldsTogether(t *testing.T) {
 
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// Every Debian package that a RUN installs is there, as far as this machine's lists say.
+// TestDockerfilePackagesExist checks that every Debian package that a RUN installs is in this machine's package lists.
 func TestDockerfilePackagesExist(t *testing.T) {
 	if os.Getenv("FEDDAG_LONG") == "" {
 		t.Skip("apt-cache may take minutes to read its lists: set FEDDAG_LONG=1")
@@ -152,8 +152,9 @@ func TestDockerfilePackagesExist(t *testing.T) {
 	}
 }
 
-// What COPY . . brings, by .dockerignore, is enough for the build step's scripts; with FEDDAG_LONG=1 the step is run, in
-// a copy of the tree as an image has it, and the program that comes of it. It takes minutes, and Go modules.
+// TestDockerfileBuilds checks that the files that COPY . . copies according to .dockerignore include the scripts of the build
+// step. With FEDDAG_LONG=1, it runs this step in a copy of the tree, and then the resulting program. This takes minutes, and
+// needs Go modules.
 func TestDockerfileBuilds(t *testing.T) {
 	src := filepath.Join(t.TempDir(), "src")
 	out, err := run("..", nil, fmt.Sprintf("mkdir -p %[1]s && git ls-files -z | tar -c --null -T - | tar -x -C %[1]s", quote(src)))
@@ -187,12 +188,12 @@ func TestDockerfileBuilds(t *testing.T) {
 	if os.Getenv("FEDDAG_LONG") == "" {
 		t.Skip("compiles everything: set FEDDAG_LONG=1")
 	}
-	// The image's build has no libraries of this checkout.
+	// The build of the image does not have the libraries of this checkout.
 	env := []string{"CGO_LDFLAGS=", "CGO_CFLAGS=", "CGO_CXXFLAGS=", "GOFLAGS=", "LIBTORCH=", "LIBTORCH_USE_PYTORCH="}
 	if out, err := run(src, env, step); err != nil {
 		t.Fatalf("RUN %s: %v\n%s", step, err, out)
 	}
-	// The run stage: ENV PATH, WORKDIR / and CMD.
+	// The environment of the run stage: ENV PATH, WORKDIR / and CMD.
 	src = filepath.Join(collected, src)
 	if out, err := run("/", []string{"PATH=" + src + ":" + os.Getenv("PATH")}, "feddag --help"); err != nil || !strings.Contains(out, "Usage: feddag COMMAND") {
 		t.Errorf("%v\n%s", err, out)

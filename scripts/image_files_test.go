@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// image_files.sh collects a program, its own libraries and those that they load, without the C library, each with the links
-// that lead to it and with its license.
+// TestImageFiles checks that image_files.sh collects a program, its own libraries and the libraries that these load, without
+// the C library, each with the links that lead to it and with its license.
 func TestImageFiles(t *testing.T) {
 	if out, err := run("..", nil, "scripts/find_libtorch.sh && command -v ldd"); err != nil {
 		t.Skipf("no libtorch or no ldd: %s", out)
@@ -23,7 +23,7 @@ func TestImageFiles(t *testing.T) {
 	if out, err := run("..", nil, strings.ReplaceAll(prepare, "%", quote(root))); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, name := range []string{"find_libtorch.sh", "image_files.sh"} { // read here, so that go test notices their changes
+	for _, name := range []string{"find_libtorch.sh", "image_files.sh"} { // read here so that go test notices changes of these files
 		raw, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -63,7 +63,7 @@ func TestImageFiles(t *testing.T) {
 		t.Errorf("the C library is there: %s", all)
 	}
 	for _, name := range names {
-		if _, err := os.Stat(filepath.Join(image, name)); err != nil { // through links, all relative here
+		if _, err := os.Stat(filepath.Join(image, name)); err != nil { // through links, all of which are relative here
 			t.Error(err)
 		}
 		if strings.HasPrefix(name, "/lib/") {

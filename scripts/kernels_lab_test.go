@@ -7,7 +7,7 @@ import (
 )
 
 // TestKernelsLab checks that every CUDA kernel compiles for three generations of GPUs without spills and without a stack, and
-// that the kernels that multiply have a least share of multiply-adds in their main loops.
+// that the kernels that multiply have the required share of multiply-adds in their main loops.
 func TestKernelsLab(t *testing.T) {
 	if _, err := os.Stat("../build/kernels-lab/venv/installed"); err != nil {
 		t.Skip("the CUDA compiler is not installed: make kernels-lab")
@@ -20,7 +20,7 @@ func TestKernelsLab(t *testing.T) {
 	}
 }
 
-// TestStepTime checks that the predicted times of steps are within 30% of those that were measured on an H100.
+// TestStepTime checks that the predicted times of steps are within 30% of the times measured on an H100.
 func TestStepTime(t *testing.T) {
 	if _, err := os.Stat("../build/kernels-lab/venv/installed"); err != nil {
 		t.Skip("the CUDA compiler is not installed: make kernels-lab")

@@ -38,7 +38,7 @@ func clusteringPage(t *testing.T) string {
 	return string(page)
 }
 
-// TestTablesOfThePage checks that docs/clustering.md has every row that the kept results make.
+// TestTablesOfThePage checks that docs/clustering.md has every row that is made from the kept results.
 func TestTablesOfThePage(t *testing.T) {
 	all, _, err := readResults("../results/groups/groups.tsv")
 	if err != nil {
@@ -71,7 +71,7 @@ func checkRows(t *testing.T, page, made map[string][][]string) {
 	checked := 0
 	for name, each := range made {
 		if name == "" {
-			continue // the heads of the tables, which the page words
+			continue // the headings of the tables, which differ on the page
 		}
 		for _, cells := range each {
 			if !slices.ContainsFunc(page[name], func(row []string) bool { return slices.Equal(row, cells) }) {

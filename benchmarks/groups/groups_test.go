@@ -63,7 +63,7 @@ func TestFederations(t *testing.T) {
 	}
 }
 
-// A file of results is read as it was written, without the half of a line that a stop left.
+// TestOutput checks that a file of results is read as it was written, without an incomplete line at its end.
 func TestOutput(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.tsv")
 	a := result{cell{"mnist", "II", 0.1, 0.05, 100, 101}, 4, 3, 0.75, 1, 1.5, 6560}
@@ -112,7 +112,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// The best assignment finds groups that stand apart, in their labels or in their images.
+// TestBound checks that the best assignment finds groups that differ in their labels or in their images.
 func TestBound(t *testing.T) {
 	sketch := func(classes []int, x float64) *groups.Sketch {
 		s := new(groups.Sketch)
@@ -135,12 +135,12 @@ func TestBound(t *testing.T) {
 	if got := bound(clients, clients, scatter, truth); !slices.Equal(got, truth) {
 		t.Errorf("%v, want %v", got, truth)
 	}
-	// A client that holds a class which its group alone holds is of that group, whatever its images look like.
+	// A client with a class that only one group has belongs to that group, whatever its images look like.
 	clients[2] = sketch([]int{1, 2}, 3)
 	if got := bound(clients, clients, scatter, truth); got[2] != 2 {
 		t.Errorf("client 2 holds class 2, but is of group %d", got[2])
 	}
-	// A client says nothing about its own group. If it did, each would be alone again.
+	// A client is not used to describe its own group. Otherwise each would be alone in its group again.
 	clients, truth = nil, nil
 	r := stream.New(1, "test")
 	for i := range 20 {

@@ -70,7 +70,7 @@ func TestChecker(t *testing.T) {
 	}
 }
 
-// TestWriteFashion checks the sizes that the headers of the synthetic set claim.
+// TestWriteFashion checks the sizes in the headers of the synthetic data set.
 func TestWriteFashion(t *testing.T) {
 	dir := t.TempDir()
 	if err := writeFashion(dir); err != nil {

@@ -1,4 +1,4 @@
-// Package cluster tests the scripts that spread comparisons and runs over machines.
+// Package cluster tests the scripts that distribute comparisons and runs over machines.
 package cluster
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// recorder writes a program that takes the place of feddag: it notes its arguments in a file and then runs a line of bash.
-// It returns the program and the file.
+// recorder writes a program that replaces feddag: it records its arguments in a file and then runs a line of bash. It returns
+// the program and the file.
 func recorder(t *testing.T, line string) (program, notes string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -26,7 +26,7 @@ func recorder(t *testing.T, line string) (program, notes string) {
 	return program, notes
 }
 
-// noted waits for the arguments that a recorder noted, and returns a line per call.
+// noted waits for the arguments that a recorder records, and returns a line per call.
 func noted(t *testing.T, notes string) []string {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
@@ -61,7 +61,7 @@ func TestSlurmArray(t *testing.T) {
 	}
 }
 
-// TestParallel checks that each GPU gets a process of its own and that the tables are made at the end.
+// TestParallel checks that each GPU gets its own process and that the tables are made at the end.
 func TestParallel(t *testing.T) {
 	if _, err := exec.LookPath("parallel"); err != nil {
 		t.Skip("GNU parallel is not installed")
@@ -86,7 +86,7 @@ func TestParallel(t *testing.T) {
 	}
 }
 
-// TestKubernetes checks that the manifest is a Job whose shards are as many as its pods.
+// TestKubernetes checks that the manifest is a Job with as many shards as pods.
 func TestKubernetes(t *testing.T) {
 	raw, err := os.ReadFile("kubernetes.yaml")
 	if err != nil {
@@ -134,7 +134,7 @@ func TestSlurmRanks(t *testing.T) {
 	}
 }
 
-// TestPyTorchJob checks that all pods of the manifest run the same command and that the master alone has the volume.
+// TestPyTorchJob checks that all pods of the manifest run the same command and that only the master has the volume.
 func TestPyTorchJob(t *testing.T) {
 	raw, err := os.ReadFile("pytorchjob.yaml")
 	if err != nil {
@@ -168,7 +168,7 @@ func TestPyTorchJob(t *testing.T) {
 		t.Fatalf("the manifest is %+v", job)
 	}
 	m, w := master.Template.Spec.Containers[0], worker.Template.Spec.Containers[0]
-	// The operator gives its variables to the container of this name.
+	// The operator sets its variables in the container with this name.
 	if m.Name != "pytorch" || w.Name != "pytorch" || strings.Join(m.Args, " ") != strings.Join(w.Args, " ") || m.Args[0] != "train" {
 		t.Errorf("the containers are %+v and %+v", m, w)
 	}
