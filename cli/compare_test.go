@@ -347,7 +347,7 @@ func TestCompareBadInput(t *testing.T) {
 		{little(t, data, out, "--algorithms", "fedavg", "--seed", "1"), exitUsage, []string{"--seeds"}},
 		{little(t, data, out, "--algorithms", "fedavg", "--resume", "x"), exitUsage, []string{"continues"}},
 		{little(t, data, out, "--algorithms", "fedavg", "--rouns", "1"), exitUsage, []string{"did you mean --rounds?"}},
-		{little(t, data, out, "--algorithms", "fedavg", "--feddag-delta", "1"), exitUsage, []string{"none of the algorithms"}},
+		{little(t, data, out, "--algorithms", "fedavg", "--feddag-delta", "1"), exitUsage, []string{"not a flag of any of the compared algorithms"}},
 		{little(t, data, out, "--algorithms", "fedavg", "--rounds", "0"), exitUsage, []string{"--rounds is 0"}},
 		{little(t, data, out, "--algorithms", "fedavg", "--lr", "fast"), exitUsage, []string{"--lr"}},
 		{little(t, data, out, "--algorithms", "fedavg", "--confidence", "95"), exitUsage, []string{"--confidence"}},

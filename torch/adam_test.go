@@ -80,7 +80,7 @@ func TestAdamIsNotForMeta(t *testing.T) {
 	sgd := adams["adam"]
 	sgd.Meta = &torch.Meta{Alpha: 0.1}
 	for name, executor := range executors(t) {
-		if _, err := executor.Train(net, images, []torch.Job{job}, torch.All, sgd); err == nil || !strings.Contains(err.Error(), "not of Adam") {
+		if _, err := executor.Train(net, images, []torch.Job{job}, torch.All, sgd); err == nil || !strings.Contains(err.Error(), "cannot be combined with Adam") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -160,7 +160,7 @@ func TestJoin(t *testing.T) {
 		"is in use":                     {Size: 2, Host: "127.0.0.1", Port: taken, Serve: true},
 		"MASTER_ADDR is \"no.invalid\"": {Size: 2, Host: "no.invalid", Port: 1, Serve: true},
 		"does not answer":               {Rank: 1, Size: 2, Host: "127.0.0.1", Port: rankstest.Port(t), Serve: true},
-		"rank 1 of 2 has not come":      {Size: 2, Host: "127.0.0.1", Port: rankstest.Port(t), Serve: true},
+		"rank 1 of 2 has not joined":    {Size: 2, Host: "127.0.0.1", Port: rankstest.Port(t), Serve: true},
 	} {
 		if _, err := ranks.Join(context.Background(), p, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, which lacks %q", p, err, want)
