@@ -103,7 +103,7 @@ func (c *cell) agrees(saved map[string]string) error {
 	if o.partitionFile != "" { // the file determines the partition completely
 		o.groupFlags(dataGroup).VisitAll(func(f *pflag.Flag) { loose = append(loose, f.Name) })
 	}
-	if o.partition.Clients == 0 { // as many as the data set has
+	if o.partition.Clients == 0 { // the data set determines the number
 		loose = append(loose, "clients")
 	}
 	if o.model == "" {

@@ -289,7 +289,7 @@ func dataVerify(ctx context.Context, f *dataFlags, args []string, out, log io.Wr
 
 func dataImport(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error {
 	f.dataset = args[1]
-	// A path by itself says what it is.
+	// If the argument is an existing path, the kind of data set follows from it.
 	if _, err := os.Stat(args[1]); err == nil {
 		f.dataset = data.NameOf(args[1])
 	}

@@ -349,7 +349,7 @@ func (e *evaluation) print(out io.Writer) error {
 	return err
 }
 
-// percent is an accuracy in percent with the digits of clients.csv, or - where there is none.
+// percent formats an accuracy in percent with as many digits as clients.csv, or returns - if there is none.
 func percent(v float64) string {
 	if math.IsNaN(v) {
 		return "-"

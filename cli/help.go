@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// mainFlags are the flags that the short help of train and cluster shows, beside those that only one command has.
+// mainFlags are the flags that the short help of train and cluster shows, in addition to those that only one command has.
 var mainFlags = []string{
 	"algorithm", "preset", "config", "seed", "dataset", "partition", "clients", "rounds", "rate", "epochs", "batch", "lr", "device", "out", "resume",
 }
@@ -63,7 +63,7 @@ func (g group) topic() string {
 	return word
 }
 
-// usage prints the help of a command with the flags of a run: the flags that matter most, all of them, or those of a topic.
+// usage prints the help of a command with the flags of a run: the main flags, all flags, or the flags of a topic.
 func (o *options) usage(w io.Writer, command, intro, topic string) error {
 	hideUnread(o.flags, o.unread())
 	topics := []string{everything}

@@ -74,7 +74,7 @@ func launched(getenv func(string) string) (*ranks.Place, error) {
 		}
 		p := &ranks.Place{Rank: rank, Size: size, Serve: true, Attempt: attempt(getenv), Interface: getenv("GLOO_SOCKET_IFNAME")}
 		p.Interface, _, _ = strings.Cut(p.Interface, ",")
-		// The agent of torchrun holds the store at MASTER_PORT, unless it is told not to.
+		// The agent of torchrun serves the store at MASTER_PORT, unless it is configured otherwise.
 		if strings.EqualFold(getenv("TORCHELASTIC_USE_AGENT_STORE"), "true") {
 			p.Serve = false
 		}

@@ -59,7 +59,7 @@ func (d *partitionFlags) check(seed uint64) error {
 		d.partition.Extra = extra
 	}
 	if f := d.declared.Lookup("clients"); f != nil && !f.Changed && partition.CountsClients(d.partition) {
-		d.partition.Clients = 0 // as many as the data set has
+		d.partition.Clients = 0 // the data set determines the number
 	}
 	if d.partitionFile != "" {
 		return nil

@@ -88,7 +88,7 @@ var textTypes = map[string]string{
 	".safetensors": "application/octet-stream", ".npy": "application/octet-stream",
 }
 
-// hasHidden reports whether a path has a name that begins with a dot, such as that of the lock.
+// hasHidden reports whether a path has a name that begins with a dot, such as the lock file.
 func hasHidden(p string) bool { return strings.Contains(p, "/.") }
 
 // isLoopback reports whether a host, with or without a port, is the loopback address of this machine.

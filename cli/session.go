@@ -34,7 +34,7 @@ type session struct {
 	setup      float64 // seconds
 }
 
-// Close frees what the session holds on the device.
+// Close frees the session's memory on the device.
 func (s *session) Close() {
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		s.closers[i]()
