@@ -18,7 +18,7 @@ import (
 
 // Beside holds the results that others report for the same setting.
 type Beside struct {
-	Name   string // name of the file, without its ending: "paper"
+	Name   string // name of the file without its suffix, such as "paper"
 	Joined bool   // the results are of newcomers as they join, not of the clients that took part
 	Source string // source of the rows, such as "table 10"; empty if they do not name one
 	Values map[string]Known

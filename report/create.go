@@ -115,8 +115,8 @@ func removeStart(path string) error {
 	return nil
 }
 
-// Undo removes what was written into the directory of a new run before its
-// config.yaml, so that the same command can make the run after all.
+// Undo removes the files that were written to the directory of a new run before its config.yaml, so that the same command can
+// make the run later.
 func (d *Dir) Undo() error { return removeStart(d.path) }
 
 func hasLock(entries []os.DirEntry) bool {

@@ -63,7 +63,7 @@ type view struct {
 	Confusion    *confusionView
 
 	ClustersNote          string
-	Names                 []string // names of the classes with a column of their own; nil if there are too many
+	Names                 []string // names of the classes, each of which has a column; nil if there are too many
 	Groups                []clusterView
 	HasScores, HasSources bool
 	Searches              []searchView

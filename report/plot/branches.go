@@ -2,8 +2,7 @@ package plot
 
 import "feddag/similarity"
 
-// branches is the top of a tree. Each of its leaves is a client, or a merge
-// whose own branches are not drawn.
+// branches is the top of a tree. Each of its leaves is a client, or a merge whose branches are not drawn.
 type branches struct {
 	tree   *similarity.Dendrogram
 	leaves int

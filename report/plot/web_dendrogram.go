@@ -79,7 +79,7 @@ func DendrogramHTML(tree *similarity.Dendrogram, clusters [][]int, threshold flo
 	return w.HTML("Dendrogram of " + numfmt.Count(tree.N, "client")), nil
 }
 
-// strip returns the clusters under the branches, in their colours, with their numbers where there is room.
+// strip returns the clusters below the branches, in their colours, with their numbers if there is room.
 func (t *branches) strip() string {
 	var b strings.Builder
 	b.WriteString(`<div class="strip">`)
