@@ -28,7 +28,7 @@ type File struct {
 type Attack struct {
 	Name string
 	File File
-	// Words is what the error must contain.
+	// Words is text that the error must contain.
 	Words string
 }
 
@@ -100,7 +100,7 @@ func Tar(t testing.TB, f File) []byte {
 			}
 		}
 	}
-	w.Flush() // fails if the size is not that of the body
+	w.Flush() // fails if the size is not the size of the body
 	return b.Bytes()
 }
 

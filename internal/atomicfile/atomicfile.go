@@ -1,4 +1,4 @@
-// Package atomicfile replaces files as a whole: whatever happens, a file has its old content or its new content.
+// Package atomicfile replaces files atomically: whatever happens, a file has either its old or its new content.
 //
 // The package is our own because the libraries for Go do less. github.com/google/renameio v2.0.2 and
 // github.com/natefinch/atomic v1.0.1 sync the file but not its directory, so that a crash can undo a replacement that was

@@ -23,18 +23,18 @@ import (
 	"time"
 )
 
-// Kind says what is done with a block.
+// Kind is the way in which a block is used.
 type Kind int
 
 const (
-	Unmarked Kind = iota // code in another language than that of the shell
+	Unmarked Kind = iota // code in a language other than that of the shell
 	Run                  // commands that are run
 	NotRun               // commands that are not run
 	Output               // what commands print
 	SetUp                // commands that are run and not shown
 )
 
-// Mark is what the comment before a block says.
+// Mark is the content of the comment before a block.
 type Mark struct {
 	Kind Kind
 	// Reason says why commands are not run, or why an output is not compared.

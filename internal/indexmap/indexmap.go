@@ -1,5 +1,5 @@
-// Package indexmap reads files in which other programs for federated learning store which client has which images of a data
-// set, as lists of indices:
+// Package indexmap reads files in which other programs for federated learning store the images of each client, as lists of
+// indices into a data set:
 //
 //   - FL-bench's partition.pkl: a dictionary whose data_indices is a list of {train, val, test}, one per client, with indices
 //     into the training and test images together;

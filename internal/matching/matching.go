@@ -4,9 +4,9 @@ package matching
 import "math"
 
 // Least matches the rows of a cost matrix with its columns, in as many pairs as possible, such that the sum of the costs is
-// the smallest. It returns the column of each row, -1 for none. It uses the Hungarian method with potentials, which takes
-// O(rows^2 columns) time, or O(columns^2 rows) if there are fewer columns (R. Jonker and A. Volgenant, A shortest
-// augmenting path algorithm, Computing 1987).
+// minimal. It returns the column of each row, -1 for none. It uses the Hungarian method with potentials, which takes O(rows^2
+// columns) time, or O(columns^2 rows) if there are fewer columns (R. Jonker and A. Volgenant, A shortest augmenting path
+// algorithm, Computing 1987).
 func Least(cost [][]float64) []int {
 	rows := len(cost)
 	if rows == 0 {

@@ -87,7 +87,7 @@ func (t *thrift) record() (record, error) {
 	}
 }
 
-// value reads a value of a type. In a list, a boolean has a byte of its own; elsewhere its type is its value.
+// value reads a value of a type. In a list, a boolean is a separate byte; elsewhere its type contains its value.
 func (t *thrift) value(kind byte, inList bool) (any, error) {
 	switch kind {
 	case 1, 2:

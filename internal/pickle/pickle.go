@@ -30,7 +30,7 @@ type (
 // These are also on the stack of the machine, besides the values that Read may return.
 type (
 	function string   // a class or function that is to be called, a value of functions
-	mark     struct{} // lies below the items of a list, tuple or dictionary
+	mark     struct{} // is below the items of a list, tuple or dictionary on the stack
 )
 
 // dtype is a numpy.dtype on the stack: the type of the numbers that h describes, or of objects.

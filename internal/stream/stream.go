@@ -1,8 +1,8 @@
 // Package stream derives independent random streams from the seed of a run.
 //
-// A stream is named by a purpose and a list of keys (round, client, epoch, ...), so that every consumer draws from a
-// sequence of its own. How many numbers one consumer draws never changes the numbers of another, and a resumed run does not
-// need the state of a generator.
+// A stream is named by a purpose and a list of keys (round, client, epoch, ...), so that every consumer draws from its own
+// sequence. The number of values that one consumer draws never changes the values of another, and a resumed run does not need
+// the state of a generator.
 package stream
 
 import (
