@@ -64,7 +64,7 @@ func (g BLAS) Dgemm(tA, tB blas.Transpose, m, n, k int, alpha float64, a []float
 	})
 }
 
-// fits reports whether a matrix whose rows are ld values apart lies within x.
+// fits reports whether a matrix whose rows are ld values apart is within x.
 func fits(x []float64, rows, columns, ld int) bool {
 	return ld >= columns && len(x) >= (rows-1)*ld+columns
 }

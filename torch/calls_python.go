@@ -22,8 +22,8 @@ func (n *Network) EncoderCalls() []Call {
 	return calls
 }
 
-// HeadCall returns the linear head as a call of PyTorch. Its input is the features of the encoders side by side, those of the
-// primary encoder first.
+// HeadCall returns the linear head as a call of PyTorch. Its input is the concatenation of the features of the encoders,
+// starting with the primary encoder.
 func (n *Network) HeadCall() Call {
 	return callOf(Linear{Name: "head", In: n.width(), Out: n.classes}, [3]int{n.width(), 1, 1}, true)
 }

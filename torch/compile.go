@@ -156,8 +156,8 @@ func flattened(layers []Layer) []Layer {
 }
 
 // layout assigns places to the tensors of an encoder. The parameters come first, in the order of the layers, so that SGD
-// changes one contiguous range of memory; the buffers follow. It returns all tensors in the order of memory, and those of
-// each flattened layer.
+// changes one contiguous range of memory; the buffers follow. It returns all tensors in the order of memory, and the tensors
+// of each flattened layer.
 func layout(layers []Layer) (all []Param, of [][]Param, trained int) {
 	of = make([][]Param, len(layers))
 	offset := 0

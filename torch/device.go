@@ -78,8 +78,8 @@ func (d Device) Name() (string, error) {
 // IsCUDA reports whether the device is a GPU.
 func (d Device) IsCUDA() bool { return d.cuda }
 
-// Memory returns, in bytes, the memory of the device that is available, all of it, and the most that this process has held.
-// For the CPU it returns what the kernel reports as available and as total, and a peak of 0.
+// Memory returns the available memory of the device, its total memory, and the peak of this process, in bytes. For the CPU,
+// it returns the available and the total memory that the kernel reports, and a peak of 0.
 func (d Device) Memory() (available, total, peak int64, err error) {
 	if !d.cuda {
 		available, total, err = hostMemory()

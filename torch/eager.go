@@ -157,7 +157,7 @@ func (job Job) checkOrder() error {
 	return nil
 }
 
-// applyLabelMap replaces labels by those of a client's label map.
+// applyLabelMap replaces labels according to a client's label map.
 func applyLabelMap(labels []int64, labelMap []uint8) {
 	if labelMap == nil {
 		return

@@ -245,7 +245,8 @@ func (t *eagerTraining) descendAdam(g, anchor *Vector, sgd SGD, r Range) error {
 }
 
 // differentiate sets t.gradient to the gradient of the loss on a batch of the job's samples, given by their positions. The
-// gradient is zero where nothing is trained. differentiate adds the loss to that of the epoch. Its errors name the batch.
+// gradient is zero for parameters that are not trained. differentiate adds the loss to the loss of the epoch. Its errors name
+// the batch.
 func (t *eagerTraining) differentiate(positions []int32) error {
 	err := t.eager.stop()
 	if err == nil {

@@ -68,8 +68,8 @@ type Mix struct {
 	Labels  *Vector // [items, classes], rows that sum to 1
 }
 
-// Contrast is the loss of FedBR (Guo, Tang, Lin, ICML 2023). z are the features of the batch, z_p those of shared
-// pseudo-images, and z_g those of the pseudo-images under the received weights:
+// Contrast is the loss of FedBR (Guo, Tang, Lin, ICML 2023). z are the features of the batch, z_p the features of shared
+// pseudo-images, and z_g the features of the pseudo-images under the received weights:
 //
 //	L_con = mean softplus(τ2 cos(P z_p, P z) - τ1 cos(P z_p, P z_g))
 //	P climbs L_con at rate Rate, then the network descends  CE + µ L_con + λ mean CE(z_p, uniform)

@@ -137,7 +137,7 @@ func (r *Ranks) Agree(what string, yes bool) (bool, error) {
 	return yes, nil
 }
 
-// Same returns an error that names the first rank whose value is not that of rank 0.
+// Same returns an error that names the first rank whose value differs from the value of rank 0.
 func (r *Ranks) Same(what string, value []byte) error {
 	all, err := r.meet(arrival{What: what, Value: value}, nil)
 	if err != nil {
