@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Compares two accuracy curves: a run of ours and its peer's (or any two folders with a metrics.jsonl). A run may be
-in an archive: benchmarks/results/fmnist/I-30-1.zip/feddag-1.
+"""Compares two accuracy curves: of a run of feddag and of its peer (or of any two folders with a metrics.jsonl). A run
+may be in an archive: benchmarks/results/fmnist/I-30-1.zip/feddag-1.
 
     python3 benchmarks/peers/compare.py RUN PEER [--after 5] [--every 5] [--within 1.5]
 
 Rounds count from 1. `pre` is over all clients, before local training; `post` over the round's cohort, after it; both
-mean balanced accuracy in percent. A single round swings by a point or two with the shuffles alone, so the table has
-the mean of each group of rounds too. With --within, exit code 1 if the means over all rounds after --after are
-further apart than that. No packages needed.
+mean balanced accuracy in percent. The accuracy of a single round varies by a point or two with the shuffles, so the
+table also has the mean of each group of rounds. With --within, the exit code is 1 if the means over all rounds after
+--after differ by more than that. Needs no packages.
 """
 import argparse
 import json

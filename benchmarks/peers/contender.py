@@ -1,4 +1,4 @@
-"""What all contenders of benchmarks/engines.py except ./feddag bench have in common: flags, and one turn per line of input."""
+"""The common part of all contenders of benchmarks/engines.py except ./feddag bench: flags, and one turn per line of input."""
 import argparse
 import json
 import sys
@@ -6,7 +6,7 @@ import time
 
 from states import write_safetensors
 
-PHASES = [("primary", "head"), ("secondary",)]  # what each trains
+PHASES = [("primary", "head"), ("secondary",)]  # parts that each phase trains
 
 
 def options(doc, hows, models):

@@ -1,4 +1,4 @@
-"""The encoders of models/ in PyTorch, by the names of their state_dict; resnet9 with group norm."""
+"""The encoders of models/ in PyTorch, with the same names in their state_dict; resnet9 has group norm."""
 import torch.nn.functional as F
 from torch import nn
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""FedDAG, FedDAG* and FedAvg as a plain PyTorch script: a second opinion on ./feddag train.
+"""FedDAG, FedDAG* and FedAvg as a plain PyTorch script: an independent check of ./feddag train.
 
-It reads a run directory of ours (config.yaml, partition.json, clusters.json, model/initial.safetensors) and does
-everything after the clustering again with autograd and torch.optim.SGD: warm-up, the start of eq. 22, both phases,
-evaluation. Shuffles and, without --cohorts-from-run, cohorts are its own, so the curves agree statistically, not
-bitwise.
+It reads a run directory of feddag (config.yaml, partition.json, clusters.json, model/initial.safetensors) and repeats
+everything after the clustering with autograd and torch.optim.SGD: warm-up, the initial models of eq. 22, both phases,
+evaluation. It has its own shuffles and, without --cohorts-from-run, its own cohorts, so the curves agree statistically,
+not bitwise.
 
     python benchmarks/peers/feddag_torch.py --run RUN --out PEER --cohorts-from-run
     python benchmarks/peers/compare.py RUN PEER
@@ -72,7 +72,7 @@ def read_lines(path):
 # ---- model ----------------------------------------------------------------------------------------------------------
 
 class Model(nn.Module):
-    """A head on the features of one encoder, or on those of two side by side."""
+    """A head on the features of one encoder, or on the concatenated features of two."""
 
     def __init__(self, state):
         super().__init__()
@@ -136,7 +136,7 @@ def local_sgd(task):
 def score_cluster(task):
     state, members = task
     model = Model(state)
-    by_test_set = {}  # clients with the same test set and labels share the answer
+    by_test_set = {}  # clients with the same test set and labels have the same score
     scores = []
     for i in members:
         c = DATA["clients"][i]
@@ -150,7 +150,7 @@ def score_cluster(task):
 # ---- what the server does -------------------------------------------------------------------------------------------
 
 def mean(states, weights, names=None):
-    """Σ w x / Σ w of each named array."""
+    """Returns Σ w x / Σ w for each named array."""
     w = np.asarray(weights, np.float64)
     w = w / w.sum()
     return {k: sum(a * s[k].astype(np.float64) for a, s in zip(w, states)).astype(np.float32)
@@ -189,7 +189,7 @@ class Federation:
         return self.pool.map(local_sgd, tasks, chunksize=1)
 
     def warm_up(self, theta0):
-        """Phase 1: every client alone, tg rounds of E epochs, momentum anew in each. Largest clients first."""
+        """Phase 1: trains every client alone, in tg rounds of E epochs, each with a new momentum. Largest clients first."""
         order = sorted(range(len(self.clients)), key=self.size, reverse=True)
         states = {i: theta0 for i in order}
         for r in range(int(self.config["feddag-warmup-rounds"])):
@@ -302,7 +302,7 @@ def cached_warm_up(federation, theta0, path, key):
 
 
 def check(config, algorithm):
-    """Refuses a run that this script does not know how to repeat."""
+    """Refuses a run that this script cannot repeat."""
     want = {"dataset": "fashion-mnist", "model": "lenet", "dropout": "0"}
     if algorithm != "fedavg":
         want["feddag-primary-init"] = "warm"
@@ -320,7 +320,7 @@ def check(config, algorithm):
     defaults = {"feddag-secondary-init": "global", "feddag-head-init": "warm", "feddag-secondary-head": "own",
                 "feddag-own-source": "true", "feddag-order": "secondary-first", "feddag-sources": "mean",
                 "feddag-server-rate": "1", "feddag-warmup-rounds": "2"}
-    for key, value in defaults.items():  # a single-encoder run does not have them
+    for key, value in defaults.items():  # a run with a single encoder does not have these flags
         config.setdefault(key, value)
 
 
@@ -373,7 +373,7 @@ def main():
                 h={"epochs": int(config["epochs"]), "batch": int(config["batch"]), "lr": float(config["lr"]),
                    "momentum": float(config["momentum"]), "weight-decay": float(config["weight-decay"])})
 
-    # Forked, so that the images are there once; numpy arrays travel, so that no shared memory is needed.
+    # Processes are forked, so that the images are in memory once; they exchange numpy arrays, so that no shared memory is needed.
     with mp.get_context("fork").Pool(o.processes, torch.set_num_threads, (1,)) as pool:
         f = Federation(pool, algorithm, config, clients, clusters, graph, seed)
         starts = model_files(o.run, "start-", len(clusters)) if algorithm == config["algorithm"] else None

@@ -47,7 +47,7 @@ def main():
     images = jnp.asarray((load("images").astype(np.float32) / 255 - 0.3) / 0.3)
     labels = jnp.asarray(load("labels").astype(np.int32))
     steps = -(-n // o.batch)
-    # A last batch that is not full is filled up with samples of weight 0.
+    # An incomplete last batch is padded with samples of weight 0.
     order = load("order").reshape(k, o.epochs, n) + (np.arange(k) * n)[:, None, None]
     index = np.zeros((k, o.epochs, steps * o.batch), np.int32)
     index[:, :, :n] = order

@@ -89,7 +89,7 @@ def in_memory(task):
 
 
 class Graphs:
-    """One recorded step for each size of batch; weights, momentum and batch lie where they were recorded."""
+    """One recorded step for each batch size; weights, momentum and batch stay at the addresses of the recording."""
 
     def __init__(self, parts):
         self.parts, self.m = parts, WORK.model(parts)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Phases 2 to 4 of FedDAG with numpy and scipy, from saved sketches: what `feddag cluster --sketches` computes by default.
+"""Phases 2 to 4 of FedDAG with numpy and scipy, from saved sketches, as `feddag cluster --sketches` computes them by default.
 
     python benchmarks/peers/similarity_numpy.py sketches.npz
 
-It is written for speed: one product per class in blocks of rows, everything vectorised, no Python loop over clients, and
-memory for a few N x N arrays. Prints one JSON object: clusters, seconds, the BLAS that ran.
+It is written for speed: one product per class in blocks of rows, everything vectorised, no Python loop over clients,
+and memory for a few N x N arrays. Prints one JSON object with the clusters, the seconds, and the BLAS.
 """
 import json
 import sys
@@ -21,7 +21,7 @@ DELTA, EPSILON, GAMMA, TAU, LAMBDA, STEPS, TOP_K = 0.6, 1.0, 1.0, 1.0, 0.01, 100
 
 
 def memory_map(path, name):
-    """An array of a stored (not compressed) .npz file, not read before it is used."""
+    """Returns an array of a stored (not compressed) .npz file, which is only read when it is used."""
     with zipfile.ZipFile(path) as z:
         info = z.getinfo(name + ".npy")
         with open(path, "rb") as f:
@@ -49,7 +49,7 @@ def gradient_angles(updates):
 
 
 def class_angles(stack, start):
-    """V'_c between the clients that hold the class: H x H, degrees. start: each client's first row."""
+    """Returns V'_c between the clients that hold the class, H x H, in degrees. start: each client's first row."""
     h = len(start)
     angles = np.empty((h, h), np.float32 if h > 4096 else np.float64)
     p = len(stack) // h
@@ -60,7 +60,7 @@ def class_angles(stack, start):
         last = start[j] if j < h else len(stack)
         b = stack[start[i]:last] @ stack[start[i]:].T
         np.abs(b, out=b)
-        if even:  # as many vectors each: much faster than reduceat
+        if even:  # all clients have the same number of vectors: much faster than reduceat
             b = b.reshape(j - i, p, h - i, p).max(axis=1).max(axis=2)
         else:
             b = np.maximum.reduceat(b, start[i:j] - start[i], axis=0)
@@ -83,7 +83,7 @@ def min_max(m):
 
 
 def entropy(g, v, w, slope):
-    """Mean entropy of the rows of softmax(A), in blocks of rows of the upper triangle (eq. 7, 8)."""
+    """Returns the mean entropy of the rows of softmax(A), in blocks of rows of the upper triangle (eq. 7, 8)."""
     n = len(w)
     total, mean = np.ones(n), np.zeros(n)
     size = 512
@@ -144,7 +144,7 @@ def scores(a, labels, z):
 
 
 def ranks(counts):
-    """r_i,c + 1 of the classes that client i holds, rarest 1; 0 elsewhere."""
+    """Returns r_i,c + 1 for the classes that client i holds, where the rarest class has 1; 0 elsewhere."""
     held = counts > 0
     order = np.argsort(np.where(held, counts, np.iinfo(np.int64).max), axis=1, kind="stable")
     rank = np.empty_like(order)
@@ -205,12 +205,12 @@ def main(path):
     g, v = min_max(g), min_max(v)
     w = learn_gates(g, v)
     at = done("gates", at)
-    a = g  # A takes G^'s place
+    a = g  # A overwrites G^
     a *= w[:, None]
     for i in range(0, n, BLOCK):
         a[i:i + BLOCK] += (1 - w[i:i + BLOCK, None]) * v[i:i + BLOCK]
     del v
-    for i in range(0, n, BLOCK):  # the smaller client's gate decides a pair (eq. 7)
+    for i in range(0, n, BLOCK):  # the gate of the client with the smaller index applies to a pair (eq. 7)
         j = min(n, i + BLOCK)
         a[j:, i:j] = a[i:j, j:].T
         b = a[i:j, i:j]

@@ -171,7 +171,7 @@ func (f *failure) at(page string) string {
 	return fmt.Sprintf("%s:%d: %v\n    %s\nThe last lines of what it printed:\n", page, f.line, f.err, f.command)
 }
 
-// run runs a block with bash, or with python3 if it is in Python, and returns what it printed.
+// run runs a block with bash, or with python3 if it is in Python, and returns its output.
 func (c *checker) run(ctx context.Context, dir string, b docblock.Block) (output string, failed *failure) {
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
