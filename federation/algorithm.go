@@ -2,14 +2,14 @@ package federation
 
 import "feddag/torch"
 
-// Algorithm is a method of federated learning. Its exported fields are its options; the value that the registered function
-// returns has the defaults.
+// Algorithm is a method of federated learning. Its exported fields are its options. They have their default values in the
+// value that the registered function returns.
 type Algorithm interface {
-	// Init prepares the first round. It may visit every client that is present: [Env.Present].
+	// Init prepares the first round. It may visit every present client: see [Env.Present].
 	Init(env *Env) error
-	// Round trains a cohort and aggregates. If it returns an error, nothing that the algorithm holds has changed.
+	// Round trains a cohort and aggregates the results. If it returns an error, the state of the algorithm has not changed.
 	Round(env *Env, t int, cohort []*Client) (Report, error)
-	// Model returns what a present client predicts with, as assigned by the server.
+	// Model returns the model that a present client predicts with, as assigned by the server.
 	Model(client int) Model
 	// Models lists the distinct models.
 	Models() []NamedModel
@@ -17,10 +17,10 @@ type Algorithm interface {
 	Close()
 }
 
-// Report is what a round tells its run.
+// Report is the outcome of a round, for the run.
 type Report struct {
 	Loss    float64            // mean over the cohort of each client's mean cross-entropy in its last local epoch
-	Notes   map[string]float64 // values that the method wants recorded with the round, by name; nil for none
+	Notes   map[string]float64 // values by name that the method records with the round; nil for none
 	Trained []Local            // ascending client id; the run scores these models and closes them
 }
 
@@ -28,7 +28,7 @@ type Report struct {
 type Model struct {
 	Net   *torch.Network
 	State *torch.Vector // equal pointers are equal models: one evaluation serves all their clients
-	Mix   *Mixture      // predicts in place of State; nil without one
+	Mix   *Mixture      // predicts in place of State if it is not nil
 }
 
 // Close frees the model's states.
@@ -45,13 +45,13 @@ type NamedModel struct {
 	Model
 }
 
-// Local is a client's model as its local training left it.
+// Local is a client's model after its local training.
 type Local struct {
 	Client *Client
 	Model
 }
 
-// Locals pairs clients with the models that their training left.
+// Locals pairs clients with the models that resulted from their training.
 func Locals(net *torch.Network, clients []*Client, trained []torch.Trained) []Local {
 	l := make([]Local, len(clients))
 	for i, c := range clients {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// runCancellable calls the executor by call, reports the progress of the call to the observers five times per second, and cancels
-// the call when the run's context ends. p describes the work: Total is the number of training samples in this call.
+// runCancellable runs call, which calls the executor, reports its progress to the observers five times per second, and cancels
+// it when the run's context ends. p describes the work: Total is the number of training samples in this call.
 func (e *Env) runCancellable(p Progress, call func() error) error {
 	if err := e.ctx.Err(); err != nil {
 		return err

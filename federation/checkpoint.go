@@ -20,7 +20,7 @@ type Checkpointer interface {
 type Saved struct {
 	Vectors map[string][]float32 // by name; written with every checkpoint
 	Meta    []byte               // JSON
-	Blobs   map[string][]byte    // by name; large data that seldom change, written only when they have changed
+	Blobs   map[string][]byte    // by name; large data that seldom change; written only when they have changed
 }
 
 // Vector copies a saved vector to the device. It returns an error if there is no vector with that name, or if it does not
@@ -31,7 +31,7 @@ func (s Saved) Vector(env *Env, name string, n int) (*torch.Vector, error) {
 		return nil, fmt.Errorf("no %s", name)
 	}
 	if len(x) != n {
-		return nil, fmt.Errorf("%s has %d weights, this model has %d", name, len(x), n)
+		return nil, fmt.Errorf("%s has %d weights, but this model has %d", name, len(x), n)
 	}
 	return torch.VectorOf(env.Device, x)
 }
@@ -60,7 +60,7 @@ func (s Saved) Blob(name string, n int) ([]float32, error) {
 		return nil, nil
 	}
 	if len(data) != 4*n {
-		return nil, fmt.Errorf("%s has %d bytes, %d values were expected", name, len(data), n)
+		return nil, fmt.Errorf("%s has %d bytes, but %d values were expected", name, len(data), n)
 	}
 	x := make([]float32, n)
 	for i := range x {

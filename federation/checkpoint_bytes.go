@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// checkpointBytes is a checkpoint on its way to another process of the run.
+// checkpointBytes is a checkpoint in the form in which it is sent to another process of the run.
 type checkpointBytes struct {
 	Run     []byte // JSON, as in the file
 	Vectors map[string][]float32

@@ -9,14 +9,14 @@ import (
 // clientBytes are the numbers of all clients in a checkpoint, as bytes (base64 in JSON). A checkpoint may be written in every
 // round, and the same numbers in JSON would take a quarter of a second for 100,000 clients.
 type clientBytes struct {
-	// Scores has 8 little-endian float64 for each client: the best scores and the last ones, of each the score before and
-	// the one after local training, and of each the balanced and the plain accuracy.
+	// Scores has 8 little-endian float64 for each client. They are the best scores and then the last scores. Both consist of
+	// the score before and the score after local training, and each score of the balanced and the plain accuracy.
 	Scores []byte `json:"scores"`
-	// Counts has 4 little-endian int64 for each client: bytes up, bytes down, samples trained and samples forwarded.
+	// Counts has 4 little-endian int64 for each client: bytes up, bytes down, training samples and samples that only went forward.
 	Counts []byte `json:"counts"`
 }
 
-// The numbers of a client in clientBytes.
+// These are the counts of the numbers of each client in clientBytes.
 const (
 	scoresPerClient = 8
 	countsPerClient = 4
@@ -44,10 +44,10 @@ func (c *Checkpoint) pack() (p clientBytes) {
 func (c *Checkpoint) unpack() error {
 	n := len(c.Clients.Counts) / (8 * countsPerClient)
 	if c.Ledger == nil || len(c.Clients.Counts) != 8*countsPerClient*n || len(c.Clients.Scores) != 8*scoresPerClient*n {
-		return fmt.Errorf("%d bytes of scores and %d of counts", len(c.Clients.Scores), len(c.Clients.Counts))
+		return fmt.Errorf("%d bytes of scores do not match %d bytes of counts", len(c.Clients.Scores), len(c.Clients.Counts))
 	}
 	if c.Ledger.Total.Up == nil || c.Ledger.Total.Down == nil {
-		return errors.New("no traffic of the run")
+		return errors.New("the traffic of the run is missing")
 	}
 	scores, counts := make([]float64, scoresPerClient*n), make([]int64, countsPerClient*n)
 	if _, err := binary.Decode(c.Clients.Scores, binary.LittleEndian, scores); err != nil {

@@ -27,14 +27,14 @@ const checkpointFormat = "feddag-checkpoint-2"
 type Checkpoint struct {
 	Algorithm string            `json:"algorithm"` // registered name
 	Config    string            `json:"config"`    // hash of the configuration of the run
-	Rounds    int               `json:"rounds"`    // complete rounds
+	Rounds    int               `json:"rounds"`    // number of complete rounds
 	Seconds   map[Stage]float64 `json:"seconds"`   // wall time of each stage
 	Ledger    *Ledger           `json:"ledger"`
 	Warnings  []warning         `json:"warnings,omitempty"`
 	Best      []PrePost         `json:"-"` // see [Result]; in Clients
 	Last      []PrePost         `json:"-"` // see [Result]; in Clients
 	Clients   clientBytes       `json:"clients"`
-	Losses    lossHistory       `json:"losses"`          // zero in those of earlier programs
+	Losses    lossHistory       `json:"losses"`          // zero in checkpoints of earlier programs
 	Meta      json.RawMessage   `json:"meta,omitempty"`  // see [Saved]
 	Blobs     map[string]string `json:"blobs,omitempty"` // file name of each blob of the algorithm
 
@@ -42,7 +42,7 @@ type Checkpoint struct {
 	blobs   map[string][]byte    // see [Saved]
 }
 
-// write replaces the checkpoint at path. If the program is killed at any moment, the old checkpoint or the new one remains.
+// write replaces the checkpoint at path. If the program is killed meanwhile, either the old checkpoint or the new one remains.
 func (c *Checkpoint) write(path string) (err error) {
 	defer func() {
 		if err != nil {
@@ -78,7 +78,7 @@ func (c *Checkpoint) write(path string) (err error) {
 	return removeOldBlobs(dir, c.Blobs)
 }
 
-// checksum returns the SHA-256 of what a checkpoint holds. The tensors are in ascending order of their names.
+// checksum returns the SHA-256 of the content of a checkpoint. The tensors are in ascending order of their names.
 func checksum(meta string, tensors []torch.NamedTensor) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %s", len(meta), meta)
@@ -111,12 +111,12 @@ func ReadCheckpoint(path string) (*Checkpoint, error) {
 		return nil, fmt.Errorf("checkpoint %s is damaged or half written: %w", path, err)
 	}
 	if format := meta["format"]; format != checkpointFormat {
-		return nil, fmt.Errorf("checkpoint %s has format %q, this program reads %q", path, format, checkpointFormat)
+		return nil, fmt.Errorf("checkpoint %s has format %q, but this program reads %q", path, format, checkpointFormat)
 	}
 	slices.SortFunc(tensors, func(a, b torch.NamedTensor) int { return strings.Compare(a.Name, b.Name) })
-	// Earlier programs wrote none.
+	// Earlier programs wrote no checksum.
 	if sum, ok := meta["sha256"]; ok && sum != checksum(meta["run"], tensors) {
-		return nil, fmt.Errorf("checkpoint %s is damaged: its content does not have its checksum", path)
+		return nil, fmt.Errorf("checkpoint %s is damaged: its content does not match its checksum", path)
 	}
 	c := &Checkpoint{vectors: map[string][]float32{}}
 	if err := json.Unmarshal([]byte(meta["run"]), c); err != nil {
@@ -138,11 +138,11 @@ func ReadCheckpoint(path string) (*Checkpoint, error) {
 func (c *Checkpoint) fits(algorithm, config string, clients int) error {
 	switch {
 	case c.Algorithm != algorithm:
-		return fmt.Errorf("it was written by algorithm %s, this run is %s", c.Algorithm, algorithm)
+		return fmt.Errorf("it was written by algorithm %s, but this run uses %s", c.Algorithm, algorithm)
 	case c.Config != config:
-		return fmt.Errorf("it belongs to another configuration (%.12s, this run is %.12s)", c.Config, config)
+		return fmt.Errorf("it belongs to another configuration (%.12s, but this run has %.12s)", c.Config, config)
 	case c.Rounds < 0 || c.Ledger == nil || len(c.Ledger.Clients) != clients || len(c.Ledger.Work) != clients || len(c.Best) != clients || len(c.Last) != clients:
-		return fmt.Errorf("it is not of %d clients", clients)
+		return fmt.Errorf("it is not from a run of %d clients", clients)
 	}
 	return nil
 }

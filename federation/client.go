@@ -6,12 +6,12 @@ import (
 	"feddag/federation/partition"
 )
 
-// Client is one participant. A Client is shared and never modified: a client whose data change is another value.
+// Client is one participant. A Client is shared and never modified: a client whose data change gets a new value.
 type Client struct {
 	ID          int
 	Train, Test []int32 // indices into the training and the test images of the data set
-	LabelMap    []uint8 // label -> label that this client uses; nil is the identity
-	Group       int     // true group of the partition, -1 where it has none; for reports, not for algorithms
+	LabelMap    []uint8 // maps a label of the data set to the label that this client uses; nil is the identity
+	Group       int     // true group of the partition, or -1 if the partition has none; for reports, not for algorithms
 	HeldOut     bool    // absent when the run starts; the client may come later (see [Newcomer])
 }
 

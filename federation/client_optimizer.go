@@ -20,16 +20,15 @@ const (
 // ClientOptimizers lists the values of ClientOptimizer.Name.
 var ClientOptimizers = []string{ClientSGD, ClientAdam, ClientAdamW}
 
-// ClientOptimizer says which optimiser makes the steps of local training: SGD with momentum, Adam (Kingma, Ba, ICLR 2015) or
-// AdamW (Loshchilov, Hutter, ICLR 2019), as PyTorch's classes of these names do. Every local training starts with moments of
-// zero.
+// ClientOptimizer is the optimiser of local training: SGD with momentum, Adam (Kingma, Ba, ICLR 2015) or AdamW (Loshchilov,
+// Hutter, ICLR 2019), with the steps of PyTorch's classes of these names. Every local training starts with zero moments.
 type ClientOptimizer struct {
 	Name         string
 	Beta1, Beta2 float64 // β1, β2 of Adam and AdamW
 	Epsilon      float64 // added to the denominator of Adam and AdamW
 }
 
-// defaultClientOptimizer returns SGD, with PyTorch's constants of Adam.
+// defaultClientOptimizer returns SGD, with PyTorch's default constants for Adam.
 func defaultClientOptimizer() ClientOptimizer {
 	return ClientOptimizer{Name: ClientSGD, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}
 }
@@ -45,10 +44,10 @@ func (o *ClientOptimizer) Flags(fs *pflag.FlagSet) {
 // adamFlags are the flags that only Adam and AdamW read.
 var adamFlags = []string{"adam-beta1", "adam-beta2", "adam-eps"}
 
-// ClientOptimizerFlags lists the flags of the optimiser for a method whose clients have steps of their own, so that it reads none.
+// ClientOptimizerFlags lists the flags of the optimiser. A method whose clients take steps of their own reads none of them.
 func ClientOptimizerFlags() []string { return append([]string{"optimizer"}, adamFlags...) }
 
-// validate returns an error that names the flag of the first value without meaning.
+// validate returns an error that names the flag of the first invalid value.
 func (o ClientOptimizer) validate() error {
 	if err := spelling.OneOf("--optimizer", o.Name, ClientOptimizers); err != nil {
 		return err
@@ -64,11 +63,11 @@ func (o ClientOptimizer) validate() error {
 	return nil
 }
 
-// Unread returns the flags of local training's steps that the optimiser leaves without effect.
+// Unread returns the flags of local training that have no effect with the optimiser.
 func (o ClientOptimizer) Unread() (list []UnreadFlag) {
 	where := "with --optimizer " + o.Name
 	if o.Name != ClientSGD {
-		return []UnreadFlag{{Name: "momentum", Where: where, Who: "it is read by --optimizer sgd; that of " + o.Name + " is --adam-beta1"}}
+		return []UnreadFlag{{Name: "momentum", Where: where, Who: "it is read by --optimizer sgd; the momentum of " + o.Name + " is --adam-beta1"}}
 	}
 	for _, flag := range adamFlags {
 		list = append(list, UnreadFlag{Name: flag, Where: where, Who: "it is read by --optimizer adam, adamw"})
@@ -87,6 +86,6 @@ func (o ClientOptimizer) adam() *torch.Adam {
 // warnOfAdam warns that Adam makes local training on the batched engine slower than SGD does.
 func (e *Env) warnOfAdam(sgd torch.SGD) {
 	if _, batched := e.Executor.(*torch.Batched); batched && sgd.Adam != nil {
-		e.Warn("--optimizer %s trains one client after another, in fp32: the batched engine has steps of sgd for all clients at once", e.Optimizer.Name)
+		e.Warn("--optimizer %s trains one client after another, in fp32: only with sgd can the batched engine train all clients at once", e.Optimizer.Name)
 	}
 }

@@ -5,16 +5,16 @@ import "feddag/similarity"
 // Clustered is implemented by an algorithm that has a clustering: a partition of the present clients, which may change from
 // round to round.
 type Clustered interface {
-	// Clusters lists the members of each cluster in ascending id, by the number of the cluster. A cluster keeps its
-	// number for good: cluster z belongs to the model "cluster-z", and its list is empty once it has no members. New
-	// clusters come last.
+	// Clusters lists the members of each cluster in ascending id, indexed by the number of the cluster. A cluster keeps its
+	// number for the whole run: cluster z belongs to the model "cluster-z", and its list is empty once it has no members.
+	// New clusters come last.
 	Clusters() [][]int
 }
 
 // Clusterer is a Clustered algorithm that finds its clusters before the rounds.
 type Clusterer interface {
 	Clustered
-	// Cluster finds the clusters of the present clients. Init calls it; a caller that wants nothing else may call it
+	// Cluster finds the clusters of the present clients. Init calls it. A caller that wants only the clusters may call it
 	// after [Env.Start].
 	Cluster(env *Env) (*similarity.Result, error)
 }
@@ -22,11 +22,11 @@ type Clusterer interface {
 // SketchClusterer is a Clusterer that can cluster the sketches of clients that are not in the run, such as those in a file.
 type SketchClusterer interface {
 	Clusterer
-	// SketchOptions returns the options of that clustering for a seed. The flags behind them are those of the group
+	// SketchOptions returns the options of that clustering for a seed. They are set by the flags of the group
 	// [ClusteringFlags].
 	SketchOptions(seed uint64) similarity.Options
-	// FoundBy returns what finds the clusters with the present options: similarity.FoundBySimilarity, for which the clients
-	// train before they are clustered, or similarity.FoundByTest, for which they do not.
+	// FoundBy returns how the clusters are found with the present options: similarity.FoundBySimilarity, for which the
+	// clients train before they are clustered, or similarity.FoundByTest, for which they do not.
 	FoundBy() string
 	// FoundByFlag returns the name of the flag whose value is what FoundBy returns.
 	FoundByFlag() string

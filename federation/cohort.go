@@ -6,9 +6,9 @@ import (
 	"feddag/internal/stream"
 )
 
-// Selector is implemented by a method that chooses itself which clients take part in a round: by their loss, by cluster, or
-// all of them. It is given the uniform sample that the other methods train, and Round follows with the clients that it
-// returns.
+// Selector is implemented by a method that itself chooses which clients take part in a round: by their loss, by cluster, or
+// all of them. Select receives the uniform sample that the other methods train. Round is then called with the clients that
+// Select returns.
 type Selector interface {
 	Select(env *Env, t int, sampled []*Client) ([]*Client, error)
 }

@@ -22,7 +22,7 @@ const (
 // Diverged is the error of local trainings whose loss or weights became infinite or NaN.
 type Diverged struct {
 	Clients []int // ids of the clients that diverged, ascending
-	Round   int   // index of the round, or of the round of the warm-up
+	Round   int   // index of the round, in the warm-up the index of its round
 	Phase   Phase
 	Words   int // number of values in the model that each client received, for the ledger
 
@@ -44,7 +44,7 @@ func (d *Diverged) Error() string {
 	return fmt.Sprintf("client %d%s, %s: %s; lower --lr (now %g)%s", d.Clients[0], others, d.when(), d.what, d.learningRate, advice)
 }
 
-// when names the round and the phase. The warm-up has rounds of its own.
+// when names the round and the phase. The rounds of the warm-up are counted separately.
 func (d *Diverged) when() string {
 	if d.Phase == WarmUpPhase {
 		return fmt.Sprintf("round %d of the warm-up", RoundNumber(d.Round))
@@ -80,12 +80,12 @@ func notFinite(r torch.Trained) string {
 		}
 	}
 	if !r.Finite {
-		return "weights are no longer numbers after training"
+		return "some weights are infinite or NaN after training"
 	}
 	return ""
 }
 
-// restoreReceived replaces the weights of each training that diverged by those that the client received, so that the client
+// restoreReceived replaces the weights of each diverged training with the weights that the client received, so that the client
 // predicts with these.
 func restoreReceived(jobs []torch.Job, trained []torch.Trained) error {
 	for i := range trained {
@@ -100,8 +100,8 @@ func restoreReceived(jobs []torch.Job, trained []torch.Trained) error {
 
 // trainRound calls the algorithm for round t with the cohort and returns its report. Under [DropOnDivergence], a client whose
 // training diverges is dropped: the round is done again without it, from the same models and with the same batches of the
-// other clients, so that it is the round of a cohort that never had the client. What the client received and computed stays in
-// the ledger. dropped lists the ids of these clients, ascending. It is an error if no client of the cohort remains.
+// other clients, so its result is that of a cohort which never had the client. The ledger still counts what the client received
+// and computed. dropped lists the ids of these clients, ascending. It is an error if no client of the cohort remains.
 func (r *Runner) trainRound(t int, cohort []*Client) (report Report, dropped []int, err error) {
 	e := r.env
 	e.round.plan(e, r.alg, cohort)
@@ -134,7 +134,7 @@ func (r *Runner) trainRound(t int, cohort []*Client) (report Report, dropped []i
 }
 
 // splitDiverged divides clients into those that err, a [Diverged], does not name and those that it names. diverged is nil if err
-// is nil or another error, if the policy is not [DropOnDivergence], or if err names none of the clients.
+// is not a [Diverged], if the policy is not [DropOnDivergence], or if err names none of the clients.
 func (e *Env) splitDiverged(clients []*Client, err error) (remaining, diverged []*Client) {
 	var d *Diverged
 	if e.OnDivergence != DropOnDivergence || !errors.As(err, &d) {

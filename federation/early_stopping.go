@@ -5,23 +5,23 @@ import (
 	"math"
 )
 
-// EarlyStopping ends a run whose training loss no longer falls: after an evaluated round by which Patience rounds have passed
-// without a loss that is lower than the lowest one before by more than MinDelta. The loss is [Report].Loss, over the training
-// samples of the round's clients. No test sample counts, because a run that chose its length by them would have looked at them.
+// EarlyStopping ends a run whose training loss no longer falls. The run ends after an evaluated round if in the last Patience
+// rounds no loss was lower than the lowest loss before them by more than MinDelta. The loss is [Report].Loss, over the training
+// samples of the round's clients. Test samples do not count, because a run must not choose its length by its test scores.
 type EarlyStopping struct {
-	Patience int     // 0 for a run of all its rounds
+	Patience int     // number of rounds; 0 for no early stopping
 	MinDelta float64 // 0 or more
 }
 
-// validate returns an error that names the flag of the first value without meaning.
+// validate returns an error that names the flag of the first invalid value.
 func (s EarlyStopping) validate(evalEvery int) error {
 	switch {
 	case s.Patience < 0:
-		return fmt.Errorf("--early-stopping is %d: use a number of rounds, or 0 for a run of all its rounds", s.Patience)
+		return fmt.Errorf("--early-stopping is %d: use a number of rounds, or 0 for no early stopping", s.Patience)
 	case !(s.MinDelta >= 0 && s.MinDelta < 1e9):
 		return fmt.Errorf("--early-stopping-min-delta is %g: use 0 or more", s.MinDelta)
 	case s.Patience > 0 && evalEvery == 0:
-		return fmt.Errorf("--early-stopping needs --eval-every 1 or more: a run ends after a round that is evaluated")
+		return fmt.Errorf("--early-stopping needs --eval-every 1 or more: a run ends only after an evaluated round")
 	}
 	return nil
 }
@@ -36,17 +36,17 @@ func (s EarlyStopping) Unread() []UnreadFlag {
 	}}
 }
 
-// lossHistory is what early stopping remembers of the rounds so far. Checkpoints have it, also of a run without early stopping,
-// which may be resumed with it.
+// lossHistory is what early stopping remembers about the rounds so far. All checkpoints contain it, because a run without early
+// stopping may be resumed with it.
 type lossHistory struct {
 	Lowest float64 `json:"lowest"` // training loss of the best round
 	Since  int     `json:"since"`  // rounds since that round
 	Rounds int     `json:"rounds"` // rounds so far with a training loss
 }
 
-// add takes in the training loss of a round.
+// add records the training loss of a round.
 func (h *lossHistory) add(loss, minDelta float64) {
-	if math.IsNaN(loss) { // nobody trained
+	if math.IsNaN(loss) { // no client trained
 		h.Since++
 		return
 	}
@@ -58,8 +58,8 @@ func (h *lossHistory) add(loss, minDelta float64) {
 	h.Since++
 }
 
-// endEarly makes round t the last one if the training loss has not fallen for as long as the options ask for. The rest of the run
-// is then that of a run which was asked for t + 1 rounds.
+// endEarly makes round t the last one if the training loss has not fallen for as many rounds as the options say. From then on the
+// run behaves like a run of t + 1 rounds.
 func (r *Runner) endEarly(t int) {
 	s := r.env.Stopping
 	if s.Patience > 0 && r.losses.Since >= s.Patience && r.env.Evaluates(t) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Env is what an algorithm works with: the settings of the run, the data on the device, the clients, and the executor that
-// trains their models. [Env.Start] readies it.
+// trains their models. [Env.Start] prepares it.
 type Env struct {
 	Options
 	Data        *data.Set
@@ -18,12 +18,12 @@ type Env struct {
 	Clients     []*Client     // all clients by id, absent ones included, with the samples that they hold now; see [Env.Present]
 	Device      torch.Device
 	Executor    torch.Executor
-	Peers       Peers // the processes that do the run together; nil if this one does it alone
+	Peers       Peers // the processes that do the run together; nil if this process does it alone
 	Workers     int   // goroutines for work outside the executor; values below 1 mean 1
 	// Net returns the network of the run's model, with one encoder or with two.
 	Net       func(dual bool) (*torch.Network, error)
 	Scenario  *Scenario // nil if the clients do not change during the run
-	Ledger    *Ledger   // nil makes Start begin an empty one
+	Ledger    *Ledger   // if nil, Start makes an empty one
 	Observers []Observer
 
 	ctx        context.Context
@@ -48,8 +48,8 @@ type Env struct {
 // span counts the training samples of local trainings that observers see as one piece of work.
 type span struct{ done, total int64 }
 
-// Span tells the observers that the local trainings which follow are one piece of work, in which each of the clients trains
-// the given number of times. The caller calls end after the last of them.
+// Span tells the observers that the following local trainings are one piece of work, in which each of the clients trains the
+// given number of times. The caller calls end after the last of these trainings.
 func (e *Env) Span(clients []*Client, times int) (end func()) {
 	for _, c := range clients {
 		e.span.total += int64(times) * int64(e.Epochs) * int64(c.Size())
@@ -57,8 +57,8 @@ func (e *Env) Span(clients []*Client, times int) (end func()) {
 	return func() { e.span = span{} }
 }
 
-// Start checks the options and the clients and readies the environment, which an algorithm can use from then on. [Run] calls
-// it; a caller that uses an algorithm without Run calls it itself. The run ends when ctx does.
+// Start checks the options and the clients and prepares the environment for an algorithm. [Run] calls it. A caller that uses an
+// algorithm without Run must call it. The run ends when ctx does.
 func (e *Env) Start(ctx context.Context) error {
 	if err := e.Validate(); err != nil {
 		return err
@@ -108,12 +108,12 @@ func (e *Env) syncClients() {
 // Present returns the clients that take part in the run now, by ascending id.
 func (e *Env) Present() []*Client { return e.present }
 
-// ClientsMayChange reports whether clients may join or leave or hold other samples later in the run: there is a scenario, or
-// some clients are absent now.
+// ClientsMayChange reports whether clients may join, leave or change their samples later in the run. This is so if there is a
+// scenario or if some clients are absent now.
 func (e *Env) ClientsMayChange() bool { return e.Scenario != nil || len(e.present) < len(e.Clients) }
 
-// Counts returns n_i,c, the number of a client's training samples of each class: one count for each of Data.Classes, by the
-// labels that the client uses.
+// Counts returns n_i,c, the number of a client's training samples of each class, [Data.Classes]. The classes are the labels that
+// the client uses.
 func (e *Env) Counts(c *Client) []int {
 	counts := make([]int, e.Data.Classes)
 	for _, k := range c.Train {
@@ -122,7 +122,7 @@ func (e *Env) Counts(c *Client) []int {
 	return counts
 }
 
-// checkClients returns an error that names the first client which the data set does not fit.
+// checkClients returns an error that names the first client whose samples or label map do not fit the data set.
 func (e *Env) checkClients() error {
 	for i, c := range e.Clients {
 		if c.ID != i {
@@ -138,7 +138,7 @@ func (e *Env) checkClients() error {
 			return fmt.Errorf("client %d has a test sample outside the %d of %s", i, n, e.Data.Name)
 		}
 		if c.LabelMap != nil && len(c.LabelMap) != e.Data.Classes {
-			return fmt.Errorf("client %d maps %d labels, %s has %d", i, len(c.LabelMap), e.Data.Name, e.Data.Classes)
+			return fmt.Errorf("client %d maps %d labels, but %s has %d", i, len(c.LabelMap), e.Data.Name, e.Data.Classes)
 		}
 	}
 	return nil
@@ -154,8 +154,8 @@ func within(indices []int32, n int) bool {
 	return true
 }
 
-// Err returns the error of the run's context: nil while the run may go on. A method that works for long outside the executor
-// asks between two pieces of its work.
+// Err returns the error of the run's context, which is nil while the run may go on. A method that works outside the executor for
+// a long time calls Err repeatedly.
 func (e *Env) Err() error { return e.ctx.Err() }
 
 // Label returns the label that a client uses for a training image, given by its index.

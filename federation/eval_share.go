@@ -7,19 +7,19 @@ import (
 	"feddag/internal/stream"
 )
 
-// testSubsets chooses the test samples that the scores are over where [Options].EvalShare is below 1.
+// testSubsets chooses the test samples on which clients are scored if [Options].EvalShare is below 1.
 type testSubsets struct {
-	rank   []int32             // [test images] place of each image among those of its class, in a random order
+	rank   []int32             // [test images] position of each image in a random order of the images of its class
 	chosen map[testSet][]int32 // by test set
 }
 
-// TestSamples returns the test samples that the scores of a client are over, in the order of its test set. With an
-// [Options].EvalShare of 1 these are all of them. Otherwise, for each class of the data set of which the client has n test
-// samples, they are round(share n) of these, at least one: the first in a random order of all test images of the class.
+// TestSamples returns the test samples on which a client is scored, in the order of its test set. If [Options].EvalShare is 1,
+// it returns all of them. Otherwise, if the client has n test samples of a class of the data set, it returns round(share n) of
+// these, at least one: the first in a random order of all test images of the class.
 //
-// The order depends only on the seed of the run, so that all algorithms and all rounds of a seed have the same samples. Clients
-// with the same images of a class have the same samples of it, so that a model still predicts once for all of them. The result
-// must not be changed.
+// The order depends only on the seed of the run, so all algorithms and all rounds of a seed use the same samples. Clients with
+// the same images of a class get the same samples of the class, so a model still predicts once for all of them. The result must
+// not be changed.
 func (e *Env) TestSamples(c *Client) []int32 {
 	if e.EvalShare == 1 || len(c.Test) == 0 {
 		return c.Test
@@ -36,7 +36,7 @@ func (e *Env) TestSamples(c *Client) []int32 {
 	return samples
 }
 
-// rankTestImages returns the place of each test image in a random order of the images of its class.
+// rankTestImages returns the position of each test image in a random order of the images of its class.
 func (e *Env) rankTestImages() []int32 {
 	rank := make([]int32, e.Data.Test.Len())
 	for class, images := range e.testImagesByClass(nil) {

@@ -10,11 +10,11 @@ import (
 // Predictor is implemented by a method whose clients do some work before they predict: they choose a model by its training
 // loss, or take a step of training. The clients of other methods predict with [Algorithm].Model.
 type Predictor interface {
-	// PredictsWith describes in a few words the model that a client predicts with. The accuracies before local training
-	// are those of this model.
+	// PredictsWith describes briefly the model that a client predicts with. The accuracies before local training are the
+	// accuracies of this model.
 	PredictsWith() string
-	// Predict calls score with the clients and the models that they predict with, for all clients at once or for some of
-	// them at a time. When score returns, the models of that call are no longer needed and may be freed.
+	// Predict calls score with the clients and the models that they predict with, either once with all clients or several
+	// times with some of them. When score returns, the models of that call are no longer needed and may be freed.
 	Predict(env *Env, clients []*Client, score func([]*Client, []Model) error) error
 }
 
@@ -74,7 +74,7 @@ func (e *Env) Predict(net *torch.Network, images *torch.Images, jobs []torch.Pre
 }
 
 // cohortScores returns the scores of the cohort with the models that a round starts from. It takes them from the last
-// evaluation of all clients if that is of the present models.
+// evaluation of all clients if the models have not changed since.
 func (r *Runner) cohortScores(cohort []*Client) ([]Score, error) {
 	if r.scores == nil {
 		return r.env.Evaluate(r.alg, cohort)
@@ -105,8 +105,7 @@ func (r *Runner) scoreTrained(trained []Local) ([]Score, error) {
 	return scores, nil
 }
 
-// evaluateAll scores every present client and records the scores as those before local training. The absent clients have no
-// score.
+// evaluateAll scores every present client and records the scores as scores before local training. Absent clients have no score.
 func (r *Runner) evaluateAll() error {
 	clients := r.env.Present()
 	scores, err := r.env.Evaluate(r.alg, clients)

@@ -7,8 +7,8 @@
 // (checkpoint.go), [Clustered] and [Clusterer] (clustering.go), [Selector] (cohort.go), [Predictor] (evaluate.go),
 // [Adapter] (final.go), [Newcomer], [Leaver], [Shifter] and [Reassigner] (scenario_events.go), and [Planner] (plan.go).
 //
-// Algorithms never print; the run tells its [Observer] values what happens. Sums run in ascending client id, and every
-// random number comes from a stream that is keyed by seed, purpose, round and client. So a run does not depend on the order
-// of a cohort, on the number of workers, or on where it was stopped and resumed. The same seed gives the same bits on one
-// machine: with one libtorch and one BLAS kernel, which env.json names.
+// Algorithms never print; the run reports to its [Observer] values. Sums run in ascending client id, and every random number
+// comes from a stream that is keyed by seed, purpose, round and client. So a run does not depend on the order of a cohort, on
+// the number of workers, or on where it was stopped and resumed. The same seed gives the same bits on one machine with the
+// same libtorch and the same BLAS kernel, which env.json names.
 package federation

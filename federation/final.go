@@ -6,7 +6,7 @@ import (
 	"feddag/torch"
 )
 
-// ModelsAtOnce is the number of clients that are trained together where each of them has a model of its own for a short time.
+// ModelsAtOnce is the number of clients that are trained together if each of them has a model of its own for a short time.
 // It bounds the memory of the models.
 const ModelsAtOnce = 32
 
@@ -18,9 +18,9 @@ type Adapter interface {
 	Adapt(env *Env, clients []*Client) ([]Local, error)
 }
 
-// End does what follows the last round. It trains every present client once more for its score after local training, if
-// [Options].FinalPost is set, passes the models to the observers, and scores the held-out clients. Models of clusters that only
-// held-out clients are in are passed after that.
+// End does the work after the last round. If [Options].FinalPost is set, it trains every present client once more for its score
+// after local training. It passes the models to the observers and scores the held-out clients. Then it passes the models of
+// clusters that have only held-out clients.
 func (r *Runner) End() error {
 	e := r.env
 	if e.FinalPost {
@@ -45,9 +45,9 @@ func (r *Runner) End() error {
 	return e.Stage(FilesStage, func() error { return e.notifyModels(added, "") })
 }
 
-// scoreHeldOut lets the clients that were never present join after the last round, as in the tables 11 and 13 of the FedDAG
-// paper: the method gives each of them a model by its rule for newcomers, and they are scored with it and, if
-// [Options].FinalPost is set, after one local training from there. Where the method has no such rule, they have no scores and
+// scoreHeldOut lets the clients that were never present join after the last round, as in tables 11 and 13 of the FedDAG paper.
+// The method gives each of them a model by its rule for newcomers. They are scored with this model and, if
+// [Options].FinalPost is set, after one local training from it. If the method has no such rule, they have no scores and
 // observers get a warning.
 func (r *Runner) scoreHeldOut() error {
 	e := r.env
@@ -75,8 +75,8 @@ func (r *Runner) scoreHeldOut() error {
 	return err
 }
 
-// trainOnce trains clients once more from their models, [ModelsAtOnce] at a time, and returns their scores after it. The trained
-// models are closed.
+// trainOnce trains clients once more from their models, [ModelsAtOnce] at a time, and returns their scores after training. It
+// closes the trained models.
 func (r *Runner) trainOnce(clients []*Client) ([]Score, error) {
 	defer r.env.Span(clients, 1)()
 	var scores []Score
@@ -90,7 +90,7 @@ func (r *Runner) trainOnce(clients []*Client) ([]Score, error) {
 	return scores, nil
 }
 
-// adaptAndScore trains a few clients once more and returns their scores after it. Under [DropOnDivergence], a client that
+// adaptAndScore trains a few clients once more and returns their scores after training. Under [DropOnDivergence], a client that
 // diverges has no score.
 func (r *Runner) adaptAndScore(clients []*Client) ([]Score, error) {
 	remaining := clients
@@ -101,7 +101,7 @@ func (r *Runner) adaptAndScore(clients []*Client) ([]Score, error) {
 			return nil, err
 		}
 		for _, c := range diverged {
-			r.env.Warn("client %d diverges in its last local training: it has no score after it", c.ID)
+			r.env.Warn("client %d diverges in its last local training: it has no score after local training", c.ID)
 			r.last[c.ID].Post = noScore
 		}
 		trained, err = nil, nil
@@ -120,8 +120,8 @@ func (r *Runner) adaptAndScore(clients []*Client) ([]Score, error) {
 	return scores, nil
 }
 
-// adapt trains clients once more and returns their models in the order of the clients. It calls a method that is an [Adapter];
-// otherwise it trains by plain SGD, neighbours with the same network in one call.
+// adapt trains clients once more and returns their models in the order of the clients. It calls Adapt if the method is an
+// [Adapter]. Otherwise it trains by plain SGD, with one call for consecutive clients of the same network.
 func (e *Env) adapt(alg Algorithm, clients []*Client) ([]Local, error) {
 	if a, ok := alg.(Adapter); ok {
 		return a.Adapt(e, clients)

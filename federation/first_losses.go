@@ -8,11 +8,12 @@ import (
 )
 
 // FirstLosses returns the losses of the first mini-batches of [Env.LocalTraining] with the same arguments, [jobs][steps]: element s
-// is the mean loss of batch s of the first epoch under the weights after s steps. Where the first epoch of a job has fewer
-// batches than steps, all jobs have as many losses as that epoch. The jobs must not have sample weights.
+// is the mean loss of batch s of the first epoch under the weights after s steps. If the first epoch of a job has fewer batches
+// than steps, all jobs have as many losses as this epoch has batches. The jobs must not have sample weights.
 //
-// A client has these losses from its training. The engines report means over epochs only, so FirstLosses trains the first batches
-// again and takes the differences: steps (steps+1) / 2 steps for each job, which enter no ledger.
+// A real client knows these losses from its training. The engines report only means over epochs, so FirstLosses trains on the
+// first batches again and takes the differences. This takes steps (steps+1) / 2 steps for each job, which the ledger does not
+// count.
 func (e *Env) FirstLosses(net *torch.Network, jobs []torch.Job, t int, phase Phase, parts torch.Part, sgd torch.SGD, steps int) ([][]float64, error) {
 	sgd = e.scheduledSGD(sgd, t, phase)
 	orders := make([][]int32, len(jobs))

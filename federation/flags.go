@@ -8,23 +8,23 @@ type Flagger interface {
 	Flags(fs *pflag.FlagSet)
 }
 
-// Validator is implemented by an algorithm that can tell which options make no sense. [Run] asks it before any work. The
-// error names the flag.
+// Validator is implemented by an algorithm that checks its options. [Run] calls Validate before any work. The error names the
+// flag.
 type Validator interface {
 	Validate() error
 }
 
-// ClusteringFlags is the group of the flags that matter where clients' sketches are clustered that exist already, without
-// any training before or after (see [FlagGroup]).
+// ClusteringFlags is the group of the flags that matter if existing sketches of clients are clustered, without any training
+// before or after (see [FlagGroup]).
 const ClusteringFlags = "clustering"
 
 // RoundFlags is the group of the flags that matter in the rounds and after them, and not before (see [FlagGroup]).
 const RoundFlags = "rounds"
 
-// TrainingFlags is the group of the flags that matter only where something is trained (see [FlagGroup]).
+// TrainingFlags is the group of the flags that matter only if something is trained (see [FlagGroup]).
 const TrainingFlags = "training"
 
-// groupAnnotation is the pflag annotation in which a flag's group stands.
+// groupAnnotation is the pflag annotation that holds a flag's group.
 const groupAnnotation = "feddag-group"
 
 // FlagGroup declares flags and puts them into a named group, so that a command which runs one step of a method knows the
@@ -42,11 +42,11 @@ func FlagGroup(fs *pflag.FlagSet, group string, declare func(fs *pflag.FlagSet))
 	})
 }
 
-// earlierAnnotation is the pflag annotation in which a flag's value before the flag existed stands.
+// earlierAnnotation is the pflag annotation that holds the value set by [SetEarlier].
 const earlierAnnotation = "feddag-earlier"
 
-// SetEarlier records which value of a flag stands for what programs did that had no such flag yet, where that is not its default.
-// Runs of such programs are resumed and compared with it. The flag must be one that has an effect whatever the others are.
+// SetEarlier records the value of a flag that describes how programs behaved before the flag existed, if this is not its default.
+// Runs of such programs are resumed and compared with this value. The flag must have an effect whatever the other flags are.
 func SetEarlier(fs *pflag.FlagSet, name, value string) {
 	f := fs.Lookup(name)
 	if f.Annotations == nil {

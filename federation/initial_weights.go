@@ -13,9 +13,9 @@ import (
 // primaryPrefix begins the names of an encoder's tensors. A file of weights may leave it out.
 const primaryPrefix = "primary."
 
-// SetInitialWeights makes tensors θ^0, the weights from which all clients start, in the place of random ones. The names are those
-// of a model of one encoder, as a run writes it; "primary." may be missing. The error for tensors of another network names the
-// layer.
+// SetInitialWeights uses tensors as θ^0, the weights from which all clients start, in place of random weights. The names are
+// those that a run writes for a model with one encoder; "primary." may be missing. The error for tensors of another network
+// names the layer.
 func (e *Env) SetInitialWeights(tensors []torch.NamedTensor) error {
 	net, err := e.Net(false)
 	if err != nil {
@@ -37,7 +37,7 @@ func (e *Env) SetInitialWeights(tensors []torch.NamedTensor) error {
 		case !ok:
 			return fmt.Errorf("there is no tensor %s, which has the shape %v in this network", p.Name, p.Shape)
 		case !slices.Equal(t.Shape, p.Shape):
-			return fmt.Errorf("tensor %s has the shape %v, this network needs %v", name, t.Shape, p.Shape)
+			return fmt.Errorf("tensor %s has the shape %v, but this network needs %v", name, t.Shape, p.Shape)
 		case slices.ContainsFunc(t.Data, func(v float32) bool { return math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) }):
 			return fmt.Errorf("tensor %s has a value that is infinite or NaN", name)
 		}
@@ -53,8 +53,8 @@ func (e *Env) SetInitialWeights(tensors []torch.NamedTensor) error {
 	return nil
 }
 
-// InitialState returns θ^0, the weights from which all clients of a method with one encoder start: those of SetInitialWeights, or
-// random ones that depend only on the network and the seed of the run. They are the same for every algorithm.
+// InitialState returns θ^0, the weights from which all clients of a method with one encoder start. They are the weights of
+// SetInitialWeights, or random weights that depend only on the network and the seed of the run, not on the algorithm.
 func (e *Env) InitialState(net *torch.Network) []float32 {
 	if e.initial != nil {
 		return slices.Clone(e.initial)
@@ -62,8 +62,8 @@ func (e *Env) InitialState(net *torch.Network) []float32 {
 	return e.RandomState(net, e.InitStream(0))
 }
 
-// RandomState returns a start for a method whose models must differ from each other: random weights, or the encoder of
-// SetInitialWeights under a random head.
+// RandomState returns initial weights for a method whose models must start with different weights: random weights, or the
+// encoder of SetInitialWeights with a random head.
 func (e *Env) RandomState(net *torch.Network, r *rand.Rand) []float32 {
 	if e.initial != nil {
 		x := slices.Clone(e.initial)

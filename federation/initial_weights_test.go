@@ -40,7 +40,7 @@ func TestInitialWeights(t *testing.T) {
 	}
 	for hint, change := range map[string]func([]torch.NamedTensor) []torch.NamedTensor{
 		"no tensor primary.fc1.weight, which has the shape [6 16]": func(x []torch.NamedTensor) []torch.NamedTensor { return x[1:] },
-		"tensor head.bias has the shape [3], this network needs [4]": func(x []torch.NamedTensor) []torch.NamedTensor {
+		"tensor head.bias has the shape [3], but this network needs [4]": func(x []torch.NamedTensor) []torch.NamedTensor {
 			x[3].Shape, x[3].Data = []int{3}, x[3].Data[:3]
 			return x
 		},

@@ -11,7 +11,7 @@ type Traffic struct {
 	Down map[string]int64 `json:"down"` // server to clients
 }
 
-// newTraffic returns a traffic of no bytes.
+// newTraffic returns a Traffic with no bytes.
 func newTraffic() Traffic { return Traffic{Up: map[string]int64{}, Down: map[string]int64{}} }
 
 // Totals returns the sums over all kinds of message, in bytes.
@@ -29,11 +29,11 @@ func (t Traffic) Totals() (up, down int64) {
 // and, where a client trains or evaluates several models, once for every model.
 type Work struct {
 	Training int64 `json:"training"` // samples that went forward and backward
-	Forward  int64 `json:"forward"`  // samples that only went forward, for instance where a client chooses its model
+	Forward  int64 `json:"forward"`  // samples that only went forward, for instance when a client chooses its model
 }
 
-// Ledger is the account of a run: the bytes that were sent, by kind of message and by client, and the work of each client. A
-// float32, a count and an index have 4 bytes each. Evaluation is not counted, because a real federation would not do it.
+// Ledger counts the bytes that are sent in a run, by kind of message and by client, and the work of each client. A float32, a
+// count and an index have 4 bytes each. Evaluation is not counted, because a real federation would not do it.
 type Ledger struct {
 	Total   Traffic    `json:"total"`
 	Clients [][2]int64 `json:"-"` // bytes up and bytes down, by client
@@ -76,7 +76,7 @@ func (l *Ledger) Forwarded(c *Client, samples int64) {
 	l.work.Forward += samples
 }
 
-// AllWork returns the work of all clients together so far.
+// AllWork returns the total work of all clients so far.
 func (l *Ledger) AllWork() Work {
 	var sum Work
 	for _, w := range l.Work {

@@ -11,13 +11,13 @@ import (
 	"feddag/torch"
 )
 
-// Phase is a kind of local training. Its number is a key of the phase's random streams, so a number must never get another
-// meaning.
+// Phase is a kind of local training. Its number is a key of the phase's random streams, so the meaning of a number must never
+// change.
 type Phase uint8
 
 // The phases.
 const (
-	PrimaryPhase   Phase = iota // local training in the rounds; in FedDAG, of the primary encoders
+	PrimaryPhase   Phase = iota // local training in the rounds; in FedDAG, local training of the primary encoders
 	SecondaryPhase              // local training of FedDAG's secondary encoders
 	WarmUpPhase                 // local training of each client alone, before the clustering
 	FinalPhase                  // one more local training of each client, after the last round
@@ -26,18 +26,18 @@ const (
 	HeadPhase                   // local training of FedDAG's heads alone, after its secondary encoders
 )
 
-// String returns the name of the phase in progress and messages, such as "training" or "warm-up".
+// String returns the name of the phase for progress and messages, such as "training" or "warm-up".
 func (p Phase) String() string {
 	return [...]string{"training", "secondary", "warm-up", "final", "query", "personalising", "heads"}[p]
 }
 
-// Job returns the client's local training from the weights that it receives. A method adds what its training has beside
-// the plain one; [Env.LocalTraining] draws the order of the samples and the dropout masks.
+// Job returns the client's plain local training from the weights that it receives. A method may add to the job.
+// [Env.LocalTraining] draws the order of the samples and the dropout masks.
 func (c *Client) Job(start *torch.Vector) torch.Job {
 	return torch.Job{Client: c.ID, Start: start, Samples: c.Train, LabelMap: c.LabelMap}
 }
 
-// SGD returns the settings of the steps of local training from the options of the run: SGD, or Adam.
+// SGD returns the settings of the steps of local training, by SGD or Adam, from the options of the run.
 func (e *Env) SGD() torch.SGD {
 	return torch.SGD{Batch: e.Batch, LearningRate: e.LearningRate, Momentum: e.Momentum, WeightDecay: e.WeightDecay, Adam: e.Optimizer.adam()}
 }
@@ -47,16 +47,17 @@ func (e *Env) LocalSGD(net *torch.Network, jobs []torch.Job, t int, phase Phase,
 	return e.LocalTraining(net, jobs, t, phase, parts, e.SGD(), e.Epochs)
 }
 
-// LocalTraining trains every job (see [Client.Job]) in round t for some epochs and returns the results in the order of the jobs.
-// Only the given parts of the network change. The order of the samples depends on the seed, the round, the client, the phase and
-// the epoch. In the rounds the learning rate follows [Options].Schedule, and stragglers do fewer epochs. The error is a [Diverged] if a loss or weights become infinite or NaN; then there are no results to close.
+// LocalTraining trains every job (see [Client.Job]) in round t for the given number of epochs and returns the results in the
+// order of the jobs. Only the given parts of the network change. The order of the samples depends on the seed, the round, the
+// client, the phase and the epoch. In the rounds the learning rate follows [Options].Schedule, and stragglers do fewer epochs.
+// The error is a [Diverged] if a loss or weights become infinite or NaN; then there are no results to close.
 func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase Phase, parts torch.Part, sgd torch.SGD, epochs int) ([]torch.Trained, error) {
 	if len(jobs) == 0 {
 		return nil, nil
 	}
 	e.warnOfAutograd(sgd.Objective)
 	e.warnOfAdam(sgd)
-	rate := sgd.LearningRate // as the flags say
+	rate := sgd.LearningRate // as set by the flags
 	sgd = e.scheduledSGD(sgd, t, phase)
 	jobs = slices.Clone(jobs)
 	var total int64
@@ -65,7 +66,7 @@ func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase P
 		keys := []uint64{uint64(t), uint64(job.Client), uint64(phase)}
 		job.Seed = stream.New(e.Seed, "dropout", keys...).Uint64()
 		job.Order = make([][]int32, e.localEpochs(job.Client, phase, epochs))
-		if job.Mix != nil { // an item for each step
+		if job.Mix != nil { // it has one item per step
 			job.Mix = job.Mix[:len(job.Mix)/epochs*len(job.Order)]
 		}
 		for epoch := range job.Order {
@@ -96,8 +97,8 @@ func (e *Env) LocalTraining(net *torch.Network, jobs []torch.Job, t int, phase P
 	return trained, nil
 }
 
-// train runs the jobs on the executor and returns their results. It ends with the error of the run's context when the run is
-// interrupted: an executor that cannot be cancelled gets the jobs one at a time.
+// train runs the jobs on the executor and returns their results. When the run is interrupted, it returns the error of the run's
+// context. An executor that cannot be cancelled gets the jobs one at a time.
 func (e *Env) train(net *torch.Network, jobs []torch.Job, p Progress, parts torch.Part, sgd torch.SGD) (trained []torch.Trained, err error) {
 	err = e.runCancellable(p, func() (err error) {
 		if _, ok := e.Executor.(interface{ Cancel() }); ok {
@@ -117,9 +118,10 @@ func (e *Env) train(net *torch.Network, jobs []torch.Job, p Progress, parts torc
 	return trained, err
 }
 
-// trainByEpochs runs the jobs on the executor, which takes jobs of one number of epochs at a time.
+// trainByEpochs runs the jobs on the executor, with one call for each number of epochs, because all jobs of a call must have the
+// same number.
 func (e *Env) trainByEpochs(net *torch.Network, jobs []torch.Job, parts torch.Part, sgd torch.SGD) ([]torch.Trained, error) {
-	byEpochs := map[int][]int{} // places of the jobs
+	byEpochs := map[int][]int{} // indices of the jobs
 	for i, job := range jobs {
 		byEpochs[len(job.Order)] = append(byEpochs[len(job.Order)], i)
 	}
@@ -145,7 +147,7 @@ func (e *Env) trainByEpochs(net *torch.Network, jobs []torch.Job, parts torch.Pa
 	return trained, nil
 }
 
-// warnOfAutograd warns that a loss which runs by autograd makes local training slower than that of other methods.
+// warnOfAutograd warns that local training is slower than with other methods if the loss runs by autograd.
 func (e *Env) warnOfAutograd(o torch.Objective) {
 	x := e.Executor
 	if w, ok := x.(interface{ Unwrap() torch.Executor }); ok {
@@ -154,7 +156,7 @@ func (e *Env) warnOfAutograd(o torch.Objective) {
 	if _, eager := x.(*torch.Eager); eager || torch.Builtin(o) {
 		return
 	}
-	e.Warn("the method has a loss of its own, which runs by autograd in fp32: local training takes several times as long as the engine's")
+	e.Warn("the method has a loss of its own, which runs by autograd in fp32: local training takes several times as long as with a loss of the engine")
 }
 
 // shuffle returns a random permutation of the numbers 0 to n-1 from the stream of the keys.

@@ -13,8 +13,8 @@ type Mixture struct {
 	Weights []float64 // [len(States)] w; a state of weight 0 is not evaluated
 }
 
-// components returns the models of one state each that a model predicts with: those of the mixture whose weight is above 0, or
-// the model itself where it has no mixture.
+// components returns the models of a single state that a model predicts with. These are the states of the mixture whose weight
+// is above 0, or the model itself if it has no mixture.
 func (m Model) components() []Model {
 	if m.Mix == nil {
 		return []Model{m}
@@ -29,7 +29,8 @@ func (m Model) components() []Model {
 }
 
 // Classes returns the classes that the mixture predicts for some test images, out of count classes. The result is indexed by
-// test image and as long as the highest index needs; only the elements of the given images are set. logp returns the log-probabilities by a state, [test images, count]; Classes calls it for states of weight above 0.
+// test image and is as long as the highest index needs. Only the elements of the given images are set. logp returns the
+// log-probabilities by a state, [test images, count]. Classes calls it for states of weight above 0.
 func (m *Mixture) Classes(images []int32, count int, logp func(*torch.Vector) []float32) []uint8 {
 	most := 0
 	for _, s := range images {

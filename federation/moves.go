@@ -10,7 +10,7 @@ const (
 	AtStart  Reason = "start"  // the clustering before the first round
 	ByJoin   Reason = "join"   // the client joined
 	ByLeave  Reason = "leave"  // the client left
-	ByShift  Reason = "shift"  // the samples of the client changed; the server does not know it yet
+	ByShift  Reason = "shift"  // the samples of the client changed, which the server does not know yet
 	ByCheck  Reason = "check"  // the class histogram of the client changed too much (eq. 41), and it was assigned anew
 	BySearch Reason = "search" // the clusters were searched for again
 	ByRound  Reason = "round"  // the algorithm moved the client in a round
@@ -26,8 +26,7 @@ type Move struct {
 	Pre, Post Score
 }
 
-// recordMoves adds a move for every client whose cluster has changed since the last call, and one for each of the clients in
-// always.
+// recordMoves adds a move for every client whose cluster has changed since the last call, and a move for each client in always.
 func (r *Runner) recordMoves(why Reason, always []*Client) {
 	now := r.clusterOfClients()
 	for i, z := range now {
@@ -38,7 +37,7 @@ func (r *Runner) recordMoves(why Reason, always []*Client) {
 	r.clusterOf = now
 }
 
-// clusterOfClients returns the cluster of every client, by id. It is -1 for an absent client. Where the algorithm has no
+// clusterOfClients returns the cluster of every client, by id. The cluster is -1 for an absent client. If the algorithm has no
 // clusters, it is 0 for every present client.
 func (r *Runner) clusterOfClients() []int {
 	of := slices.Repeat([]int{-1}, len(r.env.Clients))

@@ -13,21 +13,22 @@ import (
 type Observer interface {
 	// Phase reports the progress of a local training or an evaluation. It is called several times per second.
 	Phase(p Progress)
-	// Weights passes a model that is worth keeping, such as "initial", "start-2", "cluster-2" or "global", by its tensors.
+	// Weights passes the tensors of a model that is worth keeping, such as "initial", "start-2", "cluster-2" or "global".
 	Weights(name string, tensors []torch.NamedTensor) error
 	// Clustered passes the result of the clustering before the rounds. It numbers the clients by their position in
 	// [Env.Present].
 	Clustered(r *similarity.Result) error
-	// Ready is called before the first round with the scores of all clients, by id, or nil where these are not evaluated.
+	// Ready is called before the first round with the scores of all clients, by id, or nil if these are not evaluated.
 	Ready(pre []Score) error
 	// Round is called after every round, before the checkpoint of the round.
 	Round(r RoundResult) error
 }
 
-// ClusterObserver is implemented by an [Observer] that is also told what is clustered and how far the clustering is.
+// ClusterObserver is implemented by an [Observer] that is also told what is clustered and how far the clustering has come.
 type ClusterObserver interface {
-	// Sketched passes what the clients have sent, in their order, before it is clustered with the options. Neither Sketched
-	// nor Clustered may change the sketches, or keep them without a copy unless the run ends with the clustering.
+	// Sketched passes the sketches of the clients, in the order of the clients, before they are clustered with the options.
+	// Neither Sketched nor Clustered may change the sketches, or keep them without a copy unless the run ends with the
+	// clustering.
 	Sketched(clients []*Client, sketches similarity.Sketches, o similarity.Options) error
 	// Clustering reports the progress of the clustering: see [similarity.Progress].
 	Clustering(step string, done, total int)
@@ -53,8 +54,8 @@ func (e *Env) NotifySketches(clients []*Client, sketches similarity.Sketches, o 
 	})
 }
 
-// ClusteringProgress passes the progress of a clustering to every [ClusterObserver]. It is a [similarity.Progress]: its error, that
-// of the run's context, ends the clustering when the run is interrupted.
+// ClusteringProgress passes the progress of a clustering to every [ClusterObserver]. It is a [similarity.Progress]. It returns
+// the error of the run's context, which ends the clustering when the run is interrupted.
 func (e *Env) ClusteringProgress(step string, done, total int) error {
 	for _, o := range e.Observers {
 		if c, ok := o.(ClusterObserver); ok {
@@ -66,7 +67,7 @@ func (e *Env) ClusteringProgress(step string, done, total int) error {
 
 // Progress says how much of a phase of local training or of an evaluation is done.
 type Progress struct {
-	Round       int    // round to which the work belongs; only if InRound
+	Round       int    // round to which the work belongs; set only if InRound
 	Phase       string // "warm-up", "training", "secondary", ..., "evaluation"
 	Done, Total int64  // training samples of the phase, counted once per epoch; 0 in an evaluation
 
@@ -77,7 +78,7 @@ type Progress struct {
 // RoundResult is the result of a round.
 type RoundResult struct {
 	Round      int
-	Moves      []Move             // moves by the scenario's events before the round and then in the round; in the first round, first those by the clustering
+	Moves      []Move             // moves of the clustering (first round only), then of the scenario's events before the round, then in the round
 	Cohort     []int              // ids of the clients that trained, ascending
 	Dropped    []int              // ids of the clients that were left out because their training diverged, ascending
 	Loss       float64            // see [Report]
@@ -91,8 +92,8 @@ type RoundResult struct {
 
 	LearningRate float64 // η times the factor of the round, where [Options].Schedule changes it; 0 otherwise
 
-	// Confusion[label][predicted] counts the test images of all clients, with the models after aggregation; only in the last
-	// round, nil before. Labels are those of each client. An image that several clients have counts once for each.
+	// Confusion[label][predicted] counts the test images of all clients, with the models after aggregation. It is nil except in
+	// the last round. The labels are those that each client uses. An image that several clients have counts once for each.
 	Confusion [][]int
 
 	Traffic  Traffic // traffic of all clients together
@@ -102,17 +103,17 @@ type RoundResult struct {
 	Seconds  float64 // wall time of the round, evaluation included
 }
 
-// WarningObserver is implemented by an [Observer] that is also told what a person should know about a result, for instance that
-// the clustering found a single cluster or that an option had no effect.
+// WarningObserver is implemented by an [Observer] that also receives warnings about a result, for instance that the clustering
+// found a single cluster or that an option had no effect.
 type WarningObserver interface {
 	Warn(text string)
 }
 
-// warning is something that a person was told in a run. Checkpoints have the warnings, because the summary of a resumed run
-// lists all of them.
+// warning is a warning that was given in a run. Checkpoints contain the warnings, because the summary of a resumed run lists all
+// of them.
 type warning struct {
 	Text string `json:"text"`
-	// Rounds is the number of rounds of the run that the warning holds for; 0 if it holds for any.
+	// Rounds is the number of rounds of the run for which the warning holds; 0 if it holds for any number of rounds.
 	Rounds int `json:"rounds,omitempty"`
 }
 
@@ -157,7 +158,7 @@ func Tensors(m Model) ([]torch.NamedTensor, error) {
 	return TensorsOf(m.Net, x, torch.All), nil
 }
 
-// TensorsOf returns the tensors of some parts of a state x of a network, with their names. They share the memory of x.
+// TensorsOf returns the named tensors of some parts of a state x of a network. They share the memory of x.
 func TensorsOf(net *torch.Network, x []float32, parts torch.Part) []torch.NamedTensor {
 	var named []torch.NamedTensor
 	for _, p := range net.Params() {
@@ -185,8 +186,8 @@ func (e *Env) notifyModels(models []NamedModel, prefix string) error {
 	return nil
 }
 
-// notifyStarts passes the models before the first round to the observers, as "start-" and the name. Models that begin with the same state
-// are passed once, under the name of the first.
+// notifyStarts passes the models before the first round to the observers, named "start-" and the name of the model. Models that
+// begin with the same state are passed once, under the name of the first of them.
 func (e *Env) notifyStarts(a Algorithm) error {
 	seen := map[Model]bool{}
 	return e.notifyModels(slices.DeleteFunc(slices.Clone(a.Models()), func(m NamedModel) bool {

@@ -17,17 +17,18 @@ type Options struct {
 	Momentum     float64 // in [0, 1)
 	WeightDecay  float64 // 0 or more
 	Optimizer    ClientOptimizer
-	Schedule     RateSchedule // of η over the rounds
+	Schedule     RateSchedule // schedule of η over the rounds
 
 	Server ServerOptimizer // what the server does with the mean of the clients' models
 
 	Stopping   EarlyStopping
 	Unreliable Unreliable
 
-	// EvalEvery is the number of rounds between two evaluations. The other rounds have no scores, neither of the cohort nor
-	// of all clients. The last round is always evaluated; with 0, no other is, nor are the models before the first round.
+	// EvalEvery is the number of rounds between two evaluations. The other rounds have no scores, neither for the cohort nor
+	// for all clients. The last round is always evaluated. If EvalEvery is 0, no other round is evaluated, and neither are
+	// the models before the first round.
 	EvalEvery int
-	// EvalShare is the share of each client's test set that its scores are over, in (0, 1]: see [Env.TestSamples].
+	// EvalShare is the share of each client's test set on which it is scored, in (0, 1]: see [Env.TestSamples].
 	EvalShare       float64
 	CheckpointEvery int  // rounds between two checkpoints; the last round always writes one
 	FinalPost       bool // train every client once more after the last round, for its score after local training
@@ -45,7 +46,8 @@ func DefaultOptions() Options {
 	}
 }
 
-// Evaluates reports whether round t has scores: those of its cohort before and after local training, and of all clients after it.
+// Evaluates reports whether round t has scores: scores of its cohort before and after local training, and of all clients after
+// the round.
 func (o Options) Evaluates(t int) bool {
 	return t == o.Rounds-1 || o.EvalEvery > 0 && (t+1)%o.EvalEvery == 0
 }
@@ -53,8 +55,8 @@ func (o Options) Evaluates(t int) bool {
 // evaluatesStart reports whether the models before the first round are scored.
 func (o Options) evaluatesStart() bool { return o.EvalEvery > 0 || o.Rounds == 0 }
 
-// Validate returns an error for the first option that has no meaning. The error names the option by its flag and says
-// which values the flag takes.
+// Validate returns an error for the first invalid option. The error names the flag of the option and says which values the flag
+// takes.
 func (o Options) Validate() error {
 	bad := func(flag string, value any, want string) error {
 		return fmt.Errorf("--%s is %v: use %s", flag, value, want)

@@ -12,27 +12,27 @@ import (
 	"feddag/internal/deal"
 )
 
-// Peers are the processes that do a run together. Each of them does the whole run with the same results; what takes long they
-// share out. Package torch/ranks implements it, and an executor that shares out local training and evaluation.
+// Peers are the processes that do a run together. Each of them does the whole run with the same results, but they share the
+// work that takes long. Package torch/ranks implements Peers, and an executor that shares local training and evaluation.
 type Peers interface {
 	Rank() int // the number of this process, from 0
 	Size() int
-	// Gather returns the bytes of each process. what says what they are, the same in all. problem is why this process has
-	// none; every process then gets an error.
+	// Gather returns the bytes of each process. what describes them and is the same in all processes. If problem is not nil, it
+	// says why this process has no bytes, and every process gets an error.
 	Gather(what string, mine []byte, problem error) ([][]byte, error)
 	// Once calls do in process 0 alone and returns what it returned in every process.
 	Once(what string, do func() ([]byte, error)) ([]byte, error)
-	// Agree reports whether any of the processes says yes.
+	// Agree reports whether yes is true in any of the processes.
 	Agree(what string, yes bool) (bool, error)
 	// Same returns an error unless the value is the same in all processes.
 	Same(what string, value []byte) error
 }
 
-// Share makes n results, each by a call of make with its place, and shares the calls out over the processes of the run. costs
-// has what each of them costs. run calls make for some places, in parallel. pack returns the result at a place, as the other
-// processes get it, and unpack stores one that another process has made; it travels by encoding/gob, which keeps every bit of a
-// float64. All processes have all results afterwards, and they are those of one process. A process whose unpack is nil keeps
-// only its own.
+// Share divides the work of n results between the processes of the run. costs has the relative cost of each result. run makes
+// the results with the given indices in this process. pack returns one of them for the other processes, and unpack stores a
+// result that another process has made. Results are sent by encoding/gob, which keeps every bit of a float64. Afterwards all
+// processes have all results, and these are the same as with one process. A process whose unpack is nil keeps only its own
+// results.
 func Share[T any](e *Env, what string, costs []int64, run func(places []int) error, pack func(place int) T, unpack func(place int, result T) error) error {
 	if e.Peers == nil {
 		all := make([]int, len(costs))
@@ -67,14 +67,14 @@ func Share[T any](e *Env, what string, costs []int64, run func(places []int) err
 	return nil
 }
 
-// unpackAll stores the results of some places, as they came from another process.
+// unpackAll stores the results with the given indices, as another process sent them.
 func unpackAll[T any](raw []byte, places []int, unpack func(place int, result T) error) error {
 	var results []T
 	if err := gob.NewDecoder(bytes.NewReader(raw)).Decode(&results); err != nil {
 		return err
 	}
 	if len(results) != len(places) {
-		return fmt.Errorf("it sent %d results, and %d are its", len(results), len(places))
+		return fmt.Errorf("it sent %d results, but %d were assigned to it", len(results), len(places))
 	}
 	for k, i := range places {
 		if err := unpack(i, results[k]); err != nil {
@@ -84,10 +84,10 @@ func unpackAll[T any](raw []byte, places []int, unpack func(place int, result T)
 	return nil
 }
 
-// Leads reports whether this process does what only one process of the run has to do.
+// Leads reports whether this process does the work that only one process of the run has to do.
 func (e *Env) Leads() bool { return e.Peers == nil || e.Peers.Rank() == 0 }
 
-// Once calls do, in one process of the run alone, and decode with what it returned in the others.
+// Once calls do in one process of the run, and calls decode with the bytes that do returned in the others.
 func (e *Env) Once(what string, do func() ([]byte, error), decode func(raw []byte) error) error {
 	if e.Peers == nil {
 		_, err := do()
@@ -100,7 +100,7 @@ func (e *Env) Once(what string, do func() ([]byte, error), decode func(raw []byt
 	return decode(raw)
 }
 
-// stops reports whether the run is to stop after a round: whether this process was interrupted, or one of its peers.
+// stops reports whether the run is to stop after a round, because this process or one of its peers was interrupted.
 func (r *Runner) stops(round int, interrupted bool) (bool, error) {
 	if r.env.Peers == nil || !r.unsaved.Load() {
 		return interrupted, nil
@@ -108,7 +108,7 @@ func (r *Runner) stops(round int, interrupted bool) (bool, error) {
 	return r.env.Peers.Agree(fmt.Sprintf("whether to stop after round %d", round), interrupted)
 }
 
-// compareSaved returns an error unless all processes of the run have come to the same state.
+// compareSaved returns an error unless all processes of the run have the same state.
 func (r *Runner) compareSaved(rounds int, s Saved) error {
 	if r.env.Peers == nil {
 		return nil

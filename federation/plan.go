@@ -8,7 +8,7 @@ import (
 
 // Training is a kind of local training of a method and how often its clients do it.
 type Training struct {
-	What   string     // name of the training, for people
+	What   string     // name of the training, for messages
 	Dual   bool       // whether the network has two encoders
 	Parts  torch.Part // parts of the network that are trained
 	Epochs int        // 0 for the epochs of the run
@@ -16,7 +16,7 @@ type Training struct {
 	Rounds float64    // trainings of each client of the cohort in a round
 	Final  float64    // trainings of each client after the last round
 
-	Objective torch.Objective // loss of the training; nil for the losses that the engines have
+	Objective torch.Objective // loss of the training; nil for a loss that the engines have
 }
 
 // Planner is implemented by a method whose clients do not train exactly one network with one encoder once per round.
@@ -32,8 +32,8 @@ type Plan struct {
 	Cohort    int // clients per round
 
 	RoundTests int64 // test samples on which the cohorts' models are scored after local training, over all evaluated rounds
-	AllTests   int64 // distinct test samples of all present clients, the least that an evaluation of all clients predicts
-	Evaluated  int   // evaluations of all clients, with the one before the first round
+	AllTests   int64 // distinct test samples of all present clients, a lower bound of the predictions in an evaluation of all clients
+	Evaluated  int   // evaluations of all clients, including the evaluation before the first round
 }
 
 // Planned is a kind of training and the amount of it in a run, over all clients.
@@ -45,7 +45,7 @@ type Planned struct {
 }
 
 // Plan returns the amount of work in a run of an algorithm. It goes through the cohorts of all rounds without training. It counts
-// the uniform sample of the clients that are present at the start, also where a method chooses its clients itself or a scenario
+// a uniform sample of the clients that are present at the start, even if the method chooses its clients itself or a scenario
 // changes them. Plan calls [Env.Start] with a context that never ends, so the caller must call Start again before a run.
 func (e *Env) Plan(a Algorithm) (*Plan, error) {
 	if err := e.Start(context.Background()); err != nil {
@@ -59,7 +59,7 @@ func (e *Env) Plan(a Algorithm) (*Plan, error) {
 	if m, ok := a.(Planner); ok {
 		kinds = m.Trainings()
 	}
-	var all, rounds Planned // one training of every client, and one of every client of every cohort
+	var all, rounds Planned // one training of every client, and one training of every client of every cohort
 	count := func(c *Client, to *Planned) {
 		to.Steps += int64(e.Epochs) * int64((c.Size()+e.Batch-1)/e.Batch)
 		to.Samples += int64(e.Epochs) * int64(c.Size())

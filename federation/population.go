@@ -13,7 +13,7 @@ import (
 type population struct {
 	set        *data.Set
 	seed       uint64         // seed of the scenario
-	Clients    []*Client      // by id; a client that changes is replaced by another value
+	Clients    []*Client      // by id; a client that changes gets a new value
 	isPresent  []bool         // by client
 	wasPresent []bool         // by client: whether it is present or was at any time before
 	joins      []bool         // by client: whether the scenario names it in an event in which clients join
@@ -22,9 +22,9 @@ type population struct {
 	groups     map[string]int // true group by class kind, see classGroups; nil if the groups are not class kinds
 }
 
-// newPopulation returns the population before the first round. The clients that are held out and those whose first event is to join are
+// newPopulation returns the population before the first round. Clients that are held out or whose first event is to join are
 // absent, and the scenario's reserve is taken from the samples of all clients. It is an error if an event names an unknown
-// client or if nobody is present.
+// client or if no client is present.
 func newPopulation(set *data.Set, clients []*Client, s *Scenario) (*population, error) {
 	n := len(clients)
 	p := &population{
@@ -123,9 +123,9 @@ func (p *population) neverPresent() []*Client {
 	return clients
 }
 
-// Apply applies an event and returns the clients that it concerns as they are after it, by ascending id. It is an error that names
-// the event if a client is absent or present and must not be, if too few clients are left to join, if nobody would be present,
-// or if a shift finds too few samples.
+// Apply applies an event and returns the clients that it changed, as they are after the event, by ascending id. It returns an
+// error that names the event if a client is absent that must be present or the reverse, if too few clients are left to join, if
+// no client would be present, or if a shift finds too few samples.
 func (p *population) Apply(ev Event) ([]*Client, error) {
 	ids := ev.clients()
 	if ev.JoinNext > 0 {
@@ -173,7 +173,7 @@ func (p *population) Apply(ev Event) ([]*Client, error) {
 	return changed, nil
 }
 
-// checkPresence returns an error if a client is present that must be absent for the event, or absent that must be present.
+// checkPresence returns an error if client i is present but must be absent for the event, or the reverse.
 func (p *population) checkPresence(ev Event, i int) error {
 	switch joins := ev.Kind() == "join"; {
 	case joins && p.isPresent[i] && p.lastChange[i] < 0:

@@ -9,13 +9,13 @@ import (
 	"feddag/internal/stream"
 )
 
-// shift replaces a random share of a client's training samples by as many samples of the event's classes, divided as evenly as
-// possible between these classes. The new samples are drawn from those that no client has ever held. The replaced samples are
-// not drawn again. The client's test set becomes all test samples of the classes that it holds after the shift.
+// shift replaces a random share of a client's training samples with the same number of samples of the event's classes, divided
+// as evenly as possible between these classes. The new samples are drawn from those that no client has ever held. The replaced
+// samples are not drawn again. The client's new test set has all test samples of the classes that it holds after the shift.
 func (p *population) shift(ev Event, i int) error {
 	c := *p.Clients[i]
 	if !slices.Equal(c.Test, p.testOf(c.Train)) {
-		return fmt.Errorf("%v: client %d's test set is not all test samples of its classes, so there are no test samples for it of other classes; swap it with another client", ev, i)
+		return fmt.Errorf("%v: the test set of client %d does not have all test samples of its classes, so there are no test samples of other classes for it; swap it with another client", ev, i)
 	}
 	r := stream.New(p.seed, "scenario/shift", uint64(ev.Number), uint64(i))
 	replaced := max(1, int(math.Round(ev.Share*float64(len(c.Train)))))

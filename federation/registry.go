@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// entry is a registered algorithm: a line about it, and the function that returns it with its default options.
+// entry is a registered algorithm: its summary, and the function that returns it with its default options.
 type entry struct {
 	summary string
 	make    func() Algorithm
@@ -15,7 +15,7 @@ type entry struct {
 // registry holds the registered algorithms by name.
 var registry = map[string]entry{}
 
-// Register adds an algorithm to the registry. The file of the algorithm calls it in an init function, with a summary of one
+// Register adds an algorithm to the registry. The package of the algorithm calls it in an init function, with a summary of one
 // line and a function that returns a new value with the default options. Register panics if the name is taken, which is a
 // programming error.
 func Register(name, summary string, make func() Algorithm) {
@@ -35,14 +35,14 @@ func Names() []string {
 	return names
 }
 
-// Summary returns the line about the algorithm of a name, or "" if no algorithm has that name.
+// Summary returns the summary of the algorithm with a name, or "" if no algorithm has that name.
 func Summary(name string) string { return registry[name].summary }
 
 // New returns a new algorithm with its default options. The error for an unknown name lists the known ones.
 func New(name string) (Algorithm, error) {
 	e, ok := registry[name]
 	if !ok {
-		return nil, fmt.Errorf("unknown algorithm %q: there is %s", name, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("unknown algorithm %q: the algorithms are %s", name, strings.Join(Names(), ", "))
 	}
 	return e.make(), nil
 }

@@ -5,7 +5,7 @@ package federation
 // [PrimaryPhase].
 type RoundPlanner interface {
 	// PlanRound returns the phases of round t in the order in which Round does them, each at most once. The numbers of
-	// samples may be estimates: the progress of a round never falls, and is complete at the end of the round.
+	// samples may be estimates, because the progress of a round never falls and is always complete at its end.
 	PlanRound(env *Env, t int, cohort []*Client) []PhaseWork
 }
 
@@ -32,7 +32,7 @@ type roundProgress struct {
 	share  float64 // share of the round that is done; it never falls
 }
 
-// enterRound makes the progress of the work that follows part of round t, until leave is called.
+// enterRound makes the progress of the following work count as progress of round t, until leave is called.
 func (e *Env) enterRound(t int) (leave func()) {
 	e.round = &roundProgress{round: t}
 	return func() { e.round = nil }
@@ -64,8 +64,8 @@ func (r *roundProgress) at(phase string) int {
 	return -1
 }
 
-// advance returns the share of the round that is done when so many samples of the current call of a phase are done. The phases
-// before it count as complete. A phase that is not planned does not change the share.
+// advance returns the share of the round that is done once the given number of samples of the current call of a phase is done.
+// The phases before it count as complete. A phase that is not planned does not change the share.
 func (r *roundProgress) advance(phase string, samples int64) float64 {
 	k := r.at(phase)
 	if k < 0 || r.total <= 0 {

@@ -6,11 +6,11 @@ import (
 	"feddag/internal/parallel"
 )
 
-// sharedRows is the number of rows of a matrix that travel between the processes of a run at a time.
+// sharedRows is the number of rows of a matrix that the processes of a run exchange at a time.
 const sharedRows = 512
 
-// ShareRows makes the rows of a matrix between n clients and shares the calls out over the processes of the run, see [Share].
-// row returns the entries of row i in the columns 0..i-1, and is called in parallel. take stores a row; all processes get all
+// ShareRows computes the rows of a matrix between n clients and divides the rows between the processes of the run: see [Share].
+// row returns the entries of row i in the columns 0..i-1, and is called in parallel. take stores a row. All processes get all
 // rows.
 func ShareRows(e *Env, what string, n int, row func(i int) []float64, take func(i int, row []float64)) error {
 	for from := 0; from < n; from += sharedRows {

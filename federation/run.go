@@ -22,29 +22,29 @@ type RunOptions struct {
 // Result is the outcome of a run. Its scores are indexed by client.
 type Result struct {
 	Rounds     int  // complete rounds
-	EndedEarly bool // fewer rounds than were asked for, because of [EarlyStopping]
-	// Last has the scores after the last round. Post is that of the last local training if [Options].FinalPost is set, and
-	// otherwise that of the last evaluated round in which the client was in the cohort.
+	EndedEarly bool // whether [EarlyStopping] ended the run before [Options].Rounds
+	// Last has the scores after the last round. If [Options].FinalPost is set, Post is the score after the final local
+	// training. Otherwise it is the score in the last evaluated round in which the client was in the cohort.
 	Last []PrePost
-	Best []PrePost // the highest accuracies of any round; the two of a score may be from different rounds
+	Best []PrePost // the highest accuracies of any round; the two accuracies of a score may be from different rounds
 	// HeldOut lists the ids of the clients that were never present, ascending, if the method takes newcomers. Their scores
 	// in Last and Best are those of a newcomer after the last round: with the model that the method gives it, and after one
-	// local training from there.
+	// local training from this model.
 	HeldOut []int
-	// Uses says, by client, which of the algorithm's models each predicts with after the last round.
+	// Uses says, by client, which of the algorithm's models the client predicts with after the last round.
 	Uses []Use
 }
 
-// Runner does a run step by step: Begin, Round for each round, and End. [Run] is the usual way; tests look at the state between
-// two steps.
+// Runner does a run step by step: Begin, Round for each round, and End. Usually [Run] calls these; tests call them to look at the
+// state between two steps.
 type Runner struct {
 	env       *Env
 	alg       Algorithm
 	options   RunOptions
 	last      []PrePost
 	best      []PrePost
-	scores    []Score // by client, of the models that the algorithm holds now; nil if they are not evaluated
-	clusterOf []int   // cluster of every client, -1 of an absent one
+	scores    []Score // by client, with the models that the algorithm holds now; nil if these are not evaluated
+	clusterOf []int   // cluster of every client; -1 for an absent client
 	losses    lossHistory
 	moves     []Move // moves since the last round that was reported
 	heldOut   []int  // clients that were scored as newcomers after the last round
@@ -55,15 +55,15 @@ type Runner struct {
 // errPeerInterrupted ends a run whose checkpoint has been written, because another process of the run was interrupted.
 var errPeerInterrupted = errors.New("another rank of the run was interrupted")
 
-// Run trains a federation from the first round, or from the one after a checkpoint, to the last. It stops at the first error and
-// when the context ends; the last checkpoint then remains. If the context ends after rounds that have no checkpoint yet (see
-// [Options].CheckpointEvery), Run finishes the current round and writes its checkpoint before it stops. The algorithm's models
-// stay open: the caller closes the algorithm.
+// Run trains a federation from the first round, or from the round after a checkpoint, to the last. It stops at the first error
+// and when the context ends; the last checkpoint then remains. If the context ends after rounds that have no checkpoint yet (see
+// [Options].CheckpointEvery), Run finishes the current round and writes its checkpoint before it stops. Run does not close the
+// algorithm; the caller does.
 func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, error) {
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		cancel()
-		env.ctx = ctx // a caller may go on to evaluate models, or to let newcomers join
+		env.ctx = ctx // the caller may still evaluate models or let newcomers join
 	}()
 	if err := env.Start(running); err != nil {
 		return nil, err
@@ -128,8 +128,8 @@ func NewRunner(env *Env, alg Algorithm, o RunOptions) *Runner {
 	}
 }
 
-// Begin initialises the algorithm, or resumes a checkpoint, and returns the number of the next round. A run that begins is
-// evaluated, unless [Options].EvalEvery is 0, and writes a checkpoint before the first round.
+// Begin initialises the algorithm, or resumes a checkpoint, and returns the index of the next round. A run that is not resumed
+// is evaluated before the first round, unless [Options].EvalEvery is 0, and writes a checkpoint.
 func (r *Runner) Begin() (int, error) {
 	if c := r.options.Resume; c != nil {
 		if err := r.resume(c); err != nil {
@@ -189,8 +189,8 @@ func (r *Runner) resume(c *Checkpoint) error {
 		r.recordMoves(AtStart, nil)
 	}
 	r.clusterOf = r.clusterOfClients()
-	// If the first run evaluated all clients after this round, the next cohort's scores before training came from that
-	// evaluation. Here they must too, so that a resumed run reports the same numbers.
+	// If the first run evaluated all clients after this round, it took the next cohort's scores before training from that
+	// evaluation. The resumed run must do the same, so that it reports the same numbers.
 	e := r.env
 	if c.Rounds > 0 {
 		r.endEarly(c.Rounds - 1)
@@ -203,8 +203,8 @@ func (r *Runner) resume(c *Checkpoint) error {
 }
 
 // Round does round t: it applies the events of the scenario, chooses the cohort, lets the algorithm train and aggregate,
-// evaluates, reports the round to the observers and writes a checkpoint. It evaluates and writes a checkpoint only where this
-// is due.
+// evaluates, reports the round to the observers and writes a checkpoint. It evaluates and writes a checkpoint only if this is
+// due.
 func (r *Runner) Round(t int) error {
 	e := r.env
 	defer e.enterRound(t)()
@@ -287,8 +287,8 @@ func (r *Runner) Round(t int) error {
 	return nil
 }
 
-// checkpoint writes a checkpoint after the given number of rounds. It does nothing if the run has no checkpoint file or the algorithm is no
-// [Checkpointer].
+// checkpoint writes a checkpoint after the given number of rounds. It does nothing if the run has no checkpoint file or the
+// algorithm is not a [Checkpointer].
 func (r *Runner) checkpoint(rounds int) error {
 	if r.options.Checkpoint == "" && !r.options.Elsewhere {
 		return nil

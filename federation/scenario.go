@@ -13,23 +13,23 @@ import (
 	"feddag/internal/spelling"
 )
 
-// Scenario describes what happens to the clients during a run: clients join, leave, and come to hold other samples.
-// docs/scenarios.md describes its file.
+// Scenario describes how the clients change during a run: clients join, leave, and get other samples. docs/scenarios.md
+// describes its file.
 type Scenario struct {
 	Seed        uint64  // seed of the reserve and of the samples that shifts draw
-	Reserve     float64 // share of the training samples of each client and class that is taken away before the run, for shifts; in [0, 1)
+	Reserve     float64 // share of the training samples of each client and class that is set aside before the run, for shifts; in [0, 1)
 	CheckEvery  int     // δ', rounds between two checks of the class histograms (eq. 41); 0 for no checks
 	SearchAfter int     // number of newcomers after which the clusters are searched for again; 0 for no search
-	Events      []Event // by ascending round
+	Events      []Event // in ascending order of their rounds
 }
 
-// scenarioVersion is the version of the form of a scenario file. Files of version 1, which do not say their version, count the
-// rounds from 0. Those of version 2 count them from 1.
+// scenarioVersion is the version of the format of a scenario file. Files of version 1, which have no version key, count the
+// rounds from 0. Files of version 2 count them from 1.
 const scenarioVersion = 2
 
 // Event is something that happens before the training of a round. Exactly one of Join, JoinNext, Leave, Shift and Swap is set.
 type Event struct {
-	Round    int     // index of the round; the file has its number
+	Round    int     // index of the round; the file has the number of the round
 	Join     []int   // clients that join
 	JoinNext int     // number of clients that join: those with the lowest ids that were never present and that no Join names
 	Leave    []int   // clients that leave
@@ -38,21 +38,21 @@ type Event struct {
 	Share    float64 // share of a shifting client's samples that is replaced, in (0, 1]
 	Swap     []int   // two clients that exchange their training and test samples and their label maps
 
-	Number int // position in the scenario file, from 1; it is in messages and is a key of the random stream of a shift
+	Number int // position in the scenario file, from 1; used in messages and as a key of the random stream of a shift
 }
 
-// The keys of the JSON objects of a scenario and of an event, and the keys of which an event has exactly one.
+// These are the keys of the JSON objects of a scenario and of an event. An event has exactly one of eventKinds.
 var (
 	scenarioKeys = []string{"version", "seed", "reserve", "check_every", "search_after", "events"}
 	eventKeys    = []string{"round", "join", "join_next", "leave", "shift", "labels", "share", "swap"}
 	eventKinds   = []string{"join", "join_next", "leave", "shift", "swap"}
 )
 
-// mostNamed is how many numbers of clients and labels the events of a scenario have at most. A range of a few bytes names many
-// numbers, so the length of the file does not bound the memory.
+// mostNamed is the largest number of clients and labels that the events of a scenario may list in total. A range of a few bytes
+// can stand for many numbers, so the length of the file does not bound the memory.
 const mostNamed = 1_000_000
 
-// ParseScenario parses the text of a scenario file, which must say its version. The error for a mistake names the event.
+// ParseScenario parses the text of a scenario file, which must have a version. The error for a mistake names the event.
 // [Env.CheckScenario] finds the mistakes that depend on the clients and the data.
 func ParseScenario(raw []byte) (*Scenario, error) { return parseScenario(raw, false) }
 
@@ -71,9 +71,9 @@ func parseScenario(raw []byte, earlier bool) (*Scenario, error) {
 	}
 	switch {
 	case version < 1 || version > scenarioVersion:
-		return nil, fmt.Errorf("version %d is unknown: this program knows version %d", version, scenarioVersion)
+		return nil, fmt.Errorf("version %d is unknown: this program reads version %d", version, scenarioVersion)
 	case version == 1 && !earlier:
-		return nil, fmt.Errorf("it does not say \"version\": %d; in files without a version, rounds counted from 0, and now they count from 1: add 1 to the round of each event, and the key \"version\": %d", scenarioVersion, scenarioVersion)
+		return nil, fmt.Errorf("it does not have \"version\": %d; files without a version count rounds from 0, but rounds now count from 1: add 1 to the round of each event, and add the key \"version\": %d", scenarioVersion, scenarioVersion)
 	case !(s.Reserve >= 0 && s.Reserve < 1):
 		return nil, fmt.Errorf("reserve is %g: use a share from 0 to below 1", s.Reserve)
 	case s.CheckEvery < 0:
@@ -88,11 +88,11 @@ func parseScenario(raw []byte, earlier bool) (*Scenario, error) {
 			return nil, fmt.Errorf("event %d: %w", k+1, err)
 		}
 		if named += len(ev.clients()) + len(ev.Labels); named > mostNamed {
-			return nil, fmt.Errorf("event %d: the events up to it name clients and labels %d times, which is more than %d", k+1, named, mostNamed)
+			return nil, fmt.Errorf("event %d: the events so far list %d clients and labels in total, but at most %d are allowed", k+1, named, mostNamed)
 		}
 		ev.Number = k + 1
 		if k > 0 && ev.Round < s.Events[k-1].Round {
-			return nil, fmt.Errorf("%v: it follows one of round %d; list the events by round", ev, RoundNumber(s.Events[k-1].Round))
+			return nil, fmt.Errorf("%v: it follows an event of round %d; list the events in the order of their rounds", ev, RoundNumber(s.Events[k-1].Round))
 		}
 		s.Events = append(s.Events, ev)
 	}
@@ -131,7 +131,7 @@ func parseEvent(raw []byte, version int) (Event, error) {
 	case ev.Round < 0:
 		return ev, fmt.Errorf("give the round before which it happens, %d or more", first)
 	case len(kinds) != 1:
-		return ev, fmt.Errorf("it has %d of %s: give one", len(kinds), strings.Join(eventKinds, ", "))
+		return ev, fmt.Errorf("it has %d of the keys %s: give exactly one", len(kinds), strings.Join(eventKinds, ", "))
 	case kinds[0] == "join_next" && ev.JoinNext < 1:
 		return ev, fmt.Errorf("join_next is %d: use 1 or more", ev.JoinNext)
 	case (labels || share) && kinds[0] != "shift":
@@ -161,7 +161,7 @@ func (ev Event) Kind() string {
 	return "join"
 }
 
-// clients returns the ids of the clients that the event names; none for JoinNext.
+// clients returns the ids of the clients that the event names. An event with JoinNext names none.
 func (ev Event) clients() []int { return slices.Concat(ev.Join, ev.Leave, ev.Shift, ev.Swap) }
 
 // String returns the number, the round and the kind of the event, for messages.
@@ -169,7 +169,7 @@ func (ev Event) String() string {
 	return fmt.Sprintf("event %d (round %d, %s)", ev.Number, RoundNumber(ev.Round), ev.Kind())
 }
 
-// ids are numbers of clients or classes in a scenario file, in ascending order. The file has 3, [3, 17], "80-89" or "80-84, 90".
+// ids are numbers of clients or classes, in ascending order. A scenario file writes them as 3, [3, 17], "80-89" or "80-84, 90".
 // It is an error if a number occurs twice.
 type ids []int
 
@@ -205,14 +205,14 @@ func (x *ids) UnmarshalJSON(raw []byte) error {
 	slices.Sort(*x)
 	for k := 1; k < len(*x); k++ {
 		if (*x)[k] == (*x)[k-1] {
-			return fmt.Errorf("%s has %d twice", raw, (*x)[k])
+			return fmt.Errorf("%s contains %d twice", raw, (*x)[k])
 		}
 	}
 	return nil
 }
 
-// decode parses a JSON object and stores the value of each key through the pointer in places. The error for an unknown key suggests
-// the most similar of keys.
+// decode parses a JSON object and stores the value of each key through the pointer in places. The error for an unknown key
+// suggests the most similar of keys.
 func decode(raw []byte, keys []string, places map[string]any) error {
 	var object map[string]json.RawMessage
 	dec := json.NewDecoder(bytes.NewReader(raw))
@@ -220,7 +220,7 @@ func decode(raw []byte, keys []string, places map[string]any) error {
 		return fmt.Errorf("not a JSON object: %w", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return fmt.Errorf("more follows the object at byte %d", dec.InputOffset())
+		return fmt.Errorf("there is more text after the object, at byte %d", dec.InputOffset())
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		if err := spelling.OneOf("key", key, keys); err != nil {

@@ -5,41 +5,44 @@ import (
 	"strings"
 )
 
-// Newcomer is implemented by a method that takes in clients which were absent at Init.
+// Newcomer is implemented by a method that accepts clients which were absent at Init.
 type Newcomer interface {
-	// Join takes in newcomers before round t (t is T after the last round). The method gives each what its rule says: a
-	// cluster, a mixture, the one model. Nobody else's model changes. From then on Model answers for them, and they may
-	// be in a cohort. Join books what they send and receive for it, but not the model that they receive when they
-	// train. If it returns an error, nothing that the algorithm holds has changed.
+	// Join adds newcomers before round t (t is T after the last round). The method assigns to each of them a cluster, a
+	// mixture or the only model, by its own rule. The models of the other clients do not change. From then on Model returns
+	// models for the newcomers, and they may be in a cohort. Join adds to the ledger what they send and receive when they
+	// join, but not the model that they receive when they train. If it returns an error, the state of the algorithm has not
+	// changed.
 	//
-	// A newcomer's accuracy before local training is that of Model right after Join; its accuracy after local training is
-	// that of one local training of the method from there. This is the protocol of the paper's tables 11 and 13.
+	// A newcomer's accuracy before local training is the accuracy of Model right after Join. Its accuracy after local
+	// training is measured after one local training of the method from this model. This is the protocol of the paper's
+	// tables 11 and 13.
 	Join(env *Env, t int, newcomers []*Client) error
 }
 
 // Leaver is implemented by a method that clients can leave.
 type Leaver interface {
-	// Leave takes clients out before round t. Nobody else's model changes, and Model need not answer for them any more.
+	// Leave removes clients before round t. The models of the other clients do not change, and Model need not return models for
+	// the removed clients any more.
 	Leave(env *Env, t int, clients []*Client) error
 }
 
-// Shifter is implemented by a method that goes on when clients hold other samples.
+// Shifter is implemented by a method that can continue when the samples of clients change.
 type Shifter interface {
-	// Shift tells that clients hold other samples from round t on; Env.Clients has them already. The server of a real
-	// federation would not be told: a method that wants to know has to look, see [Reassigner].
+	// Shift says that clients hold other samples from round t on. Env.Clients has them already. The server of a real
+	// federation would not be told, so a method that needs to know must find out itself: see [Reassigner].
 	Shift(env *Env, t int, clients []*Client) error
 }
 
-// Reassigner is implemented by a method that looks at its clusters again in the course of a run.
+// Reassigner is implemented by a method that can check and revise its clusters during a run.
 type Reassigner interface {
-	// Check finds the clients whose data have shifted, assigns them anew and returns them.
+	// Check finds the clients whose data have shifted, assigns them to clusters again and returns them.
 	Check(env *Env, t int) ([]*Client, error)
-	// Search looks for the clusters again, from what the clients have sent.
+	// Search finds the clusters again, from what the clients have sent.
 	Search(env *Env, t int) error
 }
 
-// CheckScenario applies all events of the scenario without training. It returns an error that names the event if an event
-// cannot happen to these clients, or if the algorithm, whose registered name is given, does not implement the interface that the
+// CheckScenario applies all events of the scenario without training. It returns an error that names the event if an event is not
+// possible with these clients, or if the algorithm, whose registered name is given, does not implement the interface that the
 // event needs.
 func (e *Env) CheckScenario(name string, a Algorithm) error {
 	s := e.Scenario
@@ -52,7 +55,7 @@ func (e *Env) CheckScenario(name string, a Algorithm) error {
 	}
 	for _, ev := range s.Events {
 		if ev.Round >= e.Rounds {
-			return fmt.Errorf("%v is beyond the run, whose rounds are 1 to %d", ev, e.Rounds)
+			return fmt.Errorf("%v is after the end of the run, whose rounds are 1 to %d", ev, e.Rounds)
 		}
 		if !Handles(a, ev.Kind()) {
 			return fmt.Errorf("%v: algorithm %s cannot handle %s; these can: %s", ev, name, ev.Kind(), handlers(ev.Kind()))
@@ -121,8 +124,8 @@ func (e *Env) eachEvent(t int, f func(ev Event, changed []*Client) error) (searc
 	return search, nil
 }
 
-// Replay applies the events of the first rounds to the population alone, so that a resumed run, or a look at its models, has the
-// clients that the first run had after the given number of rounds.
+// Replay applies the events of the given number of first rounds to the population alone. Then a resumed run, or an inspection of
+// its models, has the clients that the first run had after these rounds.
 func (e *Env) Replay(rounds int) error {
 	if e.Scenario == nil {
 		return nil
@@ -135,8 +138,8 @@ func (e *Env) Replay(rounds int) error {
 	return nil
 }
 
-// applyEvents applies the events of round t, tells the algorithm of each, and then calls for the check of the class histograms
-// and the search for the clusters if these are due.
+// applyEvents applies the events of round t, passes each to the algorithm, and then calls Check and Search of the algorithm if
+// these are due.
 func (r *Runner) applyEvents(t int) error {
 	e := r.env
 	if e.Scenario == nil {
@@ -166,7 +169,7 @@ func (r *Runner) applyEvents(t int) error {
 	return nil
 }
 
-// applyEvent tells the algorithm of an event before round t, which changed the given clients, and records their moves.
+// applyEvent passes to the algorithm an event before round t, which changed the given clients, and records their moves.
 func (r *Runner) applyEvent(t int, ev Event, changed []*Client) (err error) {
 	e := r.env
 	switch ev.Kind() {
@@ -188,8 +191,8 @@ func (r *Runner) applyEvent(t int, ev Event, changed []*Client) (err error) {
 	return err
 }
 
-// scoreArrivals records the moves of clients that have joined, with their scores by the models that they are given and after
-// one local training from there.
+// scoreArrivals records the moves of clients that have joined, with their scores before and after one local training from the
+// models that they were given.
 func (r *Runner) scoreArrivals(newcomers []*Client) error {
 	r.recordMoves(ByJoin, newcomers)
 	pre, err := r.env.Evaluate(r.alg, newcomers)

@@ -71,10 +71,10 @@ func TestScenarioFileMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		``:                                         "not a JSON object",
 		`[]`:                                       "not a JSON object",
-		`{"version": 2, "events": []} {}`:          "more follows the object",
+		`{"version": 2, "events": []} {}`:          "there is more text after the object",
 		`{"evens": []}`:                            `key "evens" is unknown: did you mean events?`,
-		`{"reserve": 0.5}`:                         "does not say \"version\": 2",
-		`{"version": 3}`:                           "version 3 is unknown: this program knows version 2",
+		`{"reserve": 0.5}`:                         "does not have \"version\": 2",
+		`{"version": 3}`:                           "version 3 is unknown: this program reads version 2",
 		one(`{"round": 0, "join": 3}`):             "event 1: give the round before which it happens, 1 or more",
 		`{"version": 2, "reserve": 1}`:             "reserve is 1",
 		`{"version": 2, "check_every": -1}`:        "check_every is -1",
@@ -84,20 +84,20 @@ func TestScenarioFileMistakes(t *testing.T) {
 		one(`{"join": 3}`):                         "event 1: give the round",
 		one(`{"round": -1, "join": 3}`):            "event 1: give the round",
 		one(`{"round": 3, "jion": 3}`):             `event 1: key "jion" is unknown: did you mean join?`,
-		one(`{"round": 3}`):                        "it has 0 of join, join_next, leave, shift, swap",
+		one(`{"round": 3}`):                        "it has 0 of the keys join, join_next, leave, shift, swap",
 		one(`{"round": 3, "join": 3, "leave": 4}`): "it has 2 of",
 		one(`{"round": 3, "join": []}`):            "join names no client",
 		one(`{"round": 3, "join": "5-3"}`):         `join: "5-3" is not a list of numbers`,
 		one(`{"round": 3, "join": "0-9999999"}`):   "has more than 1000000 numbers",
-		one(`{"round": 3, "leave": "0-599999"}, {"round": 3, "join": "0-599999"}`): "event 2: the events up to it name clients and labels 1200000 times",
+		one(`{"round": 3, "leave": "0-599999"}, {"round": 3, "join": "0-599999"}`): "event 2: the events so far list 1200000 clients and labels",
 		one(`{"round": 3, "join": [1.5]}`):                                         "is not a list of numbers",
-		one(`{"round": 3, "join": [1, 2, 1]}`):                                     "has 1 twice",
+		one(`{"round": 3, "join": [1, 2, 1]}`):                                     "contains 1 twice",
 		one(`{"round": 3, "join_next": 0}`):                                        "join_next is 0",
 		one(`{"round": 3, "shift": 3}`):                                            "shift needs labels",
 		one(`{"round": 3, "leave": 3, "labels": 1}`):                               "labels and share belong to shift, not to leave",
 		one(`{"round": 3, "shift": 3, "labels": 1, "share": 0}`):                   "share is 0",
 		one(`{"round": 3, "swap": [3]}`):                                           "swap names 1 clients",
-		one(`{"round": 6, "leave": 3}, {"round": 5, "leave": 1}`):                  "event 2 (round 5, leave): it follows one of round 6",
+		one(`{"round": 6, "leave": 3}, {"round": 5, "leave": 1}`):                  "event 2 (round 5, leave): it follows an event of round 6",
 	} {
 		if _, err := federation.ParseScenario([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
@@ -111,7 +111,7 @@ func TestScenarioRefused(t *testing.T) {
 	everyone := `{"round": 2, "leave": "0-7"}`
 	for _, c := range []struct{ algorithm, events, want string }{
 		{"feddag", `{"round": 2, "leave": 8}`, "event 1 (round 2, leave): client 8 is unknown: the clients are 0 to 7"},
-		{"feddag", `{"round": 5, "leave": 1}`, "event 1 (round 5, leave) is beyond the run, whose rounds are 1 to 4"},
+		{"feddag", `{"round": 5, "leave": 1}`, "event 1 (round 5, leave) is after the end of the run, whose rounds are 1 to 4"},
 		{"feddag", `{"round": 2, "join": 3}, {"round": 3, "join": 3}`, "client 3 is already present: it joined before round 2"},
 		{"feddag", `{"round": 2, "leave": 3}, {"round": 3, "leave": 3}`, "client 3 is not present: it left before round 2"},
 		{"feddag", `{"round": 2, "swap": [1, 3]}, {"round": 3, "join": 3}`, "client 3 is present from the start"},

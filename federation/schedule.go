@@ -13,8 +13,8 @@ import (
 // pflag.Value, the flag --lr-schedule.
 type RateSchedule struct {
 	kind   string  // "" for a constant rate, or stepSchedule, exponentialSchedule, cosineSchedule
-	rounds int     // of stepSchedule, those between two steps; of cosineSchedule, those until the rate has fallen
-	factor float64 // by which a step or a round multiplies the rate; of cosineSchedule, the share of the rate that remains
+	rounds int     // stepSchedule: rounds between two steps; cosineSchedule: rounds until the rate has fallen to its floor
+	factor float64 // factor of the rate per step or round; cosineSchedule: share of the rate that remains
 }
 
 // The kinds of RateSchedule.
@@ -25,17 +25,17 @@ const (
 	cosineSchedule      = "cosine"
 )
 
-// RateSchedules describes the forms of a RateSchedule for a flag's help.
+// RateSchedules lists the forms of a RateSchedule for a flag's help.
 const RateSchedules = "constant, step:EVERY:FACTOR, exponential:FACTOR, cosine:ROUNDS[:FLOOR]"
 
-// Factor returns what the learning rate is multiplied by in round t, counted from 0:
+// Factor returns the factor of the learning rate in round t, counted from 0:
 //
 //	step:EVERY:FACTOR      FACTOR^⌊t / EVERY⌋
 //	exponential:FACTOR     FACTOR^t
 //	cosine:ROUNDS:FLOOR    FLOOR + (1 - FLOOR) (1 + cos(π t / ROUNDS)) / 2, and FLOOR from t = ROUNDS on
 //
-// These are StepLR, ExponentialLR and CosineAnnealingLR of PyTorch with one step per round. The number of rounds of the run
-// is in none of them, so a run that is continued with more rounds has the rates of a run that had them from the start.
+// These are StepLR, ExponentialLR and CosineAnnealingLR of PyTorch with one step per round. None of them depends on the number
+// of rounds of the run, so a run that is continued with more rounds has the same rates as a longer run.
 func (s RateSchedule) Factor(t int) float64 {
 	switch s.kind {
 	case stepSchedule:
@@ -54,10 +54,10 @@ func (s RateSchedule) Factor(t int) float64 {
 // Constant reports whether the rate is the same in all rounds.
 func (s RateSchedule) Constant() bool { return s.kind == "" }
 
-// check returns an error for a schedule that leaves no learning rate in some rounds of a run.
+// check returns an error for a schedule whose learning rate is 0 in some rounds of a run.
 func (s RateSchedule) check(rounds int) error {
 	if s.kind == cosineSchedule && s.factor == 0 && rounds > s.rounds {
-		return fmt.Errorf("--lr-schedule %s leaves a rate of 0 from round %d on, and --rounds is %d: use cosine:%d, or a floor, as in cosine:%d:0.01 (a run that is resumed keeps its schedule)",
+		return fmt.Errorf("--lr-schedule %s has a learning rate of 0 from round %d on, and --rounds is %d: use cosine:%d, or a floor, as in cosine:%d:0.01 (a run that is resumed keeps its schedule)",
 			s.String(), s.rounds+1, rounds, rounds, s.rounds)
 	}
 	return nil
@@ -128,15 +128,16 @@ func (s *RateSchedule) Set(text string) error {
 	return err
 }
 
-// inRounds reports whether a phase is one of those that rounds consist of. The warm-up, the answers to the server's queries and
-// the final local training have the rate and the epochs of the run, so that they measure the same whenever they happen.
+// inRounds reports whether a phase is part of a round. The other phases, which are the warm-up, the answers to the server's
+// queries and the final local training, always use the learning rate and the epochs of the options, so that their results do not
+// depend on the round.
 func (p Phase) inRounds() bool {
 	return p == PrimaryPhase || p == SecondaryPhase || p == HeadPhase
 }
 
-// scheduledSGD returns the settings of a local training with its learning rate in round t. The rate of FedBR's projection is
-// one of the training too. α of Per-FedAvg is not: it is part of what the method minimises, and the step by which its clients
-// predict has it, before and after any round.
+// scheduledSGD returns the settings of a local training with its learning rate in round t. The schedule also applies to the rate
+// of FedBR's projection. It does not apply to α of Per-FedAvg, which is part of the objective and of the step that its clients
+// take before they predict.
 func (e *Env) scheduledSGD(sgd torch.SGD, t int, phase Phase) torch.SGD {
 	if e.Schedule.Constant() || !phase.inRounds() {
 		return sgd

@@ -7,8 +7,8 @@ import (
 	"feddag/torch"
 )
 
-// Score is the accuracy of a client's predictions on its test set, between 0 and 1. Both numbers are NaN for a client without
-// test samples and where nothing was evaluated.
+// Score is the accuracy of a client's predictions on its test set, between 0 and 1. Both numbers are NaN if the client has no
+// test samples or was not evaluated.
 type Score struct {
 	Balanced float64 // mean of the recalls of the classes in the test set
 	Accuracy float64 // share of the test samples that are predicted correctly
@@ -36,16 +36,16 @@ func higher(a, b Score) Score {
 // samplesPerPrediction bounds the samples of one torch.Prediction, so that a few models keep many workers busy.
 const samplesPerPrediction = 1024
 
-// outputs are the predictions by a model for the test images of its clients. Only the elements of these images are set.
+// outputs are the predictions of a model for the test images of its clients. Only the elements of these images are set.
 type outputs struct {
 	classes []uint8   // [test images] predicted class
 	logp    []float32 // [test images, classes] log-probabilities; nil if the model is in no mixture
 	clients []*Client // the clients that predict with the model
 }
 
-// Scores evaluates models[i] on the [Env.TestSamples] of clients[i] and returns score i of each. States with equal contents, and each
-// state of a mixture, predict once for the union of their clients' samples. A score in the cache is not computed again, unless
-// the confusion is counted.
+// Scores evaluates models[i] on the [Env.TestSamples] of clients[i] and returns the scores by i. Each state of a mixture, and each
+// set of states with equal contents, predicts once for the union of its clients' samples. A score in the cache is not computed
+// again, unless the confusion matrix is counted.
 func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 	keys, err := scoreKeys(clients, models)
 	if err != nil {
@@ -105,7 +105,8 @@ func (e *Env) Scores(clients []*Client, models []Model) ([]Score, error) {
 	return scores, nil
 }
 
-// cachedScore returns a score of the cache. There is none while the confusion is counted, which needs every prediction.
+// cachedScore returns a score from the cache. It returns none while the confusion matrix is counted, which needs every
+// prediction.
 func (e *Env) cachedScore(key scoreKey) (Score, bool) {
 	if e.confusion != nil {
 		return noScore, false
@@ -113,7 +114,7 @@ func (e *Env) cachedScore(key scoreKey) (Score, bool) {
 	return e.scores.lookup(key)
 }
 
-// newConfusion returns the counts of images by label and predicted class, all 0.
+// newConfusion returns a confusion matrix, [label][predicted class], of zeros.
 func newConfusion(classes int) [][]int {
 	counts := make([][]int, classes)
 	for label := range counts {

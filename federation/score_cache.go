@@ -6,8 +6,8 @@ import (
 	"feddag/torch"
 )
 
-// scoreKey identifies the score of a client without a mixture: it has all that the score depends on. The clients of a partition
-// often share test sets and label maps, so that many clients have few distinct keys.
+// scoreKey identifies the score of a client without a mixture. It has everything on which the score depends. The clients of a
+// partition often share test sets and label maps, so many clients have few distinct keys.
 type scoreKey struct {
 	net    *torch.Network
 	state  torch.Fingerprint
@@ -15,8 +15,8 @@ type scoreKey struct {
 	labels *uint8
 }
 
-// testSet identifies the test set of a client by its memory. The indices of a test set never change: a client whose samples
-// shift has another slice.
+// testSet identifies the test set of a client by its address. The indices of a test set never change: a client whose samples
+// shift gets another slice.
 type testSet struct {
 	first *int32
 	n     int
@@ -55,7 +55,7 @@ func scoreKeys(clients []*Client, models []Model) ([]scoreKey, error) {
 	return keys, nil
 }
 
-// uniteEqual returns the models with one state in the place of all states of equal contents, so that such models predict once.
+// uniteEqual returns the models with all states of equal contents replaced by one of them, so that such models predict once.
 func uniteEqual(keys []scoreKey, models []Model) []Model {
 	type content struct {
 		net   *torch.Network
@@ -100,6 +100,6 @@ func (c *scoreCache) store(key scoreKey, s Score) {
 	c.current[key] = s
 }
 
-// advance drops the scores that were neither looked up nor stored since its last call. It is called after each evaluation of all
-// clients.
+// advance drops the scores that have been neither looked up nor stored since its last call. It is called after each evaluation of
+// all clients.
 func (c *scoreCache) advance() { c.previous, c.current = c.current, nil }

@@ -23,8 +23,8 @@ const (
 // ServerOptimizers lists the values of ServerOptimizer.Name.
 var ServerOptimizers = []string{ServerNone, ServerMomentum, ServerAdam, ServerYogi, ServerAdagrad}
 
-// ServerOptimizer says how the server moves a model x once it has Δ, the weighted mean of the trained models of a round minus
-// x. It is applied to each model that a method averages, with a state of its own. Buffers, such as the running statistics of
+// ServerOptimizer says how the server updates a model x from Δ, the weighted mean of the trained models of a round minus x. It
+// is applied to each model that a method averages, with a separate state for each. Buffers, such as the running statistics of
 // a batch norm, are averaged.
 //
 //	none       x <- x + Δ, the mean itself
@@ -34,29 +34,29 @@ var ServerOptimizers = []string{ServerNone, ServerMomentum, ServerAdam, ServerYo
 //	adagrad    v <- v + Δ²                                                    (FedAdagrad)
 //	           m <- β1 m + (1 - β1) Δ,     x <- x + η m / (√v + τ)            for these three
 //
-// m is 0 at first, and v is τ². Momentum is that of Hsu, Qi and Brown (arXiv:1909.06335), the others are algorithm 2 of Reddi,
-// Charles, Zaheer, Garrett, Rush, Konečný, Kumar and McMahan (ICLR 2021), which corrects no bias of m and v.
+// Initially m is 0 and v is τ². Momentum is from Hsu, Qi and Brown (arXiv:1909.06335). The others are algorithm 2 of Reddi,
+// Charles, Zaheer, Garrett, Rush, Konečný, Kumar and McMahan (ICLR 2021), which does not correct the bias of m and v.
 type ServerOptimizer struct {
 	Name         string
-	LearningRate float64 // η; 0 is that of ServerOptimizer.Rate
+	LearningRate float64 // η; 0 for the default of ServerOptimizer.Rate
 	Momentum     float64 // β
 	Beta1, Beta2 float64 // β1, β2
 	Tau          float64 // τ
 }
 
-// defaultServerOptimizer returns no optimiser, with the constants of Reddi et al. for those that have them (section 5) and
-// the momentum of Hsu et al.
+// defaultServerOptimizer returns ServerNone, with the constants of Reddi et al. (section 5) and the momentum of Hsu et al. for
+// the other optimisers.
 func defaultServerOptimizer() ServerOptimizer {
 	return ServerOptimizer{Name: ServerNone, Momentum: 0.9, Beta1: 0.9, Beta2: 0.99, Tau: 1e-3}
 }
 
-// Enabled reports whether the server does anything else than averaging.
+// Enabled reports whether the server does anything other than averaging.
 func (o ServerOptimizer) Enabled() bool { return o.Name != ServerNone && o.Name != "" }
 
 // Adaptive reports whether the optimiser has a rate for each weight.
 func (o ServerOptimizer) Adaptive() bool { return o.Enabled() && o.Name != ServerMomentum }
 
-// Rate returns η: LearningRate, or where that is 0, 1 with momentum and 0.03 with the others.
+// Rate returns η. This is LearningRate, or if LearningRate is 0, 1 with momentum and 0.03 with the others.
 func (o ServerOptimizer) Rate() float64 {
 	switch {
 	case o.LearningRate != 0:
@@ -67,8 +67,8 @@ func (o ServerOptimizer) Rate() float64 {
 	return 1
 }
 
-// Averager is implemented by a method that says whether its server averages models, so that a [ServerOptimizer] can be
-// applied to them. A method that does not implement it averages none.
+// Averager is implemented by a method whose server may average models, so that a [ServerOptimizer] can be applied to them. A
+// method that does not implement Averager averages no models.
 type Averager interface {
 	Averages() bool
 }
@@ -83,7 +83,7 @@ func (o *ServerOptimizer) Flags(fs *pflag.FlagSet) {
 	fs.Float64Var(&o.Tau, "server-tau", o.Tau, "adaptivity τ of the server's optimiser, above 0; a larger one is less adaptive")
 }
 
-// validate returns an error that names the flag of the first value without meaning.
+// validate returns an error that names the flag of the first invalid value.
 func (o ServerOptimizer) validate() error {
 	if err := spelling.OneOf("--server-optimizer", o.Name, ServerOptimizers); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (o ServerOptimizer) validate() error {
 	}
 	switch {
 	case !(o.LearningRate >= 0 && !math.IsInf(o.LearningRate, 0)):
-		return fmt.Errorf("--server-lr is %g: use a number above 0, or 0 for the optimiser's own", o.LearningRate)
+		return fmt.Errorf("--server-lr is %g: use a number above 0, or 0 for the default of the optimiser", o.LearningRate)
 	case !(o.Tau > 0 && !math.IsInf(o.Tau, 0)):
 		return fmt.Errorf("--server-tau is %g: use a number above 0", o.Tau)
 	}

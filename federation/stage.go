@@ -18,12 +18,12 @@ const (
 	FilesStage      Stage = "files"      // the writing of checkpoints and models
 )
 
-// Seconds returns the wall time in seconds of each stage so far. The map is the environment's own: a caller that adds to it
-// changes what the next checkpoint holds.
+// Seconds returns the wall time of each stage so far, in seconds. The map is not a copy: a caller that changes it changes the
+// next checkpoint.
 func (e *Env) Seconds() map[Stage]float64 { return e.seconds }
 
-// Stage calls f, adds the wall time of the call to a stage, and returns f's error. A stage inside another one, such as the
-// warm-up of clients that join, counts for itself alone, so that the stages of a run add up.
+// Stage calls f, adds the wall time of the call to a stage, and returns f's error. The time of a stage inside another stage, such
+// as the warm-up of clients that join, counts only for the inner stage, so the stages add up to the time of the run.
 func (e *Env) Stage(name Stage, f func() error) error {
 	start, outer := time.Now(), e.nested
 	e.nested = 0

@@ -1,6 +1,6 @@
 package federation
 
-// TrainScores is [Env.Scores] on the training images of the clients, all of them, in place of their test images.
+// TrainScores is like [Env.Scores], but on all training images of the clients in place of their test images.
 func (e *Env) TrainScores(clients []*Client, models []Model) ([]Score, error) {
 	set := *e.Data
 	set.Test = e.Data.Train

@@ -8,7 +8,7 @@ type Use struct {
 	Weights []float64 // [len(Models)] weights of the mixture; 1 for a single model
 }
 
-// useOf returns how a client uses the models of an algorithm. names has the name of each state.
+// useOf returns the use of an algorithm's models by a client. names has the name of each state.
 func useOf(names map[*torch.Vector]string, m Model) Use {
 	states, weights := []*torch.Vector{m.State}, []float64{1}
 	if m.Mix != nil {
@@ -28,8 +28,8 @@ func useOf(names map[*torch.Vector]string, m Model) Use {
 	return u
 }
 
-// ModelNamer is implemented by an [Algorithm] whose models may share one state as long as they are equal. It says which of the models
-// is a client's.
+// ModelNamer is implemented by an [Algorithm] whose models may share one state as long as they are equal. It says which model a
+// client uses.
 type ModelNamer interface {
 	// ModelName returns the name, in Models, of the model that Model returns for a present client.
 	ModelName(client int) string
@@ -44,7 +44,7 @@ func stateNames(a Algorithm) map[*torch.Vector]string {
 	return names
 }
 
-// recordUse keeps what a client of a [Predictor] predicts with.
+// recordUse records the models that a client of a [Predictor] predicts with.
 func (e *Env) recordUse(c *Client, u Use) {
 	if e.uses == nil {
 		e.uses = map[int]Use{}
@@ -52,9 +52,8 @@ func (e *Env) recordUse(c *Client, u Use) {
 	e.uses[c.ID] = u
 }
 
-// uses returns by client how each that has a model uses the models that the algorithm holds after the last round. What the
-// clients of a [Predictor] predict with was recorded in the last evaluation; a run that resumes after its last round evaluates
-// them once more for it.
+// uses returns, by client, the use of the models that the algorithm holds after the last round. For a [Predictor], the uses were
+// recorded in the last evaluation. A run that is resumed after its last round evaluates the clients once more for this purpose.
 func (r *Runner) uses() ([]Use, error) {
 	e := r.env
 	clients := e.Present()

@@ -2,9 +2,9 @@ package federation
 
 import "feddag/torch"
 
-// work returns how many samples went forward and backward in a job, all epochs together.
+// work returns the number of samples that went forward and backward in all epochs of a job.
 func work(net *torch.Network, sgd torch.SGD, job torch.Job, trained torch.Trained) int64 {
-	if trained.Forward > 0 { // an objective whose passes only the training knows
+	if trained.Forward > 0 { // only the training knows the number of passes of this objective
 		return trained.Forward
 	}
 	n, epochs := int64(len(job.Samples)), int64(len(job.Order))
