@@ -12,8 +12,8 @@ import (
 //	w_z <- Σ_k weight(z, k) ended_k / Σ_k weight(z, k)   over the indices k in members[z],
 //
 // in the given parts of the network. A model without members does not change, and is the same vector in the result. The
-// sums run in the order of members[z], which is that of ascending client id. On an error every new vector is closed. The
-// models and the trained states stay the caller's.
+// sums run in the order of members[z], which is ascending client id. On an error AverageBy closes every new vector. The
+// models and the trained states still belong to the caller.
 func AverageBy(net *torch.Network, models torch.Vectors, members [][]int, ended torch.Vectors, weight func(z, k int) float64, parts torch.Part) (next torch.Vectors, err error) {
 	next = append(next, models...)
 	for z, trained := range members {
@@ -35,7 +35,7 @@ func AverageBy(net *torch.Network, models torch.Vectors, members [][]int, ended 
 }
 
 // Mean returns the weighted mean of states, Σ w x / Σ w, in the given parts of the network, and the values of base in the
-// others. The states come in ascending client id, so that the sum does not depend on scheduling. The caller closes the
+// others. The states must be in ascending client id, so that the sum does not depend on scheduling. The caller closes the
 // result.
 func Mean(net *torch.Network, base *torch.Vector, states torch.Vectors, weights []float64, parts torch.Part) (*torch.Vector, error) {
 	v, err := base.Clone()
@@ -51,7 +51,7 @@ func Mean(net *torch.Network, base *torch.Vector, states torch.Vectors, weights 
 	return v, nil
 }
 
-// Ranges returns where the given parts of a network lie in its state. A part that the network does not have has no range.
+// Ranges returns the ranges of the given parts of a network in its state. A part that the network does not have has no range.
 func Ranges(net *torch.Network, parts torch.Part) []torch.Range {
 	if parts == torch.All {
 		return []torch.Range{{Begin: 0, End: net.Len()}}
@@ -65,8 +65,8 @@ func Ranges(net *torch.Network, parts torch.Part) []torch.Range {
 	return rs
 }
 
-// EqualWeights returns the weight 1 for every client: the average of a method that does not weigh clients by their samples.
-// It has the type of [Bank.Weigh].
+// EqualWeights returns the weight 1 for every client, for a method that does not weight clients by their samples. It has the
+// type of [Bank.Weigh].
 func EqualWeights(clients []*federation.Client) []float64 {
 	return slices.Repeat([]float64{1}, len(clients))
 }

@@ -9,10 +9,10 @@ import (
 	"feddag/torch"
 )
 
-// Bank holds the models of a method in which every client trains one of them, and which client has which model. It is the
-// building block of FedAvg, whose bank has one model, and of every method that averages within clusters. A method embeds it,
-// fills it with [Bank.Begin], and inherits the round, the training after the last round, evaluation, checkpoints and the
-// answers to scenarios, each of which it may replace. A round is, for every model w_z,
+// Bank holds the models of a method in which every client trains one of them, and says which client has which model. It is
+// the building block of FedAvg, whose bank has one model, and of every method that averages within clusters. A method embeds
+// it, fills it with [Bank.Begin], and inherits the round, the training after the last round, evaluation, checkpoints and the
+// handling of scenario events. It may override any of these. A round is, for every model w_z,
 //
 //	w_i = LocalSGD(w_z; i),  w_z <- Σ n_i w_i / Σ n_i  over the clients i of the cohort that have model z.
 //
@@ -20,20 +20,20 @@ import (
 type Bank struct {
 	Env    *federation.Env
 	Net    *torch.Network
-	States torch.Vectors // w_z; several entries may be one vector, as long as these models are equal
-	Of     []int         // index into States of each client's model, by client id; -1 for a client that is absent
+	States torch.Vectors // w_z; several entries may be the same vector, as long as these models are equal
+	Of     []int         // index into States of each client's model, by client id; -1 for an absent client
 	// Objective is the loss of local training, in the rounds and after the last one. Nil means the cross-entropy.
 	Objective torch.Objective
-	// Local is the method's local training of one job per client, which returns its results in the order of the jobs. Nil
+	// Local does the method's local training, with one job per client, and returns the results in the order of the jobs. Nil
 	// means [federation.Env.LocalSGD] of the whole network with the Objective.
 	Local func(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error)
 	// Weigh returns the weights of the clients in an average, in the order of the clients. Nil means their sample counts n_i.
 	Weigh func(clients []*federation.Client) []float64
-	// Book enters what a round sends into the ledger. Nil means [Bank.BookModels].
+	// Book adds the messages of a round to the ledger. Nil means [Bank.BookModels].
 	Book func(clients []*federation.Client)
 
-	// server has the state of the server's optimiser by model. Models that are one vector have one state, so that the parts
-	// of a cluster inherit it with the model.
+	// server has the state of the server's optimiser for each model. Models that are the same vector have the same state, so
+	// that when a cluster is split, its parts inherit the state with the model.
 	server map[*torch.Vector]*ServerState
 }
 
@@ -48,9 +48,10 @@ func (b *Bank) build(env *federation.Env) (err error) {
 	return err
 }
 
-// Begin starts the bank with n equal models, all of them θ^0, the run's initial state, and passes the initial weights to
-// the observers. The function of returns the index of the model that a client gets; Begin calls it for every present
-// client. [SharedModel] serves a method with one model. The models share one vector until the first round that trains them.
+// Begin starts the bank with n models that all equal θ^0, the run's initial state, and passes the initial weights to the
+// observers. The function of returns the index of the model that a client gets. Begin calls it for every present client.
+// [SharedModel] is the function for a method with one model. The models share one vector until the first round that trains
+// them.
 func (b *Bank) Begin(env *federation.Env, n int, of func(c *federation.Client) int) error {
 	if err := b.build(env); err != nil {
 		return err
@@ -76,7 +77,7 @@ func (b *Bank) Begin(env *federation.Env, n int, of func(c *federation.Client) i
 func SharedModel(*federation.Client) int { return 0 }
 
 // Train trains every client from its own model, with the method's local training if it has one, and returns the results in
-// the order of the clients. The caller closes the end states or hands them on. Round t and phase name the random streams.
+// the order of the clients. The caller closes the end states or returns them. Round t and phase name the random streams.
 func (b *Bank) Train(clients []*federation.Client, t int, phase federation.Phase) ([]torch.Trained, error) {
 	jobs := make([]torch.Job, len(clients))
 	for i, c := range clients {
@@ -93,9 +94,9 @@ func (b *Bank) Train(clients []*federation.Client, t int, phase federation.Phase
 // Averages implements [federation.Averager].
 func (b *Bank) Averages() bool { return true }
 
-// Average replaces the models by the weighted averages of a cohort's trained states, in ascending client id, or by what the
-// run's server optimiser makes of them. The states ended stand in the order of the cohort and stay the caller's. On an error
-// the models do not change.
+// Average replaces the models with the weighted averages of a cohort's trained states, summed in ascending client id. If the
+// run has a server optimiser, it applies the optimiser to these averages. The trained states ended are in the order of the
+// cohort and still belong to the caller. On an error the models do not change.
 func (b *Bank) Average(cohort []*federation.Client, ended torch.Vectors) error {
 	weights := federation.Sizes(cohort)
 	if b.Weigh != nil {
@@ -108,8 +109,8 @@ func (b *Bank) Average(cohort []*federation.Client, ended torch.Vectors) error {
 	return b.Aggregate(members, ended, func(_, k int) float64 { return weights[k] })
 }
 
-// Aggregate replaces the models by those of [AverageBy], or by what the run's server optimiser makes of them. On an error the
-// models do not change.
+// Aggregate replaces the models with the averages of [AverageBy]. If the run has a server optimiser, it applies the optimiser
+// to these averages. On an error the models do not change.
 func (b *Bank) Aggregate(members [][]int, ended torch.Vectors, weight func(z, k int) float64) error {
 	next, err := AverageBy(b.Net, b.States, members, ended, weight, torch.All)
 	if err != nil || !b.Env.Server.Enabled() {
@@ -125,7 +126,7 @@ func (b *Bank) Aggregate(members [][]int, ended torch.Vectors, weight func(z, k 
 		if mean != from {
 			if s, err = StepServer(b.Env.Server, b.Net, from, mean, s, torch.All); err != nil {
 				next.Without(b.States).Close()
-				return fmt.Errorf("the server's step of model %d: %w", z, err)
+				return fmt.Errorf("server optimiser, model %d: %w", z, err)
 			}
 		}
 		if s != nil {
@@ -137,14 +138,14 @@ func (b *Bank) Aggregate(members [][]int, ended torch.Vectors, weight func(z, k 
 	return nil
 }
 
-// Replace puts other models in the place of the bank's, and frees those that are no longer among them.
+// Replace replaces the bank's models, and frees those that are not among the new ones.
 func (b *Bank) Replace(next torch.Vectors) {
 	b.States.Without(next).Close()
 	b.States = next
 	maps.DeleteFunc(b.server, func(v *torch.Vector, _ *ServerState) bool { return !slices.Contains(next, v) })
 }
 
-// Round implements [federation.Algorithm]: local training of the cohort, then the averages.
+// Round implements [federation.Algorithm]: the cohort trains, and then the models are averaged.
 func (b *Bank) Round(env *federation.Env, t int, cohort []*federation.Client) (federation.Report, error) {
 	cohort = federation.ByID(cohort)
 	trained, err := b.Train(cohort, t, federation.PrimaryPhase)
@@ -163,7 +164,7 @@ func (b *Bank) Round(env *federation.Env, t int, cohort []*federation.Client) (f
 	return federation.Report{Loss: federation.LastLoss(trained), Trained: federation.Locals(b.Net, cohort, trained)}, nil
 }
 
-// BookModels enters one model down and one model up for every client into the ledger.
+// BookModels adds one model down and one model up for every client to the ledger.
 func (b *Bank) BookModels(clients []*federation.Client) {
 	for _, c := range clients {
 		b.Env.Ledger.Down(c, "model", b.Net.Len())
@@ -180,7 +181,7 @@ func (b *Bank) Adapt(env *federation.Env, clients []*federation.Client) ([]feder
 	return federation.Locals(b.Net, clients, trained), nil
 }
 
-// Leave implements [federation.Leaver]: the clients have no model any more.
+// Leave implements [federation.Leaver]: the clients no longer have a model.
 func (b *Bank) Leave(_ *federation.Env, _ int, clients []*federation.Client) error {
 	for _, c := range clients {
 		b.Of[c.ID] = -1

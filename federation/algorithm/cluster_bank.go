@@ -4,8 +4,8 @@ import (
 	"feddag/federation"
 )
 
-// ClusterBank is a [Bank] whose models belong to clusters of clients: cluster z is the clients that have model z. A method
-// that embeds it reports its clustering, which changes as the method changes Of and States.
+// ClusterBank is a [Bank] whose models belong to clusters of clients: cluster z consists of the clients that have model z. A
+// method that embeds it reports its clustering, which changes as the method changes Of and States.
 type ClusterBank struct{ Bank }
 
 // Clusters implements [federation.Clustered].
@@ -19,8 +19,8 @@ func (b *ClusterBank) Clusters() [][]int {
 	return list
 }
 
-// JoinLowestLoss gives every newcomer the model with the lowest mean loss on its training samples. Each newcomer receives
-// all models for that, which goes into the ledger.
+// JoinLowestLoss assigns to every newcomer the model with the lowest mean loss on its training samples. For this each newcomer
+// receives all models, which JoinLowestLoss adds to the ledger.
 func (b *ClusterBank) JoinLowestLoss(newcomers []*federation.Client) error {
 	best, err := LowestLoss(b.Env, b.Net, b.States, newcomers, true)
 	if err != nil {

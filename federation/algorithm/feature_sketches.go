@@ -11,27 +11,29 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// scatterBatch is the number of clients whose scatters are in memory at the same time.
+// scatterBatch is the number of clients whose scatter matrices are in memory at the same time.
 const scatterBatch = 64
 
 // FeatureSketches returns a sketch of the features of each client's training images, in the order of the clients, and the sum
-// of the clients' scatters (see [groups.NewSketch]). They do not depend on the number of workers. It enters what the clients
-// send into the ledger. Errors name the client; a cancelled run returns the reason of its context.
+// of the clients' scatter matrices (see [groups.NewSketch]). They do not depend on the number of workers. FeatureSketches adds
+// what the clients send to the ledger. Errors name the client. If the run is cancelled, it returns the error of the run's
+// context.
 func FeatureSketches(e *federation.Env, clients []*federation.Client) (*similarity.Features, error) {
 	return featureSketches(e, clients, true, true)
 }
 
-// LeadFeatureSketches is [FeatureSketches] for the process that leads the run alone; the others share the work and get nil.
+// LeadFeatureSketches is like [FeatureSketches], but only the process that leads the run gets the result. The other processes
+// share the work and get nil.
 func LeadFeatureSketches(e *federation.Env, clients []*federation.Client) (*similarity.Features, error) {
 	return featureSketches(e, clients, true, e.Leads())
 }
 
-// FeatureMeans is [FeatureSketches] of clients that do not send their scatters: the scatter of the result is nil.
+// FeatureMeans is like [FeatureSketches] for clients that do not send their scatter matrices: the scatter of the result is nil.
 func FeatureMeans(e *federation.Env, clients []*federation.Client) (*similarity.Features, error) {
 	return featureSketches(e, clients, false, true)
 }
 
-// featureSketches returns nil if this process does not keep the sketches.
+// featureSketches implements [FeatureSketches] and its variants. It returns nil unless keep is set.
 func featureSketches(e *federation.Env, clients []*federation.Client, sendScatter, keep bool) (*similarity.Features, error) {
 	extractor, err := groups.NewExtractor(e.Data.Channels, e.Data.Height, e.Data.Width)
 	if err != nil {
@@ -86,7 +88,7 @@ func featureSketches(e *federation.Env, clients []*federation.Client, sendScatte
 	return f, nil
 }
 
-// sentFeatures is what a client sends, for another process of the run.
+// sentFeatures is what a client sends, in the form in which the processes of a run exchange it.
 type sentFeatures struct {
 	Sketch  groups.Sketch
 	Scatter []float64 // see [groups.Upper]; nil if it is not sent

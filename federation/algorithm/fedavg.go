@@ -16,7 +16,7 @@ type FedAvg struct{ Bank }
 // Init implements [federation.Algorithm].
 func (a *FedAvg) Init(env *federation.Env) error { return a.Begin(env, 1, SharedModel) }
 
-// Join implements [federation.Newcomer]: a newcomer uses the one model.
+// Join implements [federation.Newcomer]: a newcomer uses the global model.
 func (a *FedAvg) Join(_ *federation.Env, _ int, newcomers []*federation.Client) error {
 	for _, c := range newcomers {
 		a.Of[c.ID] = 0
@@ -24,7 +24,7 @@ func (a *FedAvg) Join(_ *federation.Env, _ int, newcomers []*federation.Client) 
 	return nil
 }
 
-// globalName is the name of the one model.
+// globalName is the name of the global model.
 const globalName = "global"
 
 // ModelName implements [federation.ModelNamer].

@@ -20,9 +20,9 @@ func init() {
 }
 
 // FedBR reduces the bias of local training (Guo, Tang, Lin, ICML 2023). All clients share a few pseudo-images. Each is the
-// mean of random images of one random client (the authors' variant RSM), and its label is uniform. Let z = φ(x) be the
-// features of a batch, z_p those of the pseudo-images, and z_g those of the pseudo-images under the received weights. A step
-// is
+// mean of random images of one random client (the authors' variant RSM), and its label is uniform over the classes. Let
+// z = φ(x) be the features of a batch, z_p the features of the pseudo-images, and z_g their features under the received
+// weights. A step is
 //
 //	L_con = -mean log[ e^{τ1 cos(P z_p, P z_g)} / (e^{τ1 cos(P z_p, P z_g)} + e^{τ2 cos(P z_p, P z)}) ]
 //	first the projection P ascends L_con by plain SGD, with the features constant;
@@ -31,15 +31,15 @@ func init() {
 // Both the network and the projection are sent, and averaged with the weights n_i. P is an MLP whose hidden layers have
 // twice the width of the features (see [torch.Contrast]).
 //
-// The defaults µ = 0.5, λ = 1, τ1 = τ2 = 2, as many pseudo-images as a batch has, and means of 10 images are those of the
-// authors' code (github.com/LINs-lab/FedBR, fedbr/algorithms.py, hparams_registry.py). The authors train by plain SGD. Here
-// the network is trained by the run's optimiser, and P with the run's learning rate but without momentum.
+// The defaults are those of the authors' code (github.com/LINs-lab/FedBR, fedbr/algorithms.py, hparams_registry.py): µ = 0.5,
+// λ = 1, τ1 = τ2 = 2, as many pseudo-images as a batch has images, and means of 10 images. The authors train by plain SGD.
+// Here the network is trained by the run's optimiser, and P with the run's learning rate but without momentum.
 type FedBR struct {
 	FedAvg
-	Mu, Lambda   float64 // µ, λ; if both are 0 this is FedAvg
+	Mu, Lambda   float64 // µ, λ; if both are 0, the method is FedAvg
 	Tau1, Tau2   float64 // τ1, τ2, factors of the cosines
-	PseudoImages int     // number of pseudo-images; 0 means as many as a batch has
-	Mean         int     // images that are averaged into one pseudo-image
+	PseudoImages int     // number of pseudo-images; 0 means the batch size
+	Mean         int     // number of images that are averaged into one pseudo-image
 
 	pseudo     *torch.Vector // X_p, [PseudoImages, C, H, W]
 	projection *torch.Vector // weights of P
@@ -64,7 +64,7 @@ func (a *FedBR) Validate() error {
 		}
 	}
 	if a.PseudoImages < 0 || a.Mean < 1 {
-		return fmt.Errorf("--fedbr-pseudo-images is %d and --fedbr-mean is %d: use 0 (as many as a batch has) or more for the former, and 1 or more for the latter", a.PseudoImages, a.Mean)
+		return fmt.Errorf("--fedbr-pseudo-images is %d and --fedbr-mean is %d: use 0 (the batch size) or more for the former, and 1 or more for the latter", a.PseudoImages, a.Mean)
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func (a *FedBR) Validate() error {
 // Init implements [federation.Algorithm].
 func (a *FedBR) Init(env *federation.Env) error {
 	if a.Mu == 0 && a.Lambda == 0 {
-		env.Warn("--fedbr-mu and --fedbr-lambda are 0: this is FedAvg")
+		env.Warn("--fedbr-mu and --fedbr-lambda are 0: the method is FedAvg")
 	}
 	if err := a.FedAvg.Init(env); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (a *FedBR) Init(env *federation.Env) error {
 	}
 	h := a.Net.Features()
 	p := make([]float32, 0, (*torch.Contrast)(nil).Size(h))
-	for _, layer := range [][2]int{{h, 2 * h}, {2 * h, 2 * h}, {2 * h, h}} { // initialised as PyTorch's linear layers are
+	for _, layer := range [][2]int{{h, 2 * h}, {2 * h, 2 * h}, {2 * h, h}} { // initialised like PyTorch's linear layers
 		bound := 1 / math.Sqrt(float64(layer[0]))
 		for range (layer[0] + 1) * layer[1] {
 			p = append(p, float32((2*random.Float64()-1)*bound))
@@ -116,7 +116,7 @@ func (a *FedBR) upload(pseudo, p []float32) (err error) {
 	return err
 }
 
-// trainContrastive trains every client from its own copy of P, and keeps the trained copies in projected.
+// trainContrastive trains every client with its own copy of P, and keeps the trained copies in projected.
 func (a *FedBR) trainContrastive(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
 	sgd := a.Env.SGD()
 	if a.Mu > 0 || a.Lambda > 0 {
@@ -137,7 +137,7 @@ func (a *FedBR) trainContrastive(jobs []torch.Job, t int, phase federation.Phase
 	return trained, err
 }
 
-// Round implements [federation.Algorithm]: the projections are averaged as the models are.
+// Round implements [federation.Algorithm]: the projections are averaged like the models.
 func (a *FedBR) Round(env *federation.Env, t int, cohort []*federation.Client) (federation.Report, error) {
 	defer func() { a.projected.Close() }()
 	cohort = federation.ByID(cohort)
@@ -191,7 +191,7 @@ func (a *FedBR) Load(env *federation.Env, s federation.Saved) error {
 	}
 	p := s.Vectors["projection"]
 	if want := (*torch.Contrast)(nil).Size(a.Net.Features()); len(p) != want || len(s.Vectors["pseudo-images"]) == 0 {
-		return fmt.Errorf("the checkpoint's projection has %d values and its pseudo-images have %d: this run needs %d, and at least one pseudo-image", len(p), len(s.Vectors["pseudo-images"]), want)
+		return fmt.Errorf("the checkpoint's projection has %d values and its pseudo-images have %d: this run needs a projection of %d values, and at least one pseudo-image", len(p), len(s.Vectors["pseudo-images"]), want)
 	}
 	return a.upload(s.Vectors["pseudo-images"], p)
 }

@@ -25,7 +25,7 @@ func init() {
 //
 //	(1-λ) mean CE(x~, y)  +  λ mean CE(x~, ȳ)  +  λ Σ_b <∂[(1-λ) mean CE(x~, y)]/∂x~_b, x̄>
 //
-// The last term is a plain sum over the batch of the derivatives of a mean. Two reproductions divide it by the batch size
+// The last term is a plain sum over the batch of the derivatives of a mean; two reproductions divide it by the batch size
 // once more. It is computed as a central difference of width Epsilon (see [torch.Mix]), which costs three passes per batch.
 //
 // λ = 0.05 and one group per client are the authors' values for CIFAR-10, and λ = 0.1 for CIFAR-100, according to the README
@@ -33,7 +33,7 @@ func init() {
 type FedMix struct {
 	FedAvg
 	Lambda  float64 // λ; 0 gives FedAvg
-	Group   int     // samples that are averaged into one mean; 0 means all samples of the client
+	Group   int     // number of samples that are averaged into one mean; 0 means all samples of the client
 	Epsilon float64 // width of the central difference, in units of a mean image
 
 	images, labels *torch.Vector // the means of all clients: [means, C, H, W] and [means, classes]
@@ -62,7 +62,7 @@ func (a *FedMix) Validate() error {
 // Init implements [federation.Algorithm].
 func (a *FedMix) Init(env *federation.Env) error {
 	if a.Lambda == 0 {
-		env.Warn("--fedmix-lambda is 0: this is FedAvg")
+		env.Warn("--fedmix-lambda is 0: the method is FedAvg")
 	}
 	if err := a.FedAvg.Init(env); err != nil || a.Lambda == 0 {
 		return err
@@ -95,8 +95,8 @@ func (a *FedMix) upload(images, labels []float32) (err error) {
 	return err
 }
 
-// trainMixed trains the clients on mixed batches. The random stream of (seed, round, client, phase) says which mean a step
-// uses.
+// trainMixed trains the clients on mixed batches. The random stream of (seed, round, client, phase) chooses the mean of each
+// step.
 func (a *FedMix) trainMixed(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
 	sgd := a.Env.SGD()
 	if a.Lambda > 0 {

@@ -19,11 +19,11 @@ func init() {
 }
 
 // FedProx is FedAvg with the local loss F_i(w) + (µ/2)|w - w^t|², where w^t is the model that the client received (Li, Sahu,
-// Zaheer, Sanjabi, Talwalkar, Smith, MLSys 2020). The gradient of the proximal term is added before the momentum, as that of
-// any term of the loss is.
+// Zaheer, Sanjabi, Talwalkar, Smith, MLSys 2020). The gradient of the proximal term is added before the momentum, like the
+// gradient of any term of the loss.
 //
 // The authors tune µ over 0.001, 0.01, 0.1, 0.5 and 1 (github.com/litian96/FedProx, README); the default here is 0.01. The
-// paper's stragglers are those of --stragglers.
+// flag --stragglers adds the paper's stragglers.
 type FedProx struct {
 	FedAvg
 	Mu float64 // µ; 0 gives FedAvg
@@ -45,7 +45,7 @@ func (a *FedProx) Validate() error {
 // Init implements [federation.Algorithm].
 func (a *FedProx) Init(env *federation.Env) error {
 	if a.Mu == 0 {
-		env.Warn("--fedprox-mu is 0: this is FedAvg")
+		env.Warn("--fedprox-mu is 0: the method is FedAvg")
 	}
 	return a.FedAvg.Init(env)
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // Gram returns the inner products of n vectors of equal length, [n, n], computed by the given number of goroutines. A vector
-// without values counts as zero. Each product is summed in float64 in the order of the coordinates, so the number of workers
-// changes no bit. Angles, distances and lengths of updates or gradients follow from it.
+// without values counts as zero. Each product is summed in float64 in the order of the coordinates, so the result does not
+// depend on the number of workers. Angles, distances and lengths of updates or gradients follow from it.
 func Gram(vectors [][]float32, workers int) *mat.SymDense {
 	n := len(vectors)
 	g := mat.NewSymDense(n, nil)
@@ -32,7 +32,7 @@ func Dot(x, y []float32) (sum float64) {
 }
 
 // CosineDistances returns 1 - cosine for every two of n vectors, given their inner products g, [n, n] (see [Gram]). The
-// result, [n, n], lies in 0..2 and has a diagonal of 0. A vector of length 0 is at a distance of 1 from all others.
+// values of the result, [n, n], are in 0..2, and its diagonal is 0. A vector of length 0 has distance 1 to all others.
 func CosineDistances(g *mat.SymDense) *mat.SymDense {
 	n := g.SymmetricDim()
 	d := mat.NewSymDense(n, nil)

@@ -24,7 +24,7 @@ func newIFCA() *IFCA {
 }
 
 // IFCA is the iterative federated clustering algorithm with model averaging (Ghosh, Chung, Yin, Ramchandran, NeurIPS
-// 2020). The server keeps K models. In a round a client receives them all, chooses the one with the lowest loss on its
+// 2020). The server keeps K models. In a round a client receives all of them, chooses the one with the lowest loss on its
 // whole training set, and trains it:
 //
 //	s_i = argmin_k F_i(θ_k),  w_i = LocalSGD(θ_{s_i}; i),  θ_k <- Σ n_i w_i / Σ n_i  over the cohort's clients with s_i = k.
@@ -32,14 +32,14 @@ func newIFCA() *IFCA {
 // A client is evaluated with the model that has the lowest loss on its training data, never on its test data.
 //
 // The models start from different states, model k from the run's initialisation k. The authors' CIFAR code draws all models
-// anew until each is chosen by a share of the clients (github.com/jichan3751/ifca, cifar/train_cluster_cifar_tf.py: 10% for
-// K = 4). Redraw does so until each is chosen by 1/(4K) of the first cohort, at most 20 times, and only if that cohort has K
-// clients or more, because fewer clients cannot choose every model. The authors use K = 2 to 4; the default K = 5 is the
-// number of groups of the paper's label skew.
+// again until each is chosen by a certain share of the clients (github.com/jichan3751/ifca, cifar/train_cluster_cifar_tf.py:
+// 10% for K = 4). With Redraw, the models are drawn until each is chosen by 1/(4K) of the first cohort, at most 20 times, and
+// only if that cohort has K clients or more, because fewer clients cannot choose every model. The authors use K = 2 to 4; the
+// default K = 5 is the number of groups of the paper's label skew.
 type IFCA struct {
 	ClusterBank
 	K      int
-	Redraw bool // draw the initial models anew until some clients choose each of them
+	Redraw bool // draw the initial models again until some clients choose each of them
 
 	equalStart bool // all models start at θ^0, for tests
 }
@@ -78,8 +78,8 @@ func (a *IFCA) Init(env *federation.Env) error {
 	return a.choose(env.Present(), false)
 }
 
-// redraw draws the models anew until each is chosen by enough clients of the first cohort. What the clients receive and
-// send for their choices goes into the ledger.
+// redraw draws the models again until each is chosen by enough clients of the first cohort. It adds what the clients receive
+// and send for their choices to the ledger.
 func (a *IFCA) redraw(net *torch.Network) error {
 	cohort := a.Env.Sample(0)
 	enough := max(1, len(cohort)/(4*a.K))
@@ -110,7 +110,7 @@ func (a *IFCA) redraw(net *torch.Network) error {
 	return nil
 }
 
-// choose gives each client the model with the lowest loss on its training data. counted is that of [TrainingLosses].
+// choose assigns to each client the model with the lowest loss on its training data. counted is as in [TrainingLosses].
 func (a *IFCA) choose(clients []*federation.Client, counted bool) error {
 	chosen, err := LowestLoss(a.Env, a.Net, a.States, clients, counted)
 	if err != nil {
@@ -135,7 +135,7 @@ func (a *IFCA) Round(env *federation.Env, t int, cohort []*federation.Client) (f
 	return report, err
 }
 
-// exchange books K models down, and the trained model and its index up.
+// exchange adds to the ledger K models down, and the trained model and its index up, for each client.
 func (a *IFCA) exchange(clients []*federation.Client) {
 	for _, c := range clients {
 		a.Env.Ledger.Down(c, "models", a.K*a.Net.Len())

@@ -5,9 +5,8 @@ import (
 	"feddag/torch"
 )
 
-// IndependentStates returns k random initial states of a network, state z from the run's initialisation z. Methods whose
-// models must differ from the start use it; state 0 is θ^0, from which all other methods start. The caller closes the
-// states.
+// IndependentStates returns k random initial states of a network, state z from the run's initialisation z, for methods whose
+// models must start with different weights. State 0 is θ^0, from which all other methods start. The caller closes the states.
 func IndependentStates(e *federation.Env, net *torch.Network, k int) (torch.Vectors, error) {
 	var states torch.Vectors
 	for z := range k {

@@ -10,9 +10,9 @@ func init() {
 	})
 }
 
-// LocalOnly trains without a federation: a client trains a model of its own, from θ^0, in the rounds in which it is sampled.
-// It is the lower bound for the other methods: what a client reaches without help, with as much training as they give it.
-// Nothing is sent except θ^0. A newcomer has θ^0 until it trains.
+// LocalOnly trains without a federation: a client trains its own model, from θ^0, in the rounds in which it is sampled. It is
+// the lower bound for the other methods: the result of a client without help, with the same amount of training. Nothing is
+// sent except θ^0. A newcomer has θ^0 until it trains.
 type LocalOnly struct{ Bank }
 
 // Init implements [federation.Algorithm].
@@ -27,7 +27,7 @@ func (a *LocalOnly) Init(env *federation.Env) error {
 // Averages implements [federation.Averager].
 func (a *LocalOnly) Averages() bool { return false }
 
-// Join implements [federation.Newcomer]: a newcomer gets a model of its own.
+// Join implements [federation.Newcomer]: a newcomer gets its own model.
 func (a *LocalOnly) Join(_ *federation.Env, _ int, newcomers []*federation.Client) error {
 	for _, c := range newcomers {
 		a.Of[c.ID] = c.ID
@@ -36,7 +36,7 @@ func (a *LocalOnly) Join(_ *federation.Env, _ int, newcomers []*federation.Clien
 	return nil
 }
 
-// start books the initial state that clients receive.
+// start adds the initial state that clients receive to the ledger.
 func (a *LocalOnly) start(clients []*federation.Client) {
 	for _, c := range clients {
 		a.Env.Ledger.Down(c, "initial", a.Net.Len())

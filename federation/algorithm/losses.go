@@ -5,9 +5,9 @@ import (
 	"feddag/torch"
 )
 
-// TrainingLosses returns what every state predicts on every client's training samples, [states][clients]: the losses, with
-// the client's own labels. Set counted if the clients compute this for the method; it then enters the ledger as work. Leave
-// it unset for evaluation.
+// TrainingLosses returns the losses of every state on every client's training samples, [states][clients], with the client's
+// own labels. counted says that the clients compute the losses for the method, so they count as work in the ledger. It is not
+// set for evaluation.
 func TrainingLosses(e *federation.Env, net *torch.Network, states torch.Vectors, clients []*federation.Client, counted bool) ([][]torch.Predicted, error) {
 	var jobs []torch.Prediction
 	for _, s := range states {
@@ -31,8 +31,9 @@ func TrainingLosses(e *federation.Env, net *torch.Network, states torch.Vectors,
 	return byState, nil
 }
 
-// LowestLoss returns, for every client, the index of the state with the lowest mean loss on its training samples. Of equal
-// losses the lowest index counts. counted is that of [TrainingLosses]. A single state is returned without any computation.
+// LowestLoss returns, for every client, the index of the state with the lowest mean loss on its training samples. If losses
+// are equal, it returns the lowest index. counted is as in [TrainingLosses]. A single state is returned without any
+// computation.
 func LowestLoss(e *federation.Env, net *torch.Network, states torch.Vectors, clients []*federation.Client, counted bool) ([]int, error) {
 	best := make([]int, len(clients))
 	if len(states) == 1 {

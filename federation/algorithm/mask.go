@@ -10,9 +10,9 @@ import (
 )
 
 // Mask draws the coordinates of a network's state that every client sends, for a method whose clients send a share of their
-// gradient: max(1, round(fraction P)) of its P parameters, uniformly without replacement, in ascending order. All clients
-// have the same mask, from the run's seed. Running statistics of normalisation layers are never among them, since they do
-// not move by gradients.
+// gradient. It draws max(1, round(fraction P)) of the P parameters, uniformly without replacement, and returns them in
+// ascending order. The mask depends only on the run's seed, so all clients have the same one. It never contains running
+// statistics of normalisation layers, since these do not change by gradients.
 func Mask(e *federation.Env, net *torch.Network, fraction float64) []int64 {
 	var parameters []int64
 	for _, r := range net.Trained(torch.All) {

@@ -19,7 +19,7 @@ func (a *Oracle) Init(env *federation.Env) error {
 	groups := 0
 	for _, c := range env.Clients {
 		if c.Group < 0 {
-			return fmt.Errorf("client %d: the partition has no true groups, which the algorithm oracle needs; use a partition that has them (label-skew, pairs)", c.ID)
+			return fmt.Errorf("client %d: the algorithm oracle needs true groups, but the partition has none; use a partition that has them (label-skew, pairs)", c.ID)
 		}
 		groups = max(groups, c.Group+1)
 	}

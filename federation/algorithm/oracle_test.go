@@ -37,7 +37,7 @@ func TestOracleIsFedAvgInEachGroup(t *testing.T) {
 func TestOracleNeedsGroups(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "oracle")
 	e.Clients[2].Group = -1
-	if _, err := federation.Run(context.Background(), e, a, federation.RunOptions{}); err == nil || !strings.Contains(err.Error(), "client 2: the partition has no true groups") {
+	if _, err := federation.Run(context.Background(), e, a, federation.RunOptions{}); err == nil || !strings.Contains(err.Error(), "client 2: the algorithm oracle needs true groups") {
 		t.Errorf("no groups: %v", err)
 	}
 }

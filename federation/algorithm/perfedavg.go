@@ -27,30 +27,29 @@ func init() {
 //	w~ = w - α ∇f(w; D),  g = ∇f(w~; D'),  w <- w - β (g - α h)
 //	h = [∇f(w + δ g; D'') - ∇f(w - δ g; D'')] / (2δ), or 0 with the first order (FO)
 //
-// by plain SGD without momentum, for E epochs. A client predicts with w after one step of rate α on one batch of its training
-// data, as in the authors' evaluation, both before a round and at its end. After the last round it predicts with w after E
+// by plain SGD without momentum, for E epochs. Both before a round and at its end, a client predicts with w after one step of
+// rate α on one batch of its training data, as in the authors' evaluation. After the last round it predicts with w after E
 // epochs of plain local training.
 //
 // α = 0.01 and δ = 1e-3 are the values of the reimplementations (github.com/KarhouTam/Per-FedAvg, FL-bench, PACFL), which
 // use β = 0.001; the authors have published no code. Here both rates are multiples of the run's learning rate. With β =
 // 0.001 the model hardly moves within the rounds and epochs of this comparison. With the default, β = 0.06, the model moves
-// as far per epoch as with the other methods and their momentum of 0.5. Those make steps that are effectively twice as
-// long, and one step of the second order uses three batches, hence the factor of six. A step of the first order uses two
-// batches, so the first order needs --per-fedavg-outer 4. On Fashion-MNIST (three labels per group, 4 epochs, seed 4), 16
-// rounds gave 88.9% with β = 0.06 and 80.1% with β = 0.02, the default of earlier versions, which the tables of
-// docs/results.md show.
+// as far per epoch as with the other methods and their momentum of 0.5: their steps are effectively twice as long, and one
+// step of the second order uses three batches, hence the factor of six. A step of the first order uses two batches, so the
+// first order needs --per-fedavg-outer 4. On Fashion-MNIST (three labels per group, 4 epochs, seed 4), 16 rounds gave 88.9%
+// with β = 0.06 and 80.1% with β = 0.02. The latter was the default of earlier versions, which the tables of docs/results.md
+// show.
 //
 // The second order is the default because the first order can diverge. In a direction of curvature κ, a step of the first
 // order multiplies w by 1 - βκ(1 - ακ), which is more than 1 where κ > 1/α. On the label skew of docs/results.md with β =
 // 0.01, its loss rises from 1.5 to 53 in five rounds. The second order has the factor 1 - βκ(1 - ακ)² instead. Averages are
-// weighted by n_i, as in all methods here. KarhouTam's reimplementation weighs the clients equally, which is the option
-// Uniform.
+// weighted by n_i, as in all methods here. KarhouTam's reimplementation weights the clients equally, as Uniform does.
 type PerFedAvg struct {
 	FedAvg
 	Inner, Outer float64 // α and β as multiples of the learning rate
 	SecondOrder  bool    // use the Hessian-free second order
 	Delta        float64 // δ, width of the difference of gradients
-	Uniform      bool    // weigh the clients equally
+	Uniform      bool    // weight the clients equally
 	Steps        int     // number of steps of rate α before a client predicts
 }
 
@@ -64,7 +63,7 @@ func (a *PerFedAvg) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&a.Steps, "per-fedavg-steps", a.Steps, "number of steps that a client makes on its own data before it predicts; 0 predicts with the global model")
 }
 
-// Unread implements [federation.Unreader]: the clients take the steps of the method, and only the second order takes a difference
+// Unread implements [federation.Unreader]: the clients take the method's own steps, and only the second order uses a difference
 // of gradients.
 func (a *PerFedAvg) Unread() (list []federation.UnreadFlag) {
 	for _, flag := range federation.ClientOptimizerFlags() {
@@ -106,14 +105,14 @@ func (a *PerFedAvg) weights(clients []*federation.Client) []float64 {
 func (a *PerFedAvg) Init(env *federation.Env) error {
 	switch {
 	case a.Outer == 0:
-		env.Warn("--per-fedavg-outer is 0: the model never moves")
+		env.Warn("--per-fedavg-outer is 0: the model never changes")
 	case a.Inner == 0:
-		env.Warn("--per-fedavg-inner is 0: this is FedAvg without momentum, trained on half of the batches")
+		env.Warn("--per-fedavg-inner is 0: the method is FedAvg without momentum, trained on half of the batches")
 	}
 	return a.FedAvg.Init(env)
 }
 
-// trainMeta trains every client with the meta steps in a round, and plainly after the last round.
+// trainMeta trains every client, with the meta steps in a round and with plain steps after the last round.
 func (a *PerFedAvg) trainMeta(jobs []torch.Job, t int, phase federation.Phase) ([]torch.Trained, error) {
 	sgd := a.Env.SGD()
 	sgd.Adam = nil
@@ -138,7 +137,7 @@ func (a *PerFedAvg) PredictsWith() string {
 	return fmt.Sprintf("the global model after %d steps on its training data", a.Steps)
 }
 
-// Predict implements [federation.Predictor]: every client makes its steps of rate α and predicts with the result.
+// Predict implements [federation.Predictor]: every client takes its steps of rate α and predicts with the result.
 func (a *PerFedAvg) Predict(_ *federation.Env, clients []*federation.Client, score func([]*federation.Client, []federation.Model) error) error {
 	if a.Steps == 0 {
 		return score(clients, slices.Repeat([]federation.Model{a.Model(clients[0].ID)}, len(clients)))
@@ -161,8 +160,8 @@ func (a *PerFedAvg) Predict(_ *federation.Env, clients []*federation.Client, sco
 	return nil
 }
 
-// personalise makes the steps of rate α that come before a prediction, each client from its own start and on one batch of
-// its training samples. The caller closes the end states.
+// personalise takes the steps of rate α before a prediction, each client from its own start and on one batch of its training
+// samples. The caller closes the end states.
 func (a *PerFedAvg) personalise(clients []*federation.Client, starts torch.Vectors) ([]torch.Trained, error) {
 	env := a.Env
 	jobs := make([]torch.Job, len(clients))
@@ -191,8 +190,8 @@ func (a *PerFedAvg) PlanRound(env *federation.Env, _ int, cohort []*federation.C
 	return phases
 }
 
-// Round implements [federation.Algorithm]. After its training a client predicts with its new w as it does with the global
-// one: after the steps of rate α.
+// Round implements [federation.Algorithm]. After its training, a client predicts with its new w as with the global w: after
+// the steps of rate α.
 func (a *PerFedAvg) Round(env *federation.Env, t int, cohort []*federation.Client) (federation.Report, error) {
 	if a.Steps == 0 {
 		return a.FedAvg.Round(env, t, cohort)

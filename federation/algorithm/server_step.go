@@ -8,16 +8,16 @@ import (
 	"feddag/torch"
 )
 
-// ServerState is what a [federation.ServerOptimizer] remembers of a model from round to round. It is on the host, so that a
-// step has the same bits on every device, and it is never modified: models that begin as one may share it.
+// ServerState is the state that a [federation.ServerOptimizer] keeps for a model from round to round. It is on the host, so
+// that a step has the same bits on every device. It is never modified, so models that start equal may share it.
 type ServerState struct {
 	momentum []float32 // m, [P]
 	second   []float32 // v, [P]; nil with momentum alone
 }
 
 // StepServer applies a server optimiser to mean, the average that is to replace the model from in the given parts of the
-// network: it overwrites mean by the optimiser's step. s is the state of the model, nil before its first step; the result is
-// the state after it. On an error mean is still the average.
+// network: it overwrites mean with the model after the optimiser's step. s is the state before the step, nil before the first
+// step. StepServer returns the state after the step. On an error mean is still the average.
 func StepServer(o federation.ServerOptimizer, net *torch.Network, from, mean *torch.Vector, s *ServerState, parts torch.Part) (*ServerState, error) {
 	x, err := from.Floats()
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *ServerState) WithPart(o federation.ServerOptimizer, other *ServerState,
 	return next
 }
 
-// update takes Δ of weight k into the state and returns the direction of the step, without η.
+// update updates the state with Δ of weight k and returns the direction of the step, without η.
 func (s *ServerState) update(o federation.ServerOptimizer, k int, delta float64) float64 {
 	m := float64(s.momentum[k])
 	if !o.Adaptive() {
@@ -91,7 +91,7 @@ func (s *ServerState) update(o federation.ServerOptimizer, k int, delta float64)
 	return m / (math.Sqrt(v) + o.Tau)
 }
 
-// serverVectors returns the names of a state's vectors in a checkpoint: of m and of v.
+// serverVectors returns the names of the vectors m and v of a state in a checkpoint.
 func serverVectors(z int) (momentum, second string) {
 	return fmt.Sprintf("server-momentum-%d", z), fmt.Sprintf("server-second-%d", z)
 }
@@ -110,11 +110,11 @@ func LoadServerState(o federation.ServerOptimizer, from federation.Saved, z, n i
 	momentum, second := serverVectors(z)
 	s := &ServerState{momentum: from.Vectors[momentum]}
 	if len(s.momentum) != n {
-		return nil, fmt.Errorf("%s has %d values, this model has %d weights", momentum, len(s.momentum), n)
+		return nil, fmt.Errorf("%s has %d values, but this model has %d weights", momentum, len(s.momentum), n)
 	}
 	if o.Adaptive() {
 		if s.second = from.Vectors[second]; len(s.second) != n {
-			return nil, fmt.Errorf("%s has %d values, this model has %d weights", second, len(s.second), n)
+			return nil, fmt.Errorf("%s has %d values, but this model has %d weights", second, len(s.second), n)
 		}
 	}
 	return s, nil

@@ -13,16 +13,16 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// BookVectors enters the principal vectors that a client sends into the ledger: F values for each vector of each class.
+// BookVectors adds the principal vectors that a client sends to the ledger: F values for each vector of each class.
 func BookVectors(e *federation.Env, c *federation.Client, s *similarity.Sketch) {
 	e.Ledger.Up(c, "principal vectors", numbers(s.Bases))
 }
 
-// Subspaces returns a sketch of each client's training data: the number of samples of each class n_i,c, and for each class
-// that the client has the first principal vectors of its raw images, F x p (see [similarity.PrincipalVectors]). p gives the
-// number of vectors by the number of samples. If svdSamples is above 0, a class with more images than that is represented by
-// a random subset of svdSamples of them. The sketches stand in the order of the clients and do not depend on the number of
-// workers. Errors name the client and the class; a cancelled run returns the reason of its context.
+// Subspaces returns a sketch of each client's training data: the number of samples of each class, n_i,c, and for each class
+// that the client has, the first principal vectors of its raw images, F x p (see [similarity.PrincipalVectors]). p gives the
+// number of vectors by the number of samples. If svdSamples is above 0, a class with more images is represented by a random
+// subset of svdSamples images. The sketches are in the order of the clients and do not depend on the number of workers. Errors
+// name the client and the class. If the run is cancelled, Subspaces returns the error of the run's context.
 func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Count, svdSamples int) ([]similarity.Sketch, error) {
 	sketches := make([]similarity.Sketch, len(clients))
 	err := sketchEach(e, "principal vectors", clients, func(i int) (err error) {
@@ -49,8 +49,8 @@ func Subspaces(e *federation.Env, clients []*federation.Client, p similarity.Cou
 	return sketches, nil
 }
 
-// SharedSubspaces is [Subspaces] in a run of several processes, of which each keeps the principal vectors of the clients that
-// it has looked at. The updates of the sketches are left to the caller. values has how many values each client sends as principal
+// SharedSubspaces is like [Subspaces] for a run of several processes, each of which keeps the principal vectors that it has
+// computed. The caller sets the updates of the sketches. values is the number of values that each client sends as principal
 // vectors.
 func SharedSubspaces(e *federation.Env, clients []*federation.Client, p similarity.Count, svdSamples int) (s *similarity.Shared, values []int, err error) {
 	s = &similarity.Shared{Team: e.Peers, Counts: make([][]int, len(clients)), Bases: make([][]*mat.Dense, len(clients))}
@@ -69,13 +69,13 @@ func SharedSubspaces(e *federation.Env, clients []*federation.Client, p similari
 	return s, values, err
 }
 
-// subspaceSizes is what the processes tell each other of a client whose principal vectors only one of them has.
+// subspaceSizes is what the processes exchange about a client whose principal vectors only one of them has.
 type subspaceSizes struct {
 	Counts []int
 	Values int
 }
 
-// numbers returns how many numbers are in the bases of a client, each F x p or nil.
+// numbers returns the number of values in the bases of a client, each of which is F x p or nil.
 func numbers(bases []*mat.Dense) (n int) {
 	for _, b := range bases {
 		if b != nil {
@@ -86,15 +86,15 @@ func numbers(bases []*mat.Dense) (n int) {
 	return n
 }
 
-// subspaces is the sketch of a client for another process of the run.
+// subspaces is the sketch of a client in the form in which the processes of a run exchange it.
 type subspaces struct {
 	Counts []int
-	Bases  map[int]*mat.Dense // by class; those that the client has
+	Bases  map[int]*mat.Dense // by class, for the classes that the client has
 }
 
-// sketchEach calls sketch with the place of each client, in parallel, and shares the calls out over the processes of the run,
-// see [federation.Share]. The error is that of the first client that has one, by its place, and names the client; a cancelled run
-// calls it for no more clients and returns the reason of its context.
+// sketchEach calls sketch with the index of each client, in parallel, and divides the calls between the processes of the run,
+// see [federation.Share]. It returns the error of the first client that has one, by index, and the error names the client. If the
+// run is cancelled, it stops calling sketch and returns the error of the run's context.
 func sketchEach[T any](e *federation.Env, what string, clients []*federation.Client, sketch func(i int) error, pack func(i int) T, unpack func(i int, sent T) error) error {
 	costs := make([]int64, len(clients))
 	for i, c := range clients {
@@ -145,7 +145,7 @@ func sketchClient(e *federation.Env, c *federation.Client, p similarity.Count, s
 	return s, nil
 }
 
-// subsample draws n of the images of a client's class without replacement, and returns them in their original order.
+// subsample draws n images of a client's class without replacement, and returns them in their original order.
 func subsample(images [][]byte, n int, seed uint64, client, class int) [][]byte {
 	chosen := stream.New(seed, "svd", uint64(client), uint64(class)).Perm(len(images))[:n]
 	slices.Sort(chosen)

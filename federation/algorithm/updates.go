@@ -6,9 +6,9 @@ import (
 	"feddag/torch"
 )
 
-// Updates returns how local trainings changed the parameters of a network: after_i - before_i, on the host, [trainings][P].
-// Running statistics are left out, because they are not part of a direction. Vectors in before may repeat; each is read
-// once.
+// Updates returns the changes of a network's parameters in local trainings: after_i - before_i, on the host, [trainings][P].
+// Running statistics are left out, because they are not trained by gradients. Vectors in before may repeat; each is read
+// only once.
 func Updates(net *torch.Network, before, after torch.Vectors) ([][]float32, error) {
 	starts := map[*torch.Vector][]float32{}
 	out := make([][]float32, len(after))

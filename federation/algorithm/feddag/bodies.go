@@ -112,7 +112,7 @@ func (a *FedDAG) extendBodies() {
 	a.bodies = a.joinBodies(kept, a.roster.members(), a.roster.sketches(), images)
 }
 
-// bodyOf returns the clusters that have the body of cluster z, ascending: z alone unless bodies are shared.
+// bodyOf returns the clusters that share the body of cluster z, ascending. It returns z alone if its body is not shared.
 func (a *FedDAG) bodyOf(z int) []int {
 	for _, body := range a.bodies {
 		if slices.Contains(body, z) {
@@ -122,13 +122,13 @@ func (a *FedDAG) bodyOf(z int) []int {
 	return []int{z}
 }
 
-// checkBodies reports bodies of a checkpoint that do not fit the clusters.
+// checkBodies returns an error if the bodies in a checkpoint do not fit the clusters.
 func (a *FedDAG) checkBodies() error {
 	seen := map[int]bool{}
 	for _, body := range a.bodies {
 		for _, z := range body {
 			if z < 0 || z >= len(a.clusters) || seen[z] {
-				return fmt.Errorf("cluster %d has a body twice, or is none of the %d clusters", z, len(a.clusters))
+				return fmt.Errorf("cluster %d is listed twice in the bodies, or is not among the %d clusters", z, len(a.clusters))
 			}
 			seen[z] = true
 		}

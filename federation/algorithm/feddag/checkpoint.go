@@ -16,7 +16,7 @@ type checkpointMeta struct {
 	Scores   [][]float64 `json:"scores"`           // H of the graph's edges
 	Bodies   [][]int     `json:"bodies,omitempty"` // clusters that share a primary encoder
 	Server   []int       `json:"server,omitempty"` // clusters that have a state of the server's optimiser
-	Places   []int       `json:"places,omitempty"` // client id of each place in the roster, if there is a roster
+	Places   []int       `json:"places,omitempty"` // client id at each position in the roster, if there is a roster
 }
 
 // rosterBlob is the name of the roster in a checkpoint.
@@ -75,7 +75,7 @@ func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
 	}
 	for _, c := range env.Present() {
 		if a.clusterOf[c.ID] < 0 {
-			return fmt.Errorf("client %d, who takes part, is in no cluster", c.ID)
+			return fmt.Errorf("client %d is present, but is in no cluster", c.ID)
 		}
 	}
 	if err := a.loadNetworks(env); err != nil {
@@ -99,7 +99,7 @@ func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
 	}
 	for _, z := range meta.Server {
 		if z < 0 || z >= len(a.states) {
-			return fmt.Errorf("a state of the server's optimiser for cluster %d of %d", z, len(a.states))
+			return fmt.Errorf("there is a state of the server's optimiser for cluster %d, but there are %d clusters", z, len(a.states))
 		}
 		if a.serverStates == nil {
 			a.serverStates = make([]*algorithm.ServerState, len(a.states))

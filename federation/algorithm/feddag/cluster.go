@@ -22,8 +22,8 @@ func (a *FedDAG) Cluster(env *federation.Env) (*similarity.Result, error) {
 }
 
 // cluster runs phases 1 to 4 on the present clients. It sets the clusters and the CC-graph, and the roster if the clients
-// may change during the run. It returns what was clustered, and the warm-up of the present clients, nil if the clustering
-// needs none.
+// may change during the run. It returns the result of the clustering and the warm-up of the present clients. The warm-up is
+// nil if the clustering does not need it.
 func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult, error) {
 	clients := env.Present()
 	warm, sketches, err := a.sketchClients(env, clients)
@@ -64,8 +64,8 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 }
 
 // sketchClients runs phase 1 for some clients. It returns the sketches that they send, and their warm-up if the sketches come
-// from it, both in the order of the clients. In a run of several processes whose clients stay the same, features are nil except in
-// the process that leads, and of many clients each process has the principal vectors of some.
+// from it, both in the order of the clients. In a run of several processes whose clients do not change, only the leading process
+// has the features, and with many clients each process has the principal vectors of some of them.
 func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client) (warm *warmUpResult, sketches similarity.Sketches, err error) {
 	if a.ClustersBy == ClustersByTest {
 		err = env.Stage(federation.ClusteringStage, func() error {
@@ -149,7 +149,7 @@ func (a *FedDAG) SketchOptions(seed uint64) similarity.Options {
 	return o
 }
 
-// clientIDs returns clusters of places in the roster as clusters of client ids, each in ascending order.
+// clientIDs converts clusters of positions in the roster to clusters of client ids, each in ascending order.
 func (a *FedDAG) clientIDs(clusters [][]int) [][]int {
 	byID := make([][]int, len(clusters))
 	for z, places := range clusters {
@@ -161,7 +161,8 @@ func (a *FedDAG) clientIDs(clusters [][]int) [][]int {
 	return byID
 }
 
-// notifyInitial hands θ^0 and the random secondary encoder to the observers. Another program needs them to start alike.
+// notifyInitial passes θ^0 and the random secondary encoder to the observers. Another program needs them to start from the same
+// weights.
 func (a *FedDAG) notifyInitial(env *federation.Env) error {
 	single, err := env.Net(false)
 	if err != nil {

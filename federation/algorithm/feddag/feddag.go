@@ -14,13 +14,14 @@
 // features find the clusters and the CC-graph (groups.go, package similarity/groups). Nobody trains before phase 5, unless
 // WarmUpRounds asks for it. By default, a model has one encoder, which related clusters share (bodies.go).
 //
-// Clients that join, leave or change their data during the run are in newcomers.go, shift.go, search.go, roster.go and rosters.go.
+// The files newcomers.go, shift.go, search.go, roster.go and rosters.go handle clients that join, leave or change their data
+// during the run.
 //
 // Symbols, with the shape of each value:
 //
 //	i, z            a client and a cluster
-//	n_i, n_i,c      training samples of client i, and those of class c
-//	P, P1           parameters of the network with two encoders, and of the network with one
+//	n_i, n_i,c      training samples of client i, in total and of class c
+//	P, P1           parameters of the network with two encoders, and of the network with one encoder
 //	θ^0             the server's initial model of one encoder                  [P1]
 //	θ_i             client i's weights after the warm-up                       [P1]
 //	Δ_i, Δ~_i       client i's warm-up update, and the k values of it that it sends  [P1], [k]
@@ -30,7 +31,7 @@
 //	Θ1_z, Θ2_z      primary and secondary encoder of cluster z
 //	Θc_z            head of cluster z, on the features of both encoders
 //	Θ2'_z           the secondary encoder that the clients of source z train
-//	ψ_z             classifier of source z on the features of Θ2'_z alone; ours, not the paper's
+//	ψ_z             classifier of source z on the features of Θ2'_z alone; not in the paper
 //	η2              server learning rate of the secondary encoders
 package feddag
 
@@ -106,36 +107,36 @@ type FedDAG struct {
 
 	// Phase 1: what the clients send.
 	WarmUpRounds     int     // tg, or AutoWarmUp
-	MaskFraction     float64 // the share of the update's coordinates that is sent
+	MaskFraction     float64 // share of the update's coordinates that is sent
 	PrincipalVectors string  // p per class: a fraction of n_i,c or a count, see similarity.ParseCount
-	SVDSamples       int     // the most images per class that the principal vectors are computed from; 0 is all
+	SVDSamples       int     // largest number of images per class from which the principal vectors are computed; 0 for all
 
-	ClustersBy string             // what finds the clusters, ClustersBySimilarity or ClustersByTest
-	Clustering similarity.Options // phases 2 to 4; of these, ClustersByTest reads the seed and TopK
+	ClustersBy string             // how the clusters are found, ClustersBySimilarity or ClustersByTest
+	Clustering similarity.Options // options of phases 2 to 4; ClustersByTest reads only the seed and TopK
 
-	// Phase 5: how the models begin.
+	// Phase 5: the initial models.
 	PrimaryInit   string // initial Θ1, one of the PrimaryInit constants
 	HeadInit      string // initial Θc, one of the HeadInit constants
 	SecondaryInit string // initial Θ2, one of the SecondaryInit constants
 
-	// Phase 5: how they are trained.
+	// Phase 5: the training of the models.
 	Body          string  // which clusters share a primary encoder, one of the Body constants
 	Sources       string  // how a learner combines its sources, one of the Sources constants
-	OwnSource     bool    // a cluster is one of its own sources too; the H of this edge is the mean H of the others, or 1 without others
+	OwnSource     bool    // whether a cluster is also a source of itself; the H of this edge is the mean H of its other edges, or 1 without other edges
 	ServerRate    float64 // η2 of round 0
-	RateDecay     float64 // the factor of η2 per round
+	RateDecay     float64 // factor of η2 per round
 	Schedule      string  // ScheduleBoth, or "K:1": a secondary phase in every K-th round (B.9)
 	Order         string  // order of the phases of a round, one of the Order constants
-	SecondaryHead string  // what the secondary encoder is trained under, one of the SecondaryHead constants
-	HeadEpochs    int     // epochs in which the heads train alone after a secondary phase; 0 is none
-	Diversity     float64 // λ_div: the primary phase's loss has the term λ_div mean cos(φ1, φ2)² (A.11); 0 is none
+	SecondaryHead string  // head under which the secondary encoder is trained, one of the SecondaryHead constants
+	HeadEpochs    int     // epochs in which the heads train alone after a secondary phase; 0 for none
+	Diversity     float64 // λ_div: the loss of the primary phase has the term λ_div mean cos(φ1, φ2)² (A.11); 0 for no such term
 
 	ShiftFactor float64 // factor of eq. 41: a client has shifted if its histogram moved by more than ShiftFactor n_i / C
 
 	// The clusters and the CC-graph, see setClustering.
 	clusters   [][]int     // client ids of each cluster
-	clusterOf  []int       // cluster of each client; -1 for a client that is absent
-	graph      [][]int     // sources of each learner, by falling H
+	clusterOf  []int       // cluster of each client; -1 for an absent client
+	graph      [][]int     // sources of each learner, in descending order of H
 	edgeScores [][]float64 // H of each edge of graph
 	learners   [][]edge    // learners of each source, in ascending order
 	bodies     [][]int     // clusters that share a primary encoder, each list ascending; nil with BodyOwn
@@ -148,19 +149,19 @@ type FedDAG struct {
 
 	serverStates []*algorithm.ServerState // states of the server's optimizer for each cluster's Θ1 and Θc, as long as states; nil before a cluster's first step
 
-	// What is kept for clients that join, leave or change, see roster.go.
-	roster        roster // the clustering as the server keeps it; nil if the clients cannot change
-	rosterIDs     []int  // client id of each place in the roster
+	// The state for clients that join, leave or change, see roster.go.
+	roster        roster // the server's record of the clustering; nil if the clients cannot change
+	rosterIDs     []int  // client id at each position in the roster
 	encodedRoster []byte // the roster for checkpoints; nil until it is needed
 }
 
 // dual reports whether the clusters have a secondary encoder.
 func (a *FedDAG) dual() bool { return a.Encoders == 2 }
 
-// usesClassifiers reports whether the secondary encoders are trained under classifiers ψ of their own.
+// usesClassifiers reports whether the secondary encoders are trained under their own classifiers ψ.
 func (a *FedDAG) usesClassifiers() bool { return a.dual() && a.SecondaryHead == SecondaryHeadOwn }
 
-// primaryParts returns what the primary phase trains: Θ1 and Θc.
+// primaryParts returns the parts that the primary phase trains: Θ1 and Θc.
 func (a *FedDAG) primaryParts() torch.Part {
 	if !a.dual() {
 		return torch.All

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Flags implements [federation.Flagger]. The three variants share the flags of the sketches and of the clustering, and
-// those of the secondary encoder are declared only for a variant that has one.
+// Flags implements [federation.Flagger]. The three variants share the flags of the sketches and of the clustering. The flags of
+// the secondary encoder are declared only for a variant that has one.
 func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 	a.sketchFlags(fs)
 	federation.FlagGroup(fs, federation.ClusteringFlags, a.clusteringFlags)
@@ -20,7 +20,8 @@ func (a *FedDAG) Flags(fs *pflag.FlagSet) {
 // oneOf returns the end of a flag's help text that lists the values of the flag.
 func oneOf(known []string) string { return ": " + strings.Join(known, ", ") }
 
-// sketchFlags declares the flags of phase 1: what finds the clusters, the warm-up, and what the clients send for the similarity.
+// sketchFlags declares the flags of phase 1: how the clusters are found, the warm-up, and what the clients send for the
+// similarity.
 func (a *FedDAG) sketchFlags(fs *pflag.FlagSet) {
 	federation.FlagGroup(fs, federation.ClusteringFlags, func(fs *pflag.FlagSet) {
 		fs.StringVar(&a.ClustersBy, "feddag-clustering", a.ClustersBy, clusterFinders.help("what finds the clusters"))
@@ -57,8 +58,8 @@ func (a *FedDAG) clusteringFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.Alignment, "feddag-alignment", c.Alignment, "weigh the edges of the CC-graph by class alignment (eq. 14) instead of eq. 12")
 }
 
-// trainingFlags declares the flags of phase 5 and of the clients that change during the run. The flags of how the models
-// begin are not in the group of the rounds, because they decide what the clients send after the warm-up.
+// trainingFlags declares the flags of phase 5 and of the clients that change during the run. The flags of the initial models
+// are not in the group of the rounds, because they decide what the clients send after the warm-up.
 func (a *FedDAG) trainingFlags(fs *pflag.FlagSet) {
 	federation.FlagGroup(fs, federation.RoundFlags, func(fs *pflag.FlagSet) {
 		fs.Float64Var(&a.ShiftFactor, "feddag-shift", a.ShiftFactor, "factor of eq. 41: a check reassigns a client if its class histogram has moved by more than this times n/C samples (W1 distance; n samples, C classes)")
@@ -127,9 +128,9 @@ func (a *FedDAG) Unread() []federation.UnreadFlag {
 	if a.ClustersBy == ClustersByTest {
 		add("with --feddag-clustering "+ClustersByTest, "it is read by --feddag-clustering "+ClustersBySimilarity, false, a.similarityFlags()...)
 		if !a.sendsWarmUpWeights() {
-			add("where no part of a model begins from the warm-up", "it is read by --feddag-primary-init "+PrimaryInitWarm, false, "feddag-warmup-rounds")
+			add("if no part of a model starts from the warm-up", "it is read by --feddag-primary-init "+PrimaryInitWarm, false, "feddag-warmup-rounds")
 		} else if a.warmUpRounds() == 0 {
-			add("with --feddag-warmup-rounds 0, where every primary encoder begins at θ^0", "it is read by --feddag-warmup-rounds 1 or more", false, "feddag-primary-init")
+			add("with --feddag-warmup-rounds 0, where every primary encoder starts at θ^0", "it is read by --feddag-warmup-rounds 1 or more", false, "feddag-primary-init")
 		}
 		return unread
 	}
@@ -150,8 +151,8 @@ func (a *FedDAG) Unread() []federation.UnreadFlag {
 	return unread
 }
 
-// similarityFlags returns the names of the flags that the similarity alone reads. Of the flags of the clustering, the tests read
-// the number of sources.
+// similarityFlags returns the names of the flags that only the similarity reads. Among the flags of the clustering, the tests
+// read only the number of sources.
 func (a *FedDAG) similarityFlags() []string {
 	names := []string{"feddag-mask", "feddag-principal-vectors", "feddag-svd-samples", "feddag-shift"}
 	fs := pflag.NewFlagSet("", pflag.ContinueOnError)

@@ -14,12 +14,12 @@ type edge struct {
 	weight  float64 // H of the edge
 }
 
-// setClustering sets the clusters of those of n clients that are present, the CC-graph (eq. 11 to 14) and the H of its
-// edges. It derives the cluster of each client and the learners of each source. It returns an error if the three do not
-// fit each other.
+// setClustering sets the clusters of the present ones of n clients, the CC-graph (eq. 11 to 14) and the H of its edges. It
+// derives the cluster of each client and the learners of each source. It returns an error if the three arguments do not fit
+// each other.
 //
-// FedDAG† has one edge per cluster, from the cluster to itself, in place of the graph's. With OwnSource such an edge is
-// added to the graph's.
+// FedDAG† replaces the edges of the graph with one edge per cluster, from the cluster to itself. With OwnSource this edge is
+// added to the edges of the graph.
 func (a *FedDAG) setClustering(n int, clusters, graph [][]int, scores [][]float64) error {
 	a.clusters, a.graph, a.edgeScores = clusters, graph, scores
 	a.clusterOf = slices.Repeat([]int{-1}, n)
@@ -35,7 +35,7 @@ func (a *FedDAG) setClustering(n int, clusters, graph [][]int, scores [][]float6
 		}
 	}
 	if len(graph) != len(clusters) || len(scores) != len(clusters) {
-		return fmt.Errorf("the CC-graph has %d clusters and scores of %d, but there are %d clusters", len(graph), len(scores), len(clusters))
+		return fmt.Errorf("the CC-graph has %d clusters and scores for %d, but there are %d clusters", len(graph), len(scores), len(clusters))
 	}
 	a.learners = make([][]edge, len(clusters))
 	for j, sources := range graph {
@@ -44,7 +44,7 @@ func (a *FedDAG) setClustering(n int, clusters, graph [][]int, scores [][]float6
 			return fmt.Errorf("cluster %d has %d sources in the CC-graph, but %d scores", j, len(sources), len(h))
 		}
 		switch {
-		case len(clusters[j]) == 0: // The cluster is dissolved.
+		case len(clusters[j]) == 0: // the cluster is dissolved
 		case a.Variant == DaggerVariant:
 			sources, h = []int{j}, []float64{1}
 		case a.OwnSource:

@@ -21,12 +21,12 @@ func (a *FedDAG) FoundBy() string { return a.ClustersBy }
 func (a *FedDAG) FoundByFlag() string { return "feddag-clustering" }
 
 // trainsToCluster reports whether the clients warm up before they are clustered. The similarity compares their warm-up updates;
-// the tests look at the images alone.
+// the tests use only the images.
 func (a *FedDAG) trainsToCluster() bool { return a.ClustersBy == ClustersBySimilarity }
 
-// changedByTest returns the clients, by ascending id, whose present images and labels differ from those by which they were last
-// assigned. Every client sends the means of its features again. A two-sample test compares old and new, so that a client
-// that draws its images from the same distribution is taken for a changed one with the chance groups.Options.Alpha.
+// changedByTest returns the clients, by ascending id, whose present images and labels differ from those at their last assignment.
+// Every client sends the means of its features again. A two-sample test compares the old and the new means, so a client that
+// draws its images from the same distribution counts as changed with probability groups.Options.Alpha.
 func (a *FedDAG) changedByTest(env *federation.Env, r *testRoster) ([]*federation.Client, error) {
 	var clients, changed []*federation.Client
 	for _, id := range a.rosterIDs {

@@ -7,10 +7,10 @@ import (
 	"feddag/federation"
 )
 
-// Join implements [federation.Newcomer] (algorithm 4). The newcomers warm up alone and send what the others sent before the
-// clustering. Their rows of V^, G^ and A are added, each learns its own gate, and one pass with the search's α* assigns
-// them. No other client moves. Newcomers that are near nobody make new clusters, which start as clusters do at the
-// beginning (eq. 22). The CC-graph is made anew, because the classes of the clusters have changed.
+// Join implements [federation.Newcomer] (algorithm 4). The newcomers warm up alone and send what the other clients sent before
+// the clustering. Their rows of V^, G^ and A are added, each newcomer learns its own gate, and one pass with the search's α*
+// assigns them. No other client moves. Newcomers that are not close to any client form new clusters, whose models start like
+// those of the first clusters (eq. 22). The CC-graph is computed again, because the classes of the clusters have changed.
 func (a *FedDAG) Join(env *federation.Env, _ int, newcomers []*federation.Client) error {
 	if err := a.requireRoster("newcomers"); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (a *FedDAG) Join(env *federation.Env, _ int, newcomers []*federation.Client
 	return a.commit(env, next, warm, newcomers)
 }
 
-// Leave implements [federation.Leaver]. The clients' rows of V^, G^ and A go, and the CC-graph is made anew.
+// Leave implements [federation.Leaver]. The clients' rows of V^, G^ and A are removed, and the CC-graph is computed again.
 func (a *FedDAG) Leave(env *federation.Env, _ int, clients []*federation.Client) error {
 	if err := a.requireRoster("clients that leave"); err != nil {
 		return err

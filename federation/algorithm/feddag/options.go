@@ -52,7 +52,7 @@ const (
 // ScheduleBoth is the value of FedDAG.Schedule for a secondary phase in every round.
 const ScheduleBoth = "both"
 
-// choice is one value of an option and what it means, for the help of the flag. The meaning may be empty.
+// choice is a value of an option and its meaning, for the help of the flag. The meaning may be empty.
 type choice struct{ value, meaning string }
 
 // choices are the values that an option may have, in the order in which the help lists them.
@@ -99,7 +99,7 @@ var (
 	}
 )
 
-// names returns the values alone.
+// names returns the values without their meanings.
 func (c choices) names() []string {
 	names := make([]string, len(c))
 	for i, x := range c {
@@ -108,7 +108,7 @@ func (c choices) names() []string {
 	return names
 }
 
-// help returns the help of a flag: what the option is, and its values with their meanings.
+// help returns the help of a flag: what, which describes the option, and its values with their meanings.
 func (c choices) help(what string) string {
 	values := make([]string, len(c))
 	for i, x := range c {

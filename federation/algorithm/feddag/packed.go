@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// packedClusters is what a process of the run needs of a clustering that another one has done.
+// packedClusters is the part of a clustering that one process of the run sends to the others.
 type packedClusters struct {
 	Clusters, Graph [][]int
 	Complementarity *mat.Dense

@@ -29,7 +29,7 @@ func (a *FedDAG) PlanRound(env *federation.Env, t int, cohort []*federation.Clie
 	return phases
 }
 
-// Trainings implements [federation.Planner]: the kinds of training of a run, and how often a client does each.
+// Trainings implements [federation.Planner].
 func (a *FedDAG) Trainings() []federation.Training {
 	every, _ := a.secondaryPeriod()
 	var kinds []federation.Training

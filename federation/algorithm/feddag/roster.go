@@ -11,23 +11,22 @@ import (
 )
 
 // The server keeps a roster of the clustering. With the similarity it has the sketches, V^, G^, A, the gates and α*; with
-// the tests it has the sketches and their metric. Every change of the clients is made on a clone, and commit puts the clone
-// in the place of the original once the whole change has worked.
+// the tests it has the sketches and their metric. Every change of the clients is made on a clone, and commit replaces the
+// original with the clone once the whole change has succeeded.
 //
-// A cluster keeps its number for good. A cluster is dissolved when its last client leaves it: it takes no part in the
-// CC-graph any more, its model is handed to the observers a last time and freed, and its number is not used again. Clients
-// that come later and are like its former members make a new cluster, because nothing is left by which the server could
-// recognise them.
+// A cluster never changes its number. A cluster is dissolved when its last client leaves it: it is removed from the CC-graph,
+// its model is passed to the observers a last time and freed, and its number is not used again. Clients that join later and
+// are similar to its former members form a new cluster, because the server has kept nothing by which it could recognise them.
 
 // requireRoster returns an error if the run keeps no roster. what names the change that needs it.
 func (a *FedDAG) requireRoster(what string) error {
 	if a.roster == nil {
-		return fmt.Errorf("%s: the run began without a scenario and without held-out clients, so the server kept nothing by which clients can be assigned: start the run with --scenario or --holdout", what)
+		return fmt.Errorf("%s: the run was started without a scenario and without held-out clients, so the server did not keep the data that the assignment of clients needs: start the run with --scenario or --holdout", what)
 	}
 	return nil
 }
 
-// rosterPlaces returns the places of clients in the roster; -1 for a client that is not in it.
+// rosterPlaces returns the positions of clients in the roster; -1 for a client that is not in it.
 func (a *FedDAG) rosterPlaces(clients []*federation.Client) []int {
 	places := make([]int, len(clients))
 	for k, c := range clients {
@@ -36,8 +35,8 @@ func (a *FedDAG) rosterPlaces(clients []*federation.Client) []int {
 	return places
 }
 
-// clone returns a copy of which the roster, the clustering and the lists of models can change without the original. The two
-// share the models.
+// clone returns a copy whose roster, clustering and lists of models can change without changing the original. The two share the
+// models.
 func (a *FedDAG) clone() *FedDAG {
 	next := *a
 	next.roster, next.rosterIDs, next.encodedRoster = a.roster.clone(), slices.Clone(a.rosterIDs), nil
@@ -45,9 +44,9 @@ func (a *FedDAG) clone() *FedDAG {
 	return &next
 }
 
-// commit replaces a by next, a clone whose roster has the new clusters. It makes the CC-graph and the cluster of each client
-// from the roster. A cluster without a state yet begins from the warm-up of those of the movers that are in it, which warm
-// holds in the order of the movers; if warm is nil, only the movers of such clusters warm up now. An empty cluster is
+// commit replaces a with next, a clone whose roster has the new clusters. It computes the CC-graph and the cluster of each
+// client from the roster. A cluster without a state yet starts from the warm-up of those movers that are in it. warm holds the
+// warm-up in the order of the movers; if it is nil, only the movers of such clusters warm up now. An empty cluster is
 // dissolved. On an error a has not changed.
 func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, movers []*federation.Client) (err error) {
 	var created torch.Vectors
@@ -66,7 +65,7 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, m
 	next.extendBodies()
 	more := make(torch.Vectors, len(next.clusters)-len(next.states))
 	next.states, next.classifiers = append(next.states, more...), append(next.classifiers, more...)
-	if next.serverStates != nil { // a new cluster has none yet
+	if next.serverStates != nil { // a new cluster has no state yet
 		next.serverStates = append(next.serverStates, make([]*algorithm.ServerState, len(next.states)-len(next.serverStates))...)
 	}
 	starters := movers
@@ -113,12 +112,12 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, m
 	return nil
 }
 
-// founders returns those of some clients whose cluster has no model yet.
+// founders returns the given clients whose cluster has no model yet.
 func (a *FedDAG) founders(clients []*federation.Client) []*federation.Client {
 	return slices.DeleteFunc(slices.Clone(clients), func(c *federation.Client) bool { return a.states[a.clusterOf[c.ID]] != nil })
 }
 
-// notifyDissolved hands the model of cluster z, which is about to be dissolved, to the observers.
+// notifyDissolved passes the model of cluster z, which is about to be dissolved, to the observers.
 func (a *FedDAG) notifyDissolved(env *federation.Env, z int) error {
 	tensors, err := federation.Tensors(federation.Model{Net: a.net, State: a.states[z]})
 	return errors.Join(err, env.NotifyWeights(clusterName(z), tensors))

@@ -9,28 +9,30 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// roster is the clustering as the server keeps it while clients join, leave and change: a [similarity.Roster] or a
-// [groups.Roster]. Clients are numbered by their place in it. Every method that returns an error has changed nothing.
+// roster is the server's record of the clustering while clients join, leave and change: a [similarity.Roster] or a
+// [groups.Roster]. Clients are numbered by their position in it. A method that returns an error has changed nothing.
 type roster interface {
-	// members returns the places of each cluster's members, ascending, by the cluster's number; none for a dissolved cluster.
+	// members returns the positions of each cluster's members, ascending, indexed by the number of the cluster. A dissolved
+	// cluster has no members.
 	members() [][]int
-	// renumber gives cluster k the number numbers[k] of count numbers. The others belong to dissolved clusters.
+	// renumber gives cluster k the number numbers[k], which is below count. The other numbers belong to dissolved clusters.
 	renumber(numbers []int, count int) error
-	// add takes newcomers in, after the last place, and assigns them.
+	// add adds newcomers after the last position, and assigns them to clusters.
 	add(s similarity.Sketches) error
-	// replace gives the clients at some places, ascending and not all, other sketches and assigns them anew.
+	// replace replaces the sketches of the clients at some positions and assigns these clients again. The positions are
+	// ascending and must not be all.
 	replace(places []int, s similarity.Sketches) error
 	remove(places []int) error
 	// graph returns H and the CC-graph of the clusters as they are now.
 	graph() (*mat.Dense, [][]int, error)
-	// sketches returns what all clients have sent, by place.
+	// sketches returns what all clients have sent, by position.
 	sketches() similarity.Sketches
 	save() ([]byte, error)
-	// clone returns a copy whose changes leave the original as it is.
+	// clone returns a copy that can change without changing the original.
 	clone() roster
 }
 
-// newRoster keeps the result of a clustering of sketches with the options o.
+// newRoster returns a roster with the result of a clustering of sketches with the options o.
 func newRoster(s similarity.Sketches, result *similarity.Result, o similarity.Options) (roster, error) {
 	if result.Roster != nil {
 		return &testRoster{result.Roster.Clone(), o.TopK}, nil
@@ -39,7 +41,7 @@ func newRoster(s similarity.Sketches, result *similarity.Result, o similarity.Op
 	return &similarityRoster{r}, err
 }
 
-// readRoster makes a roster of what save returned.
+// readRoster returns the roster that save has encoded.
 func readRoster(raw []byte, clustersBy string, o similarity.Options) (roster, error) {
 	if clustersBy == ClustersByTest {
 		r, err := groups.ReadRoster(raw, o.GroupOptions())
@@ -113,7 +115,7 @@ func (r *testRoster) sketches() similarity.Sketches {
 	return &similarity.Features{Shape: r.Shape, Sketches: r.Sketches, Scatter: r.ScatterNow()}
 }
 
-// inOrder returns the sketches of the clients at places order[0], order[1], ... of s.
+// inOrder returns the sketches at positions order[0], order[1], ... of s.
 func inOrder(s similarity.Sketches, order []int) similarity.Sketches {
 	switch s := s.(type) {
 	case similarity.Vectors:

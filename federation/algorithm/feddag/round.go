@@ -9,14 +9,14 @@ import (
 	"feddag/torch"
 )
 
-// roundState is the current round. The models in alg are those of the round's start, which do not change before the round is
-// over. The round's results go to copies.
+// roundState is the state of the current round. The models in alg are those at the start of the round, which do not change until
+// the round is over. The results of the round are stored in copies.
 type roundState struct {
 	alg    *FedDAG
 	env    *federation.Env
 	t      int
 	cohort []*federation.Client // by ascending id
-	places [][]int              // places in the cohort of each cluster's clients, S_z
+	places [][]int              // positions in the cohort of each cluster's clients, S_z
 
 	next            torch.Vectors // the clusters' states after the round
 	nextClassifiers torch.Vectors // the sources' ψ after the round
@@ -24,9 +24,9 @@ type roundState struct {
 	nextServer []*algorithm.ServerState // the clusters' states of the server's optimiser after the round
 }
 
-// Round implements [federation.Algorithm]. A round is a primary phase and, in every K-th round of the schedule K:1, a
-// secondary phase, each with its aggregation. In algorithm 1 both start from the models of the round's start. By default the
-// secondary phase comes first, and the primary phase starts from its result.
+// Round implements [federation.Algorithm]. A round has a primary phase and, in every K-th round of the schedule K:1, a secondary
+// phase, each with its aggregation. In algorithm 1 both start from the models at the start of the round. By default the secondary
+// phase comes first, and the primary phase starts from its result.
 func (a *FedDAG) Round(env *federation.Env, t int, cohort []*federation.Client) (_ federation.Report, err error) {
 	period, err := a.secondaryPeriod()
 	if err != nil {
@@ -97,8 +97,8 @@ func (r *roundState) close() {
 	r.nextClassifiers.Close()
 }
 
-// trainPrimary is the local training of the primary phase (eq. 16 to 18). Each client starts from its cluster's model in from and
-// trains Θ1 and Θc with Θ2 frozen.
+// trainPrimary does the local training of the primary phase (eq. 16 to 18). Each client starts from its cluster's model in from
+// and trains Θ1 and Θc with Θ2 frozen.
 func (a *FedDAG) trainPrimary(env *federation.Env, clients []*federation.Client, from torch.Vectors, t int, phase federation.Phase) ([]torch.Trained, error) {
 	sgd := env.SGD()
 	if a.dual() && a.Diversity > 0 {
@@ -108,14 +108,14 @@ func (a *FedDAG) trainPrimary(env *federation.Env, clients []*federation.Client,
 }
 
 // aggregate sets some parts of every cluster's next state to the mean of its sampled clients' trained states, weighted by
-// their n_i (eq. 16 to 18). The primary encoder becomes the mean over the sampled clients of all clusters that share it. ended has
-// the states in the order of the cohort. What no client of the cohort trained stays as it is.
+// their n_i (eq. 16 to 18). The mean of a primary encoder is over the sampled clients of all clusters that share it. ended has the
+// states in the order of the cohort. Parts that no client of the cohort trained do not change.
 func (r *roundState) aggregate(ended torch.Vectors, parts torch.Part) error {
 	a := r.alg
 	if len(a.bodies) == 0 || parts&torch.Primary == 0 {
 		return r.average(r.places, ended, parts)
 	}
-	places := make([][]int, len(r.places)) // in the cohort, of the clients that train each cluster's primary encoder
+	places := make([][]int, len(r.places)) // positions in the cohort of the clients that train each cluster's primary encoder
 	for _, body := range a.bodies {
 		var of []int
 		for _, z := range body {
@@ -132,8 +132,8 @@ func (r *roundState) aggregate(ended torch.Vectors, parts torch.Part) error {
 	return r.average(r.places, ended, parts&^torch.Primary)
 }
 
-// average sets some parts of every cluster's next state to the mean of the trained states at the cluster's places in ended, weighted
-// by n_i. A cluster without places keeps its state.
+// average sets some parts of every cluster's next state to the mean of the trained states at the cluster's positions in ended,
+// weighted by n_i. A cluster without positions keeps its state.
 func (r *roundState) average(places [][]int, ended torch.Vectors, parts torch.Part) error {
 	size := func(_, k int) float64 { return float64(r.cohort[k].Size()) }
 	next, err := algorithm.AverageBy(r.alg.net, r.next, places, ended, size, parts)
@@ -145,7 +145,7 @@ func (r *roundState) average(places [][]int, ended torch.Vectors, parts torch.Pa
 	return nil
 }
 
-// aggregatePrimary aggregates Θ1 and Θc, and applies the run's server optimiser to them. Θ2 has a server learning rate of its own,
+// aggregatePrimary aggregates Θ1 and Θc, and applies the run's server optimiser to them. Θ2 has a separate server learning rate,
 // see updateLearners. Clusters that share a primary encoder share its step.
 func (r *roundState) aggregatePrimary(ended torch.Vectors) error {
 	a, parts := r.alg, r.alg.primaryParts()
@@ -185,12 +185,12 @@ func (r *roundState) aggregatePrimary(ended torch.Vectors) error {
 // stepServer applies the server optimiser to the mean of some parts of cluster z.
 func (r *roundState) stepServer(z int, parts torch.Part) (err error) {
 	if r.nextServer[z], err = algorithm.StepServer(r.env.Server, r.alg.net, r.alg.states[z], r.next[z], r.nextServer[z], parts); err != nil {
-		return fmt.Errorf("the server's step of cluster %d: %w", z, err)
+		return fmt.Errorf("server optimiser, cluster %d: %w", z, err)
 	}
 	return nil
 }
 
-// trainHeads has the cohort train the heads alone, on top of both encoders as the round has made them, and aggregates the
+// trainHeads lets the cohort train only the heads, on top of both encoders after the phases of the round, and aggregates the
 // heads.
 func (r *roundState) trainHeads() error {
 	jobs := r.alg.clusterJobs(r.cohort, r.next)
@@ -220,9 +220,9 @@ func (a *FedDAG) clusterJobs(clients []*federation.Client, from torch.Vectors) [
 	return jobs
 }
 
-// recordTraffic adds a round's messages to the ledger. A client receives the blocks of its cluster's model and sends those
-// that it has trained. In a round with a secondary phase, a client of a source also receives Θ2', with the source's
-// classifier if there is one, and sends them back.
+// recordTraffic adds a round's messages to the ledger. A client receives the parts of its cluster's model and sends the parts
+// that it has trained. In a round with a secondary phase, a client of a source also receives Θ2', with the source's classifier
+// if there is one, and sends both back after training.
 func (a *FedDAG) recordTraffic(env *federation.Env, cohort []*federation.Client, hasSecondaryPhase bool) {
 	head := a.net.Range(torch.Head).Len()
 	primaryAndHead := a.net.Range(torch.Primary).Len() + head

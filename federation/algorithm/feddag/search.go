@@ -18,7 +18,7 @@ func (a *FedDAG) Search(env *federation.Env, _ int) error {
 }
 
 // search runs phases 2 to 4 on sketches in the order of the roster. A new cluster starts from the model of the old cluster
-// that most of its training samples were in, and may take over its number, see matchClusters.
+// that had most of its training samples, and may keep its number, see matchClusters.
 func (a *FedDAG) search(env *federation.Env, sketches similarity.Sketches) error {
 	var all []*federation.Client // in the order of the roster
 	for _, id := range a.rosterIDs {
@@ -43,7 +43,7 @@ func (a *FedDAG) search(env *federation.Env, sketches similarity.Sketches) error
 	var copies torch.Vectors
 	for k, z := range numbers {
 		if z < len(a.clusters) {
-			continue // It keeps the model of its origin.
+			continue // it keeps the model of its origin
 		}
 		model, err := torch.Vectors{a.states[origins[k]], a.classifiers[origins[k]]}.Clone()
 		if err != nil {
@@ -68,13 +68,13 @@ func (a *FedDAG) search(env *federation.Env, sketches similarity.Sketches) error
 	return env.NotifyClustered(result)
 }
 
-// matchClusters returns for each new cluster, a list of client ids, its number and its origin. The origin is the old cluster
-// that most of the new cluster's training samples were in, the first of equal ones. Among the new clusters of one origin,
-// the one with the most samples from there takes over its number, the first of equal ones. The others are numbered after
-// the last old cluster, in their order.
+// matchClusters returns the number and the origin of each new cluster, given as a list of client ids. The origin is the old
+// cluster that had most of the new cluster's training samples, or the first of several such clusters. Among the new clusters
+// with the same origin, the one with the most samples from it keeps its number, or the first of several such clusters. The
+// others are numbered after the last old cluster, in their order.
 func (a *FedDAG) matchClusters(env *federation.Env, clusters [][]int) (numbers, origins []int) {
-	successor := slices.Repeat([]int{-1}, len(a.clusters)) // the new cluster that takes over each old cluster's number
-	most := make([]int, len(a.clusters))                   // training samples that the successor has from there
+	successor := slices.Repeat([]int{-1}, len(a.clusters)) // the new cluster that keeps each old cluster's number
+	most := make([]int, len(a.clusters))                   // training samples that the successor has from each old cluster
 	for k, members := range clusters {
 		samples := make([]int, len(a.clusters)) // number of samples of the new cluster, by old cluster
 		for _, i := range members {

@@ -11,15 +11,15 @@ import (
 	"feddag/torch"
 )
 
-// secondaryPhase runs the second phase of the round (eq. 19 to 21) and adds its result to the learners' next Θ2. The
-// sampled clients of a source z start at Θ2'_z and train only that, with Θ1_z and Θc_z frozen; with classifiers they train
-// [Θ2'_z | ψ_z]. A cluster that is not a source takes no part.
+// secondaryPhase runs the secondary phase of the round (eq. 19 to 21) and adds its result to the learners' next Θ2. The
+// sampled clients of a source z start at Θ2'_z and train only this encoder, with Θ1_z and Θc_z frozen; with classifiers they
+// train [Θ2'_z | ψ_z]. A cluster that is not a source does not take part.
 //
 // primaries has the cohort's states after the primary phase. They are needed with OrderPrimaryFirst under the full head,
 // where a client trains under its own new primary encoder and head; otherwise primaries may be nil.
 func (r *roundState) secondaryPhase(primaries torch.Vectors) error {
 	a := r.alg
-	starts := make(torch.Vectors, len(a.states)) // start of each source; nil for a cluster that takes no part
+	starts := make(torch.Vectors, len(a.states)) // start of each source; nil for a cluster that does not take part
 	defer starts.Close()
 	for z := range a.states {
 		if len(r.places[z]) == 0 || len(a.learners[z]) == 0 {
@@ -30,10 +30,10 @@ func (r *roundState) secondaryPhase(primaries torch.Vectors) error {
 			return err
 		}
 	}
-	var clientStarts torch.Vectors // starts that belong to one client only
+	var clientStarts torch.Vectors // starts that belong to a single client
 	defer func() { clientStarts.Close() }()
 	var jobs []torch.Job
-	jobPlaces := make([][]int, len(a.states)) // places in jobs of each source's clients
+	jobPlaces := make([][]int, len(a.states)) // positions in jobs of each source's clients
 	for k, c := range r.cohort {
 		z := a.clusterOf[c.ID]
 		if starts[z] == nil {
@@ -65,9 +65,9 @@ func (r *roundState) secondaryPhase(primaries torch.Vectors) error {
 	return r.updateLearners(starts, jobPlaces, jobs, federation.Ends(trained))
 }
 
-// sourceStart returns what the clients of source z start from: the cluster's state with Θ2'_z in place of Θ2_z, or [Θ2'_z |
-// ψ_z] with classifiers. Θ2'_z is the mean of the secondary encoders of the source's learners. The paper has their sum, but
-// a sum of encoders does not work as an encoder.
+// sourceStart returns the state from which the clients of source z start: the cluster's state with Θ2'_z in place of Θ2_z, or
+// [Θ2'_z | ψ_z] with classifiers. Θ2'_z is the mean of the secondary encoders of the source's learners. The paper has their
+// sum, but a sum of encoders does not work as an encoder.
 func (r *roundState) sourceStart(z int) (*torch.Vector, error) {
 	a := r.alg
 	var states torch.Vectors
@@ -100,21 +100,21 @@ func (r *roundState) withSecondary(state, source *torch.Vector) (*torch.Vector, 
 	return v, v.Copy(theta2, source, theta2)
 }
 
-// updateLearners adds to the next Θ2 of every learner j what its sources found (eq. 20 and 21):
+// updateLearners adds the updates of its sources to the next Θ2 of every learner j (eq. 20 and 21):
 //
 //	Θ2_j += η2 Σ_z share_jz Δ_z,   Δ_z = Σ_i n_i (θ2_i - Θ2'_z) / Σ_i n_i
 //
-// over the sources z of j that were sampled in this round and the clients i of z. share_jz is 1 for the sum of eq. 21, 1
-// over the number of these sources for their mean, and H_jz over the sum of their H for the mean weighted by H. η2
-// decays with the rounds. A source also keeps the weighted mean of its clients' ψ.
+// over the sources z of j that were sampled in this round and the clients i of z. share_jz is 1 for the sum of eq. 21. For
+// the mean it is 1 divided by the number of these sources, and for the mean weighted by H it is H_jz divided by the sum of
+// their H. η2 decays with the rounds. A source also keeps the weighted mean of its clients' ψ.
 //
-// starts is by cluster. ended has the trained states in the order of jobs, and jobPlaces the places of each cluster's
-// clients in it.
+// starts is indexed by cluster. ended has the trained states in the order of jobs, and jobPlaces has the positions of each
+// cluster's clients in it.
 func (r *roundState) updateLearners(starts torch.Vectors, jobPlaces [][]int, jobs []torch.Job, ended torch.Vectors) error {
 	a := r.alg
 	theta2 := a.net.Range(torch.Secondary)
-	sources := make([]float64, len(a.states)) // the number of each learner's sampled sources
-	total := make([]float64, len(a.states))   // the sum of their H
+	sources := make([]float64, len(a.states)) // number of each learner's sampled sources
+	total := make([]float64, len(a.states))   // sum of the H of these sources
 	for z := range starts {
 		if starts[z] != nil {
 			for _, e := range a.learners[z] {
@@ -147,14 +147,14 @@ func (r *roundState) updateLearners(starts torch.Vectors, jobPlaces [][]int, job
 		}
 		delta.Close()
 		if err != nil {
-			return fmt.Errorf("secondary encoders learned from cluster %d: %w", z, err)
+			return fmt.Errorf("updating secondary encoders from cluster %d: %w", z, err)
 		}
 	}
 	return nil
 }
 
-// sourceUpdate returns a state whose Θ2 is the update that source z found, Δ_z of updateLearners. With classifiers it also
-// sets the next ψ_z.
+// sourceUpdate returns a state whose Θ2 is the update of source z, Δ_z of updateLearners. With classifiers it also sets the
+// next ψ_z.
 func (r *roundState) sourceUpdate(z int, start *torch.Vector, states torch.Vectors, sizes []float64) (*torch.Vector, error) {
 	a := r.alg
 	theta2 := a.net.Range(torch.Secondary)

@@ -13,11 +13,11 @@ func (a *FedDAG) Shift(*federation.Env, int, []*federation.Client) error {
 	return a.requireRoster("clients whose data shift")
 }
 
-// Check implements [federation.Reassigner] (appendix A.9). Every client sends its class counts. A client has shifted if its
-// class histogram is further than the bound of eq. 41 from the histogram by which it was last assigned. It is not compared
-// with the histogram of the last check, so that a slow drift adds up and is noticed. The shifted clients warm up again and
-// send their sketches, their rows of V^, G^ and A are computed anew, and one pass with α* assigns them. Nobody else moves.
-// If all clients have shifted, nobody is left to compare with, and the whole search runs again.
+// Check implements [federation.Reassigner] (appendix A.9). Every client sends its class counts. A client has shifted if the
+// distance between its class histogram and the histogram at its last assignment exceeds the bound of eq. 41. The histogram is
+// not compared with the one at the last check, so a slow drift accumulates and is noticed. The shifted clients warm up again
+// and send their sketches, their rows of V^, G^ and A are computed again, and one pass with α* assigns them. No other client
+// moves. If all clients have shifted, there are no clients left to compare with, and the whole search runs again.
 func (a *FedDAG) Check(env *federation.Env, _ int) ([]*federation.Client, error) {
 	if err := a.requireRoster("check for shifted clients"); err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func (a *FedDAG) Check(env *federation.Env, _ int) ([]*federation.Client, error)
 		return nil, fmt.Errorf("shifted clients: %w", err)
 	}
 	places := a.rosterPlaces(shifted)
-	order := make([]int, len(places)) // order of the shifted clients by place in the roster
+	order := make([]int, len(places)) // order of the shifted clients by position in the roster
 	for k := range order {
 		order[k] = k
 	}
@@ -50,8 +50,8 @@ func (a *FedDAG) Check(env *federation.Env, _ int) ([]*federation.Client, error)
 	return shifted, a.commit(env, next, warm, shifted)
 }
 
-// shiftedClients has every client send its class counts and returns those that have shifted, by ascending id. A client has
-// shifted if
+// shiftedClients lets every client send its class counts and returns the clients that have shifted, by ascending id. A client
+// has shifted if
 //
 //	W1(its histogram when it was last assigned, its present histogram) > ShiftFactor n_i / C
 //

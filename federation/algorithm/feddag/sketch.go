@@ -7,8 +7,8 @@ import (
 )
 
 // makeSketches returns what the clients send for the clustering, in the order of the clients: the class counts n_i,c, the
-// principal vectors U_c^i of the raw pixels of each class, and the masked warm-up update Δ~_i, which updates holds per
-// client. With SVDSamples above 0, at most so many random images of a class are looked at (appendix A.6.2).
+// principal vectors U_c^i of the raw pixels of each class, and the masked warm-up update Δ~_i, which updates holds for each
+// client. If SVDSamples is above 0, at most SVDSamples random images of a class are used (appendix A.6.2).
 func (a *FedDAG) makeSketches(env *federation.Env, clients []*federation.Client, updates [][]float32) ([]similarity.Sketch, error) {
 	p, err := similarity.ParseCount(a.PrincipalVectors)
 	if err != nil {
@@ -30,7 +30,8 @@ func (a *FedDAG) makeSketches(env *federation.Env, clients []*federation.Client,
 	return sketches, nil
 }
 
-// shareSketches is [FedDAG.makeSketches] in a run of several processes, each of which keeps the principal vectors of some clients.
+// shareSketches is like [FedDAG.makeSketches] for a run of several processes, each of which keeps the principal vectors of some
+// clients.
 func (a *FedDAG) shareSketches(env *federation.Env, clients []*federation.Client, updates [][]float32) (*similarity.Shared, error) {
 	p, err := similarity.ParseCount(a.PrincipalVectors)
 	if err != nil {

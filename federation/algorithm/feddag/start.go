@@ -8,8 +8,7 @@ import (
 	"feddag/torch"
 )
 
-// The streams of random numbers from which the parts of a model begin. Stream 0 is that of θ^0, see
-// [federation.Env.InitialState].
+// These are the random streams of the initial parts of a model. Stream 0 is used for θ^0, see [federation.Env.InitialState].
 const (
 	secondaryStream = 1 // Θ2
 	headStream      = 2 // Θc
@@ -47,10 +46,9 @@ func (a *FedDAG) Init(env *federation.Env) error {
 	return nil
 }
 
-// initialState returns the first state [Θ1_z | Θ2_z | Θc_z] of cluster z, and its ψ_z or nil without classifiers. They begin
-// from the warm-up of those of the given clients that are in the cluster; warm holds it in the order of the clients. Without
-// a warm-up, warm is nil, they begin from θ^0. ψ_z is the head after the warm-up, but beside a random Θ2 it is the head of
-// θ^0.
+// initialState returns the first state [Θ1_z | Θ2_z | Θc_z] of cluster z, and its ψ_z or nil without classifiers. They start
+// from the warm-up of those of the given clients that are in the cluster; warm holds it in the order of the clients. If warm
+// is nil, there was no warm-up and they start from θ^0. ψ_z is the head after the warm-up, or the head of θ^0 if Θ2 is random.
 func (a *FedDAG) initialState(env *federation.Env, warm *warmUpResult, secondary []float32, clients []*federation.Client, z int) (state, psi *torch.Vector, err error) {
 	single, err := env.Net(false)
 	if err != nil {
@@ -95,8 +93,8 @@ func (a *FedDAG) initialState(env *federation.Env, warm *warmUpResult, secondary
 	return state, psi, nil
 }
 
-// copyBody gives the state of a new cluster z the primary encoder of the clusters whose body it joins. Among clusters that are all
-// new, there is none yet.
+// copyBody copies to the state of a new cluster z the primary encoder of the clusters whose body it joins. If all these clusters
+// are new, there is no encoder to copy.
 func (a *FedDAG) copyBody(state *torch.Vector, z int) error {
 	for _, y := range a.bodyOf(z) {
 		if y != z && y < len(a.states) && a.states[y] != nil {
@@ -107,10 +105,10 @@ func (a *FedDAG) copyBody(state *torch.Vector, z int) error {
 	return nil
 }
 
-// initialSecondary returns the Θ2 that the new clusters have in common, and nil for a variant without one. It is random
-// unless SecondaryInit is "global". Then it is the n_i-weighted mean of the given clients' encoders after the warm-up, or,
-// once there are clusters, the plain mean of their secondary encoders. Without either it is random too, because a copy of
-// θ^0 would be the primary encoder's.
+// initialSecondary returns the Θ2 that the new clusters have in common, or nil for a variant without Θ2. It is random unless
+// SecondaryInit is "global". Then it is the n_i-weighted mean of the given clients' encoders after the warm-up, or, once there
+// are clusters, the plain mean of their secondary encoders. If there is neither, it is random, because a copy of θ^0 would
+// equal the primary encoder.
 func (a *FedDAG) initialSecondary(env *federation.Env, warm *warmUpResult, clients []*federation.Client) ([]float32, error) {
 	if !a.dual() {
 		return nil, nil
@@ -158,8 +156,7 @@ func randomSecondary(env *federation.Env, net *torch.Network) []float32 {
 	return x
 }
 
-// warmUpMean returns the mean of the weights after the warm-up of those clients that are included, weighted by their n_i
-// (eq. 22):
+// warmUpMean returns the mean of the included clients' weights after the warm-up, weighted by their n_i (eq. 22):
 //
 //	Σ_i n_i θ_i / Σ_i n_i   [P1]
 //
@@ -186,13 +183,13 @@ func warmUpMean(env *federation.Env, single *torch.Network, warm *warmUpResult, 
 	return v.Floats()
 }
 
-// dualState returns a cluster's state [Θ1 | Θ2 | Θc] of two encoders, made of theta, its weights of one encoder after the
-// warm-up.
+// dualState returns a cluster's state [Θ1 | Θ2 | Θc] with two encoders. It is made from theta, the cluster's weights with one
+// encoder after the warm-up.
 //
 //	Θ1  the encoder of theta, or of theta0 (PrimaryInit)
 //	Θ2  secondary, or a copy of Θ1 (SecondaryInit)
-//	Θc  random, or the head of theta (HeadInit), which knows the primary's features only: the secondary's columns are zero,
-//	    or each encoder's columns have half of it
+//	Θc  random, or the head of theta (HeadInit). That head has only the primary's features: the secondary's columns are zero,
+//	    or the columns of each encoder have half of its weights
 func (a *FedDAG) dualState(env *federation.Env, single *torch.Network, theta, theta0, secondary []float32) []float32 {
 	x := make([]float32, a.net.Len())
 	primary := theta
@@ -210,7 +207,7 @@ func (a *FedDAG) dualState(env *federation.Env, single *torch.Network, theta, th
 	}
 	head, warm := part(a.net, x, torch.Head), part(single, theta, torch.Head)
 	f, classes := a.net.Features(), a.net.Classes()
-	for c := range classes { // A row of the head is [the primary's f columns | the secondary's f columns].
+	for c := range classes { // a row of the head is [the primary's f columns | the secondary's f columns]
 		row := head[2*f*c : 2*f*(c+1)]
 		copy(row, warm[f*c:f*(c+1)])
 		if a.HeadInit == HeadInitBoth {

@@ -10,8 +10,8 @@ import (
 	"feddag/torch"
 )
 
-// AutoWarmUp is the value of FedDAG.WarmUpRounds for two rounds with ClustersBySimilarity, which compares their updates, and for
-// none with ClustersByTest. docs/feddag.md has what a warm-up is worth for the models alone.
+// AutoWarmUp is the value of FedDAG.WarmUpRounds for the default: two rounds with ClustersBySimilarity, which compares their
+// updates, and no rounds with ClustersByTest. docs/feddag.md measures the effect of a warm-up on the models alone.
 const AutoWarmUp = -1
 
 // warmUpRounds returns tg.
@@ -47,17 +47,17 @@ func (v warmUpValue) Type() string { return "int" }
 // warmUpBatch is the number of clients whose weights are on the device at the same time during the warm-up.
 const warmUpBatch = 32
 
-// warmUpResult is what the clients' training alone left behind (phase 1).
+// warmUpResult is the result of the clients' training alone (phase 1).
 type warmUpResult struct {
 	mask    []int64     // the coordinates of the update that are sent, ascending; nil if no update is sent  [k]
 	updates [][]float32 // Δ~_i of each client: the masked update over the last warm-up round; nil without mask  [N, k]
 	states  [][]float32 // θ_i of each client after the warm-up; nil unless it is sent  [N, P1]
 }
 
-// warmUp has some clients train alone from θ^0, with one encoder, for tg rounds of E epochs. Each client sends the masked
-// change of its weights over the last of these rounds, and its weights if eq. 22 or another start of the models averages
-// them. Momentum starts at zero in each round. A client's result depends on its data and on the seed alone, not on when
-// it warms up or with whom.
+// warmUp lets some clients train alone from θ^0, with one encoder, for tg rounds of E epochs. Each client sends the masked
+// change of its weights over the last of these rounds, and its weights if the initial models average them, as in eq. 22.
+// Momentum starts at zero in each round. A client's result depends only on its data and on the seed, not on when it warms up
+// or with which other clients.
 func (a *FedDAG) warmUp(env *federation.Env, clients []*federation.Client) (*warmUpResult, error) {
 	net, err := env.Net(false)
 	if err != nil {
@@ -91,9 +91,9 @@ func (a *FedDAG) warmUp(env *federation.Env, clients []*federation.Client) (*war
 	return w, nil
 }
 
-// warmUpForStart returns the warm-up from which the models of the given clients' clusters begin. It is warm if the clients have
-// warmed up for the clustering. It is nil if the models begin from θ^0 and from random weights: if no option reads the
-// weights after a warm-up, or if it has no rounds.
+// warmUpForStart returns the warm-up from which the models of the given clients' clusters start. It returns warm if the clients
+// have warmed up for the clustering. It returns nil if the models start from θ^0 and from random weights, because no option
+// reads the weights after a warm-up or the warm-up has no rounds.
 func (a *FedDAG) warmUpForStart(env *federation.Env, warm *warmUpResult, clients []*federation.Client) (*warmUpResult, error) {
 	if warm != nil || a.warmUpRounds() == 0 || !a.sendsWarmUpWeights() {
 		return warm, nil
@@ -105,7 +105,7 @@ func (a *FedDAG) warmUpForStart(env *federation.Env, warm *warmUpResult, clients
 	return warm, err
 }
 
-// sendsWarmUpWeights reports whether the models begin from the weights after the warm-up, so that the clients send them.
+// sendsWarmUpWeights reports whether the models start from the weights after the warm-up, so that the clients send them.
 func (a *FedDAG) sendsWarmUpWeights() bool {
 	switch {
 	case a.PrimaryInit == PrimaryInitWarm:
@@ -115,7 +115,7 @@ func (a *FedDAG) sendsWarmUpWeights() bool {
 	case a.HeadInit != HeadInitRandom || a.SecondaryInit == SecondaryInitGlobal:
 		return true
 	}
-	return a.usesClassifiers() && a.SecondaryInit != SecondaryInitRandom // ψ_z begins as the warm-up's head.
+	return a.usesClassifiers() && a.SecondaryInit != SecondaryInitRandom // ψ_z starts as the head after the warm-up
 }
 
 // train warms up at most warmUpBatch clients for tg rounds and collects what they send.
@@ -133,7 +133,7 @@ func (w *warmUpResult) train(env *federation.Env, net *torch.Network, clients []
 		if err == nil && round == tg-1 {
 			err = w.collect(before, federation.Ends(trained), sendsWeights)
 		}
-		if round > 0 { // In round 0 all entries are θ^0, which is not ours to close.
+		if round > 0 { // in round 0 all entries are θ^0, which the caller closes
 			before.Close()
 		}
 		if err != nil {
