@@ -25,8 +25,8 @@ func angle(dot float64, u, v []float64) float64 {
 	return 2 * math.Atan2(math.Sqrt(minus), math.Sqrt(plus)) / degree
 }
 
-// cosines calls visit with every block of S S' (S: rows x F) that touches the upper triangle, of the bands of this process. A
-// block has at most blockRows rows and columns, so memory stays bounded; block[a][b] is the product of rows i+a and j+b, with
+// cosines calls visit with every block of S S' (S: rows x F) that overlaps the upper triangle, in the bands of this process. A
+// block has at most blockRows rows and columns, so the memory is bounded. block[a][b] is the product of rows i+a and j+b, with
 // j >= i. The block is reused. cosines ends when visit returns false.
 func cosines(s *mat.Dense, share *bands, visit func(i, j int, block *mat.Dense) bool) {
 	rows, f := s.Dims()

@@ -10,30 +10,30 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Team is a number of processes that compute one clustering together, seen from one of them. All of them call the same
-// functions with the same arguments.
+// Team is a group of processes that compute one clustering together, as one of them sees it. All of them call the same functions
+// with the same arguments.
 type Team interface {
 	Rank() int // the number of this process, from 0
 	Size() int
-	// Gather returns the bytes of each process. what says what they are. problem is why this process has none; every
-	// process then gets an error.
+	// Gather returns the bytes of each process. what describes them. If problem is not nil, it says why this process has no
+	// bytes, and every process gets an error.
 	Gather(what string, mine []byte, problem error) ([][]byte, error)
 }
 
-// BandRows is the number of rows that a process of a [Team] computes at a time. Of fewer clients, one process computes the
+// BandRows is the number of rows that a process of a [Team] computes at a time. With fewer clients, one process computes the
 // whole matrix.
 const BandRows = blockRows
 
-// bands shares the rows i of the pairs i < j of a matrix out over the processes of a team. Band b has the rows from
-// b BandRows on, and the process owner[b] computes it. What a band holds does not depend on the number of processes, so that
-// sums which are taken band by band do not depend on it either.
+// bands divides the rows i of the pairs i < j of a matrix between the processes of a team. Band b has BandRows rows from row
+// b BandRows on, and process owner[b] computes it. The content of a band does not depend on the number of processes, so sums
+// that are computed band by band do not depend on it either.
 type bands struct {
-	team  Team // nil for one process alone
+	team  Team // nil for a single process
 	rows  int
 	owner []int
 }
 
-// newBands deals the bands out so that every process has about as many pairs. team may be nil.
+// newBands assigns the bands to the processes so that all have about the same number of pairs. team may be nil.
 func newBands(team Team, rows int) *bands {
 	s := &bands{team: team, rows: rows}
 	var pairs []int64
@@ -49,10 +49,10 @@ func newBands(team Team, rows int) *bands {
 	return s
 }
 
-// count is the number of bands.
+// count returns the number of bands.
 func (s *bands) count() int { return len(s.owner) }
 
-// rank is the number of this process.
+// rank returns the number of this process.
 func (s *bands) rank() int {
 	if s.team == nil {
 		return 0
@@ -75,8 +75,8 @@ func (s *bands) pairs(b int) (n int) {
 	return n
 }
 
-// exchange completes vectors, which has one vector for each band. A process brings those of its bands, and length has the
-// number of values of every vector. problem is why this process cannot go on.
+// exchange completes vectors, which has one vector for each band. A process sets the vectors of its own bands. length returns the
+// number of values of a vector. If problem is not nil, it says why this process cannot continue.
 func (s *bands) exchange(what string, vectors [][]float64, length func(b int) int, problem error) error {
 	if s.team == nil {
 		return problem
@@ -84,8 +84,8 @@ func (s *bands) exchange(what string, vectors [][]float64, length func(b int) in
 	return s.trade(what, s.dealt(), vectors, length, problem)
 }
 
-// stream is exchange for long vectors, of several processes: one vector of each process is under way at a time. vector returns
-// that of a band of this process. take gets the vectors of all bands, in any order, and must not keep them.
+// stream is like exchange for long vectors: each process sends one vector at a time. vector returns the vector of a band of this
+// process. take receives the vectors of all bands, in any order, and must not keep them.
 func (s *bands) stream(what string, length func(b int) int, vector func(b int) []float64, take func(b int, x []float64)) error {
 	left := s.dealt()
 	for slices.ContainsFunc(left, func(of []int) bool { return len(of) > 0 }) {
@@ -110,7 +110,7 @@ func (s *bands) stream(what string, length func(b int) int, vector func(b int) [
 	return nil
 }
 
-// dealt returns the bands of each process.
+// dealt returns the bands that are assigned to each process.
 func (s *bands) dealt() [][]int {
 	of := make([][]int, s.team.Size())
 	for r := range of {
@@ -119,10 +119,10 @@ func (s *bands) dealt() [][]int {
 	return of
 }
 
-// pieceBytes is the largest number of bytes that a process sends at a time, so that the copies on the way need little memory.
+// pieceBytes is the largest number of bytes that a process sends at a time, so that the copies of the message need little memory.
 const pieceBytes = 4 << 20
 
-// trade gives the vectors of the bands turn[r] of every process r to all of them.
+// trade sends the vectors of the bands turn[r] of every process r to all processes.
 func (s *bands) trade(what string, turn [][]int, vectors [][]float64, length func(b int) int, problem error) error {
 	into, longest := make([][][]byte, len(turn)), 0 // memory of the vectors of each process
 	for r, of := range turn {
@@ -152,7 +152,7 @@ func (s *bands) trade(what string, turn [][]int, vectors [][]float64, length fun
 			for _, x := range parts(into[r], from) {
 				n := copy(x, raw)
 				if raw = raw[n:]; n < len(x) {
-					return fmt.Errorf("%s: process %d sent too little", what, r)
+					return fmt.Errorf("%s: process %d sent too few bytes", what, r)
 				}
 			}
 			if len(raw) > 0 {
@@ -163,7 +163,8 @@ func (s *bands) trade(what string, turn [][]int, vectors [][]float64, length fun
 	return nil
 }
 
-// parts returns what is in the range of pieceBytes bytes from an offset of several byte slices, one after another.
+// parts returns the parts of several byte slices that are in a range of pieceBytes bytes from an offset, where the slices count
+// as one sequence of bytes.
 func parts(all [][]byte, from int) (in [][]byte) {
 	to := from + pieceBytes
 	for _, x := range all {
@@ -175,7 +176,7 @@ func parts(all [][]byte, from int) (in [][]byte) {
 	return in
 }
 
-// bytesOf returns the memory of x. The processes of a team are one program, so that they agree in the order of the bytes.
+// bytesOf returns the memory of x. The processes of a team run the same program, so their byte order is the same.
 func bytesOf(x []float64) []byte {
 	if len(x) == 0 {
 		return nil
@@ -183,8 +184,8 @@ func bytesOf(x []float64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 8*len(x))
 }
 
-// triangle is the part of a symmetric N x N matrix above its diagonal. Row i has the entries of the columns i+1..N-1; it is
-// nil if another process has it.
+// triangle is the part of a symmetric N x N matrix above its diagonal. Row i has the entries of columns i+1..N-1. It is nil if
+// another process has the row.
 type triangle [][]float64
 
 // newTriangle returns a triangle of zeros with the rows of this process.
@@ -203,7 +204,7 @@ func newTriangle(s *bands) triangle {
 	return t
 }
 
-// triangleOf returns the rows of a matrix, which share its memory.
+// triangleOf returns the part of a matrix above its diagonal, which shares the memory of the matrix.
 func triangleOf(m *mat.SymDense) triangle {
 	t := make(triangle, m.SymmetricDim())
 	for i := range t {

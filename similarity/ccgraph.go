@@ -10,16 +10,16 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// CCGraph returns the complementarity H (Z x Z) and the CC-graph (eq. 11-14). graph[p] has the sources q of learner p: at
-// most topK of them, by falling H_pq, and by ascending q where these are equal.
+// CCGraph returns the complementarity H (Z x Z) and the CC-graph (eq. 11-14). graph[p] has the sources q of learner p. These
+// are at most topK, in descending order of H_pq, and in ascending order of q if these are equal.
 //
-//	r_i,c  rank of class c among the m_i classes that client i holds; the rarest has 0, and equal ones are ranked by class
+//	r_i,c  rank of class c among the m_i classes that client i holds; the rarest has rank 0, and ties are ordered by class
 //	d_p,c = Σ_{i in C_p holding c} (m_i - r_i,c)             demand
 //	s_q,c = 1/|C_q| Σ_{i in C_q holding c} (r_i,c + 1)       supply
 //	Γ_ijc = 1 - V'_ijc/90, clipped to 0..1                   alignment; Γ-_pqc is its mean over C_p x C_q
 //	H_pq  = Σ_c d_p,c s_q,c Γ-_pqc,  H_pp = -inf             eq. 14; without alignment Γ- is 1 (eq. 12)
 //
-// counts are n_i,c (N x C). classAngles has V'_c between the N clients for each of the C classes; it is read only with
+// counts are n_i,c (N x C). classAngles has V'_c between the N clients for each of the C classes. It is read only with
 // alignment. With Z = 1 the graph is empty.
 func CCGraph(counts [][]int, classAngles []*HeldAngles, clusters [][]int, topK int, alignment bool) (*mat.Dense, [][]int, error) {
 	n, z := len(counts), len(clusters)
@@ -30,21 +30,21 @@ func CCGraph(counts [][]int, classAngles []*HeldAngles, clusters [][]int, topK i
 		return nil, nil, fmt.Errorf("CC-graph: %w", err)
 	}
 	if topK < 0 {
-		return nil, nil, fmt.Errorf("CC-graph: top k is %d, use 0 or more", topK)
+		return nil, nil, fmt.Errorf("CC-graph: top k is %d: use 0 or more", topK)
 	}
 	classes := len(counts[0])
 	for i, row := range counts {
 		if len(row) != classes {
-			return nil, nil, fmt.Errorf("client %d: counts for %d classes, client 0 has %d", i, len(row), classes)
+			return nil, nil, fmt.Errorf("client %d has counts for %d classes, but client 0 has counts for %d", i, len(row), classes)
 		}
 	}
 	if alignment {
 		if len(classAngles) != classes {
-			return nil, nil, fmt.Errorf("CC-graph: angles of %d classes, counts of %d", len(classAngles), classes)
+			return nil, nil, fmt.Errorf("CC-graph: there are angles for %d classes, but counts for %d", len(classAngles), classes)
 		}
 		for c, angles := range classAngles {
 			if angles.Clients() != n {
-				return nil, nil, fmt.Errorf("CC-graph: class %d has angles of %d clients, the counts are of %d", c, angles.Clients(), n)
+				return nil, nil, fmt.Errorf("CC-graph: class %d has angles for %d clients, but there are counts for %d", c, angles.Clients(), n)
 			}
 		}
 	}
@@ -103,8 +103,8 @@ func demandSupply(counts [][]int, clusters [][]int) (demand, supply [][]float64)
 	return demand, supply
 }
 
-// meanAlignment returns Γ-_c (Z x Z), the mean of 1 - V'/90, clipped to 0..1, over the pairs of clients of two clusters. It
-// is 1 for a pair in which neither client holds the class, and 0 where only one does.
+// meanAlignment returns Γ-_c (Z x Z), the mean of 1 - V'/90, clipped to 0..1, over the pairs of clients of two clusters. A pair
+// in which neither client holds the class counts as 1, and a pair in which only one client holds it counts as 0.
 func meanAlignment(angles *HeldAngles, clusters [][]int) *mat.Dense {
 	labels := agreement.Labels(clusters, angles.Clients())
 	lacking := make([]float64, len(clusters)) // number of clients without the class, by cluster

@@ -9,17 +9,17 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Sketch is what one client sends, once (section 3, phase 1).
+// Sketch is the data that a client sends, once (section 3, phase 1).
 type Sketch struct {
-	Counts []int        // n_i,c, samples of each class; length C
+	Counts []int        // n_i,c, number of samples of each class; length C
 	Bases  []*mat.Dense // U_c^i, F x p, orthonormal columns; nil where the class is absent; length C
 	Update []float64    // Δ~_i, the k kept coordinates of the warm-up update
 }
 
-// Result is everything that phases 2 to 4 computed, for N clients, C classes and Z clusters. If tests found the clusters,
-// it has only FoundBy, Clusters, Test, Roster, Complementarity and Graph.
+// Result is the result of phases 2 to 4, for N clients, C classes and Z clusters. If tests found the clusters, it has only
+// FoundBy, Clusters, Test, Roster, Complementarity and Graph.
 type Result struct {
-	FoundBy string // FoundBySimilarity or FoundByTest; empty for the clusters of another method
+	FoundBy string // FoundBySimilarity or FoundByTest; empty if another method found the clusters
 
 	Gradient, Data             *mat.SymDense // G and V (weighted mean over the classes), N x N, degrees
 	GradientScaled, DataScaled *mat.SymDense // G^ and V^, N x N, 0..1
@@ -31,13 +31,13 @@ type Result struct {
 
 	Dendrogram  *Dendrogram // nil for spectral
 	Eigenvalues []float64   // nil for linkage
-	Candidates  []Candidate // from few clusters to many
-	Rule        string      // that chose among the candidates: Options.Choose
+	Candidates  []Candidate // in ascending order of the number of clusters
+	Rule        string      // rule that chose one of the candidates: Options.Choose
 	Threshold   float64     // α* of the chosen cut; 0 for spectral
-	Clusters    [][]int     // in the order of their first members, members ascending
+	Clusters    [][]int     // in the order of their first members; members are ascending
 
-	Test   *groups.Result // what the tests found; nil if another method found the clusters
-	Roster *groups.Roster // the clusters that tests found, with what describes them and their clients; nil if another method found them
+	Test   *groups.Result // result of the tests; nil if another method found the clusters
+	Roster *groups.Roster // clusters that tests found, with the sketches of their clients; nil if another method found the clusters
 
 	Complementarity *mat.Dense // H, Z x Z, -inf on the diagonal
 	Graph           [][]int    // Graph[p]: the sources of learner p, by falling H
@@ -50,8 +50,8 @@ type Result struct {
 //
 // All sketches must have the same number of classes and of kept coordinates. A client without samples is allowed. Its data
 // angle to another client is 90 degrees in the classes that the other client holds, and 0 to a client that has no samples
-// either. One client gives one cluster and an empty graph. Every error names the client (and class) or the option at fault.
-// progress is told how far the clustering is, and can end it; it may be nil.
+// either. One client gives one cluster and an empty graph. Every error names the client (and class) or the option that caused
+// it. progress receives the progress of the clustering and can end it; it may be nil.
 func Cluster(sketches []Sketch, o Options, progress Progress) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("clustering: %w", err)
@@ -66,18 +66,18 @@ func Cluster(sketches []Sketch, o Options, progress Progress) (*Result, error) {
 	return nil, fmt.Errorf("clustering: %w", err)
 }
 
-// source is where the clients' sketches come from: memory, a file that is read one class at a time, or several processes.
+// source provides the clients' sketches, from memory, from a file that is read one class at a time, or from several processes.
 type source interface {
 	allCounts() [][]int
-	// gradients sets the rows of g that this process has to those of G, see [GradientAngles].
+	// gradients sets the rows of g that this process has to the rows of G, see [GradientAngles].
 	gradients(share *bands, g triangle, tell teller) error
 	// stack returns the vectors of all clients in class c as rows (P_c x F; nil if no client holds it), and the client of
 	// each row, ascending. The next call may overwrite them.
 	stack(c int) (*mat.Dense, []int, error)
 }
 
-// clusterSource runs phases 2 to 4. Several processes compute the angles, the gates and A together, each its rows. The result is in
-// process 0 alone, without G, V, G^ and V^, which nobody has whole.
+// clusterSource runs phases 2 to 4. Several processes compute the angles, the gates and A together; each computes its own rows.
+// Only process 0 gets the result, without G, V, G^ and V^, because no process has all rows of these.
 func clusterSource(from source, team Team, o Options, progress Progress) (*Result, error) {
 	counts := from.allCounts()
 	r := &Result{FoundBy: FoundBySimilarity}
@@ -123,11 +123,11 @@ func clusterSource(from source, team Team, o Options, progress Progress) (*Resul
 		return nil, err
 	}
 	if team != nil {
-		g, scaled.g = nil, nil // so that its memory is free
+		g, scaled.g = nil, nil // to free its memory
 		if r.Proximity, err = bring(a, share); err != nil || team.Rank() > 0 {
 			return nil, err
 		}
-		runtime.GC() // The rows are freed before the linkage copies A.
+		runtime.GC() // frees the rows before the linkage copies A
 	}
 	choice, err := search(r.Proximity, r.ClassAngles, o, progress)
 	if err != nil {
@@ -139,8 +139,8 @@ func clusterSource(from source, team Team, o Options, progress Progress) (*Resul
 	return r, err
 }
 
-// dataAngles adds V to the rows of v that this process has, and returns V'_c; of a team, only process 0 keeps them. It has the vectors of
-// one class in memory at a time.
+// dataAngles adds V to the rows of v that this process has, and returns V'_c. In a team, only process 0 keeps V'_c. Only the
+// vectors of one class are in memory at a time.
 func dataAngles(from source, w *Weights, o Options, team Team, v triangle, tell teller) ([]*HeldAngles, error) {
 	n, classes := len(v), len(from.allCounts()[0])
 	angles := make([]*HeldAngles, classes)
@@ -164,7 +164,7 @@ func dataAngles(from source, w *Weights, o Options, team Team, v triangle, tell 
 			held.shrink()
 			angles[c] = held
 		}
-		if large { // its float64 angles are freed before the next class
+		if large { // to free its float64 angles before the next class
 			runtime.GC()
 		}
 	}
@@ -194,11 +194,11 @@ func split(sketches []Sketch) (*memory, error) {
 	}
 	classes := len(sketches[0].Counts)
 	if classes == 0 {
-		return nil, fmt.Errorf("client 0 has counts of no class")
+		return nil, fmt.Errorf("client 0 has no class counts")
 	}
 	for i, s := range sketches {
 		if len(s.Counts) != classes || len(s.Bases) != classes {
-			return nil, fmt.Errorf("client %d: %d counts and %d bases for %d classes: need one of each per class", i, len(s.Counts), len(s.Bases), classes)
+			return nil, fmt.Errorf("client %d has %d counts and %d bases for %d classes: it needs one of each per class", i, len(s.Counts), len(s.Bases), classes)
 		}
 		for c, n := range s.Counts {
 			switch {

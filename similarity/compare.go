@@ -6,19 +6,19 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// SpectralClients is the number of clients above which Compare leaves spectral clustering out: it costs O(N^3).
+// SpectralClients is the number of clients above which Compare leaves out spectral clustering, which costs O(N^3).
 const SpectralClients = 2000
 
-// Comparison is the clustering of A that one method and one choice rule give.
+// Comparison is the clustering of A by one method and one choice rule.
 type Comparison struct {
 	Method    string // "spectral", or the linkage
 	Choose    string // "silhouette", "bend", "ratio", "eigengap" or "loss"
-	Candidate        // the one chosen; Chosen is set
+	Candidate        // chosen candidate; Chosen is set
 }
 
-// Compare clusters A (N x N, 0..1) by every linkage and by spectral clustering. To the candidates of each it applies every
-// choice rule that needs no number and is defined for them (see Search). It ignores o.Method, o.Linkage and o.Choose. With
-// more than SpectralClients clients it leaves spectral clustering out.
+// Compare clusters A (N x N, 0..1) by every linkage and by spectral clustering. It applies to the candidates of each method
+// every choice rule that needs no number and is defined for them (see Search). It ignores o.Method, o.Linkage and o.Choose.
+// With more than SpectralClients clients it leaves out spectral clustering.
 func Compare(a *mat.SymDense, o Options, progress Progress) ([]Comparison, error) {
 	methods := slices.Clone(LinkageNames)
 	if a.SymmetricDim() <= SpectralClients {
@@ -36,7 +36,7 @@ func Compare(a *mat.SymDense, o Options, progress Progress) ([]Comparison, error
 		}
 		for _, rule := range []string{"silhouette", "bend", "ratio", "eigengap", "loss"} {
 			if o.Choose = rule; o.Validate() != nil {
-				continue // ratio needs a dendrogram, eigengap eigenvalues
+				continue // ratio needs a dendrogram, and eigengap needs eigenvalues
 			}
 			c := s.Candidates[s.pick(rule)]
 			c.Chosen = true

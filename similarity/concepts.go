@@ -8,25 +8,26 @@ import (
 )
 
 const (
-	// conceptGap is the number of degrees by which the images of a class in two clusters must be farther from each other
-	// than from those of their own cluster to count as different things. On Fashion-MNIST the gap is -2..5 for clusters of
-	// one concept and 22..28 for clusters of two (benchmarks/concepts.py).
+	// conceptGap is a number of degrees. The images of a class in two clusters count as different if they are farther from
+	// each other than from the images of their own cluster by more than this. On Fashion-MNIST the gap is -2..5 for clusters
+	// of one concept and 22..28 for clusters of two concepts (benchmarks/concepts.py).
 	conceptGap = 10
-	// rareClass is the share of a cluster's clients that must hold a class for the class to count as one of the cluster's.
+	// rareClass is the share of a cluster's clients that must hold a class for the class to count as a class of the cluster.
 	rareClass = 0.1
 )
 
-// withinConcepts looks for concept shift, where clients name the same images differently, and returns the index of the
-// candidate to choose instead of the chosen one. A rule that looks at A alone also splits the clients of one concept by
-// their labels, because A depends on these too. withinConcepts therefore moves to candidates with fewer clusters, one merge
-// after another. It goes on while one of the merging clusters has all classes of the other and both name the same images
-// alike, and it stops before the first merge of two clusters that name them differently. If no merge is of clusters that
-// name images differently, or if a merge of clusters that each have classes of their own comes first, the chosen candidate
-// is kept, because label skew is for the rule to judge. The candidates must be cuts of one tree.
+// withinConcepts looks for concept shift, where clients label the same images differently, and returns the index of the
+// candidate to choose instead of the chosen one. A rule that uses only A also splits the clients of one concept by their
+// labels, because A depends on these too. So withinConcepts moves to candidates with fewer clusters, one merge after another.
+// It continues while one of the merging clusters has all classes of the other and both label the same images alike, and it
+// stops before the first merge of two clusters that label them differently. It returns the chosen candidate if there is no
+// merge of clusters that label images differently, or if a merge of clusters that each have classes which the other lacks
+// comes first, because then the clusters differ by label skew, which the rule takes into account. The candidates must be cuts
+// of one tree.
 func (s *Choice) withinConcepts(chosen int, angles []*HeldAngles) int {
 	clusters, n := s.Candidates[chosen].Clusters, angles[0].Clients()
 	v := viewClasses(clusters, n, angles)
-	groups := make([][]int, len(clusters)) // the clusters of a candidate, as unions of those of the chosen candidate
+	groups := make([][]int, len(clusters)) // clusters of a candidate, as unions of the clusters of the chosen candidate
 	for z := range groups {
 		groups[z] = []int{z}
 	}
@@ -50,7 +51,7 @@ func (s *Choice) withinConcepts(chosen int, angles []*HeldAngles) int {
 	return chosen
 }
 
-// classView has what Z clusters hold in each of C classes. Its methods take unions of clusters.
+// classView describes the data of Z clusters in each of C classes. Its methods take unions of clusters.
 type classView struct {
 	sizes   []float64    // number of clients; Z
 	holders [][]float64  // number of clients that hold each class; C x Z
@@ -85,9 +86,9 @@ func (v *classView) covers(a, b []int) bool {
 	return true
 }
 
-// gap returns by how many degrees the angles between a and b are larger than the angles within each of them. It is the mean
-// over the classes, weighted by the number of pairs between a and b. A class without a pair between them, or without a pair
-// within them, is left out; if all classes are, the gap is 0.
+// gap returns the number of degrees by which the angles between a and b are larger than the angles within each of them. It is
+// the mean over the classes, weighted by the number of pairs between a and b. A class without a pair between them, or without
+// a pair within them, is left out. If all classes are left out, the gap is 0.
 func (v *classView) gap(a, b []int) float64 {
 	var sum, pairs float64
 	for c, held := range v.holders {

@@ -13,7 +13,7 @@ import (
 // unitTolerance is how far from 1 the length of a principal vector may be: well above float32's rounding.
 const unitTolerance = 1e-3
 
-// missing returns the angle between two clients of which only one holds the class.
+// missing returns the angle between two clients if only one of them holds the class.
 func (o Options) missing() float64 {
 	if o.Rules == "prototype" {
 		return 180
@@ -26,11 +26,11 @@ func (o Options) missing() float64 {
 //
 //	V'_ijc = min over v in U_c^i, x in U_c^j of arccos |v.x|
 //
-// bases[i][c] is U_c^i (F x p, orthonormal columns), and nil where client i lacks class c; p may differ. V' is 90 where
-// only one of the two clients holds the class, 0 where neither does, and 0 on the diagonal. Under the prototype's rules the
-// angle keeps its sign (0..180) and is 180 for a missing class. For each class there is one product, in blocks, of the
-// stacked vectors of all clients (project.go). With o.Angle "principal" the angle is the smallest between any two vectors
-// of the spans instead (principal_angle.go).
+// bases[i][c] is U_c^i (F x p, orthonormal columns), and nil if client i lacks class c; p may differ. V' is 90 if only one
+// of the two clients holds the class, 0 if neither does, and 0 on the diagonal. Under the prototype's rules the angle keeps
+// its sign (0..180) and is 180 for a missing class. For each class there is one product, in blocks, of the stacked vectors of
+// all clients (project.go). If o.Angle is "principal", the angle is the smallest between any two vectors of the spans instead
+// (principal_angle.go).
 //
 // ClassAngles returns an error if there are no clients, if clients differ in the number of classes or in F, or if a column
 // is not a finite unit vector.
@@ -41,7 +41,7 @@ func ClassAngles(bases [][]*mat.Dense, o Options) ([]*HeldAngles, error) {
 	classes := len(bases[0])
 	for i := range bases {
 		if len(bases[i]) != classes {
-			return nil, fmt.Errorf("client %d: bases for %d classes, client 0 has %d", i, len(bases[i]), classes)
+			return nil, fmt.Errorf("client %d has bases for %d classes, but client 0 has bases for %d", i, len(bases[i]), classes)
 		}
 	}
 	angles := make([]*HeldAngles, classes)
@@ -71,7 +71,7 @@ func stackBases(bases [][]*mat.Dense, c int, f *int) (stack *mat.Dense, owner []
 			*f = rows
 		}
 		if rows != *f || p == 0 {
-			return nil, nil, fmt.Errorf("client %d, class %d: its basis is %d x %d, the others' vectors have %d entries", i, c, rows, p, *f)
+			return nil, nil, fmt.Errorf("client %d, class %d: its basis is %d x %d, but the vectors of other clients have %d entries", i, c, rows, p, *f)
 		}
 		for range p {
 			owner = append(owner, i)
@@ -98,9 +98,9 @@ func stackBases(bases [][]*mat.Dense, c int, f *int) (stack *mat.Dense, owner []
 	return stack, owner, nil
 }
 
-// classAngles returns V'_c from stacked vectors (P_c x F, nil if no client holds the class) and their owners. It tells tell
-// how many hundredths are done. The processes of a team, if there is one, compute it together, and all of them have it
-// afterwards.
+// classAngles returns V'_c from stacked vectors (P_c x F, nil if no client holds the class) and their owners. It reports to tell
+// how many hundredths of the work are done. The processes of a team, if there is one, compute V'_c together, and all of them get
+// it.
 func classAngles(stack *mat.Dense, owner []int, n int, o Options, team Team, tell teller) (*HeldAngles, error) {
 	h := newHeldAngles(owner, n, o.missing())
 	if stack == nil {
@@ -160,14 +160,14 @@ func classAngles(stack *mat.Dense, owner []int, n int, o Options, team Team, tel
 type pairAngles interface {
 	// factor returns the vectors whose products nearest needs, as rows.
 	factor() *mat.Dense
-	// begin is called before the blocks that begin at row i0.
+	// begin is called before the blocks that start at row i0.
 	begin(i0 int)
-	// nearest returns the angle in degrees between two clients whose products the block holds. The block begins at rows i0
-	// and j0 of the stack.
+	// nearest returns the angle in degrees between two clients whose products the block holds. The first row and column of
+	// the block are rows i0 and j0 of the stack.
 	nearest(block *mat.Dense, i0, j0 int, a, b run) float64
 }
 
-// run is a range of rows, from..to-1, of a block that belong to one client, the place-th client of the block.
+// run is a range of rows of a block, from..to-1, that belong to one client. place is the position of the client in the block.
 type run struct{ from, to, place int }
 
 func runs(owner []int) (r []run) {
@@ -180,7 +180,8 @@ func runs(owner []int) (r []run) {
 	return r
 }
 
-// addClass adds the term of class c to the rows of V (N x N, degrees) that this process has, the weighted mean of the class angles (eq. 6):
+// addClass adds the term of class c to the rows of V (N x N, degrees) that this process has. V is the weighted mean of the class
+// angles (eq. 6):
 //
 //	V_ij = 1/C Σ_c V'_ijc W'_ijc,  V_ii = 0
 //
@@ -208,7 +209,7 @@ func addClass(v triangle, h *HeldAngles, w *Weights, c int, o Options) {
 	})
 }
 
-// capped returns a weighted class angle as it enters V.
+// capped returns the term of V for a weighted class angle.
 func (o Options) capped(x float64) float64 {
 	if o.Rules == "prototype" {
 		return min(x, 180)
@@ -216,8 +217,8 @@ func (o Options) capped(x float64) float64 {
 	return x
 }
 
-// MinMax returns G^ or V^ (N x N, 0..1): the off-diagonal entries of m scaled so that the least is 0 and the largest is 1,
-// and a zero diagonal. If all entries are equal within 1e-9 degrees, the result is all zeros. That bound is far below the
+// MinMax returns G^ or V^ (N x N, 0..1): the off-diagonal entries of m, scaled so that the smallest is 0 and the largest is 1,
+// and a zero diagonal. If all entries are equal within 1e-9 degrees, the result is all zeros. This bound is far below the
 // differences between angles and far above their rounding errors. A non-finite entry is an error.
 func MinMax(m *mat.SymDense) (*mat.SymDense, error) {
 	n := m.SymmetricDim()
@@ -248,14 +249,14 @@ func minMax(m, scaled triangle, share *bands) error {
 		}
 		ends[b] = []float64{least, most}
 	}
-	if err := share.exchange("ends of a matrix", ends, func(int) int { return 2 }, wrong); err != nil {
+	if err := share.exchange("range of a matrix", ends, func(int) int { return 2 }, wrong); err != nil {
 		return err
 	}
 	least, most := math.Inf(1), math.Inf(-1)
 	for _, e := range ends {
 		least, most = min(least, e[0]), max(most, e[1])
 	}
-	equal := !(most-least > 1e-9) // true for a single client too, which has no entries
+	equal := !(most-least > 1e-9) // also true for a single client, which has no entries
 	parallel.For(len(m), func(i int) {
 		for k, x := range m[i] {
 			if equal {

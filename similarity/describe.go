@@ -2,7 +2,7 @@ package similarity
 
 import "fmt"
 
-// ClusterProfile describes a cluster for people.
+// ClusterProfile describes a cluster in reports.
 type ClusterProfile struct {
 	Clients int   // |C_z|
 	Samples int   // number of samples of all its clients
@@ -21,7 +21,7 @@ func Profiles(counts [][]int, clusters [][]int) ([]ClusterProfile, error) {
 	classes := len(counts[0])
 	for i, row := range counts {
 		if len(row) != classes {
-			return nil, fmt.Errorf("profiles: client %d: counts for %d classes, client 0 has %d", i, len(row), classes)
+			return nil, fmt.Errorf("profiles: client %d has counts for %d classes, but client 0 has counts for %d", i, len(row), classes)
 		}
 	}
 	profiles := make([]ClusterProfile, len(clusters))

@@ -37,11 +37,11 @@ func TestHistogramShift(t *testing.T) {
 		old, now []int
 		n        int
 	}{
-		"of 1 and 2 classes":        {[]int{1}, []int{1, 2}, 1},
-		"of 0 and 0 classes":        {nil, nil, 1},
-		"0 newly processed samples": {[]int{1}, []int{1}, 0},
-		"class 1 has -1":            {[]int{1, -1}, []int{1, 1}, 1},
-		"without samples":           {[]int{1, 1}, []int{0, 0}, 1},
+		"have 1 and 2 classes":         {[]int{1}, []int{1, 2}, 1},
+		"have 0 and 0 classes":         {nil, nil, 1},
+		"newly processed samples is 0": {[]int{1}, []int{1}, 0},
+		"class 1 has -1":               {[]int{1, -1}, []int{1, 1}, 1},
+		"without samples":              {[]int{1, 1}, []int{0, 0}, 1},
 	} {
 		if _, _, err := HistogramShift(c.old, c.now, c.n); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -64,7 +64,7 @@ func TestProfiles(t *testing.T) {
 	for want, run := range map[string]func() error{
 		"no client":                 func() error { _, err := Profiles(nil, nil); return err },
 		"client 1 is in no cluster": func() error { _, err := Profiles([][]int{{1}, {2}}, [][]int{{0}}); return err },
-		"client 1: counts for 2":    func() error { _, err := Profiles([][]int{{1}, {2, 3}}, [][]int{{0, 1}}); return err },
+		"client 1 has counts for 2": func() error { _, err := Profiles([][]int{{1}, {2, 3}}, [][]int{{0, 1}}); return err },
 	} {
 		if err := run(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -108,10 +108,10 @@ func TestStability(t *testing.T) {
 		t.Errorf("stopped: %v", err)
 	}
 	for want, run := range map[string]func() error{
-		"a share of 0":     func() error { _, err := Stability(updatesOf(noise), r, o, 0, 3, nil); return err },
-		"0 repetitions":    func() error { _, err := Stability(updatesOf(noise), r, o, 0.5, 0, nil); return err },
-		"are not those of": func() error { _, err := Stability(updatesOf(noise[:9]), r, o, 0.5, 1, nil); return err },
-		"no client":        func() error { _, err := Stability(nil, r, o, 0.5, 1, nil); return err },
+		"the share of the coordinates is 0": func() error { _, err := Stability(updatesOf(noise), r, o, 0, 3, nil); return err },
+		"the number of repetitions is 0":    func() error { _, err := Stability(updatesOf(noise), r, o, 0.5, 0, nil); return err },
+		"updates do not match":              func() error { _, err := Stability(updatesOf(noise[:9]), r, o, 0.5, 1, nil); return err },
+		"no client":                         func() error { _, err := Stability(nil, r, o, 0.5, 1, nil); return err },
 	} {
 		if err := run(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

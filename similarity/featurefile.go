@@ -18,9 +18,9 @@ import (
 //	feature_version   the version of the features and of the file, a single whole number
 //	image_shape       channels, height and width of the images, whole numbers
 //	feature_counts    images of each client, half and class, N x 2 x C, whole numbers
-//	feature_means     the means of their features, N x 2 x C x d; the means of a class without images are not read
-//	feature_scatter   the sum over the clients of the scatter of the features around the client's class means, d x d
-//	description       what the features are, UTF-8 text as bytes; for people; the program does not read it
+//	feature_means     the means of their features, N x 2 x C x d; the mean of a class without images is not read
+//	feature_scatter   the sum over the clients of the scatter matrix of the features around the client's class means, d x d
+//	description       a description of the features, UTF-8 text as bytes; the program does not read it
 //
 // and true_groups as for [Vectors].
 const (
@@ -36,8 +36,8 @@ const (
 // compared with these.
 const featureVersion = 1
 
-// WriteFeatures writes features to a folder, which it makes if it is absent, or to a file whose name ends in .npz. trueGroups are
-// the true groups of the clients; nil if they are unknown. Each file is complete or absent.
+// WriteFeatures writes features to a folder, which it creates if needed, or to a file whose name ends in .npz. trueGroups are the
+// true groups of the clients, or nil if they are unknown. Each file is complete or absent.
 func WriteFeatures(path string, f *Features, trueGroups []int) error {
 	if err := writeFeatures(path, f, trueGroups); err != nil {
 		return fmt.Errorf("writing sketches to %s: %w", path, err)
@@ -51,14 +51,14 @@ func writeFeatures(path string, f *Features, trueGroups []int) error {
 	}
 	n, d := len(f.Sketches), f.Scatter.SymmetricDim()
 	if trueGroups != nil && len(trueGroups) != n {
-		return fmt.Errorf("there are %d clients, but true groups of %d clients", n, len(trueGroups))
+		return fmt.Errorf("there are %d clients, but true groups for %d clients", n, len(trueGroups))
 	}
 	classes := len(f.Sketches[0].Counts[0])
 	var counts []int64
 	for i, s := range f.Sketches {
 		for h := range groups.Halves {
 			if rows, columns := s.Means[h].Dims(); len(s.Counts[h]) != classes || rows != classes || columns != d {
-				return fmt.Errorf("client %d: %d counts and %d x %d means, need %d classes and %d features", i, len(s.Counts[h]), rows, columns, classes, d)
+				return fmt.Errorf("client %d has %d counts and %d x %d means, but there are %d classes and %d features", i, len(s.Counts[h]), rows, columns, classes, d)
 			}
 			for _, k := range s.Counts[h] {
 				counts = append(counts, int64(k))
@@ -96,7 +96,7 @@ func writeFeatures(path string, f *Features, trueGroups []int) error {
 	return writeArrays(path, append(arrays, named{groupsArray, array(wide(trueGroups), n)}), nil)
 }
 
-// wide returns the numbers as int64.
+// wide converts numbers to int64.
 func wide(x []int) []int64 {
 	y := make([]int64, len(x))
 	for i, v := range x {
@@ -105,7 +105,7 @@ func wide(x []int) []int64 {
 	return y
 }
 
-// featureArchive is a file or folder of features. All of it is in memory.
+// featureArchive is a file or folder of features, which is completely in memory.
 type featureArchive struct {
 	Features
 	groups  []int
@@ -121,8 +121,8 @@ func (f *featureArchive) Groups() []int { return f.groups }
 // Close implements [SketchArchive].
 func (f *featureArchive) Close() error { return f.archive.Close() }
 
-// OpenArchive opens sketches of either kind that [WriteSketches], [WriteFeatures] or NumPy wrote: a folder or a .npz file. An array
-// that is missing, cut off or of the wrong shape is an error that names the array.
+// OpenArchive opens sketches of either kind that [WriteSketches], [WriteFeatures] or NumPy wrote: a folder or a .npz file. If an
+// array is missing, truncated or of the wrong shape, it returns an error that names the array.
 func OpenArchive(path string) (SketchArchive, error) {
 	archive, err := npy.OpenArchive(path)
 	if err != nil {
@@ -130,7 +130,7 @@ func OpenArchive(path string) (SketchArchive, error) {
 	}
 	_, err = archive.Open(versionArray)
 	if errors.Is(err, fs.ErrNotExist) {
-		_ = archive.Close() // It was read only.
+		_ = archive.Close() // it was only read
 		return OpenSketches(path)
 	}
 	f := &featureArchive{archive: archive}
@@ -158,12 +158,12 @@ func (f *featureArchive) array(name string, shape ...int) (*npy.Array, error) {
 		fits = fits && (a.Shape[k] == n || n < 0 && a.Shape[k] > 0)
 	}
 	if !fits {
-		return nil, fmt.Errorf("%s: the array has the shape %v, need %s", name, a.Shape, shapeText(shape))
+		return nil, fmt.Errorf("%s: the array has the shape %v, but it must be %s", name, a.Shape, shapeText(shape))
 	}
 	return a, nil
 }
 
-// shapeText writes a shape for a person, with "any" for -1.
+// shapeText returns a shape for messages, with "any" for -1.
 func shapeText(shape []int) string {
 	if len(shape) == 0 {
 		return "a single number"
@@ -195,14 +195,14 @@ func (f *featureArchive) ints(name string, shape ...int) ([]int, []int, error) {
 	return x, a.Shape, nil
 }
 
-// read reads all arrays.
+// read reads and checks all arrays.
 func (f *featureArchive) read() error {
 	version, _, err := f.ints(versionArray)
 	if err != nil {
 		return err
 	}
 	if version[0] != featureVersion {
-		return fmt.Errorf("%s is %d, this program has version %d, and features of different versions cannot be compared: make the sketches again with this program",
+		return fmt.Errorf("%s is %d, but this program has version %d, and features of different versions cannot be compared: make the sketches again with this program",
 			versionArray, version[0], featureVersion)
 	}
 	shape, _, err := f.ints(shapeArray, 3)
@@ -243,14 +243,14 @@ func (f *featureArchive) read() error {
 	return f.readScatter(scatter.Float64s(), d)
 }
 
-// readScatter sets the scatter, which must be symmetric.
+// readScatter sets the scatter matrix, which must be symmetric.
 func (f *featureArchive) readScatter(x []float64, d int) error {
 	f.Scatter = mat.NewSymDense(d, nil)
 	for a := range d {
 		for b := a; b < d; b++ {
 			v, w := x[a*d+b], x[b*d+a]
 			if math.Abs(v-w) > 1e-9*(math.Abs(v)+math.Abs(w)) {
-				return fmt.Errorf("%s: features %d and %d have the scatters %g and %g: it must be symmetric", scatterArray, a, b, v, w)
+				return fmt.Errorf("%s: the entries of features %d and %d are %g and %g: the matrix must be symmetric", scatterArray, a, b, v, w)
 			}
 			f.Scatter.SetSym(a, b, v)
 		}

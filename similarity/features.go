@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Values of Result.FoundBy: what found the clusters.
+// Values of Result.FoundBy, which says how the clusters were found.
 const (
 	FoundBySimilarity = "similarity" // the search in the proximity matrix A, phases 2 and 3 of the paper
 	FoundByTest       = "test"       // the tests of package groups
@@ -19,7 +19,7 @@ const (
 type Features struct {
 	Shape    groups.Shape     // shape of the images
 	Sketches []*groups.Sketch // by client
-	Scatter  *mat.SymDense    // sum of the clients' scatters, d x d
+	Scatter  *mat.SymDense    // sum of the clients' scatter matrices, d x d
 }
 
 // ClassCounts implements [Sketches].
@@ -43,7 +43,7 @@ func (o Options) GroupOptions() groups.Options {
 	return g
 }
 
-// Cluster implements [Sketches]: the tests find the clusters, and the CC-graph is made from the same sketches. It uses only
+// Cluster implements [Sketches]: the tests find the clusters, and the CC-graph is computed from the same sketches. It uses only
 // the options Seed and TopK, and computes no matrix between clients.
 func (f *Features) Cluster(o Options, progress Progress) (*Result, error) {
 	r, err := f.cluster(o, progress)
@@ -75,11 +75,11 @@ func (f *Features) cluster(o Options, progress Progress) (*Result, error) {
 	return r, err
 }
 
-// Stability implements [Sketches]. The clients have sent two halves of their images, so there are two repetitions, the
-// clusterings by one half each. It reads only the roster of the result.
+// Stability implements [Sketches]. The clients have sent sketches of two halves of their images, so there are two repetitions,
+// each of which clusters by one half. It reads only the roster of the result.
 func (f *Features) Stability(r *Result, _ Options, repeats int, progress Progress) (*Steadiness, error) {
 	if repeats != groups.Halves {
-		return nil, fmt.Errorf("stability: %d repetitions, but the clients have sent %d halves of their images: use %d", repeats, groups.Halves, groups.Halves)
+		return nil, fmt.Errorf("stability: there are %d repetitions, but the clients have sent sketches of %d halves of their images: use %d", repeats, groups.Halves, groups.Halves)
 	}
 	if r.Roster == nil {
 		return nil, fmt.Errorf("stability: the clusters were not found by tests")

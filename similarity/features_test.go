@@ -163,25 +163,25 @@ func TestFeatureFileMistakes(t *testing.T) {
 	}
 	nan := math.Float64bits(math.NaN())
 	for says, damage := range map[string]func(t *testing.T, path string){
-		"feature_version is 2, this program has version 1": func(t *testing.T, path string) { write(t, path, versionArray, ints(nil, 2)) },
-		"feature_version: the array has the shape [2], need a single number": func(t *testing.T, path string) {
+		"feature_version is 2, but this program has version 1": func(t *testing.T, path string) { write(t, path, versionArray, ints(nil, 2)) },
+		"feature_version: the array has the shape [2], but it must be a single number": func(t *testing.T, path string) {
 			write(t, path, versionArray, ints([]int{2}, 1, 1))
 		},
 		"images of 3 x 32 x 32 pixels have 120 features": func(t *testing.T, path string) {
 			write(t, path, shapeArray, ints([]int{3}, 3, 32, 32))
 		},
 		"image_shape: ": func(t *testing.T, path string) { write(t, path, shapeArray, ints([]int{3}, 1, 2, 2)) },
-		"feature_counts: the array has the shape [4 6], need any x 2 x any": func(t *testing.T, path string) {
+		"feature_counts: the array has the shape [4 6], but it must be any x 2 x any": func(t *testing.T, path string) {
 			write(t, path, halfCountsArray, ints([]int{4, 6}, make([]int64, 24)...))
 		},
-		"feature_means: the array has the shape [4 2 3 24], need 4 x 2 x 4 x 24": func(t *testing.T, path string) {
+		"feature_means: the array has the shape [4 2 3 24], but it must be 4 x 2 x 4 x 24": func(t *testing.T, path string) {
 			write(t, path, halfCountsArray, ints([]int{4, 2, 4}, make([]int64, 32)...))
 		},
 		"feature_scatter: ": func(t *testing.T, path string) { write(t, path, scatterArray, ints([]int{1, 1}, 1)) },
-		"feature_scatter: features 0 and 23 have the scatters": change(scatterArray, -8*24, math.Float64bits(1e6)),
+		"feature_scatter: the entries of features 0 and 23 are": change(scatterArray, -8*24, math.Float64bits(1e6)),
 		"feature_counts: ": change(halfCountsArray, -8, math.MaxUint64),
 		"client 3: feature 23 of class 2 has mean NaN in half 1":            change(meansArray, -8, nan),
-		"the scatter of features 23 and 23 is NaN":                          change(scatterArray, -8, nan),
+		"the scatter matrix has the entry NaN for features 23 and 23":       change(scatterArray, -8, nan),
 		"true_groups: the array has the shape [2], but there are 4 clients": func(t *testing.T, path string) { write(t, path, groupsArray, ints([]int{2}, 0, 0)) },
 		"feature_means": func(t *testing.T, path string) {
 			if err := os.Truncate(filepath.Join(path, meansArray+".npy"), 200); err != nil {

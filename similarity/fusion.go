@@ -16,12 +16,12 @@ import (
 //
 //	A_ij = w_i G^_ij + (1-w_i) V^_ij  for i < j,  A_ji = A_ij,  A_ii = 0
 //
-// from G^ and V^ (N x N, 0..1) and gates w (N, 0..1; 1 is gradient only). Because of the paper's i < j, the gate of the
-// client with the smaller number decides a pair. Sizes that differ and gates outside 0..1 are errors.
+// from G^ and V^ (N x N, 0..1) and gates w (N, 0..1; 1 is gradient only). Because of the paper's i < j, each pair uses the
+// gate of the client with the smaller number. Fuse returns an error if sizes differ or if a gate is outside 0..1.
 func Fuse(g, v *mat.SymDense, w []float64) (*mat.SymDense, error) {
 	n := g.SymmetricDim()
 	if n == 0 || v.SymmetricDim() != n || len(w) != n {
-		return nil, fmt.Errorf("fusion: %d gradient rows, %d data rows and %d gates: need the same number, at least 1", n, v.SymmetricDim(), len(w))
+		return nil, fmt.Errorf("fusion: there are %d gradient rows, %d data rows and %d gates: the numbers must be equal and at least 1", n, v.SymmetricDim(), len(w))
 	}
 	a := mat.NewSymDense(n, nil)
 	return a, fuse(triangleOf(g), triangleOf(v), triangleOf(a), w)
@@ -40,7 +40,7 @@ func fuse(g, v, a triangle, w []float64) error {
 	return nil
 }
 
-// Gates is what a solver of eq. 8 found.
+// Gates is the result of a solver of eq. 8.
 type Gates struct {
 	W             []float64 // w, N, 0..1
 	Before, After float64   // entropy (nats) at the solver's start and at W; After <= Before except for "shared"
@@ -51,18 +51,18 @@ type Gates struct {
 //	L(w) = -1/N Σ_i Σ_j p_ij ln p_ij,  p_i = softmax(A_i)
 //
 // by the solver that o.Fusion names: "mlp" (mlp.go), "direct" (projected gradient descent on w itself, from 1/2) or
-// "fixed:x" (no solver: every w_i = x). "shared" gives all clients the mean of the gates that direct finds, which is close
-// to the share of clients whose entropy is lower with gradients. Its entropy may be above the entropy at 1/2. g and v are
-// G^ and V^, N x N, 0..1.
+// "fixed:x" (no solver: every w_i = x). With "shared", all clients have the mean of the gates that direct finds, which is
+// close to the share of clients whose entropy is lower with gradients. The entropy of this mean may be above the entropy at
+// 1/2. g and v are G^ and V^, N x N, 0..1.
 func LearnGates(g, v *mat.SymDense, o Options) (Gates, error) {
 	n := g.SymmetricDim()
 	if n == 0 || v.SymmetricDim() != n {
-		return Gates{}, fmt.Errorf("fusion: %d gradient rows and %d data rows: need the same number, at least 1", n, v.SymmetricDim())
+		return Gates{}, fmt.Errorf("fusion: there are %d gradient rows and %d data rows: the numbers must be equal and at least 1", n, v.SymmetricDim())
 	}
 	return learnGates(&scaledAngles{triangleOf(g), triangleOf(v), newBands(nil, n)}, o, nil)
 }
 
-// scaledAngles are G^ and V^, of which each process of a team has some bands.
+// scaledAngles are G^ and V^. Each process of a team has some of their bands.
 type scaledAngles struct {
 	g, v  triangle
 	share *bands
@@ -96,8 +96,8 @@ func learnGates(m *scaledAngles, o Options, tell teller) (Gates, error) {
 const directSteps = 100
 
 // descend minimises a loss L of n gates, starting from 1/2, by w <- clip(w - η ∇L, 0, 1). A step that would increase L is
-// repeated with half of η, and after a step that decreases it η doubles. The first η moves the most sensitive gate by 1/4.
-// loss returns L and writes ∇L to slope.
+// repeated with half of η, and η doubles after a step that decreases L. The first η changes the gate with the largest
+// derivative by 1/4. loss returns L and writes ∇L to slope.
 func descend(n int, loss func(w, slope []float64) (float64, error), tell teller) (Gates, error) {
 	w, next := make([]float64, n), make([]float64, n)
 	for i := range w {
@@ -134,11 +134,11 @@ func descend(n int, loss func(w, slope []float64) (float64, error), tell teller)
 	return Gates{w, before, current}, nil
 }
 
-// entropy returns L(w) in nats and, where slope is not nil, writes ∂L/∂w (N) to it. With H_i the entropy of row i,
+// entropy returns L(w) in nats and writes ∂L/∂w (N) to slope if it is not nil. With H_i the entropy of row i,
 //
 //	∂H_i/∂A_ij = -p_ij (ln p_ij + H_i),  ∂L/∂w_i = 1/N Σ_{j>i} (∂H_i/∂A_ij + ∂H_j/∂A_ij) (G^_ij - V^_ij)
 //
-// A itself is never stored. Entries are in 0..1, so that no exponential overflows.
+// A itself is never stored. Entries are in 0..1, so no exponential overflows.
 func (m *scaledAngles) entropy(w, slope []float64) (float64, error) {
 	n := len(w)
 	sum, mean, err := m.rowSums(w) // mean is Σ_j A_ij exp A_ij, then Σ_j p_ij A_ij
@@ -188,11 +188,11 @@ func (m *scaledAngles) shareSlope(slope []float64) error {
 	return nil
 }
 
-// bandPieces is the number of pieces of a band that are summed at the same time, where there are several bands.
+// bandPieces is the number of pieces of a band that are summed at the same time, if there are several bands.
 const bandPieces = 4
 
 // rowSums returns Σ_j exp A_ij and Σ_j A_ij exp A_ij for every row i (N each). The pieces of a band, and then the bands, are
-// added in their order, so that the sums do not depend on the number of processors, nor on that of the processes.
+// added in their order, so that the sums depend neither on the number of processors nor on the number of processes.
 func (m *scaledAngles) rowSums(w []float64) (sum, mean []float64, err error) {
 	n, pieces := len(w), bandPieces
 	if m.share.count() == 1 {
@@ -207,7 +207,7 @@ func (m *scaledAngles) rowSums(w []float64) (sum, mean []float64, err error) {
 		sums[p] = make([]float64, 2*n)
 		sum, mean := sums[p][:n], sums[p][n:]
 		from, to := m.share.of(b)
-		for i := from + p%pieces; i < to; i += pieces { // every fourth row: the work is shared evenly
+		for i := from + p%pieces; i < to; i += pieces { // every fourth row, so that the pieces have about the same work
 			sum[i]++ // exp A_ii
 			gi, vi := m.g[i], m.v[i]
 			for k, gij := range gi {

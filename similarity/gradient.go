@@ -22,7 +22,7 @@ func GradientAngles(updates [][]float64) (*mat.SymDense, error) {
 	return g, gradientAngles(updates, newBands(nil, len(updates)), triangleOf(g), nil)
 }
 
-// gradientAngles sets the rows of g that this process has to those of G. It tells tell how many of the N rows are done.
+// gradientAngles sets the rows of g that this process has to the rows of G. It reports to tell how many of the N rows are done.
 func gradientAngles[T float32 | float64](updates [][]T, share *bands, g triangle, tell teller) error {
 	unit, zero, err := unitRows(updates)
 	if err != nil {
@@ -50,7 +50,7 @@ func gradientAngles[T float32 | float64](updates [][]T, share *bands, g triangle
 	return err
 }
 
-// unitRows returns the updates scaled to rows of length 1 (N x k), and which of them are zero and stay zero.
+// unitRows returns the updates scaled to rows of length 1 (N x k), and says which of them are zero and remain zero.
 func unitRows[T float32 | float64](updates [][]T) (unit *mat.Dense, zero []bool, err error) {
 	n := len(updates)
 	if n == 0 {
@@ -58,13 +58,13 @@ func unitRows[T float32 | float64](updates [][]T) (unit *mat.Dense, zero []bool,
 	}
 	k := len(updates[0])
 	if k == 0 {
-		return nil, nil, fmt.Errorf("client 0: its update keeps no coordinate: raise the kept fraction")
+		return nil, nil, fmt.Errorf("client 0: its update has no coordinates: raise the fraction that is kept")
 	}
 	unit = mat.NewDense(n, k, nil) // N x k
 	zero = make([]bool, n)
 	for i, update := range updates {
 		if len(update) != k {
-			return nil, nil, fmt.Errorf("client %d: its update has %d coordinates, client 0's has %d: all need the same mask", i, len(update), k)
+			return nil, nil, fmt.Errorf("client %d: its update has %d coordinates, but the update of client 0 has %d: all clients need the same mask", i, len(update), k)
 		}
 		row := unit.RawRowView(i)
 		for c, x := range update {
@@ -72,7 +72,7 @@ func unitRows[T float32 | float64](updates [][]T) (unit *mat.Dense, zero []bool,
 		}
 		for c, x := range row {
 			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return nil, nil, fmt.Errorf("client %d: coordinate %d of its update is %g: its warm-up diverged, lower the learning rate or leave the client out", i, c, x)
+				return nil, nil, fmt.Errorf("client %d: coordinate %d of its update is %g: its warm-up diverged; lower the learning rate or leave the client out", i, c, x)
 			}
 		}
 		size := floats.Norm(row, math.Inf(1))

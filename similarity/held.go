@@ -3,20 +3,21 @@ package similarity
 import "gonum.org/v1/gonum/mat"
 
 // narrowHolders is the number of holders of a class above which a clustering stores their angles as float32. float32 has 7
-// digits, and 8 bytes per pair would fill the memory. V is always computed from the float64 angles.
+// digits, and 8 bytes per pair would take too much memory. V is always computed from the float64 angles.
 const narrowHolders = 4096
 
 // HeldAngles is V'_c, the angles of one class between all N clients (eq. 4), in degrees. Only the H(H-1)/2 angles between
 // the H clients that hold the class are stored; the others are known.
 type HeldAngles struct {
-	missing float64   // the angle where one of two clients lacks the class
+	missing float64   // the angle between two clients if only one of them holds the class
 	place   []int32   // position of each client among the holders, -1 for a client that lacks the class; N
 	holders []int32   // the clients that hold the class, ascending; H
 	wide    condensed // the angles between the holders
-	narrow  []float32 // the same, rounded, where wide is nil
+	narrow  []float32 // the same angles, rounded; used if wide is nil
 }
 
-// newHeldAngles takes the client of each stored vector, ascending, and sets every stored angle to 180.
+// newHeldAngles returns angles for the clients of the stored vectors, which are given in ascending order. All stored angles are
+// 180.
 func newHeldAngles(owner []int, n int, missing float64) *HeldAngles {
 	h := &HeldAngles{missing: missing, place: make([]int32, n)}
 	for i := range h.place {
@@ -56,8 +57,8 @@ func (h *HeldAngles) fill(at func(i, j int) float64) {
 // Clients returns N.
 func (h *HeldAngles) Clients() int { return len(h.place) }
 
-// At returns the angle between clients i and j in degrees. It is 0 for i = j and where neither holds the class, and 90 (180
-// under the prototype's rules) where only one does. At panics if a client is not in 0..N-1.
+// At returns the angle between clients i and j in degrees. It is 0 if i = j or if neither client holds the class, and 90 (180
+// under the prototype's rules) if only one does. At panics if a client is not in 0..N-1.
 func (h *HeldAngles) At(i, j int) float64 {
 	a, b := h.place[i], h.place[j]
 	switch {
@@ -78,8 +79,8 @@ func (h *HeldAngles) stored(a, b int) float64 {
 	return h.wide[k]
 }
 
-// pairSums returns Σ f(V'_c) over the pairs of holders, by the labels of the two, 0..z-1. A pair counts in the row of the
-// label of the smaller client and in the column of the label of the larger one.
+// pairSums returns Σ f(V'_c) over the pairs of holders, by their labels, 0..z-1. The row of a pair is the label of the client
+// with the smaller number, and the column is the label of the other client.
 func (h *HeldAngles) pairSums(labels []int, z int, f func(degrees float64) float64) *mat.Dense {
 	sums := mat.NewDense(z, z, nil)
 	for a, i := range h.holders {

@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// join assigns the movers to clusters. As long as the smallest linkage distance between two clusters that are not both old
-// is at most α*, they merge. An old cluster keeps its number. Clusters that consist only of movers come after the last old
-// one, in the order of their first members.
+// join assigns the movers to clusters. The two closest clusters that are not both old merge, as long as their linkage distance
+// is at most α*. An old cluster keeps its number. Clusters that consist only of movers come after the last old cluster, in the
+// order of their first members.
 func (r *Roster) join(movers []int) {
 	linkage, most := r.options.Linkage, r.Threshold
-	if r.options.Method == "spectral" { // there is no α*, so each mover joins the cluster of the smallest mean distance
+	if r.options.Method == "spectral" { // there is no α*, so each mover joins the cluster with the smallest mean distance
 		linkage, most = "average", math.Inf(1)
 	}
 	var groups [][]int // the old clusters that have members, then the movers

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// krylovExtra is the number of rows that a block has beyond those asked for. A start block of exactly p rows may happen
-	// to be nearly orthogonal to one of the p eigenvectors; a few more rows make that practically impossible (Halko,
-	// Martinsson and Tropp 2011, section 4.2, propose 5 to 10 where nothing iterates).
+	// krylovExtra is the number of rows that a block has in addition to the p rows that are needed. A start block of exactly p
+	// rows may happen to be nearly orthogonal to one of the p eigenvectors. A few more rows make that practically impossible
+	// (Halko, Martinsson and Tropp 2011, section 4.2, propose 5 to 10 for a method without iterations).
 	krylovExtra = 4
 
 	// krylovResidual bounds |Gv - λv| / λ_1 of a vector v that is accepted as an eigenvector. Its angle to the true
@@ -20,23 +20,23 @@ const (
 	// 1970). Rounding alone leaves 2e-15, so a much smaller bound would not be met.
 	krylovResidual = 1e-14
 
-	// krylovNothing is the length, relative to λ_1, up to which what a step adds counts as rounding error.
+	// krylovNothing is a length relative to λ_1. If a step adds vectors up to this length, they count as rounding errors.
 	krylovNothing = 1e-15
 )
 
 // topEigen returns the p largest eigenvalues of G (m x m, positive semidefinite), ascending, and their unit eigenvectors as
-// the rows of a p x m matrix. ok is false if decomposing all of G is cheaper, or the only way.
+// the rows of a p x m matrix. ok is false if a full decomposition of G is cheaper, or if the method does not converge.
 //
 // It uses the block Krylov method: starting from a random Ω (b x m, b > p), it finds the best approximations to the
 // eigenvectors in the span of the rows of Ω, ΩG, ΩG^2, ... (Halko, Martinsson and Tropp 2011, algorithm 4.4, but with all
 // powers kept instead of only the last one: Musco and Musco 2015, algorithm 2). The orthonormal basis Q (d x m) of this
 // span grows by one block per step, as in Lanczos' method. With (QGQ')y = θy, the approximations are θ and v = Q'y, and the
 // method stops when the residuals |Gv - θv| are as small as those of a full decomposition. A repeated eigenvalue is found
-// up to b times, which is always often enough.
+// up to b times, which is always enough.
 func topEigen(g *mat.SymDense, p int) (values []float64, vectors *mat.Dense, ok bool) {
 	m := g.SymmetricDim()
 	b := p + krylovExtra
-	limit := 3 * m / 5 // largest d; beyond it the full decomposition is faster
+	limit := 3 * m / 5 // largest d; above it the full decomposition is faster
 	if 5*b > limit {
 		return nil, nil, false
 	}
@@ -44,7 +44,7 @@ func topEigen(g *mat.SymDense, p int) (values []float64, vectors *mat.Dense, ok 
 	all := mat.NewDense(limit, m, nil)       // Q and room for more
 	products := mat.NewDense(limit, m, nil)  // QG
 	projected := mat.NewSymDense(limit, nil) // QGQ'
-	r := stream.New(0, "principal vectors")  // independent of the run's seed, so that equal images give equal vectors in all runs
+	r := stream.New(0, "principal vectors")  // it does not depend on the run's seed, so equal images give equal vectors in all runs
 	block := mat.NewDense(b, m, nil)
 	for k := range b {
 		for i, row := 0, block.RawRowView(k); i < m; i++ {
@@ -70,7 +70,8 @@ func topEigen(g *mat.SymDense, p int) (values []float64, vectors *mat.Dense, ok 
 		}
 		scale = max(scale, mat.Max(&across))
 
-		// The next block is the part of the product that is orthogonal to Q. The second pass removes what rounding left of Q.
+		// The next block is the part of the product that is orthogonal to Q. The second pass removes the remainder that rounding
+		// leaves.
 		block = mat.DenseCopyOf(product)
 		nothing := krylovNothing * scale
 		for range 2 {
@@ -112,8 +113,8 @@ func view(x *mat.Dense, from, to int) *mat.Dense {
 	return x.Slice(from, to, 0, columns).(*mat.Dense)
 }
 
-// orthonormalRows makes the rows of x orthonormal, first to last, by modified Gram-Schmidt. It drops rows of which no more
-// than nothing is left, moves the others up, and returns their number.
+// orthonormalRows makes the rows of x orthonormal, first to last, by modified Gram-Schmidt. It drops rows whose remaining length
+// is at most nothing, moves the other rows up, and returns their number.
 func orthonormalRows(x *mat.Dense, nothing float64) int {
 	count := 0
 	for k := range x.RawMatrix().Rows {

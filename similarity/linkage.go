@@ -13,10 +13,10 @@ import (
 type Merge struct {
 	A, B   int     // A < B
 	Height float64 // linkage distance, in the units of the matrix
-	Size   int     // clients in the new cluster
+	Size   int     // number of clients in the new cluster
 }
 
-// Dendrogram is the N-1 merges of agglomerative clustering in ascending height, in the layout of scipy's linkage matrix.
+// Dendrogram has the N-1 merges of agglomerative clustering in ascending height, in the layout of scipy's linkage matrix.
 type Dendrogram struct {
 	N      int
 	Merges []Merge
@@ -49,7 +49,7 @@ func agglomerate(a *mat.SymDense, linkage string, tell teller) (*Dendrogram, err
 	for i := range n {
 		for k, x := range upper(a, i) {
 			if !(x >= 0) || math.IsInf(x, 0) {
-				return nil, fmt.Errorf("linkage: the distance of clients %d and %d is %g", i, i+1+k, x)
+				return nil, fmt.Errorf("linkage: the distance between clients %d and %d is %g", i, i+1+k, x)
 			}
 			d = append(d, x)
 		}
@@ -73,13 +73,13 @@ func agglomerate(a *mat.SymDense, linkage string, tell teller) (*Dendrogram, err
 			}
 			chain = append(chain, first)
 		}
-		// Follow nearest neighbours until two clusters are each other's.
+		// Follow nearest neighbours until two clusters are the nearest neighbours of each other.
 		var x, y int
 		var least float64
 		for {
 			x = chain[len(chain)-1]
 			least, y = math.Inf(1), -1
-			if len(chain) > 1 { // prefer the previous cluster, so that ties end the chain
+			if len(chain) > 1 { // prefer the previous cluster, so that a tie ends the chain
 				y = chain[len(chain)-2]
 				least = d.at(n, x, y)
 			}
@@ -113,7 +113,7 @@ func agglomerate(a *mat.SymDense, linkage string, tell teller) (*Dendrogram, err
 	return sortMerges(n, merges), nil
 }
 
-// lanceWilliams gives the distance from k to the union of x and y.
+// lanceWilliams has the functions that return the distance from k to the union of x and y.
 var lanceWilliams = map[string]func(xk, yk, xy, nx, ny, nk float64) float64{
 	"single":   func(xk, yk, _, _, _, _ float64) float64 { return min(xk, yk) },
 	"complete": func(xk, yk, _, _, _, _ float64) float64 { return max(xk, yk) },
@@ -124,7 +124,7 @@ var lanceWilliams = map[string]func(xk, yk, xy, nx, ny, nk float64) float64{
 	},
 }
 
-// sortMerges sorts the merges of a chain by height, and replaces their slots by the clusters that exist at that time.
+// sortMerges sorts the merges of a chain by height, and replaces their slots by the numbers of the clusters that are merged.
 func sortMerges(n int, merges []Merge) *Dendrogram {
 	sort.SliceStable(merges, func(i, j int) bool { return merges[i].Height < merges[j].Height })
 	parent, size, name := make([]int, n), make([]int, n), make([]int, n)
@@ -165,7 +165,7 @@ func (t *Dendrogram) Cut(alpha float64) [][]int {
 	return t.After(sort.Search(len(t.Merges), func(m int) bool { return !(t.Merges[m].Height <= alpha) }))
 }
 
-// CutCount returns z clusters, with z limited to 1..N. Merges of equal height are made in the order of the dendrogram.
+// CutCount returns z clusters, with z limited to 1..N. Merges of equal height are applied in the order of the dendrogram.
 func (t *Dendrogram) CutCount(z int) [][]int { return t.After(t.N - z) }
 
 // After returns the clusters after the first m merges, with m limited to 0..N-1.
@@ -194,7 +194,7 @@ func (t *Dendrogram) Heights() []float64 {
 	return h
 }
 
-// groupByLabel turns labels of any values into clusters in the order of their first members, members ascending.
+// groupByLabel turns labels of any values into clusters, in the order of their first members. Members are ascending.
 func groupByLabel(labels []int) [][]int {
 	var clusters [][]int
 	number := map[int]int{}
@@ -210,8 +210,8 @@ func groupByLabel(labels []int) [][]int {
 	return clusters
 }
 
-// checkPartition returns an error if a client of 0..n-1 is in no cluster or in two, if a client is unknown, or if a cluster
-// is empty.
+// checkPartition returns an error if a client of 0..n-1 is in no cluster or in two clusters, if a client is unknown, or if a
+// cluster is empty.
 func checkPartition(clusters [][]int, n int) error {
 	seen := make([]bool, n)
 	total := 0
@@ -221,7 +221,7 @@ func checkPartition(clusters [][]int, n int) error {
 		}
 		for _, i := range members {
 			if i < 0 || i >= n {
-				return fmt.Errorf("cluster %d holds client %d, clients are 0..%d", z, i, n-1)
+				return fmt.Errorf("cluster %d has client %d, but the clients are 0..%d", z, i, n-1)
 			}
 			if seen[i] {
 				return fmt.Errorf("client %d is in two clusters", i)

@@ -21,15 +21,15 @@ const (
 )
 
 // mlpGates trains the paper's gate network. Its input is x = (vec G^, vec V^) in 0..1, of length D = 2 N^2. The hidden
-// layer is h = ReLU(W1 x + b1) with 128 units, and w = sigmoid(W2 h + b2), N. Adam minimises L(w). The gates with the least
-// entropy seen are kept, so the result is never above the entropy at the start.
+// layer is h = ReLU(W1 x + b1) with 128 units, and w = sigmoid(W2 h + b2), N. Adam minimises L(w). mlpGates returns the gates
+// with the lowest entropy of all steps, so the entropy is never above the entropy at the start.
 //
-// x never changes, so W1 (128 x D) itself is not needed but only z = W1 x + b1, and the network needs O(N^2) memory:
-//   - With uniform initial weights in ±1/sqrt(D), each entry of W1 x is a sum of D terms of variance x_d^2/(3 D). It is drawn
-//     as the normal number to which that sum tends, of variance Σ x_d^2 / (3 D), instead of D numbers.
-//   - The gradient of W1 is δ x', so Adam's moments are M x_d and Q x_d^2 with one M and one Q per hidden unit, and a step moves
-//     z by -rate Σ_d x_d^2 M/(x_d sqrt(Q) + ε). That sum runs over a histogram of x (bin means), which is exact where ε is
-//     small beside x_d sqrt(Q).
+// x never changes, so only z = W1 x + b1 is needed, not W1 (128 x D) itself, and the network needs O(N^2) memory:
+//   - With uniform initial weights in ±1/sqrt(D), each entry of W1 x is a sum of D terms of variance x_d^2/(3 D). Instead of
+//     D numbers, one normal number of variance Σ x_d^2 / (3 D) is drawn, which is the limit of this sum.
+//   - The gradient of W1 is δ x', so Adam's moments are M x_d and Q x_d^2 with one M and one Q per hidden unit, and a step changes
+//     z by -rate Σ_d x_d^2 M/(x_d sqrt(Q) + ε). This sum runs over a histogram of x (bin means), which is exact if ε is small
+//     compared with x_d sqrt(Q).
 func mlpGates(angles *scaledAngles, seed uint64, tell teller) (Gates, error) {
 	m, err := newMLP(angles, seed)
 	if err != nil {
@@ -68,7 +68,7 @@ type mlp struct {
 	w2, b2 []adam // N x mlpHidden, N
 
 	h, w    []float64 // set by forward: the hidden units and the gates
-	outer   []float64 // set by backward: the derivative of L by each sigmoid's argument, which is ∂L/∂b2; times h it is ∂L/∂W2
+	outer   []float64 // set by backward: the derivative of L with respect to each sigmoid's argument, which is ∂L/∂b2; times h it is ∂L/∂W2
 	initial []float64 // set by backward: ∂L/∂z, which is ∂L/∂b1; times x' it is ∂L/∂W1
 }
 
@@ -130,7 +130,7 @@ func (m *mlp) backward(slope []float64) {
 	}
 }
 
-// step moves all parameters by the t-th step of Adam, t from 1.
+// step does the t-th step of Adam for all parameters, t from 1.
 func (m *mlp) step(t int) {
 	for i, d := range m.outer {
 		for k, h := range m.h {
@@ -162,17 +162,17 @@ func (p *adam) step(gradient float64, t int) {
 	p.value -= adamRate * m / (math.Sqrt(q) + adamEps)
 }
 
-// inputs is what Adam needs to know about x: a histogram.
+// inputs is the part of x that Adam needs: a histogram.
 type inputs struct {
 	count, mean [mlpBins]float64
 	squares     float64 // Σ x_d^2
 }
 
-// summarise makes the histogram of the entries of both matrices, 0..1; each off-diagonal entry counts twice. The bands are added
-// in their order.
+// summarise returns the histogram of the entries of both matrices, 0..1. Each off-diagonal entry counts twice. The bands are
+// added in their order.
 func summarise(angles *scaledAngles) (*inputs, error) {
 	share := angles.share
-	parts := make([][]float64, share.count()) // count, then the sums of the bins, then squares
+	parts := make([][]float64, share.count()) // the counts, the sums of the bins, and squares
 	for b := range parts {
 		if !share.mine(b) {
 			continue

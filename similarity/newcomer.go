@@ -8,8 +8,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// settle computes the rows of clients that are in no cluster (movers, ascending), learns their gates and assigns them to
-// clusters. It returns the numbers of their clusters.
+// settle computes the rows of the movers, which are clients in no cluster, ascending. It learns their gates, assigns them to
+// clusters and returns the numbers of their clusters.
 func (r *Roster) settle(movers []int) ([]int, error) {
 	m, err := split(r.Sketches)
 	if err != nil {
@@ -43,7 +43,7 @@ func (r *Roster) settle(movers []int) ([]int, error) {
 
 // extendWeights adds the class sizes of the movers (eq. 5). The range of the ratios does not change.
 func (r *Roster) extendWeights(counts [][]int, movers []int) error {
-	w, err := NewWeights(counts, r.options) // for the sizes, and to find what is wrong
+	w, err := NewWeights(counts, r.options) // for the sizes, and to check the counts
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (r *Roster) extendData(m *memory, moving []bool) error {
 	return nil
 }
 
-// moverAngles reduces the angles of the movers to those given by the products of their vectors with all vectors (P_c x F).
+// moverAngles reduces the angles of the movers to the angles between their vectors and all vectors (P_c x F).
 func moverAngles(h *HeldAngles, stack *mat.Dense, owner []int, moving []bool, o Options) {
 	var p pairAngles = &projected{full: stack, low: stack, signed: o.Rules == "prototype"}
 	if o.Angle == "principal" {
@@ -150,7 +150,7 @@ func moverAngles(h *HeldAngles, stack *mat.Dense, owner []int, moving []bool, o 
 	}
 }
 
-// pair is an entry of A that the gate of a mover decides.
+// pair is an entry of A that depends on the gate of a mover.
 type pair struct {
 	gate, i, j int // gate is the position among the movers
 	g, v       float64
@@ -166,7 +166,7 @@ func (r *Roster) extendGates(movers []int, moving []bool) error {
 	pairs := make([]pair, 0, len(movers)*n)
 	for k, i := range movers {
 		for j := range n {
-			if j != i && !(moving[j] && j < i) { // between two movers, the gate of the smaller number decides
+			if j != i && !(moving[j] && j < i) { // a pair of two movers uses the gate of the smaller number
 				pairs = append(pairs, pair{k, i, j, r.GradientScaled.At(i, j), r.DataScaled.At(i, j)})
 			}
 		}
@@ -192,7 +192,7 @@ func (r *Roster) extendGates(movers []int, moving []bool) error {
 	return nil
 }
 
-// settledSums returns Σ_j exp A_ij and Σ_j A_ij exp A_ij over the clients j that do not move and i itself (N each).
+// settledSums returns Σ_j exp A_ij and Σ_j A_ij exp A_ij over i itself and the clients j that do not move (N each).
 func (r *Roster) settledSums(moving []bool) (sum, mean []float64) {
 	n := len(moving)
 	sum, mean = make([]float64, n), make([]float64, n)
@@ -213,8 +213,8 @@ func (r *Roster) settledSums(moving []bool) (sum, mean []float64) {
 	return sum, mean
 }
 
-// pairEntropy returns the entropy as a function of the gates of the movers alone. sum0 and mean0 are the sums over all
-// other entries.
+// pairEntropy returns the entropy as a function of only the gates of the movers. sum0 and mean0 are the sums over all other
+// entries.
 func pairEntropy(pairs []pair, sum0, mean0, w, slope []float64) float64 {
 	sum, mean := slices.Clone(sum0), slices.Clone(mean0)
 	for _, p := range pairs {

@@ -10,9 +10,9 @@ import (
 
 // Options are the options of phases 2 to 4. Start from DefaultOptions, PaperOptions or PrototypeOptions.
 type Options struct {
-	// Rules is "paper" (angle of |cosine|, 90 degrees where one client lacks the class, weight from the ratio of
-	// ln(n+ε), scaled to 1-δ..1+δ) or "prototype" (signed angle, 180 degrees, weight from the ratio of counts, scaled
-	// to 1..1.5, weighted angle capped at 180 degrees).
+	// Rules is "paper" (angle of |cosine|, 90 degrees if one client lacks the class, weight from the ratio of ln(n+ε),
+	// scaled to 1-δ..1+δ) or "prototype" (signed angle, 180 degrees if one client lacks the class, weight from the ratio of
+	// counts, scaled to 1..1.5, weighted angle capped at 180 degrees).
 	Rules          string
 	Delta, Epsilon float64 // δ and ε of eq. 5; paper rules only
 
@@ -21,33 +21,33 @@ type Options struct {
 	// cannot be used with the prototype's rules.
 	Angle string
 
-	// Fusion says where the gates of eq. 7 and 8 come from: "shared" (one for all clients, ours), "mlp", "direct", or
-	// "fixed:x" with x in 0 (data only) .. 1 (gradient only). See LearnGates.
+	// Fusion says how the gates of eq. 7 and 8 are found: "shared" (one gate for all clients, not in the paper), "mlp",
+	// "direct", or "fixed:x" with x in 0 (data only) .. 1 (gradient only). See LearnGates.
 	Fusion string
 
 	Method  string // "linkage" or "spectral"
 	Linkage string // "ward", "average", "complete", "weighted" or "single"
 	Scaling string // width of the spectral affinity: "local" or "global"
 
-	// Choose is the rule that chooses one of the candidates: "silhouette" (ours), "bend" (of the distance within clusters),
-	// "ratio" (of merge heights; linkage only), "eigengap" (spectral only), "loss" (eq. 10), "fixed:α" (the cut at α;
-	// linkage only) or "count:Z". See Search.
+	// Choose is the rule that chooses one of the candidates: "silhouette" (the default), "bend" (of the distance within
+	// clusters), "ratio" (of merge heights; linkage only), "eigengap" (spectral only), "loss" (eq. 10), "fixed:α" (the cut at
+	// α; linkage only) or "count:Z". See Search.
 	Choose             string
-	Concepts           bool    // where some clients name the same images differently, merge clusters that do not differ in this way (concepts.go)
+	Concepts           bool    // if some clients label the same images differently, merge clusters that do not differ in this way (concepts.go)
 	Gamma, Tau, Lambda float64 // γ, τ and λ of eq. 9, 10
 	MaxClusters        int     // candidates have 1..MaxClusters clusters
 
-	TopK      int  // sources kept for each learner of the CC-graph
+	TopK      int  // largest number of sources of each learner in the CC-graph
 	Alignment bool // eq. 14 (true) or eq. 12 (false)
 
 	Seed uint64 // seed of the initial gate network and of k-means++
 }
 
-// DefaultOptions returns the paper's values and four choices of ours. Ward's linkage is used because average linkage mixes
-// concepts if concepts differ and labels are uneven; elsewhere the other linkages find the same clusters. The number of
-// clusters is chosen by the highest mean silhouette, with Concepts. And there is one gate for all clients. With a gate per
-// client, the entropy of eq. 8 is least with each gate at 0 or 1. Then the distance of a pair in A is either the one angle
-// or the other, depending on the gate of the client with the smaller number, and Ward's tree mixes concepts on some seeds
+// DefaultOptions returns the paper's values, with four differences. Ward's linkage is used because average linkage mixes
+// concepts if concepts differ and labels are uneven; otherwise the other linkages find the same clusters. The number of
+// clusters is chosen by the highest mean silhouette, with Concepts. And there is one gate for all clients. With one gate per
+// client, the entropy of eq. 8 is lowest if each gate is 0 or 1. Then the distance of a pair in A is either one angle or the
+// other, depending on the gate of the client with the smaller number, and Ward's tree mixes concepts with some seeds
 // (docs/similarity.md).
 func DefaultOptions() Options {
 	return Options{
@@ -59,7 +59,7 @@ func DefaultOptions() Options {
 	}
 }
 
-// PaperOptions returns DefaultOptions with the paper's gate network, average linkage, and the clusters chosen by the
+// PaperOptions returns DefaultOptions with the paper's gate network, average linkage, and the choice of the clusters by the
 // paper's loss.
 func PaperOptions() Options {
 	o := DefaultOptions()
@@ -67,7 +67,7 @@ func PaperOptions() Options {
 	return o
 }
 
-// PrototypeOptions returns what the authors' published prototype does: its rules for angles and weights, the gate network,
+// PrototypeOptions returns the options of the authors' published prototype: its rules for angles and weights, the gate network,
 // single linkage cut at 0.4, and a CC-graph without alignment.
 func PrototypeOptions() Options {
 	o := DefaultOptions()
@@ -75,7 +75,7 @@ func PrototypeOptions() Options {
 	return o
 }
 
-// Values of the options, in the order in which help texts list them.
+// The values of the options, in the order in which help texts list them.
 var (
 	RuleSets       = []string{"paper", "prototype"}
 	AngleNames     = []string{"pair", "principal"}
@@ -92,8 +92,7 @@ func ChoiceRules() []string {
 	return slices.DeleteFunc(slices.Clone(ChoiceNames), func(name string) bool { return strings.Contains(name, ":") })
 }
 
-// Validate returns an error for the first option with a value that has no meaning. The error has the values that the option
-// may take.
+// Validate returns an error for the first option with an invalid value. The error lists the values that the option may take.
 func (o Options) Validate() error {
 	for _, v := range []struct {
 		name, value string
@@ -110,7 +109,7 @@ func (o Options) Validate() error {
 		}
 	}
 	if o.Angle == "principal" && o.Rules == "prototype" {
-		return fmt.Errorf("angle %q has no sign, which the rules %q keep: use angle pair or rules paper", o.Angle, o.Rules)
+		return fmt.Errorf("angle %q has no sign, but the rules %q need one: use angle pair or rules paper", o.Angle, o.Rules)
 	}
 	if _, _, err := o.fusion(); err != nil {
 		return err

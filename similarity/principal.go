@@ -9,14 +9,15 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Count says how many principal vectors a class gives: a fraction of the number of its samples, or a fixed number. The zero
+// Count is the number of principal vectors of a class: a fraction of the number of its samples, or a fixed number. The zero
 // value means one vector.
 type Count struct {
 	fraction float64 // fraction of the number of samples; used if number is 0
 	number   int
 }
 
-// ParseCount reads a flag's text: a whole number is a count ("3"), any other number a fraction ("0.01", "1.0").
+// ParseCount parses the text of a flag. A whole number is a fixed number ("3"), and any other number is a fraction ("0.01",
+// "1.0").
 func ParseCount(text string) (Count, error) {
 	if n, err := strconv.Atoi(text); err == nil && n >= 1 {
 		return Count{number: n}, nil
@@ -51,12 +52,12 @@ func (c Count) String() string {
 
 // PrincipalVectors returns U (F x r, orthonormal columns), the first r = min(p, rank) left singular vectors of the F x n
 // matrix X whose columns are the images: F raw pixels each, 0..255, neither centred nor normalised (phase 1, step 3).
-// Singular values fall from left to right. The entry of largest size in each column is positive.
+// Singular values decrease from left to right. The entry of largest magnitude in each column is positive.
 //
-// X itself is never decomposed. X'X (n x n) or XX' (F x F), whichever is smaller, has whole numbers and so is exact, and
-// its eigenvectors give U. topEigen finds the eigenvectors that are asked for, or a full decomposition where that is
-// cheaper. The rank is the number of singular values above 1e-6 times the largest, which is about as small as this method
-// can tell from zero. All-black images have rank 0 and give the constant vector, which is the limit for constant images.
+// X itself is never decomposed. X'X (n x n) or XX' (F x F), whichever is smaller, has whole numbers and so is exact, and U
+// follows from its eigenvectors. topEigen finds the required eigenvectors, or a full decomposition if that is cheaper. The rank
+// is the number of singular values above 1e-6 times the largest, which is about the smallest value that this method can
+// distinguish from zero. All-black images have rank 0 and give the constant vector, which is the limit for constant images.
 //
 // PrincipalVectors returns an error if there are no images, if images differ in length or have no pixels, or if p < 1.
 func PrincipalVectors(images [][]byte, p int) (*mat.Dense, error) {
@@ -65,15 +66,15 @@ func PrincipalVectors(images [][]byte, p int) (*mat.Dense, error) {
 		return nil, fmt.Errorf("principal vectors: there are no images")
 	}
 	if p < 1 {
-		return nil, fmt.Errorf("principal vectors: %d asked for, use 1 or more", p)
+		return nil, fmt.Errorf("principal vectors: the number of vectors is %d: use 1 or more", p)
 	}
 	f := len(images[0])
 	for i, image := range images {
 		if len(image) != f || f == 0 {
-			return nil, fmt.Errorf("principal vectors: image %d has %d pixels, image 0 has %d: all need the same number, at least 1", i, len(image), f)
+			return nil, fmt.Errorf("principal vectors: image %d has %d pixels, but image 0 has %d: all images need the same number, at least 1", i, len(image), f)
 		}
 	}
-	x := mat.NewDense(min(n, f), max(n, f), nil) // X' where an image has more pixels than there are images, else X
+	x := mat.NewDense(min(n, f), max(n, f), nil) // X' if an image has more pixels than there are images, otherwise X
 	for i, image := range images {
 		for j, pixel := range image {
 			if n <= f {
@@ -90,7 +91,7 @@ func PrincipalVectors(images [][]byte, p int) (*mat.Dense, error) {
 	if !ok {
 		var eigen mat.EigenSym
 		if !eigen.Factorize(g, true) {
-			return nil, fmt.Errorf("principal vectors: the eigenvalues of %d images' Gram matrix did not converge", n)
+			return nil, fmt.Errorf("principal vectors: the eigenvalues of the Gram matrix of %d images did not converge", n)
 		}
 		var all mat.Dense
 		eigen.VectorsTo(&all)
@@ -111,7 +112,7 @@ func PrincipalVectors(images [][]byte, p int) (*mat.Dense, error) {
 		return u, nil
 	}
 
-	rows := view(vectors, last+1-rank, last+1) // U', least first
+	rows := view(vectors, last+1-rank, last+1) // U', smallest first
 	if n <= f {
 		rows = new(mat.Dense)
 		rows.Mul(view(vectors, last+1-rank, last+1), x) // σ u' = v'X'
@@ -131,12 +132,11 @@ func PrincipalVectors(images [][]byte, p int) (*mat.Dense, error) {
 // gram returns xx' (m x m) of a matrix of pixels (m x l, whole numbers 0..255), exactly.
 //
 // Rows 2i and 2i+1 share one product: x_2i + 2^26 x_2i+1 times x_k gives both x_2i.x_k, which is below 2^26 for up to 1,032
-// pixels, and above these bits x_2i+1.x_k, all within the 53 bits of a float64. That halves the work, and nothing is
-// rounded.
+// pixels, and above these bits x_2i+1.x_k, all within the 53 bits of a float64. This halves the work without rounding.
 func gram(x *mat.Dense) *mat.SymDense {
 	const (
 		shift  = 1 << 26
-		stride = 512 // number of pixels per product, at most shift/255^2; this many pixels of a few rows fit into the nearest cache
+		stride = 512 // number of pixels per product, at most shift/255^2; this many pixels of a few rows fit into the first-level cache
 		group  = 4   // number of shared rows per product
 	)
 	m, l := x.Dims()
@@ -166,8 +166,8 @@ func gram(x *mat.Dense) *mat.SymDense {
 	return mat.NewSymDense(m, g)
 }
 
-// orthonormalise makes v a unit vector that is orthogonal to rows from..to-1 of a matrix, which are themselves orthonormal.
-// It projects twice, which is enough.
+// orthonormalise makes v a unit vector that is orthogonal to rows from..to-1 of a matrix, which are orthonormal. It projects
+// twice, which is enough.
 func orthonormalise(v []float64, rows *mat.Dense, from, to int) {
 	for range 2 {
 		floats.Scale(1/floats.Norm(v, 2), v)
@@ -178,8 +178,8 @@ func orthonormalise(v []float64, rows *mat.Dense, from, to int) {
 	floats.Scale(1/floats.Norm(v, 2), v)
 }
 
-// largest returns the first index of an entry of largest size. Entries within 1e-9 of each other count as equal, so that
-// rounding does not decide.
+// largest returns the first index of an entry of largest magnitude. Entries within 1e-9 of each other count as equal, so that
+// the result does not depend on rounding.
 func largest(v []float64) int {
 	best := 0
 	for i, x := range v {

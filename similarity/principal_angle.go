@@ -12,7 +12,7 @@ import (
 //
 //	θ = arccos σ = min over v in span U, x in span X of arccos |v.x|
 //
-// It is never more than the paper's minimum over the columns themselves (eq. 4), and does not depend on which orthonormal
+// It is never larger than the paper's minimum over the columns themselves (eq. 4), and does not depend on which orthonormal
 // basis of its span a client sends (Björck and Golub 1973).
 type spans struct{ stack *mat.Dense }
 
@@ -40,14 +40,14 @@ func (s *spans) nearest(block *mat.Dense, i0, j0 int, a, b run) float64 {
 }
 
 // topSingular returns the largest singular value σ of M (p x q) and its unit vectors, with M'y = σz, by one-sided Jacobi
-// rotations of the rows of M (Hestenes 1958), which keep all digits of σ. M is overwritten. If M = 0, y and z are 0.
+// rotations of the rows of M (Hestenes 1958), which lose no digits of σ. M is overwritten. If M = 0, y and z are 0.
 func topSingular(m *mat.Dense) (sigma float64, y, z []float64) {
 	p, q := m.Dims()
-	turn := mat.NewDense(p, p, nil) // its rows turn with M's: M_now = turn M
+	turn := mat.NewDense(p, p, nil) // its rows are rotated like those of M: M_now = turn M
 	for k := range p {
 		turn.Set(k, k, 1)
 	}
-	for range 60 { // a handful is enough
+	for range 60 { // a few are enough
 		turned := false
 		for k := range p {
 			for l := k + 1; l < p; l++ {
@@ -79,7 +79,7 @@ func topSingular(m *mat.Dense) (sigma float64, y, z []float64) {
 	return sigma, y, z
 }
 
-// rotate turns two rows by an angle of the given cosine and sine.
+// rotate rotates two rows by an angle with the given cosine and sine.
 func rotate(u, v []float64, cos, sin float64) {
 	for k, x := range u {
 		u[k], v[k] = cos*x-sin*v[k], sin*x+cos*v[k]

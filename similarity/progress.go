@@ -1,8 +1,8 @@
 package similarity
 
-// Progress is told how far a clustering is: done of total in a step ("gradient angles", "class angles", "gates", "linkage"
-// or "spectral", "candidates"). If it returns an error, the clustering ends with that error; this is how a clustering is
-// stopped early. It is called from one goroutine at a time.
+// Progress is called with the progress of a clustering: done of total in a step ("gradient angles", "class angles", "gates",
+// "linkage" or "spectral", "candidates"). If it returns an error, the clustering ends with this error, so a caller can stop a
+// clustering early. It is called from one goroutine at a time.
 type Progress func(step string, done, total int) error
 
 // step returns the function that the code of a step calls; p may be nil.

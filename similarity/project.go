@@ -10,42 +10,42 @@ import (
 )
 
 const (
-	projectRows   = 1024 // stacks with fewer vectors are multiplied as they are
-	projectSample = 192  // vectors that the subspace is fitted to
+	projectRows   = 1024 // stacks with fewer vectors are multiplied directly
+	projectSample = 192  // number of vectors to which the subspace is fitted
 	projectRank   = 32   // dimension r of the subspace
 
 	// projectPairs is the number of pairs of vectors on which the bound is tried before it is used, and projectOpen is the
-	// largest share of them that it may fail to rule out. A product that is computed alone costs several times as much as
-	// in a block. The nearest pair of two clients is never ruled out: that is 1 in 9 pairs if each has 3 vectors.
+	// largest share of these pairs that it may fail to rule out. A product that is computed alone costs several times as
+	// much as in a block. The nearest pair of two clients is never ruled out, which is 1 in 9 pairs if each has 3 vectors.
 	projectPairs = 20000
 	projectOpen  = 0.25
 )
 
-// projected finds the nearest of many vectors without most of the work. Let t = Q'u be the part of u in a subspace (Q: F x
-// r, orthonormal) and ρ = |u - Q t| the length of the rest. Then
+// projected finds the nearest of many vectors with few full products. Let t = Q'u be the part of u in a subspace (Q: F x r,
+// orthonormal) and ρ = |u - Q t| the length of the rest. Then
 //
 //	|u.v - t_u.t_v| <= ρ_u ρ_v
 //
-// so it multiplies only r of the F entries of all vectors, and computes full products only of the few pairs that this bound
-// cannot rule out. The answer is that of the full product, whatever the subspace; for images of one class the subspace fits
-// well. Where it does not, as for vectors with random directions, all vectors are multiplied in full (see project).
+// so it multiplies vectors of length r instead of F, and computes full products only for the few pairs that this bound cannot
+// rule out. The result is the same as with full products, whatever the subspace. For images of one class the subspace fits
+// well. If it does not, as for vectors with random directions, all vectors are multiplied in full (see project).
 //
 // A client's first vector is nearly the mean image of its class, and the nearest pair of two clients is usually the pair of
-// their first vectors. So the first vectors are multiplied with each other in full, in one product, and other pairs seldom
-// need it.
+// their first vectors. So the full products of all first vectors are computed together, and other pairs seldom need a full
+// product.
 type projected struct {
 	full   *mat.Dense // P x F
 	low    *mat.Dense // P x r; full itself for small stacks
 	rest   []float64  // ρ, P; nil for small stacks
-	signed bool       // the largest cosine, not the largest |cosine|
+	signed bool       // use the largest cosine, not the largest |cosine|
 
 	first      *mat.Dense // for each client in each block of rows, its first vector in that block, B x F; nil for small stacks
-	firstAt    []int      // where in first each block of rows begins
+	firstAt    []int      // row of first at which each block of rows begins
 	products   *mat.Dense // products of the rows of first, from the block of rows productsOf on, with the vectors of that block
 	productsOf int
 }
 
-// project takes the stacked vectors (P x F) and their clients, ascending.
+// project returns the projection of stacked vectors (P x F), whose clients are given in ascending order.
 func project(stack *mat.Dense, owner []int, signed bool) *projected {
 	rows, f := stack.Dims()
 	whole := &projected{full: stack, low: stack, signed: signed}
@@ -69,7 +69,7 @@ func project(stack *mat.Dense, owner []int, signed bool) *projected {
 	q.Mul(vectors.Slice(0, projectSample, projectSample-projectRank, projectSample).T(), sample)
 	for k := projectRank - 1; k >= 0; k-- { // the vectors of the largest eigenvalues come last
 		if floats.Norm(q.RawRowView(k), 2) < 1e-6 {
-			return p // the sample has few directions, for which a subspace saves nothing
+			return p // the sample has few directions, so a subspace saves nothing
 		}
 		orthonormalise(q.RawRowView(k), q, k+1, projectRank)
 	}
@@ -119,7 +119,7 @@ func (p *projected) begin(i0 int) {
 func (p *projected) open(owner []int) float64 {
 	own := runs(owner)
 	pairs, left := 0, 0
-	for step := 1; step < len(own) && pairs < projectPairs; step = 2*step + 1 { // pairs of clients whose numbers are near and far apart
+	for step := 1; step < len(own) && pairs < projectPairs; step = 2*step + 1 { // pairs of clients with near and distant numbers
 		for i := 0; i+step < len(own) && pairs < projectPairs; i += 1 + len(own)/64 {
 			a, b := own[i], own[i+step]
 			highest := -1.0
@@ -141,7 +141,7 @@ func (p *projected) open(owner []int) float64 {
 	return float64(left) / max(float64(pairs), 1)
 }
 
-// score returns the value by which the nearest pair is the highest.
+// score returns a value that is highest for the nearest pair.
 func (p *projected) score(cosine float64) float64 {
 	if p.signed {
 		return cosine
@@ -181,8 +181,8 @@ func (p *projected) highest(block *mat.Dense, a, b run) (cosine float64, s, t in
 	return cosine, s, t
 }
 
-// bounded returns the cosine with the highest score between two clients. It starts from their first vectors, and then
-// computes the other pairs that the bound cannot rule out, the most promising one first.
+// bounded returns the cosine with the highest score between two clients. It starts from their first vectors, and then computes
+// the other pairs that the bound cannot rule out, starting with the highest bound.
 func (p *projected) bounded(block *mat.Dense, i0, j0 int, a, b run) (cosine float64, s, t int) {
 	before := p.firstAt[p.productsOf]
 	cosine, s, t = p.products.At(p.firstAt[j0/blockRows]-before+b.place, a.place), a.from, b.from

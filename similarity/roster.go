@@ -10,24 +10,24 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Roster is what the server keeps of a clustering, so that clients can join (algorithm 4), leave and change (appendix A.9)
-// without another search. All scales stay those of the search: the range of the weights of eq. 5, the ranges of G and V
-// behind G^ and V^, and α*. A value outside a range counts as the end of the range. So no entry between two other clients
-// changes, and no other client moves.
+// Roster is the state of a clustering that the server keeps, so that clients can join (algorithm 4), leave and change (appendix
+// A.9) without another search. All scales remain those of the search: the range of the weights of eq. 5, the ranges of G and V
+// from which G^ and V^ are scaled, and α*. A value outside a range counts as the end of the range. So no entry between two other
+// clients changes, and no other client moves.
 //
-// A cluster keeps its number for good, even if its last client leaves; new clusters come after the last one. Clients are
-// numbered 0..N-1. A method that returns an error has changed nothing.
+// A cluster never changes its number, even if its last client leaves; new clusters come after the last one. Clients are numbered
+// 0..N-1. A method that returns an error has changed nothing.
 type Roster struct {
 	Sketches []Sketch
-	Clusters [][]int   // members ascending; no members for a cluster that all clients have left
+	Clusters [][]int   // members of each cluster, ascending; empty for a cluster that all clients have left
 	Gates    []float64 // w, N
 
 	Gradient, Data             *mat.SymDense // G and V, N x N, degrees
 	GradientScaled, DataScaled *mat.SymDense // G^ and V^, N x N, 0..1
 	Proximity                  *mat.SymDense // A, N x N, 0..1
 
-	Threshold float64 // α* for newcomers (onScale); 0 for spectral, where a client joins the cluster with the smallest mean A
-	Changes   int     // number of clients that joined or changed since the search; if it is large, search again
+	Threshold float64 // α* for newcomers (onScale); 0 for spectral clustering, where a client joins the cluster with the smallest mean A
+	Changes   int     // number of clients that have joined or changed since the search; if it is large, search again
 
 	options                Options
 	weights                *Weights
@@ -36,7 +36,7 @@ type Roster struct {
 	share                  []float64 // share of each client in the mean distances of its cluster: 1/|C_z|, except for weighted linkage
 }
 
-// NewRoster keeps the result that Cluster found with these options from these sketches. Later changes do not affect result.
+// NewRoster returns a roster with the result of Cluster for these sketches and options. Later changes do not affect result.
 func NewRoster(sketches []Sketch, result *Result, o Options) (*Roster, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("roster: %w", err)
@@ -47,7 +47,7 @@ func NewRoster(sketches []Sketch, result *Result, o Options) (*Roster, error) {
 	}
 	n := len(sketches)
 	if result.Proximity == nil || result.Proximity.SymmetricDim() != n || len(result.ClassAngles) != len(m.counts[0]) {
-		return nil, fmt.Errorf("roster: %d sketches are not those of the clustering", n)
+		return nil, fmt.Errorf("roster: the %d sketches do not match the clustering", n)
 	}
 	if err := checkPartition(result.Clusters, n); err != nil {
 		return nil, fmt.Errorf("roster: %w", err)
@@ -75,10 +75,10 @@ func NewRoster(sketches []Sketch, result *Result, o Options) (*Roster, error) {
 	return r, err
 }
 
-// onScale returns the α* by which newcomers are placed under Ward's linkage. Ward's heights grow with the sizes of the
-// merging clusters. Halfway between the last merge and the next one, which is of two large clusters, is farther than any
-// single client ever is, so a stranger would join whatever cluster is nearest. Every α from the last merge up to the next gives
-// the same clusters. From these, onScale takes the one nearest to
+// onScale returns the α* for newcomers under Ward's linkage. Ward's heights grow with the sizes of the merging clusters. The next
+// merge is of two large clusters, so halfway between the last and the next merge is above any distance of a single client, and
+// an outlier would join whatever cluster is nearest. Every α from the last merge up to the next one gives the same clusters.
+// Among these, onScale returns the α that is closest to
 //
 //	halfway between the largest distance of a client to the rest of its own cluster and the smallest to another cluster
 //
@@ -119,8 +119,8 @@ func (r *Roster) onScale(tree *Dendrogram) float64 {
 	return min(max((own+other)/2, last), r.Threshold)
 }
 
-// shares returns the share of each client in the distances of its cluster after m merges of weighted linkage. Every merge
-// gives each side the weight 1/2.
+// shares returns the share of each client in the distances of its cluster after m merges of weighted linkage. In every merge
+// both sides have the weight 1/2.
 func (t *Dendrogram) shares(m int) []float64 {
 	share := make([]float64, t.N+m)
 	for k := range share {
@@ -134,15 +134,15 @@ func (t *Dendrogram) shares(m int) []float64 {
 
 // Add adds newcomers (algorithm 4) and returns the numbers of their clusters. Afterwards they are the clients N, N+1, ...
 //
-// Eq. 7 gives a pair to the gate of the smaller number, so the gate of the last client would decide nothing. A newcomer
-// comes last, and yet algorithm 4 learns its gate. Here a newcomer's gate decides its pairs with all clients that were
-// there before it. Between two newcomers it is the gate of the smaller number, as in eq. 7. The gates minimise the entropy
-// of eq. 8 over the gates of the newcomers, by the direct solver starting from 1/2 (also if the search used the network,
-// whose size depends on N). With fixed:x they are x, and with shared they are the gate of the others.
+// In eq. 7 a pair uses the gate of the smaller number, so the gate of the last client would have no effect. A newcomer comes
+// last, but algorithm 4 learns its gate. Here the pairs of a newcomer with all earlier clients use the newcomer's gate. A pair
+// of two newcomers uses the gate of the smaller number, as in eq. 7. The newcomers' gates minimise the entropy of eq. 8 by the
+// direct solver, starting from 1/2, even if the search used the network, whose size depends on N. With fixed:x they are x, and
+// with shared they are the gate of the other clients.
 //
-// Then follows one pass of the linkage with α*, in which no two of the old clusters merge. A newcomer joins the nearest
-// cluster or newcomer that is within α*, and newcomers without such a neighbour form clusters of their own. Under Ward's
-// linkage, α* is on the scale of single clients (onScale); an α that was given by fixed:α is used as it is.
+// Then follows one pass of the linkage with α*, in which no two old clusters merge. A newcomer joins the nearest cluster or
+// newcomer that is within α*, and newcomers without such a neighbour form new clusters. Under Ward's linkage, α* is on the
+// scale of single clients (onScale); an α that was given by fixed:α is not changed.
 func (r *Roster) Add(newcomers []Sketch) ([]int, error) {
 	if len(newcomers) == 0 {
 		return nil, nil
@@ -162,30 +162,29 @@ func (r *Roster) Add(newcomers []Sketch) ([]int, error) {
 	return placed, nil
 }
 
-// Replace gives clients (ascending) other sketches, for example after a shift of their data (appendix A.9), and returns the
-// numbers of their clusters. Their rows of G^, V^ and A are computed again, with new gates of their own, and the clients
-// are placed like newcomers, in one pass. Replacing all clients is an error, because no client would be left to compare
-// with.
+// Replace replaces the sketches of some clients (ascending), for example after a shift of their data (appendix A.9), and returns
+// the numbers of their clusters. Their rows of G^, V^ and A are computed again, with new gates, and the clients are assigned
+// like newcomers, in one pass. Replacing all clients is an error, because no client would be left to compare with.
 func (r *Roster) Replace(clients []int, sketches []Sketch) ([]int, error) {
 	n := len(r.Sketches)
 	if len(clients) == 0 && len(sketches) == 0 {
 		return nil, nil
 	}
 	if len(clients) != len(sketches) {
-		return nil, fmt.Errorf("shifted clients: %d sketches of %d clients", len(sketches), len(clients))
+		return nil, fmt.Errorf("shifted clients: there are %d sketches for %d clients", len(sketches), len(clients))
 	}
 	if len(clients) >= n {
-		return nil, fmt.Errorf("shifted clients: all %d clients: at least one must stay as it was", n)
+		return nil, fmt.Errorf("shifted clients: all %d clients are replaced: at least one must stay unchanged", n)
 	}
 	next := r.resized(n, func(i int) int { return i })
 	next.Sketches = slices.Clone(r.Sketches)
 	gone := map[int]bool{}
 	for k, i := range clients {
 		if i < 0 || i >= n {
-			return nil, fmt.Errorf("shifted clients: client %d, clients are 0..%d", i, n-1)
+			return nil, fmt.Errorf("shifted clients: client %d is unknown: the clients are 0..%d", i, n-1)
 		}
 		if k > 0 && i <= clients[k-1] {
-			return nil, fmt.Errorf("shifted clients: client %d follows %d: they must ascend", i, clients[k-1])
+			return nil, fmt.Errorf("shifted clients: client %d follows client %d: they must be in ascending order", i, clients[k-1])
 		}
 		next.Sketches[i], gone[i] = sketches[k], true
 	}
@@ -198,14 +197,14 @@ func (r *Roster) Replace(clients []int, sketches []Sketch) ([]int, error) {
 	return placed, nil
 }
 
-// Remove removes clients. The others keep their order and their clusters, and are numbered from 0 again. At least one
-// client must stay.
+// Remove removes clients. The others keep their order and their clusters, and are renumbered from 0. At least one client must
+// stay.
 func (r *Roster) Remove(clients ...int) error {
 	n := len(r.Sketches)
 	gone := map[int]bool{}
 	for _, i := range clients {
 		if i < 0 || i >= n {
-			return fmt.Errorf("removal: client %d, clients are 0..%d", i, n-1)
+			return fmt.Errorf("removal: client %d is unknown: the clients are 0..%d", i, n-1)
 		}
 		gone[i] = true
 	}
@@ -238,15 +237,15 @@ func (r *Roster) Remove(clients ...int) error {
 	return nil
 }
 
-// CCGraph returns H (Z x Z) and the CC-graph of the clusters as they are now (eq. 11-14). A cluster that all clients have
-// left takes no part: its scores are -inf.
+// CCGraph returns H (Z x Z) and the CC-graph of the present clusters (eq. 11-14). A cluster that all clients have left has no
+// edges, and its scores are -inf.
 func (r *Roster) CCGraph() (*mat.Dense, [][]int, error) {
 	m, err := split(r.Sketches)
 	if err != nil {
 		return nil, nil, err
 	}
 	var clusters [][]int
-	var number []int // number of each nonempty cluster
+	var number []int // number of each non-empty cluster
 	for z, members := range r.Clusters {
 		if len(members) > 0 {
 			clusters, number = append(clusters, members), append(number, z)
@@ -272,7 +271,7 @@ func (r *Roster) CCGraph() (*mat.Dense, [][]int, error) {
 	return all, sources, nil
 }
 
-// resized returns a copy for n clients. Client i is old client from(i), or a new client if from(i) is N or more.
+// resized returns a copy for n clients. Client i is the old client from(i), or a new client if from(i) is N or more.
 func (r *Roster) resized(n int, from func(int) int) *Roster {
 	old := len(r.Sketches)
 	c := *r
@@ -342,7 +341,7 @@ func endsOf(m *mat.SymDense) ends {
 	return e
 }
 
-// scaled scales one more entry like MinMax does; it returns 0 if all entries were equal.
+// scaled scales another entry like MinMax. It returns 0 if all entries were equal.
 func (e ends) scaled(x float64) float64 {
 	if !(e.most-e.least > 1e-9) {
 		return 0

@@ -9,11 +9,11 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// savedRoster is a Roster as plain lists for encoding/gob, which keeps every bit of a float64.
+// savedRoster is a Roster as slices for encoding/gob, which keeps every bit of a float64.
 type savedRoster struct {
 	Pixels    int // F
 	Counts    [][]int
-	Bases     [][][]float64 // for each client and class, F x p by rows; empty where the class is absent
+	Bases     [][][]float64 // for each client and class, F x p by rows; empty if the client lacks the class
 	Updates   [][]float64
 	Clusters  [][]int
 	Gates     []float64
@@ -36,7 +36,7 @@ func (r *Roster) matrices() [5]**mat.SymDense {
 	return [5]**mat.SymDense{&r.Gradient, &r.Data, &r.GradientScaled, &r.DataScaled, &r.Proximity}
 }
 
-// Save encodes all of the roster except its options, so that ReadRoster restores it bit for bit.
+// Save encodes the roster except its options, so that ReadRoster restores it bit for bit.
 func (r *Roster) Save() ([]byte, error) {
 	s := savedRoster{
 		Clusters: r.Clusters, Gates: r.Gates, Share: r.share, Threshold: r.Threshold, Changes: r.Changes,
@@ -71,7 +71,7 @@ func (r *Roster) Save() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// ReadRoster returns the roster that Save encoded. The options must be those that the roster had.
+// ReadRoster returns the roster that Save encoded. The options must be the options of that roster.
 func ReadRoster(raw []byte, o Options) (*Roster, error) {
 	var s savedRoster
 	if err := gob.NewDecoder(bytes.NewReader(raw)).Decode(&s); err != nil {
@@ -98,14 +98,14 @@ func ReadRoster(raw []byte, o Options) (*Roster, error) {
 	for i := range n {
 		sketch := Sketch{Counts: s.Counts[i], Bases: make([]*mat.Dense, classes), Update: s.Updates[i]}
 		if len(sketch.Counts) != classes || len(s.Bases[i]) != classes {
-			return nil, fmt.Errorf("roster: client %d: the saved values are not of %d classes", i, classes)
+			return nil, fmt.Errorf("roster: client %d: the saved values do not have %d classes", i, classes)
 		}
 		for c, b := range s.Bases[i] {
 			if len(b) == 0 {
 				continue
 			}
 			if s.Pixels < 1 || len(b)%s.Pixels != 0 {
-				return nil, fmt.Errorf("roster: client %d, class %d: %d numbers are not vectors of %d", i, c, len(b), s.Pixels)
+				return nil, fmt.Errorf("roster: client %d, class %d: there are %d values, which is not a multiple of %d", i, c, len(b), s.Pixels)
 			}
 			sketch.Bases[c] = mat.NewDense(s.Pixels, len(b)/s.Pixels, b)
 		}
@@ -113,7 +113,7 @@ func ReadRoster(raw []byte, o Options) (*Roster, error) {
 	}
 	for k, m := range r.matrices() {
 		if len(s.Matrices[k]) != n*(n-1)/2 {
-			return nil, fmt.Errorf("roster: a matrix of %d entries for %d clients", len(s.Matrices[k]), n)
+			return nil, fmt.Errorf("roster: a matrix has %d entries for %d clients", len(s.Matrices[k]), n)
 		}
 		*m = mat.NewSymDense(n, nil)
 		at := 0
@@ -122,7 +122,7 @@ func ReadRoster(raw []byte, o Options) (*Roster, error) {
 		}
 	}
 	if len(s.Missing) != classes || len(s.Holders) != classes || len(s.WideAngles) != classes || len(s.NarrowAngles) != classes {
-		return nil, fmt.Errorf("roster: the saved angles are not of %d classes", classes)
+		return nil, fmt.Errorf("roster: the saved angles do not have %d classes", classes)
 	}
 	for c := range classes {
 		owner := make([]int, len(s.Holders[c]))
@@ -137,7 +137,7 @@ func ReadRoster(raw []byte, o Options) (*Roster, error) {
 		} else if len(narrow) == len(h.wide) {
 			h.wide, h.narrow = nil, narrow
 		} else {
-			return nil, fmt.Errorf("roster: class %d: %d angles between %d holders", c, len(wide)+len(narrow), len(h.holders))
+			return nil, fmt.Errorf("roster: class %d has %d angles for %d holders", c, len(wide)+len(narrow), len(h.holders))
 		}
 		r.angles = append(r.angles, h)
 	}

@@ -436,7 +436,7 @@ func TestRosterErrors(t *testing.T) {
 			_, err := r.Add(bad(func(s *Sketch) { s.Update = s.Update[:2] }))
 			return err
 		},
-		"newcomers: client 11: 1 counts": func() error {
+		"newcomers: client 11 has 1 counts": func() error {
 			_, err := r.Add(bad(func(s *Sketch) { s.Counts = s.Counts[:1] }))
 			return err
 		},
@@ -444,23 +444,23 @@ func TestRosterErrors(t *testing.T) {
 			_, err := r.Add(bad(func(s *Sketch) { s.Bases[held] = mat.NewDense(20, 1, nil) }))
 			return err
 		},
-		"shifted clients: client 10, clients are 0..9": func() error {
+		"shifted clients: client 10 is unknown: the clients are 0..9": func() error {
 			_, err := r.Replace([]int{10}, sketches[:1])
 			return err
 		},
-		"shifted clients: client 2 follows 2": func() error {
+		"shifted clients: client 2 follows client 2": func() error {
 			_, err := r.Replace([]int{2, 2}, sketches[:2])
 			return err
 		},
-		"shifted clients: 1 sketches of 2": func() error { _, err := r.Replace([]int{1, 2}, sketches[:1]); return err },
-		"shifted clients: all 10":          func() error { _, err := r.Replace([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, sketches[:10]); return err },
+		"shifted clients: there are 1 sketches for 2": func() error { _, err := r.Replace([]int{1, 2}, sketches[:1]); return err },
+		"shifted clients: all 10":                     func() error { _, err := r.Replace([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, sketches[:10]); return err },
 		"shifted clients: client 2: coordinate 0": func() error {
 			_, err := r.Replace([]int{2}, bad(func(s *Sketch) { s.Update[0] = math.Inf(1) })[1:])
 			return err
 		},
 		"removal: client -1": func() error { return r.Remove(0, -1) },
 		"is the last one":    func() error { return r.Remove(0, 1, 2, 3, 4, 5, 6, 7, 8, 9) },
-		"10 sketches are not those of the clustering": func() error {
+		"10 sketches do not match the clustering": func() error {
 			_, err := NewRoster(sketches[:10], mustCluster(t, sketches[:9], o), o)
 			return err
 		},

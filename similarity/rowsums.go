@@ -9,12 +9,12 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// sumRows is the number of rows of A that are summed at a time: an eighth of a page of each other row.
+// sumRows is the number of rows of A that are summed at a time. They are an eighth of a page of every other row.
 const sumRows = 64
 
-// eachRowSums calls visit once for every client i with s (Z), where s_z = Σ_{j in C_z} A_ij and labels (N, 0..Z-1) gives
-// the cluster of each client. The loss and the silhouette need nothing else. Calls run in parallel, so visit may write only
-// what belongs to i; s is reused.
+// eachRowSums calls visit once for every client i with s (Z), where s_z = Σ_{j in C_z} A_ij and labels (N, 0..Z-1) has the
+// cluster of each client. The loss and the silhouette need only these sums. Calls run in parallel, so visit may write only
+// values of client i. s is reused.
 func eachRowSums(a *mat.SymDense, labels []int, z int, visit func(i int, s []float64)) {
 	n := a.SymmetricDim()
 	raw := a.RawSymmetric()
@@ -22,7 +22,7 @@ func eachRowSums(a *mat.SymDense, labels []int, z int, visit func(i int, s []flo
 		from := b * sumRows
 		to := min(from+sumRows, n)
 		sums := mat.NewDense(to-from, z, nil)
-		for j := range from { // rows above the block: their part that lies over the block
+		for j := range from { // rows above the block: their part in the columns of the block
 			for k, x := range raw.Data[j*raw.Stride+from : j*raw.Stride+to] {
 				sums.RawRowView(k)[labels[j]] += x
 			}
@@ -43,7 +43,7 @@ func eachRowSums(a *mat.SymDense, labels []int, z int, visit func(i int, s []flo
 	})
 }
 
-// scored has what the loss, the silhouette and the bend need of one partition, by client.
+// scored has the values of one partition that the loss, the silhouette and the bend need, by client.
 type scored struct {
 	clusters   [][]int
 	labels     []int
@@ -51,8 +51,8 @@ type scored struct {
 	silhouette []float64
 }
 
-// scoreAll returns the scores of several partitions of the rows of A. fine is a partition such that all clusters of the
-// others are unions of its clusters, so that A is read once; it is nil if there is no such partition.
+// scoreAll returns the scores of several partitions of the rows of A. fine is a partition of which all clusters of the others
+// are unions, so that A is read only once. It is nil if there is no such partition.
 func scoreAll(a *mat.SymDense, partitions [][][]int, fine [][]int) []*scored {
 	n := a.SymmetricDim()
 	scores := make([]*scored, len(partitions))

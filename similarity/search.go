@@ -8,71 +8,71 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Candidate is one partition of the clients that the search considered, with the values by which it is judged.
+// Candidate is a partition of the clients that the search considered, with the values by which the rules choose.
 type Candidate struct {
-	Threshold    float64 // an α that cuts the dendrogram here, halfway between two merges; 0 for spectral
+	Threshold    float64 // an α at which the dendrogram has this cut, halfway between two merges; 0 for spectral clustering
 	Clusters     [][]int
 	Loss, L1, L2 float64 // eq. 9, 10; lower is better
 	Silhouette   float64 // mean over the clients, -1..1; higher is better; 0 for one cluster
-	Even         float64 // the same mean with equal weights for all clusters; low where a few outliers are set apart
-	Ratio        float64 // height of the next merge divided by that of the last one; 0 where either is missing, and for spectral
-	Bend         float64 // fall of the log mean distance within clusters to this candidate, minus its fall to the next one; 0 at the ends
-	Score        float64 // the value that the search's rule compares, the highest is chosen; 0 where the rule does not look
+	Even         float64 // the same mean with equal weights for all clusters; low if clusters consist of a few outliers
+	Ratio        float64 // height of the next merge divided by the height of the last one; 0 if either is missing, and for spectral clustering
+	Bend         float64 // decrease of the log mean distance within clusters from the previous candidate, minus its decrease to the next one; 0 at the ends
+	Score        float64 // value that the rule of the search compares; the highest is chosen; 0 if the rule does not consider the candidate
 	Chosen       bool
 }
 
-// Choice is what a search found. Candidates go from few clusters to many.
+// Choice is the result of a search. Candidates are in ascending order of the number of clusters.
 type Choice struct {
 	Candidates  []Candidate
 	Threshold   float64 // α* of the chosen cut; 0 for spectral
 	Clusters    [][]int
 	Dendrogram  *Dendrogram // nil for spectral
-	Eigenvalues []float64   // smallest eigenvalues of the Laplacian, ascending, one more than MaxClusters if there are as many; nil for linkage
+	Eigenvalues []float64   // smallest eigenvalues of the Laplacian, ascending, MaxClusters + 1 if it has so many; nil for linkage
 }
 
 const (
 	// minSilhouette is the value below which Kaufman and Rousseeuw (Finding Groups in Data, 1990) find no substantial
 	// structure.
 	minSilhouette = 0.25
-	// weakSilhouette is the value up to which they call a structure weak. A weak structure is accepted for few clusters
-	// only: on data without groups the silhouette slowly rises with their number.
+	// weakSilhouette is the value up to which they call a structure weak. A weak structure is accepted only with few clusters,
+	// because on data without groups the silhouette slowly rises with the number of clusters.
 	weakSilhouette = 0.5
-	// minEven is the smallest share of the mean silhouette that must remain when every cluster has the same weight. The
-	// share is about 1 for groups, and 0.5..0.8 where one or a few outliers are set apart from all others.
+	// minEven is the smallest share of the mean silhouette that must remain if every cluster has the same weight. The share
+	// is about 1 for groups, and 0.5..0.8 if one or a few outliers are separated from all other clients.
 	minEven = 0.8
-	// minRatio is the smallest ratio of merge heights that counts as groups. heightFloor is the height (of 1) below which
-	// two merges count as equally high.
+	// minRatio is the smallest ratio of merge heights that indicates groups. heightFloor is the height (relative to 1) below
+	// which two merges count as equally high.
 	minRatio, heightFloor = 1.5, 0.01
-	// minBend is the smallest bend, and minEigengap the smallest distance between two eigenvalues, that counts as groups.
+	// minBend is the smallest bend, and minEigengap the smallest distance between two eigenvalues, that indicates groups.
 	minBend, minEigengap = 0.2, 0.1
-	// minLossRatio is the least ratio of two losses that counts as an improvement.
+	// minLossRatio is the smallest ratio of two losses that counts as an improvement.
 	minLossRatio = 1.0
 	// sameHeight is the difference below which two merges cannot be told apart.
 	sameHeight = 1e-12
 )
 
-// Search makes candidate partitions of A (N x N, 0..1) and chooses one (algorithm 3). The candidates are the cuts of one
-// dendrogram into 1..o.MaxClusters clusters, or k-means on the spectral embedding for each of these numbers. o.Choose is
-// the rule:
+// Search computes candidate partitions of A (N x N, 0..1) and chooses one of them (algorithm 3). The candidates are the cuts of
+// one dendrogram into 1..o.MaxClusters clusters, or the results of k-means on the spectral embedding for each of these numbers.
+// o.Choose is the rule:
 //
-//	silhouette  the highest mean silhouette on A among the candidates that do not merely set outliers apart (Even at
-//	            least 0.8 of Silhouette) and, where it is below 0.5, have at most sqrt(N) clusters; one cluster where
+//	silhouette  the highest mean silhouette on A among the candidates that do not merely separate outliers (Even at
+//	            least 0.8 of Silhouette) and, if it is below 0.5, have at most sqrt(N) clusters; one cluster if
 //	            none is above 0.25
-//	bend        the largest bend of the log mean distance within clusters; one cluster where none is above 0.2
-//	eigengap    the largest distance of the Laplacian's k-th eigenvalue to the next (spectral only); one cluster where
+//	bend        the largest bend of the log mean distance within clusters; one cluster if none is above 0.2
+//	eigengap    the largest distance of the Laplacian's k-th eigenvalue to the next (spectral only); one cluster if
 //	            none is above 0.1
-//	ratio       the largest ratio of the next merge's height to the last one's; one cluster where none is above 1.5
+//	ratio       the largest ratio of the next merge's height to the last one's; one cluster if none is above 1.5
 //	loss        the largest ratio of the next coarser candidate's loss to its own (LossRatio), among the cuts on the
 //	            paper's grid α = 1.00, 0.95 .. 0.05; all candidates for spectral
 //	fixed:α     the cut at α
 //	count:Z     Z clusters, or as many as there are clients
 //
-// The paper says no more than "low score and relatively few clusters"; all rules except loss are ours. They were measured
+// The paper says only "low score and relatively few clusters"; all rules except loss are not in the paper. They were measured
 // with data angles and Ward's linkage on new Fashion-MNIST partitions of 100 clients (TestChoiceOnFreshPartitions in
-// federation). On 50 partitions with groups, silhouette, bend and ratio were exact on each, and loss on 38. On 16
-// partitions without groups, silhouette answered 1 to 8 clusters. docs/similarity.md has the other linkages, and full
-// sketches. The silhouette has two disadvantages: a single client far from all others gets no cluster of its own, and more
-// than sqrt(N) groups are not found where the silhouette is below 0.5, as with gradient angles alone.
+// federation). On 50 partitions with groups, silhouette, bend and ratio were exact on all, and loss on 38. On 16 partitions
+// without groups, silhouette found 1 to 8 clusters. docs/similarity.md has the results of the other linkages and of full
+// sketches. The silhouette has two disadvantages: a single client far from all others does not get its own cluster, and more
+// than sqrt(N) groups are not found if the silhouette is below 0.5, as with gradient angles alone.
 func Search(a *mat.SymDense, o Options) (*Choice, error) {
 	return search(a, nil, o, nil)
 }
@@ -148,13 +148,13 @@ func searchSpectral(a *mat.SymDense, o Options, progress Progress) (*Choice, err
 	}
 	chosen := slices.IndexFunc(s.Candidates, func(c Candidate) bool { return len(c.Clusters) == min(int(x), a.SymmetricDim()) })
 	if chosen < 0 {
-		return nil, fmt.Errorf("count %g: spectral clustering found no partition into so many: raise max clusters (%d) or ask for fewer", x, o.MaxClusters)
+		return nil, fmt.Errorf("count %g: spectral clustering found no partition into this number of clusters: raise max clusters (%d) or use a smaller count", x, o.MaxClusters)
 	}
 	return s.choose(chosen), nil
 }
 
-// pick returns the index of the candidate that a rule without a number chooses, and sets the Score of the candidates. The candidates must
-// be scored.
+// pick returns the index of the candidate that a rule without a number chooses, and sets the Score of the candidates. The
+// candidates must be scored.
 func (s *Choice) pick(rule string) int {
 	switch rule {
 	case "silhouette":
@@ -176,13 +176,13 @@ func (s *Choice) pick(rule string) int {
 	return s.byLoss(all)
 }
 
-// LeastScore returns the value above which a candidate's Score must be for a rule to choose more than one cluster.
+// LeastScore returns the value that a candidate's Score must exceed for a rule to choose more than one cluster.
 func LeastScore(rule string) float64 {
 	return map[string]float64{"silhouette": minSilhouette, "bend": minBend, "ratio": minRatio, "eigengap": minEigengap, "loss": minLossRatio}[rule]
 }
 
-// between returns a threshold at which exactly the first m merges are made: halfway to the next height. If all merges are
-// made, it is 1, or the last height if that is larger.
+// between returns a threshold at which exactly the first m merges are applied: halfway to the next height. If all merges are
+// applied, it is 1, or the last height if that is larger.
 func between(h []float64, m int) float64 {
 	switch {
 	case m == len(h):
@@ -207,7 +207,7 @@ func heightRatio(h []float64, m int) float64 {
 	return h[m] / max(h[m-1], heightFloor)
 }
 
-// insert returns the index of the candidate with as many clusters as c. If there is none, it inserts c in order.
+// insert returns the index of the candidate with the same number of clusters as c. If there is none, it inserts c in order.
 func (s *Choice) insert(c Candidate) int {
 	at, found := slices.BinarySearchFunc(s.Candidates, len(c.Clusters), func(c Candidate, z int) int { return len(c.Clusters) - z })
 	if !found {
@@ -216,8 +216,8 @@ func (s *Choice) insert(c Candidate) int {
 	return at
 }
 
-// score sets the values by which the candidates are judged. nested says that the clusters of each are unions of those of
-// the next.
+// score sets the values by which the rules choose. nested says that the clusters of each candidate are unions of the clusters
+// of the next one.
 func (s *Choice) score(a *mat.SymDense, o Options, nested bool) {
 	partitions := make([][][]int, len(s.Candidates))
 	var fine [][]int
@@ -228,7 +228,7 @@ func (s *Choice) score(a *mat.SymDense, o Options, nested bool) {
 		}
 	}
 	scores := scoreAll(a, partitions, fine)
-	fall := make([]float64, len(scores)+1) // fall of the log mean distance from the candidate before
+	fall := make([]float64, len(scores)+1) // decrease of the log mean distance from the previous candidate
 	for k, score := range scores {
 		c := &s.Candidates[k]
 		c.Loss, c.L1, c.L2 = lossOf(score, o)
@@ -250,8 +250,8 @@ func eigengap(eigenvalues []float64, k int) float64 {
 	return eigenvalues[k] - eigenvalues[k-1]
 }
 
-// best returns the candidate with the highest value above the rule's least, and among equal ones the coarsest. If none is above
-// it, best returns the coarsest of all.
+// best returns the candidate with the highest value, or the coarsest of several such candidates. If no value is above the
+// rule's LeastScore, it returns the coarsest of all candidates.
 func (s *Choice) best(rule string, value func(Candidate) float64) int {
 	best, least := 0, LeastScore(rule)
 	for k := range s.Candidates {
@@ -264,8 +264,9 @@ func (s *Choice) best(rule string, value func(Candidate) float64) int {
 	return best
 }
 
-// silhouette returns the mean silhouette of a candidate. It is 0 if the value comes from setting outliers apart, and if it
-// is weak and there are more than sqrt(N) clusters, so that a cluster has on average fewer clients than there are clusters.
+// silhouette returns the mean silhouette of a candidate. It returns 0 if the value comes from separating outliers. It also
+// returns 0 if the value is weak and there are more than sqrt(N) clusters, so that a cluster has on average fewer clients than
+// there are clusters.
 func silhouette(c Candidate) float64 {
 	n, z := 0, len(c.Clusters)
 	for _, members := range c.Clusters {
@@ -313,9 +314,9 @@ func onGrid(tree *Dendrogram, candidates []Candidate) []int {
 }
 
 // LossRatio chooses one of several partitions by their losses (eq. 10), which are given from coarse to fine, each partition
-// once. It returns the index of the partition for which the loss of the next coarser partition is the largest multiple of
-// its own loss, and of equal ones the coarsest. If every loss is at least the one before it, or there are no losses, the
-// answer is 0.
+// once. It returns the index of the partition for which the loss of the next coarser partition is the largest multiple of its
+// own loss, or the coarsest of several such partitions. If every loss is at least the previous one, or there are no losses, it
+// returns 0.
 //
 // On the published losses of the paper's table 19, this chooses the published 11 clusters for both data sets. The lowest
 // loss does not.
@@ -330,7 +331,7 @@ func LossRatio(losses []float64) int {
 	return best
 }
 
-// lossRatio returns the loss before the k-th as a multiple of it.
+// lossRatio returns the ratio of the loss before the k-th loss to the k-th loss.
 func lossRatio(losses []float64, k int) float64 {
 	return losses[k-1] / max(losses[k], math.SmallestNonzeroFloat64)
 }

@@ -2,15 +2,15 @@ package similarity
 
 import "fmt"
 
-// Sketches are what the clients of a clustering have sent: [Vectors], from which the paper's similarity finds the clusters,
-// or [Features], from which tests find them. The clients are numbered from 0.
+// Sketches are the data that the clients of a clustering have sent: [Vectors], from which the paper's similarity finds the
+// clusters, or [Features], from which tests find them. The clients are numbered from 0.
 type Sketches interface {
 	// ClassCounts returns n_i,c, N x C.
 	ClassCounts() [][]int
 	// Cluster finds the clusters and the CC-graph. progress may be nil.
 	Cluster(o Options, progress Progress) (*Result, error)
-	// Stability clusters again, repeats times, each time with a random half of what the clients sent, and returns how much
-	// of r comes back. r is the result of Cluster with the same options.
+	// Stability clusters again, repeats times, each time with a random half of the data that the clients sent, and compares
+	// with r, the result of Cluster with the same options.
 	Stability(r *Result, o Options, repeats int, progress Progress) (*Steadiness, error)
 }
 
@@ -18,7 +18,7 @@ type Sketches interface {
 type SketchArchive interface {
 	Sketches
 	FoundBy() string // the method that finds clusters from such sketches, FoundBySimilarity or FoundByTest
-	Groups() []int   // the true group of each client; nil if they are unknown
+	Groups() []int   // the true group of each client; nil if the groups are unknown
 	Close() error
 }
 
@@ -56,5 +56,5 @@ func Write(path string, s Sketches, trueGroups []int) error {
 	case *Features:
 		return WriteFeatures(path, s, trueGroups)
 	}
-	return fmt.Errorf("writing sketches to %s: sketches of type %T", path, s)
+	return fmt.Errorf("writing sketches to %s: the type %T cannot be written", path, s)
 }

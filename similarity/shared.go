@@ -13,7 +13,7 @@ type Shared struct {
 	Team    Team
 	Counts  [][]int        // n_i,c, N x C
 	Updates [][]float32    // Δ~_i, N x k
-	Bases   [][]*mat.Dense // U_c^i, N x C; nil where the class is absent and where another process has the client
+	Bases   [][]*mat.Dense // U_c^i, N x C; nil if the client lacks the class or if another process has its vectors
 
 	f int // F, set by the first basis
 }
@@ -21,9 +21,9 @@ type Shared struct {
 // ClassCounts implements [Sketches].
 func (s *Shared) ClassCounts() [][]int { return s.Counts }
 
-// Cluster is [Cluster] by all processes of the team together. Each computes its bands of the rows of G, V and A, and A goes to
-// process 0. That process gets the result, without Gradient, Data, GradientScaled and DataScaled, to the last bit that of one
-// process; the others get nil.
+// Cluster does the work of [Cluster] in all processes of the team together. Each computes its bands of the rows of G, V and A,
+// and sends its rows of A to process 0. That process returns the result, without Gradient, Data, GradientScaled and DataScaled.
+// It is bit for bit the result of a single process. The other processes return nil.
 func (s *Shared) Cluster(o Options, progress Progress) (*Result, error) {
 	err := o.Validate()
 	if err == nil {
@@ -39,28 +39,28 @@ func (s *Shared) Cluster(o Options, progress Progress) (*Result, error) {
 	return r, nil
 }
 
-// check returns an error unless the sketches are of the same clients and classes.
+// check returns an error unless the parts of the sketches have the same numbers of clients and classes.
 func (s *Shared) check() error {
 	switch n := len(s.Counts); {
 	case n == 0:
 		return fmt.Errorf("there are no clients")
 	case len(s.Counts[0]) == 0:
-		return fmt.Errorf("client 0 has counts of no class")
+		return fmt.Errorf("client 0 has no class counts")
 	case len(s.Updates) != n || len(s.Bases) != n:
-		return fmt.Errorf("there are counts of %d clients, updates of %d and vectors of %d", n, len(s.Updates), len(s.Bases))
+		return fmt.Errorf("there are counts for %d clients, updates for %d and vectors for %d", n, len(s.Updates), len(s.Bases))
 	}
 	for i, bases := range s.Bases {
 		if len(bases) != len(s.Counts[0]) || len(s.Counts[i]) != len(bases) {
-			return fmt.Errorf("client %d: %d counts and %d bases for %d classes: need one of each per class",
+			return fmt.Errorf("client %d has %d counts and %d bases for %d classes: it needs one of each per class",
 				i, len(s.Counts[i]), len(bases), len(s.Counts[0]))
 		}
 	}
 	return nil
 }
 
-// Stability implements [Sketches]. It is for one process that has all sketches.
+// Stability implements [Sketches]. It returns an error, because it would need one process that has all sketches.
 func (s *Shared) Stability(*Result, Options, int, Progress) (*Steadiness, error) {
-	return nil, fmt.Errorf("stability: the sketches are shared out over %d processes: use one", s.Team.Size())
+	return nil, fmt.Errorf("stability: the sketches are distributed over %d processes: use one process", s.Team.Size())
 }
 
 func (s *Shared) allCounts() [][]int { return s.Counts }
@@ -72,7 +72,7 @@ func (s *Shared) gradients(share *bands, g triangle, tell teller) error {
 // stackPart is the number of vectors that a process sends at a time.
 const stackPart = 1024
 
-// stack implements source: every process gets the vectors of all.
+// stack implements source. Every process gets the vectors of all processes.
 func (s *Shared) stack(c int) (*mat.Dense, []int, error) {
 	own, clients, problem := stackBases(s.Bases, c, &s.f)
 	head := []float64{float64(s.f)} // F, then the client of each vector
@@ -90,7 +90,7 @@ func (s *Shared) stack(c int) (*mat.Dense, []int, error) {
 		if f := int(x[0]); s.f == 0 {
 			s.f = f
 		} else if f != 0 && f != s.f {
-			return nil, nil, fmt.Errorf("class %d: the vectors of process %d have %d entries, and others %d", c, r, f, s.f)
+			return nil, nil, fmt.Errorf("class %d: the vectors of process %d have %d entries, but those of other processes have %d", c, r, f, s.f)
 		}
 		for _, i := range x[1:] {
 			of[r] = append(of[r], int(i))
@@ -141,7 +141,8 @@ func (s *Shared) stack(c int) (*mat.Dense, []int, error) {
 	}
 }
 
-// bring returns a matrix whose rows the processes have, in process 0, and nil in the others. The rows are freed.
+// bring collects the rows of a matrix in process 0 and returns the matrix there. It returns nil in the other processes. The rows
+// are freed.
 func bring(rows triangle, share *bands) (*mat.SymDense, error) {
 	var whole *mat.SymDense
 	var into triangle

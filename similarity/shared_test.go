@@ -203,8 +203,8 @@ func TestSharedBadInput(t *testing.T) {
 	for want, change := range map[string]func(*Shared){
 		"client 3: coordinate 0 of its update is NaN": func(s *Shared) { s.Updates[3][0] = float32(nan()) },
 		"1 samples and 0 principal vectors":           func(s *Shared) { s.Counts[0][0] = 1 },
-		"updates of 9":                                func(s *Shared) { s.Updates = s.Updates[:9] },
-		"client 2: 3 counts":                          func(s *Shared) { s.Counts[2] = s.Counts[2][:3] },
+		"updates for 9":                               func(s *Shared) { s.Updates = s.Updates[:9] },
+		"client 2 has 3 counts":                       func(s *Shared) { s.Counts[2] = s.Counts[2][:3] },
 	} {
 		sketches := manyClients(10, 12)
 		_, errs, _ := together(2, func(team Team) (*Result, error) {

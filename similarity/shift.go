@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// ShiftFactor is the paper's 0.2 in eq. 41.
+// ShiftFactor is the factor of the paper in eq. 41.
 const ShiftFactor = 0.2
 
 // HistogramShift compares the class histograms of a client at two times (appendix A.9). It returns the 1-Wasserstein
@@ -14,18 +14,18 @@ const ShiftFactor = 0.2
 //	W1 = n Σ_{c<C-1} | F_old(c) - F_new(c) |,  bound = 0.2 n / C
 //
 // F(c) is the share of the samples of classes 0..c, and n is the number of newly processed samples. W1 is in samples times
-// classes. Both histograms are taken with n samples, as a distance between masses requires. So n cancels, and the test is
-// whether the mean sample has moved by more than 0.2/C of a class. That bound is small. n new samples from equal shares of
-// 10 classes are on average 3/sqrt(n) of a class away from the shares themselves, so with fewer than about 20,000 samples
-// chance alone exceeds the bound. Where histograms come from samples, compare W1 with a multiple of the bound.
+// classes. Both histograms are scaled to n samples, because a distance between distributions of mass needs equal masses. So n
+// cancels, and the test is whether the mean sample has moved by more than 0.2/C of a class. This bound is small. n new samples
+// from equal shares of 10 classes are on average 3/sqrt(n) of a class away from the shares themselves, so with fewer than about
+// 20,000 samples chance alone exceeds the bound. For histograms of random samples, compare W1 with a multiple of the bound.
 //
 // old and now are counts n_i,c of the same C classes (C at least 1), at least one sample each; n is 1 or more.
 func HistogramShift(old, now []int, n int) (w1, bound float64, err error) {
 	if len(old) != len(now) || len(old) == 0 {
-		return 0, 0, fmt.Errorf("shift: histograms of %d and %d classes: need the same number, at least 1", len(old), len(now))
+		return 0, 0, fmt.Errorf("shift: the histograms have %d and %d classes: the numbers must be equal and at least 1", len(old), len(now))
 	}
 	if n < 1 {
-		return 0, 0, fmt.Errorf("shift: %d newly processed samples, need 1 or more", n)
+		return 0, 0, fmt.Errorf("shift: the number of newly processed samples is %d: use 1 or more", n)
 	}
 	var totalOld, totalNow float64
 	for c := range old {

@@ -18,13 +18,13 @@ import (
 //	class_counts             n_i,c, N x C, whole numbers
 //	sparse_updates           Δ~_i, N x k
 //	principal_vectors        the columns of all U_c^i as rows, P x F, in any order
-//	principal_vectors_owner  client, class and place in the basis of each, P x 3, whole numbers
+//	principal_vectors_owner  client, class and position in the basis of each vector, P x 3, whole numbers
 //
-// and, where the clients' true groups are known,
+// and, if the clients' true groups are known,
 //
 //	true_groups              a whole number for each client, N
 //
-// Clients, classes and places count from 0.
+// Clients, classes and positions count from 0.
 const (
 	countsArray  = "class_counts"
 	updatesArray = "sparse_updates"
@@ -34,9 +34,9 @@ const (
 )
 
 // WriteSketches writes sketches to a folder, which it creates if needed, or to a file whose name ends in .npz. Numbers are
-// float64, and the vectors are in the order of their classes, so that one class can be read alone. Each file is complete or
-// absent. It returns an error if the sketches do not fit together, or if the columns of a basis are not of unit length.
-// groups are the true groups of the clients, and nil if they are unknown.
+// float64, and the vectors are in the order of their classes, so that a single class can be read. Each file is complete or
+// absent. WriteSketches returns an error if the sketches do not fit together, or if the columns of a basis are not of unit
+// length. groups are the true groups of the clients, or nil if they are unknown.
 func WriteSketches(path string, sketches []Sketch, groups []int) error {
 	if err := writeSketches(path, sketches, groups); err != nil {
 		return fmt.Errorf("writing sketches to %s: %w", path, err)
@@ -50,7 +50,7 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 		return err
 	}
 	if groups != nil && len(groups) != len(sketches) {
-		return fmt.Errorf("there are %d clients, but true groups of %d clients", len(sketches), len(groups))
+		return fmt.Errorf("there are %d clients, but true groups for %d clients", len(sketches), len(groups))
 	}
 	if _, _, err := unitRows(m.updates); err != nil {
 		return err
@@ -77,7 +77,7 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 				owner = append(owner, int64(i), int64(c), int64(place))
 			}
 		}
-		// This is called for its errors. The first class that a client holds sets F.
+		// stack is called only for its errors. The first class that a client holds sets F.
 		if _, _, err := m.stack(c); err != nil {
 			return err
 		}
@@ -110,14 +110,14 @@ func writeSketches(path string, sketches []Sketch, groups []int) error {
 	if groups != nil {
 		arrays = append(arrays, named{groupsArray, of(&npy.Array{Shape: []int{n}, Data: wide(groups)})})
 	}
-	absent := []string{versionArray} // The folder may have features, or the true groups of other sketches.
+	absent := []string{versionArray} // the folder may have features, or the true groups of other sketches
 	if groups == nil {
 		absent = append(absent, groupsArray)
 	}
 	return writeArrays(path, arrays, absent)
 }
 
-// named is the name of an array and the function that writes it.
+// named is an array's name and the function that writes the array.
 type named struct {
 	name  string
 	write func(io.Writer) error

@@ -197,26 +197,26 @@ func TestSketchErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, path := range map[string]string{
-		"no such file":                                         filepath.Join(short, "nowhere"),
-		"neither a folder nor a .npz file":                     text,
-		"it has no array class_counts":                         lacking,
-		"client 0, class 0: its vectors cannot be read":        short,
-		"class_counts.npy: no such file":                       write(func(a map[string]*npy.Array) { delete(a, countsArray) }),
-		"class_counts: the array has the shape [4]":            write(func(a map[string]*npy.Array) { a[countsArray].Shape = []int{4} }),
-		"class_counts has 4 clients":                           write(func(a map[string]*npy.Array) { a[countsArray].Shape = []int{4, 1} }),
-		"class_counts: an array of floating-point":             write(func(a map[string]*npy.Array) { a[countsArray].Data = make([]float64, 4) }),
-		"sparse_updates: the array has the shape [2]":          write(func(a map[string]*npy.Array) { a[updatesArray].Shape = []int{2} }),
-		"principal_vectors: the array has the shape [2 4]":     write(func(a map[string]*npy.Array) { a[vectorsArray].Shape = []int{2, 4} }),
-		"principal_vectors: the elements have the type |u1":    write(func(a map[string]*npy.Array) { a[vectorsArray].Data = make([]uint8, 8) }),
-		"principal_vectors_owner: the array has the shape":     write(func(a map[string]*npy.Array) { a[ownerArray].Shape = []int{3, 4} }),
-		"row 3 is of client 2 and class 1":                     write(func(a map[string]*npy.Array) { a[ownerArray].Data.([]int32)[9] = 2 }),
-		"client 0, class 0: the places of its vectors must be": write(func(a map[string]*npy.Array) { a[ownerArray].Data.([]int32)[5] = 0 }),
-		"client 1: class 1 has 0 samples and 1":                write(func(a map[string]*npy.Array) { a[countsArray].Data.([]int64)[3] = 0 }),
-		"client 0: class 1 has 7 samples and 0":                write(func(a map[string]*npy.Array) { a[countsArray].Data.([]int64)[1] = 7 }),
-		"client 1: class 1 has -2 samples":                     write(func(a map[string]*npy.Array) { a[countsArray].Data.([]int64)[3] = -2 }),
-		"true_groups: the array has the shape [3]":             write(func(a map[string]*npy.Array) { a[groupsArray] = &npy.Array{Shape: []int{3}, Data: []int64{0, 0, 1}} }),
-		"true_groups: an array of floating-point":              write(func(a map[string]*npy.Array) { a[groupsArray] = &npy.Array{Shape: []int{2}, Data: []float64{0, 1}} }),
-		"client 1, class 0: principal vector 0 has":            write(func(a map[string]*npy.Array) { a[vectorsArray].Data.([]float64)[4] = 6 }),
+		"no such file":                                            filepath.Join(short, "nowhere"),
+		"neither a folder nor a .npz file":                        text,
+		"it has no array class_counts":                            lacking,
+		"client 0, class 0: its vectors cannot be read":           short,
+		"class_counts.npy: no such file":                          write(func(a map[string]*npy.Array) { delete(a, countsArray) }),
+		"class_counts: the array has the shape [4]":               write(func(a map[string]*npy.Array) { a[countsArray].Shape = []int{4} }),
+		"class_counts has 4 clients":                              write(func(a map[string]*npy.Array) { a[countsArray].Shape = []int{4, 1} }),
+		"class_counts: an array of floating-point":                write(func(a map[string]*npy.Array) { a[countsArray].Data = make([]float64, 4) }),
+		"sparse_updates: the array has the shape [2]":             write(func(a map[string]*npy.Array) { a[updatesArray].Shape = []int{2} }),
+		"principal_vectors: the array has the shape [2 4]":        write(func(a map[string]*npy.Array) { a[vectorsArray].Shape = []int{2, 4} }),
+		"principal_vectors: the elements have the type |u1":       write(func(a map[string]*npy.Array) { a[vectorsArray].Data = make([]uint8, 8) }),
+		"principal_vectors_owner: the array has the shape":        write(func(a map[string]*npy.Array) { a[ownerArray].Shape = []int{3, 4} }),
+		"row 3 has client 2 and class 1":                          write(func(a map[string]*npy.Array) { a[ownerArray].Data.([]int32)[9] = 2 }),
+		"client 0, class 0: the positions of its vectors must be": write(func(a map[string]*npy.Array) { a[ownerArray].Data.([]int32)[5] = 0 }),
+		"client 1: class 1 has 0 samples and 1":                   write(func(a map[string]*npy.Array) { a[countsArray].Data.([]int64)[3] = 0 }),
+		"client 0: class 1 has 7 samples and 0":                   write(func(a map[string]*npy.Array) { a[countsArray].Data.([]int64)[1] = 7 }),
+		"client 1: class 1 has -2 samples":                        write(func(a map[string]*npy.Array) { a[countsArray].Data.([]int64)[3] = -2 }),
+		"true_groups: the array has the shape [3]":                write(func(a map[string]*npy.Array) { a[groupsArray] = &npy.Array{Shape: []int{3}, Data: []int64{0, 0, 1}} }),
+		"true_groups: an array of floating-point":                 write(func(a map[string]*npy.Array) { a[groupsArray] = &npy.Array{Shape: []int{2}, Data: []float64{0, 1}} }),
+		"client 1, class 0: principal vector 0 has":               write(func(a map[string]*npy.Array) { a[vectorsArray].Data.([]float64)[4] = 6 }),
 	} {
 		if _, err := readSketches(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -235,7 +235,7 @@ func TestSketchErrors(t *testing.T) {
 	if err := WriteSketches(filepath.Join(short, "new"), sketches, nil); err == nil || !strings.Contains(err.Error(), "client 2: its update") {
 		t.Errorf("writing: got %v", err)
 	}
-	if err := WriteSketches(filepath.Join(short, "new"), sketches, []int{1}); err == nil || !strings.Contains(err.Error(), "true groups of 1 clients") {
+	if err := WriteSketches(filepath.Join(short, "new"), sketches, []int{1}); err == nil || !strings.Contains(err.Error(), "true groups for 1 clients") {
 		t.Errorf("writing groups of others: got %v", err)
 	}
 	if err := WriteSketches(filepath.Join(text, "below"), nil, nil); err == nil || !strings.Contains(fmt.Sprint(err), "no client") {

@@ -16,26 +16,26 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// SketchFile is an open file of sketches. Everything except the principal vectors is in memory. The vectors are read one
-// class at a time (for a compressed .npz file, all at once).
+// SketchFile is an open file of sketches. Everything except the principal vectors is in memory. The vectors are read one class
+// at a time, or all at once from a compressed .npz file.
 type SketchFile struct {
 	path     string
 	counts   [][]int
 	updates  [][]float64
 	groups   []int         // true groups; nil if they are unknown
 	pixels   int           // F
-	rows     [][]vectorRow // rows of principal_vectors by class, sorted by client and place
+	rows     [][]vectorRow // rows of principal_vectors by class, sorted by client and position
 	vectors  io.ReaderAt   // the data of principal_vectors
 	elements npy.Header    // header of principal_vectors
 	buffer   []float64     // memory of the stack
 	archive  *npy.Archive
 }
 
-// maxElements is the largest number of elements of an array that is read as a whole. npy.Read allocates memory only for
-// bytes that are really there.
+// maxElements is the largest number of elements of an array that is read as a whole. npy.Read allocates memory only for the
+// bytes that the file has.
 const maxElements = math.MaxInt / 8
 
-// vectorRow is the place of a principal vector.
+// vectorRow is the client, the position in the basis and the row of a principal vector.
 type vectorRow struct{ client, place, row int }
 
 func (f *SketchFile) allCounts() [][]int { return f.counts }
@@ -67,10 +67,10 @@ func (f *SketchFile) Stability(r *Result, o Options, repeats int, progress Progr
 	return Stability(f.updates, r, o, 0.5, repeats, progress)
 }
 
-// Groups returns the true group of each client; nil if the file has none.
+// Groups returns the true group of each client, or nil if the file has no groups.
 func (f *SketchFile) Groups() []int { return f.groups }
 
-// Close closes the file. The results of its methods stay valid.
+// Close closes the file. The results of earlier calls remain valid.
 func (f *SketchFile) Close() error {
 	if f.archive == nil {
 		return nil
@@ -123,7 +123,7 @@ func openSketches(path string) (f *SketchFile, err error) {
 	}
 	n, _ := updates.Dims()
 	if len(counts) != n || n == 0 {
-		return f, fmt.Errorf("%s has %d clients and %s %d: need the same number, at least 1", countsArray, len(counts), updatesArray, n)
+		return f, fmt.Errorf("%s has %d clients and %s has %d: the numbers must be equal and at least 1", countsArray, len(counts), updatesArray, n)
 	}
 	f.counts = counts
 	for i := range n {
@@ -138,7 +138,7 @@ func openSketches(path string) (f *SketchFile, err error) {
 	return f, f.index(owner)
 }
 
-// readGroups reads the true_groups of n clients, which may be absent.
+// readGroups reads the array true_groups of n clients, which may be absent.
 func readGroups(open func(string) (*io.SectionReader, error), n int) ([]int, error) {
 	r, err := open(groupsArray)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -156,13 +156,12 @@ func readGroups(open func(string) (*io.SectionReader, error), n int) ([]int, err
 		return nil, fmt.Errorf("%s: %w", groupsArray, err)
 	}
 	if len(a.Shape) != 1 || len(groups) != n {
-		return nil, fmt.Errorf("%s: the array has the shape %v, but there are %d clients: need one number per client", groupsArray, a.Shape, n)
+		return nil, fmt.Errorf("%s: the array has the shape %v, but there are %d clients: it needs one number per client", groupsArray, a.Shape, n)
 	}
 	return groups, nil
 }
 
-// readInts returns the rows of a matrix of whole numbers. columns is the number of columns, or 0 for any number above
-// 0.
+// readInts returns the rows of a matrix of whole numbers. columns is the number of columns, or 0 for any number above 0.
 func readInts(open func(string) (*io.SectionReader, error), name string, columns int) ([][]int, error) {
 	r, err := open(name)
 	if err != nil {
@@ -177,7 +176,7 @@ func readInts(open func(string) (*io.SectionReader, error), name string, columns
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if len(a.Shape) != 2 || a.Shape[1] == 0 || columns > 0 && a.Shape[1] != columns {
-		return nil, fmt.Errorf("%s: the array has the shape %v: need rows of %d numbers", name, a.Shape, max(columns, 1))
+		return nil, fmt.Errorf("%s: the array has the shape %v: it needs rows of %d numbers", name, a.Shape, max(columns, 1))
 	}
 	rows := make([][]int, a.Shape[0])
 	for i := range rows {
@@ -207,14 +206,14 @@ func (f *SketchFile) openVectors(open func(string) (*io.SectionReader, error), r
 	return nil
 }
 
-// index sorts the vectors by class, client and place, and checks that they fit the counts.
+// index sorts the vectors by class, client and position, and checks that they fit the counts.
 func (f *SketchFile) index(owner [][]int) error {
 	classes := len(f.counts[0])
 	f.rows = make([][]vectorRow, classes)
 	for row, o := range owner {
 		i, c := o[0], o[1]
 		if i < 0 || i >= len(f.counts) || c < 0 || c >= classes {
-			return fmt.Errorf("%s: row %d is of client %d and class %d, but there are %d clients and %d classes", ownerArray, row, i, c, len(f.counts), classes)
+			return fmt.Errorf("%s: row %d has client %d and class %d, but there are %d clients and %d classes", ownerArray, row, i, c, len(f.counts), classes)
 		}
 		f.rows[c] = append(f.rows[c], vectorRow{i, o[2], row})
 	}
@@ -225,7 +224,7 @@ func (f *SketchFile) index(owner [][]int) error {
 		vectors := make([]int, len(f.counts))
 		for _, v := range rows {
 			if v.place != vectors[v.client] {
-				return fmt.Errorf("client %d, class %d: the places of its vectors must be 0, 1, ...: found %d instead of %d", v.client, c, v.place, vectors[v.client])
+				return fmt.Errorf("client %d, class %d: the positions of its vectors must be 0, 1, ...: found %d instead of %d", v.client, c, v.place, vectors[v.client])
 			}
 			vectors[v.client]++
 		}
@@ -282,7 +281,7 @@ func (f *SketchFile) stack(c int) (*mat.Dense, []int, error) {
 			}
 		}
 	})
-	for _, err := range errs { // the first one in order, for any number of cores
+	for _, err := range errs { // the first error in order, whatever the number of cores
 		if err != nil {
 			return nil, nil, err
 		}

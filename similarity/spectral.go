@@ -19,8 +19,8 @@ const (
 	lloydSteps     = 100
 )
 
-// spectral returns partitions of the N rows of A into 1..o.MaxClusters clusters, in ascending number, and the smallest
-// eigenvalues of the Laplacian, ascending. Numbers for which k-means leaves a cluster empty are left out.
+// spectral returns partitions of the N rows of A into 1..o.MaxClusters clusters, in ascending order of this number, and the
+// smallest eigenvalues of the Laplacian, ascending. Numbers for which k-means leaves a cluster empty are left out.
 //
 //	S_ij = exp( -A_ij^2 / (2 s_i s_j) ),  L = I - D^-1/2 S D^-1/2,  D_ii = Σ_j S_ij
 //
@@ -35,13 +35,13 @@ func spectral(a *mat.SymDense, o Options, tell teller) (partitions [][][]int, ei
 	for i := range n {
 		for k, x := range upper(a, i) {
 			if !(x >= 0) || math.IsInf(x, 0) {
-				return nil, nil, fmt.Errorf("spectral clustering: the distance of clients %d and %d is %g", i, i+1+k, x)
+				return nil, nil, fmt.Errorf("spectral clustering: the distance between clients %d and %d is %g", i, i+1+k, x)
 			}
 		}
 	}
 	var eigen mat.EigenSym
 	if !eigen.Factorize(laplacian(a, o.Scaling), true) {
-		return nil, nil, fmt.Errorf("spectral clustering: the eigenvalues of %d clients' Laplacian did not converge", n)
+		return nil, nil, fmt.Errorf("spectral clustering: the eigenvalues of the Laplacian of %d clients did not converge", n)
 	}
 	eigenvalues = eigen.Values(nil)
 	var vectors mat.Dense
@@ -66,8 +66,8 @@ func spectral(a *mat.SymDense, o Options, tell teller) (partitions [][][]int, ei
 }
 
 // laplacian returns the normalised Laplacian of the affinity exp(-a_ij² / (2 σ_i σ_j)) of a distance matrix a. With local
-// scaling σ_i is the distance of row i to its 7th neighbour (Zelnik-Manor, Perona, NIPS 2004); with global scaling all rows
-// have the median of these.
+// scaling σ_i is the distance of row i to its 7th neighbour (Zelnik-Manor, Perona, NIPS 2004). With global scaling it is the
+// median of these distances for all rows.
 func laplacian(a *mat.SymDense, scaling string) *mat.SymDense {
 	n := a.SymmetricDim()
 	scale := make([]float64, n)
@@ -103,8 +103,8 @@ func laplacian(a *mat.SymDense, scaling string) *mat.SymDense {
 	return l
 }
 
-// KMeans returns the label 0..k-1 of each row of x (N x F), from the best of 10 k-means++ starts by the sum of squares. A
-// label may have no rows.
+// KMeans returns the label 0..k-1 of each row of x (N x F). Of 10 k-means++ starts it uses the one with the smallest sum of
+// squares. A label may have no rows.
 func KMeans(x *mat.Dense, k int, random *rand.Rand) []int {
 	var best []int
 	least := math.Inf(1)
@@ -146,7 +146,7 @@ func plusPlus(x *mat.Dense, k int, random *rand.Rand) *mat.Dense {
 	return centres
 }
 
-// lloyd moves the centres until no row changes cluster. A centre without rows stays where it is.
+// lloyd moves the centres until no row changes its cluster. A centre without rows does not move.
 func lloyd(x, centres *mat.Dense) (labels []int, sum float64) {
 	n, f := x.Dims()
 	k, _ := centres.Dims()

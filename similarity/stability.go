@@ -8,12 +8,12 @@ import (
 	"feddag/similarity/agreement"
 )
 
-// Steadiness says how much of a clustering comes back from half of what the clients sent. That is half of the mask's
-// coordinates or, if tests found the clusters, of the images.
+// Steadiness says how similar a clustering is to clusterings from a random half of the data that the clients sent: half of the
+// mask's coordinates or, if tests found the clusters, half of the images.
 type Steadiness struct {
-	ARI      []float64 // adjusted Rand index of each repetition against the clustering
+	ARI      []float64 // adjusted Rand index of each repetition with the clustering
 	Count    []int     // number of clusters of each repetition
-	Clusters []float64 // for each cluster, the mean over the repetitions of its largest Jaccard index with any of their clusters
+	Clusters []float64 // for each cluster, the mean over the repetitions of its largest Jaccard index with any cluster of the repetition
 	Between  *float64  // adjusted Rand index of the two repetitions with disjoint halves of the images; nil for halves of the mask
 }
 
@@ -21,9 +21,9 @@ type Steadiness struct {
 // and compares with result, which Cluster returned for these updates (N x k) and options. Only G, the gates and the
 // clusters are computed again; V does not depend on the mask.
 //
-// A cluster with a Jaccard index below 0.5 is dissolved as often as not, and one above 0.85 is highly stable (Hennig 2007,
-// Cluster-wise assessment of cluster stability). The draws come from o.Seed. With fixed:0 the mask has no effect, and all
-// values are 1.
+// A cluster with a Jaccard index below 0.5 dissolves in about half of the repetitions, and a cluster above 0.85 is highly stable
+// (Hennig 2007, Cluster-wise assessment of cluster stability). The draws depend on o.Seed. With fixed:0 the mask has no effect,
+// and all values are 1.
 func Stability(updates [][]float64, result *Result, o Options, share float64, repeats int, progress Progress) (*Steadiness, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("stability: %w", err)
@@ -33,16 +33,16 @@ func Stability(updates [][]float64, result *Result, o Options, share float64, re
 	case n == 0:
 		return nil, fmt.Errorf("stability: there are no clients")
 	case !(share > 0 && share <= 1):
-		return nil, fmt.Errorf("stability: a share of %g of the coordinates: use a number above 0, up to 1", share)
+		return nil, fmt.Errorf("stability: the share of the coordinates is %g: use a number above 0 and at most 1", share)
 	case repeats < 1:
-		return nil, fmt.Errorf("stability: %d repetitions: use 1 or more", repeats)
+		return nil, fmt.Errorf("stability: the number of repetitions is %d: use 1 or more", repeats)
 	case result.DataScaled == nil || result.DataScaled.SymmetricDim() != n:
-		return nil, fmt.Errorf("stability: %d updates are not those of the clustering", n)
+		return nil, fmt.Errorf("stability: the %d updates do not match the clustering", n)
 	}
 	k := len(updates[0])
 	for i, u := range updates {
 		if len(u) != k || k == 0 {
-			return nil, fmt.Errorf("stability: client %d: its update has %d coordinates, client 0's has %d: need the same number, at least 1", i, len(u), k)
+			return nil, fmt.Errorf("stability: client %d: its update has %d coordinates and the update of client 0 has %d: the numbers must be equal and at least 1", i, len(u), k)
 		}
 	}
 	keep := max(1, int(share*float64(k)))

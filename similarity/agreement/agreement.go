@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// Labels returns the cluster number of each of n clients, -1 for a client in none.
+// Labels returns the cluster number of each of n clients, -1 for a client in no cluster.
 func Labels(clusters [][]int, n int) []int {
 	labels := make([]int, n)
 	for i := range labels {
@@ -24,10 +24,11 @@ func Labels(clusters [][]int, n int) []int {
 	return labels
 }
 
-// contingency counts the pairs of labels: cells[x][y] clients have label x in a and y in b; rows and columns are sums.
+// contingency counts the pairs of labels: cells[x][y] clients have label x in a and label y in b. rows and columns are the
+// sums of the cells.
 func contingency(a, b []int) (cells map[[2]int]int, rows, columns map[int]int, err error) {
 	if len(a) != len(b) || len(a) == 0 {
-		return nil, nil, nil, fmt.Errorf("comparing clusterings of %d and %d clients: need the same number, at least 1", len(a), len(b))
+		return nil, nil, nil, fmt.Errorf("comparing clusterings of %d and %d clients: the numbers must be equal and at least 1", len(a), len(b))
 	}
 	cells, rows, columns = map[[2]int]int{}, map[int]int{}, map[int]int{}
 	for i := range a {
@@ -39,8 +40,8 @@ func contingency(a, b []int) (cells map[[2]int]int, rows, columns map[int]int, e
 }
 
 // AdjustedRandIndex returns the adjusted Rand index of two labellings of the same n clients. It is 1 for the same partition
-// under any names, about 0 for unrelated ones, and 1 if both have one cluster or both have n. It returns an error if the
-// lengths differ or are 0.
+// under any labels, about 0 for unrelated partitions, and 1 if both have one cluster or both have n clusters. It returns an
+// error if the lengths differ or are 0.
 func AdjustedRandIndex(a, b []int) (float64, error) {
 	cells, rows, columns, err := contingency(a, b)
 	if err != nil {
@@ -64,8 +65,8 @@ func AdjustedRandIndex(a, b []int) (float64, error) {
 	return (both - expected) / ((inA+inB)/2 - expected), nil
 }
 
-// NormalisedMutualInformation returns I(a;b) / ((H(a)+H(b))/2), 0..1. It is 1 for the same partition, also if both have one
-// cluster. It returns an error if the lengths differ or are 0.
+// NormalisedMutualInformation returns I(a;b) / ((H(a)+H(b))/2), 0..1. It is 1 for the same partition, even if both have only
+// one cluster. It returns an error if the lengths differ or are 0.
 func NormalisedMutualInformation(a, b []int) (float64, error) {
 	cells, rows, columns, err := contingency(a, b)
 	if err != nil {
@@ -101,7 +102,7 @@ func Purity(clusters, truth []int) (float64, error) {
 	return float64(total) / float64(len(truth)), nil
 }
 
-// Jaccard returns the largest |A ∩ B| / |A ∪ B| of a cluster and any cluster of a partition that is given by its labels.
+// Jaccard returns the largest |A ∩ B| / |A ∪ B| of a cluster A, given by its members, and any cluster B of a partition.
 func Jaccard(members []int, clusters [][]int, labels []int) (best float64) {
 	both := make([]int, len(clusters))
 	for _, i := range members {
@@ -113,8 +114,8 @@ func Jaccard(members []int, clusters [][]int, labels []int) (best float64) {
 	return best
 }
 
-// sumSorted returns the sum of a function of a map's values, from the smallest value to the largest, so that it does not
-// depend on the order of the map.
+// sumSorted returns the sum of f over a map's values, from the smallest value to the largest, so that the sum does not depend
+// on the order of the map.
 func sumSorted[K comparable, V any](m map[K]V, f func(K, V) float64) (total float64) {
 	values := make([]float64, 0, len(m))
 	for k, v := range m {

@@ -11,37 +11,39 @@ import (
 )
 
 const (
-	sameShare   = 0.9 // share of the images that have a counterpart, from which two clusters can see like images
-	fewForPrior = 8   // of fewer clients than these, the noise of the images counts beside that between the clients
-	nameCredit  = 3   // standard deviations by which other names must fit better than equal ones
+	sameShare   = 0.9 // smallest share of images with a counterpart at which two clusters can have similar images
+	fewForPrior = 8   // with fewer clients, the noise of the images also counts, in addition to the noise between the clients
+	nameCredit  = 3   // standard deviations by which different labels must fit better than equal labels
 )
 
-// ClassPair is a class of one cluster and a class of another that are of one kind.
+// ClassPair is a class of one cluster and a class of another cluster that are of the same kind.
 type ClassPair struct {
 	A        int     `json:"a"`        // class of one cluster
 	B        int     `json:"b"`        // class of the other
 	Distance float64 `json:"distance"` // distance of their means, in standard deviations of one image
 }
 
-// Likeness says how far two clusters see like images, under whatever names.
+// Likeness says how similar the images of two clusters are, whatever their labels.
 type Likeness struct {
-	A       int         `json:"a"` // the clusters
+	A       int         `json:"a"` // A and B are the clusters
 	B       int         `json:"b"`
-	Same    bool        `json:"same"`    // nine tenths of the images are in pairs, and the test does not reject at Options.Alpha
-	Renamed bool        `json:"renamed"` // a pair has two names
-	Share   float64     `json:"share"`   // share of the images of both clusters that are in these classes
-	P       float64     `json:"p"`       // p-value of "with these names, the images of every class are drawn alike"
-	Pairs   []ClassPair `json:"pairs"`   // classes that are of one kind, by A
+	Same    bool        `json:"same"`    // at least nine tenths of the images are in pairs, and the test does not reject at Options.Alpha
+	Renamed bool        `json:"renamed"` // a pair has different labels
+	Share   float64     `json:"share"`   // share of the images of both clusters that are in paired classes
+	P       float64     `json:"p"`       // p-value of "with these labels, the images of every class have the same distribution"
+	Pairs   []ClassPair `json:"pairs"`   // classes of the same kind, ordered by A
 }
 
-// Likenesses compares each pair of clusters that have members, by A and then B. Its cost grows with the square of the number of
-// clusters. The classes of two clusters are matched one to one with the least sum of squared distances (see [kinds]); equal names
-// have a credit of three standard deviations, so that noise renames nothing. A pair is of one kind if its distance, less what all
-// pairs have in common, is below half of the distance of a class and its nearest neighbour.
+// Likenesses compares each pair of clusters that have members, ordered by A and then B. Its cost grows with the square of the
+// number of clusters. The classes of two clusters are matched one to one with the smallest sum of squared distances (see
+// [kinds]). Equal labels have a credit of three standard deviations, so that noise alone does not match different labels. A pair
+// is of the same kind if its distance, minus the difference that all pairs have in common, is below half of the distance between
+// a class and its nearest neighbour.
 //
-// Then the classes of b get the names of a, and a test asks whether all members of both draw every class from one distribution. The
-// axis from a to b is learnt on one half of the images and tested on the other, as in [pValue]; six tests, so p is six times the
-// smallest. Because the matching makes the clusters as alike as it can, the test rejects too rarely rather than too often.
+// Then the classes of b get the labels of a, and a test decides whether all members of both draw every class from one
+// distribution. The axis from a to b is learnt on one half of the images and tested on the other, as in [pValue]. There are six
+// tests, so p is six times the smallest p-value. Because the matching makes the clusters as similar as possible, the test rejects
+// too rarely rather than too often.
 func (r *Roster) Likenesses() []Likeness {
 	k := r.kinds()
 	var all []Likeness
@@ -76,7 +78,7 @@ func (r *Roster) alike(k *kinds, a, b int) Likeness {
 	return x
 }
 
-// pairs returns the classes of clusters a and b that are of one kind, see [Roster.Likenesses].
+// pairs returns the pairs of classes of clusters a and b that are of the same kind, see [Roster.Likenesses].
 func (k *kinds) pairs(a, b int) []ClassPair {
 	var ofA, ofB []int
 	for c := range k.whole.classes {
@@ -116,7 +118,7 @@ func (k *kinds) pairs(a, b int) []ClassPair {
 	}
 	scale(1/total, shift)
 	common := 0.
-	if len(matched) > 1 { // The class means of two halves are not kept together, so the noise is taken out of the whole.
+	if len(matched) > 1 { // the class means of the two halves are not kept together, so the noise of the whole is subtracted
 		common = dot(shift, shift)
 	}
 	var pairs []ClassPair
@@ -132,7 +134,7 @@ func (k *kinds) pairs(a, b int) []ClassPair {
 	return pairs
 }
 
-// pairPValues returns the p-values of "with the names of these pairs, the members of clusters a and b draw every class from one
+// pairPValues returns the p-values of "with the labels of these pairs, the members of clusters a and b draw every class from one
 // distribution", see [sidesPValues].
 func (r *Roster) pairPValues(a, b int, pairs []ClassPair) [tests / Halves]float64 {
 	f := r.finder()
@@ -162,9 +164,9 @@ func (r *Roster) pairPValues(a, b int, pairs []ClassPair) [tests / Halves]float6
 	return sidesPValues(halves, side, r.options.Prior, f.metric.noise)
 }
 
-// sidesPValues returns the p-values of "all rows draw every class from one distribution" against a division that is known before, per
-// view in the order of imageViews: six times the smaller one of the two halves that learn the axis, at most 1. Six tests are made, so
-// each of the three is corrected for all.
+// sidesPValues returns the p-values of "all rows draw every class from one distribution" against a given division, for each view
+// in the order of imageViews. Each is six times the smaller p-value of the two halves that learn the axis, at most 1. There are
+// six tests, so each of the three p-values is corrected for all of them.
 func sidesPValues(halves [Halves]*table, side []int, prior float64, noise mat.Symmetric) [tests / Halves]float64 {
 	if len(side) < fewForPrior {
 		prior = max(prior, priorClients)
@@ -182,7 +184,7 @@ func sidesPValues(halves [Halves]*table, side []int, prior float64, noise mat.Sy
 	return least
 }
 
-// axisBetween returns the axis from the rows of side 0 to those of side 1 in a view, see [split].
+// axisBetween returns the axis from the rows of side 0 to the rows of side 1 in a view, see [split].
 func axisBetween(t *table, side []int, view View) axis {
 	if view == Concept {
 		t = t.withoutStyle()

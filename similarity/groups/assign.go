@@ -10,39 +10,41 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Assignment says where a newcomer was put, and why.
+// Assignment says to which cluster a newcomer was assigned, and why.
 type Assignment struct {
 	Cluster int  // its cluster's number
-	Founded bool // the cluster was founded by newcomers, because the newcomer was rejected by every older cluster
+	Founded bool // the cluster was founded by newcomers, because every older cluster rejected the newcomer
 	// P is the p-value of "the newcomer belongs to Cluster", and 1 for the first member of a cluster.
 	P float64
-	// Others are the p-values of the older clusters, NaN for a cluster without members. The newcomer is rejected by a cluster
-	// whose p-value is Options.Alpha or less.
+	// Others are the p-values of the older clusters, NaN for a cluster without members. A cluster rejects the newcomer if its
+	// p-value is Options.Alpha or less.
 	Others []float64
-	View   View // what rejected the newcomer from the nearest of the older clusters; "" if it is not rejected by that
-	Silent bool // the newcomer has no images, so nothing is known of it, and it is in the largest cluster
+	View   View // view in which the nearest older cluster rejected the newcomer; "" if that cluster does not reject it
+	Silent bool // the newcomer has no images, so nothing is known about it, and it is in the largest cluster
 }
 
-// Add takes newcomers in. They are clients N, N+1, ... afterwards, and nobody else moves. scatter is the sum of their scatters; nil if
-// they sent none.
+// Add assigns newcomers to clusters. Afterwards they are clients N, N+1, ..., and no other client moves. scatter is the sum of
+// their scatter matrices, or nil if they sent none.
 //
-// A newcomer is compared with every cluster, by three tests: its class counts (see [labelModel] and [tail]) and its class
-// means in two views, what all classes have in common and the rest (see [residual]). The p-value of the cluster is
+// A newcomer is compared with every cluster by three tests: one of its class counts (see [labelModel] and [tail]), and two of
+// its class means, for the deviation that all classes have in common and for the rest (see [residual]). The p-value of the
+// cluster is
 //
 //	p = min(1, 2 p_labels, 4 p_common, 4 p_concept)
 //
-// so that a newcomer which belongs to a cluster is rejected by it with probability alpha at most. Of the clusters that do not
-// reject it, it joins the one with the largest
+// so a cluster rejects a newcomer that belongs to it with probability at most alpha. Among the clusters that do not reject it,
+// the newcomer joins the one with the largest
 //
 //	ln P_z(x) + ln(N_z / N) - 1/2 sum_c [ d ln(1 + n_c / w_zc) + d / g_c h_zc |m_c - mu_zc|^2 ]
 //
-// the probability of its class counts, the cluster's share of the clients, and the likelihood of its class means. g_c is the noise of
-// an image of class c, the mean of the clusters. A class that a cluster lacks costs there the average of the squares in those that hold
-// it, and the largest of the logarithms, as if it had few images of it.
+// which has the probability of its class counts, the cluster's share of the clients, and the likelihood of its class means. g_c
+// is the noise of an image of class c, averaged over the clusters. For a class that a cluster lacks, the formula uses the average
+// of the squares of the clusters that hold it, and the largest of their logarithms, as if the cluster had few images of the
+// class.
 //
-// Newcomers that all clusters reject found new ones. The one with most images founds the first. Among the others, the one with the
-// largest p-value joins first, by the same tests, and where all that are left are rejected by all of the new clusters, the one with
-// most images founds another.
+// Newcomers that all clusters reject found new ones. The newcomer with the most images founds the first. Among the others, the
+// one with the largest p-value joins first, by the same tests. If the new clusters reject all remaining newcomers, the one with
+// the most images founds another cluster.
 func (r *Roster) Add(newcomers []*Sketch, scatter mat.Symmetric) ([]Assignment, error) {
 	if len(newcomers) == 0 {
 		return nil, nil
@@ -58,14 +60,14 @@ func (r *Roster) Add(newcomers []*Sketch, scatter mat.Symmetric) ([]Assignment, 
 	return r.take(next, movers, newcomers, scatter), nil
 }
 
-// settle puts clients that are in no cluster into one, and returns where and why.
+// settle assigns clients that are in no cluster, and returns the assignments.
 func (r *Roster) settle(movers []int) []Assignment {
 	f := r.finder()
 	x := newResiduals(f, r.Clusters)
 	older := len(r.Clusters)
 	answers := make([]Assignment, len(movers))
 	images := make([]float64, len(movers))
-	var rejected []int // places among the movers
+	var rejected []int // positions among the movers
 	joined := make([]int, len(movers))
 	for k, i := range movers {
 		images[k] = sumOf(f.all.weights(i))
@@ -106,13 +108,13 @@ func (r *Roster) settle(movers []int) []Assignment {
 	return answers
 }
 
-// found puts the movers of some places, which all older clusters reject, into new clusters of r, and tells where and with which
-// p-value. See [Roster.Add].
+// found assigns the movers at some positions, which all older clusters reject, to new clusters of r, and reports to tell the
+// cluster and the p-value of each. See [Roster.Add].
 func (x *residuals) found(r *Roster, movers, places []int, tell func(k, z int, p float64)) {
 	older := len(x.models)
 	left := slices.Clone(places)
 	p := make([][]float64, len(movers)) // p-value of each remaining client against each new cluster
-	column := func(z int) {             // renews the p-values against cluster z
+	column := func(z int) {             // computes the p-values against cluster z again
 		one := *x
 		one.models = x.models[z : z+1]
 		parallel.For(len(left), func(m int) {
@@ -152,8 +154,8 @@ func (x *residuals) found(r *Roster, movers, places []int, tell func(k, z int, p
 	}
 }
 
-// reject returns the p-values of "client i belongs to the cluster", NaN for a cluster without members, and the view that rejects
-// the cluster with the largest one most clearly.
+// reject returns the p-values of "client i belongs to the cluster", NaN for a cluster without members. It also returns the view
+// with the smallest p-value in the cluster with the largest p-value.
 func (r *residuals) reject(i int) (p []float64, view View) {
 	most, nearest := math.Inf(-1), Labels
 	for _, m := range r.models {
@@ -180,14 +182,15 @@ func (r *residuals) reject(i int) (p []float64, view View) {
 	return p, nearest
 }
 
-// labelPValue returns the p-value of "the class counts of client i are drawn as those of the members": the larger one of Markov's bound
-// and of what the ratios of the members say.
+// labelPValue returns the p-value of "the class counts of client i have the same distribution as those of the members". It is the
+// larger of Markov's bound and the p-value from the ratios of the members.
 func (r *residuals) labelPValue(i int, m *clusterModel) float64 {
 	ratio := m.labels.ratio(r.f.all.weights(i), r.stranger)
 	return max(math.Exp(min(ratio, 0)), r.labelTail.pValue(ratio))
 }
 
-// best returns the cluster that a client joins among those whose p-value is above alpha; -1 for none. See [Roster.Add].
+// best returns the cluster that a client joins among those whose p-value is above alpha, or -1 if there is none. See
+// [Roster.Add].
 func (r *residuals) best(i int, p []float64, alpha float64) int {
 	t := r.f.white
 	cost := make([][]float64, len(r.models)) // cost of the class means; NaN for a class that the cluster lacks
@@ -231,8 +234,8 @@ func (r *residuals) best(i int, p []float64, alpha float64) int {
 	return best
 }
 
-// labelClusterOf returns the label cluster of a client that founds a cluster: that of the older cluster whose labels predict its
-// class counts best, if they do not reject them, or else a new one.
+// labelClusterOf returns the label cluster of a client that founds a cluster. It is the label cluster of the older cluster whose
+// labels predict the client's class counts best, if that cluster does not reject these counts, or else a new one.
 func (x *residuals) labelClusterOf(r *Roster, i, older int) int {
 	counts := x.f.all.weights(i)
 	best, most := slices.Max(append([]int{-1}, r.labelOf...))+1, math.Inf(-1)

@@ -14,15 +14,15 @@ import (
 
 func TestBadSketches(t *testing.T) {
 	for name, spoil := range map[string]func(s []*Sketch, scatter *mat.SymDense){
-		"client 3 sent no sketch":            func(s []*Sketch, _ *mat.SymDense) { s[3] = nil },
-		"client 3: half 1 has counts":        func(s []*Sketch, _ *mat.SymDense) { s[3].Counts[1] = []int{1} },
-		"client 3: half 0 has no class":      func(s []*Sketch, _ *mat.SymDense) { s[3].Means[0] = nil },
-		"client 3: the means of half 0":      func(s []*Sketch, _ *mat.SymDense) { s[3].Means[0] = mat.NewDense(2, 9, nil) },
-		"client 3: half 0 has -1 images":     func(s []*Sketch, _ *mat.SymDense) { s[3].Counts[0][1] = -1 },
-		"client 3: feature 2 of class 1":     func(s []*Sketch, _ *mat.SymDense) { s[3].Means[1].Set(1, 2, math.NaN()) },
-		"scatter of features 1 and 2 is NaN": func(_ []*Sketch, x *mat.SymDense) { x.SetSym(1, 2, math.NaN()) },
-		"cannot be negative":                 func(_ []*Sketch, x *mat.SymDense) { x.SetSym(1, 1, -1) },
-		"not positive definite":              func(_ []*Sketch, x *mat.SymDense) { x.SetSym(0, 1, 1e9) },
+		"client 3 sent no sketch":                               func(s []*Sketch, _ *mat.SymDense) { s[3] = nil },
+		"client 3: half 1 has counts":                           func(s []*Sketch, _ *mat.SymDense) { s[3].Counts[1] = []int{1} },
+		"client 3: half 0 has no class":                         func(s []*Sketch, _ *mat.SymDense) { s[3].Means[0] = nil },
+		"client 3: the means of half 0":                         func(s []*Sketch, _ *mat.SymDense) { s[3].Means[0] = mat.NewDense(2, 9, nil) },
+		"client 3: half 0 has -1 images":                        func(s []*Sketch, _ *mat.SymDense) { s[3].Counts[0][1] = -1 },
+		"client 3: feature 2 of class 1":                        func(s []*Sketch, _ *mat.SymDense) { s[3].Means[1].Set(1, 2, math.NaN()) },
+		"scatter matrix has the entry NaN for features 1 and 2": func(_ []*Sketch, x *mat.SymDense) { x.SetSym(1, 2, math.NaN()) },
+		"cannot be negative":                                    func(_ []*Sketch, x *mat.SymDense) { x.SetSym(1, 1, -1) },
+		"not positive definite":                                 func(_ []*Sketch, x *mat.SymDense) { x.SetSym(0, 1, 1e9) },
 		"none of the 6 clients": func(s []*Sketch, _ *mat.SymDense) {
 			for _, x := range s {
 				x.Counts = [Halves][]int{{0, 0}, {0, 0}}

@@ -11,21 +11,23 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// CCGraph returns the complementarity H (Z x Z) and the CC-graph, graph[p] the at most topK sources q of cluster p by falling H_pq, ties
-// by smaller q. A cluster is complementary to p if it has many images of the kinds that are rare in p, whatever their names:
+// CCGraph returns the complementarity H (Z x Z) and the CC-graph. graph[p] has the sources q of cluster p, at most topK, in
+// descending order of H_pq; ties are ordered by q. A cluster is complementary to p if it has many images of the kinds that are
+// rare in p, whatever their labels:
 //
-//	r_i,c  rank of class c among the m_i classes client i holds, rarest 0, ties by class
+//	r_i,c  rank of class c among the m_i classes that client i holds; the rarest has rank 0, and ties are ordered by class
 //	d_p,c = sum_{i in p holding c} (m_i - r_i,c)              demand
 //	s_q,e = 1/N_q sum_{i in q holding e} (r_i,e + 1)          supply, N_q clients
 //	G_pc,qe = 2^(-4 D^2 / near)                               alikeness, see [kinds]
 //	H_pq  = sum_c sum_e d_p,c s_q,e G_pc,qe,  H_pp = -inf
 //
 // These are eq. 11 to 14 with distances of class means in the metric instead of principal angles, and with a sum over pairs of
-// classes: under a concept shift class c of p is not class c of q. Where names mean the same, G is about 1 for c = e
-// and at most 1/16 for most other pairs, and H is little more than that of eq. 12. A cluster without members takes no part: its scores are -inf.
+// classes, because under a concept shift class c of p is not class c of q. If labels mean the same, G is about 1 for c = e and at
+// most 1/16 for most other pairs, and H is only slightly larger than H of eq. 12. A cluster without members has no edges, and its
+// scores are -inf.
 func (r *Roster) CCGraph(topK int) (*mat.Dense, [][]int, error) {
 	if topK < 0 {
-		return nil, nil, fmt.Errorf("CC-graph: top k is %d, use 0 or more", topK)
+		return nil, nil, fmt.Errorf("CC-graph: top k is %d: use 0 or more", topK)
 	}
 	k, z := r.kinds(), len(r.Clusters)
 	demand, supply := r.demandSupply()

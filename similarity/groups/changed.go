@@ -13,47 +13,49 @@ import (
 )
 
 const (
-	changeTests = 4  // two halves learn, in two views
-	changeHits  = 20 // a simulated test ends when so many draws are as extreme as what was seen
-	changeNamed = 3  // the most classes that are named
+	changeTests = 4  // number of tests: two halves learn, in two views
+	changeHits  = 20 // a simulated test ends when this number of draws are as extreme as the observation
+	changeNamed = 3  // largest number of classes that are named
 	mostMates   = 100
 )
 
-// Change is the answer of the test of a client's old sketch against its new one.
+// Change is the result of the test that compares a client's old and new sketch.
 type Change struct {
-	// P is the p-value of "the images are drawn as before". A client whose images are drawn as before has P <= alpha with
-	// probability alpha at most.
+	// P is the p-value of "the distribution of the images has not changed". If that is true, P <= alpha with probability at most
+	// alpha.
 	P       float64
-	Labels  float64 // p-value of "the same shares of the classes"
-	Images  float64 // p-value of "the same images in each class", four times the smallest of four, at most 1
-	View    View    // the surest: Labels, ClassWise or Common
-	Classes []int   // the classes whose means differ most, at most three, by falling difference
+	Labels  float64 // p-value of "the shares of the classes are the same"
+	Images  float64 // p-value of "the images of each class are the same": four times the smallest of four, at most 1
+	View    View    // view with the smallest p-value: Labels, ClassWise or Common
+	Classes []int   // classes whose means differ most, at most three, in descending order of the difference
 	Only    []int   // classes of the new sketch that the old one lacks
 }
 
-// Changed tests whether a client's images are drawn as they were when it sent its sketch, given a new one. It is two tests, and P is
-// twice the smaller p-value.
+// Changed tests whether the distribution of a client's images is the same as when it sent its sketch, given a new sketch. There
+// are two tests, and P is twice the smaller p-value.
 //
-// Labels. Given the class counts of both sketches together and the number of images of each, every division of the images is
-// equally likely if the shares are the same. The p-value is the share of simulated divisions whose G is as large (see [gTest]).
+// Labels. Given the total class counts of both sketches and the number of images of each, every division of the images is equally
+// likely if the shares are the same. The p-value is the share of simulated divisions whose G is at least as large (see [gTest]).
 //
-// Images. delta_c = old - new mean of class c, in the metric of the roster, on each half of the images. One half h learns the axis,
-// a_c = delta_c (ClassWise) or a_c = sum_c k_c delta_c / sum_c k_c for all classes (Common), and the other half is placed on it:
+// Images. delta_c = old - new mean of class c, in the metric of the roster, on each half of the images. On one half h the axis is
+// learnt, a_c = delta_c (ClassWise) or a_c = sum_c k_c delta_c / sum_c k_c for all classes (Common), and the other half is
+// projected on it:
 //
 //	u = sum_c k_c <delta_c, a_c>,   t = u / sqrt(level sum_c k_c kappa_c),   k_c = n_c m_c / (n_c + m_c)
 //	kappa_c = (10 loud_c a_c' S a_c + sum_j h_jc <m_jc0 - m_jc1, a_c>^2) / (10 + J_c),  h_jc = n_jc0 n_jc1 / n_jc
 //
-// with n_c and m_c images in the half of the old and the new sketch. J_c other members j of its cluster have class c in both halves:
-// their images are noisy as the client's are, whatever their styles. loud_c is the factor of a class, see [loudness]. level is how
-// noisy the client is as a multiple of its cluster, from what is independent of both delta_c: the difference r_c of the halves of
-// old and new images taken together,
+// with n_c and m_c images in the half of the old and the new sketch. J_c other members j of its cluster have class c in both
+// halves. The noise of their images is like the noise of the client's images, whatever their styles. loud_c is the factor of a
+// class, see [loudness]. level is the noise of the client as a multiple of the noise of its cluster. It is estimated from a
+// quantity that is independent of both delta_c: the difference r_c between the halves of old and new images taken together,
 //
 //	level = (g + sum_c q_c |r_c|^2) / (g + sum_c g_c),   g_c = loud_c tr S, g their mean,  1/q_c = 1/(n_c0 + m_c0) + 1/(n_c1 + m_c1)
 //
-// (The differences of the halves of the old and of the new images would be larger where <delta_c0, delta_c1> is smaller, so that 1.3%
-// of the unchanged clients had p <= 1%.) t is Student's with the degrees of freedom of Satterthwaite's formula.
+// (The separate differences between the halves of the old and of the new images would be larger if <delta_c0, delta_c1> is
+// smaller, so that 1.3% of the unchanged clients had p <= 1%.) t has Student's distribution with the degrees of freedom of
+// Satterthwaite's formula.
 //
-// A client that had no image has changed once it has one (P is 0). One that has none now tells nothing (P is 1).
+// A client that had no images has changed once it has one (P is 0). If it has no images now, nothing can be tested (P is 1).
 func (r *Roster) Changed(client int, now *Sketch) (Change, error) {
 	if err := r.checkClients([]int{client}, false); err != nil {
 		return Change{}, fmt.Errorf("test for a change: %w", err)
@@ -75,7 +77,7 @@ func (r *Roster) Changed(client int, now *Sketch) (Change, error) {
 	if sumOf(old) == 0 {
 		return Change{Labels: 0, Images: 1, View: Labels, Only: x.Only}, nil
 	}
-	keys := []uint64{uint64(client)} // The counts are keys too, so that no two tests share their draws.
+	keys := []uint64{uint64(client)} // the counts are keys too, so that no two tests share their draws
 	for c := range new {
 		keys = append(keys, uint64(old[c]), uint64(new[c]))
 	}
@@ -96,8 +98,8 @@ func (r *Roster) Changed(client int, now *Sketch) (Change, error) {
 	return x, nil
 }
 
-// mates returns other members of a client's cluster, at most 100, which tell the noise well enough: those that follow it in the list
-// of the members, and then those at its beginning.
+// mates returns other members of a client's cluster, at most 100, which are enough to estimate the noise: the members that follow
+// it in the list, and then those at the beginning of the list.
 func (r *Roster) mates(client int) []int {
 	for _, members := range r.Clusters {
 		if at := slices.Index(members, client); at >= 0 {
@@ -111,7 +113,7 @@ func (r *Roster) mates(client int) []int {
 // difference compares two rows of the class means, the old sketch of a client and the new one.
 type difference struct {
 	f       *finder
-	delta   [Halves]*table // one row: old - new mean of each class that both hold in that half, with weight k_c
+	delta   [Halves]*table // one row: old - new mean of each class that both sketches have in the half, with weight k_c
 	mates   [Halves]*table // the other members of the cluster
 	loud    []float64
 	level   float64 // see [Roster.Changed]
@@ -121,7 +123,7 @@ type difference struct {
 // newDifference compares row old of f with the only row of after.
 func newDifference(f *finder, old int, after *finder, mates []int) *difference {
 	d := &difference{f: f}
-	var sums [Halves]*table // one row: the mean of old and new images, with the weight n_c + m_c
+	var sums [Halves]*table // one row: the mean of old and new images, with weight n_c + m_c
 	for h := range Halves {
 		d.mates[h] = f.whiteHalves[h].pick(mates)
 		x, y := f.whiteHalves[h].pick([]int{old}), after.whiteHalves[h]
@@ -153,7 +155,8 @@ func newDifference(f *finder, old int, after *finder, mates []int) *difference {
 	return d
 }
 
-// pValue returns the p-value of "the means are the same" in a view, where half h learns. It is 1 if no class can be compared.
+// pValue returns the p-value of "the means are the same" in a view, with the axis learnt on half h. It is 1 if no class can be
+// compared.
 func (d *difference) pValue(view View, h int) float64 {
 	learn, check := d.delta[h], d.delta[1-h]
 	common := make([]float64, learn.d)
@@ -196,7 +199,7 @@ func (d *difference) noise(c int, a []float64) (kappa, freedom float64) {
 	return sum / freedom, freedom
 }
 
-// largest returns the classes with the largest product of the differences of both halves, in which the noise cancels.
+// largest returns the classes with the largest product of the differences in both halves, in which the noise cancels.
 func (d *difference) largest() []int {
 	var classes []int
 	part := make([]float64, d.delta[0].classes)
@@ -220,15 +223,15 @@ func (d *difference) largest() []int {
 
 // gTest returns the p-value of "two lists of class counts are drawn from the same shares". The statistic is
 //
-//	G = sum_c x_c ln x_c + y_c ln y_c    (up to what does not depend on the division of x_c + y_c)
+//	G = sum_c x_c ln x_c + y_c ln y_c    (up to terms that do not depend on the division of x_c + y_c)
 //
-// Divisions of the images into two lists of these sizes are drawn until 20 have a G as large, p = 20 / draws, or until so many are
-// drawn that a p-value far below the level can be told, p = (1 + hits) / (1 + draws). Both have the stated level exactly (J. Besag
+// Divisions of the images into two lists of these sizes are drawn until 20 have at least this G, p = 20 / draws, or until there
+// are enough draws for a p-value far below the level, p = (1 + hits) / (1 + draws). Both have exactly the stated level (J. Besag
 // and P. Clifford, Sequential Monte Carlo p-values, Biometrika 1991).
 func gTest(x, y []float64, level float64, random *rand.Rand) float64 {
 	draws := int(min(10/level, 1e6))
 	n, all := sumOf(x), sumOf(x)+sumOf(y)
-	factorials, terms := []float64{0}, []float64{0} // ln k! and k ln k of all counts that can occur
+	factorials, terms := []float64{0}, []float64{0} // ln k! and k ln k for all counts that can occur
 	for k := 1.; k <= all; k++ {
 		factorials = append(factorials, factorials[len(factorials)-1]+math.Log(k))
 		terms = append(terms, k*math.Log(k))
@@ -254,8 +257,8 @@ func gTest(x, y []float64, level float64, random *rand.Rand) float64 {
 	return float64(hits+1) / float64(draws+1)
 }
 
-// hypergeometric returns how many of n balls, drawn without replacement from good and bad ones, are good. It searches from the
-// likeliest number outwards. factorials holds ln k! up to all balls.
+// hypergeometric draws n balls without replacement from good and bad ones, and returns the number of good balls. It searches from
+// the most likely number outwards. factorials holds ln k! up to the number of all balls.
 func hypergeometric(random *rand.Rand, good, bad, n float64, factorials []float64) float64 {
 	least, most := max(0, n-bad), min(good, n)
 	if least == most {

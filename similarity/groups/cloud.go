@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	cloudFolds   = 5    // parts of the clients, each placed along an axis that the others give
-	cloudWork    = 200  // clients that are placed at least, in several divisions into parts, but not in more than
-	cloudRepeats = 5    // so many divisions
+	cloudFolds   = 5    // number of parts of the clients; each part is projected on an axis that the others determine
+	cloudWork    = 200  // smallest total number of clients that are projected, in several divisions into parts
+	cloudRepeats = 5    // largest number of these divisions
 	cloudFewest  = 8    // fewer clients are one cloud if they shatter
-	cloudSure    = 20   // fewer clients are two groups without further question unless they shatter
-	cloudMost    = 400  // of more clients than this, so many are simulated
-	cloudDraws   = 999  // simulated clouds
-	cloudLevel   = 0.01 // share of clouds that are taken for two groups, in each of three views
+	cloudSure    = 20   // fewer clients are two groups without further tests unless they shatter
+	cloudMost    = 400  // largest number of clients that are simulated
+	cloudDraws   = 999  // number of simulated clouds
+	cloudLevel   = 0.01 // share of clouds that count as two groups, in each of three views
 )
 
-// shatters reports whether some clients, divided while the test alone rejects, leave more than a quarter of them alone. Then they
-// differ for reasons of their own. Groups whose members are alike do not shatter; and where the clients are few, this tells
-// them from a cloud better than [finder.oneCloud], which learns its axis from even fewer.
+// shatters reports whether more than a quarter of some clients end up alone if the clients are divided as long as the test alone
+// rejects. Then the clients differ individually. Groups whose members are alike do not shatter. With few clients, this
+// distinguishes groups from a cloud better than [finder.oneCloud], which learns its axis from even fewer clients.
 func (f *finder) shatters(who []int) bool {
 	alone := 0
 	for todo := [][]int{who}; len(todo) > 0; {
@@ -47,22 +47,24 @@ func (f *finder) shatters(who []int) bool {
 	return 4*alone > len(who)
 }
 
-// oneCloud reports whether some clients can be one cloud of individual effects, every camera a little different, instead of
-// two groups. With many images every client differs from every other, so the test alone would divide such clients again and
-// again.
+// oneCloud reports whether some clients can be one cloud of individual effects, for example because every camera is slightly
+// different, instead of two groups. With many images every client differs from every other, so the test alone would divide such
+// clients again and again.
 //
-// A fifth of the clients is placed along the axis that the other four fifths give, twice, once by each half of their images, and so
-// is every other fifth. The places are cut where the cut explains most. Of the covariance of the two places, one Gaussian cloud
-// of any shape leaves about 1 - 2/π = 0.36 inside the two sides; two groups leave next to nothing. The share is compared with those of
-// simulated clouds of as many clients (see [cloud]): only a share that one cloud in a hundred undercuts is two groups.
-// Where the clients are few, the share is that of the sums over several random divisions into fifths.
+// Each fifth of the clients is projected on the axis that the other four fifths determine, once with each half of their images.
+// So each client has two positions. The clients are cut in two where the cut explains most. For one Gaussian cloud of any shape,
+// a share of about 1 - 2/π = 0.36 of the covariance of the two positions remains inside the two sides; for two groups almost
+// nothing remains. The share is compared with the shares of simulated clouds with the same number of clients (see [cloud]). The
+// clients are two groups only if at most one cloud in a hundred has a smaller share. With few clients, the share is computed from
+// the sums over several random divisions into fifths.
 //
-// Several groups side by side leave much inside two sides, but next to nothing inside four parts. So each side is cut again, and either
-// share may show the groups, at half of the level.
+// With several groups side by side, a large share remains inside two sides, but almost nothing inside four parts. So each side is
+// cut again, and either share may indicate the groups, at half of the level.
 //
-// Noise in the places lowers the share, because the cut follows it. Where noise and effects are alike in size, nothing tells a cloud from
-// two groups. The benefit of the doubt depends on what is known of the federation: while no styles are known, the simulated clouds
-// have no noise, so two groups are found also from few images; once they are known, the clouds have the noise of the places.
+// Noise in the positions lowers the share, because the cut follows the noise. If noise and effects are of similar size, a cloud
+// and two groups cannot be distinguished. Then the decision depends on what is known about the federation. While no styles are
+// known, the simulated clouds have no noise, so two groups are found even from few images. Once styles are known, the clouds have
+// the noise of the positions.
 func (f *finder) oneCloud(who []int, view View) bool {
 	if len(who) < cloudFewest {
 		return true
@@ -83,10 +85,10 @@ func (f *finder) oneCloud(who []int, view View) bool {
 			first = c
 		}
 	}
-	if total <= 0 { // The halves of the images contradict each other, which two groups do not.
+	if total <= 0 { // the halves of the images contradict each other, which does not happen with two groups
 		return true
 	}
-	if len(first.weight) < cloudFewest { // Too many clients have no images in one of the halves.
+	if len(first.weight) < cloudFewest { // too many clients have no images in one of the halves
 		return true
 	}
 	if !f.styles {
@@ -95,23 +97,24 @@ func (f *finder) oneCloud(who []int, view View) bool {
 	return !first.undercuts(two/total, four/total, random)
 }
 
-// cloud holds the places of clients by each half of their images,
+// cloud holds the positions of clients by each half of their images,
 //
 //	x_ih = b_i + e_ih,    b_i ~ N(0, tau^2) if they are one cloud,    e_ih ~ N(0, kappa / v_ih)
 type cloud struct {
 	at, v      [Halves][]float64
 	kappa, tau float64
-	weight     []float64 // prod_h tau^2 / (tau^2 + kappa / v_ih): the variance of x_i0 x_i1 is tau^4 over this
+	weight     []float64 // prod_h tau^2 / (tau^2 + kappa / v_ih): the variance of x_i0 x_i1 is tau^4 divided by this
 }
 
-// placeTwice returns the places of clients by each half of their images, see [finder.oneCloud]. Client order[k] is in part k mod 5.
+// placeTwice returns the positions of clients by each half of their images, see [finder.oneCloud]. Client order[k] is in part
+// k mod 5.
 //
 //	x_ih = sum_c n_ihc <m_ihc - mu_c, a_c> / sum_c n_ihc |a_c|^2 * unit,    v_ih = sum_c n_ihc |a_c|^2 / unit^2
 //
-// Axes a of different parts have different lengths, and can point the other way. So the places are in units of the axis w of all
-// clients: unit = <a, w> / <w, w>. Clients that a half does not place are left out.
+// Axes a of different parts have different lengths, and can point in opposite directions. So the positions are in units of the
+// axis w of all clients: unit = <a, w> / <w, w>. Clients without a position by one of the halves are left out.
 //
-// side and w are the split of all clients. The splits of the parts begin from it, so that all find the same two groups.
+// side and w are the split of all clients. The splits of the parts start from it, so that all find the same two groups.
 func (f *finder) placeTwice(who []int, view View, side []int, whole axis, order []int) *cloud {
 	all := f.white.pick(who)
 	var x, v [Halves][]float64
@@ -159,11 +162,11 @@ func (f *finder) placeTwice(who []int, view View, side []int, whole axis, order 
 	return c
 }
 
-// measure estimates kappa from the differences of the two places,
+// measure estimates kappa from the differences of the two positions,
 //
 //	kappa = mean_i (x_i0 - x_i1)^2 / (1 / v_i0 + 1 / v_i1)
 //
-// tau^2 from their weighted covariance, and the weights, three times in turn from weights v_i0 + v_i1.
+// tau^2 from their weighted covariance, and then the weights. It does this three times, starting from weights v_i0 + v_i1.
 func (c *cloud) measure() {
 	n := len(c.at[0])
 	c.weight = make([]float64, n)
@@ -181,11 +184,11 @@ func (c *cloud) measure() {
 	}
 }
 
-// undercuts reports whether one of the shares inside two and four parts is smaller than that of nearly all simulated clouds.
+// undercuts reports whether one of the shares inside two and four parts is smaller than the share of nearly all simulated clouds.
 func (c *cloud) undercuts(two, four float64, random *rand.Rand) bool {
 	n := len(c.weight)
 	s := *c
-	if n > cloudMost { // So many of the clients, at even distances.
+	if n > cloudMost { // only cloudMost clients, evenly spaced
 		s.v, s.weight = [Halves][]float64{}, nil
 		for k := range cloudMost {
 			i := k * n / cloudMost
@@ -194,7 +197,7 @@ func (c *cloud) undercuts(two, four float64, random *rand.Rand) bool {
 		n = cloudMost
 	}
 	s.at = [Halves][]float64{make([]float64, n), make([]float64, n)}
-	most := int(math.Floor(cloudLevel/2*(cloudDraws+1))) - 1 // so many may be as small
+	most := int(math.Floor(cloudLevel/2*(cloudDraws+1))) - 1 // largest number of shares that may be as small
 	below := [2]int{}
 	for range cloudDraws {
 		for i := range n {
@@ -217,9 +220,9 @@ func (c *cloud) undercuts(two, four float64, random *rand.Rand) bool {
 	return true
 }
 
-// cut cuts clients in two where the sides explain most of the mean of their two places, weighted by v and by the clients' weights, and
-// each side in two again. It returns the weighted covariance of the two places inside the two sides, inside the four parts, and over
-// all, as sums over the clients.
+// cut cuts clients in two where the sides explain most of the variance of the mean of their two positions, weighted by v and by
+// the clients' weights, and cuts each side in two again. It returns the weighted covariance of the two positions inside the two
+// sides, inside the four parts, and over all clients, as sums over the clients.
 func (c *cloud) cut() (two, four, total float64) {
 	n := len(c.weight)
 	if n < 2 {

@@ -13,10 +13,11 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// MostDistances is the number of clients up to which all distances are computed; of more, a sample is drawn.
+// MostDistances is the largest number of clients for which all distances are computed. With more clients, a sample is drawn.
 const MostDistances = 2000
 
-// Sample returns the clients whose distances are computed, ascending: all n if there are at most so many, else a random choice.
+// Sample returns the clients whose distances are computed, ascending: all n clients if these are at most most, otherwise a random
+// sample of most clients.
 func Sample(n, most int, seed uint64) []int {
 	who := sequence(n)
 	if n > most {
@@ -26,19 +27,21 @@ func Sample(n, most int, seed uint64) []int {
 	return who
 }
 
-// Distances returns the distance of each pair of some clients in units of its noise; nil is all clients. The distance of clients i and j
-// is the sum of two parts. Images, over the classes that both hold in both halves:
+// Distances returns the distance between each pair of some clients in units of its noise. who is nil for all clients. The
+// distance between clients i and j is the sum of two parts. The part of the images is a sum over the classes that both hold in
+// both halves:
 //
 //	sum_c g_c <m_ic0 - m_jc0, m_ic1 - m_jc1> / (|S| sqrt(number of these classes)),   g_c = sqrt(h_c0 h_c1)
 //
-// with h_ch = n_ich n_jch / (n_ich + n_jch) and |S| the Frobenius norm of the noise of one image, in the metric. Because the halves of
-// the images are independent, its noise cancels: for clients of one distribution it is 0 on average, and below 0 as often as above,
-// with a standard deviation of about 1 (1.1 on CIFAR-10, 1.4 on Fashion-MNIST, whose classes are differently noisy). Labels, which are 0 for clients of one label cluster:
+// with h_ch = n_ich n_jch / (n_ich + n_jch) and |S| the Frobenius norm of the noise of one image, in the metric. Because the
+// halves of the images are independent, the noise cancels. For clients of one distribution this part is 0 on average, and below 0
+// as often as above, with a standard deviation of about 1 (1.1 on CIFAR-10, 1.4 on Fashion-MNIST, where the noise differs between
+// classes). The part of the labels is 0 for clients of one label cluster, and otherwise
 //
 //	sqrt(2 max(0, ln P_z(i)(x_i) / P_z(j)(x_i)) + 2 max(0, ln P_z(j)(x_j) / P_z(i)(x_j)))
 //
-// with P_z(x) the probability of class counts in label cluster z, see [labelModel]. A logarithm of a likelihood ratio of z^2/2 is z
-// standard deviations. The distance of a client to itself is 0.
+// with P_z(x) the probability of class counts in label cluster z, see [labelModel]. A log likelihood ratio of z^2/2 corresponds
+// to z standard deviations. The distance of a client to itself is 0.
 func (r *Roster) Distances(who []int) (*mat.SymDense, error) {
 	d, err := r.newDistances(who)
 	if err != nil {
@@ -58,13 +61,13 @@ func (r *Roster) Distances(who []int) (*mat.SymDense, error) {
 	return all, nil
 }
 
-// distances holds what the distances of some clients need.
+// distances holds the data from which the distances between some clients are computed.
 type distances struct {
 	who    []int
 	halves [Halves]*table
 	spread float64
 	label  []int       // label cluster of each client of who
-	code   [][]float64 // ln P_z(x_i), of each client of who in each label cluster
+	code   [][]float64 // ln P_z(x_i) of each client of who in each label cluster
 }
 
 func (r *Roster) newDistances(who []int) (*distances, error) {

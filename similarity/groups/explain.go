@@ -16,39 +16,40 @@ const explainedClasses = 5
 
 // Explanation says what separates two clusters.
 type Explanation struct {
-	A int `json:"a"` // the clusters
+	A int `json:"a"` // A and B are the clusters
 	B int `json:"b"`
-	// View is Labels if the label codes of the search separated them, and "" if no test of the images tells them apart. Otherwise it
-	// is Concept if their classes fit under other names, see Renamed, Common if at least half of the squared distance of their
-	// class means is common to all classes, and else ClassWise. Which of the three tests has the smallest p-value is not the
-	// measure, because among many clients all of them are tiny.
+	// View is Labels if the label codes of the search separated them, and "" if no test of the images distinguishes them.
+	// Otherwise it is Concept if their classes fit under other labels, see Renamed, Common if at least half of the squared
+	// distance between their class means is common to all classes, and else ClassWise. The smallest p-value of the three tests
+	// does not decide, because with many clients all of them are tiny.
 	View View `json:"view"`
 	// P is the p-value of "both draw every class from one distribution", corrected for six tests in three views. For labels it is
-	// exp(-Nats), which bounds the chance of such a gain.
+	// exp(-Nats), which bounds the probability of such a gain by chance.
 	P    float64 `json:"p"`
-	Nats float64 `json:"nats,omitempty"` // labels: by how much two codes are shorter than one
-	// Classes are the classes that separate the clusters most, at most five, by falling share.
+	Nats float64 `json:"nats,omitempty"` // labels: the length of one common code minus the length of two codes
+	// Classes are the classes that separate the clusters most, at most five, in descending order of their shares.
 	Classes []ClassPart `json:"classes,omitempty"`
-	Renamed []ClassPair `json:"renamed,omitempty"` // classes of one kind with two names
-	OnlyA   []int       `json:"only_a,omitempty"`  // classes that only one of them holds
+	Renamed []ClassPair `json:"renamed,omitempty"` // classes of the same kind with different labels
+	OnlyA   []int       `json:"only_a,omitempty"`  // OnlyA and OnlyB are the classes that only one of the clusters holds
 	OnlyB   []int       `json:"only_b,omitempty"`
-	// Distance is that of the class means in standard deviations of one image, over the classes that both hold: in the view Common
-	// of what the classes have in common, else the root of the mean square. The noise of the means is taken out of it.
+	// Distance is the distance between the class means in standard deviations of one image, over the classes that both hold. In
+	// the view Common it is the distance that the classes have in common, otherwise the root mean square. The noise of the means
+	// is subtracted.
 	Distance float64 `json:"distance"`
 	Sentence string  `json:"sentence"`
 }
 
-// ClassPart is the part that a class has in what separates two clusters.
+// ClassPart is the contribution of a class to the difference between two clusters.
 type ClassPart struct {
 	Class int     `json:"class"`
 	Share float64 `json:"share"` // share of the sum over the classes, 0..1
-	// Distance is that of the class's means in standard deviations of one image. For labels it is the share of the class among the
-	// images of the second cluster less that of the first.
+	// Distance is the distance between the class's means in standard deviations of one image. For labels it is the share of the
+	// class among the images of the second cluster minus its share in the first.
 	Distance float64 `json:"distance"`
 }
 
-// Explanations returns what separates each pair of clusters that have members, by A and then B, in numbers and in a sentence, in
-// which classes have the names given, if any. Its cost grows with the square of the number of clusters.
+// Explanations returns what separates each pair of clusters that have members, in numbers and in a sentence, ordered by A and
+// then B. The sentences use the given names of the classes, if any. The cost grows with the square of the number of clusters.
 func (r *Roster) Explanations(names []string) []Explanation {
 	k := r.kinds()
 	var all []Explanation
@@ -99,7 +100,8 @@ func (r *Roster) explain(k *kinds, a, b int) Explanation {
 	return x
 }
 
-// labelGain returns by how many nats the label code of two clusters is shorter than that of their union, at least 0.
+// labelGain returns the number of nats by which the label code of two clusters is shorter than the code of their union, at least
+// 0.
 func (r *Roster) labelGain(a, b int) float64 {
 	f, n := r.finder(), 0
 	count := func(members []int) (rows [][]float64) {
@@ -143,7 +145,7 @@ func (k *kinds) parts(a, b int) []ClassPart {
 	return largestParts(parts)
 }
 
-// largestParts returns the largest parts, as shares of the sum, by falling share.
+// largestParts returns the largest parts, as shares of the sum, in descending order.
 func largestParts(parts []ClassPart) []ClassPart {
 	total := 0.
 	for _, p := range parts {
@@ -158,7 +160,7 @@ func largestParts(parts []ClassPart) []ClassPart {
 	return parts
 }
 
-// distance returns the distance of the class means of two clusters, see [Explanation].
+// distance returns the distance between the class means of two clusters, see [Explanation].
 func (k *kinds) distance(a, b int, common bool) float64 {
 	if !common {
 		sum, total := 0., 0.
@@ -186,8 +188,8 @@ func (k *kinds) distance(a, b int, common bool) float64 {
 	return math.Sqrt(max(dot(shift[0], shift[1]), 0))
 }
 
-// commonShare returns the part of the squared distance of the class means of two clusters that all classes have in common, with the
-// weights h_c: |sum_c h_c delta_c|^2 / (sum_c h_c  sum_c h_c |delta_c|^2).
+// commonShare returns the part of the squared distance between the class means of two clusters that all classes have in common,
+// with the weights h_c: |sum_c h_c delta_c|^2 / (sum_c h_c  sum_c h_c |delta_c|^2).
 func (k *kinds) commonShare(a, b int) float64 {
 	common, all := k.distance(a, b, true), k.distance(a, b, false)
 	if all == 0 {
@@ -196,10 +198,10 @@ func (k *kinds) commonShare(a, b int) float64 {
 	return common * common / (all * all)
 }
 
-// classNames are the names of the classes; nil where they have none.
+// classNames are the names of the classes, or nil if they have no names.
 type classNames []string
 
-// of returns the number of a class, with its name behind it if it has one that is not a number.
+// of returns the number of a class, followed by its name if it has a name that is not a number.
 func (n classNames) of(class int) string {
 	text := strconv.Itoa(class)
 	if class >= len(n) || n[class] == text {
@@ -217,11 +219,11 @@ func (n classNames) list(classes []int) string {
 	return spelling.Few(texts, sentenceItems)
 }
 
-// sentenceItems is the largest number of classes, or of pairs of classes, that a sentence names. The fields of an [Explanation] may
-// hold more.
+// sentenceItems is the largest number of classes, or of pairs of classes, that a sentence names. The fields of an [Explanation]
+// may have more.
 const sentenceItems = 3
 
-// sentence returns the explanation in a sentence.
+// sentence returns the explanation as a sentence.
 func (x Explanation) sentence(k *kinds, names classNames) string {
 	who := fmt.Sprintf("clusters %d and %d", x.A, x.B)
 	switch x.View {
@@ -257,7 +259,7 @@ func (x Explanation) sentence(k *kinds, names classNames) string {
 	return fmt.Sprintf("a test does not tell %s apart (p = %.2g)", who, x.P)
 }
 
-// only says which classes only one of the clusters holds.
+// only lists the classes that only one of the clusters holds.
 func (x Explanation) only(names classNames) string {
 	var parts []string
 	for _, only := range []struct {

@@ -6,28 +6,28 @@ import (
 )
 
 const (
-	gridCells  = 4 // cells of the layout grid per side
-	mostSizes  = 3 // sizes at which texture is measured: full, half, quarter
+	gridCells  = 4 // number of cells of the layout grid per side
+	mostSizes  = 3 // largest number of sizes at which texture is measured: full, half, quarter
 	filterSide = 3 // side of a texture filter
 	filters    = filterSide*filterSide - 1
-	minSide    = gridCells // shortest side of an image: a pixel per cell of the grid
+	minSide    = gridCells // shortest side of an image: one pixel per cell of the grid
 )
 
 // noiseFloor is one grey level squared. It is added to the energies of the filters, so that their logarithms are finite.
 const noiseFloor = 1. / (255 * 255)
 
-// Extractor computes the features of images of one shape. They depend on the image alone: nothing is learnt and nothing is
+// Extractor computes the features of images of one shape. They depend only on the image: nothing is learnt and nothing is
 // random. It is safe for concurrent use.
 type Extractor struct {
 	channels, height, width int
 	mix                     []float32 // orthonormal DCT over the channels, channels x channels
-	sizes                   int       // sizes at which texture is measured
+	sizes                   int       // number of sizes at which texture is measured
 }
 
-// NewExtractor returns the extractor for images of channels x height x width pixels. Each side has at least 4 pixels.
+// NewExtractor returns the extractor for images of channels x height x width pixels. Each side must have at least 4 pixels.
 //
-// Texture is measured at the sizes that a filter of 3 x 3 pixels fits: at full, half and quarter size where the shorter side has
-// 12 pixels or more, at full and half size where it has 6 to 11, and at full size alone where it has 4 or 5.
+// Texture is measured at the sizes at which a filter of 3 x 3 pixels fits into the image: at full, half and quarter size if the
+// shorter side has 12 pixels or more, at full and half size if it has 6 to 11, and only at full size if it has 4 or 5.
 func NewExtractor(channels, height, width int) (*Extractor, error) {
 	switch {
 	case channels < 1:
@@ -43,24 +43,24 @@ func NewExtractor(channels, height, width int) (*Extractor, error) {
 	return &Extractor{channels, height, width, dct(channels), sizes}, nil
 }
 
-// Len returns the number of features d of an image: 40 per channel for images of 12 pixels or more on each side, else 32 or 24.
+// Len returns the number of features d of an image: 40 per channel if each side has 12 pixels or more, otherwise 32 or 24.
 func (e *Extractor) Len() int { return e.channels * (gridCells*gridCells + e.sizes*filters) }
 
 // Features writes the features of one image to out, which has length Len. pixels holds the image, channels x height x width,
-// as bytes 0..255, which stand for 0..1.
+// as bytes 0..255, which represent 0..1.
 //
-// The channels are mixed by an orthonormal DCT; for colour that gives the brightness and two colour differences. Per mixed
-// channel, the features are
+// The channels are mixed by an orthonormal DCT. For colour images this gives the brightness and two colour differences. For
+// each mixed channel, the features are
 //
 //	layout   the means of a grid of 4 x 4 cells
-//	texture  log(mean_p r_f(p)^2 + 1/255^2) at full, half and quarter size, as far as a filter fits, where r_f is the response
-//	         of each of the eight 3 x 3 DCT filters f that are not constant, and p runs over the places where the filter lies
+//	texture  log(mean_p r_f(p)^2 + 1/255^2) at full, half and quarter size, if a filter fits, where r_f is the response
+//	         of each of the eight 3 x 3 DCT filters f that are not constant, and p runs over the positions at which the filter is
 //	         inside the image
 //
 // The order of the features is [cell][channel], then [size][channel][filter].
 func (e *Extractor) Features(pixels []byte, out []float64) error {
 	if len(pixels) != e.channels*e.height*e.width || len(out) != e.Len() {
-		return fmt.Errorf("features: %d pixels and room for %d features, but the images have %d x %d x %d pixels and %d features",
+		return fmt.Errorf("features: there are %d pixels and space for %d features, but the images have %d x %d x %d pixels and %d features",
 			len(pixels), len(out), e.channels, e.height, e.width, e.Len())
 	}
 	area := e.height * e.width
@@ -98,8 +98,8 @@ func cellMean(plane []float32, height, width, a, b int) float64 {
 	return sum / float64((bottom-top)*(right-left))
 }
 
-// texture writes the log energies of the eight filters on a plane. The filters are the products of two of the DCT's rows, the
-// first across the rows of the image and the second along them, so the second is applied once for three filters.
+// texture writes the log energies of the eight filters on a plane. Each filter is the product of two rows of the DCT, the first
+// applied across the rows of the image and the second along them, so the second is applied only once for three filters.
 func texture(plane []float32, height, width int, out []float64) {
 	rows := dct(filterSide)
 	w := width - filterSide + 1

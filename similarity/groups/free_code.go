@@ -7,15 +7,15 @@ import (
 	"feddag/internal/parallel"
 )
 
-// labelCounts holds the class counts of the members of a cluster as far as its code needs them.
+// labelCounts holds the class counts of the members of a cluster in the form that its code needs.
 type labelCounts struct {
 	members float64
-	class   []histogram // of n_ic, per class
-	total   histogram   // of n_i
-	square  []float64   // sum_i n_ic^2 / n_i, per class
+	class   []histogram // histogram of n_ic for each class
+	total   histogram   // histogram of n_i
+	square  []float64   // sum_i n_ic^2 / n_i for each class
 }
 
-// countLabels returns the class counts of clients, at least one. Each has at least one image.
+// countLabels returns the class counts of at least one client. Each client has at least one image.
 func countLabels(counts [][]float64) *labelCounts {
 	classes := len(counts[0])
 	l := &labelCounts{float64(len(counts)), make([]histogram, classes), histogram{}, make([]float64, classes)}
@@ -44,16 +44,16 @@ func (l *labelCounts) join(m *labelCounts) *labelCounts {
 	return u
 }
 
-// codeLength returns the length in nats of the free code of a cluster k of n_k among all N clients. It is minus the log likelihood
-// of a Dirichlet-multinomial with parameters a_c, the cost of the parameters, a bit per class that says whether the cluster
-// holds it, and the names of the members' cluster:
+// codeLength returns the length in nats of the free code of a cluster k with n_k of all N clients. It is the sum of the negative
+// log likelihood of a Dirichlet-multinomial with parameters a_c, the cost of the parameters, one bit per class that says whether
+// the cluster holds it, and the code of the members' cluster:
 //
 //	-l_k + s_k/2 ln max(N, M_k) + C ln 2 - n_k ln(n_k / N)
 //	 l_k = sum_i [ lnΓ(A) - lnΓ(n_i + A) + sum_c lnΓ(n_ic + a_c) - lnΓ(a_c) ],   A = sum_c a_c
 //	 M_k = sum_i n_i (A + 1) / (n_i + A)
 //
-// over the s_k classes that a member holds; the parameter of the others is 0. M_k counts the independent observations: it is n_k
-// if clients differ as much as they can, and the number of images if they are all alike.
+// over the s_k classes that some member holds; the parameter of the other classes is 0. M_k is the number of independent
+// observations. It is n_k if the clients differ as much as possible, and the number of images if they are all alike.
 func (l *labelCounts) codeLength(clients int) float64 {
 	a, held := l.parameters()
 	sum, likelihood, observations := max(sumOf(a), 1e-9), 0., 0.
@@ -70,17 +70,17 @@ func (l *labelCounts) codeLength(clients int) float64 {
 	return float64(len(held))/2*math.Log(max(N, observations)) - likelihood + float64(len(l.class))*math.Ln2 - n*math.Log(n/N)
 }
 
-// parameters returns the parameters a_c of the classes held, and the histograms of these classes. It begins from the moments: with
-// p_c the share of the class, n the mean of the n_i and
+// parameters returns the parameters a_c of the classes held, and the histograms of these classes. It starts from the moments:
+// with p_c the share of the class, n the mean of the n_i and
 //
 //	chi = sum_ic (n_ic - n_i p_c)^2 / (n_i p_c) / (n_k (s_k - 1)),    A = (n - chi) / (chi - 1),    a_c = p_c A
 //
-// and follows Minka's fixed point,
+// and iterates Minka's fixed point,
 //
 //	a_c <- a_c sum_i [ψ(n_ic + a_c) - ψ(a_c)] / sum_i [ψ(n_i + A) - ψ(A)]
 //
-// at most 60 times, until no logarithm changes by 1e-3 (T. Minka, Estimating a Dirichlet distribution, 2000, eq. 55). One client
-// alone shows no spread; its parameters are 1/2.
+// at most 60 times, until no logarithm changes by 1e-3 (T. Minka, Estimating a Dirichlet distribution, 2000, eq. 55). A single
+// client has no spread; its parameters are 1/2.
 func (l *labelCounts) parameters() (a []float64, held []histogram) {
 	total, chi := l.total.sum(), 0.
 	for c, h := range l.class {
@@ -119,9 +119,9 @@ func (l *labelCounts) parameters() (a []float64, held []histogram) {
 
 // freeClusters finds clusters of clients by the free code. counts holds the class counts of each client.
 //
-// Ward's tree of the places [sqrt(shares of the classes), sqrt(1/s for the s classes held)] gives at most so many leaves. From
-// there, the merge that shortens the code most, or lengthens it least, follows the best merge until one cluster is left.
-// The clustering with the shortest code on this way is the answer.
+// The first clusters are at most the given number of leaves, from Ward's tree of the points [sqrt(shares of the classes),
+// sqrt(1/s for the s classes held)]. Then the merge that shortens the code most, or lengthens it least, is applied until one
+// cluster is left. The result is the clustering with the shortest code of all these.
 func freeClusters(counts [][]float64, clients, leaves int) labelAnswer {
 	n := len(counts)
 	m := &freeMerges{clients: clients, clusters: byLabel(ward(labelPlaces(counts), min(leaves, n)))}
@@ -137,7 +137,7 @@ func freeClusters(counts [][]float64, clients, leaves int) labelAnswer {
 	return answer
 }
 
-// labelPlaces returns the places of the clients in Ward's tree.
+// labelPlaces returns the points of the clients for Ward's tree.
 func labelPlaces(counts [][]float64) [][]float64 {
 	places := make([][]float64, len(counts))
 	for i, x := range counts {
@@ -164,10 +164,10 @@ func labelPlaces(counts [][]float64) [][]float64 {
 // freeMerges is the state of the merges of label clusters.
 type freeMerges struct {
 	clients  int
-	clusters [][]int // nil once merged into another one
+	clusters [][]int // nil once merged into another cluster
 	counts   []*labelCounts
-	own      []float64          // the code of each cluster, 0 for a merged one
-	gain     map[[2]int]float64 // how much the merge of two clusters lengthens the code
+	own      []float64          // length of the code of each cluster, 0 for a merged one
+	gain     map[[2]int]float64 // change of the length of the code by the merge of two clusters
 }
 
 // begin computes the codes of the clusters and of the unions of all pairs.
@@ -203,7 +203,7 @@ func (m *freeMerges) price(pairs [][2]int) {
 	}
 }
 
-// mergeBest makes the merge of the least gain. The smaller pair wins a tie, so that the order of the map does not matter.
+// mergeBest does the merge with the smallest gain. The smaller pair wins a tie, so that the order of the map does not matter.
 func (m *freeMerges) mergeBest() {
 	var at [2]int
 	least := math.Inf(1)

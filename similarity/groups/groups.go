@@ -11,38 +11,38 @@ import (
 // Options are the options of [Find].
 type Options struct {
 	Seed uint64 // seed of the random halves of the clients and of the simulated clouds
-	// Alpha is the level of the tests: the chance to split clients that draw every class from one distribution, in all.
+	// Alpha is the level of the tests: the total probability of splitting clients that draw every class from one distribution.
 	Alpha float64
 	// Leaves is the largest number of clusters from which the label clusters are merged.
 	Leaves int
-	// Prior is the number of clients that the noise known from the images counts for beside the noise between the clients. 10
-	// tells groups of one or two clients apart; with 0 a test needs at least four clients.
+	// Prior is the weight, as a number of clients, of the noise known from the images relative to the noise between the clients.
+	// 10 can separate groups of one or two clients. With 0 a test needs at least four clients.
 	Prior float64
 }
 
 // DefaultOptions returns the defaults.
 func DefaultOptions() Options { return Options{Alpha: 0.001, Leaves: 40, Prior: 10} }
 
-// Validate reports the first option that makes no sense.
+// Validate returns an error for the first invalid option.
 func (o Options) Validate() error {
 	switch {
 	case !(o.Alpha > 0 && o.Alpha < 1):
 		return fmt.Errorf("the level of the tests is %g: use a number between 0 and 1", o.Alpha)
 	case o.Leaves < 1:
-		return fmt.Errorf("the label clusters are merged from %d leaves: use at least 1", o.Leaves)
+		return fmt.Errorf("the number of leaves of the label clusters is %d: use at least 1", o.Leaves)
 	case !(o.Prior >= 0) || math.IsInf(o.Prior, 0):
 		return fmt.Errorf("the noise of the images counts as %g clients: use 0 or more", o.Prior)
 	}
 	return nil
 }
 
-// Result is what [Find] found.
+// Result is the result of [Find].
 type Result struct {
-	Clusters [][]int // by their first member, members ascending
-	// LabelClusters are the clusters of step 3. Each is a union of Clusters, except for clients without images. Groups that images
-	// separate may be in one label cluster.
+	Clusters [][]int // ordered by their first members; members are ascending
+	// LabelClusters are the clusters of step 3. Each is a union of Clusters, except for clients without images. Groups that
+	// images separate may be in one label cluster.
 	LabelClusters [][]int
-	// Silent are the clients without images. They are in the largest cluster, because nothing is known of them.
+	// Silent are the clients without images. They are in the largest cluster, because nothing is known about them.
 	Silent []int
 }
 
@@ -52,34 +52,34 @@ type group struct {
 	who   []int
 }
 
-// finder holds what the steps of the search share. Its clients are those with images, numbered from 0.
+// finder holds the state that the steps of the search share. Its clients are those with images, numbered from 0.
 type finder struct {
 	seed         uint64
 	alpha, prior float64
 	sketches     []*Sketch
-	all          *table // numbers of images, without the class means
+	all          *table // numbers of images, without class means
 	scatter      mat.Symmetric
 
-	styles      bool // the clients are known to have styles of their own
+	styles      bool // the clients are known to have individual styles
 	metric      *whitening
 	white       *table         // class means of all images, in the metric
 	whiteHalves [Halves]*table // class means of the halves
 
-	only int // 1 or 2 if that half of the images alone says who is where, see [Roster.Stability]; else 0
+	only int // 1 or 2 if only this half of the images decides the sides of the clients, see [Roster.Stability]; otherwise 0
 }
 
-// Find finds the groups of clients. scatter is the sum of the clients' scatters, d x d. It holds that
+// Find finds the groups of clients. scatter is the sum of the clients' scatter matrices, d x d. The steps are
 //
-//  1. all clients are split in two, and each side again, while a test rejects that the clients of a side draw every class from one
-//     distribution, and they are not one cloud of individual styles either; after a round of splits the metric is renewed
-//     (test.go, cloud.go);
-//  2. the groups exchange clients, and merge where their union is not rejected (polish.go);
-//  3. if the label distributions of all clients have a shorter code as several clusters than as one, so may those of a group: it
-//     is divided into its label clusters (labels.go), at its share of the level. A quota may explain which classes clients lack
-//     instead (quota.go);
-//  4. the label clusters are divided by steps 1 and 2 again.
+//  1. All clients are split in two, and each side again, as long as a test rejects that the clients of a side draw every class from
+//     one distribution and the clients are not one cloud of individual styles. After a round of splits the metric is computed again
+//     (test.go, cloud.go).
+//  2. The groups exchange clients, and merge if their union is not rejected (polish.go).
+//  3. If the label distributions of all clients have a shorter code as several clusters than as one, each group may be divided into
+//     its label clusters (labels.go), at its share of the level. Instead, a quota may explain which classes clients lack
+//     (quota.go).
+//  4. The label clusters are divided by steps 1 and 2 again.
 //
-// It needs no matrix between clients. The result depends on the sketches and on the options alone.
+// Find needs no matrix between clients. The result depends only on the sketches and the options.
 func Find(sketches []*Sketch, scatter mat.Symmetric, o Options) (*Result, error) {
 	r, err := find(sketches, scatter, o, nil)
 	if err != nil {
@@ -88,7 +88,7 @@ func Find(sketches []*Sketch, scatter mat.Symmetric, o Options) (*Result, error)
 	return r, nil
 }
 
-// find is [Find]. prepare, if it is not nil, may change the finder before the first step, see [Roster.Stability].
+// find implements [Find]. prepare, if it is not nil, may change the finder before the first step, see [Roster.Stability].
 func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *finder)) (*Result, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *
 		}
 	}
 	if len(present) == 0 {
-		return nil, fmt.Errorf("none of the %d clients has an image", len(sketches))
+		return nil, fmt.Errorf("none of the %d clients has images", len(sketches))
 	}
 	f := newFinder(sketches, present, classes, d, scatter, o)
 	if prepare != nil {
@@ -152,11 +152,11 @@ func find(sketches []*Sketch, scatter mat.Symmetric, o Options, prepare func(f *
 }
 
 // search runs the steps of [Find]. Label clusters of different image groups have the same numbers, 0, 1, ..., because images
-// separate them already.
+// already separate them.
 func (f *finder) search(counts [][]float64, o Options) ([]group, error) {
 	clients := len(counts)
-	// Label clusters before the images would mix groups that name their images differently, and divide the clients that a test
-	// compares.
+	// If the label clusters were found before the image groups, they would mix groups that label their images differently, and
+	// divide the clients that a test compares.
 	groups, err := f.divide([][]int{sequence(clients)})
 	if err != nil {
 		return nil, err
@@ -234,9 +234,10 @@ func (f *finder) allMeans() *table {
 	return t
 }
 
-// whiten renews the metric for a clustering. Only the class means in the metric are kept; those before are in the sketches.
+// whiten computes the metric for a clustering. Only the class means in this metric are kept; the original means are in the
+// sketches.
 func (f *finder) whiten(clusters [][]int) (err error) {
-	f.white, f.whiteHalves = nil, [Halves]*table{} // so that their memory is free
+	f.white, f.whiteHalves = nil, [Halves]*table{} // to free their memory
 	all := f.allMeans()
 	if f.metric, err = newWhitening(all, f.scatter, clusters); err != nil {
 		return err
@@ -245,7 +246,7 @@ func (f *finder) whiten(clusters [][]int) (err error) {
 	return nil
 }
 
-// enter brings the class means into the metric, given those of all images.
+// enter maps the class means of all images, and of each half, into the metric.
 func (f *finder) enter(all *table) {
 	for h := range Halves {
 		f.whiteHalves[h] = f.metric.apply(f.halfMeans(h))
@@ -257,8 +258,8 @@ func (f *finder) enter(all *table) {
 	}
 }
 
-// divide divides the label clusters by their images (steps 2 and 3). If the test then rejects a group that can be one cloud of styles,
-// the clients do have styles, and the label clusters are divided again with that knowledge.
+// divide divides the label clusters by their images (steps 1 and 2). If the test then rejects a group that can be one cloud of
+// styles, the clients do have styles, and the label clusters are divided again with this knowledge.
 func (f *finder) divide(byLabel [][]int) ([]group, error) {
 	for {
 		parts, err := f.grow(byLabel)
@@ -278,7 +279,8 @@ func (f *finder) divide(byLabel [][]int) ([]group, error) {
 	}
 }
 
-// grow splits each cluster that is rejected, and again with the sharper metric, until none is. It returns the parts of each.
+// grow splits each cluster that is rejected, computes the sharper metric and repeats this until no cluster is rejected. It
+// returns the parts of each cluster.
 func (f *finder) grow(clusters [][]int) ([][][]int, error) {
 	parts := make([][][]int, len(clusters))
 	for k, g := range clusters {

@@ -7,7 +7,7 @@ import (
 	"gonum.org/v1/gonum/mathext"
 )
 
-// histogram holds the distinct positive values of whole numbers, ascending, and how often each occurs.
+// histogram holds the distinct positive values of some whole numbers, ascending, and the number of times that each occurs.
 type histogram struct{ values, times []float64 }
 
 func newHistogram(values []float64) (h histogram) {
@@ -47,7 +47,7 @@ func (h histogram) join(g histogram) histogram {
 // sum returns the sum of all numbers.
 func (h histogram) sum() float64 { return dot(h.values, h.times) }
 
-// digamma returns sum_i ψ(n_i + a) - ψ(a). From one value to the next, ψ(x + 1) = ψ(x) + 1/x is summed where the step is short.
+// digamma returns sum_i ψ(n_i + a) - ψ(a). For a short step from one value to the next, it sums ψ(x + 1) = ψ(x) + 1/x.
 func (h histogram) digamma(a float64) float64 {
 	const short = 8
 	sum, start, at, step := 0., math.NaN(), 0., 0. // step: ψ(at + a) - ψ(a)

@@ -6,13 +6,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// kinds are the class means of clusters in the metric. A kind of images is a class of a cluster; under a concept shift the class c of
-// one cluster can be of the kind of the class c' of another.
+// kinds are the class means of clusters in the metric. A kind of images is a class of a cluster. Under a concept shift class c of
+// one cluster can be of the same kind as class c' of another.
 type kinds struct {
 	whole  *table         // [Z, C, d]
-	halves [Halves]*table // tables of the halves of the clients' images
+	halves [Halves]*table // the same for each half of the clients' images
 	spread float64        // Frobenius norm of the noise of one image
-	near   float64        // mean squared distance of a kind to the nearest other kind of its cluster, above 0
+	near   float64        // mean squared distance between a kind and the nearest other kind of its cluster, above 0
 }
 
 // kinds returns the class means of the clusters.
@@ -45,7 +45,7 @@ func (r *Roster) kinds() *kinds {
 	if k.near = sum / max(times, 1); k.near == 0 {
 		k.near = all / max(pairs, 1)
 	}
-	if k.near == 0 { // No cluster holds two classes: one standard deviation of an image in every direction.
+	if k.near == 0 { // no cluster holds two classes: use one standard deviation of an image in every direction
 		k.near = float64(k.whole.d)
 	}
 	return k
@@ -54,12 +54,12 @@ func (r *Roster) kinds() *kinds {
 // holds reports whether cluster z has images of class c.
 func (k *kinds) holds(z, c int) bool { return k.whole.weight(z, c) > 0 }
 
-// square returns the squared distance of class c of cluster p and class e of cluster q in variances of one image,
+// square returns the squared distance between class c of cluster p and class e of cluster q in variances of one image,
 //
 //	<m_pc0 - m_qe0, m_pc1 - m_qe1>
 //
-// Its noise cancels, because the halves are independent, so that it can be below zero. Where a half lacks a class, it is the squared
-// distance of the means of all images.
+// Its noise cancels, because the halves are independent, so it can be negative. If a half lacks one of the classes, it is the
+// squared distance between the means of all images.
 func (k *kinds) square(p, c, q, e int) float64 {
 	sum := 0.
 	if a, b := k.halves[0], k.halves[1]; a.weight(p, c) > 0 && a.weight(q, e) > 0 && b.weight(p, c) > 0 && b.weight(q, e) > 0 {
@@ -72,7 +72,7 @@ func (k *kinds) square(p, c, q, e int) float64 {
 	return squareDistance(k.whole.mean(p, c), k.whole.mean(q, e))
 }
 
-// deviation returns the standard deviation of square for classes of one kind.
+// deviation returns the standard deviation of square for classes of the same kind.
 func (k *kinds) deviation(p, c, q, e int) float64 {
 	v := 1.
 	for _, t := range k.halves {
@@ -81,11 +81,11 @@ func (k *kinds) deviation(p, c, q, e int) float64 {
 	return k.spread * math.Sqrt(v)
 }
 
-// alike returns how alike class c of cluster p and class e of cluster q are, 1 for the same kind of images:
+// alike returns the similarity of class c of cluster p and class e of cluster q, which is 1 for the same kind of images:
 //
-//	2^(-4 D^2 / near),   D^2 their squared distance, 0 at least
+//	2^(-4 D^2 / near),   D^2 their squared distance, at least 0
 //
-// So two classes are alike by 1/2 on the border between a class and its nearest neighbour, and by 1/16 where the neighbour is.
+// So the similarity is 1/2 halfway between a class and its nearest neighbour, and 1/16 at the neighbour.
 func (k *kinds) alike(p, c, q, e int) float64 {
 	return math.Exp2(-4 * max(k.square(p, c, q, e), 0) / k.near)
 }

@@ -7,7 +7,7 @@ import (
 	"feddag/internal/parallel"
 )
 
-// overlap reports whether two clusters hold a class in common.
+// overlap reports whether two clusters have a class in common.
 func overlap(a, b []bool) bool {
 	for c := range a {
 		if a[c] && b[c] {
@@ -17,7 +17,7 @@ func overlap(a, b []bool) bool {
 	return false
 }
 
-// labelPath unites clusters pair by pair and knows how that changes the length of their label code.
+// labelPath unites clusters pair by pair and records the change of the length of their label code.
 type labelPath struct {
 	counts   [][]float64 // class counts of the clients of one group
 	clusters [][]int
@@ -25,7 +25,7 @@ type labelPath struct {
 
 	own    []float64   // length of the code of each cluster
 	holds  [][]bool    // the classes of each cluster
-	change [][]float64 // change of the code by the union of a and b < a, +Inf if they must not be united
+	change [][]float64 // change of the code's length by the union of a and b < a, +Inf if they must not be united
 }
 
 // begin computes the codes of the clusters and of the unions of all pairs.
@@ -43,7 +43,7 @@ func (p *labelPath) begin() {
 	})
 }
 
-// price returns how much the union of two clusters lengthens the code, and +Inf if they hold no class in common.
+// price returns the change of the code's length by the union of two clusters, or +Inf if they have no class in common.
 func (p *labelPath) price(a, b int) float64 {
 	if !overlap(p.holds[a], p.holds[b]) {
 		return math.Inf(1)
@@ -51,7 +51,8 @@ func (p *labelPath) price(a, b int) float64 {
 	return p.code(pickRows(p.counts, slices.Concat(p.clusters[b], p.clusters[a]))) - p.own[a] - p.own[b]
 }
 
-// cheapest returns the pair b < a whose union lengthens the code least, and by how much; +Inf if no pair may be united.
+// cheapest returns the pair b < a whose union lengthens the code least, and the change of its length, which is +Inf if no pair
+// may be united.
 func (p *labelPath) cheapest() (change float64, a, b int) {
 	change = math.Inf(1)
 	for i := range p.clusters {

@@ -6,7 +6,7 @@ import (
 	"feddag/internal/parallel"
 )
 
-// labelPrecisions are the values of A among which a labelModel averages: 18 values, each twice the one before.
+// labelPrecisions are the values of A over which a labelModel averages: 18 values, each twice the previous one.
 var labelPrecisions = func() (a [18]float64) {
 	for k := range a {
 		a[k] = 0.05 * math.Exp2(float64(k))
@@ -14,29 +14,30 @@ var labelPrecisions = func() (a [18]float64) {
 	return a
 }()
 
-// labelPriors are the values of e among which a labelModel averages: the clients of equal shares that count beside the members.
+// labelPriors are the values of e over which a labelModel averages. e is a number of clients with equal shares that are added to
+// the members.
 var labelPriors = [4]float64{1, 0.1, 0.01, 0.001}
 
-// labelModel predicts the class counts x of one more client of a cluster, a mixture of Dirichlet multinomials,
+// labelModel predicts the class counts x of another client of a cluster by a mixture of Dirichlet multinomials,
 //
 //	P(x) = sum_eA w_eA DM(x; A q_e),    DM(x; a) = Γ(A) / Γ(A + n) prod_c Γ(x_c + a_c) / Γ(a_c)
 //
-// without the multinomial coefficient, which cancels. The shares are q_ec = (e / C + sum_i n_ic / n_i) / (e + members), so that a
-// class that no member holds is the less likely, the smaller e is. The weights w_eA are in proportion to how well e and A predict each
-// member from the others, (prod_i DM(x_i; A q_e-i))^t, with q_e-i the shares without client i. The power t = (members - 1) / (members + 1)
-// is there because few members predict each other from the same little evidence: with t = 1, two members made newcomers to their
-// cluster impossible five times as often as allowed. So where all members hold the same
-// classes, a client with another class is hardly possible, and where each holds classes that the others lack, it is nothing special.
-// With no member, every e and A is equally likely.
+// without the multinomial coefficient, which cancels. The shares are q_ec = (e / C + sum_i n_ic / n_i) / (e + members), so a
+// class that no member holds is less likely if e is smaller. The weights w_eA are proportional to (prod_i DM(x_i; A q_e-i))^t,
+// with q_e-i the shares without client i, which says how well e and A predict each member from the others. The power t = (members
+// - 1) / (members + 1) is needed because few members predict each other from the same little evidence: with t = 1, a cluster of
+// two members rejected newcomers five times as often as allowed. So if all members hold the same classes, a client with another
+// class is very unlikely, and if each member holds classes that the others lack, it is likely. Without members, all e and A are
+// equally likely.
 type labelModel struct {
 	q      [len(labelPriors)][]float64
 	weight [len(labelPriors) * len(labelPrecisions)]float64 // ln w_eA, by e and then A
 
-	members float64   // clients with images
+	members float64   // number of clients with images
 	own     []float64 // ln P(x_i) of each of them, with q_e-i
 }
 
-// newLabelModel returns the model of clients with these class counts, N x C. Clients without images say nothing.
+// newLabelModel returns the model of clients with these class counts, N x C. Clients without images do not count.
 func newLabelModel(counts [][]float64, classes int) *labelModel {
 	m := &labelModel{}
 	var rows, held [][]float64 // shares and counts of the members with images
@@ -65,7 +66,7 @@ func newLabelModel(counts [][]float64, classes int) *labelModel {
 	parallel.For(len(rows), func(i int) {
 		q := make([]float64, classes)
 		for k, e := range labelPriors {
-			for c, s := range sum { // max, because the difference of sums may round to less than zero.
+			for c, s := range sum { // max, because the difference of sums may round to a negative number
 				q[c] = (e/float64(classes) + max(s-rows[i][c], 0)) / (e + members - 1)
 			}
 			for l, a := range labelPrecisions {
@@ -103,24 +104,24 @@ func (m *labelModel) logProbability(x []float64) float64 {
 	return logSum(terms[:])
 }
 
-// ratio returns ln (1 + 1/members) P(x) / Q(x), with Q the code of a stranger: how much better the cluster explains class counts. Because
-// Q is a probability, Q(x) / P(x) has expectation 1 at most under P, so that the ratio is below -d with probability e^-d at most
-// (Markov's inequality). The factor pays for the shares that few members show inaccurately: without it, 13% of the newcomers to clusters
-// of one member had a ratio below ln 10%.
+// ratio returns ln (1 + 1/members) P(x) / Q(x), with Q the code of a stranger. It says how much better the cluster explains class
+// counts. Because Q is a probability, Q(x) / P(x) has an expectation of at most 1 under P, so the ratio is below -d with
+// probability at most e^-d (Markov's inequality). The factor compensates for the inaccurate shares of few members: without it,
+// 13% of the newcomers to clusters of one member had a ratio below ln 10%.
 func (m *labelModel) ratio(x []float64, q *stranger) float64 {
 	return m.logProbability(x) - q.logProbability(x) + math.Log1p(1/max(m.members, 1))
 }
 
-// stranger is the code Q of the class counts of a client that belongs to no cluster: the number s of classes held is as it is among
-// the clients, the set of classes is any of that size, and the counts in it are a Dirichlet multinomial of equal shares, with the
-// precisions that the clusters have.
+// stranger is the code Q of the class counts of a client that belongs to no cluster. The number s of classes held has the
+// distribution that it has among the clients, all sets of s classes are equally likely, and the counts in the set are a Dirichlet
+// multinomial of equal shares, with the precisions of the clusters.
 type stranger struct {
 	size      []float64                     // ln of the probability of s classes, from s = 1
 	precision [len(labelPrecisions)]float64 // ln of the weight of each precision
 }
 
-// newStranger returns the code, given the class counts of clients and the models of clusters. Beside them counts one client for which
-// every number of classes, and one cluster for which every precision is equally likely.
+// newStranger returns the code, given the class counts of clients and the models of clusters. One more client counts for which
+// all numbers of classes are equally likely, and one more cluster for which all precisions are equally likely.
 func newStranger(counts [][]float64, models []*labelModel, classes int) *stranger {
 	q := &stranger{size: make([]float64, classes)}
 	for s := range q.size {

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// labelCode prices clusters of label distributions.
+// labelCode computes the length of the code of clusters of label distributions.
 type labelCode struct {
 	clients int
-	plain   float64 // the parameter of the plain code, 0 if it is not used
+	plain   float64 // parameter of the plain code, 0 if it is not used
 }
 
 // length returns the length of the shortest code of a cluster.
@@ -20,10 +20,11 @@ func (l labelCode) length(rows [][]float64) float64 {
 	return length
 }
 
-// labelClusters returns the clusters of the label distributions of a group (step 3). counts holds the class counts of
-// the group's clients, each with at least one image; clients is the number of clients in all. Of the clusterings that [freeClusters] and [plainClusters] find, the one with the
-// shorter code is the answer, if it is shorter than the shortest code of one cluster, free, plain or with a quota, by ln(1/alpha): a
-// code that is shorter by chance by d nats has at most the probability exp(-d). At last, clusters that a quota explains are united.
+// labelClusters returns the clusters of the label distributions of a group (step 3). counts holds the class counts of the group's
+// clients, each with at least one image. clients is the number of all clients. Of the clusterings that [freeClusters] and
+// [plainClusters] find, labelClusters uses the one with the shorter code, if this code is shorter by ln(1/alpha) than the
+// shortest code of one cluster, which may be free, plain or with a quota: a code is shorter by d nats by chance with probability
+// at most exp(-d). Finally, clusters that a quota explains are united.
 func labelClusters(counts [][]float64, clients, leaves int, alpha float64) [][]int {
 	code := labelCode{clients: clients}
 	free, plain := freeClusters(counts, clients, leaves), plainClusters(counts, clients)
@@ -38,15 +39,16 @@ func labelClusters(counts [][]float64, clients, leaves int, alpha float64) [][]i
 	return uniteQuotas(counts, best.found, code)
 }
 
-// labelAnswer is what one of the codes finds.
+// labelAnswer is the result of the search with one of the codes.
 type labelAnswer struct {
 	several float64 // length of the code of the best clustering of several clusters, +Inf if there is none
-	found   [][]int // that clustering
+	found   [][]int // this clustering
 	one     float64 // length of the code of one cluster
-	a       float64 // the parameter of the plain code
+	a       float64 // parameter of the plain code
 }
 
-// uniteQuotas unites label clusters that a quota explains: the pair whose union shortens the code most, and again, until none does.
+// uniteQuotas unites label clusters that a quota explains. It repeatedly unites the pair whose union shortens the code most,
+// until no union shortens it.
 func uniteQuotas(counts [][]float64, clusters [][]int, code labelCode) [][]int {
 	p := &labelPath{counts: counts, clusters: slices.Clone(clusters), code: code.length}
 	p.begin()
@@ -59,7 +61,7 @@ func uniteQuotas(counts [][]float64, clusters [][]int, code labelCode) [][]int {
 	}
 }
 
-// byLabel returns the clusters of a list of labels, by their first member, members ascending.
+// byLabel returns the clusters of a list of labels, ordered by their first members. Members are ascending.
 func byLabel(labels []int) [][]int {
 	var clusters [][]int
 	number := map[int]int{}
@@ -74,7 +76,7 @@ func byLabel(labels []int) [][]int {
 	return clusters
 }
 
-// sorted returns the clusters that are not empty, by their first member, members ascending.
+// sorted returns the clusters that are not empty, ordered by their first members. Members are ascending.
 func sorted(clusters [][]int) [][]int {
 	var out [][]int
 	for _, who := range clusters {

@@ -25,9 +25,10 @@ type whitening struct {
 //	V = ( sum_i S_i + sum_ic n_ic (m_ic - mu_kc) (m_ic - mu_kc)' ) / F,    F = images - class means,  k the cluster of i
 //	W^-1 = V + d/F diag(V) + 1e-9 tr(V)/d I
 //
-// Deviations within the clients and between them count alike. That makes the metric blind to who drew which image, so that
-// without groups the two halves of a client are independent; the covariance within the clients alone prefers directions in
-// which the halves agree by chance. The last two terms keep few images and constant features from giving a singular matrix.
+// Deviations within and between clients have the same weight, so the metric does not depend on which client drew which image.
+// Then, without groups, the two halves of a client are independent. The covariance within the clients alone would prefer
+// directions in which the halves agree by chance. The last two terms prevent a singular matrix if there are few images or
+// constant features.
 func newWhitening(t *table, scatter mat.Symmetric, clusters [][]int) (*whitening, error) {
 	d := t.d
 	label := make([]int, t.rows)
@@ -47,7 +48,7 @@ func newWhitening(t *table, scatter mat.Symmetric, clusters [][]int) (*whitening
 	v := mat.NewSymDense(d, nil)
 	v.CopySym(scatter)
 	images, means := 0., 0.
-	block := newTable(min(metricRows, t.rows), t.classes, d) // sqrt(n_ic) (m_ic - mu_kc) of some rows, so that few are in memory
+	block := newTable(min(metricRows, t.rows), t.classes, d) // sqrt(n_ic) (m_ic - mu_kc) of some rows, to limit the memory
 	for from := 0; from < t.rows; from += block.rows {
 		clear(block.m)
 		for i := from; i < min(from+block.rows, t.rows); i++ {
@@ -70,7 +71,7 @@ func newWhitening(t *table, scatter mat.Symmetric, clusters [][]int) (*whitening
 	}
 	var cholesky mat.Cholesky
 	if !cholesky.Factorize(v) {
-		return nil, fmt.Errorf("the covariance of the features is not positive definite: the scatter does not fit the clients' means")
+		return nil, fmt.Errorf("the covariance of the features is not positive definite: the scatter matrix does not fit the clients' means")
 	}
 	u := mat.NewTriDense(d, mat.Upper, nil)
 	cholesky.UTo(u)
@@ -89,7 +90,7 @@ func newWhitening(t *table, scatter mat.Symmetric, clusters [][]int) (*whitening
 	return w, nil
 }
 
-// apply brings the class means of a table into the metric, in place. The rows of the table are in their own order.
+// apply maps the class means of a table into the metric, in place. The rows of the table must not be picked.
 func (w *whitening) apply(t *table) *table {
 	blas64.Trsm(blas.Right, blas.NoTrans, 1, w.u, blas64.General{Rows: t.rows * t.classes, Cols: t.d, Stride: t.d, Data: t.m})
 	return t

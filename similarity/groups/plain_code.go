@@ -7,7 +7,8 @@ import (
 	"feddag/internal/parallel"
 )
 
-// plainParameters are the values of the parameter of the plain code that are tried: 15 from 0.05 to 200, evenly by their logarithm.
+// plainParameters are the values of the parameter of the plain code that are tried: 15 values from 0.05 to 200, evenly spaced in
+// their logarithms.
 var plainParameters = func() (a [15]float64) {
 	for k := range a {
 		a[k] = 0.05 * math.Pow(200/0.05, float64(k)/14)
@@ -15,14 +16,14 @@ var plainParameters = func() (a [15]float64) {
 	return a
 }()
 
-// plainClusters finds clusters of clients by the plain code: within a cluster that holds s classes, each of them has the same
-// parameter a, one for all clusters. The code of cluster k of n_k among N clients has the length
+// plainClusters finds clusters of clients by the plain code, in which all classes of all clusters have the same parameter a. The
+// code of a cluster k with s classes and n_k of N clients has the length
 //
 //	C ln 2 - n_k ln(n_k / N) - sum_i [ lnΓ(s a) - lnΓ(n_i + s a) + sum_{c held by i} lnΓ(n_ic + a) - lnΓ(a) ]
 //
-// and a itself costs 1/2 ln N. The last sum does not depend on the clusters. So what a client costs depends on its cluster by s alone,
-// and a merge costs a few additions. At first, the clients of each set of classes held are a cluster. Then, as in [freeClusters], the
-// best merge follows the best merge. Of all a, the one with the shortest code counts.
+// and a itself costs 1/2 ln N. The last sum does not depend on the clusters. So the cost of a client depends on its cluster only
+// through s, and a merge takes only a few additions. Initially, the clients with the same set of classes are a cluster. Then, as
+// in [freeClusters], the best merge is applied until one cluster is left. The result is that of the a with the shortest code.
 func plainClusters(counts [][]float64, clients int) labelAnswer {
 	leaf, sets := supports(counts)
 	all := make([]*plainMerges, len(plainParameters))
@@ -77,7 +78,7 @@ func plainLength(rows [][]float64, clients int, a float64) float64 {
 	return float64(len(rows[0]))*math.Ln2 - likelihood - n*math.Log(n/float64(clients))
 }
 
-// supports returns, for each client, the number of its set of classes held, and the sets as bits, by their first client.
+// supports returns, for each client, the number of its set of classes, and the sets as bits, ordered by their first clients.
 func supports(counts [][]float64) (leaf []int, sets [][]uint64) {
 	number := map[string]int{}
 	leaf = make([]int, len(counts))
@@ -102,17 +103,17 @@ func supports(counts [][]float64) (leaf []int, sets [][]uint64) {
 // plainMerges is the state of the merges of label clusters with one parameter.
 type plainMerges struct {
 	clients, classes int
-	left             int        // clusters that are left
-	sets             [][]uint64 // classes held; nil once merged
+	left             int        // number of clusters that are left
+	sets             [][]uint64 // classes of each cluster as bits; nil once merged
 	members          []float64
 	likelihood       [][]float64 // sum_i lnΓ(s a) - lnΓ(n_i + s a), for s = 0 (as 1) .. C
-	own              []float64   // code of each cluster
-	nearest          []int       // the cluster with which the merge of each costs least, -1 for none
-	least            []float64   // what it costs
-	name             []int       // for each initial set, the cluster that it is in
+	own              []float64   // length of the code of each cluster
+	nearest          []int       // for each cluster, the cluster with which its merge costs least, -1 for none
+	least            []float64   // cost of this merge
+	name             []int       // for each initial set, the cluster that contains it
 	total            float64     // length of the code
-	best             float64     // the shortest with several clusters
-	found            []int       // its names
+	best             float64     // length of the shortest code with several clusters
+	found            []int       // value of name for this code
 }
 
 func newPlainMerges(counts [][]float64, clients int, leaf []int, sets [][]uint64, a float64) *plainMerges {
@@ -153,7 +154,7 @@ func newPlainMerges(counts [][]float64, clients int, leaf []int, sets [][]uint64
 	return m
 }
 
-// cost returns the code of the union of two clusters, or of one.
+// cost returns the length of the code of the union of two clusters, or of one cluster if x = y.
 func (m *plainMerges) cost(x, y int) float64 {
 	held := 0
 	for w, s := range m.sets[x] {
@@ -166,13 +167,13 @@ func (m *plainMerges) cost(x, y int) float64 {
 	return float64(m.classes)*math.Ln2 - likelihood - n*math.Log(n/float64(m.clients))
 }
 
-// gain returns how much the merge of two clusters lengthens the code, the same in both orders.
+// gain returns the change of the code's length by the merge of two clusters. It does not depend on their order.
 func (m *plainMerges) gain(x, y int) float64 {
 	x, y = min(x, y), max(x, y)
 	return m.cost(x, y) - m.own[x] - m.own[y]
 }
 
-// findNearest fills nearest and least of a cluster.
+// findNearest sets nearest and least of a cluster.
 func (m *plainMerges) findNearest(z int) {
 	m.nearest[z], m.least[z] = -1, math.Inf(1)
 	for y := range m.sets {
@@ -184,14 +185,14 @@ func (m *plainMerges) findNearest(z int) {
 	}
 }
 
-// keep keeps the clustering if its code is the shortest so far.
+// keep records the clustering if its code is the shortest so far.
 func (m *plainMerges) keep() {
 	if m.total <= m.best {
 		m.best, m.found = m.total, append([]int(nil), m.name...)
 	}
 }
 
-// mergeBest makes the merge that lengthens the code least.
+// mergeBest does the merge that lengthens the code least.
 func (m *plainMerges) mergeBest() {
 	x := -1
 	for z := range m.sets {

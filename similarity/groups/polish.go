@@ -6,9 +6,9 @@ import (
 	"sort"
 )
 
-// polish lets the groups of one label cluster exchange clients, and merges them (step 2). The most alike pairs come first, as
-// many as there are groups. A pair whose union is not rejected becomes one group, and all begins again. Otherwise the clients
-// of the union are divided anew, beginning from the two groups; a division that leaves a group empty is not taken.
+// polish lets the groups of one label cluster exchange clients, and merges them (step 2). It looks at the most similar pairs, as
+// many as there are groups. If the union of a pair is not rejected, the pair is merged and polish starts again. Otherwise the
+// clients of the union are divided again, starting from the two groups. A division that leaves a group empty is not used.
 func (f *finder) polish(groups [][]int) [][]int {
 	type pair struct {
 		i, j   int
@@ -56,9 +56,9 @@ func (f *finder) polish(groups [][]int) [][]int {
 	return groups
 }
 
-// unlike returns how unlike two groups are: the likelihood ratio of their merge in standard deviations of its chi-square,
+// unlike returns the dissimilarity of two groups: the likelihood ratio of their merge in standard deviations of its chi-square,
 //
-//	( sum_c h_c |mu_1c - mu_2c|^2 - F ) / sqrt(2 F),    h_c = w_1c w_2c / (w_1c + w_2c),   F = d * classes that both hold
+//	( sum_c h_c |mu_1c - mu_2c|^2 - F ) / sqrt(2 F),    h_c = w_1c w_2c / (w_1c + w_2c),   F = d * number of classes that both hold
 func unlike(a, b *table) float64 {
 	ratio, classes := 0., 0.
 	for c, v := range a.weights(0) {

@@ -7,23 +7,23 @@ import (
 )
 
 const (
-	orderClients = 200 // clients that the order of the classes is searched with, at most
-	orderSweeps  = 10  // rounds of that search, at most
+	orderClients = 200 // largest number of clients in the search for the order of the classes
+	orderSweeps  = 10  // largest number of rounds of this search
 )
 
-// quotaLength returns the length in nats of the quota code of a cluster k of n_k among all N clients. Where classes are dealt out one
-// after the other, and a client that has its fair share gets nothing more, which classes a client lacks follows from how many
-// images it has of the others, and not from a group. The code names the order in which the classes are dealt out, see [quotaOrder].
-// With P_ic the images that client i has of the classes before c, class c is closed to client i if P_ic >= Q.
-// The length is that of the free code, in which client i draws only from the classes H_i that are open to it or held by it all the
-// same, and the cost of the quota:
+// quotaLength returns the length in nats of the quota code of a cluster k with n_k of all N clients. If classes are assigned one
+// after the other, and a client that has reached its quota gets no more images, the classes that a client lacks follow from the
+// numbers of its images of the other classes, and not from a group. The code includes the order in which the classes were
+// assigned, see [quotaOrder]. With P_ic the number of images that client i has of the classes before c, class c is closed to
+// client i if P_ic >= Q. The length is that of the free code, in which client i draws only from the set H_i of the classes that
+// are open to it or that it holds although they are closed, plus the cost of the quota:
 //
 //	-l_k + s_k/2 ln max(N, M_k) + C ln 2 - n_k ln(n_k / N) + b(e, m) + ln C! + 1/2 ln(n_k C)
 //	 l_k = sum_i [ lnΓ(A_i) - lnΓ(n_i + A_i) + sum_c lnΓ(n_ic + a_c) - lnΓ(a_c) ],   A_i = sum_{c in H_i} a_c
 //	 M_k = sum_i n_i (A_i + 1) / (n_i + A_i)
-//	 b(e, m) = -ln [ B(e + 1/2, m - e + 1/2) / B(1/2, 1/2) ]   names the e of the m closed pairs (i, c) that are held all the same
+//	 b(e, m) = -ln [ B(e + 1/2, m - e + 1/2) / B(1/2, 1/2) ]   the code of the e of m closed pairs (i, c) that are held
 //
-// Q is the value that names which pairs are held most briefly, b(held, open) + b(held, closed).
+// Q is the value with the shortest code of the pairs that are held, b(held, open) + b(held, closed).
 func quotaLength(counts [][]float64, clients int) float64 {
 	open, names := quotaPairs(counts)
 	q := newQuotaCounts(counts, open)
@@ -66,9 +66,10 @@ func quotaPairs(counts [][]float64) (open [][]uint64, names float64) {
 	return open, code.binary(exceptions, closed)
 }
 
-// quotaOrder returns the order in which the classes were dealt out: at first by the number of clients that hold them, most first. Then
-// neighbours change places while that names the held pairs more briefly. Where the clients are few, the numbers of holders alone
-// are often misleading, and a wrong order makes the quota code so long that groups of labels seem to explain the classes held.
+// quotaOrder returns an estimate of the order in which the classes were assigned. It starts in descending order of the number of
+// clients that hold a class. Then neighbours are exchanged as long as this shortens the code of the pairs that are held. With few
+// clients, the numbers of holders alone are often misleading, and a wrong order makes the quota code so long that groups of
+// labels seem to explain the classes held.
 func quotaOrder(counts [][]float64) []int {
 	classes := len(counts[0])
 	holders := make([]int, classes)
@@ -81,7 +82,7 @@ func quotaOrder(counts [][]float64) []int {
 	}
 	order := sequence(classes)
 	slices.SortStableFunc(order, func(a, b int) int { return holders[b] - holders[a] })
-	if n := len(counts); n > orderClients { // So many of the clients, at even distances.
+	if n := len(counts); n > orderClients { // only orderClients clients, evenly spaced
 		some := make([][]float64, orderClients)
 		for k := range some {
 			some[k] = counts[k*n/orderClients]
@@ -93,7 +94,7 @@ func quotaOrder(counts [][]float64) []int {
 	for sweep := range orderSweeps {
 		better := false
 		for j := range classes - 1 {
-			k := j // forwards and backwards in turn, so that a class can go far either way
+			k := j // forwards and backwards in turn, so that a class can move far in both directions
 			if sweep%2 == 1 {
 				k = classes - 2 - j
 			}
@@ -111,12 +112,12 @@ func quotaOrder(counts [][]float64) []int {
 	return order
 }
 
-// pairCode names which pairs of client and class are held, given an order of the classes.
+// pairCode is the code of the pairs of client and class that are held, given an order of the classes.
 type pairCode struct {
 	counts      [][]float64
-	total       int       // pairs that are held
+	total       int       // number of pairs that are held
 	half, whole []float64 // lnΓ(k + 1/2) and lnΓ(k + 1), from k = 0 to the number of pairs
-	keys        []uint64  // 2 P_ic + 1 of the pairs that are held, 2 P_ic of the others
+	keys        []uint64  // 2 P_ic + 1 for pairs that are held, 2 P_ic for the others
 }
 
 func newPairCode(counts [][]float64) *pairCode {
@@ -135,8 +136,8 @@ func newPairCode(counts [][]float64) *pairCode {
 	return p
 }
 
-// shortest returns the length of the shortest code, its quota Q, which is +Inf if no pair is closed, the number of closed pairs, and
-// how many of these are held.
+// shortest returns the length of the shortest code, its quota Q, which is +Inf if no pair is closed, the number of closed pairs,
+// and the number of closed pairs that are held.
 func (p *pairCode) shortest(order []int) (length, quota float64, closed, exceptions int) {
 	k := 0
 	for _, x := range p.counts {
@@ -169,13 +170,13 @@ func (p *pairCode) binary(e, m int) float64 {
 	return p.whole[m] - p.half[e] - p.half[m-e] + math.Log(math.Pi)
 }
 
-// quotaCounts holds the class counts of a cluster, with the totals apart for each set of open classes.
+// quotaCounts holds the class counts of a cluster, with separate totals for each set of open classes.
 type quotaCounts struct {
 	all    *labelCounts
 	totals []openTotals
 }
 
-// openTotals are the totals n_i of the clients to which the same classes are open.
+// openTotals are the totals n_i of the clients that have the same set of open classes.
 type openTotals struct {
 	classes []int
 	histogram
@@ -220,7 +221,8 @@ func newQuotaCounts(counts [][]float64, open [][]uint64) *quotaCounts {
 	return q
 }
 
-// parameters returns a_c, 0 for a class that nobody holds. It begins with those of the free code and follows Minka's fixed point,
+// parameters returns a_c, 0 for a class that no client holds. It starts with the parameters of the free code and iterates Minka's
+// fixed point,
 //
 //	a_c <- a_c sum_i [ψ(n_ic + a_c) - ψ(a_c)] / sum_{i: c in H_i} [ψ(n_i + A_i) - ψ(A_i)]
 //

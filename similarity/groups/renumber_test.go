@@ -10,7 +10,7 @@ import (
 // the count or too few are an error that changes nothing.
 func TestRenumber(t *testing.T) {
 	r := &Roster{Clusters: [][]int{{0, 2}, {1}}, labelOf: []int{5, 7}}
-	for says, numbers := range map[string][]int{"1 numbers for 2 clusters": {0}, "cluster 1 gets number 3 of 3": {0, 3}, "cluster 1 gets number 2": {2, 2}, "number -1": {-1, 0}} {
+	for says, numbers := range map[string][]int{"1 numbers for 2 clusters": {0}, "cluster 1 gets number 3, which must be below 3": {0, 3}, "cluster 1 gets number 2": {2, 2}, "number -1": {-1, 0}} {
 		if err := r.Renumber(numbers, 3); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("numbers %v: the error is %v, want %q", numbers, err, says)
 		}

@@ -10,64 +10,68 @@ import (
 )
 
 const (
-	// priorClients is the number of clients that the theoretical spread of the residuals counts for beside the measured one.
+	// priorClients is the weight, as a number of clients, of the theoretical spread of the residuals relative to the measured
+	// one.
 	priorClients = 10
-	// normalExcess is by how much standard normal values above 1.5 exceed it on average, about.
+	// normalExcess is approximately the mean amount by which standard normal values above 1.5 exceed 1.5.
 	normalExcess = 0.43
-	// styleFreedom is the supposed number of directions in which the styles of clients differ.
+	// styleFreedom is the assumed number of directions in which the styles of clients differ.
 	styleFreedom = 4
 )
 
 // The views in which a client is compared with a cluster. They divide its distance to the cluster into two parts.
 const (
-	together = iota // what all classes have in common: the view Common
-	apart           // what is left, class by class: the view Concept
+	together = iota // the deviation that all classes have in common: the view Common
+	apart           // the remaining deviation of each class: the view Concept
 	residualViews
 )
 
-// residual is how far the class means of a client are from those of a cluster, in the metric. With w_c the images of the cluster
-// without the client, mu_c their mean, h_c = n_c w_c / (n_c + w_c) and delta_c = m_c - mu_c over the k classes that both hold,
+// residual is the deviation of a client's class means from those of a cluster, in the metric. With w_c the number of images of
+// the cluster without the client, mu_c their mean, h_c = n_c w_c / (n_c + w_c) and delta_c = m_c - mu_c over the k classes that
+// both hold,
 //
 //	square[together] = |sum_c h_c delta_c|^2 / H,  square[apart] = sum_c h_c |delta_c|^2 - square[together],  H = sum_c h_c
 //
-// If the client draws its images as the cluster's clients do, with a style of variance tau of its own, the expectation is
+// If the client draws its images from the same distribution as the cluster's clients, with an individual style of variance tau,
+// the expectation is
 //
 //	E = level noise + weight tau
 //	noise[together] = sum_c h_c g_c / H    noise[apart]  = sum_c g_c - noise[together]     g_c the noise of one image of class c
 //	weight[together] = H                   weight[apart] = H - sum_c h_c^2 / H
 //
-// level is how noisy the client is as a multiple of its cluster, from the differences of its halves:
+// level is the noise of the client as a multiple of the noise of its cluster, from the differences between its halves:
 //
 //	level = (g + sum_c n_c0 n_c1 / n_c |m_c0 - m_c1|^2) / (g + sum_c g_c),  over the classes in both halves;  g the mean of g_c
 type residual struct {
 	square, noise, weight [residualViews]float64
-	few                   [residualViews]float64 // mean of 1/n_c, as it enters the variance of square / E, see standardised
+	few                   [residualViews]float64 // mean of 1/n_c with its weight in the variance of square / E, see standardised
 	level                 float64
-	classes, both         float64 // k, and the classes that are in both halves of the client
+	classes, both         float64 // k, and the number of classes that are in both halves of the client
 }
 
-// clusterModel is what a client is compared with.
+// clusterModel is the model of a cluster with which a client is compared.
 type clusterModel struct {
 	who    []int                  // members with images
 	mu     *table                 // class means of the members, one row
-	noise  []float64              // g_c, per class
-	mean   [residualViews]float64 // mean standardised residual of the members, one more of zero included
+	noise  []float64              // g_c of each class
+	mean   [residualViews]float64 // mean standardised residual of the members and of one more residual of zero
 	labels *labelModel
 }
 
-// residuals compares clients with clusters. The spread of the members around their own clusters says how far is too far.
+// residuals compares clients with clusters. The spread of the members around their own clusters says which deviations are
+// unusual.
 type residuals struct {
 	f         *finder
 	models    []*clusterModel
-	stranger  *stranger              // the class counts of a client that belongs to none of them
-	labelTail tail                   // how badly clusters explain the class counts of their members
+	stranger  *stranger              // code of the class counts of a client that belongs to none of them
+	labelTail tail                   // tail of the ratios of the members' class counts
 	outer     [residualViews]tail    // tail of the negative standardised residuals of the members
 	noise     []float64              // variance of one image of each class, the mean over the clusters that hold it
 	style     [residualViews]float64 // tau
-	tails     [residualViews]float64 // by how much more |x|^2 of one image varies than that of a Gaussian, see standardised
+	tails     [residualViews]float64 // excess variance of |x|^2 of one image over a Gaussian, see standardised
 	spread    [residualViews]float64 // standard deviation of the standardised residuals
 	freedom   [residualViews]float64 // its degrees of freedom
-	measured  float64                // directions that the noise of one image spans: (tr S)^2 / tr S^2
+	measured  float64                // number of directions that the noise of one image spans: (tr S)^2 / tr S^2
 }
 
 // newResiduals returns the comparison with some clusters of the clients of f, whose metric is set.
@@ -97,7 +101,7 @@ func newResiduals(f *finder, clusters [][]int) *residuals {
 			at++
 		}
 	}
-	r.labelTail = newTail(ratios, 1) // Markov's inequality bounds the scale by 1.
+	r.labelTail = newTail(ratios, 1) // Markov's inequality bounds the scale by 1
 	r.noise = make([]float64, f.all.classes)
 	held := make([]float64, f.all.classes)
 	for _, m := range r.models {
@@ -155,7 +159,7 @@ func newResiduals(f *finder, clusters [][]int) *residuals {
 	return r
 }
 
-// newModel returns the model of the clients with images among some.
+// newModel returns the model of the given members that have images.
 func (r *residuals) newModel(members []int) *clusterModel {
 	m := new(clusterModel)
 	for _, i := range members {
@@ -178,7 +182,7 @@ func (r *residuals) newModel(members []int) *clusterModel {
 	return m
 }
 
-// compare returns the residual of client i from a cluster, of which it is a member or not.
+// compare returns the residual of client i from a cluster. member says whether the client is a member of it.
 func (r *residuals) compare(i int, m *clusterModel, member bool) residual {
 	t, x := r.f.white, residual{}
 	sum, delta := make([]float64, t.d), make([]float64, t.d)
@@ -217,7 +221,8 @@ func (r *residuals) compare(i int, m *clusterModel, member bool) residual {
 	return x
 }
 
-// level returns how noisy the images of client i are as a multiple of a cluster's, and the number of classes that say so.
+// level returns the noise of the images of client i as a multiple of a cluster's noise, and the number of classes in the
+// estimate.
 func (r *residuals) level(i int, m *clusterModel) (level, both float64) {
 	a, b := r.f.whiteHalves[0], r.f.whiteHalves[1]
 	mean := max(sumOf(m.noise)/float64(len(m.noise)), 1e-30)
@@ -232,8 +237,8 @@ func (r *residuals) level(i int, m *clusterModel) (level, both float64) {
 	return gap / expected, both
 }
 
-// measureTails returns the excess variance of the squared length of one image, relative to its square, from the residuals of the
-// members: what is left of their variances in proportion to 1 / n_c.
+// measureTails returns the excess variance of the squared length of one image, relative to its square. It is estimated from the
+// part of the variances of the members' residuals that is proportional to 1 / n_c.
 func (r *residuals) measureTails(all []residual, v int) float64 {
 	r.tails[v] = 0
 	excess, few := 0., 0.
@@ -251,8 +256,8 @@ func (r *residuals) measureTails(all []residual, v int) float64 {
 //
 //	Var y = (1 - rho)^2 (2 / f + 2 / f_level + tails few) + rho^2 2 / 4,   rho = weight tau / E
 //
-// where f are the degrees of freedom of the square, f_level those of the level, and 4 directions are supposed for styles. few is the mean
-// of 1 / n_c: the means of few images have the long tails of single ones.
+// where f are the degrees of freedom of the square, f_level those of the level, and styles are assumed to have 4 directions. few
+// is the mean of 1 / n_c, because the means of few images have long tails like single images.
 func (r *residuals) logarithm(x residual, v int) (y, variance float64) {
 	const tiny = 1e-12
 	noise, style := x.level*x.noise[v], x.weight[v]*r.style[v]
@@ -271,10 +276,9 @@ func (r *residuals) standardised(x residual, v int) float64 {
 	return y / math.Sqrt(variance)
 }
 
-// pValues returns the p-values of "the images of a client that is not in the cluster are drawn as those of its members", in both
-// views: the upper tail of Student's t of its standardised residual against those of the members, but no less than what their own tail
-// says. It is 1 in a view in which the
-// two have nothing to compare.
+// pValues returns the p-values of "the images of a client that is not in the cluster have the same distribution as those of its
+// members", in both views. Each is the upper tail of Student's t of the client's standardised residual relative to those of the
+// members, but at least the p-value from the members' own tail. It is 1 in a view in which the two have nothing to compare.
 func (r *residuals) pValues(x residual, m *clusterModel) (p [residualViews]float64) {
 	for v := range p {
 		p[v] = 1

@@ -7,27 +7,29 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Roster is what the server keeps of a clustering, so that clients can come, leave and change without another search. The metric
-// stays that of the search, so nobody else moves. A cluster keeps its number for good, though its last client may leave; new
-// clusters come after the last one. Clients are numbered 0..N-1.
+// Roster is the state of a clustering that the server keeps, so that clients can join, leave and change without another search.
+// The metric remains that of the search, so no other client moves. A cluster never changes its number, even if its last client
+// leaves; new clusters come after the last one. Clients are numbered 0..N-1.
 //
 // A method that returns an error has changed nothing. A Roster is not safe for concurrent use.
 type Roster struct {
 	Shape    Shape     // shape of the images; zero if unknown
 	Sketches []*Sketch // N
-	// Scatter is the sum of the scatters of all sketches that came, d x d. It cannot be taken out again, see ScatterNow.
+	// Scatter is the sum of the scatter matrices of all sketches so far, d x d. Clients that leave are not subtracted, see
+	// ScatterNow.
 	Scatter  *mat.SymDense
-	Clusters [][]int // members ascending; none for a cluster that all have left
-	Changes  int     // clients that came or changed since the search: when there are many, search again
+	Clusters [][]int // members of each cluster, ascending; empty for a cluster that all clients have left
+	Changes  int     // number of clients that have joined or changed since the search; if it is large, search again
 
 	options Options
 	metric  *whitening
-	freedom float64 // degrees of freedom of Scatter: the images of the sketches that came, less their class means
+	freedom float64 // degrees of freedom of Scatter: the number of images of all sketches so far minus the number of class means
 	labelOf []int   // label cluster of each cluster
 	cached  *finder // the clients' means in the metric; nil after a change
 }
 
-// NewRoster keeps what Find found from these sketches with these options. shape names the images; the zero Shape is not checked.
+// NewRoster returns a roster with the result of Find for these sketches and options. shape is the shape of the images; the zero
+// Shape is not checked.
 func NewRoster(shape Shape, sketches []*Sketch, scatter mat.Symmetric, found *Result, o Options) (*Roster, error) {
 	r, err := newRoster(shape, sketches, scatter, found, o)
 	if err != nil {
@@ -59,7 +61,7 @@ func newRoster(shape Shape, sketches []*Sketch, scatter mat.Symmetric, found *Re
 	if err := checkMembers(r.Clusters, len(sketches)); err != nil {
 		return nil, err
 	}
-	label := map[int]int{} // label of each client that has one
+	label := map[int]int{} // label cluster of each client that has one
 	for z, members := range found.LabelClusters {
 		for _, i := range members {
 			label[i] = z
@@ -82,7 +84,7 @@ func newRoster(shape Shape, sketches []*Sketch, scatter mat.Symmetric, found *Re
 	return r, nil
 }
 
-// Clone returns a copy. Changes of the copy leave r as it is. The two share the sketches, which nobody changes.
+// Clone returns a copy that can change without changing r. The two share the sketches, which are never modified.
 func (r *Roster) Clone() *Roster {
 	c := *r
 	c.Sketches, c.labelOf, c.cached = slices.Clone(r.Sketches), slices.Clone(r.labelOf), nil
@@ -95,7 +97,7 @@ func (r *Roster) Clone() *Roster {
 	return &c
 }
 
-// with returns a clone that has the sketches of newcomers, who are in no cluster yet, and the newcomers' numbers.
+// with returns a clone with the sketches of newcomers, which are in no cluster yet, and the newcomers' numbers.
 func (r *Roster) with(newcomers []*Sketch) (next *Roster, movers []int) {
 	next = r.Clone()
 	for _, s := range newcomers {
@@ -105,9 +107,9 @@ func (r *Roster) with(newcomers []*Sketch) (next *Roster, movers []int) {
 	return next, movers
 }
 
-// Replace gives clients (ascending) other sketches, as after a change of their data, and puts them into clusters as newcomers are.
-// scatter is the sum of the scatters of the new sketches; nil if they sent none. It is an error to replace all clients, because
-// nobody would be left to compare with: call Find instead.
+// Replace replaces the sketches of some clients (ascending), for example after a change of their data, and assigns them to
+// clusters like newcomers. scatter is the sum of the scatter matrices of the new sketches, or nil if the clients sent none. It is
+// an error to replace all clients, because no client would be left to compare with; call Find instead.
 func (r *Roster) Replace(clients []int, sketches []*Sketch, scatter mat.Symmetric) ([]Assignment, error) {
 	if len(clients) == 0 && len(sketches) == 0 {
 		return nil, nil
@@ -116,9 +118,9 @@ func (r *Roster) Replace(clients []int, sketches []*Sketch, scatter mat.Symmetri
 	switch {
 	case err != nil:
 	case len(clients) != len(sketches):
-		err = fmt.Errorf("%d sketches of %d clients", len(sketches), len(clients))
+		err = fmt.Errorf("there are %d sketches for %d clients", len(sketches), len(clients))
 	case len(clients) == len(r.Sketches):
-		err = fmt.Errorf("all %d clients changed: at least one must stay as it was, or search again", len(clients))
+		err = fmt.Errorf("all %d clients changed: at least one must stay unchanged; otherwise search again", len(clients))
 	default:
 		if err = r.checkNewcomers(sketches); err == nil {
 			err = r.checkScatter(scatter)
@@ -135,7 +137,7 @@ func (r *Roster) Replace(clients []int, sketches []*Sketch, scatter mat.Symmetri
 	return r.take(next, clients, sketches, scatter), nil
 }
 
-// take settles the movers of next, a changed clone, and replaces r by it.
+// take settles the movers of next, a changed clone, and replaces r with it.
 func (r *Roster) take(next *Roster, movers []int, sketches []*Sketch, scatter mat.Symmetric) []Assignment {
 	placed := next.settle(movers)
 	if scatter != nil {
@@ -147,7 +149,7 @@ func (r *Roster) take(next *Roster, movers []int, sketches []*Sketch, scatter ma
 	return placed
 }
 
-// Remove takes clients out. Those who stay keep their order and their clusters, and are numbered 0.. again. At least one must
+// Remove removes clients. The others keep their order and their clusters, and are renumbered from 0. At least one client must
 // stay.
 func (r *Roster) Remove(clients ...int) error {
 	clients = slices.Clone(clients)
@@ -157,7 +159,7 @@ func (r *Roster) Remove(clients ...int) error {
 		return fmt.Errorf("removal: %w", err)
 	}
 	if len(clients) == len(r.Sketches) {
-		return fmt.Errorf("removal: all %d clients: at least one must stay", len(clients))
+		return fmt.Errorf("removal: all %d clients are removed: at least one must stay", len(clients))
 	}
 	next := r.Clone()
 	next.takeOut(clients)
@@ -178,8 +180,8 @@ func (r *Roster) Remove(clients ...int) error {
 	return nil
 }
 
-// ScatterNow returns the scatter that the clients have who are there now, as far as it is known: Scatter in proportion to their
-// degrees of freedom, images less class means.
+// ScatterNow returns an estimate of the scatter matrix of the present clients: Scatter in proportion to their degrees of freedom,
+// which is the number of images minus the number of class means.
 func (r *Roster) ScatterNow() *mat.SymDense {
 	s := mat.NewSymDense(r.Scatter.SymmetricDim(), nil)
 	s.CopySym(r.Scatter)
@@ -189,7 +191,7 @@ func (r *Roster) ScatterNow() *mat.SymDense {
 	return s
 }
 
-// finder returns the clients' class means in the metric, and what else the tests of the search need.
+// finder returns the clients' class means in the metric, and the other data that the tests of the search need.
 func (r *Roster) finder() *finder {
 	if r.cached == nil {
 		r.cached = r.finderOf(r.Sketches)
@@ -206,7 +208,7 @@ func (r *Roster) finderOf(sketches []*Sketch) *finder {
 	return f
 }
 
-// takeOut takes clients, ascending, out of their clusters.
+// takeOut removes clients, ascending, from their clusters.
 func (r *Roster) takeOut(clients []int) {
 	for z, members := range r.Clusters {
 		r.Clusters[z] = slices.DeleteFunc(members, func(i int) bool {
@@ -216,7 +218,7 @@ func (r *Roster) takeOut(clients []int) {
 	}
 }
 
-// largest returns the number of the largest cluster, the first of equal ones.
+// largest returns the number of the largest cluster, or the first of several such clusters.
 func (r *Roster) largest() int {
 	most := 0
 	for z, members := range r.Clusters {
@@ -227,7 +229,8 @@ func (r *Roster) largest() int {
 	return most
 }
 
-// freedomOf returns the degrees of freedom of the scatter of some clients: images less class means.
+// freedomOf returns the degrees of freedom of the scatter matrix of some clients: the number of images minus the number of class
+// means.
 func freedomOf(sketches []*Sketch) float64 {
 	free := 0
 	for _, s := range sketches {

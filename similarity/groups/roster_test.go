@@ -90,19 +90,19 @@ func TestRosterRefuses(t *testing.T) {
 		return func() error { _, err := r.Replace(clients, s, own); return err }
 	}
 	for name, do := range map[string]func() error{
-		"need 5 classes x 20 features":         add(foreign, own),
-		"4 classes, but those of the roster 5": add(fewer, own),
-		"has mean +Inf":                        add(spoilt, own),
-		"sent no sketch":                       add(nil, own),
-		"scatter is of 8 features":             add(good, mat.NewSymDense(8, nil)),
-		"scatter of feature 0 is -1":           add(good, mat.NewDiagDense(20, slices.Repeat([]float64{-1}, 20))),
-		"client 6: the clients are 0 to 5":     replace([]int{6}, all[:1]),
-		"client -1":                            replace([]int{-1}, all[:1]),
-		"client 1 follows 1":                   replace([]int{1, 1}, all[:2]),
-		"1 sketches of 2 clients":              replace([]int{1, 2}, all[:1]),
-		"all 6 clients changed":                replace([]int{0, 1, 2, 3, 4, 5}, all),
-		"removal: client 9":                    func() error { return r.Remove(9) },
-		"all 6 clients: at least":              func() error { return r.Remove(0, 1, 2, 3, 4, 5) },
+		"there are 5 classes and 20 features":       add(foreign, own),
+		"4 classes, but those of the roster have 5": add(fewer, own),
+		"has mean +Inf":                                 add(spoilt, own),
+		"sent no sketch":                                add(nil, own),
+		"scatter matrix has 8 features":                 add(good, mat.NewSymDense(8, nil)),
+		"scatter matrix has the entry -1 for feature 0": add(good, mat.NewDiagDense(20, slices.Repeat([]float64{-1}, 20))),
+		"client 6 is unknown: the clients are 0 to 5":   replace([]int{6}, all[:1]),
+		"client -1":                           replace([]int{-1}, all[:1]),
+		"client 1 follows client 1":           replace([]int{1, 1}, all[:2]),
+		"there are 1 sketches for 2 clients":  replace([]int{1, 2}, all[:1]),
+		"all 6 clients changed":               replace([]int{0, 1, 2, 3, 4, 5}, all),
+		"removal: client 9":                   func() error { return r.Remove(9) },
+		"all 6 clients are removed: at least": func() error { return r.Remove(0, 1, 2, 3, 4, 5) },
 		"have 120 features, but the sketches have 20": func() error {
 			_, err := NewRoster(Shape{3, 32, 32}, r.Sketches, r.Scatter, &Result{Clusters: r.Clusters}, DefaultOptions())
 			return err
@@ -154,20 +154,20 @@ func TestSavedRoster(t *testing.T) {
 		t.Error("the roster that was read goes on differently")
 	}
 	for name, spoil := range map[string]func(s *savedRoster){
-		"version 7":               func(s *savedRoster) { s.Version = 7 },
-		"not whole":               func(s *savedRoster) { s.Means = s.Means[1:] },
-		"half 1 has 1 numbers":    func(s *savedRoster) { s.Means[2][1] = []float64{1} },
-		"has mean NaN":            func(s *savedRoster) { s.Counts[2][0][1], s.Means[2][0][w.d] = 1, math.NaN() },
-		"the metric is 0":         func(s *savedRoster) { s.Metric[0] = 0 },
-		"the noise: it is NaN":    func(s *savedRoster) { s.Noise[1] = math.NaN() },
-		"the scatter: 3 numbers":  func(s *savedRoster) { s.Scatter = s.Scatter[:3] },
-		"client 0 is in no":       func(s *savedRoster) { s.Clusters[0] = s.Clusters[0][1:] },
-		"holds client 99":         func(s *savedRoster) { s.Clusters[0] = []int{99} },
-		"label clusters of 2":     func(s *savedRoster) { s.LabelOf = s.LabelOf[:2] },
-		"images of 3 x 9 x 9":     func(s *savedRoster) { s.Shape = Shape{3, 9, 9} },
-		"degrees of freedom":      func(s *savedRoster) { s.Freedom = math.NaN() },
-		"-1 classes":              func(s *savedRoster) { s.Classes = -1 },
-		"has counts of 4 classes": func(s *savedRoster) { s.Counts[1][1] = s.Counts[1][1][:4] },
+		"version 7":                       func(s *savedRoster) { s.Version = 7 },
+		"the saved values are incomplete": func(s *savedRoster) { s.Means = s.Means[1:] },
+		"half 1 has 1 values":             func(s *savedRoster) { s.Means[2][1] = []float64{1} },
+		"has mean NaN":                    func(s *savedRoster) { s.Counts[2][0][1], s.Means[2][0][w.d] = 1, math.NaN() },
+		"the metric is 0":                 func(s *savedRoster) { s.Metric[0] = 0 },
+		"the noise: it has the entry NaN": func(s *savedRoster) { s.Noise[1] = math.NaN() },
+		"the scatter: there are 3 values": func(s *savedRoster) { s.Scatter = s.Scatter[:3] },
+		"client 0 is in no":               func(s *savedRoster) { s.Clusters[0] = s.Clusters[0][1:] },
+		"has client 99":                   func(s *savedRoster) { s.Clusters[0] = []int{99} },
+		"label clusters for 2":            func(s *savedRoster) { s.LabelOf = s.LabelOf[:2] },
+		"images of 3 x 9 x 9":             func(s *savedRoster) { s.Shape = Shape{3, 9, 9} },
+		"degrees of freedom":              func(s *savedRoster) { s.Freedom = math.NaN() },
+		"-1 classes":                      func(s *savedRoster) { s.Classes = -1 },
+		"has counts for 4 classes":        func(s *savedRoster) { s.Counts[1][1] = s.Counts[1][1][:4] },
 	} {
 		var saved savedRoster
 		if err := gob.NewDecoder(bytes.NewReader(raw)).Decode(&saved); err != nil {

@@ -10,17 +10,17 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// rosterVersion is the version of what Save writes. ReadRoster reads this one alone.
+// rosterVersion is the version of the encoding of Save. ReadRoster reads only this version.
 const rosterVersion = 1
 
-// savedRoster is a Roster as plain lists, for encoding/gob, which keeps every bit of a float64.
+// savedRoster is a Roster as slices for encoding/gob, which keeps every bit of a float64.
 type savedRoster struct {
 	Version           int
 	Shape             Shape
 	Classes, Features int
 	Counts            [][Halves][]int
 	Means             [][Halves][]float64 // C x d by rows; a class without images is zero
-	Scatter           []float64           // d x d by rows, the entries on and above the diagonal; so are Metric and Noise
+	Scatter           []float64           // d x d by rows, the entries on and above the diagonal, like Metric and Noise
 	Freedom           float64
 	Metric, Noise     []float64
 	Clusters          [][]int
@@ -28,7 +28,7 @@ type savedRoster struct {
 	Changes           int
 }
 
-// Save returns all that the roster holds but its options, so that ReadRoster makes the same again, bit for bit.
+// Save encodes the roster except its options, so that ReadRoster restores it bit for bit.
 func (r *Roster) Save() ([]byte, error) {
 	classes, d := r.Sketches[0].Means[0].Dims()
 	s := savedRoster{
@@ -55,7 +55,7 @@ func (r *Roster) Save() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// ReadRoster makes a roster of what Save returned, with the options that it had.
+// ReadRoster returns the roster that Save encoded. The options must be the options of that roster.
 func ReadRoster(raw []byte, o Options) (*Roster, error) {
 	r, err := readRoster(raw, o)
 	if err != nil {
@@ -72,24 +72,24 @@ func readRoster(raw []byte, o Options) (*Roster, error) {
 	if err := gob.NewDecoder(bytes.NewReader(raw)).Decode(&s); err != nil {
 		return nil, err
 	}
-	const most = 1 << 20 // classes or features, so that products do not overflow
+	const most = 1 << 20 // largest number of classes or features, so that products do not overflow
 	n, classes, d := len(s.Counts), s.Classes, s.Features
 	switch {
 	case s.Version != rosterVersion:
-		return nil, fmt.Errorf("version %d, but this program reads version %d: begin the run anew", s.Version, rosterVersion)
+		return nil, fmt.Errorf("it has version %d, but this program reads version %d: start the run again", s.Version, rosterVersion)
 	case n == 0 || len(s.Means) != n || classes < 1 || classes > most || d < 1 || d > most:
-		return nil, fmt.Errorf("counts of %d clients, means of %d, %d classes and %d features: what was saved is not whole", n, len(s.Means), classes, d)
+		return nil, fmt.Errorf("there are counts for %d clients, means for %d, %d classes and %d features: the saved values are incomplete", n, len(s.Means), classes, d)
 	case len(s.LabelOf) != len(s.Clusters):
-		return nil, fmt.Errorf("label clusters of %d clusters, there are %d", len(s.LabelOf), len(s.Clusters))
+		return nil, fmt.Errorf("there are label clusters for %d clusters, but there are %d clusters", len(s.LabelOf), len(s.Clusters))
 	case !(s.Freedom >= 0) || math.IsInf(s.Freedom, 0):
-		return nil, fmt.Errorf("the scatter has %g degrees of freedom", s.Freedom)
+		return nil, fmt.Errorf("the scatter matrix has %g degrees of freedom", s.Freedom)
 	}
 	r := &Roster{Shape: s.Shape, Clusters: s.Clusters, Changes: s.Changes, options: o, freedom: s.Freedom, labelOf: s.LabelOf}
 	for i := range n {
 		sketch := &Sketch{Counts: s.Counts[i]}
 		for h, means := range s.Means[i] {
 			if len(means) != classes*d {
-				return nil, fmt.Errorf("client %d: half %d has %d numbers, need %d classes x %d features", i, h, len(means), classes, d)
+				return nil, fmt.Errorf("client %d: half %d has %d values, but it needs %d classes x %d features", i, h, len(means), classes, d)
 			}
 			sketch.Means[h] = mat.NewDense(classes, d, means)
 		}
@@ -117,7 +117,7 @@ func readRoster(raw []byte, o Options) (*Roster, error) {
 	if c, _, err := checkSketches(r.Sketches, r.Scatter); err != nil {
 		return nil, err
 	} else if c != classes {
-		return nil, fmt.Errorf("the sketches have %d classes, need %d", c, classes)
+		return nil, fmt.Errorf("the sketches have %d classes, but the roster has %d", c, classes)
 	}
 	if err := checkShape(r.Shape, d); err != nil {
 		return nil, err
@@ -137,16 +137,16 @@ func Upper(m mat.Matrix) []float64 {
 	return x
 }
 
-// Symmetric returns the symmetric matrix of which Upper returned x.
+// Symmetric returns the symmetric matrix from which Upper returned x.
 func Symmetric(x []float64, d int) (*mat.SymDense, error) {
 	if len(x) != d*(d+1)/2 {
-		return nil, fmt.Errorf("%d numbers for %d features, need %d", len(x), d, d*(d+1)/2)
+		return nil, fmt.Errorf("there are %d values for %d features, but %d are needed", len(x), d, d*(d+1)/2)
 	}
 	m, at := mat.NewSymDense(d, nil), 0
 	for f := range d {
 		for g := f; g < d; g++ {
 			if math.IsNaN(x[at]) || math.IsInf(x[at], 0) {
-				return nil, fmt.Errorf("it is %g for features %d and %d", x[at], f, g)
+				return nil, fmt.Errorf("it has the entry %g for features %d and %d", x[at], f, g)
 			}
 			m.SetSym(f, g, x[at])
 			at++

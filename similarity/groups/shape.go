@@ -2,8 +2,8 @@ package groups
 
 import "fmt"
 
-// Shape is the shape of the images of which sketches were made. Sketches of images of other shapes have other features and cannot
-// be compared, although their numbers may fit.
+// Shape is the shape of the images from which sketches were made. Sketches of images of different shapes have different features
+// and cannot be compared, even if the numbers of features are equal.
 type Shape struct {
 	Channels int `json:"channels"`
 	Height   int `json:"height"`

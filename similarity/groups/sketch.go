@@ -8,18 +8,18 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Halves is the number of random halves into which a client divides its images of each class. What is learnt on one half
-// can be tested on the other.
+// Halves is the number of random halves into which a client divides its images of each class. A difference that is learnt on one
+// half can be tested on the other.
 const Halves = 2
 
-// Sketch is what one client sends, once: 2 C (d + 1) numbers. The client also adds to the scatter, see [NewSketch]. A half
-// that holds one image of a class reveals the features of that image.
+// Sketch is the data that a client sends, once: 2 C (d + 1) numbers. The client also contributes to the scatter matrix, see
+// [NewSketch]. A half with a single image of a class reveals the features of that image.
 type Sketch struct {
-	Counts [Halves][]int      // images of each class in each half, length C
+	Counts [Halves][]int      // number of images of each class in each half, length C
 	Means  [Halves]*mat.Dense // their mean feature vectors, C x d; the row of a class without images is not read
 }
 
-// images returns the numbers of images of a half, one per class.
+// images returns the number of images of each class in a half.
 func (s *Sketch) images(h int) []float64 {
 	counts := make([]float64, len(s.Counts[h]))
 	for c, n := range s.Counts[h] {
@@ -28,20 +28,20 @@ func (s *Sketch) images(h int) []float64 {
 	return counts
 }
 
-// NewSketch returns the sketch of a client, and the scatter of its images around its own class means,
+// NewSketch returns the sketch of a client, and the scatter matrix of its images around its own class means,
 //
 //	S_i = sum_c sum_{images x of class c} (x - m_ic) (x - m_ic)'    [d, d]
 //
-// of which the server needs only the sum over the clients. features holds the images' features as rows, n x d, and labels
-// their classes, 0..classes-1. random deals the images of each class to the halves; of an odd number, the last image goes
-// to a random half. An error says which image is at fault.
+// of which the server needs only the sum over the clients. features holds the images' features as rows, n x d, and labels their
+// classes, 0..classes-1. random assigns the images of each class to the halves. If their number is odd, the last image goes to a
+// random half. An error names the image that caused it.
 func NewSketch(features *mat.Dense, labels []int, classes int, random *rand.Rand) (*Sketch, *mat.SymDense, error) {
 	n, d := features.Dims()
 	if n != len(labels) {
-		return nil, nil, fmt.Errorf("sketch: features of %d images, but %d labels", n, len(labels))
+		return nil, nil, fmt.Errorf("sketch: there are features for %d images, but %d labels", n, len(labels))
 	}
 	if classes < 1 {
-		return nil, nil, fmt.Errorf("sketch: %d classes: use at least 1", classes)
+		return nil, nil, fmt.Errorf("sketch: the number of classes is %d: use at least 1", classes)
 	}
 	byClass := make([][]int, classes)
 	for i, l := range labels {
@@ -94,13 +94,13 @@ func NewSketch(features *mat.Dense, labels []int, classes int, random *rand.Rand
 	return s, scatter, nil
 }
 
-// checkSketches checks the sketches and the scatter against each other. It returns C and d.
+// checkSketches checks that the sketches and the scatter matrix fit each other. It returns C and d.
 func checkSketches(sketches []*Sketch, scatter mat.Symmetric) (classes, d int, err error) {
 	if len(sketches) == 0 {
 		return 0, 0, fmt.Errorf("no client sent a sketch")
 	}
 	if scatter == nil {
-		return 0, 0, fmt.Errorf("the scatter of the features is missing")
+		return 0, 0, fmt.Errorf("the scatter matrix of the features is missing")
 	}
 	d = scatter.SymmetricDim()
 	for i, s := range sketches {
@@ -112,13 +112,13 @@ func checkSketches(sketches []*Sketch, scatter mat.Symmetric) (classes, d int, e
 				classes = len(s.Counts[0])
 			}
 			if len(s.Counts[h]) != classes || classes == 0 {
-				return 0, 0, fmt.Errorf("client %d: half %d has counts of %d classes, the first client has %d", i, h, len(s.Counts[h]), classes)
+				return 0, 0, fmt.Errorf("client %d: half %d has counts for %d classes, but the first client has counts for %d", i, h, len(s.Counts[h]), classes)
 			}
 			if s.Means[h] == nil {
 				return 0, 0, fmt.Errorf("client %d: half %d has no class means", i, h)
 			}
 			if r, f := s.Means[h].Dims(); r != classes || f != d {
-				return 0, 0, fmt.Errorf("client %d: the means of half %d are %d x %d, need %d classes x %d features: sketches of other features, channels or classes do not fit",
+				return 0, 0, fmt.Errorf("client %d: the means of half %d are %d x %d, but there are %d classes and %d features: sketches of other features, channels or classes do not fit",
 					i, h, r, f, classes, d)
 			}
 			for c, n := range s.Counts[h] {
@@ -136,11 +136,11 @@ func checkSketches(sketches []*Sketch, scatter mat.Symmetric) (classes, d int, e
 	for f := range d {
 		for g := f; g < d; g++ {
 			if x := scatter.At(f, g); math.IsNaN(x) || math.IsInf(x, 0) {
-				return 0, 0, fmt.Errorf("the scatter of features %d and %d is %g", f, g, x)
+				return 0, 0, fmt.Errorf("the scatter matrix has the entry %g for features %d and %d", x, f, g)
 			}
 		}
 		if x := scatter.At(f, f); x < 0 {
-			return 0, 0, fmt.Errorf("the scatter of feature %d is %g: it cannot be negative", f, x)
+			return 0, 0, fmt.Errorf("the scatter matrix has the entry %g for feature %d: it cannot be negative", x, f)
 		}
 	}
 	return classes, d, nil

@@ -89,8 +89,8 @@ func TestSketch(t *testing.T) {
 			_, _, err := NewSketch(x, []int{0, 0, 0, 2, -1}, 3, rand.New(rand.NewPCG(1, 2)))
 			return err
 		},
-		"4 labels":  func() error { _, _, err := NewSketch(x, labels[:4], 3, rand.New(rand.NewPCG(1, 2))); return err },
-		"0 classes": func() error { _, _, err := NewSketch(x, labels, 0, rand.New(rand.NewPCG(1, 2))); return err },
+		"4 labels":                   func() error { _, _, err := NewSketch(x, labels[:4], 3, rand.New(rand.NewPCG(1, 2))); return err },
+		"the number of classes is 0": func() error { _, _, err := NewSketch(x, labels, 0, rand.New(rand.NewPCG(1, 2))); return err },
 		"is NaN": func() error {
 			y := mat.DenseCopyOf(x)
 			y.Set(1, 1, math.NaN())

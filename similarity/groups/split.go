@@ -7,26 +7,26 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 )
 
-// View names the way in which two groups of clients are compared.
+// View is a way in which two groups of clients are compared.
 type View string
 
 // The views in which clients are split and tested.
 const (
-	// Labels is the view of step 3: the groups hold other shares of the classes.
+	// Labels is the view of step 3: the groups have different shares of the classes.
 	Labels View = "labels"
-	// Concept is the view in which every class differs in a direction of its own, after the style of each client has been
-	// taken out: the groups give the same images other names.
+	// Concept is the view in which every class differs in its own direction, after the style of each client has been removed:
+	// the groups give the same images different labels.
 	Concept View = "concept"
 	// Common is the view in which all classes differ in the same direction: the same classes look different (a domain).
 	Common View = "common"
-	// ClassWise is the view in which every class differs in a direction of its own.
+	// ClassWise is the view in which every class differs in its own direction.
 	ClassWise View = "class-wise"
 )
 
 // imageViews are the views of step 1, in alphabetical order, which breaks ties.
 var imageViews = []View{ClassWise, Common, Concept}
 
-// axis holds a direction per class  [C, d].
+// axis holds one direction per class, [C, d].
 type axis struct {
 	d int
 	a []float64
@@ -38,11 +38,11 @@ func (x axis) class(c int) []float64 { return x.a[c*x.d : (c+1)*x.d] }
 func (x axis) square(c int) float64 { return dot(x.class(c), x.class(c)) }
 
 // split divides the rows of a table in two, in a view, and returns the side of each row and the axis from side 0 to side 1,
-// a_c = mu_1c - mu_0c, zero for a class that one of the sides lacks. In the view Common all classes have one axis, that of the
-// deviations from the class means, averaged over the classes of each client.
+// a_c = mu_1c - mu_0c, which is zero for a class that one of the sides lacks. In the view Common all classes have the same axis,
+// the axis of the deviations from the class means, averaged over the classes of each client.
 //
-// The split begins from label. If label is nil, it begins from the sign along the first singular vector of sqrt(n_ic) (m_ic -
-// mu_c), which power iteration finds, and [twoMeans] improves it.
+// The split starts from label. If label is nil, it starts from the sign along the first singular vector of sqrt(n_ic) (m_ic -
+// mu_c), which is found by power iteration. [twoMeans] then improves it.
 func split(t *table, view View, label []int) ([]int, axis) {
 	if view == Concept {
 		t = t.withoutStyle()
@@ -88,9 +88,9 @@ func (t *table) commonDeviations() *table {
 	return points
 }
 
-// firstSplit returns the side of each row by the sign of its place along the first singular vector of the rows
-// sqrt(n_ic) x_ic, where x_ic are the means, or their deviations from those of all rows. Power iteration begins from the longest row and
-// ends when the vector does not change by 1e-10, after sixty rounds at most.
+// firstSplit returns the side of each row by the sign of its projection on the first singular vector of the rows sqrt(n_ic) x_ic,
+// where x_ic are the means, or their deviations from the means of all rows. Power iteration starts from the longest row and ends
+// when the vector changes by less than 1e-10, after sixty rounds at most.
 func firstSplit(t *table, deviations bool) []int {
 	width := t.classes * t.d
 	x := blas64.General{Rows: t.rows, Cols: width, Stride: width, Data: make([]float64, t.rows*width)}
@@ -133,17 +133,17 @@ func firstSplit(t *table, deviations bool) []int {
 	return label
 }
 
-// twoMeans improves a split of the rows in two by weighted 2-means of the class means, at most 30 rounds, while
+// twoMeans improves a split of the rows in two by weighted 2-means of the class means, for at most 30 rounds, as long as
 //
-//	-sum_kc w_kc |mu_kc|^2,   the residual sum of squares less a constant,
+//	-sum_kc w_kc |mu_kc|^2,   the residual sum of squares minus a constant,
 //
-// falls. The price of client i on side k is, over its classes c,
+// decreases. The cost of client i on side k is, over its classes c,
 //
 //	sum_c n_ic |m_ic - mu_kc|^2 w_kc / (w_kc - n_ic)   if i is on side k
 //	sum_c n_ic |m_ic - mu_kc|^2 w_kc / (w_kc + n_ic)   otherwise
 //
-// With these factors a client does not vote for itself (J. Hartigan, Clustering algorithms, 1975). A class that the side does
-// not hold without the client costs there what it costs on average on the sides that hold it, so it says nothing.
+// With these factors a client does not attract itself (J. Hartigan, Clustering algorithms, 1975). The cost of a class that the
+// side does not have without the client is its average cost on the sides that have it, so it has no influence.
 func twoMeans(t *table, label []int) []int {
 	best, answer := math.Inf(1), label
 	for range 30 {

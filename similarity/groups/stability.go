@@ -6,21 +6,21 @@ import (
 	"slices"
 )
 
-// Stability says how far a clustering depends on which images the clients happened to have.
+// Stability says how much a clustering depends on the random choice of the clients' images.
 type Stability struct {
-	ARI      float64         // adjusted Rand index of the two clusterings, each from one half of everybody's images
-	Found    [Halves]float64 // index of each of the two with the clusters found
-	Clusters [Halves]int     // clusters that each half finds
-	// Jaccard is, of each cluster found, the mean over the halves of its largest Jaccard index with any of theirs. A cluster below
-	// 0.5 is dissolved as often as not, one above 0.85 is highly stable (C. Hennig, Cluster-wise assessment of cluster stability,
-	// 2007). It is 0 for a cluster without members.
+	ARI      float64         // adjusted Rand index of the two clusterings, each from one half of every client's images
+	Found    [Halves]float64 // adjusted Rand index of each of the two with the clusters of the roster
+	Clusters [Halves]int     // number of clusters from each half
+	// Jaccard is, for each cluster of the roster, the mean over the halves of its largest Jaccard index with any of their
+	// clusters. A cluster below 0.5 dissolves in about half of the cases, and a cluster above 0.85 is highly stable (C. Hennig,
+	// Cluster-wise assessment of cluster stability, 2007). It is 0 for a cluster without members.
 	Jaccard []float64
 }
 
-// Stability finds the groups twice more, each time from one of the two halves of everybody's images: the label clusters from the
-// counts of that half, and who is on which side of a split from its class means. Whether a split is real is still decided by the
-// test, which needs the other half too: it learns on one half and tests on the other. Half of the images have less power than all, so
-// the halves of small groups may be united where all images tell them apart.
+// Stability finds the groups two more times, each time from one of the two halves of every client's images. The label clusters
+// come from the counts of this half, and the sides of the splits from its class means. The test still needs both halves to decide
+// whether a split is real: it learns on one half and tests on the other. Half of the images have less power than all images, so
+// small groups that all images separate may be united.
 func (r *Roster) Stability() (Stability, error) {
 	s := Stability{Jaccard: make([]float64, len(r.Clusters))}
 	found := agreement.Labels(r.Clusters, len(r.Sketches))
@@ -45,7 +45,7 @@ func (r *Roster) Stability() (Stability, error) {
 	return s, nil
 }
 
-// findOnHalf finds the groups with the class means and counts of one half in the place of those of all images. The metric is that of
+// findOnHalf finds the groups with the class means and counts of one half instead of those of all images. The metric is that of
 // all images, as in the tests. Clients without images in the half are in the largest cluster.
 func (r *Roster) findOnHalf(h int) ([][]int, error) {
 	sketches := slices.Clone(r.Sketches)

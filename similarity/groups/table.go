@@ -7,14 +7,14 @@ type table struct {
 	rows, classes, d int
 	n                []float64 // weight of each class of each row: a number of images  [rows, C]
 	m                []float64 // means, zero where the weight is zero  [rows, C, d]
-	at               []int     // where row i is in n and m; nil if it is row i, see pick
+	at               []int     // index of row i in n and m; nil if it is i, see pick
 }
 
 func newTable(rows, classes, d int) *table {
 	return &table{rows: rows, classes: classes, d: d, n: make([]float64, rows*classes), m: make([]float64, rows*classes*d)}
 }
 
-// row returns where row i is in n and m.
+// row returns the index of row i in n and m.
 func (t *table) row(i int) int {
 	if t.at != nil {
 		return t.at[i]
@@ -22,7 +22,7 @@ func (t *table) row(i int) int {
 	return i
 }
 
-// weights returns the weights of row i, one per class.
+// weights returns the weight of each class of row i.
 func (t *table) weights(i int) []float64 {
 	at := t.row(i) * t.classes
 	return t.n[at : at+t.classes : at+t.classes]
@@ -44,7 +44,8 @@ func (t *table) mean(i, c int) []float64 {
 	return t.m[at : at+t.d : at+t.d]
 }
 
-// pick returns some of the rows. It shares their memory, because those of many clients are large: the result is only read.
+// pick returns some of the rows, which share their memory with t, because the rows of many clients are large. The result must not
+// be modified.
 func (t *table) pick(rows []int) *table {
 	p := *t
 	p.rows, p.at = len(rows), make([]int, len(rows))
@@ -84,7 +85,7 @@ func (t *table) centres(label []int, k int) *table {
 	return mu
 }
 
-// centre returns the class means of all rows together, a table of one row.
+// centre returns the class means over all rows, as a table of one row.
 func (t *table) centre() *table { return t.centres(make([]int, t.rows), 1) }
 
 // sumOf returns the sum of x.

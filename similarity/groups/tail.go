@@ -5,22 +5,22 @@ import (
 	"slices"
 )
 
-// tailPrior is the number of scores that the theoretical scale of a tail counts for.
+// tailPrior is the weight of the theoretical scale of a tail, as a number of scores.
 const tailPrior = 5
 
-// tail says how small the scores of members in their own clusters are, for scores of which large ones mean a good fit. Real clients
-// follow no distribution exactly: where the classes are dealt out in order, a few clients have a quota of images before the last classes
-// come, and the means of few images have longer tails than Gaussian ones. So a newcomer is rejected only if its score is unusual among
-// those of the members too.
+// tail is the lower tail of the distribution of the members' scores in their own clusters. Large scores mean a good fit. Real
+// clients follow no distribution exactly: if the classes are assigned in order, a few clients reach their quota of images before
+// the last classes, and the means of few images have longer tails than a Gaussian. So a newcomer is rejected only if its score is
+// also unusual among the scores of the members.
 type tail struct {
-	clients, lowest float64 // all scores, and those in the tail
-	from            float64 // where the tail begins, downwards
-	scale           float64 // scale of the tail; 0 if there are fewer than two scores, which say nothing
-	freedom         float64 // scores by which the scale is known
+	clients, lowest float64 // number of all scores, and of the scores in the tail
+	from            float64 // upper end of the tail
+	scale           float64 // scale of the tail; 0 if there are fewer than two scores, which are not enough
+	freedom         float64 // number of scores from which the scale is estimated
 }
 
-// newTail returns the tail of some scores: the lowest sqrt(n) of n, with an exponential distribution. Its scale is theirs, with the
-// theoretical one counting as five more of them.
+// newTail returns the tail of n scores: the lowest sqrt(n) of them, with an exponential distribution. The scale is estimated from
+// these scores, and the theoretical scale counts as five more scores.
 func newTail(scores []float64, theoretical float64) tail {
 	scores = slices.Clone(scores)
 	slices.Sort(scores)
@@ -42,7 +42,7 @@ func newTail(scores []float64, theoretical float64) tail {
 //
 //	(1 + lowest) / (1 + clients) (1 + (from - score) / (scale freedom))^-freedom
 //
-// the exponential tail with its scale integrated out. It is 1 outside of the tail and 0 if there is no tail.
+// which is the exponential tail with its scale integrated out. It is 1 outside the tail and 0 if there is no tail.
 func (t tail) pValue(score float64) float64 {
 	switch {
 	case t.scale == 0:

@@ -12,38 +12,39 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// fewest is the fewest clients that are tested when the noise is estimated between the clients alone.
+// fewest is the smallest number of clients that are tested if the noise is estimated only from the differences between clients.
 const fewest = 4
 
-// tests is the number of tests of some clients: two halves learn, in three views.
+// tests is the number of tests of some clients: two halves on which the axis is learnt, in three views.
 const tests = 6
 
-// pValue tests "every class of these clients is drawn from one distribution" in a view. learn and check are the two halves of
-// their images, in the metric. The split g and its axis a_c are learnt on the first half. On the other half,
+// pValue returns the p-value of "every class of these clients is drawn from one distribution" in a view. learn and check are the
+// two halves of their images, in the metric. The split g and its axis a_c are learnt on the first half. On the other half,
 //
 //	u_ic = n_ic <m_ic - mu_c, a_c>                          score of client i in class c
-//	v_ic = n_ic |a_c|^2                                     its variance, up to a factor per class
+//	v_ic = n_ic |a_c|^2                                     its variance, up to one factor per class
 //	theta_k = sum_{i in k, c} u_ic / V_k                    effect of side k = 0, 1;  V_k = sum_{i in k, c} v_ic
 //	kappa_c = sum_i (u_ic - theta_g(i) v_ic)^2 / v_ic / f_c   residual variance factor of class c
-//	f_c = h_c (1 - 2/n), at least 1                         h_c clients with v_ic > 0, of the n clients with a score
+//	f_c = h_c (1 - 2/n), at least 1                         h_c clients with v_ic > 0, n clients with a score
 //	t = (theta_1 - theta_0) / sqrt(sum_ic v_ic kappa_c / V_g(i)^2)
 //
-// and p is the upper tail of Student's t with n - 2 degrees of freedom. Because other images chose the split, the choice needs
-// no correction. The result is 1 if fewer than four clients have a score or all are on one side.
+// and p is the upper tail of Student's t with n - 2 degrees of freedom. Because the split was chosen by other images, the choice
+// needs no correction. The result is 1 if fewer than four clients have a score or all are on one side.
 //
-// prior > 0 moderates the noise: that of the images counts as that many more clients,
+// If prior > 0, the noise of the images counts as this number of additional clients,
 //
 //	kappa_c = (prior kappa_c^image + sum_i ...) / (prior + f_c),    n - 2 + prior degrees of freedom
 //	kappa_c^image = loud_c a_c' S a_c / |a_c|^2
 //
-// with S the noise of one image and loud_c the factor of class c (see [loudness]). Then two clients with many images can be
-// told apart.
+// with S the noise of one image and loud_c the factor of class c (see [loudness]). Then even two clients with many images can be
+// separated.
 func pValue(learn, check *table, view View, prior float64, noise mat.Symmetric, loud []float64) float64 {
 	side, a := split(learn, view, nil)
 	return pValueOf(side, a, check, view, prior, noise, loud)
 }
 
-// pValueOf is [pValue] with the sides of the rows of check and the axis given. They must not depend on the images in check.
+// pValueOf is like [pValue], but the sides of the rows of check and the axis are given. They must not depend on the images in
+// check.
 func pValueOf(side []int, a axis, check *table, view View, prior float64, noise mat.Symmetric, loud []float64) float64 {
 	if view == Concept {
 		check = check.withoutStyle()
@@ -101,10 +102,10 @@ func pValueOf(side []int, a axis, check *table, view View, prior float64, noise 
 	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: prior + n - 2}.Survival(t)
 }
 
-// loudness returns the factor of each class by which its images are noisier than the average of all, from the differences of the
-// halves of the clients, shrunk by the weight of one client:
+// loudness returns for each class the noise of its images as a multiple of the average noise. It is estimated from the
+// differences between the halves of the clients, shrunk by the weight of one client:
 //
-//	(1 + sum_i h_ic |m_ic0 - m_ic1|^2 / tr S) / (1 + clients with images in both halves),   h_ic = n_ic0 n_ic1 / n_ic
+//	(1 + sum_i h_ic |m_ic0 - m_ic1|^2 / tr S) / (1 + number of clients with images in both halves),   h_ic = n_ic0 n_ic1 / n_ic
 func loudness(halves [Halves]*table, noise mat.Symmetric) []float64 {
 	a, b := halves[0], halves[1]
 	loud, trace := make([]float64, a.classes), max(mat.Trace(noise), 1e-30)
@@ -121,14 +122,14 @@ func loudness(halves [Halves]*table, noise mat.Symmetric) []float64 {
 	return loud
 }
 
-// rejection is the answer of the test of some clients.
+// rejection is the result of the test of some clients.
 type rejection struct {
-	view View    // the view in which they are two groups; "" if they are one
-	p    float64 // p-value of the view, see [bothHalves]; the smallest of all views if they are one group
+	view View    // view in which they are two groups; "" if they are one group
+	p    float64 // p-value of this view, see [bothHalves]; the smallest of all views if they are one group
 }
 
-// rejects tests whether some clients are two groups. The level is alpha times their share of all clients. Of the views that
-// reject, the surest one counts in which they are not one cloud either.
+// rejects tests whether some clients are two groups. The level is alpha times their share of all clients. Among the views that
+// reject and in which the clients are not one cloud, it returns the view with the smallest p-value.
 func (f *finder) rejects(who []int) rejection {
 	found := f.test(who)
 	sort.SliceStable(found, func(i, j int) bool { return found[i].p < found[j].p })
@@ -179,11 +180,12 @@ func (f *finder) test(who []int) []rejection {
 	return found
 }
 
-// bothHalves returns the p-value of a view from those of the two halves that learn, corrected for three views,
+// bothHalves returns the p-value of a view from the p-values with each half as the one that learns, corrected for three views,
 //
 //	p = 3 e sqrt(p_0 p_1)
 //
-// which is valid however the two depend on each other (V. Vovk and R. Wang, Combining p-values via averaging, 2020). Groups are seen by
-// both halves. An accident, for instance of a few odd images of one client, is seen by one: the smaller of the two split clients of one
-// distribution about ten times as often as the level allows, because Student's t is not exact so far out.
+// which is valid whatever the dependence between the two (V. Vovk and R. Wang, Combining p-values via averaging, 2020). Groups
+// are visible in both halves. An accident, for instance a few unusual images of one client, is visible only in one. If the
+// smaller of the two p-values were used, clients of one distribution would be split about ten times as often as the level allows,
+// because Student's t is not exact so far in the tail.
 func bothHalves(p, q float64) float64 { return tests / Halves * math.E * math.Sqrt(p*q) }

@@ -6,14 +6,13 @@ import (
 	"sort"
 )
 
-// ward clusters points by Ward's method and returns the cluster number of each. It makes the merges in ascending height
-// until at most the given number of clusters is left, and with them the merges of the same height. A merge of clusters with
-// sizes a and b and means p and q has the height
+// ward clusters points by Ward's method and returns the cluster number of each. It applies the merges in ascending height until
+// at most the given number of clusters is left, together with further merges of the same height. A merge of clusters with sizes a
+// and b and means p and q has the height
 //
 //	sqrt(2 a b / (a + b)) |p - q|
 //
-// Nearest-neighbour chains find the merges in O(N^2) time and O(N) memory, because the clusters' means stand for all
-// distances.
+// Nearest-neighbour chains find the merges in O(N^2) time and O(N) memory, because all distances follow from the clusters' means.
 func ward(points [][]float64, clusters int) []int {
 	n := len(points)
 	mean, size := make([][]float64, n), make([]float64, n) // mean and size of the cluster in slot i; size 0 once it is merged
@@ -42,7 +41,7 @@ func ward(points [][]float64, clusters int) []int {
 		}
 		x := chain[len(chain)-1]
 		nearest, least := -1, math.Inf(1)
-		if len(chain) > 1 { // The way back comes first, so that ties end the chain.
+		if len(chain) > 1 { // the previous cluster is tried first, so that a tie ends the chain
 			nearest = chain[len(chain)-2]
 			least = square(x, nearest)
 		}
