@@ -408,7 +408,7 @@ func TestWarningsOfAResumedRun(t *testing.T) {
 	if code, _, log := feddag(small(data, out, "--algorithm", "cfl", "--cfl-eps1", "0", "--cfl-from", "5", "--rounds", "1")...); code != exitDone {
 		t.Fatal(log)
 	}
-	const always = "--cfl-eps1 is 0: no cluster is ever split, this is FedAvg with equal weights"
+	const always = "--cfl-eps1 is 0: no cluster is ever split, so the method is FedAvg with equal weights"
 	for _, c := range []struct {
 		rounds string
 		want   []string

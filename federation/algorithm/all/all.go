@@ -1,5 +1,6 @@
-// Package all registers every algorithm. A program that offers the algorithms imports it for nothing else. An algorithm of
-// one file belongs to package algorithm and needs no line here; an algorithm of several files has a folder, and one line.
+// Package all registers every algorithm. A program that offers the algorithms imports it only for this effect. An algorithm in
+// a single file is part of package algorithm and needs no line here. An algorithm of several files has its own folder and one
+// import line here.
 package all
 
 import (

@@ -21,40 +21,40 @@ func init() {
 	})
 }
 
-// CFL is clustered federated learning (Sattler, Müller, Samek, TNNLS 2020). It begins with one cluster. A cluster c of
-// more than two clients is split in two after a round in which its model no longer moves while its clients still do:
+// CFL is clustered federated learning (Sattler, Müller, Samek, TNNLS 2020). It starts with one cluster. A cluster c of more
+// than two clients is split in two after a round in which its model hardly changes although its clients' updates are large:
 //
 //	a = |mean_{i in c} dW_i| < ε1  and  b = max_{i in c} |dW_i| > ε2,   dW_i = LocalSGD(W_c; i) - W_c
 //
-// The two parts come from agglomerative clustering by the cosines of the updates. The children inherit the parent's model,
-// and differ from the same round on: every model gains the unweighted mean of its members' dW_i.
+// The two parts come from agglomerative clustering by the cosines of the updates. Both parts start with the model of the
+// cluster, and differ from the same round on: the unweighted mean of its members' dW_i is added to every model.
 //
 // ε1 = 0.4, ε2 = 1.6, complete linkage and no split before round 20 are the values of the authors' code
-// (github.com/felisat/clustered-federated-learning). They are meant for ten clients that all train in every round, at a
-// learning rate of 0.1: the thresholds are lengths of updates, and scale with the model, the rate and the epochs. Therefore
-// our option Calibrate sets ε2 to 3/4 of the median |dW_i| when the splits begin, and ε1 to ε2/2. The authors' ratio, ε1 =
-// ε2/4, is never reached by clients with few labels. On Fashion-MNIST, with 30 clients in five groups of three labels, all
-// of them in every round, and splits from round 5 on, CFL with that ratio never split in 14 rounds. With a ratio of a half,
-// ε1 = 0.2 and ε2 = 0.4, it had found the five groups after three rounds of splits (one seed; it then split one of them
-// again: adjusted Rand index 0.91).
+// (github.com/felisat/clustered-federated-learning). They are meant for ten clients that all train in every round, with a
+// learning rate of 0.1. The thresholds are lengths of updates, so they scale with the model, the rate and the epochs.
+// Therefore Calibrate, which is not in the paper, sets ε2 to 3/4 of the median |dW_i| when the splits begin, and ε1 to ε2/2.
+// The authors' ratio, ε1 = ε2/4, is never reached by clients with few labels. On Fashion-MNIST, with 30 clients in five
+// groups of three labels, all of them in every round, and splits from round 5 on, CFL with this ratio never split in 14
+// rounds. With a ratio of a half, ε1 = 0.2 and ε2 = 0.4, it found the five groups after three rounds of splits (one seed; it
+// then split one of them again: adjusted Rand index 0.91).
 //
-// If a round samples clients, a client is represented by its last update, and a cluster is not split until it has an update
-// of every member. With our option Keep, the updates that were made in the parent cluster represent the clients after a
-// split. Without it a cluster waits until all of its clients have trained inside it, about as long as for the first split.
-// On Fashion-MNIST (three labels per group, 20 of 100 clients per round, 4 epochs, splits from round 6 on, seed 4), 24
-// rounds gave 4 clusters, an adjusted Rand index of 0.83 and 92.9% with Keep, and 2 clusters, 0.22 and 78.7% without. With
-// Full every client trains in every round, as in the authors' code.
+// If only a sample of the clients trains in a round, a client is represented by its last update, and a cluster is not split
+// until every member has an update. With Keep, which is not in the paper, the updates that were made in the parent cluster
+// represent the clients after a split. Without it a cluster waits until all of its clients have trained inside it, about as
+// long as for the first split. On Fashion-MNIST (three labels per group, 20 of 100 clients per round, 4 epochs, splits from
+// round 6 on, seed 4), 24 rounds gave 4 clusters, an adjusted Rand index of 0.83 and 92.9% with Keep, and 2 clusters, 0.22
+// and 78.7% without it. With Full every client trains in every round, as in the authors' code.
 type CFL struct {
 	algorithm.ClusterBank
 	Eps1, Eps2 float64 // ε1, ε2
-	Calibrate  bool    // replaces ε1 and ε2 by values from the updates at round From
-	From       int     // number of rounds before the first one that may split clusters
+	Calibrate  bool    // replace ε1 and ε2 with values from the updates at round From
+	From       int     // number of rounds before the first round that may split clusters
 	Linkage    string  // "complete" (the authors' code) or "single" (the paper, according to a third party)
 	GammaMax   float64 // split only if sqrt((1 - a_x)/2) is above it, where a_x is the largest cosine between the two parts; 0 omits this test
 	Full       bool    // every client trains in every round
 	Keep       bool    // after a split, updates from the parent cluster still represent the clients
 
-	last [][]float32 // dW_i that represents each client, by client id; nil if there is none
+	last [][]float32 // dW_i that represents each client, by client id; nil if the client has no update
 }
 
 // Flags implements [federation.Flagger].
@@ -76,7 +76,7 @@ func (a *CFL) Unread() []federation.UnreadFlag {
 		return nil
 	}
 	const where, who = "with --cfl-calibrate, which sets both thresholds", "it is read with --cfl-calibrate=false"
-	return []federation.UnreadFlag{{Name: "cfl-eps1", Where: where, Who: who + ", and its value 0 always"}, {Name: "cfl-eps2", Where: where, Who: who}}
+	return []federation.UnreadFlag{{Name: "cfl-eps1", Where: where, Who: who + "; its value 0 is always read"}, {Name: "cfl-eps2", Where: where, Who: who}}
 }
 
 // Validate implements [federation.Validator].
@@ -95,21 +95,21 @@ func (a *CFL) Validate() error {
 // Init implements [federation.Algorithm].
 func (a *CFL) Init(env *federation.Env) error {
 	if a.Eps1 == 0 {
-		env.Warn("--cfl-eps1 is 0: no cluster is ever split, this is FedAvg with equal weights")
+		env.Warn("--cfl-eps1 is 0: no cluster is ever split, so the method is FedAvg with equal weights")
 	}
 	a.warnOfRounds(env)
 	a.last = make([][]float32, len(env.Clients))
 	return a.Begin(env, 1, algorithm.SharedModel)
 }
 
-// warnOfRounds warns of a run that ends before the first split.
+// warnOfRounds warns if the run ends before the first split.
 func (a *CFL) warnOfRounds(env *federation.Env) {
 	if a.From >= env.Rounds {
 		env.WarnOfRounds("--cfl-from is %d, but the run has %d rounds: no cluster is ever split", a.From, env.Rounds)
 	}
 }
 
-// Select implements [federation.Selector]: all present clients if Full is set, else the sample.
+// Select implements [federation.Selector]: it returns all present clients if Full is set, and otherwise the sample.
 func (a *CFL) Select(env *federation.Env, _ int, sampled []*federation.Client) ([]*federation.Client, error) {
 	if a.Full {
 		return env.Present(), nil

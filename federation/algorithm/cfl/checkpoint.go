@@ -10,7 +10,7 @@ import (
 // checkpoint holds the part of a checkpoint that is not a vector: the thresholds, which may have been calibrated.
 type checkpoint struct {
 	Eps1, Eps2 float64
-	Calibrate  bool // whether the calibration is still to be done
+	Calibrate  bool // whether the calibration has not been done yet
 }
 
 // Save implements [federation.Checkpointer].

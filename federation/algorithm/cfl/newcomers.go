@@ -2,7 +2,7 @@ package cfl
 
 import "feddag/federation"
 
-// Leave implements [federation.Leaver]: the updates of the clients are forgotten.
+// Leave implements [federation.Leaver]: the updates of the clients are deleted.
 func (a *CFL) Leave(env *federation.Env, t int, clients []*federation.Client) error {
 	for _, c := range clients {
 		a.last[c.ID] = nil
@@ -11,7 +11,7 @@ func (a *CFL) Leave(env *federation.Env, t int, clients []*federation.Client) er
 }
 
 // Join implements [federation.Newcomer]: a newcomer joins the cluster whose model has the lowest loss on its training data.
-// The paper does not treat newcomers, and neither does the authors' code.
+// Neither the paper nor the authors' code has a rule for newcomers.
 func (a *CFL) Join(env *federation.Env, _ int, newcomers []*federation.Client) error {
 	return a.JoinLowestLoss(newcomers)
 }

@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// split tests every cluster and divides those that pass. Each part starts with the model of the whole. The notes are the
-// smallest a and the largest b of all clusters whose members all have an update.
+// split tests every cluster and splits those that pass the test. Each part starts with the model of the cluster. The notes are
+// the smallest a and the largest b of all clusters whose members all have an update.
 func (a *CFL) split(t int) (map[string]float64, error) {
 	notes := map[string]float64{}
 	for z := range a.States {
@@ -80,8 +80,8 @@ func lengths(g *mat.SymDense) (mean, longest float64) {
 	return math.Sqrt(max(0, mean)) / float64(n), longest
 }
 
-// calibrate sets the thresholds by the first updates with which a split could be tested, given their inner products g. It
-// does so once.
+// calibrate sets the thresholds from the first updates with which a split can be tested, given their inner products g. It does
+// this only once.
 func (a *CFL) calibrate(g *mat.SymDense) {
 	if !a.Calibrate || a.Eps1 == 0 {
 		return

@@ -20,7 +20,7 @@ func init() {
 
 // CFLGP is clustered federated learning via gradient-based partitioning (Kim, Kim, de Veciana, ICML 2024), in its model
 // averaging mode. In every round t that is a multiple of the period P and below T_c, every client sends the full-batch
-// gradient of its loss at one criterion model κ = (t/P) mod K. The client's column in block κ of the profile matrix G becomes
+// gradient of its loss at one criterion model κ = (t/P) mod K. The client's column in block κ of the profile matrix G is set to
 //
 //	(1-b) old + b gradient,   b = 1 / (⌊(t+1)/(K P)⌋ + 1)
 //
@@ -30,18 +30,18 @@ func init() {
 // decomposed.
 //
 // P = 2 is the authors' value (github.com/Heasung-Kim/clustered-federated-learning-via-gradient-based-partitioning, main.py).
-// They use K = 4; here K is the number of groups of the paper's label skew. Their T_c = 10 is for all clients in every round.
-// With 20 of 100 clients per round, clusters that are final after ten rounds miss concepts that twenty rounds find
-// (docs/results.md), so T_c = 20 here. The released code never moves κ from 0, and computes a client's profile at the model
-// of its own cluster; here κ cycles, as the formula of b supposes, and all clients are profiled at the same model. All models
-// start at θ^0, only the sampled clients train, and the averages are weighted by n_i. The authors suggest to use 1/100 of the
-// coordinates; the default here is a tenth.
+// They use K = 4; here K is the number of groups of the paper's label skew. Their T_c = 10 is for training all clients in every
+// round. With 20 of 100 clients per round, clusters that are final after ten rounds miss concepts that are found after twenty
+// rounds (docs/results.md), so T_c = 20 here. In the released code κ is always 0, and a client's profile is computed at the
+// model of its own cluster. Here κ cycles, as the formula of b assumes, and the profiles of all clients are computed at the
+// same model. All models start at θ^0, only the sampled clients train, and the averages are weighted by n_i. The authors
+// suggest using 1/100 of the coordinates; the default here is a tenth.
 //
-// Normalise is our addition; in the authors' code it is commented out. Once a model belongs to one cluster, the gradients
-// of the clients of other clusters at this model are some thirty times as long as at θ^0 (Fashion-MNIST, 100 clients, one
-// seed: medians 14 and 0.5), and the latest query outweighs all earlier ones. With the same profiles, as they were after
-// the fifth query, scaling to length 1 raises the adjusted Rand index from 0.60 to 0.88 under label skew (3 labels per
-// group) and from 0.44 to 0.83 under concept shift.
+// Normalise is not in the paper; in the authors' code it is commented out. Once a model belongs to one cluster, the gradients
+// of the clients of other clusters at this model are about thirty times as long as at θ^0 (Fashion-MNIST, 100 clients, one
+// seed: medians 14 and 0.5), and the latest query outweighs all earlier ones. With the same profiles after the fifth query,
+// scaling to length 1 raises the adjusted Rand index from 0.60 to 0.88 under label skew (3 labels per group) and from 0.44 to
+// 0.83 under concept shift.
 type CFLGP struct {
 	algorithm.ClusterBank
 	K           int
@@ -50,7 +50,7 @@ type CFLGP struct {
 	Coordinates float64 // share of the gradient's coordinates that is sent, the same coordinates for all clients
 	Normalise   bool    // scale every gradient to length 1
 
-	profiles  [][][]float32 // G: [K][clients][coordinates], nil where a client has sent nothing; kept while t < T_c
+	profiles  [][][]float32 // G: [K][clients][coordinates], nil if a client has sent nothing; kept while t < T_c
 	criterion []float32     // the criterion model of the last query, on the host
 	centroids [][]float32   // each cluster's mean gradient at the criterion model; nil for an empty cluster
 }
@@ -94,7 +94,7 @@ func (a *CFLGP) clearProfiles(clients int) {
 	}
 }
 
-// Round implements [federation.Algorithm]: a clustering if one is due, and then the bank's round.
+// Round implements [federation.Algorithm]: it clusters the clients if this is due, and then does the bank's round.
 func (a *CFLGP) Round(env *federation.Env, t int, cohort []*federation.Client) (federation.Report, error) {
 	before := a.snapshot()
 	if t%a.Period == 0 && t < a.Until && a.K > 1 {
@@ -110,7 +110,7 @@ func (a *CFLGP) Round(env *federation.Env, t int, cohort []*federation.Client) (
 	return report, err
 }
 
-// cluster queries every present client for its gradient and assigns all of them to clusters.
+// cluster queries the gradients of all present clients and assigns the clients to clusters.
 func (a *CFLGP) cluster(t int) error {
 	env, clients := a.Env, a.Env.Present()
 	kappa := t / a.Period % a.K
@@ -130,7 +130,7 @@ func (a *CFLGP) cluster(t int) error {
 	}
 	features, err := leading(a.gram(clients), a.K)
 	if err != nil {
-		return fmt.Errorf("the clustering of round %d: %w", federation.RoundNumber(t), err)
+		return fmt.Errorf("clustering in round %d: %w", federation.RoundNumber(t), err)
 	}
 	labels := similarity.KMeans(features, a.K, stream.New(env.Seed, "cfl-gp", uint64(t)))
 	old := make([]int, len(clients))
@@ -146,8 +146,8 @@ func (a *CFLGP) cluster(t int) error {
 	return a.keepCriterion(kappa, t, clients, gradients)
 }
 
-// keepCriterion keeps what newcomers are compared with: the criterion model and each cluster's mean gradient at it. After
-// the last clustering it also frees the profiles. gradients stand in the order of the clients.
+// keepCriterion keeps the data with which newcomers are compared: the criterion model and each cluster's mean gradient at it.
+// After the last clustering it also frees the profiles. gradients are in the order of the clients.
 func (a *CFLGP) keepCriterion(kappa, t int, clients []*federation.Client, gradients [][]float32) (err error) {
 	if a.criterion, err = a.States[kappa].Floats(); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"feddag/federation"
 )
 
-// snapshot returns a copy of everything that a round may change.
+// snapshot returns a copy of all fields that a round may change.
 func (a *CFLGP) snapshot() CFLGP {
 	c := *a
 	c.Of = slices.Clone(a.Of)
@@ -18,7 +18,7 @@ func (a *CFLGP) snapshot() CFLGP {
 	return c
 }
 
-// restore undoes a failed round, given the snapshot from before it.
+// restore undoes a failed round, given a snapshot from before the round.
 func (a *CFLGP) restore(c CFLGP) {
 	a.Of, a.profiles, a.criterion, a.centroids = c.Of, c.profiles, c.criterion, c.centroids
 }
@@ -52,7 +52,7 @@ func (a *CFLGP) Load(env *federation.Env, s federation.Saved) error {
 		return err
 	}
 	if len(a.States) != a.K {
-		return fmt.Errorf("the checkpoint has %d models, this run has %d", len(a.States), a.K)
+		return fmt.Errorf("the checkpoint has %d models, but this run has %d", len(a.States), a.K)
 	}
 	a.clearProfiles(len(env.Clients))
 	for k, block := range a.profiles {

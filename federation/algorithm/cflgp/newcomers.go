@@ -9,7 +9,7 @@ import (
 )
 
 // Join implements [federation.Newcomer]: a newcomer sends its gradient at the criterion model of the last query, and joins
-// the cluster whose mean gradient there is nearest. Before the first query it joins cluster 0, like all other clients.
+// the cluster with the nearest mean gradient at this model. Before the first query it joins cluster 0, like all other clients.
 func (a *CFLGP) Join(env *federation.Env, t int, newcomers []*federation.Client) error {
 	if a.criterion == nil {
 		for _, c := range newcomers {

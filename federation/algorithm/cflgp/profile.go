@@ -13,8 +13,8 @@ import (
 )
 
 // query returns the full-batch gradient of every client's loss at a model, [clients][coordinates], scaled to length 1 if
-// Normalise is set. The gradient is the difference of the weights that a whole epoch makes as one step of plain SGD with a
-// rate of 1.
+// Normalise is set. The gradient is the change of the weights by one step of plain SGD on the whole training set, with a
+// learning rate of 1.
 func (a *CFLGP) query(state *torch.Vector, t int, clients []*federation.Client) ([][]float32, error) {
 	env, mask := a.Env, algorithm.Mask(a.Env, a.Net, a.Coordinates)
 	before, err := state.Gather(mask)
@@ -69,12 +69,12 @@ func (a *CFLGP) gram(clients []*federation.Client) *mat.SymDense {
 }
 
 // leading returns the clients' features, [n, k]: the first k rows of S V' as columns, given the Gram matrix G'G = V S² V',
-// [n, n]. It fails if the eigenvalues do not converge.
+// [n, n]. It returns an error if the eigenvalues do not converge.
 func leading(gram *mat.SymDense, k int) (*mat.Dense, error) {
 	n := gram.SymmetricDim()
 	var eigen mat.EigenSym
 	if !eigen.Factorize(gram, true) {
-		return nil, fmt.Errorf("the eigenvalues of %d clients' Gram matrix did not converge", n)
+		return nil, fmt.Errorf("the eigenvalues of the Gram matrix of %d clients did not converge", n)
 	}
 	var v mat.Dense
 	eigen.VectorsTo(&v)

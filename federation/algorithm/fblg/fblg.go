@@ -23,23 +23,23 @@ func init() {
 	})
 }
 
-// FBLG is FedAvg with a client selection by feature graph, size and loss (Xu et al., IJCAI 2024). Before the first round
-// every client trains once from θ^0, only for its features: the server feeds one batch of Gaussian noise through each of
-// these models, and f_i is the mean embedding of the batch. The distances D between clients are path lengths in a graph
-// that is made from the f_i (see graphDistances). In a round every client sends the loss of w on its training data. The ⌊C
-// N⌋ clients with the highest losses are the N_c candidates. From the candidates, the M clients are selected that maximise
+// FBLG is FedAvg with client selection by feature graph, size and loss (Xu et al., IJCAI 2024). Before the first round every
+// client trains once from θ^0, only for its features: the server feeds one batch of Gaussian noise through each of these
+// models, and f_i is the mean embedding of the batch. The distances D between clients are path lengths in a graph that is made
+// from the f_i (see graphDistances). In a round every client sends the loss of w on its training data. The ⌊C N⌋ clients with
+// the highest losses are the N_c candidates. Among the candidates, those M clients are selected that maximise
 //
 //	Σ_{i<=j} H_ij z_i z_j,   H_ii = n_i / Σ n,  H_ij = D_ij / (N_c (N_c - 1)),  z binary
 //
-// They are found by greedy ascent, followed by the best swap of two clients as long as a swap gains (the authors call
-// Gurobi with 5 seconds). C = 0.5 is the authors' value (github.com/YingLi-Y/FBLG, README), and M is the size of the run's
-// sample. The batch of noise has mean 0 and standard deviation 1, as normalised images have. The authors use the mean and
-// deviation of a batch of test images.
+// They are found by greedy ascent, followed by the best swaps of two clients as long as a swap increases the sum (the authors
+// call Gurobi with a limit of 5 seconds). C = 0.5 is the authors' value (github.com/YingLi-Y/FBLG, README), and M is the size
+// of the run's sample. The batch of noise has mean 0 and standard deviation 1, like normalised images. The authors use the mean
+// and standard deviation of a batch of test images.
 type FBLG struct {
 	algorithm.FedAvg
 	Candidates float64 // C, the share of the clients that are candidates
 
-	features [][]float64 // f_i by client id, each with sum 1; nil for a client that is absent
+	features [][]float64 // f_i by client id, each with sum 1; nil for an absent client
 }
 
 // Flags implements [federation.Flagger].
@@ -129,7 +129,7 @@ func (a *FBLG) noise() (*torch.Images, error) {
 	return torch.NewImages(env.Device, pixels, shape, make([]uint8, env.Batch), mean, std)
 }
 
-// Select implements [federation.Selector]: as many of the candidates as the sample has clients.
+// Select implements [federation.Selector]: it selects as many of the candidates as the sample has clients.
 func (a *FBLG) Select(env *federation.Env, _ int, sampled []*federation.Client) ([]*federation.Client, error) {
 	clients := env.Present()
 	losses, err := algorithm.TrainingLosses(env, a.Net, a.States, clients, true)
@@ -173,14 +173,15 @@ func (a *FBLG) Select(env *federation.Env, _ int, sampled []*federation.Client) 
 	return chosen, nil
 }
 
-// exchange books the trained models. It books no model down, because all clients have received w to compute their losses.
+// exchange adds the trained models to the ledger. It adds no model down, because all clients have received w to compute their
+// losses.
 func (a *FBLG) exchange(clients []*federation.Client) {
 	for _, c := range clients {
 		a.Env.Ledger.Up(c, "model", a.Net.Len())
 	}
 }
 
-// Join implements [federation.Newcomer]: a newcomer uses the one model, and trains once for its features, because later
+// Join implements [federation.Newcomer]: a newcomer uses the global model, and trains once for its features, because later
 // rounds may select it.
 func (a *FBLG) Join(env *federation.Env, t int, newcomers []*federation.Client) error {
 	if err := a.embed(newcomers); err != nil {
@@ -198,17 +199,17 @@ func (a *FBLG) Load(env *federation.Env, s federation.Saved) error {
 		return err
 	}
 	if len(a.features) != len(env.Clients) {
-		return fmt.Errorf("the checkpoint has features of %d clients, this run has %d clients", len(a.features), len(env.Clients))
+		return fmt.Errorf("the checkpoint has features of %d clients, but this run has %d clients", len(a.features), len(env.Clients))
 	}
 	for _, c := range env.Present() {
 		if n := len(a.features[c.ID]); n != a.Net.Features() {
-			return fmt.Errorf("the checkpoint has %d features of client %d, this model has %d", n, c.ID, a.Net.Features())
+			return fmt.Errorf("the checkpoint has %d features of client %d, but this model has %d", n, c.ID, a.Net.Features())
 		}
 	}
 	return nil
 }
 
-// Trainings implements [federation.Planner]: every client trains once more, before the first round.
+// Trainings implements [federation.Planner]: every client also trains once before the first round.
 func (a *FBLG) Trainings() []federation.Training {
 	return []federation.Training{{What: "training", Parts: torch.All, Before: 1, Rounds: 1, Final: 1}}
 }

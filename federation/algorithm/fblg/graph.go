@@ -15,7 +15,7 @@ func meanFeature(features []float32, width int) []float64 {
 		f[i%width] += max(0, float64(x))
 		sum += max(0, float64(x))
 	}
-	for k := range f { // the small constant makes an embedding of zeros uniform
+	for k := range f { // with the small constant, an embedding of zeros becomes uniform
 		f[k] = (f[k] + 1e-12) / (sum + 1e-12*float64(width))
 	}
 	return f
@@ -31,9 +31,9 @@ func divergence(p, q []float64) (j float64) {
 }
 
 // graphDistances returns the distances D, [n, n], in 0..1, between clients with the given features, [n][width]. The
-// similarities s = 1/(1 + divergence), scaled to 0..1 off the diagonal, make edges of length exp(-s²/0.1) where s > 0.01. D is
-// the length of the shortest path, divided by the longest of these, and 1 where there is no path. If all similarities are
-// equal, D is 0.
+// similarities are s = 1/(1 + divergence), scaled to 0..1 off the diagonal. Two clients with s > 0.01 are connected by an edge
+// of length exp(-s²/0.1). D is the length of the shortest path, divided by the largest of these lengths, or 1 if there is no
+// path. If all similarities are equal, D is 0.
 func graphDistances(features [][]float64) *mat.SymDense {
 	n := len(features)
 	d := mat.NewSymDense(n, nil)
@@ -57,7 +57,7 @@ func graphDistances(features [][]float64) *mat.SymDense {
 			d.SetSym(i, j, length)
 		}
 	}
-	for k := range n { // shortest paths by Floyd and Warshall
+	for k := range n { // shortest paths by the Floyd-Warshall algorithm
 		for i := range n {
 			for j := range i {
 				if length := d.At(i, k) + d.At(k, j); length < d.At(i, j) {
@@ -83,12 +83,12 @@ func graphDistances(features [][]float64) *mat.SymDense {
 }
 
 // maximise returns m of the indices of h, [n, n], ascending, for which Σ_{i<=j} h_ij over the chosen indices is large. It
-// chooses by greedy ascent, and then swaps a chosen index for another, the best swap first, as long as a swap gains. If two
-// gains are equal, the lower index is taken.
+// chooses by greedy ascent, and then replaces a chosen index by another one, the best swap first, as long as a swap increases
+// the sum. If two swaps are equal, it chooses the lower index.
 func maximise(h *mat.SymDense, m int) []int {
 	n := h.SymmetricDim()
 	chosen := make([]bool, n)
-	gain := make([]float64, n) // gain[i] is what index i adds to the sum of the chosen ones
+	gain := make([]float64, n) // gain[i] is the increase of the sum by index i
 	for i := range n {
 		gain[i] = h.At(i, i)
 	}

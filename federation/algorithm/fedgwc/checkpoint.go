@@ -16,24 +16,24 @@ func (a *FedGWC) Load(env *federation.Env, s federation.Saved) error {
 		return err
 	}
 	if len(a.interactions) != len(a.States) {
-		return fmt.Errorf("the checkpoint has matrices of %d clusters for %d models", len(a.interactions), len(a.States))
+		return fmt.Errorf("the checkpoint has matrices for %d clusters, but %d models", len(a.interactions), len(a.States))
 	}
 	for z, g := range a.interactions {
 		if g == nil || len(g.W) != len(g.Members) {
-			return fmt.Errorf("the checkpoint has no interactions of cluster %d, or of other clients than its members", z)
+			return fmt.Errorf("the checkpoint has no interactions of cluster %d, or they do not match its members", z)
 		}
 		for k, i := range g.Members {
 			if i < 0 || i >= len(a.Of) || k > 0 && i <= g.Members[k-1] || len(g.W[k]) != len(g.Members) {
-				return fmt.Errorf("the checkpoint's interactions of cluster %d and client %d are not those of %d members", z, i, len(g.Members))
+				return fmt.Errorf("the checkpoint's interactions of cluster %d and client %d do not have %d members", z, i, len(g.Members))
 			}
 		}
 	}
 	for _, c := range env.Present() {
 		if !slices.Contains(a.interactions[a.Of[c.ID]].Members, c.ID) {
-			return fmt.Errorf("the checkpoint has client %d in cluster %d, but no interactions of it there", c.ID, a.Of[c.ID])
+			return fmt.Errorf("the checkpoint has client %d in cluster %d, but that cluster has no interactions of the client", c.ID, a.Of[c.ID])
 		}
 	}
-	if env.Scenario == nil && len(a.States) == 1 { // the run may have more rounds now
+	if env.Scenario == nil && len(a.States) == 1 { // the resumed run may have more rounds
 		a.warnOfNoSplit(env)
 	}
 	return nil

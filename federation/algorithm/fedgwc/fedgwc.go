@@ -28,33 +28,33 @@ func init() {
 //
 //	r_i = mean_s exp(-(l_i[s] - µ_s)² / (2 σ²_s)),  ω_i = r_i / Σ r,  α = m_c / K_c
 //	W_ij <- (1-α) W_ij + α ω_i   for i, j of the cohort
-//	e <- (1-α) e + α mean dW_ij²;  patience + 1 if e < ε, else 0
+//	e <- (1-α) e + α mean dW_ij²;  patience increases by 1 if e < ε, else it is 0
 //
-// When the patience reaches N/m, the cluster is split by spectral clustering of the affinity between W's rows, into the
-// number of parts with the lowest Davies-Bouldin score, if that score is below 1. Otherwise e starts again at 1. The parts
-// inherit the model and their part of W, and may be split again if they have more than m clients. The score is over the
-// eigenvectors 1 to n of the affinity, as in the authors' code: see findParts.
+// When the patience reaches N/m, the cluster is split by spectral clustering of the affinity between W's rows. The number of
+// parts is the one with the lowest Davies-Bouldin score, if this score is below 1. Otherwise e starts again at 1. The parts
+// start with the model of the cluster and their part of W, and may be split again if they have more than m clients. The score
+// is computed on the eigenvectors 1 to n of the affinity, as in the authors' code: see findParts.
 //
-// The authors' code compares the columns of W. Row i holds client i's own ω_i; column i holds the ω of the clients that
-// were in a round with it. With two groups whose losses are 0.1 and 1 (30 and 70 of 100 clients, 20 per round, 200 rounds,
-// TestFedGWCRowsAndColumns), the rows find both groups exactly, and the columns find nothing. Compare = "columns" is the
+// The authors' code compares the columns of W. Row i has client i's own ω_i; column i has the ω of the clients that were in a
+// round with it. With two groups whose losses are 0.1 and 1 (30 and 70 of 100 clients, 20 per round, 200 rounds,
+// TestFedGWCRowsAndColumns), the rows give both groups exactly, and the columns give no groups. Compare = "columns" is the
 // authors' variant.
 //
 // γ = 0.1 and at most 4 parts are the authors' values (github.com/davedleo/FedGWC, config.py and agents/servers.py). With
 // their ε = 1e-5, 100 clients and 20 per round, the first split takes 200 rounds or more. Therefore ε = Epsilon/K_c² here,
 // the square of the step of a first visit. l_i[s] is the loss of mini-batch s of the local training, for the first S =
-// Losses mini-batches; the authors' clients train S = 7 mini-batches in all. With Losses = 0 it is the mean loss of epoch s
-// instead. σ² is at least 1e-8, because rounding would decide below that. A round trains the common cohort, of which m_c
-// clients are in cluster c. PerCluster trains min(m, K_c) clients of every cluster, as the authors' code does; each split
-// then adds to the cost of a round.
+// Losses mini-batches. In the authors' code a local training has S = 7 mini-batches in all. With Losses = 0, l_i[s] is the mean
+// loss of epoch s instead. σ² is at least 1e-8, because smaller values are rounding errors. A round trains the common cohort,
+// of which m_c clients are in cluster c. PerCluster trains min(m, K_c) clients of every cluster, as in the authors' code; then
+// each split increases the cost of a round.
 type FedGWC struct {
 	algorithm.ClusterBank
 	Epsilon    float64 // ε K_c²; 0 never splits a cluster
 	Gamma      float64 // γ of the affinity
 	MostParts  int     // largest number of parts of one split
-	Compare    string  // what the affinity compares: "rows" of W or "columns"
+	Compare    string  // what the affinity compares: the "rows" or the "columns" of W
 	PerCluster bool    // sample every cluster separately
-	Losses     int     // S, number of mini-batches, from the start, whose losses are compared; 0 compares the mean loss of every epoch
+	Losses     int     // S, number of mini-batches at the start of a local training whose losses are compared; 0 compares the mean loss of every epoch
 
 	interactions []*interactions // interactions of each cluster
 }
@@ -96,22 +96,22 @@ func (a *FedGWC) Init(env *federation.Env) error {
 	return a.Begin(env, 1, algorithm.SharedModel)
 }
 
-// warnOfNoSplit warns of a run whose first cluster cannot be split.
+// warnOfNoSplit warns if the first cluster cannot be split in the run.
 func (a *FedGWC) warnOfNoSplit(env *federation.Env) {
 	switch n, m := len(env.Present()), len(env.Sample(0)); {
 	case a.Epsilon == 0:
-		env.Warn("--fedgwc-epsilon is 0: no cluster is ever split, so this is FedAvg")
+		env.Warn("--fedgwc-epsilon is 0: no cluster is ever split, so the method is FedAvg")
 	case n < 2*m:
-		env.Warn("there are %d clients, and %d per round: a cluster with fewer than twice the clients of a round is never split, so this is FedAvg", n, m)
+		env.Warn("there are %d clients, and %d per round: a cluster with fewer than twice the clients of a round is never split, so the method is FedAvg", n, m)
 	default:
 		if t := a.earliest(n, m); t > env.Rounds {
-			env.WarnOfRounds("no cluster can be split before the end of round %d, but the run has %d rounds, so this is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
+			env.WarnOfRounds("no cluster can be split before the end of round %d, but the run has %d rounds, so the method is FedAvg; raise --rounds or --fedgwc-epsilon", t, env.Rounds)
 		}
 	}
 }
 
-// earliest returns the first round after which a cluster of n clients may be split if m of them are in each round. The
-// running error e starts at 1 and falls to no less than (1-α)^t, and after it is below ε the patience must be reached.
+// earliest returns the first round after which a cluster of n clients may be split if m of them are in each round. The running
+// error e starts at 1 and is at least (1-α)^t after t rounds. Once it is below ε, the patience must still be reached.
 func (a *FedGWC) earliest(n, m int) int {
 	e, t := 1.0, 0
 	for ; e >= a.Epsilon/float64(n*n); t++ {
@@ -120,7 +120,7 @@ func (a *FedGWC) earliest(n, m int) int {
 	return t - 1 + max(1, int(math.Round(float64(n)/float64(m))))
 }
 
-// Select implements [federation.Selector]: the sample, or one sample of every cluster if PerCluster is set.
+// Select implements [federation.Selector]: it returns the sample, or a sample of every cluster if PerCluster is set.
 func (a *FedGWC) Select(env *federation.Env, t int, sampled []*federation.Client) ([]*federation.Client, error) {
 	if !a.PerCluster {
 		return sampled, nil
@@ -158,12 +158,12 @@ func (a *FedGWC) Round(env *federation.Env, t int, cohort []*federation.Client) 
 	return federation.Report{Loss: federation.LastLoss(trained), Trained: federation.Locals(a.Net, cohort, trained), Notes: notes}, nil
 }
 
-// losses returns the losses that the clients of a cohort send, [cohort][S], after their local training in round t from the models
-// that the bank still has.
+// losses returns the losses that the clients of a cohort send, [cohort][S], after their local training in round t. The bank must
+// still have the models from which they trained.
 func (a *FedGWC) losses(t int, cohort []*federation.Client, trained []torch.Trained) ([][]float64, error) {
 	if a.Losses == 0 {
 		losses := make([][]float64, len(trained))
-		epochs := math.MaxInt // that all of them did; stragglers do fewer
+		epochs := math.MaxInt // number of epochs that all of them did; stragglers do fewer
 		for _, r := range trained {
 			epochs = min(epochs, len(r.Loss))
 		}
@@ -179,12 +179,12 @@ func (a *FedGWC) losses(t int, cohort []*federation.Client, trained []torch.Trai
 	return a.Env.FirstLosses(a.Net, jobs, t, federation.PrimaryPhase, torch.All, a.Env.SGD(), a.Losses)
 }
 
-// updateInteractions adds the losses of a round to the matrix of every cluster, and splits the clusters whose patience is
-// reached. The note that it returns is the smallest running error.
+// updateInteractions updates the matrix of every cluster with the losses of a round, and splits the clusters whose patience is
+// reached. It returns the smallest running error as a note.
 func (a *FedGWC) updateInteractions(t int, cohort []*federation.Client, sent [][]float64) map[string]float64 {
 	m := float64(len(a.Env.Sample(t)))
 	least := math.Inf(1)
-	for z := range a.interactions { // without the clusters that a split appends, which have no losses yet
+	for z := range a.interactions { // not the clusters that a split appends, which have no losses yet
 		g := a.interactions[z]
 		var places []int // indices into g.Members of the clients that are in the cohort
 		var losses [][]float64

@@ -8,13 +8,13 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// interactions is what the server knows about a cluster beside its model. The names of the fields are those of the
-// checkpoint.
+// interactions is the state that the server keeps for a cluster in addition to its model. The field names are used in
+// checkpoints.
 type interactions struct {
 	Members  []int       // ids of the clients, ascending
 	W        [][]float64 // [K_c][K_c]
 	E        float64     // running error e
-	Patience int         // rounds in a row with e < ε
+	Patience int         // number of consecutive rounds with e < ε
 }
 
 // newInteractions returns the initial interactions of a cluster with the given members.
@@ -26,7 +26,7 @@ func newInteractions(members []int) *interactions {
 	return g
 }
 
-// rewards returns ω_i of clients with losses [clients][S] and sample counts n, [clients]. The weights ω sum to 1.
+// rewards returns the weights ω_i of clients with the given losses, [clients][S], and sample counts n, [clients]. They sum to 1.
 func rewards(losses [][]float64, n []float64) []float64 {
 	omega := make([]float64, len(losses))
 	for s := range losses[0] {
@@ -45,8 +45,8 @@ func rewards(losses [][]float64, n []float64) []float64 {
 	return omega
 }
 
-// update moves the entries of W between the members at the given indices, whose weights are omega, and with them the running
-// error and the patience.
+// update updates the entries of W between the members at the given indices, whose weights are omega, and then the running error
+// and the patience.
 func (g *interactions) update(places []int, omega []float64, epsilon float64) {
 	m, n := float64(len(places)), float64(len(g.Members))
 	alpha := m / n

@@ -20,8 +20,8 @@ func (a *FedGWC) Leave(env *federation.Env, t int, clients []*federation.Client)
 	return a.ClusterBank.Leave(env, t, clients)
 }
 
-// Join implements [federation.Newcomer]: a newcomer gets the model with the lowest loss on its training data, and entries of
-// W as at the start. The authors do not treat newcomers.
+// Join implements [federation.Newcomer]: a newcomer gets the model with the lowest loss on its training data, and initial
+// entries of W. The authors have no rule for newcomers.
 func (a *FedGWC) Join(_ *federation.Env, _ int, newcomers []*federation.Client) error {
 	if err := a.JoinLowestLoss(newcomers); err != nil {
 		return err

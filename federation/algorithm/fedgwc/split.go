@@ -12,8 +12,8 @@ import (
 )
 
 // findParts divides clients with affinity p into parts. It returns a label for each client and the number of parts, which
-// is the number from 2 to most with the lowest Davies-Bouldin score. labels is nil if no number scores below 1, because
-// then the affinity shows no structure. seed returns the random stream of the k-means into n parts.
+// is the number from 2 to most with the lowest Davies-Bouldin score. labels is nil if no number has a score below 1, because
+// then the affinity has no structure. seed returns the random stream of k-means with n parts.
 //
 // Clients are divided by k-means of the eigenvectors 0 to n-1 of the affinity, and the score is computed on the
 // eigenvectors 1 to n, as scikit-learn's SpectralClustering and spectral_embedding choose them in the authors' code.
@@ -34,8 +34,8 @@ func findParts(p *mat.SymDense, most int, seed func(n int) *rand.Rand) (labels [
 	return labels, parts
 }
 
-// split divides cluster z into the parts that [findParts] finds, if there are any. The parts have m clients or more on
-// average, where m is the size of a round. The first part keeps the number of the cluster.
+// split splits cluster z into the parts that [findParts] finds, if there are any. The parts have at least m clients on average,
+// where m is the number of clients in a round. The first part keeps the number of the cluster.
 func (a *FedGWC) split(z, m int) {
 	g := a.interactions[z]
 	best, parts := findParts(g.affinity(a.Gamma, a.Compare == "columns"), min(len(g.Members)/m, a.MostParts), func(n int) *rand.Rand {
@@ -71,7 +71,7 @@ func (a *FedGWC) split(z, m int) {
 	}
 }
 
-// embedding returns the eigenvectors of the random walk on an affinity p, [n, n], as columns, the slowest first: the
+// embedding returns the eigenvectors of the random walk on an affinity p, [n, n], as columns, the slowest first. They are the
 // eigenvectors of the normalised Laplacian in ascending order of the eigenvalues, with each row divided by the square root of
 // its degree. It returns false if the eigenvalues do not converge.
 func embedding(p *mat.SymDense) (*mat.Dense, bool) {
@@ -88,9 +88,9 @@ func embedding(p *mat.SymDense) (*mat.Dense, bool) {
 	return &vectors, true
 }
 
-// daviesBouldin returns the score of a clustering of rows, [n, f], into the labels 0..k-1: the mean over the clusters of the
-// largest (spread + spread') / distance of the centres to another cluster. A lower score is better. The score is infinite if
-// a cluster is empty or two centres are equal.
+// daviesBouldin returns the Davies-Bouldin score of a clustering of rows, [n, f], into the labels 0..k-1. It is the mean over
+// the clusters of the largest (spread + spread') / distance, where spread' is the spread of another cluster and distance is
+// between the two centres. A lower score is better. The score is infinite if a cluster is empty or two centres are equal.
 func daviesBouldin(rows *mat.Dense, labels []int, k int) float64 {
 	_, f := rows.Dims()
 	centres, size, spread := mat.NewDense(k, f, nil), make([]float64, k), make([]float64, k)

@@ -23,18 +23,18 @@ func (a *FedRC) Load(env *federation.Env, s federation.Saved) error {
 		return err
 	}
 	if len(meta.Omega) != len(env.Clients) || len(meta.Mass) != len(env.Clients) || len(a.States) != a.K {
-		return fmt.Errorf("the checkpoint has %d models and weights of %d clients, this run has %d models and %d clients", len(a.States), len(meta.Omega), a.K, len(env.Clients))
+		return fmt.Errorf("the checkpoint has %d models and weights of %d clients, but this run has %d models and %d clients", len(a.States), len(meta.Omega), a.K, len(env.Clients))
 	}
 	for i, omega := range meta.Omega {
 		if a.Of[i] >= 0 && len(omega) != a.K {
-			return fmt.Errorf("the checkpoint gives client %d weights for %d models, this run has %d models", i, len(omega), a.K)
+			return fmt.Errorf("the checkpoint has weights of client %d for %d models, but this run has %d models", i, len(omega), a.K)
 		}
 		mass := meta.Mass[i]
-		if mass == nil { // it never trained
+		if mass == nil { // the client has never trained
 			continue
 		}
 		if len(mass) != a.K || slices.ContainsFunc(mass, func(m []float64) bool { return len(m) != env.Data.Classes }) {
-			return fmt.Errorf("the checkpoint's masses of client %d are not of %d models and %d classes", i, a.K, env.Data.Classes)
+			return fmt.Errorf("the checkpoint's masses of client %d do not have %d models and %d classes", i, a.K, env.Data.Classes)
 		}
 	}
 	a.omega, a.mass = meta.Omega, meta.Mass

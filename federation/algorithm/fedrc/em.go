@@ -17,8 +17,8 @@ type expectation struct {
 	mass  [][]float64 // [K][C]
 }
 
-// expect makes the E step of the clients, in their order. prior reports whether to divide by the class priors for a client.
-// For counted see [algorithm.TrainingLosses].
+// expect does the E step of the clients and returns the results in their order. prior reports whether to divide by the class
+// priors for a client. counted is as in [algorithm.TrainingLosses].
 func (a *FedRC) expect(clients []*federation.Client, counted bool, prior func(*federation.Client) bool) ([]expectation, error) {
 	losses, err := algorithm.TrainingLosses(a.Env, a.Net, a.States, clients, counted)
 	if err != nil {
@@ -56,7 +56,7 @@ func (a *FedRC) expect(clients []*federation.Client, counted bool, prior func(*f
 	return steps, nil
 }
 
-// softmax reindices x by its softmax.
+// softmax replaces x by its softmax.
 func softmax(x []float64) {
 	top := slices.Max(x)
 	var sum float64
@@ -69,7 +69,7 @@ func softmax(x []float64) {
 	}
 }
 
-// priors returns P_k(y), [K][C], from the masses that clients have sent, or nil if none has sent any.
+// priors returns P_k(y), [K][C], from the masses that clients have sent, or nil if no client has sent any.
 func (a *FedRC) priors() [][]float64 {
 	var priors [][]float64
 	for _, mass := range a.mass {
@@ -100,9 +100,9 @@ func (a *FedRC) priors() [][]float64 {
 	return priors
 }
 
-// maximise makes the M step: every client trains its models with the sample weights of its E step. It returns the indices of
-// the models that each client trained, and the trainings, client by client in the order of these indices. The caller closes
-// the end states.
+// maximise does the M step: every client trains its models with the sample weights of its E step. It returns the indices of the
+// models that each client trained, and the results of the trainings, by client and then in the order of these indices. The
+// caller closes the end states.
 func (a *FedRC) maximise(clients []*federation.Client, steps []expectation, t int, phase federation.Phase) (models [][]int, trained []torch.Trained, err error) {
 	var jobs []torch.Job
 	models = make([][]int, len(clients))
@@ -120,7 +120,7 @@ func (a *FedRC) maximise(clients []*federation.Client, steps []expectation, t in
 	return models, trained, err
 }
 
-// largest returns the indices of the n largest values of x, ascending; all indices for n = 0.
+// largest returns the indices of the n largest values of x, ascending, or all indices if n is 0.
 func largest(x []float64, n int) []int {
 	indices := make([]int, len(x))
 	for k := range indices {
@@ -134,5 +134,5 @@ func largest(x []float64, n int) []int {
 	return indices
 }
 
-// trainedOnce reports whether a client has ever trained. If it has, its E step divides by the priors.
+// trainedOnce reports whether a client has ever trained. If so, its E step divides by the priors.
 func (a *FedRC) trainedOnce(c *federation.Client) bool { return a.mass[c.ID] != nil }

@@ -28,9 +28,9 @@ func init() {
 //	θ_k,i = LocalSGD(θ_k; i) on (1/B) Σ_j γ_j;k CE_jk,  for every k
 //
 // and sends the models and its masses Σ_{j: y_j=y} γ_j;k. Then θ_k <- Σ n_i θ_k,i / Σ n_i, and P_k(y) is proportional to the
-// sum of the masses that clients have sent. A client predicts with Σ_k ω_k softmax(θ_k(x)), where ω comes from one more such
-// step with the current models. A client that never trained, or that joins later, omits the prior from this step, as the
-// authors' test clients do.
+// sum of the masses that clients have sent. A client predicts with Σ_k ω_k softmax(θ_k(x)), where ω comes from another such
+// step with the current models. A client that has never trained, or that joins later, omits the prior from this step, like the
+// authors' test clients.
 //
 // Training costs K times as much as with the other methods; Top trains only the models with a client's largest ω. The authors
 // use K = 3, 1 local epoch, rate 0.06 and momentum 0.9 (github.com/LINs-lab/FedRC, README); here K = 5, with the run's own
@@ -38,14 +38,14 @@ func init() {
 type FedRC struct {
 	algorithm.ClusterBank         // a client belongs to the cluster of its largest ω
 	K                     int     // number of models
-	Top                   int     // number of models that a client trains, those of its largest ω; 0 means all
+	Top                   int     // number of models that a client trains, those with its largest ω; 0 means all
 	Rate                  float64 // learning rate as a multiple of the run's
 
-	omega [][]float64   // ω, [clients][K]; nil for a client that is absent
-	mass  [][][]float64 // masses as each client last sent them, [clients][K][C]; nil for a client that never trained
+	omega [][]float64   // ω, [clients][K]; nil for an absent client
+	mass  [][][]float64 // masses that each client sent last, [clients][K][C]; nil for a client that has never trained
 }
 
-// floor is the smallest weight and prior. A value of 0 would be final, since its logarithm enters the next step.
+// floor is the smallest weight and prior. A value of 0 could never change, because the next step uses its logarithm.
 const floor = 1e-8
 
 // Flags implements [federation.Flagger].
@@ -86,7 +86,7 @@ func (a *FedRC) Init(env *federation.Env) error {
 	return nil
 }
 
-// modelsPerClient is the number of models that a client trains.
+// modelsPerClient returns the number of models that a client trains.
 func (a *FedRC) modelsPerClient() int {
 	if a.Top > 0 {
 		return min(a.K, a.Top)

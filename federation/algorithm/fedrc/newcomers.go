@@ -6,7 +6,7 @@ import (
 	"feddag/federation"
 )
 
-// Join implements [federation.Newcomer]: a newcomer finds its weights by its own training data, starting from equal weights
+// Join implements [federation.Newcomer]: a newcomer finds its weights from its own training data, starting from equal weights
 // and without the priors.
 func (a *FedRC) Join(env *federation.Env, _ int, newcomers []*federation.Client) error {
 	omega, mass := slices.Clone(a.omega), slices.Clone(a.mass)

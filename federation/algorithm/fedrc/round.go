@@ -7,7 +7,7 @@ import (
 	"feddag/torch"
 )
 
-// Round implements [federation.Algorithm]: E step, M step, and the averages of the models.
+// Round implements [federation.Algorithm]: it does the E step and the M step, and averages the models.
 func (a *FedRC) Round(env *federation.Env, t int, cohort []*federation.Client) (_ federation.Report, err error) {
 	cohort = federation.ByID(cohort)
 	steps, err := a.expect(cohort, true, func(*federation.Client) bool { return true })
@@ -82,7 +82,7 @@ func (a *FedRC) Predict(_ *federation.Env, clients []*federation.Client, score f
 	return score(clients, models)
 }
 
-// Adapt implements [federation.Adapter]: one more E step and M step.
+// Adapt implements [federation.Adapter]: it does another E step and M step.
 func (a *FedRC) Adapt(env *federation.Env, clients []*federation.Client) ([]federation.Local, error) {
 	steps, err := a.expect(clients, false, a.trainedOnce)
 	if err != nil {

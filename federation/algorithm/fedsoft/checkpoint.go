@@ -28,11 +28,11 @@ func (a *FedSoft) Load(env *federation.Env, s federation.Saved) error {
 		return err
 	}
 	if len(meta.U) != len(env.Clients) {
-		return fmt.Errorf("the checkpoint has weights of %d clients, this run has %d clients", len(meta.U), len(env.Clients))
+		return fmt.Errorf("the checkpoint has weights of %d clients, but this run has %d clients", len(meta.U), len(env.Clients))
 	}
 	for i, u := range meta.U {
 		if a.Of[i] >= 0 && len(u) != a.K {
-			return fmt.Errorf("the checkpoint gives client %d weights for %d centres, this run has %d centres", i, len(u), a.K)
+			return fmt.Errorf("the checkpoint has weights of client %d for %d centres, but this run has %d centres", i, len(u), a.K)
 		}
 	}
 	a.u, a.own = meta.U, make([][]float32, len(env.Clients))

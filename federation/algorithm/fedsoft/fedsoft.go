@@ -22,26 +22,26 @@ func init() {
 }
 
 // FedSoft is soft clustered federated learning with proximal local updating (Ruan, Joe-Wong, AAAI 2022). The server keeps K
-// centres c_s, and a client i its own model w_i. Every τ rounds all clients receive the centres, and each sample votes for the
-// centre with the lowest loss. From the n_is votes of client i for centre s follow
+// centres c_s, and client i keeps its own model w_i. Every τ rounds all clients receive the centres, and each sample votes for
+// the centre with the lowest loss. If client i has n_is votes for centre s, then
 //
-//	u_is = n_is / n_i, or σ where n_is = 0;   v_is = u_is n_i / Σ_j u_js n_j
+//	u_is = n_is / n_i, or σ if n_is = 0;   v_is = u_is n_i / Σ_j u_js n_j
 //
 // A round draws R clients for every centre, without replacement, with the probabilities v_.s. A client may be drawn for
 // several centres and trains once, from the mixture Σ_s u_is c_s / Σ_s u_is, with the loss F_i(w) + (λ/2) Σ_s u_is |w - c_s|².
-// The result is its w_i, and c_s becomes the mean of its R clients' models.
+// The result is its w_i, and c_s is set to the mean of the models of its R clients.
 //
-// A client is evaluated with its w_i, or with the mixture before it has one; with --fedsoft-predict=centre it is evaluated
-// with the centre of most of its votes instead. In the authors' code a client that has a w_i trains on from it
-// (--fedsoft-restart=false), so that it learns from the other clients only by the proximal term. The results of this in
-// docs/results.md are worse.
+// A client is evaluated with its w_i, or with the mixture if it has no w_i yet. With --fedsoft-predict=centre it is evaluated
+// with the centre that has most of its votes instead. In the authors' code a client that has a w_i continues training from it
+// (--fedsoft-restart=false), so it learns from the other clients only through the proximal term. This gives worse results in
+// docs/results.md.
 //
 // τ = 2, σ = 1e-4 and λ = 0.1 are the authors' values (github.com/ycruan/FedSoft, their MNIST and letters runs; λ = 0.01 for
-// CIFAR). R is the size of the sample divided by K, so that no more clients train than with other methods; the authors take
-// 15 of 20 for each of two centres. The centres start from different states, centre s from the run's initialisation s,
+// CIFAR). R is the size of the sample divided by K, so that no more clients train than with other methods. The authors draw
+// 15 of 20 clients for each of two centres. The centres start from different states, centre s from the run's initialisation s,
 // because equal centres never separate.
 type FedSoft struct {
-	algorithm.ClusterBank         // the centres; a client belongs to the cluster of the centre with most of its votes
+	algorithm.ClusterBank         // the centres; a client belongs to the cluster of the centre that has most of its votes
 	K                     int     // number of centres
 	Period                int     // τ, rounds
 	Lambda                float64 // λ
@@ -54,7 +54,7 @@ type FedSoft struct {
 
 	equalStart bool        // let all centres start at θ^0, for tests
 	u          [][]float64 // u, [clients][K]; nil before the first estimation
-	own        [][]float32 // w_i by client id, on the host; nil for a client that never trained
+	own        [][]float32 // w_i by client id, on the host; nil for a client that has never trained
 	drawn      [][]int     // ids of the clients that the round has drawn for each centre
 }
 
@@ -145,7 +145,8 @@ func (a *FedSoft) estimate(clients []*federation.Client) error {
 	return nil
 }
 
-// shares returns u_is of a client with n samples, [K]: its votes divided by n, or sigma for a centre without votes.
+// shares returns u_is of a client with n samples, [K]: the votes for each centre divided by n, or sigma for a centre without
+// votes.
 func shares(votes []int, n int, sigma float64) []float64 {
 	u := make([]float64, len(votes))
 	for s, v := range votes {
@@ -182,8 +183,8 @@ func (a *FedSoft) Select(env *federation.Env, t int, sampled []*federation.Clien
 	return slices.DeleteFunc(slices.Clone(clients), func(c *federation.Client) bool { return !chosen[c] }), nil
 }
 
-// draw draws r clients for centre s without replacement, with the probabilities v_.s: those with the largest log(x)/v, where
-// x is uniform in 0..1 (Efraimidis, Spirakis 2006). They are returned in ascending id.
+// draw draws r clients for centre s without replacement, with the probabilities v_.s. They are the clients with the largest
+// log(x)/v, where x is uniform in 0..1 (Efraimidis, Spirakis 2006). It returns them in ascending id.
 func (a *FedSoft) draw(s, t, r int) []*federation.Client {
 	random := stream.New(a.Env.Seed, "fedsoft", uint64(t), uint64(s))
 	type key struct {

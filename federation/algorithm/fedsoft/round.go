@@ -13,7 +13,7 @@ func (a *FedSoft) mixture(c *federation.Client) (*torch.Vector, error) {
 	return algorithm.Mean(a.Net, a.States[0], a.States, a.u[c.ID], torch.All)
 }
 
-// personal returns a client's own model, or the mixture if it has none or restart is set. The caller closes it.
+// personal returns a client's own model, or the mixture if it has no own model or if restart is set. The caller closes it.
 func (a *FedSoft) personal(c *federation.Client, restart bool) (*torch.Vector, error) {
 	if a.own[c.ID] == nil || restart {
 		return a.mixture(c)
@@ -22,7 +22,7 @@ func (a *FedSoft) personal(c *federation.Client, restart bool) (*torch.Vector, e
 }
 
 // proximal trains the clients. The term (λ/2) Σ_s u_is |w - c_s|² equals, up to a constant, (λ U/2) |w - mixture|² with U =
-// Σ_s u_is, so that a single anchor suffices.
+// Σ_s u_is, so a single anchor is enough.
 func (a *FedSoft) proximal(clients []*federation.Client, t int, phase federation.Phase) ([]torch.Trained, error) {
 	var starts, anchors torch.Vectors
 	defer func() {

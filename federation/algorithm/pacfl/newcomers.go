@@ -9,9 +9,9 @@ import (
 	"feddag/torch"
 )
 
-// Join implements [federation.Newcomer]: the rows of the newcomers are appended to A, and all clients are clustered anew at
-// the same threshold. A newcomer joins the cluster that most of the clients beside it have now. If it is with none of them,
-// it starts a new cluster at θ^0. No other client moves.
+// Join implements [federation.Newcomer]: the rows of the newcomers are appended to A, and all clients are clustered again with
+// the same threshold. A newcomer joins the present cluster of most of the clients that are in its cluster of the new
+// clustering. If there are no such clients, it starts a new cluster at θ^0. No other client moves.
 func (a *PACFL) Join(env *federation.Env, _ int, newcomers []*federation.Client) error {
 	var clients []*federation.Client
 	for i, z := range a.Of {

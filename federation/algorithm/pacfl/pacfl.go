@@ -23,19 +23,19 @@ func init() {
 // AAAI 2023). A client sends the first p left singular vectors of the raw images of each of its labels, side by side: U_i.
 //
 //	Angle = "minimum"  A_ij = min over columns u of U_i, v of U_j of arccos|u.v|  in degrees, A_ii = 0
-//	Angle = "trace"    A_ij = Σ arccos|u.v| over columns u of U_i and v of U_j that are matched, the nearest first
+//	Angle = "trace"    A_ij = Σ arccos|u.v| over matched columns u of U_i and v of U_j, with the nearest matched first
 //
-// Agglomerative clustering of A gives the clusters. All clusters start at θ^0 and average among themselves. The sign of a
-// singular vector is arbitrary, so the formula has an absolute value, which the authors' code does not have.
+// Agglomerative clustering of A gives the clusters. All clusters start at θ^0, and models are averaged within each cluster. The
+// sign of a singular vector is arbitrary, so the formula has an absolute value, which the authors' code does not have.
 //
 // p = 3 and the linkage (the authors' "average" is the plain mean of two rows, WPGMA) are those of the authors' two-label
 // script (github.com/MMorafah/PACFL, scripts/pacfl.sh). The script cuts the minimum at 4.9 degrees, which is
-// --pacfl-angle=minimum --pacfl-choose=fixed:4.9. That threshold depends on the data set and on p; the default takes the
+// --pacfl-angle=minimum --pacfl-choose=fixed:4.9. This threshold depends on the data set and on p. The default is the
 // threshold that gives 5 clusters, the number of groups of the paper's label skew.
 //
-// Both distances are from the authors' code. The default is the trace. At the true number of clusters under label skew
-// (Fashion-MNIST, three labels per group, seeds 1 to 5), its mean adjusted Rand index is 0.84, and that of the minimum is
-// 0.50.
+// Both distances are from the authors' code. The default is the trace. With the true number of clusters under label skew
+// (Fashion-MNIST, three labels per group, seeds 1 to 5), the mean adjusted Rand index is 0.84 with the trace and 0.50 with the
+// minimum.
 type PACFL struct {
 	algorithm.ClusterBank
 	Vectors string // p, vectors per label: a count, or a fraction of the label's samples
@@ -43,7 +43,7 @@ type PACFL struct {
 	Linkage string // one of similarity.LinkageNames
 	Choose  string // one of similarity.ChoiceNames
 
-	threshold float64 // at which the dendrogram is cut, in degrees
+	threshold float64 // threshold at which the dendrogram is cut, in degrees
 }
 
 // Flags implements [federation.Flagger].
@@ -104,14 +104,14 @@ func (a *PACFL) Cluster(env *federation.Env) (*similarity.Result, error) {
 	a.threshold = r.Threshold
 	switch n := len(r.Clusters); {
 	case n == 1:
-		env.Warn("--pacfl-choose %s gives a single cluster: this is FedAvg", a.Choose)
+		env.Warn("--pacfl-choose %s gives a single cluster: the method is FedAvg", a.Choose)
 	case n == len(clients):
-		env.Warn("--pacfl-choose %s gives every client a cluster of its own: no client shares anything", a.Choose)
+		env.Warn("--pacfl-choose %s gives every client its own cluster: the clients do not learn from each other", a.Choose)
 	}
 	return r, env.NotifyClustered(r)
 }
 
-// angles returns A, [clients, clients] in degrees, and the sketches that it comes from, in the order of the clients.
+// angles returns A, [clients, clients] in degrees, and the sketches from which it is computed, in the order of the clients.
 func (a *PACFL) angles(env *federation.Env, clients []*federation.Client) (*mat.SymDense, []similarity.Sketch, error) {
 	p, err := similarity.ParseCount(a.Vectors)
 	if err != nil {
@@ -143,7 +143,7 @@ func (a *PACFL) angles(env *federation.Env, clients []*federation.Client) (*mat.
 	return angles, sketches, nil
 }
 
-// sideBySide joins a client's bases, each F x p or nil, to U_i. The result is nil if all of them are.
+// sideBySide joins a client's bases, each F x p or nil, to U_i. It returns nil if all bases are nil.
 func sideBySide(bases []*mat.Dense) *mat.Dense {
 	var all *mat.Dense
 	for _, b := range bases {

@@ -11,8 +11,8 @@ import (
 )
 
 // traces returns the sums of matched angles of all pairs of clients, [clients, clients] in degrees, from their U_i (see
-// [matchedAngles]). The sum of a client without vectors is 0. It depends neither on the number of workers nor on that of the
-// processes of the run, which share the rows out.
+// [matchedAngles]). The sums of a client without vectors are 0. The rows are divided between the processes of the run. The result
+// depends neither on the number of workers nor on the number of processes.
 func traces(env *federation.Env, vectors []*mat.Dense) (*mat.SymDense, error) {
 	sums := mat.NewSymDense(len(vectors), nil)
 	err := federation.ShareRows(env, "sums of matched angles", len(vectors), func(i int) []float64 {
@@ -32,9 +32,9 @@ func traces(env *federation.Env, vectors []*mat.Dense) (*mat.SymDense, error) {
 }
 
 // matchedAngles returns the sum in degrees of the angles arccos|u.v| between matched columns of U (F x p) and V (F x q), of
-// unit length. The two columns with the smallest angle are matched first, then the closest two of the others, until one of
-// the clients has no column left. The sum over the min(p, q) matches is scaled by max(p, q) / min(p, q). Without this, a
-// client that has few columns, because it has few samples of a label, would be near every other client.
+// unit length. The two columns with the smallest angle are matched first, then the closest two of the remaining columns, until
+// one of the clients has no columns left. The sum over the min(p, q) matches is scaled by max(p, q) / min(p, q). Without this, a
+// client that has few columns, because it has few samples of a label, would be close to every other client.
 func matchedAngles(u, v *mat.Dense) float64 {
 	var cosines mat.Dense
 	cosines.Mul(u.T(), v)
