@@ -26,7 +26,7 @@ const (
 
 // CacheDir returns the folder for decoded sets: cache/ in the first of dataDir (the flag --data-dir, may be empty),
 // $FEDDAG_DATA_DIR and ./data that can be written to; "" if none can. Nothing is ever written elsewhere. A directory
-// that does not exist can be written to if its parent can; it is made with the first set.
+// that does not exist can be written to if its parent can. It is created for the first set.
 func CacheDir(dataDir string) string {
 	for _, dir := range writeDirs(dataDir) {
 		if writable(dir) {
@@ -71,7 +71,7 @@ func writable(dir string) bool {
 	return atomicfile.Probe(dir) == nil
 }
 
-// always and packed are values of source.cacheable; packed is true for files that have to be unpacked.
+// always and packed are values of source.cacheable. packed returns true for files that have to be unpacked.
 func always([]string) bool { return true }
 
 func packed(files []string) bool {
@@ -80,11 +80,11 @@ func packed(files []string) bool {
 	})
 }
 
-// decodedName matches the name of the file of a decoded set: the name of the set and what loadCached appends to it.
+// decodedName matches the name of the file of a decoded set: the name of the set and the suffix that loadCached appends.
 var decodedName = regexp.MustCompile(`^(.+)-[0-9a-f]{12}$`)
 
-// loadCached returns the decoded copy in a cache if it was made of these files as they are now. Otherwise it returns
-// the set that read returns, and keeps a copy of it.
+// loadCached returns the decoded copy in a cache if it was made from the present content of these files. Otherwise it
+// returns the set that read returns, and keeps a copy of it.
 func loadCached(cache string, q query, files []string, read func() (*Set, error)) (*Set, error) {
 	made, err := fingerprint(q, files)
 	if err != nil {
@@ -101,10 +101,10 @@ func loadCached(cache string, q query, files []string, read func() (*Set, error)
 	}
 	writeErr := atomicfile.Write(path, func(w io.Writer) error { return writeSet(w, s, made) })
 	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
-		s.Notes = append(s.Notes, fmt.Sprintf("decoded anew: %v", readErr))
+		s.Notes = append(s.Notes, fmt.Sprintf("decoded again: %v", readErr))
 	}
 	if writeErr != nil {
-		s.Notes = append(s.Notes, fmt.Sprintf("the decoded set could not be kept, it is decoded again next time: %v", writeErr))
+		s.Notes = append(s.Notes, fmt.Sprintf("the decoded set could not be kept, so it will be decoded again next time: %v", writeErr))
 	}
 	return s, nil
 }

@@ -7,7 +7,7 @@ import "image"
 // code below computes what libjpeg computes from the same samples. The inverse cosine transforms still differ by
 // rounding; docs/data.md says by how much.
 
-// rgbOfYCbCr writes the planes R, G and B of an image, w x h each, to dst.
+// rgbOfYCbCr writes the planes R, G and B of an image, each w x h, to dst.
 func rgbOfYCbCr(dst []byte, m *image.YCbCr) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	cb, cr := upsample(m.Cb, m), upsample(m.Cr, m)
@@ -32,7 +32,7 @@ func upsample(plane []byte, m *image.YCbCr) []byte {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	at := func(x, y int) byte { return plane[m.COffset(m.Rect.Min.X+x, m.Rect.Min.Y+y)] }
 	out := make([]byte, w*h)
-	var wide, high int // the pixels that a sample covers
+	var wide, high int // number of pixels that a sample covers
 	switch m.SubsampleRatio {
 	case image.YCbCrSubsampleRatio420:
 		wide, high = 2, 2

@@ -18,13 +18,13 @@ import (
 type cifarSet struct {
 	name, title string
 	aliases     []string
-	folders     []string // names of its folder in a directory of data sets
+	folders     []string // possible names of its folder in a directory of data sets
 	binary      publication
 	python      publication
 	tests       int    // the number of files with test images, which are the last of a publication
 	labels      int    // label bytes before the image in a row: 1, or 2 with the coarse label first
-	key         string // the key of the labels in a pickle
-	coarseKey   string // the key of the coarse labels; "" for none
+	key         string // key of the labels in a pickle
+	coarseKey   string // key of the coarse labels; "" for none
 	classNames  []string
 	superclass  []uint8  // the coarse label of each label; nil for none
 	superNames  []string // names of the coarse labels
@@ -33,7 +33,7 @@ type cifarSet struct {
 	origin      origin
 }
 
-// cifarMirrors are the folders that its archives are published in.
+// cifarMirrors are the URLs of the folders in which its archives are published.
 var cifarMirrors = []string{"https://www.cs.toronto.edu/~kriz"}
 
 const (
@@ -62,7 +62,7 @@ func (x *cifarSet) find(q query) ([]string, error) {
 // cifarBatch has the images and labels of one file.
 type cifarBatch struct {
 	pixels       []byte // N x 3 x 32 x 32
-	fine, coarse []byte // N each; coarse is empty where there are no coarse labels
+	fine, coarse []byte // N each; coarse is empty if there are no coarse labels
 }
 
 func (x *cifarSet) read(_ context.Context, files []string, q query) (*Set, error) {
@@ -124,7 +124,7 @@ func (x *cifarSet) read(_ context.Context, files []string, q query) (*Set, error
 func (x *cifarSet) readBinary(b []byte) (cifarBatch, error) {
 	row := x.labels + cifarPixels
 	if len(b) == 0 || len(b)%row != 0 {
-		return cifarBatch{}, fmt.Errorf("truncated, or another file: %d bytes are not a whole number of rows of %d; fetch it again", len(b), row)
+		return cifarBatch{}, fmt.Errorf("truncated, or another file: %d bytes are not a whole number of rows of %d bytes; fetch it again", len(b), row)
 	}
 	var batch cifarBatch
 	batch.pixels = make([]byte, 0, len(b)/row*cifarPixels)
@@ -144,7 +144,7 @@ func (x *cifarSet) readPickle(b []byte) (batch cifarBatch, err error) {
 	}
 	d, ok := object.(*pickle.Dict)
 	if !ok {
-		return batch, errors.New("the pickle holds no dictionary")
+		return batch, errors.New("the pickle has no dictionary")
 	}
 	a, ok := d.Items["data"].(*npy.Array)
 	pixels, isBytes := []uint8(nil), false
@@ -161,7 +161,7 @@ func (x *cifarSet) readPickle(b []byte) (batch cifarBatch, err error) {
 	return batch, err
 }
 
-// pickledLabels returns the labels of a key, which are a list or an array.
+// pickledLabels returns the labels that are stored under a key, as a list or an array.
 func pickledLabels(d *pickle.Dict, key string) ([]byte, error) {
 	var numbers []int
 	switch l := d.Items[key].(type) {
@@ -199,14 +199,14 @@ func (x *cifarSet) check(b cifarBatch) error {
 	case n == 0:
 		return errors.New("the file has no images; fetch it again")
 	case len(b.fine) != n || x.superclass != nil && len(b.coarse) != n:
-		return fmt.Errorf("%d labels and %d coarse ones for %d images; fetch it again", len(b.fine), len(b.coarse), n)
+		return fmt.Errorf("there are %d labels and %d coarse labels for %d images; fetch it again", len(b.fine), len(b.coarse), n)
 	}
 	for i, l := range b.fine {
 		if int(l) >= len(x.classNames) {
-			return fmt.Errorf("label %d of image %d is out of range, must be below %d", l, i, len(x.classNames))
+			return fmt.Errorf("label %d of image %d is out of range: it must be below %d", l, i, len(x.classNames))
 		}
 		if x.superclass != nil && b.coarse[i] != x.superclass[l] {
-			return fmt.Errorf("image %d of label %d (%s) has the coarse label %d, must be %d; fetch it again",
+			return fmt.Errorf("image %d with label %d (%s) has the coarse label %d, but it must be %d; fetch it again",
 				i, l, x.classNames[l], b.coarse[i], x.superclass[l])
 		}
 	}

@@ -8,8 +8,7 @@ import (
 )
 
 // CIFAR-10 as JPEG files, for people who have it only in this form: train/CLASS/*.jpg and test/CLASS/*.jpg, in folders or
-// in zips (train-1.zip, ..., test.zip). JPEG loses information, so the set has a name of its own. It is scaled like
-// CIFAR-10.
+// in zips (train-1.zip, ..., test.zip). JPEG loses information, so the set has its own name. It is scaled like CIFAR-10.
 func init() {
 	register(source{
 		name: "cifar10-jpeg", title: "CIFAR-10 (JPEG)", aliases: []string{"cifar10_jpeg", "cifar-10-jpeg"}, cacheable: always,

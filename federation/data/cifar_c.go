@@ -20,11 +20,11 @@ import (
 
 // cifarC is CIFAR-10-C or CIFAR-100-C (Hendrycks and Dietterich, 2019): the 10,000 test images of CIFAR under 19
 // corruptions at five severities, in one .npy file of 50,000 images per corruption. Here each corruption is a domain,
-// that is a user of the set. The published images are test images only. Under each corruption the first 8,000 are used
-// for training and the last 2,000 for testing, so that no picture is in both splits under any corruption.
+// which is a user of the set. All published images are test images of CIFAR. Under each corruption the first 8,000 are
+// used for training and the last 2,000 for testing, so no picture is in both splits under any corruption.
 type cifarC struct {
 	name, title, folder string
-	of                  string // the name of the clean set
+	of                  string // name of the clean set
 	archive             download
 }
 
@@ -119,7 +119,7 @@ func (x cifarC) read(ctx context.Context, files []string, q query) (*Set, error)
 		Channels: 3, Height: 32, Width: 32, Classes: len(clean.classNames), ClassNames: slices.Clone(clean.classNames),
 		Mean: slices.Clone(clean.mean), Std: slices.Clone(clean.std), Superclass: slices.Clone(clean.superclass),
 		SuperclassNames: slices.Clone(clean.superNames), UserNames: corruptions,
-		Notes: []string{fmt.Sprintf("severity %d; of the 10,000 pictures under each corruption the first %d are for training, the others for testing", severity, cifarCTrain)},
+		Notes: []string{fmt.Sprintf("severity %d; of the 10,000 pictures under each corruption the first %d are used for training, the others for testing", severity, cifarCTrain)},
 	}
 	k := len(corruptions)
 	s.Train.Pixels = make([]byte, k*cifarCTrain*cifarPixels)
@@ -169,14 +169,14 @@ func (x cifarC) each(files []string, form publication, read func(name string, r 
 				return nil
 			}
 			if found[name] {
-				return errors.New("occurs twice")
+				return errors.New("it occurs twice")
 			}
 			found[name] = true
 			return read(name, r)
 		})
 		for _, name := range form.files {
 			if err == nil && !found[name] {
-				err = fmt.Errorf("%s: lacks %s/%s; fetch it again", files[0], form.folder, name)
+				err = fmt.Errorf("%s: it lacks %s/%s; fetch it again", files[0], form.folder, name)
 			}
 		}
 		return err
@@ -202,11 +202,11 @@ func cifarCLabels(r io.Reader, classes int) ([]byte, error) {
 		return nil, err
 	}
 	if !slices.Equal(a.Shape, []int{5 * cifarCImages}) {
-		return nil, fmt.Errorf("labels of shape %v, must be %d", a.Shape, 5*cifarCImages)
+		return nil, fmt.Errorf("the labels have the shape %v, but there must be %d", a.Shape, 5*cifarCImages)
 	}
 	numbers, err := a.Ints(0, classes-1)
 	if err != nil {
-		return nil, fmt.Errorf("a label out of range: %w", err)
+		return nil, fmt.Errorf("a label is out of range: %w", err)
 	}
 	labels := make([]byte, cifarCImages)
 	for i, l := range numbers {
@@ -226,7 +226,7 @@ func cifarCPixels(r io.Reader, severity int, train, test []byte) error {
 		return err
 	}
 	if !slices.Equal(h.Shape, []int{5 * cifarCImages, 32, 32, 3}) || h.Kind != 'u' || h.Size != 1 {
-		return fmt.Errorf("an array of shape %v and %d-byte elements, must be %d x 32 x 32 x 3 bytes", h.Shape, h.Size, 5*cifarCImages)
+		return fmt.Errorf("the array has the shape %v and %d-byte elements, but must be %d x 32 x 32 x 3 bytes", h.Shape, h.Size, 5*cifarCImages)
 	}
 	skip := int64(severity-1) * cifarCImages * cifarPixels
 	if s, ok := r.(io.Seeker); ok {

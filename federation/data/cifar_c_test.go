@@ -112,8 +112,8 @@ func TestCIFARC(t *testing.T) {
 	_, err = load(dir, map[string]string{"severity": "6", "corruption": "fog"})
 	errtest.Want(t, err, "use 1 to 5")
 	for word, change := range map[string]func([]byte){
-		"label out of range": func(l []byte) { l[3] = 10 },
-		"at severity 4":      func(l []byte) { l[3*cifarCImages+5] = 6 },
+		"label is out of range": func(l []byte) { l[3] = 10 },
+		"at severity 4":         func(l []byte) { l[3*cifarCImages+5] = 6 },
 	} {
 		write(t, folder, map[string][]byte{"labels.npy": cifarCLabelsFile(t, change)})
 		_, err = load(dir, map[string]string{"corruption": "fog"})
@@ -172,5 +172,5 @@ func TestCIFARCArchive(t *testing.T) {
 		t.Errorf("%v, %d classes, %d superclasses", im[34], s.Classes, len(s.SuperclassNames))
 	}
 	_, err = Load(t.Context(), "cifar100-c", LoadOptions{Dirs: []string{dir}, Extra: map[string]string{"corruption": "fog,frost"}})
-	errtest.Want(t, err, "CIFAR-100-C.tar", "lacks CIFAR-100-C/frost.npy")
+	errtest.Want(t, err, "CIFAR-100-C.tar", "it lacks CIFAR-100-C/frost.npy")
 }

@@ -185,7 +185,7 @@ func TestCIFARBadFiles(t *testing.T) {
 		{"empty", "cifar10", map[string][]byte{"test_batch.bin": nil}, []string{"test_batch.bin", "truncated"}},
 		{"label out of range", "cifar10", map[string][]byte{"data_batch_3.bin": label}, []string{"data_batch_3.bin", "label 10 of image 2"}},
 		{"fine label out of range", "cifar100", map[string][]byte{"train.bin": fine}, []string{"train.bin", "label 100 of image 1"}},
-		{"a coarse label of another class", "cifar100", map[string][]byte{"train.bin": coarse}, []string{"train.bin", "aquarium_fish", "17, must be 1"}},
+		{"a coarse label of another class", "cifar100", map[string][]byte{"train.bin": coarse}, []string{"train.bin", "aquarium_fish", "17, but it must be 1"}},
 		{"truncated archive", "cifar10", map[string][]byte{"cifar-10-binary.tar.gz": whole[:len(whole)/2]}, []string{"cifar-10-binary.tar.gz", "truncated"}},
 		{"archive that lacks a file", "cifar10", map[string][]byte{"cifar-10-binary.tar.gz": tgz(t, under("cifar-10-batches-bin/", lacking))},
 			[]string{"cifar-10-binary.tar.gz", "lacks cifar-10-batches-bin/data_batch_4.bin"}},

@@ -10,11 +10,11 @@ import (
 	"strconv"
 )
 
-// csv: images that a CSV file lists with the columns user, file, label and, optionally, split, for natural partitions
-// such as Google Landmarks, whose column names (user_id, image_id, class) work as well. The images lie below the
-// folder of the CSV file or below images=PATH, a folder or a zip. The extension of a file may be left out. Labels are
-// numbers from 0, or names that are numbered in alphabetical order. Without splits, a share of the images of each user
-// and class is used for testing. Validation images are left out if there are test images.
+// The set csv has images that a CSV file lists with the columns user, file, label and, optionally, split, for natural
+// partitions such as Google Landmarks, whose column names (user_id, image_id, class) work as well. The images are below
+// the folder of the CSV file or below images=PATH, a folder or a zip. The extension of a file may be left out. Labels are
+// numbers from 0, or names that are numbered in alphabetical order. Without splits, a share of the images of each user and
+// class is used for testing. Validation images are left out if there are test images.
 func init() {
 	options := maps.Clone(imageOptions)
 	options["images"] = "folder or zip of the images, relative to the CSV's folder (default: that folder)"
@@ -37,7 +37,7 @@ func findCSV(q query) ([]string, error) {
 		return nil, err
 	}
 	if isFolder(list[0]) {
-		return nil, fmt.Errorf("%s: this is a folder, but a CSV file is needed", list[0])
+		return nil, fmt.Errorf("%s: it is a folder, but a CSV file is needed", list[0])
 	}
 	dir := filepath.Dir(list[0])
 	files := list
@@ -108,7 +108,7 @@ func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
 		return nil, err
 	}
 	sortPictures(pictures)
-	train, test, divided := splits(pictures, share, "no test images given")
+	train, test, divided := splits(pictures, share, "there are no test images")
 	divided = append(divided, unusedShare(q, pictures)...)
 	if len(train) == 0 || len(test) == 0 {
 		return nil, fmt.Errorf("%s: %d training and %d test images, both are needed: see the column split and the options test-file and test", lists[0], len(train), len(test))
@@ -122,9 +122,9 @@ func readCSV(ctx context.Context, files []string, q query) (*Set, error) {
 	return s, nil
 }
 
-// mostFrequent keeps the rows of the classes with the most images; among equal classes it keeps the first by name. It
-// returns the class names by label and a note about the rows that it drops. Numbers of classes become names if rows are
-// dropped, or if a number would be out of range.
+// mostFrequent keeps the rows of the classes with the most images; among equally frequent classes it keeps the first by
+// name. It returns the class names by label and a note about the rows that it drops. Class numbers are treated as names if
+// rows are dropped, or if a number would be out of range.
 func mostFrequent(rows []csvRow, most int) (kept []csvRow, classes, notes []string) {
 	counts := map[string]int{}
 	for _, r := range rows {

@@ -28,8 +28,8 @@ var csvColumns = map[string][]string{
 	"split": {"split", "set"},
 }
 
-// readCSVFile reads a list. split is "train" or "test" if the whole list belongs to that split, except for its validation
-// images, and "" if the list has a column split. unread has the names of the columns that are not read.
+// readCSVFile reads a list. split is "train" or "test" if the whole list, except for its validation images, belongs to this
+// split, and "" if the list has a column split. unread has the names of the columns that are not read.
 func readCSVFile(name, split string) (rows []csvRow, unread []string, err error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -70,7 +70,7 @@ func readCSVRows(r io.Reader, name, split string) (rows []csvRow, unread []strin
 	}
 	for _, column := range need {
 		if at[column] < 0 {
-			return nil, nil, fmt.Errorf("no column %s (or %s) in the first line, %q", column, strings.Join(csvColumns[column][1:], ", "), strings.Join(head, ","))
+			return nil, nil, fmt.Errorf("there is no column %s (or %s) in the first line, %q", column, strings.Join(csvColumns[column][1:], ", "), strings.Join(head, ","))
 		}
 	}
 	for {
@@ -92,11 +92,11 @@ func readCSVRows(r io.Reader, name, split string) (rows []csvRow, unread []strin
 		if at["split"] >= 0 {
 			switch own := splitOf(field("split")); {
 			case own == "" && split == "":
-				return nil, nil, fmt.Errorf("line %d: split %q, must be train, val or test", line, field("split"))
+				return nil, nil, fmt.Errorf("line %d: the split is %q, but must be train, val or test", line, field("split"))
 			case split == "" || own == "val":
 				row.split = own
 			case own != "" && own != split:
-				return nil, nil, fmt.Errorf("line %d: split %s in the list of the %s images: remove the line, or leave out the option test-file", line, own, split)
+				return nil, nil, fmt.Errorf("line %d: it has the split %s in the list of the %s images: remove the line, or leave out the option test-file", line, own, split)
 			}
 		}
 		switch {
@@ -109,18 +109,18 @@ func readCSVRows(r io.Reader, name, split string) (rows []csvRow, unread []strin
 		case isMissing(row.user):
 			return nil, nil, fmt.Errorf("line %d: the user is %s, so the image has none: write its user or remove the line", line, row.user)
 		case len(rows) >= maxTreeFiles:
-			return nil, nil, fmt.Errorf("more than %d lines", maxTreeFiles)
+			return nil, nil, fmt.Errorf("it has more than %d lines", maxTreeFiles)
 		}
 		rows = append(rows, row)
 	}
 	if len(rows) == 0 {
-		return nil, nil, errors.New("the file lists no image")
+		return nil, nil, errors.New("the file lists no images")
 	}
 	return rows, unread, nil
 }
 
-// findPictures finds the file of each row in a tree: by its path from the root, or its absolute path, with or without
-// an extension, or else by a name that only one file has.
+// findPictures finds the file of each row in a tree. A file is found by its path from the root or its absolute path, with
+// or without an extension, or by its name if only one file has this name.
 func findPictures(rows []csvRow, t *tree) ([]picture, error) {
 	byPath, byName := map[string]*node{}, map[string][]*node{}
 	for i := range t.nodes {
@@ -140,22 +140,22 @@ func findPictures(rows []csvRow, t *tree) ([]picture, error) {
 	for i, r := range rows {
 		file := below(r.file)
 		if !filepath.IsLocal(file) {
-			return nil, fmt.Errorf("%s: the file %q leads out of the images' folder, %s (option images)", r.place, r.file, t.root)
+			return nil, fmt.Errorf("%s: the file %q is outside the folder of the images, %s (option images)", r.place, r.file, t.root)
 		}
 		n := byPath[path.Clean(file)]
 		if same := byName[r.file]; n == nil && len(same) == 1 {
 			n = same[0]
 		} else if n == nil && len(same) > 1 {
-			return nil, fmt.Errorf("%s: file %q may be %s or %s; write its path", r.place, r.file, same[0].place, same[1].place)
+			return nil, fmt.Errorf("%s: the file %q may be %s or %s; write its path", r.place, r.file, same[0].place, same[1].place)
 		}
 		if n == nil && t.has(path.Clean(file)) {
-			return nil, fmt.Errorf("%s: the file %q has another ending than the images that are read, %s: convert it", r.place, r.file, imageEndings)
+			return nil, fmt.Errorf("%s: the file %q has an unknown ending; images with %s are read: convert it", r.place, r.file, imageEndings)
 		}
 		if n == nil {
-			return nil, fmt.Errorf("%s: no image %q below %s (option images)", r.place, r.file, t.root)
+			return nil, fmt.Errorf("%s: there is no image %q below %s (option images)", r.place, r.file, t.root)
 		}
 		if other, twice := taken[n]; twice {
-			return nil, fmt.Errorf("%s: the file %q is listed already: %s", r.place, r.file, other)
+			return nil, fmt.Errorf("%s: the file %q is already listed: %s", r.place, r.file, other)
 		}
 		taken[n] = r.place
 		pictures[i] = picture{node: n, split: r.split, class: r.label, user: r.user}
@@ -168,8 +168,8 @@ func (t *tree) has(file string) bool {
 	return slices.ContainsFunc(t.nodes, func(n node) bool { return path.Join(path.Join(n.dirs...), n.file) == file })
 }
 
-// pathsBelow returns a function that makes an absolute path, or one with "..", relative to root if it leads to a file
-// below root, or below the folder that root is a link to. The function returns every other path as it is.
+// pathsBelow returns a function that converts an absolute path, or a path with "..", to a path relative to root if it leads
+// to a file below root, or below the folder to which root is a link. The function returns every other path unchanged.
 func pathsBelow(root string) func(file string) string {
 	var roots []string
 	if abs, err := filepath.Abs(root); err == nil {

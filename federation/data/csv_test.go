@@ -103,7 +103,7 @@ func TestCSV(t *testing.T) {
 			t.Fatal(err)
 		}
 		check(s)
-		if s.Test.Len() != 10 || s.ClassNames[2] != "class 2" || !slices.Contains(s.Notes, "no test images given: the 10 validation images are for testing") {
+		if s.Test.Len() != 10 || s.ClassNames[2] != "class 2" || !slices.Contains(s.Notes, "there are no test images: the 10 validation images are used for testing") {
 			t.Errorf("%d test images, classes %q, notes %q", s.Test.Len(), s.ClassNames, s.Notes)
 		}
 	})
@@ -159,14 +159,14 @@ func TestCSVBadInput(t *testing.T) {
 		{"a quote left open", first + "u,\"a/p00,1\n", []string{"train.csv"}},
 		{"too few fields", first + "u,a/p00\n", []string{"train.csv", "line 2"}},
 		{"no such file", rows + "u1,a/zzz,0\n", []string{"train.csv: line 32", `no image "a/zzz"`, "option images"}},
-		{"a file twice", rows + "u1,a/p00,0\n", []string{"train.csv: line 32", "listed already", "line 2"}},
-		{"up and out", rows + "u1,../../../etc/passwd,0\n", []string{"leads out"}},
-		{"absolute", rows + "u1,/etc/passwd,0\n", []string{"leads out"}},
+		{"a file twice", rows + "u1,a/p00,0\n", []string{"train.csv: line 32", "already listed", "line 2"}},
+		{"up and out", rows + "u1,../../../etc/passwd,0\n", []string{"is outside"}},
+		{"absolute", rows + "u1,/etc/passwd,0\n", []string{"is outside"}},
 		{"label below zero", rows[:len(rows)-2] + "-1\n", []string{"label -1 is out of range"}},
 		{"label above 255", rows[:len(rows)-2] + "256\n", []string{"label 256 is out of range", "0 to 255"}},
 		{"no user", rows[:len(first)] + ",a/p00,1\n", []string{"line 2: the user is missing"}},
 		{"no label", rows[:len(first)] + "u,a/p00,\n", []string{"line 2: a file or a label is missing"}},
-		{"an unknown split", "user,file,label,split\nu,a/p00,1,training\nu,b/q01,1,other\n", []string{"line 3", `split "other"`}},
+		{"an unknown split", "user,file,label,split\nu,a/p00,1,training\nu,b/q01,1,other\n", []string{"line 3", `split is "other"`}},
 		{"one split", "user,file,label,split\nu,a/p00,1,train\n", []string{"1 training and 0 test images"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

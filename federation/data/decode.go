@@ -25,16 +25,16 @@ const maxImagePixels = 1 << 25
 // raster is a decoded image: planes R, G and B of Width x Height bytes each. colour says that they may differ.
 type raster struct {
 	width, height int
-	planes        []byte // 3*Height*Width
+	planes        []byte // length 3*Height*Width
 	colour        bool
 	deep          bool   // whether the file has 16 bits per value
-	deepest       uint16 // the largest value with 16 bits
+	deepest       uint16 // largest value with 16 bits
 	orientation   int    // EXIF orientation, 0 for none; the planes are in the stored orientation
 }
 
 // decodeImage decodes a JPEG or PNG. Grey images get three equal planes, palettes are looked up, transparency is ignored
 // (as in PIL's convert("RGB")), and the upper 8 of 16 bits are used. CMYK is an error, because its colours are not known
-// without the profile. A file that is too small for the size in its header is an error before memory of that size is
+// without the profile. A file that is too small for the size in its header is an error before memory of this size is
 // allocated.
 func decodeImage(b []byte) (raster, error) {
 	if len(b) == 0 {
@@ -53,11 +53,11 @@ func decodeImage(b []byte) (raster, error) {
 	case w < 1 || h < 1:
 		return raster{}, fmt.Errorf("%d x %d pixels", w, h)
 	case w > maxImagePixels/h:
-		return raster{}, fmt.Errorf("%d x %d pixels, more than the %d this program reads", w, h, maxImagePixels)
+		return raster{}, fmt.Errorf("%d x %d pixels are more than the %d that this program reads", w, h, maxImagePixels)
 	case w*h/perByte > len(b):
 		return raster{}, fmt.Errorf("damaged: %d bytes cannot hold the %d x %d pixels that its header claims", len(b), w, h)
 	case config.ColorModel == color.CMYKModel:
-		return raster{}, errors.New("CMYK colours: convert it to RGB or grey first")
+		return raster{}, errors.New("it has CMYK colours: convert it to RGB or grey first")
 	}
 	decode := jpeg.Decode
 	if format == "png" {
@@ -129,7 +129,7 @@ func (r *raster) setDeepest(pixels []byte, size, used int) {
 	}
 }
 
-// opaque returns a colour without its transparency, as it was stored. The colour's method RGBA would darken it.
+// opaque returns the stored colour without its transparency. The colour's method RGBA would darken it.
 func opaque(c color.Color) (r, g, b byte) {
 	switch c := c.(type) {
 	case color.NRGBA:
@@ -152,12 +152,12 @@ func describeImageError(err error) error {
 	return damage.Describe(err)
 }
 
-// decodeOptions are the size and the channels that the images of a tree are converted to.
+// decodeOptions are the size and the channels to which the images of a tree are converted.
 type decodeOptions struct {
-	height, width int    // 0 for the size of the first image; another size is then an error
+	height, width int    // 0 for the size of the first image; then an image of another size is an error
 	filter        string // how an image of another size is resized: see filters
 	channels      int    // 1, 3, or 0: 1 if no image has colours
-	upright       bool   // whether images are turned as their EXIF orientation says
+	upright       bool   // whether images are rotated according to their EXIF orientation
 	progress      func(done, total int)
 }
 
@@ -165,20 +165,20 @@ type decodeOptions struct {
 type decoded struct {
 	channels, height, width int
 	pixels                  []byte
-	deep                    int    // the number of images of 16 bits per value
-	deepest                 uint16 // the largest of these values
-	turned                  int    // the number of images with an EXIF orientation other than upright
-	upright                 bool   // whether these were turned
+	deep                    int    // number of images with 16 bits per value
+	deepest                 uint16 // largest of these values
+	turned                  int    // number of images with an EXIF orientation other than upright
+	upright                 bool   // whether these were rotated
 }
 
-// notes says whether the upper 8 of 16 bits are too few, and what was done with EXIF orientations.
+// notes returns notes about images with 16 bits whose upper 8 bits are not enough, and about EXIF orientations.
 func (d *decoded) notes() []string {
 	var out []string
 	switch {
 	case d.turned > 0 && d.upright:
-		out = append(out, fmt.Sprintf("%s turned as the EXIF orientation says (option exif=ignore leaves them)", counted(d.turned, "image was", "images were")))
+		out = append(out, fmt.Sprintf("%s rotated according to the EXIF orientation (option exif=ignore leaves them unchanged)", counted(d.turned, "image was", "images were")))
 	case d.turned > 0:
-		out = append(out, fmt.Sprintf("%s an EXIF orientation, which is ignored, as torchvision's ImageFolder does (option exif=apply turns them)", counted(d.turned, "image has", "images have")))
+		out = append(out, fmt.Sprintf("%s an EXIF orientation, which is ignored, as in torchvision's ImageFolder (option exif=apply rotates them)", counted(d.turned, "image has", "images have")))
 	}
 	levels := int(d.deepest>>8) + 1
 	if d.deep == 0 || levels > 16 {
@@ -192,8 +192,8 @@ func (d *decoded) notes() []string {
 		counted(d.deep, "image has", "images have"), d.deepest, text))
 }
 
-// decodeAll decodes images on all cores. If an image cannot be read, or has another size than the others and none was asked
-// for, the error names it. If there are several such images, the error is about the first one in their order, for any
+// decodeAll decodes images on all cores. If an image cannot be read, or if it has another size than the others and no size
+// is given, the error names it. If there are several such images, the error names the first one in their order, whatever the
 // number of cores.
 func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decoded, error) {
 	if len(pictures) == 0 {
@@ -209,7 +209,7 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 	}
 	size := 3 * d.height * d.width
 	if len(pictures) > maxSetBytes/size {
-		return nil, fmt.Errorf("%d images of %d bytes are more than the %d GB this program holds", len(pictures), size, maxSetBytes>>30)
+		return nil, fmt.Errorf("%d images of %d bytes are more than the %d GB that this program can hold", len(pictures), size, maxSetBytes>>30)
 	}
 	d.pixels = make([]byte, len(pictures)*size)
 
@@ -224,7 +224,7 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 			return r, err
 		}
 		if o.height == 0 && (r.height != d.height || r.width != d.width) {
-			return r, fmt.Errorf("%s is %d x %d pixels, %s is %d x %d: choose one size with the option size=WIDTHxHEIGHT",
+			return r, fmt.Errorf("%s has %d x %d pixels, but %s has %d x %d: choose one size with the option size=WIDTHxHEIGHT",
 				pictures[i].place, r.width, r.height, pictures[0].place, d.width, d.height)
 		}
 		to := d.pixels[i*size : (i+1)*size]
@@ -255,7 +255,7 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 			d.turned++
 		}
 		done++
-		// Otherwise the garbage of the decoders could grow to the size of the set before it is collected.
+		// Without this, the garbage of the decoders could grow to the size of the set before it is collected.
 		if done%max(1, 1<<26/size) == 0 {
 			collect = true
 		}
@@ -279,7 +279,7 @@ func decodeAll(ctx context.Context, pictures []picture, o decodeOptions) (*decod
 	return d, nil
 }
 
-// readPicture decodes a picture, and turns it upright if asked.
+// readPicture decodes a picture, and rotates it according to its EXIF orientation if upright is set.
 func readPicture(p picture, upright bool) (raster, error) {
 	b, err := p.read()
 	if err == nil {
@@ -294,7 +294,7 @@ func readPicture(p picture, upright bool) (raster, error) {
 	return raster{}, fmt.Errorf("%s: %w", p.place, err)
 }
 
-// grey keeps one plane of each image: the luminance as PIL's convert("L") computes it (ITU-R 601).
+// grey reduces each image to one plane: the luminance of PIL's convert("L") (ITU-R 601).
 func (d *decoded) grey(colour bool) {
 	n := d.height * d.width
 	images := len(d.pixels) / (3 * n)

@@ -9,7 +9,7 @@ import (
 // DataDirEnv is the environment variable that names a directory of data sets.
 const DataDirEnv = "FEDDAG_DATA_DIR"
 
-// SearchDirs returns the directories in which data sets are searched, in order, whether or not they exist: dataDir
+// SearchDirs returns the directories that are searched for data sets, in order, whether or not they exist: dataDir
 // (the flag --data-dir, may be empty), $FEDDAG_DATA_DIR, ./data, ${XDG_CACHE_HOME:-~/.cache}/feddag, then the usual
 // directories of torchvision (~/data, torch and torch/datasets in the cache) and Debian (/usr/share/datasets). Each
 // set knows the names of its folders in them (FashionMNIST/raw, fashion-mnist, ...).
@@ -30,7 +30,7 @@ func SearchDirs(dataDir string) []string {
 	if err != nil || !filepath.IsAbs(home) {
 		home = ""
 	}
-	// The XDG rules say to ignore a relative value.
+	// The XDG specification says to ignore a relative path.
 	cache := os.Getenv("XDG_CACHE_HOME")
 	if !filepath.IsAbs(cache) {
 		cache = ""

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// exifOption returns the option exif: whether images are turned as their EXIF orientation says.
+// exifOption returns the option exif: whether images are rotated according to their EXIF orientation.
 func exifOption(q query, usual bool) (bool, error) {
 	switch text, given := q.extra["exif"]; {
 	case !given:
@@ -19,8 +19,8 @@ func exifOption(q query, usual bool) (bool, error) {
 	}
 }
 
-// orientation returns the EXIF orientation of a JPEG or PNG, 1 (upright) to 8, or 0 if there is none or it makes no
-// sense. It reads the files that Pillow's Image.getexif reads it from: segments APP1 of a JPEG, the chunk eXIf of a PNG.
+// orientation returns the EXIF orientation of a JPEG or PNG, 1 (upright) to 8, or 0 if there is none or if it is invalid. It
+// reads the same parts as Pillow's Image.getexif: the APP1 segments of a JPEG and the chunk eXIf of a PNG.
 func orientation(b []byte) int {
 	if rest, ok := bytes.CutPrefix(b, []byte("\x89PNG\r\n\x1a\n")); ok {
 		for len(rest) >= 12 {
@@ -38,7 +38,7 @@ func orientation(b []byte) int {
 	rest, ok := bytes.CutPrefix(b, []byte("\xff\xd8"))
 	for ok && len(rest) >= 4 && rest[0] == 0xff {
 		marker := rest[1]
-		if marker == 0xff { // fill
+		if marker == 0xff { // fill byte
 			rest = rest[1:]
 			continue
 		}
@@ -81,13 +81,13 @@ func orientationOfTIFF(b []byte) int {
 	return 0
 }
 
-// turn makes an image upright that a camera stored with an EXIF orientation, as Pillow's ImageOps.exif_transpose does.
+// turn rotates or mirrors an image according to its EXIF orientation, like Pillow's ImageOps.exif_transpose.
 func (r *raster) turn(orientation int) {
 	if orientation < 2 {
 		return
 	}
 	w, h := r.width, r.height
-	across := orientation >= 5 // rows become columns
+	across := orientation >= 5 // rows and columns are exchanged
 	if across {
 		w, h = h, w
 	}

@@ -97,7 +97,7 @@ func TestEXIFOption(t *testing.T) {
 	_, err = load(map[string]string{"exif": "apply"}) // 16 x 8 and 8 x 16
 	errtest.Want(t, err, "8 x 16 pixels", "16 x 8", "size=")
 	s, err = load(map[string]string{"exif": "apply", "size": "8x8"})
-	if err != nil || !strings.Contains(strings.Join(s.Notes, "\n"), "2 images were turned") {
+	if err != nil || !strings.Contains(strings.Join(s.Notes, "\n"), "2 images were rotated") {
 		t.Errorf("%v, %v", s, err)
 	}
 	_, err = load(map[string]string{"exif": "yes"})

@@ -1,7 +1,7 @@
 package data
 
 // Fashion-MNIST: 60,000 + 10,000 grey images of clothing, 28 x 28 (Xiao, Rasul, Vollgraf, arXiv 1708.07747). It is
-// scaled with the mean and deviation of MNIST, as the paper's prototype does.
+// scaled with the mean and standard deviation of MNIST, as in the paper's prototype.
 func init() {
 	registerIDX(&idxSet{
 		name:    "fashion-mnist",

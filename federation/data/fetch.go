@@ -29,31 +29,31 @@ type origin struct {
 	folder   string // the folder for the files in a directory of data sets
 	files    []download
 	repacked bool   // whether distributions repack the files, so that another checksum does not mean damage
-	images   [2]int // the number of training and of test images, without options
-	perClass [2]int // the same per class, if all classes have equal numbers
+	images   [2]int // number of training and of test images, without options
+	perClass [2]int // the same per class, if all classes have the same number
 }
 
 // download is a published file.
 type download struct {
 	file     string
 	mirrors  []string // URLs of folders with the file, or of the file itself
-	size     int64    // bytes; 0 where the size is not published
-	sha256   string   // "" where only the MD5 is published
+	size     int64    // number of bytes; 0 if the size is not published
+	sha256   string   // "" if only the MD5 is published
 	md5      string
 	optional bool // fetched only if FetchOptions.Only names it
 }
 
-// FetchOptions say from where and to where Fetch downloads.
+// FetchOptions are the options of Fetch.
 type FetchOptions struct {
-	Dir string // the directory of data sets that the set's folder goes into
-	// Mirror is the URL of a folder to take the files from instead of the public mirrors. The checksums stay the same.
+	Dir string // directory of data sets in which the set's folder is created
+	// Mirror is the URL of a folder from which the files are fetched instead of the public mirrors. The checksums are the same.
 	Mirror string
-	Only   []string // the files to fetch; nil for those that the set needs
+	Only   []string // files to fetch; nil for those that the set needs
 	// Progress is called with the number of downloaded bytes of a file and its size (0 if unknown); it may be nil.
 	Progress func(file string, done, total int64)
 	// Notice is called with a line about each download that starts and each attempt that failed; it may be nil.
 	Notice func(line string)
-	// Wait is the time before the second attempt. It doubles with each attempt. 0 means a second.
+	// Wait is the time before the second attempt. It doubles with each attempt. 0 means one second.
 	Wait time.Duration
 }
 
@@ -61,7 +61,7 @@ type FetchOptions struct {
 const (
 	fetchAttempts = 5
 	fetchStall    = time.Minute
-	maxFetch      = 1 << 34 // bytes of a file whose size is not published
+	maxFetch      = 1 << 34 // largest number of bytes of a file whose size is not published
 )
 
 // Fetchable reports whether the files of a set can be fetched.
@@ -71,8 +71,8 @@ func Fetchable(name string) bool {
 }
 
 // Fetch downloads the files of a set into its folder in o.Dir and returns their paths. An existing file with the published
-// checksum is kept. An existing file with another checksum is an error and is never overwritten. An interrupted download is
-// in FILE.part, and the next Fetch resumes it. A file gets its name only when its checksum is the published one.
+// checksum is kept. An existing file with another checksum is an error and is never overwritten. An interrupted download
+// stays in FILE.part, and the next Fetch resumes it. A file gets its name only if its checksum is the published one.
 func Fetch(ctx context.Context, name string, o FetchOptions) ([]string, error) {
 	name, err := Canonical(name, nil)
 	if err != nil {
@@ -81,7 +81,7 @@ func Fetch(ctx context.Context, name string, o FetchOptions) ([]string, error) {
 	base, _, _ := strings.Cut(name, ":")
 	from := sources[base].origin
 	if len(from.files) == 0 {
-		return nil, fmt.Errorf("data set %s cannot be fetched; known: %s", name, strings.Join(fetchable(), ", "))
+		return nil, fmt.Errorf("data set %s cannot be fetched; these can: %s", name, strings.Join(fetchable(), ", "))
 	}
 	if o.Dir == "" {
 		return nil, errors.New("no directory for the files can be written to: name one with --data-dir")
@@ -171,7 +171,7 @@ func publish(part, file string) error {
 	return atomicfile.SyncDir(filepath.Dir(file))
 }
 
-// permanentError is an error that another attempt would meet again.
+// permanentError is an error that would occur again in another attempt.
 type permanentError struct{ error }
 
 // fetchFrom downloads a file from one mirror in several attempts, each of which resumes the last one.
@@ -225,7 +225,7 @@ func (d download) attempt(ctx context.Context, url, part string, o FetchOptions)
 	if err != nil {
 		return permanentError{err}
 	}
-	if d.size > 0 && at >= d.size { // complete or too long: the checksum decides
+	if d.size > 0 && at >= d.size { // complete or too long, which the checksum shows
 		return nil
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -250,14 +250,14 @@ func (d download) attempt(ctx context.Context, url, part string, o FetchOptions)
 		}
 	case http.StatusPartialContent:
 		if want := fmt.Sprintf("bytes %d-", at); !strings.HasPrefix(answer.Header.Get("Content-Range"), want) {
-			return permanentError{fmt.Errorf("answers with the range %q, not %q", answer.Header.Get("Content-Range"), want)}
+			return permanentError{fmt.Errorf("the server answers with the range %q, not %q", answer.Header.Get("Content-Range"), want)}
 		}
-	case http.StatusRequestedRangeNotSatisfiable: // no more bytes: the checksum decides
+	case http.StatusRequestedRangeNotSatisfiable: // no more bytes; the checksum shows whether the file is complete
 		return nil
 	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return fmt.Errorf("answers %s", answer.Status)
+		return fmt.Errorf("the server answers %s", answer.Status)
 	default:
-		return permanentError{fmt.Errorf("answers %s", answer.Status)}
+		return permanentError{fmt.Errorf("the server answers %s", answer.Status)}
 	}
 	total := d.size
 	if total == 0 && answer.ContentLength > 0 {
@@ -274,7 +274,7 @@ func (d download) attempt(ctx context.Context, url, part string, o FetchOptions)
 	return err
 }
 
-// receive appends what arrives to the first at bytes.
+// receive appends the received bytes to the first at bytes.
 func (d download) receive(f *os.File, r io.Reader, at, total, most int64, cancel func(), o FetchOptions) error {
 	stall := time.AfterFunc(fetchStall, cancel)
 	defer stall.Stop()
@@ -283,7 +283,7 @@ func (d download) receive(f *os.File, r io.Reader, at, total, most int64, cancel
 		n, err := r.Read(b)
 		stall.Reset(fetchStall)
 		if at+int64(n) > most {
-			return permanentError{fmt.Errorf("more than the %d bytes it must have", most)}
+			return permanentError{fmt.Errorf("it has more than the published %d bytes", most)}
 		}
 		if _, writeErr := f.Write(b[:n]); writeErr != nil {
 			return permanentError{writeErr}
@@ -294,7 +294,7 @@ func (d download) receive(f *os.File, r io.Reader, at, total, most int64, cancel
 		}
 		switch {
 		case err == io.EOF && total > 0 && at < total:
-			return fmt.Errorf("ends after %d of %d bytes", at, total)
+			return fmt.Errorf("it ends after %d of %d bytes", at, total)
 		case err == io.EOF:
 			return nil
 		case err != nil:
@@ -303,14 +303,14 @@ func (d download) receive(f *os.File, r io.Reader, at, total, most int64, cancel
 	}
 }
 
-// fetchClient returns a client that gives up on a server that does not answer, but not on a slow one.
+// fetchClient returns a client with a time limit for a server that does not answer, but not for a slow download.
 func fetchClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   30 * time.Second,
 		ResponseHeaderTimeout: fetchStall,
-		DisableCompression:    true, // the checksum is that of the file as it is stored
+		DisableCompression:    true, // the checksum is of the stored file
 	}}
 }
 
@@ -339,11 +339,11 @@ func checksumFile(name string) (s sums, err error) {
 func (d download) check(s sums) error {
 	switch {
 	case d.size > 0 && s.size != d.size:
-		return fmt.Errorf("%d bytes, must be %d", s.size, d.size)
+		return fmt.Errorf("it has %d bytes, but must have %d", s.size, d.size)
 	case d.sha256 != "" && s.sha256 != d.sha256:
-		return fmt.Errorf("SHA-256 %s, must be %s", s.sha256, d.sha256)
+		return fmt.Errorf("its SHA-256 is %s, but must be %s", s.sha256, d.sha256)
 	case d.md5 != "" && s.md5 != d.md5:
-		return fmt.Errorf("MD5 %s, must be %s", s.md5, d.md5)
+		return fmt.Errorf("its MD5 is %s, but must be %s", s.md5, d.md5)
 	}
 	return nil
 }

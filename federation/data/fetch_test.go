@@ -247,8 +247,8 @@ func TestFetchRefuses(t *testing.T) {
 	}{
 		{"another file", other, nil, nil, []string{"SHA-256", "must be"}},
 		{"another file, of which the MD5 alone is published", other, func(d *download) { d.sha256 = "" }, nil, []string{"MD5", "must be"}},
-		{"a shorter file", content[:99_000], nil, nil, []string{"99000 bytes, must be 100000"}},
-		{"a longer file", append(bytes.Clone(content), 1), nil, nil, []string{"more than the 100000 bytes"}},
+		{"a shorter file", content[:99_000], nil, nil, []string{"99000 bytes, but must have 100000"}},
+		{"a longer file", append(bytes.Clone(content), 1), nil, nil, []string{"more than the published 100000 bytes"}},
 		{"a page instead", nil, nil, func(_ int, w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
 			fmt.Fprint(w, "<html>404 not found</html>")
 		}, []string{"of 100000 bytes"}},

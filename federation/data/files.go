@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
-// ReadFiles reads image files of a shape (channels, height, width) as the reader of the data set does: decoded, turned, resized
-// and made grey as options, those of the set, say. It returns the pixels of all images one after another, 0..255. filter is how
-// an image of another size is resized; with "" it is an error unless the options say how. An image with colours for one channel
-// is an error unless the options make images grey. A grey image for three channels has three equal ones.
+// ReadFiles reads image files like the reader of the data set: the images are decoded, rotated, resized and converted to grey
+// according to the options of the set. It returns the pixels of all images one after another, 0..255. shape is channels, height
+// and width. An image of another size is resized with filter; if filter is "", it is an error unless the options have a filter.
+// If shape has one channel, a colour image is an error unless the options convert images to grey. If shape has three channels,
+// a grey image has three equal channels.
 func ReadFiles(ctx context.Context, paths []string, shape [3]int, dataSet string, options map[string]string, filter string) ([]byte, error) {
 	base, _, _ := strings.Cut(dataSet, ":")
 	known := map[string]string{}
@@ -19,7 +20,7 @@ func ReadFiles(ctx context.Context, paths []string, shape [3]int, dataSet string
 			known[key] = options[key]
 		}
 	}
-	if base == "parquet" && known["exif"] == "" { // its reader turns images unless it is told not to
+	if base == "parquet" && known["exif"] == "" { // its reader rotates images by default
 		known["exif"] = "apply"
 	}
 	if filter != "" {
@@ -43,7 +44,7 @@ func ReadFiles(ctx context.Context, paths []string, shape [3]int, dataSet string
 		d := decoded{channels: 3, height: shape[1], width: shape[2], pixels: r.planes}
 		if r.height != shape[1] || r.width != shape[2] {
 			if !stretch {
-				return nil, fmt.Errorf("%s has %d x %d pixels, the models take %d x %d: resize it first, or add --resize bilinear to stretch it",
+				return nil, fmt.Errorf("%s has %d x %d pixels, but the models need %d x %d: resize it first, or add --resize bilinear to stretch it",
 					path, r.width, r.height, shape[2], shape[1])
 			}
 			d.pixels = make([]byte, 3*shape[1]*shape[2])
@@ -51,7 +52,7 @@ func ReadFiles(ctx context.Context, paths []string, shape [3]int, dataSet string
 		}
 		if shape[0] == 1 {
 			if r.colour && o.channels != 1 && !equalPlanes(r) {
-				return nil, fmt.Errorf("%s has colours, the models take grey images of one channel: convert it to grey first", path)
+				return nil, fmt.Errorf("%s has colours, but the models need grey images of one channel: convert it to grey first", path)
 			}
 			d.grey(r.colour)
 		}

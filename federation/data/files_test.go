@@ -97,7 +97,7 @@ func TestReadFilesErrors(t *testing.T) {
 		filter string
 		want   string
 	}{
-		{colour, [3]int{3, 8, 9}, "", "colour.png has 8 x 8 pixels, the models take 9 x 8"},
+		{colour, [3]int{3, 8, 9}, "", "colour.png has 8 x 8 pixels, but the models need 9 x 8"},
 		{colour, [3]int{1, 8, 8}, "", "colour.png has colours"},
 		{colour, [3]int{3, 9, 9}, "bicubic", `"bicubic"`},
 		{text, [3]int{3, 8, 8}, "", "text.png: the content is neither JPEG nor PNG"},

@@ -14,11 +14,11 @@ import (
 	"feddag/internal/indexmap"
 )
 
-// flbench: a data set divided as FL-bench divides it (github.com/KarhouTam/FL-bench). FL-bench puts training and test
-// images together, training images first, deals them out to clients, and divides the images of each client anew. Its
-// partition.pkl has the lists of indices of each client, which is a user here. The option set names the data set that
-// was divided. Images of validation lists and of no list are left out. If FL-bench's all_stats.json is beside the file,
-// the labels of each client are compared with it.
+// The set flbench is a data set that FL-bench has divided (github.com/KarhouTam/FL-bench). FL-bench concatenates training
+// and test images, training images first, assigns them to clients, and splits the images of each client again. Its
+// partition.pkl has the lists of indices of each client, which is a user here. The option set names the data set that was
+// divided. Images in validation lists and in no list are left out. If FL-bench's all_stats.json is in the same folder, the
+// labels of each client are compared with it.
 func init() {
 	register(source{
 		name: "flbench", title: "a set divided by FL-bench", aliases: []string{"fl-bench"}, takesPath: true,
@@ -29,7 +29,7 @@ func init() {
 
 const (
 	optionSet   = "set"
-	maxIndexMap = 1 << 30 // bytes of a file of indices
+	maxIndexMap = 1 << 30 // largest number of bytes of a file of indices
 	statsFile   = "all_stats.json"
 )
 
@@ -64,7 +64,7 @@ func readFLBench(ctx context.Context, files []string, q query) (*Set, error) {
 		return nil, fmt.Errorf("option %s: %w", optionSet, err)
 	}
 	if !m.Pooled {
-		return nil, fmt.Errorf("%s: not a file of FL-bench, because it has no data_indices; give it with --dataset %s --partition-file", file, base.Name)
+		return nil, fmt.Errorf("%s: it is not a file of FL-bench, because it has no data_indices; use it with --dataset %s --partition-file", file, base.Name)
 	}
 	s, err := divide(base, m)
 	if err == nil {
@@ -76,11 +76,11 @@ func readFLBench(ctx context.Context, files []string, q query) (*Set, error) {
 	return s, nil
 }
 
-// divide returns the set of the images that a map with pooled indices gives to its clients, in the order of their
+// divide returns the set of the images that a map with pooled indices assigns to its clients, in the order of their
 // indices. A client of the map is a user of the set.
 func divide(base *Set, m *indexmap.Map) (*Set, error) {
 	trained, all := base.Train.Len(), base.Train.Len()+base.Test.Len()
-	owner, use := make([]int32, all), make([]uint8, all) // for each image: its client plus 1, or 0 for none; and the list that it is in
+	owner, use := make([]int32, all), make([]uint8, all) // for each image: the number of its client plus 1, or 0 for none, and its list
 	s := *base
 	s.hash, s.UserNames, s.Notes = "", nil, slices.Clone(base.Notes)
 	var count [3]int // numbers of training, test and validation images
@@ -90,7 +90,7 @@ func divide(base *Set, m *indexmap.Map) (*Set, error) {
 			for _, i := range list {
 				switch {
 				case int(i) >= all:
-					return nil, fmt.Errorf("client %q: index %d is out of range, because data set %s has %d images; was another set divided?", c.Name, i, base.Name, all)
+					return nil, fmt.Errorf("client %q: index %d is out of range, because data set %s has %d images; perhaps another set was divided", c.Name, i, base.Name, all)
 				case owner[i] != 0:
 					return nil, fmt.Errorf("client %q: index %d is used twice (also by client %q)", c.Name, i, m.Clients[owner[i]-1].Name)
 				}
@@ -130,8 +130,8 @@ func divide(base *Set, m *indexmap.Map) (*Set, error) {
 	return &s, nil
 }
 
-// compareStats returns an error if the file of statistics exists and a client has other labels than it says. Then the
-// set is not the one that was divided, or its images are in another order.
+// compareStats returns an error if the file of statistics exists and does not match the labels of a client. Then another set
+// was divided, or its images are in another order.
 func compareStats(file string, base *Set, m *indexmap.Map) error {
 	b, err := readFile(file, maxIndexMap)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -160,7 +160,7 @@ func compareLabels(b []byte, base *Set, m *indexmap.Map) error {
 		if err := json.Unmarshal(text, &of); err != nil {
 			return fmt.Errorf("%s: client %q: %w", statsFile, c.Name, err)
 		}
-		if of.Y == nil { // the statistics of other kinds of sets
+		if of.Y == nil { // statistics of other kinds of sets
 			continue
 		}
 		counts := map[string]int{}
@@ -174,12 +174,12 @@ func compareLabels(b []byte, base *Set, m *indexmap.Map) error {
 		maps.DeleteFunc(of.Y, func(_ string, n int) bool { return n == 0 })
 		for _, label := range slices.Sorted(maps.Keys(counts)) {
 			if counts[label] != of.Y[label] {
-				return fmt.Errorf("client %q has %d images of label %s in data set %s, %s says %d: another set was divided, or its images are in another order",
+				return fmt.Errorf("client %q has %d images of label %s in data set %s, but %s says %d: another set was divided, or its images are in another order",
 					c.Name, counts[label], label, base.Name, statsFile, of.Y[label])
 			}
 		}
 		if len(counts) != len(of.Y) {
-			return fmt.Errorf("client %q has images of %d labels in data set %s, %s says %d: another set was divided, or its images are in another order",
+			return fmt.Errorf("client %q has images of %d labels in data set %s, but %s says %d: another set was divided, or its images are in another order",
 				c.Name, len(counts), base.Name, statsFile, len(of.Y))
 		}
 	}

@@ -116,8 +116,8 @@ func TestBadFLBench(t *testing.T) {
 		fail("flbench:bench/x.json", o, file, words)
 	}
 	for _, c := range [][3]string{
-		{`"0": 3`, `"0": 4`, `client "0" has 3 images of label 0 in data set mnist, all_stats.json says 4`},
-		{`"y": {"0"`, `"y": {"9": 1, "0"`, `client "0" has images of 5 labels in data set mnist, all_stats.json says 6`},
+		{`"0": 3`, `"0": 4`, `client "0" has 3 images of label 0 in data set mnist, but all_stats.json says 4`},
+		{`"y": {"0"`, `"y": {"9": 1, "0"`, `client "0" has images of 5 labels in data set mnist, but all_stats.json says 6`},
 		{`}`, ``, "all_stats.json: not valid JSON"},
 	} {
 		changed := strings.Replace(string(stats), c[0], c[1], 1)

@@ -14,10 +14,10 @@ import (
 	"feddag/internal/spelling"
 )
 
-// folder: any tree of image files, in folders or in zips: SPLIT/CLASS/FILE (the convention of ImageFolder),
+// The set folder is any tree of image files, in folders or in zips: SPLIT/CLASS/FILE (the convention of ImageFolder),
 // USER/CLASS/FILE (PACS and Office-Caltech-10, where a user is a domain), SPLIT/USER/CLASS/FILE or CLASS/FILE. Classes
-// are numbered in alphabetical order. Without splits, a share of each user's images of each class is used for testing.
-// Of three splits the validation images are left out.
+// are numbered in alphabetical order. Without splits, a share of each user's images of each class is used for testing. If
+// there are three splits, the validation images are left out.
 func init() {
 	options := maps.Clone(imageOptions)
 	options["test"] = "share of the images of each user and class for testing if there is no test folder, above 0 and below 1 (default 0.2)"
@@ -42,7 +42,7 @@ func findFolder(q query) ([]string, error) {
 	places := []string{q.path}
 	for _, dir := range q.dirs {
 		if q.path == "" {
-			places = []string{dir} // only the first: the others hold other data sets
+			places = []string{dir} // only the first, because the others have other data sets
 			break
 		}
 		if !filepath.IsAbs(q.path) {
@@ -83,7 +83,7 @@ func unusedShare(q query, pictures []picture) []string {
 	if !given || slices.ContainsFunc(pictures, func(p picture) bool { return p.split == "" }) {
 		return nil
 	}
-	return []string{fmt.Sprintf("option test=%s is not used, because the images have splits of their own", text)}
+	return []string{fmt.Sprintf("option test=%s is not used, because the images already have splits", text)}
 }
 
 // readTree reads the images of a tree (see openTree) without setting their scale.
@@ -120,7 +120,7 @@ func readTree(ctx context.Context, roots []string, q query) (*Set, error) {
 	return s, nil
 }
 
-// setOf decodes pictures of a root, and numbers their classes and users in alphabetical order.
+// setOf decodes pictures of a root and numbers their classes and users in alphabetical order.
 func setOf(ctx context.Context, root string, train, test []picture, o decodeOptions) (*Set, error) {
 	classes := map[string]bool{}
 	for _, p := range slices.Concat(train, test) {
@@ -129,7 +129,7 @@ func setOf(ctx context.Context, root string, train, test []picture, o decodeOpti
 	return setOfNamed(ctx, root, train, test, sortedKeys(classes), o)
 }
 
-// setOfNamed is setOf with given class names by label.
+// setOfNamed is like setOf, with given class names by label.
 func setOfNamed(ctx context.Context, root string, train, test []picture, classes []string, o decodeOptions) (*Set, error) {
 	all := slices.Concat(train, test)
 	users, trained := map[string]bool{}, map[string]bool{}
@@ -140,13 +140,13 @@ func setOfNamed(ctx context.Context, root string, train, test []picture, classes
 		if i < len(train) {
 			trained[p.class] = true
 		} else if !trained[p.class] {
-			return nil, fmt.Errorf("%s: class %s has no training image", p.place, spelling.Plain(p.class))
+			return nil, fmt.Errorf("%s: class %s has no training images", p.place, spelling.Plain(p.class))
 		}
 	}
 	s := &Set{Classes: len(classes), ClassNames: classes, UserNames: sortedKeys(users)}
 	number, owner := positions(classes), positions(s.UserNames)
 	if s.Classes > maxClasses {
-		return nil, fmt.Errorf("%s: %d classes, more than the %d this program holds: leave some out", root, s.Classes, maxClasses)
+		return nil, fmt.Errorf("%s: there are %d classes, but this program supports at most %d: leave some out", root, s.Classes, maxClasses)
 	}
 	d, err := decodeAll(ctx, all, o)
 	if err != nil {
@@ -165,9 +165,9 @@ func setOfNamed(ctx context.Context, root string, train, test []picture, classes
 			split.Users = append(split.Users, int32(owner[p.user]))
 		}
 	}
-	for _, split := range []Images{s.Train, s.Test} { // the users of the test images may be unknown, either all or none
+	for _, split := range []Images{s.Train, s.Test} { // the users of the test images may be unknown, but only for all of them
 		if split.Users != nil && len(split.Users) != split.Len() {
-			return nil, fmt.Errorf("%s: %d images have no user, the others have one", root, split.Len()-len(split.Users))
+			return nil, fmt.Errorf("%s: %d images have no user, but the others have one", root, split.Len()-len(split.Users))
 		}
 	}
 	return s, nil

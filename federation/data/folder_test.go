@@ -324,7 +324,7 @@ func TestFolderBadInput(t *testing.T) {
 		{"class in the test images alone", add("test/bird/1.png", png), []string{"test/bird/1.png", "class bird has no training image"}},
 		{"no training images", only(animals(t), "test/"), []string{"no training images"}},
 		{"no test images", only(animals(t), "train/"), []string{"no test images"}},
-		{"a split for some", add("other/cat/1.png", png), []string{"split's folder"}},
+		{"a split for some", add("other/cat/1.png", png), []string{"folder of a split"}},
 		{"a damaged image", add("train/cat/1.png", png[:40]), []string{"train/cat/1.png", "truncated"}},
 		{"an empty image", add("train/dog/0.png", nil), []string{"train/dog/0.png", "empty file"}},
 		{"CMYK", add("train/dog/x.jpg", cmyk), []string{"train/dog/x.jpg", "CMYK"}},

@@ -20,9 +20,9 @@ const (
 var contentForm = regexp.MustCompile(`^` + contentScheme + `[0-9a-f]{64}$`)
 
 // Hash identifies the content of the set: its shape, its number of classes, and the pixels and labels of both splits. It is
-// "content-sha256:" and 64 hexadecimal digits. Names, users and the places of the files have no influence. It is the
-// SHA-256 of the shape and of the SHA-256 of each chunk of the splits, so that all cores share the work; the result does
-// not depend on their number. Load computes it once. For other sets it is computed at every call.
+// "content-sha256:" and 64 hexadecimal digits. It does not depend on names, users and the paths of the files. It is the
+// SHA-256 of the shape and of the SHA-256 of each chunk of the splits, so all cores share the work, but the result does not
+// depend on their number. Load computes it once. For other sets it is computed in every call.
 func (s *Set) Hash() string {
 	if s.hash != "" {
 		return s.hash
@@ -41,8 +41,8 @@ func (s *Set) Hash() string {
 	return contentScheme + hex.EncodeToString(h.Sum(nil))
 }
 
-// LabelHash identifies the labels and the shape of the set, but not its pixels ("sha256:..."). It is the hash that the
-// partitions of earlier versions have.
+// LabelHash identifies the labels and the shape of the set, but not its pixels ("sha256:..."). Partitions of earlier
+// versions have this hash.
 func (s *Set) LabelHash() string {
 	h := sha256.New()
 	h.Write(s.dimensions())
@@ -72,7 +72,7 @@ func ShortHash(hash string) string {
 	return hash[:min(12, len(hash))]
 }
 
-// WithImages returns a copy of the set that has other images of the same shape. The hash of s is not kept.
+// WithImages returns a copy of the set with other images of the same shape. The copy does not keep the hash of s.
 func (s *Set) WithImages(train, test Images) *Set {
 	c := *s
 	c.Train, c.Test, c.hash = train, test, ""

@@ -31,7 +31,7 @@ func readIDXFile(path string, rank int, item []int) (count int, payload []byte, 
 
 // readIDX reads unsigned bytes in the IDX format of yann.lecun.com/exdb/mnist: two zero bytes, the type 0x08, the rank, the
 // dimensions as big-endian uint32, and the bytes. The first dimension is the returned count; the others must equal item.
-// Memory is allocated only for bytes that follow the header, so that a header cannot make it allocate more than about twice
+// Memory is allocated only for bytes that follow the header, so a wrong header cannot make it allocate more than about twice
 // the size of the file.
 func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err error) {
 	br := bufio.NewReaderSize(r, 1<<16)
@@ -53,7 +53,7 @@ func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err 
 		return 0, nil, damage.Describe(err)
 	}
 	if magic := [4]byte(header[:4]); magic != [4]byte{0, 0, 8, byte(rank)} {
-		return 0, nil, fmt.Errorf("not an IDX file of %d-dimensional bytes: starts with %#08x, must be %#08x",
+		return 0, nil, fmt.Errorf("not an IDX file of %d-dimensional bytes: it starts with %#08x, but must be %#08x",
 			rank, binary.BigEndian.Uint32(header), 0x800+rank)
 	}
 	if _, err := io.ReadFull(body, header[4:]); err != nil {
@@ -63,7 +63,7 @@ func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err 
 	size := int64(1)
 	for i, want := range item {
 		if got := binary.BigEndian.Uint32(header[8+4*i:]); int64(got) != int64(want) {
-			return 0, nil, fmt.Errorf("dimension %d is %d, must be %d", i+1, got, want)
+			return 0, nil, fmt.Errorf("dimension %d is %d, but must be %d", i+1, got, want)
 		}
 		size *= int64(want)
 	}
@@ -71,16 +71,16 @@ func readIDX(r io.Reader, rank int, item []int) (count int, payload []byte, err 
 		return 0, nil, errors.New("the file has no items; fetch it again")
 	}
 	if first > maxIDXBytes/size {
-		return 0, nil, fmt.Errorf("the header claims %d items, more than the %d that this program reads", first, maxIDXBytes/size)
+		return 0, nil, fmt.Errorf("the header claims %d items, but this program reads at most %d", first, maxIDXBytes/size)
 	}
 
 	if payload, err = damage.Read(body, first*size); err != nil {
 		return 0, nil, fmt.Errorf("%d items of %d bytes: %w", first, size, err)
 	}
-	// Reading to the end also makes gzip compare its checksum.
+	// Reading to the end also makes gzip compare the checksum.
 	switch _, err := io.ReadFull(body, make([]byte, 1)); {
 	case err == nil:
-		return 0, nil, fmt.Errorf("more bytes follow than the %d items that its header claims; fetch it again", first)
+		return 0, nil, fmt.Errorf("there are more bytes than the %d items that the header claims; fetch it again", first)
 	case err != io.EOF:
 		return 0, nil, damage.Describe(err)
 	}

@@ -18,9 +18,9 @@ var unreadIDXSets = map[string][2]string{
 	"KMNIST": {"e144d726b3acfaa3e44228e80efcd344", "7320c461ea6c1c855c0b718fb2a4b134"}, // arXiv 1812.01718
 }
 
-// identify checks that the labels of s, which was read from files, are the published labels of x. The labels of another set
-// are an error, and so are other labels if there are as many images as published. Fewer or more images, and published
-// labels with other pixels, are notes.
+// identify checks that the labels of s, which was read from files, are the published labels of x. It returns an error for the
+// labels of another set, and for unknown labels if the number of images is the published one. It adds notes about another
+// number of images, and about published labels with other pixels.
 func (x *idxSet) identify(s *Set, files []string) error {
 	if x.unpacked == ([4]string{}) {
 		return nil
@@ -41,7 +41,7 @@ func (x *idxSet) identify(s *Set, files []string) error {
 				file, title, x.title, title)
 		}
 		if split.Len() == x.origin.images[i] {
-			return fmt.Errorf("%s: these are not the labels of %s: the MD5 of the unpacked file is %s, must be %s; it is another set with the file names of MNIST (KMNIST and others), or a damaged copy: choose another --data-dir, or feddag data fetch %s",
+			return fmt.Errorf("%s: these are not the labels of %s: the MD5 of the unpacked file is %s, but must be %s; it is another set with the file names of MNIST (KMNIST and others), or a damaged copy: choose another --data-dir, or feddag data fetch %s",
 				file, x.title, sum, x.unpacked[2*i+1], x.name)
 		}
 	}
@@ -89,8 +89,8 @@ func unpackedMD5(payload []byte, dims ...int) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// ownerOfLabels returns the registered set whose unpacked file of labels has this MD5, in split 0 (training) or 1
-// (test); "" for none.
+// ownerOfLabels returns the registered set whose unpacked file of labels has this MD5, in split 0 (training) or 1 (test). It
+// returns "" if there is none.
 func ownerOfLabels(sum string, split int) string {
 	for _, name := range sortedKeys(idxSets) {
 		if idxSets[name].unpacked[2*split+1] == sum {
@@ -100,9 +100,9 @@ func ownerOfLabels(sum string, split int) string {
 	return ""
 }
 
-// unreadOwner returns the title of the set in unreadIDXSets to which a file of labels belongs; "" for none. Only the
-// checksum with gzip is known of these sets. An unpacked file is recognised by the packed file beside it, which
-// torchvision keeps.
+// unreadOwner returns the title of the set in unreadIDXSets to which a file of labels belongs, or "" if there is none. For
+// these sets only the checksum with gzip is known. An unpacked file is recognised by the packed file in the same folder,
+// which torchvision keeps.
 func unreadOwner(file string, split int) string {
 	const most = 1 << 20 // bytes; the published files have 30 kB
 	f, err := os.Open(strings.TrimSuffix(file, ".gz") + ".gz")

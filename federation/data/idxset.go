@@ -12,13 +12,13 @@ import (
 )
 
 // idxSet is a data set of four IDX files in the layout of MNIST: grey images of 28 x 28 in ten classes. MNIST and the sets
-// made after it use the same file names, so they are told apart by the name of the folder and the checksums of the
+// made after it use the same file names, so they are distinguished by the name of the folder and the checksums of the
 // published files.
 type idxSet struct {
 	name       string
 	title      string
 	aliases    []string
-	folders    []string // names of its folder in a directory of data sets; the files are there or in raw/ (torchvision)
+	folders    []string // possible names of its folder in a directory of data sets; the files are in it or in its raw/ (torchvision)
 	classNames []string
 	mean, std  float32
 	unpacked   [4]string // MD5 of the published files without gzip, in the order of idxFiles; see identify
@@ -72,8 +72,8 @@ func (x *idxSet) find(q query) ([]string, error) {
 	return nil, notFound
 }
 
-// places returns the folders in a directory of data sets, and the directory itself, where the set may be. The
-// directory itself is left out if its name is that of another set, because the files could not tell the two apart.
+// places returns the folders where the set may be: folders in a directory of data sets, and the directory itself. The
+// directory itself is left out if it has the name of another set, because the files could not distinguish the two.
 func (x *idxSet) places(root string) []string {
 	var places []string
 	for _, folder := range x.folders {
@@ -85,7 +85,7 @@ func (x *idxSet) places(root string) []string {
 	return places
 }
 
-// folderOwner returns the set that a folder is named after, or "".
+// folderOwner returns the set after which a folder is named, or "".
 func folderOwner(dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
@@ -131,7 +131,7 @@ func idxFilesIn(dir string) (files, missing []string, err error) {
 // read reads the four files.
 func (x *idxSet) read(_ context.Context, files []string, _ query) (*Set, error) {
 	if len(files) != len(idxFiles) {
-		return nil, fmt.Errorf("data set %s: %d files given, needs the four %s", x.name, len(files), strings.Join(idxFiles[:], ", "))
+		return nil, fmt.Errorf("data set %s: there are %d files, but it needs the four files %s", x.name, len(files), strings.Join(idxFiles[:], ", "))
 	}
 	s := &Set{
 		Channels: 1, Height: 28, Width: 28,
@@ -149,11 +149,11 @@ func (x *idxSet) read(_ context.Context, files []string, _ query) (*Set, error) 
 			return nil, err
 		}
 		if nImages != nLabels {
-			return nil, fmt.Errorf("%s: %d labels for the %d images of %s; fetch both again", labels, nLabels, nImages, images)
+			return nil, fmt.Errorf("%s: there are %d labels for the %d images of %s; fetch both again", labels, nLabels, nImages, images)
 		}
 		for j, label := range l {
 			if int(label) >= s.Classes {
-				return nil, fmt.Errorf("%s: label %d of image %d is out of range, must be below %d", labels, label, j, s.Classes)
+				return nil, fmt.Errorf("%s: label %d of image %d is out of range: it must be below %d", labels, label, j, s.Classes)
 			}
 		}
 		split.Pixels, split.Labels = pixels, l

@@ -83,7 +83,7 @@ func TestLoadBadFiles(t *testing.T) {
 		{"labels cut off", 1, labels[:20], []string{"truncated", "12 of 30"}},
 		{"wrong magic", 0, labels, []string{"not an IDX file", "0x00000801", "0x00000803"}},
 		{"not IDX at all", 1, []byte("<html>404 not found</html>"), []string{"not an IDX file"}},
-		{"wrong height", 0, idxBytes(0x803, []uint32{30, 32, 28}, imagesOf(40)), []string{"dimension 1 is 32, must be 28"}},
+		{"wrong height", 0, idxBytes(0x803, []uint32{30, 32, 28}, imagesOf(40)), []string{"dimension 1 is 32, but must be 28"}},
 		{"no images", 0, idxBytes(0x803, []uint32{0, 28, 28}, nil), []string{"no items"}},
 		{"hostile count", 0, idxBytes(0x803, []uint32{0xffffffff, 28, 28}, nil), []string{"claims 4294967295"}},
 		{"large count", 0, idxBytes(0x803, []uint32{960000, 28, 28}, nil), []string{"truncated", "0 of 752640000"}},

@@ -14,19 +14,18 @@ import (
 	"feddag/internal/atomicfile"
 )
 
-// An imported set is a set file under a name of its own in a cache folder. It needs no other file and is never out of
-// date.
+// An imported set is a set file in a cache folder, with its own name. It needs no other file and is never out of date.
 
 var importName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// Import reads a set and keeps it decoded under a name in the folder o.Cache. It returns the file and the set. An
-// earlier import of that name is replaced. The name of a registered set is an error.
+// Import reads a set and stores it, decoded, under a name in the folder o.Cache. It returns the file and the set. An earlier
+// import with this name is replaced. It is an error to use the name of a registered set.
 func Import(ctx context.Context, as, name string, o LoadOptions) (file string, s *Set, err error) {
 	if !importName.MatchString(as) {
 		return "", nil, fmt.Errorf("name %q: use up to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first", as)
 	}
 	if known, err := registered(as); err == nil {
-		return "", nil, fmt.Errorf("name %q: that is the data set %s, choose another", as, known)
+		return "", nil, fmt.Errorf("name %q: this is the data set %s; choose another name", as, known)
 	}
 	if o.Cache == "" {
 		return "", nil, errors.New("no directory for the imported set can be written to: name one with --data-dir")

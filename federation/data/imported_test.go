@@ -90,7 +90,7 @@ func TestVerify(t *testing.T) {
 	if err != nil || len(found) != 3 {
 		t.Fatal(found, err)
 	}
-	for i, word := range []string{"not as published", "20 + 4, must be 50000 + 10000", "must be 5000"} {
+	for i, word := range []string{"not as published", "20 + 4, but there must be 50000 + 10000", "must be 5000"} {
 		if !found[i].Failed || !strings.Contains(found[i].Text, word) {
 			t.Errorf("finding %d: %+v lacks %q", i, found[i], word)
 		}

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// isMissing reports whether a label or a user is a text that pandas and numpy write for a missing value.
+// isMissing reports whether a label or a user is a text that pandas or NumPy writes for a missing value.
 func isMissing(text string) bool {
 	switch strings.ToLower(text) {
 	case "nan", "<na>", "n/a", "#n/a":
@@ -28,7 +28,7 @@ func number(label string) (float64, bool) {
 }
 
 // wholeNumber returns the digits of a label that is a whole number, however it is written: 2 for 2.0, 0 for 000. It
-// returns every other label as it is.
+// returns every other label unchanged.
 func wholeNumber(label string) string {
 	v, ok := number(label)
 	if !ok || v != math.Trunc(v) || math.Abs(v) >= 1<<53 {
@@ -37,7 +37,7 @@ func wholeNumber(label string) string {
 	return strconv.FormatInt(int64(v), 10)
 }
 
-// simplifyLabels writes the labels as whole numbers if all labels are numbers, so that 2, 2.0 and 02 are one class. A
+// simplifyLabels writes the labels as whole numbers if all labels are numbers, so that 2, 2.0 and 02 are the same class. A
 // label such as null among numbers is an error.
 func simplifyLabels(rows []csvRow) error {
 	numbers, name := 0, csvRow{}
@@ -62,7 +62,7 @@ func simplifyLabels(rows []csvRow) error {
 	return nil
 }
 
-// sortLabels sorts class names: as numbers if all of them are numbers, else as text.
+// sortLabels sorts class names as numbers if all of them are numbers, and otherwise as text.
 func sortLabels(names []string) {
 	if slices.ContainsFunc(names, func(s string) bool { _, ok := number(s); return !ok }) {
 		slices.Sort(names)
@@ -75,8 +75,8 @@ func sortLabels(names []string) {
 	})
 }
 
-// labelNames returns the class names by label. Whole numbers are labels as they are: class 3 has label 3 even if no
-// image is of class 2. Other labels are numbered in the order of sortLabels.
+// labelNames returns the class names by label. Whole numbers are used as labels: class 3 has label 3 even if there are no
+// images of class 2. Other labels are numbered in the order of sortLabels.
 func labelNames(rows []csvRow) ([]string, error) {
 	names, top := map[string]bool{}, -1
 	for _, r := range rows {
@@ -92,7 +92,7 @@ func labelNames(rows []csvRow) ([]string, error) {
 	for _, r := range rows {
 		n, _ := strconv.Atoi(r.label)
 		if n < 0 || n >= maxClasses {
-			return nil, fmt.Errorf("%s: label %s is out of range, must be 0 to %d, or a name", r.place, r.label, maxClasses-1)
+			return nil, fmt.Errorf("%s: label %s is out of range: it must be 0 to %d, or a name", r.place, r.label, maxClasses-1)
 		}
 		top = max(top, n)
 	}

@@ -90,7 +90,7 @@ func TestCSVValidation(t *testing.T) {
 		}
 	}
 	s, err := loadCSV(dir, "test=0.5")
-	if err != nil || !slices.Contains(s.Notes, "option test=0.5 is not used, because the images have splits of their own") {
+	if err != nil || !slices.Contains(s.Notes, "option test=0.5 is not used, because the images already have splits") {
 		t.Errorf("notes %q, %v", s.Notes, err)
 	}
 	// A column of splits counts beside test-file too.
@@ -155,10 +155,10 @@ func TestCSVPaths(t *testing.T) {
 	}
 	list(filepath.Join(dir, "other"))
 	_, err := loadCSV(dir, "images="+link)
-	errtest.Want(t, err, "train.csv: line 2", "leads out of the images' folder, "+link)
+	errtest.Want(t, err, "train.csv: line 2", "is outside the folder of the images, "+link)
 	plant(t, dir, map[string][]byte{"train.csv": []byte("user,file,label\nu,a/x.bmp,1\n")})
 	_, err = loadCSV(dir, "images=images")
-	errtest.Want(t, err, "train.csv: line 2", `"a/x.bmp" has another ending`)
+	errtest.Want(t, err, "train.csv: line 2", `"a/x.bmp" has an unknown ending`)
 }
 
 func TestFolderWithoutLabel(t *testing.T) {

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// picture is an image of a tree with what its folders say about it.
+// picture is an image of a tree with the information from the names of its folders.
 type picture struct {
 	*node
 	split       string // "train", "test", "val", or "" for unknown
 	class, user string // user is "" for unknown
 }
 
-// parseLayout finds which folder of each image is its split, its class and the domain or person that it comes from.
-// Folders around all images are ignored. The folder of the split (train, test, val) may be at any depth, which is the
-// same for all images. The other folders are CLASS or USER/CLASS.
+// parseLayout finds which folders of each image name its split, its class and the domain or person from which it comes.
+// Folders that contain all images are ignored. The folder of the split (train, test, val) may be at any depth, which must be
+// the same for all images. The other folders are CLASS or USER/CLASS.
 func parseLayout(t *tree) ([]picture, error) {
 	var pictures []picture
 	shallow := maxTreeDepth + 1
@@ -27,11 +27,11 @@ func parseLayout(t *tree) ([]picture, error) {
 		}
 	}
 	if len(pictures) == 0 {
-		return nil, fmt.Errorf("%s: no .jpg, .jpeg or .png file in it", t.root)
+		return nil, fmt.Errorf("%s: it contains no .jpg, .jpeg or .png file", t.root)
 	}
 	first := pictures[0]
 
-	// Folders around all images: not the last folder, and not one of a split.
+	// Count the folders that contain all images, except the last folder and folders of a split.
 	around := 0
 	for ; around+1 < shallow; around++ {
 		name := first.dirs[around]
@@ -39,7 +39,7 @@ func parseLayout(t *tree) ([]picture, error) {
 			break
 		}
 	}
-	// The depth of the split: the first at which the folder of every image is a split.
+	// The depth of the split is the first at which the folder of every image names a split.
 	split := -1
 	for k := around; k < shallow && split < 0; k++ {
 		if !slices.ContainsFunc(pictures, func(p picture) bool { return splitOf(p.dirs[k]) == "" }) {
@@ -51,10 +51,10 @@ func parseLayout(t *tree) ([]picture, error) {
 		p := &pictures[i]
 		if split < 0 && slices.ContainsFunc(p.dirs[around:], func(s string) bool { return splitOf(s) != "" }) &&
 			!slices.ContainsFunc(first.dirs[around:], func(s string) bool { return splitOf(s) != "" }) {
-			return nil, fmt.Errorf("%s is in a split's folder, %s is in none: use train/ and test/ for all or for none", p.place, first.place)
+			return nil, fmt.Errorf("%s is in the folder of a split, but %s is not: use train/ and test/ for all images or for none", p.place, first.place)
 		}
 		if len(p.dirs) != depth {
-			return nil, fmt.Errorf("%s lies in %d folders, %s in %d: use SPLIT/CLASS/FILE, USER/CLASS/FILE or SPLIT/USER/CLASS/FILE for all",
+			return nil, fmt.Errorf("%s is in %d folders, but %s is in %d: use SPLIT/CLASS/FILE, USER/CLASS/FILE or SPLIT/USER/CLASS/FILE for all",
 				first.place, depth-around, p.place, len(p.dirs)-around)
 		}
 		rest := p.dirs[around:]
@@ -68,7 +68,7 @@ func parseLayout(t *tree) ([]picture, error) {
 		case 2:
 			p.user, p.class = rest[0], rest[1]
 		default:
-			return nil, fmt.Errorf("%s: it lies in %s, but its class, or its domain and class, are needed: use SPLIT/CLASS/FILE, USER/CLASS/FILE or SPLIT/USER/CLASS/FILE",
+			return nil, fmt.Errorf("%s: it is in %s, but its class, or its domain and class, are needed: use SPLIT/CLASS/FILE, USER/CLASS/FILE or SPLIT/USER/CLASS/FILE",
 				p.place, folders(rest))
 		}
 	}
@@ -79,7 +79,7 @@ func parseLayout(t *tree) ([]picture, error) {
 	}
 	for _, e := range t.empty {
 		if len(e.dirs) == depth {
-			return nil, fmt.Errorf("%s: this class folder has no image in it; remove it, or restore its images", e.place)
+			return nil, fmt.Errorf("%s: this class folder contains no images; remove it, or restore its images", e.place)
 		}
 	}
 	if err := withoutImage(t, depth); err != nil {
@@ -105,7 +105,7 @@ func folders(names []string) string {
 	return "the folders " + strings.Join(names, "/")
 }
 
-// withoutImage returns an error for a class folder that holds files but no image.
+// withoutImage returns an error for a class folder that contains files but no image.
 func withoutImage(t *tree, depth int) error {
 	images := map[string]bool{}
 	for i := range t.nodes {
@@ -115,7 +115,7 @@ func withoutImage(t *tree, depth int) error {
 	}
 	for i := range t.nodes {
 		if n := &t.nodes[i]; len(n.dirs) == depth && !images[strings.Join(n.dirs, "/")] {
-			return fmt.Errorf("%s: its class folder has no image in it (.jpg, .jpeg, .png); remove it, or restore its images", n.place)
+			return fmt.Errorf("%s: its class folder contains no images (.jpg, .jpeg, .png); remove it, or restore its images", n.place)
 		}
 	}
 	return nil

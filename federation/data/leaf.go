@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// leaf: grey images in LEAF's format (Caldas et al., LEAF: A Benchmark for Federated Settings, 2018), such as FEMNIST:
-// train/*.json and test/*.json, each of {"users": [...], "num_samples": [...], "user_data": {USER: {"x": [[...], ...], "y":
-// [...]}}}, where an image is the list of its values, row by row. Files are read as streams, so that only pixels are in
-// memory. A user of LEAF is a user here, and images are in the order of their users' names. Without train/ and test/,
-// LEAF's all_data, a share of the images of each user and class is for testing.
+// The set leaf has grey images in LEAF's format (Caldas et al., LEAF: A Benchmark for Federated Settings, 2018), such as
+// FEMNIST. The files train/*.json and test/*.json have the form {"users": [...], "num_samples": [...], "user_data": {USER:
+// {"x": [[...], ...], "y": [...]}}}, where an image is the list of its values, row by row. Files are read as streams, so only
+// pixels are in memory. A user of LEAF is a user here, and images are in the order of their users' names. Without train/ and
+// test/, as in LEAF's all_data, a share of the images of each user and class is used for testing.
 func init() {
 	register(source{
 		name: "leaf", title: "images in LEAF's format", aliases: []string{"femnist"}, takesPath: true, cacheable: always,
@@ -28,7 +28,7 @@ func init() {
 		find: func(q query) ([]string, error) {
 			dir, err := findPath(q, []string{"/data", ""}, nil, "LEAF's folder with train/*.json and test/*.json")
 			if err == nil && !isFolder(dir) {
-				err = fmt.Errorf("%s: this is a file, but a folder is needed: LEAF's, with train/*.json and test/*.json", dir)
+				err = fmt.Errorf("%s: it is a file, but a folder of LEAF is needed, with train/*.json and test/*.json", dir)
 			}
 			return []string{dir}, err
 		},
@@ -59,7 +59,7 @@ func readLEAF(ctx context.Context, files []string, q query) (*Set, error) {
 		return nil, err
 	}
 	if text, given := q.extra["test"]; given {
-		notes = append(notes, fmt.Sprintf("option test=%s is not used, because the images have splits of their own", text))
+		notes = append(notes, fmt.Sprintf("option test=%s is not used, because the images already have splits", text))
 	}
 	length, done := 0, 0
 	for k, list := range [][]string{train, test} {
@@ -113,7 +113,7 @@ func readLEAFWhole(ctx context.Context, dir, scale string, share float64, q quer
 	held := heldOut(pictures, share)
 	s.addLEAF(&s.Train, split, func(i int) bool { return !held[i] })
 	s.addLEAF(&s.Test, split, func(i int) bool { return held[i] })
-	s.Notes = append(s.Notes, fmt.Sprintf("no train/ and test/: %d of %d images, evenly of each user and class, are for testing", s.Test.Len(), len(pictures)))
+	s.Notes = append(s.Notes, fmt.Sprintf("there are no train/ and test/: %d of %d images, evenly from each user and class, are used for testing", s.Test.Len(), len(pictures)))
 	return s, s.shapeLEAF(dir, split.length, q)
 }
 
@@ -134,7 +134,7 @@ func jsonFiles(dir string) (files, notes []string, err error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, nil, fmt.Errorf("%s: no .json file in it; LEAF's preprocess.sh writes them to train/ and test/", dir)
+		return nil, nil, fmt.Errorf("%s: it contains no .json file; LEAF's preprocess.sh writes them to train/ and test/", dir)
 	}
 	if len(others) > 0 {
 		notes = append(notes, fmt.Sprintf("%s left out of %s, because only .json files are read: %s", counted(len(others), "file is", "files are"), dir, few(others)))
@@ -178,7 +178,7 @@ func (s *Set) shapeLEAF(dir string, length int, q query) error {
 			return err
 		}
 		if w*h != length {
-			return fmt.Errorf("%s: images have %d values, the option size=%s says %d x %d", dir, length, text, w, h)
+			return fmt.Errorf("%s: images have %d values, but the option size=%s says %d x %d", dir, length, text, w, h)
 		}
 		s.Width, s.Height = w, h
 	} else {

@@ -20,11 +20,11 @@ type leafUser struct {
 // leafSplit has the users of a folder of files.
 type leafSplit struct {
 	users  map[string]*leafUser
-	length int // values per image; 0 before the first
+	length int // number of values per image; 0 before the first image
 	scale  string
 }
 
-// readFile reads the users of a file by its name.
+// readFile reads the users of the file with a name.
 func (l *leafSplit) readFile(ctx context.Context, name string) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -39,7 +39,7 @@ func (l *leafSplit) read(ctx context.Context, r io.Reader) error {
 	s := jsonscan.New(r)
 	var users []string
 	var counts []float64
-	read := map[string]int{} // the numbers of images of this file's users
+	read := map[string]int{} // number of images of each user in this file
 	err := s.Object(func(key string) error {
 		switch key {
 		case "users":
@@ -78,11 +78,11 @@ func (l *leafSplit) read(ctx context.Context, r io.Reader) error {
 		return err
 	}
 	if len(users) != len(read) || len(counts) != len(users) {
-		return fmt.Errorf("%d users and %d num_samples for the %d users of user_data", len(users), len(counts), len(read))
+		return fmt.Errorf("there are %d users and %d num_samples for the %d users of user_data", len(users), len(counts), len(read))
 	}
 	for i, user := range users {
 		if n, ok := read[user]; !ok || float64(n) != counts[i] {
-			return fmt.Errorf("user %q: %d images in user_data, num_samples says %v", user, n, counts[i])
+			return fmt.Errorf("user %q: there are %d images in user_data, but num_samples says %v", user, n, counts[i])
 		}
 	}
 	return nil
@@ -91,7 +91,7 @@ func (l *leafSplit) read(ctx context.Context, r io.Reader) error {
 // readUser reads the images of a user, and returns their number.
 func (l *leafSplit) readUser(s *jsonscan.Scanner, user string) (int, error) {
 	if l.users[user] != nil {
-		return 0, errors.New("occurs twice, in this file or another one of its folder")
+		return 0, errors.New("it occurs twice, in this file or another file of its folder")
 	}
 	u := &leafUser{}
 	seen := map[string]bool{}
@@ -126,7 +126,7 @@ func (l *leafSplit) readUser(s *jsonscan.Scanner, user string) (int, error) {
 		return fmt.Errorf("the key %q is not one of LEAF's: x, y", key)
 	})
 	if err == nil && images != len(u.labels) {
-		err = fmt.Errorf("%d images in x, %d labels in y", images, len(u.labels))
+		err = fmt.Errorf("there are %d images in x, but %d labels in y", images, len(u.labels))
 	}
 	if err != nil {
 		return 0, err
@@ -155,7 +155,7 @@ func (l *leafSplit) readImage(s *jsonscan.Scanner, u *leafUser) error {
 			return err
 		}
 		if n++; n > maxImagePixels {
-			return fmt.Errorf("more than %d values", maxImagePixels)
+			return fmt.Errorf("it has more than %d values", maxImagePixels)
 		}
 		u.pixels = append(u.pixels, p)
 		return nil
@@ -164,11 +164,11 @@ func (l *leafSplit) readImage(s *jsonscan.Scanner, u *leafUser) error {
 	case err != nil:
 		return err
 	case n == 0:
-		return errors.New("no values")
+		return errors.New("it has no values")
 	case l.length == 0:
 		l.length = n
 	case n != l.length:
-		return fmt.Errorf("%d values, the images before have %d", n, l.length)
+		return fmt.Errorf("it has %d values, but earlier images have %d", n, l.length)
 	}
 	return nil
 }

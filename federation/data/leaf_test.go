@@ -72,21 +72,21 @@ func TestBadLEAF(t *testing.T) {
 		{"0.2", "NaN", nil, []string{`user "a": image 0: byte`, "does not begin a value"}},
 		{"0.2", "null", nil, []string{"null, must be a number"}},
 		{"[0, 1, 0.2, 0]", `"a.jpg"`, nil, []string{"x has text", "csv:PATH"}},
-		{"[0, 1, 0.2, 0]", "[]", nil, []string{`user "a": image 0: no values`}},
-		{"[1, 1, 1, 0]", "[1, 1]", nil, []string{`user "b": image 0: 2 values, the images before have 4`}},
+		{"[0, 1, 0.2, 0]", "[]", nil, []string{`user "a": image 0: it has no values`}},
+		{"[1, 1, 1, 0]", "[1, 1]", nil, []string{`user "b": image 0: it has 2 values, but earlier images have 4`}},
 		{"1.0", "1.5", nil, []string{`user "b": image 0: label 1.5`}},
 		{"1.0", "256", nil, []string{`label 256`}},
-		{"1.0", "1, 2", nil, []string{`user "b": 1 images in x, 2 labels in y`}},
-		{`"b": {`, `"a": {`, nil, []string{`user "a": occurs twice`}},
-		{`"num_samples": [1, 1]`, `"num_samples": [1, 2]`, nil, []string{`user "b": 1 images in user_data, num_samples says 2`}},
-		{`["a", "b"]`, `["a", "c"]`, nil, []string{`user "c": 0 images`}},
+		{"1.0", "1, 2", nil, []string{`user "b": there are 1 images in x, but 2 labels in y`}},
+		{`"b": {`, `"a": {`, nil, []string{`user "a": it occurs twice`}},
+		{`"num_samples": [1, 1]`, `"num_samples": [1, 2]`, nil, []string{`user "b": there are 1 images in user_data, but num_samples says 2`}},
+		{`["a", "b"]`, `["a", "c"]`, nil, []string{`user "c": there are 0 images`}},
 		{`["a", "b"]`, `["a"]`, nil, []string{"1 users and 2 num_samples for the 2 users"}},
 		{`"users"`, `"people"`, nil, []string{`the key "people" is not one of LEAF's`}},
 		{`"y": [0]`, `"z": [0]`, nil, []string{`user "a": the key "z"`}},
 		{`"y": [0]`, `"x": [[0]]`, nil, []string{`user "a": the key "x" occurs twice`}},
 		{"}}}", "}}", nil, []string{"truncated JSON"}},
 		{"}}}", "}}}{", nil, []string{"more follows"}},
-		{leafText, leafText, map[string]string{"size": "3x2"}, []string{"images have 4 values, the option size=3x2"}},
+		{leafText, leafText, map[string]string{"size": "3x2"}, []string{"images have 4 values, but the option size=3x2"}},
 		{leafText, leafText, map[string]string{"scale": "units"}, []string{"units", "unit"}},
 		{leafText, strings.NewReplacer("[0, 1, 0.2, 0]", "[1, 1]", "[1, 1, 1, 0]", "[0, 1]").Replace(leafText), nil, []string{"2 values, which is not a square"}},
 		{leafText, `{"users": [], "num_samples": [], "user_data": {}}`, nil, []string{"0 training"}},
@@ -112,7 +112,7 @@ func TestBadLEAF(t *testing.T) {
 	write(t, filepath.Join(dir, "train"), map[string][]byte{"a.json": []byte(leafText), "b.json": []byte(leafText), "readme": nil})
 	fail("test")
 	write(t, filepath.Join(dir, "test"), map[string][]byte{"a.json": []byte(leafText)})
-	fail("train/b.json", `user "a": occurs twice`)
+	fail("train/b.json", `user "a": it occurs twice`)
 	if err := os.Remove(filepath.Join(dir, "train", "b.json")); err != nil {
 		t.Fatal(err)
 	}

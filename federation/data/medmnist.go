@@ -11,10 +11,10 @@ import (
 	"feddag/internal/npy"
 )
 
-// medmnist: a set of MedMNIST (Yang et al., MedMNIST v2, Scientific Data, 2023) as it is published: one .npz with the
+// The set medmnist is a published set of MedMNIST (Yang et al., MedMNIST v2, Scientific Data, 2023): one .npz with the
 // arrays train_images, train_labels, val_images, val_labels, test_images and test_labels. Images are N x H x W bytes, or N
 // x H x W x 3 for colours, and labels are N x 1. Validation images are left out. Sets with several labels per image and
-// sets of volumes are refused.
+// sets of volumes are rejected.
 func init() {
 	register(source{
 		name: "medmnist", title: "MedMNIST", takesPath: true, endings: []string{".npz"}, cacheable: always,
@@ -48,7 +48,7 @@ func readMedMNIST(name string) (*Set, error) {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, errors.New("this is a folder, but a .npz of MedMNIST is needed, such as pathmnist.npz")
+		return nil, errors.New("it is a folder, but a .npz of MedMNIST is needed, such as pathmnist.npz")
 	}
 	return decodeMedMNIST(f, info.Size())
 }
@@ -116,7 +116,7 @@ func medLabels(arrays map[string]*npy.Array, split string) ([]uint8, error) {
 	case len(a.Shape) == 2 && a.Shape[1] > 1:
 		return nil, fmt.Errorf("%s has %d labels per image, like ChestMNIST: only sets with one label per image are read", name, a.Shape[1])
 	case len(a.Shape) < 1 || len(a.Shape) > 2 || a.Len() == 0:
-		return nil, fmt.Errorf("%s has the shape %v, must be N x 1", name, a.Shape)
+		return nil, fmt.Errorf("%s has the shape %v, but must be N x 1", name, a.Shape)
 	}
 	numbers, err := a.Ints(0, maxClasses-1)
 	if err != nil {
@@ -141,11 +141,11 @@ func (s *Set) addMedImages(to *Images, a *npy.Array, split string) error {
 	case !ok:
 		return fmt.Errorf("%s is not an array of bytes (uint8)", name)
 	case len(shape) == 4 && shape[3] != 3 && shape[3] != 1 || len(shape) == 5:
-		return fmt.Errorf("%s has the shape %v, which is that of volumes (3D sets): only images are read, N x H x W or N x H x W x 3", name, shape)
+		return fmt.Errorf("%s has the shape %v of volumes (3D sets): only images are read, N x H x W or N x H x W x 3", name, shape)
 	case len(shape) != 3 && len(shape) != 4:
-		return fmt.Errorf("%s has the shape %v, must be N x H x W or N x H x W x 3", name, shape)
+		return fmt.Errorf("%s has the shape %v, but must be N x H x W or N x H x W x 3", name, shape)
 	case shape[0] != len(to.Labels):
-		return fmt.Errorf("%s has %d images, %s_labels has %d labels; fetch it again", name, shape[0], split, len(to.Labels))
+		return fmt.Errorf("%s has %d images, but %s_labels has %d labels; fetch it again", name, shape[0], split, len(to.Labels))
 	}
 	channels := 1
 	if len(shape) == 4 {
@@ -154,7 +154,7 @@ func (s *Set) addMedImages(to *Images, a *npy.Array, split string) error {
 	if s.Channels == 0 {
 		s.Channels, s.Height, s.Width = channels, shape[1], shape[2]
 	} else if !slices.Equal([]int{channels, shape[1], shape[2]}, []int{s.Channels, s.Height, s.Width}) {
-		return fmt.Errorf("%s has images of %d x %d x %d, the training images are %d x %d x %d", name,
+		return fmt.Errorf("%s has images of %d x %d x %d, but the training images are %d x %d x %d", name,
 			channels, shape[1], shape[2], s.Channels, s.Height, s.Width)
 	}
 	planar(pixels, channels, shape[1]*shape[2])

@@ -57,8 +57,8 @@ func TestBadMedMNIST(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string][]byte{"cut.npz": whole[:len(whole)/2], "none.npz": nil, "text.npz": []byte("train_images")})
 	for file, words := range map[string]string{
-		"several.npz": "train_labels has 14 labels per image", "volumes.npz": "train_images has the shape [9 4 4 4], which is that of volumes",
-		"fewer.npz": "train_images has 9 images, train_labels has 8 labels", "untested.npz": "no array test_labels",
+		"several.npz": "train_labels has 14 labels per image", "volumes.npz": "train_images has the shape [9 4 4 4] of volumes",
+		"fewer.npz": "train_images has 9 images, but train_labels has 8 labels", "untested.npz": "no array test_labels",
 		"floats.npz": "train_images is not an array of bytes", "shapes.npz": "test_images has images of 1 x 5 x 4",
 		"cut.npz": "not an .npz", "none.npz": "not an .npz", "text.npz": "not an .npz",
 	} {
@@ -68,7 +68,7 @@ func TestBadMedMNIST(t *testing.T) {
 	_, err = Load(t.Context(), "medmnist:absent", LoadOptions{Dirs: []string{"testdata"}})
 	errtest.Want(t, err, "medmnist:absent not found", "testdata/medmnist/absent", "--data-dir")
 	_, err = Load(t.Context(), "medmnist:testdata", LoadOptions{})
-	errtest.Want(t, err, "testdata: this is a folder")
+	errtest.Want(t, err, "testdata: it is a folder")
 	_, err = Load(t.Context(), "medmnist", LoadOptions{})
 	errtest.Want(t, err, "medmnist:PATH")
 }

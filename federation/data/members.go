@@ -21,16 +21,16 @@ import (
 	"feddag/internal/damage"
 )
 
-// publication is one of the forms that a set is published in: files in a folder, or in an archive of that folder.
+// publication is a form in which a set is published: files in a folder, or in an archive of this folder.
 type publication struct {
 	folder  string   // "cifar-10-batches-bin"
 	archive string   // "cifar-10-binary.tar.gz"; "" for none
-	files   []string // in the folder
+	files   []string // files in the folder
 }
 
-// findPublished finds a set in one of the forms in which it is published: the folder or the archive, in a directory or in
-// one of the given folders of the directory, or the files there without their folder. It returns the files, or the archive
-// alone.
+// findPublished finds a set in one of the forms in which it is published. It looks for the folder or the archive, in a
+// directory or in one of the given folders of the directory, and for the files there without their folder. It returns the
+// files, or only the archive.
 func findPublished(q query, folders []string, forms []publication, advice string) ([]string, error) {
 	var needs []string
 	for _, p := range forms {
@@ -82,8 +82,8 @@ func subfolders(root string, folders []string) []string {
 	return dirs
 }
 
-// filesIn returns the files of a folder that exist and the names of those that do not. It returns an error for a folder
-// that may have the files but cannot be read.
+// filesIn returns the existing files of a folder and the names of the missing ones. It returns an error for a folder that
+// may have the files but cannot be read.
 func filesIn(dir string, names []string) (files, missing []string, err error) {
 	for _, name := range names {
 		file := filepath.Join(dir, name)
@@ -127,10 +127,10 @@ func readPublished(found []string, forms []publication, maxBytes int64) (publica
 		}
 		return p, members, nil
 	}
-	return publication{}, nil, fmt.Errorf("%s: no file of this set", strings.Join(found, ", "))
+	return publication{}, nil, fmt.Errorf("%s: there is no file of this set", strings.Join(found, ", "))
 }
 
-// readFile reads a file of at maxBytes maxBytes bytes.
+// readFile reads a file of at most maxBytes bytes.
 func readFile(name string, maxBytes int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -142,7 +142,7 @@ func readFile(name string, maxBytes int64) ([]byte, error) {
 		return nil, err
 	}
 	if info.Size() > maxBytes {
-		return nil, fmt.Errorf("%s: %d bytes, more than the %d such a file may have", name, info.Size(), maxBytes)
+		return nil, fmt.Errorf("%s: it has %d bytes, but such a file may have at most %d", name, info.Size(), maxBytes)
 	}
 	b, err := damage.Read(f, info.Size())
 	if err != nil {
@@ -160,10 +160,10 @@ func tarMembers(file string, p publication, maxBytes int64) ([]member, error) {
 			return nil
 		}
 		if _, dup := found[name]; dup {
-			return errors.New("occurs twice")
+			return errors.New("it occurs twice")
 		}
 		if h.Size > maxBytes {
-			return fmt.Errorf("%d bytes, more than the %d such a file may have", h.Size, maxBytes)
+			return fmt.Errorf("it has %d bytes, but such a file may have at most %d", h.Size, maxBytes)
 		}
 		b, err := damage.Read(r, h.Size)
 		found[name] = member{file + ": " + h.Name, b}
@@ -176,7 +176,7 @@ func tarMembers(file string, p publication, maxBytes int64) ([]member, error) {
 	for _, name := range p.files {
 		m, ok := found[name]
 		if !ok {
-			return nil, fmt.Errorf("%s: lacks %s/%s, has %s; fetch it again", file, p.folder, name, strings.Join(slices.Sorted(maps.Keys(found)), ", "))
+			return nil, fmt.Errorf("%s: it lacks %s/%s, but has %s; fetch it again", file, p.folder, name, strings.Join(slices.Sorted(maps.Keys(found)), ", "))
 		}
 		members = append(members, m)
 	}
@@ -196,7 +196,7 @@ func eachInTar(file string, visit func(h *tar.Header, r io.Reader) error) error 
 	return nil
 }
 
-// eachInTarOf is eachInTar for an archive that r reads from its start.
+// eachInTarOf is like eachInTar, but reads the archive from r.
 func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) error {
 	body, packed := r, &archive.Counter{R: r}
 	br := bufio.NewReaderSize(packed, 1<<16)
@@ -226,14 +226,14 @@ func eachInTarOf(r io.Reader, visit func(h *tar.Header, r io.Reader) error) erro
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 	}
-	// Reading to the end also makes gzip compare its checksum.
+	// Reading to the end also makes gzip compare the checksum.
 	if _, err := io.Copy(io.Discard, body); err != nil {
 		return describeArchive(err)
 	}
 	return nil
 }
 
-// describeArchive describes an error of an archive that cannot be read or is refused.
+// describeArchive returns a clearer error for an archive that cannot be read or is rejected.
 func describeArchive(err error) error {
 	switch {
 	case errors.Is(err, archive.ErrHarm):

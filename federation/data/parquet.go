@@ -10,10 +10,10 @@ import (
 	"feddag/internal/spelling"
 )
 
-// parquet: image sets of Hugging Face: one .parquet file or a folder of them, with a column of images (a structure of bytes
-// and path) and a column of labels (whole numbers or names). The names of the classes are those that the library datasets
-// writes into the file (ClassLabel). The split of a file is in its name (train-00000-of-00001.parquet) or in the name of
-// its folder. Users are the values of the column that the option user names, or the files (users=files), such as the
+// The set parquet is an image set of Hugging Face: one .parquet file or a folder of them, with a column of images (a structure
+// of bytes and path) and a column of labels (whole numbers or names). The names of the classes are those that the library
+// datasets writes into the file (ClassLabel). The split of a file is in its name (train-00000-of-00001.parquet) or in the name
+// of its folder. Users are the values of the column that the option user names, or the files (users=files), such as the
 // partitions of flwr-datasets.
 func init() {
 	options := maps.Clone(imageOptions)
@@ -35,7 +35,7 @@ func init() {
 	})
 }
 
-// maxEncoded bounds the bytes of all images as they are stored, which are in memory until they are decoded.
+// maxEncoded bounds the bytes of all encoded images, which are in memory until they are decoded.
 const maxEncoded = 1 << 34
 
 func readParquet(ctx context.Context, files []string, q query) (*Set, error) {
@@ -66,20 +66,20 @@ func readParquet(ctx context.Context, files []string, q query) (*Set, error) {
 		}
 		t, err := readTable(files[0], place, q)
 		if err == nil && i > 0 && !slices.Equal(t.classes, classes) {
-			err = fmt.Errorf("it has the classes %s, but the files before it have %s", few(t.classes), few(classes))
+			err = fmt.Errorf("it has the classes %s, but earlier files have %s", few(t.classes), few(classes))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", place, err)
 		}
 		classes, rows = t.classes, append(rows, t.rows...)
 		if encoded += t.encoded; encoded > maxEncoded {
-			return nil, fmt.Errorf("%s: its images and those before have more than %d GB, which this program does not hold", place, maxEncoded>>30)
+			return nil, fmt.Errorf("%s: up to this file the images have more than %d GB, which this program cannot hold", place, maxEncoded>>30)
 		}
 		if i == 0 {
 			notes = append(notes, t.unread()...)
 		}
 	}
-	if classes == nil { // labels are numbers or names by themselves
+	if classes == nil { // labels are plain numbers or names
 		lines := make([]csvRow, len(rows))
 		for i, r := range rows {
 			lines[i] = csvRow{place: r.place, label: r.class}
@@ -98,7 +98,7 @@ func readParquet(ctx context.Context, files []string, q query) (*Set, error) {
 	for i, r := range rows {
 		pictures[i] = picture{node: &node{place: r.place, bytes: r.image}, split: r.split, class: r.class, user: r.user}
 	}
-	train, test, divided := splits(pictures, share, "no file of a split")
+	train, test, divided := splits(pictures, share, "no file belongs to a split")
 	if len(train) == 0 || len(test) == 0 {
 		return nil, fmt.Errorf("%s: %d training and %d test images, both are needed: the name of a file, such as train-0.parquet, or of its folder says its split", files[0], len(train), len(test))
 	}
@@ -112,7 +112,7 @@ func readParquet(ctx context.Context, files []string, q query) (*Set, error) {
 	return s, nil
 }
 
-// sortUsers sorts the users by their names as numbers if all of them are numbers: partition 2 comes before 10.
+// sortUsers sorts the users by their names, as numbers if all names are numbers: partition 2 comes before 10.
 func (s *Set) sortUsers() {
 	names := slices.Clone(s.UserNames)
 	sortLabels(names)
@@ -125,7 +125,8 @@ func (s *Set) sortUsers() {
 	s.UserNames = names
 }
 
-// parquetFiles returns a file, or the .parquet files in a folder and the folders below it, sorted. A note names other files.
+// parquetFiles returns root if it is a file. If it is a folder, parquetFiles returns the .parquet files in it and in the folders
+// below it, sorted. A note names other files.
 func parquetFiles(root string) (files, notes []string, err error) {
 	if !isFolder(root) {
 		return []string{root}, nil, nil
@@ -146,9 +147,9 @@ func parquetFiles(root string) (files, notes []string, err error) {
 	switch {
 	case len(files) > 0:
 	case slices.ContainsFunc(others, func(name string) bool { return strings.HasSuffix(name, ".arrow") }):
-		return nil, nil, fmt.Errorf("%s: no .parquet file in it, but .arrow files of save_to_disk: write them with to_parquet", root)
+		return nil, nil, fmt.Errorf("%s: it contains no .parquet file, but .arrow files of save_to_disk: write them with to_parquet", root)
 	default:
-		return nil, nil, fmt.Errorf("%s: no .parquet file in it", root)
+		return nil, nil, fmt.Errorf("%s: it contains no .parquet file", root)
 	}
 	if len(others) > 0 {
 		notes = append(notes, fmt.Sprintf("%s left out, because only .parquet files are read: %s", counted(len(others), "file is", "files are"), few(others)))

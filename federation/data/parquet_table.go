@@ -25,12 +25,12 @@ type table struct {
 	file                *parquet.File
 	place               string
 	image, label, users *parquet.Column // users may be nil
-	classes             []string        // by label; nil if labels are numbers or names by themselves
+	classes             []string        // by label; nil if labels are plain numbers or names
 	rows                []tableRow
-	encoded             int // bytes of the images as they are stored
+	encoded             int // number of bytes of the encoded images
 }
 
-// readTable reads the images of a file, which root is or has.
+// readTable reads the images of a file, which is root or is below root.
 func readTable(root, place string, q query) (*table, error) {
 	f, err := os.Open(place)
 	if err != nil {
@@ -58,12 +58,12 @@ func decodeTable(r io.ReaderAt, size int64, root, place string, q query) (*table
 	if q.extra["users"] != "files" {
 		user = ""
 	} else if user == "" || t.users != nil {
-		return nil, errors.New("option users=files: the path below the folder names no user, or the option user is given too")
+		return nil, errors.New("option users=files: the path below the folder has no name of a user, or the option user is also given")
 	}
 	return t, t.read(split, user)
 }
 
-// splitAndUser returns the split that the name of a file, or of a folder that it is in, indicates, and the rest of the path
+// splitAndUser returns the split that is indicated by the name of a file or of one of its folders, and the rest of the path
 // below root without its ending.
 func splitAndUser(root, place string) (split, user string) {
 	rel, err := filepath.Rel(root, place)
@@ -82,7 +82,7 @@ func splitAndUser(root, place string) (split, user string) {
 	return split, strings.Join(rest, "/")
 }
 
-// features are what the library datasets says about the columns, by name.
+// features returns the descriptions of the columns that the library datasets writes, by name.
 func (t *table) features() map[string]feature {
 	var meta struct {
 		Info struct {
@@ -95,7 +95,7 @@ func (t *table) features() map[string]feature {
 	}
 	for name, text := range meta.Info.Features {
 		var f feature
-		if json.Unmarshal(text, &f) == nil { // others are lists
+		if json.Unmarshal(text, &f) == nil { // descriptions of other kinds are lists
 			out[name] = f
 		}
 	}
@@ -168,7 +168,7 @@ func (t *table) read(split, user string) error {
 			return at(row, "column %s is empty, so the image is not in the file: write it with embed_external_files=True", t.image)
 		}
 		if len(v.Bytes) > maxImageFile {
-			return at(row, "an image of more than %d bytes", maxImageFile)
+			return at(row, "the image has more than %d bytes", maxImageFile)
 		}
 		t.encoded += len(v.Bytes)
 		t.rows = append(t.rows, tableRow{place: fmt.Sprintf("%s: row %d", t.place, row), split: split, user: user, image: v.Bytes})
@@ -193,7 +193,7 @@ func (t *table) read(split, user string) error {
 			}
 		case t.classes != nil:
 			if v.Int < 0 || v.Int >= int64(len(t.classes)) {
-				return at(row, "label %d of column %s is out of range, must be 0 to %d", v.Int, t.label, len(t.classes)-1)
+				return at(row, "label %d of column %s is out of range: it must be 0 to %d", v.Int, t.label, len(t.classes)-1)
 			}
 			class = t.classes[v.Int]
 		}

@@ -9,9 +9,9 @@ import (
 	"slices"
 )
 
-// findPath returns the file or folder that the path of a set names, either by itself or below one of q.dirs or below
-// one of folders in them. endings are appended to the path in turn: "" for the path as it is. needs says what has to be
-// there, for the error.
+// findPath returns the file or folder that the path of a set names. The path may be relative to the working directory, to
+// one of q.dirs or to one of folders in them. endings are appended to the path in turn: "" leaves the path unchanged. needs
+// describes the file or folder in the error.
 func findPath(q query, endings, folders []string, needs string) (string, error) {
 	base := sourceOf(q.name).name
 	if q.path == "" {

@@ -17,10 +17,10 @@ import (
 	"feddag/internal/pickle"
 )
 
-// pfllib: a data set divided by PFLlib (github.com/TsingZ0/PFLlib), which writes the images themselves, not their indices:
-// train/I.npz and test/I.npz for each client I from 0, with an array data that is one dictionary of x, N x C x H x W
-// numbers, and y, N labels, and config.json. A client is a user here. Values are whole multiples of 1/255 after PFLlib's
-// scaling, which the option scale names; others are an error, because pixels are bytes here.
+// The set pfllib is a data set that PFLlib has divided (github.com/TsingZ0/PFLlib). PFLlib writes the images themselves, not
+// their indices: config.json, and for each client I from 0, train/I.npz and test/I.npz with an array data, which is one
+// dictionary of x, N x C x H x W numbers, and y, N labels. A client is a user here. Values are whole multiples of 1/255 after
+// PFLlib's scaling, which the option scale names. Other values are an error, because pixels are bytes here.
 func init() {
 	register(source{
 		name: "pfllib", title: "a set divided by PFLlib", takesPath: true, cacheable: always,
@@ -28,7 +28,7 @@ func init() {
 		find: func(q query) ([]string, error) {
 			dir, err := findPath(q, []string{""}, nil, "PFLlib's folder with train/, test/ and config.json")
 			if err == nil && !isFolder(dir) {
-				err = fmt.Errorf("%s: this is a file, but a folder is needed: PFLlib's, with train/, test/ and config.json", dir)
+				err = fmt.Errorf("%s: it is a file, but a folder of PFLlib is needed, with train/, test/ and config.json", dir)
 			}
 			return []string{dir}, err
 		},
@@ -43,7 +43,7 @@ const maxPFLlibFile = 1 << 33
 type pflConfig struct {
 	Clients *int       `json:"num_clients"`
 	Classes *int       `json:"num_classes"`
-	Counts  [][][2]int `json:"Size of samples for labels in clients"` // label and number of images, of each client
+	Counts  [][][2]int `json:"Size of samples for labels in clients"` // label and number of images for each client
 }
 
 func readPFLlib(ctx context.Context, files []string, q query) (*Set, error) {
@@ -94,7 +94,7 @@ func readPFLlib(ctx context.Context, files []string, q query) (*Set, error) {
 	return s, nil
 }
 
-// readPFLConfig reads config.json. A set without it is read too.
+// readPFLConfig reads config.json, which may be missing.
 func readPFLConfig(file string) (pflConfig, error) {
 	var c pflConfig
 	b, err := readFile(file, maxIndexMap)
@@ -137,12 +137,12 @@ func pflClients(dir string, config pflConfig) (n int, notes []string, err error)
 	for i := range n {
 		for k, split := range []string{"train", "test"} {
 			if file := strconv.Itoa(i) + ".npz"; !names[k][file] {
-				return 0, nil, fmt.Errorf("%s: no such file, but there are %d clients, each with a file in train/ and in test/; divide the set again with PFLlib", filepath.Join(dir, split, file), n)
+				return 0, nil, fmt.Errorf("%s: the file is missing, but each of the %d clients needs a file in train/ and in test/; divide the set again with PFLlib", filepath.Join(dir, split, file), n)
 			}
 		}
 	}
 	if n == 0 || len(names[0]) > n || len(names[1]) > n {
-		return 0, nil, fmt.Errorf("%s: %d files in train/ and %d in test/ for %d clients; divide the set again with PFLlib", dir, len(names[0]), len(names[1]), n)
+		return 0, nil, fmt.Errorf("%s: there are %d files in train/ and %d in test/ for %d clients; divide the set again with PFLlib", dir, len(names[0]), len(names[1]), n)
 	}
 	if len(others) > 0 {
 		notes = append(notes, fmt.Sprintf("%s left out, because only train/I.npz and test/I.npz are read: %s", counted(len(others), "file is", "files are"), few(others)))
@@ -163,19 +163,19 @@ func (s *Set) addPFLClient(to *Images, d *pickle.Dict, scale string, client int3
 	shape := x.Shape
 	switch {
 	case len(labels) == 0:
-		return nil // its shape may be anything
+		return nil // it may have any shape
 	case len(shape) == 3:
 		shape = []int{shape[0], 1, shape[1], shape[2]}
 	case len(shape) != 4:
 		return fmt.Errorf("x has the shape %v: only images are read, N x C x H x W", shape)
 	}
 	if shape[0] != len(labels) {
-		return fmt.Errorf("x has %d images, y has %d labels", shape[0], len(labels))
+		return fmt.Errorf("x has %d images, but y has %d labels", shape[0], len(labels))
 	}
 	if s.Channels == 0 {
 		s.Channels, s.Height, s.Width = shape[1], shape[2], shape[3]
 	} else if !slices.Equal(shape[1:], []int{s.Channels, s.Height, s.Width}) {
-		return fmt.Errorf("images of %d x %d x %d, but those of the clients before are %d x %d x %d", shape[1], shape[2], shape[3], s.Channels, s.Height, s.Width)
+		return fmt.Errorf("the images are %d x %d x %d, but those of earlier clients are %d x %d x %d", shape[1], shape[2], shape[3], s.Channels, s.Height, s.Width)
 	}
 	if to.Pixels, err = appendPixels(to.Pixels, x, scale); err != nil {
 		return fmt.Errorf("x: %w", err)
@@ -188,7 +188,7 @@ func (s *Set) addPFLClient(to *Images, d *pickle.Dict, scale string, client int3
 	return nil
 }
 
-// readPFLFile reads the dictionary in the array data of a .npz, which has one object.
+// readPFLFile reads the dictionary in the array data of a .npz. The array has one object.
 func readPFLFile(file string) (*pickle.Dict, error) {
 	z, err := openZip(file)
 	if err != nil {
@@ -196,7 +196,7 @@ func readPFLFile(file string) (*pickle.Dict, error) {
 	}
 	defer z.Close()
 	if len(z.File) != 1 || z.File[0].Name != "data.npy" {
-		return nil, errors.New("must have one array, data, as PFLlib writes it")
+		return nil, errors.New("it must have one array, data, as PFLlib writes it")
 	}
 	b, err := readEntry(z.File[0], maxPFLlibFile)
 	if err != nil {
@@ -225,7 +225,7 @@ func decodePFLData(b []byte) (*pickle.Dict, error) {
 	return nil, errors.New("data is not a dictionary of x and y, as PFLlib writes it")
 }
 
-// compare returns an error if the labels of a client are not those that config.json counts.
+// compare returns an error if the labels of a client do not match the counts in config.json.
 func (c pflConfig) compare(client int, counts map[int]int) error {
 	if client >= len(c.Counts) {
 		return nil
@@ -233,7 +233,7 @@ func (c pflConfig) compare(client int, counts map[int]int) error {
 	total := 0
 	for _, pair := range c.Counts[client] {
 		if got := counts[pair[0]]; got != pair[1] {
-			return fmt.Errorf("client %d has %d images of label %d, its files have %d; divide the set again with PFLlib", client, pair[1], pair[0], got)
+			return fmt.Errorf("client %d has %d images of label %d, but its files have %d; divide the set again with PFLlib", client, pair[1], pair[0], got)
 		}
 		total += pair[1]
 	}

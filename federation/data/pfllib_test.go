@@ -57,20 +57,20 @@ func TestBadPFLlib(t *testing.T) {
 	}{
 		"another scale":    {nil, "unit", []string{"train/0.npz: x: element 0: the value -1 is not a pixel on the scale unit (option scale)"}},
 		"an unknown scale": {nil, "halve", []string{"halve", "half"}},
-		"a file lacks":     {func(dir string) error { return os.Remove(filepath.Join(dir, "test/7.npz")) }, "", []string{"test/7.npz: no such file", "11 clients"}},
+		"a file lacks":     {func(dir string) error { return os.Remove(filepath.Join(dir, "test/7.npz")) }, "", []string{"test/7.npz: the file is missing", "11 clients"}},
 		"no test folder":   {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "test")) }, "", []string{"test"}},
 		"another file": {func(dir string) error {
 			return os.Rename(filepath.Join(dir, "train/3.npz"), filepath.Join(dir, "train/03.npz"))
 		}, "", []string{"train/3.npz"}},
 		"a file cut":        {func(dir string) error { return os.Truncate(filepath.Join(dir, "train/2.npz"), 300) }, "", []string{"train/2.npz: not a zip file"}},
-		"other counts":      {replace("config.json", "[[0, 1], [1, 1], [2, 1], [3, 1]]", "[[0, 1], [1, 2], [2, 1], [3, 1]]"), "", []string{"config.json: client 0 has 2 images of label 1, its files have 1"}},
+		"other counts":      {replace("config.json", "[[0, 1], [1, 1], [2, 1], [3, 1]]", "[[0, 1], [1, 2], [2, 1], [3, 1]]"), "", []string{"config.json: client 0 has 2 images of label 1, but its files have 1"}},
 		"a label uncounted": {replace("config.json", "[[0, 1], [1, 1], [2, 1], [3, 1]]", "[[0, 1], [1, 1], [2, 1]]"), "", []string{"config.json: client 0 has labels"}},
 		"fewer clients":     {replace("config.json", `"num_clients": 11`, `"num_clients": 10`), "", []string{"11 files in train/", "10 clients"}},
 		"fewer classes":     {replace("config.json", `"num_classes": 4`, `"num_classes": 3`), "", []string{"num_classes is 3, but there is a label 3"}},
 		"no JSON":           {replace("config.json", "{", "["), "", []string{"config.json: "}},
 		"a partition":       {copyOver("../../internal/indexmap/testdata/map.pkl", "train/1.npz"), "", []string{"train/1.npz: not a zip file"}},
-		"MedMNIST":          {copyOver("testdata/medmnist/wide.npz", "train/1.npz"), "", []string{"train/1.npz: must have one array, data"}},
-		"another shape":     {copyOver(pflFixtures+"/unit/train/1.npz", "train/1.npz"), "", []string{"train/1.npz: images of 3 x 2 x 2, but those of the clients before are 1 x 3 x 4"}},
+		"MedMNIST":          {copyOver("testdata/medmnist/wide.npz", "train/1.npz"), "", []string{"train/1.npz: it must have one array, data"}},
+		"another shape":     {copyOver(pflFixtures+"/unit/train/1.npz", "train/1.npz"), "", []string{"train/1.npz: the images are 3 x 2 x 2, but those of earlier clients are 1 x 3 x 4"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "grey")
@@ -91,7 +91,7 @@ func TestBadPFLlib(t *testing.T) {
 		})
 	}
 	_, err := Load(t.Context(), "pfllib:"+pflFixtures+"/grey/config.json", LoadOptions{})
-	errtest.Want(t, err, "this is a file, but a folder is needed: PFLlib's")
+	errtest.Want(t, err, "it is a file, but a folder of PFLlib is needed")
 }
 
 // replace returns a function that replaces a text in a file of a folder, once.

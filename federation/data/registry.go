@@ -19,9 +19,9 @@ type source struct {
 	aliases []string
 	// takesPath says that the set is written NAME:PATH, or NAME alone for the first directory of data sets.
 	takesPath bool
-	// endings are the endings of files that are such a set: see NameOf.
+	// endings are the endings of the files of such a set: see NameOf.
 	endings []string
-	// options are the keys of LoadOptions.Extra that the set knows, each with what it does.
+	// options are the keys of LoadOptions.Extra that the set knows, each with its help text.
 	options map[string]string
 	// cacheable reports whether these files take so long to read that the decoded set is kept in LoadOptions.Cache;
 	// nil for never.
@@ -31,14 +31,13 @@ type source struct {
 	find func(q query) ([]string, error)
 	// read reads the files that find returned.
 	read func(ctx context.Context, files []string, q query) (*Set, error)
-	// published returns an error unless a set holds the published pixels and labels; nil where their checksums are not
-	// known.
+	// published returns an error unless a set has the published pixels and labels; nil if their checksums are not known.
 	published func(s *Set) error
 }
 
 // query is a request for a data set.
 type query struct {
-	name     string // as Canonical returns it
+	name     string // result of Canonical
 	path     string // the PATH of NAME:PATH
 	dirs     []string
 	extra    map[string]string
@@ -48,7 +47,7 @@ type query struct {
 
 var sources = map[string]source{}
 
-// register adds a data set. The file of each set calls it in init. Two sets of one name are a programming error.
+// register adds a data set. The file of each set calls it in init. Two sets with the same name are a programming error.
 func register(src source) {
 	if _, dup := sources[src.name]; dup {
 		panic("data: two data sets named " + src.name)
@@ -59,11 +58,12 @@ func register(src source) {
 	sources[src.name] = src
 }
 
-// LoadOptions say where a data set is searched and how it is read. The zero value searches nowhere and keeps nothing.
+// LoadOptions say where a data set is searched and how it is read. With the zero value no directory is searched and no
+// decoded set is kept.
 type LoadOptions struct {
 	Dirs  []string          // the directories to search, in order; see SearchDirs
-	Cache string            // the folder of decoded sets, see CacheDir; "" to keep none
-	Extra map[string]string // options of this set alone; see SourceOptions
+	Cache string            // folder of decoded sets, see CacheDir; "" to keep none
+	Extra map[string]string // options of this set; see SourceOptions
 	// Progress is called with the number of decoded images and of all images, from one goroutine at a time; nil for
 	// none.
 	Progress func(done, total int)
@@ -87,7 +87,7 @@ func Title(name string) string {
 // TakesPath reports whether a data set is written NAME:PATH.
 func TakesPath(name string) bool { return sources[name].takesPath }
 
-// NameOf returns the set that a path by itself means, as NAME:PATH: the set that claims the ending of the file, or
+// NameOf returns the set of a path without a name, as NAME:PATH: the set to which the ending of the file belongs, or
 // folder:PATH.
 func NameOf(path string) string {
 	if !isFolder(path) {
@@ -100,7 +100,7 @@ func NameOf(path string) string {
 	return "folder:" + path
 }
 
-// SourceOptions returns the options that a data set knows, each with what it does.
+// SourceOptions returns the options that a data set knows, each with its help text.
 func SourceOptions(name string) map[string]string {
 	base, _, _ := strings.Cut(name, ":")
 	return maps.Clone(sources[base].options)
@@ -122,8 +122,8 @@ func registered(name string) (string, error) {
 }
 
 // Canonical returns the registered name for a name or alias in any case ("FashionMNIST" is "fashion-mnist"), with the
-// path that follows it where the set takes one ("folder:pacs"). It returns the name of a set that was imported into
-// one of dirs as it is. Any other name is an error that names the nearest known name.
+// path that follows it if the set takes a path ("folder:pacs"). It returns the name of a set that was imported into one of
+// dirs unchanged. For any other name it returns an error that names the nearest known name.
 func Canonical(name string, dirs []string) (string, error) {
 	name = strings.TrimSpace(name)
 	if slices.Contains(Imported(dirs), name) {
@@ -160,7 +160,7 @@ func CheckOptions(name string, extra map[string]string) error {
 	known := sources[base].options
 	for _, key := range sortedKeys(extra) {
 		if len(known) == 0 {
-			return fmt.Errorf("data set %s has no options, got %s=%s", base, key, extra[key])
+			return fmt.Errorf("data set %s has no options, but %s=%s is given", base, key, extra[key])
 		}
 		if _, ok := known[key]; !ok {
 			return spelling.Unknown("option of data set "+base, key, sortedKeys(known))
@@ -169,7 +169,7 @@ func CheckOptions(name string, extra map[string]string) error {
 	return nil
 }
 
-// resolve makes a query from a name and options.
+// resolve returns the source and the query for a name and options.
 func resolve(name string, o LoadOptions) (source, query, error) {
 	name, err := Canonical(name, o.Dirs)
 	if err != nil {
@@ -183,8 +183,8 @@ func resolve(name string, o LoadOptions) (source, query, error) {
 	return src, query{name: name, path: path, dirs: o.Dirs, extra: o.Extra, cache: o.Cache, progress: o.Progress}, nil
 }
 
-// Find returns the files that a set would be read from, without reading them: the first complete copy in the order of
-// dirs. If there is none the error is a *NotFoundError.
+// Find returns the files from which a set would be read, without reading them: the first complete copy in the order of dirs.
+// If there is none, the error is a *NotFoundError.
 func Find(name string, dirs []string) ([]string, error) {
 	src, q, err := resolve(name, LoadOptions{Dirs: dirs})
 	if err != nil {
@@ -193,10 +193,10 @@ func Find(name string, dirs []string) ([]string, error) {
 	return src.find(q)
 }
 
-// Load reads a data set from the first of o.Dirs that has all of it, or from its decoded copy in o.Cache if that was made
-// from the same files. An unknown name or option is an error that names the nearest known one. A damaged file is an error
-// that names the file. A decoded copy that cannot be read or written is not an error, but a note in Set.Notes. There are
-// also notes about what the set leaves out or lacks, such as classes without images or images with only one value.
+// Load reads a data set from the first of o.Dirs that has all of its files, or from its decoded copy in o.Cache if this was
+// made from the same files. An unknown name or option is an error that names the nearest known one. A damaged file is an
+// error that names the file. A decoded copy that cannot be read or written is not an error, but a note in Set.Notes. There
+// are also notes about images that are left out, classes without images, images with only one value, and the like.
 func Load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 	s, err := load(ctx, name, o)
 	if err != nil {
@@ -206,7 +206,7 @@ func Load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 	return s, nil
 }
 
-// load is Load without the warnings about the images that were read, which are not kept with a set.
+// load is Load without the warnings about the images, which are not stored with a set.
 func load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 	src, q, err := resolve(name, o)
 	if err != nil {
@@ -228,7 +228,7 @@ func load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 		if err := s.Check(); err != nil {
 			return nil, err
 		}
-		s.hash = s.Hash() // once, for the decoded copy too
+		s.hash = s.Hash() // computed once, also for the decoded copy
 		return s, nil
 	}
 	var s *Set
@@ -240,15 +240,15 @@ func load(ctx context.Context, name string, o LoadOptions) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.hash = s.Hash() // a decoded copy of an earlier version has none
+	s.hash = s.Hash() // a decoded copy of an earlier version has no hash
 	return s, nil
 }
 
-// NotFoundError is the error for a data set that is nowhere. It says in one line which places were searched and what
-// to do.
+// NotFoundError is the error for a data set that was not found. It says in one line which directories were searched and
+// what to do.
 type NotFoundError struct {
 	Name   string   // the data set
-	Looked []string // the directories that were searched, with a remark on each that holds a part of the set
+	Looked []string // the directories that were searched, with a remark if a directory has a part of the set
 	Needs  string   // the files of the set
 	Advice string   // how to get them
 }

@@ -9,9 +9,9 @@ import (
 	"feddag/internal/spelling"
 )
 
-// filters are the ways to resize an image. Each has the weight of source pixel x (0-based, not yet normalised) for the
-// target pixel whose centre is at source position center, where scale source pixels make one target pixel, and the distance
-// from the centre beyond which all weights are zero.
+// filters are the ways to resize an image. Each has a function that returns the weight of source pixel x (0-based, not yet
+// normalised) for the target pixel whose centre is at source position center, where one target pixel covers scale source
+// pixels, and the distance from the centre beyond which all weights are zero.
 var filters = map[string]struct {
 	weight func(x int, center, scale float64) float64
 	reach  func(scale float64) float64
@@ -24,8 +24,8 @@ var filters = map[string]struct {
 		},
 		func(scale float64) float64 { return max(1, scale) },
 	},
-	// area is the mean of the source pixels that a target pixel covers, weighted by how much it covers of each:
-	// OpenCV's INTER_AREA for images that shrink.
+	// area is the mean of the source pixels that a target pixel covers, weighted by the covered part of each: OpenCV's
+	// INTER_AREA for images that shrink.
 	"area": {
 		func(x int, center, scale float64) float64 {
 			return max(0, min(float64(x)+1, center+scale/2)-max(float64(x), center-scale/2))
@@ -63,9 +63,9 @@ func newTaps(from, to int, filter string) taps {
 	return t
 }
 
-// resize writes the three planes of an image in another size to dst, 3 x height x width. It stretches the image,
-// because keeping its proportions would cut off a part. Rows are resized first, then columns, rounded to bytes in
-// between, as PIL does.
+// resize writes the three planes of an image in another size to dst, 3 x height x width. It stretches the image, because
+// keeping its proportions would cut off a part. Rows are resized first and then columns, with values rounded to bytes in
+// between, as in PIL.
 func resize(dst []byte, width, height int, r raster, filter string) {
 	across, down := newTaps(r.width, width, filter), newTaps(r.height, height, filter)
 	rows := make([]byte, r.height*width)
@@ -81,7 +81,7 @@ func resize(dst []byte, width, height int, r raster, filter string) {
 	}
 }
 
-// apply writes the weighted sums of a line whose bytes are step apart. If change is false it copies the line.
+// apply writes the weighted sums of a line whose bytes are fromStep apart. If change is false, it copies the line.
 func apply(to []byte, toStep int, from []byte, fromStep int, t taps, change bool) {
 	for i, weights := range t.weights {
 		if !change {

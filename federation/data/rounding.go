@@ -1,11 +1,11 @@
 package data
 
-// roundShares rounds the share of each cell up or down to a whole number of images. The sum over the cells of each
-// class, and over those of each user, is also rounded up or down: it differs from the sum of the shares by less than 1.
-// The expected value of each number is the share. random returns a number from 0 to below n.
+// roundShares rounds the share of each cell up or down to a whole number of images. The sum over the cells of each class,
+// and over the cells of each user, differs from the sum of the shares by less than 1. The expected value of each number is
+// the share. random returns a number from 0 to below n.
 //
 // Classes and users are the vertices of a bipartite graph and cells with a fraction are its edges. Along a cycle, or a
-// path between two vertices of one edge, fractions are raised and lowered in turn until one of them is 0 or 1. This is
+// path between two vertices with a single edge, fractions are raised and lowered in turn until one of them is 0 or 1. This is
 // dependent rounding: Gandhi, Khuller, Parthasarathy and Srinivasan, "Dependent rounding and its applications to
 // approximation algorithms", J. ACM 53(3), 2006, section 2.
 func roundShares(cells []cell, classes, users int, random func(n int64) int64) []int {
@@ -59,8 +59,8 @@ func (r *rounding) next(v, except int) int {
 	return -1
 }
 
-// walk follows edges from a vertex to a cycle, which it rounds, or to a vertex with one edge. In the latter case it rounds
-// the path if it began at such a vertex; otherwise the next walk has to begin at the returned vertex.
+// walk follows edges from a vertex until it finds a cycle, which it rounds, or a vertex with one edge. In the latter case it
+// rounds the path if the path started at such a vertex. Otherwise the next walk must start at the returned vertex.
 func (r *rounding) walk(from int) int {
 	vertices, path := []int{from}, []int{}
 	r.step[from] = 1
@@ -91,7 +91,7 @@ func (r *rounding) walk(from int) int {
 
 // round raises and lowers the fractions of a path or cycle in turn until one of them is 0 or 1.
 func (r *rounding) round(path []int) {
-	up, down := int64(shareUnit), int64(shareUnit) // how far the first fraction can be raised and lowered
+	up, down := int64(shareUnit), int64(shareUnit) // largest amounts by which the first fraction can be raised and lowered
 	for k, e := range path {
 		above, below := shareUnit-r.fraction[e], r.fraction[e]
 		if k%2 == 1 {

@@ -9,8 +9,8 @@ import (
 	"feddag/internal/spelling"
 )
 
-// pixelScales are the scales of images that other programs store as numbers, each with the factor and the summand that turn
-// values into pixels from 0 to 255.
+// pixelScales are the scales of images that other programs store as numbers, each with the factor and the offset that convert
+// values to pixels from 0 to 255.
 var pixelScales = map[string][2]float64{
 	"bytes":    {1, 0},
 	"unit":     {255, 0},
@@ -18,8 +18,8 @@ var pixelScales = map[string][2]float64{
 	"half":     {127.5, 127.5},
 }
 
-// pixelTolerance is how far a pixel may be from a whole number. It is far above the rounding of float32, and below what a
-// wrong scale gives.
+// pixelTolerance is the largest distance of a pixel from a whole number. It is far above the rounding errors of float32, and
+// below the distances that a wrong scale gives.
 const pixelTolerance = 0.02
 
 // scaleOption returns the option scale.
@@ -39,7 +39,7 @@ func pixelOf(v float64, scale string) (byte, error) {
 	f := pixelScales[scale]
 	p := v*f[0] + f[1]
 	whole := math.Round(p)
-	if !(math.Abs(p-whole) <= pixelTolerance) || whole < 0 || whole > 255 { // a NaN too
+	if !(math.Abs(p-whole) <= pixelTolerance) || whole < 0 || whole > 255 { // also for NaN
 		return 0, fmt.Errorf("the value %v is not a pixel on the scale %s (option scale)", v, scale)
 	}
 	return byte(whole), nil

@@ -15,9 +15,9 @@ import (
 	"feddag/internal/parallel"
 )
 
-// A set file holds a decoded set: a magic number, the length and the checksum of a header, the header (JSON), and then
-// the bytes of the splits. These are pixels, labels and, where known, users (int32, little-endian) of the training
-// split, then those of the test split. Each chunk of the bytes has a checksum; chunks are checked on all cores.
+// A set file contains a decoded set: a magic number, the length and the checksum of a header, the header (JSON), and then
+// the bytes of the splits. These are pixels, labels and, if known, users (int32, little-endian) of the training split, and
+// then of the test split. Each chunk of the bytes has a checksum. Chunks are checked on all cores.
 const (
 	setMagic     = "FEDDAG\x00\x02" // the last byte is the version
 	setChunk     = 1 << 22
@@ -31,7 +31,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type setHeader struct {
 	Name            string    `json:"name"`
 	Title           string    `json:"title"`
-	Made            string    `json:"made_of"` // what it was decoded from and how, see fingerprint
+	Made            string    `json:"made_of"` // identifies the files and the code from which it was decoded, see fingerprint
 	Shape           [3]int    `json:"shape"`   // channels, height, width
 	Classes         int       `json:"classes"`
 	ClassNames      []string  `json:"class_names"`
@@ -40,12 +40,12 @@ type setHeader struct {
 	Superclass      []int     `json:"superclass,omitempty"`
 	SuperclassNames []string  `json:"superclass_names,omitempty"`
 	UserNames       []string  `json:"user_names,omitempty"`
-	Users           [2]bool   `json:"users"`  // whether the users are known: training, test
+	Users           [2]bool   `json:"users"`  // whether the users are known, for training and test images
 	Count           [2]int    `json:"images"` // training, test
 	Files           []string  `json:"files"`
 	Notes           []string  `json:"notes,omitempty"`
 	Checksums       []uint32  `json:"crc32c"`         // checksum of each chunk of the bytes after the header
-	Hash            string    `json:"hash,omitempty"` // Set.Hash(); earlier versions did not write it
+	Hash            string    `json:"hash,omitempty"` // result of Set.Hash; earlier versions did not write it
 }
 
 // sections returns the byte ranges of a set in the order of a set file.
@@ -97,7 +97,7 @@ func writeSet(w io.Writer, s *Set, made string) error {
 		return err
 	}
 	if len(text) > setMaxHeader {
-		return fmt.Errorf("a header of %d bytes", len(text))
+		return fmt.Errorf("the header has %d bytes, which is too long", len(text))
 	}
 	for _, b := range append([][]byte{setHead(text)}, sections...) {
 		if _, err := w.Write(b); err != nil {
@@ -107,7 +107,7 @@ func writeSet(w io.Writer, s *Set, made string) error {
 	return nil
 }
 
-// setHead returns the bytes before those of the splits: magic number, length and checksum of the header, the header.
+// setHead returns the bytes before the splits: magic number, length and checksum of the header, and the header.
 func setHead(header []byte) []byte {
 	b := binary.LittleEndian.AppendUint32([]byte(setMagic), uint32(len(header)))
 	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(header, castagnoli))
@@ -125,7 +125,7 @@ func readSetHeader(r io.ReaderAt, size int64) (h setHeader, at int64, err error)
 		return h, 0, errors.New("not a set file")
 	}
 	if head[7] != setMagic[7] {
-		return h, 0, fmt.Errorf("a set file of version %d, but this program reads version %d", head[7], setMagic[7])
+		return h, 0, fmt.Errorf("the set file has version %d, but this program reads version %d", head[7], setMagic[7])
 	}
 	length := binary.LittleEndian.Uint32(head[8:])
 	if at = int64(len(head)) + int64(length); length > setMaxHeader || at > size {
@@ -144,8 +144,8 @@ func readSetHeader(r io.ReaderAt, size int64) (h setHeader, at int64, err error)
 	return h, at, nil
 }
 
-// readSet reads a set file of the given size. A file that contradicts itself is an error. It allocates no more than
-// about the size of the file.
+// readSet reads a set file of the given size. An inconsistent file is an error. It allocates no more than about the size of
+// the file.
 func readSet(r io.ReaderAt, size int64) (*Set, error) {
 	h, at, err := readSetHeader(r, size)
 	if err != nil {
@@ -175,10 +175,10 @@ func readSet(r io.ReaderAt, size int64) (*Set, error) {
 		want += int64(n) * perImage
 	}
 	if want != payload {
-		return nil, fmt.Errorf("truncated, or damaged: %d bytes follow the header, must be %d", payload, want)
+		return nil, fmt.Errorf("truncated, or damaged: %d bytes follow the header, but there must be %d", payload, want)
 	}
 	if chunks := (payload + setChunk - 1) / setChunk; int64(len(h.Checksums)) != chunks {
-		return nil, fmt.Errorf("damaged: %d checksums of %d chunks", len(h.Checksums), chunks)
+		return nil, fmt.Errorf("damaged: there are %d checksums for %d chunks", len(h.Checksums), chunks)
 	}
 	for _, c := range h.Superclass {
 		if c < 0 || c > maxClasses {
@@ -230,7 +230,7 @@ func readChunks(r io.ReaderAt, at int64, body []byte, checksums []uint32) error 
 	return nil
 }
 
-// openSetFile reads a set file and returns the set and what it was made of.
+// openSetFile reads a set file and returns the set and its fingerprint.
 func openSetFile(path string) (s *Set, made string, err error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 	"io"
 )
 
-// Sheet writes a contact sheet as PNG: one row per class, by label, with the first images of the class in a split, at
-// most columns of them. Small images are enlarged by a whole factor. A class without images has an empty row.
+// Sheet writes a contact sheet as PNG. It has one row per class, ordered by label, with the first images of the class in a
+// split, at most columns of them. Small images are enlarged by a whole factor. A class without images has an empty row.
 func (s *Set) Sheet(w io.Writer, split Images, columns int) error {
 	if columns < 1 || columns > 1000 {
-		return fmt.Errorf("contact sheet: %d columns, must be 1 to 1000", columns)
+		return fmt.Errorf("contact sheet: the number of columns is %d, but must be 1 to 1000", columns)
 	}
 	if s.Channels != 1 && s.Channels != 3 {
-		return fmt.Errorf("contact sheet: images of %d channels, must be 1 or 3", s.Channels)
+		return fmt.Errorf("contact sheet: the images have %d channels, but must have 1 or 3", s.Channels)
 	}
 	const gap = 2
 	zoom := max(1, 48/max(s.Height, s.Width))

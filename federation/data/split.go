@@ -9,8 +9,8 @@ import (
 )
 
 // splits divides the pictures of a folder or list into training and test images, which keep the given order. If no picture
-// has a split, a share of them is for testing: see heldOut. If no picture is for testing, the validation images are;
-// otherwise they are left out. missing says in the notes what the set lacks, for instance "no test folder".
+// has a split, a share of them is used for testing: see heldOut. If there are no test images, the validation images are used
+// for testing; otherwise they are left out. missing says in the notes what the set lacks, for instance "no test folder".
 func splits(pictures []picture, share float64, missing string) (train, test []picture, notes []string) {
 	by := map[string][]picture{}
 	for _, p := range pictures {
@@ -26,11 +26,11 @@ func splits(pictures []picture, share float64, missing string) (train, test []pi
 				train = append(train, pictures[i])
 			}
 		}
-		notes = append(notes, fmt.Sprintf("%s: %d of %d images, evenly of each user and class, are for testing", missing, len(test), len(pictures)))
+		notes = append(notes, fmt.Sprintf("%s: %d of %d images, evenly from each user and class, are used for testing", missing, len(test), len(pictures)))
 	case len(by["val"]) == 0:
 	case len(test) == 0:
 		test = by["val"]
-		notes = append(notes, fmt.Sprintf("%s: the %d validation images are for testing", missing, len(test)))
+		notes = append(notes, fmt.Sprintf("%s: the %d validation images are used for testing", missing, len(test)))
 	default:
 		notes = append(notes, fmt.Sprintf("%d validation images are left out", len(by["val"])))
 	}
@@ -40,21 +40,21 @@ func splits(pictures []picture, share float64, missing string) (train, test []pi
 // cell is the pictures of one user and class.
 type cell struct {
 	class, user int
-	pictures    []int // their indices, in order
+	pictures    []int // indices of the pictures, in order
 	share       int64 // the expected number of test images, in units of 1/shareUnit
 }
 
 // shareUnit is the denominator of shares. Whole numbers of it keep the split free of rounding errors.
 const shareUnit = 1_000_000
 
-// heldOut reports which pictures are for testing. The expected number of test images of each user and class is the share of
-// its images. It is rounded up or down at random, with a fixed seed, in such a way that the numbers of each class and of
-// each user are also the expected ones, rounded up or down: see roundShares. A class with two or more images has at least
-// one for testing and one for training. If a user has only one image, it is for training, unless the class of the image
-// would have no test image.
+// heldOut reports which pictures are used for testing. The expected number of test images of each user and class is the
+// given share of its images. It is rounded up or down at random, with a fixed seed, in such a way that the totals of each
+// class and of each user are also the expected totals, rounded up or down: see roundShares. A class with two or more images
+// has at least one test image and one training image. If a user has only one image, it is a training image, unless the class
+// of the image would have no test image.
 //
-// The test images of a cell lie at even distances in the order of the pictures. If the share of a cell is a whole number,
-// they are the last of each stretch, for instance every fifth; otherwise the first distance is random.
+// The test images of a cell are evenly spaced in the order of the pictures. If the share of a cell is a whole number, they
+// are the last of each interval, for instance every fifth. Otherwise the first distance is random.
 func heldOut(pictures []picture, share float64) []bool {
 	cells, classes, users := cellsOf(pictures)
 	s := min(max(int64(share*shareUnit+0.5), 1), shareUnit-1)
@@ -97,9 +97,9 @@ func cellsOf(pictures []picture) (cells []cell, classes, users int) {
 	return cells, len(class), len(user)
 }
 
-// setShares sets the expected number of test images of each cell, which is the share of its images, in units of
-// 1/shareUnit. If a class would have less than one test image, or no training image, its cells share its test images in
-// proportion.
+// setShares sets the expected number of test images of each cell, which is the given share of its images, in units of
+// 1/shareUnit. If a class would have less than one test image, or no training image, its test images are divided between
+// its cells in proportion.
 func setShares(cells []cell, classes, users int, share int64) {
 	ofUser, ofClass, eligible := make([]int, users), make([]int, classes), make([]int, classes)
 	for _, c := range cells {
@@ -117,7 +117,7 @@ func setShares(cells []cell, classes, users int, share int64) {
 		n, all := int64(eligible[c.class]), int64(ofClass[c.class])
 		switch {
 		case all < 2:
-			continue // the only image of a class is for training
+			continue // the only image of a class is used for training
 		case n == 0:
 			n = all
 		case ofUser[c.user] == 1:

@@ -197,7 +197,7 @@ func TestSplitIsTheSameForAll(t *testing.T) {
 		if s.Test.Len() != 12 || !reflect.DeepEqual(s.Train, sets[0].Train) || !reflect.DeepEqual(s.Test, sets[0].Test) {
 			t.Errorf("%s: another split, of %d test images", name, s.Test.Len())
 		}
-		if !strings.Contains(strings.Join(s.Notes, "\n"), "12 of 60 images, evenly of each user and class") {
+		if !strings.Contains(strings.Join(s.Notes, "\n"), "12 of 60 images, evenly from each user and class") {
 			t.Errorf("%s: notes %q", name, s.Notes)
 		}
 		for c, n := range s.ClassCounts(s.Test) {

@@ -30,7 +30,7 @@ func (s *Set) Stats(split Images) (mean, std []float64) {
 	return mean, std
 }
 
-// scaleByTraining sets Mean and Std to those of the training images, for sets without published values. Std is 1 for a
+// scaleByTraining sets Mean and Std to the values of the training images, for sets without published values. Std is 1 for a
 // channel whose pixels are all equal.
 func (s *Set) scaleByTraining() {
 	mean, std := s.Stats(s.Train)

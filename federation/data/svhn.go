@@ -85,23 +85,23 @@ func readSVHNFile(name string) (pixels, labels []byte, err error) {
 	}
 	x, y := arrays["X"], arrays["y"]
 	if len(x.Dims) < 3 || len(x.Dims) > 4 || !slices.Equal(x.Dims[:3], []int{32, 32, 3}) || !x.Bytes() {
-		return nil, nil, fmt.Errorf("array X has the shape %v, must be 32 x 32 x 3 x N bytes", x.Dims)
+		return nil, nil, fmt.Errorf("array X has the shape %v, but must be 32 x 32 x 3 x N bytes", x.Dims)
 	}
 	numbers, err := y.Ints(math.MinInt64, math.MaxInt64)
 	if err != nil {
 		return nil, nil, fmt.Errorf("y: %w", err)
 	}
 	if n := len(x.Raw) / cifarPixels; n != len(numbers) || n == 0 {
-		return nil, nil, fmt.Errorf("%d labels for %d images; fetch it again", len(numbers), n)
+		return nil, nil, fmt.Errorf("there are %d labels for %d images; fetch it again", len(numbers), n)
 	}
 	labels = make([]byte, len(numbers))
 	for i, l := range numbers {
 		if l < 1 || l > 10 {
-			return nil, nil, fmt.Errorf("label %d of image %d is out of range, must be 1 to 10", l, i)
+			return nil, nil, fmt.Errorf("label %d of image %d is out of range: it must be 1 to 10", l, i)
 		}
 		labels[i] = byte(l % 10)
 	}
-	// With columns first, the planes of an image follow each other already, but each is transposed.
+	// The array is in column-major order, so the planes of an image already follow each other, but each is transposed.
 	for plane := range slices.Chunk(x.Raw, 32*32) {
 		for r := range 32 {
 			for c := range r {

@@ -10,9 +10,9 @@ import (
 )
 
 // Tiny ImageNet: 200 classes of ImageNet, 500 + 50 images each, 64 x 64, most of them in colour (Stanford CS231n,
-// 2015). The classes are WordNet numbers in alphabetical order, as ImageFolder takes them, and are named by their
-// first word. The validation images, which val_annotations.txt labels, are used for testing. The published test images
-// have no labels.
+// 2015). The classes are WordNet numbers in alphabetical order, as in ImageFolder, and are named by their first word. The
+// validation images, whose labels are in val_annotations.txt, are used for testing. The published test images have no
+// labels.
 func init() {
 	register(source{
 		name: "tiny-imagenet", title: "Tiny ImageNet", aliases: []string{"tinyimagenet", "tiny_imagenet", "tiny-imagenet-200"},
@@ -143,12 +143,12 @@ func (x *tinyTree) lines(name string, fields int) ([][]string, error) {
 		}
 		row := strings.Split(line, "\t")
 		if len(row) < fields {
-			return nil, fmt.Errorf("%s: line %d has %d fields, must have %d", n.place, i+1, len(row), fields)
+			return nil, fmt.Errorf("%s: line %d has %d fields, but must have %d", n.place, i+1, len(row), fields)
 		}
 		rows = append(rows, row)
 	}
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("%s: empty; fetch it again", n.place)
+		return nil, fmt.Errorf("%s: it is empty; fetch it again", n.place)
 	}
 	return rows, nil
 }
@@ -178,7 +178,7 @@ func (x *tinyTree) pictures() (train, test []picture, err error) {
 			train = append(train, p)
 		case n.dirs[0] == "val" && n.dirs[1] == "images":
 			if p.class = annotated[n.file]; p.class == "" {
-				return nil, nil, fmt.Errorf("%s: no label in %s", n.place, place)
+				return nil, nil, fmt.Errorf("%s: it has no label in %s", n.place, place)
 			}
 			seen++
 			test = append(test, p)
@@ -192,23 +192,23 @@ func (x *tinyTree) pictures() (train, test []picture, err error) {
 		}
 	}
 	if seen > 0 && seen != len(annotated) {
-		return nil, nil, fmt.Errorf("%s: labels %d images, %d are there; fetch it again", place, len(annotated), seen)
+		return nil, nil, fmt.Errorf("%s: it labels %d images, but there are %d; fetch it again", place, len(annotated), seen)
 	}
 	for _, wnid := range sortedKeys(x.wnids) {
 		if !x.images[wnid] {
-			return nil, nil, fmt.Errorf("%s: no image in train/%s/; fetch it again", x.root, wnid)
+			return nil, nil, fmt.Errorf("%s: there is no image in train/%s/; fetch it again", x.root, wnid)
 		}
 	}
 	if len(test) == 0 {
-		return nil, nil, fmt.Errorf("%s: no image in val/; fetch it again", x.root)
+		return nil, nil, fmt.Errorf("%s: there is no image in val/; fetch it again", x.root)
 	}
 	sortPictures(train)
 	sortPictures(test)
 	return train, test, nil
 }
 
-// names returns the first word of each class, or the number of the class where words.txt is missing or two classes
-// would have the same name.
+// names returns the first word of each class, or the number of the class if words.txt is missing or two classes would have
+// the same name.
 func (x *tinyTree) names(wnids []string) []string {
 	words := map[string]string{}
 	if rows, err := x.lines("words.txt", 2); err == nil {

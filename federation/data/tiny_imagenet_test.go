@@ -93,13 +93,13 @@ func TestTinyImageNetBadFiles(t *testing.T) {
 		{"a class that is not listed", func(f map[string][]byte) { f["train/n07/images/a.png"] = pngOf(t, 4, 3, 1) }, []string{"train/n07/images/a.png", "n07 is not in wnids.txt"}},
 		{"a class without images", func(f map[string][]byte) { f["wnids.txt"] = []byte("n01\nn02\nn03\nn04\n") }, []string{"train/n04"}},
 		{"an image without a label", func(f map[string][]byte) { f["val/images/val_7.png"] = pngOf(t, 4, 3, 1) }, []string{"val/images/val_7.png", "val_annotations.txt"}},
-		{"a label without an image", func(f map[string][]byte) { delete(f, "val/images/val_1.png") }, []string{"labels 3 images, 2 are there"}},
+		{"a label without an image", func(f map[string][]byte) { delete(f, "val/images/val_1.png") }, []string{"labels 3 images, but there are 2"}},
 		{"a label that is not listed", func(f map[string][]byte) {
 			f["val/val_annotations.txt"] = []byte("val_0.png\tn09\nval_1.png\tn01\nval_2.png\tn02\n")
 		}, []string{"n09 is not in wnids.txt"}},
 		{"a line cut off", func(f map[string][]byte) { f["val/val_annotations.txt"] = []byte("val_0.png\tn03\nval_1") }, []string{"line 2 has 1 fields"}},
 		{"no annotations", func(f map[string][]byte) { delete(f, "val/val_annotations.txt") }, []string{"val/val_annotations.txt is missing"}},
-		{"an empty list", func(f map[string][]byte) { f["wnids.txt"] = nil }, []string{"wnids.txt: empty"}},
+		{"an empty list", func(f map[string][]byte) { f["wnids.txt"] = nil }, []string{"wnids.txt: it is empty"}},
 		{"no validation images", func(f map[string][]byte) {
 			for i := range 3 {
 				delete(f, fmt.Sprintf("val/images/val_%d.png", i))

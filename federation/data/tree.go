@@ -16,20 +16,20 @@ import (
 	"feddag/internal/damage"
 )
 
-// Bounds of a tree of images. A larger tree is not a data set, or is made to do harm.
+// Bounds of a tree of images. A larger tree is not a data set, or is malicious.
 const (
-	maxImageFile = 1 << 28 // bytes per image file
+	maxImageFile = 1 << 28 // largest number of bytes per image file
 	maxTreeFiles = 1 << 24
 	maxTreeDepth = 16
 )
 
 // node is a file of a tree, in a folder or in a zip.
 type node struct {
-	dirs  []string // the folders from the root, which is left out, to the file
-	file  string   // the name
+	dirs  []string // the folders from the root to the file, without the root
+	file  string   // the name of the file
 	place string   // the path for messages: ROOT/train/cat/1.jpg, or ROOT/train.zip: train/cat/1.jpg
 	entry *zip.File
-	bytes []byte // the file itself where it is in memory
+	bytes []byte // content of the file if it is in memory
 }
 
 // read returns the bytes of the file.
@@ -47,16 +47,16 @@ func (n *node) read() ([]byte, error) {
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxImageFile+1))
 	if err == nil && len(b) > maxImageFile {
-		err = fmt.Errorf("more than %d bytes", maxImageFile)
+		err = fmt.Errorf("it has more than %d bytes", maxImageFile)
 	}
 	return b, err
 }
 
-// readEntry returns the bytes of a file in a zip, at most maxBytes. It allocates no more than about twice what the file
-// unpacks to, whatever the directory of the zip claims.
+// readEntry returns the bytes of a file in a zip, at most maxBytes. It allocates no more than about twice the unpacked size
+// of the file, whatever the directory of the zip claims.
 func readEntry(e *zip.File, maxBytes uint64) ([]byte, error) {
 	if e.UncompressedSize64 > maxBytes {
-		return nil, fmt.Errorf("unpacks to more than %d bytes", maxBytes)
+		return nil, fmt.Errorf("it unpacks to more than %d bytes", maxBytes)
 	}
 	r, err := e.Open()
 	if err != nil {
@@ -78,7 +78,7 @@ func readEntry(e *zip.File, maxBytes uint64) ([]byte, error) {
 			return nil, damage.Describe(err)
 		}
 		if len(b) > size {
-			return nil, errors.New("damaged: unpacks to more than its directory claims; fetch it again")
+			return nil, errors.New("damaged: it unpacks to more bytes than its directory claims; fetch it again")
 		}
 	}
 }
@@ -89,12 +89,12 @@ type tree struct {
 	nodes   []node
 	empty   []node // empty folders
 	closers []io.Closer
-	seen    map[string]string // the place of each real path and of each path in the tree
+	seen    map[string]string // place of each real path and of each path in the tree
 }
 
 // openTree lists the files in a folder and in the zips in it, or in a zip. If there are several roots, each folder keeps
-// its own name. Hidden files and folders, and those that macOS adds to a zip, are left out. Close the tree after its files
-// have been read.
+// its own name. Hidden files and folders, and those that macOS adds to a zip, are left out. The caller closes the tree after
+// its files have been read.
 func openTree(roots ...string) (t *tree, err error) {
 	t = &tree{root: roots[0], seen: map[string]string{}}
 	defer func() {
@@ -132,9 +132,9 @@ func (t *tree) Close() {
 
 func (t *tree) add(n node) error {
 	if len(t.nodes) >= maxTreeFiles {
-		return fmt.Errorf("%s: more than %d files", n.place, maxTreeFiles)
+		return fmt.Errorf("%s: there are more than %d files", n.place, maxTreeFiles)
 	}
-	// Two zips, or a zip and a folder, may hold the same file. The user must decide which one counts.
+	// Two zips, or a zip and a folder, may contain the same file. The user must remove one of them.
 	key := path.Join(path.Join(n.dirs...), n.file)
 	if other, dup := t.seen[key]; dup {
 		return fmt.Errorf("%s and %s are the same file of the set: remove one", other, n.place)
@@ -149,7 +149,7 @@ func hidden(name string) bool { return strings.HasPrefix(name, ".") || name == "
 // addDir adds the files in a folder and in the folders below it.
 func (t *tree) addDir(dir string, dirs []string) error {
 	if len(dirs) > maxTreeDepth {
-		return fmt.Errorf("%s: more than %d folders deep", dir, maxTreeDepth)
+		return fmt.Errorf("%s: it is more than %d folders deep", dir, maxTreeDepth)
 	}
 	if real, err := filepath.EvalSymlinks(dir); err == nil { // a link may lead to a folder above
 		if other, dup := t.seen["\x00"+real]; dup {
@@ -216,14 +216,14 @@ func openZip(file string) (*zip.ReadCloser, error) {
 	return r, nil
 }
 
-// addZip adds the files in a zip that lies in dirs. Nothing is unpacked to disk.
+// addZip adds the files in a zip that is in dirs. Nothing is unpacked to disk.
 func (t *tree) addZip(file string, dirs []string) error {
 	r, err := openZip(file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	t.closers = append(t.closers, r)
-	// The names train.zip and train-1.zip stand for a split unless folders in the zip do.
+	// The names train.zip and train-1.zip indicate a split, unless folders in the zip do.
 	stem := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 	word, _, _ := strings.Cut(stem, "-")
 	if splitOf(word) != "" && !slices.ContainsFunc(r.File, func(e *zip.File) bool {
@@ -238,7 +238,7 @@ func (t *tree) addZip(file string, dirs []string) error {
 		name := strings.TrimSuffix(e.Name, "/")
 		parts := strings.Split(name, "/")
 		if len(parts)+len(dirs) > maxTreeDepth+1 {
-			return fmt.Errorf("%s: more than %d folders deep", place, maxTreeDepth)
+			return fmt.Errorf("%s: it is more than %d folders deep", place, maxTreeDepth)
 		}
 		if slices.ContainsFunc(parts, hidden) {
 			continue
@@ -263,7 +263,7 @@ func (t *tree) addZip(file string, dirs []string) error {
 	return nil
 }
 
-// splitOf returns the split that the name of a folder means: "train", "test", "val", or "" for none.
+// splitOf returns the split that the name of a folder indicates: "train", "test", "val", or "" for none.
 func splitOf(folder string) string {
 	switch strings.ToLower(folder) {
 	case "train", "training":

@@ -17,9 +17,9 @@ type Finding struct {
 	Failed bool
 }
 
-// Verify reads a set from its own files, not from a decoded copy, and compares them with what is published: the checksums
-// of files that are published under their names, and the numbers of images. A decoded copy must have the same images.
-// Verify returns an error for a set that cannot be read at all, and what it has found until then.
+// Verify reads a set from its own files, not from a decoded copy, and compares it with the published set: the checksums of
+// files that are published under their names, and the numbers of images. A decoded copy must have the same images. If the
+// set cannot be read, Verify returns an error and the findings so far.
 func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, err error) {
 	src, q, err := resolve(name, o)
 	if err != nil {
@@ -65,7 +65,7 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 		if got := [2]int{s.Train.Len(), s.Test.Len()}; got == want {
 			f.Text += ", as published"
 		} else {
-			f.Text, f.Failed = fmt.Sprintf("%s, must be %d + %d", f.Text, want[0], want[1]), true
+			f.Text, f.Failed = fmt.Sprintf("%s, but there must be %d + %d", f.Text, want[0], want[1]), true
 		}
 	}
 	found = append(found, f)
@@ -74,7 +74,7 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 		for k, split := range []Images{s.Train, s.Test} {
 			for c, n := range s.ClassCounts(split) {
 				if n != src.origin.perClass[k] && !f.Failed {
-					f.Text, f.Failed = fmt.Sprintf("%d %s images of class %d, must be %d", n, []string{"training", "test"}[k], c, src.origin.perClass[k]), true
+					f.Text, f.Failed = fmt.Sprintf("%d %s images of class %d, but there must be %d", n, []string{"training", "test"}[k], c, src.origin.perClass[k]), true
 				}
 			}
 		}
@@ -95,7 +95,7 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 	if err != nil {
 		return found, err
 	}
-	f = Finding{What: path, Text: "the decoded copy holds the same"}
+	f = Finding{What: path, Text: "the decoded copy has the same images"}
 	switch kept, of, err := openSetFile(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return found, nil
@@ -104,7 +104,7 @@ func Verify(ctx context.Context, name string, o LoadOptions) (found []Finding, e
 	case of != made:
 		f.Text = "a decoded copy of other files or an earlier version, which will be replaced"
 	case kept.Hash() != s.Hash() || kept.LabelHash() != s.LabelHash() || !bytes.Equal(kept.Train.Pixels, s.Train.Pixels) || !bytes.Equal(kept.Test.Pixels, s.Test.Pixels):
-		f.Text, f.Failed = "the decoded copy holds other images; delete it", true
+		f.Text, f.Failed = "the decoded copy has other images; delete it", true
 	}
 	return append(found, f), nil
 }

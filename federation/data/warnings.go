@@ -11,8 +11,8 @@ import (
 	"feddag/internal/spelling"
 )
 
-// warnings returns what a user should know about a set before training, one line each: pixels without information, and
-// classes and users without images.
+// warnings returns warnings about a set for the user, one line each: about pixels without information, and about classes
+// and users without images.
 func (s *Set) warnings() []string {
 	return slices.Concat(s.constantImages(), s.emptyClasses(), s.emptyUsers())
 }
@@ -34,11 +34,11 @@ func (s *Set) constantImages() []string {
 		if same {
 			value := s.Train.Pixels[c*plane]
 			values = append(values, int(value))
-			out = append(out, fmt.Sprintf("channel %d of %d has one value, %d, in all training images (a deviation of 0): nothing can be learned from it", c, s.Channels, value))
+			out = append(out, fmt.Sprintf("channel %d of %d has the same value, %d, in all training images (a standard deviation of 0): nothing can be learned from it", c, s.Channels, value))
 		}
 	}
 	if len(values) == s.Channels {
-		out = []string{fmt.Sprintf("all %d training images are equal and of one value per channel, %d (a deviation of 0): nothing can be learned from them", s.Train.Len(), values)}
+		out = []string{fmt.Sprintf("all %d training images are equal and have one value per channel, %d (a standard deviation of 0): nothing can be learned from them", s.Train.Len(), values)}
 	}
 	for k, split := range []Images{s.Train, s.Test} {
 		n, first := 0, 0
@@ -90,8 +90,8 @@ func (s *Set) emptyClasses() []string {
 		without(untested, s.Classes, "class", "classes", "a test image"))
 }
 
-// emptyUsers returns warnings that name the users without training images and without test images. There is none for a
-// split whose users are unknown.
+// emptyUsers returns warnings that name the users without training images and without test images. There is no warning for
+// a split whose users are unknown.
 func (s *Set) emptyUsers() []string {
 	var out []string
 	for k, split := range []Images{s.Train, s.Test} {
@@ -113,7 +113,7 @@ func (s *Set) emptyUsers() []string {
 	return out
 }
 
-// without returns a warning that some of all names lack something, or nothing if there are no such names.
+// without returns a warning that some of all classes or users lack something, or nothing if names is empty.
 func without(names []string, all int, one, more, what string) []string {
 	if len(names) == 0 {
 		return nil
@@ -121,7 +121,7 @@ func without(names []string, all int, one, more, what string) []string {
 	return []string{fmt.Sprintf("%d of %s without %s: %s", len(names), counted(all, one+" is", more+" are"), what, few(names))}
 }
 
-// classText returns a label, with the name of its class if that is different.
+// classText returns a label, with the name of its class if this is different.
 func (s *Set) classText(c int) string {
 	text := strconv.Itoa(c)
 	if c < len(s.ClassNames) && s.ClassNames[c] != text {
@@ -130,8 +130,8 @@ func (s *Set) classText(c int) string {
 	return text
 }
 
-// sortedAsText returns a note if class names are whole numbers that are not in the order of their values, as
-// torchvision's ImageFolder numbers folders. The classes of a list are in that order.
+// sortedAsText returns a note if class names are whole numbers that are not in the order of their values, because folders
+// are numbered in alphabetical order, as in torchvision's ImageFolder. The classes of a list are in the order of their values.
 func sortedAsText(names []string) []string {
 	last := -1
 	out := false
@@ -148,13 +148,13 @@ func sortedAsText(names []string) []string {
 	}
 	for label, name := range names {
 		if n, _ := strconv.Atoi(name); n != label {
-			return []string{fmt.Sprintf("the classes are numbered in alphabetical order, as ImageFolder numbers them: folder %s is label %d", name, label)}
+			return []string{fmt.Sprintf("the classes are numbered in alphabetical order, as in ImageFolder: folder %s is label %d", name, label)}
 		}
 	}
 	return nil
 }
 
-// leftOut returns a note about the files whose names are not those of images: how many there are with each ending. It
+// leftOut returns a note about the files whose names are not names of images, with the number of files with each ending. It
 // returns nothing if there are no such files. Hidden files are not counted.
 func leftOut(t *tree) []string {
 	counts, first, total := map[string]int{}, map[string]string{}, 0

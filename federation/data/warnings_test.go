@@ -75,8 +75,8 @@ func TestImagesOfSixteenBits(t *testing.T) {
 		image image.Image
 		words []string
 	}{
-		{grey, []string{"2 images have 16 bits", "only up to 220", "all black", "all 1 training images are equal and of one value per channel, [0] (a deviation of 0)", "1 of 1 test image"}},
-		{deep, []string{"2 images have 16 bits", "only up to 3300", "at most 13 of 256 levels", "channel 1 of 3 has one value, 0, in all"}},
+		{grey, []string{"2 images have 16 bits", "only up to 220", "all black", "all 1 training images are equal and have one value per channel, [0] (a standard deviation of 0)", "1 of 1 test image"}},
+		{deep, []string{"2 images have 16 bits", "only up to 3300", "at most 13 of 256 levels", "channel 1 of 3 has the same value, 0, in all"}},
 	} {
 		dir, b := t.TempDir(), encoded(t, c.image)
 		plant(t, dir, map[string][]byte{"train/a/1.png": b, "test/a/1.png": b})
@@ -103,7 +103,7 @@ func TestWarnings(t *testing.T) {
 	s.Train = Images{Pixels: []byte{1, 2, 7, 7, 5, 5, 7, 7}, Labels: []byte{0, 1}, Users: []int32{0, 2}}
 	s.Test = Images{Pixels: []byte{1, 2, 3, 4}, Labels: []byte{0}, Users: []int32{1}}
 	want := []string{
-		"channel 1 of 2 has one value, 7, in all training images (a deviation of 0): nothing can be learned from it",
+		"channel 1 of 2 has the same value, 7, in all training images (a standard deviation of 0): nothing can be learned from it",
 		"1 of 2 training images are of one value per channel, without variation, the first of class 1 (cat)",
 		"6 of 8 classes are without an image: 2, 3, 4, 5, 6 and 1 more",
 		"1 of 8 classes are without a test image: 1 (cat)",
@@ -114,7 +114,7 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("warnings:\n%s", strings.Join(got, "\n"))
 	}
 	// They are of an imported set too, once.
-	want[0] = "channel 0 of 3 has one value, 1, in all training images (a deviation of 0): nothing can be learned from it"
+	want[0] = "channel 0 of 3 has the same value, 1, in all training images (a standard deviation of 0): nothing can be learned from it"
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, cacheFolder), 0o755); err != nil {
 		t.Fatal(err)
