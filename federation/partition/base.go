@@ -11,13 +11,13 @@ import (
 	"feddag/internal/spelling"
 )
 
-// optionBase is the option of a layered kind that names the kind below it. Where that kind is layered too, the option
-// names both: "feature-skew/lda".
+// optionBase is the option of a layered kind that names the kind below it. If this kind is layered too, the option names
+// both: "feature-skew/lda".
 const optionBase = "base"
 
 const defaultBase = "lda"
 
-// base returns the kind below the layered kind k, and the options as that kind sees them.
+// base returns the kind below the layered kind k, and the options of that kind.
 func (k kind) base(o Options) (kind, Options, error) {
 	chain := o.Extra[optionBase]
 	if chain == "" {
@@ -55,7 +55,7 @@ func (k kind) known(o Options) ([]string, error) {
 	return slices.Concat([]string{optionBase}, own, names), err
 }
 
-// countClients returns the number of clients that k, or the kind below it, finds in the set.
+// countClients returns the number of clients in the set according to k or the kind below it.
 func (k kind) countClients(s *data.Set, o Options) (int, error) {
 	for k.layered {
 		var err error
@@ -64,12 +64,12 @@ func (k kind) countClients(s *data.Set, o Options) (int, error) {
 		}
 	}
 	if k.clients == nil {
-		return 0, nil // which checkClients refuses
+		return 0, nil // checkClients rejects it
 	}
 	return k.clients(s, o)
 }
 
-// resolveBase resolves the options of the kind below k and records which kind it is.
+// resolveBase resolves the options of the kind below k and records the name of that kind.
 func (k kind) resolveBase(s *data.Set, o Options) (Options, error) {
 	base, below, err := k.base(o)
 	if err != nil {
@@ -93,7 +93,7 @@ func (k kind) resolveBase(s *data.Set, o Options) (Options, error) {
 	return resolved, nil
 }
 
-// assignBase assigns the images as the kind below does.
+// assignBase assigns the images like the kind below.
 func assignBase(p *Partition, s *data.Set) error {
 	params := p.Params
 	defer func() { p.Params = params }()
@@ -106,8 +106,8 @@ func assignBase(p *Partition, s *data.Set) error {
 	return base.assign(p, s)
 }
 
-// equalParts assigns n clients at random to parts of equal size, within one. No part is empty if there are as many
-// clients as parts.
+// equalParts assigns n clients at random to parts whose sizes differ by at most one. No part is empty if there are at least
+// as many clients as parts.
 func equalParts(r interface{ Perm(int) []int }, n, parts int) []int {
 	part := make([]int, n)
 	for k, i := range r.Perm(n) {
@@ -116,7 +116,7 @@ func equalParts(r interface{ Perm(int) []int }, n, parts int) []int {
 	return part
 }
 
-// setExtra records the value of an option of one kind.
+// setExtra records the value of an option of a single kind.
 func setExtra(o *Options, name, value string) {
 	if o.Extra == nil {
 		o.Extra = map[string]string{}
@@ -124,7 +124,7 @@ func setExtra(o *Options, name, value string) {
 	o.Extra[name] = value
 }
 
-// extraInt returns the whole number from lo to hi that an option of one kind gives, or the default if the option is
+// extraInt returns the value of an option of a single kind, a whole number from lo to hi, or the default if the option is
 // absent.
 func extraInt(o Options, name string, lo, hi, byDefault int) (int, error) {
 	text, ok := o.Extra[name]

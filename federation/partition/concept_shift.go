@@ -8,10 +8,9 @@ import (
 	"feddag/internal/stream"
 )
 
-// concept-shift (II): any other kind of partition, whose clients are split at random into concepts of equal size
-// (within one) that label the classes differently: y, C-1-y, (y+1) mod C, and where more concepts are asked for (y+2)
-// mod C and so on. The label map of a client holds for its training and its test images. Groups has the concept of
-// each client.
+// The kind concept-shift (II) is any other kind of partition whose clients are divided at random into concepts, of sizes that
+// differ by at most one. The concepts label the classes differently: y, C-1-y, (y+1) mod C, and with more concepts (y+2) mod
+// C and so on. The label map of a client applies to its training and its test images. Groups has the concept of each client.
 func init() {
 	k := kind{
 		name:    "concept-shift",
@@ -39,7 +38,7 @@ func init() {
 const optionConcepts = "concepts"
 
 // conceptMaps returns the different label maps of C classes, in this order: the identity (nil), C-1-y, (y+1) mod C,
-// (y+2) mod C and so on. There are C+1 of them, or C where C-1-y equals one of the others (C below 3).
+// (y+2) mod C and so on. There are C+1 of them, or C if C-1-y equals one of the others (C below 3).
 func conceptMaps(classes int) [][]uint8 {
 	maps := [][]uint8{nil}
 	if classes >= 2 {

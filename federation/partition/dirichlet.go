@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// logDirichlet draws the logarithms of n Gamma(a, 1) variates. Normalised, the variates are a draw of the symmetric
-// Dirichlet distribution of concentration a, which is between minConcentration and maxConcentration. It draws
-// logarithms because at a = 0.001 most variates are below the smallest float64 and a draw would be 0/0.
+// logDirichlet draws the logarithms of n Gamma(a, 1) variates. Normalised, the variates are a draw from the symmetric
+// Dirichlet distribution of concentration a, which is between minConcentration and maxConcentration. It draws logarithms
+// because at a = 0.001 most variates are below the smallest float64, and the draw could be 0/0.
 func logDirichlet(r *rand.Rand, a float64, n int) []float64 {
 	x := make([]float64, n)
 	for i := range x {
@@ -42,8 +42,7 @@ func logGamma(r *rand.Rand, a float64) float64 {
 	}
 }
 
-// normalise turns logarithms of weights, at least one of which is finite, into shares that sum to 1. It works in
-// place.
+// normalise converts logarithms of weights, at least one of which is finite, to shares that sum to 1, in place.
 func normalise(logs []float64) []float64 {
 	top := slices.Max(logs)
 	sum := 0.0
@@ -57,8 +56,8 @@ func normalise(logs []float64) []float64 {
 	return logs
 }
 
-// apportion splits n into len(shares) whole numbers of at least least each. The rest is split by the shares, which sum
-// to 1, with the largest remainder method; ties go to the lower index. n must be at least least*len(shares).
+// apportion divides n into len(shares) whole numbers of at least least each. The rest is divided by the shares, which sum to
+// 1, with the largest remainder method; ties go to the lower index. n must be at least least*len(shares).
 func apportion(n int, shares []float64, least int) []int {
 	parts := make([]int, len(shares))
 	order := make([]int, len(shares))
@@ -67,7 +66,7 @@ func apportion(n int, shares []float64, least int) []int {
 	left := rest
 	for i, share := range shares {
 		exact := share * float64(rest)
-		whole := min(int(exact), left) // otherwise rounding could give one too many
+		whole := min(int(exact), left) // otherwise rounding could give one sample too many
 		left -= whole
 		parts[i], remainder[i], order[i] = least+whole, exact-float64(whole), i
 	}

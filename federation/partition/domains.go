@@ -8,11 +8,11 @@ import (
 	"feddag/internal/stream"
 )
 
-// domains (IV, for data sets that consist of several domains): the clients are split at random into parts of equal
-// size (within one), and each part gets a domain: a user of the set, such as photographs or sketches. Within a part
-// the domain is divided by LDA. A client is tested on the test images of its domain that are of the classes it holds,
-// or on those of all domains where its own has none. With fewer clients than domains some domains are not used; a
-// domain of fewer than MinSamples images is never used. Groups has the domain of each client.
+// The kind domains (IV) is for data sets that consist of several domains. The clients are divided at random into parts whose
+// sizes differ by at most one, and each part gets a domain, which is a user of the set, such as photographs or sketches. Within
+// a part the domain is divided by LDA. A client is tested on the test images of its domain that are of the classes it holds, or
+// on the test images of all domains if its own has none. With fewer clients than domains, some domains are not used. A domain
+// of fewer than MinSamples images is never used. Groups has the domain of each client.
 func init() {
 	register(kind{
 		name:    "domains",
@@ -25,14 +25,14 @@ func init() {
 
 func resolveDomains(s *data.Set, o Options) (Options, error) {
 	if s.Train.Users == nil {
-		return o, fmt.Errorf("--partition domains: data set %s does not say which domain an image is from; choose another data set or partition", s.Name)
+		return o, fmt.Errorf("--partition domains: data set %s does not have the domains of its images; choose another data set or partition", s.Name)
 	}
 	if o.MinSamples < 1 {
 		return o, fmt.Errorf("--min-samples %d: must be at least 1", o.MinSamples)
 	}
 	domains := usersWith(s, o.MinSamples)
 	if len(domains) == 0 {
-		return o, fmt.Errorf("--min-samples %d: no domain of %s has so many training images", o.MinSamples, s.Name)
+		return o, fmt.Errorf("--min-samples %d: no domain of %s has this number of training images", o.MinSamples, s.Name)
 	}
 	parts := min(o.Clients, len(domains))
 	for _, d := range domains {
@@ -40,7 +40,7 @@ func resolveDomains(s *data.Set, o Options) (Options, error) {
 		of := o
 		of.Clients = (o.Clients + parts - 1) / parts // number of clients of the largest part
 		if of.Clients > sub.Train.Len() {
-			return o, fmt.Errorf("--clients %d: domain %s of %s has only %d training samples for %d clients; use fewer",
+			return o, fmt.Errorf("--clients %d: domain %s of %s has only %d training samples for %d clients; use fewer clients",
 				o.Clients, s.UserNames[d], s.Name, sub.Train.Len(), of.Clients)
 		}
 		if _, err := resolveLDA(sub, of); err != nil {
@@ -89,7 +89,7 @@ func assignDomains(p *Partition, s *data.Set) error {
 			return err
 		}
 		q.assignTests(sub)
-		named := map[*int32][]int32{} // test sets as indices into s.Test, by the first element of the domain's
+		named := map[*int32][]int32{} // test sets as indices into s.Test, by the first element of the domain's test set
 		for k, i := range members {
 			sh := q.Shards[k]
 			for _, j := range sh.Train {

@@ -11,9 +11,9 @@ import (
 	"feddag/internal/stream"
 )
 
-// feature-skew (IV): any other kind of partition (LDA of concentration 1 in the paper), whose clients are split at
-// random into parts of equal size (within one). Each part sees its training and test images under a corruption of its
-// own. With fewer clients than corruptions some corruptions are not used. Groups has the corruption of each client.
+// The kind feature-skew (IV) is any other kind of partition (LDA of concentration 1 in the paper) whose clients are divided at
+// random into parts, of sizes that differ by at most one. Each part sees its training and test images under its own
+// corruption. With fewer clients than corruptions, some corruptions are not used. Groups has the corruption of each client.
 func init() {
 	k := kind{
 		name: "feature-skew",
@@ -40,7 +40,7 @@ func init() {
 		}
 		for i, name := range names {
 			if slices.Contains(names[:i], name) {
-				return o, fmt.Errorf("--partition-option %s: %s is named twice", optionCorruptions, name)
+				return o, fmt.Errorf("--partition-option %s: %s occurs twice", optionCorruptions, name)
 			}
 			if name == clean {
 				continue
@@ -63,7 +63,7 @@ func init() {
 const (
 	optionCorruptions = "corruptions"
 	optionSeverity    = "severity"
-	clean             = "clean" // in the list of corruptions: the images as they are
+	clean             = "clean" // in the list of corruptions: the unchanged images
 )
 
 func assignFeatureSkew(p *Partition, s *data.Set) error {

@@ -276,7 +276,7 @@ func TestNatural(t *testing.T) {
 	_, err = New(s, few, 1)
 	errtest.Want(t, err, "--clients 3", "2 users", "8 or more", "leave it out")
 	_, err = New(labelSet(even(2, 90), even(2, 9)), params("natural", nil), 1)
-	errtest.Want(t, err, "natural", "which user")
+	errtest.Want(t, err, "natural", "the users of its images")
 }
 
 // The share of the clients is held out whatever the kind, and their samples do not depend on it.

@@ -20,8 +20,9 @@ func checkHoldout(o Options) error {
 	return nil
 }
 
-// drawHeldOut holds out round(Holdout*N) random clients: none if Holdout is 0, else at least one and at most all but
-// one. It draws from a stream of its own, so that the samples of the clients are the same for every share.
+// drawHeldOut holds out round(Holdout*N) random clients. It holds out none if Holdout is 0, and otherwise at least one and at
+// most all clients except one. It draws from a separate stream, so that the samples of the clients are the same for every
+// share.
 func (p *Partition) drawHeldOut() {
 	n := len(p.Shards)
 	if p.Params.Holdout == 0 || n < 2 {
@@ -32,7 +33,7 @@ func (p *Partition) drawHeldOut() {
 	slices.Sort(p.HeldOut)
 }
 
-// IsHeldOut reports whether a client takes no part in training and clustering.
+// IsHeldOut reports whether a client does not take part in training and clustering.
 func (p *Partition) IsHeldOut(client int) bool {
 	_, held := slices.BinarySearch(p.HeldOut, client)
 	return held
@@ -41,14 +42,14 @@ func (p *Partition) IsHeldOut(client int) bool {
 // checkHeldOut returns an error unless HeldOut has distinct clients in ascending order, and not all of them.
 func (p *Partition) checkHeldOut() error {
 	if n := len(p.Shards); len(p.HeldOut) > 0 && len(p.HeldOut) >= n {
-		return fmt.Errorf("%d of %d clients are held out, which leaves none to train; hold fewer out", len(p.HeldOut), n)
+		return fmt.Errorf("%d of %d clients are held out, so none is left to train; hold out fewer", len(p.HeldOut), n)
 	}
 	for k, i := range p.HeldOut {
 		if i < 0 || i >= len(p.Shards) {
-			return fmt.Errorf("held-out client %d is out of range, must be 0 to %d", i, len(p.Shards)-1)
+			return fmt.Errorf("held-out client %d is out of range: it must be 0 to %d", i, len(p.Shards)-1)
 		}
 		if k > 0 && i <= p.HeldOut[k-1] {
-			return fmt.Errorf("held-out clients must ascend without repeats, %d follows %d", i, p.HeldOut[k-1])
+			return fmt.Errorf("held-out clients must be in ascending order without repeats, but %d follows %d", i, p.HeldOut[k-1])
 		}
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 	"feddag/internal/indexmap"
 )
 
-// Index maps of other programs: FL-bench's partition.pkl, and a list of indices for each client, such as those of
+// The index maps of other programs are FL-bench's partition.pkl, and a list of indices for each client, such as those of
 // flwr-datasets. See package indexmap.
 func init() {
 	registerFormat(fileFormat{name: "index map", is: indexmap.Is, decode: decodeIndexMap})
@@ -21,7 +21,7 @@ func decodeIndexMap(r io.ReaderAt, size int64, s *data.Set) (*Partition, error) 
 		return nil, err
 	}
 	if size > maxFileBytes {
-		return nil, fmt.Errorf("%d bytes, more than the %d of a partition", size, maxFileBytes)
+		return nil, fmt.Errorf("it has %d bytes, but a partition has at most %d", size, maxFileBytes)
 	}
 	b, err := damage.Read(io.NewSectionReader(r, 0, size), size)
 	if err != nil {
@@ -53,8 +53,8 @@ func decodeIndexMap(r io.ReaderAt, size int64, s *data.Set) (*Partition, error) 
 	return p, p.Check(s)
 }
 
-// testIndices returns the test indices of a client of a map that counts training and test images together. An image that
-// is in the other split of s is an error.
+// testIndices returns the test indices of a client of a map that numbers training and test images together. It returns an
+// error if an image is in the other split of s.
 func testIndices(c indexmap.Client, s *data.Set) ([]int32, error) {
 	n := int32(s.Train.Len())
 	for _, i := range c.Train {
@@ -65,14 +65,14 @@ func testIndices(c indexmap.Client, s *data.Set) ([]int32, error) {
 	var test []int32
 	for _, i := range c.Test {
 		if i < n {
-			return nil, fmt.Errorf("client %q: its test index %d is a training image of data set %s, because FL-bench divides both splits anew: %s", c.Name, i, s.Name, asSet(s))
+			return nil, fmt.Errorf("client %q: its test index %d is a training image of data set %s, because FL-bench divides both splits again: %s", c.Name, i, s.Name, asSet(s))
 		}
 		test = append(test, i-n)
 	}
 	return test, nil
 }
 
-// asSet says how to use a map as a data set.
+// asSet returns a text that says how to use a map as a data set.
 func asSet(s *data.Set) string {
 	return fmt.Sprintf("use --dataset flbench:FILE --dataset-option set=%s --partition natural", s.Name)
 }

@@ -19,11 +19,11 @@ import (
 // formatVersion is the version of the format of partition.json.
 const formatVersion = 1
 
-// maxFileBytes bounds the size of a partition file: ten bytes per index, a hundred million indices.
+// maxFileBytes bounds the size of a partition file: a hundred million indices of ten bytes each.
 const maxFileBytes = 1 << 30
 
-// jsonFile is partition.json. Clients share test sets, so each test set is listed once, and a client names its place
-// in test_sets.
+// jsonFile is partition.json. Clients share test sets, so each test set is listed once, and a client has its index in
+// test_sets.
 type jsonFile struct {
 	Version  *int              `json:"version"` // may be absent in a file that was written by hand
 	Kind     string            `json:"kind"`
@@ -37,11 +37,11 @@ type jsonFile struct {
 }
 
 type jsonClient struct {
-	Group    *int    `json:"group,omitempty"`     // absent where the kind has no groups
+	Group    *int    `json:"group,omitempty"`     // absent if the kind has no groups
 	LabelMap []int   `json:"label_map,omitempty"` // absent for the identity
-	View     int     `json:"view,omitempty"`      // place in views plus 1; absent for the images as they are
+	View     int     `json:"view,omitempty"`      // index in views plus 1; absent for the unchanged images
 	HeldOut  bool    `json:"held_out,omitempty"`  // absent for clients that take part
-	TestSet  *int    `json:"test_set,omitempty"`  // place in test_sets; absent for all test images of the classes held
+	TestSet  *int    `json:"test_set,omitempty"`  // index in test_sets; absent for all test images of the client's classes
 	Train    []int32 `json:"train"`
 }
 
@@ -94,8 +94,8 @@ func (p *Partition) WriteJSON(w io.Writer) error {
 	return bw.Flush() // also reports an error of an earlier write
 }
 
-// distinctTestSets returns the distinct test sets, in the order of the first client of each, and the place of each
-// client's test set among them.
+// distinctTestSets returns the distinct test sets, in the order of the first client of each, and the index of each client's
+// test set among them.
 func (p *Partition) distinctTestSets() (sets [][]int32, place []int) {
 	type slice struct {
 		first *int32
@@ -116,7 +116,7 @@ func (p *Partition) distinctTestSets() (sets [][]int32, place []int) {
 	return sets, place
 }
 
-// writeItem writes item i of a JSON list on a line of its own.
+// writeItem writes item i of a JSON list on its own line.
 func writeItem(bw *bufio.Writer, i int, item any) {
 	if i > 0 {
 		bw.WriteByte(',')
@@ -130,9 +130,9 @@ func writeItem(bw *bufio.Writer, i int, item any) {
 }
 
 // Decode reads a partition of data set s as JSON: an object such as WriteJSON writes, or a plain list with the list of the
-// training indices of each client. Of the object's keys only clients and their train are needed, so that another program can
-// write it easily: without version the format is this program's, without data_set the set is s, and without test_set a
-// client is tested on all test images of the classes that it holds. Errors do not name a file.
+// training indices of each client. Only the key clients, and train in each client, are required, so that another program can
+// easily write the object. Without version the format is that of this program, without data_set the set is s, and without
+// test_set a client is tested on all test images of the classes that it holds. Errors do not name a file.
 func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -156,10 +156,10 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 		return nil, jsonError(err, limited.N <= 0)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("more follows the partition at byte %d: a file must be one JSON object or list", dec.InputOffset())
+		return nil, fmt.Errorf("there is more text after the partition, at byte %d: a file must be one JSON object or list", dec.InputOffset())
 	}
 	if file.Version != nil && *file.Version != formatVersion {
-		return nil, fmt.Errorf("partition format version %d, this program reads version %d", *file.Version, formatVersion)
+		return nil, fmt.Errorf("the partition has format version %d, but this program reads version %d", *file.Version, formatVersion)
 	}
 	if n := s.Train.Len(); len(file.Clients) > n {
 		return nil, fmt.Errorf("the partition has %d clients, but data set %s has only %d training samples", len(file.Clients), s.Name, n)
@@ -177,7 +177,7 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 	}
 	for i, c := range file.Clients {
 		if (c.Group != nil) != (file.Clients[0].Group != nil) {
-			return nil, fmt.Errorf("client %d: either every client has a group or none", i)
+			return nil, fmt.Errorf("client %d: either all clients or none must have a group", i)
 		}
 		if c.Group != nil {
 			p.Groups = append(p.Groups, *c.Group)
@@ -187,7 +187,7 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 		switch k := c.TestSet; {
 		case k == nil:
 		case *k < 0 || *k >= len(file.TestSets):
-			return nil, fmt.Errorf("client %d: test_set %d is out of range, the file has %d test_sets; without test_set a client is tested on all test images of its classes", i, *k, len(file.TestSets))
+			return nil, fmt.Errorf("client %d: test_set %d is out of range, because the file has %d test_sets; without test_set a client is tested on all test images of its classes", i, *k, len(file.TestSets))
 		default:
 			if p.Shards[i].Test = file.TestSets[*k]; len(p.Shards[i].Test) == 0 {
 				return nil, fmt.Errorf("client %d has no test samples: test_set %d is empty", i, *k)
@@ -198,7 +198,7 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 		}
 		for class, l := range c.LabelMap {
 			if l < 0 || l > 255 {
-				return nil, fmt.Errorf("client %d: its label map sends class %d to %d, which is not a label", i, class, l)
+				return nil, fmt.Errorf("client %d: its label map maps class %d to %d, which is not a label", i, class, l)
 			}
 			p.Shards[i].LabelMap = append(p.Shards[i].LabelMap, uint8(l))
 		}
@@ -212,7 +212,7 @@ func Decode(r io.Reader, s *data.Set) (*Partition, error) {
 	return p, nil
 }
 
-// startsWithList reports whether the first character other than white space opens a JSON list. It reads the white space.
+// startsWithList reports whether the first character other than white space starts a JSON list. It reads the white space.
 func startsWithList(r *bufio.Reader) bool {
 	for {
 		b, err := r.ReadByte()
@@ -226,7 +226,7 @@ func startsWithList(r *bufio.Reader) bool {
 	}
 }
 
-// jsonError describes an error of the JSON decoder. tooLong says that the size limit cut the input off.
+// jsonError returns a clearer error for an error of the JSON decoder. tooLong says that the input exceeded the size limit.
 func jsonError(err error, tooLong bool) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
@@ -235,11 +235,11 @@ func jsonError(err error, tooLong bool) error {
 	case errors.As(err, &failed): // the disk, not the content
 		return failed.Err
 	case tooLong:
-		return fmt.Errorf("not a partition: longer than %d bytes", maxFileBytes)
+		return fmt.Errorf("not a partition: it is longer than %d bytes", maxFileBytes)
 	case errors.Is(err, io.EOF):
-		return errors.New("not a partition: empty file")
+		return errors.New("not a partition: the file is empty")
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("not a whole partition: truncated JSON")
+		return errors.New("not a complete partition: the JSON is truncated")
 	case errors.As(err, &syntax):
 		return fmt.Errorf("not valid JSON at byte %d: %v", syntax.Offset, syntax)
 	case errors.As(err, &kind):
@@ -247,12 +247,12 @@ func jsonError(err error, tooLong bool) error {
 		if what == "" {
 			what = "the value"
 		}
-		return fmt.Errorf("not a partition: %s at byte %d is %s, must be %s (docs/partitions.md has the keys)", what, kind.Offset, jsonValueName(kind.Value), jsonTypeName(kind.Type))
+		return fmt.Errorf("not a partition: %s at byte %d is %s, but must be %s (docs/partitions.md has the keys)", what, kind.Offset, jsonValueName(kind.Value), jsonTypeName(kind.Type))
 	}
 	return fmt.Errorf("not a partition: %w", err)
 }
 
-// jsonValueName names a value of a file by what the JSON decoder calls it: "array", "number 1.5".
+// jsonValueName returns a description of a value, given the JSON decoder's name for it: "array", "number 1.5".
 func jsonValueName(value string) string {
 	switch value {
 	case "array":
@@ -267,7 +267,7 @@ func jsonValueName(value string) string {
 	return value
 }
 
-// jsonTypeName names what a file must have where this program reads a value of a Go type.
+// jsonTypeName returns a description of the JSON values that this program reads into a Go type.
 func jsonTypeName(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Int32:

@@ -142,7 +142,7 @@ func TestReadPartitionBad(t *testing.T) {
 		{"wrong type", `"seed":0`, `"seed":"0"`, []string{"seed", "string"}},
 		{"not JSON", `{"version"`, `<"version"`, []string{"byte 1"}},
 		{"truncated", `"test_sets":[[1,0]]}`, ``, []string{"truncated"}},
-		{"more follows", `[[1,0]]}`, `[[1,0]]}{}`, []string{"more follows"}},
+		{"more follows", `[[1,0]]}`, `[[1,0]]}{}`, []string{"there is more text after"}},
 		{"empty", goodPartition, ``, []string{"empty"}},
 		{"null", goodPartition, `null`, []string{"no clients"}},
 		{"an object of something else", goodPartition, `{"clients": {"0": [1]}}`, []string{"clients", "is an object", "must be a list"}},
@@ -152,7 +152,7 @@ func TestReadPartitionBad(t *testing.T) {
 		{"an empty list", goodPartition, `[]`, []string{"no clients"}},
 		{"a list beyond the set", goodPartition, `[[0], [6]]`, []string{"client 1", "training index 6"}},
 		{"more lists than samples", goodPartition, `[[0],[1],[2],[3],[4],[5],[],[]]`, []string{"8 clients", "6 training samples"}},
-		{"a list and more", goodPartition, `[[0], [1]] 2`, []string{"more follows"}},
+		{"a list and more", goodPartition, `[[0], [1]] 2`, []string{"there is more text after"}},
 		{"a list with an index twice", goodPartition, `[[0], [0]]`, []string{"used twice"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,13 +10,12 @@ import (
 	"feddag/internal/stream"
 )
 
-// label-skew (I): label skew with quantity shift. Each of G client groups gets LabelsPerGroup labels: first labels
-// that no group has yet, then any labels at random. Each client joins a group at random. The samples of a label are
-// divided among all clients that hold it by a Dirichlet draw, at least one each. Labels of no group are not used.
+// The kind label-skew (I) is label skew with quantity shift. Each of G client groups gets LabelsPerGroup labels: first labels
+// that no group has yet, then any labels at random. Each client joins a group at random. The samples of a label are divided
+// among all clients that hold it by a Dirichlet draw, with at least one sample for each. Labels of no group are not used.
 //
-// Groups has the group of each client. Two groups never have the same labels as long as there are enough sets of
-// labels. Where there are not (when every group has all labels, for instance), nothing tells such groups apart and
-// they count as one group.
+// Groups has the group of each client. Two groups never have the same labels as long as there are enough sets of labels. If
+// there are not enough, for instance because every group has all labels, groups with the same labels count as one group.
 func init() {
 	register(kind{
 		name:  "label-skew",
@@ -41,7 +40,7 @@ func resolveLabelSkew(s *data.Set, o Options) (Options, error) {
 		return o, fmt.Errorf("--groups %d: must be at least 1", o.Groups)
 	}
 	if o.Groups > o.Clients {
-		return o, fmt.Errorf("--groups %d: more groups than the %d clients; use fewer groups or more --clients", o.Groups, o.Clients)
+		return o, fmt.Errorf("--groups %d: there are more groups than the %d clients; use fewer groups or more --clients", o.Groups, o.Clients)
 	}
 	if f := o.LabelFraction; f != 0 {
 		if math.IsNaN(f) || f < 0 || f > 1 {
@@ -71,7 +70,8 @@ func presentLabels(s *data.Set) []int {
 	return labels
 }
 
-// maxDraws bounds how often groups are drawn again because more clients would hold a label than it has samples.
+// maxDraws is the largest number of draws of the groups. They are drawn again if more clients would hold a label than it has
+// samples.
 const maxDraws = 20
 
 func assignLabelSkew(p *Partition, s *data.Set) error {
@@ -79,7 +79,7 @@ func assignLabelSkew(p *Partition, s *data.Set) error {
 	labels := presentLabels(s)
 	var holders [][]int // clients by label, ascending
 	for draw := range uint64(maxDraws + 1) {
-		// The last draw spreads the labels evenly over the groups, for the case that no random draw fits.
+		// The last draw spreads the labels evenly over the groups, in case no random draw fits.
 		sets := drawLabelSets(stream.New(p.Seed, "partition/label-skew/labels", draw), labels, p.Params.Groups,
 			p.Params.LabelsPerGroup, draw == maxDraws)
 		p.Groups = drawGroups(stream.New(p.Seed, "partition/label-skew/groups", draw), len(p.Shards), p.Params.Groups, false)
@@ -101,9 +101,9 @@ func assignLabelSkew(p *Partition, s *data.Set) error {
 	return nil
 }
 
-// divideAmongHolders divides the samples of each label among the clients that hold it by a Dirichlet draw of
-// concentration p.Params.Concentration, at least one each, with streams of the given purpose. holders has the clients
-// of each label, no more than the label has samples (see labelWithTooManyHolders). The order of byClass changes.
+// divideAmongHolders divides the samples of each label among the clients that hold it, with at least one sample for each, by
+// a Dirichlet draw of concentration p.Params.Concentration with streams of the given purpose. holders has the clients of each
+// label, which are at most as many as the label has samples (see labelWithTooManyHolders). The order of byClass changes.
 func divideAmongHolders(p *Partition, purpose string, holders [][]int, byClass [][]int32) {
 	for l, clients := range holders {
 		if len(clients) == 0 {
@@ -120,7 +120,8 @@ func divideAmongHolders(p *Partition, purpose string, holders [][]int, byClass [
 	}
 }
 
-// tooManyHoldersError says that label l has fewer samples than clients that would hold it, and what to do.
+// tooManyHoldersError returns an error that says that label l has fewer samples than clients that would hold it, and what to
+// do.
 func tooManyHoldersError(p *Partition, s *data.Set, l int, holders [][]int, byClass [][]int32, advice string) error {
 	return fmt.Errorf("--clients %d: %d clients would hold label %d of %s, which has only %d training samples; %s",
 		len(p.Shards), len(holders[l]), l, s.Name, len(byClass[l]), advice)
@@ -136,13 +137,13 @@ func labelWithTooManyHolders(holders [][]int, byClass [][]int32) int {
 	return -1
 }
 
-// drawLabelSets draws per labels for each group, in ascending order. Labels that no group has yet come first. Then
-// come any labels with equal chances or, if even is set, the labels that the fewest groups have. A set that an earlier
+// drawLabelSets draws per labels for each group, in ascending order. It first draws labels that no group has yet. Then it
+// draws any labels with equal probabilities or, if even is set, the labels that the fewest groups have. A set that an earlier
 // group has is drawn again.
 func drawLabelSets(r *rand.Rand, labels []int, groups, per int, even bool) [][]int {
 	taken := make([]int, slices.Max(labels)+1)
 	seen := map[string]bool{}
-	exhausted := false // every set of labels belongs to a group already
+	exhausted := false // every set of labels already belongs to a group
 	sets := make([][]int, groups)
 	for g := range sets {
 		var set []int
@@ -174,8 +175,8 @@ func drawLabelSets(r *rand.Rand, labels []int, groups, per int, even bool) [][]i
 	return sets
 }
 
-// nextUnseen returns set if it has not been seen, else the next set in lexicographic order (cyclic) that has not been
-// seen, and set itself if all have been. It looks at no more than len(seen)+1 sets.
+// nextUnseen returns set if it has not been seen, otherwise the next set in cyclic lexicographic order that has not been seen,
+// or set itself if all have been seen. It looks at no more than len(seen)+1 sets.
 func nextUnseen(set, labels []int, seen map[string]bool) []int {
 	n, per := len(labels), len(set)
 	at := make([]int, per) // the set, as positions in labels
@@ -208,9 +209,9 @@ func nextUnseen(set, labels []int, seen map[string]bool) []int {
 	return set
 }
 
-// drawGroups assigns each client to a group at random. If some group is empty in each of several draws, random clients
-// of groups with two or more clients move to the empty groups. If even is set the groups are of equal size, within
-// one. There must be at least as many clients as groups.
+// drawGroups assigns each client to a group at random. If several draws all have empty groups, random clients of groups with
+// two or more clients move to the empty groups. If even is set, the sizes of the groups differ by at most one. There must be
+// at least as many clients as groups.
 func drawGroups(r *rand.Rand, clients, groups int, even bool) []int {
 	member := make([]int, clients)
 	if even {
@@ -236,7 +237,7 @@ func drawGroups(r *rand.Rand, clients, groups int, even bool) []int {
 		if size[g] > 0 {
 			continue
 		}
-		// A client that is passed over is the only one of its group, so one pass over all clients fills every group.
+		// A client that is skipped is the only client of its group, so one pass over all clients fills every group.
 		for size[member[order[next]]] < 2 {
 			next++
 		}

@@ -9,8 +9,8 @@ import (
 	"feddag/internal/stream"
 )
 
-// labels: k labels per client, as "#C = k" of the non-IID benchmark (Li, Diao, Chen, He, ICDE 2022). Every client
-// holds k labels: those that the fewest clients hold, at random among equals. The samples of a label are divided
+// The kind labels has k labels per client, like "#C = k" of the non-IID benchmark (Li, Diao, Chen, He, ICDE 2022). Every
+// client holds k labels: those that the fewest clients hold, with ties resolved at random. The samples of a label are divided
 // evenly, at random, among the clients that hold it.
 func init() {
 	register(kind{
@@ -49,7 +49,7 @@ func assignLabels(p *Partition, s *data.Set) error {
 		// A label with no sample left for another client cannot be chosen.
 		order = slices.DeleteFunc(order, func(l int) bool { return len(holders[l]) >= len(byClass[l]) })
 		if len(order) < k {
-			return fmt.Errorf("--clients %d: client %d finds only %d labels of %s with a training sample left for it, and needs %d; use fewer --clients or labels",
+			return fmt.Errorf("--clients %d: for client %d only %d labels of %s have a training sample left, but it needs %d; use fewer --clients or labels",
 				len(p.Shards), i, len(order), s.Name, k)
 		}
 		slices.SortStableFunc(order, func(a, b int) int { return len(holders[a]) - len(holders[b]) })

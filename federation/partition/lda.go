@@ -10,9 +10,9 @@ import (
 	"feddag/internal/stream"
 )
 
-// lda (III): latent Dirichlet allocation as in the non-IID benchmark (Li, Diao, Chen, He, ICDE 2022). Each class is
-// divided among all clients by a Dirichlet draw, in which a client that already has its even share n/N of the samples
-// gets nothing more (the balancing cap). Every client ends with at least MinSamples samples.
+// The kind lda (III) is latent Dirichlet allocation as in the non-IID benchmark (Li, Diao, Chen, He, ICDE 2022). Each class is
+// divided among all clients by a Dirichlet draw, in which a client that already has its even share n/N of the samples gets no
+// more (the balancing cap). In the end every client has at least MinSamples samples.
 func init() {
 	register(kind{
 		name:    "lda",
@@ -37,8 +37,8 @@ func resolveLDA(s *data.Set, o Options) (Options, error) {
 	return Options{Concentration: o.Concentration, MinSamples: o.MinSamples}, nil
 }
 
-// maxLDADraws bounds how often a partition with a client short of samples is drawn again. The benchmark repeats
-// without a bound, which at small concentrations or with many clients never ends.
+// maxLDADraws is the largest number of draws of a partition. It is drawn again if a client has too few samples. The benchmark
+// repeats the draws without a bound, which never ends for small concentrations or many clients.
 const maxLDADraws = 20
 
 func assignLDA(p *Partition, s *data.Set) error {
@@ -81,7 +81,7 @@ func drawLDA(p *Partition, byClass [][]int32, n int, draw uint64) [][]int {
 		}
 		logs := logDirichlet(stream.New(p.Seed, "partition/lda/shares", draw, uint64(c)), p.Params.Concentration, clients)
 		for i := range logs {
-			// While samples are left, some client is below the mean, so not all clients are capped.
+			// As long as samples are left, some client is below the mean, so not all clients are capped.
 			if held[i]*int64(clients) >= int64(n) {
 				logs[i] = math.Inf(-1)
 			}
@@ -94,9 +94,9 @@ func drawLDA(p *Partition, byClass [][]int32, n int, draw uint64) [][]int {
 	return counts
 }
 
-// raiseToMinimum raises every client (row) to at least least samples. A missing sample comes from the client that is
-// largest at the time, and from that client's largest class, which changes the label skew of the two clients the least. The
-// rows must sum to at least least per client. The sums of the columns do not change.
+// raiseToMinimum raises the number of samples of every client (row) to at least least. A missing sample is taken from the
+// client that is largest at the time, and from its largest class, which changes the label skew of the two clients the least.
+// The rows must sum to at least least per client. The sums of the columns do not change.
 func raiseToMinimum(counts [][]int, least int) {
 	donors := donorHeap{size: rowSums(counts)}
 	var short []int
@@ -114,7 +114,7 @@ func raiseToMinimum(counts [][]int, least int) {
 			c := maxIndex(counts[d])
 			k := min(need, donors.size[d]-least, counts[d][c])
 			if k <= 0 {
-				return // too few samples, which resolveLDA has excluded
+				return // too few samples, which resolveLDA excludes
 			}
 			counts[d][c] -= k
 			counts[i][c] += k
@@ -125,7 +125,7 @@ func raiseToMinimum(counts [][]int, least int) {
 	}
 }
 
-// donorHeap is a heap with the client of the most samples on top; of equal clients, the lowest.
+// donorHeap is a heap with the client of the most samples on top, or the lowest of several such clients.
 type donorHeap struct {
 	size   []int // number of samples of each client
 	client []int
@@ -144,7 +144,7 @@ func (h *donorHeap) Pop() any {
 	return last
 }
 
-// maxIndex returns the index of the largest element; of equal elements, the lowest index.
+// maxIndex returns the index of the largest element, or the lowest index of several such elements.
 func maxIndex(x []int) int {
 	best := 0
 	for i, v := range x {

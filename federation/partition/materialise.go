@@ -11,18 +11,17 @@ import (
 	"feddag/internal/stream"
 )
 
-// maxMaterialised bounds the bytes of test pixels of a set with views: 12 GB, which is more than CIFAR-10 under all
-// corruptions at all severities.
+// maxMaterialised bounds the bytes of test pixels of a set with views. It is 12 GB, which is more than CIFAR-10 under all
+// corruptions with all severities.
 const maxMaterialised = 12 << 30
 
-// Materialise returns a set with the images as the clients see them, and the partition of that set. They are s and p
-// themselves if there are no views. Otherwise training image i of the set is image i of s in the view of its client,
-// and the test split is s.Test followed by s.Test in each of p.Views. The partition has the clients of p, with
-// matching test indices and no views. Labels are those of s. Neither s nor p is changed; memory is shared where it can
-// be. The noise in an image depends on the seed of the partition, the view and the index of the image, never on the
-// number of cores.
+// Materialise returns a set with the images as the clients see them, and the partition of this set. They are s and p
+// themselves if there are no views. Otherwise training image i of the set is image i of s in the view of its client, and the
+// test split is s.Test followed by s.Test in each of p.Views. The partition has the clients of p, with matching test indices
+// and no views. The labels are those of s. Neither s nor p is changed; memory is shared where possible. The noise in an image
+// depends on the seed of the partition, the view and the index of the image, never on the number of cores.
 //
-// Train on the result; write, read and check p with s.
+// Use the result for training. Use s to write, read and check p.
 func (p *Partition) Materialise(s *data.Set) (*data.Set, *Partition, error) {
 	if err := p.Check(s); err != nil {
 		return nil, nil, err
@@ -62,17 +61,17 @@ func (p *Partition) Materialise(s *data.Set) (*data.Set, *Partition, error) {
 
 const trainSplit, testSplit = 0, 1
 
-// corrupt writes image i of a split, from, to to as v shows it.
+// corrupt writes the view v of image i of a split, which is in from, to to.
 func (p *Partition) corrupt(v corruption.View, split, i int, s *data.Set, from, to []byte) {
 	r := stream.New(p.Seed, "partition/corruption/"+v.Corruption, uint64(v.Severity), uint64(split), uint64(i))
 	v.Apply(to, from, s.Channels, s.Height, s.Width, r)
 }
 
-// fitsViews returns an error if the test images of s, as they are and in each of the views, take too much memory.
+// fitsViews returns an error if the test images of s, unchanged and in each of the views, take too much memory.
 func fitsViews(s *data.Set, views int) error {
 	size, n, blocks := int64(s.ImageSize()), int64(s.Test.Len()), int64(views)+1
 	if n > math.MaxInt32/blocks || n*size > maxMaterialised/blocks {
-		return fmt.Errorf("data set %s: its %d test images in %d views take more than the %d MB this program holds; use fewer corruptions",
+		return fmt.Errorf("data set %s: its %d test images in %d views take more than the %d MB that this program can hold; use fewer corruptions",
 			s.Name, n, views, int64(maxMaterialised)>>20)
 	}
 	return nil
@@ -81,7 +80,7 @@ func fitsViews(s *data.Set, views int) error {
 // shifted returns the partition of a materialised set m, in which test index j in view v is v*n + j.
 func (p *Partition) shifted(m *data.Set, n int) *Partition {
 	q := *p
-	// The hash of gigabytes of changed images would take seconds, and nothing reads it.
+	// The hash of gigabytes of changed images would take seconds, and it is not needed.
 	q.DataSet, q.DataHash, q.Views, q.Shards = m.Name, "", nil, slices.Clone(p.Shards)
 	type key struct {
 		first     *int32

@@ -9,10 +9,10 @@ import (
 	"feddag/internal/stream"
 )
 
-// natural: each client is a user of the set (a photographer, a writer, a domain) and holds the training images of that
-// user. There are as many clients as users unless Options.Clients asks for fewer. Then the users are drawn at random, and
-// the images of the others belong to no client. A client is tested on the test images of its user or, where the user has
-// none, on all test samples of the classes that it holds, as in every other kind.
+// With the kind natural, each client is a user of the set (a photographer, a writer, a domain) and holds the training images
+// of this user. There are as many clients as users unless Options.Clients is smaller. Then the users are drawn at random, and
+// the images of the others belong to no client. A client is tested on the test images of its user or, if the user has none,
+// on all test samples of the classes that it holds, as in every other kind.
 func init() {
 	register(kind{
 		name:    "natural",
@@ -32,11 +32,11 @@ func init() {
 
 const optionMinUser = "min-user-samples"
 
-// naturalUsers returns the users that may be clients, in ascending order, and the least number of training images that each
-// of them has.
+// naturalUsers returns the users that may be clients, in ascending order, and the smallest number of training images that a
+// user needs.
 func naturalUsers(s *data.Set, o Options) (users []int32, least int, err error) {
 	if s.Train.Users == nil {
-		return nil, 0, fmt.Errorf("--partition natural: data set %s does not say which user an image is from; choose --dataset csv or another partition", s.Name)
+		return nil, 0, fmt.Errorf("--partition natural: data set %s does not have the users of its images; choose --dataset csv or another partition", s.Name)
 	}
 	if least, err = extraInt(o, optionMinUser, 1, s.Train.Len(), 1); err != nil {
 		return nil, 0, err
@@ -79,7 +79,7 @@ func assignNatural(p *Partition, s *data.Set) error {
 	r.Shuffle(len(users), func(i, j int) { users[i], users[j] = users[j], users[i] })
 	users = users[:len(p.Shards)]
 	slices.Sort(users)
-	client := make([]int, len(s.UserNames)) // client of each user plus 1; 0 for a user without one
+	client := make([]int, len(s.UserNames)) // client of each user plus 1; 0 for a user without a client
 	for i, u := range users {
 		client[u] = i + 1
 	}

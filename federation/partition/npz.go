@@ -42,14 +42,14 @@ type npzMeta struct {
 //	train_offsets  int64, N+1    client i has train[train_offsets[i]:train_offsets[i+1]]
 //	test           int32         test indices, test set after test set
 //	test_offsets   int64, T+1
-//	test_set       int64, N      the place of each client's test set
+//	test_set       int64, N      the index of each client's test set
 //	label_map      uint8, N x C  the label of each class (absent if no client has a label map)
 //	group          int64, N      the true group (absent if the kind has none)
-//	view           int64, N      0, or the place of the client's view plus 1 (absent if there are no views)
-//	held_out       bool, N       (absent if no client is held out)
+//	view           int64, N      0, or the index of the client's view plus 1 (absent if there are no views)
+//	held_out       bool, N       whether the client is held out (absent if no client is held out)
 //	meta           uint8         JSON: version, kind, seed, params, data_set, data_hash, views
 //
-// Equal partitions give equal bytes. Read reads the file again. An .npz that another program wrote needs only train and
+// Equal partitions give equal bytes. Read reads the file. An .npz that another program wrote needs only train and
 // train_offsets.
 func (p *Partition) WriteNPZ(w io.Writer) error {
 	n := len(p.Shards)
@@ -126,7 +126,7 @@ func (p *Partition) WriteNPZ(w io.Writer) error {
 	return file.Close()
 }
 
-// importedKind is the kind of a partition that another program made and gave no kind.
+// importedKind is the kind of a partition from another program that has no kind.
 const importedKind = "imported"
 
 // maxTestIndices bounds the test indices of all test sets in an .npz: a quarter of a gigabyte.
@@ -137,7 +137,7 @@ func DecodeNPZ(r io.ReaderAt, size int64, s *data.Set) (*Partition, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	// The largest number of elements that each array can have.
+	// most is the largest number of elements that each array can have.
 	n := s.Train.Len()
 	most := map[string]int{
 		"train": n, "train_offsets": n + 1, "test": maxTestIndices, "test_offsets": n + 1, "test_set": n,
@@ -155,7 +155,7 @@ func DecodeNPZ(r io.ReaderAt, size int64, s *data.Set) (*Partition, error) {
 	return npzPartition(arrays, s)
 }
 
-// npzPartition makes a partition of the arrays of an .npz.
+// npzPartition returns the partition of the arrays of an .npz.
 func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error) {
 	for _, name := range []string{"train", "train_offsets"} {
 		if arrays[name] == nil {
@@ -167,7 +167,7 @@ func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error)
 	if a := arrays["meta"]; a != nil {
 		text, ok := a.Data.([]uint8)
 		if !ok {
-			return nil, errors.New("meta.npy: must be JSON as an array of uint8")
+			return nil, errors.New("meta.npy: it must be JSON as an array of uint8")
 		}
 		var m npzMeta
 		dec := json.NewDecoder(bytes.NewReader(text))
@@ -176,7 +176,7 @@ func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error)
 			return nil, fmt.Errorf("meta.npy: %w", jsonError(err, false))
 		}
 		if m.Version != formatVersion {
-			return nil, fmt.Errorf("meta.npy: partition format version %d, this program reads version %d", m.Version, formatVersion)
+			return nil, fmt.Errorf("meta.npy: the partition has format version %d, but this program reads version %d", m.Version, formatVersion)
 		}
 		p.Kind, p.Seed, p.Params, p.DataSet, p.DataHash, p.Views = m.Kind, m.Seed, m.Params, m.DataSet, m.DataHash, m.Views
 	}
@@ -192,7 +192,7 @@ func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error)
 			return nil, nil
 		}
 		if len(a.Shape) != 1 || a.Shape[0] != n {
-			return nil, fmt.Errorf("%s.npy: shape %v, must be (%d,), one for each client", name, a.Shape, n)
+			return nil, fmt.Errorf("%s.npy: the shape is %v, but must be (%d,), one element for each client", name, a.Shape, n)
 		}
 		v, err := a.Ints(0, hi)
 		if err != nil {
@@ -230,7 +230,7 @@ func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error)
 	}
 	if a := arrays["label_map"]; a != nil {
 		if len(a.Shape) != 2 || a.Shape[0] != n || a.Shape[1] != s.Classes {
-			return nil, fmt.Errorf("label_map.npy: shape %v, must be (%d, %d), clients x classes", a.Shape, n, s.Classes)
+			return nil, fmt.Errorf("label_map.npy: the shape is %v, but must be (%d, %d), clients x classes", a.Shape, n, s.Classes)
 		}
 		v, err := a.Ints(0, s.Classes-1)
 		if err != nil {
@@ -256,12 +256,13 @@ func npzPartition(arrays map[string]*npy.Array, s *data.Set) (*Partition, error)
 	return p, p.Check(s)
 }
 
-// completeTests gives the clients of a partition that was read without their test sets those of the classes that they hold.
+// completeTests assigns test sets to the clients of a partition that was read without test sets: the test images of the
+// classes that they hold.
 func (p *Partition) completeTests(s *data.Set) error {
 	for i, sh := range p.Shards { // assignTests needs training indices in range
 		for _, j := range sh.Train {
 			if j < 0 || int(j) >= s.Train.Len() {
-				return fmt.Errorf("client %d: training index %d is out of range, must be 0 to %d", i, j, s.Train.Len()-1)
+				return fmt.Errorf("client %d: training index %d is out of range: it must be 0 to %d", i, j, s.Train.Len()-1)
 			}
 		}
 	}
@@ -286,7 +287,7 @@ func npzTests(p *Partition, arrays map[string]*npy.Array, perClient func(string,
 		return err
 	}
 	if place == nil && len(tests) != len(p.Shards) {
-		return fmt.Errorf("%d test sets for %d clients: without the array test_set there must be one for each client", len(tests), len(p.Shards))
+		return fmt.Errorf("there are %d test sets for %d clients: without the array test_set there must be one for each client", len(tests), len(p.Shards))
 	}
 	for i := range p.Shards {
 		k := i
@@ -298,11 +299,11 @@ func npzTests(p *Partition, arrays map[string]*npy.Array, perClient func(string,
 	return nil
 }
 
-// npzLists returns the lists of indices that an array and its array of offsets hold.
+// npzLists returns the lists of indices in an array and its array of offsets.
 func npzLists(arrays map[string]*npy.Array, name string) ([][]int32, error) {
 	flat, ends := arrays[name], arrays[name+"_offsets"]
 	if flat == nil || ends == nil {
-		return nil, fmt.Errorf("not a partition: the arrays %s and %s_offsets belong together", name, name)
+		return nil, fmt.Errorf("not a partition: it must have both arrays %s and %s_offsets", name, name)
 	}
 	v, err := flat.Ints(0, math.MaxInt32)
 	if err != nil {
@@ -313,7 +314,7 @@ func npzLists(arrays map[string]*npy.Array, name string) ([][]int32, error) {
 		return nil, fmt.Errorf("%s_offsets.npy: %w", name, err)
 	}
 	if len(offsets) < 2 || offsets[0] != 0 || !slices.IsSorted(offsets) || offsets[len(offsets)-1] != len(v) {
-		return nil, fmt.Errorf("%s_offsets.npy: must ascend from 0 to the %d elements of %s.npy", name, len(v), name)
+		return nil, fmt.Errorf("%s_offsets.npy: it must ascend from 0 to the %d elements of %s.npy", name, len(v), name)
 	}
 	lists := make([][]int32, len(offsets)-1)
 	for i := range lists {

@@ -8,9 +8,9 @@ import (
 	"feddag/internal/stream"
 )
 
-// pairs (V): distinct pairs of classes are drawn at random, 11 of the 45 that ten classes have. Each client joins a
-// pair at random and holds its two classes. The samples of a class are divided among all clients that hold it by a
-// Dirichlet draw, at least one each. Classes in no pair are not used. Groups has the pair of each client.
+// With the kind pairs (V), distinct pairs of classes are drawn at random, 11 of the 45 pairs of ten classes. Each client joins
+// a pair at random and holds its two classes. The samples of a class are divided among all clients that hold it by a Dirichlet
+// draw, with at least one sample for each. Classes in no pair are not used. Groups has the pair of each client.
 func init() {
 	register(kind{
 		name:    "pairs",
@@ -59,7 +59,7 @@ func assignPairs(p *Partition, s *data.Set) error {
 			for _, k := range r.Perm(len(all))[:pairs] {
 				sets = append(sets, all[k])
 			}
-		} else { // if no random draw fits: labels and groups of equal size
+		} else { // if no random draw fits, use an even spread of the labels and groups of equal size
 			sets = drawLabelSets(r, labels, pairs, 2, true)
 		}
 		p.Groups = drawGroups(stream.New(p.Seed, "partition/pairs/groups", draw), len(p.Shards), pairs, draw == maxDraws)
@@ -72,8 +72,7 @@ func assignPairs(p *Partition, s *data.Set) error {
 	return tooManyHoldersError(p, s, labelWithTooManyHolders(holders, byClass), holders, byClass, "use fewer --clients or more pairs")
 }
 
-// holdersOf returns the clients that hold each label, in ascending order, where the clients of group g hold the labels
-// sets[g].
+// holdersOf returns the clients that hold each label, in ascending order. The clients of group g hold the labels sets[g].
 func holdersOf(groups []int, sets [][]int, classes int) [][]int {
 	holders := make([][]int, classes)
 	for i, g := range groups {

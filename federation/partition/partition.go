@@ -12,14 +12,14 @@ import (
 // Shard is the part of a data set that one client has.
 type Shard struct {
 	Train []int32 // indices into Set.Train, ascending; no two clients share an index
-	// Test has indices into Set.Test, ascending. Clients with the same test images share the slice, because ten
-	// thousand clients would otherwise need gigabytes: do not modify it.
+	// Test has indices into Set.Test, ascending. It must not be modified, because clients with the same test images share the
+	// slice. Otherwise ten thousand clients would need gigabytes.
 	Test []int32
-	// LabelMap has the label that this client uses for each class of the set (concept shift), on training and test
-	// images alike; nil for the identity.
+	// LabelMap has the label that this client uses for each class of the set (concept shift), for both training and test
+	// images; nil for the identity.
 	LabelMap []uint8
-	// View is the view in which this client sees its training and test images (feature skew): 0 for the images as they
-	// are, v > 0 for Partition.Views[v-1]. See Partition.Materialise.
+	// View is the view in which this client sees its training and test images (feature skew): 0 for the unchanged images,
+	// v > 0 for Partition.Views[v-1]. See Partition.Materialise.
 	View int
 }
 
@@ -33,20 +33,20 @@ func (sh Shard) Label(l uint8) uint8 {
 
 // Partition assigns the images of a data set to clients: client i has Shards[i].
 type Partition struct {
-	Kind    string  // one of Kinds, or another name for a partition that another program made
-	Seed    uint64  // the data seed that it was drawn with
-	Params  Options // the options that it was made with; only fields that its kind uses are set
+	Kind    string  // one of Kinds, or another name for a partition of another program
+	Seed    uint64  // data seed with which it was drawn
+	Params  Options // options with which it was made; only fields that its kind uses are set
 	DataSet string  // Set.Name
-	// DataHash is Set.Hash(), so that Check refuses a set with another content. It is Set.LabelHash() in partitions of
-	// earlier versions, and "" where nothing is known.
+	// DataHash is Set.Hash(), so that Check rejects a set with another content. It is Set.LabelHash() in partitions of
+	// earlier versions, and "" if the hash is unknown.
 	DataHash string
 	Shards   []Shard
-	// Groups has the true group of each client, 0 to the number of groups - 1; nil where the kind has no groups.
+	// Groups has the true group of each client, 0 to the number of groups - 1; nil if the kind has no groups.
 	Groups []int
-	// HeldOut has the clients, ascending, that take no part in training or clustering; nil if there are none. They are
+	// HeldOut has the clients, ascending, that do not take part in training or clustering; nil if there are none. They are
 	// newcomers: clients that the federation has never seen.
 	HeldOut []int
-	// Views are the ways in which clients see their images; nil if all clients see them as they are.
+	// Views are the ways in which clients see their images; nil if all clients see them unchanged.
 	Views []corruption.View
 }
 
@@ -95,7 +95,7 @@ func (p *Partition) Check(s *data.Set) error {
 		return fmt.Errorf("the partition has no clients")
 	}
 	if p.Groups != nil && len(p.Groups) != len(p.Shards) {
-		return fmt.Errorf("%d group entries for %d clients", len(p.Groups), len(p.Shards))
+		return fmt.Errorf("there are %d group entries for %d clients", len(p.Groups), len(p.Shards))
 	}
 	for v, view := range p.Views {
 		if err := view.Check(); err != nil {
@@ -110,21 +110,21 @@ func (p *Partition) Check(s *data.Set) error {
 	}
 	for i, g := range p.Groups {
 		if g < 0 || g >= len(p.Shards) {
-			return fmt.Errorf("client %d: group %d is out of range, must be 0 to %d", i, g, len(p.Shards)-1)
+			return fmt.Errorf("client %d: group %d is out of range: it must be 0 to %d", i, g, len(p.Shards)-1)
 		}
 	}
-	owner := make([]int32, s.Train.Len()) // for each training index, its client plus 1, or 0 for none
+	owner := make([]int32, s.Train.Len()) // for each training index, the number of its client plus 1, or 0 for none
 	checked := map[*int32]int{}           // length of each test set that has been checked, by its first element
 	for i, sh := range p.Shards {
 		if len(sh.Train) == 0 {
 			return fmt.Errorf("client %d has no training samples", i)
 		}
 		if len(sh.Test) == 0 {
-			return fmt.Errorf("client %d has no test samples: the test split has none of the classes it holds", i)
+			return fmt.Errorf("client %d has no test samples: the test split has no samples of the classes that it holds", i)
 		}
 		for _, j := range sh.Train {
 			if j < 0 || int(j) >= len(owner) {
-				return fmt.Errorf("client %d: training index %d is out of range, must be 0 to %d", i, j, len(owner)-1)
+				return fmt.Errorf("client %d: training index %d is out of range: it must be 0 to %d", i, j, len(owner)-1)
 			}
 			if o := owner[j]; o != 0 {
 				return fmt.Errorf("client %d: training index %d is used twice (also by client %d)", i, j, o-1)
@@ -132,36 +132,36 @@ func (p *Partition) Check(s *data.Set) error {
 			owner[j] = int32(i) + 1
 		}
 		if !slices.IsSorted(sh.Train) {
-			return fmt.Errorf("client %d: training indices must ascend", i)
+			return fmt.Errorf("client %d: training indices must be in ascending order", i)
 		}
 		if n, ok := checked[&sh.Test[0]]; !ok || n != len(sh.Test) {
 			checked[&sh.Test[0]] = len(sh.Test)
 			for k, j := range sh.Test {
 				if j < 0 || int(j) >= s.Test.Len() {
-					return fmt.Errorf("client %d: test index %d is out of range, must be 0 to %d", i, j, s.Test.Len()-1)
+					return fmt.Errorf("client %d: test index %d is out of range: it must be 0 to %d", i, j, s.Test.Len()-1)
 				}
 				if k > 0 && j <= sh.Test[k-1] {
-					return fmt.Errorf("client %d: test indices must ascend without repeats, %d follows %d", i, j, sh.Test[k-1])
+					return fmt.Errorf("client %d: test indices must be in ascending order without repeats, but %d follows %d", i, j, sh.Test[k-1])
 				}
 			}
 		}
 		if sh.View < 0 || sh.View > len(p.Views) {
-			return fmt.Errorf("client %d: view %d is out of range, there are %d views", i, sh.View, len(p.Views))
+			return fmt.Errorf("client %d: view %d is out of range, because there are %d views", i, sh.View, len(p.Views))
 		}
 		if sh.LabelMap != nil && len(sh.LabelMap) != s.Classes {
-			return fmt.Errorf("client %d: its label map has %d entries, must have %d", i, len(sh.LabelMap), s.Classes)
+			return fmt.Errorf("client %d: its label map has %d entries, but must have %d", i, len(sh.LabelMap), s.Classes)
 		}
 		for class, l := range sh.LabelMap {
 			if int(l) >= s.Classes {
-				return fmt.Errorf("client %d: its label map sends class %d to %d, must be below %d", i, class, l, s.Classes)
+				return fmt.Errorf("client %d: its label map maps class %d to %d, which must be below %d", i, class, l, s.Classes)
 			}
 		}
 	}
 	return nil
 }
 
-// assignTests gives every client without a test set all test samples of the classes that it holds (before label maps,
-// which apply to both splits alike). Clients with equal classes share the slice.
+// assignTests assigns to every client without a test set all test samples of the classes that it holds (before label maps,
+// which apply to both splits). Clients with equal classes share the slice.
 func (p *Partition) assignTests(s *data.Set) {
 	byClass := classIndices(s.Test.Labels, s.Classes)
 	shared := map[[4]uint64][]int32{}
@@ -209,7 +209,7 @@ func checkClients(s *data.Set, clients int) error {
 	return nil
 }
 
-// Concentrations beyond these make no difference: one client gets everything, or all clients get the same.
+// Concentrations beyond these bounds make no difference: one client gets all samples, or all clients get the same number.
 const minConcentration, maxConcentration = 1e-6, 1e9
 
 func checkConcentration(a float64) error {

@@ -8,14 +8,15 @@ import (
 
 // ClientStats describes the samples of one client.
 type ClientStats struct {
-	Counts  []int // training samples by label, after label maps
-	Samples int   // the sum of Counts
-	Tests   int   // test samples
-	// Entropy of the labels, -sum p ln p over the shares p of the labels, in nats: 0 for one label, ln C for C equal
-	// shares.
+	Counts  []int // number of training samples by label, after label maps
+	Samples int   // sum of Counts
+	Tests   int   // number of test samples
+	// Entropy is the entropy of the labels, -sum p ln p over the shares p of the labels, in nats. It is 0 for one label and
+	// ln C for C equal shares.
 	Entropy float64
-	// Distance from the labels of all clients together, sum |p - q| over the labels: 0 for equal shares, 2 for no
-	// label in common. It is the earth mover's distance of Zhao et al., "Federated learning with non-IID data" (2018).
+	// Distance is the distance from the labels of all clients together, sum |p - q| over the labels. It is 0 for equal shares
+	// and 2 for no label in common. It is the earth mover's distance of Zhao et al., "Federated learning with non-IID data"
+	// (2018).
 	Distance float64
 }
 
@@ -42,7 +43,7 @@ func (p *Partition) Stats(s *data.Set) (clients []ClientStats, all ClientStats) 
 	return clients, all
 }
 
-// share returns k/n, and 0 for n = 0.
+// share returns k/n, or 0 if n is 0.
 func share(k, n int) float64 {
 	if n == 0 {
 		return 0
@@ -66,8 +67,8 @@ type Sample struct {
 	Client, Test int
 }
 
-// Samples returns a test image of each label, as the clients label it, for each of the given sets of clients. Client
-// is -1 where no client of a set has the label. Sets whose clients share test images get the same images.
+// Samples returns a test image of each label, as the clients label it, for each of the given sets of clients. Client is -1 if
+// no client of a set has the label. Sets whose clients share test images get the same images.
 func (p *Partition) Samples(s *data.Set, sets [][]int) [][]Sample {
 	out := make([][]Sample, len(sets))
 	for k, clients := range sets {
@@ -96,19 +97,19 @@ func (p *Partition) Samples(s *data.Set, sets [][]int) [][]Sample {
 	return out
 }
 
-// TestImage returns test image j as a client of the partition sees it, before any scaling. It is the image that
-// Materialise makes.
+// TestImage returns test image j as a client of the partition sees it, before any scaling. It equals the image of
+// Materialise.
 func (p *Partition) TestImage(s *data.Set, client, j int) []byte {
 	return p.seen(s, client, testSplit, j, s.Image(s.Test, j))
 }
 
-// TrainImage returns training image j as a client of the partition sees it, before any scaling. It is the image that
-// Materialise makes if the client holds it.
+// TrainImage returns training image j as a client of the partition sees it, before any scaling. It equals the image of
+// Materialise if the client holds it.
 func (p *Partition) TrainImage(s *data.Set, client, j int) []byte {
 	return p.seen(s, client, trainSplit, j, s.Image(s.Train, j))
 }
 
-// seen returns image i of a split as a client sees it: the image itself where the client sees images as they are.
+// seen returns image i of a split as a client sees it. It returns the image itself if the client has no view.
 func (p *Partition) seen(s *data.Set, client, split, i int, image []byte) []byte {
 	v := p.Shards[client].View
 	if v == 0 {

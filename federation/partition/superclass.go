@@ -8,9 +8,9 @@ import (
 	"feddag/internal/stream"
 )
 
-// superclass: each client joins a superclass at random and holds all its classes. The samples of a class are divided
-// among the clients that hold it by a Dirichlet draw, at least one each. With fewer clients than superclasses some
-// superclasses are not used. Groups has the superclass of each client, numbered without gaps.
+// With the kind superclass, each client joins a superclass at random and holds all its classes. The samples of a class are
+// divided among the clients that hold it by a Dirichlet draw, with at least one sample for each. With fewer clients than
+// superclasses, some superclasses are not used. Groups has the superclass of each client, numbered without gaps.
 func init() {
 	register(kind{
 		name:    "superclass",

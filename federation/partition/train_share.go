@@ -17,8 +17,8 @@ func checkTrainShare(o Options) error {
 	return nil
 }
 
-// subsample leaves every client round(TrainShare n) of its n training samples of each class, at random, but at least
-// one, so that the client keeps its classes and its test set. It draws from a stream of its own.
+// subsample keeps, for every client, round(TrainShare n) random samples of its n training samples of each class, at least
+// one, so that the client keeps its classes and its test set. It draws from a separate stream.
 func (p *Partition) subsample(s *data.Set) {
 	share := p.Params.TrainShare
 	if share == 0 {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The flags that some kinds read and others do not. Every kind reads --clients, --holdout, --train-share and the seed.
+// These flags are read by some kinds only. Every kind reads --clients, --holdout, --train-share and the seed.
 const (
 	flagGroups         = "groups"
 	flagLabelsPerGroup = "labels-per-group"
@@ -17,11 +17,11 @@ const (
 	flagOption         = "partition-option"
 )
 
-// kindFlags are the flags above. A kind need not declare flagOption: it reads that flag if it has options of its own.
+// kindFlags lists the flags above. A kind need not declare flagOption, which it reads if it has its own options.
 var kindFlags = []string{flagGroups, flagLabelsPerGroup, flagLabelFraction, flagConcentration, flagMinSamples, flagOption}
 
-// Readers returns the kinds that read a flag by themselves, sorted. Kinds that are built on others read the flags of those
-// too.
+// Readers returns the kinds that read a flag directly, sorted. Kinds that are built on other kinds also read the flags of
+// those.
 func Readers(flag string) []string {
 	return slices.DeleteFunc(Kinds(), func(name string) bool {
 		k := kinds[name]
@@ -29,8 +29,8 @@ func Readers(flag string) []string {
 	})
 }
 
-// Unread returns the flags that have no effect for o.Kind with its options, each with a clause that says who reads the flag
-// or what replaces it. It is nil if o names a kind or base that does not exist, which New reports.
+// Unread returns the flags that have no effect for o.Kind with its options, each with a clause that says which kinds read the
+// flag or what replaces it. It is nil if o names a kind or base that does not exist, which New reports.
 func Unread(o Options) map[string]string {
 	k, ok := kinds[o.Kind]
 	if !ok {
@@ -82,8 +82,8 @@ func Help(kind string) string {
 	return fmt.Sprintf("%s (%s)", k.help, strings.Join(flags, ", "))
 }
 
-// CountsClients reports whether a kind with its options takes the number of clients from the data set where Options.Clients
-// is 0.
+// CountsClients reports whether a kind with its options takes the number of clients from the data set if Options.Clients is
+// 0.
 func CountsClients(o Options) bool {
 	k, ok := kinds[o.Kind]
 	for ok && k.layered {
