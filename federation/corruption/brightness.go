@@ -1,6 +1,6 @@
 package corruption
 
-// brightness: V + c, where V is the value of the pixel in HSV.
+// The corruption brightness is V + c, where V is the value of the pixel in HSV.
 func init() {
 	register(corruption{name: "brightness", apply: func(x *canvas, severity int, _ draws) {
 		c := [MaxSeverity]float64{.05, .1, .15, .2, .3}[severity-1]

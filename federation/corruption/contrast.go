@@ -1,6 +1,6 @@
 package corruption
 
-// contrast: (x - mean) c + mean, with the mean of each channel.
+// The corruption contrast is (x - mean) c + mean, with the mean of each channel.
 func init() {
 	register(corruption{name: "contrast", apply: func(x *canvas, severity int, _ draws) {
 		c := [MaxSeverity]float64{.75, .5, .4, .3, .15}[severity-1]

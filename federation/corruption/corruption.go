@@ -9,18 +9,18 @@ import (
 	"feddag/internal/spelling"
 )
 
-// corruption is a registered corruption: one of those that CIFAR-10-C is made of. Each has a file except frost, which needs
+// corruption is a registered corruption, one of the corruptions of CIFAR-10-C. Each has a file except frost, which needs
 // photographs of ice and is left out.
 //
-// Where a constant is a length in pixels, it is the published length for images of 32 x 32, whatever the size of the image.
-// Where the published constant is a share of 32, it is that share of the image's smaller side. Grey images are treated as
-// coloured images whose channels are equal, and any colour that a corruption adds is turned to grey.
+// A constant that is a length in pixels is the published length for images of 32 x 32, whatever the size of the image. If
+// the published constant is a share of 32, it is this share of the image's smaller side. Grey images are treated as colour
+// images whose channels are equal, and any colour that a corruption adds is converted to grey.
 type corruption struct {
 	name string
 	// colour says that the corruption needs three channels: it does nothing to a grey image.
 	colour bool
-	// apply corrupts x at a severity of 1 to 5, with random numbers from r alone. Values end between 0 and 1, or are
-	// clipped to that range.
+	// apply corrupts x with a severity of 1 to 5. All random numbers are from r. The results are between 0 and 1, or are
+	// clipped to this range.
 	apply func(x *canvas, severity int, r draws)
 }
 
@@ -29,7 +29,7 @@ type draws interface {
 	normal() float64              // a normal number of mean 0 and standard deviation 1
 	uniform() float64             // a uniform number from 0 to below 1
 	intN(n int) int               // a whole number from 0 to n-1
-	poisson(mean float64) float64 // a Poisson number of the given mean
+	poisson(mean float64) float64 // a Poisson number with the given mean
 }
 
 // randomDraws draws from a random stream.
@@ -45,8 +45,8 @@ func between(r draws, lo, hi float64) float64 { return lo + (hi-lo)*r.uniform() 
 
 var corruptions = map[string]corruption{}
 
-// register adds a corruption. The file of each corruption calls it in init. Two corruptions of one name are a programming
-// error.
+// register adds a corruption. The file of each corruption calls it in init. Two corruptions with the same name are a
+// programming error.
 func register(c corruption) {
 	if _, dup := corruptions[c.name]; dup {
 		panic("corruption: two corruptions named " + c.name)
@@ -68,7 +68,7 @@ func NamesFor(channels int) []string {
 	return names
 }
 
-// View is the way in which a client sees its images: under a corruption of a severity.
+// View is the way in which a client sees its images: under a corruption with a severity.
 type View struct {
 	Corruption string `json:"corruption"` // one of Names
 	Severity   int    `json:"severity"`   // 1 to 5
@@ -79,7 +79,7 @@ func (v View) String() string { return fmt.Sprintf("%s %d", v.Corruption, v.Seve
 // MaxSeverity is the strongest severity; the weakest is 1.
 const MaxSeverity = 5
 
-// Check returns an error unless v names a registered corruption and a severity that it has.
+// Check returns an error unless v has a registered corruption and a valid severity.
 func (v View) Check() error {
 	if _, ok := corruptions[v.Corruption]; !ok {
 		return spelling.Unknown("corruption", v.Corruption, Names())
@@ -94,15 +94,15 @@ func (v View) Check() error {
 func (v View) CheckImages(channels, height, width int) error {
 	switch {
 	case channels != 1 && channels != 3, height < 1, width < 1:
-		return fmt.Errorf("corruption %s: images of %d x %d x %d, must have 1 or 3 channels", v.Corruption, channels, height, width)
+		return fmt.Errorf("corruption %s: the images are %d x %d x %d, but must have 1 or 3 channels", v.Corruption, channels, height, width)
 	case channels == 1 && corruptions[v.Corruption].colour:
 		return fmt.Errorf("corruption %s does nothing to grey images; choose another one", v.Corruption)
 	}
 	return nil
 }
 
-// Apply writes an image as v shows it to out, with random numbers from r. Image and out have channels x height x width bytes
-// each and do not overlap. Check and CheckImages must have returned nil.
+// Apply writes the view v of an image to out, with random numbers from r. Both image and out have channels x height x width
+// bytes, and they do not overlap. Check and CheckImages must have returned nil.
 func (v View) Apply(out, image []byte, channels, height, width int, r *rand.Rand) {
 	x := newCanvas(image, channels, height, width)
 	corruptions[v.Corruption].apply(x, v.Severity, randomDraws{r})
@@ -111,7 +111,7 @@ func (v View) Apply(out, image []byte, channels, height, width int, r *rand.Rand
 	}
 }
 
-// canvas is an image while a corruption works on it: channels x height x width values from 0 (black) to 1.
+// canvas is the image on which a corruption works: channels x height x width values from 0 (black) to 1.
 type canvas struct {
 	c, h, w int
 	v       []float64
@@ -151,7 +151,7 @@ func (x *canvas) colourOf(red, green, blue float64) []float64 {
 	return []float64{red, green, blue}
 }
 
-// level returns the byte for a value: clipped to 0..1, times 255, rounded down, as in the published images.
+// level returns the byte for a value, which is clipped to 0..1, multiplied by 255 and rounded down, as in the published images.
 func level(v float64) byte {
 	if !(v > 0) { // also NaN
 		return 0

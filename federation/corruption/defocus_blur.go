@@ -2,7 +2,7 @@ package corruption
 
 import "math"
 
-// defocus_blur: the image out of focus.
+// The corruption defocus_blur shows the image out of focus.
 func init() { register(corruption{name: "defocus_blur", apply: defocusBlur}) }
 
 // defocusBlur correlates every channel with a disk that is itself smoothed over three pixels.

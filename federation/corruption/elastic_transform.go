@@ -2,8 +2,8 @@ package corruption
 
 import "math"
 
-// elastic_transform: the image distorted by an affine map that moves three points at random, and then by smooth random
-// shifts of every pixel.
+// The corruption elastic_transform distorts the image by an affine map that moves three points at random, and then by smooth
+// random shifts of every pixel.
 func init() {
 	register(corruption{name: "elastic_transform", apply: elastic})
 }
@@ -53,8 +53,8 @@ func elastic(x *canvas, severity int, r draws) {
 	}
 }
 
-// affine returns the map (x, y) -> M (x, y, 1) that takes three points to three other points. ok is false if the
-// points lie on a line.
+// affine returns the map (x, y) -> M (x, y, 1) that maps three points to three other points. ok is false if the points are
+// on a line.
 func affine(from, to [3][2]float64) (m [2][3]float64, ok bool) {
 	ax, ay := from[1][0]-from[0][0], from[1][1]-from[0][1]
 	bx, by := from[2][0]-from[0][0], from[2][1]-from[0][1]

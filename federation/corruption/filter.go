@@ -2,9 +2,9 @@ package corruption
 
 import "math"
 
-// Filters that several corruptions share. Each works in place on a plane of height x width values.
+// This file has filters that several corruptions share. Each works in place on a plane of height x width values.
 
-// reflectEdge returns the index of sample i where n samples a b c d continue as d c b a | a b c d | d c b a.
+// reflectEdge returns the index of sample i if n samples a b c d are continued as d c b a | a b c d | d c b a.
 func reflectEdge(i, n int) int {
 	if i = i % (2 * n); i < 0 {
 		i += 2 * n
@@ -12,7 +12,7 @@ func reflectEdge(i, n int) int {
 	return min(i, 2*n-1-i)
 }
 
-// reflect101 returns the index of sample i where n samples a b c d continue as d c b | a b c d | c b a.
+// reflect101 returns the index of sample i if n samples a b c d are continued as d c b | a b c d | c b a.
 func reflect101(i, n int) int {
 	if n == 1 {
 		return 0
@@ -23,10 +23,10 @@ func reflect101(i, n int) int {
 	return min(i, 2*n-2-i)
 }
 
-// nearestEdge returns the index of sample i where n samples a b c d continue as a a a | a b c d | d d d.
+// nearestEdge returns the index of sample i if n samples a b c d are continued as a a a | a b c d | d d d.
 func nearestEdge(i, n int) int { return min(max(i, 0), n-1) }
 
-// gaussianBlur convolves with a Gaussian of standard deviation sigma pixels that is cut off after truncate deviations.
+// gaussianBlur convolves with a Gaussian of standard deviation sigma pixels, cut off after truncate standard deviations.
 func gaussianBlur(plane []float64, h, w int, sigma, truncate float64, edge func(i, n int) int) {
 	if sigma <= 0 {
 		return
@@ -68,7 +68,7 @@ func blurAxis(plane []float64, m, n, step, next int, kernel []float64, edge func
 	}
 }
 
-// correlate correlates with a square kernel of odd side, given row after row. The image continues as in reflect101.
+// correlate correlates with a square kernel of odd side, given by rows. The image is continued as in reflect101.
 func correlate(plane []float64, h, w int, kernel []float64) {
 	side := int(math.Sqrt(float64(len(kernel))))
 	radius := side / 2
@@ -97,9 +97,9 @@ func sample(plane []float64, h, w int, y, x float64, edge func(i, n int) int) fl
 	return (1-fy)*((1-fx)*plane[top+left]+fx*plane[top+right]) + fy*((1-fx)*plane[bottom+left]+fx*plane[bottom+right])
 }
 
-// motionBlur averages the pixels along a ray of radius pixels from each pixel with Gaussian weights of standard
-// deviation sigma. The angle is in degrees, clockwise from the right. The image continues as in nearestEdge, and
-// values are rounded down to whole levels. It computes what ImageMagick computes from the same parameters.
+// motionBlur averages the pixels along a ray of radius pixels from each pixel with Gaussian weights of standard deviation
+// sigma. The angle is in degrees, clockwise from the right. The image is continued as in nearestEdge, and values are rounded
+// down to whole levels. The result is that of ImageMagick with the same parameters.
 func motionBlur(planes []float64, h, w, radius int, sigma, degrees float64) {
 	width := 2*radius + 1
 	kernel := make([]float64, width)
@@ -126,8 +126,8 @@ func motionBlur(planes []float64, h, w, radius int, sigma, degrees float64) {
 	toLevels(planes)
 }
 
-// zoomAxis returns where each of n samples of an axis comes from when the axis is zoomed around its middle: sample i lies
-// at the fraction part[i] of the way from sample at[i] to the next one.
+// zoomAxis returns the source position of each of n samples of an axis that is zoomed around its middle: sample i is at the
+// fraction part[i] of the distance from sample at[i] to the next one.
 func zoomAxis(n int, factor float64) (at []int, part []float64) {
 	crop := int(math.Ceil(float64(n) / factor))
 	top := (n - crop) / 2

@@ -2,7 +2,7 @@ package corruption
 
 import "slices"
 
-// fog: (x + c f) m/(m + c), where f is a plasma fractal and m the largest value of the image.
+// The corruption fog is (x + c f) m/(m + c), where f is a plasma fractal and m the largest value of the image.
 func init() { register(corruption{name: "fog", apply: fog}) }
 
 func fog(x *canvas, severity int, r draws) {
@@ -23,15 +23,15 @@ func fog(x *canvas, severity int, r draws) {
 
 // plasma draws a height map of side x side values from 0 to 1 by the diamond-square algorithm on a torus. The middle of a
 // square is the mean of its corners, and the middle of an edge is the mean of its four neighbours. Noise is added to both,
-// and shrinks by decay from one size to the next. side is a power of two.
+// and is divided by decay from one size to the next. side is a power of two.
 func plasma(side int, decay float64, r draws) []float64 {
 	m := make([]float64, side*side)
 	at := func(y, x int) float64 { return m[(y&(side-1))*side+x&(side-1)] }
 	wibble := 100.0
 	for step := side; step >= 2; step /= 2 {
 		half := step / 2
-		// mean fills the points of the grid that begins at (y0, x0) with the mean of four points, at dy and dx from
-		// each.
+		// mean sets each point of the grid that starts at (y0, x0) to the mean of four points, at the distances dy and dx from
+		// the point.
 		mean := func(y0, x0 int, dy, dx [4]int) {
 			for y := y0; y < side; y += step {
 				for x := x0; x < side; x += step {

@@ -1,10 +1,10 @@
 package corruption
 
-// glass_blur: the image as through frosted glass.
+// The corruption glass_blur shows the image as if seen through frosted glass.
 func init() { register(corruption{name: "glass_blur", apply: glassBlur}) }
 
-// glassBlur blurs the image, replaces each pixel by a random pixel nearby, from the last to the first, and blurs again. The
-// published program means to swap the two pixels, but its statement copies one, and the published images show copies.
+// glassBlur blurs the image, replaces each pixel with a random pixel nearby, from the last to the first, and blurs again. The
+// published program intends to swap the two pixels, but its statement copies one, and the published images have copies.
 func glassBlur(x *canvas, severity int, r draws) {
 	sigma := [MaxSeverity]float64{.05, .25, .4, .25, .4}[severity-1]
 	const reach = 1

@@ -17,7 +17,7 @@ func rgbToHSV(r, g, b float64) (h, s, v float64) {
 	if d == 0 {
 		return 0, 0, v
 	}
-	switch v { // of equal channels the last one counts
+	switch v { // if channels are equal, the last one counts
 	case b:
 		h = 4 + (r-g)/d
 	case g:

@@ -1,6 +1,6 @@
 package corruption
 
-// impulse_noise: a share c of the values becomes 0 or 1, with equal chances (salt and pepper).
+// The corruption impulse_noise sets a share c of the values to 0 or 1, with equal probabilities (salt and pepper).
 func init() {
 	register(corruption{name: "impulse_noise", apply: func(x *canvas, severity int, r draws) {
 		c := [MaxSeverity]float64{.01, .02, .03, .05, .07}[severity-1]
@@ -12,7 +12,7 @@ func init() {
 	}})
 }
 
-// salt returns white for a uniform number of at most 1/2, else black.
+// salt returns white for a uniform number of at most 1/2, and otherwise black.
 func salt(u float64) float64 {
 	if u <= 0.5 {
 		return 1

@@ -2,14 +2,14 @@ package corruption
 
 import "math"
 
-// jpeg_compression: the image after it was compressed as JPEG at a low quality and read again. The entropy coding loses
-// nothing and is left out. The rest computes what libjpeg computes, with which the published images were made: chroma at
-// half the resolution, its interpolation when the image is read, and whole levels in between.
+// The corruption jpeg_compression is the image after it was compressed as JPEG with a low quality and read again. The entropy
+// coding is lossless and is left out. The other steps are those of libjpeg, with which the published images were made: chroma
+// at half the resolution, its interpolation when the image is read, and whole levels in between.
 //
-// Go's image/jpeg cannot replace it. Its encoder rounds differently when it converts colours and averages chroma, which
-// moves coefficients across the steps of the quantisation. Read back with libjpeg's interpolation of chroma, its images
-// differ from the reference's by up to 9 of 255 levels, and by 1.33 on average (colour, quality 80,
-// testdata/corruptions.npz). This code differs by up to 2 levels, and by 0.05 on average.
+// Go's image/jpeg cannot replace this code. Its encoder rounds differently when it converts colours and averages chroma,
+// which moves coefficients across the steps of the quantisation. Read with libjpeg's interpolation of chroma, its images
+// differ from the reference by up to 9 of 255 levels, and by 1.33 on average (colour, quality 80, testdata/corruptions.npz).
+// This code differs by up to 2 levels, and by 0.05 on average.
 func init() {
 	register(corruption{name: "jpeg_compression", apply: func(x *canvas, severity int, _ draws) {
 		quality := [MaxSeverity]int{80, 65, 58, 50, 40}[severity-1]
@@ -28,7 +28,7 @@ func init() {
 	}})
 }
 
-// The quantisation tables of ITU-T T.81, annex K, row after row.
+// These are the quantisation tables of ITU-T T.81, annex K, by rows.
 var (
 	lumaTable = [64]int{
 		16, 11, 10, 16, 24, 40, 51, 61,
@@ -109,8 +109,8 @@ func halve(full []float64, h, w int) []float64 {
 	return half
 }
 
-// double interpolates a plane of half the height and width: three parts of the nearer value and one part of the
-// farther value, down and across.
+// double interpolates a plane of half the height and width, vertically and then horizontally, with three parts of the nearer
+// value and one part of the farther value.
 func double(half []float64, h, w, height, width int) []float64 {
 	full := make([]float64, height*width)
 	for y := range height {
@@ -138,11 +138,11 @@ var dct = func() (m [8][8]float64) {
 	return m
 }()
 
-// fine is the precision to which libjpeg keeps the transform of a row. It keeps that of a block to an eighth.
+// fine is the precision to which libjpeg rounds the transform of a row. It rounds the transform of a block to an eighth.
 const fine = 8 * math.Sqrt2
 
 // quantise rounds the cosine transform of every 8 x 8 block to multiples of the values of the table. Values are levels
-// (0..255) before and after. Blocks that reach beyond the edge repeat it.
+// (0..255) before and after. Blocks that extend beyond the edge repeat the values at the edge.
 func quantise(plane []float64, h, w int, table *[64]float64) {
 	var block, half [8][8]float64
 	for top := 0; top < h; top += 8 {

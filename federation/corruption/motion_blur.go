@@ -1,6 +1,7 @@
 package corruption
 
-// motion_blur: the image as from a moving camera. The severity gives the radius and the deviation of the ray; its angle is random.
+// The corruption motion_blur shows the image as from a moving camera. The severity determines the radius and the standard
+// deviation of the ray. Its angle is random.
 func init() {
 	register(corruption{name: "motion_blur", apply: func(x *canvas, severity int, r draws) {
 		radius := [MaxSeverity]int{6, 6, 6, 8, 9}[severity-1]

@@ -2,7 +2,7 @@ package corruption
 
 import "math"
 
-// pixelate: the image shrunk and enlarged again, where each pixel becomes the mean of the pixels in its box.
+// The corruption pixelate shrinks the image and enlarges it again. Each pixel is the mean of the pixels in its box.
 func init() {
 	register(corruption{name: "pixelate", apply: func(x *canvas, severity int, _ draws) {
 		c := [MaxSeverity]float64{.95, .9, .85, .75, .65}[severity-1]
@@ -19,21 +19,22 @@ func init() {
 	}})
 }
 
-// resizeBox resizes a plane of levels (0..255) to height x width, first across, then down, and rounds each time.
+// resizeBox resizes a plane of levels (0..255) to height x width, first horizontally, then vertically, and rounds each time.
 func resizeBox(plane []float64, h, w, height, width int) []float64 {
 	across := boxMeans(plane, w, width, h, 1, w, 1, width)
 	return boxMeans(across, h, height, width, width, 1, width, 1)
 }
 
-// boxMeans turns lines of n values into lines of m means. step is the distance between values of a line, next that
-// between lines.
+// boxMeans converts lines of n values to lines of m means. step is the distance between values of a line, and next is the
+// distance between lines.
 func boxMeans(in []float64, n, m, lines, step, next, stepOut, nextOut int) []float64 {
 	out := make([]float64, lines*m)
 	scale := float64(n) / float64(m)
 	half := max(scale, 1) / 2
 	for i := range m {
 		centre := (float64(i) + 0.5) * scale
-		// A sample counts if its middle is within half of the centre. Of two samples at exactly half, the left one counts.
+		// A sample counts if the distance of its middle from the centre is at most half. If two samples are exactly at half, only
+		// the left one counts.
 		lo, hi := max(int(centre-half+0.5), 0), min(int(centre+half+0.5), n)
 		for lo < hi-1 && float64(lo)-centre+0.5 <= -half {
 			lo++

@@ -1,6 +1,6 @@
 package corruption
 
-// saturate: the saturation s of HSV becomes s c + d.
+// The corruption saturate changes the saturation s of HSV to s c + d.
 func init() {
 	register(corruption{name: "saturate", colour: true, apply: func(x *canvas, severity int, _ draws) {
 		c := [MaxSeverity]float64{.3, .1, 1.5, 2, 2.5}[severity-1]

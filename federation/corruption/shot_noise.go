@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 )
 
-// shot_noise: Poisson(x c) / c, for each value of each channel.
+// The corruption shot_noise is Poisson(x c) / c, for each value of each channel.
 func init() {
 	register(corruption{name: "shot_noise", apply: func(x *canvas, severity int, r draws) {
 		c := [MaxSeverity]float64{500, 250, 100, 75, 50}[severity-1]
@@ -15,8 +15,8 @@ func init() {
 	}})
 }
 
-// poisson draws a Poisson variate of a mean from 0 to 10^6: below a mean of 10 by counting exponential gaps, else by
-// transformed rejection (Hoermann, "The transformed rejection method for generating Poisson random variables", 1993,
+// poisson draws a Poisson variate with a mean from 0 to 10^6. It counts exponential gaps if the mean is below 10, and otherwise
+// uses transformed rejection (Hoermann, "The transformed rejection method for generating Poisson random variables", 1993,
 // algorithm PTRS).
 func poisson(r *rand.Rand, mean float64) float64 {
 	if !(mean > 0) {

@@ -2,11 +2,11 @@ package corruption
 
 import "math"
 
-// snow: the image whitened, with flakes on it.
+// The corruption snow whitens the image and adds flakes.
 func init() { register(corruption{name: "snow", apply: snow}) }
 
-// snow whitens the image and adds flakes: the largest values of noise that is zoomed in and blown down the image. The
-// flakes are added twice, once as they are and once turned round.
+// snow whitens the image and adds flakes, which are the largest values of noise that is zoomed in and blurred by motion down
+// the image. The flakes are added twice, once unchanged and once rotated by 180 degrees.
 func snow(x *canvas, severity int, r draws) {
 	c := [MaxSeverity]struct {
 		mean, deviation, zoom, threshold float64

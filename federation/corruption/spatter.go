@@ -2,7 +2,7 @@ package corruption
 
 import "math"
 
-// spatter: drops of water (severities 1 to 3) or mud (4 and 5) where smoothed noise is highest.
+// The corruption spatter adds drops of water (severities 1 to 3) or mud (4 and 5) where smoothed noise is highest.
 func init() {
 	register(corruption{name: "spatter", apply: spatter})
 }
@@ -51,7 +51,7 @@ func spatter(x *canvas, severity int, r draws) {
 		top = math.Max(top, liquid[i])
 	}
 	if top == 0 {
-		return // no drop fell
+		return // there are no drops
 	}
 	for ch, water := range x.colourOf(175./255, 238./255, 238./255) {
 		plane := x.plane(ch)
@@ -61,7 +61,7 @@ func spatter(x *canvas, severity int, r draws) {
 	}
 }
 
-// drops returns the shade of a layer of liquid (levels), which depends on the distance from its outlines and looks as
+// drops returns the shade of a layer of liquid (levels), which depends on the distance from its outlines. The layer looks as
 // if lit from one side.
 func drops(liquid []float64, h, w int) []float64 {
 	far := edgeDistance(outlines(liquid, h, w), h, w)
@@ -85,8 +85,8 @@ func drops(liquid []float64, h, w int) []float64 {
 	return far
 }
 
-// outlines finds edges in a plane of levels by Canny's method: Sobel gradients of at least 50 that are largest across
-// the edge and are connected to a gradient above 150. The size of a gradient is |x| + |y|.
+// outlines finds edges in a plane of levels by Canny's method: Sobel gradients of at least 50 that are largest across the edge
+// and are connected to a gradient above 150. The magnitude of a gradient is |x| + |y|.
 func outlines(plane []float64, h, w int) []bool {
 	const low, high = 50, 150
 	at := func(y, x int) float64 { return plane[nearestEdge(y, h)*w+nearestEdge(x, w)] }
@@ -143,8 +143,8 @@ func outlines(plane []float64, h, w int) []bool {
 	return edge
 }
 
-// edgeDistance returns the distance of each pixel from the nearest edge by a 5 x 5 chamfer: straight steps of 1,
-// diagonal steps of 1.4 and knight's moves of 2.1969 (Borgefors, 1986), in multiples of 1/65536. Without an edge it is
+// edgeDistance returns the distance of each pixel from the nearest edge by a 5 x 5 chamfer: straight steps of 1, diagonal
+// steps of 1.4 and knight's moves of 2.1969 (Borgefors, 1986), in multiples of 1/65536. If there is no edge, the distances are
 // very large.
 func edgeDistance(edge []bool, h, w int) []float64 {
 	const one, diagonal, knight = 1 << 16, 91750, 143976
@@ -179,7 +179,7 @@ func edgeDistance(edge []bool, h, w int) []float64 {
 	return out
 }
 
-// equaliseHistogram makes the distribution of the levels even, with the lowest level at 0 and the highest at 255.
+// equaliseHistogram makes the distribution of the levels uniform, with the lowest level at 0 and the highest at 255.
 func equaliseHistogram(plane []float64) {
 	var count [256]int
 	for _, v := range plane {

@@ -1,8 +1,8 @@
 package corruption
 
-// zoom_blur: the mean of the image and the image zoomed by 1, 1.01, 1.02 and so on. The step is (1 + 0.01) - 1 in
-// floating-point arithmetic, as in the published program, because at a zoom of 1.25 its last bits decide by how many pixels
-// the image grows.
+// The corruption zoom_blur is the mean of the image and the image zoomed by 1, 1.01, 1.02 and so on. The step is (1 + 0.01) - 1
+// in floating-point arithmetic, as in the published program, because at a zoom of 1.25 its last bits decide the number of
+// pixels by which the image grows.
 func init() {
 	register(corruption{name: "zoom_blur", apply: func(x *canvas, severity int, _ draws) {
 		zooms := [MaxSeverity]int{7, 12, 16, 21, 26}[severity-1]
