@@ -14,8 +14,8 @@ func init() {
 }
 
 // cnn is the paper's convolutional network for 32x32 colour images: 256 features, 537,610 parameters with a head of 10.
-// Images with a side below 32 pixels are padded so that the three convolutions keep their size; larger ones are not. The
-// input of the first linear layer is what remains of the image: 1024 values for 32x32, 2304 for 28x28, 1024 for 16x16.
+// Images with a side below 32 pixels are padded so that the three convolutions keep their size; larger images are not padded.
+// The input of the first linear layer is the remaining image: 1024 values for 32x32, 2304 for 28x28, 1024 for 16x16.
 func cnn(input [3]int, o Options) []torch.Layer {
 	pad := padding(input, 3)
 	side := func(n int) int {

@@ -13,9 +13,9 @@ func init() {
 }
 
 // lenet is LeNet-5 with ReLU and maximum pooling: 84 features. The first convolution pads images with a side below 32
-// pixels by two pixels, as LeCun et al. (1998) pad 28x28 to 32x32, and does not pad larger ones. With a head of 10 it has
+// pixels by two pixels, as LeCun et al. (1998) pad 28x28 to 32x32, and does not pad larger images. With a head of 10 it has
 // 61,706 parameters on 1x28x28 and 62,006 on 3x32x32. The latter is the LeNet-5 without padding that PACFL and others use
-// on CIFAR-10. The input of the first linear layer is what remains of the image: 400 values for both of these shapes.
+// on CIFAR-10. The input of the first linear layer is the remaining image: 400 values for both of these shapes.
 func lenet(input [3]int, o Options) []torch.Layer {
 	pad := padding(input, 5)
 	side := func(n int) int { return ((n+2*pad-4)/2 - 4) / 2 }

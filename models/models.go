@@ -30,40 +30,40 @@ func Readers(flag string) []string {
 	return slices.DeleteFunc(Names(), func(name string) bool { return !slices.Contains(models[name].Flags, flag) })
 }
 
-// Images says which images a model takes, or "" if there is no model of that name.
+// Images returns a description of the images that a model accepts, or "" if there is no model with this name.
 func Images(name string) string { return models[name].Images }
 
-// DefaultNames lists the models that may be used where none is named.
+// DefaultNames lists the models that may be used if no model is named.
 func DefaultNames() []string {
 	return slices.DeleteFunc(Names(), func(name string) bool { return len(models[name].Default) == 0 && !models[name].Fallback })
 }
 
 // Model declares an encoder.
 type Model struct {
-	// Images says which images the model takes, in words that follow "takes".
+	// Images describes the images that the model accepts, in words that follow "takes".
 	Images string
-	// Takes says whether the model takes images of a shape (C, H, W).
+	// Takes reports whether the model accepts images of a shape (C, H, W).
 	Takes func(input [3]int) bool
 	// Flags are the names of the options that the model reads: FlagDropout, FlagNorm.
 	Flags []string
-	// Layers lists the layers for a shape that the model takes, with the options that Flags names.
+	// Layers returns the layers for a shape that the model accepts, with the options that Flags names.
 	Layers func(input [3]int, o Options) []torch.Layer
-	// Default lists the shapes for which the model is used where none is named. A shape has at most one such model.
+	// Default lists the shapes for which the model is used if no model is named. A shape has at most one such model.
 	Default [][3]int
-	// Fallback makes the model the default of every other shape that it takes. At most one model has it.
+	// Fallback makes the model the default for every other shape that it accepts. At most one model has it.
 	Fallback bool
 }
 
 var models = map[string]Model{}
 
-// Register makes a model known by name. Each model's file calls it from init. It panics on a name, a default shape or a
-// fallback that another model has.
+// Register adds a model under a name. Each model's file calls it from init. It panics if another model has the same name,
+// default shape or fallback.
 func Register(name string, m Model) {
 	for other, have := range models {
 		clash := other == name || m.Fallback && have.Fallback ||
 			slices.ContainsFunc(m.Default, func(shape [3]int) bool { return slices.Contains(have.Default, shape) })
 		if clash {
-			panic(fmt.Sprintf("models: %s is registered beside %s, with the same name, default shape or fallback", name, other))
+			panic(fmt.Sprintf("models: %s and %s have the same name, default shape or fallback", name, other))
 		}
 	}
 	models[name] = m
@@ -79,13 +79,13 @@ func Names() []string {
 	return names
 }
 
-// taking lists the models that take images of a shape.
+// taking lists the models that accept images of a shape.
 func taking(input [3]int) []string {
 	return slices.DeleteFunc(Names(), func(name string) bool { return !models[name].Takes(input) })
 }
 
-// Default returns the model for images of a shape (C, H, W) where none is named: the model that claims the shape, or else
-// the fallback, or else the first model by name that takes the shape.
+// Default returns the model for images of a shape (C, H, W) if no model is named: the model that has the shape as a default,
+// or else the fallback, or else the first model by name that accepts the shape.
 func Default(input [3]int) (string, error) {
 	names := taking(input)
 	for _, name := range names {
@@ -104,7 +104,7 @@ func Default(input [3]int) (string, error) {
 	return names[0], nil
 }
 
-// Defaults says in words which model is used where none is named.
+// Defaults describes which model is used if no model is named.
 func Defaults() string {
 	var claims []string
 	rest := ""
@@ -119,7 +119,7 @@ func Defaults() string {
 	return strings.Join(claims, ", ") + rest
 }
 
-// Input returns a shape that a model takes: the first shape for which it is the default, or else 3x32x32 or 1x28x28.
+// Input returns a shape that a model accepts: the first shape for which it is the default, or else 3x32x32 or 1x28x28.
 func Input(name string) ([3]int, error) {
 	m, err := lookup(name)
 	if err != nil {
@@ -141,7 +141,7 @@ func lookup(name string) (Model, error) {
 	return m, nil
 }
 
-// New builds the named model's network: one encoder, or two (dual), and a linear head of classes outputs.
+// New builds the named model's network: one encoder, or two if dual is set, and a linear head with one output per class.
 func New(name string, input [3]int, classes int, dual bool, o Options) (*torch.Network, error) {
 	m, err := lookup(name)
 	if err != nil {
@@ -151,7 +151,7 @@ func New(name string, input [3]int, classes int, dual bool, o Options) (*torch.N
 		return nil, fmt.Errorf("norm %q is unknown; there are batch, group", o.Norm)
 	}
 	if !m.Takes(input) {
-		return nil, fmt.Errorf("model %s takes %s, these are %s (channels x height x width): %s", name, m.Images, text(input), instead(input))
+		return nil, fmt.Errorf("model %s takes %s, but these are %s (channels x height x width): %s", name, m.Images, text(input), instead(input))
 	}
 	net, err := torch.NewNetwork(m.Layers(input, o), input, classes, dual)
 	if err != nil {
@@ -160,27 +160,27 @@ func New(name string, input [3]int, classes int, dual bool, o Options) (*torch.N
 	return net, nil
 }
 
-// instead says what can be done with images of a shape that a model does not take.
+// instead returns advice for images of a shape that a model does not accept.
 func instead(input [3]int) string {
-	resize := "resize them where the data set can (--dataset-option size=32)"
+	resize := "resize them if the data set can (--dataset-option size=32)"
 	if names := taking(input); len(names) > 0 {
 		return "use --model " + strings.Join(names, " or ") + ", or " + resize
 	}
 	return resize
 }
 
-// text returns a shape as people write it, such as 3x32x32.
+// text returns a shape for messages, such as 3x32x32.
 func text(input [3]int) string { return fmt.Sprintf("%dx%dx%d", input[0], input[1], input[2]) }
 
-// atLeast returns a test for images of one or three channels and at least side pixels per side.
+// atLeast returns a function that accepts images of one or three channels with at least side pixels per side.
 func atLeast(side int) func(input [3]int) bool {
 	return func(input [3]int) bool {
 		return (input[0] == 1 || input[0] == 3) && min(input[1], input[2]) >= side
 	}
 }
 
-// padding returns the padding of the convolutions of a model that was designed for images of 32x32. It is 0 for images of
-// that size or more, and keeps the size of smaller images.
+// padding returns the padding of the convolutions of a model that was designed for images of 32x32. It is 0 for images of at
+// least this size, and keeps the size of smaller images.
 func padding(input [3]int, kernel int) int {
 	if min(input[1], input[2]) >= 32 {
 		return 0
@@ -188,7 +188,7 @@ func padding(input [3]int, kernel int) int {
 	return kernel / 2
 }
 
-// withDropout puts a dropout layer after every ReLU that follows a linear layer; p = 0 changes nothing.
+// withDropout adds a dropout layer after every ReLU that follows a linear layer. It changes nothing if p is 0.
 func withDropout(layers []torch.Layer, p float64) []torch.Layer {
 	if p == 0 {
 		return layers

@@ -186,10 +186,10 @@ func TestShapeErrors(t *testing.T) {
 		input [3]int
 		want  string
 	}{
-		{"resnet18", [3]int{3, 64, 64}, "model resnet18 takes square images of 28 to 35 pixels with one or three channels, these are 3x64x64 (channels x height x width): use --model cnn or lenet, or resize them where the data set can (--dataset-option size=32)"},
+		{"resnet18", [3]int{3, 64, 64}, "model resnet18 takes square images of 28 to 35 pixels with one or three channels, but these are 3x64x64 (channels x height x width): use --model cnn or lenet, or resize them if the data set can (--dataset-option size=32)"},
 		{"resnet9", [3]int{3, 32, 30}, "use --model cnn or lenet"},
-		{"cnn", [3]int{1, 12, 20}, "takes images of 16x16 pixels or more with one or three channels, these are 1x12x20 (channels x height x width): use --model lenet"},
-		{"lenet", [3]int{1, 8, 8}, "takes images of 12x12 pixels or more with one or three channels, these are 1x8x8 (channels x height x width): resize them"},
+		{"cnn", [3]int{1, 12, 20}, "takes images of 16x16 pixels or more with one or three channels, but these are 1x12x20 (channels x height x width): use --model lenet"},
+		{"lenet", [3]int{1, 8, 8}, "takes images of 12x12 pixels or more with one or three channels, but these are 1x8x8 (channels x height x width): resize them"},
 		{"cnn", [3]int{2, 32, 32}, "one or three channels"},
 		{"lennet", [3]int{1, 28, 28}, `model "lennet" is unknown; there are cnn`},
 	} {

@@ -5,7 +5,7 @@ import "feddag/torch"
 // groupsOfNorm is the number of groups of every group norm (Wu & He 2018).
 const groupsOfNorm = 32
 
-// norm returns the norm over channels that the option names. Both norms have the layer name that torchvision gives its
+// norm returns the norm over channels that the option names. Both norms have the layer name that torchvision uses for its
 // norm.
 func (o Options) norm(name string, channels int) torch.Layer {
 	if o.Norm == "group" {
@@ -22,7 +22,7 @@ func (o Options) convNorm(conv, norm string, in, out, kernel, stride int) []torc
 	}
 }
 
-// join lays lists of layers end to end.
+// join concatenates lists of layers.
 func join(lists ...[]torch.Layer) []torch.Layer {
 	var all []torch.Layer
 	for _, l := range lists {
@@ -31,7 +31,7 @@ func join(lists ...[]torch.Layer) []torch.Layer {
 	return all
 }
 
-// features returns the end of a ResNet: it flattens the remaining image, and has the dropout before the head.
+// features returns the last layers of a ResNet: they flatten the remaining image and apply the dropout before the head.
 func (o Options) features() []torch.Layer {
 	if o.Dropout == 0 {
 		return []torch.Layer{torch.Flatten{}}
@@ -39,7 +39,7 @@ func (o Options) features() []torch.Layer {
 	return []torch.Layer{torch.Flatten{}, torch.Dropout{P: o.Dropout}}
 }
 
-// smallImages says which images a ResNet with a stem for small images takes. Its last stage sees 4x4 pixels.
+// smallImages describes the images that a ResNet with a stem for small images accepts. Its last stage has 4x4 pixels.
 const smallImages = "square images of 28 to 35 pixels with one or three channels"
 
 func small(input [3]int) bool { return atLeast(28)(input) && input[1] == input[2] && input[1] <= 35 }

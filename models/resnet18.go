@@ -29,7 +29,7 @@ func resnet18(input [3]int, o Options) []torch.Layer {
 	return join(layers, []torch.Layer{torch.AvgPool2d{Size: (input[1] + 7) / 8}}, o.features())
 }
 
-// basicBlock returns two convolutions beside a shortcut, which is a 1x1 convolution where the shape changes.
+// basicBlock returns two convolutions with a shortcut, which is a 1x1 convolution if the shape changes.
 func (o Options) basicBlock(name string, in, out, stride int) []torch.Layer {
 	var shortcut []torch.Layer
 	if stride != 1 || in != out {
