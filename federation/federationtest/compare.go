@@ -15,7 +15,7 @@ func EqualModels(a, b map[string][]float32) bool {
 	return maps.EqualFunc(a, b, func(x, y []float32) bool { return slices.Equal(x, y) })
 }
 
-// EqualResults reports whether two results have equal scores, see [EqualScores], and clients that predict with the same models.
+// EqualResults reports whether two results have equal scores (see [EqualScores]) and their clients predict with the same models.
 func EqualResults(a, b *federation.Result) bool {
 	uses := func(x, y federation.Use) bool {
 		return slices.Equal(x.Models, y.Models) && slices.Equal(x.Weights, y.Weights)
@@ -31,7 +31,7 @@ func EqualScores(a, b *federation.Result) bool {
 	return a.Rounds == b.Rounds && slices.EqualFunc(a.Last, b.Last, same) && slices.EqualFunc(a.Best, b.Best, same)
 }
 
-// SameScore reports whether two scores are equal, where scores that are NaN are equal to each other.
+// SameScore reports whether two scores are equal. Scores that are NaN count as equal.
 func SameScore(a, b federation.Score) bool {
 	return a == b || math.IsNaN(a.Balanced) && math.IsNaN(b.Balanced)
 }

@@ -14,7 +14,7 @@ import (
 type DivergingEngine struct {
 	*torch.Engine
 	Client  int        // id of the client that diverges
-	Weights bool       // the weights are not finite, and the loss is
+	Weights bool       // the weights are not finite, but the loss is
 	Parts   torch.Part // parts of the network in whose training the client diverges; 0 for every training
 	Healthy bool       // no client diverges while it is set
 }

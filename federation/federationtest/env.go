@@ -47,8 +47,8 @@ func TinySet() *data.Set {
 	return s
 }
 
-// TinyPartition divides a [TinySet] between 8 clients. The clients with even ids hold classes 0 and 1 and are group 0; those with odd
-// ids hold classes 2 and 3 and are group 1. Client i has 12 + i training samples and all test samples of its classes.
+// TinyPartition divides a [TinySet] between 8 clients. The clients with even ids hold classes 0 and 1 and are group 0; those with
+// odd ids hold classes 2 and 3 and are group 1. Client i has 12 + i training samples and all test samples of its classes.
 func TinyPartition(s *data.Set) *partition.Partition {
 	p := &partition.Partition{Kind: "planted", DataSet: s.Name, Shards: make([]partition.Shard, clients), Groups: make([]int, clients)}
 	for i := range p.Shards {
@@ -59,7 +59,7 @@ func TinyPartition(s *data.Set) *partition.Partition {
 				p.Shards[i].Test = append(p.Shards[i].Test, int32(k))
 			}
 		}
-		// The samples alternate between the two classes of the group and come from a part of the set that begins at the client.
+		// The samples alternate between the two classes of the group and come from a part of the set that depends on the client.
 		for k := range 12 + i {
 			row := (i*samplesPerClient/Classes + k/2) % (s.Train.Len() / Classes)
 			p.Shards[i].Train = append(p.Shards[i].Train, int32(row*Classes+2*g+k%2))
@@ -68,8 +68,9 @@ func TinyPartition(s *data.Set) *partition.Partition {
 	return p
 }
 
-// TinyEnv returns an environment for a run of four short rounds on the CPU: the clients of [TinyPartition], half of whom are sampled
-// in each round, and a network of a few weights. The caller may change it before the run. It is closed at the end of the test.
+// TinyEnv returns an environment for a run of four short rounds on the CPU: the clients of [TinyPartition], half of whom are
+// sampled in each round, and a network of a few weights. The caller may change it before the run. It is closed at the end of the
+// test.
 func TinyEnv(t *testing.T, workers int) *federation.Env {
 	t.Helper()
 	set := TinySet()
@@ -109,7 +110,7 @@ func TinyEnv(t *testing.T, workers int) *federation.Env {
 // modelVariable is the environment variable that names the model of [TinyEnv]; without it the model has a few weights.
 const modelVariable = "FEDDAG_TEST_MODEL"
 
-// UseModel has [TinyEnv] use a registered model for the rest of a test. The model must take 1x4x4 images.
+// UseModel makes [TinyEnv] use a registered model for the rest of a test. The model must accept 1x4x4 images.
 func UseModel(t *testing.T, name string) { t.Setenv(modelVariable, name) }
 
 // tinyNet returns the network of [TinyEnv].
