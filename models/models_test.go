@@ -226,7 +226,7 @@ func TestRegisterTwice(t *testing.T) {
 		m.Takes, m.Layers = all, layers
 		func() {
 			defer func() {
-				if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "registered") {
+				if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "have the same name, default shape or fallback") {
 					t.Errorf("%s: %v", name, p)
 				}
 			}()
