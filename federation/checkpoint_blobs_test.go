@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestBlobs checks that a blob is written only when it has changed, that its old file is removed after the checkpoint lists the
+// TestBlobs checks that a blob is written only if it has changed, that its old file is removed after the checkpoint lists the
 // new one, and that a damaged or missing file is an error.
 func TestBlobs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint[", "last.safetensors") // a name that is not a valid pattern
@@ -34,7 +34,7 @@ func TestBlobs(t *testing.T) {
 	if after, err := os.Stat(first); err != nil || !os.SameFile(before, after) {
 		t.Errorf("an unchanged blob was written again (%v)", err)
 	}
-	// A process that was killed while it wrote a blob leaves this.
+	// A process that was killed while it wrote a blob leaves this file.
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), ".roster-0123456789abcdef.bin.4711.tmp"), []byte("hal"), 0o666); err != nil {
 		t.Fatal(err)
 	}

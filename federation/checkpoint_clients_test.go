@@ -12,8 +12,8 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// TestCheckpointOfClients checks that a checkpoint keeps the numbers of all clients bit by bit, NaN included, and that numbers
-// which do not fit together and a checkpoint of another number of clients are errors.
+// TestCheckpointOfClients checks that a checkpoint keeps the numbers of all clients bit for bit, including NaN, and that
+// inconsistent numbers and a checkpoint of another number of clients are errors.
 func TestCheckpointOfClients(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint.safetensors")
 	c := &federation.Checkpoint{Ledger: federation.NewLedger(2)}

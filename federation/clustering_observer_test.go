@@ -12,7 +12,8 @@ import (
 	"feddag/similarity"
 )
 
-// clusteringRecorder records what an observer learns about a clustering. It can interrupt the run at one of the clustering's steps.
+// clusteringRecorder records the notifications of an observer about a clustering. It can interrupt the run at one of the
+// clustering's steps.
 type clusteringRecorder struct {
 	federationtest.Canceller
 	stopAt   string // step at which the run is interrupted; empty for none
@@ -44,8 +45,8 @@ func (l *clusteringRecorder) Clustering(step string, _, _ int) {
 
 var _ federation.ClusterObserver = (*clusteringRecorder)(nil)
 
-// TestSketchesAreObserved checks that observers are given the sketches and options that are clustered: clustering them again
-// gives the same clusters.
+// TestSketchesAreObserved checks that observers receive the sketches and options of the clustering: clustering these sketches
+// again gives the same clusters.
 func TestSketchesAreObserved(t *testing.T) {
 	for foundBy, steps := range map[string][]string{
 		similarity.FoundBySimilarity: {"gradient angles", "class angles", "gates", "linkage", "candidates"},

@@ -14,8 +14,8 @@ import (
 )
 
 // TestDivergenceKeepsTheCheckpoint checks that a run under the policy "stop" ends with an error and leaves the last checkpoint,
-// and that a run resumed from it under the policy "drop" leaves the client out. A round in which every client diverges is an
-// error under "drop" too.
+// and that a run resumed from it under the policy "drop" leaves the client out. A round in which every client diverges is also an
+// error under "drop".
 func TestDivergenceKeepsTheCheckpoint(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "last.safetensors")
 	o := federation.RunOptions{Algorithm: "fedavg", Config: "c", Checkpoint: path}
@@ -45,7 +45,7 @@ func TestDivergenceKeepsTheCheckpoint(t *testing.T) {
 	if !slices.Equal(last.Dropped, []int{x.Client}) || federationtest.EqualModels(federationtest.Models(t, b), after) {
 		t.Errorf("dropped %v", last.Dropped)
 	}
-	// The last local training, which is only for the scores, leaves the client out too.
+	// The final local training, which is only for the scores, also leaves the client out.
 	if post := result.Last[x.Client].Post; !math.IsNaN(post.Accuracy) {
 		t.Errorf("a client that diverges has the score %v after its training", post)
 	}
@@ -58,7 +58,7 @@ func TestDivergenceKeepsTheCheckpoint(t *testing.T) {
 	}
 }
 
-// TestDivergenceInTheWarmUp checks that a warm-up that diverges is an error under the policy "drop" too, because the clustering
+// TestDivergenceInTheWarmUp checks that a warm-up that diverges is also an error under the policy "drop", because the clustering
 // needs every client.
 func TestDivergenceInTheWarmUp(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag --feddag-clustering similarity")

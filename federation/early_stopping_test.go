@@ -25,8 +25,8 @@ func (a lossOf) Load(e *federation.Env, s federation.Saved) error {
 	return a.Algorithm.(federation.Checkpointer).Load(e, s)
 }
 
-// TestEarlyStopping checks after which round a run ends, that it is the same after a stop at any round before, that it is the run
-// which was asked for as many rounds, and that a complete run can go on without early stopping.
+// TestEarlyStopping checks after which round a run ends, that the result is the same after a stop at any earlier round and as in
+// a run of this number of rounds, and that a complete run can continue without early stopping.
 func TestEarlyStopping(t *testing.T) {
 	losses := []float64{1, 0.8, 0.9, 0.79, 0.85, 0.84, 0.9, 0.7, 0.9, 0.9}
 	for _, c := range []struct {
@@ -72,7 +72,7 @@ func TestEarlyStopping(t *testing.T) {
 				}
 				e, a = start(10)
 				r := federationtest.MustRun(t, e, a, o)
-				same := c.evalEvery > 1 || federationtest.EqualResults(r, want) // else the round of the stop was evaluated as the last one
+				same := c.evalEvery > 1 || federationtest.EqualResults(r, want) // otherwise the round of the stop was evaluated as the last one
 				if r.Rounds != c.want || !same || !federationtest.EqualModels(federationtest.Models(t, a), models) {
 					t.Errorf("resumed after %d rounds: %d rounds, want %d, or another end", stop, r.Rounds, c.want)
 				}

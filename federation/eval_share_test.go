@@ -10,12 +10,12 @@ import (
 	"feddag/torch"
 )
 
-// TestTestSamples checks which test samples the scores are over: the share of each class, rounded, at least one image; the same for
-// all clients with the same images of a class, for all algorithms and for all rounds, whatever the labels are called; others with
-// another seed.
+// TestTestSamples checks on which test samples clients are scored. There must be the rounded share of each class, at least one
+// image. The samples must be the same for all clients with the same images of a class, for all algorithms, for all rounds and
+// under any label map, and must differ with another seed.
 func TestTestSamples(t *testing.T) {
 	e := federationtest.TinyEnv(t, 1)
-	// Client 0 names classes 0 and 1 the other way round. Client 2 has one image of class 1 and all ten of class 0.
+	// Client 0 exchanges the labels of classes 0 and 1. Client 2 has one image of class 1 and all ten of class 0.
 	swapped := *e.Clients[0]
 	swapped.LabelMap = []uint8{1, 0, 2, 3}
 	e.Clients[0] = &swapped
@@ -72,8 +72,8 @@ func TestTestSamples(t *testing.T) {
 	}
 }
 
-// TestScoreOfShare checks that scores are over the chosen samples alone, for a model and for a mixture, and that the models of a
-// run do not depend on the share.
+// TestScoreOfShare checks that clients are scored only on the chosen samples, for a model and for a mixture, and that the models
+// of a run do not depend on the share.
 func TestScoreOfShare(t *testing.T) {
 	var states [][]float32
 	for _, share := range []float64{1, 0.2} {
@@ -115,8 +115,8 @@ func TestScoreOfShare(t *testing.T) {
 	}
 }
 
-// TestEvaluatedAtTheEnd checks that with EvalEvery 0 only the last round is evaluated, with the scores of a run that evaluates every
-// round, and that nothing is predicted before.
+// TestEvaluatedAtTheEnd checks that with EvalEvery 0 only the last round is evaluated, that its scores equal those of a run that
+// evaluates every round, and that nothing is predicted before it.
 func TestEvaluatedAtTheEnd(t *testing.T) {
 	var last [2]federation.RoundResult
 	for i, every := range []int{1, 0} {
@@ -152,7 +152,7 @@ func TestEvaluatedAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestEqualStatesPredictOnce checks that states of equal contents predict once, though they are different vectors.
+// TestEqualStatesPredictOnce checks that states of equal contents predict once, even if they are different vectors.
 func TestEqualStatesPredictOnce(t *testing.T) {
 	e := federationtest.TinyEnv(t, 1)
 	counter := &predictionCounter{Executor: e.Executor}

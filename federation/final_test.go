@@ -52,8 +52,7 @@ func TestHeldOutClientsAreScored(t *testing.T) {
 	}
 }
 
-// The stages of a run are disjoint: FedDAG warms up the held-out clients within
-// the stage of the newcomers.
+// The stages of a run are disjoint: FedDAG warms up the held-out clients within the stage of the newcomers.
 func TestStagesAddUp(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag --feddag-clustering similarity")
 	e.Clients[3].HeldOut = true

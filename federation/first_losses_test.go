@@ -9,8 +9,9 @@ import (
 	"feddag/torch"
 )
 
-// TestFirstLosses checks that the losses of the first batches of an epoch have the mean loss of the epoch as their mean, weighted by
-// the batches' sizes; that the first of them is the loss of the received weights; and that the shortest client bounds their number.
+// TestFirstLosses checks that the mean of the losses of the first batches, weighted by the batches' sizes, is the mean loss of
+// the epoch; that the first of them is the loss of the received weights; and that the client with the fewest batches bounds their
+// number.
 func TestFirstLosses(t *testing.T) {
 	e := federationtest.TinyEnv(t, 1)
 	if err := e.Start(t.Context()); err != nil {

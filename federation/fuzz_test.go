@@ -11,7 +11,7 @@ import (
 	"feddag/torch"
 )
 
-// A scenario is read, or refused with an error of one line; what is read can be printed.
+// A scenario is read or gives an error of one line. Every scenario that was read can be printed.
 func FuzzScenario(f *testing.F) {
 	f.Add([]byte(`{"version": 2, "reserve": 0.2, "check_every": 1, "search_after": 2, "events": [
 		{"round": 2, "join": [6, 7]}, {"round": 3, "leave": 0}, {"round": 3, "swap": [1, 4]}, {"round": 4, "shift": "5-9"}]}`))
@@ -34,7 +34,8 @@ func FuzzScenario(f *testing.F) {
 	})
 }
 
-// A checkpoint is read, or refused with an error that names it; it takes no more memory than a small multiple of its files.
+// A checkpoint is read or gives an error that names it. Reading takes no more memory than a small multiple of the size of its
+// files.
 func FuzzReadCheckpoint(f *testing.F) {
 	dir := f.TempDir()
 	path := filepath.Join(dir, "last.safetensors")

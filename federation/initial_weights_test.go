@@ -11,8 +11,8 @@ import (
 	"feddag/torch"
 )
 
-// TestInitialWeights checks that θ^0 is what a file has, with or without the prefix of the encoder, that models which must
-// differ share its encoder, and that tensors of another network are errors which name the tensor and the shapes.
+// TestInitialWeights checks that θ^0 has the weights of a file, with or without the prefix of the encoder, that models which must
+// differ share its encoder, and that tensors of another network give errors that name the tensor and the shapes.
 func TestInitialWeights(t *testing.T) {
 	e := federationtest.TinyEnv(t, 1)
 	net, err := e.Net(false)

@@ -8,7 +8,7 @@ import (
 	"feddag/federation"
 )
 
-// TestBadOptions checks that the error for an option without meaning names the flag of the option.
+// TestBadOptions checks that the error for an invalid option names the flag of the option.
 func TestBadOptions(t *testing.T) {
 	for flag, change := range map[string]func(*federation.Options){
 		"--rate":                     func(o *federation.Options) { o.Rate = 0 },

@@ -65,7 +65,7 @@ func TestScenarioFilesOfTheCheckout(t *testing.T) {
 	}
 }
 
-// TestScenarioFileMistakes checks the errors for mistakes that can be seen without the data.
+// TestScenarioFileMistakes checks the errors for mistakes that can be found without the data.
 func TestScenarioFileMistakes(t *testing.T) {
 	one := func(event string) string { return `{"version": 2, "events": [` + event + `]}` }
 	for text, want := range map[string]string{
@@ -105,8 +105,8 @@ func TestScenarioFileMistakes(t *testing.T) {
 	}
 }
 
-// TestScenarioRefused checks that an event that cannot happen to these clients, or that the algorithm does not handle, is an error
-// before any training.
+// TestScenarioRefused checks that an event that is not possible with these clients, or that the algorithm does not handle, is an
+// error before any training.
 func TestScenarioRefused(t *testing.T) {
 	everyone := `{"round": 2, "leave": "0-7"}`
 	for _, c := range []struct{ algorithm, events, want string }{
@@ -161,8 +161,8 @@ func initialPopulation(t *testing.T, e *federation.Env, s *federation.Scenario) 
 	return p
 }
 
-// TestReserve checks that the reserve takes its share of the samples of each client and class, that the samples are unused then,
-// and that the seed of the scenario draws them.
+// TestReserve checks that the reserve has its share of the samples of each client and class, that no client holds these samples,
+// and that they depend on the seed of the scenario.
 func TestReserve(t *testing.T) {
 	e := federationtest.TinyEnv(t, 1)
 	p := initialPopulation(t, e, &federation.Scenario{Reserve: 0.5})

@@ -8,8 +8,8 @@ import (
 	"feddag/federation"
 )
 
-// TestRateSchedules checks the factors of every schedule. Those of the steps, of the exponential and of the cosine are what
-// StepLR(2, 0.5), ExponentialLR(0.9) and CosineAnnealingLR(4, eta_min=0 and 0.1) of PyTorch 2.11 make of a rate of 1.
+// TestRateSchedules checks the factors of every schedule. The expected values are the learning rates of StepLR(2, 0.5),
+// ExponentialLR(0.9) and CosineAnnealingLR(4, eta_min=0 and 0.1) of PyTorch 2.11 for an initial rate of 1.
 func TestRateSchedules(t *testing.T) {
 	for text, want := range map[string][]float64{
 		"constant":        {1, 1, 1, 1, 1},

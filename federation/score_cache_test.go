@@ -22,8 +22,9 @@ func (s *predictionCounter) Predict(net *torch.Network, images *torch.Images, jo
 	return s.Executor.Predict(net, images, jobs)
 }
 
-// TestScoreCache checks that a model of one client is evaluated once, after a training if the round is evaluated and not again, that
-// a round without evaluation evaluates nothing, that the last round evaluates all models for the confusion, and that the cached scores equal newly computed ones. A model whose weights are changed in place is evaluated again.
+// TestScoreCache checks that a model of one client is evaluated only once, after a training if the round is evaluated, and that a
+// round without evaluation evaluates nothing. The last round evaluates all models for the confusion matrix, and the cached scores
+// equal newly computed ones. A model whose weights are changed in place is evaluated again.
 func TestScoreCache(t *testing.T) {
 	for _, every := range []int{1, 2} {
 		e := federationtest.TinyEnv(t, 1)
@@ -32,7 +33,7 @@ func TestScoreCache(t *testing.T) {
 		result := federationtest.MustRun(t, e, a, federation.RunOptions{})
 
 		want := e.Data.Test.Len()                       // for θ^0, with which all clients begin
-		trained, scored := map[int]int{}, map[int]int{} // by client: how often it has trained, and had when it was last scored
+		trained, scored := map[int]int{}, map[int]int{} // by client: number of trainings so far, and at its last score
 		score := func(id int) {
 			if scored[id] < trained[id] {
 				want += len(e.Clients[id].Test)
@@ -57,7 +58,7 @@ func TestScoreCache(t *testing.T) {
 				case !evaluated:
 				case !last:
 					score(id)
-				case trained[id] > 0: // the confusion needs all predictions
+				case trained[id] > 0: // the confusion matrix needs all predictions
 					want += len(c.Test)
 				default:
 					for _, s := range c.Test {

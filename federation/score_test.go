@@ -64,7 +64,7 @@ func TestScoresOfSharedTestSets(t *testing.T) {
 }
 
 // TestConfusion checks that the last round counts every test image of every client, under the client's own labels, and that the
-// share on the diagonal is the clients' accuracy.
+// share on the diagonal is the accuracy over all clients.
 func TestConfusion(t *testing.T) {
 	for _, name := range []string{"fedavg", "local", "fedsoft", "ifca"} {
 		e := federationtest.TinyEnv(t, 1)
@@ -97,7 +97,7 @@ func TestConfusion(t *testing.T) {
 	}
 }
 
-// TestConfusionOfAnEarlyEnd checks that the round in which early stopping ends the run is the one with the confusion.
+// TestConfusionOfAnEarlyEnd checks that the round in which early stopping ends the run has the confusion matrix.
 func TestConfusionOfAnEarlyEnd(t *testing.T) {
 	e := federationtest.TinyEnv(t, 1)
 	recorder := &federationtest.Recorder{StopAfter: -2}
