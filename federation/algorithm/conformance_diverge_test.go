@@ -12,8 +12,9 @@ import (
 	"feddag/torch"
 )
 
-// diverging checks a round in which the training of one client diverges. With the policy stop, the round is an error that
-// names the client and the round, and nothing has changed. With the policy drop, the round is that of the other clients.
+// diverging checks a round in which the training of one client diverges. With the policy stop, the round is an error that names
+// the client and the round, and nothing has changed. With the policy drop, the round has the same result as with the other
+// clients alone.
 func diverging(t *testing.T, name string) {
 	e, a, r, x := federationtest.DivergingEnv(t, name, federation.RunOptions{Algorithm: name})
 	cohort, err := e.Participants(a, 0)
@@ -67,8 +68,8 @@ func diverging(t *testing.T, name string) {
 	}
 }
 
-// TestLossThatIsNoNumber checks that a learning rate at which every training diverges gives an error with the client and the
-// flag.
+// TestLossThatIsNoNumber checks that a learning rate at which every training diverges gives an error that names the client and
+// the flag.
 func TestLossThatIsNoNumber(t *testing.T) {
 	for _, name := range federation.Names() {
 		e := federationtest.TinyEnv(t, 2)

@@ -12,7 +12,8 @@ import (
 )
 
 // TestOptionsConformance checks that the options which every method reads have an effect on it, and that runs with them have the
-// same bits for any number of workers and after a stop. FEDDAG_LONG=1 tries more optimisers and a stop after every round.
+// same bits for any number of workers and after a stop and resume. FEDDAG_LONG=1 tries more optimisers and a stop after every
+// round.
 func TestOptionsConformance(t *testing.T) {
 	long := os.Getenv("FEDDAG_LONG") != ""
 	for _, name := range federation.Names() {
@@ -48,8 +49,8 @@ func TestOptionsConformance(t *testing.T) {
 	}
 }
 
-// TestScenarioWithServerOptimizer checks that the states of the server's optimiser follow the models where clients come, leave and
-// change and where clusters are searched for again, with the same bits after a stop.
+// TestScenarioWithServerOptimizer checks that the states of the server's optimiser follow the models when clients join, leave and
+// change and when clusters are searched for again, with the same bits after a stop.
 func TestScenarioWithServerOptimizer(t *testing.T) {
 	for _, name := range []string{"feddag", "feddag --feddag-encoders 2", "feddag --feddag-encoders 2 --feddag-clustering similarity", "feddag --feddag-body all", "fedgwc", "oracle"} {
 		change := server(federation.ServerAdam)
@@ -68,7 +69,7 @@ func readsOptimizer(a federation.Algorithm) bool {
 	return !meta
 }
 
-// initialWeights returns a change of an environment: it starts from weights that the seed of the run does not give.
+// initialWeights returns a change of an environment that sets initial weights other than those of the run's seed.
 func initialWeights(t *testing.T) func(*federation.Env) {
 	return func(e *federation.Env) {
 		net, err := e.Net(false)

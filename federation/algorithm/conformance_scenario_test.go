@@ -13,8 +13,8 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// scenarioFor returns a scenario with every kind of event that an algorithm handles: clients join, one comes back, one leaves,
-// two swap their data, one shifts, with checks and searches in between.
+// scenarioFor returns a scenario with every kind of event that an algorithm handles: clients join, one client returns, one
+// leaves, two swap their data, and the data of one shift, with checks and searches in between.
 func scenarioFor(t *testing.T, a federation.Algorithm) *federation.Scenario {
 	t.Helper()
 	s := &federation.Scenario{Seed: 5, Reserve: 0.3}

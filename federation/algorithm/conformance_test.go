@@ -62,7 +62,7 @@ func sameBits(t *testing.T, name string) {
 	}
 }
 
-// otherBits checks that another seed gives other weights.
+// otherBits checks that another seed gives different weights.
 func otherBits(t *testing.T, name string) {
 	w1, _ := federationtest.Finished(t, name, 2, nil)
 	w2, _ := federationtest.Finished(t, name, 2, func(e *federation.Env) { e.Seed++ })
@@ -71,15 +71,15 @@ func otherBits(t *testing.T, name string) {
 	}
 }
 
-// stopAndResume checks that a run which is stopped after any number of rounds and resumed ends like an uninterrupted one. After one
-// round, models that no client has trained yet are still equal.
+// stopAndResume checks that a run which is stopped after any number of rounds and resumed ends like an uninterrupted one. After
+// one round, models that no client has trained yet are still equal.
 func stopAndResume(t *testing.T, name string) {
 	stopAndResumeWith(t, name, []int{0, 1, 2, 3, 4}, func(*federation.Env) {})
 	stopAndResumeWith(t, name, []int{0, 1}, func(e *federation.Env) { e.Rounds = 1 })
 }
 
-// stopAndResumeWith checks that a run in the environment that change makes can be stopped after some numbers of rounds and resumed, with
-// another number of workers. It returns the models of a run that was not stopped.
+// stopAndResumeWith checks that a run in the environment that change makes can be stopped after some numbers of rounds and
+// resumed, with another number of workers. It returns the models of a run that was not stopped.
 func stopAndResumeWith(t *testing.T, name string, stops []int, change func(*federation.Env)) (models map[string][]float32) {
 	t.Helper()
 	want, wantResult := federationtest.Finished(t, name, 2, change)
@@ -109,7 +109,7 @@ func stopAndResumeWith(t *testing.T, name string, stops []int, change func(*fede
 	return want
 }
 
-// interrupted checks that a run which is cancelled inside a round leaves a checkpoint from which it ends with the same
+// interrupted checks that a run which is cancelled inside a round leaves a checkpoint, that the resumed run ends with the same
 // weights, and that no round without a checkpoint is lost.
 func interrupted(t *testing.T, name string) {
 	want, _ := federationtest.Finished(t, name, 2, nil)
@@ -128,7 +128,7 @@ func interrupted(t *testing.T, name string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A round whose training was done may finish, and one after rounds without a checkpoint must.
+		// A round whose training is complete may finish, and a round after rounds without a checkpoint must finish.
 		if c.Rounds < 2 || c.Rounds > 3 || every > 1 && c.Rounds != 3 {
 			t.Errorf("a checkpoint every %d rounds: checkpoint after %d rounds", every, c.Rounds)
 		}
@@ -202,7 +202,7 @@ func rateZero(t *testing.T, name string) {
 	}
 }
 
-// modelsAndClusters checks that every client has a whole model and scores in 0..1, that the ledger has traffic and work, and
+// modelsAndClusters checks that every client has a complete model and scores in 0..1, that the ledger has traffic and work, and
 // that the clusters partition the clients.
 func modelsAndClusters(t *testing.T, name string) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
@@ -322,13 +322,13 @@ func leaks(t *testing.T, name string) {
 			t.Fatal(err)
 		}
 		live, _ := torch.Live()
-		states := map[*torch.Vector]bool{} // a method may get more of them from round to round
+		states := map[*torch.Vector]bool{} // a method may have more models from round to round
 		for _, m := range a.Models() {
 			states[m.State] = true
 		}
 		if live -= int64(len(states)); round == 0 {
 			before = live
-		} else if live > before { // there may be fewer, because the collector frees what earlier tests left
+		} else if live > before { // there may be fewer, because the collector frees the handles of earlier tests
 			t.Fatalf("%d live handles beside the models after round %d, %d after the first", live, round, before)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"feddag/torch"
 )
 
-// ignoresTestSamples checks that nothing but the scores depends on the test samples: a run whose test images and labels are
-// noise, and whose clients hold other ones of them, ends with the same bits of every model, every cluster and everything
-// that a client predicts with, also for a client that joins after the last round.
+// ignoresTestSamples checks that only the scores depend on the test samples. A run whose test images and labels are noise, and
+// whose clients hold other test samples, ends with the same bits of every model, every cluster and every model that a client
+// predicts with, also for a client that joins after the last round.
 func ignoresTestSamples(t *testing.T, name string) {
 	plainScores, plain := trainedWithTestSamples(t, name, false)
 	otherScores, other := trainedWithTestSamples(t, name, true)
@@ -29,13 +29,13 @@ func ignoresTestSamples(t *testing.T, name string) {
 	}
 }
 
-// trace is something that a run leaves behind.
+// trace is a result of a run.
 type trace struct {
 	what string
 	bits []float32
 }
 
-// trainedWithTestSamples runs an algorithm and returns its scores and what it leaves behind.
+// trainedWithTestSamples runs an algorithm and returns its scores and its other results.
 func trainedWithTestSamples(t *testing.T, name string, change bool) (*federation.Result, []trace) {
 	t.Helper()
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)
@@ -101,7 +101,7 @@ func trainedWithTestSamples(t *testing.T, name string, change bool) (*federation
 	return result, traces
 }
 
-// changeTestSamples makes noise of the test images and their labels, and takes every third test sample from each client.
+// changeTestSamples replaces the test images and their labels with noise, and removes every third test sample from each client.
 func changeTestSamples(t *testing.T, e *federation.Env) {
 	t.Helper()
 	test := &e.Data.Test

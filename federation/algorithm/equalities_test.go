@@ -52,7 +52,7 @@ func TestDegenerateSettingsAreFedAvg(t *testing.T) {
 	}
 }
 
-// TestDegenerateSettingsWithEveryone checks settings with which a method equals another one, if every client trains in every
+// TestDegenerateSettingsWithEveryone checks settings with which a method equals another method if every client trains in every
 // round.
 func TestDegenerateSettingsWithEveryone(t *testing.T) {
 	everyone := func(e *federation.Env) { e.Rate = 1 }
@@ -85,7 +85,7 @@ func TestDegenerateSettingsWithEveryone(t *testing.T) {
 	}
 }
 
-// TestSameSamplesAndStart checks that every method which trains the uniform sample trains the same one as FedAvg, and that all
+// TestSameSamplesAndStart checks that all methods which train the uniform sample train the same sample as FedAvg, and that all
 // methods start from the same model.
 func TestSameSamplesAndStart(t *testing.T) {
 	for _, name := range federation.Names() {
@@ -97,7 +97,7 @@ func TestSameSamplesAndStart(t *testing.T) {
 		if want := e.InitialState(net); len(recorder.initial) < len(want) || name != "feddag-dagger" && !slices.Equal(recorder.initial, want) {
 			t.Errorf("%s starts from another model", name)
 		}
-		if name == "fblg" || name == "fedsoft" { // these select clients by rules of their own
+		if name == "fblg" || name == "fedsoft" { // these select clients by their own rules
 			continue
 		}
 		for round, got := range recorder.cohorts {

@@ -17,7 +17,7 @@ import (
 )
 
 // This file is an example: a new algorithm with a loss of its own as a contributor would write it, except that its package
-// would be algorithm. Registered, it runs through the conformance suite without a test of its own.
+// would be algorithm. Because it is registered, the conformance suite runs it without a further test.
 
 func init() {
 	federation.Register("example-supcon", "FedAvg whose clients pull features of one class together", func() federation.Algorithm {
@@ -28,11 +28,11 @@ func init() {
 }
 
 // SupCon is FedAvg with the local loss  CE + µ L_sup. L_sup is the supervised contrastive loss (Khosla et al., NeurIPS
-// 2020, equation 2) of the normalised features z of a batch of b samples, P(i) being the others with the label of i:
+// 2020, equation 2) of the normalised features z of a batch of b samples, where P(i) are the other samples with the label of i:
 //
 //	L_sup = -1/b Σ_i 1/|P(i)| Σ_{p in P(i)} log( e^{z_i z_p / τ} / Σ_{k≠i} e^{z_i z_k / τ} )
 //
-// A sample without another of its label adds nothing.
+// A sample adds nothing if no other sample has its label.
 type SupCon struct {
 	algorithm.FedAvg
 	Mu          float64 // µ; 0 is FedAvg
@@ -77,8 +77,8 @@ func (a *SupCon) Loss(b *torch.Batch) (torch.Tensor, error) {
 	return b.CrossEntropy().Plus(a.Mu, contrast), nil
 }
 
-// With µ = 0 it is FedAvg except for rounding; with more it is not. The run says once that it trains by autograd, and the
-// ledger counts a pass forward and backward of every sample and epoch.
+// With µ = 0 the method is FedAvg except for rounding; with µ > 0 it is not. The run warns once that it trains by autograd, and
+// the ledger counts one forward and backward pass of every sample in every epoch.
 func TestExampleLoss(t *testing.T) {
 	want, _ := federationtest.Finished(t, "fedavg", 2, nil)
 	for mu, alike := range map[float64]bool{0: true, 0.5: false} {
@@ -109,7 +109,7 @@ func TestExampleLoss(t *testing.T) {
 	}
 }
 
-// The plan of a run has the loss, and an error in it names client, round's batch and line.
+// The plan of a run has the loss, and an error in the loss names the client, the batch of the round and the line.
 func TestExampleLossInPlans(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "example-supcon")
 	p, err := e.Plan(a)

@@ -42,8 +42,8 @@ func fiveLayers(input [3]int, o models.Options) []torch.Layer {
 	return layers
 }
 
-// The model keeps the promises of the conformance suite, with a method of one encoder and of two, and with a loss of the
-// method's own.
+// The model passes the conformance suite, with methods of one encoder and of two encoders, and with a method that has its own
+// loss.
 func TestConformanceOfAModel(t *testing.T) {
 	federationtest.UseModel(t, "example-cnn5")
 	for _, name := range []string{"fedavg", "feddag", "example-supcon"} {

@@ -13,7 +13,7 @@ import (
 )
 
 // This file is an example: a new algorithm as a contributor would write it, except that its package would be algorithm.
-// Registered, it runs through the conformance suite without a test of its own.
+// Because it is registered, the conformance suite runs it without a further test.
 
 func init() {
 	federation.Register("example-fedavgm", "FedAvg with momentum on the server", func() federation.Algorithm {
@@ -117,7 +117,7 @@ func (a *FedAvgM) Close() {
 	a.velocity.Close()
 }
 
-// A round from w = 0 with v = (1, 2, 3) and β = 1/2 ends at FedAvg's mean and half of v.
+// A round from w = 0 with v = (1, 2, 3) and β = 1/2 ends at FedAvg's mean plus half of v.
 func TestExampleServerMomentum(t *testing.T) {
 	federationtest.HandCase{
 		Name:   "example-fedavgm",

@@ -14,7 +14,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// flagEffects has, for each flag of a method, a value that changes a tiny run, and the flags that must be given beside it.
+// flagEffects has, for each flag of a method, a value that changes a tiny run, and the flags that must also be set.
 var flagEffects = map[string]struct{ value, with string }{
 	"cfl-calibrate":            {"true", cflSplits},
 	"cfl-eps1":                 {"0", cflSplits},
@@ -115,11 +115,11 @@ const cflSplits = "--cfl-from=1 --cfl-calibrate=false --cfl-eps1=100 --cfl-eps2=
 // spectral lets FedDAG find its clusters by spectral clustering.
 const spectral = "--feddag-clustering=similarity --feddag-method=spectral --feddag-concepts=false"
 
-// effectProblems are the clients among whom a flag has an effect that it does not have among the two planted groups of a tiny run.
+// effectProblems are the clients with which a flag has an effect that it does not have with the two planted groups of a tiny run.
 var effectProblems = map[string]func(*federation.Env){
 	"cfl-linkage":       chainOfLabels,    // both linkages cut two groups apart
-	"feddag-concepts":   narrowConcepts,   // without concepts all clients name the classes alike
-	"feddag-shift":      shiftingClient,   // it is read where a scenario changes the data of clients
+	"feddag-concepts":   narrowConcepts,   // without concepts all clients label the classes alike
+	"feddag-shift":      shiftingClient,   // it is read if a scenario changes the data of clients
 	"fedgwc-most-parts": fourDifficulties, // two groups have two parts
 }
 
@@ -136,7 +136,7 @@ func chainOfLabels(e *federation.Env) {
 	}
 }
 
-// narrowConcepts gives half of the clients of each of two concepts classes 0 and 1 alone.
+// narrowConcepts gives half of the clients of each of two concepts only classes 0 and 1.
 func narrowConcepts(e *federation.Env) {
 	federationtest.TwoConcepts(e)
 	for i, c := range e.Clients {
@@ -148,7 +148,8 @@ func narrowConcepts(e *federation.Env) {
 	}
 }
 
-// fourDifficulties gives client i the first i mod 4 + 1 classes, and samples so few clients that a cluster may have four parts.
+// fourDifficulties gives client i the first i mod 4 + 1 classes, and samples only a few clients, so that a cluster may have four
+// parts.
 func fourDifficulties(e *federation.Env) {
 	e.Rate = 0.25
 	federationtest.TwoConcepts(e)
@@ -169,8 +170,8 @@ func shiftingClient(e *federation.Env) {
 	}
 }
 
-// TestFlagsHaveAnEffect checks that every flag of every method changes a run: its models, its scores, who predicts with what, or
-// what the clusters were found by.
+// TestFlagsHaveAnEffect checks that every flag of every method changes a run: its models, its scores, the models with which
+// clients predict, or the method that finds the clusters.
 func TestFlagsHaveAnEffect(t *testing.T) {
 	plain := map[string]outcome{} // by the method and its flags
 	for _, name := range federation.Names() {
@@ -204,14 +205,14 @@ func TestFlagsHaveAnEffect(t *testing.T) {
 	}
 }
 
-// outcome is what a run leaves: models, scores, and what its clusters were found by.
+// outcome is the result of a run: models, scores, and the data of its clustering.
 type outcome struct {
 	models map[string][]float32
 	result *federation.Result
 	seen   effectRecorder
 }
 
-// outcomeOf runs a method with flags. problem changes the clients; nil for not.
+// outcomeOf runs a method with flags. problem changes the clients if it is not nil.
 func outcomeOf(t *testing.T, name string, problem func(*federation.Env)) outcome {
 	t.Helper()
 	var o outcome
@@ -236,7 +237,7 @@ type effectRecorder struct {
 	texts []string
 }
 
-// Clustered keeps what the clients were clustered by and what came out.
+// Clustered records the data of the clustering and its result.
 func (r *effectRecorder) Clustered(c *similarity.Result) error {
 	for _, m := range []*mat.SymDense{c.Gradient, c.Data, c.Proximity} {
 		if m != nil {

@@ -17,8 +17,8 @@ func TestRoundsByHand(t *testing.T) {
 	for _, c := range []federationtest.HandCase{
 		// The mean has the weights n_i = 1 and 3.
 		{Name: "fedavg", Want: map[string]federationtest.Linear{"global": {.125, -.75, -.25}}},
-		// There are two steps. In the second one client 0 has the logits ±1, client 1 has ±(-2.5), and µ = 1/2 moves each back by
-		// half of its first step.
+		// There are two steps. In the second step client 0 has the logits ±1, client 1 has ±(-2.5), and µ = 1/2 moves each back
+		// by half of its first step.
 		{
 			Name:   "fedprox",
 			Change: func(e *federation.Env, a federation.Algorithm) { e.Epochs, a.(*algorithm.FedProx).Mu = 2, 0.5 },
@@ -27,7 +27,7 @@ func TestRoundsByHand(t *testing.T) {
 			}},
 		},
 		{Name: "oracle", Want: map[string]federationtest.Linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}}},
-		// The mean weighs both clients equally.
+		// The mean weights both clients equally.
 		{Name: "cfl", Want: map[string]federationtest.Linear{"cluster-0": {.25, -.5, 0}}},
 		// The images are at an angle of 90 degrees, which gives two clusters.
 		{
@@ -53,12 +53,12 @@ func TestRoundsByHand(t *testing.T) {
 			},
 			Want: map[string]federationtest.Linear{"cluster-0": {.5, 0, .5}, "cluster-1": {0, -1, -.5}},
 		},
-		// There is no split after one round, so this is FedAvg.
+		// There is no split after one round, so the method is FedAvg.
 		{Name: "fedgwc", Want: map[string]federationtest.Linear{"cluster-0": {.125, -.75, -.25}}},
-		// Both clients are selected, so this is FedAvg.
+		// Both clients are selected, so the method is FedAvg.
 		{Name: "fblg", Want: map[string]federationtest.Linear{"global": {.125, -.75, -.25}}},
-		// Model 0 gives class 0 the probability p = σ(0.2), and model 1 gives it 1-p. So γ is (p, 1-p) for client 0 and (1-p, p) for
-		// client 1, and every weighted gradient has p(1-p) in the place of 1/2.
+		// Model 0 gives class 0 the probability p = σ(0.2), and model 1 gives it 1-p. So γ is (p, 1-p) for client 0 and (1-p, p)
+		// for client 1, and every weighted gradient has p(1-p) instead of 1/2.
 		{
 			Name:   "fedrc",
 			Start:  []federationtest.Linear{{0, 0, .1}, {0, 0, -.1}},
@@ -68,8 +68,9 @@ func TestRoundsByHand(t *testing.T) {
 				return map[string]federationtest.Linear{"cluster-0": {.25 * q, -1.5 * q, .1 - .5*q}, "cluster-1": {.25 * q, -1.5 * q, -.1 - .5*q}}
 			}(),
 		},
-		// D and D' are the same batch. The inner step leads to the end of plain training, where the wrong class has σ(-2) at client
-		// 0 and σ(-5) at client 1. The outer step, with β = 2α, leads from 0 twice along the gradients there.
+		// D and D' are the same batch. The inner step ends where plain training ends. There the wrong class has the probability
+		// σ(-2) at client 0 and σ(-5) at client 1. The outer step, with β = 2α, goes from 0 along twice the gradients at this
+		// point.
 		{
 			Name: "per-fedavg",
 			Change: func(_ *federation.Env, a federation.Algorithm) {

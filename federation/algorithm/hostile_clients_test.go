@@ -37,7 +37,8 @@ func TestClientsOfOneSample(t *testing.T) {
 	}
 }
 
-// TestInputsThatAreNoNumbers gives every method images whose pixels are NaN: the error names a client and what is not finite.
+// TestInputsThatAreNoNumbers gives every method images whose pixels are NaN. The error must name a client and the value that is
+// not finite.
 func TestInputsThatAreNoNumbers(t *testing.T) {
 	for _, name := range federation.Names() {
 		for _, engine := range []string{"serial", "batched", "eager"} {

@@ -9,8 +9,8 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// TestIFCAChoosesTheLowestLoss checks that the chosen model has the lowest loss of all on the client's own labels, and that it
-// is the same model if the models stand in another order.
+// TestIFCAChoosesTheLowestLoss checks that the chosen model has the lowest loss of all on the client's own labels, and that it is
+// the same model if the models are in another order.
 func TestIFCAChoosesTheLowestLoss(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "ifca").(*IFCA)
 	a.K = 4
@@ -48,8 +48,8 @@ func TestIFCAChoosesTheLowestLoss(t *testing.T) {
 	}
 }
 
-// TestIFCAWithEqualModelsIsFedAvg checks models that start equal: every client chooses the first one, which becomes FedAvg's,
-// and the others never change.
+// TestIFCAWithEqualModelsIsFedAvg checks models that start equal: every client chooses the first one, which then equals FedAvg's
+// model, and the others never change.
 func TestIFCAWithEqualModelsIsFedAvg(t *testing.T) {
 	want, _ := federationtest.Finished(t, "fedavg", 2, nil)
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "ifca").(*IFCA)
@@ -83,8 +83,8 @@ func TestIFCARedraws(t *testing.T) {
 	}
 }
 
-// TestIFCADoesNotRedrawForASmallCohort checks that a cohort smaller than K, which cannot choose every model, draws nothing
-// anew: the models are the first ones.
+// TestIFCADoesNotRedrawForASmallCohort checks that a cohort smaller than K, which cannot choose every model, does not draw again:
+// the models are the first ones.
 func TestIFCADoesNotRedrawForASmallCohort(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "ifca").(*IFCA)
 	a.K, e.Rate = 3, 0.25

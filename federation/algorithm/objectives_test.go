@@ -29,7 +29,7 @@ func TestMeanSample(t *testing.T) {
 	}
 }
 
-// TestFedMixMeans checks that every present client sends its means, and that clients held out send none.
+// TestFedMixMeans checks that every present client sends its means, and that held-out clients send no means.
 func TestFedMixMeans(t *testing.T) {
 	for group, want := range map[int]int{0: 6, 5: 3 + 3 + 3 + 3 + 4 + 4} { // for clients with 12, 13, 14, 15, 16 and 17 samples
 		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "fedmix").(*FedMix)
@@ -44,8 +44,8 @@ func TestFedMixMeans(t *testing.T) {
 	}
 }
 
-// TestPerFedAvgPredictsAfterAStep checks that a client makes a step of its own before it predicts, with the global model and
-// at the end of a round; that α = 0 makes the step empty; and that evaluation costs no work.
+// TestPerFedAvgPredictsAfterAStep checks that a client takes a step before it predicts, with the global model and at the end of a
+// round; that the step has no effect with α = 0; and that evaluation counts no work.
 func TestPerFedAvgPredictsAfterAStep(t *testing.T) {
 	for inner, moves := range map[float64]bool{0: false, 1: true} {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "per-fedavg").(*PerFedAvg)
@@ -87,7 +87,7 @@ func TestPerFedAvgPredictsAfterAStep(t *testing.T) {
 	}
 }
 
-// TestPerFedAvgSecondOrder checks that the second order gives other weights than the first and costs more.
+// TestPerFedAvgSecondOrder checks that the second order gives different weights from the first order and costs more.
 func TestPerFedAvgSecondOrder(t *testing.T) {
 	var ends [][]float32
 	var works []int64
@@ -154,7 +154,7 @@ func TestWorkOfObjectives(t *testing.T) {
 // TestObjectivesByHand checks rounds of FedMix and FedBR by hand (see [federationtest.HandEnv]).
 func TestObjectivesByHand(t *testing.T) {
 	for _, c := range []federationtest.HandCase{
-		// λ = 1/2 with the single mean x̄ = (1, 1), ȳ = (1/2, 1/2), which has no gradient of its own at W = 0. Client 0: x~ = (1/2,
+		// λ = 1/2 with the single mean x̄ = (1, 1), ȳ = (1/2, 1/2), whose own gradient is 0 at W = 0. Client 0: x~ = (1/2,
 		// 0), so -dW_0 = 1/2 1/2 x~ + 1/4 1/2 x̄ = (1/4, 1/8), -db_0 = 1/4; client 1: x~ = (0, 1), dW_0 = (1/8, 3/8), db_0 = 1/4.
 		{
 			Name:   "fedmix",
@@ -166,8 +166,9 @@ func TestObjectivesByHand(t *testing.T) {
 			},
 			Want: map[string]federationtest.Linear{"global": {.25*.25 - .75*.125, .25*.125 - .75*.375, .25*.25 - .75*.25}},
 		},
-		// Two steps with the single pseudo-image (1, 1), whose label is uniform: it adds nothing at W = 0, but in the second
-		// step its logits are ±1 at client 0 and ±(-1.5) at client 1. The features are the pixels, so the contrast moves only P.
+		// There are two steps with the single pseudo-image (1, 1), whose label is uniform. It adds nothing at W = 0, but in the
+		// second step its logits are ±1 at client 0 and ±(-1.5) at client 1. The features are the pixels, so the contrastive loss
+		// changes only P.
 		{
 			Name:   "fedbr",
 			Change: func(e *federation.Env, a federation.Algorithm) { e.Epochs = 2 },

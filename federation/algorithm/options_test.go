@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestBadMethodOptions checks that a value without a meaning is refused with an error that names the flag.
+// TestBadMethodOptions checks that an invalid value gives an error that names the flag.
 func TestBadMethodOptions(t *testing.T) {
 	for _, c := range []struct{ name, flag, value string }{
 		{"fedprox", "fedprox-mu", "-1"},
@@ -69,7 +69,7 @@ func TestBadMethodOptions(t *testing.T) {
 	}
 }
 
-// TestFlagNames checks that every flag of a method begins with the method's name, so that no two methods share a flag.
+// TestFlagNames checks that every flag of a method starts with the method's name, so that no two methods share a flag.
 func TestFlagNames(t *testing.T) {
 	for _, name := range federation.Names() {
 		f, ok := federationtest.Algorithm(t, name).(federation.Flagger)

@@ -12,7 +12,7 @@ import (
 	"feddag/torch"
 )
 
-// TestOracleIsFedAvgInEachGroup checks that within a group the oracle is FedAvg on that group's clients.
+// TestOracleIsFedAvgInEachGroup checks that within a group the oracle equals FedAvg on the clients of the group.
 func TestOracleIsFedAvgInEachGroup(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "oracle")
 	e.Rate = 1
@@ -33,7 +33,7 @@ func TestOracleIsFedAvgInEachGroup(t *testing.T) {
 	}
 }
 
-// TestOracleNeedsGroups checks that a partition without true groups is refused.
+// TestOracleNeedsGroups checks that a partition without true groups is an error.
 func TestOracleNeedsGroups(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "oracle")
 	e.Clients[2].Group = -1
@@ -42,8 +42,8 @@ func TestOracleNeedsGroups(t *testing.T) {
 	}
 }
 
-// TestLocalIsTheClientAlone checks that a client of local has what its own trainings make of θ^0 in the rounds in which it was
-// sampled, and sends nothing.
+// TestLocalIsTheClientAlone checks that the model of a client of local is the result of its own trainings from θ^0 in the rounds
+// in which it was sampled, and that it sends nothing.
 func TestLocalIsTheClientAlone(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "local")
 	federationtest.MustRun(t, e, a, federation.RunOptions{})
@@ -78,7 +78,7 @@ func TestLocalIsTheClientAlone(t *testing.T) {
 }
 
 // TestProximalTermHoldsClients checks FedProx. In a single step the term is evaluated where the client started, so any µ gives
-// FedAvg. With more steps, the model stays the nearer to its start the larger µ is.
+// FedAvg. With more steps, the model stays closer to its start if µ is larger.
 func TestProximalTermHoldsClients(t *testing.T) {
 	moved := func(name string, batch int, mu float64) ([]float32, float64) {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, name)

@@ -17,8 +17,8 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// TestPlantedGroups checks that the clustered methods find the fixture's two groups, which share no class, when they are told
-// that there are two. A method with another problem here is tested on the one that it is made for.
+// TestPlantedGroups checks that the clustered methods find the fixture's two groups, which share no class, if the number of
+// groups is given. A method that is made for another problem is tested on that problem.
 func TestPlantedGroups(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -29,7 +29,7 @@ func TestPlantedGroups(t *testing.T) {
 		{"ifca", func(_ *federation.Env, a federation.Algorithm) { a.(*algorithm.IFCA).K = 2 }},
 		{"cfl-gp", func(_ *federation.Env, a federation.Algorithm) { a.(*cflgp.CFLGP).K = 2 }},
 		{"fedsoft", func(e *federation.Env, a federation.Algorithm) { a.(*fedsoft.FedSoft).K, e.Rounds = 2, 8 }},
-		// FedGWC looks at losses, so the groups have two levels of loss.
+		// FedGWC compares losses, so the groups have two levels of loss.
 		{"fedgwc", func(e *federation.Env, a federation.Algorithm) {
 			federationtest.TwoDifficulties(e)
 			e.Rounds, e.Seed, e.LearningRate = 30, 1, 0.02 // one of four seeds splits too early
@@ -37,7 +37,7 @@ func TestPlantedGroups(t *testing.T) {
 		// FedRC's prior removes label skew, so the groups have two concepts.
 		{"fedrc", func(e *federation.Env, a federation.Algorithm) {
 			federationtest.TwoConcepts(e)
-			e.Rounds, e.Rate, e.Seed, a.(*fedrc.FedRC).K = 40, 1, 1, 2 // from some initial states one model takes all clients
+			e.Rounds, e.Rate, e.Seed, a.(*fedrc.FedRC).K = 40, 1, 1, 2 // from some initial states one model gets all clients
 		}},
 		// No model serves two concepts, so the mean update vanishes while the updates of the clients do not.
 		{"cfl", func(e *federation.Env, a federation.Algorithm) {
@@ -58,7 +58,7 @@ func TestPlantedGroups(t *testing.T) {
 	}
 }
 
-// TestKnownFailures checks where a method is known to fail; the texts say why.
+// TestKnownFailures checks the cases in which a method is known to fail; the texts say why.
 func TestKnownFailures(t *testing.T) {
 	for _, c := range []struct {
 		name, why string
@@ -95,7 +95,8 @@ func TestKnownFailures(t *testing.T) {
 	}
 }
 
-// TestBadCounts checks that every method with K refuses 0 and more models than clients, and warns of more models than classes.
+// TestBadCounts checks that every method with K rejects 0 and more models than clients, and warns if there are more models than
+// classes.
 func TestBadCounts(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -123,7 +124,7 @@ func TestBadCounts(t *testing.T) {
 	}
 }
 
-// TestDegenerateClusteringsWarn checks that PACFL warns of a single cluster and of a cluster for every client.
+// TestDegenerateClusteringsWarn checks that PACFL warns if it finds a single cluster or one cluster per client.
 func TestDegenerateClusteringsWarn(t *testing.T) {
 	for choose, want := range map[string]int{"fixed:10000": 1, "fixed:0": 8, "count:2": 2} {
 		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "pacfl")
@@ -142,7 +143,7 @@ func TestDegenerateClusteringsWarn(t *testing.T) {
 	}
 }
 
-// TestDegenerateOptionsWarn checks that an option which leaves nothing of the method gives a warning, and its default does not.
+// TestDegenerateOptionsWarn checks that an option which disables the method gives a warning, and that its default does not.
 func TestDegenerateOptionsWarn(t *testing.T) {
 	for _, c := range []struct {
 		name   string

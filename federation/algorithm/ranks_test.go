@@ -18,8 +18,8 @@ import (
 	"feddag/torch/ranks/rankstest"
 )
 
-// TestRanks checks that several ranks end with the weights and scores of one process, in each rank, and that three ranks
-// resume what two have begun. With FEDDAG_LONG it does so for every algorithm, and one and three ranks do the whole run, too.
+// TestRanks checks that several ranks end with the weights and scores of one process, in each rank, and that three ranks resume a
+// run of two ranks. With FEDDAG_LONG it does so for every algorithm, and also runs one and three ranks from start to end.
 func TestRanks(t *testing.T) {
 	rankstest.Skip(t)
 	names := []string{"fedavg", "feddag", "feddag --feddag-encoders 2", "fedbr", "ifca", "pacfl"}
@@ -50,8 +50,8 @@ func TestRanks(t *testing.T) {
 	}
 }
 
-// together runs an algorithm on several ranks and compares what each of them ends with. Rank 0 alone writes checkpoints and
-// resumes its own; the others resume what they get as bytes. want is nil if there is nothing to compare with.
+// together runs an algorithm on several ranks and compares their results with want, unless it is nil. Only rank 0 writes
+// checkpoints. It resumes its own checkpoint, and the other ranks receive the checkpoint as bytes.
 func together(t *testing.T, name string, size int, o federation.RunOptions, change func(*federation.Env), want map[string][]float32, wantResult *federation.Result) []federation.Algorithm {
 	t.Helper()
 	envs, algorithms, results := make([]*federation.Env, size), make([]federation.Algorithm, size), make([]*federation.Result, size)
@@ -99,8 +99,8 @@ func together(t *testing.T, name string, size int, o federation.RunOptions, chan
 	return algorithms
 }
 
-// TestRanksOfManyClients checks that ranks which share the rows of the similarity of many clients out end with the weights and scores
-// of one process.
+// TestRanksOfManyClients checks that ranks which divide the rows of the similarity of many clients between them end with the
+// weights and scores of one process.
 func TestRanksOfManyClients(t *testing.T) {
 	rankstest.Skip(t)
 	const name = "feddag --feddag-encoders 2 --feddag-clustering similarity --feddag-choose count:3"
@@ -120,8 +120,8 @@ func TestRanksOfManyClients(t *testing.T) {
 	}
 }
 
-// TestRanksBatched checks that two ranks with the batched engine, whose stacks are half as large, end within 1e-5 of the weights of
-// one process with that engine. It runs on the CPU.
+// TestRanksBatched checks that two ranks with the batched engine, whose stacks are half as large, end within 1e-5 of the weights
+// of one process with that engine. It runs on the CPU.
 func TestRanksBatched(t *testing.T) {
 	rankstest.Skip(t)
 	batched := func(e *federation.Env) {
@@ -201,8 +201,8 @@ func TestRanksInterrupted(t *testing.T) {
 	}
 }
 
-// TestRanksThatDrift checks that ranks notice when they do not do the same: with other settings at the next training, with other
-// models at the next checkpoint.
+// TestRanksThatDrift checks that ranks notice if they do not do the same work: different settings are noticed in the next
+// training, and different models at the next checkpoint.
 func TestRanksThatDrift(t *testing.T) {
 	rankstest.Skip(t)
 	for want, change := range map[string]func(*federation.Env){

@@ -7,7 +7,8 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// TestRateOfAMethod checks that a method's own multiple of the learning rate gives the models of that learning rate.
+// TestRateOfAMethod checks that a method's own multiple of the learning rate gives the same models as the multiplied learning
+// rate.
 func TestRateOfAMethod(t *testing.T) {
 	for _, name := range []string{"fedrc --fedrc-rate=", "fedsoft --fedsoft-rate="} {
 		want, scores := federationtest.Finished(t, name+"1", 1, func(e *federation.Env) { e.LearningRate = 0.125 })

@@ -1,3 +1,3 @@
 package algorithm_test
 
-import _ "feddag/federation/algorithm/all" // the suite drives whatever is registered
+import _ "feddag/federation/algorithm/all" // the suite runs every registered algorithm

@@ -29,7 +29,7 @@ type savedRun struct {
 	blobs   map[string][]byte // by file
 }
 
-// withScenario ends the name of an algorithm whose run has a scenario.
+// withScenario is the suffix of the name of an algorithm whose run has a scenario.
 const withScenario = " with a scenario"
 
 // resumeEnv returns the environment and the algorithm of a run that FuzzResume resumes.
@@ -50,7 +50,7 @@ func resumeEnv(t *testing.T, name string) (*federation.Env, federation.Algorithm
 	return e, federationtest.Algorithm(t, name), name
 }
 
-// savedRuns makes the checkpoint of every algorithm once.
+// savedRuns returns the checkpoint of every algorithm, which it makes once.
 var savedRuns sync.Map
 
 func savedRunOf(t *testing.T, name string) savedRun {
@@ -94,7 +94,7 @@ func savedRunOf(t *testing.T, name string) savedRun {
 	return s
 }
 
-// A checkpoint in which something is changed is refused, or the run goes on from it: no method panics. The seed draws the change.
+// A changed checkpoint gives an error, or the run continues from it. No method panics. The seed determines the change.
 func FuzzResume(f *testing.F) {
 	names := append(federation.Names(), "feddag"+withScenario, "ifca"+withScenario)
 	for i := range names {
@@ -123,11 +123,11 @@ func FuzzResume(f *testing.F) {
 	})
 }
 
-// damage writes a checkpoint with one change into a folder, and says what it changed.
+// damage writes a checkpoint with one change into a folder, and returns a description of the change.
 func damage(t *testing.T, s savedRun, r *rand.Rand, dir string) (what string) {
 	t.Helper()
 	meta, tensors := maps.Clone(s.meta), slices.Clone(s.tensors)
-	delete(meta, "sha256") // which would tell
+	delete(meta, "sha256") // which would reveal the change
 	for name, content := range s.blobs {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o666); err != nil {
 			t.Fatal(err)
@@ -153,7 +153,7 @@ func damage(t *testing.T, s savedRun, r *rand.Rand, dir string) (what string) {
 	return what
 }
 
-// damagedTensor shortens, lengthens or spoils a tensor; one without a shape is to be left out.
+// damagedTensor shortens, lengthens or changes a tensor. A result without a shape means that the tensor is to be left out.
 func damagedTensor(x torch.NamedTensor, r *rand.Rand) (torch.NamedTensor, string) {
 	data := slices.Clone(x.Data)
 	what := ""
@@ -184,7 +184,7 @@ func damagedJSON(t *testing.T, text string, r *rand.Rand) (string, string) {
 	if err := d.Decode(&root); err != nil {
 		t.Fatal(err)
 	}
-	if method, ok := root["meta"]; ok && r.IntN(4) > 0 { // mostly what the method itself saved
+	if method, ok := root["meta"]; ok && r.IntN(4) > 0 { // mostly the data of the method itself
 		value, what := damagedValue(method, r, "meta")
 		root["meta"] = value
 		return encode(t, root), what
@@ -202,7 +202,7 @@ func encode(t *testing.T, v any) string {
 	return string(b)
 }
 
-// damagedValue changes a value or something within it, and says what it changed.
+// damagedValue changes a value or a part of it, and returns a description of the change.
 func damagedValue(v any, r *rand.Rand, at string) (any, string) {
 	switch x := v.(type) {
 	case map[string]any:

@@ -19,7 +19,7 @@ type progressObserver struct {
 	dropped []int
 }
 
-// trains has the phases that train what a round keeps.
+// trains lists the phases whose training counts in the progress of a round.
 var trains = map[string]bool{
 	federation.PrimaryPhase.String(): true, federation.SecondaryPhase.String(): true, federation.HeadPhase.String(): true,
 }
@@ -54,7 +54,7 @@ func (o *progressObserver) Round(r federation.RoundResult) error {
 	return nil
 }
 
-// TestRoundProgress checks that the progress of a round never falls, and is whole when the training of the round is done, for
+// TestRoundProgress checks that the progress of a round never falls, and is complete when the training of the round is done, for
 // every algorithm, and for FedDAG in every order of its phases.
 func TestRoundProgress(t *testing.T) {
 	names := federation.Names()

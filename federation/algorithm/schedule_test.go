@@ -9,7 +9,7 @@ import (
 	"feddag/torch"
 )
 
-// schedule returns the schedule of a text.
+// schedule parses a schedule.
 func schedule(t *testing.T, text string) (s federation.RateSchedule) {
 	t.Helper()
 	if err := s.Set(text); err != nil {
@@ -18,8 +18,8 @@ func schedule(t *testing.T, text string) (s federation.RateSchedule) {
 	return s
 }
 
-// TestScheduleIsTheRateOfTheRound checks that every method trains round t of a schedule as with the rate of that round: a run
-// whose rate is halved by hand between two rounds has the same models. The final local training has the rate of the run.
+// TestScheduleIsTheRateOfTheRound checks that every method trains round t with the scheduled rate: a run whose rate is halved by
+// hand between two rounds has the same models. The final local training uses the rate of the run.
 func TestScheduleIsTheRateOfTheRound(t *testing.T) {
 	for _, name := range append(federation.Names(), "feddag --feddag-encoders 2 --feddag-head-epochs 1") {
 		if name == "per-fedavg" { // its α is not a rate of the round
@@ -49,7 +49,7 @@ func TestScheduleIsTheRateOfTheRound(t *testing.T) {
 	}
 }
 
-// rates is an executor that notes the learning rates of the trainings it is asked for.
+// rates is an executor that records the learning rates of its trainings.
 type rates struct {
 	torch.Executor
 	seen []torch.SGD
@@ -60,8 +60,8 @@ func (r *rates) Train(net *torch.Network, images *torch.Images, jobs []torch.Job
 	return r.Executor.Train(net, images, jobs, parts, sgd)
 }
 
-// TestScheduleOfPerFedAvg checks that the outer rate of Per-FedAvg follows the schedule while α, which is part of what it
-// minimises, stays, and that its final local training has the rate of the run.
+// TestScheduleOfPerFedAvg checks that the outer rate of Per-FedAvg follows the schedule, that α, which is part of the objective,
+// does not, and that its final local training uses the rate of the run.
 func TestScheduleOfPerFedAvg(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "per-fedavg --per-fedavg-outer 2 --per-fedavg-inner 1 --per-fedavg-steps 0")
 	seen := &rates{Executor: e.Executor}
@@ -77,8 +77,8 @@ func TestScheduleOfPerFedAvg(t *testing.T) {
 	}
 }
 
-// TestScheduleOnTheBatchedEngine checks that the batched engine, which keeps its settings on the device from call to call, trains
-// with the rate of each round too.
+// TestScheduleOnTheBatchedEngine checks that the batched engine, which keeps its settings on the device from call to call, also
+// trains with the rate of each round.
 func TestScheduleOnTheBatchedEngine(t *testing.T) {
 	change := func(e *federation.Env) { e.Schedule = schedule(t, "step:1:0.25") }
 	want, _ := federationtest.Finished(t, "fedavg", 1, change)

@@ -11,7 +11,7 @@ import (
 	"feddag/torch"
 )
 
-// server returns a change of an environment: the server optimiser of a name with large rates, as a tiny run is short.
+// server returns a change of an environment: the named server optimiser with large rates, because a tiny run is short.
 func server(name string) func(*federation.Env) {
 	return func(e *federation.Env) { e.Server.Name, e.Server.LearningRate = name, 0.5 }
 }
@@ -32,7 +32,7 @@ func TestServerStepsByHand(t *testing.T) {
 		t.Cleanup(v.Close)
 		return v
 	}
-	// v is 0.25 at first, and the squares of Δ are 0.09 and 0.01.
+	// Initially v is 0.25, and the squares of Δ are 0.09 and 0.01.
 	step := func(m, v float64) float64 { return 0.5 * m / (math.Sqrt(v) + 0.5) }
 	m1, m2 := 0.2*0.3, 0.8*0.2*0.3-0.2*0.1
 	for name, want := range map[string][2]float64{
@@ -75,7 +75,7 @@ func TestServerStepsByHand(t *testing.T) {
 }
 
 // TestServerMomentumOfNothing checks that momentum 0 with η = 1 is the average up to rounding, for every method that averages,
-// and that the optimiser is one per model: with it a model is the same as without.
+// and that there is one optimiser state per model.
 func TestServerMomentumOfNothing(t *testing.T) {
 	for _, name := range averaging(t) {
 		want, _ := federationtest.Finished(t, name, 2, nil)

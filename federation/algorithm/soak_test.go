@@ -15,14 +15,14 @@ import (
 	"feddag/torch"
 )
 
-// usage is what a process holds.
+// usage has the resources of a process.
 type usage struct {
 	handles, resident       int64
 	descriptors, goroutines int
 }
 
-// TestSoak checks over two hundred rounds of each engine, five hundred with FEDDAG_LONG, that live handles, open files and
-// goroutines stay constant and resident memory within 5 percent.
+// TestSoak checks over two hundred rounds of each engine, or five hundred with FEDDAG_LONG, that live handles, open files and
+// goroutines stay constant and that resident memory stays within 5 percent.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two hundred rounds are too long for -short")
@@ -84,7 +84,7 @@ func useEngine(t *testing.T, e *federation.Env, name string) {
 	}
 }
 
-// used measures this process, after a collection, which frees what earlier tests left.
+// used measures this process after a garbage collection, which frees the memory of earlier tests.
 func used(t *testing.T) (u usage) {
 	t.Helper()
 	debug.FreeOSMemory()

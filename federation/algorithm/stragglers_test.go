@@ -9,8 +9,8 @@ import (
 	"feddag/torch"
 )
 
-// TestAllStragglersOfTwoEpochs checks that a run whose clients are all stragglers, of two local epochs, is the run of one epoch: for
-// methods with every kind of local training.
+// TestAllStragglersOfTwoEpochs checks that a run of two local epochs whose clients are all stragglers equals a run of one epoch,
+// for methods with every kind of local training.
 func TestAllStragglersOfTwoEpochs(t *testing.T) {
 	for _, name := range []string{"fedavg", "fedprox", "fedmix", "fedbr", "per-fedavg", "ifca", "fedrc", "fedsoft", "fedgwc --fedgwc-losses 0", "feddag", "feddag-star"} {
 		run := func(epochs int, stragglers float64) map[string][]float32 {
@@ -25,7 +25,7 @@ func TestAllStragglersOfTwoEpochs(t *testing.T) {
 	}
 }
 
-// epochCounter is an executor that notes how many epochs each client is asked for.
+// epochCounter is an executor that records the number of epochs of each client.
 type epochCounter struct {
 	torch.Executor
 	epochs map[int]int
@@ -38,11 +38,11 @@ func (x *epochCounter) Train(net *torch.Network, images *torch.Images, jobs []to
 	return x.Executor.Train(net, images, jobs, parts, sgd)
 }
 
-// Cancel makes it an executor that is given all jobs at once.
+// Cancel makes it an executor that gets all jobs in one call.
 func (x *epochCounter) Cancel() { x.Executor.(*torch.Engine).Cancel() }
 
-// TestStragglersAndDropouts checks how many clients of a round do fewer epochs and how many do not answer, that they differ from round
-// to round, and that the ledger has what they did.
+// TestStragglersAndDropouts checks how many clients of a round do fewer epochs and how many do not answer, that they differ from
+// round to round, and that the ledger has their work.
 func TestStragglersAndDropouts(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "fedavg")
 	counter, rounds := &epochCounter{e.Executor, map[int]int{}}, &federationtest.Recorder{StopAfter: -2}

@@ -13,8 +13,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestSketchesAreOfTheViews checks that under feature skew a client's principal vectors are those of the images as the client
-// sees them, and that its test images are too.
+// TestSketchesAreOfTheViews checks that under feature skew a client's principal vectors come from the images as the client sees
+// them, and that the client sees its test images in the same way.
 func TestSketchesAreOfTheViews(t *testing.T) {
 	plain := federationtest.TinyEnv(t, 1)
 	set := federationtest.TinySet()
