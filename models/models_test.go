@@ -13,14 +13,14 @@ import (
 	"feddag/torch"
 )
 
-// shapes are what the models take, with the number of parameters of one encoder and a head of ten classes.
+// shapes lists shapes that the models accept, with the number of parameters of one encoder and a head of ten classes.
 var shapes = []struct {
 	model  string
 	input  [3]int
 	values int
 }{
 	{"lenet", [3]int{1, 28, 28}, 61706},
-	{"lenet", [3]int{3, 32, 32}, 62006}, // of PACFL's LeNet-5 on CIFAR-10
+	{"lenet", [3]int{3, 32, 32}, 62006}, // like PACFL's LeNet-5 on CIFAR-10
 	{"lenet", [3]int{1, 32, 32}, 61706},
 	{"lenet", [3]int{3, 28, 28}, 62006},
 	{"lenet", [3]int{1, 12, 12}, 61706 - (400-16)*120},
@@ -38,7 +38,7 @@ var shapes = []struct {
 	{"resnet18", [3]int{1, 28, 28}, 11173962 - 2*9*64},
 }
 
-// Every model has the number of parameters that its shape says, without the running statistics of batch norms.
+// Every model has the expected number of parameters for its shape, without the running statistics of batch norms.
 func TestParameters(t *testing.T) {
 	for _, x := range shapes {
 		net, err := models.New(x.model, x.input, 10, false, models.Options{})
@@ -55,8 +55,8 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-// One step of the engines, of the encoders and of the head, is the eager executor's, whatever the image's shape. A value
-// that rounding carries across a ReLU's kink may move a little more: the movements are within 1e-3 of each other.
+// One step of the engines equals the step of the eager executor, for the encoders and the head and for every shape of the images.
+// Values that rounding moves across the kink of a ReLU may differ more, so the tolerance is 1e-3.
 func TestOneStep(t *testing.T) {
 	eager, err := torch.NewEager()
 	if err != nil {
@@ -149,7 +149,7 @@ func randomImages(t *testing.T, shape [3]int, n int, r *rand.Rand) *torch.Images
 	return images
 }
 
-// Where no model is named, one is chosen by shape; it takes the shape.
+// If no model is named, the default for the shape accepts the shape.
 func TestDefaults(t *testing.T) {
 	for shape, want := range map[[3]int]string{
 		{1, 28, 28}: "lenet", {3, 32, 32}: "cnn", {3, 28, 28}: "cnn", {1, 32, 32}: "cnn", {3, 64, 64}: "cnn", {1, 16, 16}: "cnn", {1, 15, 40}: "lenet",
@@ -179,7 +179,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// A shape that a model does not take is refused with what it takes, the models that take the shape, and a way out.
+// For a shape that a model does not accept, the error says which shapes it accepts, which models accept the shape, and what to
+// do.
 func TestShapeErrors(t *testing.T) {
 	for _, x := range []struct {
 		model string
@@ -202,7 +203,7 @@ func TestShapeErrors(t *testing.T) {
 	}
 }
 
-// At every size from the smallest on, a model that takes a shape has a network for it.
+// A model has a network for every shape that it accepts, from the smallest size on.
 func TestEverySize(t *testing.T) {
 	for _, name := range []string{"cnn", "lenet"} {
 		for h := range 70 {
@@ -216,7 +217,7 @@ func TestEverySize(t *testing.T) {
 	}
 }
 
-// A second model of a name, of a default shape or with the fallback is a mistake of a programmer.
+// A second model with the same name, default shape or fallback is a programming error.
 func TestRegisterTwice(t *testing.T) {
 	layers := func([3]int, models.Options) []torch.Layer { return []torch.Layer{torch.Flatten{}} }
 	all := func([3]int) bool { return true }
