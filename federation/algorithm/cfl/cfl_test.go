@@ -24,7 +24,7 @@ func TestCFLWithoutSplitsIsUniformFedAvg(t *testing.T) {
 }
 
 // TestCFLSplitsOppositeUpdates checks opposite updates, whose mean is 0 and whose lengths are 2. Both linkages separate them
-// exactly. There is no split before round From, and none while the mean is not below ε1.
+// exactly. There is no split before round From, or as long as the mean is not below ε1.
 func TestCFLSplitsOppositeUpdates(t *testing.T) {
 	for _, linkage := range []string{"complete", "single"} {
 		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "cfl").(*CFL)
@@ -52,15 +52,15 @@ func TestCFLSplitsOppositeUpdates(t *testing.T) {
 		if x := federationtest.ARI(t, e, a); x != 1 || len(a.States) != 2 {
 			t.Errorf("%s linkage: clusters %v", linkage, a.Clusters())
 		}
-		fill() // each cluster agrees now: the mean is 2
+		fill() // now the updates of each cluster are equal, and their mean has length 2
 		if _, err := a.split(4); err != nil || len(a.States) != 2 {
 			t.Errorf("%s linkage: split again, %v: %v", linkage, a.Clusters(), err)
 		}
 	}
 }
 
-// TestCFLSplitsAgain checks that repeated splits assign clients and not indices into a cluster: after every split each client
-// is in exactly one cluster.
+// TestCFLSplitsAgain checks that repeated splits assign clients, not indices into a cluster: after every split each client is in
+// exactly one cluster.
 func TestCFLSplitsAgain(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "cfl").(*CFL)
 	a.Calibrate, a.From, a.Eps1, a.Eps2 = false, 0, 10, 0
@@ -89,8 +89,8 @@ func TestCFLSplitsAgain(t *testing.T) {
 	}
 }
 
-// TestCFLKeepsUpdates checks that the next split waits for new updates of the clients, and that with Keep their older updates stand
-// for them.
+// TestCFLKeepsUpdates checks that the next split waits for new updates of the clients, and that with Keep their older updates are
+// used instead.
 func TestCFLKeepsUpdates(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "cfl").(*CFL)

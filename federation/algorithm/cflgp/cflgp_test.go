@@ -13,8 +13,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestGramFeaturesAreThoseOfTheSVD checks that the features from the Gram matrix are those of the singular value decomposition
-// up to signs: the distances are the same.
+// TestGramFeaturesAreThoseOfTheSVD checks that the features from the Gram matrix equal those from the singular value
+// decomposition up to signs, so the distances are the same.
 func TestGramFeaturesAreThoseOfTheSVD(t *testing.T) {
 	const n, d, k = 5, 7, 3
 	columns := make([][]float32, n)
@@ -89,7 +89,7 @@ func TestCFLGPProfilesGradients(t *testing.T) {
 	}
 }
 
-// TestMatchLabelsIsBest checks that no permutation of the numbers agrees with the old numbers in more clients.
+// TestMatchLabelsIsBest checks that no permutation of the numbers agrees with the old numbers for more clients.
 func TestMatchLabelsIsBest(t *testing.T) {
 	agreement := func(labels, old, number []int) (n int) {
 		for i, l := range labels {

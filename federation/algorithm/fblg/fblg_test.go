@@ -12,7 +12,7 @@ import (
 )
 
 // TestGraphDistances checks that the distances are symmetric with a zero diagonal, at most 1, and satisfy the triangle
-// inequality, and that equal features are at a distance of 0.
+// inequality, and that equal features have distance 0.
 func TestGraphDistances(t *testing.T) {
 	features := make([][]float64, 6)
 	for i := range features {
@@ -58,7 +58,7 @@ func TestGraphDistances(t *testing.T) {
 	}
 }
 
-// TestMaximise checks that the choice is near the best of all for few clients, and that without distances it is the largest
+// TestMaximise checks that for few clients the choice is close to the best one, and that without distances it has the largest
 // values.
 func TestMaximise(t *testing.T) {
 	const n, m = 7, 3

@@ -12,8 +12,8 @@ import (
 	"feddag/torch"
 )
 
-// TestBodiesOfClustersThatSeeLikeImages checks that two clusters that name the same images differently train one encoder and a
-// head each, and that clusters of other images each have their own.
+// TestBodiesOfClustersThatSeeLikeImages checks that two clusters that label the same images differently share an encoder but have
+// their own heads, and that clusters with different images have their own encoders.
 func TestBodiesOfClustersThatSeeLikeImages(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -53,8 +53,8 @@ func TestBodiesOfClustersThatSeeLikeImages(t *testing.T) {
 	}
 }
 
-// TestBodiesStay checks that a cluster keeps its body when clusters are founded and dissolved, and that a new cluster begins
-// with the encoder of the body that it joins.
+// TestBodiesStay checks that a cluster keeps its body when clusters are founded and dissolved, and that a new cluster starts with
+// the encoder of the body that it joins.
 func TestBodiesStay(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), newFedDAG(StarVariant)
 	t.Cleanup(a.Close)

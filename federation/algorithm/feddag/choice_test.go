@@ -14,16 +14,16 @@ import (
 	"feddag/similarity/agreement"
 )
 
-// freshSeed is the first data seed of the partitions below. No rule or limit was chosen on these seeds. The limit of sqrt(N)
-// was chosen on seeds 100 to 104, after seeds 9000 to 9009 had shown 27 clusters on one partition without groups, and exact
+// freshSeed is the first data seed of the partitions below. No rule or limit was chosen with these seeds. The limit of sqrt(N)
+// was chosen with seeds 100 to 104, after seeds 9000 to 9009 had shown 27 clusters on one partition without groups, and exact
 // clusters on 50 of 50 partitions with groups.
 const freshSeed = 9100
 
-// TestChoiceOnFreshPartitions counts how often the default options find exactly the true groups of Fashion-MNIST partitions
-// of kinds I and V, and what they find where there are no groups. It uses the data angles alone, of the sketches that a run
-// makes. It logs the same counts of every linkage and of spectral clustering with every rule, by kind of partition. It also
-// checks that a fifth of the clients, held back and added one by one, find their groups. It takes some minutes and runs
-// only with FEDDAG_LONG.
+// TestChoiceOnFreshPartitions counts how often the default options find exactly the true groups of Fashion-MNIST partitions of
+// kinds I and V, and what they find if there are no groups. It uses only the data angles of the sketches that a run makes. It
+// logs the same counts for every linkage and for spectral clustering with every rule, by kind of partition. It also checks that a
+// fifth of the clients, which are held back and added one by one, find their groups. It takes some minutes and runs only with
+// FEDDAG_LONG.
 func TestChoiceOnFreshPartitions(t *testing.T) {
 	if os.Getenv("FEDDAG_LONG") == "" {
 		t.Skip("set FEDDAG_LONG=1 to measure the choice rules on 66 partitions of Fashion-MNIST")
@@ -119,8 +119,7 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 	}
 }
 
-// dataSketches returns the sketches of a partition's clients as a run makes them, but without a warm-up: all updates are
-// equal.
+// dataSketches returns the sketches of a partition's clients like those of a run, but without a warm-up: all updates are equal.
 func dataSketches(t *testing.T, set *data.Set, p *partition.Partition) []similarity.Sketch {
 	t.Helper()
 	a := newFedDAG(FullVariant)
@@ -139,7 +138,7 @@ func dataSketches(t *testing.T, set *data.Set, p *partition.Partition) []similar
 	return sketches
 }
 
-// dataOptions returns the default clustering options with the data angles alone.
+// dataOptions returns the default clustering options with only the data angles.
 func dataOptions() similarity.Options {
 	o := newFedDAG(FullVariant).Clustering
 	o.Fusion = "fixed:0"
@@ -161,8 +160,8 @@ func clusterByData(t *testing.T, sketches []similarity.Sketch) (*similarity.Resu
 	return r, table
 }
 
-// placeNewcomers clusters all clients but every fifth one and adds the others one by one. It returns how many of these were
-// added, and how many of them joined a cluster that consists of their own group alone.
+// placeNewcomers clusters all clients except every fifth one and adds the others one by one. It returns the number of added
+// clients, and the number of those that joined a cluster that consists only of their own group.
 func placeNewcomers(t *testing.T, sketches []similarity.Sketch, groups []int) (right, added int) {
 	t.Helper()
 	var old, late []similarity.Sketch
@@ -182,7 +181,7 @@ func placeNewcomers(t *testing.T, sketches []similarity.Sketch, groups []int) (r
 	if err != nil {
 		t.Fatal(err)
 	}
-	home := map[int]int{} // by group, a cluster that consists of it alone
+	home := map[int]int{} // by group, a cluster that consists only of this group
 	for z, members := range r.Clusters {
 		if !slices.ContainsFunc(members, func(i int) bool { return truth[i] != truth[members[0]] }) {
 			home[truth[members[0]]] = z

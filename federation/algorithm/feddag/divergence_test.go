@@ -10,8 +10,8 @@ import (
 	"feddag/torch"
 )
 
-// TestDivergenceInSecondaryPhase checks that weights which are not numbers are found in the secondary phase, as a loss is in
-// the primary phase, and that the client is then left out of both phases.
+// TestDivergenceInSecondaryPhase checks that infinite or NaN weights are detected in the secondary phase, like an infinite or NaN
+// loss in the primary phase, and that the client is then left out of both phases.
 func TestDivergenceInSecondaryPhase(t *testing.T) {
 	t.Run("full head", func(t *testing.T) {
 		testSecondaryDivergence(t, twoEncoders+" --feddag-secondary-head full", torch.Secondary)
@@ -20,7 +20,7 @@ func TestDivergenceInSecondaryPhase(t *testing.T) {
 }
 
 // testSecondaryDivergence makes one client diverge in the trainings of the given parts. It checks that the client is dropped
-// with the policy to drop, and that the run stops with an error that names the phase otherwise.
+// under the policy "drop", and that otherwise the run stops with an error that names the phase.
 func testSecondaryDivergence(t *testing.T, name string, parts torch.Part) {
 	e, a, r, x := federationtest.DivergingEnv(t, name, federation.RunOptions{Algorithm: name})
 	f := a.(*FedDAG)

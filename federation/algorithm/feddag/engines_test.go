@@ -112,7 +112,7 @@ func checkClose(t *testing.T, what string, got, want []float32, share float64) (
 	return apart
 }
 
-// roundResult is what a round left behind.
+// roundResult is the result of a round.
 type roundResult struct {
 	weights map[string][]float32
 	loss    float64
@@ -120,7 +120,7 @@ type roundResult struct {
 	logp    [][]float32        // [clients][test images, C]
 }
 
-// smallestMargin returns the least distance between the highest and the second value of a row. rows is [n, columns].
+// smallestMargin returns the smallest distance between the highest and the second highest value of a row. rows is [n, columns].
 func smallestMargin(rows []float32, columns int) float64 {
 	least := math.Inf(1)
 	for row := range slices.Chunk(rows, columns) {
@@ -131,7 +131,7 @@ func smallestMargin(rows []float32, columns int) float64 {
 }
 
 // TestEnginesAgreeOnARound checks that the serial and the batched engine agree with the eager executor after the warm-up, the
-// clustering and a whole round of both phases on ragged clients, with one encoder and with two: they have the same models
+// clustering and a complete round of both phases on ragged clients, with one encoder and with two. They must have the same models
 // and losses and, except for ties, the same scores.
 func TestEnginesAgreeOnARound(t *testing.T) {
 	cases := []struct{ model, norm string }{{"lenet", ""}, {"cnn", ""}}
@@ -148,10 +148,11 @@ func TestEnginesAgreeOnARound(t *testing.T) {
 			case x.model == "cnn":
 				sizes, engines = []int{10, 1, 5}, engines[:2]
 			case x.model == "resnet9":
-				// No step has one sample. There a value that rounding moves across the kink of a ReLU, or past another value of a
-				// maximum, is not averaged, and eager's own weights differ by 3e-4 when its start is scaled by 1+4e-7.
+				// No step has only one sample. In such a step the effect of a value that rounding moves across the kink of a
+				// ReLU, or past another value of a maximum, is not averaged, and even the eager executor's weights differ by 3e-4
+				// if its start is scaled by 1+4e-7.
 				sizes, engines = []int{12, 3, 5}, engines[:2]
-				share = 2e-4 // The rest comes from the kinks; the tests of package torch hold its norms, which have no kinks, to 1e-5.
+				share = 2e-4 // The rest comes from the kinks; the tests of package torch require 1e-5 for its norms, which have no kinks.
 			}
 			run := func(engine string) (r roundResult) {
 				e, a := raggedEnv(t, engine, x.model, x.norm, sizes), federationtest.Algorithm(t, name)
@@ -166,7 +167,7 @@ func TestEnginesAgreeOnARound(t *testing.T) {
 				if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
 					t.Fatal(err)
 				}
-				if err := f.setClustering(len(sizes), f.clusters, [][]int{{1}, {0}}, [][]float64{{1}, {1}}); err != nil { // Each learns from the other.
+				if err := f.setClustering(len(sizes), f.clusters, [][]int{{1}, {0}}, [][]float64{{1}, {1}}); err != nil { // each learns from the other
 					t.Fatal(err)
 				}
 				report, err := a.Round(e, 0, e.Present())
@@ -204,10 +205,10 @@ func TestEnginesAgreeOnARound(t *testing.T) {
 						t.Errorf("%s: loss %g, eager %g", engine, got.loss, want.loss)
 					}
 					for i, w := range want.logp {
-						// For one state the engines' log-probabilities are 4e-6 apart. For their own states they differ as far as the networks
-						// amplify the difference.
+						// For the same state the engines' log-probabilities differ by 4e-6. For their own states they differ by
+						// as much as the networks amplify the difference.
 						apart := checkClose(t, fmt.Sprintf("%s, log-probabilities of client %d", engine, i), got.logp[i], w, 10*share)
-						if !federationtest.SameScore(got.scores[i], want.scores[i]) && smallestMargin(w, raggedClasses) > 2*apart { // Rounding may swap nearer values.
+						if !federationtest.SameScore(got.scores[i], want.scores[i]) && smallestMargin(w, raggedClasses) > 2*apart { // rounding may exchange closer values
 							t.Errorf("%s: client %d scores %v, eager %v", engine, i, got.scores[i], want.scores[i])
 						}
 					}
@@ -232,8 +233,8 @@ func (c curveRecorder) Round(r federation.RoundResult) error {
 	return nil
 }
 
-// TestEnginesHaveOneCurve checks that the engines' curves of accuracy stay within the noise of the seed, which is the
-// distance of another seed's curve. The effect of rounding may grow over rounds, as that of another seed's shuffles does.
+// TestEnginesHaveOneCurve checks that the engines' curves of accuracy stay within the noise of the seed, which is the distance to
+// the curve of another seed. The effect of rounding may grow over rounds, like the effect of another seed's shuffles.
 func TestEnginesHaveOneCurve(t *testing.T) {
 	run := func(engine string, seed uint64) (mean []float64) {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, twoEncoders)

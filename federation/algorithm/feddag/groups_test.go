@@ -20,8 +20,8 @@ func unreadNames(a *FedDAG) (names []string) {
 	return names
 }
 
-// TestUnreadByTests checks which flags are declared as unread where tests find the clusters: those of the similarity, and of the
-// warm-up where nothing begins from it.
+// TestUnreadByTests checks which flags are declared as unread if tests find the clusters: those of the similarity, and those of
+// the warm-up if no model starts from it.
 func TestUnreadByTests(t *testing.T) {
 	a := newFedDAG(FullVariant)
 	a.Encoders = 2
@@ -50,7 +50,7 @@ func TestUnreadByTests(t *testing.T) {
 	}
 }
 
-// TestWarmUpRoundsOfTheSimilarity checks that the similarity refuses to do without a warm-up, and the tests do not.
+// TestWarmUpRoundsOfTheSimilarity checks that the similarity rejects a run without a warm-up, and that the tests accept it.
 func TestWarmUpRoundsOfTheSimilarity(t *testing.T) {
 	a := newFedDAG(FullVariant)
 	a.Encoders = 2
@@ -64,8 +64,8 @@ func TestWarmUpRoundsOfTheSimilarity(t *testing.T) {
 	}
 }
 
-// TestClustersByTest checks that tests find the planted clusters, that the clients train nothing for it and send the feature
-// sketches alone, and that nothing depends on the number of workers.
+// TestClustersByTest checks that tests find the planted clusters, that the clients do not train for this and send only the
+// feature sketches, and that the result does not depend on the number of workers.
 func TestClustersByTest(t *testing.T) {
 	want := [][]int{{0, 2, 4, 6}, {1, 3, 5, 7}}
 	for _, workers := range []int{1, 3} {
@@ -101,8 +101,8 @@ func TestClustersByTest(t *testing.T) {
 	}
 }
 
-// TestWarmUpOnlyForTheStart checks that with clusters by tests the models begin as with the same clusters by similarity, that the
-// clients then send their weights and no update, and that nobody warms up if no model begins from it.
+// TestWarmUpOnlyForTheStart checks that with clusters by tests the models start like those of the same clusters by similarity,
+// that the clients then send their weights and no update, and that no client warms up if no model starts from the warm-up.
 func TestWarmUpOnlyForTheStart(t *testing.T) {
 	begin := func(change func(a *FedDAG)) (*federation.Env, map[string][]float32) {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag").(*FedDAG)
@@ -135,8 +135,8 @@ func TestWarmUpOnlyForTheStart(t *testing.T) {
 	}
 }
 
-// TestNoWarmUp checks where the models begin without a warm-up: the primary encoder, the head and ψ at θ^0, the same in all
-// clusters, and the secondary encoder at random weights, unless it is to be a copy.
+// TestNoWarmUp checks where the models start without a warm-up: the primary encoder, the head and ψ at θ^0, the same in all
+// clusters, and the secondary encoder at random weights, unless it is a copy.
 func TestNoWarmUp(t *testing.T) {
 	for _, variant := range []string{StarVariant, DaggerVariant, FullVariant} {
 		for _, secondary := range []string{SecondaryInitGlobal, SecondaryInitRandom, SecondaryInitPrimary} {
@@ -180,7 +180,7 @@ func TestNoWarmUp(t *testing.T) {
 	}
 }
 
-// negative makes the images of some clients their negatives: another domain.
+// negative replaces the images of some clients with their negatives, which are another domain.
 func negative(e *federation.Env, clients ...int) {
 	set := *e.Data
 	set.Train.Pixels = slices.Clone(set.Train.Pixels)
@@ -195,8 +195,8 @@ func negative(e *federation.Env, clients ...int) {
 	e.Data = &set
 }
 
-// TestScenarioByTest checks clients that join, leave and change where tests find the clusters: newcomers join the group of their
-// labels, nobody else moves, a check moves the clients whose data changed and no others, and a search is done anew.
+// TestScenarioByTest checks clients that join, leave and change if tests find the clusters: newcomers join the group of their
+// labels, no other client moves, a check moves only the clients whose data changed, and a search is done again.
 func TestScenarioByTest(t *testing.T) {
 	text := `{"version": 2, "search_after": 3, "check_every": 2, "events": [
 		{"round": 2, "join": [4, 7]}, {"round": 2, "leave": 0}, {"round": 2, "swap": [2, 3]}, {"round": 4, "join": 6}]}`
@@ -223,13 +223,13 @@ func TestScenarioByTest(t *testing.T) {
 	}
 }
 
-// TestFoundersByTest checks that newcomers whom every cluster rejects found one, which begins from their own warm-up, or, without
-// one, at θ^0; and that only they warm up.
+// TestFoundersByTest checks that newcomers that every cluster rejects found a new one, which starts from their own warm-up or,
+// without a warm-up, at θ^0, and that only they warm up.
 func TestFoundersByTest(t *testing.T) {
 	for _, warmUp := range []int{0, 1} {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag-star").(*FedDAG)
 		a.WarmUpRounds = warmUp
-		for i, c := range e.Clients { // Each has twelve samples of classes 0 and 1 for itself.
+		for i, c := range e.Clients { // each has its own twelve samples of classes 0 and 1
 			c.Train, c.HeldOut = nil, i >= 5
 			for row := 6 * i; row < 6*(i+1); row++ {
 				c.Train = append(c.Train, int32(row*federationtest.Classes), int32(row*federationtest.Classes+1))

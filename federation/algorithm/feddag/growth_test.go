@@ -19,7 +19,7 @@ import (
 	"feddag/torch"
 )
 
-// growthSize has the numbers that the cost of a round may depend on; samples is per client.
+// growthSize has the numbers on which the cost of a round may depend. samples is per client.
 type growthSize struct{ clients, cohort, epochs, samples int }
 
 // growthSizes returns the sizes in FEDDAG_GROWTH, "clients/cohort/epochs/samples" separated by blanks, or three default ones.
@@ -42,7 +42,7 @@ func growthSizes(b *testing.B) []growthSize {
 	return sizes
 }
 
-// BenchmarkRound times rounds of FedDAG as Run does them, with the evaluation of all clients and the checkpoint. There are
+// BenchmarkRound times rounds of FedDAG as in Run, with the evaluation of all clients and the checkpoint. There are
 // ten given clusters with two sources each, and lenet trains on random images of Fashion-MNIST's size. It reports the medians
 // per round of the wall time and of the processor time of all threads. benchmarks/growth.py draws the curves.
 func BenchmarkRound(b *testing.B) {
@@ -69,7 +69,7 @@ func BenchmarkRound(b *testing.B) {
 			r := newClusteredRun(b, e)
 			var took, spent []time.Duration
 			for t := range b.N + 1 {
-				if t == 1 { // The caches are full.
+				if t == 1 { // the caches are full
 					b.ResetTimer()
 				}
 				start, before := time.Now(), processorTime(b)
@@ -155,7 +155,7 @@ func randomSet(train, test int) *data.Set {
 	return s
 }
 
-// overlappingClients returns clients with random samples, which other clients may have too. Each has one of ten test sets,
+// overlappingClients returns clients with random samples, which other clients may also have. Each has one of ten test sets,
 // the test images of two classes.
 func overlappingClients(s *data.Set, size growthSize) []*federation.Client {
 	r := rand.New(rand.NewPCG(3, 4))

@@ -12,8 +12,8 @@ import (
 	"feddag/torch"
 )
 
-// adder stands in for training: client i's trained weights are those it received plus i+1. It records what each kind of
-// training started from.
+// adder replaces training: client i's trained weights are the weights that it received plus i+1. It records the start of each
+// kind of training.
 type adder struct {
 	t      *testing.T
 	starts map[torch.Part]map[int][4]float32 // by client: the first weights of the primary and the secondary, and the head's first weight of each
@@ -48,7 +48,7 @@ func (a *adder) Train(net *torch.Network, _ *torch.Images, jobs []torch.Job, par
 	return out, nil
 }
 
-// Predict implements [torch.Executor]. Nothing is evaluated here.
+// Predict implements [torch.Executor]. It is not called in these tests.
 func (*adder) Predict(*torch.Network, *torch.Images, []torch.Prediction) ([]torch.Predicted, error) {
 	return nil, nil
 }
@@ -103,7 +103,7 @@ func TestRoundByHand(t *testing.T) {
 			if err := e.Start(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			a.SecondaryHead, a.OwnSource, a.Order = SecondaryHeadFull, false, OrderParallel // as printed, except for the cases
+			a.SecondaryHead, a.OwnSource, a.Order = SecondaryHeadFull, false, OrderParallel // as printed in the paper, except for the cases
 			c.change(a)
 			a.net, _ = e.Net(true)
 			if err := a.setClustering(4, [][]int{{0, 1}, {2}, {3}}, [][]int{{1, 2}, {2}, {0}}, [][]float64{{3, 1}, {2}, {5}}); err != nil {

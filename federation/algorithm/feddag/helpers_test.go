@@ -29,7 +29,7 @@ func twoClusters(t *testing.T, change func(*federation.Env, *FedDAG)) (*federati
 	return e, a
 }
 
-// bySimilarity is FedDAG whose clusters the paper's similarity finds.
+// bySimilarity is FedDAG with clusters that the paper's similarity finds.
 const bySimilarity = "feddag --feddag-clustering similarity"
 
 // twoEncoders is FedDAG whose clusters learn along the CC-graph alone.
@@ -77,7 +77,7 @@ func describeMoves(moves []federation.Move) (all []string) {
 	return all
 }
 
-// wantMoves checks the moves of each round but the first, whose moves include the clustering. want is by round.
+// wantMoves checks the moves of each round except the first, whose moves include the clustering. want is indexed by round.
 func wantMoves(t *testing.T, rounds []federation.RoundResult, want map[int][]string) {
 	t.Helper()
 	for _, r := range rounds[1:] {

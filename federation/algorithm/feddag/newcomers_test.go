@@ -10,7 +10,7 @@ import (
 	"feddag/federation/federationtest"
 )
 
-// TestNewcomersFindTheirGroup checks that newcomers join the planted group that they belong to, and that the others stay.
+// TestNewcomersFindTheirGroup checks that newcomers join the planted group to which they belong, and that the other clients stay.
 // The even clients are one group, the odd clients another.
 func TestNewcomersFindTheirGroup(t *testing.T) {
 	for _, name := range []string{"feddag", twoEncoders, "feddag-star", "feddag-dagger"} {
@@ -32,10 +32,10 @@ func TestNewcomersFindTheirGroup(t *testing.T) {
 	}
 }
 
-// TestNewcomerNearNobody checks that newcomers near nobody make a cluster of their own, which starts as clusters do at the
-// beginning.
+// TestNewcomerNearNobody checks that newcomers that are not close to any client form a new cluster, which starts like the first
+// clusters.
 func TestNewcomerNearNobody(t *testing.T) {
-	random := bySimilarity + " --feddag-secondary-init random" // Θ2 is then the same in all clusters, whenever they begin
+	random := bySimilarity + " --feddag-secondary-init random" // then Θ2 is the same in all clusters, whenever they start
 	e, a := initialized(t, random, 1, 3, 5, 7)
 	if len(a.Clusters()) != 1 {
 		t.Fatalf("clusters %v of one planted group", a.Clusters())

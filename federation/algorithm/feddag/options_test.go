@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestOptionValues checks that the options with a fixed list of values accept these and no others, that the error names the
+// TestOptionValues checks that the options with a fixed list of values accept only these values, that the error names the
 // flag and all of the values, and that the help of the flag names the values too.
 func TestOptionValues(t *testing.T) {
 	for name, values := range map[string]choices{

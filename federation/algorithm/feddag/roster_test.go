@@ -24,8 +24,8 @@ func TestNoRosterWithoutNeed(t *testing.T) {
 	}
 }
 
-// TestClusterDissolves checks that a cluster is dissolved when everyone has left it: it is out of the graph, its model is
-// handed over and freed, and its number is not used again, not even when its clients come back.
+// TestClusterDissolves checks that a cluster is dissolved when all clients have left it: it is removed from the graph, its model
+// is passed to the observers and freed, and its number is not used again, not even when its clients return.
 func TestClusterDissolves(t *testing.T) {
 	for _, name := range []string{"feddag", twoEncoders, "feddag-star", "feddag-dagger"} {
 		name += " --feddag-clustering similarity" // Tests cannot reject the only other cluster, of four clients, by labels alone.
@@ -53,7 +53,7 @@ func TestClusterDissolves(t *testing.T) {
 	}
 }
 
-// weightCounter counts how often it is handed the weights of each name.
+// weightCounter counts how often it receives the weights of each name.
 type weightCounter struct {
 	federationtest.Silent
 	weights map[string]int

@@ -21,8 +21,8 @@ func TestStarWithOneClusterIsFedAvg(t *testing.T) {
 	}
 }
 
-// TestPrimaryPhaseLeavesTheSecondaryAlone checks that a client's secondary encoder is, after its primary phase, that of the
-// round's start, or with the secondary phase first the one that came of it.
+// TestPrimaryPhaseLeavesTheSecondaryAlone checks that a client's secondary encoder does not change in its primary phase: it is
+// the encoder at the start of the round or, with the secondary phase first, the result of that phase.
 func TestPrimaryPhaseLeavesTheSecondaryAlone(t *testing.T) {
 	for _, order := range []string{OrderParallel, OrderSecondaryFirst} {
 		e, a := twoClusters(t, func(_ *federation.Env, a *FedDAG) { a.Order = order })
@@ -78,8 +78,8 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// TestLedger checks the bytes of a run of FedDAG*: what phase 1 sends for the similarity, and one model each way per sampled
-// client and round.
+// TestLedger checks the bytes of a run of FedDAG*: the messages of phase 1 for the similarity, and one model in each direction
+// per sampled client and round.
 func TestLedger(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "feddag-star --feddag-clustering similarity").(*FedDAG)
 	e.Rounds = 2

@@ -12,7 +12,7 @@ import (
 	"feddag/similarity"
 )
 
-// TestSearchAfterNewcomers checks that the search runs again once the set number of newcomers have come, and not before, and
+// TestSearchAfterNewcomers checks that the search runs again once the given number of newcomers have joined, and not before, and
 // that clusters which are found again keep their numbers.
 func TestSearchAfterNewcomers(t *testing.T) {
 	var searched []int
@@ -53,8 +53,8 @@ func (s *searchRecorder) Round(r federation.RoundResult) error {
 	return nil
 }
 
-// TestMatchClusters checks that a new cluster starts from the old cluster that most of its samples were in, and that the
-// largest successor of an old cluster takes over its number.
+// TestMatchClusters checks that a new cluster starts from the old cluster that had most of its samples, and that the largest
+// successor of an old cluster keeps its number.
 func TestMatchClusters(t *testing.T) {
 	e, a := initialized(t, "feddag", 7)
 	// Client i has 12 + i samples.
@@ -77,8 +77,8 @@ func TestMatchClusters(t *testing.T) {
 	}
 }
 
-// TestSearchSplitsAndJoins checks that a search which splits a cluster gives both halves its model, and that one which joins
-// all clusters leaves one model.
+// TestSearchSplitsAndJoins checks that a search which splits a cluster gives its model to both halves, and that a search which
+// joins all clusters leaves one model.
 func TestSearchSplitsAndJoins(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, bySimilarity).(*FedDAG)
 	e.Scenario = &federation.Scenario{}

@@ -10,8 +10,8 @@ import (
 	"feddag/torch"
 )
 
-// TestWarmHeadStartsAtTheSingleEncoder checks that a cluster's model with the warm head predicts what the mean of the
-// warm-up's models of one encoder predicts.
+// TestWarmHeadStartsAtTheSingleEncoder checks that a cluster's model with the warm head has the same predictions as the mean of
+// the models with one encoder after the warm-up.
 func TestWarmHeadStartsAtTheSingleEncoder(t *testing.T) {
 	e, dual := twoClusters(t, nil)
 	_, copied := twoClusters(t, func(_ *federation.Env, a *FedDAG) { a.HeadInit, a.SecondaryInit = HeadInitBoth, SecondaryInitPrimary })

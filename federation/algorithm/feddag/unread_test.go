@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// The flags that FedDAG* and FedDAG† refuse change none of their models, and each of them changes those of FedDAG.
+// The flags that are unread with FedDAG* and FedDAG† change none of their models, and each of them changes the models of FedDAG.
 func TestUnreadFlagsChangeNothing(t *testing.T) {
 	values := map[string]string{
 		"feddag-top-k": "0", "feddag-alignment": "false", "feddag-sources": "sum", "feddag-own-source": "false", "feddag-scaling": "global",
@@ -30,7 +30,7 @@ func TestUnreadFlagsChangeNothing(t *testing.T) {
 	plain, _ := federationtest.Finished(t, twoEncoders+" --feddag-clustering=similarity --feddag-choose=count:3", 2, nil)
 	for name, value := range values {
 		switch name {
-		case "feddag-alignment": // of three clusters with two sources each, all are sources anyway
+		case "feddag-alignment": // with three clusters of two sources each, all other clusters are sources anyway
 			continue
 		case "feddag-scaling": // spectral clustering reads it
 			continue
@@ -42,7 +42,7 @@ func TestUnreadFlagsChangeNothing(t *testing.T) {
 	}
 }
 
-// A variant declares what it does not read, because the runs of earlier programs name those flags.
+// A variant declares flags that it does not read, because the configurations of earlier programs have them.
 func TestUnreadFlagsAreDeclared(t *testing.T) {
 	for _, variant := range []string{FullVariant, StarVariant, DaggerVariant} {
 		a := newFedDAG(variant)

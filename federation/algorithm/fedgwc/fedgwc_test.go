@@ -60,7 +60,7 @@ func TestFedGWCUpdateByHand(t *testing.T) {
 	}
 }
 
-// TestFedGWCRowsAndColumns checks two groups with losses of 0.1 and 1: the rows of W tell which client is in which group, the
+// TestFedGWCRowsAndColumns checks two groups with losses of 0.1 and 1: the rows of W show which client is in which group, the
 // columns do not, and the entries of W stay in 0..1.
 func TestFedGWCRowsAndColumns(t *testing.T) {
 	const n, m = 100, 20

@@ -31,9 +31,9 @@ func weighRandomly(random *rand.Rand, loss func(client int) float64) *interactio
 	return g
 }
 
-// TestNoStructureNoSplit checks that clients whose losses are noise are not split, and that clients of two groups with losses of
-// their own are, into these groups. The expected numbers are those of scikit-learn's SpectralClustering, spectral_embedding and
-// davies_bouldin_score: no split of 20.
+// TestNoStructureNoSplit checks that clients whose losses are noise are not split, and that clients of two groups with different
+// losses are split into these groups. With scikit-learn's SpectralClustering, spectral_embedding and davies_bouldin_score, none
+// of 20 cases of noise is split.
 func TestNoStructureNoSplit(t *testing.T) {
 	const most = 4
 	splits := 0

@@ -66,7 +66,7 @@ func TestFedRCExpectation(t *testing.T) {
 	}
 }
 
-// TestFedRCTop checks that with Top a client trains that many models and pays for no more.
+// TestFedRCTop checks that with Top a client trains this number of models, and that the ledger counts no more.
 func TestFedRCTop(t *testing.T) {
 	work := func(top int) int64 {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedrc").(*FedRC)
@@ -82,8 +82,8 @@ func TestFedRCTop(t *testing.T) {
 	}
 }
 
-// TestMixtures checks that a mixture predicts the class with the highest mean probability, which none of its models need
-// predict.
+// TestMixtures checks that a mixture predicts the class with the highest mean probability, even if none of its models predicts
+// this class.
 func TestMixtures(t *testing.T) {
 	e := federationtest.HandEnv(t)
 	net, _ := e.Net(false)
@@ -106,7 +106,7 @@ func TestMixtures(t *testing.T) {
 	if classes[0] != 1 {
 		t.Errorf("class %d, want 1: probabilities .34 and .66", classes[0])
 	}
-	// Through the executor: with all weight on one state the mixture is that state.
+	// With the executor, a mixture that has all weight on one state equals this state.
 	if err := e.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

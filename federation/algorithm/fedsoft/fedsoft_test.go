@@ -74,8 +74,8 @@ func mixtureOf(t *testing.T, a *FedSoft, c *federation.Client) []float32 {
 	return x
 }
 
-// TestFedSoftPredicts checks that clients which were never selected predict with the mixture, and the others with their own
-// model, or all with their centre.
+// TestFedSoftPredicts checks that clients which were never selected predict with the mixture and the others with their own model,
+// or that all predict with their centre.
 func TestFedSoftPredicts(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedsoft").(*FedSoft)
 	a.K = 2
@@ -112,8 +112,8 @@ func TestFedSoftPredicts(t *testing.T) {
 	}
 }
 
-// TestFedSoftRestarts checks that the second training of a client starts from the current mixture of the centres, or where its
-// first training ended. With a learning rate of 0 it also ends there.
+// TestFedSoftRestarts checks that the second training of a client starts from the current mixture of the centres, or from the end
+// of its first training. With a learning rate of 0 it also ends there.
 func TestFedSoftRestarts(t *testing.T) {
 	own := func(restart bool, rounds int) ([]float32, *FedSoft) {
 		e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "fedsoft").(*FedSoft)
@@ -137,9 +137,9 @@ func TestFedSoftRestarts(t *testing.T) {
 // TestFedSoftRoundByHand checks a round by hand (see [federationtest.HandEnv]).
 func TestFedSoftRoundByHand(t *testing.T) {
 	for _, c := range []federationtest.HandCase{
-		// Client 0's only sample votes for centre 0, all three of client 1 for centre 1, so u is (1, s) and (s, 1) with s =
-		// 0.5. The mixtures are b = ±m with m = (0.1 - 0.1 s)/(1 + s), where the proximal term is 0 and the wrong class has
-		// q = σ(-2m). A centre is the mean with weights u n: 1 and 3s, s and 3.
+		// Client 0's only sample votes for centre 0, and all three samples of client 1 vote for centre 1, so u is (1, s) and (s,
+		// 1) with s = 0.5. The mixtures are b = ±m with m = (0.1 - 0.1 s)/(1 + s), where the proximal term is 0 and the wrong
+		// class has q = σ(-2m). A centre is the mean with weights u n: 1 and 3s, s and 3.
 		{
 			Name:  "fedsoft",
 			Start: []federationtest.Linear{{0, 0, .1}, {0, 0, -.1}},
@@ -166,6 +166,6 @@ func TestFedSoftRoundByHand(t *testing.T) {
 func TestFedSoftWithEqualCentres(t *testing.T) {
 	federationtest.FindsNoGroups(t, "fedsoft", "where the centres start equal and all clients train them, only rounding parts them", func(e *federation.Env, a federation.Algorithm) {
 		s := a.(*FedSoft)
-		e.Rounds, s.K, s.Sigma, s.equalStart, s.Everyone = 8, 2, 0.125, true, true // a power of two does not round
+		e.Rounds, s.K, s.Sigma, s.equalStart, s.Everyone = 8, 2, 0.125, true, true // a power of two causes no rounding
 	})
 }

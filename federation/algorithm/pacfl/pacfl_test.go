@@ -11,8 +11,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestPACFLAngles checks for both distances that A is symmetric with a zero diagonal, zero for identical data, and permuted with
-// the clients.
+// TestPACFLAngles checks for both distances that A is symmetric with a zero diagonal, that it is zero for identical data, and
+// that it is permuted with the clients.
 func TestPACFLAngles(t *testing.T) {
 	for _, angle := range []string{"minimum", "trace"} {
 		t.Run(angle, func(t *testing.T) { testAngles(t, angle) })
@@ -24,7 +24,7 @@ func testAngles(t *testing.T, angle string) {
 	a.Angle = angle
 	most := 90. // degrees
 	if angle == "trace" {
-		most *= 6 // pairs of three vectors of each of two labels
+		most *= 6 // number of pairs of three vectors of each of two labels
 	}
 	e.Clients[6].Train = e.Clients[4].Train
 	if err := e.Start(context.Background()); err != nil {
@@ -62,8 +62,9 @@ func testAngles(t *testing.T, angle string) {
 	}
 }
 
-// TestMatchedAngles checks the sum by hand: of the angles 10, 10, 40 and 60 degrees the first 10 is matched, and its row and column
-// leave 60. The sign of a vector does not matter, and a client with half as many vectors counts as if it had all of them.
+// TestMatchedAngles checks the sum by hand: among the angles 10, 10, 40 and 60 degrees the first 10 is matched, and the remaining
+// row and column have the angle 60. The sign of a vector does not matter, and the sum of a client with half as many vectors is
+// scaled as if it had all of them.
 func TestMatchedAngles(t *testing.T) {
 	unit := func(degrees ...float64) *mat.Dense { // columns in the plane
 		m := mat.NewDense(2, len(degrees), nil)
@@ -109,8 +110,8 @@ func TestSideBySide(t *testing.T) {
 	}
 }
 
-// TestPACFLNewcomers checks that a newcomer joins the cluster of similar clients, and that one which is similar to no client
-// starts a cluster of its own.
+// TestPACFLNewcomers checks that a newcomer joins the cluster of similar clients, and that a newcomer which is similar to no
+// client starts a new cluster.
 func TestPACFLNewcomers(t *testing.T) {
 	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, "pacfl").(*PACFL)
 	a.Choose = "count:2"
@@ -124,7 +125,7 @@ func TestPACFLNewcomers(t *testing.T) {
 	if x := federationtest.ARI(t, e, a); x != 1 || len(a.States) != 2 {
 		t.Errorf("%d models, clusters %v", len(a.States), a.Clusters())
 	}
-	a.threshold = 0 // now nobody is like anybody
+	a.threshold = 0 // now no two clients are similar
 	a.Of[4] = -1
 	if err := a.Join(e, e.Rounds, []*federation.Client{e.Clients[4]}); err != nil {
 		t.Fatal(err)
