@@ -7,8 +7,9 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestAlignmentOfMissingClasses checks Γ- by hand. Clients 0 and 2 hold class 0 at 30 degrees from each other, clients 1 and 3 lack
-// it, and nobody holds class 1: a pair of which neither has the class has Γ = 1, a pair of which one has it 0.
+// TestAlignmentOfMissingClasses checks Γ- by hand. Clients 0 and 2 hold class 0 at 30 degrees from each other, clients 1 and 3
+// lack it, and no client holds class 1. A pair in which neither client has the class has Γ = 1, and a pair in which only one has
+// it has Γ = 0.
 func TestAlignmentOfMissingClasses(t *testing.T) {
 	at := func(degrees float64) *mat.Dense {
 		return mat.NewDense(2, 1, []float64{math.Cos(degrees * degree), math.Sin(degrees * degree)})

@@ -13,8 +13,8 @@ import (
 	"feddag/similarity/agreement"
 )
 
-// TestHeldAngles checks that the stored angles between holders give the whole matrix: 0 where neither client holds the
-// class, and 90 (180) where one does.
+// TestHeldAngles checks that the stored angles between holders give the whole matrix: 0 if neither client holds the class, and 90
+// (180) if only one does.
 func TestHeldAngles(t *testing.T) {
 	u, v := mat.NewDense(2, 1, []float64{1, 0}), mat.NewDense(2, 1, []float64{0.6, -0.8})
 	for rules, missing := range map[string]float64{"paper": 90, "prototype": 180} {
@@ -104,7 +104,7 @@ func TestPrincipalAngle(t *testing.T) {
 			}
 		}
 	}
-	// Small angles keep their digits, in a rotated basis too.
+	// Small angles keep their digits, also in a rotated basis.
 	const small = 1e-6
 	a := mat.NewDense(4, 2, []float64{1, 0, 0, 1, 0, 0, 0, 0})
 	b := mat.NewDense(4, 2, []float64{math.Cos(small * degree), 0, 0, 0, math.Sin(small * degree), 0, 0, 1})
@@ -120,7 +120,7 @@ func TestPrincipalAngle(t *testing.T) {
 	}
 }
 
-// TestScoresTogether checks that one pass over A scores nested partitions like a pass for each of them.
+// TestScoresTogether checks that one pass over A scores nested partitions like separate passes.
 func TestScoresTogether(t *testing.T) {
 	r := stream.New(7, "test")
 	const n = 150 // three blocks of rows
@@ -165,7 +165,7 @@ func TestProgress(t *testing.T) {
 	stop := errors.New("enough")
 	for _, method := range MethodNames {
 		sketches := many
-		if method == "spectral" { // cubic
+		if method == "spectral" { // the cost is cubic
 			sketches = many[:100]
 		}
 		o := DefaultOptions()
@@ -206,8 +206,8 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestBoundIsReliedOnWhereItBinds checks that the bound is used where vectors are near a subspace, and not where they have
-// random directions or there is one per client. In both cases the angles are those of all products.
+// TestBoundIsReliedOnWhereItBinds checks that the bound is used if vectors are close to a subspace, and not if they have random
+// directions or if there is one vector per client. In both cases the angles must equal those of the full products.
 func TestBoundIsReliedOnWhereItBinds(t *testing.T) {
 	r := stream.New(8, "test")
 	const n, f = 1100, 4 * projectRank

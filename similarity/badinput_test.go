@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestOddInput checks that every unusual but meaningful input has a defined answer, with every method, fusion and rule.
+// TestOddInput checks that every unusual but valid input has a defined result, with every method, fusion and rule.
 func TestOddInput(t *testing.T) {
 	base, _ := synthetic(12, 3, 4, 20, 2, 5)
 	copied := func(change func(s []Sketch) []Sketch) []Sketch {
@@ -95,8 +95,8 @@ func TestOddInput(t *testing.T) {
 	}
 }
 
-// TestEqualMatrices checks that matrices of one value have one cluster by every rule with a least value, and that the gates
-// learn nothing.
+// TestEqualMatrices checks that matrices of a single value give one cluster with every rule that has a least value, and that the
+// gates learn nothing.
 func TestEqualMatrices(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 40} {
 		for _, x := range []float64{0, 0.5, 1} {
@@ -173,7 +173,7 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// TestErrors checks that wrong input is an error that says where it is wrong.
+// TestErrors checks that invalid input gives an error that says what is invalid.
 func TestErrors(t *testing.T) {
 	sketch := func(change func(s []Sketch)) func() error {
 		return func() error {

@@ -14,7 +14,8 @@ import (
 	"feddag/internal/stream"
 )
 
-// Everything from sketches to clusters and CC-graph: 10 classes of which a client holds a few, 5 vectors of 784.
+// This benchmark measures all steps from sketches to clusters and CC-graph, with 10 classes of which a client holds a few, and 5
+// vectors of length 784 per class.
 func BenchmarkCluster(b *testing.B) {
 	for _, n := range []int{200, 1000} {
 		sketches, _ := synthetic(n, 5, 10, 784, 5, 1)
@@ -31,7 +32,7 @@ func BenchmarkCluster(b *testing.B) {
 	}
 }
 
-// The parts, of 1,000 clients.
+// These benchmarks measure the steps for 1,000 clients.
 func BenchmarkParts(b *testing.B) {
 	sketches, _ := synthetic(1000, 5, 10, 784, 5, 1)
 	o := DefaultOptions()
@@ -74,7 +75,7 @@ func BenchmarkPrincipalVectors(b *testing.B) {
 	}
 }
 
-// One class of one client: n images of 784 pixels, p = 1% of n.
+// This benchmark measures one class of one client: n images of 784 pixels, p = 1% of n.
 func BenchmarkPrincipalVectorsOfImages(b *testing.B) {
 	images, labels := fashion(b)
 	var shirts [][]byte
@@ -94,8 +95,8 @@ func BenchmarkPrincipalVectorsOfImages(b *testing.B) {
 	}
 }
 
-// Class angles of 1,000 clients that hold 4 of Fashion-MNIST's classes, 5 vectors of 784 each, with the subspace and
-// without.
+// This benchmark measures the class angles of 1,000 clients that hold 4 of Fashion-MNIST's classes, with 5 vectors of length 784
+// per class, with and without the subspace.
 func BenchmarkClassAnglesOfImages(b *testing.B) {
 	images, labels := fashion(b)
 	of := make([][][]byte, 10)
@@ -130,7 +131,7 @@ func BenchmarkClassAnglesOfImages(b *testing.B) {
 	})
 }
 
-// fashion reads the Fashion-MNIST training set where Debian's dataset-fashion-mnist puts it.
+// fashion reads the Fashion-MNIST training set of Debian's package dataset-fashion-mnist.
 func fashion(t testing.TB) (images [][]byte, labels []int) {
 	read := func(name string) []byte {
 		folder := "/usr/share/datasets/fashion-mnist"

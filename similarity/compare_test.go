@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestCompareIsSearch checks that every row of a comparison is the answer of Search for that method and rule.
+// TestCompareIsSearch checks that every row of a comparison is the result of Search for this method and rule.
 func TestCompareIsSearch(t *testing.T) {
 	sketches, truth := synthetic(60, 4, 8, 30, 2, 3)
 	o := DefaultOptions()
@@ -46,7 +46,7 @@ func TestCompareIsSearch(t *testing.T) {
 }
 
 func TestCompareOdd(t *testing.T) {
-	for n := 1; n <= 3; n++ { // all clients are alike: one cluster with every method, by every rule with a least value
+	for n := 1; n <= 3; n++ { // all clients are alike: one cluster with every method and every rule that has a least value
 		table, err := Compare(mat.NewSymDense(n, nil), DefaultOptions(), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +70,7 @@ func TestCompareOdd(t *testing.T) {
 	}
 }
 
-// TestWeakSilhouette checks that weak silhouettes count for few clusters only.
+// TestWeakSilhouette checks that weak silhouettes count only with few clusters.
 func TestWeakSilhouette(t *testing.T) {
 	clusters := func(n, z int) (c [][]int) {
 		for range z {

@@ -7,8 +7,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Twelve clients in four clusters of a rule's, 0..3, which merge 0+1, 2+3, then both. Which classes a cluster's clients
-// hold and what they mean by them decides which cut is chosen.
+// The test has twelve clients in four clusters that a rule has chosen, 0..3. The merges are 0+1, 2+3, and then both. The chosen
+// cut depends on the classes of a cluster's clients and on the meaning of their labels.
 func TestWithinConcepts(t *testing.T) {
 	cluster := func(i int) int { return i / 3 }
 	for _, c := range []struct {

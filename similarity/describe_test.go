@@ -72,7 +72,7 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-// TestStability checks that clear groups come back under every mask, and that clusters made by noise do not.
+// TestStability checks that clear groups are found again with every mask, and that clusters of noise are not.
 func TestStability(t *testing.T) {
 	sketches, _ := synthetic(40, 4, 8, 20, 2, 16)
 	o := DefaultOptions()
@@ -89,7 +89,7 @@ func TestStability(t *testing.T) {
 		t.Error("a second measurement differs")
 	}
 
-	noise, _ := synthetic(40, 40, 8, 20, 2, 17) // every client is a group of its own
+	noise, _ := synthetic(40, 40, 8, 20, 2, 17) // every client is its own group
 	o.Fusion, o.Choose = "fixed:1", "count:4"
 	r = mustCluster(t, noise, o)
 	if s, err = Stability(updatesOf(noise), r, o, 0.5, 10, nil); err != nil {

@@ -16,7 +16,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// features returns the sketches of n clients in two groups: the second half sees other images of the same three classes.
+// features returns the sketches of n clients in two groups: the second half has other images of the same three classes.
 func features(t *testing.T, n int) *Features {
 	t.Helper()
 	const classes, images = 3, 30
@@ -48,8 +48,8 @@ func features(t *testing.T, n int) *Features {
 	return f
 }
 
-// TestClusterFeatures checks that the clusters are those of groups.Find, with the roster's CC-graph, and without anything of the
-// paper's similarity.
+// TestClusterFeatures checks that the clusters are those of groups.Find, with the roster's CC-graph, and without the results of
+// the paper's similarity.
 func TestClusterFeatures(t *testing.T) {
 	f, o := features(t, 12), DefaultOptions()
 	o.Seed, o.TopK, o.Choose = 5, 1, "count:12" // the rule must have no effect
@@ -89,8 +89,8 @@ func TestClusterFeatures(t *testing.T) {
 	}
 }
 
-// TestFeatureFiles checks that features which were written to a folder or a file give the same clusters, bit for bit, that a folder
-// may be used again for sketches of the other kind, and that the file says which kind it has.
+// TestFeatureFiles checks that features which were written to a folder or a file give the same clusters, bit for bit, that a
+// folder may be used again for sketches of the other kind, and that the kind of a file is recognised.
 func TestFeatureFiles(t *testing.T) {
 	f := features(t, 8)
 	vectors, truth := synthetic(8, 2, 4, 20, 2, 5)
@@ -128,7 +128,8 @@ func TestFeatureFiles(t *testing.T) {
 	}
 }
 
-// TestFeatureFileMistakes checks the error for each way in which a file of features may be wrong: it names the array or the client.
+// TestFeatureFileMistakes checks the error for each way in which a file of features may be invalid. The error must name the array
+// or the client.
 func TestFeatureFileMistakes(t *testing.T) {
 	f := features(t, 4)
 	write := func(t *testing.T, path, name string, a *npy.Array) {

@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// fixtures are what testdata/make_fixtures.py wrote: scipy's and scikit-learn's answers.
+// fixtures are the results of SciPy and scikit-learn that testdata/make_fixtures.py wrote.
 type fixtures struct {
 	Linkages []struct {
 		N      int
@@ -50,7 +50,7 @@ func readFixtures(t *testing.T) (f fixtures) {
 	return f
 }
 
-// symmetric is the matrix of n rows with the given strict upper triangle, row by row.
+// symmetric returns the symmetric matrix of n rows with the given strict upper triangle, row by row.
 func symmetric(n int, upper []float64) *mat.SymDense {
 	m := mat.NewSymDense(n, nil)
 	k := 0

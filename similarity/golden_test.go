@@ -29,7 +29,7 @@ func shared(t testing.TB, parts ...string) string {
 	return path
 }
 
-// golden reads one array that the authors' prototype left behind.
+// golden reads one array that the authors' prototype wrote.
 func golden(t testing.TB, name string) *npy.Array {
 	t.Helper()
 	file, err := os.Open(shared(t, "golden", "prototype-fmnist", name+".npy"))
@@ -148,7 +148,8 @@ func TestGoldenPrototype(t *testing.T) {
 	}
 }
 
-// TestGoldenPaper checks that under the paper's rules the five label groups are found, with every fusion that can see them.
+// TestGoldenPaper checks that under the paper's rules the five label groups are found, with every fusion that can distinguish
+// them.
 func TestGoldenPaper(t *testing.T) {
 	sketches := goldenSketches(t)
 	for _, linkage := range []string{"ward", "average"} {
@@ -178,7 +179,7 @@ func TestGoldenPaper(t *testing.T) {
 	}
 }
 
-// TestTable19 checks that the losses that the paper published (clipped at 1) give the clusters that it published.
+// TestTable19 checks that the published losses of the paper (clipped at 1) give the published numbers of clusters.
 func TestTable19(t *testing.T) {
 	file, err := os.Open(shared(t, "golden", "paper_table19.csv"))
 	if err != nil {

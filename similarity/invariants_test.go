@@ -15,7 +15,7 @@ import (
 )
 
 // synthetic returns n clients in z groups: each group has classesEach of the classes, whose images lie near one
-// direction per (group, class), and an update near one of its own. Raw numbers, so that no data set is needed.
+// direction per (group, class), and an update close to a direction of the group. The values are random, so no data set is needed.
 func synthetic(n, z, classes, pixels, vectors int, seed uint64) (sketches []Sketch, truth []int) {
 	r := stream.New(seed, "synthetic")
 	noise := func(base []float64, size float64) []float64 {
@@ -50,7 +50,7 @@ func synthetic(n, z, classes, pixels, vectors int, seed uint64) (sketches []Sket
 			for k := range vectors {
 				size := 0.1
 				if k > 0 {
-					size = 1 // only the first is the group's
+					size = 1 // only the first is a direction of the group
 				}
 				u.SetCol(k, noise(centres[g][c], size))
 			}
@@ -81,7 +81,7 @@ func mustCluster(t testing.TB, sketches []Sketch, o Options) *Result {
 	return r
 }
 
-// permuted returns m with row and column order[i] in place i.
+// permuted returns m with row and column order[i] at position i.
 func permuted(m *mat.SymDense, order []int) *mat.SymDense {
 	p := mat.NewSymDense(len(order), nil)
 	for i, a := range order {
@@ -98,7 +98,7 @@ func TestGroupsAreFound(t *testing.T) {
 		for _, linkage := range LinkageNames {
 			for _, fusion := range []string{"shared", "mlp", "direct", "fixed:0", "fixed:0.5", "fixed:1"} {
 				if linkage != "average" && (method == "spectral" || fusion == "mlp") {
-					continue // does not read the linkage, or is slow and reads it no otherwise
+					continue // it does not read the linkage, or is slow and reads it in the same way
 				}
 				o := DefaultOptions()
 				o.Method, o.Linkage, o.Fusion = method, linkage, fusion
@@ -139,7 +139,7 @@ func TestPermutationOfClients(t *testing.T) {
 	}
 	for _, method := range MethodNames {
 		o := DefaultOptions()
-		o.Fusion, o.Method = "fixed:0.5", method // a learned gate decides its pairs i < j, so the order enters by eq. 7
+		o.Fusion, o.Method = "fixed:0.5", method // a learned gate is used for its pairs i < j, so the result depends on the order by eq. 7
 		a, b := mustCluster(t, sketches, o), mustCluster(t, shuffled, o)
 		within(t, "G", b.Gradient, permuted(a.Gradient, order), 1e-9)
 		within(t, "V", b.Data, permuted(a.Data, order), 1e-9)
@@ -176,8 +176,8 @@ func TestScaleAndSignDoNotMatter(t *testing.T) {
 	within(t, "A", b.Proximity, a.Proximity, 1e-9)
 }
 
-// TestRotationsOfBasesDoNotMatter checks that with the angle of the spans, another orthonormal basis of each span changes
-// nothing, including the clusters.
+// TestRotationsOfBasesDoNotMatter checks that with the angle of the spans, another orthonormal basis of each span does not change
+// the results, including the clusters.
 func TestRotationsOfBasesDoNotMatter(t *testing.T) {
 	sketches, _ := synthetic(24, 3, 6, 30, 3, 21)
 	r := stream.New(22, "test")
@@ -257,7 +257,7 @@ func TestEntropySlope(t *testing.T) {
 	slope := make([]float64, n)
 	e := entropyOf(t, g, v, w, slope)
 
-	a, _ := Fuse(g, v, w) // the definition, word for word
+	a, _ := Fuse(g, v, w) // follows the definition literally
 	want := 0.0
 	for i := range n {
 		sum := 0.0
@@ -326,7 +326,7 @@ func TestIdenticalDataIsAtZero(t *testing.T) {
 	}
 }
 
-// TestBlocks checks that blocks do not change the result of one product, also where a client's vectors are in two blocks.
+// TestBlocks checks that blocks do not change the result of a product, even if a client's vectors are in two blocks.
 func TestBlocks(t *testing.T) {
 	r := stream.New(3, "test")
 	for _, f := range []int{12, 4 * projectRank} { // without and with the subspace
@@ -408,7 +408,7 @@ func TestWeights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The least ratio is that of equal counts, the largest that of 5 and 80.
+	// The smallest ratio is that of equal counts, and the largest is that of 5 and 80.
 	for _, c := range []struct {
 		i, j, class int
 		want        float64
@@ -423,7 +423,7 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// equalAngles are those of n clients that all hold the class.
+// equalAngles returns equal angles of n clients that all hold the class.
 func equalAngles(n int, degrees float64) *HeldAngles {
 	owner := make([]int, n)
 	for i := range owner {
@@ -495,7 +495,7 @@ func TestLossOfKnownPartition(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantL1 := 2 * (0.1 + 0.5 + 0.7) / 9 // and 0 for the client alone
+	wantL1 := 2 * (0.1 + 0.5 + 0.7) / 9 // and 0 for the client that is alone
 	wantL2 := 1.0                       // N/Z - γσ - |C_z| = 2 - 1 - 1
 	if math.Abs(l1-wantL1) > 1e-12 || math.Abs(l2-wantL2) > 1e-12 || math.Abs(loss-wantL1-0.01) > 1e-12 {
 		t.Errorf("loss %g, L1 %g, L2 %g, want L1 %g and L2 %g", loss, l1, l2, wantL1, wantL2)

@@ -63,7 +63,7 @@ func TestMLPGradients(t *testing.T) {
 	for i := range n {
 		check("b2", i, outer[i], difference(&m.b2[i]))
 	}
-	// Adam's first step moves every parameter by the rate, against its gradient.
+	// Adam's first step changes every parameter by the learning rate, against its gradient.
 	before := append(append([]adam(nil), m.b1...), append(append([]adam(nil), m.w2...), m.b2...)...)
 	gradients := append([]float64(nil), initial...)
 	for i := range n {
@@ -72,7 +72,7 @@ func TestMLPGradients(t *testing.T) {
 		}
 	}
 	gradients = append(gradients, outer...)
-	m.forward() // the differences have left other units
+	m.forward() // restores the units after the central differences
 	m.step(1)
 	for i, p := range append(append([]adam(nil), m.b1...), append(append([]adam(nil), m.w2...), m.b2...)...) {
 		want := before[i].value - adamRate*gradients[i]/(math.Abs(gradients[i])+adamEps)
@@ -85,7 +85,7 @@ func TestMLPGradients(t *testing.T) {
 	}
 }
 
-// TestMLPStepsOfWeightsThatAreNotStored checks the first layer's steps, which know only W1 x, against Adam on a row of W1 with all
+// TestMLPStepsOfWeightsThatAreNotStored checks the first layer's steps, which use only W1 x, against Adam on a row of W1 with all
 // of its entries.
 func TestMLPStepsOfWeightsThatAreNotStored(t *testing.T) {
 	const n = 6

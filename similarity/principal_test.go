@@ -24,7 +24,7 @@ func drawn(r *rand.Rand, n, f int) [][]byte {
 	return images
 }
 
-// spots returns n images of f pixels with one pixel set each, pixel i of image i: their singular values.
+// spots returns n images of f pixels. Only pixel i of image i is set, so the pixels are the singular values.
 func spots(n, f int, value func(i int) byte) [][]byte {
 	images := make([][]byte, n)
 	for i := range images {
@@ -34,7 +34,7 @@ func spots(n, f int, value func(i int) byte) [][]byte {
 	return images
 }
 
-// halved returns the images with every 2 x 2 pixels averaged: 196 pixels of 784.
+// halved returns the images with every 2 x 2 pixels averaged, which gives 196 pixels for 784.
 func halved(images [][]byte) [][]byte {
 	small := make([][]byte, len(images))
 	for i, image := range images {
@@ -47,8 +47,8 @@ func halved(images [][]byte) [][]byte {
 	return small
 }
 
-// TestPrincipalVectorsAgainstWholeSVD checks the vectors against the SVD of the whole matrix: the values always, the space
-// where the last value differs from the next one, and each vector where its value differs from both neighbours.
+// TestPrincipalVectorsAgainstWholeSVD checks the vectors against the SVD of the whole matrix. It always checks the values. It
+// checks the space if the last value differs from the next one, and each vector if its value differs from both neighbours.
 func TestPrincipalVectorsAgainstWholeSVD(t *testing.T) {
 	r := stream.New(1, "test")
 	base := drawn(r, 4, 300)
@@ -100,7 +100,7 @@ func TestPrincipalVectorsAgainstWholeSVD(t *testing.T) {
 			}
 		}
 		if mat.Max(x) == 0 {
-			continue // no singular vectors to compare with
+			continue // there are no singular vectors to compare with
 		}
 		var svd mat.SVD
 		if !svd.Factorize(x, mat.SVDThin) {
@@ -171,7 +171,7 @@ func TestTopEigen(t *testing.T) {
 	tail := func(k int) float64 { return 1 / float64(1+k*k) }
 	for name, c := range map[string]struct {
 		p     int
-		value func(k int) float64 // falling
+		value func(k int) float64 // descending
 	}{
 		"falling":             {5, func(k int) float64 { return 20 * tail(k) }},
 		"more alike than p":   {3, func(k int) float64 { return []float64{5, tail(k)}[min(k/20, 1)] }},
@@ -212,7 +212,7 @@ func TestTopEigen(t *testing.T) {
 	}
 }
 
-// TestGramIsExact checks that every entry is a whole number and exact, also where the pixels are as large as possible.
+// TestGramIsExact checks that every entry is a whole number and exact, even if the pixels are as large as possible.
 func TestGramIsExact(t *testing.T) {
 	r := stream.New(3, "test")
 	for _, m := range []int{1, 2, 7, 8, 9, 19} {

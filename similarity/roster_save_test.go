@@ -14,7 +14,7 @@ func TestRosterSaved(t *testing.T) {
 		o := DefaultOptions()
 		o.Linkage = linkage
 		r := hold(t, sketches, 36, o)
-		var first []int // everyone of one cluster, which is then empty
+		var first []int // all members of one cluster, which is then empty
 		for i, g := range truth[:36] {
 			if g == truth[0] {
 				first = append(first, i)

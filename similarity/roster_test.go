@@ -23,7 +23,7 @@ func hold(t testing.TB, sketches []Sketch, n int, o Options) *Roster {
 	return r
 }
 
-// sameOldEntries demands that clients 0..n-1 are where they were, to the bit.
+// sameOldEntries checks that the clusters and the matrix entries of clients 0..n-1 have not changed, bit for bit.
 func sameOldEntries(t *testing.T, what string, before, after *Roster, n int) {
 	t.Helper()
 	for name, m := range map[string][2]*mat.SymDense{
@@ -83,14 +83,14 @@ func TestNewcomers(t *testing.T) {
 	}
 }
 
-// TestNewcomerRows checks that a newcomer's rows are those that all clients together would have given: the angles always,
-// and V where its class sizes are within the range of the old ones.
+// TestNewcomerRows checks that a newcomer's rows equal those of a clustering of all clients together. The angles must always be
+// equal, and V must be equal if the class sizes are within the range of the old ones.
 func TestNewcomerRows(t *testing.T) {
 	const n, more = 40, 5
 	sketches, _ := synthetic(n+more, 3, 6, 30, 2, 8)
 	sketches[0].Counts = slices.Clone(sketches[0].Counts)
 	sketches[3].Counts = slices.Clone(sketches[3].Counts)
-	for c, held := range sketches[0].Counts { // the widest ratios are the old clients'
+	for c, held := range sketches[0].Counts { // the extreme ratios belong to the old clients
 		if held > 0 && sketches[3].Counts[c] > 0 {
 			sketches[0].Counts[c], sketches[3].Counts[c] = 1, 500
 		}
@@ -119,7 +119,7 @@ func TestNewcomerRows(t *testing.T) {
 		if w, _ := NewWeights([][]int{sketches[0].Counts, sketches[3].Counts}, o); w.most != r.weights.most {
 			t.Fatalf("%s: the old clients' ratios are not the widest: %g, %g", rules, w.most, r.weights.most)
 		}
-		if rules == "paper" { // the least ratio is near 1 in both, the same only by chance
+		if rules == "paper" { // the smallest ratio is close to 1 in both, and equal only by chance
 			continue
 		}
 		within(t, "V", r.Data, all.Data, 0.05)
@@ -133,8 +133,7 @@ func TestNewcomerRows(t *testing.T) {
 	}
 }
 
-// TestNewcomersOfNewGroups checks that a group that is not known yet makes a cluster of its own, and that two such groups
-// make two.
+// TestNewcomersOfNewGroups checks that an unknown group forms a new cluster, and that two such groups form two clusters.
 func TestNewcomersOfNewGroups(t *testing.T) {
 	sketches, truth := synthetic(90, 5, 10, 40, 3, 9)
 	var known, late []Sketch
@@ -159,8 +158,8 @@ func TestNewcomersOfNewGroups(t *testing.T) {
 	}
 }
 
-// TestNewcomerGate checks that the newcomer's gate is the best one: no other gate has less entropy (eq. 8) if all else
-// stays the same.
+// TestNewcomerGate checks that the newcomer's gate is the best one: no other gate has a lower entropy (eq. 8) if all else stays
+// the same.
 func TestNewcomerGate(t *testing.T) {
 	const n = 30
 	r := stream.New(10, "test")
@@ -202,7 +201,7 @@ func TestNewcomerGate(t *testing.T) {
 	}
 }
 
-// TestPairEntropySlope checks the slope by the gates of several newcomers against differences.
+// TestPairEntropySlope checks the slope with respect to the gates of several newcomers against differences.
 func TestPairEntropySlope(t *testing.T) {
 	r := stream.New(11, "test")
 	const n, m = 9, 3
@@ -331,7 +330,7 @@ func TestRemoval(t *testing.T) {
 				t.Errorf("cluster %d learns from one without clients", p)
 			}
 		}
-		// They come back as newcomers: a cluster of their own, since theirs is gone, and no one else's.
+		// They return as newcomers and form a new cluster without other clients, because their old cluster is gone.
 		var back []Sketch
 		for _, i := range whole {
 			back = append(back, sketches[i])
@@ -349,8 +348,8 @@ func TestRemoval(t *testing.T) {
 	}
 }
 
-// TestShiftedClient checks that a client whose data became those of another group moves there, that no other client moves,
-// and that a client that did not change stays.
+// TestShiftedClient checks that a client whose data change to those of another group moves to that group, that no other client
+// moves, and that an unchanged client stays.
 func TestShiftedClient(t *testing.T) {
 	const n = 40
 	sketches, truth := synthetic(n, 3, 6, 30, 2, 14)
@@ -415,7 +414,7 @@ func TestShiftedGroup(t *testing.T) {
 	}
 }
 
-// TestRosterErrors checks that an error changes nothing and says which client is wrong.
+// TestRosterErrors checks that an error changes nothing and names the client that caused it.
 func TestRosterErrors(t *testing.T) {
 	sketches, _ := synthetic(12, 3, 4, 20, 2, 15)
 	o := DefaultOptions()
@@ -473,7 +472,7 @@ func TestRosterErrors(t *testing.T) {
 	if len(r.Sketches) != 10 || r.Changes != 0 {
 		t.Errorf("an error left %d sketches and %d changes", len(r.Sketches), r.Changes)
 	}
-	// One client alone knows no scale: everyone is like it.
+	// A single client gives no scale, so every client is like it.
 	r = hold(t, sketches, 1, o)
 	if placed, err := r.Add(sketches[1:3]); err != nil || !slices.Equal(placed, []int{0, 0}) {
 		t.Errorf("newcomers beside one client are in %v (%v)", placed, err)
@@ -486,9 +485,9 @@ func TestRosterErrors(t *testing.T) {
 	}
 }
 
-// TestNewcomersUnderWard checks newcomers under Ward's linkage, whose heights grow with the clusters that merge. A single
-// stranger makes a cluster of its own. Clients of known groups find them, one by one or many at once. If the search found
-// one cluster, every newcomer joins it.
+// TestNewcomersUnderWard checks newcomers under Ward's linkage, whose heights grow with the clusters that merge. A single outlier
+// forms a new cluster. Clients of known groups find these groups, one by one or many at once. If the search found one cluster,
+// every newcomer joins it.
 func TestNewcomersUnderWard(t *testing.T) {
 	const n = 120
 	sketches, truth := synthetic(n, 4, 8, 40, 3, 21)
@@ -522,7 +521,7 @@ func TestNewcomersUnderWard(t *testing.T) {
 	if placed, err := r.Add(late[:1]); err != nil || placed[0] != 3 {
 		t.Errorf("a lone stranger is in cluster %v (%v)", placed, err)
 	}
-	if _, err := r.Add(known[first : first+1]); err != nil { // one, then all the others: more than there were
+	if _, err := r.Add(known[first : first+1]); err != nil { // one, then all the others, which are more than the old clients
 		t.Fatal(err)
 	}
 	if _, err := r.Add(known[first+1:]); err != nil {
@@ -550,7 +549,7 @@ func TestNewcomersUnderWard(t *testing.T) {
 	}
 }
 
-// ownAndOther returns the largest of Ward's distances of a client to the rest of its cluster, and the least to another.
+// ownAndOther returns the largest of Ward's distances of a client to the rest of its cluster, and the smallest to another cluster.
 func ownAndOther(r *Roster) (own, other float64) {
 	other = math.Inf(1)
 	for z, members := range r.Clusters {

@@ -6,8 +6,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestScoreDecides checks that the candidate that a rule chooses has the highest Score, above the rule's least, and that the rules
-// with a number set none.
+// TestScoreDecides checks that the candidate that a rule chooses has the highest Score, above the rule's LeastScore, and that the
+// rules with a number set no Score.
 func TestScoreDecides(t *testing.T) {
 	const n, groups = 24, 4
 	a := mat.NewSymDense(n, nil)

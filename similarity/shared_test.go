@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// meeting is where the processes of a team in one test meet.
+// meeting exchanges the data of the processes of a team in a test.
 type meeting struct {
 	sync.Mutex
 	all      sync.Cond
@@ -24,10 +24,10 @@ type meeting struct {
 	gathered [][]byte
 	problem  error
 	failure  error // error of the last exchange
-	longest  int   // largest number of bytes that a process has brought
+	longest  int   // largest number of bytes that a process has sent
 }
 
-// member is a Team in a test.
+// member is a process of a team in a test. It implements Team.
 type member struct {
 	*meeting
 	rank int
@@ -73,7 +73,8 @@ func together(size int, do func(t Team) (*Result, error)) ([]*Result, []error, *
 	return results, errs, m
 }
 
-// manyClients returns sketches of n clients in three groups, each with up to three of four classes, and of one without samples.
+// manyClients returns sketches of n clients in three groups, each with up to three of four classes, and of one client without
+// samples.
 func manyClients(n, pixels int) []Sketch {
 	random := rand.New(rand.NewPCG(1, 2))
 	const classes = 4
@@ -110,8 +111,9 @@ func manyClients(n, pixels int) []Sketch {
 	return sketches
 }
 
-// TestSharedIsCluster compares the result of two and three processes, each with the vectors of some clients, with that of one process that
-// has all of them. There are two or three bands of clients. With three, the vectors are so many that they are projected.
+// TestSharedIsCluster compares the result of two and three processes, each with the vectors of some clients, with the result of
+// one process that has all vectors. There are two or three bands of clients. With three bands, there are so many vectors that
+// they are projected.
 func TestSharedIsCluster(t *testing.T) {
 	for name, c := range map[string]struct {
 		n, pixels int
@@ -151,7 +153,7 @@ func TestSharedIsCluster(t *testing.T) {
 	}
 }
 
-// sharedBy returns the sketches as a process of a team has them.
+// sharedBy returns the sketches of a process of a team.
 func sharedBy(team Team, sketches []Sketch) *Shared {
 	s := &Shared{Team: team}
 	for i, x := range sketches {
@@ -170,7 +172,7 @@ func sharedBy(team Team, sketches []Sketch) *Shared {
 	return s
 }
 
-// TestSharedBands checks that the bands cover all rows once and that the processes have about as many pairs each, and no matrix.
+// TestSharedBands checks that the bands cover all rows once and that the processes have about the same number of pairs.
 func TestSharedBands(t *testing.T) {
 	for _, n := range []int{1, BandRows, BandRows + 1, 10000} {
 		for size := 1; size <= 3; size++ {
@@ -198,7 +200,7 @@ func TestSharedBands(t *testing.T) {
 	}
 }
 
-// TestSharedBadInput checks that all processes end if one of them has sketches that do not fit.
+// TestSharedBadInput checks that all processes end if one of them has inconsistent sketches.
 func TestSharedBadInput(t *testing.T) {
 	for want, change := range map[string]func(*Shared){
 		"client 3: coordinate 0 of its update is NaN": func(s *Shared) { s.Updates[3][0] = float32(nan()) },
@@ -220,7 +222,7 @@ func TestSharedBadInput(t *testing.T) {
 			}
 		}
 	}
-	// Of two processes, one has a vector that is not of unit length: both say so.
+	// One of two processes has a vector that is not of unit length. Both return this error.
 	sketches := manyClients(10, 12)
 	_, errs, _ := together(2, func(team Team) (*Result, error) {
 		s := sharedBy(team, sketches)

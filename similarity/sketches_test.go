@@ -33,8 +33,8 @@ func sameSketches(t *testing.T, what string, got, want []Sketch) {
 	}
 }
 
-// TestSketchesOnDisk checks that sketches come back bit by bit from a folder, a .npz file and a compressed one, and give
-// the same clusters from disk.
+// TestSketchesOnDisk checks that sketches are restored bit for bit from a folder, a .npz file and a compressed .npz file, and
+// give the same clusters from disk.
 func TestSketchesOnDisk(t *testing.T) {
 	sketches, truth := synthetic(30, 3, 6, 25, 2, 18)
 	sketches[4] = Sketch{make([]int, 6), make([]*mat.Dense, 6), make([]float64, 64)} // a client without samples
@@ -44,7 +44,7 @@ func TestSketchesOnDisk(t *testing.T) {
 	plain, tight := filepath.Join(folder, "sketches.npz"), filepath.Join(folder, "tight.npz")
 	loose := filepath.Join(folder, "some", "sketches")
 	for _, path := range []string{loose, plain} {
-		for range 2 { // the second time over the first
+		for range 2 { // the second time overwrites the first
 			if err := WriteSketches(path, sketches, truth); err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func TestSketchesOnDisk(t *testing.T) {
 			t.Errorf("%s clusters otherwise than from memory", path)
 		}
 	}
-	for _, path := range []string{loose, plain} { // other sketches in their place, without known groups
+	for _, path := range []string{loose, plain} { // other sketches at the same path, without known groups
 		if err := WriteSketches(path, sketches[:5], nil); err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestSketchesOnDisk(t *testing.T) {
 	}
 }
 
-// compress copies a .npz file as np.savez_compressed writes it.
+// compress copies a .npz file with compression, like np.savez_compressed.
 func compress(t *testing.T, from, to string) {
 	t.Helper()
 	r, err := zip.OpenReader(from)

@@ -9,8 +9,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestAlike checks that clusters of other concepts see like images under other names, that those of other domains do not, and that the
-// names of clusters that are alike are not changed.
+// TestAlike checks that clusters of different concepts have similar images under different labels, that clusters of different
+// domains do not, and that the labels of similar clusters are not changed.
 func TestAlike(t *testing.T) {
 	concepts, domains := federations["three concepts"], federations["two domains"]
 	both := concepts
@@ -76,7 +76,7 @@ func TestAlike(t *testing.T) {
 	}
 }
 
-// TestAlikeErrorRate checks that two parts of one group are told apart with the stated probability at most.
+// TestAlikeErrorRate checks that two parts of one group are distinguished with at most the stated probability.
 func TestAlikeErrorRate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("draws 1,000 federations")
@@ -97,12 +97,12 @@ func TestAlikeErrorRate(t *testing.T) {
 	}
 }
 
-// TestCCGraph checks that H is that of eq. 12 where names mean the same, and that other names do not change it.
+// TestCCGraph checks that H equals H of eq. 12 if labels mean the same, and that other labels do not change it.
 func TestCCGraph(t *testing.T) {
 	p := planted{clients: 12, groups: 3, classes: 5, d: 20, images: 200, gap: 12, concentration: 0.5}
 	same := newWorld(p, 2).roster(t, DefaultOptions())
 	renamed := newWorld(p, 2).roster(t, DefaultOptions())
-	const z = 1 // In cluster 1 of the other roster, class c has the name c + 2.
+	const z = 1 // in cluster 1 of the other roster, class c has the label c + 2
 	for _, i := range renamed.Clusters[z] {
 		s := &Sketch{}
 		for h := range Halves {
@@ -140,7 +140,7 @@ func TestCCGraph(t *testing.T) {
 	}
 	for p := range 3 {
 		for q := range 3 {
-			// Ties of the ranks are broken by class, so that the names have a little say.
+			// Ties of the ranks are ordered by class, so the labels have a small effect.
 			if a, b := h.At(p, q), other.At(p, q); p != q && math.Abs(a-b) > 0.05*a {
 				t.Errorf("H of %d and %d is %g, with other names %g", p, q, a, b)
 			}
@@ -161,8 +161,8 @@ func TestCCGraph(t *testing.T) {
 	}
 }
 
-// TestSquareIsUnbiased checks that the squared distance of two kinds of the same images is zero on average, and that its standard
-// deviation is the stated one.
+// TestSquareIsUnbiased checks that the squared distance between two kinds of the same images is zero on average, and that its
+// standard deviation is the stated one.
 func TestSquareIsUnbiased(t *testing.T) {
 	p := planted{clients: 8, groups: 2, classes: 2, d: 10, images: 20, gap: 1, concentration: 5}
 	sum, squares, n := 0., 0., 0.

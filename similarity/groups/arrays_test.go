@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// arrays is testdata/arrays.json, which testdata/make_arrays.py writes.
+// arrays is the content of testdata/arrays.json, which testdata/make_arrays.py writes.
 type arrays struct {
 	Features []struct {
 		Shape    [3]int // channels, height, width
@@ -21,14 +21,14 @@ type arrays struct {
 	Codes []struct {
 		Counts             [][]float64
 		Clients            int
-		Free, Quota, Plain float64 // length of the code of all, the plain one with parameter 0.7
+		Free, Quota, Plain float64 // length of the code of all clients, for the plain code with parameter 0.7
 		Clusters           [][]int
 		Lengths            [2][2]*float64 // lengths by the free and by the plain code, for one cluster and for several
 	}
 	Cases []sketchCase
 }
 
-// sketchCase is the sketches of some clients, and what is found in them.
+// sketchCase has the sketches of some clients and the expected results.
 type sketchCase struct {
 	Kind         string
 	Counts       [][Halves][]int
@@ -36,11 +36,11 @@ type sketchCase struct {
 	Scatter      [][]float64
 	Truth        []int
 	Clusters     [][]int
-	Who          []int        // the clients that are tested
-	P, Moderated [][2]float64 // per view, by the half that learns; not multiplied
+	Who          []int        // clients that are tested
+	P, Moderated [][2]float64 // for each view, by the half that learns; not multiplied
 	Few          [][2]float64 // moderated, of the first three clients
 	Order        []int
-	Inside       [][5]float64 // per view: covariance inside the sides, inside the four parts, in all, kappa, tau
+	Inside       [][5]float64 // for each view: covariance inside the sides, inside the four parts and in total, kappa, tau
 	Unlike       float64      // distance between every second client and the others
 }
 

@@ -20,8 +20,8 @@ var federations = map[string]planted{
 	"one class":      {clients: 30, groups: 2, classes: 1, d: 4, images: 60, concentration: 1, domain: 3},
 }
 
-// TestAssignErrorRate checks that a newcomer is rejected by the cluster that it belongs to with the stated probability at most. Of 2,000
-// newcomers per kind, 0.8% to 6.5% had p <= 0.1, 0.35% at most p <= 0.01 and none p <= 0.001. The draws are fixed.
+// TestAssignErrorRate checks that the cluster to which a newcomer belongs rejects it with at most the stated probability. Of
+// 2,000 newcomers per kind, 0.8% to 6.5% had p <= 0.1, 0.35% at most p <= 0.01 and none p <= 0.001. The draws are fixed.
 func TestAssignErrorRate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("draws 1,000 newcomers of each kind")
@@ -58,8 +58,8 @@ func TestAssignErrorRate(t *testing.T) {
 	}
 }
 
-// TestAssign checks that newcomers join the group that they are of, that foreign ones found clusters, those that are alike one
-// together, and that nobody else moves.
+// TestAssign checks that newcomers join the group to which they belong, that newcomers of unknown groups found clusters, one per
+// group, and that no other client moves.
 func TestAssign(t *testing.T) {
 	for _, name := range []string{"two domains", "styles", "three concepts"} {
 		p := federations[name]
@@ -115,8 +115,8 @@ func TestAssign(t *testing.T) {
 	}
 }
 
-// TestAssignByLabels checks that a newcomer with other classes founds a cluster, and that class means which a cluster cannot be asked
-// for do not reject it.
+// TestAssignByLabels checks that a newcomer with other classes founds a cluster, and that class means which a cluster does not
+// have do not reject it.
 func TestAssignByLabels(t *testing.T) {
 	p := planted{clients: 40, groups: 2, classes: 6, d: 6, images: 100, concentration: 1}
 	w := newWorld(p, 3)
@@ -165,8 +165,8 @@ func TestAssignByLabels(t *testing.T) {
 	}
 }
 
-// TestLabelModel checks that the probabilities of all count vectors of three images in three classes, each as often as it can be
-// ordered, sum to one, for the model and, at most, for the code of a stranger.
+// TestLabelModel checks that the probabilities of all count vectors of three images in three classes, multiplied by the number of
+// their orders, sum to one for the model and to at most one for the code of a stranger.
 func TestLabelModel(t *testing.T) {
 	m := newLabelModel([][]float64{{5, 5, 0}, {9, 2, 0}, {0, 0, 0}, {40, 60, 0}, {50, 50, 0}, {60, 80, 0}}, 3)
 	q := newStranger([][]float64{{1, 2, 0}, {1, 1, 1}}, []*labelModel{m}, 3)

@@ -49,9 +49,9 @@ func TestBadSketches(t *testing.T) {
 	}
 }
 
-// TestPoorSketches checks clients that say little: the answer is one cluster, and no error.
+// TestPoorSketches checks clients with little information: the result is one cluster and no error.
 func TestPoorSketches(t *testing.T) {
-	constant := func() ([]*Sketch, *mat.SymDense) { // images that are all the same
+	constant := func() ([]*Sketch, *mat.SymDense) { // all images are equal
 		var all []*Sketch
 		for range 12 {
 			x, labels := mat.NewDense(20, 4, nil), make([]int, 20)
@@ -107,7 +107,7 @@ func TestSilentClients(t *testing.T) {
 		for z, g := range c.Clusters {
 			want[z] = slices.Clone(g)
 		}
-		want[0] = append(want[0], len(sketches)) // The clusters are of equal size: the first is the largest.
+		want[0] = append(want[0], len(sketches)) // the clusters have equal sizes, so the first counts as the largest
 		if !reflect.DeepEqual(r.Clusters, want) || !reflect.DeepEqual(r.Silent, []int{len(sketches)}) {
 			t.Errorf("%s: the clusters are %v and %v is silent, want %v", c.Kind, r.Clusters, r.Silent, want)
 		}

@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// redraw returns two sketches of clients that draw their images with the same class shares and the same style, the first as client of
-// group a, the second of group b.
+// redraw returns two sketches of clients that draw their images with the same class shares and the same style. The first client
+// belongs to group a, the second to group b.
 func (w *world) redraw(t testing.TB, a, b int) (old, now *Sketch) {
 	t.Helper()
 	one := *w
@@ -22,7 +22,8 @@ func (w *world) redraw(t testing.TB, a, b int) (old, now *Sketch) {
 	return old, now
 }
 
-// changeRates returns how many of the tests of the given number of unchanged clients per federation have p <= 0.1, 0.01 and 0.001.
+// changeRates returns the number of tests with p <= 0.1, 0.01 and 0.001, with the given number of unchanged clients per
+// federation.
 func changeRates(t testing.TB, p planted, runs, clients int) (hits [3]float64) {
 	t.Helper()
 	for run := range runs {
@@ -46,8 +47,9 @@ func changeRates(t testing.TB, p planted, runs, clients int) (hits [3]float64) {
 	return hits
 }
 
-// TestChangeErrorRate checks that a client whose images are drawn as before is taken for changed with the stated probability at most.
-// Of 20,000 clients of each kind, 1.0% to 7.9% had p <= 0.1, at most 0.86% p <= 0.01 and at most 0.10% p <= 0.001. The draws are fixed.
+// TestChangeErrorRate checks that a client whose distribution of images has not changed counts as changed with at most the stated
+// probability. Of 20,000 clients of each kind, 1.0% to 7.9% had p <= 0.1, at most 0.86% p <= 0.01 and at most 0.10% p <= 0.001.
+// The draws are fixed.
 func TestChangeErrorRate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("draws 1,000 clients of each kind")
@@ -63,7 +65,8 @@ func TestChangeErrorRate(t *testing.T) {
 	}
 }
 
-// TestChanged checks that a change of the concept, of the labels and of how the images look is found, in the right view.
+// TestChanged checks that changes of the concept, of the labels and of the appearance of the images are found, in the correct
+// view.
 func TestChanged(t *testing.T) {
 	concepts, domains := federations["three concepts"], federations["two domains"]
 	for _, x := range []struct {
@@ -104,7 +107,7 @@ func TestChanged(t *testing.T) {
 	}
 }
 
-// TestChangedOfLittle checks clients that say little.
+// TestChangedOfLittle checks clients with little information.
 func TestChangedOfLittle(t *testing.T) {
 	w := newWorld(federations["few clients"], 1)
 	r := w.roster(t, DefaultOptions())
@@ -152,7 +155,7 @@ func TestHypergeometric(t *testing.T) {
 	}
 }
 
-// TestGTest checks the level of the test of the labels where the counts are small, and that a clear change has a small p-value.
+// TestGTest checks the level of the test of the labels if the counts are small, and that a clear change has a small p-value.
 func TestGTest(t *testing.T) {
 	random, hits := stream.New(2, "test"), 0
 	const runs = 2000

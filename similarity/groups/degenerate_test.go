@@ -9,8 +9,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestDegenerateSketches checks that Find answers, and puts every client into one cluster, whatever little the clients have: no images,
-// one image of a class, one class, constant features, a scatter of zero, means that are huge.
+// TestDegenerateSketches checks that Find returns a result with every client in exactly one cluster for degenerate sketches: no
+// images, one image of a class, one class, constant features, a scatter matrix of zeros, very large means.
 func TestDegenerateSketches(t *testing.T) {
 	for seed := range uint64(300) {
 		random := stream.New(seed, "test: degenerate sketches")

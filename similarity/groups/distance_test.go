@@ -8,8 +8,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestDistances checks that the distances of clients of one group are 0 on average with the stated deviation, those of others are large,
-// and that rows, samples and the definition agree.
+// TestDistances checks that the distances between clients of one group are 0 on average with the stated standard deviation, that
+// other distances are large, and that rows, samples and the definition agree.
 func TestDistances(t *testing.T) {
 	p := federations["two domains"]
 	own, other, squares, n, m := 0., 0., 0., 0., 0.
@@ -81,7 +81,8 @@ func TestDistances(t *testing.T) {
 	}
 }
 
-// TestDistancesByLabels checks that clients of different label clusters are apart, although they share no class, and others are not.
+// TestDistancesByLabels checks that clients of different label clusters have a distance although they share no class, and that
+// other clients do not.
 func TestDistancesByLabels(t *testing.T) {
 	r := newWorld(planted{clients: 12, groups: 2, classes: 4, d: 4, images: 60, concentration: 1}, 1).roster(t, DefaultOptions())
 	for i, s := range r.Sketches {

@@ -117,7 +117,7 @@ func TestListOfClasses(t *testing.T) {
 	}
 }
 
-// TestExplainedDistance checks the distance of two domains that is planted: a unit of noise in one direction.
+// TestExplainedDistance checks the planted distance between two domains, which is one unit of noise in one direction.
 func TestExplainedDistance(t *testing.T) {
 	p := planted{clients: 40, groups: 2, classes: 3, d: 6, images: 200, gap: 2, concentration: 2, domain: 1.5}
 	w := newWorld(p, 4)

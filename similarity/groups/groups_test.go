@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestFewClients checks that moderated noise finds groups of two clients, which the noise between clients cannot.
+// TestFewClients checks that groups of two clients are found with moderated noise, but not with the noise between clients alone.
 func TestFewClients(t *testing.T) {
 	group := func(i int) int { return i / 2 }
 	sketches, scatter := drawClients(t, 4, 3, 8, 200, 0, func(i, c int) float64 { return 2 * float64(group(i)) * float64(c) })
@@ -27,7 +27,7 @@ func TestFewClients(t *testing.T) {
 	}
 }
 
-// TestStyles checks that clients with styles of their own are one cluster, although a test tells all of them apart, and that two
+// TestStyles checks that clients with individual styles are one cluster, although a test distinguishes all of them, and that two
 // groups of such clients are still found.
 func TestStyles(t *testing.T) {
 	for _, gap := range []float64{0, 3} {
@@ -53,7 +53,7 @@ func TestStyles(t *testing.T) {
 	}
 }
 
-// TestGroupsSideBySide checks that four groups at even distances are found, which a cut in two cannot tell from one cloud.
+// TestGroupsSideBySide checks that four evenly spaced groups are found, which a cut in two cannot distinguish from one cloud.
 func TestGroupsSideBySide(t *testing.T) {
 	sketches, scatter := drawClients(t, 20, 3, 6, 400, 0.05, func(i, c int) float64 { return float64(i % 4) })
 	r, err := Find(sketches, scatter, DefaultOptions())
@@ -70,7 +70,7 @@ func TestGroupsSideBySide(t *testing.T) {
 }
 
 // drawClients returns the sketches of clients whose images have d Gaussian features. shift moves all features of a class of a
-// client; style is the standard deviation of what moves each feature of all images of a client.
+// client; style is the standard deviation of the shift of each feature of all images of a client.
 func drawClients(t testing.TB, clients, classes, d, images int, style float64, shift func(i, c int) float64) ([]*Sketch, *mat.SymDense) {
 	t.Helper()
 	var sketches []*Sketch
@@ -98,7 +98,7 @@ func drawClients(t testing.TB, clients, classes, d, images int, style float64, s
 	return sketches, total
 }
 
-// TestOrderOfClients checks that the same clients in another order are the same clusters.
+// TestOrderOfClients checks that the same clients in another order give the same clusters.
 func TestOrderOfClients(t *testing.T) {
 	c := readArrays(t).Cases[3]
 	sketches, scatter := c.sketches()
@@ -117,7 +117,7 @@ func TestOrderOfClients(t *testing.T) {
 	}
 }
 
-// TestPolish checks that groups which share a true group's clients become one, and that misplaced clients change sides.
+// TestPolish checks that groups with clients of the same true group are merged, and that misplaced clients change their group.
 func TestPolish(t *testing.T) {
 	c := readArrays(t).Cases[3]
 	f := c.finder(t)
@@ -137,7 +137,7 @@ func TestPolish(t *testing.T) {
 	}
 }
 
-// TestShatters checks that few clients which all differ are one cluster, and few clients in pairs that are alike are not.
+// TestShatters checks that a few clients which all differ are one cluster, and that a few clients in similar pairs are not.
 func TestShatters(t *testing.T) {
 	for style, want := range map[float64]int{0: 4, 1: 1} {
 		sketches, scatter := drawClients(t, 8, 3, 6, 300, style, func(i, c int) float64 { return 2 * (1 - style) * float64(i/2*c) })
@@ -161,7 +161,7 @@ func TestShatters(t *testing.T) {
 	}
 }
 
-// TestWard checks the clusters of points on a line, and that merges of equal height are made together.
+// TestWard checks the clusters of points on a line, and that merges of equal height are applied together.
 func TestWard(t *testing.T) {
 	points := [][]float64{{0}, {10}, {1}, {11}, {30}}
 	for clusters, want := range map[int][][]int{

@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// dealt returns the class counts of clients that get of each class in turn, in this order, a geometric number of images, 20 in the
-// mean, until they have as many as the quota. Class c of client i counts share(i, c) times.
+// dealt returns the class counts of clients that get a geometric number of images, with mean 20, of each class in order until
+// they reach the quota. Class c of client i counts share(i, c) times.
 func dealt(random *rand.Rand, clients, classes int, quota float64, order func(i, k int) int, share func(i, c int) float64) [][]float64 {
 	counts := make([][]float64, clients)
 	for i := range counts {
@@ -25,8 +25,8 @@ func dealt(random *rand.Rand, clients, classes int, quota float64, order func(i,
 	return counts
 }
 
-// TestLabelClusters checks that classes which clients lack because of a quota make no clusters, however much of them is seen, and that
-// groups which hold other classes, or other shares of them, stay apart.
+// TestLabelClusters checks that classes which clients lack because of a quota do not give clusters, with any amount of data, and
+// that groups with different classes, or different shares of them, stay separate.
 func TestLabelClusters(t *testing.T) {
 	inOrder := func(_, k int) int { return k }
 	alike := func(int, int) float64 { return 1 }
@@ -62,12 +62,12 @@ func TestLabelClusters(t *testing.T) {
 	}
 }
 
-// TestConceptsUnderQuota checks that the clients of one concept are one cluster although a quota gave them other classes, while the
-// label code of all clients cannot know this, because the quota works in another order in each concept.
+// TestConceptsUnderQuota checks that the clients of one concept are one cluster although a quota gave them other classes,
+// although the label code of all clients cannot detect this, because the quota applies in a different order in each concept.
 func TestConceptsUnderQuota(t *testing.T) {
 	const clients, classes, d = 80, 8, 10
 	random := stream.New(3, "test")
-	names := func(i, c int) int { // name that client i gives to the images of class c
+	names := func(i, c int) int { // label that client i gives to the images of class c
 		if i%2 == 1 {
 			return classes - 1 - c
 		}

@@ -10,10 +10,11 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// planted describes clients whose images have Gaussian features, skewed where skew > 0. Class c lies at a random place, gap standard
-// deviations away from the origin. Group g gives class c the images of class (c + g) mod classes if concept is set. It moves all
-// images by domain standard deviations in a direction of its own, and its images are 1 + g noisy times as noisy. Each client has a
-// style, which moves all its images; the shares of the classes are a Dirichlet draw with this concentration.
+// planted describes clients whose images have Gaussian features, which are skewed if skew > 0. The mean of class c is a random
+// point at a distance of gap standard deviations from the origin. If concept is set, the images of class c in group g are those
+// of class (c + g) mod classes. All images of a group are shifted by domain standard deviations in a direction of the group, and
+// their noise is multiplied by 1 + g noisy. Each client has a style, which shifts all its images. The shares of the classes are a
+// Dirichlet draw with the given concentration.
 type planted struct {
 	clients, groups, classes, d, images int
 	gap, style, domain, concentration   float64
@@ -21,15 +22,15 @@ type planted struct {
 	concept                             bool
 }
 
-// world holds what the groups of a planted federation have in common.
+// world holds the data that the groups of a planted federation have in common.
 type world struct {
 	planted
 	random *rand.Rand
-	class  [][]float64 // places of the classes
+	class  [][]float64 // means of the classes
 	domain [][]float64 // directions of the groups
 	mix    *mat.Dense  // makes the features correlated
 
-	fixedShares, fixedStyle []float64 // shares and style of the next clients; nil: each draws its own
+	fixedShares, fixedStyle []float64 // shares and style of the next clients; if nil, each draws its own
 }
 
 func (p planted) world(random *rand.Rand) *world {
@@ -129,7 +130,7 @@ func newWorld(p planted, seed uint64) *world {
 	return p.world(stream.New(seed, "test: planted federation"))
 }
 
-// gamma returns a gamma variate of this shape.
+// gamma returns a gamma variate with the given shape.
 func gamma(random *rand.Rand, shape float64) float64 {
 	if shape < 1 {
 		return gamma(random, shape+1) * math.Pow(random.Float64(), 1/shape)

@@ -13,7 +13,7 @@ import (
 type nullFamily struct {
 	name    string
 	planted planted
-	sizes   bool // clients have from a tenth to ten times as many images
+	sizes   bool // clients have between a tenth and ten times the number of images
 }
 
 var nullFamilies = []nullFamily{
@@ -49,10 +49,10 @@ func (n nullFamily) draw(t testing.TB, seed uint64, prior float64) float64 {
 	return f.leastP(clusters[0])
 }
 
-// TestErrorRate checks that the test keeps its level where there are no groups: no more of the tests have p <= alpha than alpha of them
-// and three standard deviations, or one if that is less than one. The draws are fixed. It makes 60 tests per family and prior, and
-// 2,000 with FEDDAG_LONG, of which
-// this percentage has p <= 0.1, 0.01 and 0.001, without and with the noise of the images as ten clients:
+// TestErrorRate checks that the test keeps its level if there are no groups: the share of the tests with p <= alpha is at most
+// alpha plus three standard deviations, where at least one test is allowed. The draws are fixed. It makes 60 tests per family and
+// prior, and 2,000 with FEDDAG_LONG. The following percentages of these have p <= 0.1, 0.01 and 0.001, without and with the
+// noise of the images as ten clients:
 //
 //	IID                 0.95  0.00  0.00      0.90  0.00  0.00
 //	skewed labels       0.70  0.00  0.00      0.65  0.00  0.00
@@ -95,8 +95,8 @@ func TestErrorRate(t *testing.T) {
 	}
 }
 
-// TestBothHalves checks that a split which only one half of the images supports is not taken for groups, and that a split
-// which both halves support is.
+// TestBothHalves checks that a split which only one half of the images supports does not count as groups, and that a split which
+// both halves support does.
 func TestBothHalves(t *testing.T) {
 	if p := bothHalves(1e-5, 0.5); p < 0.01 {
 		t.Errorf("one half alone: p = %g", p)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestRenumber checks that clusters get their new numbers together with their label clusters, and that numbers which are taken, beyond
-// the count or too few are an error that changes nothing.
+// TestRenumber checks that clusters get their new numbers together with their label clusters, and that numbers which are already
+// used, too large or too few give an error that changes nothing.
 func TestRenumber(t *testing.T) {
 	r := &Roster{Clusters: [][]int{{0, 2}, {1}}, labelOf: []int{5, 7}}
 	for says, numbers := range map[string][]int{"1 numbers for 2 clusters": {0}, "cluster 1 gets number 3, which must be below 3": {0, 3}, "cluster 1 gets number 2": {2, 2}, "number -1": {-1, 0}} {

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// BenchmarkRoster measures what the server does with a roster of clients with colour images: d = 120 features and ten classes.
+// BenchmarkRoster measures the operations of the server on a roster of clients with colour images: d = 120 features and ten
+// classes.
 func BenchmarkRoster(b *testing.B) {
 	for _, clients := range []int{100, 1000} {
 		p := planted{clients: clients, groups: 3, classes: 10, d: 120, images: 60, gap: 2, concentration: 1, concept: true}

@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestRosterChanges checks that clients who leave take their numbers along, that a client with new images changes its cluster, that
-// nobody else moves, and that an empty cluster keeps its number.
+// TestRosterChanges checks that the numbers of clients that leave are removed, that a client with new images changes its cluster,
+// that no other client moves, and that an empty cluster keeps its number.
 func TestRosterChanges(t *testing.T) {
 	w := newWorld(federations["two domains"], 8)
 	r := w.roster(t, DefaultOptions())
@@ -64,7 +64,7 @@ func TestRosterChanges(t *testing.T) {
 	}
 }
 
-// TestRosterRefuses checks that bad changes give an error that names what is wrong, and change nothing.
+// TestRosterRefuses checks that invalid changes give an error that says what is wrong, and change nothing.
 func TestRosterRefuses(t *testing.T) {
 	w := newWorld(federations["few clients"], 1)
 	r := w.roster(t, DefaultOptions())
@@ -121,7 +121,7 @@ func TestRosterRefuses(t *testing.T) {
 	}
 }
 
-// TestSavedRoster checks that a roster that was saved and read goes on bit for bit, and that what is not whole is refused.
+// TestSavedRoster checks that a roster that was saved and read continues bit for bit, and that incomplete data are rejected.
 func TestSavedRoster(t *testing.T) {
 	w := newWorld(federations["three concepts"], 2)
 	r := w.roster(t, DefaultOptions())

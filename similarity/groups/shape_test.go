@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestSmallImages checks the features of images that are too small for all sizes: their number, and that those that exist are the
-// features that the definition gives.
+// TestSmallImages checks the features of images that are too small for all sizes: their number, and that they equal the features
+// by the definition.
 func TestSmallImages(t *testing.T) {
 	for side, want := range map[int]int{4: 24, 5: 24, 6: 32, 11: 32, 12: 40, 28: 40} {
 		for _, channels := range []int{1, 3} {
@@ -21,8 +21,8 @@ func TestSmallImages(t *testing.T) {
 	if s := (Shape{3, 32, 16}).String(); s != "3 x 32 x 16" {
 		t.Errorf("the shape is %q", s)
 	}
-	// A ramp along the rows: each cell is a column of pixels, and of the filters only that along the rows answers, with the
-	// difference of two columns that are two apart, over sqrt 2, at three places.
+	// The image is a ramp along the rows. Each cell is a column of pixels. Only the filter along the rows has a response, which
+	// is the difference of two columns at a distance of two, divided by sqrt 2, at three positions.
 	e, err := NewExtractor(1, 4, 4)
 	if err != nil {
 		t.Fatal(err)

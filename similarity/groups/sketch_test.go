@@ -47,7 +47,7 @@ func TestFeaturesOfBadImages(t *testing.T) {
 	if err := e.Features(make([]byte, 144), out); err != nil {
 		t.Fatal(err)
 	}
-	for k, x := range out { // A black image: means of 0, energies of one grey level squared.
+	for k, x := range out { // a black image: means of 0, energies of one grey level squared
 		if want := []float64{0, math.Log(noiseFloor)}[min(k/16, 1)]; math.Abs(x-want) > 1e-12 {
 			t.Errorf("feature %d of a black image is %g, want %g", k, x, want)
 		}

@@ -7,7 +7,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// TestStability checks that halves of the images give the same groups again if the groups stand apart, and do not if the
+// TestStability checks that halves of the images give the same groups if the groups are well separated, and do not if the
 // clusters are not groups.
 func TestStability(t *testing.T) {
 	p := federations["two domains"]
@@ -31,14 +31,14 @@ func TestStability(t *testing.T) {
 	}
 	nothing := mat.NewDense(p.classes, p.d, nil)
 	one := &Sketch{[Halves][]int{make([]int, p.classes), make([]int, p.classes)}, [Halves]*mat.Dense{nothing, nothing}}
-	one.Counts[1][0] = 1 // Half 0 is empty.
+	one.Counts[1][0] = 1 // half 0 is empty
 	if _, err := r.Add([]*Sketch{one}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if s, err = r.Stability(); err != nil || s.ARI != 1 {
 		t.Errorf("with a client of one image: %+v, %v", s, err)
 	}
-	for i, x := range r.Sketches { // Half 0 shows groups of labels, half 1 does not.
+	for i, x := range r.Sketches { // half 0 shows groups of labels, half 1 does not
 		other := &Sketch{[Halves][]int{make([]int, p.classes), make([]int, p.classes)}, [Halves]*mat.Dense{x.Means[0], nothing}}
 		for k := range 2 {
 			other.Counts[0][2*(i%2)+k], other.Counts[1][k] = 20+5*k, 20+5*k

@@ -7,8 +7,8 @@ import (
 	"feddag/internal/stream"
 )
 
-// TestWithoutStyle checks that styles are taken out exactly, however unequal the shares of the classes are, and that classes which
-// no client connects keep what the clients differ by within them.
+// TestWithoutStyle checks that styles are removed exactly, even if the shares of the classes are very unequal, and that in
+// classes which no client connects the differences between clients remain.
 func TestWithoutStyle(t *testing.T) {
 	const rows, classes, d = 12, 5, 3
 	for name, holds := range map[string]func(i, c int) bool{
@@ -46,7 +46,7 @@ func TestWithoutStyle(t *testing.T) {
 		if name != "all classes" {
 			continue
 		}
-		x.mean(0, 0)[1] += 4 // What moves one class of a client against the others is not its style.
+		x.mean(0, 0)[1] += 4 // a shift of one class of a client relative to the others is not its style
 		moved := x.withoutStyle()
 		if gap := moved.mean(0, 0)[1] - moved.mean(0, 1)[1] - got.mean(0, 0)[1] + got.mean(0, 1)[1]; math.Abs(gap-4) > 1e-6 {
 			t.Errorf("a class that is moved by 4 against another one differs by %g", gap)

@@ -7,8 +7,8 @@ import (
 	"feddag/internal/stream"
 )
 
-// TestTail checks that a score far below all others has a small p-value, but none that is like a few others, and the error rate for
-// scores with normal and exponential tails.
+// TestTail checks that a score far below all others has a small p-value, that a score like a few others does not, and the error
+// rate for scores with normal and exponential tails.
 func TestTail(t *testing.T) {
 	var scores []float64
 	for k := range 100 {
