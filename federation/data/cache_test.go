@@ -15,7 +15,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// domains is a set of two users on disk.
+// domains writes a set of two users to disk.
 func domains(t testing.TB) string {
 	dir := t.TempDir()
 	files := map[string][]byte{}
@@ -64,7 +64,7 @@ func TestCache(t *testing.T) {
 		t.Errorf("files %q", setFiles(t, cache))
 	}
 
-	// Other options are another set; a changed, added or removed file is another source, in the same place.
+	// Other options give another decoded set. A changed, added or removed file gives a new decoded set in the same file.
 	if s := load(map[string]string{"channels": "1"}); s.Channels != 1 || decodings != 2 || len(setFiles(t, cache)) != 2 {
 		t.Errorf("%d channels, %d decodings, files %q", s.Channels, decodings, setFiles(t, cache))
 	}
@@ -87,7 +87,7 @@ func TestCache(t *testing.T) {
 		t.Errorf("%d decodings: a removed image was not seen; files %q", decodings, setFiles(t, cache))
 	}
 
-	// A damaged copy is decoded anew, said once, and replaced.
+	// A damaged copy is decoded again, reported once, and replaced.
 	for _, file := range setFiles(t, cache) {
 		b, err := os.ReadFile(file)
 		if err != nil {
@@ -105,7 +105,7 @@ func TestCache(t *testing.T) {
 		t.Errorf("%d decodings, notes %q", decodings, s.Notes)
 	}
 
-	// A load does not fail because there is no room for a copy.
+	// A load does not fail if there is no space for a copy.
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestCacheDir(t *testing.T) {
 	}
 }
 
-// encode is a set as a set file.
+// encode returns a set as a set file.
 func encode(t testing.TB, s *Set) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -175,7 +175,7 @@ func encode(t testing.TB, s *Set) []byte {
 	return b.Bytes()
 }
 
-// large is a set of more than two chunks, with everything a set may have.
+// large returns a set of more than two chunks, with all optional parts of a set.
 func large() *Set {
 	s := &Set{
 		Name: "large", Title: "Large", Channels: 3, Height: 40, Width: 50, Classes: 3, ClassNames: []string{"a", "b", "c"},
@@ -244,7 +244,7 @@ func FuzzSetFile(f *testing.F) {
 	f.Add(b[at:], true)
 	f.Add([]byte(`{"shape":[1,1,1000000000],"images":[1000000000,3],"classes":2}`), true)
 	f.Fuzz(func(t *testing.T, b []byte, body bool) {
-		if body { // a header of any content with a checksum that matches
+		if body { // a header with any content and a matching checksum
 			text, rest := b, []byte(nil)
 			if i := bytes.IndexByte(b, '}'); i >= 0 {
 				text, rest = b[:i+1], b[i+1:]

@@ -13,7 +13,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// What Pillow 13.0.0 (libjpeg-turbo) and numpy make of all images, R, G, B: testdata/cifar10_jpeg.py.
+// These are statistics of all images, R, G, B, by Pillow 13.0.0 (libjpeg-turbo) and NumPy: testdata/cifar10_jpeg.py.
 var pillowCIFAR10JPEG = map[string]struct{ mean, std [3]float64 }{
 	"train": {[3]float64{125.26885, 122.93302, 113.86284}, [3]float64{62.53406, 61.90930, 66.46034}},
 	"test":  {[3]float64{125.98676, 123.69122, 114.84741}, [3]float64{62.43556, 61.76052, 66.44832}},
@@ -49,7 +49,7 @@ func TestCIFAR10JPEGLayouts(t *testing.T) {
 	errtest.Want(t, err, "not found", "/nonexistent", "train*.zip", "--data-dir")
 }
 
-// All 60,000 images, decoded, counted, and compared with what Pillow makes of them.
+// This test decodes and counts all 60,000 images, and compares them with the images that Pillow decodes.
 func TestRealCIFAR10JPEG(t *testing.T) {
 	dir := shared(t, "data")
 	if os.Getenv("FEDDAG_LONG") == "" {
@@ -71,7 +71,7 @@ func TestRealCIFAR10JPEG(t *testing.T) {
 		mean, std := s.Stats(split)
 		want := pillowCIFAR10JPEG[name]
 		for c := range 3 {
-			// The decoders round differently: by far less than a grey level on average.
+			// The decoders round differently. On average they differ by far less than one grey level.
 			if d := math.Abs(255*mean[c] - want.mean[c]); d > 0.005 {
 				t.Errorf("%s: mean %.5f of channel %d, Pillow's is %.5f", name, 255*mean[c], c, want.mean[c])
 			}

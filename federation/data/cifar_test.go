@@ -31,10 +31,10 @@ func unpack(t testing.TB, archive, dir string) {
 	}
 }
 
-// cifarByte is byte p of image i of a fixture's batch that starts with start: see testdata/make_cifar.py.
+// cifarByte returns byte p of image i of a fixture's batch that starts with start: see testdata/make_cifar.py.
 func cifarByte(start, i, p int) byte { return byte((start + 11*i + p) % 251) }
 
-// cifarRows are n images of a fixture in the binary version.
+// cifarRows returns n images of a fixture in the binary version.
 func cifarRows(n, start int, labels func(i int) []byte) []byte {
 	var b []byte
 	for i := range n {
@@ -46,7 +46,7 @@ func cifarRows(n, start int, labels func(i int) []byte) []byte {
 	return b
 }
 
-// cifar10Files is the fixture of CIFAR-10 in the binary version.
+// cifar10Files returns the fixture of CIFAR-10 in the binary version.
 func cifar10Files() map[string][]byte {
 	files := map[string][]byte{}
 	for b, name := range []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"} {

@@ -12,7 +12,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// landmarks is images of three users in folders a/ and b/.
+// landmarks writes images of three users in folders a/ and b/.
 func landmarks(t testing.TB) (files map[string][]byte, list string) {
 	files = map[string][]byte{}
 	rows := "user_id,image_id,class\n"
@@ -113,7 +113,7 @@ func TestCSV(t *testing.T) {
 		plant(t, dir, map[string][]byte{"train.csv": []byte(strings.ReplaceAll(rows, ",3\n", ",2027\n"))})
 		_, err := loadCSV(dir, "images=images")
 		errtest.Want(t, err, "label 2027 is out of range", "option classes")
-		s, err := loadCSV(dir, "images=images", "classes=2") // 9 images each of 0 and 1, 6 each of 2 and 2027
+		s, err := loadCSV(dir, "images=images", "classes=2") // 9 images each of classes 0 and 1, 6 each of 2 and 2027
 		if err != nil {
 			t.Fatal(err)
 		}

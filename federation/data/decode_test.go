@@ -22,7 +22,7 @@ import (
 
 const imageFixtures = "testdata/images"
 
-// interleaved is R, G, B by pixel, as the fixtures are.
+// interleaved returns R, G, B by pixel, like the fixtures.
 func interleaved(planes []byte, n int) []byte {
 	b := make([]byte, 0, 3*n)
 	for i := range n {
@@ -92,7 +92,7 @@ func TestResizeLikePillow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, size := range [][2]int{{32, 32}, {8, 5}, {23, 40}, {11, 17}, {1, 1}} {
-		for filter, most := range map[string]int{"bilinear": 0, "area": 1} { // area: ties of the rounding
+		for filter, most := range map[string]int{"bilinear": 0, "area": 1} { // area differs where rounding has ties
 			name := fmt.Sprintf("rgb.png.%dx%d.%s.rgb", size[0], size[1], filter)
 			want, err := os.ReadFile(filepath.Join(imageFixtures, name))
 			if err != nil {
@@ -107,7 +107,7 @@ func TestResizeLikePillow(t *testing.T) {
 	}
 }
 
-// pngOf is a small PNG file of w x h pixels whose bytes depend on a number.
+// pngOf returns a small PNG file of w x h pixels whose bytes depend on a number.
 func pngOf(t testing.TB, w, h, number int) []byte {
 	t.Helper()
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
@@ -121,7 +121,7 @@ func pngOf(t testing.TB, w, h, number int) []byte {
 	return b.Bytes()
 }
 
-// claimSize is a PNG file whose header claims w x h pixels.
+// claimSize returns a PNG file whose header claims w x h pixels.
 func claimSize(b []byte, w, h uint32) []byte {
 	b = bytes.Clone(b)
 	binary.BigEndian.PutUint32(b[16:], w)

@@ -11,7 +11,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// EXIF orientations are ignored, as torchvision's ImageFolder does, and applied as Pillow does if asked.
+// EXIF orientations are ignored, as in torchvision's ImageFolder, or applied like in Pillow with the option exif=apply.
 func TestEXIF(t *testing.T) {
 	const fixtures = "testdata/exif"
 	for n := 1; n <= 8; n++ {
@@ -43,7 +43,7 @@ func TestEXIF(t *testing.T) {
 					t.Errorf("%s, upright %v: %d x %d, orientation %d, pixels differ by %d", name, c.upright, r.width, r.height, r.orientation, most)
 				}
 			}
-			// No part of the file makes the search for the tag fail.
+			// The search for the tag does not fail with any part of the file.
 			for k := range b {
 				orientation(b[:k])
 				for _, v := range []byte{0, 0xff} {
@@ -58,7 +58,7 @@ func TestEXIF(t *testing.T) {
 	}
 }
 
-// The tag is found in both orders of bytes, behind another one.
+// The tag is found in both byte orders, after another tag.
 func TestOrientationOfTIFF(t *testing.T) {
 	for text, want := range map[string]int{
 		"MM\x00*\x00\x00\x00\x08\x00\x02\x01\x10\x00\x02\x00\x00\x00\x01\x00\x00\x00\x00\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00": 6,

@@ -21,13 +21,13 @@ import (
 	"feddag/internal/errtest"
 )
 
-// hexOf are the checksums of bytes.
+// hexOf returns the checksums of bytes.
 func hexOf(b []byte) (sha, md string) {
 	s, m := sha256.Sum256(b), md5.Sum(b)
 	return hex.EncodeToString(s[:]), hex.EncodeToString(m[:])
 }
 
-// someBytes is n bytes without a pattern a mistake could repeat.
+// someBytes returns n bytes without a pattern that an error could repeat.
 func someBytes(n int) []byte {
 	b := make([]byte, n)
 	x := uint32(1)
@@ -38,7 +38,7 @@ func someBytes(n int) []byte {
 	return b
 }
 
-// publishTest registers a set of one file for the length of a test.
+// publishTest registers a set of one file for the duration of a test.
 func publishTest(t *testing.T, content []byte, change func(d *download)) {
 	sha, md := hexOf(content)
 	d := download{file: "a.bin", mirrors: []string{"http://127.0.0.1:1"}, size: int64(len(content)), sha256: sha, md5: md}
@@ -50,7 +50,7 @@ func publishTest(t *testing.T, content []byte, change func(d *download)) {
 	t.Cleanup(func() { delete(sources, name) })
 }
 
-// server serves content under /files/a.bin; wrap may spoil the answers.
+// server serves content under /files/a.bin. wrap may change the answers.
 func server(t *testing.T, content []byte, wrap func(n int, w http.ResponseWriter, r *http.Request, serve http.HandlerFunc)) (url string, asked *atomic.Int32) {
 	asked = &atomic.Int32{}
 	serve := func(w http.ResponseWriter, r *http.Request) {
@@ -115,7 +115,7 @@ func TestFetch(t *testing.T) {
 	}
 	wantFile(t, files[0], content)
 
-	// What is there is left alone, without asking.
+	// An existing file is kept without a request.
 	if _, err := fetchTest(t, dir, url); err != nil || asked.Load() != 1 {
 		t.Errorf("asked %d times, %v", asked.Load(), err)
 	}
@@ -165,7 +165,7 @@ func TestFetchSaysWhatItWaitsFor(t *testing.T) {
 		t.Errorf("notices %q", notices)
 	}
 
-	// No server listens there: each failed attempt is reported.
+	// No server listens at this address, and each failed attempt is reported.
 	notices, o.Dir, o.Mirror = nil, t.TempDir(), "http://127.0.0.1:1"
 	_, err := Fetch(t.Context(), "published-for-a-test", o)
 	errtest.Want(t, err, "a.bin", "127.0.0.1:1")
@@ -183,9 +183,9 @@ func TestFetchGoesOn(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		part []byte // there from before
+		part []byte // exists before the download
 		wrap func(n int, w http.ResponseWriter, r *http.Request, serve http.HandlerFunc)
-		want int32 // requests
+		want int32 // number of requests
 	}{
 		{"where an earlier program stopped", content[:100_001], func(n int, w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
 			if got := r.Header.Get("Range"); got != "bytes=100001-" {
@@ -300,7 +300,7 @@ func TestFetchRefuses(t *testing.T) {
 	})
 }
 
-// Every published file has a place, a size and a checksum of the right length, and names a file that its set reads.
+// Every published file has a mirror, a size and a checksum of the right length, and is a file that its set reads.
 func TestOrigins(t *testing.T) {
 	n := 0
 	for _, name := range Names() {
@@ -320,7 +320,7 @@ func TestOrigins(t *testing.T) {
 			}
 		}
 		if len(src.origin.files) > 0 {
-			// What Fetch leaves behind is what find finds.
+			// The file of Fetch is the file that find finds.
 			dir := t.TempDir()
 			for _, d := range src.origin.files {
 				if !d.optional {

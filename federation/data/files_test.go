@@ -44,7 +44,7 @@ func writeImage(t *testing.T, path string, width, height int, colour bool) {
 	}
 }
 
-// Files that are read by themselves have the pixels that they have in a set of images, for all options of such a set.
+// Files that are read separately have the same pixels as in a set of images, for all options of such a set.
 func TestReadFilesAsTheSet(t *testing.T) {
 	dir := t.TempDir()
 	var paths []string
@@ -71,7 +71,7 @@ func TestReadFilesAsTheSet(t *testing.T) {
 			t.Errorf("%v: other pixels than in the set", options)
 		}
 	}
-	// Asked to, images are stretched for a set without such options, too.
+	// With a filter, images are also stretched for a set without such options.
 	got, err := ReadFiles(context.Background(), paths, [3]int{3, 16, 16}, "cifar10", nil, "area")
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestReadFilesAsTheSet(t *testing.T) {
 	}
 }
 
-// What the models cannot take is an error that names the file and says what to do.
+// An image that the models cannot use is an error that names the file and says what to do.
 func TestReadFilesErrors(t *testing.T) {
 	dir := t.TempDir()
 	colour, grey, text := filepath.Join(dir, "colour.png"), filepath.Join(dir, "grey.png"), filepath.Join(dir, "text.png")
@@ -108,7 +108,7 @@ func TestReadFilesErrors(t *testing.T) {
 			t.Errorf("%s for %v: %v, want %q", x.path, x.shape, err, x.want)
 		}
 	}
-	// A grey image that is stored with three channels is grey, and a grey one fits three channels.
+	// A grey image that is stored with three channels counts as grey, and a grey image fits three channels.
 	for _, channels := range []int{1, 3} {
 		if got, err := ReadFiles(context.Background(), []string{grey}, [3]int{channels, 8, 8}, "mnist", nil, ""); err != nil || len(got) != channels*64 {
 			t.Errorf("%d channels: %d bytes, %v", channels, len(got), err)

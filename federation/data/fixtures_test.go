@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// idxBytes is an IDX file of the dimensions with the payload, whether or not they agree.
+// idxBytes returns an IDX file with the given dimensions and payload, which need not agree.
 func idxBytes(magic uint32, dims []uint32, payload []byte) []byte {
 	b := binary.BigEndian.AppendUint32(nil, magic)
 	for _, d := range dims {
@@ -31,7 +31,7 @@ func gz(t testing.TB, b []byte) []byte {
 	return out.Bytes()
 }
 
-// imagesOf is n images of 28 x 28: byte j of image i is i+j.
+// imagesOf returns n images of 28 x 28. Byte j of image i is i+j.
 func imagesOf(n int) []byte {
 	b := make([]byte, n*784)
 	for i := range b {
@@ -40,7 +40,7 @@ func imagesOf(n int) []byte {
 	return b
 }
 
-// labelsOf is n labels 0, 1, ..., 9, 0, ...
+// labelsOf returns n labels 0, 1, ..., 9, 0, ...
 func labelsOf(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -49,7 +49,7 @@ func labelsOf(n int) []byte {
 	return b
 }
 
-// tinyFiles are the four files of a set with 30 training and 20 test images.
+// tinyFiles returns the four files of a set with 30 training and 20 test images.
 func tinyFiles() map[string][]byte {
 	return map[string][]byte{
 		idxFiles[0]: idxBytes(0x803, []uint32{30, 28, 28}, imagesOf(30)),

@@ -14,7 +14,7 @@ import (
 // mapsDir is the folder of the index maps; make_maps.py says what is in them.
 const mapsDir = "../../internal/indexmap/testdata"
 
-// benchDir is a directory with mnist/, 30 training and 20 test images, and FL-bench's files for it.
+// benchDir returns a directory with mnist/, which has 30 training and 20 test images, and FL-bench's files for it.
 func benchDir(t testing.TB) string {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "mnist"), tinyFiles())

@@ -25,7 +25,7 @@ func plant(t testing.TB, root string, files map[string][]byte) {
 	}
 }
 
-// zipOf is a zip of files, in the order of their names.
+// zipOf returns a zip of files, in the order of their names.
 func zipOf(t testing.TB, files map[string][]byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -45,7 +45,7 @@ func zipOf(t testing.TB, files map[string][]byte) []byte {
 	return b.Bytes()
 }
 
-// pictures are files pattern % k of 4 x 3 pixels for k below n; the first byte of the i-th in order is first+k.
+// pictures4x3 adds the files pattern % k for k below n. Each is an image of 4 x 3 pixels whose first byte is first+k.
 func pictures4x3(t testing.TB, files map[string][]byte, pattern string, n, first int) map[string][]byte {
 	t.Helper()
 	for k := range n {
@@ -54,7 +54,7 @@ func pictures4x3(t testing.TB, files map[string][]byte, pattern string, n, first
 	return files
 }
 
-// animals is a set of two classes with three training and two test images each; the first byte tells which.
+// animals returns a set of two classes with three training and two test images each, which differ in their first byte.
 func animals(t testing.TB) map[string][]byte {
 	files := map[string][]byte{}
 	pictures4x3(t, files, "train/cat/%d.png", 3, 10)
@@ -63,7 +63,7 @@ func animals(t testing.TB) map[string][]byte {
 	return pictures4x3(t, files, "test/dog/%d.png", 2, 40)
 }
 
-// firsts are the first bytes of the images.
+// firsts returns the first bytes of the images.
 func firsts(s *Set, split Images) (b []byte) {
 	for i := range split.Len() {
 		b = append(b, s.Image(split, i)[0])
@@ -171,7 +171,7 @@ func TestFolderOfDomains(t *testing.T) {
 	if !slices.Equal(s.UserNames, []string{"art_painting", "photo", "sketch"}) || !slices.Equal(s.ClassNames, []string{"dog", "elephant"}) {
 		t.Errorf("users %q, classes %q", s.UserNames, s.ClassNames)
 	}
-	// Two of ten dogs and one of five elephants of each domain are for testing.
+	// Two of ten dogs and one of five elephants of each domain are used for testing.
 	held := map[[2]int]int{}
 	for i, l := range s.Test.Labels {
 		held[[2]int{int(s.Test.Users[i]), int(l)}]++
@@ -198,7 +198,7 @@ func TestFolderOfDomains(t *testing.T) {
 		t.Errorf("half for testing: %v", counts)
 	}
 
-	// A split above the domains, and one below.
+	// The folder of the split may be above or below the domains.
 	for _, layout := range []string{"%[1]s/%[2]s/dog/%[3]d.png", "%[2]s/%[1]s/dog/%[3]d.png"} {
 		files = map[string][]byte{}
 		for _, split := range []string{"train", "test"} {
@@ -260,7 +260,7 @@ func TestFolderSizesAndColours(t *testing.T) {
 	_, err = load("size=4", "resize=cubic")
 	errtest.Want(t, err, "cubic", "bilinear")
 
-	// Grey images alone make a set of one channel; one with colours among them makes three.
+	// A set of only grey images has one channel. With one colour image among them, it has three.
 	grey, err := os.ReadFile(filepath.Join(imageFixtures, "grey.png"))
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +282,7 @@ func TestFolderSizesAndColours(t *testing.T) {
 	}
 }
 
-// evil is a zip with one entry of the name.
+// evil returns a zip with one entry of the given name.
 func evil(t *testing.T, name string) []byte {
 	files := map[string][]byte{name: pngOf(t, 4, 3, 1), "train/cat/1.png": pngOf(t, 4, 3, 1), "test/cat/1.png": pngOf(t, 4, 3, 1)}
 	return zipOf(t, files)
@@ -297,7 +297,7 @@ func TestFolderBadInput(t *testing.T) {
 	whole := zipOf(t, animals(t))
 	flipped := bytes.Clone(whole)
 	flipped[30+len("test/cat/0.png")+20] ^= 0xff // in the first file's bytes
-	lying := bytes.Clone(whole)                  // the directory says that the first entry unpacks to half a gigabyte
+	lying := bytes.Clone(whole)                  // the directory claims that the first entry unpacks to half a gigabyte
 	directory := bytes.Index(lying, []byte("PK\x01\x02"))
 	copy(lying[directory+24:], []byte{0, 0, 0, 0x20})
 	many := map[string][]byte{}
@@ -389,7 +389,7 @@ func TestLoadStopsWhenAsked(t *testing.T) {
 	}
 }
 
-// The error is that of the first bad image, whatever the number of cores.
+// The error is about the first invalid image, whatever the number of cores.
 func TestFirstBadImage(t *testing.T) {
 	files := pictures4x3(t, map[string][]byte{}, "train/cat/%04d.png", 600, 0)
 	pictures4x3(t, files, "test/cat/%d.png", 1, 0)

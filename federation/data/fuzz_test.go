@@ -36,7 +36,7 @@ func oneLine(t *testing.T, err error) {
 	}
 }
 
-// sound fails the test if a set that was read contradicts itself, unless it has no pixels, which Load reports.
+// sound fails the test if a set that was read is inconsistent, unless it has no pixels, which Load reports.
 func sound(t *testing.T, s *Set, err error) {
 	t.Helper()
 	oneLine(t, err)
@@ -138,7 +138,7 @@ func FuzzFLBench(f *testing.F) {
 	})
 }
 
-// The paths of a folder or a zip, one per line.
+// The input has the paths of a folder or a zip, one per line.
 func FuzzLayout(f *testing.F) {
 	f.Add("train/cat/1.jpg\ntest/cat/2.jpg\ntrain/dog/1.png")
 	f.Add("photo/cat/1.jpg\nart/cat/2.jpg\nart/dog/readme.txt")

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// tinySet is a set of a few chunks of hashChunk, with rest bytes in the last chunk of the training pixels.
+// tinySet returns a set of a few chunks of hashChunk bytes, with rest bytes in the last chunk of the training pixels.
 func tinySet() *Set {
 	s := &Set{Name: "tiny", Channels: 1, Height: 64, Width: 64, Classes: 2}
 	for i, n := range []int{700, 3} {
@@ -26,7 +26,7 @@ func tinySet() *Set {
 	return s
 }
 
-// TestHashDefinition computes the hash in another way, because partitions and runs keep it for years.
+// TestHashDefinition computes the hash in another way, because partitions and runs store it permanently.
 func TestHashDefinition(t *testing.T) {
 	s := tinySet()
 	var all []byte
@@ -85,8 +85,8 @@ func TestHashIsTheContent(t *testing.T) {
 	}
 }
 
-// TestLoadKeepsTheHash checks that a loaded set has its hash, also from a decoded copy, and that a copy with other
-// images has a hash of its own.
+// TestLoadKeepsTheHash checks that a loaded set has its hash, also from a decoded copy, and that a copy with other images has
+// another hash.
 func TestLoadKeepsTheHash(t *testing.T) {
 	s := tinySet()
 	var b bytes.Buffer

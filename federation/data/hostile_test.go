@@ -8,13 +8,13 @@ import (
 	"feddag/internal/archivetest"
 )
 
-// Every reader of an archive refuses what is made to do harm, names it, and writes nothing.
+// Every reader of an archive rejects malicious content, names it, and writes nothing.
 func TestHostileArchives(t *testing.T) {
 	gzipped := func(t testing.TB, f archivetest.File) []byte { return gz(t, archivetest.Tar(t, f)) }
 	for _, r := range []struct {
 		set, file string // the file of the archive
 		extra     map[string]string
-		inside    string // a file that the reader reads
+		inside    string // name of a file that the reader reads
 		pack      func(testing.TB, archivetest.File) []byte
 	}{
 		{"folder:DIR", "a.zip", nil, "train/cat/1.png", archivetest.Zip},

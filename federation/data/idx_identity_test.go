@@ -11,7 +11,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// publishIDX makes these files the published ones of a registered set until the test ends.
+// publishIDX makes these files the published files of a registered set until the test ends.
 func publishIDX(t *testing.T, name string, files map[string][]byte, train, test int) {
 	x := idxSets[name]
 	unpacked, images := x.unpacked, x.origin.images
@@ -92,7 +92,7 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// TestBalancedSetIsNotFashionMNIST reads a set with as many images of each class as Fashion-MNIST has, as KMNIST does.
+// TestBalancedSetIsNotFashionMNIST reads a set with the same number of images of each class as Fashion-MNIST, like KMNIST.
 func TestBalancedSetIsNotFashionMNIST(t *testing.T) {
 	const n = 60000
 	dir := t.TempDir()

@@ -137,7 +137,7 @@ func TestFind(t *testing.T) {
 	if !errors.As(err, &notFound) || len(notFound.Looked) != 2 {
 		t.Errorf("not a NotFoundError of two places: %v", err)
 	}
-	// A folder named after one set does not pass for another, though the file names are the same.
+	// A folder named after one set is not used for another set, although the file names are the same.
 	_, err = Find("mnist", []string{filepath.Join(dir, "whole"), filepath.Join(dir, "whole", "FashionMNIST"), filepath.Join(dir, "whole", "FashionMNIST", "raw")})
 	errtest.Want(t, err, "mnist not found")
 	_, err = Find("mnist", nil)
@@ -189,7 +189,7 @@ func TestRealFashionMNIST(t *testing.T) {
 	if got := s.ClassCounts(s.Test); !slices.Equal(got, slices.Repeat([]int{1000}, 10)) {
 		t.Errorf("test class counts %v", got)
 	}
-	// What numpy makes of the files: testdata/fashion_mnist.py.
+	// These are the statistics of the files by NumPy: testdata/fashion_mnist.py.
 	for name, want := range map[string]struct {
 		split     Images
 		mean, std float64

@@ -15,7 +15,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// The ending of a file says which set it is.
+// The ending of a file determines its set.
 func TestNameOf(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.csv"), nil) // a folder
@@ -40,7 +40,7 @@ func TestImport(t *testing.T) {
 	if file != filepath.Join(cache, "my-pacs.fdset") || len(setFiles(t, cache)) != 1 {
 		t.Errorf("wrote %s, there are %q", file, setFiles(t, cache))
 	}
-	if err := os.RemoveAll(source); err != nil { // it needs its sources no more
+	if err := os.RemoveAll(source); err != nil { // it no longer needs its sources
 		t.Fatal(err)
 	}
 	again, err := Load(t.Context(), "my-pacs", LoadOptions{Dirs: []string{"/nonexistent", dir}})
@@ -98,7 +98,7 @@ func TestVerify(t *testing.T) {
 	if len(setFiles(t, dir)) != 1 {
 		t.Errorf("verifying left %q", setFiles(t, dir))
 	}
-	// Nothing is published of a folder.
+	// A folder has no published checksums.
 	source := domains(t)
 	found, err = Verify(t.Context(), "folder:"+source, LoadOptions{})
 	if err != nil || len(found) != 2 || found[0].Failed || found[1].Failed || found[0].What != source {
@@ -155,7 +155,7 @@ func TestSheet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Enlarged 24 times, with gaps of 2.
+	// The images are enlarged 24 times, with gaps of 2 pixels.
 	if m.Bounds().Dx() != 2+48+2 || m.Bounds().Dy() != 3*(24+2)+2 {
 		t.Fatalf("a sheet of %v", m.Bounds())
 	}

@@ -11,8 +11,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// labelled loads a list of images of one user with the labels, every one of them once for training and once for
-// testing.
+// labelled loads a list of images of one user with the given labels, each of them once for training and once for testing.
 func labelled(t *testing.T, labels []string, extra ...string) (*Set, error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -57,7 +56,7 @@ func TestLabels(t *testing.T) {
 	if err != nil || !slices.Equal(s.ClassNames, []string{"class 900", "class 1000"}) {
 		t.Errorf("%v, %v", s, err)
 	}
-	s, err = labelled(t, []string{"1000", "900"}, "classes=2") // none is left out, but the numbers are out of range
+	s, err = labelled(t, []string{"1000", "900"}, "classes=2") // no class is left out, but the numbers are out of range
 	if err != nil || !slices.Equal(s.ClassNames, []string{"class 900", "class 1000"}) || strings.Contains(strings.Join(s.Notes, ""), "left out") {
 		t.Errorf("%v, %v", s, err)
 	}
@@ -93,7 +92,7 @@ func TestCSVValidation(t *testing.T) {
 	if err != nil || !slices.Contains(s.Notes, "option test=0.5 is not used, because the images already have splits") {
 		t.Errorf("notes %q, %v", s.Notes, err)
 	}
-	// A column of splits counts beside test-file too.
+	// A column of splits is also read with test-file.
 	list := func(from, to int, splits ...string) []byte {
 		b := "user,file,label,split\n"
 		for i, name := range names[from:to] {
@@ -139,7 +138,7 @@ func TestCSVPaths(t *testing.T) {
 		}
 		plant(t, dir, map[string][]byte{"train.csv": []byte(b)})
 	}
-	for _, root := range []string{link, filepath.Join(dir, "images")} { // the paths are below the link, or where it leads
+	for _, root := range []string{link, filepath.Join(dir, "images")} { // the paths are below the link or below its target
 		list(root)
 		s, err := loadCSV(dir, "images="+link)
 		if err != nil {

@@ -45,7 +45,7 @@ func TestLEAF(t *testing.T) {
 			at[k]++
 		}
 	}
-	// Of the images without splits a fifth is for testing, one at least of each class.
+	// If the images have no splits, a fifth is used for testing, at least one of each class.
 	if n := whole.Test.Len(); n != 5 || slices.Contains(whole.ClassCounts(whole.Test), 0) {
 		t.Errorf("%d test images, of each class %v", n, whole.ClassCounts(whole.Test))
 	}
@@ -58,7 +58,7 @@ func TestLEAF(t *testing.T) {
 	}
 }
 
-// leafText is a file of user a with one image of 2 x 2, and user b with another.
+// leafText is a file with one image of 2 x 2 of user a and another image of user b.
 const leafText = `{"users": ["a", "b"], "num_samples": [1, 1], "user_data": {"a": {"x": [[0, 1, 0.2, 0]], "y": [0]}, "b": {"y": [1.0], "x": [[1, 1, 1, 0]]}}}`
 
 func TestBadLEAF(t *testing.T) {

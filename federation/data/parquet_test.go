@@ -14,7 +14,7 @@ import (
 
 const tables = "testdata/parquet"
 
-// pictured fails the test unless image j of a split is image i of make_parquet.py, as it is stored.
+// pictured fails the test unless image j of a split is image i of make_parquet.py.
 func pictured(t *testing.T, s *Set, split Images, j, i int) {
 	t.Helper()
 	for at, got := range s.Image(split, j) {
@@ -58,7 +58,7 @@ func TestParquet(t *testing.T) {
 	if s.Channels != 3 || !slices.Equal(s.UserNames, []string{"w0", "w1"}) || s.Train.Len() != 6 || s.Test.Len() != 6 {
 		t.Fatalf("%d channels, users %q, %d + %d images", s.Channels, s.UserNames, s.Train.Len(), s.Test.Len())
 	}
-	// Images are in the order of the file within each split; image i is of writer i mod 2 and label i mod 3.
+	// Images are in the order of the file within each split. Image i has writer i mod 2 and label i mod 3.
 	for i, at := 0, [2]int{}; i < 12; i++ {
 		k, split := 0, s.Train
 		if at[0] == s.Train.Len() || s.Image(s.Train, at[0])[0] != byte(20*i%251) {
@@ -78,7 +78,7 @@ func TestParquet(t *testing.T) {
 	if !slices.Equal(s.UserNames, []string{"2", "3", "10"}) || s.Train.Len() != 9 {
 		t.Errorf("users %q, %d training images", s.UserNames, s.Train.Len())
 	}
-	for j, u := range s.Train.Users { // image i is of file i / 4
+	for j, u := range s.Train.Users { // image i is in file i / 4
 		i := int(s.Image(s.Train, j)[0])
 		for i%20 != 0 {
 			i += 251

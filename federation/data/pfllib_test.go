@@ -109,7 +109,7 @@ func replace(file, old, with string) func(dir string) error {
 	}
 }
 
-// copyOver returns a function that replaces a file of a folder by another.
+// copyOver returns a function that replaces a file of a folder with another.
 func copyOver(from, file string) func(dir string) error {
 	return func(dir string) error {
 		b, err := os.ReadFile(from)
@@ -120,7 +120,7 @@ func copyOver(from, file string) func(dir string) error {
 	}
 }
 
-// A set without config.json has the clients that there are files of.
+// A set without config.json has a client for each pair of files.
 func TestPFLlibWithoutConfig(t *testing.T) {
 	dir := t.TempDir()
 	for _, split := range []string{"train", "test"} {

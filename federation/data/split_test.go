@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// grid is n pictures of each class of each user.
+// grid returns n pictures of each class of each user.
 func grid(users, classes, n int) []picture {
 	var pictures []picture
 	for c := range classes {
@@ -22,7 +22,7 @@ func grid(users, classes, n int) []picture {
 	return pictures
 }
 
-// heldBy counts the pictures and those held out, by class, by user and by both.
+// heldBy counts the pictures and the held-out pictures, by class, by user and by both.
 func heldBy(pictures []picture, held []bool) (all, test map[string]int) {
 	all, test = map[string]int{}, map[string]int{}
 	for i, p := range pictures {
@@ -49,7 +49,7 @@ func TestHeldOutIsStratified(t *testing.T) {
 				t.Errorf("%+v: %d of %d images of %s are for testing", c, test[key], all[key], key)
 			}
 		}
-		tested := map[string]bool{} // the classes tested, by user: not the same for all
+		tested := map[string]bool{} // the tested classes of each user, which are not the same for all users
 		for u := range c.users {
 			var classes []string
 			for k := range c.classes {
@@ -68,7 +68,7 @@ func TestHeldOutIsStratified(t *testing.T) {
 	}
 }
 
-// If the share of each user and class is a whole number, every fifth image of it is for testing.
+// If the share of each user and class is a whole number, every fifth of its images is used for testing.
 func TestHeldOutEveryFifth(t *testing.T) {
 	for i, held := range heldOut(grid(3, 4, 10), 0.2) {
 		if held != (i%5 == 4) {
@@ -77,7 +77,7 @@ func TestHeldOutEveryFifth(t *testing.T) {
 	}
 }
 
-// In a cell whose share is not a whole number, it is not always the last image.
+// If the share of a cell is not a whole number, the test image is not always the last image.
 func TestHeldOutPlaces(t *testing.T) {
 	places := [2]int{}
 	for i, held := range heldOut(grid(30, 10, 2), 0.2) {
@@ -118,7 +118,7 @@ func TestHeldOutOfFewImages(t *testing.T) {
 	}
 }
 
-// Class, user and cell are rounded up or down, and on average to the share.
+// The numbers of each class, user and cell are rounded up or down, and equal the share on average.
 func TestRoundShares(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {

@@ -9,7 +9,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// svhnDir is a folder with the fixture's files.
+// svhnDir returns a folder with the fixture's files.
 func svhnDir(t testing.TB) string {
 	dir := t.TempDir()
 	for _, name := range []string{"train_32x32.mat", "test_32x32.mat", "extra_32x32.mat"} {
@@ -31,7 +31,7 @@ func TestSVHN(t *testing.T) {
 	if s.Train.Len() != 12 || s.Test.Len() != 3 || s.Channels != 3 || s.Height != 32 || s.Classes != 10 {
 		t.Errorf("%d + %d images", s.Train.Len(), s.Test.Len())
 	}
-	// Labels 1 to 10, of which 10 is the digit 0.
+	// The labels are 1 to 10, and 10 is the digit 0.
 	if !slices.Equal(s.Train.Labels, []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2}) || !slices.Equal(s.Test.Labels, []byte{1, 2, 3}) {
 		t.Errorf("labels %v, %v", s.Train.Labels, s.Test.Labels)
 	}

@@ -11,7 +11,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// tinyImageNetFiles is a set of three classes, two training and one validation image each, of 4 x 3 pixels.
+// tinyImageNetFiles returns a set of three classes with two training images and one validation image each, of 4 x 3 pixels.
 func tinyImageNetFiles(t testing.TB) map[string][]byte {
 	wnids := []string{"n03", "n01", "n02"}
 	files := map[string][]byte{
@@ -33,7 +33,7 @@ func tinyImageNetFiles(t testing.TB) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files["train/n01/images/n01_9.JPEG"] = grey // 23 x 17, so a size has to be chosen
+	files["train/n01/images/n01_9.JPEG"] = grey // 23 x 17, so a size must be given
 	return files
 }
 

@@ -41,7 +41,7 @@ func TestFilesLeftOut(t *testing.T) {
 	files["README"] = nil
 	files["train/cat/.hidden.gif"] = nil
 	plant(t, dir, files)
-	for range 2 { // read, and from the decoded copy
+	for range 2 { // read from the files, and then from the decoded copy
 		notes := notesOf(t, "folder:"+dir, LoadOptions{Cache: cache})
 		for _, words := range []string{"4 files are left out", "3 .bmp (" + filepath.Join(dir, "train/cat/x0.BMP") + ")", "1 without an ending (" + filepath.Join(dir, "README") + ")", ".jpg, .jpeg and .png"} {
 			if !strings.Contains(notes, words) {
@@ -113,7 +113,7 @@ func TestWarnings(t *testing.T) {
 	if got := s.warnings(); !slices.Equal(got, want) {
 		t.Errorf("warnings:\n%s", strings.Join(got, "\n"))
 	}
-	// They are of an imported set too, once.
+	// An imported set has each warning once.
 	want[0] = "channel 0 of 3 has the same value, 1, in all training images (a standard deviation of 0): nothing can be learned from it"
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, cacheFolder), 0o755); err != nil {
