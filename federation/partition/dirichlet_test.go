@@ -7,9 +7,9 @@ import (
 	"feddag/internal/stream"
 )
 
-// The mean and variance of a symmetric Dirichlet's share: 1/n and (n-1)/(n^2 (n a + 1)). Over draws, the sample mean
-// is within five standard errors, and the ratio of sample variance to variance within a tolerance from the spread of
-// a share's square.
+// A share of a symmetric Dirichlet has the mean 1/n and the variance (n-1)/(n^2 (n a + 1)). Over many draws, the sample mean must
+// be within five standard errors, and the ratio of the sample variance to the variance within a tolerance that follows from the
+// spread of a share's square.
 func TestDirichletMoments(t *testing.T) {
 	const n, draws = 8, 20000
 	for _, a := range []float64{0.001, 0.05, 0.5, 1, 3.5, 100, 1000} {
@@ -44,8 +44,8 @@ func TestDirichletMoments(t *testing.T) {
 	}
 }
 
-// A share of a flat Dirichlet over three is Beta(1, 2), F(x) = 1-(1-x)^2: chi-square over 20 equal cells, whose 19
-// degrees of freedom stay below 43.8 in 999 cases of 1000.
+// A share of a flat Dirichlet over three has the distribution Beta(1, 2), F(x) = 1-(1-x)^2. The test uses chi-square over 20
+// equal cells, which with 19 degrees of freedom is below 43.8 in 999 of 1000 cases.
 func TestDirichletChiSquare(t *testing.T) {
 	const cells, draws = 20, 20000
 	var seen [cells]int

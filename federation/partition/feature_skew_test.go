@@ -15,7 +15,7 @@ import (
 	"feddag/internal/stream"
 )
 
-// pictureSet is a labelSet of images of some size.
+// pictureSet returns a labelSet with images of a given size.
 func pictureSet(train, test []int, c, h, w int) *data.Set {
 	s := labelSet(train, test)
 	s.Channels, s.Height, s.Width = c, h, w
@@ -27,7 +27,7 @@ func pictureSet(train, test []int, c, h, w int) *data.Set {
 	return s
 }
 
-// noisyImage is an image of any shape.
+// noisyImage returns an image of any shape.
 func noisyImage(seed uint64, n int) []byte {
 	r := stream.New(seed, "test/image")
 	b := make([]byte, n)
@@ -37,12 +37,12 @@ func noisyImage(seed uint64, n int) []byte {
 	return b
 }
 
-// IV: samples are those of LDA; the clients fall in one part for each corruption, whose number is their group.
+// With kind IV, the samples are those of LDA. There is one part of the clients for each corruption, whose number is their group.
 func TestFeatureSkew(t *testing.T) {
 	s := pictureSet(even(10, 300), even(10, 20), 1, 8, 8)
 	below := mustPartition(t, s, params("lda", nil), 5)
 	p := mustPartition(t, s, params("feature-skew", nil), 5)
-	if got := len(p.Views); got != 17 { // grey: all but saturate
+	if got := len(p.Views); got != 17 { // grey: all except saturate
 		t.Errorf("%d views", got)
 	}
 	size := make([]int, 17)
@@ -87,7 +87,7 @@ func TestFeatureSkew(t *testing.T) {
 	}
 }
 
-// Concept shift over feature skew over label skew: each layer's draws are those it has alone.
+// With concept shift over feature skew over label skew, the draws of each layer are the same as without the other layers.
 func TestLayers(t *testing.T) {
 	s := pictureSet(even(10, 300), even(10, 20), 1, 8, 8)
 	with := func(kind, base string) *Partition {
@@ -120,8 +120,8 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// Materialise changes the images of clients that see them otherwise, and no others; the same corruption gives the same
-// image wherever it is made; nothing that is given changes.
+// Materialise changes only the images of clients that have a view. The same corruption gives the same image in all functions. The
+// arguments do not change.
 func TestMaterialise(t *testing.T) {
 	s := pictureSet(even(5, 20), even(5, 4), 3, 8, 8)
 	p := mustPartition(t, s, params("feature-skew", func(o *Options) {
@@ -166,7 +166,7 @@ func TestMaterialise(t *testing.T) {
 			}
 		}
 	}
-	// A deterministic corruption is the one that Apply makes.
+	// A deterministic corruption equals the result of Apply.
 	for i, sh := range p.Shards {
 		if sh.View == 0 || p.Views[sh.View-1].Corruption != "contrast" {
 			continue
@@ -190,7 +190,7 @@ func TestMaterialise(t *testing.T) {
 	}
 }
 
-// Test images in too many views are refused before anything is allocated, and so is a view the images cannot have.
+// Test images in too many views are rejected before anything is allocated. A view that the images cannot have is also rejected.
 func TestMaterialiseBad(t *testing.T) {
 	s := pictureSet(even(5, 20), even(5, 4), 1, 8, 8)
 	p := mustPartition(t, s, params("iid", func(o *Options) { o.Clients = 4 }), 1)
@@ -208,7 +208,7 @@ func TestMaterialiseBad(t *testing.T) {
 	errtest.Want(t, p.Check(s), "client 2", "view 2")
 }
 
-// Clients hold images of one domain, which is their group, and are tested on it.
+// Clients hold images of one domain, which is their group, and are tested on this domain.
 func TestDomains(t *testing.T) {
 	s := labelSet(even(5, 200), even(5, 20))
 	s.UserNames = []string{"photo", "sketch", "empty", "cartoon"}
@@ -216,7 +216,7 @@ func TestDomains(t *testing.T) {
 		s.Train.Users = append(s.Train.Users, []int32{0, 1, 1, 3}[i%4])
 	}
 	for i := range s.Test.Len() {
-		s.Test.Users = append(s.Test.Users, []int32{0, 1, 1, 1}[i%4]) // cartoon has none
+		s.Test.Users = append(s.Test.Users, []int32{0, 1, 1, 1}[i%4]) // cartoon has no such images
 	}
 	for _, clients := range []int{2, 3, 10, 11} {
 		p := mustPartition(t, s, params("domains", func(o *Options) { o.Clients = clients }), 3)

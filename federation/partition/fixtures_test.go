@@ -9,7 +9,7 @@ import (
 	"feddag/internal/stream"
 )
 
-// labelSet is a set of 1x1x1 images whose labels are all that matters: train[c] and test[c] images of class c, in a
+// labelSet returns a set of 1x1x1 images of which only the labels matter. It has train[c] and test[c] images of class c, in a
 // shuffled order that does not depend on the machine.
 func labelSet(train, test []int) *data.Set {
 	s := &data.Set{
@@ -27,8 +27,8 @@ func labelSet(train, test []int) *data.Set {
 	return s
 }
 
-// richSet is a labelSet that a kind of partition, whatever it needs, can deal out: classes 2k and 2k+1 are superclass
-// k, and the training images come from two domains or as many users as there are images, but 10,000 at most.
+// richSet returns a labelSet for every kind of partition. Classes 2k and 2k+1 are superclass k. The training images come from two
+// domains or from as many users as there are images, but at most 10,000.
 func richSet(kind string, train, test []int) *data.Set {
 	s := labelSet(train, test)
 	for c := range s.Classes {
@@ -50,7 +50,7 @@ func richSet(kind string, train, test []int) *data.Set {
 	return s
 }
 
-// even is n classes of k images.
+// even returns the counts of n classes of k images each.
 func even(n, k int) []int {
 	counts := make([]int, n)
 	for i := range counts {

@@ -11,7 +11,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// heldLabels returns the set's labels each client holds, ascending, before label maps.
+// heldLabels returns the labels of the set that each client holds, ascending, before label maps.
 func heldLabels(p *Partition, s *data.Set) [][]int {
 	held := make([][]int, len(p.Shards))
 	for i, sh := range p.Shards {
@@ -27,7 +27,7 @@ func heldLabels(p *Partition, s *data.Set) [][]int {
 // distinct returns the distinct values, ascending.
 func distinct(x []int) []int { return slices.Compact(slices.Sorted(slices.Values(x))) }
 
-// V: 11 distinct pairs; a client's group is its pair; all samples of the labels in any pair are dealt out.
+// With kind V there are 11 distinct pairs, a client's group is its pair, and all samples of the labels in any pair are assigned.
 func TestPairsGroups(t *testing.T) {
 	s := labelSet(even(10, 600), even(10, 10))
 	for seed := range uint64(50) {
@@ -63,8 +63,8 @@ func TestPairsGroups(t *testing.T) {
 	errtest.Want(t, err, "--partition-option pairs=46", "1 to 45")
 }
 
-// II: samples and test sets are those of the kind below; the clients fall in three concepts of equal size, and a
-// concept's map is the same on training and test images.
+// With kind II, samples and test sets are those of the kind below. The clients are in three concepts of equal size, and a
+// concept's map is the same for training and test images.
 func TestConceptShift(t *testing.T) {
 	for _, kind := range Kinds() {
 		if kind == "concept-shift" {
@@ -85,7 +85,7 @@ func TestConceptShift(t *testing.T) {
 					t.Fatalf("concept %d calls class %d %d, must be %d", p.Groups[i], y, sh.Label(y), want)
 				}
 			}
-			// The labels that the client is trained on are those that it is tested on.
+			// A client is trained and tested on the same labels.
 			trained, tested := map[uint8]bool{}, map[uint8]bool{}
 			for _, j := range sh.Train {
 				trained[sh.Label(s.Train.Labels[j])] = true
@@ -110,7 +110,7 @@ func TestConceptMaps(t *testing.T) {
 		}
 		maps := conceptMaps(classes)
 		if classes == 3 {
-			want = 4 // identity, reverse, two turns
+			want = 4 // identity, reversal, two rotations
 		}
 		if len(maps) != want {
 			t.Errorf("%d classes: %d maps, must be %d", classes, len(maps), want)
@@ -151,7 +151,7 @@ func TestConceptShiftOptions(t *testing.T) {
 		{map[string]string{"base": "concept-shift"}, []string{"base", "concept-shift"}},
 		{map[string]string{"concepts": "12"}, []string{"concepts=12", "1 to 11"}},
 		{map[string]string{"concepts": "x"}, []string{"concepts=x"}},
-		{map[string]string{"labels": "2"}, []string{"labels"}}, // LDA lies below, which knows none
+		{map[string]string{"labels": "2"}, []string{"labels"}}, // the kind below is LDA, which does not have this option
 		{map[string]string{"base": "labels", "labels": "11"}, []string{"labels=11", "10 classes"}},
 	} {
 		_, err := New(s, params("concept-shift", func(o *Options) { o.Extra = c.extra }), 1)
@@ -159,7 +159,7 @@ func TestConceptShiftOptions(t *testing.T) {
 	}
 }
 
-// k labels each, no label held by many more clients than another, and each divided evenly.
+// Every client has k labels, the labels have similar numbers of clients, and each label is divided evenly.
 func TestLabels(t *testing.T) {
 	s := labelSet(even(10, 600), even(10, 10))
 	for k := 1; k <= 10; k++ {
@@ -215,7 +215,7 @@ func TestSuperclass(t *testing.T) {
 	errtest.Want(t, err, "superclass", "cifar100")
 }
 
-// As many clients as samples of each class: only groups of equal size hold them all.
+// With as many clients as samples of each class, only groups of equal size have enough samples.
 func TestCrowdedRepair(t *testing.T) {
 	s := richSet("superclass", even(10, 20), even(10, 5))
 	p := mustPartition(t, s, params("superclass", func(o *Options) { o.Clients = 100 }), 1)
@@ -224,7 +224,7 @@ func TestCrowdedRepair(t *testing.T) {
 	}
 }
 
-// A client is a user; users with too few images are left out, and who has test images is tested on them.
+// A client is a user. Users with too few images are left out, and a user that has test images is tested on them.
 func TestNatural(t *testing.T) {
 	s := labelSet([]int{20, 20}, []int{6, 6})
 	s.UserNames = []string{"a", "b", "c", "d"}
@@ -232,7 +232,7 @@ func TestNatural(t *testing.T) {
 		s.Train.Users = append(s.Train.Users, []int32{0, 1, 1, 2, 2, 2, 2, 2, 2, 2}[i%10])
 	}
 	for i := range s.Test.Len() {
-		s.Test.Users = append(s.Test.Users, int32(i%2)) // c has none
+		s.Test.Users = append(s.Test.Users, int32(i%2)) // c has no test images
 	}
 	p := mustPartition(t, s, params("natural", func(o *Options) { o.Clients = 3 }), 1)
 	if got := p.Sizes(); !slices.Equal(got, []int{4, 8, 28}) {
@@ -251,7 +251,7 @@ func TestNatural(t *testing.T) {
 	if n := p.Unassigned(s); n != 0 || !p.CountsClients() {
 		t.Errorf("%d samples of no client", n)
 	}
-	// Without a number of clients all users are clients, of a layered kind too.
+	// Without a number of clients, all users are clients, also for a layered kind.
 	for _, o := range []Options{
 		params("natural", func(o *Options) { o.Clients = 0 }),
 		params("concept-shift", func(o *Options) { o.Clients, o.Extra = 0, map[string]string{"base": "natural", "concepts": "2"} }),
@@ -279,7 +279,7 @@ func TestNatural(t *testing.T) {
 	errtest.Want(t, err, "natural", "the users of its images")
 }
 
-// The share of the clients is held out whatever the kind, and their samples do not depend on it.
+// The given share of the clients is held out with every kind, and the samples of the clients do not depend on it.
 func TestHoldout(t *testing.T) {
 	for _, kind := range Kinds() {
 		s := richSet(kind, even(10, 600), even(10, 10))
@@ -319,7 +319,7 @@ func TestHoldout(t *testing.T) {
 	}
 }
 
-// A client keeps its share of each class, and so its classes, its test set and its group.
+// A client keeps the given share of each class, and therefore its classes, its test set and its group.
 func TestTrainShare(t *testing.T) {
 	s := labelSet([]int{30, 30, 30, 30}, []int{4, 4, 4, 4})
 	for _, kind := range []string{"label-skew", "concept-shift", "iid"} {

@@ -8,7 +8,7 @@ import (
 	"feddag/internal/archivetest"
 )
 
-// A partition in an archive that is made to do harm is refused.
+// A partition in a malicious archive is rejected.
 func TestHostilePartitions(t *testing.T) {
 	s := labelSet(even(10, 3), even(10, 2))
 	for k, named := range archivetest.Attacks("train.npy", "") {

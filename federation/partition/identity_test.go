@@ -10,8 +10,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// TestPartitionFitsTheContent reads the partitions of one set for sets of the same and of another content, from both
-// formats.
+// TestPartitionFitsTheContent reads the partitions of one set for sets with the same and with another content, from both formats.
 func TestPartitionFitsTheContent(t *testing.T) {
 	made := labelSet([]int{30, 30}, []int{10, 10})
 	p := mustPartition(t, made, params("iid", func(o *Options) { o.Clients = 4 }), 1)

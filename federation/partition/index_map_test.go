@@ -12,7 +12,7 @@ import (
 	"feddag/internal/errtest"
 )
 
-// A map of clients to indices, as JSON or as a pickle, and FL-bench's file where its splits are those of the set.
+// This test reads a map of clients to indices, as JSON or as a pickle, and FL-bench's file if its splits are those of the set.
 func TestReadIndexMap(t *testing.T) {
 	s := labelSet(even(10, 3), even(10, 2)) // 30 + 20 images
 	for _, file := range []string{"map.json", "map.pkl"} {

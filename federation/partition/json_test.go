@@ -42,7 +42,7 @@ func TestPartitionRoundTrip(t *testing.T) {
 	}
 }
 
-// Clients share test sets, in memory after reading and in the file.
+// Clients share test sets, both in memory after reading and in the file.
 func TestPartitionSharesTestSets(t *testing.T) {
 	s := labelSet(even(10, 600), even(10, 100))
 	p := mustPartition(t, s, DefaultOptions(), 1)
@@ -79,7 +79,7 @@ func TestReadPartitionByHand(t *testing.T) {
 	}
 }
 
-// What another program writes with the least effort: the training indices of each client, as an object or a plain list.
+// This is the simplest file of another program: the training indices of each client, as an object or a plain list.
 func TestReadPartitionOfIndicesAlone(t *testing.T) {
 	s := labelSet([]int{3, 3}, []int{1, 1})
 	for _, text := range []string{

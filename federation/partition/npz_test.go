@@ -15,7 +15,8 @@ import (
 	"feddag/internal/npy"
 )
 
-// What NumPy writes, compressed and of other types, reads; tests that are not there are those of the classes held.
+// Files that NumPy wrote, compressed and with other types, can be read. Missing test sets are the test images of the client's
+// classes.
 func TestReadPartitionOfNumPy(t *testing.T) {
 	s := labelSet([]int{3, 3}, []int{2, 2})
 	p, err := Read("testdata/partition.npz", s)
@@ -44,7 +45,7 @@ func TestReadPartitionOfNumPy(t *testing.T) {
 	}
 }
 
-// npz writes arrays as an .npz; a value is the bytes of a whole .npy.
+// npz writes arrays as an .npz. A value has the bytes of a complete .npy.
 func npz(t testing.TB, arrays map[string][]byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -142,7 +143,7 @@ func TestReadPartitionNPZBad(t *testing.T) {
 	}
 	damaged := bytes.Clone(whole)
 	at := bytes.Index(damaged, []byte{4, 0, 1})
-	damaged[at] = 5 // still a fine index: only the checksum tells
+	damaged[at] = 5 // still a valid index, so only the checksum shows the damage
 	_, err := DecodeNPZ(bytes.NewReader(damaged), int64(len(damaged)), s)
 	errtest.Want(t, err, "checksum")
 }

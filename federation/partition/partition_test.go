@@ -15,8 +15,8 @@ import (
 	"feddag/internal/errtest"
 )
 
-// Every kind, over sizes, concentrations and seeds: New ends, Check holds (no index occurs twice, no client is empty), and
-// a client's test set is all test samples of its classes.
+// For every kind, and for many sizes, concentrations and seeds, New terminates, Check returns no error (no index occurs twice, no
+// client is empty), and a client's test set has all test samples of its classes.
 func TestPartitionProperties(t *testing.T) {
 	for _, kind := range Kinds() {
 		t.Run(kind, func(t *testing.T) {
@@ -29,11 +29,11 @@ func TestPartitionProperties(t *testing.T) {
 						seeds = 1
 					}
 					if clients == 10000 && concentration != 0.001 && concentration != 1000 {
-						continue // the ends of the range are what could hang
+						continue // only the ends of the range could fail to terminate
 					}
 					for seed := range seeds {
 						if seed > 0 && (kind == "domains" || kinds[kind].layered) {
-							continue // they deal by LDA
+							continue // they use LDA
 						}
 						o := params(kind, func(o *Options) {
 							o.Clients, o.Concentration = clients, concentration
@@ -68,7 +68,7 @@ func TestPartitionProperties(t *testing.T) {
 	}
 }
 
-// Sets that are small or lopsided, so that minimum sizes, empty classes and scarce labels are met.
+// The sets are small or unbalanced, so that minimum sizes, empty classes and rare labels occur.
 func TestPartitionSmallSets(t *testing.T) {
 	for _, kind := range Kinds() {
 		for _, train := range [][]int{{5, 5}, {1, 40}, {0, 30, 30, 30}, even(10, 7), even(100, 3), {200}} {
@@ -82,7 +82,7 @@ func TestPartitionSmallSets(t *testing.T) {
 					})
 					p, err := New(s, o, seed)
 					if err != nil {
-						// A label with fewer samples than clients, a class too few for pairs, domains too small.
+						// A label has fewer samples than clients, there are too few classes for pairs, or domains are too small.
 						if !strings.Contains(err.Error(), "--clients") && !strings.Contains(err.Error(), "only 1 class") &&
 							!strings.Contains(err.Error(), "no domain") {
 							t.Errorf("%s: %v", kind, err)
@@ -112,8 +112,8 @@ func TestPartitionRepeats(t *testing.T) {
 	}
 }
 
-// The splits of fixed seeds, as SHA-256 of partition.json: a change here changes every published result. The sums are those
-// of files that name the set by its labels, as earlier versions wrote them.
+// These are the splits of fixed seeds, as SHA-256 of partition.json. A change here changes every published result. The files have
+// the hash of the set's labels, as in earlier versions.
 func TestPartitionGolden(t *testing.T) {
 	want := map[string]string{
 		"iid/1":           "935d2c696431d9be",
@@ -188,7 +188,7 @@ func TestPartitionBadOptions(t *testing.T) {
 	errtest.Want(t, err, "image 3 has label 10")
 }
 
-// A kind built on another, with an option of its own and label maps: one registration is all it takes.
+// A kind that is built on another kind, with its own option and label maps, needs only one registration.
 func TestRegisterPartition(t *testing.T) {
 	base := kinds["iid"]
 	register(kind{
@@ -279,7 +279,7 @@ func TestLabelSkewFraction(t *testing.T) {
 	}
 }
 
-// Where there are fewer ways to choose labels than groups, groups of equal labels are one.
+// If there are fewer sets of labels than groups, groups with equal labels count as one group.
 func TestLabelSkewMergesEqualGroups(t *testing.T) {
 	s := labelSet(even(3, 600), even(3, 10))
 	for _, c := range []struct{ per, groups, want int }{{3, 5, 1}, {1, 5, 3}, {2, 3, 3}, {2, 10, 3}, {1, 2, 2}} {
@@ -294,7 +294,7 @@ func TestLabelSkewMergesEqualGroups(t *testing.T) {
 	}
 }
 
-// As many groups as clients forces the repair of empty groups.
+// With as many groups as clients, empty groups must be repaired.
 func TestLabelSkewGroupPerClient(t *testing.T) {
 	s := labelSet(even(10, 600), even(10, 10))
 	o := params("label-skew", func(o *Options) { o.Clients, o.Groups = 100, 100 })
@@ -305,8 +305,8 @@ func TestLabelSkewGroupPerClient(t *testing.T) {
 	}
 }
 
-// The cap: without repair, a client that has its share n/N before a class gets nothing of it, so it can exceed n/N
-// by one class at most.
+// Because of the cap, a client that has its share n/N before a class gets no samples of the class. So without repair it can
+// exceed n/N by at most one class.
 func TestLDACap(t *testing.T) {
 	s := labelSet(even(10, 600), even(10, 10))
 	byClass := classIndices(s.Train.Labels, s.Classes)
@@ -374,7 +374,7 @@ func sum(x []int) int {
 	return total
 }
 
-// The default partition of the published data: three labels per client, and all test images of them.
+// The default partition of the published data has three labels per client, and all test images of these labels.
 func TestFashionMNIST(t *testing.T) {
 	dirs := data.SearchDirs("")
 	if _, err := data.Find("fashion-mnist", dirs); err != nil {

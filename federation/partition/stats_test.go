@@ -13,8 +13,8 @@ func TestHoldings(t *testing.T) {
 	at := classIndices(s.Train.Labels, 3)
 	p.Shards[0].Train = slices.Clone(at[0])         // 4 0 0
 	p.Shards[1].Train = slices.Concat(at[1], at[2]) // 0 2 2
-	p.Shards[1].LabelMap = []uint8{2, 1, 0}         // named 2 2 0
-	clients, all := p.Stats(s)                      // all: 6 2 0
+	p.Shards[1].LabelMap = []uint8{2, 1, 0}         // labelled 2 2 0
+	clients, all := p.Stats(s)                      // all clients: 6 2 0
 	if want := []int{6, 2, 0}; !slices.Equal(all.Counts, want) || all.Samples != 8 {
 		t.Fatalf("all %+v", all)
 	}
@@ -30,7 +30,7 @@ func TestHoldings(t *testing.T) {
 	}
 }
 
-// What TestImage and TrainImage show is what Materialise trains and tests on, and Samples names labels as the client does.
+// TestImage and TrainImage return the test and training images of Materialise, and Samples has the labels that the client uses.
 func TestSamplesAreWhatClientsSee(t *testing.T) {
 	s := pictureSet(even(4, 30), even(4, 5), 3, 8, 8)
 	p := mustPartition(t, s, params("concept-shift", func(o *Options) {

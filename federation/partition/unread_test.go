@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A kind declares a flag if and only if the flag changes what the clients have. The flags of the base count for the kinds
-// that are built on another.
+// A kind declares a flag if and only if the flag changes the samples of the clients. For a kind that is built on another kind,
+// the flags of the base count too.
 func TestDeclaredFlagsAreThoseRead(t *testing.T) {
 	changes := map[string]func(*Options){
 		flagGroups:         func(o *Options) { o.Groups = 3 },
@@ -44,7 +44,7 @@ func TestDeclaredFlagsAreThoseRead(t *testing.T) {
 	}
 }
 
-// Every flag that a kind declares is one of those that there are.
+// Every flag that a kind declares exists.
 func TestKindFlags(t *testing.T) {
 	for _, kind := range Kinds() {
 		for _, flag := range kinds[kind].flags {
