@@ -14,7 +14,7 @@ import (
 	"feddag/internal/stream"
 )
 
-// replay hands out recorded numbers, whatever is asked for.
+// replay returns recorded numbers, whatever distribution is requested.
 type replay struct {
 	values []float64
 	at     int
@@ -32,13 +32,14 @@ func (d *replay) uniform() float64        { return d.next() }
 func (d *replay) intN(int) int            { return int(d.next()) }
 func (d *replay) poisson(float64) float64 { return d.next() }
 
-// The published formulae, as the libraries of the published images compute them (testdata/make_corruptions.py): with
-// the same random numbers every corruption gives the same images at every severity, in colour and in grey, except for
-// rounding.
+// This test compares with the published formulae, computed by the libraries of the published images
+// (testdata/make_corruptions.py). With the same random numbers every corruption gives the same images with every severity, in
+// colour and in grey, except for rounding.
 func TestCorruptionsAgainstReference(t *testing.T) {
 	arrays := readNPZ(t, "testdata/corruptions.npz")
-	// The largest difference in levels, and the largest mean difference, that rounding explains: one level where a value
-	// is whole except for the rounding of float32 on either side, and a little more after JPEG's transform in whole numbers.
+	// These are the largest difference in levels, and the largest mean difference, that rounding explains. It is one level if a
+	// value is a whole number except for the rounding of float32 on either side, and slightly more after JPEG's transform in
+	// whole numbers.
 	tolerance := map[string]struct {
 		most int
 		mean float64
@@ -103,7 +104,7 @@ func readNPZ(t *testing.T, path string) map[string]*npy.Array {
 	return arrays
 }
 
-// noisyImage is an image of any shape.
+// noisyImage returns an image of any shape.
 func noisyImage(seed uint64, n int) []byte {
 	r := stream.New(seed, "test/image")
 	b := make([]byte, n)
@@ -113,14 +114,14 @@ func noisyImage(seed uint64, n int) []byte {
 	return b
 }
 
-// corrupt returns an image as v shows it, with noise from a seed.
+// corrupt returns the view v of an image, with noise from a seed.
 func corrupt(image []byte, c, h, w int, v View, seed uint64) []byte {
 	out := make([]byte, len(image))
 	v.Apply(out, image, c, h, w, stream.New(seed, "test/corruption"))
 	return out
 }
 
-// Equal seeds give equal images; the image given stays as it is; random corruptions differ by seed; no shape crashes.
+// Equal seeds give equal images, the given image does not change, random corruptions depend on the seed, and every shape works.
 func TestCorruptIsPure(t *testing.T) {
 	random := map[string]bool{
 		"gaussian_noise": true, "shot_noise": true, "impulse_noise": true, "speckle_noise": true, "glass_blur": true,
@@ -153,8 +154,8 @@ func TestCorruptIsPure(t *testing.T) {
 	}
 }
 
-// Higher severities spoil more: the mean square difference rises from 1 to 5. (Three corruptions are not ordered in
-// the published constants: saturate turns from grey to gaudy, spatter from water to mud, elastic from skew to ripple.)
+// The mean square difference increases with the severity, from 1 to 5. (Three corruptions are not ordered in the published
+// constants: saturate changes from grey to vivid colours, spatter from water to mud, and elastic from skew to ripples.)
 func TestSeveritiesRise(t *testing.T) {
 	for _, kind := range []string{"colour", "grey"} {
 		image := readNPZ(t, "testdata/corruptions.npz")[kind+"/image"]
@@ -209,7 +210,8 @@ func TestCorruptBad(t *testing.T) {
 	}
 }
 
-// Mean and variance of a Poisson variate are its mean: within five standard errors on both sides of the two methods.
+// The mean and the variance of a Poisson variate equal its parameter. The test allows five standard errors, for parameters on
+// both sides of the boundary between the two methods.
 func TestPoisson(t *testing.T) {
 	const draws = 20000
 	for _, mean := range []float64{0.01, 1, 9.9, 10, 50, 500} {
