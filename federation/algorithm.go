@@ -24,7 +24,7 @@ type Report struct {
 	Trained []Local            // ascending client id; the run scores these models and closes them
 }
 
-// Model is what a client predicts with.
+// Model is the model with which a client predicts.
 type Model struct {
 	Net   *torch.Network
 	State *torch.Vector // equal pointers are equal models: one evaluation serves all their clients

@@ -15,7 +15,7 @@ import (
 	"feddag/internal/atomicfile"
 )
 
-// writeBlobs writes each blob of a checkpoint into a file of its own in dir and returns the file names by blob.
+// writeBlobs writes each blob of a checkpoint to its own file in dir and returns the file names by blob.
 //
 // Blobs are large and seldom change. The name of a file contains a hash of its content, so a blob that is the same as in the
 // last checkpoint is not written again. The checkpoint lists the file names, and the files of the last checkpoint remain

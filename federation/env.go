@@ -38,7 +38,7 @@ type Env struct {
 	samples    int64             // training samples so far, counted once per epoch
 	scores     scoreCache
 	confusion  [][]int     // see RoundResult; nil unless it is counted
-	subsets    testSubsets // used where EvalShare is below 1
+	subsets    testSubsets // used if EvalShare is below 1
 	uses       map[int]Use // what the clients of a Predictor predicted with in their last evaluation, by id
 	warnings   []warning   // warnings of this run so far, each once
 	span       span

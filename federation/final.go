@@ -6,7 +6,7 @@ import (
 	"feddag/torch"
 )
 
-// ModelsAtOnce is the number of clients that are trained together if each of them has a model of its own for a short time.
+// ModelsAtOnce is the number of clients that are trained together if each of them has its own model for a short time.
 // It bounds the memory of the models.
 const ModelsAtOnce = 32
 

@@ -43,11 +43,11 @@ func TestFirstLosses(t *testing.T) {
 	}
 	for i, job := range jobs {
 		if len(losses[i]) != 3 {
-			t.Fatalf("%d losses, want those of 3 batches", len(losses[i]))
+			t.Fatalf("%d losses, want the losses of 3 batches", len(losses[i]))
 		}
 		n := float64(len(job.Samples))
 		if got := (8*losses[i][0] + 8*losses[i][1] + (n-16)*losses[i][2]) / n; math.Abs(got-trained[i].Loss[0]) > 1e-6 {
-			t.Errorf("the batches' mean loss is %g, that of the epoch %g", got, trained[i].Loss[0])
+			t.Errorf("the mean loss of the batches is %g, but the mean loss of the epoch is %g", got, trained[i].Loss[0])
 		}
 	}
 	sgd.LearningRate = 0

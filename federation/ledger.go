@@ -26,7 +26,7 @@ func (t Traffic) Totals() (up, down int64) {
 }
 
 // Work counts what clients computed, as the number of samples that went through a model. A sample counts once for every epoch
-// and, where a client trains or evaluates several models, once for every model.
+// and, if a client trains or evaluates several models, once for every model.
 type Work struct {
 	Training int64 `json:"training"` // samples that went forward and backward
 	Forward  int64 `json:"forward"`  // samples that only went forward, for instance when a client chooses its model

@@ -11,7 +11,7 @@ const (
 	ByJoin   Reason = "join"   // the client joined
 	ByLeave  Reason = "leave"  // the client left
 	ByShift  Reason = "shift"  // the samples of the client changed, which the server does not know yet
-	ByCheck  Reason = "check"  // the class histogram of the client changed too much (eq. 41), and it was assigned anew
+	ByCheck  Reason = "check"  // the class histogram of the client changed too much (eq. 41), so it was assigned again
 	BySearch Reason = "search" // the clusters were searched for again
 	ByRound  Reason = "round"  // the algorithm moved the client in a round
 )
@@ -19,7 +19,7 @@ const (
 // Move is a change of a client's cluster, or another event that concerns one client.
 type Move struct {
 	Client   int
-	From, To int // clusters before and after; -1 where the client is absent
+	From, To int // clusters before and after; -1 if the client is absent
 	Why      Reason
 	// Pre and Post are the scores of a client that joins, before and after its first local training. They are NaN in every
 	// other move.

@@ -90,7 +90,7 @@ type RoundResult struct {
 	Clusters   [][]int            // clusters after the round by [Clustered].Clusters; nil without clusters
 	Notes      map[string]float64 // see [Report]
 
-	LearningRate float64 // η times the factor of the round, where [Options].Schedule changes it; 0 otherwise
+	LearningRate float64 // η times the factor of the round if [Options].Schedule changes η; 0 otherwise
 
 	// Confusion[label][predicted] counts the test images of all clients, with the models after aggregation. It is nil except in
 	// the last round. The labels are those that each client uses. An image that several clients have counts once for each.

@@ -188,7 +188,7 @@ func TestReserve(t *testing.T) {
 		t.Errorf("clients and unused samples are %d of %d", total, e.Data.Train.Len())
 	}
 	if again := initialPopulation(t, e, &federation.Scenario{Reserve: 0.5}); !slices.Equal(again.Clients[3].Train, p.Clients[3].Train) {
-		t.Error("the reserve is drawn anew each time")
+		t.Error("the reserve is drawn again each time")
 	}
 	if other := initialPopulation(t, e, &federation.Scenario{Reserve: 0.5, Seed: 1}); slices.Equal(other.Clients[3].Train, p.Clients[3].Train) {
 		t.Error("another seed draws the same reserve")

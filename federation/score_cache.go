@@ -33,7 +33,7 @@ func first[T any](s []T) *T {
 	return &s[0]
 }
 
-// scoreKeys returns the key of each client's score by its model. The key is zero where the model has a mixture, because the
+// scoreKeys returns the key of each client's score by its model. The key is zero if the model has a mixture, because the
 // scores of mixtures are not cached.
 func scoreKeys(clients []*Client, models []Model) ([]scoreKey, error) {
 	prints := map[*torch.Vector]torch.Fingerprint{}

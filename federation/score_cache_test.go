@@ -89,7 +89,7 @@ func TestScoreCache(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.Equal(cached, fresh) {
-			t.Errorf("evaluated every %d rounds, the last scores are %v, computed anew %v", every, cached, fresh)
+			t.Errorf("evaluated every %d rounds, the last scores are %v, computed again %v", every, cached, fresh)
 		}
 
 		state := models[0].State

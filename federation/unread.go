@@ -9,7 +9,7 @@ type UnreadFlag struct {
 	Who   string // clause that says which option reads the flag, or what to do
 	// Never says that no other option makes the algorithm or the command read the flag, so that its help leaves it out.
 	Never bool
-	// Compared says that a comparison of the clusterings (feddag cluster --compare) reads the flag all the same.
+	// Compared says that a comparison of the clusterings (feddag cluster --compare) still reads the flag.
 	Compared bool
 }
 

@@ -12,7 +12,7 @@ import (
 // Sketch is the data that a client sends, once (section 3, phase 1).
 type Sketch struct {
 	Counts []int        // n_i,c, number of samples of each class; length C
-	Bases  []*mat.Dense // U_c^i, F x p, orthonormal columns; nil where the class is absent; length C
+	Bases  []*mat.Dense // U_c^i, F x p, orthonormal columns; nil if the client lacks the class; length C
 	Update []float64    // Δ~_i, the k kept coordinates of the warm-up update
 }
 

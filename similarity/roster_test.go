@@ -481,7 +481,7 @@ func TestRosterErrors(t *testing.T) {
 		t.Errorf("removal down to one client: %v", err)
 	}
 	if placed, err := r.Add(nil); err != nil || placed != nil {
-		t.Errorf("nobody is placed in %v (%v)", placed, err)
+		t.Errorf("no client is assigned in %v (%v)", placed, err)
 	}
 }
 
@@ -549,7 +549,8 @@ func TestNewcomersUnderWard(t *testing.T) {
 	}
 }
 
-// ownAndOther returns the largest of Ward's distances of a client to the rest of its cluster, and the smallest to another cluster.
+// ownAndOther returns the largest of Ward's distances of a client to the rest of its cluster, and the smallest to another
+// cluster.
 func ownAndOther(r *Roster) (own, other float64) {
 	other = math.Inf(1)
 	for z, members := range r.Clusters {

@@ -47,7 +47,7 @@ const (
 	minBend, minEigengap = 0.2, 0.1
 	// minLossRatio is the smallest ratio of two losses that counts as an improvement.
 	minLossRatio = 1.0
-	// sameHeight is the difference below which two merges cannot be told apart.
+	// sameHeight is the difference below which two merges count as equally high.
 	sameHeight = 1e-12
 )
 

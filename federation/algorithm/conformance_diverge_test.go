@@ -64,7 +64,7 @@ func diverging(t *testing.T, name string) {
 		l.Close()
 	}
 	if !federationtest.EqualModels(federationtest.Models(t, a), federationtest.Models(t, b)) {
-		t.Error("drop: the models are not those of a round without the client")
+		t.Error("drop: the models differ from those of a round without the client")
 	}
 }
 

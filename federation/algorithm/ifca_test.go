@@ -109,7 +109,7 @@ func TestIFCADoesNotRedrawForASmallCohort(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("model %d was drawn anew", k)
+			t.Errorf("model %d was drawn again", k)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func TestLocalIsTheClientAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(federationtest.Models(t, a)[modelName(5)], want) {
-		t.Error("client 5 has another model than it makes alone")
+		t.Error("client 5 does not have the model of its own training")
 	}
 	if up, _ := e.Ledger.Total.Totals(); up != 0 {
 		t.Errorf("%d bytes sent to the server", up)

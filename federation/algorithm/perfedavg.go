@@ -41,7 +41,7 @@ func init() {
 // show.
 //
 // The second order is the default because the first order can diverge. In a direction of curvature κ, a step of the first
-// order multiplies w by 1 - βκ(1 - ακ), which is more than 1 where κ > 1/α. On the label skew of docs/results.md with β =
+// order multiplies w by 1 - βκ(1 - ακ), which is more than 1 if κ > 1/α. On the label skew of docs/results.md with β =
 // 0.01, its loss rises from 1.5 to 53 in five rounds. The second order has the factor 1 - βκ(1 - ακ)² instead. Averages are
 // weighted by n_i, as in all methods here. KarhouTam's reimplementation weights the clients equally, as Uniform does.
 type PerFedAvg struct {

@@ -90,10 +90,10 @@ func together(t *testing.T, name string, size int, o federation.RunOptions, chan
 	}
 	for rank := range size {
 		if !federationtest.EqualModels(federationtest.Models(t, algorithms[rank]), want) {
-			t.Errorf("rank %d of %d: the weights are not those of one process", rank, size)
+			t.Errorf("rank %d of %d: the weights differ from those of one process", rank, size)
 		}
 		if !federationtest.EqualResults(results[rank], wantResult) {
-			t.Errorf("rank %d of %d: the scores are not those of one process", rank, size)
+			t.Errorf("rank %d of %d: the scores differ from those of one process", rank, size)
 		}
 	}
 	return algorithms

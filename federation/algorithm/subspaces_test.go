@@ -64,7 +64,7 @@ func TestSketchesAreOfTheViews(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !mat.EqualApprox(basis, want, 1e-9) {
-				t.Errorf("client %d, class %d: the principal vectors are those of other images", i, class)
+				t.Errorf("client %d, class %d: the principal vectors do not come from the images that the client sees", i, class)
 			}
 			var diff mat.Dense
 			diff.Sub(basis, before.Bases[class])

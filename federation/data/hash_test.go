@@ -45,7 +45,7 @@ func TestHashDefinition(t *testing.T) {
 		t.Errorf("hash %s, must be %s", s.Hash(), want)
 	}
 	if !IsContentHash(s.Hash()) || IsContentHash(s.LabelHash()) || IsContentHash("") {
-		t.Error("IsContentHash does not tell the hash of the content from that of the labels")
+		t.Error("IsContentHash does not distinguish the hash of the content from the hash of the labels")
 	}
 	if short := ShortHash(s.Hash()); len(short) != 12 || !strings.HasPrefix(s.Hash(), contentScheme+short) {
 		t.Errorf("short hash %q of %s", short, s.Hash())

@@ -143,7 +143,7 @@ func TestMaterialise(t *testing.T) {
 		t.Fatalf("%d test images", m.Test.Len())
 	}
 	if !bytes.Equal(m.Test.Pixels[:len(test)], test) {
-		t.Error("the first test images are not those of the set")
+		t.Error("the first test images differ from those of the set")
 	}
 	for i, sh := range p.Shards {
 		view := sh.View
@@ -175,7 +175,7 @@ func TestMaterialise(t *testing.T) {
 		want := make([]byte, s.ImageSize())
 		p.Views[sh.View-1].Apply(want, s.Image(s.Train, j), 3, 8, 8, nil)
 		if !bytes.Equal(m.Image(m.Train, j), want) {
-			t.Errorf("client %d: contrast is another one", i)
+			t.Errorf("client %d: the image under contrast differs", i)
 		}
 	}
 	old := runtime.GOMAXPROCS(1)

@@ -340,12 +340,12 @@ func TestLDAConcentration(t *testing.T) {
 		}
 		mean := float64(classes) / 100
 		if mean < last {
-			t.Errorf("concentration %v: %v classes a client, fewer than with a smaller one (%v)", a, mean, last)
+			t.Errorf("concentration %v: %v classes per client, fewer than with a smaller one (%v)", a, mean, last)
 		}
 		last = mean
 	}
 	if last != 10 {
-		t.Errorf("concentration 1000: %v classes a client", last)
+		t.Errorf("concentration 1000: %v classes per client", last)
 	}
 }
 

@@ -186,7 +186,7 @@ func TestLabelModel(t *testing.T) {
 		t.Errorf("the stranger's probabilities sum to %g", stranger)
 	}
 	if p := math.Exp(m.ratio([]float64{0, 0, 200}, q)); p > 1e-2 {
-		t.Errorf("a client with another class alone has p = %g", p)
+		t.Errorf("a client with only another class has p = %g", p)
 	}
 	if p := math.Exp(m.ratio([]float64{70, 50, 0}, q)); p < 0.5 {
 		t.Errorf("a client like the others has p = %g", p)

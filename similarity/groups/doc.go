@@ -10,7 +10,7 @@
 //	style.go      the common deviation of all classes of a client, removed for the view "concept"
 //	test.go       whether a split is real: learnt on one half of the images, tested on the other half
 //	cloud.go      whether the clients are one cloud of individual styles instead of two groups
-//	polish.go     step 2: clusters exchange clients, and merge where their union passes the test
+//	polish.go     step 2: clusters exchange clients, and merge if their union passes the test
 //	labels.go     step 3: clusters of label distributions, by the shortest code
 //	free_code.go  the code in which every cluster has its own shares of the classes; histogram.go holds the counts
 //	plain_code.go the code in which a cluster has only a set of classes

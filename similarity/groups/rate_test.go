@@ -99,7 +99,7 @@ func TestErrorRate(t *testing.T) {
 // both halves support does.
 func TestBothHalves(t *testing.T) {
 	if p := bothHalves(1e-5, 0.5); p < 0.01 {
-		t.Errorf("one half alone: p = %g", p)
+		t.Errorf("only one half: p = %g", p)
 	}
 	if p := bothHalves(1e-5, 1e-5); p > 1e-4 {
 		t.Errorf("both halves: p = %g", p)

@@ -47,7 +47,7 @@ func TestStability(t *testing.T) {
 	}
 	r.cached = nil
 	if s, err = r.Stability(); err != nil || s.Clusters[0] < 2 || s.Clusters[1] != 1 {
-		t.Errorf("groups in half 0 alone: %+v, %v", s, err)
+		t.Errorf("groups only in half 0: %+v, %v", s, err)
 	}
 	for i := range r.Sketches {
 		r.Sketches[i] = one

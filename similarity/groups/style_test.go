@@ -49,7 +49,7 @@ func TestWithoutStyle(t *testing.T) {
 		x.mean(0, 0)[1] += 4 // a shift of one class of a client relative to the others is not its style
 		moved := x.withoutStyle()
 		if gap := moved.mean(0, 0)[1] - moved.mean(0, 1)[1] - got.mean(0, 0)[1] + got.mean(0, 1)[1]; math.Abs(gap-4) > 1e-6 {
-			t.Errorf("a class that is moved by 4 against another one differs by %g", gap)
+			t.Errorf("a class that is shifted by 4 relative to another class differs by %g", gap)
 		}
 	}
 }

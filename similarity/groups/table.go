@@ -6,7 +6,7 @@ import "gonum.org/v1/gonum/blas/blas64"
 type table struct {
 	rows, classes, d int
 	n                []float64 // weight of each class of each row: a number of images  [rows, C]
-	m                []float64 // means, zero where the weight is zero  [rows, C, d]
+	m                []float64 // means, zero if the weight is zero  [rows, C, d]
 	at               []int     // index of row i in n and m; nil if it is i, see pick
 }
 

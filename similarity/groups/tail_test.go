@@ -26,7 +26,7 @@ func TestTail(t *testing.T) {
 		t.Errorf("a score that is not in the tail: p = %g", p)
 	}
 	if p := newTail(scores[:1], 1).pValue(-50); p != 0 {
-		t.Errorf("one score alone is a tail: p = %g", p)
+		t.Errorf("a single score gives a tail: p = %g", p)
 	}
 	random := stream.New(4, "test of the tail")
 	const runs, n = 20000, 60

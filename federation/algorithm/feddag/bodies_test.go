@@ -83,7 +83,7 @@ func TestBodiesStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !equalClusters(a.bodies, [][]int{{0}}) {
-		t.Errorf("bodies %v after a cluster was dissolved, want cluster 0 alone", a.bodies)
+		t.Errorf("bodies %v after a cluster was dissolved, want only cluster 0", a.bodies)
 	}
 }
 

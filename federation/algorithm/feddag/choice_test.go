@@ -69,7 +69,7 @@ func TestChoiceOnFreshPartitions(t *testing.T) {
 			if p.Groups == nil {
 				t.Logf("%s, seed %d: %d clusters", k.name, seed, len(r.Clusters))
 				if len(r.Clusters) > 10 {
-					t.Errorf("%s, seed %d: %d clusters where there are no groups", k.name, seed, len(r.Clusters))
+					t.Errorf("%s, seed %d: %d clusters, although there are no groups", k.name, seed, len(r.Clusters))
 				}
 				continue
 			}

@@ -40,7 +40,7 @@ func TestUnreadByTests(t *testing.T) {
 	}
 	a.PrimaryInit, a.HeadInit, a.SecondaryInit = PrimaryInitCommon, HeadInitRandom, SecondaryInitRandom
 	if got, want := unreadNames(a), append(slices.Clone(want), "feddag-warmup-rounds"); !slices.Equal(got, want) {
-		t.Errorf("where no model begins from the warm-up, unread are %v, want %v", got, want)
+		t.Errorf("if no model starts from the warm-up, the unread flags are %v, want %v", got, want)
 	}
 	a = newFedDAG(FullVariant)
 	a.Encoders = 2

@@ -47,7 +47,7 @@ func TestPrimaryPhaseLeavesTheSecondaryAlone(t *testing.T) {
 				t.Errorf("%s, client %d: the primary phase moved the secondary encoder", order, l.Client.ID)
 			}
 			if slices.Equal(x[:r.Begin], before[cluster][:r.Begin]) {
-				t.Errorf("%s, client %d: the primary phase left the primary encoder alone", order, l.Client.ID)
+				t.Errorf("%s, client %d: the primary phase did not change the primary encoder", order, l.Client.ID)
 			}
 			l.State.Close()
 		}

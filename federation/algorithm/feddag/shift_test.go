@@ -25,7 +25,7 @@ func TestCheck(t *testing.T) {
 	moves := func(factor float64) int {
 		e, _, rounds := runScenario(t, bySimilarity, text, func(_ *federation.Env, a *FedDAG) { a.ShiftFactor = factor })
 		if e.Ledger.Total.Up["counts"] == 0 {
-			t.Error("nobody sent counts")
+			t.Error("no client sent counts")
 		}
 		return len(rounds[2].Moves)
 	}
