@@ -139,7 +139,7 @@ func TestDataCommand(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if code, out, log := feddag("data", "verify", "mnist", "--data-dir", dir); code != exitFailed || !strings.Contains(out, "! images: 300 + 60, must be 60000 + 10000") || !strings.Contains(log, "not as published") {
+	if code, out, log := feddag("data", "verify", "mnist", "--data-dir", dir); code != exitFailed || !strings.Contains(out, "! images: 300 + 60, but there must be 60000 + 10000") || !strings.Contains(log, "not as published") {
 		t.Errorf("verify: exit code %d: %s%s", code, out, log)
 	}
 	for _, c := range []struct {
@@ -172,7 +172,7 @@ func TestDataCommand(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
 	if code, _, log := feddag("data", "fetch", "mnist", "--data-dir", home, "--mirror", s.URL); code != exitFailed ||
-		!strings.HasPrefix(log, "fetching "+s.URL+"/train-images-idx3-ubyte.gz\n") || !strings.Contains(log, s.URL+"/train-images-idx3-ubyte.gz: answers 404") {
+		!strings.HasPrefix(log, "fetching "+s.URL+"/train-images-idx3-ubyte.gz\n") || !strings.Contains(log, s.URL+"/train-images-idx3-ubyte.gz: the server answers 404") {
 		t.Errorf("fetch: exit code %d: %s", code, log)
 	}
 	if _, _, log := feddag("data", "fetch", "mnist", "--data-dir", home, "--mirror", s.URL, "--quiet"); strings.Count(log, "\n") != 1 {

@@ -91,7 +91,7 @@ func TestScenarioMistakes(t *testing.T) {
 	for _, c := range []struct{ text, algorithm, want string }{
 		{`{`, "feddag", "not a JSON object"},
 		{`{"version": 2, "events": [{"round": 2, "leave": 6}]}`, "feddag", "event 1 (round 2, leave): client 6 is unknown: the clients are 0 to 5"},
-		{`{"version": 2, "events": [{"round": 4, "leave": 1}]}`, "feddag", "beyond the run"},
+		{`{"version": 2, "events": [{"round": 4, "leave": 1}]}`, "feddag", "after the end of the run"},
 		{`{"version": 2, "check_every": 2}`, "fedavg", "algorithm fedavg cannot handle check_every"},
 	} {
 		write(t, file, []byte(c.text))

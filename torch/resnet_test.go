@@ -244,7 +244,7 @@ func TestResNetOptions(t *testing.T) {
 		{"resnet18", [3]int{3, 32, 32}, models.Options{}, 11173962, 9600, ""},
 		{"resnet18", [3]int{3, 32, 32}, models.Options{Norm: "group", Dropout: 0.2}, 11173962, 0, ""},
 		{"resnet9", [3]int{1, 28, 28}, models.Options{Norm: "group"}, 6571978, 0, ""},
-		{"resnet9", [3]int{3, 64, 64}, models.Options{}, 0, 0, "28 to 35 pixels with one or three channels, these are 3x64x64"},
+		{"resnet9", [3]int{3, 64, 64}, models.Options{}, 0, 0, "28 to 35 pixels with one or three channels, but these are 3x64x64"},
 		{"resnet18", [3]int{3, 32, 32}, models.Options{Norm: "layer"}, 0, 0, `norm "layer" is unknown`},
 	} {
 		net, err := models.New(c.model, c.input, 10, false, c.o)
