@@ -62,7 +62,7 @@ func (a *FedDAG) joinBodies(bodies, clusters [][]int, sketches similarity.Sketch
 // comparedClasses returns a function that reports whether two clusters hold the same classes. counts has the number of images of
 // each class of each client.  [N, C]
 func comparedClasses(clusters, counts [][]int) func(y, z int) bool {
-	shares := make([][]float64, len(clusters)) // of each class in the cluster's images; 0 of a class that it does not hold
+	shares := make([][]float64, len(clusters)) // share of each class in the cluster's images; 0 for a class that it does not hold
 	for z, members := range clusters {
 		var sum []float64
 		total := 0.

@@ -91,7 +91,7 @@ func TestBodiesStay(t *testing.T) {
 func TestBodiesOfClustersWithTheSameClasses(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		counts [][]int // of the images of each class, by client
+		counts [][]int // number of images of each class, by client
 		bodies [][]int
 	}{
 		{"all classes", [][]int{{5, 40, 5}, {40, 5, 5}, {20, 20, 20}, {1, 1, 40}}, [][]int{{0, 1}}},
