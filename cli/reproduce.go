@@ -20,7 +20,7 @@ import (
 func init() {
 	register("reproduce", "repeat a run and compare every byte, or run a table of the paper", reproduce)
 	pages["reproduce"] = func() page {
-		return page{intro: reproduceIntro, groups: []group{{title: "Of a run", flags: newReproduceOptions().flags}, {title: "Of a table", flags: newTableOptions().flags}}}
+		return page{intro: reproduceIntro, groups: []group{{title: "For a run", flags: newReproduceOptions().flags}, {title: "For a table", flags: newTableOptions().flags}}}
 	}
 }
 

@@ -14,15 +14,15 @@ func (c *Comparison) costTable() Table {
 		Label: "cost", Title: "Cost",
 		Setting: c.all()[:1],
 		Notes: []string{
-			"Mean over n seeds. Up: clients to server; down: server to clients; both of all clients together, warm-up included. Clients per round: clients that trained. " +
-				"Trained on, evaluated: samples of the clients' training sets, warm-up included, every epoch and every model counted; evaluated to choose a model or to be chosen by. " +
-				"Time: wall time of warm-up, clustering and rounds, evaluation included, set-up left out; per round: the median. Times compare only where every run had the machine to itself. " + c.rateNote(),
+			"All values are means over n seeds, and include the warm-up. Up is what all clients send to the server, and down is what they receive. Clients per round is the number of clients that train in a round. " +
+				"Trained on is the number of training samples, with every epoch and every model. Evaluated is the number of training samples that were evaluated to choose a model or a client. " +
+				"Time is the wall time of warm-up, clustering and rounds, with evaluation and without set-up; per round is the median. Times can be compared only if every run had the machine to itself. " + c.rateNote(),
 		},
 		Columns: headings("algorithm", "n", "up", "down", "clients per round", "trained on", "evaluated", "time", "per round", "samples/s"),
 	}
 	if c.devicesDiffer() {
 		t.Columns = append(t.Columns, Column{Heading: "device", Text: true})
-		t.Notes = append(t.Notes, "Not all runs were on the same device: times and samples/s of different devices do not compare.")
+		t.Notes = append(t.Notes, "Not all runs were on the same device. Times and samples/s of different devices cannot be compared.")
 	}
 	for i := range c.Variants {
 		v := &c.Variants[i]
@@ -42,8 +42,8 @@ func (c *Comparison) targetTable() Table {
 	t := Table{
 		Label: "target", Title: "Cost of a target",
 		Setting: c.all()[:1],
-		Notes: []string{fmt.Sprintf("Up to the first round after which balanced accuracy before local training, percent, mean over all %d clients, each on %s, was at or above the target; warm-up included. "+
-			"Rounds: mean ± sample standard deviation over n seeds; traffic, up and down, of all clients together, and wall time without set-up: mean. Where not every seed got there, how many did.", c.Clients, c.testSet())},
+		Notes: []string{fmt.Sprintf("The cost up to the first round after which the balanced accuracy before local training (percent, mean over all %d clients, each on %s) reaches the target, with the warm-up. "+
+			"Rounds are a mean ± sample standard deviation over n seeds. Traffic (up and down, of all clients) and wall time (without set-up) are means. If some seeds do not reach the target, the table says how many do.", c.Clients, c.testSet())},
 		Columns: headings("algorithm", "n"),
 	}
 	for _, target := range c.Targets {
@@ -118,7 +118,7 @@ func (c *Comparison) settleRates() {
 // rateNote explains the definition of the samples per second.
 func (c *Comparison) rateNote() string {
 	if c.ratesOverall {
-		return "Samples/s: training samples per second of the rounds, evaluation included, because some run did not record its time in training."
+		return "Samples/s is the number of training samples per second of the rounds, with evaluation, because some runs did not record the time of training."
 	}
-	return "Samples/s: training samples per second of training."
+	return "Samples/s is the number of training samples per second of training."
 }

@@ -99,7 +99,7 @@ func (c *Comparison) sampleTable() Table {
 	intervals, bold := c.correct(differences)
 	t.Bold = bold
 	t.Notes = []string{
-		fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s, after the last evaluated round up to which an algorithm trained on no more samples than the algorithm that trained on the fewest in all its rounds, of the same seed; warm-up, every epoch and every model counted. %s", c.Clients, c.testSet(), overSeeds),
+		fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s. The limit of a seed is the number of training samples of the algorithm that trains on the fewest. Each algorithm is shown after its last evaluated round within the limit. Training samples include the warm-up, every epoch and every model. %s", c.Clients, c.testSet(), overSeeds),
 		"Minus " + c.Reference + ": paired by seed. " + intervals,
 	}
 	for i := range c.Variants {

@@ -64,10 +64,10 @@ func (c *Comparison) over() []string {
 		moving = " Clients that join or leave count while they are there."
 	}
 	return []string{
-		fmt.Sprintf("Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on %s, mean over clients. "+
-			"Pre: before local training, the model the server assigns, all %d clients. "+
-			"Final post: after one more local training, all %d clients; last-10 and best post: after the round's local training, the clients sampled in it.", c.testSet(), c.Clients, c.Clients),
-		fmt.Sprintf("Last-10: mean of the last %s%s. Best: each number's best round, picked on the test sets themselves. Swing: standard deviation of pre over the last %s.%s", numfmt.Count(tail, "round"), c.evaluatedOf(tail), numfmt.Count(tail, "round"), moving),
+		fmt.Sprintf("Values are balanced accuracies in percent: the mean of the recalls of the classes in a client's test set, each client on %s, then the mean over clients. "+
+			"Pre is the accuracy of the model that the server assigns, before local training, of all %d clients. "+
+			"Final post is the accuracy after one more local training, of all %d clients. Last-10 post and best post are the accuracies after the local training of a round, of the clients sampled in that round.", c.testSet(), c.Clients, c.Clients),
+		fmt.Sprintf("Last-10 is the mean of the last %s%s. Best is the best round of each value, which is chosen on the test sets. Swing is the standard deviation of pre over the last %s.%s", numfmt.Count(tail, "round"), c.evaluatedOf(tail), numfmt.Count(tail, "round"), moving),
 	}
 }
 
@@ -75,7 +75,7 @@ func (c *Comparison) over() []string {
 func (c *Comparison) all() []string { return append([]string{c.where()}, c.over()...) }
 
 // costOfARun explains the last columns of the accuracy table.
-const costOfARun = "Trained on, traffic, time: of a run, mean over seeds: training samples, every epoch and model counted; bytes both ways; wall time without set-up. Warm-up included."
+const costOfARun = "Trained on is the number of training samples of a run, with every epoch and every model. Traffic counts the bytes in both directions, and time is the wall time without set-up. These are means over seeds, and include the warm-up."
 
 const overSeeds = "Mean ± sample standard deviation over n seeds."
 
@@ -207,7 +207,7 @@ func (c *Comparison) differenceTable() Table {
 	}
 	intervals, bold := c.correct(family)
 	t.Bold = bold
-	t.Notes = []string{fmt.Sprintf("In points, the algorithm minus %s, paired by seed: the same partition and the same clients sampled. %s", c.Reference, intervals)}
+	t.Notes = []string{fmt.Sprintf("Values are differences in points, the algorithm minus %s, paired by seed: both have the same partition and the same sampled clients. %s", c.Reference, intervals)}
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		if v.Name == c.Reference {
@@ -231,8 +231,8 @@ func (c *Comparison) differenceTable() Table {
 
 // newcomers explains the accuracies of clients that join during a run.
 func (c *Comparison) newcomers() []string {
-	return []string{c.where(), "Balanced accuracy (mean of the recalls of the classes in a client's test set), percent, each client on " + c.testSet() + ", mean over the clients that joined during the run, or that were held out of it and came after its last round. " +
-		"Newcomers pre: before local training, with the model they were given; post: after one local training from there."}
+	return []string{c.where(), "Values are balanced accuracies in percent: the mean of the recalls of the classes in a client's test set, each client on " + c.testSet() + ", then the mean over the clients that joined during the run, or were held out and came after its last round. " +
+		"Newcomers pre is the accuracy of the model that they were given, before local training; newcomers post is the accuracy after one local training from there."}
 }
 
 func (c *Comparison) newcomerTable() Table {

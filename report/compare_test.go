@@ -480,7 +480,7 @@ func TestComparePage(t *testing.T) {
 	}
 	c.Variants[2].Cells[0].Summary.Device, c.Variants[2].Cells[0].Summary.DeviceName = "cuda:0", "H200"
 	page := write()
-	for _, want := range []string{">device</th>", ">cpu, cuda:0 (H200)</td>", "do not compare", `<span class="tag">cpu, cuda:0</span>`} {
+	for _, want := range []string{">device</th>", ">cpu, cuda:0 (H200)</td>", "cannot be compared", `<span class="tag">cpu, cuda:0</span>`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s", want)
 		}

@@ -78,15 +78,15 @@ func (v *view) setClusters(clients []Client) {
 		}
 		v.Groups = append(v.Groups, row)
 	}
-	v.ClustersNote = "Clusters at the end of the run. A number of clients unfolds to who they are."
+	v.ClustersNote = "These are the clusters at the end of the run. Click a number of clients to list them."
 	if v.HasScores {
-		v.ClustersNote += " Before and after: balanced accuracy before and after local training, mean ± standard deviation over the members, as last measured."
+		v.ClustersNote += " Before and after are the balanced accuracies before and after local training: mean ± standard deviation over the members, as last measured."
 	}
 	if v.HasSources {
-		v.ClustersNote += " Learns from: the sources of the cluster in the CC-graph, best first."
+		v.ClustersNote += " Learns from lists the sources of the cluster in the CC-graph, the best one first. Only FedDAG with two encoders trains along this graph."
 	}
 	if v.Names != nil {
-		v.ClustersNote += " Numbers under the classes: training samples of all members together, shaded by the share of the cluster's largest class."
+		v.ClustersNote += " The numbers under the classes are the training samples of all members, shaded by their share of the cluster's largest class."
 	}
 }
 

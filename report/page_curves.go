@@ -38,7 +38,7 @@ func trafficChart(s Summary, rounds []Round) roundChart {
 		}
 	}
 	return roundChart{
-		title: "Accuracy before local training, by traffic", text: "Traffic of all clients, up and down, warm-up included. Mean over all clients.",
+		title: "Accuracy before local training, by traffic", text: "Mean accuracy over all clients, against the traffic of all clients up and down, with the warm-up.",
 		chart: plot.LineChart{Title: "Accuracy by traffic", XLabel: "traffic, " + name, YLabel: "balanced accuracy, percent", MaxY: 100, Series: []plot.Series{series}},
 	}
 }

@@ -146,10 +146,10 @@ func (s *searchView) drawMatrix(d *Dir, file *clustersJSON) error {
 	}
 	clusters := file.places(rows)
 	tree, threshold := file.tree(), float64(file.Threshold)
-	text := "How the clients merge by their proximity. Branches have the colours of the clusters."
+	text := "The clients merge in the order of their proximity. Branches have the colours of the clusters."
 	if file.FoundBy == similarity.FoundByTest {
 		threshold = math.NaN()
-		text = "How the clients merge by average linkage of their distances. The tests found the clusters; they were not cut from this tree."
+		text = "The clients merge by average linkage of their distances. The tests found the clusters; they were not cut from this tree."
 		if matrix != nil {
 			if tree, err = averageTree(matrix); err != nil {
 				return err
@@ -173,9 +173,9 @@ func (s *searchView) drawMatrix(d *Dir, file *clustersJSON) error {
 	if err != nil {
 		return err
 	}
-	text = "Each pair of clients, ordered by cluster. 0 is alike."
+	text = "The proximity of each pair of clients, ordered by cluster. 0 means that they are alike."
 	if file.FoundBy == similarity.FoundByTest {
-		text = "Each pair of clients, ordered by cluster: their distance in units of its noise. About 0 is one distribution."
+		text = "The distance of each pair of clients in units of its noise, ordered by cluster. A distance near 0 means that both draw from one distribution."
 	}
 	if file.Rows != nil {
 		text += fmt.Sprintf(" A random sample of %s.", numfmt.Count(len(file.Rows), "client"))
@@ -220,7 +220,7 @@ func (s *searchView) drawGraph(d *Dir, classes []string) error {
 	}
 	s.Drawings = append(s.Drawings, drawing{
 		Title: "CC-graph: who learns from whom", HTML: html,
-		Text: "The class complementarity graph. An arrow points from a learner to the source that it learns from; it is thicker the more the classes of the two complement each other. The area of a node is its number of clients.",
+		Text: "The class complementarity graph. An arrow points from a learner to the source that it learns from. It is thicker if the classes of the two complement each other more. The area of a node is its number of clients. Only FedDAG with two encoders trains along this graph.",
 	})
 	return nil
 }

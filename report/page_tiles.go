@@ -93,7 +93,7 @@ func (v *view) setClients(clients []Client) {
 		sum += c.Pre.Balanced
 	}
 	bars.Mean = sum / float64(len(sorted))
-	v.ClientsNote = fmt.Sprintf("Balanced accuracy before local training of %s, as last measured: each client on its own test set. Half of them lie between %.1f and %.1f percent.",
+	v.ClientsNote = fmt.Sprintf("Balanced accuracy before local training of %s, each on its own test set, as last measured. Half of the clients lie between %.1f and %.1f percent.",
 		numfmt.Count(len(sorted), "client"), bars.Values[len(sorted)/4], bars.Values[len(sorted)-1-len(sorted)/4])
 	v.Distribution = drawing{Title: "Each client", HTML: bars.HTML()}
 	for i, c := range sorted[:max(len(worst), min(len(sorted), lowestListed))] {
