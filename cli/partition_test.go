@@ -205,7 +205,7 @@ func TestPartitionCommandRefuses(t *testing.T) {
 		{[]string{"--holdout", "1"}, exitUsage, "--holdout"},
 		{[]string{"--data-seed", "x"}, exitUsage, "--data-seed"},
 		{[]string{"--partition-option", "x"}, exitUsage, "key=value"},
-		{[]string{"--partition-file", filepath.Join(full, "x")}, exitFailed, "empty file"},
+		{[]string{"--partition-file", filepath.Join(full, "x")}, exitFailed, "the file is empty"},
 		{[]string{"--partition-file", filepath.Join(full, "y")}, exitFailed, "y"},
 		{[]string{"--out", full, "--clients", "6"}, exitFailed, "not empty"},
 		{[]string{"--save", filepath.Join(full, "x", "p.json"), "--clients", "6"}, exitFailed, "--save"},
