@@ -78,7 +78,7 @@ type Progress struct {
 // RoundResult is the result of a round.
 type RoundResult struct {
 	Round      int
-	Moves      []Move             // moves of the clustering (first round only), then of the scenario's events before the round, then in the round
+	Moves      []Move             // moves of the clustering (first round only), then of the scenario's events, then of the round
 	Cohort     []int              // ids of the clients that trained, ascending
 	Dropped    []int              // ids of the clients that were left out because their training diverged, ascending
 	Loss       float64            // see [Report]

@@ -17,7 +17,7 @@ import (
 // describes its file.
 type Scenario struct {
 	Seed        uint64  // seed of the reserve and of the samples that shifts draw
-	Reserve     float64 // share of the training samples of each client and class that is set aside before the run, for shifts; in [0, 1)
+	Reserve     float64 // share of the training samples of each client and class that is reserved for shifts, in [0, 1)
 	CheckEvery  int     // δ', rounds between two checks of the class histograms (eq. 41); 0 for no checks
 	SearchAfter int     // number of newcomers after which the clusters are searched for again; 0 for no search
 	Events      []Event // in ascending order of their rounds

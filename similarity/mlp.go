@@ -68,7 +68,7 @@ type mlp struct {
 	w2, b2 []adam // N x mlpHidden, N
 
 	h, w    []float64 // set by forward: the hidden units and the gates
-	outer   []float64 // set by backward: the derivative of L with respect to each sigmoid's argument, which is ∂L/∂b2; times h it is ∂L/∂W2
+	outer   []float64 // set by backward: derivative of L with respect to each sigmoid's argument, ∂L/∂b2; times h it is ∂L/∂W2
 	initial []float64 // set by backward: ∂L/∂z, which is ∂L/∂b1; times x' it is ∂L/∂W1
 }
 

@@ -33,7 +33,7 @@ type Options struct {
 	// clusters), "ratio" (of merge heights; linkage only), "eigengap" (spectral only), "loss" (eq. 10), "fixed:α" (the cut at
 	// α; linkage only) or "count:Z". See Search.
 	Choose             string
-	Concepts           bool    // if some clients label the same images differently, merge clusters that do not differ in this way (concepts.go)
+	Concepts           bool    // under concept shift, merge clusters that label the same images alike (concepts.go)
 	Gamma, Tau, Lambda float64 // γ, τ and λ of eq. 9, 10
 	MaxClusters        int     // candidates have 1..MaxClusters clusters
 

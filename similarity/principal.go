@@ -136,7 +136,7 @@ func PrincipalVectors(images [][]byte, p int) (*mat.Dense, error) {
 func gram(x *mat.Dense) *mat.SymDense {
 	const (
 		shift  = 1 << 26
-		stride = 512 // number of pixels per product, at most shift/255^2; this many pixels of a few rows fit into the first-level cache
+		stride = 512 // number of pixels per product, at most shift/255^2; a few rows of them fit into the first-level cache
 		group  = 4   // number of shared rows per product
 	)
 	m, l := x.Dims()

@@ -26,7 +26,7 @@ type Roster struct {
 	GradientScaled, DataScaled *mat.SymDense // G^ and V^, N x N, 0..1
 	Proximity                  *mat.SymDense // A, N x N, 0..1
 
-	Threshold float64 // α* for newcomers (onScale); 0 for spectral clustering, where a client joins the cluster with the smallest mean A
+	Threshold float64 // α* for newcomers (onScale); 0 for spectral clustering, which uses the smallest mean A
 	Changes   int     // number of clients that have joined or changed since the search; if it is large, search again
 
 	options                Options

@@ -15,9 +15,9 @@ type Candidate struct {
 	Loss, L1, L2 float64 // eq. 9, 10; lower is better
 	Silhouette   float64 // mean over the clients, -1..1; higher is better; 0 for one cluster
 	Even         float64 // the same mean with equal weights for all clusters; low if clusters consist of a few outliers
-	Ratio        float64 // height of the next merge divided by the height of the last one; 0 if either is missing, and for spectral clustering
-	Bend         float64 // decrease of the log mean distance within clusters from the previous candidate, minus its decrease to the next one; 0 at the ends
-	Score        float64 // value that the rule of the search compares; the highest is chosen; 0 if the rule does not consider the candidate
+	Ratio        float64 // height of the next merge divided by that of the last one; 0 if either is missing, and for spectral clustering
+	Bend         float64 // decrease of the log mean distance within clusters to this candidate minus the decrease to the next; 0 at the ends
+	Score        float64 // value that the rule compares; the highest is chosen; 0 if the rule does not consider the candidate
 	Chosen       bool
 }
 

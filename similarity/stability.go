@@ -13,7 +13,7 @@ import (
 type Steadiness struct {
 	ARI      []float64 // adjusted Rand index of each repetition with the clustering
 	Count    []int     // number of clusters of each repetition
-	Clusters []float64 // for each cluster, the mean over the repetitions of its largest Jaccard index with any cluster of the repetition
+	Clusters []float64 // for each cluster, its largest Jaccard index with a cluster of a repetition, averaged over the repetitions
 	Between  *float64  // adjusted Rand index of the two repetitions with disjoint halves of the images; nil for halves of the mask
 }
 

@@ -27,7 +27,7 @@ type ClassPair struct {
 type Likeness struct {
 	A       int         `json:"a"` // A and B are the clusters
 	B       int         `json:"b"`
-	Same    bool        `json:"same"`    // at least nine tenths of the images are in pairs, and the test does not reject at Options.Alpha
+	Same    bool        `json:"same"`    // nine tenths of the images or more are in pairs, and no test rejects at Options.Alpha
 	Renamed bool        `json:"renamed"` // a pair has different labels
 	Share   float64     `json:"share"`   // share of the images of both clusters that are in paired classes
 	P       float64     `json:"p"`       // p-value of "with these labels, the images of every class have the same distribution"

@@ -122,7 +122,7 @@ type FedDAG struct {
 	// Phase 5: the training of the models.
 	Body          string  // which clusters share a primary encoder, one of the Body constants
 	Sources       string  // how a learner combines its sources, one of the Sources constants
-	OwnSource     bool    // whether a cluster is also a source of itself; the H of this edge is the mean H of its other edges, or 1 without other edges
+	OwnSource     bool    // whether a cluster is also its own source; H of this edge is the mean H of its other edges, or 1 without any
 	ServerRate    float64 // η2 of round 0
 	RateDecay     float64 // factor of η2 per round
 	Schedule      string  // ScheduleBoth, or "K:1": a secondary phase in every K-th round (B.9)

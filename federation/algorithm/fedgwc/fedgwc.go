@@ -54,7 +54,7 @@ type FedGWC struct {
 	MostParts  int     // largest number of parts of one split
 	Compare    string  // what the affinity compares: the "rows" or the "columns" of W
 	PerCluster bool    // sample every cluster separately
-	Losses     int     // S, number of mini-batches at the start of a local training whose losses are compared; 0 compares the mean loss of every epoch
+	Losses     int     // S, number of first mini-batches whose losses are compared; 0 compares the mean loss of every epoch
 
 	interactions []*interactions // interactions of each cluster
 }
