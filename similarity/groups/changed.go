@@ -51,8 +51,8 @@ type Change struct {
 //
 //	level = (g + sum_c q_c |r_c|^2) / (g + sum_c g_c),   g_c = loud_c tr S, g their mean,  1/q_c = 1/(n_c0 + m_c0) + 1/(n_c1 + m_c1)
 //
-// (The separate differences between the halves of the old and of the new images would be larger if <delta_c0, delta_c1> is
-// smaller, so that 1.3% of the unchanged clients had p <= 1%.) t has Student's distribution with the degrees of freedom of
+// (The separate differences between the halves of the old and of the new images are larger if <delta_c0, delta_c1> is smaller.
+// With them, 1.3% of the unchanged clients had p <= 1%.) t has Student's distribution with the degrees of freedom of
 // Satterthwaite's formula.
 //
 // A client that had no images has changed once it has one (P is 0). If it has no images now, nothing can be tested (P is 1).

@@ -24,8 +24,8 @@ var labelPriors = [4]float64{1, 0.1, 0.01, 0.001}
 //
 // without the multinomial coefficient, which cancels. The shares are q_ec = (e / C + sum_i n_ic / n_i) / (e + members), so a
 // class that no member holds is less likely if e is smaller. The weights w_eA are proportional to (prod_i DM(x_i; A q_e-i))^t,
-// with q_e-i the shares without client i, which says how well e and A predict each member from the others. The power t = (members
-// - 1) / (members + 1) is needed because few members predict each other from the same little evidence: with t = 1, a cluster of
+// with q_e-i the shares without client i, which says how well e and A predict each member from the others. The power is t =
+// (members - 1) / (members + 1), because few members predict each other from the same little evidence. With t = 1, a cluster of
 // two members rejected newcomers five times as often as allowed. So if all members hold the same classes, a client with another
 // class is very unlikely, and if each member holds classes that the others lack, it is likely. Without members, all e and A are
 // equally likely.
