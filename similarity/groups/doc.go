@@ -1,12 +1,12 @@
 // Package groups finds the groups of clients by statistical tests: their number and their members. Every client sends one
 // small [Sketch] of its images once, before any training. The package needs no accelerator and no cgo.
 //
-// The method has four steps on the server, after the clients' features and sketches:
+// The method has four steps on the server, after the clients' features and sketches; see [Find]:
 //
 //	features.go   the features of an image: layout, and texture at up to three sizes
 //	sketch.go     what a client sends: counts and class means of two random halves, and its scatter matrix
-//	metric.go     step 1: the metric in which images are compared
-//	split.go      the best split of clients in two, in three views
+//	metric.go     the metric in which images are compared
+//	split.go      step 1: the best split of clients in two, in three views
 //	style.go      the common deviation of all classes of a client, removed for the view "concept"
 //	test.go       whether a split is real: learnt on one half of the images, tested on the other half
 //	cloud.go      whether the clients are one cloud of individual styles instead of two groups
