@@ -190,6 +190,7 @@ func (c *Comparison) differenceTable() Table {
 		Setting: c.all()[:2],
 		Columns: headings("algorithm", "n"),
 	}
+	shown = c.distinct(shown)
 	for _, m := range shown {
 		t.Columns = append(t.Columns, Column{Heading: m.heading})
 	}
@@ -227,6 +228,26 @@ func (c *Comparison) differenceTable() Table {
 	}
 	t.After = c.predictWith()
 	return t
+}
+
+// distinct returns the measures without those that have the values of an earlier one in every run. In runs that evaluate only their
+// last round, last-10 pre is final pre; the same difference must not count twice among the intervals that are corrected together.
+func (c *Comparison) distinct(measures []measure) (kept []measure) {
+	for _, m := range measures {
+		repeats := func(other measure) bool {
+			for i := range c.Variants {
+				x, y := c.values(&c.Variants[i], m), c.values(&c.Variants[i], other)
+				if !slices.EqualFunc(x, y, func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }) {
+					return false
+				}
+			}
+			return true
+		}
+		if !slices.ContainsFunc(kept, repeats) {
+			kept = append(kept, m)
+		}
+	}
+	return kept
 }
 
 // newcomers explains the accuracies of clients that join during a run.

@@ -509,3 +509,20 @@ func TestMillions(t *testing.T) {
 		}
 	}
 }
+
+// TestEqualColumnsAreTestedOnce checks that the differences of runs of one round, in which last-10 pre is final pre, have one
+// column for both, and that longer runs have both columns.
+func TestEqualColumnsAreTestedOnce(t *testing.T) {
+	for rounds, want := range map[int][]string{
+		1:  {"algorithm", "n", "final pre", "final post", "last-10 post"},
+		12: {"algorithm", "n", "final pre", "final post", "last-10 pre", "last-10 post"},
+	} {
+		var got []string
+		for _, column := range someComparison(t, rounds).differenceTable().Columns {
+			got = append(got, column.Heading)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d rounds: columns %v, want %v", rounds, got, want)
+		}
+	}
+}
