@@ -28,7 +28,10 @@ type BatchedOptions struct {
 	Method ConvMethod // method of all convolutions for which it is possible
 	// GeneralKernels uses GPU kernels that are not compiled for the shapes of a network's layers, for comparisons.
 	GeneralKernels bool
-	Memory         int64 // estimated bytes that a call may use on the device, in addition to its caller's memory there; 0 for most of the free memory
+	// FusedKernels computes all convolutions of a small network in one kernel, where the network is of the kind and fits into the
+	// shared memory of a multiprocessor. No GPU has run these kernels yet.
+	FusedKernels bool
+	Memory       int64 // estimated bytes that a call may use on the device, besides what its caller holds there; 0 for most of the free memory
 }
 
 // ConvMethod is a method of computing the convolution of stacked clients.
@@ -51,7 +54,7 @@ func NewBatched(device Device, o BatchedOptions) (*Batched, error) {
 	e := &Batched{device: device, o: o}
 	options := C.fd_stacked_options{
 		precision: C.int32_t(o.Precision), method: C.int32_t(o.Method), deterministic: C.int32_t(flag(o.Deterministic)),
-		general: C.int32_t(flag(o.GeneralKernels)),
+		general: C.int32_t(flag(o.GeneralKernels)), fused: C.int32_t(flag(o.FusedKernels)),
 	}
 	err := device.call(func(name *C.char) *C.char { return C.fd_stacked_new(name, &options, &e.handle) })
 	if err == nil {

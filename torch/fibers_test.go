@@ -139,13 +139,14 @@ func TestKernelsOnFibers(t *testing.T) {
 			for _, o := range []torch.BatchedOptions{
 				{Method: torch.Fused}, {Method: torch.Columns}, {Method: torch.Fused, Arithmetic: torch.Arithmetic{Precision: torch.BF16}},
 				{Method: torch.Columns, Arithmetic: torch.Arithmetic{Precision: torch.BF16}},
+				{FusedKernels: true}, {FusedKernels: true, Arithmetic: torch.Arithmetic{Precision: torch.BF16}},
 			} {
 				o.GeneralKernels = true // TestShapedKernels runs the others
 				small := name == "every layer" || name == "fused"
-				if !small && (parts != torch.Secondary || o.Method != torch.Fused || o.Precision != torch.FP32) {
+				if !small && (parts != torch.Secondary || o.Method != torch.Fused || o.FusedKernels || o.Precision != torch.FP32) {
 					continue
 				}
-				t.Run(fmt.Sprintf("%s/%d/%d/%v", name, parts, o.Method, o.Precision), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%d/%d/%v/%v", name, parts, o.Method, o.FusedKernels, o.Precision), func(t *testing.T) {
 					loops, asked := fiberRun(t, o, net, images, jobs, parts)
 					var got []torch.Trained
 					var predicted []torch.Predicted
@@ -190,14 +191,17 @@ func TestFibersMissEveryBarrier(t *testing.T) {
 		net    *torch.Network
 		images *torch.Images
 		jobs   []torch.Job
-		method torch.ConvMethod
+		o      torch.BatchedOptions
 	}
 	barriers := 0
-	for name, w := range map[string]workload{"fused": {net: fusedNet(t), method: torch.Fused}, "every layer": {net: tinyNet(t, true, 0), method: torch.Columns}} {
+	for name, w := range map[string]workload{
+		"fused": {net: fusedNet(t), o: torch.BatchedOptions{Method: torch.Fused}}, "every layer": {net: tinyNet(t, true, 0), o: torch.BatchedOptions{Method: torch.Columns}},
+		"all convolutions fused": {net: fusedNet(t), o: torch.BatchedOptions{FusedKernels: true}},
+	} {
 		w.images, w.jobs = raggedCohort(t, w.net, 1)
 		w.jobs = w.jobs[4:5] // 9 samples in batches of 5
 		run := func() {
-			fiberRun(t, torch.BatchedOptions{Method: w.method}, w.net, w.images, w.jobs, torch.Primary|torch.Head)
+			fiberRun(t, w.o, w.net, w.images, w.jobs, torch.Primary|torch.Head)
 		}
 		_, whole := onFibers(t, library, 2, "", "", run)
 		if len(whole["finding"]) > 0 {

@@ -33,6 +33,10 @@ FD_SHAPED(to_columns_f32_3_32_32_5_1_0_28_28, to_columns, float, Columns, args.c
 FD_SHAPED(to_columns_f32_64_15_15_3_1_0_13_13, to_columns, float, Columns, args.channels = 64; args.height = 15; args.width = 15; args.kernel = 3; args.stride = 1; args.padding = 0; args.out_height = 13; args.out_width = 13;)
 FD_SHAPED(to_columns_f32_6_14_14_5_1_0_10_10, to_columns, float, Columns, args.channels = 6; args.height = 14; args.width = 14; args.kernel = 5; args.stride = 1; args.padding = 0; args.out_height = 10; args.out_width = 10;)
 
+// the convolutions of lenet on 1x28x28 and 3x32x32 as one kernel
+FD_SHAPED(fused_forward_f32_2_1_28_28_6_5_2_16_5_0, fused_forward, float, FusedForward, args.net.layers = 2; args.net.in = 1; args.net.height = 28; args.net.width = 28; args.net.out[0] = 6; args.net.kernel[0] = 5; args.net.padding[0] = 2; args.net.out[1] = 16; args.net.kernel[1] = 5; args.net.padding[1] = 0;)
+FD_SHAPED(fused_forward_f32_2_3_32_32_6_5_0_16_5_0, fused_forward, float, FusedForward, args.net.layers = 2; args.net.in = 3; args.net.height = 32; args.net.width = 32; args.net.out[0] = 6; args.net.kernel[0] = 5; args.net.padding[0] = 0; args.net.out[1] = 16; args.net.kernel[1] = 5; args.net.padding[1] = 0;)
+
 // resnet9 on 3x32x32, with batch norm and with group norm
 FD_SHAPED(from_columns_f32_128_16_16_3_1_1_16_16, from_columns, float, Columns, args.channels = 128; args.height = 16; args.width = 16; args.kernel = 3; args.stride = 1; args.padding = 1; args.out_height = 16; args.out_width = 16;)
 FD_SHAPED(from_columns_f32_256_8_8_3_1_1_8_8, from_columns, float, Columns, args.channels = 256; args.height = 8; args.width = 8; args.kernel = 3; args.stride = 1; args.padding = 1; args.out_height = 8; args.out_width = 8;)

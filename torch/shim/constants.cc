@@ -29,6 +29,18 @@ Constants constants_of(const Norm &a) {
   return {"Norm", {FD_VALUE(channels), FD_VALUE(plane), FD_VALUE(groups)}};
 }
 
+static Constants constants_of(const char *args, const FusedNet &net) {
+  Constants c{args, {{"net.layers", net.layers}, {"net.in", net.in}, {"net.height", net.height}, {"net.width", net.width}}};
+  for (int n = 0; n < net.layers; n++) {
+    std::string at = "[" + std::to_string(n) + "]";
+    c.values.emplace_back("net.out" + at, net.out[n]);
+    c.values.emplace_back("net.kernel" + at, net.kernel[n]);
+    c.values.emplace_back("net.padding" + at, net.padding[n]);
+  }
+  return c;
+}
+Constants constants_of(const FusedForward &a) { return constants_of("FusedForward", a.net); }
+
 std::string name_of(const char *kernel, const Constants &constants) {
   std::string name = kernel;
   for (const auto &v : constants.values) name += "_" + std::to_string(v.second);
@@ -40,7 +52,7 @@ std::string source_of(const char *kernel, const Constants &constants) {
   size_t end = name.rfind('_');
   TORCH_CHECK(end != std::string::npos, "the kernel ", name, " has no type of activations in its name");
   for (const auto &v : constants.values)
-    assignments += std::string(" args.") + v.first + " = " + std::to_string(v.second) + ";";
+    assignments += " args." + v.first + " = " + std::to_string(v.second) + ";";
   return "FD_SHAPED(" + name_of(kernel, constants) + ", " + name.substr(0, end) + ", " +
          (name.substr(end) == "_bf16" ? "fd::bfloat" : "float") + ", " + constants.args + "," + assignments + ")\n";
 }

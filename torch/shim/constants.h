@@ -7,6 +7,7 @@
 
 #include "kernel_block.h"
 #include "kernel_columns.h"
+#include "kernel_fused_forward.h"
 #include "kernel_norm.h"
 #include "kernel_pool.h"
 
@@ -16,13 +17,14 @@ namespace fd {
 // vary from call to call, and a network must not need more kernels than it has layers.
 struct Constants {
   const char *args = nullptr;  // name of the struct of the arguments
-  std::vector<std::pair<const char *, int>> values;
+  std::vector<std::pair<std::string, int>> values;
 };
 
 Constants constants_of(const ConvBlock &a);
 Constants constants_of(const Columns &a);
 Constants constants_of(const Pool &a);
 Constants constants_of(const Norm &a);
+Constants constants_of(const FusedForward &a);
 
 // The name of a kernel ("pool_f32") with constants: its own name, followed by the values.
 std::string name_of(const char *kernel, const Constants &constants);

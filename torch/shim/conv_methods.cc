@@ -78,10 +78,16 @@ void ConvMethods::forget() {
   chosen_.clear();
 }
 
+void ConvMethods::note(const std::string &line) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  notes_.insert(line);
+}
+
 std::string ConvMethods::report() const {
   std::lock_guard<std::mutex> lock(mutex_);
   std::string text;
   for (const auto &c : chosen_) text += c.first.first + ": " + name_of(c.second.method) + c.second.tried + "\n";
+  for (const std::string &line : notes_) text += line + "\n";
   return text;
 }
 

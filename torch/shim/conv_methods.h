@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,18 +23,21 @@ const char *name_of(ConvMethod method);
 
 class ConvMethods {
  public:
-  // fixed is used wherever it is possible. If it is not possible and choices is false, the first candidate is used. shapes:
-  // kernels on a CUDA device are compiled for the shapes of layers.
-  ConvMethods(ConvMethod fixed, bool choices, bool shapes) : shapes(shapes), fixed_(fixed), choices_(choices) {}
+  // fixed is used wherever it is possible. Without it, and if choices is false, the first candidate is used.
+  // shapes: kernels on a CUDA device are compiled for the shapes of layers.
+  // fused: all convolutions of a small network are computed in one kernel where this is possible, whatever else is chosen.
+  ConvMethods(ConvMethod fixed, bool choices, bool shapes, bool fused)
+      : shapes(shapes), fused(fused), fixed_(fixed), choices_(choices) {}
   // The method for a shape. The first time, trial runs each candidate on the current data, forwards and backwards, and the
   // fastest is kept. If none is possible, it throws the reason. The choice is only used again for the same candidates.
   ConvMethod of(const std::string &shape, const std::vector<ConvMethod> &candidates, const at::Device &device,
                 const std::function<void(ConvMethod)> &trial);
   void forget();  // forgets all choices
-  // A line for each shape, with its method and the time of each method that was tried.
+  void note(const std::string &line);  // for the report
+  // A line for each shape: its method, and the time of each that was tried. Then the lines that were noted.
   std::string report() const;
 
-  const bool shapes;
+  const bool shapes, fused;
 
  private:
   struct Choice {
@@ -44,6 +48,7 @@ class ConvMethods {
   bool choices_;
   mutable std::mutex mutex_;  // report may come from another thread
   std::map<std::pair<std::string, std::vector<ConvMethod>>, Choice> chosen_;  // by shape and candidates
+  std::set<std::string> notes_;
 };
 
 }  // namespace fd

@@ -66,6 +66,7 @@ struct Driver {
     load = FD_FIND(lib, cuModuleLoadData);
     function = FD_FIND(lib, cuModuleGetFunction);
     launch = FD_FIND(lib, cuLaunchKernel);
+    attribute = FD_FIND(lib, cuFuncSetAttribute);
     message = FD_FIND(lib, cuGetErrorString);
   }
   void check(CUresult result, const char *doing) const {
@@ -77,6 +78,7 @@ struct Driver {
   decltype(&cuModuleLoadData) load;
   decltype(&cuModuleGetFunction) function;
   decltype(&cuLaunchKernel) launch;
+  decltype(&cuFuncSetAttribute) attribute;
   decltype(&cuGetErrorString) message;
 };
 
@@ -182,11 +184,18 @@ void cuda_launch(const c10::Device &device, const Kernel &kernel, int64_t blocks
   TORCH_CHECK(blocks <= 0x7fffffff, kernel.name, " has ", blocks, " blocks");
   c10::cuda::CUDAGuard guard(device);
   CUfunction f = function_of(device.index(), kernel);
+  if (shared_bytes > 4 * kSharedFloats)  // more must be asked for
+    driver().check(driver().attribute(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, static_cast<int>(shared_bytes)), kernel.name);
   void *parameters[] = {const_cast<void *>(args)};
   driver().check(driver().launch(f, static_cast<unsigned>(blocks), 1, 1, static_cast<unsigned>(threads), 1, 1,
                                  static_cast<unsigned>(shared_bytes),
                                  c10::cuda::getCurrentCUDAStream(device.index()).stream(), parameters, nullptr),
                  kernel.name);
+}
+
+Limits cuda_limits(const c10::Device &device) {
+  const auto *p = at::cuda::getDeviceProperties(device.index());
+  return {static_cast<int64_t>(p->sharedMemPerBlockOptin) / 4, p->multiProcessorCount};
 }
 
 int64_t cuda_compile(const std::string &architecture, bool bf16) {
@@ -202,6 +211,7 @@ namespace fd {
 void cuda_launch(const c10::Device &, const Kernel &, int64_t, int, int64_t, const void *, size_t) {
   TORCH_CHECK(false, "this build has no CUDA code");
 }
+Limits cuda_limits(const c10::Device &) { TORCH_CHECK(false, "this build has no CUDA code"); }
 int64_t cuda_compile(const std::string &, bool) { TORCH_CHECK(false, "this build has no CUDA code"); }
 
 }  // namespace fd

@@ -16,6 +16,8 @@ namespace fd {
 void cuda_launch(const c10::Device &device, const Kernel &kernel, int64_t blocks, int threads, int64_t shared_bytes,
                  const void *args, size_t size);
 
+Limits cuda_limits(const c10::Device &device);
+
 // Compiles the kernels for an architecture ("sm_90") and a type of activations, and returns the size of the code. This is
 // all that can be checked without a device.
 int64_t cuda_compile(const std::string &architecture, bool bf16);

@@ -8,6 +8,7 @@
 #ifdef __CUDACC_RTC__
 #define FD_DEVICE __device__ __forceinline__
 #define FD_SYNC __syncthreads()
+#define FD_UNROLL _Pragma("unroll")
 #define FD_KERNEL(name, function, Args)                                       \
   extern "C" __global__ void __launch_bounds__(256) name(const Args args) {   \
     extern __shared__ float shared[];                                         \
@@ -17,6 +18,7 @@
 #include <cmath>
 #include <cstring>
 #define FD_DEVICE inline
+#define FD_UNROLL
 #ifdef FD_FIBERS
 #include "fibers.h"
 #define FD_SYNC fd_fibers_sync(__FILE__, __LINE__)
@@ -72,6 +74,12 @@
 #define FD_KERNELS(name, Args) FD_KERNEL(name##_bf16, name<bfloat>, Args)
 #else
 #define FD_KERNELS(name, Args) FD_KERNEL(name##_f32, name<float>, Args)
+#endif
+// Kernels that a CUDA device has for shapes of layers only.
+#ifdef __CUDACC_RTC__
+#define FD_KERNELS_SHAPED(name, Args)
+#else
+#define FD_KERNELS_SHAPED(name, Args) FD_KERNELS(name, Args)
 #endif
 
 namespace fd {

@@ -15,6 +15,8 @@ FD_FILE(norm)
 FD_FILE(loss)
 FD_FILE(sgd)
 FD_FILE(hash)
+FD_FILE(fused_layers)
+FD_FILE(fused_forward)
 
 namespace fd {
 
@@ -23,6 +25,7 @@ const std::vector<SourceFile> &kernel_sources() {
       {"kernel_code.h", fd_text_code},   {"kernel_batch.h", fd_text_batch}, {"kernel_columns.h", fd_text_columns},
       {"kernel_pool.h", fd_text_pool},   {"kernel_block.h", fd_text_block}, {"kernel_norm.h", fd_text_norm},
       {"kernel_loss.h", fd_text_loss},   {"kernel_sgd.h", fd_text_sgd},     {"kernel_hash.h", fd_text_hash},
+      {"kernel_fused_layers.h", fd_text_fused_layers}, {"kernel_fused_forward.h", fd_text_fused_forward},
   };
   return files;
 }

@@ -9,7 +9,7 @@ namespace fd {
 
 void launch(const at::Device &device, const Kernel &kernel, int64_t blocks, int64_t shared, const void *args,
             size_t size) {
-  TORCH_CHECK(shared <= kSharedFloats, kernel.name, " asks for ", 4 * shared, " bytes of shared memory");
+  TORCH_CHECK(shared <= limits_of(device).shared, kernel.name, " asks for ", 4 * shared, " bytes of shared memory");
   if (blocks == 0) return;
   if (device.is_cuda()) {
     cuda_launch(device, kernel, blocks, kThreads, 4 * shared, args, size);
@@ -17,8 +17,11 @@ void launch(const at::Device &device, const Kernel &kernel, int64_t blocks, int6
   }
   if (emulate(kernel, blocks, shared, args, size)) return;
   static thread_local std::vector<float> memory(kSharedFloats);
+  if (shared > static_cast<int64_t>(memory.size())) memory.resize(shared);
   for (int64_t b = 0; b < blocks; b++) kernel.host(args, b, memory.data());
 }
+
+Limits limits_of(const at::Device &device) { return device.is_cuda() ? cuda_limits(device) : Limits{(227 << 10) / 4, 1}; }
 
 // Whether each plane lies in one piece. The stride of an axis of one means nothing.
 static bool planes_whole(const at::Tensor &x) {

@@ -6,6 +6,7 @@
 #include "constants.h"
 #include "kernel_block.h"
 #include "kernel_columns.h"
+#include "kernel_fused_forward.h"
 #include "kernel_hash.h"
 #include "kernel_loss.h"
 #include "kernel_norm.h"
@@ -21,6 +22,14 @@ struct Kernel {
 };
 
 constexpr int64_t kSharedFloats = 12288;  // shared memory that a block may have on every CUDA device: 48 KB
+
+// What a device has for a kernel.
+struct Limits {
+  int64_t shared;      // floats of shared memory that a block may have there
+  int64_t processors;  // number of multiprocessors
+};
+// The host has the shared memory of sm_90 and one multiprocessor.
+Limits limits_of(const at::Device &device);
 
 // Runs the given number of blocks, each with the given number of floats of shared memory.
 // args points to size bytes, the kernel's struct.

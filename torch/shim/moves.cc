@@ -13,14 +13,20 @@ void append_rows(const int32_t *samples, int64_t n, const uint8_t *label_map, co
   }
 }
 
-at::Tensor gather_stack(const Batch &batch, int64_t clients, const at::Tensor &pixels, const at::Tensor &byte_values,
-                        const at::Tensor &images, at::ScalarType type) {
-  at::Tensor x = at::empty({clients, batch.samples, pixels.size(1), pixels.size(2), pixels.size(3)},
-                           pixels.options().dtype(type));
-  GatherImages a{batch, images.data_ptr<int32_t>(), pixels.data_ptr<uint8_t>(), byte_values.data_ptr<float>(),
-                 x.data_ptr(), static_cast<int>(x.size(2)), static_cast<int>(x.size(3) * x.size(4))};
-  launch(pixels.device(), FD_KERNEL_FOR(x, gather_images), clients * batch.samples, 0, a);
-  return x;
+StackImages::StackImages(const Batch &batch, int64_t clients, const at::Tensor &pixels, const at::Tensor &byte_values,
+                         const at::Tensor &images, at::ScalarType type)
+    : clients_(clients), pixels_(pixels), type_(type),
+      source_{batch, images.data_ptr<int32_t>(), pixels.data_ptr<uint8_t>(), byte_values.data_ptr<float>(), nullptr,
+              static_cast<int>(pixels.size(1)), static_cast<int>(pixels.size(2) * pixels.size(3))} {}
+
+const at::Tensor &StackImages::gathered() {
+  if (gathered_.defined()) return gathered_;
+  int64_t samples = source_.batch.samples;
+  gathered_ = at::empty({clients_, samples, pixels_.size(1), pixels_.size(2), pixels_.size(3)}, pixels_.options().dtype(type_));
+  GatherImages a = source_;
+  a.out = gathered_.data_ptr();
+  launch(pixels_.device(), FD_KERNEL_FOR(gathered_, gather_images), clients_ * samples, 0, a);
+  return gathered_;
 }
 
 void move_rows(const Kernel &kernel, const Batch &batch, const at::Tensor &table, const at::Tensor &activations,

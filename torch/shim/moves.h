@@ -24,9 +24,22 @@ void upload(const at::Tensor &to, const std::vector<T> &values) {
 void append_rows(const int32_t *samples, int64_t n, const uint8_t *label_map, const at::Tensor &host_labels,
                  int64_t classes, std::vector<int32_t> &images, std::vector<int32_t> &labels);
 
-// The normalised images of a batch, [clients, B, C, H, W]. images has the index of the image of each row.
-at::Tensor gather_stack(const Batch &batch, int64_t clients, const at::Tensor &pixels, const at::Tensor &byte_values,
-                        const at::Tensor &images, at::ScalarType type);
+// The images of a batch. They are gathered for the first layer that wants them in one piece; a kernel can read them from
+// where they lie.
+class StackImages {
+ public:
+  // images: which image each row is.
+  StackImages(const Batch &batch, int64_t clients, const at::Tensor &pixels, const at::Tensor &byte_values,
+              const at::Tensor &images, at::ScalarType type);
+  const at::Tensor &gathered();  // normalised, [clients, B, C, H, W]
+  const GatherImages &source() const { return source_; }
+
+ private:
+  int64_t clients_;
+  at::Tensor pixels_, gathered_;
+  at::ScalarType type_;
+  GatherImages source_;
+};
 
 // Moves a batch's rows between a table [rows, width] and columns of activations [clients, B, row], with one of the
 // kernels gather_rows and scatter_rows.

@@ -6,7 +6,13 @@
 namespace fd {
 
 StackedEncoder::StackedEncoder(const fd_network &network, int part, const Stack &stack)
-    : Walk(network, part), s_(stack), begin_(network.encoder_begin(part)), kept_(network.layers.size()) {}
+    : Walk(network, part), s_(stack), begin_(network.encoder_begin(part)), kept_(network.layers.size()),
+      fused_(network, part, stack) {}
+
+at::Tensor StackedEncoder::evaluate(StackImages &images) {
+  return fused_.steps() > 0 ? Walk::evaluate(fused_.ahead(images), fused_.steps()) : Walk::evaluate(images.gathered());
+}
+at::Tensor StackedEncoder::forward(StackImages &images, const Draw &draw) { return Walk::forward(images.gathered(), draw); }
 
 // A product with the clients' weights [A, out, in], plus their biases [A, out]: [A, B, in] -> [A, B, out].
 static at::Tensor affine(const at::Tensor &bias, const at::Tensor &x, const at::Tensor &weight) {

@@ -3,15 +3,19 @@
 
 #include <memory>
 
+#include "moves.h"
 #include "stacked_conv.h"
+#include "stacked_fused.h"
 #include "walk.h"
 
 namespace fd {
 
 class StackedEncoder : public Walk {
  public:
-  // Images are [A, B, C, H, W], features [A, B, F].
   StackedEncoder(const fd_network &network, int part, const Stack &stack);
+  // The passes of Walk from a batch's images to features [A, B, F].
+  at::Tensor evaluate(StackImages &images);
+  at::Tensor forward(StackImages &images, const Draw &draw);
 
  private:
   struct Kept {
@@ -29,6 +33,7 @@ class StackedEncoder : public Walk {
   const Stack &s_;
   int64_t begin_;  // offset of the encoder in the clients' vectors
   std::vector<Kept> kept_;  // by layer
+  FusedConvs fused_;        // the first layers, if the engine fuses them
 };
 
 // The linear classifier of every client.

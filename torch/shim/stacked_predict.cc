@@ -38,7 +38,7 @@ void predict_stacked(const fd_network &network, const fd_images &images, const s
   sweep(schedule, device, [&](int64_t clients, const Batch &batch) {
     TORCH_CHECK(!engine.cancelled, "cancelled");
     Stack s{weights.slice(0, 0, clients), compute.slice(0, 0, clients), at::Tensor(), batch, nullptr, &methods};
-    at::Tensor x = gather_stack(batch, clients, images.pixels, images.table, rows_image, type);
+    StackImages x(batch, clients, images.pixels, images.table, rows_image, type);
     at::Tensor f = StackedEncoder(network, FD_PRIMARY, s).evaluate(x);
     if (network.dual) f = at::cat({f, StackedEncoder(network, FD_SECONDARY, s).evaluate(x)}, 2);
     f = f.contiguous();

@@ -2,7 +2,6 @@
 
 #include "guard.h"
 #include "launch.h"
-#include "moves.h"
 #include "stacked_encoder.h"
 #include "sweep.h"
 
@@ -122,8 +121,8 @@ Stack StackedTraining::stack(int64_t clients) const {
   return s;
 }
 
-at::Tensor StackedTraining::gathered(const Batch &batch, int64_t clients) const {
-  return gather_stack(batch, clients, pixels_, byte_values_, images_, type_);
+StackImages StackedTraining::images(const Batch &batch, int64_t clients) const {
+  return StackImages(batch, clients, pixels_, byte_values_, images_, type_);
 }
 
 // The features of all samples under a frozen encoder: they do not change while the clients train.
@@ -133,7 +132,8 @@ void StackedTraining::cache(int part, const Schedule &schedule) {
   sweep(schedule, device_, [&](int64_t clients, const Batch &batch) {
     Stack s = stack(clients);
     s.batch = batch;
-    at::Tensor f = StackedEncoder(network_, part, s).evaluate(gathered(batch, clients)).contiguous();
+    StackImages x = images(batch, clients);
+    at::Tensor f = StackedEncoder(network_, part, s).evaluate(x).contiguous();
     move_rows(FD_KERNEL_FOR(f, scatter_rows), batch, table, f, 0);
   });
 }
@@ -164,8 +164,8 @@ void StackedTraining::step(int64_t clients) {
   StackedEncoder primary(network_, FD_PRIMARY, s), secondary(network_, FD_SECONDARY, s);
   StackedHead head(network_, s);
   Draw draw{0, 0};  // seeds and step are on the device
-  at::Tensor x, f;
-  if (trains(FD_PRIMARY) || (network_.dual && trains(FD_SECONDARY))) x = gathered(s.batch, clients);
+  StackImages x = images(s.batch, clients);
+  at::Tensor f;
   if (!network_.dual && trains(FD_PRIMARY)) {
     f = primary.forward(x, draw);
   } else {

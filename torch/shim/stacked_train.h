@@ -10,6 +10,7 @@
 #include "fd.h"
 #include "graph.h"
 #include "handles.h"
+#include "moves.h"
 #include "network.h"
 #include "schedule.h"
 #include "stack.h"
@@ -46,7 +47,7 @@ class StackedTraining {
   void step(int64_t clients);
   void finish(const std::vector<fd_job> &jobs, const Schedule &schedule);
   Stack stack(int64_t clients) const;
-  at::Tensor gathered(const Batch &batch, int64_t clients) const;  // images [A, B, C, H, W]
+  StackImages images(const Batch &batch, int64_t clients) const;
   bool trains(int part) const { return shape_.parts & part; }
 
   const fd_network &network_;

@@ -4,12 +4,12 @@
 
 namespace fd {
 
-at::Tensor Walk::evaluate(const at::Tensor &x) { return run(network.steps, x, nullptr); }
+at::Tensor Walk::evaluate(const at::Tensor &x, size_t first) { return run(network.steps, x, nullptr, first); }
 at::Tensor Walk::forward(const at::Tensor &x, const Draw &draw) { return run(network.steps, x, &draw); }
 void Walk::backward(const at::Tensor &grad) { run_back(network.steps, grad); }
 
-at::Tensor Walk::run(const std::vector<Step> &steps, at::Tensor x, const Draw *draw) {
-  for (size_t s = 0; s < steps.size(); s++) {
+at::Tensor Walk::run(const std::vector<Step> &steps, at::Tensor x, const Draw *draw, size_t first) {
+  for (size_t s = first; s < steps.size(); s++) {
     const Step &step = steps[s];
     if (layer(step).kind == FD_RESIDUAL) {
       at::Tensor y = run(step.body, x, draw);

@@ -12,8 +12,9 @@ namespace fd {
 class Walk {
  public:
   virtual ~Walk() = default;
-  at::Tensor evaluate(const at::Tensor &x);                     // images -> features
-  at::Tensor forward(const at::Tensor &x, const Draw &draw);    // the same in training; keeps the tensors that backward needs
+  // Images -> features. first is the number of steps at the front that x has been through already.
+  at::Tensor evaluate(const at::Tensor &x, size_t first = 0);
+  at::Tensor forward(const at::Tensor &x, const Draw &draw);    // the same in training: keeps what backward needs
   void backward(const at::Tensor &grad);                        // gradient of the features -> gradients of the parameters
 
  protected:
@@ -30,7 +31,7 @@ class Walk {
   const fd_network &network;
 
  private:
-  at::Tensor run(const std::vector<Step> &steps, at::Tensor x, const Draw *draw);
+  at::Tensor run(const std::vector<Step> &steps, at::Tensor x, const Draw *draw, size_t first = 0);
   at::Tensor run_back(const std::vector<Step> &steps, at::Tensor grad);
   const char *part_;
 };
