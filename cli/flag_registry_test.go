@@ -24,7 +24,7 @@ var flagTests = map[string]map[string]string{
 		"TestBenchWorkersAreThreads": "workers",
 		"TestDeterministic":          "deterministic",
 		"TestBenchDevice":            "device",
-		"TestWrongUsage":             "general-kernels", // the flag is refused without a GPU
+		"TestWrongUsage":             "general-kernels fused-kernels", // without a GPU they are refused
 	},
 	"cluster": {
 		"TestClusterFromSketches": "sketches save-sketches compare stability",

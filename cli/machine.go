@@ -22,7 +22,8 @@ type machine struct {
 	deterministic bool
 	memory        string // memory limit of a stacked call, as given
 	workers       int
-	general       bool // bench only: use kernels that are not compiled for the shapes of the layers
+	general       bool // of bench: kernels are not compiled for the shapes of layers
+	fused         bool // of bench: one kernel computes all convolutions of a small network
 }
 
 var (
@@ -61,6 +62,10 @@ func (m *machine) check() error {
 		return usagef("only the batched engine has --memory: add --engine batched")
 	case m.general && (m.engine == "serial" || m.engine == "eager"):
 		return usagef("only the batched engine has --general-kernels: add --engine batched")
+	case m.fused && (m.engine == "serial" || m.engine == "eager"):
+		return usagef("only the batched engine has --fused-kernels: add --engine batched")
+	case m.fused && m.general:
+		return usagef("--fused-kernels are compiled for the shapes of layers: leave out --general-kernels")
 	}
 	return nil
 }
@@ -94,6 +99,8 @@ func (m *machine) resolve() (torch.Device, error) {
 		return device, usagef("only GPUs have --precision tf32, and this run is on the CPU: use --device cuda, or --precision fp32")
 	case m.general && !device.IsCUDA():
 		return device, usagef("only GPUs have --general-kernels, and this run is on the CPU: use --device cuda, or leave the flag out")
+	case m.fused && !device.IsCUDA():
+		return device, usagef("only GPUs have --fused-kernels, and this run is on the CPU: use --device cuda, or leave the flag out")
 	}
 	return device, m.check() // again, now that auto has been replaced
 }
@@ -113,7 +120,7 @@ func (m *machine) executor(device torch.Device, workers int) (torch.Executor, er
 		if err != nil {
 			return nil, err
 		}
-		return torch.NewBatched(device, torch.BatchedOptions{Arithmetic: a, Memory: memory, GeneralKernels: m.general})
+		return torch.NewBatched(device, torch.BatchedOptions{Arithmetic: a, Memory: memory, GeneralKernels: m.general, FusedKernels: m.fused})
 	}
 	return torch.NewEngineWith(device, workers, a)
 }
