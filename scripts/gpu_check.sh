@@ -131,6 +131,10 @@ else
 		work=(--clients 5 --samples 60 --ragged --batch 16)
 		bench eager --engine eager --device cpu "${work[@]}" && bench batched --engine batched "${work[@]}" || exit 1
 		weights_alike eager batched'
+	beside 'parity of the fused kernels' 150 bash -c '
+		work=(--engine batched --clients 5 --samples 60 --ragged --batch 16)
+		bench unfused "${work[@]}" && bench fused "${work[@]}" --fused-kernels || exit 1
+		weights_alike unfused fused'
 	beside 'bf16 trains' 100 bash -c 'set -o pipefail
 		bench bf16 --engine batched --precision bf16 --clients 5 --samples 150 | grep seconds'
 	beside 'the same bits, --deterministic' 150 bash -c '
@@ -170,7 +174,10 @@ else
 		--contenders batched,serial,memory,graphs --repeats 3 --out "$out/bench-lenet"
 	step 'benchmark cnn tf32' 90 "$python" benchmarks/engines.py --feddag "$feddag" --python "$python" --device cuda --models cnn --precision tf32 \
 		--contenders batched,serial,memory,graphs --repeats 3 --out "$out/bench-cnn"
-	# A realistic round: clients of very different sizes, ten epochs, and a decreasing number of active clients.
+	step 'fused kernels, seconds per turn' 90 bash -c 'set -o pipefail
+		seconds() { bench timed --engine batched --epochs 10 --ragged "$@" | sed -n "s/^{\"seconds\":\([^,]*\).*/\1/p" | tail -n 1; }
+		without=$(seconds) && with=$(seconds --fused-kernels) && echo "$with, without them $without"'
+	# A real round: clients of very different sizes, ten epochs, and fewer and fewer of them active.
 	for clients in 1 7 20; do
 		step "benchmark lenet ragged, $clients clients" 60 "$python" benchmarks/engines.py --feddag "$feddag" --python "$python" --device cuda \
 			--models lenet --contenders batched,graphs --ragged --clients "$clients" --epochs 10 --repeats 2 --out "$out/bench-ragged-$clients"

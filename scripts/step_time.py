@@ -35,9 +35,10 @@ VISITED = 0.57
 
 
 class Step:
-    """The kernels of a step and their times."""
+    """The kernels of a step and their times. shaped: they are compiled for shapes; fused: and all convolutions are one kernel."""
 
-    def __init__(self, lab, clients, samples, shaped, rate):
+    def __init__(self, lab, clients, samples, shaped, rate, fused=False):
+        self.all_in_one = fused
         self.rows = {r["kernel"]: r for r in lab if r["architecture"] == "sm_90a"}
         self.clients, self.images, self.shaped, self.rate = clients, clients * samples, shaped, rate
         self.times = []
@@ -96,7 +97,23 @@ class Step:
             item = visits / multiply(r) * r["main loop"] * DIVERGED
             self.run("block_input_back", self.images, (c_in * side * side * item + STAGED * rest(r) * c_out * (taps + area)) / 32)
 
-    # The same with columns.
+    # The forward pass through all convolutions (in, out, side, k, padding) in one kernel, as torch/shim/stacked_fused.cc starts it.
+    def fused_forward(self, layers):
+        c_in, _, side, _, padding = layers[0]
+        r = next(self.rows[k] for k in self.rows if k.startswith(f"fused_forward_f32_{len(layers)}_{c_in}_{side}_"))
+        tiles = [math.ceil(c_out / 8) for _, c_out, _, _, _ in layers]
+        areas = [((side + 2 * padding - k + 1) // 2) ** 2 for _, _, side, k, padding in layers]
+        samples, together = self.images // self.clients, max(1, min(8, 256 // min(t * a for t, a in zip(tiles, areas))))
+        while together > 1 and self.clients * math.ceil(samples / together) < SMS:
+            together -= 1
+        lanes = [4 * k * k * math.ceil(c_out / t) for (_, c_out, _, k, _), t in zip(layers, tiles)]  # multiply-adds per input channel
+        rest = r["instructions"] - sum(lanes) / r["share"]
+        work = STAGED * rest * (together * c_in * (side + 2 * padding) ** 2 + sum(layer[0] * layer[3] ** 2 * layer[1] for layer in layers))
+        for (layer_in, _, _, _, _), n, tile, area in zip(layers, lanes, tiles, areas):
+            work += together * tile * area * (layer_in * n / r["share"] + AROUND * rest / len(layers))
+        return self.clients * math.ceil(samples / together), work / 32
+
+    # The same by columns.
     def columns(self, c_in, c_out, side, k, wants_input):
         out = side - k + 1
         pooled, plane, n = out // 2, out * out, self.images
@@ -134,6 +151,15 @@ class Step:
             self.elementwise(name, 8 * self.images * widths[-2])
         self.chunks("sgd_step", self.clients * parameters, self.rows["sgd_step"]["main loop"], 20 * self.clients * parameters)
 
+    # The convolutions of a small network.
+    def convolutions(self, layers):
+        for i, layer in enumerate(layers):
+            self.fused(*layer, i > 0)
+        if self.all_in_one:
+            self.forward = 0.0
+            self.run("fused_forward", *self.fused_forward(layers))
+            self.forward = self.times.pop()[1]
+
     # A phase begins with the features of all samples under the frozen encoder: a forward pass for each step of an epoch.
     def frozen(self, epochs):
         self.times.append(("frozen encoder", self.forward / epochs))
@@ -142,16 +168,15 @@ class Step:
         return sum(t for _, t in self.times)
 
 
-def lenet(lab, clients, epochs, shaped):
-    s = Step(lab, clients, 64, shaped, FP32)
-    s.fused(1, 6, 28, 5, 2, False)
-    s.fused(6, 16, 14, 5, 0, True)
+def lenet(lab, clients, epochs, shaped, fused=False):
+    s = Step(lab, clients, 64, shaped, FP32, fused)
+    s.convolutions([(1, 6, 28, 5, 2), (6, 16, 14, 5, 0)])
     s.rest([400, 120, 84, 10], 784, 61706)
     s.frozen(epochs)
     return s
 
 
-def cnn(lab, clients, epochs, shaped):
+def cnn(lab, clients, epochs, shaped, fused=False):  # no fused kernels: its weights do not fit into shared memory
     s = Step(lab, clients, 64, shaped, TF32)
     s.columns(3, 64, 32, 3, False)
     s.columns(64, 128, 15, 3, True)
@@ -178,15 +203,19 @@ def main():
     o = parser.parse_args()
     with sys.stdin if o.lab == "-" else open(o.lab) as file:
         lab = json.load(file)
-    print("| step | measured, us | general kernels, us | off by | kernels for shapes, us |\n|---|---:|---:|---:|---:|")
+    print("| step | measured, us | general kernels, us | off by | kernels for shapes, us | fused kernels, us |")
+    print("|---|---:|---:|---:|---:|---:|")
     missed = []
     for name, network, clients, epochs, measured in MEASURED:
         general, shaped = (network(lab, clients, epochs, s) for s in (False, True))
+        fused = network(lab, clients, epochs, True, True)
         off = general.us() / measured - 1
-        print(f"| {name} | {measured:.0f} | {general.us():.0f} | {100 * off:+.0f}% | {shaped.us():.0f} |")
+        print(f"| {name} | {measured:.0f} | {general.us():.0f} | {100 * off:+.0f}% | {shaped.us():.0f} | {fused.us():.0f} |")
         if o.kernels:
             for (kernel, before), (_, after) in zip(general.times, shaped.times):
                 print(f"    {kernel:24s} {before:8.1f} {after:8.1f}")
+            for kernel, us in fused.times:
+                print(f"    with fused kernels: {kernel:24s} {us:8.1f}")
         if abs(off) > 0.3:
             missed.append(f"{name}: predicted {general.us():.0f} us, measured {measured:.0f} us")
     if o.check and missed:
