@@ -65,10 +65,10 @@ func (b *benchWork) flags() *pflag.FlagSet {
 	f.IntVar(&b.batch, "batch", 64, "number of samples per step")
 	f.Float64Var(&b.lr, "lr", 0.01, "learning rate")
 	b.momentum, b.decay = 0.5, 1e-4
-	f.BoolVar(&b.ragged, "ragged", false, "give the clients between 1 and --samples samples, instead of --samples each")
-	f.BoolVar(&b.general, "general-kernels", false, "kernels on a GPU serve layers of all shapes, for comparisons (batched engine)")
-	f.BoolVar(&b.fused, "fused-kernels", false, "one kernel on a GPU computes all convolutions of a small network; no GPU has run it yet (batched engine)")
-	f.StringVar(&b.write, "write", "", "folder for images.npy, labels.npy, sizes.npy, order.npy and start.safetensors")
+	f.BoolVar(&b.ragged, "ragged", false, "give the clients different numbers of samples, evenly spaced from 1 to --samples, instead of --samples each")
+	f.BoolVar(&b.general, "general-kernels", false, "use the general GPU kernels instead of kernels compiled for the shapes of the layers, for comparisons (batched engine)")
+	f.BoolVar(&b.fused, "fused-kernels", false, "compute all convolutions of a small network in one GPU kernel; this kernel has not run on a GPU yet (batched engine)")
+	f.StringVar(&b.write, "write", "", "folder to write images.npy, labels.npy, sizes.npy, order.npy and start.safetensors to")
 	return f
 }
 

@@ -24,7 +24,7 @@ var flagTests = map[string]map[string]string{
 		"TestBenchWorkersAreThreads": "workers",
 		"TestDeterministic":          "deterministic",
 		"TestBenchDevice":            "device",
-		"TestWrongUsage":             "general-kernels fused-kernels", // without a GPU they are refused
+		"TestWrongUsage":             "general-kernels fused-kernels", // the flags are refused without a GPU
 	},
 	"cluster": {
 		"TestClusterFromSketches": "sketches save-sketches compare stability",

@@ -22,8 +22,8 @@ type machine struct {
 	deterministic bool
 	memory        string // memory limit of a stacked call, as given
 	workers       int
-	general       bool // of bench: kernels are not compiled for the shapes of layers
-	fused         bool // of bench: one kernel computes all convolutions of a small network
+	general       bool // bench only: use kernels that are not compiled for the shapes of the layers
+	fused         bool // bench only: compute all convolutions of a small network in one kernel
 }
 
 var (

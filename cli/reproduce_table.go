@@ -178,8 +178,8 @@ func settingOf(table int, p preset, dataset string) (setting, error) {
 	return s, nil
 }
 
-// ablations are the flags of compare by which FedDAG is varied in a table. The names are those of paper_ablations.csv. Where a table is
-// about the second encoder, FedDAG has one.
+// ablations are the flags of compare that define the variants of FedDAG in a table. The names of the variants are those in
+// paper_ablations.csv. In a table about the second encoder, FedDAG has two encoders.
 var ablations = map[int][]string{
 	3:  {"--algorithms", "feddag,feddag-star,feddag-dagger", "--feddag-encoders", "2"},
 	6:  each("feddag-star", "tg", "--feddag-fusion=fixed:1", "--feddag-warmup-rounds", "1", "2", "3"),

@@ -31,7 +31,7 @@ type BatchedOptions struct {
 	// FusedKernels computes all convolutions of a small network in one kernel, where the network is of the kind and fits into the
 	// shared memory of a multiprocessor. No GPU has run these kernels yet.
 	FusedKernels bool
-	Memory       int64 // estimated bytes that a call may use on the device, besides what its caller holds there; 0 for most of the free memory
+	Memory       int64 // estimated bytes that a call may use on the device, in addition to its caller's memory there; 0 for most of the free memory
 }
 
 // ConvMethod is a method of computing the convolution of stacked clients.
