@@ -2,6 +2,7 @@
 #include "kernel_batch.h"
 #include "kernel_block.h"
 #include "kernel_columns.h"
+#include "kernel_fused_backward.h"
 #include "kernel_fused_forward.h"
 #include "kernel_hash.h"
 #include "kernel_loss.h"

@@ -33,7 +33,9 @@ FD_SHAPED(to_columns_f32_3_32_32_5_1_0_28_28, to_columns, float, Columns, args.c
 FD_SHAPED(to_columns_f32_64_15_15_3_1_0_13_13, to_columns, float, Columns, args.channels = 64; args.height = 15; args.width = 15; args.kernel = 3; args.stride = 1; args.padding = 0; args.out_height = 13; args.out_width = 13;)
 FD_SHAPED(to_columns_f32_6_14_14_5_1_0_10_10, to_columns, float, Columns, args.channels = 6; args.height = 14; args.width = 14; args.kernel = 5; args.stride = 1; args.padding = 0; args.out_height = 10; args.out_width = 10;)
 
-// the convolutions of lenet on 1x28x28 and 3x32x32 as one kernel
+// the convolutions of lenet on 1x28x28 and 3x32x32 as one kernel per pass
+FD_SHAPED(fused_backward_f32_2_1_28_28_6_5_2_16_5_0, fused_backward, float, FusedBackward, args.net.layers = 2; args.net.in = 1; args.net.height = 28; args.net.width = 28; args.net.out[0] = 6; args.net.kernel[0] = 5; args.net.padding[0] = 2; args.net.out[1] = 16; args.net.kernel[1] = 5; args.net.padding[1] = 0;)
+FD_SHAPED(fused_backward_f32_2_3_32_32_6_5_0_16_5_0, fused_backward, float, FusedBackward, args.net.layers = 2; args.net.in = 3; args.net.height = 32; args.net.width = 32; args.net.out[0] = 6; args.net.kernel[0] = 5; args.net.padding[0] = 0; args.net.out[1] = 16; args.net.kernel[1] = 5; args.net.padding[1] = 0;)
 FD_SHAPED(fused_forward_f32_2_1_28_28_6_5_2_16_5_0, fused_forward, float, FusedForward, args.net.layers = 2; args.net.in = 1; args.net.height = 28; args.net.width = 28; args.net.out[0] = 6; args.net.kernel[0] = 5; args.net.padding[0] = 2; args.net.out[1] = 16; args.net.kernel[1] = 5; args.net.padding[1] = 0;)
 FD_SHAPED(fused_forward_f32_2_3_32_32_6_5_0_16_5_0, fused_forward, float, FusedForward, args.net.layers = 2; args.net.in = 3; args.net.height = 32; args.net.width = 32; args.net.out[0] = 6; args.net.kernel[0] = 5; args.net.padding[0] = 0; args.net.out[1] = 16; args.net.kernel[1] = 5; args.net.padding[1] = 0;)
 

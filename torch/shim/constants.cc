@@ -40,6 +40,7 @@ static Constants constants_of(const char *args, const FusedNet &net) {
   return c;
 }
 Constants constants_of(const FusedForward &a) { return constants_of("FusedForward", a.net); }
+Constants constants_of(const FusedBackward &a) { return constants_of("FusedBackward", a.net); }
 
 std::string name_of(const char *kernel, const Constants &constants) {
   std::string name = kernel;

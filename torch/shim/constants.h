@@ -7,6 +7,7 @@
 
 #include "kernel_block.h"
 #include "kernel_columns.h"
+#include "kernel_fused_backward.h"
 #include "kernel_fused_forward.h"
 #include "kernel_norm.h"
 #include "kernel_pool.h"
@@ -25,6 +26,7 @@ Constants constants_of(const Columns &a);
 Constants constants_of(const Pool &a);
 Constants constants_of(const Norm &a);
 Constants constants_of(const FusedForward &a);
+Constants constants_of(const FusedBackward &a);
 
 // The name of a kernel ("pool_f32") with constants: its own name, followed by the values.
 std::string name_of(const char *kernel, const Constants &constants);

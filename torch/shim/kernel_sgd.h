@@ -17,7 +17,17 @@ struct Sgd {
   i64 chunks;             // number of chunks of all ranges together
 };
 
-// A block is a chunk of a client. g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.
+// A step for value k, of a client, with gradient g. g += wd w + mu (w - anchor); m = momentum m + g; w -= lr m.
+FD_DEVICE void sgd_value(const Sgd &a, i64 client, i64 k, float g, float lr, float momentum, float decay) {
+  float w = a.weights[k];
+  g += decay * w;
+  if (a.anchor != nullptr && a.mu[client] > 0) g += a.mu[client] * (w - a.anchor[k]);
+  float m = momentum * a.momentum[k] + g;
+  a.momentum[k] = m;
+  a.weights[k] = w - lr * m;
+}
+
+// A block is a chunk of a client.
 FD_DEVICE void sgd(const Sgd &a, i64 block, float *) {
   i64 client = quotient(block, a.chunks), chunk = block - client * a.chunks;
   float lr = a.settings[0], momentum = a.settings[1], decay = a.settings[2];
@@ -33,11 +43,7 @@ FD_DEVICE void sgd(const Sgd &a, i64 block, float *) {
       }
     }
     k += client * a.stride + begin;
-    float w = a.weights[k], g = a.grads[k] + decay * w;
-    if (a.anchor != nullptr && a.mu[client] > 0) g += a.mu[client] * (w - a.anchor[k]);
-    float m = momentum * a.momentum[k] + g;
-    a.momentum[k] = m;
-    a.weights[k] = w - lr * m;
+    sgd_value(a, client, k, a.grads[k], lr, momentum, decay);
   }
 }
 FD_KERNEL(sgd_step, sgd, Sgd)

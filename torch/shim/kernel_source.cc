@@ -17,6 +17,7 @@ FD_FILE(sgd)
 FD_FILE(hash)
 FD_FILE(fused_layers)
 FD_FILE(fused_forward)
+FD_FILE(fused_backward)
 
 namespace fd {
 
@@ -26,6 +27,7 @@ const std::vector<SourceFile> &kernel_sources() {
       {"kernel_pool.h", fd_text_pool},   {"kernel_block.h", fd_text_block}, {"kernel_norm.h", fd_text_norm},
       {"kernel_loss.h", fd_text_loss},   {"kernel_sgd.h", fd_text_sgd},     {"kernel_hash.h", fd_text_hash},
       {"kernel_fused_layers.h", fd_text_fused_layers}, {"kernel_fused_forward.h", fd_text_fused_forward},
+      {"kernel_fused_backward.h", fd_text_fused_backward},
   };
   return files;
 }

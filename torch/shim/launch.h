@@ -6,6 +6,7 @@
 #include "constants.h"
 #include "kernel_block.h"
 #include "kernel_columns.h"
+#include "kernel_fused_backward.h"
 #include "kernel_fused_forward.h"
 #include "kernel_hash.h"
 #include "kernel_loss.h"

@@ -10,9 +10,19 @@ StackedEncoder::StackedEncoder(const fd_network &network, int part, const Stack 
       fused_(network, part, stack) {}
 
 at::Tensor StackedEncoder::evaluate(StackImages &images) {
-  return fused_.steps() > 0 ? Walk::evaluate(fused_.ahead(images), fused_.steps()) : Walk::evaluate(images.gathered());
+  return fused_.steps() > 0 ? Walk::evaluate(fused_.ahead(images, false), fused_.steps()) : Walk::evaluate(images.gathered());
 }
-at::Tensor StackedEncoder::forward(StackImages &images, const Draw &draw) { return Walk::forward(images.gathered(), draw); }
+
+at::Tensor StackedEncoder::forward(StackImages &images, const Draw &draw) {
+  return fused_.trains() ? Walk::forward(fused_.ahead(images, true), draw, fused_.steps()) : Walk::forward(images.gathered(), draw);
+}
+
+void StackedEncoder::backward(const at::Tensor &grad) {
+  if (fused_.trains()) fused_.back(Walk::backward(grad, fused_.steps()));
+  else Walk::backward(grad);
+}
+
+int64_t StackedEncoder::fused_step(const Sgd &sgd) { return fused_.trains() ? fused_.step(sgd) : 0; }
 
 // A product with the clients' weights [A, out, in], plus their biases [A, out]: [A, B, in] -> [A, B, out].
 static at::Tensor affine(const at::Tensor &bias, const at::Tensor &x, const at::Tensor &weight) {

@@ -16,6 +16,9 @@ class StackedEncoder : public Walk {
   // The passes of Walk from a batch's images to features [A, B, F].
   at::Tensor evaluate(StackImages &images);
   at::Tensor forward(StackImages &images, const Draw &draw);
+  void backward(const at::Tensor &grad);
+  // Takes the step of SGD of the layers that are fused, behind backward. Returns the number of their values, which come first.
+  int64_t fused_step(const Sgd &sgd);
 
  private:
   struct Kept {

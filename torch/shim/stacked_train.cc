@@ -194,6 +194,8 @@ void StackedTraining::step(int64_t clients) {
           weights_.stride(0), {0, 0, 0}, {0, 0, 0}, 0};
   int64_t ranges = 0, moved = 0;
   for (auto [begin, end] : trained_ranges(network_, shape_.parts)) {
+    if (begin == 0 && trains(FD_PRIMARY)) begin += primary.fused_step(sgd);
+    else if (network_.dual && begin == network_.encoder_begin(FD_SECONDARY)) begin += secondary.fused_step(sgd);
     sgd.begin[ranges] = begin;
     sgd.size[ranges++] = end - begin;
     moved += end - begin;

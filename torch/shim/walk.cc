@@ -5,8 +5,8 @@
 namespace fd {
 
 at::Tensor Walk::evaluate(const at::Tensor &x, size_t first) { return run(network.steps, x, nullptr, first); }
-at::Tensor Walk::forward(const at::Tensor &x, const Draw &draw) { return run(network.steps, x, &draw); }
-void Walk::backward(const at::Tensor &grad) { run_back(network.steps, grad); }
+at::Tensor Walk::forward(const at::Tensor &x, const Draw &draw, size_t first) { return run(network.steps, x, &draw, first); }
+at::Tensor Walk::backward(const at::Tensor &grad, size_t first) { return run_back(network.steps, grad, first); }
 
 at::Tensor Walk::run(const std::vector<Step> &steps, at::Tensor x, const Draw *draw, size_t first) {
   for (size_t s = first; s < steps.size(); s++) {
@@ -25,8 +25,8 @@ at::Tensor Walk::run(const std::vector<Step> &steps, at::Tensor x, const Draw *d
   return x;
 }
 
-at::Tensor Walk::run_back(const std::vector<Step> &steps, at::Tensor g) {
-  for (size_t s = steps.size(); s-- > 0;) {
+at::Tensor Walk::run_back(const std::vector<Step> &steps, at::Tensor g, size_t first) {
+  for (size_t s = steps.size(); s-- > first;) {
     if (s >= 2 && as_one(steps[s - 2])) s -= 2;
     const Step &step = steps[s];
     if (layer(step).kind == FD_RESIDUAL) {

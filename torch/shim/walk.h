@@ -14,8 +14,10 @@ class Walk {
   virtual ~Walk() = default;
   // Images -> features. first is the number of steps at the front that x has been through already.
   at::Tensor evaluate(const at::Tensor &x, size_t first = 0);
-  at::Tensor forward(const at::Tensor &x, const Draw &draw);    // the same in training: keeps what backward needs
-  void backward(const at::Tensor &grad);                        // gradient of the features -> gradients of the parameters
+  // The same in training: keeps what backward needs.
+  at::Tensor forward(const at::Tensor &x, const Draw &draw, size_t first = 0);
+  // Gradient of the features -> gradients of the parameters. Returns the gradient of the input of step first.
+  at::Tensor backward(const at::Tensor &grad, size_t first = 0);
 
  protected:
   Walk(const fd_network &network, int part) : network(network), part_(part == FD_SECONDARY ? "secondary" : "primary") {}
@@ -32,7 +34,7 @@ class Walk {
 
  private:
   at::Tensor run(const std::vector<Step> &steps, at::Tensor x, const Draw *draw, size_t first = 0);
-  at::Tensor run_back(const std::vector<Step> &steps, at::Tensor grad);
+  at::Tensor run_back(const std::vector<Step> &steps, at::Tensor grad, size_t first = 0);
   const char *part_;
 };
 
