@@ -140,7 +140,8 @@ class Step:
 
     # Linear layers with ReLU between them, the head, the loss, SGD, and the kernels that copy images and features.
     def rest(self, widths, pixels, parameters):
-        self.chunks("gather_images", pixels * self.images, self.rows["gather_images_f32"]["main loop"], 5 * pixels * self.images)
+        if not self.all_in_one:
+            self.chunks("gather_images", pixels * self.images, self.rows["gather_images_f32"]["main loop"], 5 * pixels * self.images)
         for i, (a, b) in enumerate(zip(widths, widths[1:])):
             products, size = self.images * a * b, 4 * (self.clients * a * b + self.images * (a + b))
             for name in ("linear", "weights' gradient", "input's gradient"):
@@ -151,14 +152,38 @@ class Step:
             self.elementwise(name, 8 * self.images * widths[-2])
         self.chunks("sgd_step", self.clients * parameters, self.rows["sgd_step"]["main loop"], 20 * self.clients * parameters)
 
+    # The backward pass likewise, in blocks of two samples.
+    def fused_backward(self, layers):
+        c_in, _, side, _, _ = layers[0]
+        r = next(self.rows[k] for k in self.rows if k.startswith(f"fused_backward_f32_{len(layers)}_{c_in}_{side}_"))
+        multiply, staged, inner = 0, 0, 0  # multiply-adds and staged values of a block; multiply-adds in the loops' bodies
+        for i, (c_in, c_out, side, k, padding) in enumerate(layers):
+            columns = (side + 2 * padding - k + 1) // 2 * 2
+            channels = math.ceil(c_out / math.ceil(c_out / min(4, 4 if i == 0 else math.ceil(c_out * c_in * k / 256))))
+            multiply += 2 * columns * math.ceil(c_out / channels) * (c_in * k + 1) * columns * channels * k
+            inner += columns * channels * k
+            staged += 2 * (c_in * (side + 2 * padding) ** 2 + c_out * (columns // 2 if i == 0 else (side + k) // 2) ** 2)
+            if i > 0:
+                tiles = math.ceil(c_in / 4)
+                multiply += 2 * math.ceil(side / 2) ** 2 * tiles * c_out * 4 * k * k * math.ceil(c_in / tiles)
+                inner += 4 * k * k * math.ceil(c_in / tiles)
+                staged += c_out * c_in * k * k
+        work = multiply / r["share"] + STAGED * (r["instructions"] - inner / r["share"]) * staged
+        return self.clients * math.ceil(self.images / self.clients / 2), work / 32
+
     # The convolutions of a small network.
     def convolutions(self, layers):
-        for i, layer in enumerate(layers):
-            self.fused(*layer, i > 0)
-        if self.all_in_one:
-            self.forward = 0.0
-            self.run("fused_forward", *self.fused_forward(layers))
-            self.forward = self.times.pop()[1]
+        if not self.all_in_one:
+            for i, layer in enumerate(layers):
+                self.fused(*layer, i > 0)
+            return
+        self.run("fused_forward", *self.fused_forward(layers))
+        self.forward = self.times[-1][1]
+        self.run("fused_backward", *self.fused_backward(layers))
+        values, groups = sum((c_in * k * k + 1) * c_out for c_in, c_out, _, k, _ in layers), self.images // self.clients // 2
+        r = self.rows["fused_sgd_step"]
+        self.run("fused_sgd_step", self.clients * math.ceil(values / 256), 8 * (groups / 4 * r["main loop"] + r["instructions"]), 8,
+                 4 * self.clients * groups * values)
 
     # A phase begins with the features of all samples under the frozen encoder: a forward pass for each step of an epoch.
     def frozen(self, epochs):
