@@ -10,7 +10,8 @@
 //	<!-- output -->                   the blocks that were run since the last output print this, except for the numbers
 //	<!-- output, not compared: REASON -->
 //
-// A comment that begins with a line "<!-- set-up" holds commands that are run and not shown, up to the line "-->".
+// A comment that begins with a line "<!-- set-up" holds commands that are run and not shown, up to the line "-->". A comment
+// <!-- table: TITLE --> belongs to a table, which a test of package cli compares with what a command of the page writes.
 package docblock
 
 import (
@@ -117,6 +118,7 @@ func Parse(text string) (blocks []Block, err error) {
 				b.Code = append(b.Code, lines[i])
 			}
 			blocks = append(blocks, b)
+		case strings.HasPrefix(trimmed, "<!-- table: "):
 		case strings.HasPrefix(trimmed, "<!--") && strings.HasSuffix(trimmed, "-->"):
 			var wrong error
 			if mark, wrong = parseMark(strings.TrimSpace(trimmed[len("<!--") : len(trimmed)-len("-->")])); wrong != nil {
