@@ -28,11 +28,6 @@ const (
 // Clusters with other classes keep their own bodies, because an encoder for few classes is better at them (label skew). This is
 // ours, not the paper's; docs/feddag.md measures it.
 
-// firstBodies returns the bodies of the first clusters, which result found from sketches.
-func (a *FedDAG) firstBodies(sketches similarity.Sketches, result *similarity.Result) [][]int {
-	return a.joinBodies(nil, result.Clusters, sketches, result.Roster)
-}
-
 // joinBodies adds the clusters that have members and no body to bodies. clusters has the places of each cluster's members in
 // sketches. images is the roster of clusters that tests found, or nil, which compares the classes alone.
 func (a *FedDAG) joinBodies(bodies, clusters [][]int, sketches similarity.Sketches, images *groups.Roster) [][]int {

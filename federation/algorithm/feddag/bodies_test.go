@@ -105,7 +105,7 @@ func TestBodiesOfClustersWithTheSameClasses(t *testing.T) {
 		for i := range sketches {
 			sketches[i].Counts = c.counts[i]
 		}
-		if got := a.firstBodies(sketches, &similarity.Result{Clusters: [][]int{{0, 2}, {1, 3}}}); !equalClusters(got, c.bodies) {
+		if got := a.joinBodies(nil, [][]int{{0, 2}, {1, 3}}, sketches, nil); !equalClusters(got, c.bodies) {
 			t.Errorf("%s: bodies %v, want %v", c.name, got, c.bodies)
 		}
 	}

@@ -38,10 +38,10 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 	}
 	var result *similarity.Result
 	err = env.Stage(federation.ClusteringStage, func() (err error) {
-		if result, a.bodies, err = a.clusterOnce(env, sketches, o); err != nil {
+		if result, err = a.clusterOnce(env, sketches, o); err != nil {
 			return err
 		}
-		result.Bodies = a.bodies
+		a.bodies = result.Bodies
 		a.rosterIDs = nil
 		for _, c := range clients {
 			a.rosterIDs = append(a.rosterIDs, c.ID)
@@ -104,42 +104,42 @@ func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client
 	return warm, sketches, err
 }
 
-// clusterOnce runs phases 2 to 4 on sketches. It also returns the clusters that share a primary encoder. In a run of several
-// processes, only one process does it, or all of them share the work of comparing many clients. Then the others get the clusters,
-// the CC-graph and the bodies, which is all that a run needs whose clients stay the same.
-func (a *FedDAG) clusterOnce(env *federation.Env, sketches similarity.Sketches, o similarity.Options) (result *similarity.Result, bodies [][]int, err error) {
-	do := func() error {
-		if result, err = sketches.Cluster(o, env.ClusteringProgress); err == nil {
-			bodies = a.firstBodies(sketches, result)
-		}
-		return err
-	}
+// clusterOnce runs phases 2 to 4 on sketches, and decides which clusters share a primary encoder. In a run of several processes,
+// only one process does it, or all of them share the work of comparing many clients. Then the others get the clusters, the CC-graph
+// and the bodies, which is all that a run needs whose clients stay the same.
+func (a *FedDAG) clusterOnce(env *federation.Env, sketches similarity.Sketches, o similarity.Options) (result *similarity.Result, err error) {
+	setBodies := func() { result.Bodies = a.joinBodies(nil, result.Clusters, sketches, result.Roster) }
 	if env.ClientsMayChange() {
-		err = do()
-		return result, bodies, err
+		if result, err = sketches.Cluster(o, env.ClusteringProgress); err == nil {
+			setBodies()
+		}
+		return result, err
+	}
+	do := func() error {
+		result, err = sketches.Cluster(o, env.ClusteringProgress)
+		return err
 	}
 	if shared, ok := sketches.(*similarity.Shared); ok {
 		var problem error
 		if result, problem = shared.Cluster(o, env.ClusteringProgress); problem != nil && !env.Leads() {
-			return nil, nil, problem
+			return nil, problem
 		}
-		do = func() error {
-			if problem == nil {
-				bodies = a.firstBodies(shared, result)
-			}
-			return problem
-		}
+		do = func() error { return problem }
 	}
 	err = env.Once("the clusters", func() ([]byte, error) {
-		if err := do(); err != nil || env.Peers == nil {
+		if err := do(); err != nil {
 			return nil, err
 		}
-		return packClusters(result, bodies)
+		setBodies()
+		if env.Peers == nil {
+			return nil, nil
+		}
+		return packClusters(result)
 	}, func(raw []byte) (err error) {
-		result, bodies, err = unpackClusters(raw)
+		result, err = unpackClusters(raw)
 		return err
 	})
-	return result, bodies, err
+	return result, err
 }
 
 // SketchOptions implements [federation.SketchClusterer]: the options of phases 2 to 4.

@@ -17,18 +17,18 @@ type packedClusters struct {
 	Bodies          [][]int // clusters that share a primary encoder; nil with BodyOwn
 }
 
-func packClusters(r *similarity.Result, bodies [][]int) ([]byte, error) {
+func packClusters(r *similarity.Result) ([]byte, error) {
 	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(packedClusters{r.Clusters, r.Graph, r.Complementarity, bodies}); err != nil {
+	if err := gob.NewEncoder(&b).Encode(packedClusters{r.Clusters, r.Graph, r.Complementarity, r.Bodies}); err != nil {
 		return nil, fmt.Errorf("packing the clusters: %w", err)
 	}
 	return b.Bytes(), nil
 }
 
-func unpackClusters(raw []byte) (r *similarity.Result, bodies [][]int, err error) {
+func unpackClusters(raw []byte) (*similarity.Result, error) {
 	var p packedClusters
 	if err := gob.NewDecoder(bytes.NewReader(raw)).Decode(&p); err != nil {
-		return nil, nil, fmt.Errorf("unpacking the clusters: %w", err)
+		return nil, fmt.Errorf("unpacking the clusters: %w", err)
 	}
-	return &similarity.Result{Clusters: p.Clusters, Graph: p.Graph, Complementarity: p.Complementarity}, p.Bodies, nil
+	return &similarity.Result{Clusters: p.Clusters, Graph: p.Graph, Complementarity: p.Complementarity, Bodies: p.Bodies}, nil
 }
