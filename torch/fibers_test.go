@@ -80,6 +80,28 @@ func fusedNet(t *testing.T) *torch.Network {
 	return net
 }
 
+// fiberResult is what fiberRun gives as loops and on fibers, with what the fibers report.
+type fiberResult struct {
+	trained          []torch.Trained // on fibers; equal to that of the loops
+	predicted, loops []torch.Predicted
+	kernels          []string
+	lines            map[string][]string
+}
+
+// loopsAndFibers calls fiberRun as loops, and then on fibers with a seed. It checks that nothing is found on fibers, and that both
+// trainings give the same bits.
+func loopsAndFibers(t *testing.T, library string, seed uint64, o torch.BatchedOptions, net *torch.Network, images *torch.Images, jobs []torch.Job, parts torch.Part) (r fiberResult) {
+	t.Helper()
+	var loops []torch.Trained
+	loops, r.loops = fiberRun(t, o, net, images, jobs, parts)
+	r.kernels, r.lines = onFibers(t, library, seed, "", "", func() { r.trained, r.predicted = fiberRun(t, o, net, images, jobs, parts) })
+	for _, finding := range r.lines["finding"] {
+		t.Error(finding)
+	}
+	equalTrained(t, jobs, r.trained, loops, 0)
+	return r
+}
+
 // fiberRun trains, hashes the weights and predicts with a new batched engine. It returns the results of the training and the
 // log-probabilities.
 func fiberRun(t *testing.T, o torch.BatchedOptions, net *torch.Network, images *torch.Images, jobs []torch.Job, parts torch.Part) ([]torch.Trained, []torch.Predicted) {
@@ -147,24 +169,17 @@ func TestKernelsOnFibers(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s/%d/%d/%v/%v", name, parts, o.Method, o.FusedKernels, o.Precision), func(t *testing.T) {
-					loops, asked := fiberRun(t, o, net, images, jobs, parts)
-					var got []torch.Trained
-					var predicted []torch.Predicted
-					kernels, lines := onFibers(t, library, 1, "", "", func() { got, predicted = fiberRun(t, o, net, images, jobs, parts) })
-					for _, finding := range lines["finding"] {
-						t.Error(finding)
-					}
-					names = kernels
-					for _, kernel := range lines["ran"] {
+					r := loopsAndFibers(t, library, 1, o, net, images, jobs, parts)
+					names = r.kernels
+					for _, kernel := range r.lines["ran"] {
 						ran[kernel] = true
 					}
-					equalTrained(t, jobs, got, loops, 0)
 					if o.Precision == torch.FP32 && name != "resnet9" {
-						equalTrained(t, jobs, got, want, kinks)
+						equalTrained(t, jobs, r.trained, want, kinks)
 					}
-					for i := range predicted {
-						if !slices.Equal(predicted[i].Classes, asked[i].Classes) {
-							t.Errorf("client %d: classes %v, want %v", jobs[i].Client, predicted[i].Classes, asked[i].Classes)
+					for i := range r.predicted {
+						if !slices.Equal(r.predicted[i].Classes, r.loops[i].Classes) {
+							t.Errorf("client %d: classes %v, want %v", jobs[i].Client, r.predicted[i].Classes, r.loops[i].Classes)
 						}
 					}
 				})

@@ -51,27 +51,19 @@ func TestFusedKernels(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer closeAll(want)
-				o := torch.BatchedOptions{FusedKernels: true}
-				loops, asked := fiberRun(t, o, net, images, jobs, parts)
-				var got []torch.Trained
-				var predicted []torch.Predicted
-				_, lines := onFibers(t, library, 5, "", "", func() { got, predicted = fiberRun(t, o, net, images, jobs, parts) })
-				for _, finding := range lines["finding"] {
-					t.Error(finding)
-				}
-				equalTrained(t, jobs, got, loops, 0)
-				equalTrained(t, jobs, got, want, kinks)
+				r := loopsAndFibers(t, library, 5, torch.BatchedOptions{FusedKernels: true}, net, images, jobs, parts)
+				equalTrained(t, jobs, r.trained, want, kinks)
 				for i, job := range jobs {
-					p, err := eager.Predict(net, images, []torch.Prediction{{State: got[i].End, Samples: job.Samples, LogProbabilities: true, Features: true}})
+					p, err := eager.Predict(net, images, []torch.Prediction{{State: r.trained[i].End, Samples: job.Samples, LogProbabilities: true, Features: true}})
 					if err != nil {
 						t.Fatal(err)
 					}
-					for _, other := range []torch.Predicted{asked[i], p[0]} {
-						closeValues(t, "features", predicted[i].Features, other.Features)
-						closeValues(t, "log-probabilities", predicted[i].LogProbabilities, other.LogProbabilities)
+					for _, other := range []torch.Predicted{r.loops[i], p[0]} {
+						closeValues(t, "features", r.predicted[i].Features, other.Features)
+						closeValues(t, "log-probabilities", r.predicted[i].LogProbabilities, other.LogProbabilities)
 					}
 				}
-				fused, _ := fusedOf(lines["shaped"])
+				fused, _ := fusedOf(r.lines["shaped"])
 				if len(fused) == 0 {
 					t.Error("no fused kernel ran")
 				}
@@ -84,7 +76,7 @@ func TestFusedKernels(t *testing.T) {
 					} else if known[kernel] != line {
 						t.Errorf("fibers/shapes.h lacks what %s needs:\n%s", name, line)
 					}
-					if !slices.Contains(lines["ran"], kernel) {
+					if !slices.Contains(r.lines["ran"], kernel) {
 						t.Errorf("%s did not run", kernel)
 					}
 				}

@@ -78,31 +78,22 @@ func TestShapedKernels(t *testing.T) {
 			jobs = jobs[:1]
 		}
 		for _, method := range []torch.ConvMethod{torch.Fused, torch.Columns} {
-			loops, asked := fiberRun(t, torch.BatchedOptions{Method: method}, net, images, jobs, torch.Secondary)
-			var got []torch.Trained
-			var predicted []torch.Predicted
-			_, lines := onFibers(t, library, 4, "", "", func() {
-				got, predicted = fiberRun(t, torch.BatchedOptions{Method: method}, net, images, jobs, torch.Secondary)
-			})
-			for _, finding := range lines["finding"] {
-				t.Error(finding)
-			}
-			for _, line := range lines["shaped"] {
+			r := loopsAndFibers(t, library, 4, torch.BatchedOptions{Method: method}, net, images, jobs, torch.Secondary)
+			for _, line := range r.lines["shaped"] {
 				name, _, _ := strings.Cut(strings.TrimPrefix(line, "FD_SHAPED("), ",")
 				needed[name] = true
 				if known[name] != line {
 					t.Errorf("fibers/shapes.h lacks what %s on %v needs:\n%s", c.model, c.input, line)
-				} else if !slices.Contains(lines["ran"], name) {
+				} else if !slices.Contains(r.lines["ran"], name) {
 					t.Errorf("%s did not run", name)
 				}
 			}
-			equalTrained(t, jobs, got, loops, 0)
-			for i := range predicted {
-				if !slices.Equal(predicted[i].Classes, asked[i].Classes) {
-					t.Errorf("%s, client %d: classes %v, want %v", c.model, jobs[i].Client, predicted[i].Classes, asked[i].Classes)
+			for i := range r.predicted {
+				if !slices.Equal(r.predicted[i].Classes, r.loops[i].Classes) {
+					t.Errorf("%s, client %d: classes %v, want %v", c.model, jobs[i].Client, r.predicted[i].Classes, r.loops[i].Classes)
 				}
 			}
-			_, lines = onFibers(t, library, 4, "", "", func() {
+			_, lines := onFibers(t, library, 4, "", "", func() {
 				fiberRun(t, torch.BatchedOptions{Method: method, GeneralKernels: true}, net, images, jobs[:1], torch.Head)
 			})
 			if len(lines["shaped"]) > 0 {
