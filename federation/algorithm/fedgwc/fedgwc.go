@@ -67,7 +67,7 @@ func (a *FedGWC) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&a.Compare, "fedgwc-compare", a.Compare, "what the affinity between clients compares: the rows of W, or the columns (the authors' code)")
 	fs.IntVar(&a.Losses, "fedgwc-losses", a.Losses, "number of mini-batches at the start of each local training whose losses are compared; 0 compares the mean loss of each epoch")
 	federation.SetEarlier(fs, "fedgwc-losses", "0")
-	fs.BoolVar(&a.PerCluster, "fedgwc-per-cluster", a.PerCluster, "sample a round's number of clients in each cluster, instead of among all clients")
+	fs.BoolVar(&a.PerCluster, "fedgwc-per-cluster", a.PerCluster, "sample as many clients in each cluster as a round has, instead of as many among all clients")
 }
 
 // Validate implements [federation.Validator].
