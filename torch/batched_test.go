@@ -235,6 +235,39 @@ func TestBatchedReusesWhatItRecorded(t *testing.T) {
 	}
 }
 
+// TestBatchedLongRunOfSteps checks clients with so many steps that the engine records several steps in one graph: the weights
+// are those of the eager executor, and each sample counts once as progress.
+func TestBatchedLongRunOfSteps(t *testing.T) {
+	net := tinyNet(t, false, 0.3)
+	images, jobs := raggedCohort(t, net, 3)
+	jobs = jobs[:3] // of 5, 23 and 1 samples: one client is alone in most steps
+	sgd := raggedSGD
+	sgd.Batch = 1
+	var samples int64
+	for _, j := range jobs {
+		samples += int64(len(j.Samples) * len(j.Order))
+	}
+	eager, err := torch.NewEager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := eager.Train(net, images, jobs, torch.All, sgd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(want)
+	e := newBatched(t, torch.BatchedOptions{})
+	got, err := e.Train(net, images, jobs, torch.All, sgd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(got)
+	equalTrained(t, jobs, got, want, kinks)
+	if e.Progress() != samples {
+		t.Errorf("progress %d, want %d samples", e.Progress(), samples)
+	}
+}
+
 // TestBatchedClientsAreApart checks that a client's result does not depend, beyond rounding, on the other clients of the
 // stack or on its position.
 func TestBatchedClientsAreApart(t *testing.T) {

@@ -8,15 +8,16 @@
 #include "fd.h"
 #include "kernel_batch.h"
 #include "launch.h"
+#include "schedule.h"
 
 namespace fd {
 
-// Copies all host values to the beginning of a tensor on the device.
+// Copies all host values to the beginning of a tensor on the device. The host does not wait for a GPU.
 template <typename T>
 void upload(const at::Tensor &to, const std::vector<T> &values) {
-  at::Tensor host = at::empty({static_cast<int64_t>(values.size())}, to.options().device(at::kCPU));
+  at::Tensor host = at::empty({static_cast<int64_t>(values.size())}, upload_options(to.device(), to.scalar_type()));
   std::copy(values.begin(), values.end(), static_cast<T *>(host.data_ptr()));
-  to.view({-1}).slice(0, 0, host.numel()).copy_(host);
+  to.view({-1}).slice(0, 0, host.numel()).copy_(host, /*non_blocking=*/true);
 }
 
 // Appends the rows of a client's samples: their images, and their labels after its label map. A label for which the network

@@ -5,12 +5,12 @@
 
 namespace fd {
 
-Schedule::Schedule(const std::vector<Load> &loads, int64_t epochs, int64_t batch) : batch(batch) {
+Schedule::Schedule(const std::vector<Load> &loads, int64_t epochs, int64_t batch, const at::Device &device) : batch(batch) {
   int64_t k = static_cast<int64_t>(loads.size());
   client.resize(k);
   std::iota(client.begin(), client.end(), 0);
   std::stable_sort(client.begin(), client.end(), [&](int64_t a, int64_t b) { return loads[a].samples > loads[b].samples; });
-  auto ints = at::TensorOptions().dtype(at::kInt);
+  at::TensorOptions ints = upload_options(device, at::kInt);
   steps = at::empty({k}, ints);
   sizes = at::empty({k}, ints);
   int64_t most = 0;

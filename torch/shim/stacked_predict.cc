@@ -10,8 +10,8 @@ void predict_stacked(const fd_network &network, const fd_images &images, const s
                      at::ScalarType type, ConvMethods &methods, fd_engine &engine) {
   std::vector<Load> loads;
   for (const fd_prediction &job : jobs) loads.push_back({job.n, nullptr});
-  Schedule schedule = sweep_of(loads);
   at::Device device = images.pixels.device();
+  Schedule schedule = sweep_of(loads, device);
   auto floats = at::TensorOptions().dtype(at::kFloat).device(device);
 
   at::Tensor weights = at::empty({schedule.clients(), row_stride(network.size())}, floats);

@@ -1,5 +1,7 @@
 #include "stacked_train.h"
 
+#include <numeric>
+
 #include "guard.h"
 #include "launch.h"
 #include "stacked_encoder.h"
@@ -8,8 +10,9 @@
 namespace fd {
 namespace {
 
-constexpr int64_t kFirst = 2;   // steps that run before one is recorded: they set up libraries and choose kernels
-constexpr int64_t kWorth = 4;   // steps that repay the recording
+constexpr int64_t kFirst = 2;     // steps that run before one is recorded: they set up libraries and choose kernels
+constexpr int64_t kWorth = 4;     // replays that repay the recording
+constexpr int64_t kTogether = 8;  // steps of a long graph: between two of its steps, the device does not wait for the host
 
 std::vector<Load> loads_of(const std::vector<fd_job> &jobs, bool ordered) {
   std::vector<Load> loads;
@@ -67,10 +70,10 @@ StackedTraining::StackedTraining(const fd_network &network, const fd_images &ima
 }
 
 void StackedTraining::run(const std::vector<fd_job> &jobs, const fd_sgd &sgd, fd_engine &engine) {
-  Schedule schedule(loads_of(jobs, true), sgd.epochs, sgd.batch);
+  Schedule schedule(loads_of(jobs, true), sgd.epochs, sgd.batch, device_);
   load(jobs, sgd, schedule);
   for (int part : {FD_PRIMARY, FD_SECONDARY})
-    if (features_[part == FD_SECONDARY].defined()) cache(part, sweep_of(loads_of(jobs, false)));
+    if (features_[part == FD_SECONDARY].defined()) cache(part, sweep_of(loads_of(jobs, false), device_));
   steps(schedule, engine);
   finish(jobs, schedule);
 }
@@ -102,11 +105,12 @@ void StackedTraining::load(const std::vector<fd_job> &jobs, const fd_sgd &sgd, c
   upload(images_, images);
   upload(labels_, labels);
   if (shape_.weighted) upload(sample_weights_, sample_weights);
+  constexpr bool kNonBlocking = true;
   int64_t steps = schedule.slots.size(0), clients = schedule.clients();
-  slots_.slice(0, 0, steps).slice(1, 0, clients).copy_(schedule.slots);
-  counts_.slice(0, 0, steps).slice(1, 0, clients).copy_(schedule.counts);
-  per_epoch_.slice(0, 0, clients).copy_(schedule.steps);
-  sizes_.slice(0, 0, clients).copy_(schedule.sizes);
+  slots_.slice(0, 0, steps).slice(1, 0, clients).copy_(schedule.slots, kNonBlocking);
+  counts_.slice(0, 0, steps).slice(1, 0, clients).copy_(schedule.counts, kNonBlocking);
+  per_epoch_.slice(0, 0, clients).copy_(schedule.steps, kNonBlocking);
+  sizes_.slice(0, 0, clients).copy_(schedule.sizes, kNonBlocking);
 }
 
 Stack StackedTraining::stack(int64_t clients) const {
@@ -141,20 +145,37 @@ void StackedTraining::cache(int part, const Schedule &schedule) {
 void StackedTraining::steps(const Schedule &schedule, fd_engine &engine) {
   int64_t last = static_cast<int64_t>(schedule.active.size());
   const int32_t *counts = schedule.counts.data_ptr<int32_t>();
-  for (int64_t s = 0, done = 0; s < last; s++, done++) {
-    TORCH_CHECK(!engine.cancelled, "cancelled");
+  for (int64_t s = 0, end = 0; s < last; s = end) {
     int64_t clients = schedule.active[s];
-    if (s > 0 && schedule.active[s - 1] != clients) done = 0;
-    std::unique_ptr<Graph> &graph = graphs_[clients];
-    if (!graph && done >= kFirst && s + kWorth <= last && schedule.active[s + kWorth - 1] == clients) {
+    while (end < last && schedule.active[end] == clients) end++;
+    for (int64_t done = 0, n = 0; s + done < end; done += n) {
+      TORCH_CHECK(!engine.cancelled, "cancelled");
+      n = run_steps(clients, done, end - s);
+      const int32_t *count = counts + (s + done) * schedule.clients();
+      for (int64_t i = 0; i < n; i++, count += schedule.clients())
+        engine.progress += std::accumulate(count, count + clients, int64_t{0});
+    }
+  }
+}
+
+// Runs one or more of the next steps of the first clients, and returns how many. done of all steps with these clients have run.
+int64_t StackedTraining::run_steps(int64_t clients, int64_t done, int64_t all) {
+  for (int64_t n : {kTogether, int64_t{1}}) {
+    std::unique_ptr<Graph> &graph = graphs_[{clients, n}];
+    if (!graph && done >= kFirst && all - done >= kWorth * n) {
       auto recorded = std::make_unique<Graph>(device_);
-      recorded->capture([this, clients] { step(clients); });
+      recorded->capture([this, clients, n] {
+        for (int64_t i = 0; i < n; i++) step(clients);
+      });
       graph = std::move(recorded);
     }
-    if (graph) graph->replay();
-    else step(clients);
-    for (int64_t p = 0; p < clients; p++) engine.progress += counts[s * schedule.clients() + p];
+    if (graph && all - done >= n) {
+      graph->replay();
+      return n;
+    }
   }
+  step(clients);
+  return 1;
 }
 
 // One step of the first clients. It may be recorded: it reads and writes only what stays where it is.

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "fd.h"
@@ -34,7 +35,7 @@ class StackedTraining {
  public:
   StackedTraining(const fd_network &network, const fd_images &images, const TrainingShape &shape, at::ScalarType type,
                   ConvMethods &methods);
-  // Trains all jobs. The host waits for the device when it uploads the data of the jobs, and at the end.
+  // Trains all jobs. The host waits for the device at the end.
   void run(const std::vector<fd_job> &jobs, const fd_sgd &sgd, fd_engine &engine);
   const TrainingShape &shape() const { return shape_; }
   // Whether the network and the images still exist. Otherwise no call can use this training, and it only holds memory.
@@ -44,6 +45,7 @@ class StackedTraining {
   void load(const std::vector<fd_job> &jobs, const fd_sgd &sgd, const Schedule &schedule);
   void cache(int part, const Schedule &schedule);
   void steps(const Schedule &schedule, fd_engine &engine);
+  int64_t run_steps(int64_t clients, int64_t done, int64_t all);
   void step(int64_t clients);
   void finish(const std::vector<fd_job> &jobs, const Schedule &schedule);
   Stack stack(int64_t clients) const;
@@ -57,7 +59,8 @@ class StackedTraining {
   at::ScalarType type_;
   at::Device device_;
   ConvMethods &methods_;
-  std::map<int64_t, std::unique_ptr<Graph>> graphs_;  // graph of one step, by the number of clients with steps left
+  // Graphs, by the number of clients with steps left and the number of steps.
+  std::map<std::pair<int64_t, int64_t>, std::unique_ptr<Graph>> graphs_;
 
   // The memory that recorded steps use.
   at::Tensor weights_, compute_, grads_, momentum_, anchor_;  // [clients, stride]
