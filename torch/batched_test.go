@@ -235,12 +235,12 @@ func TestBatchedReusesWhatItRecorded(t *testing.T) {
 	}
 }
 
-// TestBatchedLongRunOfSteps checks clients with so many steps that the engine records several steps in one graph: the weights
-// are those of the eager executor, and each sample counts once as progress.
+// TestBatchedLongRunOfSteps checks that a client whose steps are recorded eight per graph has the weights of the eager
+// executor, and that each of its samples counts once as progress.
 func TestBatchedLongRunOfSteps(t *testing.T) {
 	net := tinyNet(t, false, 0.3)
 	images, jobs := raggedCohort(t, net, 3)
-	jobs = jobs[:3] // of 5, 23 and 1 samples: one client is alone in most steps
+	jobs = jobs[:3] // they have 5, 23 and 1 samples: one client is alone in most steps
 	sgd := raggedSGD
 	sgd.Batch = 1
 	var samples int64
