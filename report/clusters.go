@@ -81,7 +81,7 @@ type clustersJSON struct {
 	Validity   Validity             `json:"validity"`
 	FoundBy    string               `json:"found_by,omitempty"`        // "similarity" or "test"; absent for the clusters of another method
 	Explained  []groups.Explanation `json:"explanations,omitempty"`    // what separates each pair of clusters that tests found
-	Like       *LikeImages          `json:"like_images,omitempty"`     // which of these clusters see like images
+	Like       *LikeImages          `json:"like_images,omitempty"`     // which of these clusters hold similar images
 	Bodies     [][]int              `json:"shared_encoders,omitempty"` // lists of clusters that train one encoder together
 	Stability  *stabilityJSON       `json:"stability,omitempty"`
 	Eigen      []Float              `json:"eigenvalues,omitempty"` // smallest eigenvalues of the Laplacian; spectral clustering only

@@ -36,10 +36,10 @@ func (l *LikeImages) sentences() (lines []string) {
 				renamed = ", which they name differently"
 			}
 		}
-		lines = append(lines, fmt.Sprintf("clusters %s see like images%s", enumerated(body), renamed))
+		lines = append(lines, fmt.Sprintf("clusters %s hold similar images%s", enumerated(body), renamed))
 	}
 	if lines == nil {
-		lines = []string{"no two clusters see like images"}
+		lines = []string{"no two clusters hold similar images"}
 	}
 	return lines
 }
@@ -60,7 +60,7 @@ func (c *Clustering) sharedEncoders() (lists [][]int) {
 	return lists
 }
 
-// printLikeImages writes the sentences about clusters that see like images.
+// printLikeImages writes the sentences about clusters that hold similar images.
 func (c *Clustering) printLikeImages(w io.Writer) {
 	like := c.LikeImages()
 	if like == nil {

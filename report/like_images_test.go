@@ -16,8 +16,8 @@ func TestLikeImages(t *testing.T) {
 		lists [][]int
 		line  string
 	}{
-		{"other names", 0, [][]int{{0}, {1, 2}}, "clusters 1 and 2 see like images, which they name differently\n"},
-		{"other images", 10, [][]int{{0}, {1}, {2}}, "no two clusters see like images\n"},
+		{"other names", 0, [][]int{{0}, {1, 2}}, "clusters 1 and 2 hold similar images, which they name differently\n"},
+		{"other images", 10, [][]int{{0}, {1}, {2}}, "no two clusters hold similar images\n"},
 	} {
 		c := byTest(t, 20, 5)
 		for _, s := range c.Result.Roster.Sketches[10:] {

@@ -102,7 +102,7 @@ func TestHTML(t *testing.T) {
 	keep(t, "report.html", raw)
 	for _, want := range []string{
 		"0–2, 7", "Trouser", "adjusted Rand index 1.000", "<svg", "every client", "OPENBLAS_NUM_THREADS", "12,345",
-		"<td>common</td><td class=\"text\">they look &lt;different&gt;</td>", "<dt>data file 1</dt><dd>train.gz</dd>", "Like images: clusters 0 and 1 see like images.", "worst tenth", "Most frequent mistakes", "40.0%",
+		"<td>common</td><td class=\"text\">they look &lt;different&gt;</td>", "<dt>data file 1</dt><dd>train.gz</dd>", "Similar images: clusters 0 and 1 hold similar images.", "worst tenth", "Most frequent mistakes", "40.0%",
 		"feddag train --label &#39;a b&#39;", "Swing: ", "prefers-color-scheme: dark",
 		"at the end of the run; adjusted Rand index 1.000 against the true groups (1: equal, 0: chance)", "balanced accuracy of the clients sampled in the last round, after their training",
 	} {

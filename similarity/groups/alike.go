@@ -212,14 +212,14 @@ func axisBetween(t *table, side []int, view View) axis {
 	return x
 }
 
-// LikeImages returns a function that reports whether two clusters with members see like images, whatever they call them: whether
+// LikeImages returns a function that reports whether two clusters with members hold similar images, whatever they call them: whether
 // their [Likeness] is the same.
 func (r *Roster) LikeImages() func(a, b int) bool {
 	k := r.kinds()
 	return func(a, b int) bool { return r.alike(k, a, b).Same }
 }
 
-// Bodies returns lists of clusters that see like images, whatever they call them, see [Join]. Clusters without members are in no
+// Bodies returns lists of clusters that hold similar images, whatever they call them, see [Join]. Clusters without members are in no
 // list. The cost grows with the square of the number of clusters.
 func (r *Roster) Bodies() [][]int {
 	var all []int

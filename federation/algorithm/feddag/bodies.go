@@ -23,7 +23,7 @@ const (
 )
 
 // A body is a primary encoder. Several clusters can train one body together and keep a head each. With BodyAlike, two kinds of
-// clusters do so. Clusters that see like images, whatever they call them, would otherwise each learn the same encoder from a part of
+// clusters do so. Clusters that hold similar images, whatever they call them, would otherwise each learn the same encoder from a part of
 // the clients (concept shift). Clusters that hold the same classes solve the same task on images of another style (feature skew).
 // Clusters with other classes keep their own bodies, because an encoder for few classes is better at them (label skew). This is
 // ours, not the paper's; docs/feddag.md measures it.

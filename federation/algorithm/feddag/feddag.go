@@ -85,7 +85,7 @@ func newFedDAG(variant string) *FedDAG {
 
 // FedDAG finds clusters of clients and trains a network for each cluster. Clusters learn from each other in one of two ways.
 //
-// By default, a network is an encoder and a head. Clusters that see like images, or hold the same classes, train one encoder
+// By default, a network is an encoder and a head. Clusters that hold similar images, or hold the same classes, train one encoder
 // together, and each has its own head (see Body). This is ours, not the paper's. A client trains as many samples per round as in
 // FedAvg.
 //
