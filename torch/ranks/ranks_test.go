@@ -140,7 +140,7 @@ func TestSilence(t *testing.T) {
 			t.Errorf("rank %d ended with %v", rank, errs[rank])
 		}
 	}
-	if !slices.ContainsFunc(errs, func(err error) bool { return strings.Contains(fmt.Sprint(err), "no sign of life") }) {
+	if !slices.ContainsFunc(errs, func(err error) bool { return strings.Contains(fmt.Sprint(err), "no heartbeat") }) {
 		t.Errorf("nobody says that rank 1 was silent: %v", errs)
 	}
 }

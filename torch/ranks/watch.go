@@ -13,7 +13,7 @@ import (
 func (r *Ranks) watch() {
 	var asked atomic.Int64 // start of the current check; 0 between two checks
 	r.watcher.Go(func() {
-		seen := make([]sign, r.place.Size)
+		seen := make([]heartbeat, r.place.Size)
 		for i := range seen {
 			seen[i].at = time.Now()
 		}
@@ -53,15 +53,15 @@ func (r *Ranks) watch() {
 	}()
 }
 
-// sign is the last heartbeat of a rank.
-type sign struct {
+// heartbeat is the last one that a rank has written.
+type heartbeat struct {
 	beat string
 	at   time.Time // when the heartbeat was new, by the clock of this rank
 	left bool
 }
 
 // look writes a heartbeat and checks the heartbeats of the others.
-func (r *Ranks) look(beat int, seen []sign) error {
+func (r *Ranks) look(beat int, seen []heartbeat) error {
 	if r.mute.Load() {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (r *Ranks) look(beat int, seen []sign) error {
 		if string(now) != s.beat {
 			s.beat, s.at = string(now), time.Now()
 		} else if time.Since(s.at) > r.o.Silence {
-			return &LostError{Rank: rank, err: fmt.Errorf("%s has given no sign of life for %v: it is dead or stopped, or its machine or the network is gone", r.Name(rank), r.o.Silence)}
+			return &LostError{Rank: rank, err: fmt.Errorf("%s has written no heartbeat for %v: it is dead or stopped, or its machine or the network is gone", r.Name(rank), r.o.Silence)}
 		}
 	}
 	return nil
