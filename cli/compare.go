@@ -57,7 +57,8 @@ type compareOptions struct {
 	plots       plotFormats
 	part        shard
 	wait        bool
-	rounds      int // --read: number of rounds to compare after
+	rounds      int  // --read: number of rounds to compare after
+	differ      bool // --read: compare each algorithm after all of its rounds
 	quiet       bool
 
 	flags *pflag.FlagSet
@@ -82,6 +83,7 @@ func newCompareOptions() *compareOptions {
 	f.Var(&o.part, "shard", "part of the runs to do, as i/n: the i-th of n parts, with i from 0 to n-1 (default: the part of this task in a Slurm array, or else 0/1, all runs)")
 	f.BoolVar(&o.wait, "wait", false, "after its own runs, take over runs that no process works on, and wait until all runs of the comparison are finished")
 	f.IntVar(&o.rounds, "rounds", 0, "with --read: compare after this number of rounds (default: all rounds)")
+	f.BoolVar(&o.differ, "different-rounds", false, "with --read: compare each algorithm after all of its rounds, although the numbers differ; for algorithms that train on equal numbers of samples in different numbers of rounds")
 	return o
 }
 
@@ -101,6 +103,9 @@ func compare(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	if err != nil {
 		return err
+	}
+	if o.differ {
+		return usagef("--different-rounds needs --read; to train algorithms for different numbers of rounds, use --with 'ALGORITHM: --rounds N'")
 	}
 	if err := o.setShard(log); err != nil {
 		return err
@@ -137,6 +142,8 @@ func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 		return usagef("--with runs a variant; with --read there is nothing to run")
 	case o.rounds < 0:
 		return usagef("--rounds is %d: use 1 or more", o.rounds)
+	case o.rounds > 0 && o.differ:
+		return usagef("--different-rounds compares each algorithm after all of its rounds: leave it or --rounds out")
 	}
 	dirs := o.flags.Args()
 	done := waiting(log, o.quiet, "reading the runs")
@@ -148,7 +155,10 @@ func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 	if runs, err = o.choose(runs); err != nil {
 		return err
 	}
-	c, err := o.assemble(runs, o.rounds, log)
+	for i := range runs {
+		runs[i].after = o.rounds
+	}
+	c, err := o.assemble(runs, o.differ, log)
 	if err != nil {
 		return err
 	}

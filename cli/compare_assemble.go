@@ -12,22 +12,26 @@ import (
 	"strconv"
 
 	"feddag/federation/data"
+	"feddag/internal/numfmt"
 	"feddag/report"
 )
 
-// assemble makes a comparison of runs after the given number of rounds. 0 means the number of rounds that all runs have.
-func (o *compareOptions) assemble(runs []keptRun, rounds int, log io.Writer) (*report.Comparison, error) {
+// assemble makes a comparison of runs. With differ, the algorithms may be compared after different numbers of rounds.
+func (o *compareOptions) assemble(runs []keptRun, differ bool, log io.Writer) (*report.Comparison, error) {
 	var missing []report.Missing
 	var finished []keptRun
 	runs = slices.Clone(runs)
 	for i := range runs {
 		r := &runs[i]
-		if r.why == "" && r.summary.Rounds < rounds {
-			r.why = fmt.Sprintf("%d of %d rounds", r.summary.Rounds, rounds)
+		if r.why == "" && r.summary.Rounds < r.after {
+			r.why = fmt.Sprintf("%d of %d rounds", r.summary.Rounds, r.after)
 		}
 		if r.why != "" {
 			missing = append(missing, report.Missing{Name: r.name, Seed: r.seed, Why: r.why})
 			continue
+		}
+		if r.after == 0 {
+			r.after = r.summary.Rounds
 		}
 		finished = append(finished, *r)
 	}
@@ -37,14 +41,9 @@ func (o *compareOptions) assemble(runs []keptRun, rounds int, log io.Writer) (*r
 	if err := comparable(finished); err != nil {
 		return nil, err
 	}
-	if rounds == 0 {
-		for _, r := range finished {
-			if x := finished[0]; r.summary.Rounds != x.summary.Rounds {
-				return nil, fmt.Errorf("%s has %d rounds, %s has %d: choose a number that all have with --rounds",
-					x.dir, x.summary.Rounds, r.dir, r.summary.Rounds)
-			}
-		}
-		rounds = finished[0].summary.Rounds
+	rounds, err := comparedRounds(finished, differ)
+	if err != nil {
+		return nil, err
 	}
 	first := finished[0]
 	c := &report.Comparison{
@@ -61,7 +60,7 @@ func (o *compareOptions) assemble(runs []keptRun, rounds int, log io.Writer) (*r
 			c.Variants = append(c.Variants, report.Variant{Name: r.name, Algorithm: r.algorithm, Settings: r.settings(c.Shared)})
 		}
 		cell := report.Cell{Seed: r.seed, Dir: r.dir, Summary: r.summary, Rounds: r.rounds}
-		c.Variants[i].Cells = append(c.Variants[i].Cells, cell.Cut(rounds))
+		c.Variants[i].Cells = append(c.Variants[i].Cells, cell.Cut(r.after))
 	}
 	for _, v := range c.Variants {
 		slices.SortFunc(v.Cells, func(a, b report.Cell) int { return cmp.Compare(a.Seed, b.Seed) })
@@ -73,6 +72,27 @@ func (o *compareOptions) assemble(runs []keptRun, rounds int, log io.Writer) (*r
 		return nil, err
 	}
 	return c, c.Settle()
+}
+
+// comparedRounds returns the largest number of rounds after which one of the runs is compared. It is an error if the runs of an
+// algorithm have different numbers and, unless differ is set, if any runs have.
+func comparedRounds(runs []keptRun, differ bool) (int, error) {
+	most := 0
+	for _, r := range runs {
+		for _, x := range runs {
+			switch {
+			case x.after == r.after:
+			case !differ:
+				return 0, fmt.Errorf("%s has %s, %s has %d: choose a number that all have with --rounds, or compare each algorithm after all of its rounds with --different-rounds",
+					r.dir, numfmt.Count(r.after, "round"), x.dir, x.after)
+			case x.name == r.name:
+				return 0, fmt.Errorf("%s has %s, %s has %d: the runs of an algorithm must have the same number; choose one with --rounds",
+					r.dir, numfmt.Count(r.after, "round"), x.dir, x.after)
+			}
+		}
+		most = max(most, r.after)
+	}
+	return most, nil
 }
 
 func noneFinished(runs []keptRun) error {

@@ -22,7 +22,6 @@ type variant struct {
 type plan struct {
 	o        *compareOptions
 	out      *report.Dir
-	rounds   int
 	variants []*variant
 	cells    []*cell // ordered by seed
 }
@@ -43,14 +42,14 @@ func (o *compareOptions) plan(shared []given) (*plan, error) {
 		if err != nil {
 			return nil, inVariant(v, err)
 		}
+		if x.run.Rounds < 1 {
+			return nil, inVariant(v, usagef("--rounds is %d: a comparison needs 1 or more", x.run.Rounds))
+		}
 		if first == nil {
 			first = x
 		}
 	}
-	p.rounds, o.quiet = first.run.Rounds, first.quiet
-	if p.rounds < 1 {
-		return nil, usagef("--rounds is %d: a comparison needs 1 or more", p.rounds)
-	}
+	o.quiet = first.quiet
 	if o.beside != "" {
 		if _, err := os.Stat(o.beside); err != nil {
 			return nil, usagef("--beside: %w", err)

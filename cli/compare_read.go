@@ -24,6 +24,7 @@ type keptRun struct {
 	config    map[string]string // every flag; flags that the run did not record have their defaults
 	summary   report.Summary
 	rounds    []report.Round
+	after     int // number of rounds after which the run is compared; 0 for all of its rounds
 	measured  int // number of clients in the mean of the final accuracy
 	partition report.PartitionDigest
 	scenario  string // text of the scenario; empty if there is none

@@ -148,18 +148,18 @@ func independent(environment []string) []string {
 func (p *plan) comparison(log io.Writer) (*report.Comparison, []keptRun, error) {
 	var runs []keptRun
 	for _, c := range p.cells {
-		r, err := c.read(p.rounds)
+		r, err := c.read()
 		if err != nil {
 			return nil, nil, err
 		}
 		runs = append(runs, r)
 	}
-	c, err := p.o.assemble(runs, p.rounds, log)
+	c, err := p.o.assemble(runs, true, log)
 	return c, runs, err
 }
 
 // read reads a run, which may be finished, unfinished, or missing.
-func (c *cell) read(rounds int) (keptRun, error) {
+func (c *cell) read() (keptRun, error) {
 	r := keptRun{dir: c.dir, name: c.variant.name, algorithm: c.variant.algorithm, seed: int64(c.seed)}
 	var err error
 	if report.IsRun(c.dir) {
@@ -171,7 +171,8 @@ func (c *cell) read(rounds int) (keptRun, error) {
 	} else {
 		r.why = "not begun"
 	}
-	if r.why == "" && c.failed != "" && r.summary.Rounds < rounds {
+	r.after = c.options.run.Rounds
+	if r.why == "" && c.failed != "" && r.summary.Rounds < r.after {
 		r.why = "it has fewer rounds"
 	}
 	if r.why != "" && c.failed != "" {

@@ -44,6 +44,7 @@ type compared struct {
 	Missing    []struct{ Name, Why string }
 	Algorithms []struct {
 		Name, Algorithm string
+		Rounds          int
 		Seeds           []int
 		Measures        map[string]struct {
 			N    int

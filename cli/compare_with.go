@@ -34,7 +34,7 @@ func parseWith(text string) (*variant, []string, error) {
 	}
 	var sets []string
 	err = x.flags.ParseAll(args, func(f *pflag.Flag, value string) error {
-		if instead[f.Name] != "" || f.Name == "out" || f.Name == "rounds" || x.groupOf(f.Name) == dataGroup {
+		if instead[f.Name] != "" || f.Name == "out" || x.groupOf(f.Name) == dataGroup {
 			return fmt.Errorf("--%s is the same for all runs of a comparison", f.Name)
 		}
 		sets = append(sets, shortFlag(v.algorithm, f.Name)+"="+value)

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
+
+	"feddag/internal/numfmt"
 )
 
 // Comparison holds the runs of several algorithms with several seeds on one partition.
@@ -15,7 +18,7 @@ type Comparison struct {
 	Partition    string  // kind and parameters of the partition, in words
 	Clients      int     // number of clients in the mean of the final accuracy
 	Dealt        int     // number of clients in the partition, including those held out or gone
-	Rounds       int     // number of rounds of every run that are compared
+	Rounds       int     // number of rounds after which the runs are compared; the largest, if the variants have different numbers
 	EvalShare    float64 // share of each client's test set on which accuracies are computed; 0 for all of it
 	Shared       []Pair  // settings that all runs have in common; a comment marks settings that differ in some runs
 
@@ -106,6 +109,33 @@ func (c *Comparison) Seeds() []int64 {
 	}
 	slices.Sort(seeds)
 	return slices.Compact(seeds)
+}
+
+// rounds returns the number of rounds after which the runs of a variant are compared.
+func (v *Variant) rounds() int {
+	if len(v.Cells) == 0 {
+		return 0
+	}
+	return v.Cells[0].Summary.Rounds
+}
+
+// roundsDiffer reports whether the variants are compared after different numbers of rounds.
+func (c *Comparison) roundsDiffer() bool {
+	return slices.ContainsFunc(c.Variants, func(v Variant) bool { return len(v.Cells) > 0 && v.rounds() != c.Rounds })
+}
+
+// roundsText returns the number of rounds, or all numbers of rounds if they differ, in words.
+func (c *Comparison) roundsText() string {
+	if !c.roundsDiffer() {
+		return numfmt.Count(c.Rounds, "round")
+	}
+	var each []string
+	for _, v := range slices.SortedFunc(slices.Values(c.Variants), func(a, b Variant) int { return cmp.Compare(a.rounds(), b.rounds()) }) {
+		if text := strconv.Itoa(v.rounds()); len(v.Cells) > 0 && !slices.Contains(each, text) {
+			each = append(each, text)
+		}
+	}
+	return strings.Join(each, " or ") + " rounds"
 }
 
 // values returns a measure of a variant for each seed, in the order of Seeds. It is NaN if there is no run.

@@ -45,7 +45,7 @@ func (c *Comparison) where() string {
 	if c.Dealt > c.Clients {
 		clients = fmt.Sprintf("%d clients, %d of them measured", c.Dealt, c.Clients)
 	}
-	parts := []string{c.DatasetTitle, c.Partition, clients, numfmt.Count(c.Rounds, "round")}
+	parts := []string{c.DatasetTitle, c.Partition, clients, c.roundsText()}
 	for _, key := range settingKeys {
 		for _, p := range c.Shared {
 			if p.Key == key && p.Value != "" {
@@ -97,6 +97,10 @@ func (c *Comparison) accuracyTable() Table {
 			tops[m.key] = math.NaN()
 		}
 	}
+	differ := c.roundsDiffer()
+	if differ {
+		t.Columns = append(t.Columns, Column{Heading: "rounds"})
+	}
 	for _, m := range []measure{clusterCount, randIndex, trained, traffic, running} {
 		t.Columns = append(t.Columns, Column{Heading: m.heading})
 	}
@@ -112,6 +116,9 @@ func (c *Comparison) accuracyTable() Table {
 				Text: s.Text(m.places),
 				Bold: m.key != swing.key && s.Mean == tops[m.key],
 			})
+		}
+		if differ {
+			row = append(row, texts(strconv.Itoa(v.rounds()))...)
 		}
 		row = append(row, texts(whole(c.values(v, clusterCount)), c.spread(v, randIndex).Text(3), millions(c.spread(v, trained).Mean), c.bytes(v, traffic), c.seconds(v, running))...)
 		if c.devicesDiffer() {

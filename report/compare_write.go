@@ -95,7 +95,7 @@ func (c *Comparison) writeCSV(w io.Writer) error {
 	}
 	for i := range c.Variants {
 		v := &c.Variants[i]
-		row := []string{v.Name, v.Algorithm, c.Dataset, c.Partition, strconv.Itoa(c.Clients), strconv.Itoa(c.Rounds),
+		row := []string{v.Name, v.Algorithm, c.Dataset, c.Partition, strconv.Itoa(c.Clients), strconv.Itoa(v.rounds()),
 			strings.Join(v.seeds(), " "), c.Reference, shortest(c.Confidence)}
 		for _, m := range c.measures() {
 			s, d := c.spread(v, m), c.difference(v, m)
@@ -168,6 +168,7 @@ type CompareSummary struct {
 type VariantSummary struct {
 	Name        string                `json:"name"`
 	Algorithm   string                `json:"algorithm"`
+	Rounds      int                   `json:"rounds"` // number of rounds after which it is compared
 	Seeds       []int64               `json:"seeds"`
 	Measures    map[string]Spread     `json:"measures"`
 	Differences map[string]Difference `json:"differences,omitempty"` // differences from the reference
@@ -181,7 +182,7 @@ func (c *Comparison) Summary() CompareSummary {
 	}
 	for i := range c.Variants {
 		v := &c.Variants[i]
-		x := VariantSummary{Name: v.Name, Algorithm: v.Algorithm, Measures: map[string]Spread{}}
+		x := VariantSummary{Name: v.Name, Algorithm: v.Algorithm, Rounds: v.rounds(), Measures: map[string]Spread{}}
 		for _, cell := range v.Cells {
 			x.Seeds = append(x.Seeds, cell.Seed)
 		}
