@@ -4,7 +4,8 @@
 //
 //   two threads that touch the same word, one of them writing, with no barrier between, in shared and in global memory
 //   shared memory that is read before it is written, or that the launch did not ask for
-//   barriers that not all threads of a block, or of a warp, reach
+//   barriers, shuffles and products that not all threads of a block, or of a warp, reach
+//   operands of products that are not rounded to tf32; copies that a thread has begun and not waited for
 //
 // For tests of this program, one barrier of a kernel can be left out. Accesses of one or two bytes are told apart in
 // global memory by the address at which they begin. This file is not compiled with -fsanitize=thread.
@@ -35,6 +36,9 @@ FiberIndex fd_fibers_threads() { return {fibers::kThreads}; }
 void fd_fibers_sync(const char *file, int line) { fibers::machine().sync(file, line); }
 void fd_fibers_sync_warp(const char *file, int line) { fibers::machine().sync_warp(file, line); }
 float fd_fibers_shuffle(float value, int lane) { return fibers::machine().shuffle(value, lane); }
+void fd_fibers_multiply(int values, const uint32_t *words, float *sum) { fibers::machine().multiply(values, words, sum); }
+void fd_fibers_copy(void *to, const void *from, size_t bytes) { fibers::machine().copy(to, from, bytes); }
+void fd_fibers_copies_done() { fibers::machine().copies_done(); }
 
 void fd_fibers_start(uint64_t seed, const char *kernel, const char *without) {
   fibers::machine().start(seed, kernel, without);

@@ -1,4 +1,5 @@
-// What CUDA gives to a kernel, for kernels whose threads are fibers: where a thread is, barriers, and shuffles of a warp.
+// What CUDA gives to a kernel, for kernels whose threads are fibers: where a thread is, barriers, shuffles and matrix
+// instructions of a warp, and copies that go on while a thread computes.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +22,13 @@ void fd_fibers_sync(const char *file, int line);
 void fd_fibers_sync_warp(const char *file, int line);
 // Hands value to the other threads of the warp; returns the one of the thread at lane. It orders no memory.
 float fd_fibers_shuffle(float value, int lane);
+// The product of fd::multiply (torch/shim/kernel_warp.h), of words with one value of tf32 or two of bf16. words are a0 to a3, b0
+// and b1. It orders no memory.
+void fd_fibers_multiply(int values, const uint32_t *words, float *sum);
+// Begins to copy bytes to shared memory, or to write zeros there without from. Until copies_done, the bytes there are those of
+// a NaN.
+void fd_fibers_copy(void *to, const void *from, size_t bytes);
+void fd_fibers_copies_done();
 
 // What runs the kernels calls these.
 #define FIBERS_API __attribute__((visibility("default")))

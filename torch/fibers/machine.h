@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "product.h"
 #include "shadow.h"
 #include "wait.h"
 
@@ -32,6 +33,13 @@ struct Fiber {
   jmp_buf later;     // where it goes on
   bool begun = false;
   int thread = -1;  // the thread that it runs
+};
+
+// A copy to shared memory that a thread has begun.
+struct Copy {
+  char *to;
+  size_t bytes;
+  char values[16];
 };
 
 // Runs the blocks of a launch, one after another, and keeps what it finds.
@@ -101,8 +109,37 @@ class Machine {
   float shuffle(float value, int lane) {
     int warp = thread_ / kLanes, turn = turns_[thread_]++ % 2;  // two buffers: the next shuffle may begin before all have read
     handed_[warp][turn][thread_ % kLanes] = value;
-    wait_in_warp({"shuffle", "warp", 0});
+    wait_in_warp({"shuffle", "", 0});
     return handed_[warp][turn][lane];
+  }
+
+  void multiply(int values, const uint32_t *words, float *sum) {
+    int warp = thread_ / kLanes, lane = thread_ % kLanes, turn = turns_[thread_]++ % 2;
+    Fragments *all = fragments_[warp][turn];
+    for (int w = 0; w < 6; w++) {
+      all[lane].words[w] = words[w];
+      if (values == 1 && (words[w] & 0x1fff) != 0)
+        found("operand", "an operand of a product of thread " + std::to_string(thread_) + " is not rounded to tf32");
+    }
+    wait_in_warp({values == 1 ? "product of tf32" : "product of bf16", "", 0});
+    add_product(all, values, lane, sum);
+  }
+
+  // The bytes count as written now, and again when the thread has waited for them.
+  void copy(void *to, const void *from, size_t bytes) {
+    if (from != nullptr) touch(reinterpret_cast<uintptr_t>(from), bytes, false);
+    touch(reinterpret_cast<uintptr_t>(to), bytes, true);
+    Copy c{static_cast<char *>(to), bytes, {}};
+    if (from != nullptr) memcpy(c.values, from, bytes);
+    copies_[thread_].push_back(c);
+    memset(to, 0xff, bytes);
+  }
+  void copies_done() {
+    for (const Copy &c : copies_[thread_]) {
+      touch(reinterpret_cast<uintptr_t>(c.to), c.bytes, true);
+      memcpy(c.to, c.values, c.bytes);
+    }
+    copies_[thread_].clear();
   }
 
   void touch(uintptr_t address, size_t size, bool writes) {
@@ -178,6 +215,7 @@ class Machine {
       fiber_of_[t] = -1;
       waits_[t] = Wait();
       turns_[t] = 0;
+      copies_[t].clear();
     }
     idle_.clear();
     for (int f = kThreads; f-- > 0;) idle_.push_back(f);
@@ -254,7 +292,9 @@ class Machine {
         found("divergent warp", "some threads of a warp wait in a " + text_of(*first) + ", others in a " + text_of(waits_[t]));
       ready_.push_back(t);
     }
-    if (strcmp(first->what, "shuffle") != 0) {
+    if (alive_in_[warp] < kLanes)
+      found("divergent warp", std::to_string(alive_in_[warp]) + " threads of a warp wait in a " + text_of(*first) + ", the others have ended");
+    if (strcmp(first->what, "barrier of a warp") == 0) {
       clock_.warp[warp]++;
       block_clock_.warp[warp]++;
     }
@@ -287,6 +327,7 @@ class Machine {
   void work() {
     for (;;) {
       kernel_(args_, block_, reinterpret_cast<float *>(shared()));
+      if (!copies_[thread_].empty()) found("copy", "thread " + std::to_string(thread_) + " has ended without waiting for its copies");
       int warp = thread_ / kLanes;
       alive_--;
       alive_in_[warp]--;
@@ -325,7 +366,9 @@ class Machine {
   int alive_ = 0, waiting_ = 0;  // threads that have not ended; those that wait for the block
   int alive_in_[kThreads / kLanes], waiting_in_[kThreads / kLanes];
   float handed_[kThreads / kLanes][2][kLanes];
-  int turns_[kThreads];  // number of shuffles of each thread
+  int turns_[kThreads];  // number of shuffles and products of each thread
+  Fragments fragments_[kThreads / kLanes][2][kLanes];
+  std::vector<Copy> copies_[kThreads];  // begun and not waited for
 
   Clock clock_, block_clock_;  // of global memory, and of shared memory, where a launch is a block
   Shadow shadow_;

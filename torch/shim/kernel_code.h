@@ -81,6 +81,12 @@
 #else
 #define FD_KERNELS_SHAPED(name, Args) FD_KERNELS(name, Args)
 #endif
+// The same for kernels with matrix instructions (kernel_warp.h), which cannot run as loops.
+#ifdef FD_FIBERS
+#define FD_KERNELS_WARP(name, Args) FD_KERNELS(name, Args)
+#else
+#define FD_KERNELS_WARP(name, Args)
+#endif
 
 namespace fd {
 

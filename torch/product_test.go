@@ -1,0 +1,52 @@
+package torch_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestProductsOnFibers checks that the matrix instructions of kernel_warp.h give the plain product of rounded operands on
+// fibers, that copies arrive, and that fibers report wrong uses of both, in several orders of the threads.
+func TestProductsOnFibers(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "products")
+	compile := exec.Command("sh", "-ec", `
+		cxx="${CXX:-g++} -std=c++17 -O1 -U_FORTIFY_SOURCE -Ifibers -Ishim"
+		$cxx -DFD_FIBERS -fsanitize=thread -Wno-tsan -c testdata/product_kernels.cc -o "$0.o"
+		$cxx fibers/fibers.cc "$0.o" -o "$0"`, program)
+	if text, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("compiling: %v\n%s", err, text)
+	}
+	for _, c := range []struct {
+		kernel, k string
+		finding   string // what a finding contains; empty if there is none
+	}{
+		{"product_tf32", "8", ""},
+		{"product_bf16", "16", ""},
+		{"product_of_some", "", "some threads wait in a "},
+		{"product_of_the_rest", "", "20 threads of a warp wait in a product of tf32, the others have ended"},
+		{"product_not_rounded", "", "is not rounded to tf32"},
+		{"product_no_barrier", "", "with no barrier between"},
+		{"copies_right", "0", ""},
+		{"copies_early", "", "with no barrier between"},
+		{"copies_alone", "", "shared word"},
+		{"copies_left", "", "has ended without waiting for its copies"},
+	} {
+		for _, seed := range []string{"1", "2", "3"} {
+			text, err := exec.Command(program, c.kernel+"_f32", seed, max(c.k, "0")).Output()
+			if err != nil {
+				t.Fatalf("%s: %v", c.kernel, err)
+			}
+			off, report, _ := strings.Cut(string(text), "\n")
+			found := strings.Contains(report, "finding ")
+			if found != (c.finding != "") || !strings.Contains(report, c.finding) {
+				t.Errorf("%s, seed %s: want a finding with %q, got:\n%s", c.kernel, seed, c.finding, report)
+			}
+			if worst, err := strconv.ParseFloat(off, 64); c.k != "" && !(err == nil && worst <= 2e-6) {
+				t.Errorf("%s, seed %s: differs by %s from a plain product", c.kernel, seed, off)
+			}
+		}
+	}
+}
