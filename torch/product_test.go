@@ -32,6 +32,7 @@ func TestProductsOnFibers(t *testing.T) {
 		{"copies_right", "0", ""},
 		{"copies_early", "", "with no barrier between"},
 		{"copies_alone", "", "shared word"},
+		{"copies_askew", "", "accesses 16 bytes at a wrong address"},
 		{"copies_left", "", "has ended without waiting for its copies"},
 	} {
 		for _, seed := range []string{"1", "2", "3"} {

@@ -6,6 +6,7 @@
 //   shared memory that is read before it is written, or that the launch did not ask for
 //   barriers, shuffles and products that not all threads of a block, or of a warp, reach
 //   operands of products that are not rounded to tf32; copies that a thread has begun and not waited for
+//   copies, and loads that say so, of several words at addresses that are not whole multiples of their size
 //
 // For tests of this program, one barrier of a kernel can be left out. Accesses of one or two bytes are told apart in
 // global memory by the address at which they begin. This file is not compiled with -fsanitize=thread.
@@ -39,6 +40,7 @@ float fd_fibers_shuffle(float value, int lane) { return fibers::machine().shuffl
 void fd_fibers_multiply(int values, const uint32_t *words, float *sum) { fibers::machine().multiply(values, words, sum); }
 void fd_fibers_copy(void *to, const void *from, size_t bytes) { fibers::machine().copy(to, from, bytes); }
 void fd_fibers_copies_done() { fibers::machine().copies_done(); }
+void fd_fibers_aligned(const void *p, size_t bytes) { fibers::machine().check_aligned(p, bytes); }
 
 void fd_fibers_start(uint64_t seed, const char *kernel, const char *without) {
   fibers::machine().start(seed, kernel, without);

@@ -29,6 +29,8 @@ void fd_fibers_multiply(int values, const uint32_t *words, float *sum);
 // a NaN.
 void fd_fibers_copy(void *to, const void *from, size_t bytes);
 void fd_fibers_copies_done();
+// Reports an address that is not a whole multiple of bytes.
+void fd_fibers_aligned(const void *p, size_t bytes);
 
 // What runs the kernels calls these.
 #define FIBERS_API __attribute__((visibility("default")))

@@ -4,6 +4,7 @@
 #include "kernel_columns.h"
 #include "kernel_fused_backward.h"
 #include "kernel_fused_forward.h"
+#include "kernel_gemm_weight.h"
 #include "kernel_hash.h"
 #include "kernel_loss.h"
 #include "kernel_norm.h"

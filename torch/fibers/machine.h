@@ -129,6 +129,8 @@ class Machine {
   void copy(void *to, const void *from, size_t bytes) {
     if (from != nullptr) touch(reinterpret_cast<uintptr_t>(from), bytes, false);
     touch(reinterpret_cast<uintptr_t>(to), bytes, true);
+    check_aligned(to, bytes);
+    if (from != nullptr) check_aligned(from, bytes);
     Copy c{static_cast<char *>(to), bytes, {}};
     if (from != nullptr) memcpy(c.values, from, bytes);
     copies_[thread_].push_back(c);
@@ -140,6 +142,12 @@ class Machine {
       memcpy(c.to, c.values, c.bytes);
     }
     copies_[thread_].clear();
+  }
+
+  // For accesses of several words at once, which a GPU can only make at whole multiples of their size.
+  void check_aligned(const void *p, size_t bytes) {
+    if (reinterpret_cast<uintptr_t>(p) % bytes != 0)
+      found("alignment", "thread " + std::to_string(thread_) + " accesses " + std::to_string(bytes) + " bytes at a wrong address");
   }
 
   void touch(uintptr_t address, size_t size, bool writes) {
@@ -293,7 +301,8 @@ class Machine {
       ready_.push_back(t);
     }
     if (alive_in_[warp] < kLanes)
-      found("divergent warp", std::to_string(alive_in_[warp]) + " threads of a warp wait in a " + text_of(*first) + ", the others have ended");
+      found("divergent warp", std::to_string(alive_in_[warp]) + " threads of a warp wait in a " + text_of(*first) +
+                                  ", the others have ended");
     if (strcmp(first->what, "barrier of a warp") == 0) {
       clock_.warp[warp]++;
       block_clock_.warp[warp]++;
@@ -327,7 +336,8 @@ class Machine {
   void work() {
     for (;;) {
       kernel_(args_, block_, reinterpret_cast<float *>(shared()));
-      if (!copies_[thread_].empty()) found("copy", "thread " + std::to_string(thread_) + " has ended without waiting for its copies");
+      if (!copies_[thread_].empty())
+        found("copy", "thread " + std::to_string(thread_) + " has ended without waiting for its copies");
       int warp = thread_ / kLanes;
       alive_--;
       alive_in_[warp]--;

@@ -18,7 +18,8 @@ inline double value_of(uint32_t word, int values, int i) {
   return x;
 }
 
-// Adds a lane's part of the product: rows g, g, g + 8, g + 8 and columns 2 t, 2 t + 1, 2 t, 2 t + 1 with g = lane / 4, t = lane % 4.
+// Adds a lane's part of the product: rows g, g, g + 8, g + 8 and columns 2 t, 2 t + 1, 2 t, 2 t + 1 with g = lane / 4 and
+// t = lane % 4.
 inline void add_product(const Fragments *all, int values, int lane, float *sum) {
   for (int e = 0; e < 4; e++) {
     int row = lane / 4, column = lane % 4 * 2 + e % 2;

@@ -39,6 +39,21 @@ FD_SHAPED(fused_backward_f32_2_3_32_32_6_5_0_16_5_0, fused_backward, float, Fuse
 FD_SHAPED(fused_forward_f32_2_1_28_28_6_5_2_16_5_0, fused_forward, float, FusedForward, args.net.layers = 2; args.net.in = 1; args.net.height = 28; args.net.width = 28; args.net.out[0] = 6; args.net.kernel[0] = 5; args.net.padding[0] = 2; args.net.out[1] = 16; args.net.kernel[1] = 5; args.net.padding[1] = 0;)
 FD_SHAPED(fused_forward_f32_2_3_32_32_6_5_0_16_5_0, fused_forward, float, FusedForward, args.net.layers = 2; args.net.in = 3; args.net.height = 32; args.net.width = 32; args.net.out[0] = 6; args.net.kernel[0] = 5; args.net.padding[0] = 0; args.net.out[1] = 16; args.net.kernel[1] = 5; args.net.padding[1] = 0;)
 
+// the convolutions of cnn on tensor cores
+FD_SHAPED(conv_gemm_pack_3_f32_3_64_32_32_0_15_15, conv_gemm_pack_3, float, ConvGemm, args.in = 3; args.out = 64; args.height = 32; args.width = 32; args.padding = 0; args.pooled_h = 15; args.pooled_w = 15;)
+FD_SHAPED(conv_gemm_forward_3_f32_3_64_32_32_0_15_15, conv_gemm_forward_3, float, ConvGemm, args.in = 3; args.out = 64; args.height = 32; args.width = 32; args.padding = 0; args.pooled_h = 15; args.pooled_w = 15;)
+FD_SHAPED(conv_gemm_weight_3_f32_3_64_32_32_0_15_15, conv_gemm_weight_3, float, ConvGemm, args.in = 3; args.out = 64; args.height = 32; args.width = 32; args.padding = 0; args.pooled_h = 15; args.pooled_w = 15;)
+FD_SHAPED(conv_gemm_pack_3_f32_64_128_15_15_0_6_6, conv_gemm_pack_3, float, ConvGemm, args.in = 64; args.out = 128; args.height = 15; args.width = 15; args.padding = 0; args.pooled_h = 6; args.pooled_w = 6;)
+FD_SHAPED(conv_gemm_turn_3_f32_64_128_15_15_0_6_6, conv_gemm_turn_3, float, ConvGemm, args.in = 64; args.out = 128; args.height = 15; args.width = 15; args.padding = 0; args.pooled_h = 6; args.pooled_w = 6;)
+FD_SHAPED(conv_gemm_forward_3_f32_64_128_15_15_0_6_6, conv_gemm_forward_3, float, ConvGemm, args.in = 64; args.out = 128; args.height = 15; args.width = 15; args.padding = 0; args.pooled_h = 6; args.pooled_w = 6;)
+FD_SHAPED(conv_gemm_input_3_f32_64_128_15_15_0_6_6, conv_gemm_input_3, float, ConvGemm, args.in = 64; args.out = 128; args.height = 15; args.width = 15; args.padding = 0; args.pooled_h = 6; args.pooled_w = 6;)
+FD_SHAPED(conv_gemm_weight_3_f32_64_128_15_15_0_6_6, conv_gemm_weight_3, float, ConvGemm, args.in = 64; args.out = 128; args.height = 15; args.width = 15; args.padding = 0; args.pooled_h = 6; args.pooled_w = 6;)
+FD_SHAPED(conv_gemm_pack_3_f32_128_256_6_6_0_2_2, conv_gemm_pack_3, float, ConvGemm, args.in = 128; args.out = 256; args.height = 6; args.width = 6; args.padding = 0; args.pooled_h = 2; args.pooled_w = 2;)
+FD_SHAPED(conv_gemm_turn_3_f32_128_256_6_6_0_2_2, conv_gemm_turn_3, float, ConvGemm, args.in = 128; args.out = 256; args.height = 6; args.width = 6; args.padding = 0; args.pooled_h = 2; args.pooled_w = 2;)
+FD_SHAPED(conv_gemm_forward_3_f32_128_256_6_6_0_2_2, conv_gemm_forward_3, float, ConvGemm, args.in = 128; args.out = 256; args.height = 6; args.width = 6; args.padding = 0; args.pooled_h = 2; args.pooled_w = 2;)
+FD_SHAPED(conv_gemm_input_3_f32_128_256_6_6_0_2_2, conv_gemm_input_3, float, ConvGemm, args.in = 128; args.out = 256; args.height = 6; args.width = 6; args.padding = 0; args.pooled_h = 2; args.pooled_w = 2;)
+FD_SHAPED(conv_gemm_weight_3_f32_128_256_6_6_0_2_2, conv_gemm_weight_3, float, ConvGemm, args.in = 128; args.out = 256; args.height = 6; args.width = 6; args.padding = 0; args.pooled_h = 2; args.pooled_w = 2;)
+
 // resnet9 on 3x32x32, with batch norm and with group norm
 FD_SHAPED(from_columns_f32_128_16_16_3_1_1_16_16, from_columns, float, Columns, args.channels = 128; args.height = 16; args.width = 16; args.kernel = 3; args.stride = 1; args.padding = 1; args.out_height = 16; args.out_width = 16;)
 FD_SHAPED(from_columns_f32_256_8_8_3_1_1_8_8, from_columns, float, Columns, args.channels = 256; args.height = 8; args.width = 8; args.kernel = 3; args.stride = 1; args.padding = 1; args.out_height = 8; args.out_width = 8;)

@@ -42,6 +42,11 @@ static Constants constants_of(const char *args, const FusedNet &net) {
 Constants constants_of(const FusedForward &a) { return constants_of("FusedForward", a.net); }
 Constants constants_of(const FusedBackward &a) { return constants_of("FusedBackward", a.net); }
 
+Constants constants_of(const ConvGemm &a) {
+  return {"ConvGemm",
+          {FD_VALUE(in), FD_VALUE(out), FD_VALUE(height), FD_VALUE(width), FD_VALUE(padding), FD_VALUE(pooled_h), FD_VALUE(pooled_w)}};
+}
+
 std::string name_of(const char *kernel, const Constants &constants) {
   std::string name = kernel;
   for (const auto &v : constants.values) name += "_" + std::to_string(v.second);

@@ -9,6 +9,7 @@
 #include "kernel_columns.h"
 #include "kernel_fused_backward.h"
 #include "kernel_fused_forward.h"
+#include "kernel_gemm_tiles.h"
 #include "kernel_norm.h"
 #include "kernel_pool.h"
 
@@ -27,6 +28,7 @@ Constants constants_of(const Pool &a);
 Constants constants_of(const Norm &a);
 Constants constants_of(const FusedForward &a);
 Constants constants_of(const FusedBackward &a);
+Constants constants_of(const ConvGemm &a);
 
 // The name of a kernel ("pool_f32") with constants: its own name, followed by the values.
 std::string name_of(const char *kernel, const Constants &constants);

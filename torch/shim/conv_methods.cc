@@ -17,6 +17,7 @@ const char *name_of(ConvMethod method) {
     case ConvMethod::kGrouped: return "grouped";
     case ConvMethod::kPerClient: return "per client";
     case ConvMethod::kFused: return "fused";
+    case ConvMethod::kTensorCores: return "tensor cores";
     default: return "choose";
   }
 }

@@ -18,6 +18,7 @@ enum class ConvMethod {
   kGrouped,    // computes one convolution with one group of channels per client
   kPerClient,  // computes one convolution per client, on a CUDA device in concurrent streams
   kFused,      // computes the convolution with the following ReLU and max pooling in feddag's own kernel
+  kTensorCores,  // the same as products on the tensor cores of a GPU, in tf32 or bf16
 };
 const char *name_of(ConvMethod method);
 
@@ -26,8 +27,9 @@ class ConvMethods {
   // fixed is used wherever it is possible. Without it, and if choices is false, the first candidate is used.
   // shapes: kernels on a CUDA device are compiled for the shapes of layers.
   // fused: all convolutions of a small network are computed in one kernel where this is possible, whatever else is chosen.
-  ConvMethods(ConvMethod fixed, bool choices, bool shapes, bool fused)
-      : shapes(shapes), fused(fused), fixed_(fixed), choices_(choices) {}
+  // tf32: products of float32 may round their operands to tf32.
+  ConvMethods(ConvMethod fixed, bool choices, bool shapes, bool fused, bool tf32)
+      : shapes(shapes), fused(fused), tf32(tf32), fixed_(fixed), choices_(choices) {}
   // The method for a shape. The first time, trial runs each candidate on the current data, forwards and backwards, and the
   // fastest is kept. If none is possible, it throws the reason. The choice is only used again for the same candidates.
   ConvMethod of(const std::string &shape, const std::vector<ConvMethod> &candidates, const at::Device &device,
@@ -37,7 +39,7 @@ class ConvMethods {
   // A line for each shape: its method, and the time of each that was tried. Then the lines that were noted.
   std::string report() const;
 
-  const bool shapes, fused;
+  const bool shapes, fused, tf32;
 
  private:
   struct Choice {

@@ -195,7 +195,7 @@ void cuda_launch(const c10::Device &device, const Kernel &kernel, int64_t blocks
 
 Limits cuda_limits(const c10::Device &device) {
   const auto *p = at::cuda::getDeviceProperties(device.index());
-  return {static_cast<int64_t>(p->sharedMemPerBlockOptin) / 4, p->multiProcessorCount};
+  return {static_cast<int64_t>(p->sharedMemPerBlockOptin) / 4, p->multiProcessorCount, 10 * p->major + p->minor};
 }
 
 int64_t cuda_compile(const std::string &architecture, bool bf16) {

@@ -55,6 +55,8 @@ bool emulate(const Kernel &kernel, int64_t blocks, int64_t shared, const void *a
   return true;
 }
 
+bool emulating() { return emulator().active; }
+
 }  // namespace fd
 
 extern "C" {

@@ -12,4 +12,6 @@ namespace fd {
 // false if there is no library. If the library has no code for a kernel with constants, the kernel runs without them.
 bool emulate(const Kernel &kernel, int64_t blocks, int64_t shared, const void *args, size_t size);
 
+bool emulating();  // whether there is a library
+
 }  // namespace fd

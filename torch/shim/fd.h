@@ -186,7 +186,7 @@ char *fd_engine_predict(fd_engine *engine, const fd_network *network, const fd_i
 typedef struct fd_stacked fd_stacked;  // trains and predicts for all clients of a call at once
 
 enum { FD_FP32, FD_TF32, FD_BF16 };
-enum { FD_CHOOSE, FD_COLUMNS, FD_GROUPED, FD_PER_CLIENT, FD_FUSED };
+enum { FD_CHOOSE, FD_COLUMNS, FD_GROUPED, FD_PER_CLIENT, FD_FUSED, FD_TENSOR_CORES };
 
 typedef struct {
   int32_t precision;      // FD_FP32, FD_TF32 (products and convolutions of a CUDA device), FD_BF16 (activations)

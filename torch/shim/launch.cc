@@ -16,12 +16,13 @@ void launch(const at::Device &device, const Kernel &kernel, int64_t blocks, int6
     return;
   }
   if (emulate(kernel, blocks, shared, args, size)) return;
+  TORCH_CHECK(kernel.host != nullptr, kernel.name, " has matrix instructions and cannot run on the CPU");
   static thread_local std::vector<float> memory(kSharedFloats);
   if (shared > static_cast<int64_t>(memory.size())) memory.resize(shared);
   for (int64_t b = 0; b < blocks; b++) kernel.host(args, b, memory.data());
 }
 
-Limits limits_of(const at::Device &device) { return device.is_cuda() ? cuda_limits(device) : Limits{(227 << 10) / 4, 1}; }
+Limits limits_of(const at::Device &device) { return device.is_cuda() ? cuda_limits(device) : Limits{(227 << 10) / 4, 1, 0}; }
 
 // Whether each plane lies in one piece. The stride of an axis of one means nothing.
 static bool planes_whole(const at::Tensor &x) {

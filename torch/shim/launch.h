@@ -8,6 +8,7 @@
 #include "kernel_columns.h"
 #include "kernel_fused_backward.h"
 #include "kernel_fused_forward.h"
+#include "kernel_gemm_weight.h"
 #include "kernel_hash.h"
 #include "kernel_loss.h"
 #include "kernel_norm.h"
@@ -18,7 +19,7 @@ namespace fd {
 
 struct Kernel {
   const char *name;                                             // name of the kernel on the CUDA device
-  void (*host)(const void *args, long long block, float *shared);
+  void (*host)(const void *args, long long block, float *shared);  // null: only GPUs and fibers can run it
   Constants constants = {};  // values of its arguments for which it is compiled on the CUDA device; none: for all values
 };
 
@@ -28,6 +29,7 @@ constexpr int64_t kSharedFloats = 12288;  // shared memory that a block may have
 struct Limits {
   int64_t shared;      // floats of shared memory that a block may have there
   int64_t processors;  // number of multiprocessors
+  int64_t capability;  // ten times the compute capability; 0 on the host
 };
 // The host has the shared memory of sm_90 and one multiprocessor.
 Limits limits_of(const at::Device &device);

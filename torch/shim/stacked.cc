@@ -8,7 +8,8 @@
 
 fd_stacked::fd_stacked(const char *name, const fd_stacked_options &o)
     : worker(name, 1, o.precision == FD_TF32, o.deterministic != 0), device(name), type(o.precision == FD_BF16 ? at::kBFloat16 : at::kFloat),
-      methods(static_cast<fd::ConvMethod>(o.method), device.is_cuda() && o.deterministic == 0, o.general == 0, o.fused != 0) {}
+      methods(static_cast<fd::ConvMethod>(o.method), device.is_cuda() && o.deterministic == 0, o.general == 0, o.fused != 0,
+              o.precision == FD_TF32) {}
 
 fd::StackedTraining &fd_stacked::training(const fd_network &network, const fd_images &images,
                                           const std::vector<fd_job> &jobs, const fd_sgd &sgd) {

@@ -2,6 +2,7 @@
 
 #include "graph.h"
 #include "launch.h"
+#include "stacked_gemm.h"
 
 namespace fd {
 namespace {
@@ -96,6 +97,7 @@ std::vector<ConvMethod> StackedConv::candidates(const at::Tensor &x, bool wants_
   if (is_product(l_) || cols <= kMost) methods.insert(methods.begin(), ConvMethod::kColumns);
   methods.push_back(ConvMethod::kPerClient);
   methods.push_back(ConvMethod::kGrouped);
+  if (block_ && gemm_possible(l_, s_, x, wants_input)) methods.push_back(ConvMethod::kTensorCores);
   return methods;
 }
 
@@ -109,6 +111,7 @@ at::Tensor StackedConv::ahead(const at::Tensor &input, bool keep, bool wants_inp
   auto trial = [&](ConvMethod method) {
     at::Tensor y = run(method, x);
     if (keep) run_back(method, y, wants_input);
+    if (method == ConvMethod::kTensorCores && !capturing(s_.device())) confirm(x, y, keep);
   };
   method_ = s_.methods->of(shape, candidates(x, wants_input), s_.device(), trial);
   at::Tensor y = run(method_, x);
@@ -125,6 +128,7 @@ at::Tensor StackedConv::back(const at::Tensor &grad, bool wants_input) {
 at::Tensor StackedConv::run(ConvMethod method, const at::Tensor &x) {
   x_ = x;
   if (method == ConvMethod::kFused) return fused(x);
+  if (method == ConvMethod::kTensorCores) return gemm(x);
   at::Tensor y = conv(method, x);
   if (!block_) {
     if (l_.bias >= 0) y.add_(stacked(s_.compute, begin_ + l_.bias, {1, l_.out, 1, 1}));
@@ -144,6 +148,7 @@ at::Tensor StackedConv::run(ConvMethod method, const at::Tensor &x) {
 
 at::Tensor StackedConv::run_back(ConvMethod method, const at::Tensor &grad, bool wants_input) {
   if (method == ConvMethod::kFused) return fused_back(grad, wants_input);
+  if (method == ConvMethod::kTensorCores) return gemm_back(grad, wants_input);
   if (!block_) {
     at::Tensor g = in_planes(grad);
     if (l_.bias >= 0) keep_sum(stacked(s_.grads, begin_ + l_.bias, {l_.out}), g, {1, 3, 4});
@@ -274,17 +279,55 @@ at::Tensor StackedConv::fused_back(const at::Tensor &grad, bool wants_input) {
   launch(s_.device(), s_.shaped(FD_FUSED(g, l_, block_weight_back), a),
          clients * groups_of(a) * ((l_.out + kOutputs - 1) / kOutputs), kOutputs * (taps + 2 * area) + l_.in * padded_plane(a), a);
   keep_sum(stacked(s_.grads, begin_ + l_.weight, {l_.out * taps}), partial, {1});
-  Pool sums = pool_of(x_, g, which_);
-  at::Tensor bias_grad = stacked(s_.grads, begin_ + l_.bias, {l_.out});
-  sums.channels = static_cast<int>(l_.out);
-  sums.bias_grad = bias_grad.data_ptr<float>();
-  sums.bias_client = bias_grad.stride(0);
-  launch(s_.device(), s_.shaped(FD_KERNEL_FOR(g, pool_bias_back), sums), clients * l_.out, kThreads, sums);
+  bias_back(g);
   if (!wants_input) return at::Tensor();
   at::Tensor gx = at::empty_strided(x_.sizes(), x_.strides(), x_.options());
   a.x_grad = view_of(gx);
   launch(s_.device(), s_.shaped(FD_FUSED(g, l_, block_input_back), a), clients * g.size(1), l_.out * (taps + 2 * area), a);
   return gx;
+}
+
+void StackedConv::bias_back(const at::Tensor &grad) const {
+  Pool sums = pool_of(x_, grad, which_);
+  at::Tensor bias_grad = stacked(s_.grads, begin_ + l_.bias, {l_.out});
+  sums.channels = static_cast<int>(l_.out);
+  sums.bias_grad = bias_grad.data_ptr<float>();
+  sums.bias_client = bias_grad.stride(0);
+  launch(s_.device(), s_.shaped(FD_KERNEL_FOR(grad, pool_bias_back), sums), grad.size(0) * l_.out, kThreads, sums);
+}
+
+at::Tensor StackedConv::gemm(const at::Tensor &x) {
+  out_ = at::empty({x.size(0), x.size(1), l_.out, out_size(x.size(3), l_) / 2, out_size(x.size(4), l_) / 2}, x.options());
+  which_ = at::empty(out_.sizes(), x.options().dtype(at::kByte));
+  gemm_forward(l_, s_, begin_, x, out_, which_);
+  return out_;
+}
+
+at::Tensor StackedConv::gemm_back(const at::Tensor &grad, bool wants_input) {
+  at::Tensor g = grad.contiguous(), gx = wants_input ? at::empty_strided(x_.sizes(), x_.strides(), x_.options()) : at::Tensor();
+  bias_back(g);
+  fd::gemm_back(l_, s_, begin_, x_, g, which_, gx);
+  return gx;
+}
+
+// No GPU has run the method yet, so it is compared once for each shape. Rounding can move a maximum to another place, and with it a
+// gradient. Outputs of padded slots are not compared, because nothing depends on them.
+void StackedConv::confirm(const at::Tensor &x, const at::Tensor &y, bool keep) {
+  bool bf16 = x.scalar_type() == at::kBFloat16;
+  auto ints = at::TensorOptions().dtype(at::kInt).device(s_.device());
+  int64_t step = at::from_blob(const_cast<i64 *>(s_.batch.step), {1}, ints.dtype(at::kLong)).item<int64_t>();
+  at::Tensor counts = at::from_blob(const_cast<int *>(s_.batch.counts) + step * s_.batch.capacity, {x.size(0), 1}, ints);
+  at::Tensor used = at::arange(x.size(1), ints).lt(counts).view({x.size(0), x.size(1), 1, 1, 1});
+  auto close = [&](const char *what, const at::Tensor &got, const at::Tensor &want, double most) {
+    at::Tensor w = want.to(at::kFloat);
+    double off = (got.to(at::kFloat) - w).norm().item<double>(), size = w.norm().item<double>();
+    TORCH_CHECK(off <= most * size, what, " differ from those of libtorch by ", off, ", their norm is ", size);
+  };
+  at::Tensor grad = keep ? weight_grad().clone() : at::Tensor(), other = run(ConvMethod::kPerClient, x);
+  close("outputs", y.mul(used), other.mul(used), bf16 ? 0.05 : 0.01);
+  if (!keep) return;
+  run_back(ConvMethod::kPerClient, y, false);
+  close("gradients", grad, weight_grad(), bf16 ? 0.5 : 0.2);
 }
 
 }  // namespace fd

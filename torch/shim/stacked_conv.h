@@ -26,6 +26,11 @@ class StackedConv {
   at::Tensor conv_back(ConvMethod method, const at::Tensor &grad, bool wants_input);
   at::Tensor fused(const at::Tensor &x);
   at::Tensor fused_back(const at::Tensor &grad, bool wants_input);
+  at::Tensor gemm(const at::Tensor &x);
+  at::Tensor gemm_back(const at::Tensor &grad, bool wants_input);
+  void bias_back(const at::Tensor &grad) const;  // grad: contiguous, of the maxima
+  // Throws unless the tensor cores give what a convolution per client gives, except for rounding. y: what they gave for x.
+  void confirm(const at::Tensor &x, const at::Tensor &y, bool keep);
   std::vector<ConvMethod> candidates(const at::Tensor &x, bool wants_input) const;
   at::Tensor weight() const;  // [A, out, in, k, k] in the activations' type
   at::Tensor weight_grad() const;

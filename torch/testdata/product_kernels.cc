@@ -78,6 +78,11 @@ FD_DEVICE void copies_right(const Matrices &m, i64 block, float *s) { copied(m, 
 FD_DEVICE void copies_early(const Matrices &m, i64 block, float *s) { copied(m, block, s, false, true); }
 FD_DEVICE void copies_alone(const Matrices &m, i64 block, float *s) { copied(m, block, s, true, false); }
 FD_DEVICE void copies_left(const Matrices &m, i64, float *s) { copy_word(s + threadIdx.x, m.sum + threadIdx.x, true); }
+FD_DEVICE void copies_askew(const Matrices &m, i64, float *s) {
+  copy_words(s + threadIdx.x * 5, m.sum + threadIdx.x * 4);
+  copies_done();
+}
+FD_KERNEL(copies_askew_f32, copies_askew, Matrices)
 FD_KERNEL(copies_right_f32, copies_right, Matrices)
 FD_KERNEL(copies_early_f32, copies_early, Matrices)
 FD_KERNEL(copies_alone_f32, copies_alone, Matrices)

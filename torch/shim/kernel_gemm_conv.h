@@ -1,0 +1,238 @@
+// Convolutions on tensor cores: the forward pass with bias, ReLU and maximum, and the gradient of the input, which is a
+// convolution of the gradient of the output with the filters turned around.
+#pragma once
+
+#include "kernel_gemm_tiles.h"
+
+namespace fd {
+
+#if defined(__CUDACC_RTC__) || defined(FD_FIBERS)
+
+// The weights in the order of the products, rounded. turned: for the gradient of the input. A block is a result tile's chunk of
+// a client.
+template <typename T, int k, bool turned>
+FD_DEVICE void pack_weights(const ConvGemm &a, i64 block, float *) {
+  GemmShape g = turned ? input_shape<k>(a) : forward_shape(a);
+  int parts = result_tiles(g) * source_chunks<T>(g), part = remainder_of(block, parts), chunk = part % source_chunks<T>(g);
+  i64 client = quotient(block, parts);
+  int halves = halves_of<T>(g), pairs = k / 2, groups = block_groups(g), size = chunk_weights<T, k>(g);
+  const float *weight = a.weight + client * a.client;
+  float *to = a.packed + client * packed_size<T, k>(g) + static_cast<i64>(part) * size;
+  FD_EACH_THREAD(i, size) {
+    int b = i % 2, t = i / 4 % 4, column = i / 16 % 8, step = i / 128 / groups;
+    int result = ((part / source_chunks<T>(g) * groups + i / 128 % groups) * 2 + i / 2 % 2) * 8 + column;
+    int half = step / (k * pairs), y = step / pairs % k, z = step % pairs + 2 * b, rest = step - halves * k * pairs;
+    if (rest >= 0) half = halves == 2 ? b : 0, y = halves == 2 ? rest : 2 * rest + b, z = left_column<k>();
+    float value[2] = {0, 0};
+    for (int e = 0; e < Operands<T>::count; e++) {
+      int source = ((chunk * halves + half) * 4 + t) * Operands<T>::count + e;
+      if (y >= k || source >= g.source || result >= g.result) continue;
+      i64 filter = turned ? static_cast<i64>(source) * a.in + result : static_cast<i64>(result) * a.in + source;
+      value[e] = weight[filter * k * k + (turned ? k * k - 1 - y * k - z : y * k + z)];
+    }
+    to[i] = float_of(Operands<T>::count == 1 ? tf32_of(value[0]) : pair_of(value[0], value[1]));
+  }
+}
+
+// A row and a column of the source, without its border, and its sample.
+struct SourcePlace {
+  int sample, y, z;
+};
+FD_DEVICE SourcePlace source_place(const GemmShape &g, int k, int row, int column) {
+  int sample = row / sample_rows(g, k);
+  return {sample, row - sample * sample_rows(g, k) - g.border, column - g.border};
+}
+
+// Writes words of the input's channels from channel on, to words that are the given size apart. They may arrive after
+// copies_done.
+FD_DEVICE void stage_input(const ConvGemm &a, const float *, i64 client, int channel, int words, SourcePlace p, bool inside,
+                           float *to, int size) {
+  const float *x = static_cast<const float *>(a.x.data), *from = x;
+  inside = inside && p.y >= 0 && p.y < a.height && p.z >= 0 && p.z < a.width;
+  if (inside) from = at_plane<float>(a.x, client, p.sample, channel) + p.y * a.width + p.z;
+  FD_UNROLL for (int w = 0; w < words; w++) {
+    bool has = inside && channel + w < a.in;
+    copy_word(to + w * size, has ? from + w * a.x.channel : x, has);
+  }
+}
+FD_DEVICE void stage_input(const ConvGemm &a, const bfloat *, i64 client, int channel, int words, SourcePlace p, bool inside,
+                           float *to, int size) {
+  inside = inside && p.y >= 0 && p.y < a.height && p.z >= 0 && p.z < a.width;
+  const bfloat *from = inside ? at_plane<bfloat>(a.x, client, p.sample, channel) + p.y * a.width + p.z : nullptr;
+  FD_UNROLL for (int w = 0; w < words; w++) {
+    u32 word = 0;
+    if (inside && channel + 2 * w < a.in) word = from[2 * w * a.x.channel].bits;
+    if (inside && channel + 2 * w + 1 < a.in) word |= static_cast<u32>(from[(2 * w + 1) * a.x.channel].bits) << 16;
+    to[w * size] = float_of(word);
+  }
+}
+
+// Likewise the gradient of a convolution's output, which is that of the maximum at its place.
+template <typename T>
+FD_DEVICE void stage_output(const ConvGemm &a, i64 client, int channel, int words, SourcePlace p, bool inside, float *to,
+                            int size) {
+  inside = inside && p.y >= 0 && p.y < 2 * a.pooled_h && p.z >= 0 && p.z < 2 * a.pooled_w;
+  int area = a.pooled_h * a.pooled_w, position = p.y % 2 * 2 + p.z % 2;
+  i64 e = inside ? ((client * a.batch.samples + p.sample) * a.out + channel) * area + p.y / 2 * a.pooled_w + p.z / 2 : 0;
+  const T *grad = static_cast<const T *>(a.pooled) + e;
+  const u8 *which = a.which + e;
+  FD_UNROLL for (int w = 0; w < words; w++) {
+    float value[2] = {0, 0};
+    FD_UNROLL for (int v = 0; v < Operands<T>::count; v++) {
+      int c = w * Operands<T>::count + v;
+      if (inside && channel + c < a.out && which[c * area] == position) value[v] = get(grad + c * area);
+    }
+    to[w * size] = Operands<T>::count == 1 ? value[0] : float_of(pair_of(value[0], value[1]));
+  }
+}
+
+// The weights and the source of a chunk.
+template <typename T, int k, bool back>
+FD_DEVICE void stage_chunk(const ConvGemm &a, const GemmShape &g, i64 client, int tile, int row, int count, int chunk,
+                           float *weights, float *source) {
+  int words = 4 * halves_of<T>(g), rows = most_rows(g, k, tile_quads(g)), width = row_width(g, k);
+  int size = channel_size(rows * width, 8);
+  int channel = chunk * words * Operands<T>::count;
+  i64 before = static_cast<i64>(tile) * source_chunks<T>(g) + chunk;
+  const float *from = a.packed + client * packed_size<T, k>(g) + before * chunk_weights<T, k>(g);
+  FD_EACH_THREAD(i, (chunk_weights<T, k>(g) / 4)) copy_words(weights + 4 * i, from + 4 * i);
+  FD_EACH_THREAD(place, rows * width) {
+    SourcePlace p = source_place(g, k, row + place / width, place % width);
+    if constexpr (back) stage_output<T>(a, client, channel, words, p, p.sample < count, source + place, size);
+    else stage_input(a, static_cast<const T *>(nullptr), client, channel, words, p, p.sample < count, source + place, size);
+  }
+}
+
+// A step of four words at two taps, whose operands of the first row of a quad are first, and those of the second row second:
+// left and right at one tap, left and right at the other. Times the groups of result channels.
+template <typename T>
+FD_DEVICE void gemm_step(const GemmShape &g, const float *weights, const u32 (&first)[4], const u32 (&second)[4],
+                         float (&sum)[2][2 * kMostGroups][4]) {
+  FD_UNROLL for (int n = 0; n < warp_groups(g); n++) {
+    float b[4];
+    load_four(weights + n * 128, b);
+    FD_UNROLL for (int h = 0; h < 2; h++) {
+      u32 low = bits_of(b[2 * h]), high = bits_of(b[2 * h + 1]);
+      multiply<T>(sum[0][2 * n + h], first[0], first[1], first[2], first[3], low, high);
+      multiply<T>(sum[1][2 * n + h], second[0], second[1], second[2], second[3], low, high);
+    }
+  }
+}
+
+// The product of a chunk: source is the patch of the thread's quad in its first word.
+template <typename T, int k>
+FD_DEVICE void gemm_chunk(const GemmShape &g, const float *weights, const float *source, float (&sum)[2][2 * kMostGroups][4]) {
+  int width = row_width(g, k), size = channel_size(most_rows(g, k, tile_quads(g)) * width, 8), step = block_groups(g) * 128;
+  constexpr int pairs = k / 2, column = left_column<k>();
+  int halves = halves_of<T>(g);
+  FD_UNROLL for (int half = 0; half < 2; half++) {
+    if (half >= halves) continue;
+    u32 patch[k + 1][k + 1];
+    FD_UNROLL for (int y = 0; y <= k; y++)
+      FD_UNROLL for (int z = 0; z <= k; z += 2) {
+        float two[2];
+        load_two(source + half * 4 * size + y * width + z, two);
+        patch[y][z] = operand<T>(two[0]);
+        patch[y][z + 1] = operand<T>(two[1]);
+      }
+    FD_UNROLL for (int y = 0; y < k; y++)
+      FD_UNROLL for (int p = 0; p < pairs; p++) {
+        u32 first[4], second[4];
+        FD_UNROLL for (int i = 0; i < 4; i++) first[i] = patch[y][p + i], second[i] = patch[y + 1][p + i];
+        gemm_step<T>(g, weights + ((half * k + y) * pairs + p) * step, first, second, sum);
+      }
+  }
+  weights += halves * k * pairs * step;
+  FD_UNROLL for (int s = 0; s < k; s++) {
+    if (halves == 1 && 2 * s >= k) continue;
+    u32 first[4], second[4];
+    FD_UNROLL for (int i = 0; i < 4; i++) {
+      int half = halves == 2 ? i / 2 : 0, y = halves == 2 ? s : 2 * s + i / 2;
+      const float *from = source + half * 4 * size + y * width + column + i % 2;
+      first[i] = y < k ? operand<T>(load_again(from)) : 0;  // the weights are zero too
+      second[i] = y < k ? operand<T>(load_again(from + width)) : 0;
+    }
+    gemm_step<T>(g, weights + s * step, first, second, sum);
+  }
+}
+
+// Bias, ReLU and maximum of a quad of an output channel.
+template <typename T>
+FD_DEVICE void keep_output(const ConvGemm &a, i64 client, int sample, int count, int quad, int channel, const float (&value)[4]) {
+  i64 e = ((client * a.batch.samples + sample) * a.out + channel) * (a.pooled_h * a.pooled_w) + quad;
+  float most = value[0];
+  int where = 0;
+  FD_UNROLL for (int q = 1; q < 4; q++)
+    if (value[q] > most || value[q] != value[q]) {  // a NaN is the maximum, as in PyTorch
+      most = value[q];
+      where = q;
+    }
+  most += a.bias[client * a.client + channel];
+  bool positive = sample < count && !(most <= 0);
+  put(static_cast<T *>(a.pooled) + e, positive ? most : 0.0f);
+  a.which[e] = positive ? static_cast<u8>(where) : kNothing;
+}
+
+// The gradients of a quad of an input channel.
+template <typename T>
+FD_DEVICE void keep_input_grad(const ConvGemm &a, const GemmShape &g, i64 client, int sample, int quad, int channel,
+                               const float (&value)[4]) {
+  T *to = at_plane<T>(a.x_grad, client, sample, channel);
+  int y = quad / g.quads_w * 2, z = quad % g.quads_w * 2;
+  FD_UNROLL for (int q = 0; q < 4; q++)
+    if (y + q / 2 < a.height && z + q % 2 < a.width) put(to + (y + q / 2) * a.width + z + q % 2, value[q]);
+}
+
+// A block is a tile of quads and a tile of result channels of a client.
+template <typename T, int k, bool back>
+FD_DEVICE void conv_gemm(const ConvGemm &a, i64 block, float *shared) {
+  GemmShape g = back ? input_shape<k>(a) : forward_shape(a);
+  int tiles = result_tiles(g), tile = remainder_of(block, tiles), of_all = quotient(block, tiles);
+  int client = of_all / quad_tiles(g, a.batch.samples), begin = of_all % quad_tiles(g, a.batch.samples) * tile_quads(g);
+  int count = count_of(a.batch, client), row = first_row(g, k, begin / g.quads_w), area = g.quads_h * g.quads_w;
+  int lane = threadIdx.x % 32, warp = threadIdx.x / 32, across = warp % warps_across(g);
+  int mine = begin + warp / warps_across(g) * 8 + lane / 4;  // the thread's quad, counted over the samples
+  int rows = most_rows(g, k, tile_quads(g)), width = row_width(g, k), word = channel_size(rows * width, 8);
+  int patch = lane % 4 * word + (first_row(g, k, mine / g.quads_w) - row) * width + mine % g.quads_w * 2;
+  int weights = across * warp_groups(g) * 128 + lane * 4, size = chunk_weights<T, k>(g), half = size + source_size<T, k>(g);
+  float sum[2][2 * kMostGroups][4] = {};
+  if (begin < count * area) {
+    stage_chunk<T, k, back>(a, g, client, tile, row, count, 0, shared, shared + size);
+    for (int chunk = 0; chunk < source_chunks<T>(g); chunk++) {
+      float *now = shared + chunk % 2 * half, *next = shared + (chunk + 1) % 2 * half;
+      copies_done();
+      FD_SYNC;  // this chunk is there, and the one before has been used
+      if (chunk + 1 < source_chunks<T>(g)) stage_chunk<T, k, back>(a, g, client, tile, row, count, chunk + 1, next, next + size);
+      gemm_chunk<T, k>(g, now + weights, now + size + patch, sum);
+    }
+  }
+  int sample = mine / area, quad = mine % area;
+  if (sample >= a.batch.samples) return;
+  FD_UNROLL for (int n = 0; n < 2 * warp_groups(g); n++)
+    FD_UNROLL for (int e = 0; e < 2; e++) {
+      int channel = ((tile * warps_across(g) + across) * warp_groups(g) * 2 + n) * 8 + lane % 4 * 2 + e;
+      if (channel >= g.result) continue;
+      float value[4] = {sum[0][n][e], sum[0][n][2 + e], sum[1][n][e], sum[1][n][2 + e]};
+      if constexpr (back) keep_input_grad<T>(a, g, client, sample, quad, channel, value);
+      else keep_output<T>(a, client, sample, count, quad, channel, value);
+    }
+}
+
+// conv_gemm_pack and conv_gemm_turn write packed for conv_gemm_forward, which writes pooled and which, and for conv_gemm_input,
+// which writes x_grad.
+#define FD_CONV_GEMM(name, k, call)                                                             \
+  template <typename T>                                                                         \
+  FD_DEVICE void conv_gemm_##name##_##k(const ConvGemm &a, i64 block, float *shared) { call; }  \
+  FD_KERNELS_WARP(conv_gemm_##name##_##k, ConvGemm)
+#define FD_CONV_GEMMS(k)                                                  \
+  FD_CONV_GEMM(pack, k, (pack_weights<T, k, false>(a, block, shared)))    \
+  FD_CONV_GEMM(turn, k, (pack_weights<T, k, true>(a, block, shared)))     \
+  FD_CONV_GEMM(forward, k, (conv_gemm<T, k, false>(a, block, shared)))    \
+  FD_CONV_GEMM(input, k, (conv_gemm<T, k, true>(a, block, shared)))
+FD_CONV_GEMMS(3)
+FD_CONV_GEMMS(5)
+#undef FD_CONV_GEMMS
+
+#endif
+
+}  // namespace fd

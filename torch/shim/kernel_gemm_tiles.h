@@ -1,0 +1,146 @@
+// Convolutions with ReLU and 2x2 maximum as products of matrices on tensor cores, without columns in memory: what the kernels
+// of the forward pass and of both gradients have in common.
+//
+// The positions of the product are dealt out in quads of 2x2 neighbours: those over which a maximum is taken, or in the
+// gradient of the input four of its values. A warp computes eight quads, so that each of its threads has the four values of
+// one. The thread loads the patch of inputs that its quad needs once, and takes the operands of all taps from it. A channel
+// of shared memory has the rows that the quads of a tile need; the rows of samples follow each other.
+#pragma once
+
+#include "kernel_batch.h"
+#include "kernel_pool.h"
+#include "kernel_warp.h"
+
+namespace fd {
+
+struct ConvGemm {
+  Batch batch;          // padded slots have outputs and gradients of zero
+  View x;               // [clients, samples, in, height width]
+  const float *weight;  // [clients, out, in, kernel, kernel]
+  const float *bias;    // [clients, out]
+  i64 client;           // stride of both
+  float *packed;        // [clients, packed_size]: the weights in the order in which a kernel reads them
+  void *pooled;         // [clients, samples, out, pooled_h pooled_w]; in the backward pass its gradient
+  u8 *which;            // like pooled: position of the maximum in its quad, or kNothing
+  View x_grad;          // like x
+  float *sums;          // [clients, slices, out, in, kernel, kernel]: gradients of the weights
+  i64 sums_client, sums_slice;  // strides of sums
+  int slices;           // number of blocks that share the samples of a client in the weights' gradient
+  int in, out, height, width, padding, pooled_h, pooled_w;
+};
+
+// The product of a pass: quads of positions, of source and result channels. border: rows and columns of zeros around the source.
+struct GemmShape {
+  int source, result, quads_h, quads_w, border;
+};
+FD_DEVICE GemmShape forward_shape(const ConvGemm &a) { return {a.in, a.out, a.pooled_h, a.pooled_w, a.padding}; }
+template <int k>
+FD_DEVICE GemmShape input_shape(const ConvGemm &a) {
+  return {a.out, a.in, (a.height + 1) / 2, (a.width + 1) / 2, k - 1 - a.padding};
+}
+
+// Source channels come in words of one channel (tf32) or two (bf16). A step of the product has eight words: four at two taps
+// that are two columns apart, whose operands are four neighbours of a row. The taps of the column that is left are combined
+// with those of the next four words, or in pairs if there are no more than four. So a chunk has one or two halves of four
+// words.
+template <typename T>
+FD_DEVICE int words_of(const GemmShape &g) { return (g.source + Operands<T>::count - 1) / Operands<T>::count; }
+template <typename T>
+FD_DEVICE int halves_of(const GemmShape &g) { return words_of<T>(g) > 4 ? 2 : 1; }
+template <typename T>
+FD_DEVICE int source_chunks(const GemmShape &g) { return (words_of<T>(g) + 4 * halves_of<T>(g) - 1) / (4 * halves_of<T>(g)); }
+template <typename T, int k>
+FD_DEVICE int steps_of(const GemmShape &g) { return halves_of<T>(g) * (k * (k / 2)) + (halves_of<T>(g) == 2 ? k : (k + 1) / 2); }
+template <int k>
+FD_DEVICE constexpr int left_column() { return k == 3 ? 1 : 4; }
+
+// Result channels come in groups of 16: up to four for a warp, and for two warps if there are more.
+constexpr int kMostGroups = 4;
+FD_DEVICE int warp_groups(const GemmShape &g) {
+  int all = (g.result + 15) / 16;
+  return all > kMostGroups ? kMostGroups : all;
+}
+FD_DEVICE int warps_across(const GemmShape &g) { return g.result > 16 * kMostGroups ? 2 : 1; }
+FD_DEVICE int block_groups(const GemmShape &g) { return warp_groups(g) * warps_across(g); }
+FD_DEVICE int result_tiles(const GemmShape &g) { return (g.result + 16 * block_groups(g) - 1) / (16 * block_groups(g)); }
+FD_DEVICE int tile_quads(const GemmShape &g) { return kThreads / 32 / warps_across(g) * 8; }
+FD_DEVICE int quad_tiles(const GemmShape &g, int samples) {
+  return (samples * g.quads_h * g.quads_w + tile_quads(g) - 1) / tile_quads(g);
+}
+
+// Rows of the source: a sample has sample_rows of them, zeros included; first_row is the first one of a row of quads, counted over
+// the samples. most_rows are those that the given number of quads need at most, from a whole multiple of that number on.
+FD_DEVICE int sample_rows(const GemmShape &g, int k) { return 2 * g.quads_h + k - 1; }
+FD_DEVICE int first_row(const GemmShape &g, int k, int quad_row) {
+  return quad_row / g.quads_h * sample_rows(g, k) + quad_row % g.quads_h * 2;
+}
+FD_DEVICE int row_width(const GemmShape &g, int k) { return 2 * g.quads_w + k - 1; }
+FD_DEVICE int most_rows(const GemmShape &g, int k, int quads) {
+  int rows = quads % g.quads_w == 0 ? quads / g.quads_w : (quads + g.quads_w - 2) / g.quads_w + 1;
+  bool whole = quads % g.quads_w == 0 && rows % g.quads_h == 0;
+  int ends = whole ? rows / g.quads_h - 1 : (rows + g.quads_h - 2) / g.quads_h;
+  return 2 * rows + (ends + 1) * (k - 1);
+}
+// The next size of a channel in shared memory that has the given remainder by 32, so that threads on different channels use
+// different banks.
+FD_DEVICE int channel_size(int words, int remainder) { return (words + 31 - remainder) / 32 * 32 + remainder; }
+
+// The packed weights, [result tiles, chunks, steps, groups, lanes, 4], of which a thread reads the last four at once: b0 and b1 of
+// two times eight result channels.
+template <typename T, int k>
+FD_DEVICE int chunk_weights(const GemmShape &g) { return steps_of<T, k>(g) * block_groups(g) * 128; }
+template <typename T, int k>
+FD_DEVICE int packed_size(const GemmShape &g) { return result_tiles(g) * source_chunks<T>(g) * chunk_weights<T, k>(g); }
+
+// Shared memory: twice the weights and the source of a chunk, or once if there is one chunk.
+template <typename T, int k>
+FD_DEVICE int source_size(const GemmShape &g) {
+  return 4 * halves_of<T>(g) * channel_size(most_rows(g, k, tile_quads(g)) * row_width(g, k), 8);
+}
+template <typename T, int k>
+FD_DEVICE int gemm_shared(const GemmShape &g) {
+  return (source_chunks<T>(g) > 1 ? 2 : 1) * (chunk_weights<T, k>(g) + source_size<T, k>(g));
+}
+
+// The word of operands that a word of shared memory holds.
+FD_DEVICE u32 operand(const float *, float word) { return tf32_of(word); }
+FD_DEVICE u32 operand(const bfloat *, float word) { return bits_of(word); }
+template <typename T>
+FD_DEVICE u32 operand(float word) { return operand(static_cast<const T *>(nullptr), word); }
+
+// Two values as a word of bf16.
+FD_DEVICE u32 pair_of(float low, float high) {
+  bfloat l, h;
+  put(&l, low);
+  put(&h, high);
+  return l.bits | static_cast<u32>(h.bits) << 16;
+}
+
+// Two or four neighbours at a whole multiple of their size.
+FD_DEVICE void load_two(const float *from, float (&to)[2]) {
+#ifdef __CUDACC_RTC__
+  float2 v = *reinterpret_cast<const float2 *>(from);
+  to[0] = v.x, to[1] = v.y;
+#else
+#ifdef FD_FIBERS
+  fd_fibers_aligned(from, 8);
+#endif
+  to[0] = from[0], to[1] = from[1];
+#endif
+}
+FD_DEVICE void load_four(const float *from, float (&to)[4]) {
+#ifdef __CUDACC_RTC__
+  float4 v = *reinterpret_cast<const float4 *>(from);
+  to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
+#else
+#ifdef FD_FIBERS
+  fd_fibers_aligned(from, 16);
+#endif
+  for (int i = 0; i < 4; i++) to[i] = from[i];
+#endif
+}
+// A value that has been loaded before. A second load puts it where the instruction needs it; otherwise the compiler copies it
+// several times.
+FD_DEVICE float load_again(const float *from) { return *static_cast<const volatile float *>(from); }
+
+}  // namespace fd

@@ -1,0 +1,197 @@
+package torch_test
+
+import (
+	"fmt"
+	"math"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"feddag/models"
+	"feddag/torch"
+)
+
+// TestTensorCoreKernels compares the kernels of convolutions on tensor cores, on fibers and on random operands, with plain
+// sums of the rounded operands, for layers of different shapes and clients of different sizes. Nothing else is rounded in
+// tf32, so that differences are those of sums in float32. In bf16, outputs and gradients of the input are rounded too.
+func TestTensorCoreKernels(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "gemm")
+	compile := exec.Command("sh", "-ec", `
+		cxx="${CXX:-g++} -std=c++17 -O1 -U_FORTIFY_SOURCE -Ifibers -Ishim -DFD_FIBERS"
+		echo '#include "kernel_gemm_weight.h"' >"$0.cc"
+		$cxx -fsanitize=thread -Wno-tsan -c "$0.cc" -o "$0.kernels.o"
+		$cxx -DFD_ALONE -c testdata/gemm_kernels.cc -o "$0.o"
+		$cxx -O2 fibers/fibers.cc "$0.o" "$0.kernels.o" -o "$0"`, program)
+	if text, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("compiling: %v\n%s", err, text)
+	}
+	for _, layer := range []string{ // kernel, in, out, height, width, padding, slices, samples of each client
+		"3 3 64 32 32 0 2 1 2", // conv1 of cnn
+		"3 18 70 7 12 1 2 3 0 5",
+		"3 40 20 8 8 2 1 5 1",
+		"3 5 9 14 11 0 3 5 2",
+		"5 1 6 28 28 2 2 3 0", // conv1 of lenet
+		"5 6 16 14 14 0 1 5 1",
+		"5 12 66 9 6 4 2 1 4",
+	} {
+		for _, kind := range []string{"f32", "bf16"} {
+			text, err := exec.Command(program, append([]string{"1", kind}, strings.Fields(layer)...)...).Output()
+			if err != nil {
+				t.Fatalf("%s, %s: %v", layer, kind, err)
+			}
+			line, report, _ := strings.Cut(string(text), "\n")
+			if strings.Contains(report, "finding") {
+				t.Errorf("%s, %s: found\n%s", layer, kind, report)
+			}
+			var off [3]float64
+			wrong := -1
+			if _, err := fmt.Sscan(line, &off[0], &off[1], &off[2], &wrong); err != nil || wrong != 0 {
+				t.Errorf("%s, %s: %d maxima are wrong: %s", layer, kind, wrong, line)
+			}
+			for i, what := range []string{"outputs", "gradients of the input", "gradients of the weights"} {
+				most := 1e-6
+				if kind == "bf16" && i < 2 {
+					most = 1.0 / 256
+				}
+				if !(off[i] <= most) {
+					t.Errorf("%s, %s: %s differ by %g of the largest one", layer, kind, what, off[i])
+				}
+			}
+		}
+	}
+}
+
+// tensorCoreNet returns a small network with filters of both sizes and several chunks of input channels, and of output
+// channels in the backward pass.
+func tensorCoreNet(t *testing.T) *torch.Network {
+	t.Helper()
+	net, err := torch.NewNetwork([]torch.Layer{
+		torch.Conv2d{Name: "conv1", In: 2, Out: 18, Kernel: 3, Stride: 1, Padding: 1}, // 18 x 12 x 12
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 2}, // 18 x 6 x 6
+		torch.Conv2d{Name: "conv2", In: 18, Out: 20, Kernel: 5, Stride: 1, Padding: 2}, // 20 x 6 x 6
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 2}, // 20 x 3 x 3
+		torch.Conv2d{Name: "conv3", In: 20, Out: 34, Kernel: 3, Stride: 1, Padding: 1}, // 34 x 3 x 3
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 2}, // 34 x 1 x 1
+		torch.Flatten{},
+	}, [3]int{2, 12, 12}, 10, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net
+}
+
+// changes returns by how much a training has changed a client's weights.
+func changes(t *testing.T, job torch.Job, trained torch.Trained) []float64 {
+	t.Helper()
+	start, end := values(t, job.Start), values(t, trained.End)
+	moved := make([]float64, len(end))
+	for i := range moved {
+		moved[i] = float64(end[i]) - float64(start[i])
+	}
+	return moved
+}
+
+// TestTensorCores checks on ragged clients that with convolutions on tensor cores, training and prediction agree with eager
+// up to the rounding of operands, on fibers, without races, and that all kernels for them have run. cnn has the kernels for
+// its shapes.
+func TestTensorCores(t *testing.T) {
+	library, known := fibersLibrary(t), knownShapes(t)
+	eager, err := torch.NewEager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cnn, err := models.New("cnn", [3]int{3, 32, 32}, 10, true, models.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := map[string]bool{}
+	var names []string
+	for _, c := range []struct {
+		name      string
+		net       *torch.Network
+		precision torch.Precision
+		most      float64 // difference of the changes of weights, relative to their norm
+	}{
+		{"small", tensorCoreNet(t), torch.FP32, 0.01}, {"small", tensorCoreNet(t), torch.BF16, 0.1}, {"cnn", cnn, torch.FP32, 0.01},
+	} {
+		if c.name == "cnn" && testing.Short() {
+			continue
+		}
+		t.Run(fmt.Sprintf("%s/%v", c.name, c.precision), func(t *testing.T) {
+			images, jobs := raggedCohort(t, c.net, 1)
+			jobs = []torch.Job{jobs[0], jobs[2]} // 5 samples and 1
+			want, err := eager.Train(c.net, images, jobs, torch.Secondary, raggedSGD)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closeAll(want)
+			o := torch.BatchedOptions{Method: torch.TensorCores, Arithmetic: torch.Arithmetic{Precision: c.precision}, GeneralKernels: c.name == "small"}
+			var got []torch.Trained
+			var lines map[string][]string
+			names, lines = onFibers(t, library, 8, "", "", func() { got, _ = fiberRun(t, o, c.net, images, jobs, torch.Secondary) })
+			for _, finding := range lines["finding"] {
+				t.Error(finding)
+			}
+			for _, kernel := range lines["ran"] {
+				ran[kernel] = true
+			}
+			for _, line := range lines["shaped"] {
+				name, _, _ := strings.Cut(strings.TrimPrefix(line, "FD_SHAPED("), ",")
+				if strings.HasPrefix(name, "conv_gemm_") && (known[name] != line || !slices.Contains(lines["ran"], name)) {
+					t.Errorf("fibers/shapes.h lacks what %s needs, or it did not run:\n%s", c.name, line)
+				}
+			}
+			for i, job := range jobs {
+				a, b := changes(t, job, got[i]), changes(t, job, want[i])
+				var off, size float64
+				for k := range a {
+					off, size = off+(a[k]-b[k])*(a[k]-b[k]), size+b[k]*b[k]
+				}
+				t.Logf("client %d: changes differ by %.2g of their norm", job.Client, math.Sqrt(off/size))
+				if !(math.Sqrt(off/size) <= c.most) {
+					t.Errorf("client %d: the changes of weights differ from those of eager by %g of their norm, at most %g may", job.Client, math.Sqrt(off/size), c.most)
+				}
+			}
+		})
+	}
+	for _, kernel := range names {
+		if strings.HasPrefix(kernel, "conv_gemm_") && !ran[kernel] && !(testing.Short() && known[kernel] != "") {
+			t.Errorf("%s did not run", kernel)
+		}
+	}
+}
+
+// TestTensorCoresElsewhere checks that other methods compute the convolutions where the tensor cores cannot: as loops on the
+// CPU, with strides, and without pooling.
+func TestTensorCoresElsewhere(t *testing.T) {
+	library := fibersLibrary(t)
+	other, err := torch.NewNetwork([]torch.Layer{
+		torch.Conv2d{Name: "conv1", In: 2, Out: 4, Kernel: 3, Stride: 2},
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 2},
+		torch.Conv2d{Name: "conv2", In: 4, Out: 3, Kernel: 3, Stride: 1, Padding: 1},
+		torch.ReLU{},
+		torch.Flatten{},
+	}, [3]int{2, 12, 12}, 10, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := torch.BatchedOptions{Method: torch.TensorCores}
+	images, jobs := raggedCohort(t, other, 1)
+	r := loopsAndFibers(t, library, 9, o, other, images, some(jobs), torch.All)
+	for _, kernel := range r.lines["ran"] {
+		if strings.HasPrefix(kernel, "conv_gemm_") {
+			t.Errorf("%s ran", kernel)
+		}
+	}
+	net := tensorCoreNet(t)
+	images, jobs = raggedCohort(t, net, 1)
+	loops, _ := fiberRun(t, o, net, images, some(jobs), torch.All)
+	columns, _ := fiberRun(t, torch.BatchedOptions{Method: torch.Columns}, net, images, some(jobs), torch.All)
+	equalTrained(t, some(jobs), loops, columns, 0)
+}
