@@ -30,6 +30,10 @@ AROUND, STAGED = 0.35, 0.08
 GENERAL = {"pool": 0.49, "pool_back": 0.67, "from_columns": 0.86}
 # Lanes of a warp that visit different taps are executed one after another.
 DIVERGED = 2.0
+# Matrix instructions: their share of the processor's peak, the share of the time that is not lost because loads and products
+# of a multiprocessor do not overlap, its warps, which registers limit, and how often a thread runs the loops of loads within
+# the main loop. Where these are in another loop, a stage executes a share of the kernel's other instructions.
+MATRIX, OVERLAP, MATRIX_WARPS, LOADS, STAGE = 0.62, 0.75, 16, 1.5, 0.45
 # If from_columns has the taps as constants, it skips those outside the image.
 VISITED = 0.57
 
@@ -138,6 +142,49 @@ class Step:
             per_item = VISITED * r["main loop"] if constant else GENERAL["from_columns"] * r["instructions"] * k * k / 9
             self.chunks("from_columns", c_in * side * side * n, per_item, 4 * cols)
 
+    # A kernel with matrix instructions, the given number of which a warp of a block executes in each of its stages.
+    def matrix(self, name, row, blocks, stages, matrix, size):
+        per_stage = matrix / row["share"] + (LOADS * row["loads"] if row["loads"] else STAGE * (row["instructions"] - row["main loop"]))
+        each = math.ceil(blocks / SMS)
+        issued = min(ISSUED, PER_WARP * min(MATRIX_WARPS, 8 * each))
+        work = each if each < 8 else blocks / SMS
+        issue = work * 8 * (stages * per_stage + AROUND * row["instructions"]) / issued / CLOCK
+        product = work * SMS * 8 * stages * matrix * 1024 / (MATRIX * 247e6)
+        self.add(name, max(ELEMENTWISE, issue / OVERLAP, product / OVERLAP, size / BANDWIDTH))
+
+    # A convolution with ReLU and maximum on tensor cores, as torch/shim/stacked_gemm.cc starts its kernels.
+    def tensor_cores(self, c_in, c_out, side, k, wants_input):
+        out, n, c = (side - k + 1) // 2 * 2, self.images, self.clients
+        filters, shape = c_in * c_out * k * k, f"_{k}_f32_{c_in}_{c_out}_{side}_"
+        x, y = 4 * c_in * side * side * n, 5 * c_out * out * out // 4 * n
+        row = lambda kernel: next(self.rows[r] for r in self.rows if r.startswith(f"conv_gemm_{kernel}{shape}"))
+
+        def product(kernel, pack, source, result, quads, size):
+            halves, groups, across = 1 + (source > 4), min(4, math.ceil(result / 16)), 1 + (result > 64)
+            tiles, chunks = math.ceil(result / 16 / groups / across), math.ceil(source / 4 / halves)
+            steps = k * k if halves == 2 else k * (k // 2) + (k + 1) // 2
+            packed = c * tiles * chunks * steps * groups * across * 128
+            self.run(f"conv_gemm_{pack}", c * tiles * chunks, packed / c / tiles / chunks / 32 * row(pack)["main loop"] / 4, 8, 8 * packed)
+            r = row(kernel)
+            if not r["share"]:  # one chunk: the compiler has unrolled the loop
+                r = {**r, "share": 1.0, "loads": 0}
+            self.matrix(f"conv_gemm_{kernel}", r, c * tiles * math.ceil(n // c * quads / (64 // across)), chunks, steps * groups * 4,
+                        size + 4 * packed)
+        product("forward", "pack", c_in, c_out, out * out // 4, x + y)
+        self.forward += sum(t for _, t in self.times[-2:])
+        across_in, outs = 4 if c_in > 16 else 2 if c_in > 8 else 1, 64 if k == 3 else 32
+        tiles = math.ceil(c_out / outs) * math.ceil(c_in / 8 / across_in)
+        slices = max(1, 16 // tiles)
+        parts = slices * (4 // across_in)
+        stages = math.ceil(n // c * out * out / 4 / 16 / slices)
+        self.matrix("conv_gemm_weight", row("weight"), c * slices * tiles, stages, 4 * across_in / 4 * outs / 32 * 2 * k * k, x + y)
+        if parts > 1:
+            self.elementwise("sum of partials", 4 * c * parts * filters)
+        r, _ = self.row("pool_bias_back", f"{c_out}_")
+        self.run("pool_bias_back", c * c_out, 64 * out * out / 4 / 32 * r["main loop"] / 4)
+        if wants_input:
+            product("input", "turn", c_out, c_in, math.ceil(side / 2) ** 2, x + y)
+
     # Linear layers with ReLU between them, the head, the loss, SGD, and the kernels that copy images and features.
     def rest(self, widths, pixels, parameters):
         if not self.all_in_one:
@@ -201,11 +248,10 @@ def lenet(lab, clients, epochs, shaped, fused=False):
     return s
 
 
-def cnn(lab, clients, epochs, shaped, fused=False):  # no fused kernels: its weights do not fit into shared memory
+def cnn(lab, clients, epochs, shaped, fused=False, tensor=False):  # no fused kernels: its weights do not fit into shared memory
     s = Step(lab, clients, 64, shaped, TF32)
-    s.columns(3, 64, 32, 3, False)
-    s.columns(64, 128, 15, 3, True)
-    s.columns(128, 256, 6, 3, True)
+    for layer in ((3, 64, 32, 3, False), (64, 128, 15, 3, True), (128, 256, 6, 3, True)):
+        (s.tensor_cores if tensor else s.columns)(*layer)
     s.rest([1024, 128, 256, 10], 3072, 537610)
     s.frozen(epochs)
     return s
@@ -228,19 +274,23 @@ def main():
     o = parser.parse_args()
     with sys.stdin if o.lab == "-" else open(o.lab) as file:
         lab = json.load(file)
-    print("| step | measured, us | general kernels, us | off by | kernels for shapes, us | fused kernels, us |")
-    print("|---|---:|---:|---:|---:|---:|")
+    print("| step | measured, us | general kernels, us | off by | kernels for shapes, us | fused kernels, us | tensor cores, us |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
     missed = []
     for name, network, clients, epochs, measured in MEASURED:
         general, shaped = (network(lab, clients, epochs, s) for s in (False, True))
         fused = network(lab, clients, epochs, True, True)
+        tensor = network(lab, clients, epochs, True, tensor=True) if network is cnn else None  # lenet is in fp32
         off = general.us() / measured - 1
-        print(f"| {name} | {measured:.0f} | {general.us():.0f} | {100 * off:+.0f}% | {shaped.us():.0f} | {fused.us():.0f} |")
+        last = f"{tensor.us():.0f}" if tensor else ""
+        print(f"| {name} | {measured:.0f} | {general.us():.0f} | {100 * off:+.0f}% | {shaped.us():.0f} | {fused.us():.0f} | {last} |")
         if o.kernels:
             for (kernel, before), (_, after) in zip(general.times, shaped.times):
                 print(f"    {kernel:24s} {before:8.1f} {after:8.1f}")
             for kernel, us in fused.times:
                 print(f"    with fused kernels: {kernel:24s} {us:8.1f}")
+            for kernel, us in tensor.times if tensor else ():
+                print(f"    on tensor cores: {kernel:24s} {us:8.1f}")
         if abs(off) > 0.3:
             missed.append(f"{name}: predicted {general.us():.0f} us, measured {measured:.0f} us")
     if o.check and missed:
