@@ -239,29 +239,35 @@ func TestFibersMissEveryBarrier(t *testing.T) {
 	}
 }
 
-// TestFibersFindMutation removes a barrier from the source of a kernel.
-func TestFibersFindMutation(t *testing.T) {
-	mutated := t.TempDir()
+// mutatedLibrary builds the kernels with a text of one of their files, which occurs there once, replaced.
+func mutatedLibrary(t *testing.T, mutated, text, replacement string) string {
+	t.Helper()
+	folder := t.TempDir()
 	files, err := filepath.Glob("shim/kernel_*.h")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if filepath.Base(file) == "kernel_loss.h" {
-			if strings.Count(string(text), "FD_SYNC;") != 1 {
-				t.Fatal("cross_entropy_step does not have one barrier")
+		if filepath.Base(file) == mutated {
+			if n := strings.Count(string(source), text); n != 1 {
+				t.Fatalf("%s has %q %d times", file, text, n)
 			}
-			text = []byte(strings.Replace(string(text), "FD_SYNC;", "", 1))
+			source = []byte(strings.Replace(string(source), text, replacement, 1))
 		}
-		if err := os.WriteFile(filepath.Join(mutated, filepath.Base(file)), text, 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, filepath.Base(file)), source, 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	library := buildFibers(t, filepath.Join(mutated, "libfibers.so"), mutated)
+	return buildFibers(t, filepath.Join(folder, "libfibers.so"), folder)
+}
+
+// TestFibersFindMutation removes a barrier from the source of a kernel.
+func TestFibersFindMutation(t *testing.T) {
+	library := mutatedLibrary(t, "kernel_loss.h", "FD_SYNC;", "") // the only barrier of cross_entropy_step
 	net := tinyNet(t, false, 0)
 	images, jobs := raggedCohort(t, net, 1)
 	_, lines := onFibers(t, library, 3, "", "", func() {

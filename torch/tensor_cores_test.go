@@ -166,6 +166,28 @@ func TestTensorCores(t *testing.T) {
 	}
 }
 
+// TestTensorCoresConfirmed checks that a training fails if the kernels on tensor cores are wrong. In the mutated kernels, the
+// weights of the forward pass, or those for the gradient of the input, belong to other taps.
+func TestTensorCoresConfirmed(t *testing.T) {
+	net := tensorCoreNet(t)
+	images, jobs := raggedCohort(t, net, 1)
+	const taps = "turned ? k * k - 1 - y * k - z : y * k + z"
+	for what, wrong := range map[string]string{
+		"outputs":                "turned ? k * k - 1 - y * k - z : z * k + y",
+		"gradients of the input": "turned ? k * k - 1 - z * k - y : y * k + z",
+	} {
+		library := mutatedLibrary(t, "kernel_gemm_conv.h", taps, wrong)
+		onFibers(t, library, 10, "", "", func() {
+			e := newBatched(t, torch.BatchedOptions{Method: torch.TensorCores})
+			trained, err := e.Train(net, images, jobs[:1], torch.All, raggedSGD)
+			closeAll(trained)
+			if err == nil || !strings.Contains(err.Error(), what+" differ from those of libtorch") {
+				t.Errorf("with wrong %s: error %v", what, err)
+			}
+		})
+	}
+}
+
 // TestTensorCoresElsewhere checks that other methods compute the convolutions where the tensor cores cannot: as loops on the
 // CPU, with strides, and without pooling.
 func TestTensorCoresElsewhere(t *testing.T) {

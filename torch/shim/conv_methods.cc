@@ -47,6 +47,7 @@ ConvMethod ConvMethods::of(const std::string &shape, const std::vector<ConvMetho
   Choice choice{candidates.front(), ""};
   if (std::find(candidates.begin(), candidates.end(), fixed_) != candidates.end()) {
     choice.method = fixed_;
+    if (fixed_ == ConvMethod::kTensorCores && !capturing(device)) trial(fixed_);
   } else if (choices_ && candidates.size() > 1 && !capturing(device)) {
     double best = std::numeric_limits<double>::infinity();
     std::exception_ptr failure;

@@ -24,7 +24,7 @@ const char *name_of(ConvMethod method);
 
 class ConvMethods {
  public:
-  // fixed is used wherever it is possible. Without it, and if choices is false, the first candidate is used.
+  // fixed is used wherever it is possible; kTensorCores is tried before, because the trial confirms its results. Without it, and if choices is false, the first candidate is used.
   // shapes: kernels on a CUDA device are compiled for the shapes of layers.
   // fused: all convolutions of a small network are computed in one kernel where this is possible, whatever else is chosen.
   // tf32: products of float32 may round their operands to tf32.

@@ -110,8 +110,8 @@ at::Tensor StackedConv::ahead(const at::Tensor &input, bool keep, bool wants_inp
                       " samples" + (!keep ? ", evaluation" : wants_input ? "" : ", no gradient of the input");
   auto trial = [&](ConvMethod method) {
     at::Tensor y = run(method, x);
-    if (keep) run_back(method, y, wants_input);
-    if (method == ConvMethod::kTensorCores && !capturing(s_.device())) confirm(x, y, keep);
+    at::Tensor g = keep ? run_back(method, y, wants_input) : at::Tensor();
+    if (method == ConvMethod::kTensorCores && !capturing(s_.device())) confirm(x, y, g, keep);
   };
   method_ = s_.methods->of(shape, candidates(x, wants_input), s_.device(), trial);
   at::Tensor y = run(method_, x);
@@ -312,7 +312,7 @@ at::Tensor StackedConv::gemm_back(const at::Tensor &grad, bool wants_input) {
 
 // No GPU has run the method yet, so it is compared once for each shape. Rounding can move a maximum to another place, and with it a
 // gradient. Outputs of padded slots are not compared, because nothing depends on them.
-void StackedConv::confirm(const at::Tensor &x, const at::Tensor &y, bool keep) {
+void StackedConv::confirm(const at::Tensor &x, const at::Tensor &y, const at::Tensor &x_grad, bool keep) {
   bool bf16 = x.scalar_type() == at::kBFloat16;
   auto ints = at::TensorOptions().dtype(at::kInt).device(s_.device());
   int64_t step = at::from_blob(const_cast<i64 *>(s_.batch.step), {1}, ints.dtype(at::kLong)).item<int64_t>();
@@ -326,8 +326,9 @@ void StackedConv::confirm(const at::Tensor &x, const at::Tensor &y, bool keep) {
   at::Tensor grad = keep ? weight_grad().clone() : at::Tensor(), other = run(ConvMethod::kPerClient, x);
   close("outputs", y.mul(used), other.mul(used), bf16 ? 0.05 : 0.01);
   if (!keep) return;
-  run_back(ConvMethod::kPerClient, y, false);
-  close("gradients", grad, weight_grad(), bf16 ? 0.5 : 0.2);
+  at::Tensor other_grad = run_back(ConvMethod::kPerClient, y, x_grad.defined());
+  close("gradients of the weights", grad, weight_grad(), bf16 ? 0.5 : 0.2);
+  if (x_grad.defined()) close("gradients of the input", x_grad.mul(used), other_grad.mul(used), bf16 ? 0.5 : 0.2);
 }
 
 }  // namespace fd

@@ -29,8 +29,9 @@ class StackedConv {
   at::Tensor gemm(const at::Tensor &x);
   at::Tensor gemm_back(const at::Tensor &grad, bool wants_input);
   void bias_back(const at::Tensor &grad) const;  // grad: contiguous, of the maxima
-  // Throws unless the tensor cores give what a convolution per client gives, except for rounding. y: what they gave for x.
-  void confirm(const at::Tensor &x, const at::Tensor &y, bool keep);
+  // Throws unless the tensor cores give what a convolution per client gives, except for rounding. y is what they gave for x, and
+  // x_grad what they gave in the backward pass for a gradient of y.
+  void confirm(const at::Tensor &x, const at::Tensor &y, const at::Tensor &x_grad, bool keep);
   std::vector<ConvMethod> candidates(const at::Tensor &x, bool wants_input) const;
   at::Tensor weight() const;  // [A, out, in, k, k] in the activations' type
   at::Tensor weight_grad() const;
