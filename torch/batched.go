@@ -28,8 +28,8 @@ type BatchedOptions struct {
 	Method ConvMethod // method of all convolutions for which it is possible
 	// GeneralKernels uses GPU kernels that are not compiled for the shapes of a network's layers, for comparisons.
 	GeneralKernels bool
-	// FusedKernels computes all convolutions of a small network in one kernel per pass, where the network is of the kind and fits into the
-	// shared memory of a multiprocessor. No GPU has run these kernels yet.
+	// FusedKernels computes all layers of a small network in few kernels, where the network is of the kind and fits into the shared
+	// memory of a multiprocessor. No GPU has run these kernels yet.
 	FusedKernels bool
 	Memory       int64 // estimated bytes that a call may use on the device, in addition to its caller's memory there; 0 for most of the free memory
 }

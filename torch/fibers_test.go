@@ -80,6 +80,33 @@ func fusedNet(t *testing.T) *torch.Network {
 	return net
 }
 
+// linearNet returns a network with a convolution and linear layers, with and without ReLU and dropout, whose widths are not
+// multiples of four.
+func linearNet(t *testing.T, dual bool) *torch.Network {
+	t.Helper()
+	net, err := torch.NewNetwork([]torch.Layer{
+		torch.Conv2d{Name: "conv1", In: 2, Out: 3, Kernel: 3, Stride: 1}, // 3 x 6 x 6
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 2}, // 3 x 3 x 3
+		torch.Flatten{},
+		torch.Linear{Name: "fc1", In: 27, Out: 150}, torch.ReLU{}, torch.Dropout{P: 0.3},
+		torch.Linear{Name: "fc2", In: 150, Out: 18},
+		torch.Linear{Name: "fc3", In: 18, Out: 7}, torch.ReLU{},
+	}, [3]int{2, 8, 8}, 10, dual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net
+}
+
+// oneClient returns a client with n samples.
+func oneClient(t *testing.T, net *torch.Network, n int) (*torch.Images, []torch.Job) {
+	t.Helper()
+	samples := counted(n)
+	job := torch.Job{Client: 10, Start: vectorOf(t, hashedState(net)...), Seed: 1, Samples: samples, Order: [][]int32{samples}}
+	return hashedImages(t, net.Input(), n, 100), []torch.Job{job}
+}
+
 // fiberResult is what fiberRun gives as loops and on fibers, with what the fibers report.
 type fiberResult struct {
 	trained          []torch.Trained // on fibers; equal to that of the loops
@@ -90,11 +117,11 @@ type fiberResult struct {
 
 // loopsAndFibers calls fiberRun as loops, and then on fibers with a seed. It checks that nothing is found on fibers, and that both
 // trainings give the same bits.
-func loopsAndFibers(t *testing.T, library string, seed uint64, o torch.BatchedOptions, net *torch.Network, images *torch.Images, jobs []torch.Job, parts torch.Part) (r fiberResult) {
+func loopsAndFibers(t *testing.T, library string, seed uint64, o torch.BatchedOptions, net *torch.Network, images *torch.Images, jobs []torch.Job, parts torch.Part, sgd torch.SGD) (r fiberResult) {
 	t.Helper()
 	var loops []torch.Trained
-	loops, r.loops = fiberRun(t, o, net, images, jobs, parts)
-	r.kernels, r.lines = onFibers(t, library, seed, "", "", func() { r.trained, r.predicted = fiberRun(t, o, net, images, jobs, parts) })
+	loops, r.loops = fiberRun(t, o, net, images, jobs, parts, sgd)
+	r.kernels, r.lines = onFibers(t, library, seed, "", "", func() { r.trained, r.predicted = fiberRun(t, o, net, images, jobs, parts, sgd) })
 	for _, finding := range r.lines["finding"] {
 		t.Error(finding)
 	}
@@ -104,10 +131,10 @@ func loopsAndFibers(t *testing.T, library string, seed uint64, o torch.BatchedOp
 
 // fiberRun trains, hashes the weights and predicts with a new batched engine. It returns the results of the training and the
 // log-probabilities.
-func fiberRun(t *testing.T, o torch.BatchedOptions, net *torch.Network, images *torch.Images, jobs []torch.Job, parts torch.Part) ([]torch.Trained, []torch.Predicted) {
+func fiberRun(t *testing.T, o torch.BatchedOptions, net *torch.Network, images *torch.Images, jobs []torch.Job, parts torch.Part, sgd torch.SGD) ([]torch.Trained, []torch.Predicted) {
 	t.Helper()
 	e := newBatched(t, o)
-	trained, err := e.Train(net, images, jobs, parts, raggedSGD)
+	trained, err := e.Train(net, images, jobs, parts, sgd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +161,7 @@ func some(jobs []torch.Job) []torch.Job { return []torch.Job{jobs[0], jobs[2], j
 // between.
 func TestKernelsOnFibers(t *testing.T) {
 	library := fibersLibrary(t)
-	nets := map[string]*torch.Network{"every layer": tinyNet(t, true, 0.3), "fused": fusedNet(t)}
+	nets := map[string]*torch.Network{"every layer": tinyNet(t, true, 0.3), "fused": fusedNet(t), "linear": linearNet(t, true)}
 	for model, input := range map[string][3]int{"lenet": {1, 28, 28}, "cnn": {3, 32, 32}, "resnet9": {3, 32, 32}} {
 		if testing.Short() && model != "lenet" || model == "resnet9" && os.Getenv("FEDDAG_LONG") == "" {
 			continue // resnet9 takes minutes, and the other networks have the same kernels
@@ -153,7 +180,10 @@ func TestKernelsOnFibers(t *testing.T) {
 	for name, net := range nets {
 		images, jobs := raggedCohort(t, net, 1)
 		jobs = some(jobs)
-		for _, parts := range []torch.Part{torch.Primary | torch.Head, torch.Secondary} {
+		for _, parts := range []torch.Part{torch.Primary | torch.Head, torch.Secondary, torch.All} {
+			if parts == torch.All && name != "linear" {
+				continue // with both encoders, some of the fused kernels are others
+			}
 			want, err := eager.Train(net, images, jobs, parts, raggedSGD)
 			if err != nil {
 				t.Fatal(err)
@@ -164,12 +194,15 @@ func TestKernelsOnFibers(t *testing.T) {
 				{FusedKernels: true}, {FusedKernels: true, Arithmetic: torch.Arithmetic{Precision: torch.BF16}},
 			} {
 				o.GeneralKernels = true // TestShapedKernels runs the others
-				small := name == "every layer" || name == "fused"
+				small := name == "every layer" || name == "fused" || name == "linear"
+				if parts == torch.All && !o.FusedKernels {
+					continue
+				}
 				if !small && (parts != torch.Secondary || o.Method != torch.Fused || o.FusedKernels || o.Precision != torch.FP32) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s/%d/%d/%v/%v", name, parts, o.Method, o.FusedKernels, o.Precision), func(t *testing.T) {
-					r := loopsAndFibers(t, library, 1, o, net, images, jobs, parts)
+					r := loopsAndFibers(t, library, 1, o, net, images, jobs, parts, raggedSGD)
 					names = r.kernels
 					for _, kernel := range r.lines["ran"] {
 						ran[kernel] = true
@@ -207,18 +240,26 @@ func TestFibersMissEveryBarrier(t *testing.T) {
 		images *torch.Images
 		jobs   []torch.Job
 		o      torch.BatchedOptions
+		batch  int
 	}
 	barriers := 0
 	for name, w := range map[string]workload{
 		"fused": {net: fusedNet(t), o: torch.BatchedOptions{Method: torch.Fused}}, "every layer": {net: tinyNet(t, true, 0), o: torch.BatchedOptions{Method: torch.Columns}},
 		"all convolutions fused": {net: fusedNet(t), o: torch.BatchedOptions{FusedKernels: true}},
+		"all layers fused":       {net: linearNet(t, true), o: torch.BatchedOptions{FusedKernels: true}, batch: 70},
 		"tensor cores":           {net: tensorCoreNet(t), o: torch.BatchedOptions{Method: torch.TensorCores}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w.images, w.jobs = raggedCohort(t, w.net, 1)
-			w.jobs = w.jobs[4:5] // 9 samples in batches of 5
+			sgd := raggedSGD
+			if w.batch > 0 {
+				w.images, w.jobs = oneClient(t, w.net, w.batch)
+				sgd.Batch = w.batch
+			} else {
+				w.images, w.jobs = raggedCohort(t, w.net, 1)
+				w.jobs = w.jobs[4:5] // 9 samples in batches of 5
+			}
 			run := func() {
-				fiberRun(t, w.o, w.net, w.images, w.jobs, torch.Primary|torch.Head)
+				fiberRun(t, w.o, w.net, w.images, w.jobs, torch.Primary|torch.Head, sgd)
 			}
 			_, whole := onFibers(t, library, 2, "", "", run)
 			if len(whole["finding"]) > 0 {
@@ -271,7 +312,7 @@ func TestFibersFindMutation(t *testing.T) {
 	net := tinyNet(t, false, 0)
 	images, jobs := raggedCohort(t, net, 1)
 	_, lines := onFibers(t, library, 3, "", "", func() {
-		fiberRun(t, torch.BatchedOptions{}, net, images, some(jobs), torch.All)
+		fiberRun(t, torch.BatchedOptions{}, net, images, some(jobs), torch.All, raggedSGD)
 	})
 	if len(lines["finding"]) == 0 {
 		t.Fatal("nothing was found")

@@ -26,67 +26,163 @@ func fusedOf(lines []string) (fused, others []string) {
 
 // TestFusedKernels checks on ragged clients that with the fused kernels training and prediction give what eager gives, as
 // loops and on fibers, where lenet has kernels for its shapes, and that no two threads touch the same memory without a barrier
-// between.
+// between. Blocks of the linear layers have fewer samples in batches of four than in batches of five.
 func TestFusedKernels(t *testing.T) {
 	library, known := fibersLibrary(t), knownShapes(t)
 	eager, err := torch.NewEager()
 	if err != nil {
 		t.Fatal(err)
 	}
-	needed := map[string]bool{}
-	nets := map[string]*torch.Network{"small": fusedNet(t)}
-	for _, input := range [][3]int{{1, 28, 28}, {3, 32, 32}} {
-		name := fmt.Sprintf("lenet on %v", input)
-		if nets[name], err = models.New("lenet", input, 10, true, models.Options{}); err != nil {
+	lenet := func(dual bool, input ...int) *torch.Network {
+		net, err := models.New("lenet", [3]int(input), 10, dual, models.Options{})
+		if err != nil {
 			t.Fatal(err)
 		}
+		return net
 	}
-	for name, net := range nets {
-		images, jobs := raggedCohort(t, net, 1)
+	needed := map[string]bool{}
+	for _, c := range []struct {
+		name  string
+		net   *torch.Network
+		small bool // it has no kernels for its shapes
+		parts torch.Part
+		batch int
+	}{
+		{"convolutions", fusedNet(t), true, torch.Primary | torch.Head, 5},
+		{"convolutions", fusedNet(t), true, torch.Secondary, 5},
+		{"linear", linearNet(t, true), true, torch.Primary | torch.Head, 5},
+		{"linear", linearNet(t, true), true, torch.Secondary, 4},
+		{"linear", linearNet(t, true), true, torch.Head, 5},
+		{"linear", linearNet(t, true), true, torch.All, 5},
+		{"one linear", linearNet(t, false), true, torch.All, 4},
+		{"one linear", linearNet(t, false), true, torch.Primary, 5},
+		{"one linear", linearNet(t, false), true, torch.Head, 4},
+		{"lenet", lenet(true, 1, 28, 28), false, torch.Primary | torch.Head, 5},
+		{"lenet", lenet(true, 1, 28, 28), false, torch.Secondary, 4},
+		{"lenet", lenet(true, 1, 28, 28), false, torch.Head, 5},
+		{"lenet", lenet(true, 3, 32, 32), false, torch.Primary | torch.Head, 4},
+		{"lenet", lenet(true, 3, 32, 32), false, torch.Secondary, 5},
+		{"one lenet", lenet(false, 1, 28, 28), false, torch.All, 5},
+		{"one lenet", lenet(false, 1, 28, 28), false, torch.Head, 4},
+	} {
+		images, jobs := raggedCohort(t, c.net, 1)
 		jobs = some(jobs)
-		for _, parts := range []torch.Part{torch.Primary | torch.Head, torch.Secondary} {
-			t.Run(fmt.Sprintf("%s/%d", name, parts), func(t *testing.T) {
-				want, err := eager.Train(net, images, jobs, parts, raggedSGD)
+		t.Run(fmt.Sprintf("%s on %v/%d/%d", c.name, c.net.Input(), c.parts, c.batch), func(t *testing.T) {
+			sgd := raggedSGD
+			sgd.Batch = c.batch
+			want, err := eager.Train(c.net, images, jobs, c.parts, sgd)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closeAll(want)
+			r := loopsAndFibers(t, library, 5, torch.BatchedOptions{FusedKernels: true}, c.net, images, jobs, c.parts, sgd)
+			equalTrained(t, jobs, r.trained, want, kinks)
+			for i, job := range jobs {
+				p, err := eager.Predict(c.net, images, []torch.Prediction{{State: r.trained[i].End, Samples: job.Samples, LogProbabilities: true, Features: true}})
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer closeAll(want)
-				r := loopsAndFibers(t, library, 5, torch.BatchedOptions{FusedKernels: true}, net, images, jobs, parts)
-				equalTrained(t, jobs, r.trained, want, kinks)
-				for i, job := range jobs {
-					p, err := eager.Predict(net, images, []torch.Prediction{{State: r.trained[i].End, Samples: job.Samples, LogProbabilities: true, Features: true}})
-					if err != nil {
-						t.Fatal(err)
-					}
-					for _, other := range []torch.Predicted{r.loops[i], p[0]} {
-						closeValues(t, "features", r.predicted[i].Features, other.Features)
-						closeValues(t, "log-probabilities", r.predicted[i].LogProbabilities, other.LogProbabilities)
-					}
+				for _, other := range []torch.Predicted{r.loops[i], p[0]} {
+					closeValues(t, "features", r.predicted[i].Features, other.Features)
+					closeValues(t, "log-probabilities", r.predicted[i].LogProbabilities, other.LogProbabilities)
 				}
-				fused, _ := fusedOf(r.lines["shaped"])
-				if len(fused) == 0 {
-					t.Error("no fused kernel ran")
+			}
+			fused, _ := fusedOf(r.lines["shaped"])
+			step := false
+			for _, line := range fused {
+				kernel, _, _ := strings.Cut(strings.TrimPrefix(line, "FD_SHAPED("), ",")
+				needed[kernel] = true
+				step = step || strings.HasPrefix(kernel, "fused_step")
+				if c.small {
+					kernel, _, _ = strings.Cut(kernel, "_f32")
+					kernel += "_f32"
+				} else if known[kernel] != line {
+					t.Errorf("fibers/shapes.h lacks what %s needs:\n%s", c.name, line)
 				}
-				for _, line := range fused {
-					kernel, _, _ := strings.Cut(strings.TrimPrefix(line, "FD_SHAPED("), ",")
-					needed[kernel] = true
-					if name == "small" {
-						kernel, _, _ = strings.Cut(kernel, "_f32")
-						kernel += "_f32"
-					} else if known[kernel] != line {
-						t.Errorf("fibers/shapes.h lacks what %s needs:\n%s", name, line)
-					}
-					if !slices.Contains(r.lines["ran"], kernel) {
-						t.Errorf("%s did not run", kernel)
-					}
+				if !slices.Contains(r.lines["ran"], kernel) {
+					t.Errorf("%s did not run", kernel)
 				}
-			})
-		}
+			}
+			if both := c.net.Dual() && c.parts == torch.All; step == both {
+				t.Errorf("whether a kernel takes the steps of all layers: %v", step)
+			}
+			if slices.Contains(r.lines["ran"], "sgd_step") == step {
+				t.Errorf("ran %q", r.lines["ran"])
+			}
+		})
 	}
 	for kernel := range known {
 		if strings.HasPrefix(kernel, "fused_") && !needed[kernel] {
 			t.Errorf("no model needs %s of fibers/shapes.h", kernel)
 		}
+	}
+}
+
+// TestFusedKernelsLargeBatch checks a batch of which the kernel that takes the steps holds a part at a time.
+func TestFusedKernelsLargeBatch(t *testing.T) {
+	net := linearNet(t, true)
+	images, jobs := oneClient(t, net, 150)
+	sgd := raggedSGD
+	sgd.Batch = 140
+	eager, err := torch.NewEager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := eager.Train(net, images, jobs, torch.Primary|torch.Head, sgd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(want)
+	r := loopsAndFibers(t, fibersLibrary(t), 7, torch.BatchedOptions{FusedKernels: true}, net, images, jobs, torch.Primary|torch.Head, sgd)
+	equalTrained(t, jobs, r.trained, want, kinks)
+}
+
+// TestFusedKernelsKeepNaN checks that a NaN among the weights of a linear layer spreads in a step as in the eager executor:
+// through ReLUs, but not into the weights of outputs that a ReLU has stopped.
+func TestFusedKernelsKeepNaN(t *testing.T) {
+	net := linearNet(t, false)
+	images, jobs := oneClient(t, net, 9)
+	eager, err := torch.NewEager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	batched := newBatched(t, torch.BatchedOptions{FusedKernels: true})
+	for _, name := range []string{"fc1.weight", "fc2.bias", "fc3.weight", "head.weight"} {
+		state := hashedState(net)
+		for _, p := range net.Params() {
+			if p.Name == name || strings.HasSuffix(p.Name, name) {
+				state[p.Range.Begin+1] = float32(math.NaN())
+			}
+		}
+		jobs[0].Start = vectorOf(t, state...)
+		sgd := raggedSGD
+		sgd.Batch = 9
+		want, err := eager.Train(net, images, jobs, torch.All, sgd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closeAll(want)
+		got, err := batched.Train(net, images, jobs, torch.All, sgd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closeAll(got)
+		nans, numbers := 0, 0
+		for i, w := range values(t, want[0].End) {
+			g := values(t, got[0].End)[i]
+			if math.IsNaN(float64(w)) {
+				nans++
+			} else {
+				numbers++
+			}
+			if math.IsNaN(float64(g)) != math.IsNaN(float64(w)) {
+				t.Fatalf("a NaN in %s: value %d is %g, want %g", name, i, g, w)
+			}
+		}
+		if nans < 2 || got[0].Finite {
+			t.Errorf("a NaN in %s: %d values are NaNs, finite %v", name, nans, got[0].Finite)
+		}
+		t.Log(name, nans, numbers)
 	}
 }
 
@@ -130,7 +226,7 @@ func TestFusedKernelsElsewhere(t *testing.T) {
 		images, jobs := raggedCohort(t, net, 1)
 		jobs = jobs[2:3]
 		_, lines := onFibers(t, library, 6, "", "", func() {
-			fiberRun(t, torch.BatchedOptions{FusedKernels: true}, net, images, jobs, torch.All)
+			fiberRun(t, torch.BatchedOptions{FusedKernels: true}, net, images, jobs, torch.All, raggedSGD)
 		})
 		if fused, _ := fusedOf(lines["shaped"]); len(fused) > 0 || len(lines["finding"]) > 0 {
 			t.Errorf("%s: ran %q, found %q", name, fused, lines["finding"])

@@ -78,7 +78,7 @@ func TestShapedKernels(t *testing.T) {
 			jobs = jobs[:1]
 		}
 		for _, method := range []torch.ConvMethod{torch.Fused, torch.Columns} {
-			r := loopsAndFibers(t, library, 4, torch.BatchedOptions{Method: method}, net, images, jobs, torch.Secondary)
+			r := loopsAndFibers(t, library, 4, torch.BatchedOptions{Method: method}, net, images, jobs, torch.Secondary, raggedSGD)
 			for _, line := range r.lines["shaped"] {
 				name, _, _ := strings.Cut(strings.TrimPrefix(line, "FD_SHAPED("), ",")
 				needed[name] = true
@@ -94,7 +94,7 @@ func TestShapedKernels(t *testing.T) {
 				}
 			}
 			_, lines := onFibers(t, library, 4, "", "", func() {
-				fiberRun(t, torch.BatchedOptions{Method: method, GeneralKernels: true}, net, images, jobs[:1], torch.Head)
+				fiberRun(t, torch.BatchedOptions{Method: method, GeneralKernels: true}, net, images, jobs[:1], torch.Head, raggedSGD)
 			})
 			if len(lines["shaped"]) > 0 {
 				t.Errorf("without kernels for shapes, %s needs %q", c.model, lines["shaped"])

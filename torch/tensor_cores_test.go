@@ -133,7 +133,7 @@ func TestTensorCores(t *testing.T) {
 			o := torch.BatchedOptions{Method: torch.TensorCores, Arithmetic: torch.Arithmetic{Precision: c.precision}, GeneralKernels: c.name == "small"}
 			var got []torch.Trained
 			var lines map[string][]string
-			names, lines = onFibers(t, library, 8, "", "", func() { got, _ = fiberRun(t, o, c.net, images, jobs, torch.Secondary) })
+			names, lines = onFibers(t, library, 8, "", "", func() { got, _ = fiberRun(t, o, c.net, images, jobs, torch.Secondary, raggedSGD) })
 			for _, finding := range lines["finding"] {
 				t.Error(finding)
 			}
@@ -213,7 +213,7 @@ func TestTensorCoresElsewhere(t *testing.T) {
 	}
 	net := tensorCoreNet(t)
 	images, jobs = raggedCohort(t, net, 1)
-	loops, _ := fiberRun(t, o, net, images, some(jobs), torch.All)
-	columns, _ := fiberRun(t, torch.BatchedOptions{Method: torch.Columns}, net, images, some(jobs), torch.All)
+	loops, _ := fiberRun(t, o, net, images, some(jobs), torch.All, raggedSGD)
+	columns, _ := fiberRun(t, torch.BatchedOptions{Method: torch.Columns}, net, images, some(jobs), torch.All, raggedSGD)
 	equalTrained(t, some(jobs), loops, columns, 0)
 }

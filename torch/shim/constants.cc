@@ -47,6 +47,39 @@ Constants constants_of(const ConvGemm &a) {
           {FD_VALUE(in), FD_VALUE(out), FD_VALUE(height), FD_VALUE(width), FD_VALUE(padding), FD_VALUE(pooled_h), FD_VALUE(pooled_w)}};
 }
 
+// whose: what stands before the net, within the arguments.
+static Constants constants_of(const char *args, const std::string &whose, const DenseNet &net) {
+  Constants c{args, {}};
+  auto value = [&](const std::string &member, int v) { c.values.emplace_back(whose + "net." + member, v); };
+  value("layers", net.layers);
+  value("in", net.in);
+  value("inputs", net.inputs);
+  value("classes", net.classes);
+  value("whole_head", net.whole_head);
+  for (int n = 0; n < net.layers; n++) {
+    std::string at = "[" + std::to_string(n) + "]";
+    value("out" + at, net.out[n]);
+    value("whole" + at, net.whole[n]);
+  }
+  return c;
+}
+Constants constants_of(const FusedFeatures &a) {
+  Constants c = constants_of("FusedFeatures", "", a.net);
+  c.values.emplace_back("together", a.together);
+  return c;
+}
+Constants constants_of(const FusedDense &a) {
+  Constants c = constants_of("FusedDense", "ahead.", a.ahead.net);
+  c.values.emplace_back("ahead.together", a.ahead.together);
+  return c;
+}
+Constants constants_of(const FusedStep &a) {
+  Constants c = constants_of("FusedStep", "", a.net);
+  c.values.emplace_back("encoder", a.encoder);
+  c.values.emplace_back("head", a.head);
+  return c;
+}
+
 std::string name_of(const char *kernel, const Constants &constants) {
   std::string name = kernel;
   for (const auto &v : constants.values) name += "_" + std::to_string(v.second);

@@ -8,7 +8,9 @@
 #include "kernel_block.h"
 #include "kernel_columns.h"
 #include "kernel_fused_backward.h"
+#include "kernel_fused_dense.h"
 #include "kernel_fused_forward.h"
+#include "kernel_fused_step.h"
 #include "kernel_gemm_tiles.h"
 #include "kernel_norm.h"
 #include "kernel_pool.h"
@@ -28,6 +30,9 @@ Constants constants_of(const Pool &a);
 Constants constants_of(const Norm &a);
 Constants constants_of(const FusedForward &a);
 Constants constants_of(const FusedBackward &a);
+Constants constants_of(const FusedFeatures &a);
+Constants constants_of(const FusedDense &a);
+Constants constants_of(const FusedStep &a);
 Constants constants_of(const ConvGemm &a);
 
 // The name of a kernel ("pool_f32") with constants: its own name, followed by the values.

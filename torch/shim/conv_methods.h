@@ -24,9 +24,10 @@ const char *name_of(ConvMethod method);
 
 class ConvMethods {
  public:
-  // fixed is used wherever it is possible; kTensorCores is tried before, because the trial confirms its results. Without it, and if choices is false, the first candidate is used.
+  // fixed is used wherever it is possible; kTensorCores is tried before, because the trial confirms its results. Without fixed,
+  // and if choices is false, the first candidate is used.
   // shapes: kernels on a CUDA device are compiled for the shapes of layers.
-  // fused: all convolutions of a small network are computed in one kernel where this is possible, whatever else is chosen.
+  // fused: all layers of a small network are computed in few kernels where this is possible, whatever else is chosen.
   // tf32: products of float32 may round their operands to tf32.
   ConvMethods(ConvMethod fixed, bool choices, bool shapes, bool fused, bool tf32)
       : shapes(shapes), fused(fused), tf32(tf32), fixed_(fixed), choices_(choices) {}

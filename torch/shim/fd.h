@@ -193,7 +193,7 @@ typedef struct {
   int32_t method;         // method of all convolutions for which it is possible; FD_CHOOSE times the methods if deterministic is 0
   int32_t deterministic;
   int32_t general;        // kernels of a CUDA device are not compiled for the shapes of layers
-  int32_t fused;          // all convolutions of a small network are computed in one kernel where this is possible
+  int32_t fused;          // all layers of a small network are computed in few kernels where this is possible
 } fd_stacked_options;
 
 char *fd_stacked_new(const char *device, const fd_stacked_options *options, fd_stacked **out);

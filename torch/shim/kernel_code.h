@@ -9,6 +9,7 @@
 #define FD_DEVICE __device__ __forceinline__
 #define FD_SYNC __syncthreads()
 #define FD_UNROLL _Pragma("unroll")
+#define FD_UNROLL_TWO _Pragma("unroll 2")
 #define FD_KERNEL(name, function, Args)                                       \
   extern "C" __global__ void __launch_bounds__(256) name(const Args args) {   \
     extern __shared__ float shared[];                                         \
@@ -19,6 +20,7 @@
 #include <cstring>
 #define FD_DEVICE inline
 #define FD_UNROLL
+#define FD_UNROLL_TWO
 #ifdef FD_FIBERS
 #include "fibers.h"
 #define FD_SYNC fd_fibers_sync(__FILE__, __LINE__)
@@ -130,6 +132,65 @@ FD_DEVICE void put(bfloat *p, float x) {  // to the nearest, ties to even; a NaN
   u32 u = bits_of(x);
   u32 rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
   p->bits = static_cast<unsigned short>(x != x ? 0x7fc0 : rounded);
+}
+
+// Four neighbours, the first of which begins a word of 16 bytes.
+FD_DEVICE void load_four(const float *from, float *to) {
+#ifdef __CUDACC_RTC__
+  float4 word = *reinterpret_cast<const float4 *>(from);
+  to[0] = word.x, to[1] = word.y, to[2] = word.z, to[3] = word.w;
+#else
+  for (int v = 0; v < 4; v++) to[v] = from[v];
+#endif
+}
+FD_DEVICE void store_four(float *to, const float *from) {
+#ifdef __CUDACC_RTC__
+  *reinterpret_cast<float4 *>(to) = make_float4(from[0], from[1], from[2], from[3]);
+#else
+  for (int v = 0; v < 4; v++) to[v] = from[v];
+#endif
+}
+
+// The same for activations; bfloat16 values begin a word of 8 bytes.
+FD_DEVICE void get_four(const float *from, float *to) { load_four(from, to); }
+FD_DEVICE void put_four(float *to, const float *from) { store_four(to, from); }
+FD_DEVICE void get_four(const bfloat *from, float *to) {
+  alignas(8) bfloat kept[4];
+#ifdef __CUDACC_RTC__
+  *reinterpret_cast<uint2 *>(kept) = *reinterpret_cast<const uint2 *>(from);
+#else
+  std::memcpy(kept, from, sizeof kept);
+#endif
+  FD_UNROLL for (int v = 0; v < 4; v++) to[v] = get(kept + v);
+}
+FD_DEVICE void put_four(bfloat *to, const float *from) {
+  alignas(8) bfloat kept[4];
+  FD_UNROLL for (int v = 0; v < 4; v++) put(kept + v, from[v]);
+#ifdef __CUDACC_RTC__
+  *reinterpret_cast<uint2 *>(to) = *reinterpret_cast<const uint2 *>(kept);
+#else
+  std::memcpy(to, kept, sizeof kept);
+#endif
+}
+
+// Four values of a row of n, from an index on that is a multiple of four. Beyond the end of the row they are zeros, and
+// nothing is written. Rows follow each other, so that those of a multiple of four values begin a word.
+template <typename T>
+FD_DEVICE void get_row(const T *row, int at, int n, float *to) {
+  if (n % 4 == 0) {
+    get_four(row + at, to);
+    return;
+  }
+  FD_UNROLL for (int v = 0; v < 4; v++) to[v] = at + v < n ? get(row + at + v) : 0.0f;
+}
+template <typename T>
+FD_DEVICE void put_row(T *row, int at, int n, const float *from) {
+  if (n % 4 == 0) {
+    put_four(row + at, from);
+    return;
+  }
+  FD_UNROLL for (int v = 0; v < 4; v++)
+    if (at + v < n) put(row + at + v, from[v]);
 }
 
 // A hash of 64 bits that spreads neighbours apart: splitmix64's finaliser.

@@ -293,19 +293,23 @@ struct FusedSgd {
   int values, together;
 };
 
-// A block is kThreads of the convolutions' values of a client. The groups' gradients are added in their order.
-FD_DEVICE void fused_sgd(const FusedSgd &a, i64 block, float *) {
-  int blocks = (a.values + kThreads - 1) / kThreads, groups = (a.batch.samples + a.together - 1) / a.together;
-  i64 client = quotient(block, blocks);
-  int begin = remainder_of(block, blocks) * kThreads;
+// The step of kThreads of the convolutions' values of a client. The groups' gradients are added in their order.
+FD_DEVICE void fused_sgd_of(const FusedSgd &a, i64 client, int chunk) {
+  int begin = chunk * kThreads, groups = (a.batch.samples + a.together - 1) / a.together;
   int used = (count_of(a.batch, static_cast<int>(client)) + a.together - 1) / a.together;
-  const float *settings = a.sgd.settings;
+  SgdSettings settings = settings_of(a.sgd, client);
   FD_EACH(i, a.values - begin < kThreads ? a.values - begin : kThreads) {
     const float *from = a.partial + client * groups * a.values + begin + i;
     float sum = 0;
     for (int g = 0; g < used; g++) sum += from[static_cast<i64>(g) * a.values];
-    sgd_value(a.sgd, client, client * a.sgd.stride + a.begin + begin + i, sum, settings[0], settings[1], settings[2]);
+    sgd_at(a.sgd, settings, client * a.sgd.stride + a.begin + begin + i, sum);
   }
+}
+
+// A block is such a part of a client.
+FD_DEVICE void fused_sgd(const FusedSgd &a, i64 block, float *) {
+  int blocks = (a.values + kThreads - 1) / kThreads;
+  fused_sgd_of(a, quotient(block, blocks), remainder_of(block, blocks));
 }
 FD_KERNEL(fused_sgd_step, fused_sgd, FusedSgd)
 

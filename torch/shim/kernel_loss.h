@@ -28,6 +28,38 @@ FD_DEVICE void normaliser(const T *logits, int classes, float &most, float &rest
   rest = logf(sum);
 }
 
+// The loss of one sample.
+struct SampleLoss {
+  float most, rest;     // of normaliser
+  float weight, scale;  // weight of the sample, and the same divided by the number of samples of the batch
+  int label;
+};
+template <typename T>
+FD_DEVICE SampleLoss sample_loss(const CrossEntropy &a, int client, int row, const T *logits) {
+  SampleLoss s{0, 0, a.weights == nullptr ? 1.0f : a.weights[row], 0, a.labels[row]};
+  normaliser(logits, a.classes, s.most, s.rest);
+  s.scale = s.weight / count_of(a.batch, client);
+  return s;
+}
+template <typename T>
+FD_DEVICE float loss_of(const SampleLoss &s, const T *logits) {
+  return (s.most + s.rest - get(logits + s.label)) * s.weight;
+}
+// The gradient of the batch's loss with respect to the logit of class c.
+template <typename T>
+FD_DEVICE float loss_back(const SampleLoss &s, const T *logits, int c) {
+  return (expf(get(logits + c) - s.most - s.rest) - (c == s.label ? 1.0f : 0.0f)) * s.scale;
+}
+
+// Adds the losses of the first n samples of a client's batch to the mean over the epoch.
+FD_DEVICE void add_losses(const CrossEntropy &a, i64 client, const float *each, int n) {
+  FD_EACH(t, 1) {
+    double sum = 0;
+    for (int j = 0; j < n; j++) sum += each[j];
+    a.losses[client * a.epochs + *a.batch.step / a.steps[client]] += sum / a.sizes[client];
+  }
+}
+
 // A block is a client. Padding has no loss and no gradient. Shared memory: [samples].
 template <typename T>
 FD_DEVICE void cross_entropy_step(const CrossEntropy &a, i64 block, float *each) {
@@ -42,19 +74,12 @@ FD_DEVICE void cross_entropy_step(const CrossEntropy &a, i64 block, float *each)
       for (int c = 0; c < a.classes; c++) put(grad + c, 0.0f);
       continue;
     }
-    float most, rest, weight = a.weights == nullptr ? 1.0f : a.weights[row];
-    normaliser(logits, a.classes, most, rest);
-    float scale = weight / count_of(a.batch, client);
-    for (int c = 0; c < a.classes; c++)
-      put(grad + c, (expf(get(logits + c) - most - rest) - (c == a.labels[row] ? 1.0f : 0.0f)) * scale);
-    each[j] = (most + rest - get(logits + a.labels[row])) * weight;
+    SampleLoss loss = sample_loss(a, client, row, logits);
+    for (int c = 0; c < a.classes; c++) put(grad + c, loss_back(loss, logits, c));
+    each[j] = loss_of(loss, logits);
   }
   FD_SYNC;
-  FD_EACH(t, 1) {
-    double sum = 0;
-    for (int j = 0; j < a.batch.samples; j++) sum += each[j];
-    a.losses[block * a.epochs + *a.batch.step / a.steps[client]] += sum / a.sizes[client];
-  }
+  add_losses(a, block, each, a.batch.samples);
 }
 FD_KERNELS(cross_entropy_step, CrossEntropy)
 

@@ -18,6 +18,8 @@ FD_FILE(hash)
 FD_FILE(fused_layers)
 FD_FILE(fused_forward)
 FD_FILE(fused_backward)
+FD_FILE(fused_dense)
+FD_FILE(fused_step)
 FD_FILE(warp)
 FD_FILE(gemm_tiles)
 FD_FILE(gemm_conv)
@@ -31,7 +33,8 @@ const std::vector<SourceFile> &kernel_sources() {
       {"kernel_pool.h", fd_text_pool},   {"kernel_block.h", fd_text_block}, {"kernel_norm.h", fd_text_norm},
       {"kernel_loss.h", fd_text_loss},   {"kernel_sgd.h", fd_text_sgd},     {"kernel_hash.h", fd_text_hash},
       {"kernel_fused_layers.h", fd_text_fused_layers}, {"kernel_fused_forward.h", fd_text_fused_forward},
-      {"kernel_fused_backward.h", fd_text_fused_backward}, {"kernel_warp.h", fd_text_warp},
+      {"kernel_fused_backward.h", fd_text_fused_backward}, {"kernel_fused_dense.h", fd_text_fused_dense},
+      {"kernel_fused_step.h", fd_text_fused_step}, {"kernel_warp.h", fd_text_warp},
       {"kernel_gemm_tiles.h", fd_text_gemm_tiles}, {"kernel_gemm_conv.h", fd_text_gemm_conv},
       {"kernel_gemm_weight.h", fd_text_gemm_weight},
   };

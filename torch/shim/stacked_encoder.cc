@@ -7,10 +7,12 @@ namespace fd {
 
 StackedEncoder::StackedEncoder(const fd_network &network, int part, const Stack &stack)
     : Walk(network, part), s_(stack), begin_(network.encoder_begin(part)), kept_(network.layers.size()),
-      fused_(network, part, stack) {}
+      fused_(network, part, stack), linear_(network, part, stack, fused_.steps()) {}
 
 at::Tensor StackedEncoder::evaluate(StackImages &images) {
-  return fused_.steps() > 0 ? Walk::evaluate(fused_.ahead(images, false), fused_.steps()) : Walk::evaluate(images.gathered());
+  if (fused_.steps() == 0) return Walk::evaluate(images.gathered());
+  at::Tensor x = fused_.ahead(images, false);
+  return linear_.evaluates() ? linear_.evaluate(x) : Walk::evaluate(x, fused_.steps());
 }
 
 at::Tensor StackedEncoder::forward(StackImages &images, const Draw &draw) {

@@ -6,6 +6,7 @@
 #include "moves.h"
 #include "stacked_conv.h"
 #include "stacked_fused.h"
+#include "stacked_linear.h"
 #include "walk.h"
 
 namespace fd {
@@ -37,6 +38,7 @@ class StackedEncoder : public Walk {
   int64_t begin_;  // offset of the encoder in the clients' vectors
   std::vector<Kept> kept_;  // by layer
   FusedConvs fused_;        // the first layers, if the engine fuses them
+  FusedLinear linear_;      // the others
 };
 
 // The linear classifier of every client.

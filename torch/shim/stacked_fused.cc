@@ -143,8 +143,12 @@ void FusedConvs::back(const at::Tensor &grad) {
   where.layer = nullptr;
 }
 
+FusedSgd FusedConvs::sums(const Sgd &sgd) const {
+  return {sgd, s_.batch, partial_.data_ptr<float>(), begin_, static_cast<int>(values_), static_cast<int>(together_)};
+}
+
 int64_t FusedConvs::step(const Sgd &sgd) const {
-  FusedSgd a{sgd, s_.batch, partial_.data_ptr<float>(), begin_, static_cast<int>(values_), static_cast<int>(together_)};
+  FusedSgd a = sums(sgd);
   launch(s_.device(), Kernel{"fused_sgd_step", fused_sgd_step}, s_.clients() * ((values_ + kThreads - 1) / kThreads), 0, a);
   return values_;
 }

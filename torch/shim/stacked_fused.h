@@ -22,7 +22,9 @@ class FusedConvs {
   // The images' last maxima, [A, B, C, H, W]. keep: back will follow, with the same batch.
   at::Tensor ahead(const StackImages &images, bool keep);
   void back(const at::Tensor &grad);  // gradient of the maxima -> sums of gradients for step
-  // A step of SGD, whose ranges are not used. Returns the number of values, which are the encoder's first.
+  // The step of SGD, whose ranges are not used, for a kernel that takes it with others.
+  FusedSgd sums(const Sgd &sgd) const;
+  // Takes this step. Returns the number of values, which are the encoder's first.
   int64_t step(const Sgd &sgd) const;
 
  private:

@@ -5,6 +5,7 @@
 #include "guard.h"
 #include "launch.h"
 #include "stacked_encoder.h"
+#include "stacked_linear.h"
 #include "sweep.h"
 
 namespace fd {
@@ -181,11 +182,26 @@ int64_t StackedTraining::run_steps(int64_t clients, int64_t done, int64_t all) {
 // One step of the first clients. It may be recorded: it reads and writes only what stays where it is.
 void StackedTraining::step(int64_t clients) {
   Stack s = stack(clients);
+  StackImages x = images(s.batch, clients);
+  CrossEntropy loss{s.batch, nullptr, nullptr, labels_.data_ptr<int32_t>(),
+                    shape_.weighted ? sample_weights_.data_ptr<float>() : nullptr, per_epoch_.data_ptr<int32_t>(),
+                    sizes_.data_ptr<int32_t>(), losses_.data_ptr<double>(), static_cast<int>(network_.classes),
+                    static_cast<int>(shape_.epochs)};
+  Sgd sgd{s.weights.data_ptr<float>(), s.grads.data_ptr<float>(), momentum_.data_ptr<float>(),
+          shape_.proximal ? anchor_.data_ptr<float>() : nullptr, mu_.data_ptr<float>(), settings_.data_ptr<float>(),
+          weights_.stride(0), {0, 0, 0}, {0, 0, 0}, 0};
+  FusedTraining fused(network_, shape_.parts, s);
+  if (fused.possible()) fused.step(x, features_, loss, sgd);
+  else step_by_layer(s, x, loss, sgd);
+  step_.add_(1);
+}
+
+void StackedTraining::step_by_layer(const Stack &s, StackImages &x, CrossEntropy loss, Sgd sgd) {
+  int64_t clients = s.clients();
   if (type_ != at::kFloat) s.compute.copy_(s.weights);
   StackedEncoder primary(network_, FD_PRIMARY, s), secondary(network_, FD_SECONDARY, s);
   StackedHead head(network_, s);
   Draw draw{0, 0};  // seeds and step are on the device
-  StackImages x = images(s.batch, clients);
   at::Tensor f;
   if (!network_.dual && trains(FD_PRIMARY)) {
     f = primary.forward(x, draw);
@@ -200,19 +216,14 @@ void StackedTraining::step(int64_t clients) {
     }
   }
   at::Tensor logits = head.forward(f), g = at::empty_like(logits);
-  CrossEntropy loss{s.batch, logits.data_ptr(), g.data_ptr(), labels_.data_ptr<int32_t>(),
-                    shape_.weighted ? sample_weights_.data_ptr<float>() : nullptr, per_epoch_.data_ptr<int32_t>(),
-                    sizes_.data_ptr<int32_t>(), losses_.data_ptr<double>(), static_cast<int>(network_.classes),
-                    static_cast<int>(shape_.epochs)};
+  loss.logits = logits.data_ptr();
+  loss.grad = g.data_ptr();
   launch(device_, FD_KERNEL_FOR(logits, cross_entropy_step), clients, shape_.batch, loss);
 
   if (trains(FD_HEAD)) head.backward(g, f);
   if (trains(FD_PRIMARY)) primary.backward(head.to_features(g, FD_PRIMARY));
   if (network_.dual && trains(FD_SECONDARY)) secondary.backward(head.to_features(g, FD_SECONDARY));
 
-  Sgd sgd{s.weights.data_ptr<float>(), s.grads.data_ptr<float>(), momentum_.data_ptr<float>(),
-          shape_.proximal ? anchor_.data_ptr<float>() : nullptr, mu_.data_ptr<float>(), settings_.data_ptr<float>(),
-          weights_.stride(0), {0, 0, 0}, {0, 0, 0}, 0};
   int64_t ranges = 0, moved = 0;
   for (auto [begin, end] : trained_ranges(network_, shape_.parts)) {
     if (begin == 0 && trains(FD_PRIMARY)) begin += primary.fused_step(sgd);
@@ -223,7 +234,6 @@ void StackedTraining::step(int64_t clients) {
   }
   sgd.chunks = chunks_of(moved);
   launch(device_, Kernel{"sgd_step", sgd_step}, clients * sgd.chunks, 0, sgd);
-  step_.add_(1);
 }
 
 // Hands over the trained weights and the losses.

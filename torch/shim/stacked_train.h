@@ -47,6 +47,7 @@ class StackedTraining {
   void steps(const Schedule &schedule, fd_engine &engine);
   int64_t run_steps(int64_t clients, int64_t done, int64_t all);
   void step(int64_t clients);
+  void step_by_layer(const Stack &stack, StackImages &images, CrossEntropy loss, Sgd sgd);
   void finish(const std::vector<fd_job> &jobs, const Schedule &schedule);
   Stack stack(int64_t clients) const;
   StackImages images(const Batch &batch, int64_t clients) const;
