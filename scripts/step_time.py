@@ -17,8 +17,9 @@ import json
 import math
 import sys
 
-# H100 SXM: multiprocessors, cycles per us, bytes per us, warps of a multiprocessor, products per us in fp32 and tf32.
-SMS, CLOCK, BANDWIDTH, WARPS = 132, 1700, 3.35e6 * 0.85, 64
+# H100 SXM: multiprocessors, cycles per us, bytes per us from memory and from the second-level cache, warps of a multiprocessor,
+# products per us in fp32 and tf32.
+SMS, CLOCK, BANDWIDTH, CACHED, WARPS = 132, 1700, 3.35e6 * 0.85, 5.5e6, 64
 FP32, TF32 = 0.3 * 33.5e6, 0.6 * 247e6
 ISSUED, PER_WARP = 2.5, 0.25  # instructions per cycle: maximum of a multiprocessor, and of a resident warp
 GAP, PRODUCT, ELEMENTWISE = 1.2, 4.5, 2.0  # us: gap between two nodes, small batched product, small elementwise kernel
@@ -39,7 +40,7 @@ VISITED = 0.57
 
 
 class Step:
-    """The kernels of a step and their times. shaped: they are compiled for shapes; fused: and all convolutions are one kernel."""
+    """The kernels of a step and their times. shaped: they are compiled for shapes; fused: and all layers are in few kernels."""
 
     def __init__(self, lab, clients, samples, shaped, rate, fused=False):
         self.all_in_one = fused
@@ -187,8 +188,7 @@ class Step:
 
     # Linear layers with ReLU between them, the head, the loss, SGD, and the kernels that copy images and features.
     def rest(self, widths, pixels, parameters):
-        if not self.all_in_one:
-            self.chunks("gather_images", pixels * self.images, self.rows["gather_images_f32"]["main loop"], 5 * pixels * self.images)
+        self.chunks("gather_images", pixels * self.images, self.rows["gather_images_f32"]["main loop"], 5 * pixels * self.images)
         for i, (a, b) in enumerate(zip(widths, widths[1:])):
             products, size = self.images * a * b, 4 * (self.clients * a * b + self.images * (a + b))
             for name in ("linear", "weights' gradient", "input's gradient"):
@@ -218,6 +218,47 @@ class Step:
         work = multiply / r["share"] + STAGED * (r["instructions"] - inner / r["share"]) * staged
         return self.clients * math.ceil(self.images / self.clients / 2), work / 32
 
+    # The linear layers of the given widths and a head, forward and back in one kernel, and the steps of SGD of all layers in
+    # another, as torch/shim/stacked_linear.cc starts them. inputs: of the head; values: of the convolutions.
+    def fused_linear(self, widths, inputs, values):
+        samples, fours = self.images // self.clients, lambda n: math.ceil(n / 4)
+        together = 4 if self.clients * math.ceil(samples / 8) < SMS else 8
+        name = f"_f32_{len(widths) - 2}_{widths[0]}_{inputs}_"
+        layers = list(zip(widths, widths[1:-1])) + [(inputs, widths[-1])]
+        warps = lambda items: 32 * math.ceil(items / 32)
+
+        # Outputs, or in the backward pass inputs, are dealt out by fours, and the others over lanes or parts.
+        r = next(self.rows[k] for k in self.rows if k.startswith("fused_dense" + name) and k.endswith(f"_{together}"))
+        rest = r["instructions"] / len(layers) - 2 * r["main loop"]
+        work = STAGED * rest * together * (fours(widths[0]) + fours(inputs) + widths[-1])
+        for i, (n_in, n_out) in enumerate(layers):
+            lanes = max(n for n in (1, 2, 4, 8, 16, 32) if n < 2 * fours(n_in) and (n <= 8 or n * fours(n_out) <= 256))
+            back = widths[-2] if i + 1 == len(layers) else n_in
+            share = fours(math.ceil(n_out / min(16, max(1, 256 // fours(back)))))
+            for items, loops, results in ((fours(n_out) * lanes, math.ceil(fours(n_in) / lanes), fours(n_out)),
+                                          (fours(back) * math.ceil(n_out / share / 4), share, fours(back))):
+                work += warps(items) * (16 * together * loops / r["share"] + AROUND * rest / 2) + STAGED * rest * together * results
+        blocks = self.clients * math.ceil(samples / together)
+        size = 8 * sum(n_in * n_out for n_in, n_out in layers)  # weights, read from the cache in both directions
+        self.run("fused_dense", blocks, work / 32, 8, blocks * size * BANDWIDTH / CACHED)
+
+        # The weights are dealt out in tiles of four by four.
+        r = next(self.rows[k] for k in self.rows if k.startswith("fused_step" + name) and k.endswith("_1_1"))
+        rest = r["instructions"] / len(layers) - r["main loop"]
+        blocks, work = 0, 0
+        for n_in, n_out in layers:
+            rows = math.ceil(fours(n_out) / math.ceil(fours(n_out) / 16))
+            columns = math.ceil(fours(n_in) / math.ceil(fours(n_in) / (256 // rows)))
+            n = math.ceil(fours(n_out) / rows) * math.ceil(fours(n_in) / columns)
+            blocks += n
+            work += n * (warps(rows * columns) * (16 * samples / r["share"] + AROUND * rest) + STAGED * rest * samples * (rows + columns))
+        groups, step = samples // 2, self.rows["fused_sgd_step"]
+        blocks += math.ceil(values / 256)
+        work += warps(values) * (groups / 4 * step["main loop"] + step["instructions"])
+        size = 20 * sum(n_in * n_out for n_in, n_out in layers) + 4 * groups * values
+        self.run("fused_step", self.clients * blocks, work / blocks / 32, 8, self.clients * size)
+        self.elementwise("step", 8)
+
     # The convolutions of a small network.
     def convolutions(self, layers):
         if not self.all_in_one:
@@ -227,10 +268,6 @@ class Step:
         self.run("fused_forward", *self.fused_forward(layers))
         self.forward = self.times[-1][1]
         self.run("fused_backward", *self.fused_backward(layers))
-        values, groups = sum((c_in * k * k + 1) * c_out for c_in, c_out, _, k, _ in layers), self.images // self.clients // 2
-        r = self.rows["fused_sgd_step"]
-        self.run("fused_sgd_step", self.clients * math.ceil(values / 256), 8 * (groups / 4 * r["main loop"] + r["instructions"]), 8,
-                 4 * self.clients * groups * values)
 
     # A phase begins with the features of all samples under the frozen encoder: a forward pass for each step of an epoch.
     def frozen(self, epochs):
@@ -243,7 +280,10 @@ class Step:
 def lenet(lab, clients, epochs, shaped, fused=False):
     s = Step(lab, clients, 64, shaped, FP32, fused)
     s.convolutions([(1, 6, 28, 5, 2), (6, 16, 14, 5, 0)])
-    s.rest([400, 120, 84, 10], 784, 61706)
+    if fused:
+        s.fused_linear([400, 120, 84, 10], 168, 2572)
+    else:
+        s.rest([400, 120, 84, 10], 784, 61706)
     s.frozen(epochs)
     return s
 

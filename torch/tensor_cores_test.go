@@ -205,7 +205,7 @@ func TestTensorCoresElsewhere(t *testing.T) {
 	}
 	o := torch.BatchedOptions{Method: torch.TensorCores}
 	images, jobs := raggedCohort(t, other, 1)
-	r := loopsAndFibers(t, library, 9, o, other, images, some(jobs), torch.All)
+	r := loopsAndFibers(t, library, 9, o, other, images, some(jobs), torch.All, raggedSGD)
 	for _, kernel := range r.lines["ran"] {
 		if strings.HasPrefix(kernel, "conv_gemm_") {
 			t.Errorf("%s ran", kernel)
