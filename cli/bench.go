@@ -67,7 +67,7 @@ func (b *benchWork) flags() *pflag.FlagSet {
 	b.momentum, b.decay = 0.5, 1e-4
 	f.BoolVar(&b.ragged, "ragged", false, "give the clients different numbers of samples, evenly spaced from 1 to --samples, instead of --samples each")
 	f.BoolVar(&b.general, "general-kernels", false, "use the general GPU kernels instead of kernels compiled for the shapes of the layers, for comparisons (batched engine)")
-	f.BoolVar(&b.fused, "fused-kernels", false, "compute all convolutions of a small network in one GPU kernel; this kernel has not run on a GPU yet (batched engine)")
+	f.BoolVar(&b.fused, "fused-kernels", false, "compute all layers of a small network in few GPU kernels; these have not run on a GPU yet (batched engine)")
 	f.StringVar(&b.write, "write", "", "folder to write images.npy, labels.npy, sizes.npy, order.npy and start.safetensors to")
 	return f
 }

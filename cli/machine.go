@@ -23,7 +23,7 @@ type machine struct {
 	memory        string // memory limit of a stacked call, as given
 	workers       int
 	general       bool // bench only: use kernels that are not compiled for the shapes of the layers
-	fused         bool // bench only: compute all convolutions of a small network in one kernel
+	fused         bool // bench only: compute all layers of a small network in few kernels
 }
 
 var (

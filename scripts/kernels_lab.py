@@ -37,13 +37,14 @@ TYPES = ["f32", "bf16"]
 
 # The smallest allowed share of multiply-adds in the main loop of the kernels that multiply, on every architecture. A lower
 # share means that a change has made a kernel slower. The two gradients block_*_back have a low share because they visit a
-# quarter of the products, one at a time. A matrix instruction (conv_gemm_*) takes the time of several others. The entry with the longest prefix of a kernel's name applies to the kernel.
+# quarter of the products, one at a time. A matrix instruction (conv_gemm_*) takes the time of several others. The entry with
+# the longest prefix of a kernel's name applies to the kernel.
 LEAST_SHARE = {"block_ahead": 0.72, "block_ahead_5_f32_1_": 0.74, "block_ahead_5_bf16_1_": 0.69, "block_ahead_5_f32_6_": 0.86,
                "block_ahead_5_bf16_6_": 0.86, "block_weight_back": 0.12, "block_weight_back_5_f32_1_": 0.09,
                "block_weight_back_5_bf16_1_": 0.09, "block_weight_back_5_f32_6_": 0.08, "block_weight_back_5_bf16_6_": 0.08,
                "fused_forward": 0.80, "fused_forward_f32_2_1_": 0.89, "fused_forward_bf16_2_1_": 0.89,
-                "fused_backward": 0.84, "fused_dense": 0.55, "fused_dense_f32_2_400_": 0.61, "fused_dense_bf16_2_400_": 0.61,
-                "fused_features": 0.80, "fused_step": 0.65,
+               "fused_backward": 0.84, "fused_dense": 0.55, "fused_dense_f32_2_400_": 0.61, "fused_dense_bf16_2_400_": 0.61,
+               "fused_features": 0.80, "fused_step": 0.65,
                "block_input_back": 0.02, "block_input_back_5_f32_6_": 0.03, "block_input_back_5_bf16_6_": 0.03,
                "conv_gemm_forward_3_f32_64_": 0.30, "conv_gemm_forward_3_bf16_64_": 0.35, "conv_gemm_forward_3_f32_128_": 0.30,
                "conv_gemm_forward_3_bf16_128_": 0.42, "conv_gemm_input_3_f32_": 0.33, "conv_gemm_input_3_bf16_": 0.45,
