@@ -140,6 +140,9 @@ FD_DEVICE void load_four(const float *from, float *to) {
   float4 word = *reinterpret_cast<const float4 *>(from);
   to[0] = word.x, to[1] = word.y, to[2] = word.z, to[3] = word.w;
 #else
+#ifdef FD_FIBERS
+  fd_fibers_aligned(from, 16);
+#endif
   for (int v = 0; v < 4; v++) to[v] = from[v];
 #endif
 }
@@ -147,6 +150,9 @@ FD_DEVICE void store_four(float *to, const float *from) {
 #ifdef __CUDACC_RTC__
   *reinterpret_cast<float4 *>(to) = make_float4(from[0], from[1], from[2], from[3]);
 #else
+#ifdef FD_FIBERS
+  fd_fibers_aligned(to, 16);
+#endif
   for (int v = 0; v < 4; v++) to[v] = from[v];
 #endif
 }

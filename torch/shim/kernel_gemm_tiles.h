@@ -116,7 +116,7 @@ FD_DEVICE u32 pair_of(float low, float high) {
   return l.bits | static_cast<u32>(h.bits) << 16;
 }
 
-// Two or four neighbours at a whole multiple of their size.
+// Two neighbours, the first of which begins a word of 8 bytes.
 FD_DEVICE void load_two(const float *from, float (&to)[2]) {
 #ifdef __CUDACC_RTC__
   float2 v = *reinterpret_cast<const float2 *>(from);
@@ -126,17 +126,6 @@ FD_DEVICE void load_two(const float *from, float (&to)[2]) {
   fd_fibers_aligned(from, 8);
 #endif
   to[0] = from[0], to[1] = from[1];
-#endif
-}
-FD_DEVICE void load_four(const float *from, float (&to)[4]) {
-#ifdef __CUDACC_RTC__
-  float4 v = *reinterpret_cast<const float4 *>(from);
-  to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
-#else
-#ifdef FD_FIBERS
-  fd_fibers_aligned(from, 16);
-#endif
-  for (int i = 0; i < 4; i++) to[i] = from[i];
 #endif
 }
 // A value that has been loaded before. A second load puts it where the instruction needs it; otherwise the compiler copies it

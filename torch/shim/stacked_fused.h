@@ -39,7 +39,7 @@ class FusedConvs {
   i64 weight_[kFusedLayers]{}, bias_[kFusedLayers]{};  // offsets within the encoder
   int64_t values_ = 0;                                 // number of values
   int64_t together_ = 0;                               // number of samples per block in the backward pass
-  Limits limits_{0, 1};
+  Limits limits_{0, 1, 0};
   GatherImages images_{};
   at::Tensor pooled_[kFusedLayers], which_[kFusedLayers], partial_;  // what the passes keep
 };

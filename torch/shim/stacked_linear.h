@@ -26,7 +26,7 @@ class FusedLinear {
   int64_t blocks(int together) const;
   const fd_network &network_;
   const Stack &s_;
-  Limits limits_{0, 1};
+  Limits limits_{0, 1, 0};
   bool all_ = false;         // whether these are all of the remaining layers
   FusedFeatures layers_{};   // without tensors
 };
