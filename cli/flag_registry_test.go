@@ -30,6 +30,7 @@ var flagTests = map[string]map[string]string{
 		"TestClusterFromSketches": "sketches save-sketches compare stability",
 	},
 	"compare": {
+		"TestCompareDifferentRounds":       "different-rounds",
 		"TestCompareReadFlagsHaveAnEffect": "algorithms seeds reference confidence uncorrected target beside out keep plots rounds",
 		"TestCompare":                      "with read",
 		"TestCompareBadInput":              "except",
