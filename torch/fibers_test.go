@@ -33,6 +33,20 @@ func buildFibers(t *testing.T, library string, shim ...string) string {
 	return library
 }
 
+// fiberProgram compiles a file of testdata, which has kernels and a main function, for fibers. It returns the program.
+func fiberProgram(t *testing.T, source string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "kernels")
+	compile := exec.Command("sh", "-ec", `
+		cxx="${CXX:-g++} -std=c++17 -O1 -U_FORTIFY_SOURCE -Ifibers -Ishim"
+		$cxx -DFD_FIBERS -fsanitize=thread -Wno-tsan -c "testdata/$1" -o "$0.o"
+		$cxx fibers/fibers.cc "$0.o" -o "$0"`, program, source)
+	if text, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("compiling: %v\n%s", err, text)
+	}
+	return program
+}
+
 // onFibers runs body with the kernels on fibers, without one barrier of a kernel if it is named. It returns the names of the
 // library's kernels, and the lines of the report by their first word.
 func onFibers(t *testing.T, library string, seed uint64, kernel, without string, body func()) ([]string, map[string][]string) {
@@ -336,14 +350,7 @@ func TestFibersFindMutation(t *testing.T) {
 // TestFibersFind checks the findings of the fibers for correct and incorrect kernels, in several orders of their threads, and
 // that shuffles and barriers of a warp work.
 func TestFibersFind(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "fibers")
-	compile := exec.Command("sh", "-ec", `
-		cxx="${CXX:-g++} -std=c++17 -O1 -U_FORTIFY_SOURCE -Ifibers -Ishim"
-		$cxx -DFD_FIBERS -fsanitize=thread -Wno-tsan -c testdata/fiber_kernels.cc -o "$0.o"
-		$cxx fibers/fibers.cc "$0.o" -o "$0"`, program)
-	if text, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("compiling: %v\n%s", err, text)
-	}
+	program := fiberProgram(t, "fiber_kernels.cc")
 	for _, c := range []struct {
 		kernel, finding string // first line of the finding; empty if there is none
 		value           func(thread int) int

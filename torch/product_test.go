@@ -2,7 +2,6 @@ package torch_test
 
 import (
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,14 +10,7 @@ import (
 // TestProductsOnFibers checks that the matrix instructions of kernel_warp.h give the plain product of rounded operands on
 // fibers, that copies arrive, and that fibers report wrong uses of both, in several orders of the threads.
 func TestProductsOnFibers(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "products")
-	compile := exec.Command("sh", "-ec", `
-		cxx="${CXX:-g++} -std=c++17 -O1 -U_FORTIFY_SOURCE -Ifibers -Ishim"
-		$cxx -DFD_FIBERS -fsanitize=thread -Wno-tsan -c testdata/product_kernels.cc -o "$0.o"
-		$cxx fibers/fibers.cc "$0.o" -o "$0"`, program)
-	if text, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("compiling: %v\n%s", err, text)
-	}
+	program := fiberProgram(t, "product_kernels.cc")
 	for _, c := range []struct {
 		kernel, k string
 		finding   string // what a finding contains; empty if there is none
