@@ -79,16 +79,16 @@ type clustersJSON struct {
 	Gates      []Float              `json:"gates"`           // gate of each cluster; 1 uses gradients only
 	Entropy    [2]Float             `json:"entropy"`         // entropy before and after learning the gates, in nats
 	Validity   Validity             `json:"validity"`
-	FoundBy    string               `json:"found_by,omitempty"`        // "similarity" or "test"; absent for the clusters of another method
-	Explained  []groups.Explanation `json:"explanations,omitempty"`    // what separates each pair of clusters that tests found
-	Like       *LikeImages          `json:"like_images,omitempty"`     // which of these clusters hold similar images
-	Bodies     [][]int              `json:"shared_encoders,omitempty"` // lists of clusters that train one encoder together
+	FoundBy    string               `json:"found_by,omitempty"`     // "similarity" or "test"; absent for the clusters of another method
+	Explained  []groups.Explanation `json:"explanations,omitempty"` // what separates each pair of clusters that tests found
+	Like       *LikeImages          `json:"like_images,omitempty"`  // which of these clusters hold similar images
 	Stability  *stabilityJSON       `json:"stability,omitempty"`
 	Eigen      []Float              `json:"eigenvalues,omitempty"` // smallest eigenvalues of the Laplacian; spectral clustering only
 	Rule       string               `json:"rule,omitempty"`        // rule that chose among the candidates; absent if tests found the clusters
 	Merges     []mergeJSON          `json:"merges,omitempty"`      // merges of the tree from which the clusters were cut, in the order of the tree
 	Candidates []candidateJSON      `json:"candidates"`
 	Comparison []methodClusters     `json:"comparison,omitempty"`
+	*SharedParts
 }
 
 // stabilityJSON is the JSON form of a similarity.Steadiness.
@@ -242,7 +242,7 @@ func (c *Clustering) file() (*clustersJSON, error) {
 		file.Threshold, file.Entropy = Float(math.NaN()), [2]Float{Float(math.NaN()), Float(math.NaN())}
 	}
 	file.Explained = c.Explanations()
-	file.Like, file.Bodies = c.LikeImages(), c.sharedEncoders()
+	file.Like, file.SharedParts = c.LikeImages(), c.sharedParts()
 	for p := range r.Graph { // only FedDAG's clusterings have one
 		row := make([]Float, len(r.Clusters))
 		for q := range row {

@@ -47,9 +47,7 @@ func (c *Clustering) Print(w io.Writer) error {
 	}
 	c.printExplanations(w)
 	c.printLikeImages(w)
-	for _, body := range c.sharedEncoders() {
-		fmt.Fprintf(w, "clusters %s train one encoder together\n", enumerated(body))
-	}
+	c.printSharedParts(w)
 	if c.Stability != nil {
 		mean, least := 0.0, 1.0
 		for _, x := range c.Stability.ARI {

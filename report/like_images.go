@@ -50,16 +50,6 @@ func enumerated(clusters []int) string {
 	return fmt.Sprintf("%s and %d", listed(clusters[:last]), clusters[last])
 }
 
-// sharedEncoders returns the lists of two or more clusters that train one encoder together.
-func (c *Clustering) sharedEncoders() (lists [][]int) {
-	for _, body := range c.Result.Bodies {
-		if len(body) > 1 {
-			lists = append(lists, body)
-		}
-	}
-	return lists
-}
-
 // printLikeImages writes the sentences about clusters that hold similar images.
 func (c *Clustering) printLikeImages(w io.Writer) {
 	like := c.LikeImages()

@@ -42,7 +42,15 @@ type Result struct {
 	Complementarity *mat.Dense // H, Z x Z, -inf on the diagonal
 	Graph           [][]int    // Graph[p]: the sources of learner p, by falling H
 
-	Bodies [][]int // clusters that train one encoder together, which the caller decides; every cluster is in one list; nil if none do
+	Sharing Sharing // clusters that train parts of their networks together, which the caller decides
+}
+
+// Sharing lists, for each part of a cluster's network, the clusters that train this part together. Lists are ascending. A cluster
+// that is in no list of a part trains the part alone.
+type Sharing struct {
+	FirstLayers [][]int // first layer of the primary encoder
+	Encoders    [][]int // the other layers of the primary encoder
+	Heads       [][]int
 }
 
 // Cluster runs phases 2 to 4 on the clients' sketches: angles (eq. 3-6), fusion (eq. 7, 8), the search for the clusters

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 )
 
 // Part is a set of a network's three parts.
@@ -32,6 +33,9 @@ type Param struct {
 	fanIn    int     // initial values are uniform in ±1/sqrt(fanIn); if 0, they are constant
 	constant float32 // initial value
 }
+
+// layer returns the name of the layer that has the tensor: "primary.conv1".
+func (p Param) layer() string { return p.Name[:strings.LastIndexByte(p.Name, '.')] }
 
 // Network describes one or two encoders with the same layers, and a linear head on their concatenated features. It does not
 // contain weights. The weights are a Vector of Len values in the order primary, secondary, head. The parameters of each
@@ -126,6 +130,19 @@ func (n *Network) Range(p Part) Range {
 		return Range{n.headBegin(), n.Len()}
 	}
 	return Range{}
+}
+
+// FirstLayer returns the range of the parameters of the primary encoder's first layer that has parameters. It is empty if the
+// encoder has none.
+func (n *Network) FirstLayer() Range {
+	var first Range
+	for _, p := range n.params {
+		if p.Part != Primary || p.Buffer || p.layer() != n.params[0].layer() {
+			break
+		}
+		first.End = p.Range.End
+	}
+	return first
 }
 
 // Params returns the named tensors in the order of the state vector.

@@ -16,6 +16,12 @@ type Range struct{ Begin, End int }
 // Len returns the number of values in the range.
 func (r Range) Len() int { return r.End - r.Begin }
 
+// Intersect returns the range of the values that are in both ranges. It is empty if there are none.
+func (r Range) Intersect(s Range) Range {
+	begin := max(r.Begin, s.Begin)
+	return Range{begin, max(begin, min(r.End, s.End))}
+}
+
 // Vector is a flat float32 vector on a device. Close it when it is no longer needed; a finalizer closes forgotten vectors.
 type Vector struct {
 	handle *C.fd_vector

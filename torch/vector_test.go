@@ -191,3 +191,18 @@ func TestFingerprint(t *testing.T) {
 		seen[f] = name
 	}
 }
+
+func TestRangeIntersect(t *testing.T) {
+	for _, c := range []struct{ r, s, want torch.Range }{
+		{torch.Range{Begin: 0, End: 5}, torch.Range{Begin: 3, End: 8}, torch.Range{Begin: 3, End: 5}},
+		{torch.Range{Begin: 2, End: 4}, torch.Range{Begin: 0, End: 9}, torch.Range{Begin: 2, End: 4}},
+		{torch.Range{Begin: 0, End: 3}, torch.Range{Begin: 5, End: 8}, torch.Range{Begin: 5, End: 5}},
+	} {
+		if got := c.r.Intersect(c.s); got != c.want {
+			t.Errorf("%v and %v: %v, want %v", c.r, c.s, got, c.want)
+		}
+		if got := c.s.Intersect(c.r); got.Len() != c.want.Len() {
+			t.Errorf("%v and %v: %v, want %v", c.s, c.r, got, c.want)
+		}
+	}
+}

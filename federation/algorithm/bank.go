@@ -124,7 +124,7 @@ func (b *Bank) Aggregate(members [][]int, ended torch.Vectors, weight func(z, k 
 		from := b.States[z]
 		s := b.server[from]
 		if mean != from {
-			if s, err = StepServer(b.Env.Server, b.Net, from, mean, s, torch.All); err != nil {
+			if s, err = StepServer(b.Env.Server, from, mean, s, b.Net.Trained(torch.All)...); err != nil {
 				next.Without(b.States).Close()
 				return fmt.Errorf("server optimiser, model %d: %w", z, err)
 			}

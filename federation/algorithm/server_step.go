@@ -15,10 +15,11 @@ type ServerState struct {
 	second   []float32 // v, [P]; nil with momentum alone
 }
 
-// StepServer applies a server optimiser to mean, the average that is to replace the model from in the given parts of the
-// network: it overwrites mean with the model after the optimiser's step. s is the state before the step, nil before the first
-// step. StepServer returns the state after the step. On an error mean is still the average.
-func StepServer(o federation.ServerOptimizer, net *torch.Network, from, mean *torch.Vector, s *ServerState, parts torch.Part) (*ServerState, error) {
+// StepServer applies a server optimiser to mean, the average that is to replace the model from in some ranges, and overwrites mean
+// with the model after the optimiser's step. The ranges must not contain running statistics, see [torch.Network.Trained]. s is the
+// state before the step, nil before the first step. StepServer returns the state after the step. On an error mean is still the
+// average.
+func StepServer(o federation.ServerOptimizer, from, mean *torch.Vector, s *ServerState, ranges ...torch.Range) (*ServerState, error) {
 	x, err := from.Floats()
 	if err != nil {
 		return nil, err
@@ -29,7 +30,7 @@ func StepServer(o federation.ServerOptimizer, net *torch.Network, from, mean *to
 	}
 	next := newServerState(o, s, len(x))
 	rate := o.Rate()
-	for _, r := range net.Trained(parts) { // without the running statistics
+	for _, r := range ranges {
 		for k := r.Begin; k < r.End; k++ {
 			y[k] = float32(float64(x[k]) + rate*next.update(o, k, float64(y[k])-float64(x[k])))
 		}
@@ -52,14 +53,12 @@ func newServerState(o federation.ServerOptimizer, s *ServerState, n int) *Server
 	return next
 }
 
-// WithPart returns a copy of s, which may be nil, that has the values of other in the given parts of the network.
-func (s *ServerState) WithPart(o federation.ServerOptimizer, other *ServerState, net *torch.Network, parts torch.Part) *ServerState {
+// WithRange returns a copy of s, which may be nil, that has the values of other in a range.
+func (s *ServerState) WithRange(o federation.ServerOptimizer, other *ServerState, r torch.Range) *ServerState {
 	next := newServerState(o, s, len(other.momentum))
-	for _, r := range Ranges(net, parts) {
-		copy(next.momentum[r.Begin:r.End], other.momentum[r.Begin:r.End])
-		if other.second != nil {
-			copy(next.second[r.Begin:r.End], other.second[r.Begin:r.End])
-		}
+	copy(next.momentum[r.Begin:r.End], other.momentum[r.Begin:r.End])
+	if other.second != nil {
+		copy(next.second[r.Begin:r.End], other.second[r.Begin:r.End])
 	}
 	return next
 }

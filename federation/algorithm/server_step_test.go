@@ -46,7 +46,7 @@ func TestServerStepsByHand(t *testing.T) {
 		at := 1.0
 		for k, delta := range []float64{0.3, -0.1} {
 			from, mean := vector(float32(at)), vector(float32(at+delta))
-			if s, err = algorithm.StepServer(o, net, from, mean, s, torch.All); err != nil {
+			if s, err = algorithm.StepServer(o, from, mean, s, net.Trained(torch.All)...); err != nil {
 				t.Fatal(err)
 			}
 			x, err := mean.Floats()
@@ -62,7 +62,7 @@ func TestServerStepsByHand(t *testing.T) {
 	// Yogi's v rises towards a larger square.
 	o := federation.ServerOptimizer{Name: federation.ServerYogi, LearningRate: 1, Beta2: 0.75, Tau: 0.5}
 	mean := vector(2)
-	if _, err := algorithm.StepServer(o, net, vector(0), mean, nil, torch.All); err != nil {
+	if _, err := algorithm.StepServer(o, vector(0), mean, nil, net.Trained(torch.All)...); err != nil {
 		t.Fatal(err)
 	}
 	x, err := mean.Floats()
@@ -133,7 +133,7 @@ func TestServerOptimizerKeepsRunningStatistics(t *testing.T) {
 	defer a.Close()
 	defer b.Close()
 	o := federation.ServerOptimizer{Name: federation.ServerMomentum, LearningRate: 3}
-	if _, err := algorithm.StepServer(o, net, a, b, nil, torch.All); err != nil {
+	if _, err := algorithm.StepServer(o, a, b, nil, net.Trained(torch.All)...); err != nil {
 		t.Fatal(err)
 	}
 	x, err := b.Floats()

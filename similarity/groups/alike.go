@@ -92,19 +92,9 @@ func (k *kinds) pairs(a, b int) []ClassPair {
 	if len(ofA) == 0 || len(ofB) == 0 {
 		return nil
 	}
-	cost := make([][]float64, len(ofA))
-	for i, c := range ofA {
-		for _, e := range ofB {
-			x := k.square(a, c, b, e)
-			if c == e {
-				x -= nameCredit * k.deviation(a, c, b, e)
-			}
-			cost[i] = append(cost[i], x)
-		}
-	}
 	var matched []ClassPair
 	shift, total := make([]float64, k.whole.d), 0.
-	for i, j := range matching.Least(cost) {
+	for i, j := range matching.Least(k.costs(a, b, ofA, ofB, nameCredit)) {
 		if j < 0 {
 			continue
 		}

@@ -20,6 +20,7 @@ type planted struct {
 	gap, style, domain, concentration   float64
 	skew, noisy                         float64
 	concept                             bool
+	swap                                bool // the images of classes 0 and 1 are exchanged in odd groups
 }
 
 // world holds the data that the groups of a planted federation have in common.
@@ -86,6 +87,9 @@ func (w *world) client(group int) (*mat.Dense, []int) {
 		seen := labels[k]
 		if w.concept {
 			seen = (seen + group) % w.classes
+		}
+		if w.swap && group%2 == 1 && seen < 2 {
+			seen = 1 - seen
 		}
 		for f := range raw {
 			raw[f] = (w.random.NormFloat64()+w.skew*w.random.ExpFloat64())*(1+float64(group)*w.noisy) + w.class[seen][f] + w.planted.domain*w.domain[group][f] + style[f]

@@ -6,17 +6,20 @@ import (
 
 	"feddag/federation"
 	"feddag/federation/algorithm"
+	"feddag/similarity"
 	"feddag/torch"
 )
 
 // checkpointMeta is the part of a checkpoint that is neither weights nor the roster.
 type checkpointMeta struct {
 	Clusters [][]int     `json:"clusters"`
-	Graph    [][]int     `json:"graph"`            // sources of each learner of the CC-graph
-	Scores   [][]float64 `json:"scores"`           // H of the graph's edges
-	Bodies   [][]int     `json:"bodies,omitempty"` // clusters that share a primary encoder
-	Server   []int       `json:"server,omitempty"` // clusters that have a state of the server's optimiser
-	Places   []int       `json:"places,omitempty"` // client id at each position in the roster, if there is a roster
+	Graph    [][]int     `json:"graph"`                  // sources of each learner of the CC-graph
+	Scores   [][]float64 `json:"scores"`                 // H of the graph's edges
+	Bodies   [][]int     `json:"bodies,omitempty"`       // clusters that share an encoder, but not its first layer if First is set
+	First    [][]int     `json:"first_layers,omitempty"` // clusters that share the first layer of the encoder
+	Heads    [][]int     `json:"heads,omitempty"`        // clusters that share a head
+	Server   []int       `json:"server,omitempty"`       // clusters that have a state of the server's optimiser
+	Places   []int       `json:"places,omitempty"`       // client id at each position in the roster, if there is a roster
 }
 
 // rosterBlob is the name of the roster in a checkpoint.
@@ -24,7 +27,7 @@ const rosterBlob = "roster"
 
 // Save implements [federation.Checkpointer]. The roster is encoded again only after it has changed.
 func (a *FedDAG) Save() (federation.Saved, error) {
-	meta := checkpointMeta{Clusters: a.clusters, Graph: a.graph, Scores: a.edgeScores, Bodies: a.bodies}
+	meta := checkpointMeta{Clusters: a.clusters, Graph: a.graph, Scores: a.edgeScores, Bodies: a.sharing.Encoders, First: a.sharing.FirstLayers, Heads: a.sharing.Heads}
 	s := federation.Saved{Vectors: map[string][]float32{}}
 	for z, x := range a.serverStates {
 		if x != nil {
@@ -69,8 +72,11 @@ func (a *FedDAG) Load(env *federation.Env, s federation.Saved) error {
 	if err := a.setClustering(len(env.Clients), meta.Clusters, meta.Graph, meta.Scores); err != nil {
 		return err
 	}
-	a.bodies = meta.Bodies
-	if err := a.checkBodies(); err != nil {
+	a.sharing = similarity.Sharing{FirstLayers: meta.First, Encoders: meta.Bodies, Heads: meta.Heads}
+	if meta.First == nil { // a run of an older version, which shared whole encoders
+		a.sharing.FirstLayers = meta.Bodies
+	}
+	if err := a.checkSharing(); err != nil {
 		return err
 	}
 	for _, c := range env.Present() {

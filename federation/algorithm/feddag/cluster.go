@@ -41,7 +41,7 @@ func (a *FedDAG) cluster(env *federation.Env) (*similarity.Result, *warmUpResult
 		if result, err = a.clusterOnce(env, sketches, o); err != nil {
 			return err
 		}
-		a.bodies = result.Bodies
+		a.sharing = result.Sharing
 		a.rosterIDs = nil
 		for _, c := range clients {
 			a.rosterIDs = append(a.rosterIDs, c.ID)
@@ -104,14 +104,16 @@ func (a *FedDAG) sketchClients(env *federation.Env, clients []*federation.Client
 	return warm, sketches, err
 }
 
-// clusterOnce runs phases 2 to 4 on sketches, and decides which clusters share a primary encoder. In a run of several processes,
-// only one process does it, or all of them share the work of comparing many clients. Then the others get the clusters, the CC-graph
-// and the bodies, which is all that a run needs whose clients stay the same.
+// clusterOnce runs phases 2 to 4 on sketches, and decides which clusters share parts of their networks. In a run of several
+// processes, only one process does it, or all of them share the work of comparing many clients. Then the others get the clusters, the
+// CC-graph and what the clusters share, which is all that a run needs whose clients stay the same.
 func (a *FedDAG) clusterOnce(env *federation.Env, sketches similarity.Sketches, o similarity.Options) (result *similarity.Result, err error) {
-	setBodies := func() { result.Bodies = a.joinBodies(nil, result.Clusters, sketches, result.Roster) }
+	setSharing := func() {
+		result.Sharing = a.extend(similarity.Sharing{}, result.Clusters, sketches, result.Roster)
+	}
 	if env.ClientsMayChange() {
 		if result, err = sketches.Cluster(o, env.ClusteringProgress); err == nil {
-			setBodies()
+			setSharing()
 		}
 		return result, err
 	}
@@ -130,7 +132,7 @@ func (a *FedDAG) clusterOnce(env *federation.Env, sketches similarity.Sketches, 
 		if err := do(); err != nil {
 			return nil, err
 		}
-		setBodies()
+		setSharing()
 		if env.Peers == nil {
 			return nil, nil
 		}

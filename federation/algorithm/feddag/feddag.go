@@ -12,7 +12,7 @@
 //
 // That is how the paper does it, and ClustersBySimilarity does the same. By default, with ClustersByTest, tests of image
 // features find the clusters and the CC-graph (groups.go, package similarity/groups). Nobody trains before phase 5, unless
-// WarmUpRounds asks for it. By default, a model has one encoder, which related clusters share (bodies.go).
+// WarmUpRounds asks for it. By default, a model has one encoder, which related clusters share (parts.go).
 //
 // The files newcomers.go, shift.go, search.go, roster.go and rosters.go handle clients that join, leave or change their data
 // during the run.
@@ -68,7 +68,7 @@ func newFedDAG(variant string) *FedDAG {
 
 		ClustersBy: ClustersByTest, Clustering: similarity.DefaultOptions(), PrincipalVectors: "0.01", WarmUpRounds: AutoWarmUp, MaskFraction: 0.02,
 
-		Body: BodyAlike, PrimaryInit: PrimaryInitWarm, HeadInit: HeadInitWarm, SecondaryInit: SecondaryInitGlobal,
+		Body: BodyParts, PrimaryInit: PrimaryInitWarm, HeadInit: HeadInitWarm, SecondaryInit: SecondaryInitGlobal,
 		SecondaryHead: SecondaryHeadOwn, Sources: SourcesMean, OwnSource: true, ServerRate: 1, RateDecay: 1,
 		Schedule: ScheduleBoth, Order: OrderSecondaryFirst,
 
@@ -85,9 +85,10 @@ func newFedDAG(variant string) *FedDAG {
 
 // FedDAG finds clusters of clients and trains a network for each cluster. Clusters learn from each other in one of two ways.
 //
-// By default, a network is an encoder and a head. Clusters that hold similar images, or hold the same classes, train one encoder
-// together, and each has its own head (see Body). This is ours, not the paper's. A client trains as many samples per round as in
-// FedAvg.
+// By default, a network is an encoder and a head, and related clusters train the parts together for which their data agree (see
+// Body and parts.go): the encoder if they hold similar images or the same classes, its first layer only if the images are similar, and
+// the head only if they give the same classes the same labels. This is ours, not the paper's. A client trains as many samples per
+// round as in FedAvg.
 //
 // With Encoders 2, as in the paper, a network has a primary encoder, a secondary encoder and a head on the features of both. The
 // secondary encoder is learned from clusters that are rich in the classes in which the cluster is poor. A client trains twice as
@@ -120,7 +121,7 @@ type FedDAG struct {
 	SecondaryInit string // initial Θ2, one of the SecondaryInit constants
 
 	// Phase 5: the training of the models.
-	Body          string  // which clusters share a primary encoder, one of the Body constants
+	Body          string  // which parts of their networks clusters share, one of the Body constants
 	Sources       string  // how a learner combines its sources, one of the Sources constants
 	OwnSource     bool    // whether a cluster is also its own source; H of this edge is the mean H of its other edges, or 1 without any
 	ServerRate    float64 // η2 of round 0
@@ -134,12 +135,12 @@ type FedDAG struct {
 	ShiftFactor float64 // factor of eq. 41: a client has shifted if its histogram moved by more than ShiftFactor n_i / C
 
 	// The clusters and the CC-graph, see setClustering.
-	clusters   [][]int     // client ids of each cluster
-	clusterOf  []int       // cluster of each client; -1 for an absent client
-	graph      [][]int     // sources of each learner, in descending order of H
-	edgeScores [][]float64 // H of each edge of graph
-	learners   [][]edge    // learners of each source, in ascending order
-	bodies     [][]int     // clusters that share a primary encoder, each list ascending; nil with BodyOwn
+	clusters   [][]int            // client ids of each cluster
+	clusterOf  []int              // cluster of each client; -1 for an absent client
+	graph      [][]int            // sources of each learner, in descending order of H
+	edgeScores [][]float64        // H of each edge of graph
+	learners   [][]edge           // learners of each source, in ascending order
+	sharing    similarity.Sharing // clusters that share parts of their networks; empty with BodyOwn
 
 	// The models.
 	net         *torch.Network // two encoders and a head; of FedDAG* one encoder and a head

@@ -65,7 +65,7 @@ func (a *FedDAG) trainingFlags(fs *pflag.FlagSet) {
 		fs.Float64Var(&a.ShiftFactor, "feddag-shift", a.ShiftFactor, "factor of eq. 41: a check reassigns a client if its class histogram has moved by more than this times n/C samples (W1 distance; n samples, C classes)")
 	})
 	federation.FlagGroup(fs, federation.RoundFlags, func(fs *pflag.FlagSet) {
-		fs.StringVar(&a.Body, "feddag-body", a.Body, bodySharings.help("which clusters share a primary encoder; each has its own head"))
+		fs.StringVar(&a.Body, "feddag-body", a.Body, bodySharings.help("which parts of their networks related clusters train together"))
 	})
 	federation.SetEarlier(fs, "feddag-body", BodyOwn)
 	federation.FlagGroup(fs, federation.TrainingFlags, func(fs *pflag.FlagSet) {

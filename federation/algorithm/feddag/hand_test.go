@@ -9,6 +9,7 @@ import (
 	"feddag/federation"
 	"feddag/federation/algorithm"
 	"feddag/federation/federationtest"
+	"feddag/similarity"
 	"feddag/torch"
 )
 
@@ -71,6 +72,7 @@ func (*adder) Close() {}
 //	own head      each source also trains its classifier ψ = 50, 60, 70, and keeps it: 51.52, 63, 74
 //	shared body   clusters 0 and 2 share Θ1: it becomes (12*2 + 13*3 + 15*7)/40 = 4.2 in both, and the heads gain as before; where
 //	              client 3 is not sampled it becomes cluster 0's, (12*2 + 13*3)/25 = 2.52
+//	one head      if they share Θc too, but not the first layers of Θ1: these become 2.52 and 7, and Θc (12*6 + 13*7 + 15*11)/40 = 8.2
 //	heads         the heads train alone once more and gain as in the primary phase
 func TestRoundByHand(t *testing.T) {
 	all := []int{0, 1, 2, 3}
@@ -92,8 +94,11 @@ func TestRoundByHand(t *testing.T) {
 		{"primary-first", func(a *FedDAG) { a.Order = OrderPrimaryFirst }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
 		{"secondary-first", func(a *FedDAG) { a.Order = OrderSecondaryFirst }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
 		{"own head", func(a *FedDAG) { a.SecondaryHead = SecondaryHeadOwn }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
-		{"shared body", func(a *FedDAG) { a.bodies = [][]int{{0, 2}, {1}} }, all, [3]float64{4.2, 5, 4.2}, [3]float64{13.5, 24, 41.52}},
-		{"shared body, cluster 2 not sampled", func(a *FedDAG) { a.bodies = [][]int{{0, 2}, {1}} }, []int{0, 1, 2}, [3]float64{2.52, 5, 2.52}, [3]float64{13, 20, 41.52}},
+		{"shared body", func(a *FedDAG) { a.sharing = sharedEncoders([][]int{{0, 2}, {1}}) }, all, [3]float64{4.2, 5, 4.2}, [3]float64{13.5, 24, 41.52}},
+		{"first layers apart, one head", func(a *FedDAG) {
+			a.sharing = similarity.Sharing{FirstLayers: [][]int{{0}, {1}, {2}}, Encoders: [][]int{{0, 2}, {1}}, Heads: [][]int{{0, 2}, {1}}}
+		}, all, [3]float64{4.2, 5, 4.2}, [3]float64{13.5, 24, 41.52}},
+		{"shared body, cluster 2 not sampled", func(a *FedDAG) { a.sharing = sharedEncoders([][]int{{0, 2}, {1}}) }, []int{0, 1, 2}, [3]float64{2.52, 5, 2.52}, [3]float64{13, 20, 41.52}},
 		{"heads", func(a *FedDAG) { a.HeadEpochs = 1 }, all, [3]float64{2.52, 5, 7}, [3]float64{13.5, 24, 41.52}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -154,12 +159,16 @@ func TestRoundByHand(t *testing.T) {
 					t.Errorf("classifier %d is %v, %v, want %g", z, x, err, want)
 				}
 			}
+			first := c.primary
 			head := [3]float64{5 + c.primary[0] - 1, 6 + c.primary[1] - 2, 7 + c.primary[2] - 3}
 			switch c.name {
 			case "heads":
 				head = [3]float64{5 + 2*1.52, 6 + 2*3, 7 + 2*4}
 			case "shared body":
 				head = [3]float64{5 + 1.52, 6 + 3, 7 + 4}
+			case "first layers apart, one head":
+				head = [3]float64{8.2, 6 + 3, 8.2}
+				first = [3]float64{2.52, 5, 7}
 			case "shared body, cluster 2 not sampled":
 				head = [3]float64{5 + 1.52, 6 + 3, 7}
 			}
@@ -170,6 +179,10 @@ func TestRoundByHand(t *testing.T) {
 				}
 				for k, want := range []float64{c.primary[z], c.secondary[z], head[z]} {
 					for i := a.net.Range(parts[k]).Begin; i < a.net.Range(parts[k]).End; i++ {
+						want := want
+						if i < a.net.FirstLayer().End {
+							want = first[z]
+						}
 						if math.Abs(float64(x[i])-want) > 1e-5 {
 							t.Fatalf("cluster %d, part %d: %g, want %g", z, k, x[i], want)
 						}

@@ -65,9 +65,10 @@ var (
 		{ClustersBySimilarity, "the paper's proximity matrix of gradients and data, cut by a rule"},
 	}
 	bodySharings = choices{
-		{BodyOwn, "each cluster trains its own"},
-		{BodyAlike, "clusters train one together if their images are alike, whatever their labels, or if they hold the same classes"},
-		{BodyAll, "one for all clusters"},
+		{BodyOwn, "each cluster trains a network of its own"},
+		{BodyAlike, "clusters train an encoder together if their images are alike, whatever their labels, or if they hold the same classes"},
+		{BodyParts, "as alike, but clusters whose images differ have a first layer each, and clusters that name the same classes alike train the head together, too"},
+		{BodyAll, "all clusters train one encoder, and have a head each"},
 	}
 	primaryInits = choices{
 		{PrimaryInitWarm, "the mean of the cluster's clients after the warm-up, eq. 22; θ^0 without a warm-up"},

@@ -14,12 +14,12 @@ import (
 type packedClusters struct {
 	Clusters, Graph [][]int
 	Complementarity *mat.Dense
-	Bodies          [][]int // clusters that share a primary encoder; nil with BodyOwn
+	Sharing         similarity.Sharing
 }
 
 func packClusters(r *similarity.Result) ([]byte, error) {
 	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(packedClusters{r.Clusters, r.Graph, r.Complementarity, r.Bodies}); err != nil {
+	if err := gob.NewEncoder(&b).Encode(packedClusters{r.Clusters, r.Graph, r.Complementarity, r.Sharing}); err != nil {
 		return nil, fmt.Errorf("packing the clusters: %w", err)
 	}
 	return b.Bytes(), nil
@@ -30,5 +30,5 @@ func unpackClusters(raw []byte) (*similarity.Result, error) {
 	if err := gob.NewDecoder(bytes.NewReader(raw)).Decode(&p); err != nil {
 		return nil, fmt.Errorf("unpacking the clusters: %w", err)
 	}
-	return &similarity.Result{Clusters: p.Clusters, Graph: p.Graph, Complementarity: p.Complementarity, Bodies: p.Bodies}, nil
+	return &similarity.Result{Clusters: p.Clusters, Graph: p.Graph, Complementarity: p.Complementarity, Sharing: p.Sharing}, nil
 }

@@ -62,7 +62,12 @@ func (a *FedDAG) commit(env *federation.Env, next *FedDAG, warm *warmUpResult, m
 	if err := next.setClustering(len(env.Clients), next.clientIDs(next.roster.members()), graph, edgeScores(h, graph)); err != nil {
 		return err
 	}
-	next.extendBodies()
+	next.extendSharing()
+	for z := len(a.states); z < len(next.states); z++ { // clusters of a new search
+		if err := next.copyShared(next.states[z], z); err != nil {
+			return err
+		}
+	}
 	more := make(torch.Vectors, len(next.clusters)-len(next.states))
 	next.states, next.classifiers = append(next.states, more...), append(next.classifiers, more...)
 	if next.serverStates != nil { // a new cluster has no state yet

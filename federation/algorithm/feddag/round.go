@@ -108,86 +108,103 @@ func (a *FedDAG) trainPrimary(env *federation.Env, clients []*federation.Client,
 }
 
 // aggregate sets some parts of every cluster's next state to the mean of its sampled clients' trained states, weighted by
-// their n_i (eq. 16 to 18). The mean of a primary encoder is over the sampled clients of all clusters that share it. ended has the
-// states in the order of the cohort. Parts that no client of the cohort trained do not change.
+// their n_i (eq. 16 to 18). The mean of a part that clusters share is over the sampled clients of all of them. ended has the states
+// in the order of the cohort. Parts that no client of the cohort trained do not change.
 func (r *roundState) aggregate(ended torch.Vectors, parts torch.Part) error {
-	a := r.alg
-	if len(a.bodies) == 0 || parts&torch.Primary == 0 {
-		return r.average(r.places, ended, parts)
-	}
-	places := make([][]int, len(r.places)) // positions in the cohort of the clients that train each cluster's primary encoder
-	for _, body := range a.bodies {
-		var of []int
-		for _, z := range body {
-			of = append(of, r.places[z]...)
+	for _, p := range r.alg.sharedParts(r.alg.net) {
+		if parts&p.part == 0 || p.values.Len() == 0 {
+			continue
 		}
-		slices.Sort(of)
-		for _, z := range body {
-			places[z] = of
+		for z := range r.next {
+			with := r.present(p.clustersWith(z))
+			if len(with) == 0 || with[0] != z {
+				continue
+			}
+			if err := r.average(with, ended, p.values); err != nil {
+				return fmt.Errorf("averaging for cluster %d: %w", z, err)
+			}
 		}
 	}
-	if err := r.average(places, ended, torch.Primary); err != nil {
-		return err
-	}
-	return r.average(r.places, ended, parts&^torch.Primary)
-}
-
-// average sets some parts of every cluster's next state to the mean of the trained states at the cluster's positions in ended,
-// weighted by n_i. A cluster without positions keeps its state.
-func (r *roundState) average(places [][]int, ended torch.Vectors, parts torch.Part) error {
-	size := func(_, k int) float64 { return float64(r.cohort[k].Size()) }
-	next, err := algorithm.AverageBy(r.alg.net, r.next, places, ended, size, parts)
-	if err != nil {
-		return err
-	}
-	r.next.Without(next).Close()
-	r.next = next
 	return nil
 }
 
+// average sets a range of the next states of some clusters to the mean over their sampled clients, if there are any.
+func (r *roundState) average(clusters []int, ended torch.Vectors, values torch.Range) error {
+	var of []int // positions in the cohort
+	for _, z := range clusters {
+		of = append(of, r.places[z]...)
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	slices.Sort(of)
+	states, sizes := make(torch.Vectors, len(of)), make([]float64, len(of))
+	for i, k := range of {
+		states[i], sizes[i] = ended[k], float64(r.cohort[k].Size())
+	}
+	first := r.next[clusters[0]]
+	if err := first.SetMean(states, sizes, values); err != nil {
+		return err
+	}
+	for _, z := range clusters[1:] {
+		if err := r.next[z].Copy(values, first, values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// present returns those of some clusters that have a model.
+func (r *roundState) present(clusters []int) []int {
+	return slices.DeleteFunc(slices.Clone(clusters), func(z int) bool { return r.alg.states[z] == nil })
+}
+
 // aggregatePrimary aggregates Θ1 and Θc, and applies the run's server optimiser to them. Θ2 has a separate server learning rate,
-// see updateLearners. Clusters that share a primary encoder share its step.
+// see updateLearners. Clusters that share a part share its step.
 func (r *roundState) aggregatePrimary(ended torch.Vectors) error {
-	a, parts := r.alg, r.alg.primaryParts()
-	if err := r.aggregate(ended, parts); err != nil || !r.env.Server.Enabled() {
+	a := r.alg
+	if err := r.aggregate(ended, a.primaryParts()); err != nil || !r.env.Server.Enabled() {
 		return err
 	}
 	r.nextServer = make([]*algorithm.ServerState, len(a.states))
 	copy(r.nextServer, a.serverStates)
-	sampled := func(z int) bool { return len(r.places[z]) > 0 }
-	for z, state := range a.states {
-		if state == nil {
+	for z := range a.states {
+		if a.states[z] == nil {
 			continue
 		}
-		body := slices.DeleteFunc(slices.Clone(a.bodyOf(z)), func(y int) bool { return a.states[y] == nil })
-		if first := body[0]; slices.ContainsFunc(body, sampled) {
-			var err error
-			if z == first {
-				err = r.stepServer(z, torch.Primary)
-			} else {
-				theta1 := a.net.Range(torch.Primary)
-				err = r.next[z].Copy(theta1, r.next[first], theta1)
-				r.nextServer[z] = r.nextServer[z].WithPart(r.env.Server, r.nextServer[first], a.net, torch.Primary)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if sampled(z) {
-			if err := r.stepServer(z, parts&^torch.Primary); err != nil {
-				return err
-			}
+		if err := r.stepServer(z); err != nil {
+			return fmt.Errorf("server optimiser, cluster %d: %w", z, err)
 		}
 	}
 	return nil
 }
 
-// stepServer applies the server optimiser to the mean of some parts of cluster z.
-func (r *roundState) stepServer(z int, parts torch.Part) (err error) {
-	if r.nextServer[z], err = algorithm.StepServer(r.env.Server, r.alg.net, r.alg.states[z], r.next[z], r.nextServer[z], parts); err != nil {
-		return fmt.Errorf("server optimiser, cluster %d: %w", z, err)
+// stepServer applies the server optimiser to the parts of cluster z that were trained. If z shares a part with a cluster of a lower
+// number, it takes that cluster's step, which must have been made.
+func (r *roundState) stepServer(z int) (err error) {
+	a := r.alg
+	sampled := func(y int) bool { return len(r.places[y]) > 0 }
+	var steps []torch.Range
+	for _, p := range a.sharedParts(a.net) {
+		with := r.present(p.clustersWith(z))
+		first := with[0]
+		switch {
+		case a.primaryParts()&p.part == 0 || p.values.Len() == 0 || !slices.ContainsFunc(with, sampled):
+		case first == z:
+			for _, trained := range a.net.Trained(p.part) { // without the running statistics
+				steps = append(steps, p.values.Intersect(trained))
+			}
+		default:
+			if err := r.next[z].Copy(p.values, r.next[first], p.values); err != nil {
+				return err
+			}
+			r.nextServer[z] = r.nextServer[z].WithRange(r.env.Server, r.nextServer[first], p.values)
+		}
 	}
-	return nil
+	if steps != nil {
+		r.nextServer[z], err = algorithm.StepServer(r.env.Server, a.states[z], r.next[z], r.nextServer[z], steps...)
+	}
+	return err
 }
 
 // trainHeads lets the cohort train only the heads, on top of both encoders after the phases of the round, and aggregates the

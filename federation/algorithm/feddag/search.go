@@ -64,7 +64,7 @@ func (a *FedDAG) search(env *federation.Env, sketches similarity.Sketches) error
 		copies.Close()
 		return err
 	}
-	result.Bodies = a.bodies
+	result.Sharing = a.sharing
 	return env.NotifyClustered(result)
 }
 

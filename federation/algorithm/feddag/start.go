@@ -61,13 +61,17 @@ func (a *FedDAG) initialState(env *federation.Env, warm *warmUpResult, secondary
 		if x, err = warmUpMean(env, single, warm, clients, inCluster); err != nil {
 			return nil, nil, err
 		}
-		if body := a.bodyOf(z); len(body) > 1 {
-			inBody := func(c *federation.Client) bool { return slices.Contains(body, a.clusterOf[c.ID]) }
-			shared, err := warmUpMean(env, single, warm, clients, inBody)
+		for _, p := range a.sharedParts(single) {
+			with := p.clustersWith(z)
+			if len(with) < 2 || p.values.Len() == 0 {
+				continue
+			}
+			shares := func(c *federation.Client) bool { return slices.Contains(with, a.clusterOf[c.ID]) }
+			mean, err := warmUpMean(env, single, warm, clients, shares)
 			if err != nil {
 				return nil, nil, err
 			}
-			copy(part(single, x, torch.Primary), part(single, shared, torch.Primary))
+			copy(x[p.values.Begin:p.values.End], mean[p.values.Begin:p.values.End])
 		}
 	}
 	if a.usesClassifiers() {
@@ -83,7 +87,7 @@ func (a *FedDAG) initialState(env *federation.Env, warm *warmUpResult, secondary
 		x = a.dualState(env, single, x, theta0, secondary)
 	}
 	if state, err = torch.VectorOf(env.Device, x); err == nil {
-		err = a.copyBody(state, z)
+		err = a.copyShared(state, z)
 	}
 	if err != nil {
 		state.Close()
@@ -91,18 +95,6 @@ func (a *FedDAG) initialState(env *federation.Env, warm *warmUpResult, secondary
 		return nil, nil, err
 	}
 	return state, psi, nil
-}
-
-// copyBody copies to the state of a new cluster z the primary encoder of the clusters whose body it joins. If all these clusters
-// are new, there is no encoder to copy.
-func (a *FedDAG) copyBody(state *torch.Vector, z int) error {
-	for _, y := range a.bodyOf(z) {
-		if y != z && y < len(a.states) && a.states[y] != nil {
-			theta1 := a.net.Range(torch.Primary)
-			return state.Copy(theta1, a.states[y], theta1)
-		}
-	}
-	return nil
 }
 
 // initialSecondary returns the Θ2 that the new clusters have in common, or nil for a variant without Θ2. It is random unless
