@@ -145,3 +145,40 @@ func TestClustersWithTheSameClasses(t *testing.T) {
 		}
 	}
 }
+
+// TestSearchCopiesSharedParts checks that a cluster of a new search takes over the encoder that it shares with an older cluster from
+// which it does not originate.
+func TestSearchCopiesSharedParts(t *testing.T) {
+	e, a := federationtest.TinyEnv(t, 2), newFedDAG(FullVariant)
+	t.Cleanup(a.Close)
+	s, err := federation.ParseScenario([]byte(`{"version": 2, "search_after": 1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Scenario = s
+	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Round(e, 0, e.Present()); err != nil {
+		t.Fatal(err)
+	}
+	// Clients 0 and 2 have images of cluster 1 now, which they name the other way around.
+	for _, i := range []int{0, 2} {
+		c := e.Clients[i]
+		c.Train, c.LabelMap = e.Clients[i+1].Train, []uint8{0, 1, 3, 2}
+	}
+	_, sketches, err := a.sketchClients(e, e.Present())
+	if err == nil {
+		err = a.search(e, sketches)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !equalClusters(a.Clusters(), [][]int{{4, 6}, {1, 3, 5, 7}, {0, 2}}) || !equalClusters(a.sharing.Encoders, [][]int{{0}, {1, 2}}) {
+		t.Fatalf("clusters %v, encoders %v", a.Clusters(), a.sharing.Encoders)
+	}
+	models := federationtest.Models(t, a)
+	if !slices.Equal(part(a.net, models["cluster-2"], torch.Primary), part(a.net, models["cluster-1"], torch.Primary)) {
+		t.Error("the new cluster does not begin with the encoder of the clusters that it joins")
+	}
+}
