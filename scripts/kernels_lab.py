@@ -3,6 +3,7 @@
 
     scripts/kernels_lab.sh                        # installs the compiler, then runs this script (make kernels-lab)
     scripts/kernels_lab.sh --check --arch sm_90a  # fails if a kernel spills or has too small a share of multiply-adds
+    scripts/kernels_lab.sh --kernel conv_gemm_    # the kernels for shapes of layers whose names begin with these words
 
 The source and the compiler (NVRTC) are the same as in the batched engine on a GPU. Columns of the report:
 
@@ -46,9 +47,15 @@ LEAST_SHARE = {"block_ahead": 0.72, "block_ahead_5_f32_1_": 0.74, "block_ahead_5
                "fused_backward": 0.84, "fused_dense": 0.55, "fused_dense_f32_2_400_": 0.61, "fused_dense_bf16_2_400_": 0.61,
                "fused_features": 0.80, "fused_step": 0.65,
                "block_input_back": 0.02, "block_input_back_5_f32_6_": 0.03, "block_input_back_5_bf16_6_": 0.03,
-               "conv_gemm_forward_3_f32_64_": 0.30, "conv_gemm_forward_3_bf16_64_": 0.35, "conv_gemm_forward_3_f32_128_": 0.30,
-               "conv_gemm_forward_3_bf16_128_": 0.42, "conv_gemm_input_3_f32_": 0.33, "conv_gemm_input_3_bf16_": 0.45,
-               "conv_gemm_weight_3_f32_": 0.26, "conv_gemm_weight_3_bf16_": 0.26, "conv_gemm_weight_3_f32_3_": 0.08,
+               "conv_gemm_forward_3_f32_64_": 0.28, "conv_gemm_forward_3_f32_64_128_15_": 0.30, "conv_gemm_forward_3_f32_128_": 0.28,
+               "conv_gemm_forward_3_f32_128_256_6_": 0.30, "conv_gemm_forward_3_f32_256_": 0.28, "conv_gemm_forward_3_f32_512_": 0.30,
+               "conv_gemm_forward_3_bf16_64_": 0.35, "conv_gemm_forward_3_bf16_128_": 0.35, "conv_gemm_forward_3_bf16_128_256_6_": 0.42,
+               "conv_gemm_forward_3_bf16_256_": 0.35, "conv_gemm_forward_3_bf16_512_": 0.42,
+               "conv_gemm_input_3_f32_": 0.28, "conv_gemm_input_3_f32_64_128_15_": 0.33, "conv_gemm_input_3_f32_64_128_32_": 0.32,
+               "conv_gemm_input_3_f32_128_256_6_": 0.33, "conv_gemm_input_3_f32_512_": 0.30,
+               "conv_gemm_input_3_bf16_": 0.35, "conv_gemm_input_3_bf16_64_": 0.45, "conv_gemm_input_3_bf16_128_256_6_": 0.45,
+               "conv_gemm_input_3_bf16_512_": 0.42,
+               "conv_gemm_weight_3_f32_": 0.26, "conv_gemm_weight_3_bf16_": 0.26, "conv_gemm_weight_3_f32_3_": 0.07,
                "conv_gemm_weight_3_bf16_3_": 0.04}
 
 MATRIX = re.compile(r"(HMMA|HGMMA|UTCHMMA)\b")
@@ -59,13 +66,15 @@ def fail(text):
     sys.exit(f"kernels_lab: {text}")
 
 
-def shaped(kind):
-    """Returns the source of the kernels for the shapes of layers."""
+def shaped(kind, only):
+    """Returns the source of the kernels for the shapes of layers, or of those whose names begin with one of the given words."""
     lines = [line for line in SHAPES.read_text().splitlines() if line.startswith("FD_SHAPED(")]
     if not lines:
         fail(f"{SHAPES} has no kernels")
     if kind == "bf16":
         lines = [line.replace("_f32_", "_bf16_", 1).replace(", float,", ", fd::bfloat,", 1) for line in lines]
+    if only:
+        lines = [line for line in lines if line.removeprefix("FD_SHAPED(").startswith(tuple(only))]
     return "\n".join(lines) + "\n"
 
 
@@ -117,7 +126,7 @@ class Compiler:
         return log, code
 
 
-def compiled(compiler, architecture, kind, shapes):
+def compiled(compiler, architecture, kind, shapes, only):
     """Returns the log and the cubin's path of the kernels, for all shapes or for the shapes of layers, cached if nothing has changed."""
     # The options are those of torch/shim/cuda_kernels.cc, plus the assembler's remarks. The engine compiles the kernels for
     # shapes one by one.
@@ -125,7 +134,7 @@ def compiled(compiler, architecture, kind, shapes):
     more = ""
     if shapes:
         options.append("-DFD_ALONE")
-        more = shaped(kind)
+        more = shaped(kind, only)
     elif kind == "bf16":
         options.append("-DFD_BF16")
     key = hashlib.sha256(repr([options, compiler.version, more]).encode())
@@ -133,7 +142,7 @@ def compiled(compiler, architecture, kind, shapes):
         key.update((SHIM / name).read_bytes())
     cache = LAB / "cubins"
     cache.mkdir(parents=True, exist_ok=True)
-    name = f"{architecture}-{kind}-{'shaped' if shapes else 'general'}"
+    name = f"{architecture}-{kind}-{'some' if only else 'shaped' if shapes else 'general'}"
     cubin = cache / f"{name}-{key.hexdigest()[:12]}.cubin"
     log = cubin.with_suffix(".log")
     if not (cubin.exists() and log.exists()):
@@ -199,9 +208,9 @@ def loops(section):
     return len(instructions), best[1] - best[0] - len(nested), len(nested), count(best)
 
 
-def report(compiler, nvidia, architecture, kind, shapes):
+def report(compiler, nvidia, architecture, kind, shapes, only):
     """Returns a row for each kernel."""
-    log, cubin = compiled(compiler, architecture, kind, shapes)
+    log, cubin = compiled(compiler, architecture, kind, shapes, only)
     used = resources(log)
     text = subprocess.run([nvidia / "bin" / "nvdisasm", "-c", cubin], check=True, capture_output=True, text=True).stdout
     parts = re.split(r"^//-+ \.text\.(\S+)\s+-+$", text, flags=re.M)
@@ -215,7 +224,7 @@ def report(compiler, nvidia, architecture, kind, shapes):
     return rows
 
 
-def findings(rows):
+def findings(rows, only):
     """Returns the violations of what --check requires."""
     found = []
     for r in rows:
@@ -228,7 +237,7 @@ def findings(rows):
             if r["share"] < least:
                 found.append(f"{where}: {100 * r['share']:.0f}% of the main loop's instructions multiply, at least {100 * least:.0f}% must")
     types = {t for r in rows for t in TYPES if f"_{t}" in r["kernel"]}
-    for name in LEAST_SHARE:
+    for name in LEAST_SHARE if not only else ():
         wanted = not any(f"_{t}_" in name for t in TYPES) or any(f"_{t}_" in name for t in types)
         if wanted and not any(r["kernel"].startswith(name) for r in rows):
             found.append(f"there is no kernel {name}")
@@ -239,6 +248,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", action="append", help="architecture, such as sm_90a; may be repeated (default: %s)" % " ".join(ARCHITECTURES))
     parser.add_argument("--type", action="append", choices=TYPES, help="type of the activations (default: both)")
+    parser.add_argument("--kernel", action="append", help="only the kernels for shapes whose names begin so; may be repeated")
     parser.add_argument("--check", action="store_true", help="fail if a kernel spills or multiplies too little")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     o = parser.parse_args()
@@ -246,7 +256,8 @@ def main():
     if not found:
         fail(f"no CUDA compiler in {sys.prefix}: run scripts/kernels_lab.sh, which installs it")
     compiler = Compiler(found[0])
-    rows = [r for a in o.arch or ARCHITECTURES for k in o.type or TYPES for s in (False, True) for r in report(compiler, found[0], a, k, s)]
+    rows = [r for a in o.arch or ARCHITECTURES for k in o.type or TYPES for s in ((True,) if o.kernel else (False, True))
+            for r in report(compiler, found[0], a, k, s, o.kernel)]
     if o.json:
         print(json.dumps(rows, indent=1))
     else:
@@ -254,7 +265,7 @@ def main():
         print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
         for r in rows:
             print("| " + " | ".join(f"{100 * r[c]:.0f}%" if c == "share" else str(r[c]) for c in columns) + " |")
-    problems = findings(rows) if o.check else []
+    problems = findings(rows, o.kernel) if o.check else []
     for p in problems:
         print(f"kernels_lab: {p}", file=sys.stderr)
     sys.exit(bool(problems))

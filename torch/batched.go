@@ -44,7 +44,7 @@ const (
 	Grouped                         // computes one convolution with one group of channels per client
 	PerClient                       // computes one convolution per client, on a GPU in concurrent streams
 	Fused                           // computes the convolution with the following ReLU and max pooling in feddag's own kernel
-	TensorCores                     // computes the same as matrix products on the tensor cores of a GPU, in tf32 or bf16
+	TensorCores                     // computes the same, or a convolution without bias, as matrix products on the tensor cores of a GPU, in tf32 or bf16
 )
 
 // NewBatched starts the executor.

@@ -3,6 +3,7 @@ package torch_test
 import (
 	"fmt"
 	"math"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -27,14 +28,21 @@ func TestTensorCoreKernels(t *testing.T) {
 	if text, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("compiling: %v\n%s", err, text)
 	}
-	for _, layer := range []string{ // kernel, in, out, height, width, padding, slices, samples of each client
-		"3 3 64 32 32 0 2 1 2", // conv1 of cnn
-		"3 18 70 7 12 1 2 3 0 5",
-		"3 40 20 8 8 2 1 5 1",
-		"3 5 9 14 11 0 3 5 2",
-		"5 1 6 28 28 2 2 3 0", // conv1 of lenet
-		"5 6 16 14 14 0 1 5 1",
-		"5 12 66 9 6 4 2 1 4",
+	for _, layer := range []string{ // alone, kernel, in, out, height, width, padding, slices, samples of each client
+		"0 3 3 64 32 32 0 2 1 2", // conv1 of cnn
+		"0 3 18 70 7 12 1 2 3 0 5",
+		"0 3 40 20 8 8 2 1 5 1",
+		"0 3 5 9 14 11 0 3 5 2",
+		"0 5 1 6 28 28 2 2 3 0", // conv1 of lenet
+		"0 5 6 16 14 14 0 1 5 1",
+		"0 5 12 66 9 6 4 2 1 4",
+		"1 3 3 64 32 32 1 2 1 2", // conv1 of resnet9
+		"1 3 10 70 7 12 1 2 3 0 5",
+		"1 3 18 130 4 4 1 1 5 1",
+		"1 3 9 20 16 16 1 4 2 5",
+		"1 3 5 9 14 11 0 3 5 2",
+		"1 5 6 16 9 14 2 2 3 0",
+		"1 5 12 66 10 5 4 2 1 4",
 	} {
 		for _, kind := range []string{"f32", "bf16"} {
 			text, err := exec.Command(program, append([]string{"1", kind}, strings.Fields(layer)...)...).Output()
@@ -85,6 +93,31 @@ func tensorCoreNet(t *testing.T) *torch.Network {
 	return net
 }
 
+// aloneNet returns a small network with filters of both sizes, whose convolutions have no bias and stand before norms.
+func aloneNet(t *testing.T) *torch.Network {
+	t.Helper()
+	net, err := torch.NewNetwork([]torch.Layer{
+		torch.Conv2d{Name: "conv1", In: 2, Out: 18, Kernel: 3, Stride: 1, Padding: 1, NoBias: true}, // 18 x 12 x 12
+		torch.BatchNorm2d{Name: "norm1", Channels: 18},
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 2}, // 18 x 6 x 6
+		torch.Residual{Body: []torch.Layer{
+			torch.Conv2d{Name: "conv2", In: 18, Out: 18, Kernel: 3, Stride: 1, Padding: 1, NoBias: true},
+			torch.GroupNorm{Name: "norm2", Groups: 3, Channels: 18},
+			torch.ReLU{},
+		}},
+		torch.Conv2d{Name: "conv3", In: 18, Out: 20, Kernel: 5, Stride: 1, Padding: 1, NoBias: true}, // 20 x 4 x 4
+		torch.BatchNorm2d{Name: "norm3", Channels: 20},
+		torch.ReLU{},
+		torch.MaxPool2d{Size: 4}, // 20 x 1 x 1
+		torch.Flatten{},
+	}, [3]int{2, 12, 12}, 10, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net
+}
+
 // changes returns by how much a training has changed a client's weights.
 func changes(t *testing.T, job torch.Job, trained torch.Trained) []float64 {
 	t.Helper()
@@ -97,8 +130,8 @@ func changes(t *testing.T, job torch.Job, trained torch.Trained) []float64 {
 }
 
 // TestTensorCores checks on ragged clients that with convolutions on tensor cores, training and prediction agree with eager
-// up to the rounding of operands, on fibers, without races, and that all kernels for them have run. cnn has the kernels for
-// its shapes.
+// up to the rounding of operands, on fibers, without races, and that all kernels for them have run. cnn and resnet9 have the
+// kernels for their shapes.
 func TestTensorCores(t *testing.T) {
 	library, known := fibersLibrary(t), knownShapes(t)
 	eager, err := torch.NewEager()
@@ -109,28 +142,39 @@ func TestTensorCores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	resnet9, err := models.New("resnet9", [3]int{3, 32, 32}, 10, true, models.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := os.Getenv("FEDDAG_LONG") != ""
 	ran := map[string]bool{}
 	var names []string
 	for _, c := range []struct {
 		name      string
 		net       *torch.Network
+		model     bool
 		precision torch.Precision
 		most      float64 // difference of the changes of weights, relative to their norm
 	}{
-		{"small", tensorCoreNet(t), torch.FP32, 0.01}, {"small", tensorCoreNet(t), torch.BF16, 0.1}, {"cnn", cnn, torch.FP32, 0.01},
+		{"small", tensorCoreNet(t), false, torch.FP32, 0.01}, {"small", tensorCoreNet(t), false, torch.BF16, 0.1},
+		{"alone", aloneNet(t), false, torch.FP32, 0.01}, {"alone", aloneNet(t), false, torch.BF16, 0.1},
+		{"cnn", cnn, true, torch.FP32, 0.01}, {"resnet9", resnet9, true, torch.FP32, 0.3},
 	} {
-		if c.name == "cnn" && testing.Short() {
-			continue
+		if c.model && testing.Short() || c.name == "resnet9" && !long {
+			continue // resnet9 takes minutes
 		}
 		t.Run(fmt.Sprintf("%s/%v", c.name, c.precision), func(t *testing.T) {
 			images, jobs := raggedCohort(t, c.net, 1)
 			jobs = []torch.Job{jobs[0], jobs[2]} // 5 samples and 1
+			if c.name == "resnet9" {
+				jobs = jobs[1:]
+			}
 			want, err := eager.Train(c.net, images, jobs, torch.Secondary, raggedSGD)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer closeAll(want)
-			o := torch.BatchedOptions{Method: torch.TensorCores, Arithmetic: torch.Arithmetic{Precision: c.precision}, GeneralKernels: c.name == "small"}
+			o := torch.BatchedOptions{Method: torch.TensorCores, Arithmetic: torch.Arithmetic{Precision: c.precision}, GeneralKernels: !c.model}
 			var got []torch.Trained
 			var lines map[string][]string
 			names, lines = onFibers(t, library, 8, "", "", func() { got, _ = fiberRun(t, o, c.net, images, jobs, torch.Secondary, raggedSGD) })
@@ -160,7 +204,7 @@ func TestTensorCores(t *testing.T) {
 		})
 	}
 	for _, kernel := range names {
-		if strings.HasPrefix(kernel, "conv_gemm_") && !ran[kernel] && !(testing.Short() && known[kernel] != "") {
+		if strings.HasPrefix(kernel, "conv_gemm_") && !ran[kernel] && (known[kernel] == "" || long) {
 			t.Errorf("%s did not run", kernel)
 		}
 	}
@@ -169,27 +213,28 @@ func TestTensorCores(t *testing.T) {
 // TestTensorCoresConfirmed checks that a training fails if the kernels on tensor cores are wrong. In the mutated kernels, the
 // weights of the forward pass, or those for the gradient of the input, belong to other taps.
 func TestTensorCoresConfirmed(t *testing.T) {
-	net := tensorCoreNet(t)
-	images, jobs := raggedCohort(t, net, 1)
 	const taps = "turned ? k * k - 1 - y * k - z : y * k + z"
 	for what, wrong := range map[string]string{
 		"outputs":                "turned ? k * k - 1 - y * k - z : z * k + y",
 		"gradients of the input": "turned ? k * k - 1 - z * k - y : y * k + z",
 	} {
 		library := mutatedLibrary(t, "kernel_gemm_conv.h", taps, wrong)
-		onFibers(t, library, 10, "", "", func() {
-			e := newBatched(t, torch.BatchedOptions{Method: torch.TensorCores})
-			trained, err := e.Train(net, images, jobs[:1], torch.All, raggedSGD)
-			closeAll(trained)
-			if err == nil || !strings.Contains(err.Error(), what+" differ from those of libtorch") {
-				t.Errorf("with wrong %s: error %v", what, err)
-			}
-		})
+		for name, net := range map[string]*torch.Network{"small": tensorCoreNet(t), "alone": aloneNet(t)} {
+			images, jobs := raggedCohort(t, net, 1)
+			onFibers(t, library, 10, "", "", func() {
+				e := newBatched(t, torch.BatchedOptions{Method: torch.TensorCores})
+				trained, err := e.Train(net, images, jobs[:1], torch.All, raggedSGD)
+				closeAll(trained)
+				if err == nil || !strings.Contains(err.Error(), what+" differ from those of libtorch") {
+					t.Errorf("%s with wrong %s: error %v", name, what, err)
+				}
+			})
+		}
 	}
 }
 
 // TestTensorCoresElsewhere checks that other methods compute the convolutions where the tensor cores cannot: as loops on the
-// CPU, with strides, and without pooling.
+// CPU, with strides, and with a bias but without pooling.
 func TestTensorCoresElsewhere(t *testing.T) {
 	library := fibersLibrary(t)
 	other, err := torch.NewNetwork([]torch.Layer{

@@ -18,7 +18,7 @@ enum class ConvMethod {
   kGrouped,    // computes one convolution with one group of channels per client
   kPerClient,  // computes one convolution per client, on a CUDA device in concurrent streams
   kFused,      // computes the convolution with the following ReLU and max pooling in feddag's own kernel
-  kTensorCores,  // the same as products on the tensor cores of a GPU, in tf32 or bf16
+  kTensorCores,  // the same, or a convolution without bias, as products on the tensor cores of a GPU, in tf32 or bf16
 };
 const char *name_of(ConvMethod method);
 

@@ -1,5 +1,5 @@
-// Convolutions on tensor cores: the forward pass with bias, ReLU and maximum, and the gradient of the input, which is a
-// convolution of the gradient of the output with the filters turned around.
+// Convolutions on tensor cores: the forward pass, alone or with bias, ReLU and maximum, and the gradient of the input, which is
+// a convolution of the gradient of the output with the filters turned around.
 #pragma once
 
 #include "kernel_gemm_tiles.h"
@@ -43,37 +43,45 @@ FD_DEVICE SourcePlace source_place(const GemmShape &g, int k, int row, int colum
   return {sample, row - sample * sample_rows(g, k) - g.border, column - g.border};
 }
 
-// Writes words of the input's channels from channel on, to words that are the given size apart. They may arrive after
-// copies_done.
-FD_DEVICE void stage_input(const ConvGemm &a, const float *, i64 client, int channel, int words, SourcePlace p, bool inside,
-                           float *to, int size) {
-  const float *x = static_cast<const float *>(a.x.data), *from = x;
-  inside = inside && p.y >= 0 && p.y < a.height && p.z >= 0 && p.z < a.width;
-  if (inside) from = at_plane<float>(a.x, client, p.sample, channel) + p.y * a.width + p.z;
+// Planes of all channels: the input, or the output of a convolution alone.
+struct Planes {
+  View at;
+  int channels, height, width;
+};
+FD_DEVICE Planes input_planes(const ConvGemm &a) { return {a.x, a.in, a.height, a.width}; }
+template <int k>
+FD_DEVICE Planes output_planes(const ConvGemm &a) { return {a.y, a.out, out_height<k>(a), out_width<k>(a)}; }
+
+// Writes words of the channels from channel on, to words that are the given size apart. They may arrive after copies_done.
+FD_DEVICE void stage_planes(const Planes &s, const float *, i64 client, int channel, int words, SourcePlace p, bool inside,
+                            float *to, int size) {
+  const float *first = static_cast<const float *>(s.at.data), *from = first;
+  inside = inside && p.y >= 0 && p.y < s.height && p.z >= 0 && p.z < s.width;
+  if (inside) from = at_plane<float>(s.at, client, p.sample, channel) + p.y * s.width + p.z;
   FD_UNROLL for (int w = 0; w < words; w++) {
-    bool has = inside && channel + w < a.in;
-    copy_word(to + w * size, has ? from + w * a.x.channel : x, has);
+    bool has = inside && channel + w < s.channels;
+    copy_word(to + w * size, has ? from + w * s.at.channel : first, has);
   }
 }
-FD_DEVICE void stage_input(const ConvGemm &a, const bfloat *, i64 client, int channel, int words, SourcePlace p, bool inside,
-                           float *to, int size) {
-  inside = inside && p.y >= 0 && p.y < a.height && p.z >= 0 && p.z < a.width;
-  const bfloat *from = inside ? at_plane<bfloat>(a.x, client, p.sample, channel) + p.y * a.width + p.z : nullptr;
+FD_DEVICE void stage_planes(const Planes &s, const bfloat *, i64 client, int channel, int words, SourcePlace p, bool inside,
+                            float *to, int size) {
+  inside = inside && p.y >= 0 && p.y < s.height && p.z >= 0 && p.z < s.width;
+  const bfloat *from = inside ? at_plane<bfloat>(s.at, client, p.sample, channel) + p.y * s.width + p.z : nullptr;
   FD_UNROLL for (int w = 0; w < words; w++) {
     u32 word = 0;
-    if (inside && channel + 2 * w < a.in) word = from[2 * w * a.x.channel].bits;
-    if (inside && channel + 2 * w + 1 < a.in) word |= static_cast<u32>(from[(2 * w + 1) * a.x.channel].bits) << 16;
+    if (inside && channel + 2 * w < s.channels) word = from[2 * w * s.at.channel].bits;
+    if (inside && channel + 2 * w + 1 < s.channels) word |= static_cast<u32>(from[(2 * w + 1) * s.at.channel].bits) << 16;
     to[w * size] = float_of(word);
   }
 }
 
-// Likewise the gradient of a convolution's output, which is that of the maximum at its place.
+// Likewise the gradient of the output under a maximum, which is that of the maximum at its place.
 template <typename T>
-FD_DEVICE void stage_output(const ConvGemm &a, i64 client, int channel, int words, SourcePlace p, bool inside, float *to,
+FD_DEVICE void stage_maxima(const ConvGemm &a, i64 client, int channel, int words, SourcePlace p, bool inside, float *to,
                             int size) {
-  inside = inside && p.y >= 0 && p.y < 2 * a.pooled_h && p.z >= 0 && p.z < 2 * a.pooled_w;
-  int area = a.pooled_h * a.pooled_w, position = p.y % 2 * 2 + p.z % 2;
-  i64 e = inside ? ((client * a.batch.samples + p.sample) * a.out + channel) * area + p.y / 2 * a.pooled_w + p.z / 2 : 0;
+  inside = inside && p.y >= 0 && p.y < 2 * a.quads_h && p.z >= 0 && p.z < 2 * a.quads_w;
+  int area = a.quads_h * a.quads_w, position = p.y % 2 * 2 + p.z % 2;
+  i64 e = inside ? ((client * a.batch.samples + p.sample) * a.out + channel) * area + p.y / 2 * a.quads_w + p.z / 2 : 0;
   const T *grad = static_cast<const T *>(a.pooled) + e;
   const u8 *which = a.which + e;
   FD_UNROLL for (int w = 0; w < words; w++) {
@@ -98,8 +106,9 @@ FD_DEVICE void stage_chunk(const ConvGemm &a, const GemmShape &g, i64 client, in
   FD_EACH_THREAD(i, (chunk_weights<T, k>(g) / 4)) copy_words(weights + 4 * i, from + 4 * i);
   FD_EACH_THREAD(place, rows * width) {
     SourcePlace p = source_place(g, k, row + place / width, place % width);
-    if constexpr (back) stage_output<T>(a, client, channel, words, p, p.sample < count, source + place, size);
-    else stage_input(a, static_cast<const T *>(nullptr), client, channel, words, p, p.sample < count, source + place, size);
+    Planes from = back ? output_planes<k>(a) : input_planes(a);
+    if (back && !a.alone) stage_maxima<T>(a, client, channel, words, p, p.sample < count, source + place, size);
+    else stage_planes(from, static_cast<const T *>(nullptr), client, channel, words, p, p.sample < count, source + place, size);
   }
 }
 
@@ -158,8 +167,8 @@ FD_DEVICE void gemm_chunk(const GemmShape &g, const float *weights, const float 
 
 // Bias, ReLU and maximum of a quad of an output channel.
 template <typename T>
-FD_DEVICE void keep_output(const ConvGemm &a, i64 client, int sample, int count, int quad, int channel, const float (&value)[4]) {
-  i64 e = ((client * a.batch.samples + sample) * a.out + channel) * (a.pooled_h * a.pooled_w) + quad;
+FD_DEVICE void keep_maximum(const ConvGemm &a, i64 client, int sample, int count, int quad, int channel, const float (&value)[4]) {
+  i64 e = ((client * a.batch.samples + sample) * a.out + channel) * (a.quads_h * a.quads_w) + quad;
   float most = value[0];
   int where = 0;
   FD_UNROLL for (int q = 1; q < 4; q++)
@@ -171,16 +180,6 @@ FD_DEVICE void keep_output(const ConvGemm &a, i64 client, int sample, int count,
   bool positive = sample < count && !(most <= 0);
   put(static_cast<T *>(a.pooled) + e, positive ? most : 0.0f);
   a.which[e] = positive ? static_cast<u8>(where) : kNothing;
-}
-
-// The gradients of a quad of an input channel.
-template <typename T>
-FD_DEVICE void keep_input_grad(const ConvGemm &a, const GemmShape &g, i64 client, int sample, int quad, int channel,
-                               const float (&value)[4]) {
-  T *to = at_plane<T>(a.x_grad, client, sample, channel);
-  int y = quad / g.quads_w * 2, z = quad % g.quads_w * 2;
-  FD_UNROLL for (int q = 0; q < 4; q++)
-    if (y + q / 2 < a.height && z + q % 2 < a.width) put(to + (y + q / 2) * a.width + z + q % 2, value[q]);
 }
 
 // A block is a tile of quads and a tile of result channels of a client.
@@ -206,20 +205,21 @@ FD_DEVICE void conv_gemm(const ConvGemm &a, i64 block, float *shared) {
       gemm_chunk<T, k>(g, now + weights, now + size + patch, sum);
     }
   }
-  int sample = mine / area, quad = mine % area;
+  int sample = mine / area, quad = mine % area, y = quad / g.quads_w * 2, z = quad % g.quads_w * 2;
   if (sample >= a.batch.samples) return;
   FD_UNROLL for (int n = 0; n < 2 * warp_groups(g); n++)
     FD_UNROLL for (int e = 0; e < 2; e++) {
       int channel = ((tile * warps_across(g) + across) * warp_groups(g) * 2 + n) * 8 + lane % 4 * 2 + e;
       if (channel >= g.result) continue;
       float value[4] = {sum[0][n][e], sum[0][n][2 + e], sum[1][n][e], sum[1][n][2 + e]};
-      if constexpr (back) keep_input_grad<T>(a, g, client, sample, quad, channel, value);
-      else keep_output<T>(a, client, sample, count, quad, channel, value);
+      if (back) put_quad(at_plane<T>(a.x_grad, client, sample, channel), a.height, a.width, y, z, value);
+      else if (a.alone) put_quad(at_plane<T>(a.y, client, sample, channel), out_height<k>(a), out_width<k>(a), y, z, value);
+      else keep_maximum<T>(a, client, sample, count, quad, channel, value);
     }
 }
 
-// conv_gemm_pack and conv_gemm_turn write packed for conv_gemm_forward, which writes pooled and which, and for conv_gemm_input,
-// which writes x_grad.
+// conv_gemm_pack and conv_gemm_turn write packed for conv_gemm_forward, which writes pooled and which, or y, and for
+// conv_gemm_input, which writes x_grad.
 #define FD_CONV_GEMM(name, k, call)                                                             \
   template <typename T>                                                                         \
   FD_DEVICE void conv_gemm_##name##_##k(const ConvGemm &a, i64 block, float *shared) { call; }  \

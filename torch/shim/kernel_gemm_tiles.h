@@ -1,9 +1,9 @@
-// Convolutions with ReLU and 2x2 maximum as products of matrices on tensor cores, without columns in memory: what the kernels
-// of the forward pass and of both gradients have in common.
+// Convolutions as products of matrices on tensor cores, without columns in memory, either with bias, ReLU and 2x2 maximum or
+// alone: what the kernels of the forward pass and of both gradients have in common.
 //
-// The positions of the product are dealt out in quads of 2x2 neighbours: those over which a maximum is taken, or in the
-// gradient of the input four of its values. A warp computes eight quads, so that each of its threads has the four values of
-// one. The thread loads the patch of inputs that its quad needs once, and takes the operands of all taps from it. A channel
+// The positions of the product are dealt out in quads of 2x2 neighbours: those over which a maximum is taken, or four values of
+// the output of a convolution alone or of the gradient of the input. A warp computes eight quads, so that each of its threads
+// has the four values of one. The thread loads the patch of inputs that its quad needs once, and takes the operands of all taps from it. A channel
 // of shared memory has the rows that the quads of a tile need; the rows of samples follow each other.
 #pragma once
 
@@ -17,23 +17,31 @@ struct ConvGemm {
   Batch batch;          // padded slots have outputs and gradients of zero
   View x;               // [clients, samples, in, height width]
   const float *weight;  // [clients, out, in, kernel, kernel]
-  const float *bias;    // [clients, out]
+  const float *bias;    // [clients, out]; not used alone
   i64 client;           // stride of both
   float *packed;        // [clients, packed_size]: the weights in the order in which a kernel reads them
-  void *pooled;         // [clients, samples, out, pooled_h pooled_w]; in the backward pass its gradient
+  void *pooled;         // [clients, samples, out, quads_h quads_w]: the maxima; in the backward pass their gradients
   u8 *which;            // like pooled: position of the maximum in its quad, or kNothing
+  View y;               // [clients, samples, out, plane], alone: the output; in the backward pass its gradient
   View x_grad;          // like x
   float *sums;          // [clients, slices, out, in, kernel, kernel]: gradients of the weights
   i64 sums_client, sums_slice;  // strides of sums
   int slices;           // number of blocks that share the samples of a client in the weights' gradient
-  int in, out, height, width, padding, pooled_h, pooled_w;
+  int in, out, height, width, padding, quads_h, quads_w;  // quads of the output
+  int alone;  // 1 without bias, ReLU and maximum
 };
+
+// The size of the output without a maximum.
+template <int k>
+FD_DEVICE int out_height(const ConvGemm &a) { return a.height + 2 * a.padding - k + 1; }
+template <int k>
+FD_DEVICE int out_width(const ConvGemm &a) { return a.width + 2 * a.padding - k + 1; }
 
 // The product of a pass: quads of positions, of source and result channels. border: rows and columns of zeros around the source.
 struct GemmShape {
   int source, result, quads_h, quads_w, border;
 };
-FD_DEVICE GemmShape forward_shape(const ConvGemm &a) { return {a.in, a.out, a.pooled_h, a.pooled_w, a.padding}; }
+FD_DEVICE GemmShape forward_shape(const ConvGemm &a) { return {a.in, a.out, a.quads_h, a.quads_w, a.padding}; }
 template <int k>
 FD_DEVICE GemmShape input_shape(const ConvGemm &a) {
   return {a.out, a.in, (a.height + 1) / 2, (a.width + 1) / 2, k - 1 - a.padding};
@@ -77,8 +85,8 @@ FD_DEVICE int first_row(const GemmShape &g, int k, int quad_row) {
 FD_DEVICE int row_width(const GemmShape &g, int k) { return 2 * g.quads_w + k - 1; }
 FD_DEVICE int most_rows(const GemmShape &g, int k, int quads) {
   int rows = quads % g.quads_w == 0 ? quads / g.quads_w : (quads + g.quads_w - 2) / g.quads_w + 1;
-  bool whole = quads % g.quads_w == 0 && rows % g.quads_h == 0;
-  int ends = whole ? rows / g.quads_h - 1 : (rows + g.quads_h - 2) / g.quads_h;
+  bool whole = quads % g.quads_w == 0 && rows % g.quads_h == 0, within = quads % g.quads_w == 0 && g.quads_h % rows == 0;
+  int ends = within ? 0 : whole ? rows / g.quads_h - 1 : (rows + g.quads_h - 2) / g.quads_h;
   return 2 * rows + (ends + 1) * (k - 1);
 }
 // The next size of a channel in shared memory that has the given remainder by 32, so that threads on different channels use
@@ -128,6 +136,72 @@ FD_DEVICE void load_two(const float *from, float (&to)[2]) {
   to[0] = from[0], to[1] = from[1];
 #endif
 }
+// The same for activations; bfloat16 values begin a word of 4 bytes.
+FD_DEVICE void get_two(const float *from, float (&to)[2]) { load_two(from, to); }
+FD_DEVICE void get_two(const bfloat *from, float (&to)[2]) {
+#ifdef __CUDACC_RTC__
+  u32 word = *reinterpret_cast<const u32 *>(from);
+  to[0] = float_of(word << 16), to[1] = float_of(word & 0xffff0000);
+#else
+#ifdef FD_FIBERS
+  fd_fibers_aligned(from, 4);
+#endif
+  to[0] = get(from), to[1] = get(from + 1);
+#endif
+}
+FD_DEVICE void put_two(float *to, float left, float right) {
+#ifdef __CUDACC_RTC__
+  *reinterpret_cast<float2 *>(to) = make_float2(left, right);
+#else
+#ifdef FD_FIBERS
+  fd_fibers_aligned(to, 8);
+#endif
+  to[0] = left, to[1] = right;
+#endif
+}
+FD_DEVICE void put_two(bfloat *to, float left, float right) {
+#ifdef __CUDACC_RTC__
+  *reinterpret_cast<u32 *>(to) = pair_of(left, right);
+#else
+#ifdef FD_FIBERS
+  fd_fibers_aligned(to, 4);
+#endif
+  put(to, left), put(to + 1, right);
+#endif
+}
+
+// The four values of the quad at row y and column z of a plane. Beyond the edges they are zeros, and nothing is written. If the
+// width is even, two neighbours begin a word.
+template <typename T>
+FD_DEVICE void get_quad(const T *plane, int height, int width, int y, int z, float (&value)[4]) {
+  FD_UNROLL for (int r = 0; r < 2; r++) {
+    const T *from = plane + (y + r) * width + z;
+    float two[2] = {0, 0};
+    if (y + r < height) {
+      if (width % 2 == 0) {
+        get_two(from, two);
+      } else {
+        two[0] = get(from);
+        if (z + 1 < width) two[1] = get(from + 1);
+      }
+    }
+    value[2 * r] = two[0], value[2 * r + 1] = two[1];
+  }
+}
+template <typename T>
+FD_DEVICE void put_quad(T *plane, int height, int width, int y, int z, const float (&value)[4]) {
+  FD_UNROLL for (int r = 0; r < 2; r++) {
+    T *to = plane + (y + r) * width + z;
+    if (y + r >= height) continue;
+    if (width % 2 == 0) {
+      put_two(to, value[2 * r], value[2 * r + 1]);
+    } else {
+      put(to, value[2 * r]);
+      if (z + 1 < width) put(to + 1, value[2 * r + 1]);
+    }
+  }
+}
+
 // A value that has been loaded before. A second load puts it where the instruction needs it; otherwise the compiler copies it
 // several times.
 FD_DEVICE float load_again(const float *from) { return *static_cast<const volatile float *>(from); }

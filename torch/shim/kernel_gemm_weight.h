@@ -1,4 +1,4 @@
-// The gradient of a convolution's weights on tensor cores, with the gradient of ReLU and maximum.
+// The gradient of a convolution's weights on tensor cores, alone or with the gradient of ReLU and maximum.
 #pragma once
 
 #include "kernel_gemm_conv.h"
@@ -22,7 +22,7 @@ FD_DEVICE int weight_tiles(const ConvGemm &a) {
 }
 // Number of quads of a slice.
 FD_DEVICE int slice_quads(const ConvGemm &a) {
-  int stages = (a.batch.samples * a.pooled_h * a.pooled_w + kStageQuads - 1) / kStageQuads;
+  int stages = (a.batch.samples * a.quads_h * a.quads_w + kStageQuads - 1) / kStageQuads;
   return (stages + a.slices - 1) / a.slices * kStageQuads;
 }
 
@@ -47,19 +47,26 @@ FD_DEVICE int weight_shared(const ConvGemm &a) { return 2 * weight_stage<T, k>(a
 
 #if defined(__CUDACC_RTC__) || defined(FD_FIBERS)
 
-// The gradients of a quad, of which at most one is not zero, for one of a pair of channels.
-FD_DEVICE void stage_quad(const float *, float grad, int which, float *to) {
+// The gradients of a quad for one of a pair of channels.
+FD_DEVICE void stage_quad(const float *, const float (&grad)[4], float *to) {
+  FD_UNROLL for (int q = 0; q < 4; q++) to[2 * q] = float_of(tf32_of(grad[q]));
+}
+FD_DEVICE void stage_quad(const bfloat *, const float (&grad)[4], float *to) {
+  FD_UNROLL for (int q = 0; q < 4; q += 2) to[q] = float_of(pair_of(grad[q], grad[q + 1]));
+}
+// The same under a maximum, where at most one of them is not zero.
+FD_DEVICE void stage_maximum(const float *, float grad, int which, float *to) {
   FD_UNROLL for (int q = 0; q < 4; q++) to[2 * q] = float_of(which == q ? tf32_of(grad) : 0);
 }
-FD_DEVICE void stage_quad(const bfloat *, float grad, int which, float *to) {
-  FD_UNROLL for (int q = 0; q < 4; q += 2)
-    to[q] = float_of(pair_of(which == q ? grad : 0.0f, which == q + 1 ? grad : 0.0f));
+FD_DEVICE void stage_maximum(const bfloat *type, float grad, int which, float *to) {
+  const float quad[4] = {which == 0 ? grad : 0.0f, which == 1 ? grad : 0.0f, which == 2 ? grad : 0.0f, which == 3 ? grad : 0.0f};
+  stage_quad(type, quad, to);
 }
 
 // Words of the input's channels from channel on, at columns from p.z on.
 FD_DEVICE void stage_columns(const ConvGemm &a, const float *type, i64 client, int channel, int words, SourcePlace p,
                              bool inside, float *to, int size) {
-  stage_input(a, type, client, channel, words, p, inside, to, size);
+  stage_planes(input_planes(a), type, client, channel, words, p, inside, to, size);
 }
 FD_DEVICE void stage_columns(const ConvGemm &a, const bfloat *, i64 client, int channel, int words, SourcePlace p,
                              bool inside, float *to, int size) {
@@ -79,7 +86,7 @@ template <typename T, int k>
 FD_DEVICE void stage_weight(const ConvGemm &a, i64 client, int begin, int end, int count, int first_out, int first_in,
                             float *grads) {
   GemmShape g = forward_shape(a);
-  int area = a.pooled_h * a.pooled_w, rows = most_rows(g, k, kStageQuads), row = first_row(g, k, begin / g.quads_w);
+  int area = a.quads_h * a.quads_w, rows = most_rows(g, k, kStageQuads), row = first_row(g, k, begin / g.quads_w);
   int width = row_width(g, k) / Operands<T>::count;
   float *input = grads + weight_outputs<k>() / 2 * grad_size<T>();
   constexpr int each = 8, outs = 4;  // input and output channels that a thread copies at once
@@ -90,14 +97,23 @@ FD_DEVICE void stage_weight(const ConvGemm &a, i64 client, int begin, int end, i
                   input + channel * input_size<T, k>(a) + place, input_size<T, k>(a));
   }
   FD_EACH_THREAD(i, weight_outputs<k>() / outs * kStageQuads) {
-    int out = i / kStageQuads * outs, quad = begin + i % kStageQuads, sample = quad / area;
-    i64 e = ((client * a.batch.samples + sample) * a.out + first_out + out) * area + quad - sample * area;
+    int out = i / kStageQuads * outs, quad = begin + i % kStageQuads, sample = quad / area, place = quad - sample * area;
+    i64 e = ((client * a.batch.samples + sample) * a.out + first_out + out) * area + place;
     float *to = grads + (out / 16 * 8 + out % 8) * grad_size<T>() + i % kStageQuads * quad_words<T>() + out / 8 % 2;
+    if (a.alone) {
+      float grad[outs][4] = {};
+      FD_UNROLL for (int o = 0; o < outs; o++)
+        if (quad < end && first_out + out + o < a.out)
+          get_quad(at_plane<T>(a.y, client, sample, first_out + out + o), out_height<k>(a), out_width<k>(a), place / a.quads_w * 2,
+                   place % a.quads_w * 2, grad[o]);
+      FD_UNROLL for (int o = 0; o < outs; o++) stage_quad(static_cast<const T *>(nullptr), grad[o], to + o * grad_size<T>());
+      continue;
+    }
     FD_UNROLL for (int o = 0; o < outs; o++) {
       bool has = quad < end && first_out + out + o < a.out;
       int which = has ? a.which[e + o * area] : kNothing;
       float grad = which != kNothing ? get(static_cast<const T *>(a.pooled) + e + o * area) : 0.0f;
-      stage_quad(static_cast<const T *>(nullptr), grad, which, to + o * grad_size<T>());
+      stage_maximum(static_cast<const T *>(nullptr), grad, which, to + o * grad_size<T>());
     }
   }
 }
@@ -150,7 +166,7 @@ FD_DEVICE void weight_gemm(const ConvGemm &a, i64 block, float *shared) {
   int tiles_in = (a.in + weight_inputs(a) - 1) / weight_inputs(a), tile = remainder_of(block, weight_tiles<k>(a));
   int of_all = quotient(block, weight_tiles<k>(a)), client = of_all / a.slices, slice = of_all % a.slices;
   int first_out = tile / tiles_in * weight_outputs<k>(), first_in = tile % tiles_in * weight_inputs(a);
-  int count = count_of(a.batch, client), begin = slice * slice_quads(a), end = count * a.pooled_h * a.pooled_w;
+  int count = count_of(a.batch, client), begin = slice * slice_quads(a), end = count * a.quads_h * a.quads_w;
   if (end > begin + slice_quads(a)) end = begin + slice_quads(a);
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, out = warp % 2 * 16 * weight_rows<k>() + lane / 4;
   int pair = warp % 2 * 8 * weight_rows<k>() + lane / 4;

@@ -97,7 +97,7 @@ std::vector<ConvMethod> StackedConv::candidates(const at::Tensor &x, bool wants_
   if (is_product(l_) || cols <= kMost) methods.insert(methods.begin(), ConvMethod::kColumns);
   methods.push_back(ConvMethod::kPerClient);
   methods.push_back(ConvMethod::kGrouped);
-  if (block_ && gemm_possible(l_, s_, x, wants_input)) methods.push_back(ConvMethod::kTensorCores);
+  if (gemm_possible(l_, block_, s_, x, wants_input)) methods.push_back(ConvMethod::kTensorCores);
   return methods;
 }
 
@@ -297,15 +297,18 @@ void StackedConv::bias_back(const at::Tensor &grad) const {
 }
 
 at::Tensor StackedConv::gemm(const at::Tensor &x) {
-  out_ = at::empty({x.size(0), x.size(1), l_.out, out_size(x.size(3), l_) / 2, out_size(x.size(4), l_) / 2}, x.options());
-  which_ = at::empty(out_.sizes(), x.options().dtype(at::kByte));
-  gemm_forward(l_, s_, begin_, x, out_, which_);
-  return out_;
+  int64_t window = block_ ? 2 : 1;
+  at::Tensor out = at::empty({x.size(0), x.size(1), l_.out, out_size(x.size(3), l_) / window, out_size(x.size(4), l_) / window},
+                             x.options());
+  if (block_) which_ = at::empty(out.sizes(), x.options().dtype(at::kByte));
+  gemm_forward(l_, s_, begin_, x, out, which_);
+  return out;
 }
 
 at::Tensor StackedConv::gemm_back(const at::Tensor &grad, bool wants_input) {
-  at::Tensor g = grad.contiguous(), gx = wants_input ? at::empty_strided(x_.sizes(), x_.strides(), x_.options()) : at::Tensor();
-  bias_back(g);
+  at::Tensor g = block_ ? grad.contiguous() : in_planes(grad);
+  at::Tensor gx = wants_input ? at::empty_strided(x_.sizes(), x_.strides(), x_.options()) : at::Tensor();
+  if (block_) bias_back(g);
   fd::gemm_back(l_, s_, begin_, x_, g, which_, gx);
   return gx;
 }

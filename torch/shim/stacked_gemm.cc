@@ -36,7 +36,7 @@ int64_t weight_shared_of(const fd_layer &l, const ConvGemm &a, const at::Tensor 
   return l.kernel == 3 ? weight_shared<float, 3>(a) : weight_shared<float, 5>(a);
 }
 
-ConvGemm shape_of(const fd_layer &l, const Stack &s, const at::Tensor &x) {
+ConvGemm shape_of(const fd_layer &l, bool block, const Stack &s, const at::Tensor &x) {
   ConvGemm a{};
   a.batch = s.batch;
   a.in = static_cast<int>(l.in);
@@ -44,33 +44,38 @@ ConvGemm shape_of(const fd_layer &l, const Stack &s, const at::Tensor &x) {
   a.height = static_cast<int>(x.size(3));
   a.width = static_cast<int>(x.size(4));
   a.padding = static_cast<int>(l.padding);
-  a.pooled_h = static_cast<int>((x.size(3) + 2 * l.padding - l.kernel + 1) / 2);
-  a.pooled_w = static_cast<int>((x.size(4) + 2 * l.padding - l.kernel + 1) / 2);
+  a.alone = !block;
+  a.quads_h = static_cast<int>((x.size(3) + 2 * l.padding - l.kernel + 1 + a.alone) / 2);
+  a.quads_w = static_cast<int>((x.size(4) + 2 * l.padding - l.kernel + 1 + a.alone) / 2);
   return a;
 }
 
-ConvGemm gemm_of(const fd_layer &l, const Stack &s, int64_t begin, const at::Tensor &x, const at::Tensor &pooled,
+ConvGemm gemm_of(const fd_layer &l, const Stack &s, int64_t begin, const at::Tensor &x, const at::Tensor &out,
                  const at::Tensor &which) {
-  ConvGemm a = shape_of(l, s, x);
-  at::Tensor weight = stacked(s.weights, begin + l.weight, {l.out}), bias = stacked(s.weights, begin + l.bias, {l.out});
+  ConvGemm a = shape_of(l, which.defined(), s, x);
+  at::Tensor weight = stacked(s.weights, begin + l.weight, {l.out});
   a.x = view_of(x);
   a.weight = weight.data_ptr<float>();
-  a.bias = bias.data_ptr<float>();
   a.client = weight.stride(0);
-  a.pooled = pooled.data_ptr();
+  if (a.alone) {
+    a.y = view_of(out);
+    return a;
+  }
+  a.bias = stacked(s.weights, begin + l.bias, {l.out}).data_ptr<float>();
+  a.pooled = out.data_ptr();
   a.which = which.data_ptr<uint8_t>();
   return a;
 }
 
 }  // namespace
 
-bool gemm_possible(const fd_layer &l, const Stack &s, const at::Tensor &x, bool wants_input) {
-  if (l.stride != 1 || (l.kernel != 3 && l.kernel != 5) || l.bias < 0 || l.padding >= l.kernel) return false;
+bool gemm_possible(const fd_layer &l, bool block, const Stack &s, const at::Tensor &x, bool wants_input) {
+  if (l.stride != 1 || (l.kernel != 3 && l.kernel != 5) || (l.bias >= 0) != block || l.padding >= l.kernel) return false;
   Limits limits = limits_of(s.device());
   bool rounds = x.scalar_type() == at::kBFloat16 || s.methods->tf32;
   if (s.device().is_cuda() ? !s.methods->shapes || !rounds || limits.capability < 80 : !emulating()) return false;
-  ConvGemm a = shape_of(l, s, x);
-  if (a.pooled_h < 1 || a.pooled_w < 1) return false;
+  ConvGemm a = shape_of(l, block, s, x);
+  if (a.quads_h < 1 || a.quads_w < 1) return false;
   int64_t shared = std::max(sizes_of(forward_shape(a), l, x).shared, weight_shared_of(l, a, x));
   if (wants_input) shared = std::max(shared, sizes_of(input_shape_of(l, a), l, x).shared);
   return shared <= limits.shared;
@@ -88,11 +93,11 @@ void gemm_forward(const fd_layer &l, const Stack &s, int64_t begin, const at::Te
 
 void gemm_back(const fd_layer &l, const Stack &s, int64_t begin, const at::Tensor &x, const at::Tensor &grad,
                const at::Tensor &which, const at::Tensor &x_grad) {
-  // The number of slices does not depend on that of the clients, nor do the sums of a client's gradients.
-  constexpr int kBlocks = 16;
+  // The number of slices does not depend on that of the clients, nor do the sums of a client's gradients. Convolutions alone
+  // belong to larger networks, so more blocks have enough to do.
   ConvGemm a = gemm_of(l, s, begin, x, grad, which);
-  int tiles = weight_tiles_of(l, a);
-  a.slices = std::max(1, std::min(kBlocks / tiles, static_cast<int>(x.size(1))));
+  int tiles = weight_tiles_of(l, a), blocks = a.alone ? 64 : 16;
+  a.slices = std::max(1, std::min(blocks / tiles, static_cast<int>(x.size(1))));
   int64_t values = l.out * l.in * l.kernel * l.kernel, parts = a.slices * weight_parts(a);
   at::Tensor weight_grad = stacked(s.grads, begin + l.weight, {values});
   at::Tensor sums = parts == 1 ? weight_grad.unsqueeze(1) : at::empty({x.size(0), parts, values}, s.weights.options());
