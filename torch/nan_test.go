@@ -24,6 +24,7 @@ func TestPoolingKeepsNaN(t *testing.T) {
 		"with a ReLU":            {conv(3), torch.ReLU{}, torch.MaxPool2d{Size: 2}, torch.Flatten{}},
 		"with a ReLU, 5x5":       {conv(5), torch.ReLU{}, torch.MaxPool2d{Size: 2}, torch.Flatten{}},
 		"pooling without a ReLU": {conv(3), torch.MaxPool2d{Size: 2}, torch.Flatten{}},
+		"with a norm and a ReLU": {conv(3), torch.BatchNorm2d{Name: "norm", Channels: 1}, torch.ReLU{}, torch.MaxPool2d{Size: 2}, torch.Flatten{}},
 	} {
 		net, err := torch.NewNetwork(layers, [3]int{1, 4, 4}, 2, false)
 		if err != nil {

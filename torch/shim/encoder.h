@@ -18,7 +18,8 @@ class EncoderPass : public Walk {
     at::Tensor a, b, c;  // what the layer's backward pass needs: input, output, statistics or indices
     Block block{};       // for a convolution that runs as a block
   };
-  bool as_one(const Step &step) const override;
+  bool as_one(const Step &step) const;  // a convolution with the following ReLU and maximum
+  size_t together(const Step &step) const override { return as_one(step) ? 3 : 1; }
   at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) override;
   at::Tensor back(const Step &step, const at::Tensor &grad) override;
   at::Tensor batch_norm(const fd_layer &l, const at::Tensor &x, bool training, Kept &kept);

@@ -1,5 +1,5 @@
-// Batch norm and group norm of every client by itself. In training a batch norm's statistics leave out the padding of a
-// short batch, whose outputs and gradients are zero.
+// Batch norm and group norm of every client by itself, alone or with the ReLU behind it. In training a batch norm's statistics
+// leave out the padding of a short batch, whose outputs and gradients are zero.
 #pragma once
 
 #include "kernel_batch.h"
@@ -17,8 +17,17 @@ struct Norm {
   i64 client;                                      // stride between clients of all six
   float *saved;  // mean and 1/deviation: [clients, channels, 2] for batch norm, [clients, samples, groups, 2] for group norm
   int samples, channels, plane, groups, training;
+  int relu;  // 1: y is the output of a ReLU behind the norm
   float eps, momentum;
 };
+
+// The output for a value of the norm. A NaN passes a ReLU, as in PyTorch.
+FD_DEVICE float output_of(const Norm &a, float value) { return a.relu && value < 0 ? 0.0f : value; }
+// The gradient of the norm's value. The value is computed again from the normalised input, in the same way as in the forward
+// pass, so that the backward pass need not read the output.
+FD_DEVICE float value_grad(const Norm &a, float grad, float normalised, float scale, float shift) {
+  return a.relu && normalised * scale + shift <= 0 ? 0.0f : grad;
+}
 
 // A block is a channel of a client.
 template <typename T>
@@ -61,7 +70,7 @@ FD_DEVICE void batch_norm(const Norm &a, i64 block, float *partial) {
   FD_EACH(e, a.samples * a.plane) {
     int s = e / a.plane, p = e % a.plane;
     float value = get(x + s * a.x.sample + p);
-    put(at_plane<T>(a.y, client, s, c) + p, s < count ? (value - mean) * inverse * scale + shift : 0.0f);
+    put(at_plane<T>(a.y, client, s, c) + p, s < count ? output_of(a, (value - mean) * inverse * scale + shift) : 0.0f);
   }
 }
 FD_KERNELS(batch_norm, Norm)
@@ -71,13 +80,14 @@ template <typename T>
 FD_DEVICE void batch_norm_back(const Norm &a, i64 block, float *partial) {
   i64 client = quotient(block, a.channels), c = block - client * a.channels, at = client * a.client + c;
   int count = count_of(a.batch, static_cast<int>(client)), n = count * a.plane;
-  float mean = a.saved[2 * block], inverse = a.saved[2 * block + 1];
+  float mean = a.saved[2 * block], inverse = a.saved[2 * block + 1], weight = a.weight[at], shift = a.bias[at];
   FD_EACH(t, kThreads) {
     float sum = 0, along = 0;
     for (int e = t; e < n; e += kThreads) {
-      float g = get(at_plane<T>(a.y, client, e / a.plane, c) + e % a.plane);
+      float d = get(at_plane<T>(a.x, client, e / a.plane, c) + e % a.plane) - mean;
+      float g = value_grad(a, get(at_plane<T>(a.y, client, e / a.plane, c) + e % a.plane), d * inverse, weight, shift);
       sum += g;
-      along += g * (get(at_plane<T>(a.x, client, e / a.plane, c) + e % a.plane) - mean) * inverse;
+      along += g * d * inverse;
     }
     partial[t] = sum;
     partial[kThreads + t] = along;
@@ -90,11 +100,11 @@ FD_DEVICE void batch_norm_back(const Norm &a, i64 block, float *partial) {
     a.weight_grad[at] = along;
   }
   if (a.x_grad.data == nullptr) return;
-  float scale = a.weight[at] * inverse;
+  float scale = weight * inverse;
   FD_EACH(e, a.samples * a.plane) {
     int s = e / a.plane, p = e % a.plane;
-    float g = get(at_plane<T>(a.y, client, s, c) + p);
     float x = (get(at_plane<T>(a.x, client, s, c) + p) - mean) * inverse;
+    float g = value_grad(a, get(at_plane<T>(a.y, client, s, c) + p), x, weight, shift);
     put(at_plane<T>(a.x_grad, client, s, c) + p, s < count ? scale * (g - sum / n - x * along / n) : 0.0f);
   }
 }
@@ -131,7 +141,7 @@ FD_DEVICE void group_norm(const Norm &a, i64 block, float *partial) {
   FD_EACH(e, n) {
     i64 c = first + e / a.plane, at = client * a.client + c;
     float x = get(at_plane<T>(a.x, client, sample, c) + e % a.plane);
-    put(at_plane<T>(a.y, client, sample, c) + e % a.plane, (x - mean) * inverse * a.weight[at] + a.bias[at]);
+    put(at_plane<T>(a.y, client, sample, c) + e % a.plane, output_of(a, (x - mean) * inverse * a.weight[at] + a.bias[at]));
   }
 }
 FD_KERNELS(group_norm, Norm)
@@ -146,10 +156,11 @@ FD_DEVICE void group_norm_back(const Norm &a, i64 block, float *partial) {
   FD_EACH(t, kThreads) {
     float sum = 0, along = 0;
     for (int e = t; e < n; e += kThreads) {
-      i64 c = first + e / a.plane;
-      float g = get(at_plane<T>(a.y, client, sample, c) + e % a.plane) * a.weight[client * a.client + c];
+      i64 c = first + e / a.plane, at = client * a.client + c;
+      float d = get(at_plane<T>(a.x, client, sample, c) + e % a.plane) - mean, weight = a.weight[at];
+      float g = value_grad(a, get(at_plane<T>(a.y, client, sample, c) + e % a.plane), d * inverse, weight, a.bias[at]) * weight;
       sum += g;
-      along += g * (get(at_plane<T>(a.x, client, sample, c) + e % a.plane) - mean) * inverse;
+      along += g * d * inverse;
     }
     partial[t] = sum;
     partial[kThreads + t] = along;
@@ -158,9 +169,9 @@ FD_DEVICE void group_norm_back(const Norm &a, i64 block, float *partial) {
   add_up(partial + kThreads);
   float sum = partial[0], along = partial[kThreads];
   FD_EACH(e, n) {
-    i64 c = first + e / a.plane;
-    float g = get(at_plane<T>(a.y, client, sample, c) + e % a.plane) * a.weight[client * a.client + c];
-    float x = (get(at_plane<T>(a.x, client, sample, c) + e % a.plane) - mean) * inverse;
+    i64 c = first + e / a.plane, at = client * a.client + c;
+    float x = (get(at_plane<T>(a.x, client, sample, c) + e % a.plane) - mean) * inverse, weight = a.weight[at];
+    float g = value_grad(a, get(at_plane<T>(a.y, client, sample, c) + e % a.plane), x, weight, a.bias[at]) * weight;
     put(at_plane<T>(a.x_grad, client, sample, c) + e % a.plane, inverse * (g - sum / n - x * along / n));
   }
 }
@@ -170,14 +181,16 @@ FD_KERNELS(group_norm_back, Norm)
 template <typename T>
 FD_DEVICE void group_norm_scale_back(const Norm &a, i64 block, float *partial) {
   i64 client = quotient(block, a.channels), c = block - client * a.channels, group = quotient(c, a.channels / a.groups);
+  float scale = a.weight[client * a.client + c], shift = a.bias[client * a.client + c];
   FD_EACH(t, kThreads) {
     float sum = 0, along = 0;
     for (int e = t; e < a.samples * a.plane; e += kThreads) {
       i64 sample = e / a.plane;
       const float *saved = a.saved + 2 * ((client * a.samples + sample) * a.groups + group);
-      float g = get(at_plane<T>(a.y, client, sample, c) + e % a.plane);
+      float d = get(at_plane<T>(a.x, client, sample, c) + e % a.plane) - saved[0];
+      float g = value_grad(a, get(at_plane<T>(a.y, client, sample, c) + e % a.plane), d * saved[1], scale, shift);
       sum += g;
-      along += g * (get(at_plane<T>(a.x, client, sample, c) + e % a.plane) - saved[0]) * saved[1];
+      along += g * d * saved[1];
     }
     partial[t] = sum;
     partial[kThreads + t] = along;

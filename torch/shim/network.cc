@@ -15,6 +15,7 @@ std::vector<Step> steps_of(const std::vector<fd_layer> &layers, size_t begin, si
     step.wants_input = before;
     auto follows = [&](size_t at, int32_t kind) { return at < end && layers[at].kind == kind; };
     step.block = l.kind == FD_CONV2D && follows(i + 1, FD_RELU) && follows(i + 2, FD_MAXPOOL2D) && layers[i + 2].kernel == 2;
+    step.norm_relu = (l.kind == FD_BATCHNORM2D || l.kind == FD_GROUPNORM) && follows(i + 1, FD_RELU);
     if (l.kind == FD_RESIDUAL) {
       TORCH_CHECK(i + 1 + l.body + l.shortcut <= end, "a residual layer with ", l.body, " + ", l.shortcut, " layers");
       bool left = before, right = before;

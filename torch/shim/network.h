@@ -15,6 +15,7 @@ struct Step {
   size_t layer = 0;                  // index into the network's layers
   bool wants_input = false;          // whether an earlier layer has parameters, so that the gradient of the input is needed
   bool block = false;                // a convolution followed by a ReLU and a 2x2 maximum
+  bool norm_relu = false;            // a norm followed by a ReLU
   std::vector<Step> body, shortcut;  // layers of FD_RESIDUAL
 };
 

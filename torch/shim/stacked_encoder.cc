@@ -85,7 +85,7 @@ at::Tensor StackedEncoder::ahead(const Step &step, const at::Tensor &x, const Dr
       break;
     case FD_BATCHNORM2D:
     case FD_GROUPNORM:
-      y = norm(l, x, draw != nullptr, kept);
+      y = norm(step, x, draw != nullptr, kept);
       break;
     default:
       TORCH_CHECK(false, "unknown layer kind ", l.kind);
@@ -129,7 +129,7 @@ at::Tensor StackedEncoder::back(const Step &step, const at::Tensor &g) {
 }
 
 // What the norms' kernels read, of x alone.
-static Norm norm_of(const fd_layer &l, const Stack &s, const at::Tensor &x, const at::Tensor &weights,
+static Norm norm_of(const fd_layer &l, bool relu, const Stack &s, const at::Tensor &x, const at::Tensor &weights,
                     const at::Tensor &saved, int64_t begin) {
   Norm a{};
   a.batch = s.batch;
@@ -145,17 +145,19 @@ static Norm norm_of(const fd_layer &l, const Stack &s, const at::Tensor &x, cons
   a.channels = static_cast<int>(x.size(2));
   a.plane = static_cast<int>(x.size(3) * x.size(4));
   a.groups = static_cast<int>(l.kind == FD_GROUPNORM ? l.groups : 1);
+  a.relu = relu;
   a.eps = static_cast<float>(kNormEps);
   a.momentum = static_cast<float>(kNormMomentum);
   return a;
 }
 
-at::Tensor StackedEncoder::norm(const fd_layer &l, const at::Tensor &input, bool training, Kept &kept) {
+at::Tensor StackedEncoder::norm(const Step &step, const at::Tensor &input, bool training, Kept &kept) {
+  const fd_layer &l = layer(step);
   bool batch = l.kind == FD_BATCHNORM2D;
   at::Tensor x = in_planes(input), y = at::empty_strided(x.sizes(), x.strides(), x.options());
   int64_t blocks = x.size(0) * (batch ? x.size(2) : x.size(1) * l.groups);
   at::Tensor saved = at::empty({blocks, 2}, s_.weights.options());
-  Norm a = norm_of(l, s_, x, s_.weights, saved, begin_);
+  Norm a = norm_of(l, step.norm_relu, s_, x, s_.weights, saved, begin_);
   a.y = view_of(y);
   a.training = training;
   // With the shape as constants, the compiler spills registers of group_norm if a plane's size is not a power of two.
@@ -169,7 +171,7 @@ at::Tensor StackedEncoder::norm_back(const Step &step, const at::Tensor &grad) {
   const fd_layer &l = layer(step);
   Kept k = std::move(kept_[step.layer]);
   at::Tensor g = in_planes(grad), gx;
-  Norm a = norm_of(l, s_, k.a, s_.weights, k.b, begin_);
+  Norm a = norm_of(l, step.norm_relu, s_, k.a, s_.weights, k.b, begin_);
   a.y = view_of(g);
   a.weight_grad = s_.grads.data_ptr<float>() + begin_ + l.weight;
   a.bias_grad = s_.grads.data_ptr<float>() + begin_ + l.bias;

@@ -26,10 +26,10 @@ class StackedEncoder : public Walk {
     at::Tensor a, b;                    // what the layer's backward pass needs: input, output, statistics or positions
     std::unique_ptr<StackedConv> conv;  // a convolution keeps its own tensors
   };
-  bool as_one(const Step &step) const override { return step.block; }
+  size_t together(const Step &step) const override { return step.block ? 3 : step.norm_relu ? 2 : 1; }
   at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) override;
   at::Tensor back(const Step &step, const at::Tensor &grad) override;
-  at::Tensor norm(const fd_layer &l, const at::Tensor &x, bool training, Kept &kept);
+  at::Tensor norm(const Step &step, const at::Tensor &x, bool training, Kept &kept);  // with the following ReLU
   at::Tensor norm_back(const Step &step, const at::Tensor &grad);
   at::Tensor drop(const Step &step, const at::Tensor &x);
   at::Tensor vectors(const at::Tensor &of, int64_t offset, int64_t n) const { return stacked(of, begin_ + offset, {n}); }

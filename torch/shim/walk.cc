@@ -19,7 +19,7 @@ at::Tensor Walk::run(const std::vector<Step> &steps, at::Tensor x, const Draw *d
     where.part = part_;
     where.layer = layer(step).name;
     x = ahead(step, x, draw);
-    if (as_one(step)) s += 2;
+    s += together(step) - 1;
   }
   where.layer = nullptr;
   return x;
@@ -27,7 +27,11 @@ at::Tensor Walk::run(const std::vector<Step> &steps, at::Tensor x, const Draw *d
 
 at::Tensor Walk::run_back(const std::vector<Step> &steps, at::Tensor g, size_t first) {
   for (size_t s = steps.size(); s-- > first;) {
-    if (s >= 2 && as_one(steps[s - 2])) s -= 2;
+    for (size_t before : {2, 1})
+      if (s >= before && together(steps[s - before]) == before + 1) {
+        s -= before;
+        break;
+      }
     const Step &step = steps[s];
     if (layer(step).kind == FD_RESIDUAL) {
       at::Tensor left = run_back(step.body, g), right = run_back(step.shortcut, g);

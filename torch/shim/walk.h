@@ -23,8 +23,9 @@ class Walk {
   Walk(const fd_network &network, int part) : network(network), part_(part == FD_SECONDARY ? "secondary" : "primary") {}
   const fd_layer &layer(const Step &step) const { return network.layers[step.layer]; }
 
-  // Whether a convolution and the following ReLU and maximum are one layer for this class.
-  virtual bool as_one(const Step &step) const = 0;
+  // Number of steps, from the given one on, that are one layer for this class: 3 for a convolution with the following ReLU and
+  // maximum, 2 for a norm with the following ReLU, otherwise 1.
+  virtual size_t together(const Step &step) const = 0;
   // draw is null in evaluation.
   virtual at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) = 0;
   // Writes the gradients of the layer's parameters. Without step.wants_input the result is not used.
