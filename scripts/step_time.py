@@ -17,9 +17,9 @@ import json
 import math
 import sys
 
-# H100 SXM: multiprocessors, cycles per us, bytes per us from memory and from the second-level cache, warps of a multiprocessor,
+# H100 SXM: multiprocessors, cycles per us, bytes per us from memory and from the second-level cache, bytes that the latter keeps, warps of a multiprocessor,
 # products per us in fp32 and tf32.
-SMS, CLOCK, BANDWIDTH, CACHED, WARPS = 132, 1700, 3.35e6 * 0.85, 5.5e6, 64
+SMS, CLOCK, BANDWIDTH, CACHED, CACHE, WARPS = 132, 1700, 3.35e6 * 0.85, 5.5e6, 30e6, 64
 FP32, TF32 = 0.3 * 33.5e6, 0.6 * 247e6
 ISSUED, PER_WARP = 2.5, 0.25  # instructions per cycle: maximum of a multiprocessor, and of a resident warp
 GAP, PRODUCT, ELEMENTWISE = 1.2, 4.5, 2.0  # us: gap between two nodes, small batched product, small elementwise kernel
@@ -153,11 +153,12 @@ class Step:
         product = work * SMS * 8 * stages * matrix * 1024 / (MATRIX * 247e6)
         self.add(name, max(ELEMENTWISE, issue / OVERLAP, product / OVERLAP, size / BANDWIDTH))
 
-    # A convolution with ReLU and maximum on tensor cores, as torch/shim/stacked_gemm.cc starts its kernels.
-    def tensor_cores(self, c_in, c_out, side, k, wants_input):
-        out, n, c = (side - k + 1) // 2 * 2, self.images, self.clients
+    # A convolution on tensor cores, as torch/shim/stacked_gemm.cc starts its kernels: with ReLU and maximum, or alone with padding
+    # that keeps its size.
+    def tensor_cores(self, c_in, c_out, side, k, wants_input, alone=False):
+        out, n, c = math.ceil(side / 2) * 2 if alone else (side - k + 1) // 2 * 2, self.images, self.clients
         filters, shape = c_in * c_out * k * k, f"_{k}_f32_{c_in}_{c_out}_{side}_"
-        x, y = 4 * c_in * side * side * n, 5 * c_out * out * out // 4 * n
+        x, y = 4 * c_in * side * side * n, 4 * c_out * side * side * n if alone else 5 * c_out * out * out // 4 * n
         row = lambda kernel: next(self.rows[r] for r in self.rows if r.startswith(f"conv_gemm_{kernel}{shape}"))
 
         def product(kernel, pack, source, result, quads, size):
@@ -175,16 +176,56 @@ class Step:
         self.forward += sum(t for _, t in self.times[-2:])
         across_in, outs = 4 if c_in > 16 else 2 if c_in > 8 else 1, 64 if k == 3 else 32
         tiles = math.ceil(c_out / outs) * math.ceil(c_in / 8 / across_in)
-        slices = max(1, 16 // tiles)
+        slices = max(1, min((64 if alone else 16) // tiles, n // c))
         parts = slices * (4 // across_in)
         stages = math.ceil(n // c * out * out / 4 / 16 / slices)
         self.matrix("conv_gemm_weight", row("weight"), c * slices * tiles, stages, 4 * across_in / 4 * outs / 32 * 2 * k * k, x + y)
         if parts > 1:
             self.elementwise("sum of partials", 4 * c * parts * filters)
-        r, _ = self.row("pool_bias_back", f"{c_out}_")
-        self.run("pool_bias_back", c * c_out, 64 * out * out / 4 / 32 * r["main loop"] / 4)
+        if not alone:
+            r, _ = self.row("pool_bias_back", f"{c_out}_")
+            self.run("pool_bias_back", c * c_out, 64 * out * out / 4 / 32 * r["main loop"] / 4)
         if wants_input:
             product("input", "turn", c_out, c_in, math.ceil(side / 2) ** 2, x + y)
+
+    # A kernel of batch norm, which runs over its values several times. Later times read the cache if it holds what the running blocks
+    # read. Loops are unrolled four times.
+    def passes(self, kernel, channels, side, reads, written):
+        r, _ = self.row(kernel, f"{side * side}")
+        values = self.images // self.clients * side * side
+        arrays = 1 if kernel == "batch_norm" else 2
+        cached = SMS * WARPS / 8 * 4 * arrays * values < CACHE
+        size = 4 * self.clients * channels * values
+        again = size * (reads - 1) * arrays
+        self.run(kernel, self.clients * channels, reads * values / 32 * r["main loop"] / 4, 8,
+                 size * (arrays + written) + (again * BANDWIDTH / CACHED if cached else again))
+
+    # Batch norm and ReLU behind a convolution, as one layer or two. Training reads the values three times, for the mean, the variance
+    # and the output; the backward pass reads input and gradient for the sums and for the gradient of the input. A frozen encoder
+    # reads the values once.
+    def norm_relu(self, channels, side, fused):
+        size = 4 * self.images * channels * side * side
+        self.passes("batch_norm", channels, side, 3, 1)
+        self.passes("batch_norm_back", channels, side, 2, 1)
+        self.forward += max(ELEMENTWISE, 2 * size / BANDWIDTH) + GAP
+        if not fused:
+            self.elementwise("ReLU", 2 * size)
+            self.forward += self.times[-1][1]
+            self.elementwise("ReLU's gradient", 3 * size)
+
+    def maximum(self, channels, side, window):
+        n, size = self.images * channels * side * side, 4 * self.images * channels * side * side
+        r, _ = self.row("pool", f"{channels}_{side}_")
+        self.chunks("pool", n / window**2, r["main loop"], size)
+        self.forward += self.times[-1][1]
+        r, _ = self.row("pool_back", f"{channels}_{side}_")
+        self.chunks("pool_back", n, r["main loop"], size)
+
+    def residual(self, channels, side):
+        size = 12 * self.images * channels * side * side
+        self.elementwise("residual", size)
+        self.forward += self.times[-1][1]
+        self.elementwise("residual's gradient", size)
 
     # Linear layers with ReLU between them, the head, the loss, SGD, and the kernels that copy images and features.
     def rest(self, widths, pixels, parameters):
@@ -276,6 +317,9 @@ class Step:
     def us(self):
         return sum(t for _, t in self.times)
 
+    def of(self, kernels):
+        return sum(t for name, t in self.times if name.startswith(kernels))
+
 
 def lenet(lab, clients, epochs, shaped, fused=False):
     s = Step(lab, clients, 64, shaped, FP32, fused)
@@ -293,6 +337,31 @@ def cnn(lab, clients, epochs, shaped, fused=False, tensor=False):  # no fused ke
     for layer in ((3, 64, 32, 3, False), (64, 128, 15, 3, True), (128, 256, 6, 3, True)):
         (s.tensor_cores if tensor else s.columns)(*layer)
     s.rest([1024, 128, 256, 10], 3072, 537610)
+    s.frozen(epochs)
+    return s
+
+
+def resnet9(lab, clients, epochs, fused):  # convolutions on tensor cores
+    s = Step(lab, clients, 64, True, TF32)
+
+    def layer(c_in, c_out, side):
+        s.tensor_cores(c_in, c_out, side, 3, c_in > 3, alone=True)
+        s.norm_relu(c_out, side, fused)
+    layer(3, 64, 32)
+    layer(64, 128, 32)
+    s.maximum(128, 32, 2)
+    for _ in range(2):
+        layer(128, 128, 16)
+    s.residual(128, 16)
+    layer(128, 256, 16)
+    s.maximum(256, 16, 2)
+    layer(256, 512, 8)
+    s.maximum(512, 8, 2)
+    for _ in range(2):
+        layer(512, 512, 4)
+    s.residual(512, 4)
+    s.maximum(512, 4, 4)
+    s.rest([512, 10], 3072, 6573130)
     s.frozen(epochs)
     return s
 
@@ -333,6 +402,16 @@ def main():
                 print(f"    on tensor cores: {kernel:24s} {us:8.1f}")
         if abs(off) > 0.3:
             missed.append(f"{name}: predicted {general.us():.0f} us, measured {measured:.0f} us")
+    print()
+    print("| step with convolutions on tensor cores | convolutions, us | norms and ReLUs, us | frozen encoder, us | whole step, us |")
+    print("|---|---:|---:|---:|---:|")
+    for name, fused in (("a norm and its ReLU are two layers", False), ("a norm and its ReLU are one layer", True)):
+        s = resnet9(lab, 20, 1, fused)
+        parts = (s.of("conv_gemm") + s.of("sum of partials"), s.of("batch_norm") + s.of("ReLU"), s.of("frozen"), s.us())
+        print(f"| resnet9, tf32, 20 clients, 1 epoch, {name} | " + " | ".join(f"{us:.0f}" for us in parts) + " |")
+    if o.kernels:
+        for kernel, us in s.times:
+            print(f"    {kernel:24s} {us:8.1f}")
     if o.check and missed:
         sys.exit("step_time: " + "; ".join(missed))
 
