@@ -77,6 +77,7 @@ char *fd_engine_new(const char *device, int workers, int tf32, int deterministic
 
 void fd_engine_close(fd_engine *engine) { delete engine; }
 int64_t fd_engine_progress(const fd_engine *engine) { return engine->progress; }
+int64_t fd_engine_encoded(const fd_engine *engine) { return engine->encoded; }
 void fd_engine_cancel(fd_engine *engine) { engine->cancelled = true; }
 void fd_engine_rearm(fd_engine *engine) { engine->cancelled = false; }
 

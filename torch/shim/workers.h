@@ -19,7 +19,7 @@ struct fd_engine {
 
   const std::string device;
   const bool tf32, deterministic;
-  std::atomic<int64_t> progress{0};
+  std::atomic<int64_t> progress{0}, encoded{0};
   std::atomic<bool> cancelled{false};
 
  private:
