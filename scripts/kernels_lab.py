@@ -44,7 +44,7 @@ LEAST_SHARE = {"block_ahead": 0.72, "block_ahead_5_f32_1_": 0.74, "block_ahead_5
                "block_ahead_5_bf16_6_": 0.86, "block_weight_back": 0.12, "block_weight_back_5_f32_1_": 0.09,
                "block_weight_back_5_bf16_1_": 0.09, "block_weight_back_5_f32_6_": 0.08, "block_weight_back_5_bf16_6_": 0.08,
                "fused_forward": 0.80, "fused_forward_f32_2_1_": 0.89, "fused_forward_bf16_2_1_": 0.89,
-               "fused_backward": 0.84, "fused_dense": 0.55, "fused_dense_f32_2_400_": 0.61, "fused_dense_bf16_2_400_": 0.61,
+               "fused_backward": 0.89, "fused_dense": 0.55, "fused_dense_f32_2_400_": 0.61, "fused_dense_bf16_2_400_": 0.61,
                "fused_features": 0.80, "fused_step": 0.65,
                "block_input_back": 0.02, "block_input_back_5_f32_6_": 0.03, "block_input_back_5_bf16_6_": 0.03,
                "conv_gemm_forward_3_f32_64_": 0.28, "conv_gemm_forward_3_f32_64_128_15_": 0.30, "conv_gemm_forward_3_f32_128_": 0.28,

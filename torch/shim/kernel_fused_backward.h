@@ -158,8 +158,44 @@ FD_DEVICE void load_pair(const float *from, float &left, float &right) {
   float2 pair = *reinterpret_cast<const float2 *>(from);
   left = pair.x, right = pair.y;
 #else
+#ifdef FD_FIBERS
+  fd_fibers_aligned(from, 8);
+#endif
   left = from[0], right = from[1];
 #endif
+}
+
+// Four neighbours, the first of which begins a word of 16 bytes if whole is true, and a word of 8 bytes otherwise.
+FD_DEVICE void load_neighbours(const float *from, bool whole, float *to) {
+  if (whole) {
+    load_four(from, to);
+    return;
+  }
+  load_pair(from, to[0], to[1]);
+  load_pair(from + 2, to[2], to[3]);
+}
+
+// Adds the products of a row of the gradients of a tile's channels with the inputs under the columns of the filters. An even
+// number of outputs is computed, four at a time, and the last two alone if four do not divide it.
+template <int n>
+FD_DEVICE void filter_row(const FusedLayer &l, int o, const float *from, const float *grad, float (&sum)[kBackOutputs][5]) {
+  int channels = filter_channels<n>(l), columns = 2 * pooled_width(l);
+  bool cut = channels * filter_tiles<n>(l) > l.out, words = back_front<n>(l) % 4 == 0;
+  float window[8], g[4];  // the inputs of four outputs
+  load_four(from, window);
+  FD_UNROLL for (int z = 0; z < columns; z += 4) {
+    bool whole = z + 4 <= columns;
+    if (whole) load_four(from + z + 4, window + 4);
+    else if (l.kernel > 3) load_pair(from + z + 4, window[4], window[5]);
+    FD_UNROLL for (int v = 0; v < channels; v++) {
+      if (cut && o + v >= l.out) continue;
+      if (whole) load_neighbours(grad + v * back_plane<n>(l) + z, words, g);
+      else load_pair(grad + v * back_plane<n>(l) + z, g[0], g[1]);
+      FD_UNROLL for (int j = 0; j < (whole ? 4 : 2); j++)
+        FD_UNROLL for (int kx = 0; kx < l.kernel; kx++) sum[v][kx] += g[j] * window[j + kx];
+    }
+    if (whole) FD_UNROLL for (int j = 0; j < 4; j++) window[j] = window[j + 4];
+  }
 }
 
 // The gradients of weights and biases of a block's samples, in parts.
@@ -168,31 +204,23 @@ FD_DEVICE void filters_back(const FusedBackward &a, int samples, const float *on
   FusedLayer l = layer_of<n>(a.net);
   int channels = filter_channels<n>(l), tiles = filter_tiles<n>(l), rows = filter_rows(l), parts = filter_parts<n>(l);
   int width = row_of(padded_width(l)), plane = back_input(l) / l.in, row = row_of(back_width<n>(l)), each = back_sample(a.net);
-  int height = 2 * pooled_height(l), columns = 2 * pooled_width(l), front = back_front<n>(l);
+  int height = 2 * pooled_height(l), front = back_front<n>(l);
   FD_EACH(i, parts * tiles * rows) {
     int r = i % rows, o = i / rows % tiles * channels, part = i / rows / tiles, c = r / l.kernel, ky = r % l.kernel;
     bool biases = r == rows - 1;
+    const float *from = biases ? ones : x + c * plane + ky * width, *grad = y + o * back_plane<n>(l) + front * row + front;
+    int sample = biases ? 0 : each, line = biases ? 0 : width;  // from one sample and one row to the next
     float sum[kBackOutputs][5];
     FD_UNROLL for (int v = 0; v < channels; v++)
       FD_UNROLL for (int kx = 0; kx < l.kernel; kx++) sum[v][kx] = 0;
-    for (int at = part; at < samples * height; at += parts) {
-      int s = at / height, q = at % height;
-      const float *from = biases ? ones : x + s * each + c * plane + (q + ky) * width;
-      const float *grad = y + s * each + o * back_plane<n>(l) + (q + front) * row + front;
-      float window[6];  // the inputs of two outputs
-      FD_UNROLL for (int kx = 0; kx < l.kernel - 1; kx += 2) load_pair(from + kx, window[kx], window[kx + 1]);
-      FD_UNROLL for (int z = 0; z < columns; z += 2) {
-        load_pair(from + z + l.kernel - 1, window[l.kernel - 1], window[l.kernel]);
-        FD_UNROLL for (int v = 0; v < channels; v++) {
-          if (channels * tiles > l.out && o + v >= l.out) continue;
-          float left, right;
-          load_pair(grad + v * back_plane<n>(l) + z, left, right);
-          FD_UNROLL for (int kx = 0; kx < l.kernel; kx++) {
-            sum[v][kx] += left * window[kx];
-            sum[v][kx] += right * window[kx + 1];
-          }
-        }
-        FD_UNROLL for (int kx = 0; kx < l.kernel - 1; kx++) window[kx] = window[kx + 2];
+    if constexpr (n > 0) {
+      for (int s = 0; s < samples; s++)
+        for (int q = 0; q < height; q++)
+          filter_row<n>(l, o, from + s * sample + q * line, grad + s * each + q * row, sum);
+    } else {
+      for (int at = part; at < samples * height; at += parts) {
+        int s = at / height, q = at % height;
+        filter_row<n>(l, o, from + s * sample + q * line, grad + s * each + q * row, sum);
       }
     }
     float *to = sums + part * (taps_of(l) + 1) * l.out;
@@ -205,6 +233,15 @@ FD_DEVICE void filters_back(const FusedBackward &a, int samples, const float *on
       float *filter = to + (((o + v) * l.in + c) * l.kernel + ky) * l.kernel;
       FD_UNROLL for (int kx = 0; kx < l.kernel; kx++) filter[kx] = sum[v][kx];
     }
+  }
+}
+
+// The gradients of a row that reach two neighbouring inputs. The first lies at an even place if the border is even.
+template <int n>
+FD_DEVICE void load_gradients(const FusedLayer &l, const float *from, float (&to)[6]) {
+  FD_UNROLL for (int kx = 0; kx <= l.kernel; kx += 2) {
+    if (back_border<n>(l) % 2 == 0) load_pair(from + kx, to[kx], to[kx + 1]);
+    else to[kx] = from[kx], to[kx + 1] = from[kx + 1];
   }
 }
 
@@ -222,9 +259,11 @@ FD_DEVICE void input_back(const FusedBackward &a, int samples, const float *weig
     float sum[4][kBackOutputs];
     FD_UNROLL for (int v = 0; v < tile; v++)
       for (int p = 0; p < 4; p++) sum[p][v] = 0;
-    for (int o = 0; o < l.out; o++)
+    for (int o = 0; o < l.out; o++) {
+      float above[6], below[6];  // the gradients of two rows
+      load_gradients<n>(l, from + o * back_plane<n>(l), above);
       FD_UNROLL for (int ky = 0; ky < l.kernel; ky++) {
-        const float *above = from + o * back_plane<n>(l) + ky * row, *below = above + row;
+        load_gradients<n>(l, from + o * back_plane<n>(l) + (ky + 1) * row, below);
         FD_UNROLL for (int kx = 0; kx < l.kernel; kx++)
           FD_UNROLL for (int v = 0; v < tile; v++) {
             float tap = w[(o * taps + ky * l.kernel + kx) * wide + v];
@@ -233,7 +272,9 @@ FD_DEVICE void input_back(const FusedBackward &a, int samples, const float *weig
             sum[2][v] += below[kx] * tap;
             sum[3][v] += below[kx + 1] * tap;
           }
+        FD_UNROLL for (int kx = 0; kx <= l.kernel; kx++) above[kx] = below[kx];
       }
+    }
     FD_UNROLL for (int v = 0; v < tile; v++) {
       if (tiles * tile > l.in && c + v >= l.in) continue;
       float *at = to + s * back_grads(a.net) + ((c + v) * l.height + q) * l.width + z;
