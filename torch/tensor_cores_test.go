@@ -204,7 +204,8 @@ func TestTensorCores(t *testing.T) {
 		})
 	}
 	for _, kernel := range names {
-		if strings.HasPrefix(kernel, "conv_gemm_") && !ran[kernel] && (known[kernel] == "" || long) {
+		skipped := testing.Short() && known[kernel] != "" || !long && strings.Contains(known[kernel], "args.alone = 1;") // resnet9
+		if strings.HasPrefix(kernel, "conv_gemm_") && !ran[kernel] && !skipped {
 			t.Errorf("%s did not run", kernel)
 		}
 	}
