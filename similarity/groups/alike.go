@@ -94,7 +94,7 @@ func (k *kinds) pairs(a, b int) []ClassPair {
 	}
 	var matched []ClassPair
 	shift, total := make([]float64, k.whole.d), 0.
-	for i, j := range matching.Least(k.costs(a, b, ofA, ofB, nameCredit)) {
+	for i, j := range matching.Least(k.costs(a, b, ofA, ofB)) {
 		if j < 0 {
 			continue
 		}

@@ -31,29 +31,30 @@ func (k *kinds) sameNames(a, b int) bool {
 	if n < 2 {
 		return n == 1
 	}
-	for i, j := range matching.Least(k.costs(a, b, both, both, nameCredit)) {
+	costs := k.costs(a, b, both, both)
+	for i, j := range matching.Least(costs) {
 		if j != i {
 			return false
 		}
 	}
-	saved, variance := 0., 0.
-	for i, row := range k.costs(a, b, both, both, 0) {
-		saved += sumOf(row)/float64(n) - row[i]
+	saved, variance := 0., 0. // without the credit
+	for i, row := range costs {
 		sd := k.deviation(a, both[i], b, both[i])
+		saved += (sumOf(row)+nameCredit*sd)/float64(n) - (row[i] + nameCredit*sd)
 		variance += sd * sd
 	}
 	return saved >= nameCredit*math.Sqrt(variance)
 }
 
 // costs returns the squared distance between each of the classes ofA of cluster a and each of the classes ofB of cluster b. Pairs with
-// equal labels have a credit, in standard deviations of the distance.
-func (k *kinds) costs(a, b int, ofA, ofB []int, credit float64) [][]float64 {
+// equal labels have a credit of nameCredit standard deviations of the distance.
+func (k *kinds) costs(a, b int, ofA, ofB []int) [][]float64 {
 	costs := make([][]float64, len(ofA))
 	for i, c := range ofA {
 		for _, e := range ofB {
 			x := k.square(a, c, b, e)
 			if c == e {
-				x -= credit * k.deviation(a, c, b, e)
+				x -= nameCredit * k.deviation(a, c, b, e)
 			}
 			costs[i] = append(costs[i], x)
 		}
