@@ -36,19 +36,14 @@ func (p *SharedParts) sentences() (lines []string) {
 	for _, body := range p.Encoders {
 		isBody := func(list []int) bool { return slices.Equal(list, body) }
 		firstLayer, head := slices.ContainsFunc(p.FirstLayers, isBody), slices.ContainsFunc(p.Heads, isBody)
-		what := "one encoder"
-		switch {
-		case head && firstLayer:
-			what = "one network"
-		case head:
-			what = "one network together, except its first layer"
-		case !firstLayer:
-			what = "one encoder together, except its first layer"
+		what, except := "encoder", ""
+		if head {
+			what = "network"
 		}
-		if firstLayer {
-			what += " together"
+		if !firstLayer {
+			except = ", except its first layer"
 		}
-		lines = append(lines, fmt.Sprintf("clusters %s train %s", enumerated(body), what))
+		lines = append(lines, fmt.Sprintf("clusters %s train one %s together%s", enumerated(body), what, except))
 		for _, part := range []struct {
 			name  string
 			lists [][]int

@@ -17,8 +17,8 @@ import json
 import math
 import sys
 
-# H100 SXM: multiprocessors, cycles per us, bytes per us from memory and from the second-level cache, bytes that the latter keeps, warps of a multiprocessor,
-# products per us in fp32 and tf32.
+# H100 SXM: multiprocessors, cycles per us, bytes per us from memory and from the second-level cache, bytes that this cache holds,
+# warps of a multiprocessor, products per us in fp32 and tf32.
 SMS, CLOCK, BANDWIDTH, CACHED, CACHE, WARPS = 132, 1700, 3.35e6 * 0.85, 5.5e6, 30e6, 64
 FP32, TF32 = 0.3 * 33.5e6, 0.6 * 247e6
 ISSUED, PER_WARP = 2.5, 0.25  # instructions per cycle: maximum of a multiprocessor, and of a resident warp

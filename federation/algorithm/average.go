@@ -9,12 +9,12 @@ import (
 
 // AverageBy returns the models after a round in which clients trained. Model z becomes a weighted mean of trained states,
 //
-//	w_z <- Σ_k weight(z, k) ended_k / Σ_k weight(z, k)   over the indices k in members[z],
+//	w_z <- Σ_k weight(z, k) ended_k / Σ_k weight(z, k)   over the indices k in members[z].
 //
-// in the given parts of the network. A model without members does not change, and is the same vector in the result. The
-// sums run in the order of members[z], which is ascending client id. On an error AverageBy closes every new vector. The
-// models and the trained states still belong to the caller.
-func AverageBy(net *torch.Network, models torch.Vectors, members [][]int, ended torch.Vectors, weight func(z, k int) float64, parts torch.Part) (next torch.Vectors, err error) {
+// A model without members does not change, and is the same vector in the result. The sums run in the order of members[z],
+// which is ascending client id. On an error AverageBy closes every new vector. The models and the trained states still belong to
+// the caller.
+func AverageBy(net *torch.Network, models torch.Vectors, members [][]int, ended torch.Vectors, weight func(z, k int) float64) (next torch.Vectors, err error) {
 	next = append(next, models...)
 	for z, trained := range members {
 		if len(trained) == 0 {
@@ -24,7 +24,7 @@ func AverageBy(net *torch.Network, models torch.Vectors, members [][]int, ended 
 		for i, k := range trained {
 			states[i], weights[i] = ended[k], weight(z, k)
 		}
-		v, err := Mean(net, models[z], states, weights, parts)
+		v, err := Mean(net, models[z], states, weights, torch.All)
 		if err != nil {
 			next.Without(models).Close()
 			return nil, err

@@ -112,7 +112,7 @@ func (b *Bank) Average(cohort []*federation.Client, ended torch.Vectors) error {
 // Aggregate replaces the models with the averages of [AverageBy]. If the run has a server optimiser, it applies the optimiser
 // to these averages. On an error the models do not change.
 func (b *Bank) Aggregate(members [][]int, ended torch.Vectors, weight func(z, k int) float64) error {
-	next, err := AverageBy(b.Net, b.States, members, ended, weight, torch.All)
+	next, err := AverageBy(b.Net, b.States, members, ended, weight)
 	if err != nil || !b.Env.Server.Enabled() {
 		if err == nil {
 			b.Replace(next)

@@ -56,12 +56,18 @@ func (a *FedDAG) sharedParts(net *torch.Network) []sharedPart {
 
 // clustersWith returns the clusters that share the part with cluster z, ascending. It returns z alone if z has a part of its own.
 func (p *sharedPart) clustersWith(z int) []int {
-	for _, list := range p.lists {
-		if slices.Contains(list, z) {
-			return list
-		}
+	if list := listWith(p.lists, z); list != nil {
+		return list
 	}
 	return []int{z}
+}
+
+// listWith returns the list that contains cluster z, or nil if there is none.
+func listWith(lists [][]int, z int) []int {
+	if k := slices.IndexFunc(lists, func(list []int) bool { return slices.Contains(list, z) }); k >= 0 {
+		return lists[k]
+	}
+	return nil
 }
 
 // extend returns kept with the clusters that have members and are in no list yet. clusters has the places of each cluster's members
@@ -74,7 +80,7 @@ func (a *FedDAG) extend(kept similarity.Sharing, clusters [][]int, sketches simi
 	join := func(lists [][]int, same func(y, z int) bool) [][]int {
 		var without []int
 		for z, members := range clusters {
-			if len(members) > 0 && !slices.ContainsFunc(lists, func(list []int) bool { return slices.Contains(list, z) }) {
+			if len(members) > 0 && listWith(lists, z) == nil {
 				without = append(without, z)
 			}
 		}
@@ -82,14 +88,16 @@ func (a *FedDAG) extend(kept similarity.Sharing, clusters [][]int, sketches simi
 	}
 	sameClasses := comparedClasses(clusters, sketches.ClassCounts())
 	likeImages, sameNames := func(_, _ int) bool { return false }, func(_, _ int) bool { return false }
-	if images != nil {
-		likeImages, sameNames = images.LikeImages(), images.SameNames()
+	if images != nil && a.Body != BodyAll {
+		likeImages = images.LikeImages()
+	}
+	if images != nil && a.Body == BodyParts {
+		sameNames = images.SameNames()
 	}
 	related := func(y, z int) bool { return a.Body == BodyAll || sameClasses(y, z) || likeImages(y, z) }
 	var next similarity.Sharing
 	next.Encoders = join(kept.Encoders, related)
-	encoder := sharedPart{lists: next.Encoders}
-	oneEncoder := func(y, z int) bool { return slices.Contains(encoder.clustersWith(y), z) }
+	oneEncoder := func(y, z int) bool { return slices.Contains(listWith(next.Encoders, y), z) }
 	next.FirstLayers = join(kept.FirstLayers, func(y, z int) bool {
 		return oneEncoder(y, z) && (a.Body != BodyParts || images == nil || likeImages(y, z))
 	})
