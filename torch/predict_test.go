@@ -1,6 +1,7 @@
 package torch_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -70,5 +71,33 @@ func TestPredictSharesEncoders(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkPredictSharesEncoders times the predictions of three models of lenet that share their encoder, in one call and in a call
+// each.
+func BenchmarkPredictSharesEncoders(b *testing.B) {
+	for _, input := range [][3]int{{3, 32, 32}, {1, 28, 28}} {
+		net, images, jobs := workload(b, "lenet", input, false, 1, 2000, 1)
+		e, err := torch.NewEngine(torch.CPU, 1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer e.Close()
+		var asked []torch.Prediction
+		for range 3 {
+			asked = append(asked, torch.Prediction{State: jobs[0].Start, Samples: jobs[0].Samples})
+		}
+		for name, calls := range map[string][][]torch.Prediction{"together": {asked}, "alone": {asked[:1], asked[1:2], asked[2:]}} {
+			b.Run(fmt.Sprintf("%dx%dx%d/%s", input[0], input[1], input[2], name), func(b *testing.B) {
+				for b.Loop() {
+					for _, call := range calls {
+						if _, err := e.Predict(net, images, call); err != nil {
+							b.Fatal(err)
+						}
+					}
+				}
+			})
+		}
 	}
 }
