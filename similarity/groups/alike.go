@@ -23,6 +23,9 @@ type ClassPair struct {
 	Distance float64 `json:"distance"` // distance of their means, in standard deviations of one image
 }
 
+// renamed reports whether the two classes have different labels.
+func (p ClassPair) renamed() bool { return p.A != p.B }
+
 // Likeness says how similar the images of two clusters are, whatever their labels.
 type Likeness struct {
 	A       int         `json:"a"` // A and B are the clusters
@@ -67,7 +70,7 @@ func (r *Roster) alike(k *kinds, a, b int) Likeness {
 	paired := 0.
 	for _, p := range x.Pairs {
 		paired += k.whole.weight(a, p.A) + k.whole.weight(b, p.B)
-		x.Renamed = x.Renamed || p.A != p.B
+		x.Renamed = x.Renamed || p.renamed()
 	}
 	x.Share = paired / max(sumOf(k.whole.weights(a))+sumOf(k.whole.weights(b)), 1)
 	if len(x.Pairs) > 0 {

@@ -19,9 +19,9 @@ type Explanation struct {
 	A int `json:"a"` // A and B are the clusters
 	B int `json:"b"`
 	// View is Labels if the label codes of the search separated them, and "" if no test of the images distinguishes them.
-	// Otherwise it is Concept if their classes fit under other labels, see Renamed, Common if at least half of the squared
-	// distance between their class means is common to all classes, and else ClassWise. The smallest p-value of the three tests
-	// does not decide, because with many clients all of them are tiny.
+	// Otherwise it is Concept if their classes fit under other labels, see Renamed and Styles, Common if at least half of the
+	// squared distance between their class means is common to all classes, and else ClassWise. The smallest p-value of the three
+	// tests does not decide, because with many clients all of them are tiny.
 	View View `json:"view"`
 	// P is the p-value of "both draw every class from one distribution", corrected for six tests in three views. For labels it is
 	// exp(-Nats), which bounds the probability of such a gain by chance.
@@ -30,6 +30,7 @@ type Explanation struct {
 	// Classes are the classes that separate the clusters most, at most five, in descending order of their shares.
 	Classes []ClassPart `json:"classes,omitempty"`
 	Renamed []ClassPair `json:"renamed,omitempty"` // classes of the same kind with different labels
+	Styles  bool        `json:"styles,omitempty"`  // the view is Concept, and the images of a renamed kind look different, too
 	OnlyA   []int       `json:"only_a,omitempty"`  // OnlyA and OnlyB are the classes that only one of the clusters holds
 	OnlyB   []int       `json:"only_b,omitempty"`
 	// Distance is the distance between the class means in standard deviations of one image, over the classes that both hold. In
@@ -79,14 +80,23 @@ func (r *Roster) explain(k *kinds, a, b int) Explanation {
 		x.P = slices.Min(p[:])
 	}
 	if x.P <= r.options.Alpha {
-		x.View = ClassWise
-		for _, p := range k.pairs(a, b) {
-			if p.A != p.B {
-				x.View, x.Renamed = Concept, append(x.Renamed, p)
+		pairs := k.pairs(a, b)
+		if named := k.matchNames(a, b); len(named) > len(pairs) { // the images of some kinds are too far apart for k.pairs
+			pairs = named
+		}
+		for _, p := range pairs {
+			if p.renamed() {
+				x.Renamed = append(x.Renamed, p)
 			}
 		}
-		if x.View == ClassWise && k.commonShare(a, b) >= 0.5 {
+		switch {
+		case len(x.Renamed) > 0:
+			p := r.pairPValues(a, b, pairs)
+			x.View, x.Styles = Concept, slices.Min(p[:]) <= r.options.Alpha
+		case k.commonShare(a, b) >= 0.5:
 			x.View = Common
+		default:
+			x.View = ClassWise
 		}
 	}
 	x.Distance = k.distance(a, b, x.View == Common)
@@ -244,7 +254,11 @@ func (x Explanation) sentence(k *kinds, names classNames) string {
 			}
 			pairs = append(pairs, text)
 		}
-		return fmt.Sprintf("%s name the same images differently: %s (p = %.2g)", who, spelling.Few(pairs, sentenceItems), x.P)
+		what := "name the same images differently"
+		if x.Styles {
+			what = "name the classes differently, and their images look different, too"
+		}
+		return fmt.Sprintf("%s %s: %s (p = %.2g)", who, what, spelling.Few(pairs, sentenceItems), x.P)
 	case Common:
 		return fmt.Sprintf("the same classes look different in %s, all in the same way: they are %.2g standard deviations of an image apart (p = %.2g)",
 			who, x.Distance, x.P)

@@ -14,6 +14,8 @@ func TestExplain(t *testing.T) {
 	domains.skew = 0
 	one := domains
 	one.domain = 0
+	both := concepts
+	both.domain = 3
 	shares := planted{clients: 20, groups: 2, classes: 4, d: 4, images: 100, concentration: 20}
 	for _, x := range []struct {
 		name     string
@@ -22,6 +24,8 @@ func TestExplain(t *testing.T) {
 		sentence string
 	}{
 		{"concepts", concepts, Concept, "clusters 0 and 1 name the same images differently: class 0 of 0 is class 4 of 1, 1 is 0, 2 is 1 and 2 more (p = "},
+		{"concepts and domains", both, Concept, "clusters 0 and 1 name the classes differently, and their images look different, too: class "},
+		{"concepts and contrast", concepts, Concept, "clusters 0 and 1 name the classes differently, and their images look different, too: class 0 of 0 is class 4 of 1, 1 is 0, 2 is 1 and 2 more (p = "},
 		{"domains", domains, Common, "the same classes look different in clusters 0 and 1, all in the same way: they are "},
 		{"own ways", one, ClassWise, "the same classes look different in clusters 0 and 1, each in its own way, most of all "},
 		{"nothing", one, "", "a test does not tell clusters 0 and 1 apart (p = "},
@@ -30,6 +34,13 @@ func TestExplain(t *testing.T) {
 	} {
 		w := newWorld(x.p, 6)
 		r := w.roster(t, DefaultOptions())
+		if x.name == "concepts and contrast" {
+			for _, i := range r.Clusters[1] {
+				for _, means := range r.Sketches[i].Means {
+					means.Scale(4, means)
+				}
+			}
+		}
 		if x.name == "own ways" {
 			for i, s := range r.Sketches {
 				for h := range Halves {

@@ -2,6 +2,7 @@ package groups
 
 import (
 	"math"
+	"slices"
 
 	"feddag/internal/matching"
 )
@@ -14,13 +15,19 @@ func (r *Roster) SameNames() func(a, b int) bool {
 	return r.kinds().sameNames
 }
 
-// sameNames reports whether clusters a and b name the classes that both hold alike. The one-to-one matchings of these classes are
-// compared by the sum of the squared distances between matched classes. This sum changes for all matchings in the same way if all
-// classes are shifted together or scaled. Two conditions must hold, the second one because noise alone would meet the first.
-//
-//   - No other matching costs less than that of equal labels, where equal labels have a credit of nameCredit standard deviations.
-//   - The matching of equal labels costs less than the mean over all matchings, by nameCredit standard deviations or more.
+// sameNames reports whether clusters a and b name the classes that both hold alike, see [kinds.matchNames].
 func (k *kinds) sameNames(a, b int) bool {
+	pairs := k.matchNames(a, b)
+	return len(pairs) > 0 && !slices.ContainsFunc(pairs, ClassPair.renamed)
+}
+
+// matchNames returns the pairs of classes of clusters a and b that are of the same kind, among the classes that both hold. It returns
+// nil if the images do not say which class is which. The one-to-one matchings of these classes are compared by the sum of the squared
+// distances between matched classes. This sum changes for all matchings in the same way if all classes are shifted together or
+// scaled. In the choice of the matching, equal labels have a credit of nameCredit standard deviations. Noise alone would prefer some
+// matching. Therefore the chosen one, without the credit, must cost less than the mean over all matchings, by nameCredit standard
+// deviations or more.
+func (k *kinds) matchNames(a, b int) []ClassPair {
 	var both []int
 	for c := range k.whole.classes {
 		if k.holds(a, c) && k.holds(b, c) {
@@ -28,22 +35,27 @@ func (k *kinds) sameNames(a, b int) bool {
 		}
 	}
 	n := len(both)
-	if n < 2 {
-		return n == 1
+	if n == 0 {
+		return nil
 	}
 	costs := k.costs(a, b, both, both)
+	var pairs []ClassPair
+	saved, variance := 0., 0.
 	for i, j := range matching.Least(costs) {
-		if j != i {
-			return false
+		sd := k.deviation(a, both[i], b, both[j])
+		cost := costs[i][j]
+		if i == j {
+			cost += nameCredit * sd
 		}
-	}
-	saved, variance := 0., 0. // without the credit
-	for i, row := range costs {
-		sd := k.deviation(a, both[i], b, both[i])
-		saved += (sumOf(row)+nameCredit*sd)/float64(n) - (row[i] + nameCredit*sd)
+		mean := (sumOf(costs[i]) + nameCredit*k.deviation(a, both[i], b, both[i])) / float64(n)
+		saved += mean - cost
 		variance += sd * sd
+		pairs = append(pairs, ClassPair{both[i], both[j], math.Sqrt(max(cost, 0))})
 	}
-	return saved >= nameCredit*math.Sqrt(variance)
+	if n > 1 && saved < nameCredit*math.Sqrt(variance) {
+		return nil
+	}
+	return pairs
 }
 
 // costs returns the squared distance between each of the classes ofA of cluster a and each of the classes ofB of cluster b. Pairs with
