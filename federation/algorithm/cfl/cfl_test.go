@@ -117,6 +117,32 @@ func TestCFLKeepsUpdates(t *testing.T) {
 	}
 }
 
+// TestCFLGammaMax checks that a cluster of orthogonal updates, whose γ is sqrt(1/2), is split only if this is above GammaMax, and that
+// γ is noted in both cases.
+func TestCFLGammaMax(t *testing.T) {
+	for _, x := range []struct {
+		gammaMax float64
+		clusters int
+	}{{0, 2}, {0.70, 2}, {0.71, 1}} {
+		e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "cfl").(*CFL)
+		a.Calibrate, a.From, a.Eps1, a.Eps2, a.GammaMax = false, 0, 10, 0, x.gammaMax
+		if err := federationtest.Initialise(t, e, a); err != nil {
+			t.Fatal(err)
+		}
+		for i := range a.last {
+			a.last[i] = make([]float32, a.Net.Len())
+			a.last[i][i%2] = 1
+		}
+		notes, err := a.split(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(a.States) != x.clusters || math.Abs(notes["cfl_gamma"]-math.Sqrt(0.5)) > 1e-6 {
+			t.Errorf("GammaMax %g: %d clusters, noted %v", x.gammaMax, len(a.States), notes)
+		}
+	}
+}
+
 // TestLengths checks lengths and cosine distances by hand.
 func TestLengths(t *testing.T) {
 	x := [][]float32{{3, 0}, {0, 4}, {-3, 0}}

@@ -11,7 +11,8 @@ import (
 )
 
 // split tests every cluster and splits those that pass the test. Each part starts with the model of the cluster. The notes are
-// the smallest a and the largest b of all clusters whose members all have an update.
+// the smallest a and the largest b of all clusters whose members all have an update, and the smallest sqrt((1 - a_x)/2) of the
+// partings that GammaMax decides.
 func (a *CFL) split(t int) (map[string]float64, error) {
 	notes := map[string]float64{}
 	for z := range a.States {
@@ -32,11 +33,14 @@ func (a *CFL) split(t int) (map[string]float64, error) {
 		if !(mean < a.Eps1 && longest > a.Eps2) {
 			continue
 		}
-		parts, err := a.bipartition(g)
+		parts, gamma, err := a.bipartition(g)
 		if err != nil {
 			return nil, err
 		}
-		if parts == nil {
+		if least, ok := notes["cfl_gamma"]; !ok || gamma < least {
+			notes["cfl_gamma"] = gamma
+		}
+		if a.GammaMax > 0 && gamma <= a.GammaMax {
 			continue
 		}
 		a.States = append(a.States, a.States[z])
@@ -95,23 +99,20 @@ func (a *CFL) calibrate(g *mat.SymDense) {
 	a.Eps1, a.Calibrate = a.Eps2/2, false
 }
 
-// bipartition divides updates into two parts, given their inner products g. It returns the indices of each part, or nil if
-// GammaMax forbids the split.
-func (a *CFL) bipartition(g *mat.SymDense) ([][]int, error) {
+// bipartition divides updates into two parts, given their inner products g. It returns the indices of each part and
+// sqrt((1 - a_x)/2), where a_x is the largest cosine between updates of the two parts.
+func (a *CFL) bipartition(g *mat.SymDense) (parts [][]int, gamma float64, err error) {
 	d := algorithm.CosineDistances(g)
 	tree, err := similarity.Agglomerate(d, a.Linkage)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	parts := tree.CutCount(2)
+	parts = tree.CutCount(2)
 	nearest := math.Inf(1)
 	for _, i := range parts[0] {
 		for _, j := range parts[1] {
 			nearest = min(nearest, d.At(i, j))
 		}
 	}
-	if a.GammaMax > 0 && math.Sqrt(nearest/2) <= a.GammaMax {
-		return nil, nil
-	}
-	return parts, nil
+	return parts, math.Sqrt(max(nearest, 0) / 2), nil
 }
