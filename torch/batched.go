@@ -139,7 +139,12 @@ func (e *Batched) Train(net *Network, images *Images, jobs []Job, parts Part, sg
 	return trained, nil
 }
 
-// Predict implements Executor. The models are stacked in as many groups as memory requires.
+// Encoded returns the number of images that Predict has passed through an encoder since the executor was made, counted once per
+// encoder. Models of a group that have equal encoders for the same images share the passes.
+func (e *Batched) Encoded() int64 { return int64(C.fd_engine_encoded(C.fd_stacked_worker(e.handle))) }
+
+// Predict implements Executor. The models are stacked in as many groups as memory requires. The features of equal encoders for the
+// same images are computed once in a group, also for models whose other parts differ.
 func (e *Batched) Predict(net *Network, images *Images, jobs []Prediction) ([]Predicted, error) {
 	samples := make([]int, len(jobs))
 	longest := 0

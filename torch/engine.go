@@ -89,8 +89,8 @@ func (e *Engine) Train(net *Network, images *Images, jobs []Job, parts Part, sgd
 // encoder. Predictions of several models with equal encoders for the same images share the passes.
 func (e *Engine) Encoded() int64 { return int64(C.fd_engine_encoded(e.handle)) }
 
-// Predict implements Executor. On the CPU, the features of equal encoders for the same images are computed once, also for
-// models whose other parts differ.
+// Predict implements Executor. The features of equal encoders for the same images are computed once, also for models whose other
+// parts differ.
 func (e *Engine) Predict(net *Network, images *Images, jobs []Prediction) ([]Predicted, error) {
 	return predictBy(net, images, jobs, func(c []C.fd_prediction) *C.char {
 		defer runtime.KeepAlive(e)

@@ -109,7 +109,8 @@ char *fd_engine_new(const char *device, int workers, int tf32, int deterministic
 void fd_engine_close(fd_engine *engine);
 // Samples trained since the engine was made. May be called from any thread while another is in fd_engine_train.
 int64_t fd_engine_progress(const fd_engine *engine);
-// Number of images that the calls of fd_engine_predict have passed through an encoder, counted once per encoder.
+// Number of images that the calls of fd_engine_predict, or those of fd_stacked_predict with this worker, have passed through an
+// encoder, counted once per encoder.
 int64_t fd_engine_encoded(const fd_engine *engine);
 // Makes calls that are running return the message "cancelled" soon. fd_engine_rearm undoes it for later calls.
 void fd_engine_cancel(fd_engine *engine);

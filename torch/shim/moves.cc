@@ -19,6 +19,14 @@ StackImages::StackImages(const Batch &batch, int64_t clients, const at::Tensor &
       source_{batch, images.data_ptr<int32_t>(), pixels.data_ptr<uint8_t>(), byte_values.data_ptr<float>(), nullptr,
               static_cast<int>(pixels.size(1)), static_cast<int>(pixels.size(2) * pixels.size(3))} {}
 
+StackImages StackImages::of(const Batch &batch, int64_t clients) const {
+  StackImages other = *this;
+  other.clients_ = clients;
+  other.gathered_ = at::Tensor();
+  other.source_.batch = batch;
+  return other;
+}
+
 const at::Tensor &StackImages::gathered() {
   if (gathered_.defined()) return gathered_;
   int64_t samples = source_.batch.samples;

@@ -34,6 +34,7 @@ class StackImages {
               const at::Tensor &images, at::ScalarType type);
   const at::Tensor &gathered();  // normalised, [clients, B, C, H, W]
   const GatherImages &source() const { return source_; }
+  StackImages of(const Batch &batch, int64_t clients) const;  // the images of another batch
 
  private:
   int64_t clients_;

@@ -37,9 +37,14 @@ struct fd_network : fd::Counted {
   bool dual;
   bool channels_last;  // layout of the activations of convolutions on the CPU
 
+  std::vector<int> encoders() const { return dual ? std::vector<int>{FD_PRIMARY, FD_SECONDARY} : std::vector<int>{FD_PRIMARY}; }
   int64_t encoder_begin(int part) const { return part == FD_SECONDARY ? encoder_size : 0; }
   int64_t head_begin() const { return encoder_size * (dual ? 2 : 1); }
   int64_t head_inputs() const { return features * (dual ? 2 : 1); }
+  // The values of an encoder in a model's vector, a view.
+  at::Tensor encoder_of(int part, const at::Tensor &model) const {
+    return model.slice(0, encoder_begin(part), encoder_begin(part) + encoder_size);
+  }
   int64_t size() const { return head_begin() + classes * (head_inputs() + 1); }
 };
 

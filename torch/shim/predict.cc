@@ -1,6 +1,4 @@
-// The predictions of the serial engine. Different models often contain equal encoders: related clusters of FedDAG share an
-// encoder and have a head each, and with two encoders the clients of a cluster train on top of the same frozen one. The
-// features of a batch of images under equal encoders are computed once.
+// The predictions of the serial engine. The features of a batch of images under equal encoders are computed once.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 
 #include "checks.h"
 #include "encoder.h"
+#include "equal_encoders.h"
 #include "fd.h"
 #include "guard.h"
 #include "head.h"
@@ -43,7 +42,12 @@ class Predictions {
  public:
   Predictions(const fd_network &network, const fd_images &images, const fd_prediction *jobs, int64_t count)
       : network_(network), images_(images) {
-    for (int64_t j = 0; j < count; j++) add(jobs[j]);
+    std::vector<at::Tensor> encoders;
+    for (int64_t j = 0; j < count; j++)
+      for (int part : network.encoders()) encoders.push_back(network.encoder_of(part, jobs[j].state->t));
+    std::vector<int64_t> numbers = number_equal(encoders);
+    auto next = numbers.begin();
+    for (int64_t j = 0; j < count; j++, next += network.encoders().size()) add(jobs[j], &*next);
   }
 
   // Computes first the features with several users, and then each piece. The features with several users are held until the
@@ -60,20 +64,16 @@ class Predictions {
   }
 
  private:
-  void add(const fd_prediction &job) {
-    std::vector<std::pair<int, int64_t>> encoders;  // part and number
-    for (int part : {FD_PRIMARY, FD_SECONDARY}) {
-      if (part == FD_SECONDARY && !network_.dual) continue;
-      int64_t begin = network_.encoder_begin(part);
-      encoders.emplace_back(part, number(job.state->t.slice(0, begin, begin + network_.encoder_size)));
-    }
+  // encoders: the number of each encoder of the model.
+  void add(const fd_prediction &job, const int64_t *encoders) {
     // Features are only shared for exactly the same batch, because the bits of a product depend on the number of its rows.
     for (int64_t begin = 0; begin < job.n; begin += kEvaluationBatch) {
       Piece piece{&job, begin, std::min(kEvaluationBatch, job.n - begin), {}};
       const int32_t *samples = job.samples + begin;
       std::string_view batch(reinterpret_cast<const char *>(samples), piece.n * sizeof(int32_t));
-      for (auto [part, encoder] : encoders) {
-        Features &f = features_[{encoder, batch}];
+      const int64_t *encoder = encoders;
+      for (int part : network_.encoders()) {
+        Features &f = features_[{*encoder++, batch}];
         if (f.users++ == 0) {
           f.weights = &job.state->t;
           f.part = part;
@@ -84,14 +84,6 @@ class Predictions {
       }
       pieces_.push_back(std::move(piece));
     }
-  }
-
-  // Returns a number that only encoders with the same bits have in common. On a CUDA device, no encoders have a number in
-  // common, because a comparison would have to wait for the device.
-  int64_t number(const at::Tensor &encoder) {
-    if (!encoder.is_cpu()) return next_++;
-    std::string_view bits(reinterpret_cast<const char *>(encoder.data_ptr<float>()), encoder.numel() * sizeof(float));
-    return numbers_.emplace(bits, next_++).first->second;
   }
 
   template <typename Body>
@@ -132,8 +124,6 @@ class Predictions {
 
   const fd_network &network_;
   const fd_images &images_;
-  std::map<std::string_view, int64_t> numbers_;  // by the bits of an encoder
-  int64_t next_ = 0;
   std::map<std::pair<int64_t, std::string_view>, Features> features_;  // by the encoder's number and the batch
   std::vector<Piece> pieces_;
 };

@@ -13,7 +13,8 @@ namespace fd {
 // The values of each client are contiguous, [K, stride]. Starting and ending a client is then a copy of a row, the clients in
 // training are the first rows, SGD is one kernel over them, and a batched product can use a layer of all clients without a
 // copy. The stride is a multiple of 128 bytes, so that the layers of every client have the same alignment.
-inline int64_t row_stride(int64_t size) { return (size + 31) / 32 * 32; }
+constexpr int64_t kRowAlignment = 32;
+inline int64_t row_stride(int64_t size) { return (size + kRowAlignment - 1) / kRowAlignment * kRowAlignment; }
 
 struct Stack {
   at::Tensor weights;  // float32 [A, stride]
@@ -22,6 +23,7 @@ struct Stack {
   Batch batch;         // on the device
   const u64 *seeds;    // seeds of dropout, [A] on the device
   ConvMethods *methods;
+  int64_t begin = 0;   // position in a client's vector of the first value in weights, compute and grads
 
   int64_t clients() const { return weights.size(0); }
   int64_t samples() const { return batch.samples; }

@@ -6,7 +6,7 @@
 namespace fd {
 
 StackedEncoder::StackedEncoder(const fd_network &network, int part, const Stack &stack)
-    : Walk(network, part), s_(stack), begin_(network.encoder_begin(part)), kept_(network.layers.size()),
+    : Walk(network, part), s_(stack), begin_(network.encoder_begin(part) - stack.begin), kept_(network.layers.size()),
       fused_(network, part, stack), linear_(network, part, stack, fused_.steps()) {}
 
 at::Tensor StackedEncoder::evaluate(StackImages &images) {
@@ -207,10 +207,10 @@ at::Tensor StackedEncoder::drop(const Step &step, const at::Tensor &input) {
 }
 
 at::Tensor StackedHead::weight(const at::Tensor &of) const {
-  return stacked(of, network_.head_begin(), {network_.classes, network_.head_inputs()});
+  return stacked(of, begin_, {network_.classes, network_.head_inputs()});
 }
 at::Tensor StackedHead::bias(const at::Tensor &of) const {
-  return stacked(of, network_.head_begin() + network_.classes * network_.head_inputs(), {network_.classes});
+  return stacked(of, begin_ + network_.classes * network_.head_inputs(), {network_.classes});
 }
 
 at::Tensor StackedHead::forward(const at::Tensor &features) const {

@@ -35,7 +35,7 @@ class StackedEncoder : public Walk {
   at::Tensor vectors(const at::Tensor &of, int64_t offset, int64_t n) const { return stacked(of, begin_ + offset, {n}); }
 
   const Stack &s_;
-  int64_t begin_;  // offset of the encoder in the clients' vectors
+  int64_t begin_;  // offset of the encoder in the rows of the stack
   std::vector<Kept> kept_;  // by layer
   FusedConvs fused_;        // the first layers, if the engine fuses them
   FusedLinear linear_;      // the others
@@ -44,7 +44,8 @@ class StackedEncoder : public Walk {
 // The linear classifier of every client.
 class StackedHead {
  public:
-  StackedHead(const fd_network &network, const Stack &stack) : network_(network), s_(stack) {}
+  StackedHead(const fd_network &network, const Stack &stack)
+      : network_(network), s_(stack), begin_(network.head_begin() - stack.begin) {}
   at::Tensor forward(const at::Tensor &features) const;  // [A, B, F or 2F] -> logits [A, B, classes]
   void backward(const at::Tensor &grad, const at::Tensor &features) const;
   // The gradient of an encoder's features: [A, B, classes] -> [A, B, F].
@@ -55,6 +56,7 @@ class StackedHead {
   at::Tensor bias(const at::Tensor &of) const;    // [A, classes]
   const fd_network &network_;
   const Stack &s_;
+  int64_t begin_;  // offset of the head in the rows of the stack
 };
 
 }  // namespace fd

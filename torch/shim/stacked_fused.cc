@@ -37,7 +37,7 @@ size_t fused_steps(const fd_network &network, FusedNet &net) {
 }  // namespace
 
 FusedConvs::FusedConvs(const fd_network &network, int part, const Stack &stack)
-    : network_(network), part_(part == FD_SECONDARY ? "secondary" : "primary"), s_(stack), begin_(network.encoder_begin(part)) {
+    : network_(network), part_(part == FD_SECONDARY ? "secondary" : "primary"), s_(stack), begin_(network.encoder_begin(part) - stack.begin) {
   if (!stack.methods->fused) return;
   limits_ = limits_of(stack.device());
   net_.in = static_cast<int>(network.input[0]);

@@ -33,7 +33,7 @@ class FusedConvs {
   const fd_network &network_;
   const char *part_;
   const Stack &s_;
-  int64_t begin_;  // begin of the encoder in the clients' vectors
+  int64_t begin_;  // offset of the encoder in the rows of the stack
   size_t steps_ = 0;
   FusedNet net_{};
   i64 weight_[kFusedLayers]{}, bias_[kFusedLayers]{};  // offsets within the encoder

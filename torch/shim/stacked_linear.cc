@@ -3,8 +3,8 @@
 namespace fd {
 namespace {
 
-// The layers from step first on, if they are of the kind.
-bool linear_layers(const fd_network &network, int part, size_t first, FusedFeatures &a) {
+// The layers from step first on, if they are of the kind. begin: offset of the encoder in the rows of the stack.
+bool linear_layers(const fd_network &network, int64_t begin, size_t first, FusedFeatures &a) {
   const auto &steps = network.steps;
   auto kind = [&](size_t s) { return s < steps.size() ? network.layers[steps[s].layer].kind : -1; };
   if (kind(first) != FD_FLATTEN) return false;
@@ -15,7 +15,7 @@ bool linear_layers(const fd_network &network, int part, size_t first, FusedFeatu
     if (l.kind != FD_LINEAR || n == kDenseLayers || l.bias != l.weight + l.in * l.out) return false;
     if (n == 0) a.net.in = static_cast<int>(l.in);
     a.net.out[n] = static_cast<int>(l.out);
-    a.weight[n] = network.encoder_begin(part) + l.weight;
+    a.weight[n] = begin + l.weight;
     a.net.whole[n] = l.in % 4 == 0 && a.weight[n] % 4 == 0;
     if ((a.relu[n] = kind(++s) == FD_RELU)) s++;
     if (kind(s) == FD_DROPOUT) {
@@ -41,7 +41,7 @@ FusedLinear::FusedLinear(const fd_network &network, int part, const Stack &stack
   layers_.weights = stack.weights.data_ptr<float>();
   layers_.client = stack.weights.stride(0);
   layers_.net.inputs = static_cast<int>(network.features);
-  all_ = part == 0 || (first > 0 && linear_layers(network, part, first, layers_));
+  all_ = part == 0 || (first > 0 && linear_layers(network, network.encoder_begin(part) - stack.begin, first, layers_));
 }
 
 // Half as many samples per block if otherwise the blocks would not be enough for all multiprocessors. The results are the same.

@@ -2,6 +2,7 @@
 
 #include "moves.h"
 #include "stacked_encoder.h"
+#include "stacked_passes.h"
 #include "sweep.h"
 
 namespace fd {
@@ -14,12 +15,12 @@ void predict_stacked(const fd_network &network, const fd_images &images, const s
   Schedule schedule = sweep_of(loads, device);
   auto floats = at::TensorOptions().dtype(at::kFloat).device(device);
 
-  at::Tensor weights = at::empty({schedule.clients(), row_stride(network.size())}, floats);
+  std::vector<const fd_prediction *> models;  // by place
   std::vector<int32_t> image_of, label_of;
   bool log_probabilities = false, features = false;
   for (int64_t place = 0; place < schedule.clients(); place++) {
     const fd_prediction &job = jobs[schedule.client[place]];
-    weights[place].slice(0, 0, network.size()).copy_(job.state->t);
+    models.push_back(&job);
     append_rows(job.samples, job.n, job.label_map, images.host_labels, network.classes, image_of, label_of);
     log_probabilities = log_probabilities || job.log_probabilities != nullptr;
     features = features || job.features != nullptr;
@@ -34,14 +35,13 @@ void predict_stacked(const fd_network &network, const fd_images &images, const s
   if (log_probabilities) logp = at::empty({schedule.rows, network.classes}, floats);
   if (features) seen = at::empty({schedule.rows, network.head_inputs()}, floats.dtype(type));
 
-  at::Tensor compute = weights.to(type);
+  StackedModels stacked(network, models, schedule, floats.dtype(type), methods);
+  int64_t step = 0;
   sweep(schedule, device, [&](int64_t clients, const Batch &batch) {
     TORCH_CHECK(!engine.cancelled, "cancelled");
-    Stack s{weights.slice(0, 0, clients), compute.slice(0, 0, clients), at::Tensor(), batch, nullptr, &methods};
     StackImages x(batch, clients, images.pixels, images.table, rows_image, type);
-    at::Tensor f = StackedEncoder(network, FD_PRIMARY, s).evaluate(x);
-    if (network.dual) f = at::cat({f, StackedEncoder(network, FD_SECONDARY, s).evaluate(x)}, 2);
-    f = f.contiguous();
+    at::Tensor f = stacked.features(step++, clients, batch, x, engine);
+    Stack s = stacked.heads(clients, batch);
     at::Tensor logits = StackedHead(network, s).forward(f);
     Score a{batch, logits.data_ptr(), rows_label.data_ptr<int32_t>(), classes.data_ptr<uint8_t>(),
             losses.data_ptr<float>(), log_probabilities ? logp.data_ptr<float>() : nullptr,

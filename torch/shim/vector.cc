@@ -1,12 +1,13 @@
 // Flat float32 state vectors.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "fd.h"
 #include "guard.h"
 #include "handles.h"
-#include "launch.h"
+#include "hash.h"
 
 namespace {
 
@@ -53,13 +54,8 @@ char *fd_vector_get(const fd_vector *v, float *values, int64_t n) {
 char *fd_vector_hash(const fd_vector *v, const uint64_t seeds[2], uint64_t hash[2]) {
   return fd::guard([&] {
     check_range(v, 0, 0);
-    int64_t n = v->t.numel(), chunks = fd::chunks_of(n);
-    at::Tensor sums = at::empty({chunks, 2}, v->t.options().dtype(at::kLong));
-    fd::Hash a{v->t.data_ptr<float>(), n, {seeds[0], seeds[1]}, reinterpret_cast<fd::u64 *>(sums.data_ptr<int64_t>())};
-    fd::launch(v->t.device(), fd::Kernel{"hash_chunks", fd::hash_chunks}, chunks, 4 * fd::kThreads, a);
-    sums = sums.cpu();
-    hash[0] = hash[1] = 0;
-    for (int64_t i = 0; i < 2 * chunks; i++) hash[i % 2] += static_cast<uint64_t>(sums.data_ptr<int64_t>()[i]);
+    fd::HashValue value = fd::hashes_of({v->t}, seeds)[0];
+    std::copy(value.begin(), value.end(), hash);
   });
 }
 
