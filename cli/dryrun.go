@@ -207,23 +207,30 @@ func (s *session) evaluationSeconds(p *federation.Plan) (float64, error) {
 		return 0, err
 	}
 	defer v.Close()
-	var jobs []torch.Prediction
 	n := min(512, e.Test.Len())
-	for range max(1, s.o.workers) {
-		jobs = append(jobs, torch.Prediction{State: v})
-		for k := range n {
-			jobs[len(jobs)-1].Samples = append(jobs[len(jobs)-1].Samples, int32(k))
-		}
-	}
 	if n == 0 {
 		return 0, nil
 	}
+	jobs := timedPredictions(v, n, max(1, s.o.workers))
 	began := time.Now()
 	if _, err := e.Executor.Predict(net, e.Test, jobs); err != nil {
 		return 0, fmt.Errorf("timing a few predictions: %w", err)
 	}
 	per := time.Since(began).Seconds() / float64(n*len(jobs))
 	return per * (float64(p.RoundTests) + float64(p.Evaluated)*float64(p.AllTests)), nil
+}
+
+// timedPredictions returns predictions of n images by one model. Each begins with another image, because an engine computes the
+// features of the same batch only once.
+func timedPredictions(model *torch.Vector, n, count int) []torch.Prediction {
+	jobs := make([]torch.Prediction, count)
+	for j := range jobs {
+		jobs[j].State = model
+		for k := range n {
+			jobs[j].Samples = append(jobs[j].Samples, int32((j+k)%n))
+		}
+	}
+	return jobs
 }
 
 func (f forecast) print(out io.Writer, images, models, work int64, seeing float64) error {

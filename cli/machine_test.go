@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"feddag/models"
 	"feddag/report"
 	"feddag/torch"
 )
@@ -94,6 +95,36 @@ func TestParseBytes(t *testing.T) {
 		if n, err := parseBytes(text); err == nil {
 			t.Errorf("%q is %d", text, n)
 		}
+	}
+}
+
+// TestDryRunTimesWholePredictions checks that the predictions that a dry run times share no passes through encoders.
+func TestDryRunTimesWholePredictions(t *testing.T) {
+	net, err := models.New("lenet", [3]int{1, 28, 28}, 10, false, models.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 140
+	images, err := torch.NewImages(torch.CPU, make([]byte, n*28*28), [3]int{1, 28, 28}, make([]uint8, n), []float32{0}, []float32{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer images.Close()
+	v, err := torch.NewVector(torch.CPU, net.Len())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	e, err := torch.NewEngine(torch.CPU, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if _, err := e.Predict(net, images, timedPredictions(v, n, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if e.Encoded() != 3*n {
+		t.Errorf("%d images passed through encoders, want %d", e.Encoded(), 3*n)
 	}
 }
 
