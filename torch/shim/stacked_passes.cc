@@ -66,12 +66,13 @@ std::vector<Passes> StackedModels::passes() const {
   std::vector<int> parts = network_.encoders();
   Passes same_images = share(std::vector<int64_t>(models_.size(), 0), samples);
   if (!same_images.shared()) return std::vector<Passes>(parts.size(), same_images);  // the encoders need not be compared
-  std::vector<Passes> passes;
-  for (int part : parts) {
-    std::vector<at::Tensor> encoders;
+  std::vector<at::Tensor> encoders;
+  for (int part : parts)
     for (const fd_prediction *m : models_) encoders.push_back(network_.encoder_of(part, m->state->t));
-    passes.push_back(share(number_equal(encoders), samples));
-  }
+  std::vector<int64_t> numbers = number_equal(encoders);
+  std::vector<Passes> passes;
+  for (auto begin = numbers.begin(); begin != numbers.end(); begin += models_.size())
+    passes.push_back(share({begin, begin + models_.size()}, samples));
   return passes;
 }
 
