@@ -191,7 +191,7 @@ class Step:
     # A kernel of batch norm, which runs over its values several times. Later times read the cache if it holds what the running blocks
     # read. Loops are unrolled four times.
     def passes(self, kernel, channels, side, reads, written):
-        r, _ = self.row(kernel, f"{side * side}")
+        r, _ = self.row(kernel, f"{side * side}_1")  # with the ReLU behind it
         values = self.images // self.clients * side * side
         arrays = 1 if kernel == "batch_norm" else 2
         cached = SMS * WARPS / 8 * 4 * arrays * values < CACHE

@@ -182,7 +182,7 @@ func some(jobs []torch.Job) []torch.Job { return []torch.Job{jobs[0], jobs[2], j
 // between.
 func TestKernelsOnFibers(t *testing.T) {
 	library := fibersLibrary(t)
-	nets := map[string]*torch.Network{"every layer": tinyNet(t, true, 0.3), "fused": fusedNet(t), "linear": linearNet(t, true)}
+	nets := map[string]*torch.Network{"every layer": tinyNet(t, true, 0.3), "fused": fusedNet(t), "linear": linearNet(t, true), "norms": normNet(t, false)}
 	for model, input := range map[string][3]int{"lenet": {1, 28, 28}, "cnn": {3, 32, 32}, "resnet9": {3, 32, 32}} {
 		if testing.Short() && model != "lenet" || model == "resnet9" && os.Getenv("FEDDAG_LONG") == "" {
 			continue // resnet9 takes minutes, and the other networks have the same kernels
@@ -200,6 +200,9 @@ func TestKernelsOnFibers(t *testing.T) {
 	ran := map[string]bool{}
 	for name, net := range nets {
 		images, jobs := raggedCohort(t, net, 1)
+		if name == "norms" {
+			images, jobs = normCohort(t, net, 1)
+		}
 		jobs = some(jobs)
 		for _, parts := range []torch.Part{torch.Primary | torch.Head, torch.Secondary, torch.All} {
 			if parts == torch.All && name != "linear" {
@@ -215,7 +218,7 @@ func TestKernelsOnFibers(t *testing.T) {
 				{FusedKernels: true}, {FusedKernels: true, Arithmetic: torch.Arithmetic{Precision: torch.BF16}},
 			} {
 				o.GeneralKernels = true // TestShapedKernels runs the others
-				small := name == "every layer" || name == "fused" || name == "linear"
+				small := slices.Contains([]string{"every layer", "fused", "linear", "norms"}, name)
 				if parts == torch.All && !o.FusedKernels {
 					continue
 				}

@@ -26,7 +26,7 @@ func knownShapes(t *testing.T) map[string]string {
 	return known
 }
 
-// smallNorms returns a small network with both norms, followed by pooling.
+// smallNorms returns a small network with both norms, followed by pooling, and at the end of residual layers.
 func smallNorms(t *testing.T) *torch.Network {
 	t.Helper()
 	net, err := torch.NewNetwork([]torch.Layer{
@@ -38,6 +38,16 @@ func smallNorms(t *testing.T) *torch.Network {
 		torch.BatchNorm2d{Name: "norm2", Channels: 6},
 		torch.ReLU{},
 		torch.MaxPool2d{Size: 2}, // 6 x 3 x 3
+		torch.Residual{Body: []torch.Layer{
+			torch.Conv2d{Name: "conv3", In: 6, Out: 6, Kernel: 3, Stride: 1, Padding: 1},
+			torch.BatchNorm2d{Name: "norm3", Channels: 6},
+		}},
+		torch.ReLU{},
+		torch.Residual{Body: []torch.Layer{
+			torch.Conv2d{Name: "conv4", In: 6, Out: 6, Kernel: 3, Stride: 1, Padding: 1},
+			torch.GroupNorm{Name: "norm4", Groups: 3, Channels: 6},
+		}},
+		torch.ReLU{},
 		torch.Flatten{},
 	}, [3]int{2, 14, 14}, 10, true)
 	if err != nil {
@@ -61,6 +71,7 @@ func TestShapedKernels(t *testing.T) {
 	}{
 		{"norms", [3]int{2, 14, 14}, "", false}, {"lenet", [3]int{1, 28, 28}, "", false}, {"lenet", [3]int{3, 32, 32}, "", false}, {"cnn", [3]int{3, 32, 32}, "", false},
 		{"resnet9", [3]int{3, 32, 32}, "batch", true}, {"resnet9", [3]int{3, 32, 32}, "group", true},
+		{"resnet18", [3]int{3, 32, 32}, "batch", true}, {"resnet18", [3]int{3, 32, 32}, "group", true},
 	} {
 		if c.long && !long || testing.Short() && c.input[1] == 32 {
 			continue // takes minutes

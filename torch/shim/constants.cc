@@ -25,8 +25,8 @@ Constants constants_of(const Pool &a) {
 
 // A batch norm divides by the number of channels only once per block.
 Constants constants_of(const Norm &a) {
-  if (a.groups == 1) return {"Norm", {FD_VALUE(plane), FD_VALUE(relu)}};
-  return {"Norm", {FD_VALUE(channels), FD_VALUE(plane), FD_VALUE(groups), FD_VALUE(relu)}};
+  if (a.groups == 1) return {"Norm", {FD_VALUE(plane), FD_VALUE(behind)}};
+  return {"Norm", {FD_VALUE(channels), FD_VALUE(plane), FD_VALUE(groups), FD_VALUE(behind)}};
 }
 
 static Constants constants_of(const char *args, const FusedNet &net) {

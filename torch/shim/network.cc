@@ -5,6 +5,8 @@
 namespace fd {
 namespace {
 
+bool is_norm(const fd_layer &l) { return l.kind == FD_BATCHNORM2D || l.kind == FD_GROUPNORM; }
+
 // The layers [begin, end) as steps. before says whether an earlier layer has parameters.
 std::vector<Step> steps_of(const std::vector<fd_layer> &layers, size_t begin, size_t end, bool &before) {
   std::vector<Step> steps;
@@ -15,7 +17,7 @@ std::vector<Step> steps_of(const std::vector<fd_layer> &layers, size_t begin, si
     step.wants_input = before;
     auto follows = [&](size_t at, int32_t kind) { return at < end && layers[at].kind == kind; };
     step.block = l.kind == FD_CONV2D && follows(i + 1, FD_RELU) && follows(i + 2, FD_MAXPOOL2D) && layers[i + 2].kernel == 2;
-    step.norm_relu = (l.kind == FD_BATCHNORM2D || l.kind == FD_GROUPNORM) && follows(i + 1, FD_RELU);
+    step.norm_relu = is_norm(l) && follows(i + 1, FD_RELU);
     if (l.kind == FD_RESIDUAL) {
       TORCH_CHECK(i + 1 + l.body + l.shortcut <= end, "a residual layer with ", l.body, " + ", l.shortcut, " layers");
       bool left = before, right = before;
@@ -24,6 +26,7 @@ std::vector<Step> steps_of(const std::vector<fd_layer> &layers, size_t begin, si
       step.shortcut = steps_of(layers, middle, middle + l.shortcut, right);
       before = left || right;
       i = middle + l.shortcut - 1;
+      step.sum_relu = !step.body.empty() && is_norm(layers[step.body.back().layer]) && follows(i + 1, FD_RELU);
     }
     before = before || l.weight >= 0;
     steps.push_back(std::move(step));

@@ -16,6 +16,7 @@ struct Step {
   bool wants_input = false;          // whether an earlier layer has parameters, so that the gradient of the input is needed
   bool block = false;                // a convolution followed by a ReLU and a 2x2 maximum
   bool norm_relu = false;            // a norm followed by a ReLU
+  bool sum_relu = false;             // FD_RESIDUAL whose body ends with a norm, followed by a ReLU
   std::vector<Step> body, shortcut;  // layers of FD_RESIDUAL
 };
 

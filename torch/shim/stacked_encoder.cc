@@ -85,7 +85,7 @@ at::Tensor StackedEncoder::ahead(const Step &step, const at::Tensor &x, const Dr
       break;
     case FD_BATCHNORM2D:
     case FD_GROUPNORM:
-      y = norm(step, x, draw != nullptr, kept);
+      y = norm(step, x, at::Tensor(), draw != nullptr, kept);
       break;
     default:
       TORCH_CHECK(false, "unknown layer kind ", l.kind);
@@ -123,13 +123,13 @@ at::Tensor StackedEncoder::back(const Step &step, const at::Tensor &g) {
     case FD_BATCHNORM2D:
     case FD_GROUPNORM:
       kept_[step.layer] = std::move(k);
-      return norm_back(step, g);
+      return norm_back(step, g, nullptr);
   }
   return g;
 }
 
 // What the norms' kernels read, of x alone.
-static Norm norm_of(const fd_layer &l, bool relu, const Stack &s, const at::Tensor &x, const at::Tensor &weights,
+static Norm norm_of(const fd_layer &l, int behind, const Stack &s, const at::Tensor &x, const at::Tensor &weights,
                     const at::Tensor &saved, int64_t begin) {
   Norm a{};
   a.batch = s.batch;
@@ -145,21 +145,39 @@ static Norm norm_of(const fd_layer &l, bool relu, const Stack &s, const at::Tens
   a.channels = static_cast<int>(x.size(2));
   a.plane = static_cast<int>(x.size(3) * x.size(4));
   a.groups = static_cast<int>(l.kind == FD_GROUPNORM ? l.groups : 1);
-  a.relu = relu;
+  a.behind = behind;
   a.eps = static_cast<float>(kNormEps);
   a.momentum = static_cast<float>(kNormMomentum);
   return a;
 }
 
-at::Tensor StackedEncoder::norm(const Step &step, const at::Tensor &input, bool training, Kept &kept) {
+at::Tensor StackedEncoder::ahead_to_sum(const Step &step, const at::Tensor &x, const at::Tensor &other, const Draw *draw) {
+  Kept kept;
+  at::Tensor y = norm(step, x, other, draw != nullptr, kept);
+  if (draw) kept_[step.layer] = std::move(kept);
+  return y;
+}
+
+std::pair<at::Tensor, at::Tensor> StackedEncoder::back_from_sum(const Step &step, const at::Tensor &grad) {
+  at::Tensor other_grad, x_grad = norm_back(step, grad, &other_grad);
+  return {x_grad, other_grad};
+}
+
+at::Tensor StackedEncoder::norm(const Step &step, const at::Tensor &input, const at::Tensor &other, bool training, Kept &kept) {
   const fd_layer &l = layer(step);
   bool batch = l.kind == FD_BATCHNORM2D;
   at::Tensor x = in_planes(input), y = at::empty_strided(x.sizes(), x.strides(), x.options());
   int64_t blocks = x.size(0) * (batch ? x.size(2) : x.size(1) * l.groups);
   at::Tensor saved = at::empty({blocks, 2}, s_.weights.options());
-  Norm a = norm_of(l, step.norm_relu, s_, x, s_.weights, saved, begin_);
+  Norm a = norm_of(l, other.defined() ? kAdditionBehind : step.norm_relu ? kReluBehind : 0, s_, x, s_.weights, saved, begin_);
   a.y = view_of(y);
   a.training = training;
+  at::Tensor added;
+  if (other.defined()) {
+    added = in_planes(other);
+    a.other = view_of(added);
+    kept.c = y;
+  }
   // With the shape as constants, the compiler spills registers of group_norm if a plane's size is not a power of two.
   launch(s_.device(), batch ? s_.shaped(FD_KERNEL_FOR(x, batch_norm), a) : FD_KERNEL_FOR(x, group_norm), blocks, kThreads, a);
   kept.a = x;
@@ -167,12 +185,17 @@ at::Tensor StackedEncoder::norm(const Step &step, const at::Tensor &input, bool 
   return y;
 }
 
-at::Tensor StackedEncoder::norm_back(const Step &step, const at::Tensor &grad) {
+at::Tensor StackedEncoder::norm_back(const Step &step, const at::Tensor &grad, at::Tensor *other_grad) {
   const fd_layer &l = layer(step);
   Kept k = std::move(kept_[step.layer]);
   at::Tensor g = in_planes(grad), gx;
-  Norm a = norm_of(l, step.norm_relu, s_, k.a, s_.weights, k.b, begin_);
+  Norm a = norm_of(l, other_grad ? kAdditionBehind : step.norm_relu ? kReluBehind : 0, s_, k.a, s_.weights, k.b, begin_);
   a.y = view_of(g);
+  if (other_grad) {
+    *other_grad = at::empty_strided(k.a.sizes(), k.a.strides(), k.a.options());
+    a.other = view_of(*other_grad);
+    a.out = view_of(k.c);
+  }
   a.weight_grad = s_.grads.data_ptr<float>() + begin_ + l.weight;
   a.bias_grad = s_.grads.data_ptr<float>() + begin_ + l.bias;
   if (step.wants_input) {

@@ -23,14 +23,18 @@ class StackedEncoder : public Walk {
 
  private:
   struct Kept {
-    at::Tensor a, b;                    // what the layer's backward pass needs: input, output, statistics or positions
+    at::Tensor a, b, c;                 // what the layer's backward pass needs: input, output, statistics or positions
     std::unique_ptr<StackedConv> conv;  // a convolution keeps its own tensors
   };
-  size_t together(const Step &step) const override { return step.block ? 3 : step.norm_relu ? 2 : 1; }
+  size_t together(const Step &step) const override { return step.block ? 3 : step.norm_relu || step.sum_relu ? 2 : 1; }
   at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) override;
   at::Tensor back(const Step &step, const at::Tensor &grad) override;
-  at::Tensor norm(const Step &step, const at::Tensor &x, bool training, Kept &kept);  // with the following ReLU
-  at::Tensor norm_back(const Step &step, const at::Tensor &grad);
+  at::Tensor ahead_to_sum(const Step &step, const at::Tensor &x, const at::Tensor &other, const Draw *draw) override;
+  std::pair<at::Tensor, at::Tensor> back_from_sum(const Step &step, const at::Tensor &grad) override;
+  // A norm with the ReLU that follows, or with the addition of other, if it is defined, and a ReLU.
+  at::Tensor norm(const Step &step, const at::Tensor &x, const at::Tensor &other, bool training, Kept &kept);
+  // Returns the gradient of the input. If other_grad is not null, the layer has an addition, and it is set to the gradient of other.
+  at::Tensor norm_back(const Step &step, const at::Tensor &grad, at::Tensor *other_grad);
   at::Tensor drop(const Step &step, const at::Tensor &x);
   at::Tensor vectors(const at::Tensor &of, int64_t offset, int64_t n) const { return stacked(of, begin_ + offset, {n}); }
 

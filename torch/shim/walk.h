@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <utility>
 #include <vector>
 
 #include "network.h"
@@ -24,18 +25,27 @@ class Walk {
   const fd_layer &layer(const Step &step) const { return network.layers[step.layer]; }
 
   // Number of steps, from the given one on, that are one layer for this class: 3 for a convolution with the following ReLU and
-  // maximum, 2 for a norm with the following ReLU, otherwise 1.
+  // maximum, 2 for a norm with the following ReLU, and for FD_RESIDUAL whose body ends with a norm, if the norm, the addition
+  // and the following ReLU are one layer; otherwise 1.
   virtual size_t together(const Step &step) const = 0;
   // draw is null in evaluation.
   virtual at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) = 0;
   // Writes the gradients of the layer's parameters. Without step.wants_input the result is not used.
   virtual at::Tensor back(const Step &step, const at::Tensor &grad) = 0;
+  // A body's last layer, if together says that it is one layer with the addition and the ReLU behind it. other is the shortcut.
+  virtual at::Tensor ahead_to_sum(const Step &step, const at::Tensor &x, const at::Tensor &other, const Draw *draw);
+  // The gradients of x and of other.
+  virtual std::pair<at::Tensor, at::Tensor> back_from_sum(const Step &step, const at::Tensor &grad);
 
   const fd_network &network;
 
  private:
-  at::Tensor run(const std::vector<Step> &steps, at::Tensor x, const Draw *draw, size_t first = 0);
-  at::Tensor run_back(const std::vector<Step> &steps, at::Tensor grad, size_t first = 0);
+  // The steps [first, end) of a list.
+  at::Tensor run(const std::vector<Step> &steps, at::Tensor x, const Draw *draw, size_t first, size_t end);
+  at::Tensor run_back(const std::vector<Step> &steps, at::Tensor grad, size_t first, size_t end);
+  at::Tensor residual(const Step &step, const at::Tensor &x, const Draw *draw);
+  at::Tensor residual_back(const Step &step, const at::Tensor &grad);
+  void enter(const Step &step);  // notes the layer for errors
   const char *part_;
 };
 
