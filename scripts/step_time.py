@@ -143,25 +143,30 @@ class Step:
             per_item = VISITED * r["main loop"] if constant else GENERAL["from_columns"] * r["instructions"] * k * k / 9
             self.chunks("from_columns", c_in * side * side * n, per_item, 4 * cols)
 
-    # A kernel with matrix instructions, the given number of which a warp of a block executes in each of its stages.
-    def matrix(self, name, row, blocks, stages, matrix, size):
+    # A kernel with matrix instructions, the given number of which a warp of a block executes in each of its stages. warps: of a
+    # multiprocessor.
+    def matrix(self, name, row, blocks, stages, matrix, size, warps=MATRIX_WARPS):
         per_stage = matrix / row["share"] + (LOADS * row["loads"] if row["loads"] else STAGE * (row["instructions"] - row["main loop"]))
         each = math.ceil(blocks / SMS)
-        issued = min(ISSUED, PER_WARP * min(MATRIX_WARPS, 8 * each))
+        issued = min(ISSUED, PER_WARP * min(warps, 8 * each))
         work = each if each < 8 else blocks / SMS
         issue = work * 8 * (stages * per_stage + AROUND * row["instructions"]) / issued / CLOCK
         product = work * SMS * 8 * stages * matrix * 1024 / (MATRIX * 247e6)
         self.add(name, max(ELEMENTWISE, issue / OVERLAP, product / OVERLAP, size / BANDWIDTH))
 
     # A convolution on tensor cores, as torch/shim/stacked_gemm.cc starts its kernels: with ReLU and maximum, or alone with padding
-    # that keeps its size.
-    def tensor_cores(self, c_in, c_out, side, k, wants_input, alone=False):
-        out, n, c = math.ceil(side / 2) * 2 if alone else (side - k + 1) // 2 * 2, self.images, self.clients
-        filters, shape = c_in * c_out * k * k, f"_{k}_f32_{c_in}_{c_out}_{side}_"
-        x, y = 4 * c_in * side * side * n, 4 * c_out * side * side * n if alone else 5 * c_out * out * out // 4 * n
-        row = lambda kernel: next(self.rows[r] for r in self.rows if r.startswith(f"conv_gemm_{kernel}{shape}"))
+    # that keeps its size for stride 1.
+    def tensor_cores(self, c_in, c_out, side, k, wants_input, alone=False, stride=1):
+        out, n, c = math.ceil(side / stride / 2) * 2 if alone else (side - k + 1) // 2 * 2, self.images, self.clients
+        filters, padding = c_in * c_out * k * k, k // 2 if alone else 0
+        shape = f"_{k}_f32_{c_in}_{c_out}_{side}_{side}_{padding}_{out // 2}_{out // 2}_{int(alone)}_{stride}"
+        x, y = 4 * c_in * side * side * n, 4 * c_out * (side // stride) ** 2 * n if alone else 5 * c_out * out * out // 4 * n
+        row = lambda kernel: self.rows[f"conv_gemm_{kernel}{shape}"]
+        # With stride 2, shared memory or registers do not suffice for two blocks of these kernels.
+        warps = lambda kernel: 8 if stride == 2 and (kernel, k) in (("forward", 3), ("weight", 3), ("input", 1)) else MATRIX_WARPS
 
-        def product(kernel, pack, source, result, quads, size):
+        # share: of the products that are computed.
+        def product(kernel, pack, source, result, quads, size, share=1):
             halves, groups, across = 1 + (source > 4), min(4, math.ceil(result / 16)), 1 + (result > 64)
             tiles, chunks = math.ceil(result / 16 / groups / across), math.ceil(source / 4 / halves)
             steps = k * k if halves == 2 else k * (k // 2) + (k + 1) // 2
@@ -170,48 +175,81 @@ class Step:
             r = row(kernel)
             if not r["share"]:  # one chunk: the compiler has unrolled the loop
                 r = {**r, "share": 1.0, "loads": 0}
-            self.matrix(f"conv_gemm_{kernel}", r, c * tiles * math.ceil(n // c * quads / (64 // across)), chunks, steps * groups * 4,
-                        size + 4 * packed)
+            self.matrix(f"conv_gemm_{kernel}", r, c * tiles * math.ceil(n // c * quads / (64 // across)), chunks, share * steps * groups * 4,
+                        size + 4 * packed, warps(kernel))
         product("forward", "pack", c_in, c_out, out * out // 4, x + y)
         self.forward += sum(t for _, t in self.times[-2:])
-        across_in, outs = 4 if c_in > 16 else 2 if c_in > 8 else 1, 64 if k == 3 else 32
+        across_in, outs = 4 if c_in > 16 else 2 if c_in > 8 else 1, 32 if k == 5 else 64
         tiles = math.ceil(c_out / outs) * math.ceil(c_in / 8 / across_in)
         slices = max(1, min((64 if alone else 16) // tiles, n // c))
         parts = slices * (4 // across_in)
         stages = math.ceil(n // c * out * out / 4 / 16 / slices)
-        self.matrix("conv_gemm_weight", row("weight"), c * slices * tiles, stages, 4 * across_in / 4 * outs / 32 * 2 * k * k, x + y)
+        self.matrix("conv_gemm_weight", row("weight"), c * slices * tiles, stages, 4 * across_in / 4 * outs / 32 * 2 * k * k, x + y,
+                    warps("weight"))
         if parts > 1:
             self.elementwise("sum of partials", 4 * c * parts * filters)
         if not alone:
             r, _ = self.row("pool_bias_back", f"{c_out}_")
             self.run("pool_bias_back", c * c_out, 64 * out * out / 4 / 32 * r["main loop"] / 4)
         if wants_input:
-            product("input", "turn", c_out, c_in, math.ceil(side / 2) ** 2, x + y)
+            product("input", "turn", c_out, c_in, out * out // 4 if k == 1 else math.ceil(side / 2) ** 2, x + y, 1 / stride if k > 1 else 1)
 
-    # A kernel of batch norm, which runs over its values several times. Later times read the cache if it holds what the running blocks
-    # read. Loops are unrolled four times.
-    def passes(self, kernel, channels, side, reads, written):
-        r, _ = self.row(kernel, f"{side * side}_1")  # with the ReLU behind it
+    # A convolution alone by columns.
+    def columns_alone(self, c_in, c_out, side, k, stride):
+        pixels = self.images * (side // stride) ** 2
+        x, cols, y = self.images * c_in * side * side, c_in * k * k * pixels, c_out * pixels
+        for kernel, items in (("to_columns", cols), ("from_columns", x)):
+            r, _ = self.row(kernel, f"{c_in}_{side}_{side}_{k}_{stride}_")
+            self.chunks(kernel, items, r["main loop"], 4 * (cols + x))
+        self.elementwise("gradient by channel", 8 * y)
+        for name in ("product", "weights' gradient", "columns' gradient"):
+            self.product(name, cols * c_out, 4 * (cols + y))
+
+    # A kernel of batch norm with nothing, a ReLU or an addition behind it, which runs over its values several times. Later times
+    # read the cache if it holds what the running blocks read. once: further arrays that are read or written once. Loops are
+    # unrolled four times.
+    def passes(self, kernel, channels, side, behind, reads, once):
+        r, _ = self.row(kernel, f"{side * side}_{behind}")
         values = self.images // self.clients * side * side
         arrays = 1 if kernel == "batch_norm" else 2
         cached = SMS * WARPS / 8 * 4 * arrays * values < CACHE
         size = 4 * self.clients * channels * values
         again = size * (reads - 1) * arrays
         self.run(kernel, self.clients * channels, reads * values / 32 * r["main loop"] / 4, 8,
-                 size * (arrays + written) + (again * BANDWIDTH / CACHED if cached else again))
+                 size * (arrays + once) + (again * BANDWIDTH / CACHED if cached else again))
 
     # Batch norm and ReLU behind a convolution, as one layer or two. Training reads the values three times, for the mean, the variance
     # and the output; the backward pass reads input and gradient for the sums and for the gradient of the input. A frozen encoder
     # reads the values once.
     def norm_relu(self, channels, side, fused):
         size = 4 * self.images * channels * side * side
-        self.passes("batch_norm", channels, side, 3, 1)
-        self.passes("batch_norm_back", channels, side, 2, 1)
-        self.forward += max(ELEMENTWISE, 2 * size / BANDWIDTH) + GAP
+        self.norm(channels, side, 1)
         if not fused:
             self.elementwise("ReLU", 2 * size)
             self.forward += self.times[-1][1]
             self.elementwise("ReLU's gradient", 3 * size)
+
+    # Batch norm, alone or with the ReLU behind it.
+    def norm(self, channels, side, behind):
+        self.passes("batch_norm", channels, side, behind, 3, 1)
+        self.passes("batch_norm_back", channels, side, behind, 2, 1)
+        self.forward += max(ELEMENTWISE, 8 * self.images * channels * side * side / BANDWIDTH) + GAP
+
+    # Batch norm, addition of a shortcut and ReLU, as one layer or three. As one layer, the forward pass also reads the shortcut, and
+    # the backward pass reads the output and writes the gradient of the sum.
+    def norm_addition(self, channels, side, fused):
+        size = 4 * self.images * channels * side * side
+        if fused:
+            self.passes("batch_norm", channels, side, 2, 3, 2)
+            self.passes("batch_norm_back", channels, side, 2, 2, 3)
+            self.forward += max(ELEMENTWISE, 3 * size / BANDWIDTH) + GAP
+        else:
+            self.norm(channels, side, 0)
+            self.elementwise("addition", 3 * size)
+            self.elementwise("ReLU", 2 * size)
+            self.forward += self.times[-1][1] + self.times[-2][1]
+            self.elementwise("ReLU's gradient", 3 * size)
+        self.elementwise("residual's gradient", 3 * size)
 
     def maximum(self, channels, side, window):
         n, size = self.images * channels * side * side, 4 * self.images * channels * side * side
@@ -366,6 +404,26 @@ def resnet9(lab, clients, epochs, fused):  # convolutions on tensor cores
     return s
 
 
+def resnet18(lab, clients, epochs, fused):  # convolutions on tensor cores; every ReLU without an addition is in the layer of its norm
+    s = Step(lab, clients, 64, True, TF32)
+    s.tensor_cores(3, 64, 32, 3, False, alone=True)
+    s.norm_relu(64, 32, True)
+    c_in, side = 64, 32
+    for c_out in (64, 128, 256, 512):
+        for stride in (1 if c_out == 64 else 2, 1):
+            s.tensor_cores(c_in, c_out, side, 3, True, True, stride)
+            if stride == 2:
+                s.tensor_cores(c_in, c_out, side, 1, True, True, stride)
+                s.norm(c_out, side // stride, 0)
+            c_in, side = c_out, side // stride
+            s.norm_relu(c_out, side, True)
+            s.tensor_cores(c_out, c_out, side, 3, True, True)
+            s.norm_addition(c_out, side, fused)
+    s.rest([512, 10], 3072, 11173962)
+    s.frozen(epochs)
+    return s
+
+
 # Times measured on an H100 with the general kernels (docs/performance.md), in us per step. A round of 100 clients with label
 # skew takes 239 ms, including about 27 ms for evaluation and uploads; it has 610 steps with 7 clients on average.
 MEASURED = [
@@ -403,15 +461,27 @@ def main():
         if abs(off) > 0.3:
             missed.append(f"{name}: predicted {general.us():.0f} us, measured {measured:.0f} us")
     print()
-    print("| step with convolutions on tensor cores | convolutions, us | norms and ReLUs, us | frozen encoder, us | whole step, us |")
+    print("| step with convolutions on tensor cores | convolutions, us | norms, additions and ReLUs, us | frozen encoder, us | whole step, us |")
     print("|---|---:|---:|---:|---:|")
-    for name, fused in (("a norm and its ReLU are two layers", False), ("a norm and its ReLU are one layer", True)):
-        s = resnet9(lab, 20, 1, fused)
-        parts = (s.of("conv_gemm") + s.of("sum of partials"), s.of("batch_norm") + s.of("ReLU"), s.of("frozen"), s.us())
-        print(f"| resnet9, tf32, 20 clients, 1 epoch, {name} | " + " | ".join(f"{us:.0f}" for us in parts) + " |")
-    if o.kernels:
-        for kernel, us in s.times:
-            print(f"    {kernel:24s} {us:8.1f}")
+    for network, name, fused in ((resnet9, "a norm and its ReLU are two layers", False), (resnet9, "a norm and its ReLU are one layer", True),
+                                 (resnet18, "a norm, an addition and a ReLU are three layers", False),
+                                 (resnet18, "a norm, an addition and a ReLU are one layer", True)):
+        s = network(lab, 20, 1, fused)
+        parts = (s.of("conv_gemm") + s.of("sum of partials"), s.of("batch_norm") + s.of("ReLU") + s.of("addition") + s.of("residual"),
+                 s.of("frozen"), s.us())
+        print(f"| {network.__name__}, tf32, 20 clients, 1 epoch, {name} | " + " | ".join(f"{us:.0f}" for us in parts) + " |")
+        if o.kernels and fused:
+            for kernel, us in s.times:
+                print(f"    {kernel:24s} {us:8.1f}")
+    print()
+    print("| convolutions of resnet18 with stride 2 | on tensor cores, us | by columns, us |")
+    print("|---|---:|---:|")
+    for k in (3, 1):
+        for c_in, side in ((64, 32), (128, 16), (256, 8)):
+            tensor, columns = (Step(lab, 20, 64, True, TF32) for _ in range(2))
+            tensor.tensor_cores(c_in, 2 * c_in, side, k, True, True, 2)
+            columns.columns_alone(c_in, 2 * c_in, side, k, 2)
+            print(f"| {k}x{k}, {c_in}x{side}x{side} | {tensor.us():.0f} | {columns.us():.0f} |")
     if o.check and missed:
         sys.exit("step_time: " + "; ".join(missed))
 

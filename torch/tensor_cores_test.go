@@ -28,21 +28,29 @@ func TestTensorCoreKernels(t *testing.T) {
 	if text, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("compiling: %v\n%s", err, text)
 	}
-	for _, layer := range []string{ // alone, kernel, in, out, height, width, padding, slices, samples of each client
-		"0 3 3 64 32 32 0 2 1 2", // conv1 of cnn
-		"0 3 18 70 7 12 1 2 3 0 5",
-		"0 3 40 20 8 8 2 1 5 1",
-		"0 3 5 9 14 11 0 3 5 2",
-		"0 5 1 6 28 28 2 2 3 0", // conv1 of lenet
-		"0 5 6 16 14 14 0 1 5 1",
-		"0 5 12 66 9 6 4 2 1 4",
-		"1 3 3 64 32 32 1 2 1 2", // conv1 of resnet9
-		"1 3 10 70 7 12 1 2 3 0 5",
-		"1 3 18 130 4 4 1 1 5 1",
-		"1 3 9 20 16 16 1 4 2 5",
-		"1 3 5 9 14 11 0 3 5 2",
-		"1 5 6 16 9 14 2 2 3 0",
-		"1 5 12 66 10 5 4 2 1 4",
+	for _, layer := range []string{ // alone, stride, kernel, in, out, height, width, padding, slices, samples of each client
+		"0 1 3 3 64 32 32 0 2 1 2", // conv1 of cnn
+		"0 1 3 18 70 7 12 1 2 3 0 5",
+		"0 1 3 40 20 8 8 2 1 5 1",
+		"0 1 3 5 9 14 11 0 3 5 2",
+		"0 1 5 1 6 28 28 2 2 3 0", // conv1 of lenet
+		"0 1 5 6 16 14 14 0 1 5 1",
+		"0 1 5 12 66 9 6 4 2 1 4",
+		"1 1 3 3 64 32 32 1 2 1 2", // conv1 of resnet9
+		"1 1 3 10 70 7 12 1 2 3 0 5",
+		"1 1 3 18 130 4 4 1 1 5 1",
+		"1 1 3 9 20 16 16 1 4 2 5",
+		"1 1 3 5 9 14 11 0 3 5 2",
+		"1 1 5 6 16 9 14 2 2 3 0",
+		"1 1 5 12 66 10 5 4 2 1 4",
+		"1 1 1 9 20 7 10 0 2 2 5",
+		"1 2 1 20 70 7 9 0 2 3 0 5",
+		"1 2 1 3 4 8 8 0 1 5 1",
+		"1 2 3 3 5 8 8 1 1 2",
+		"1 2 3 10 70 7 12 1 2 3 0 5",
+		"1 2 3 20 9 9 13 1 3 3 5",
+		"1 2 3 18 130 4 4 1 1 5 1",
+		"1 2 3 9 20 16 16 1 4 2 5",
 	} {
 		for _, kind := range []string{"f32", "bf16"} {
 			text, err := exec.Command(program, append([]string{"1", kind}, strings.Fields(layer)...)...).Output()
@@ -93,14 +101,26 @@ func tensorCoreNet(t *testing.T) *torch.Network {
 	return net
 }
 
-// aloneNet returns a small network with filters of both sizes, whose convolutions have no bias and stand before norms.
+// aloneNet returns a small network with filters of all sizes and with strides, whose convolutions have no bias and stand before
+// norms.
 func aloneNet(t *testing.T) *torch.Network {
 	t.Helper()
 	net, err := torch.NewNetwork([]torch.Layer{
 		torch.Conv2d{Name: "conv1", In: 2, Out: 18, Kernel: 3, Stride: 1, Padding: 1, NoBias: true}, // 18 x 12 x 12
 		torch.BatchNorm2d{Name: "norm1", Channels: 18},
 		torch.ReLU{},
-		torch.MaxPool2d{Size: 2}, // 18 x 6 x 6
+		torch.Residual{ // 18 x 6 x 6
+			Body: []torch.Layer{
+				torch.Conv2d{Name: "down", In: 18, Out: 18, Kernel: 3, Stride: 2, Padding: 1, NoBias: true},
+				torch.BatchNorm2d{Name: "norm4", Channels: 18},
+			},
+			Shortcut: []torch.Layer{
+				torch.Conv2d{Name: "short", In: 18, Out: 18, Kernel: 1, Stride: 2, NoBias: true},
+				torch.BatchNorm2d{Name: "norm5", Channels: 18},
+			},
+		},
+		torch.ReLU{},
+		torch.Conv2d{Name: "point", In: 18, Out: 18, Kernel: 1, Stride: 1, NoBias: true},
 		torch.Residual{Body: []torch.Layer{
 			torch.Conv2d{Name: "conv2", In: 18, Out: 18, Kernel: 3, Stride: 1, Padding: 1, NoBias: true},
 			torch.GroupNorm{Name: "norm2", Groups: 3, Channels: 18},
@@ -130,8 +150,8 @@ func changes(t *testing.T, job torch.Job, trained torch.Trained) []float64 {
 }
 
 // TestTensorCores checks on ragged clients that with convolutions on tensor cores, training and prediction agree with eager
-// up to the rounding of operands, on fibers, without races, and that all kernels for them have run. cnn and resnet9 have the
-// kernels for their shapes.
+// up to the rounding of operands, on fibers, without races, and that all kernels for them have run. cnn and the ResNets have
+// the kernels for their shapes.
 func TestTensorCores(t *testing.T) {
 	library, known := fibersLibrary(t), knownShapes(t)
 	eager, err := torch.NewEager()
@@ -143,6 +163,10 @@ func TestTensorCores(t *testing.T) {
 		t.Fatal(err)
 	}
 	resnet9, err := models.New("resnet9", [3]int{3, 32, 32}, 10, true, models.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resnet18, err := models.New("resnet18", [3]int{3, 32, 32}, 10, true, models.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,14 +183,16 @@ func TestTensorCores(t *testing.T) {
 		{"small", tensorCoreNet(t), false, torch.FP32, 0.01}, {"small", tensorCoreNet(t), false, torch.BF16, 0.1},
 		{"alone", aloneNet(t), false, torch.FP32, 0.01}, {"alone", aloneNet(t), false, torch.BF16, 0.1},
 		{"cnn", cnn, true, torch.FP32, 0.01}, {"resnet9", resnet9, true, torch.FP32, 0.01},
+		{"resnet18", resnet18, true, torch.FP32, 0.01},
 	} {
-		if c.model && testing.Short() || c.name == "resnet9" && !long {
-			continue // resnet9 takes minutes
+		resnet := strings.HasPrefix(c.name, "resnet")
+		if c.model && testing.Short() || resnet && !long {
+			continue // a ResNet takes minutes
 		}
 		t.Run(fmt.Sprintf("%s/%v", c.name, c.precision), func(t *testing.T) {
 			images, jobs := raggedCohort(t, c.net, 1)
 			jobs = []torch.Job{jobs[0], jobs[2]} // 5 samples and 1
-			if c.name == "resnet9" {
+			if resnet {
 				jobs = jobs[1:]
 			}
 			want, err := eager.Train(c.net, images, jobs, torch.Secondary, raggedSGD)
@@ -204,7 +230,7 @@ func TestTensorCores(t *testing.T) {
 		})
 	}
 	for _, kernel := range names {
-		skipped := testing.Short() && known[kernel] != "" || !long && strings.Contains(known[kernel], "args.alone = 1;") // resnet9
+		skipped := testing.Short() && known[kernel] != "" || !long && strings.Contains(known[kernel], "args.alone = 1;") // ResNets
 		if strings.HasPrefix(kernel, "conv_gemm_") && !ran[kernel] && !skipped {
 			t.Errorf("%s did not run", kernel)
 		}
@@ -235,7 +261,7 @@ func TestTensorCoresConfirmed(t *testing.T) {
 }
 
 // TestTensorCoresElsewhere checks that other methods compute the convolutions where the tensor cores cannot: as loops on the
-// CPU, with strides, and with a bias but without pooling.
+// CPU, with a bias and a stride, with a stride and another padding, and with a bias but without pooling.
 func TestTensorCoresElsewhere(t *testing.T) {
 	library := fibersLibrary(t)
 	other, err := torch.NewNetwork([]torch.Layer{
@@ -244,8 +270,9 @@ func TestTensorCoresElsewhere(t *testing.T) {
 		torch.MaxPool2d{Size: 2},
 		torch.Conv2d{Name: "conv2", In: 4, Out: 3, Kernel: 3, Stride: 1, Padding: 1},
 		torch.ReLU{},
+		torch.Conv2d{Name: "conv3", In: 3, Out: 3, Kernel: 3, Stride: 2, NoBias: true},
 		torch.Flatten{},
-	}, [3]int{2, 12, 12}, 10, true)
+	}, [3]int{2, 16, 16}, 10, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ Constants constants_of(const FusedBackward &a) { return constants_of("FusedBackw
 Constants constants_of(const ConvGemm &a) {
   return {"ConvGemm",
           {FD_VALUE(in), FD_VALUE(out), FD_VALUE(height), FD_VALUE(width), FD_VALUE(padding), FD_VALUE(quads_h), FD_VALUE(quads_w),
-           FD_VALUE(alone)}};
+           FD_VALUE(alone), FD_VALUE(stride)}};
 }
 
 // whose: what stands before the net, within the arguments.

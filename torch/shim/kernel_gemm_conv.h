@@ -12,7 +12,7 @@ namespace fd {
 // a client.
 template <typename T, int k, bool turned>
 FD_DEVICE void pack_weights(const ConvGemm &a, i64 block, float *) {
-  GemmShape g = turned ? input_shape<k>(a) : forward_shape(a);
+  GemmShape g = turned ? input_shape<k>(a) : forward_shape<k>(a);
   int parts = result_tiles(g) * source_chunks<T>(g), part = remainder_of(block, parts), chunk = part % source_chunks<T>(g);
   i64 client = quotient(block, parts);
   int halves = halves_of<T>(g), pairs = k / 2, groups = block_groups(g), size = chunk_weights<T, k>(g);
@@ -21,8 +21,9 @@ FD_DEVICE void pack_weights(const ConvGemm &a, i64 block, float *) {
   FD_EACH_THREAD(i, size) {
     int b = i % 2, t = i / 4 % 4, column = i / 16 % 8, step = i / 128 / groups;
     int result = ((part / source_chunks<T>(g) * groups + i / 128 % groups) * 2 + i / 2 % 2) * 8 + column;
-    int half = step / (k * pairs), y = step / pairs % k, z = step % pairs + 2 * b, rest = step - halves * k * pairs;
-    if (rest >= 0) half = halves == 2 ? b : 0, y = halves == 2 ? rest : 2 * rest + b, z = left_column<k>();
+    int rest = step - halves * k * pairs, half = 0, y = 0, z = 0;
+    if (rest < 0) half = step / (k * pairs), y = step / pairs % k, z = step % pairs + 2 * b;
+    else half = halves == 2 ? b : 0, y = halves == 2 ? rest : 2 * rest + b, z = left_column<k>();
     float value[2] = {0, 0};
     for (int e = 0; e < Operands<T>::count; e++) {
       int source = ((chunk * halves + half) * 4 + t) * Operands<T>::count + e;
@@ -40,7 +41,7 @@ struct SourcePlace {
 };
 FD_DEVICE SourcePlace source_place(const GemmShape &g, int k, int row, int column) {
   int sample = row / sample_rows(g, k);
-  return {sample, row - sample * sample_rows(g, k) - g.border, column - g.border};
+  return {sample, (row - sample * sample_rows(g, k)) * g.apart - g.border, source_column(g, column) * g.apart - g.border};
 }
 
 // Planes of all channels: the input, or the output of a convolution alone.
@@ -113,42 +114,64 @@ FD_DEVICE void stage_chunk(const ConvGemm &a, const GemmShape &g, i64 client, in
 }
 
 // A step of four words at two taps, whose operands of the first row of a quad are first, and those of the second row second:
-// left and right at one tap, left and right at the other. Times the groups of result channels.
+// left and right at one tap, left and right at the other. Times the groups of result channels. A row whose operands are all zero
+// is left out.
 template <typename T>
-FD_DEVICE void gemm_step(const GemmShape &g, const float *weights, const u32 (&first)[4], const u32 (&second)[4],
-                         float (&sum)[2][2 * kMostGroups][4]) {
+FD_DEVICE void gemm_step(const GemmShape &g, const float *weights, bool has_first, const u32 (&first)[4], bool has_second,
+                         const u32 (&second)[4], float (&sum)[2][2 * kMostGroups][4]) {
   FD_UNROLL for (int n = 0; n < warp_groups(g); n++) {
     float b[4];
     load_four(weights + n * 128, b);
     FD_UNROLL for (int h = 0; h < 2; h++) {
       u32 low = bits_of(b[2 * h]), high = bits_of(b[2 * h + 1]);
-      multiply<T>(sum[0][2 * n + h], first[0], first[1], first[2], first[3], low, high);
-      multiply<T>(sum[1][2 * n + h], second[0], second[1], second[2], second[3], low, high);
+      if (has_first) multiply<T>(sum[0][2 * n + h], first[0], first[1], first[2], first[3], low, high);
+      if (has_second) multiply<T>(sum[1][2 * n + h], second[0], second[1], second[2], second[3], low, high);
     }
   }
+}
+
+// The operands of row y of a quad's patch, from which those of the taps two columns apart are taken: left and right of the first
+// tap, and those of the second one. In the gradient of the input of stride 2, only odd rows and columns are not zero.
+template <typename T, int k>
+FD_DEVICE void load_patch(const GemmShape &g, const float *source, int width, int y, u32 (&patch)[k + 1]) {
+  if (g.each == 1) {
+    FD_UNROLL for (int z = 0; z <= k; z++) patch[z] = y % 2 == 1 && z % 2 == 1 ? operand<T>(source[y / 2 * width + z / 2]) : 0;
+    return;
+  }
+  FD_UNROLL for (int z = 0; z <= k; z += 2) {
+    float two[2];
+    load_two(source + y * width + z, two);
+    patch[z] = operand<T>(two[0]);
+    patch[z + 1] = operand<T>(two[1]);
+  }
+}
+// The operand of row y for the tap of the left_column, of the left or the right value of the quad.
+template <typename T, int k>
+FD_DEVICE u32 load_left(const GemmShape &g, const float *source, int width, int y, int right) {
+  if (g.each == 1) return y % 2 == 1 && right == 0 ? operand<T>(load_again(source + y / 2 * width)) : 0;
+  return operand<T>(load_again(source + y * width + (k == 3 ? odd_columns(g) : left_column<k>()) + right));
 }
 
 // The product of a chunk: source is the patch of the thread's quad in its first word.
 template <typename T, int k>
 FD_DEVICE void gemm_chunk(const GemmShape &g, const float *weights, const float *source, float (&sum)[2][2 * kMostGroups][4]) {
   int width = row_width(g, k), size = channel_size(most_rows(g, k, tile_quads(g)) * width, 8), step = block_groups(g) * 128;
-  constexpr int pairs = k / 2, column = left_column<k>();
-  int halves = halves_of<T>(g);
+  constexpr int pairs = k / 2;
+  int halves = halves_of<T>(g), down = g.each == 4 ? 2 : 1, across = g.each == 4 ? 1 : 2;  // to the second row, to the second tap
+  auto has = [&](int y) { return g.each != 1 || y % 2 == 1; };
   FD_UNROLL for (int half = 0; half < 2; half++) {
-    if (half >= halves) continue;
-    u32 patch[k + 1][k + 1];
-    FD_UNROLL for (int y = 0; y <= k; y++)
-      FD_UNROLL for (int z = 0; z <= k; z += 2) {
-        float two[2];
-        load_two(source + half * 4 * size + y * width + z, two);
-        patch[y][z] = operand<T>(two[0]);
-        patch[y][z + 1] = operand<T>(two[1]);
-      }
+    if (half >= halves || pairs == 0) continue;
+    u32 patch[k + 2][k + 1];
+    FD_UNROLL for (int y = 0; y < k + 2; y++)
+      if (y < k + down) load_patch<T, k>(g, source + half * 4 * size, width, y, patch[y]);
     FD_UNROLL for (int y = 0; y < k; y++)
       FD_UNROLL for (int p = 0; p < pairs; p++) {
         u32 first[4], second[4];
-        FD_UNROLL for (int i = 0; i < 4; i++) first[i] = patch[y][p + i], second[i] = patch[y + 1][p + i];
-        gemm_step<T>(g, weights + ((half * k + y) * pairs + p) * step, first, second, sum);
+        FD_UNROLL for (int i = 0; i < 4; i++) {
+          int column = p + i % 2 + i / 2 * across;
+          first[i] = patch[y][column], second[i] = patch[y + down][column];
+        }
+        gemm_step<T>(g, weights + ((half * k + y) * pairs + p) * step, has(y), first, has(y + down), second, sum);
       }
   }
   weights += halves * k * pairs * step;
@@ -157,11 +180,11 @@ FD_DEVICE void gemm_chunk(const GemmShape &g, const float *weights, const float 
     u32 first[4], second[4];
     FD_UNROLL for (int i = 0; i < 4; i++) {
       int half = halves == 2 ? i / 2 : 0, y = halves == 2 ? s : 2 * s + i / 2;
-      const float *from = source + half * 4 * size + y * width + column + i % 2;
-      first[i] = y < k ? operand<T>(load_again(from)) : 0;  // the weights are zero too
-      second[i] = y < k ? operand<T>(load_again(from + width)) : 0;
+      const float *from = source + half * 4 * size;
+      first[i] = y < k ? load_left<T, k>(g, from, width, y, i % 2) : 0;  // the weights are zero too
+      second[i] = y < k ? load_left<T, k>(g, from, width, y + down, i % 2) : 0;
     }
-    gemm_step<T>(g, weights + s * step, first, second, sum);
+    gemm_step<T>(g, weights + s * step, halves == 1 || has(s), first, halves == 1 || has(s + down), second, sum);
   }
 }
 
@@ -182,17 +205,26 @@ FD_DEVICE void keep_maximum(const ConvGemm &a, i64 client, int sample, int count
   a.which[e] = positive ? static_cast<u8>(where) : kNothing;
 }
 
+// The four values of the quad at row y and column z, which lie two rows and columns apart, and the zeros right of and below each.
+template <typename T>
+FD_DEVICE void put_apart(T *plane, int height, int width, int y, int z, const float (&value)[4]) {
+  FD_UNROLL for (int q = 0; q < 4; q++) {
+    const float block[4] = {value[q], 0, 0, 0};
+    if (2 * (z + q % 2) < width) put_quad(plane, height, width, 2 * (y + q / 2), 2 * (z + q % 2), block);
+  }
+}
+
 // A block is a tile of quads and a tile of result channels of a client.
 template <typename T, int k, bool back>
 FD_DEVICE void conv_gemm(const ConvGemm &a, i64 block, float *shared) {
-  GemmShape g = back ? input_shape<k>(a) : forward_shape(a);
+  GemmShape g = back ? input_shape<k>(a) : forward_shape<k>(a);
   int tiles = result_tiles(g), tile = remainder_of(block, tiles), of_all = quotient(block, tiles);
   int client = of_all / quad_tiles(g, a.batch.samples), begin = of_all % quad_tiles(g, a.batch.samples) * tile_quads(g);
   int count = count_of(a.batch, client), row = first_row(g, k, begin / g.quads_w), area = g.quads_h * g.quads_w;
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, across = warp % warps_across(g);
   int mine = begin + warp / warps_across(g) * 8 + lane / 4;  // the thread's quad, counted over the samples
   int rows = most_rows(g, k, tile_quads(g)), width = row_width(g, k), word = channel_size(rows * width, 8);
-  int patch = lane % 4 * word + (first_row(g, k, mine / g.quads_w) - row) * width + mine % g.quads_w * 2;
+  int patch = lane % 4 * word + (first_row(g, k, mine / g.quads_w) - row) * width + first_column(g, mine % g.quads_w);
   int weights = across * warp_groups(g) * 128 + lane * 4, size = chunk_weights<T, k>(g), half = size + source_size<T, k>(g);
   float sum[2][2 * kMostGroups][4] = {};
   if (begin < count * area) {
@@ -212,7 +244,8 @@ FD_DEVICE void conv_gemm(const ConvGemm &a, i64 block, float *shared) {
       int channel = ((tile * warps_across(g) + across) * warp_groups(g) * 2 + n) * 8 + lane % 4 * 2 + e;
       if (channel >= g.result) continue;
       float value[4] = {sum[0][n][e], sum[0][n][2 + e], sum[1][n][e], sum[1][n][2 + e]};
-      if (back) put_quad(at_plane<T>(a.x_grad, client, sample, channel), a.height, a.width, y, z, value);
+      if (back && k == 1 && a.stride == 2) put_apart(at_plane<T>(a.x_grad, client, sample, channel), a.height, a.width, y, z, value);
+      else if (back) put_quad(at_plane<T>(a.x_grad, client, sample, channel), a.height, a.width, y, z, value);
       else if (a.alone) put_quad(at_plane<T>(a.y, client, sample, channel), out_height<k>(a), out_width<k>(a), y, z, value);
       else keep_maximum<T>(a, client, sample, count, quad, channel, value);
     }
@@ -229,6 +262,7 @@ FD_DEVICE void conv_gemm(const ConvGemm &a, i64 block, float *shared) {
   FD_CONV_GEMM(turn, k, (pack_weights<T, k, true>(a, block, shared)))     \
   FD_CONV_GEMM(forward, k, (conv_gemm<T, k, false>(a, block, shared)))    \
   FD_CONV_GEMM(input, k, (conv_gemm<T, k, true>(a, block, shared)))
+FD_CONV_GEMMS(1)
 FD_CONV_GEMMS(3)
 FD_CONV_GEMMS(5)
 #undef FD_CONV_GEMMS

@@ -5,6 +5,14 @@
 // the output of a convolution alone or of the gradient of the input. A warp computes eight quads, so that each of its threads
 // has the four values of one. The thread loads the patch of inputs that its quad needs once, and takes the operands of all taps from it. A channel
 // of shared memory has the rows that the quads of a tile need; the rows of samples follow each other.
+//
+// Convolutions alone may have filters of 1x1 or 3x3 and stride 2. The product is the same, but other places of the source lie under
+// a quad:
+//   1x1              every other row and column of the input; in the backward pass every other row and column has a gradient
+//   3x3, forward     four rows and columns instead of two. A row of shared memory has the even columns first, so that neighbours
+//                    of a quad are neighbours there
+//   3x3, the input   a row and a column. Between the gradients of the output lie zeros, which are not stored. Products in which all
+//                    operands are zero are left out, so half of the others are with zeros
 #pragma once
 
 #include "kernel_batch.h"
@@ -28,23 +36,32 @@ struct ConvGemm {
   i64 sums_client, sums_slice;  // strides of sums
   int slices;           // number of blocks that share the samples of a client in the weights' gradient
   int in, out, height, width, padding, quads_h, quads_w;  // quads of the output
-  int alone;  // 1 without bias, ReLU and maximum
+  int alone;   // 1 without bias, ReLU and maximum
+  int stride;  // 1, or alone 2: a filter of 3x3 then has a padding of 1
 };
 
 // The size of the output without a maximum.
 template <int k>
-FD_DEVICE int out_height(const ConvGemm &a) { return a.height + 2 * a.padding - k + 1; }
+FD_DEVICE int out_height(const ConvGemm &a) { return (a.height + 2 * a.padding - k) / a.stride + 1; }
 template <int k>
-FD_DEVICE int out_width(const ConvGemm &a) { return a.width + 2 * a.padding - k + 1; }
+FD_DEVICE int out_width(const ConvGemm &a) { return (a.width + 2 * a.padding - k) / a.stride + 1; }
 
 // The product of a pass: quads of positions, of source and result channels. border: rows and columns of zeros around the source.
+// each: rows and columns that shared memory has for a quad, beside those that it shares with the next one; apart: by how many rows
+// and columns of the source neighbours there differ.
 struct GemmShape {
-  int source, result, quads_h, quads_w, border;
+  int source, result, quads_h, quads_w, border, each, apart;
 };
-FD_DEVICE GemmShape forward_shape(const ConvGemm &a) { return {a.in, a.out, a.quads_h, a.quads_w, a.padding}; }
+template <int k>
+FD_DEVICE GemmShape forward_shape(const ConvGemm &a) {
+  return {a.in, a.out, a.quads_h, a.quads_w, a.padding, k == 1 ? 2 : 2 * a.stride, k == 1 ? a.stride : 1};
+}
 template <int k>
 FD_DEVICE GemmShape input_shape(const ConvGemm &a) {
-  return {a.out, a.in, (a.height + 1) / 2, (a.width + 1) / 2, k - 1 - a.padding};
+  if (a.stride == 2 && k == 1) return {a.out, a.in, a.quads_h, a.quads_w, 0, 2, 1};
+  int quads_h = (a.height + 1) / 2, quads_w = (a.width + 1) / 2;
+  if (a.stride == 2) return {a.out, a.in, quads_h, quads_w, 0, 1, 1};
+  return {a.out, a.in, quads_h, quads_w, k - 1 - a.padding, 2, 1};
 }
 
 // Source channels come in words of one channel (tf32) or two (bf16). A step of the product has eight words: four at two taps
@@ -60,7 +77,7 @@ FD_DEVICE int source_chunks(const GemmShape &g) { return (words_of<T>(g) + 4 * h
 template <typename T, int k>
 FD_DEVICE int steps_of(const GemmShape &g) { return halves_of<T>(g) * (k * (k / 2)) + (halves_of<T>(g) == 2 ? k : (k + 1) / 2); }
 template <int k>
-FD_DEVICE constexpr int left_column() { return k == 3 ? 1 : 4; }
+FD_DEVICE constexpr int left_column() { return k == 3 ? 1 : k == 5 ? 4 : 0; }
 
 // Result channels come in groups of 16: up to four for a warp, and for two warps if there are more.
 constexpr int kMostGroups = 4;
@@ -78,16 +95,29 @@ FD_DEVICE int quad_tiles(const GemmShape &g, int samples) {
 
 // Rows of the source: a sample has sample_rows of them, zeros included; first_row is the first one of a row of quads, counted over
 // the samples. most_rows are those that the given number of quads need at most, from a whole multiple of that number on.
-FD_DEVICE int sample_rows(const GemmShape &g, int k) { return 2 * g.quads_h + k - 1; }
+FD_DEVICE int rows_behind(const GemmShape &g, int k) { return g.each == 2 ? k - 1 : 1; }  // beside those from quad to quad
+FD_DEVICE int sample_rows(const GemmShape &g, int k) { return g.each * g.quads_h + rows_behind(g, k); }
 FD_DEVICE int first_row(const GemmShape &g, int k, int quad_row) {
-  return quad_row / g.quads_h * sample_rows(g, k) + quad_row % g.quads_h * 2;
+  return quad_row / g.quads_h * sample_rows(g, k) + quad_row % g.quads_h * g.each;
 }
-FD_DEVICE int row_width(const GemmShape &g, int k) { return 2 * g.quads_w + k - 1; }
+// Columns of a row, of which the first even_columns are the even ones if there are four from quad to quad.
+FD_DEVICE int even_columns(const GemmShape &g) { return 2 * g.quads_w + 2; }
+FD_DEVICE int row_width(const GemmShape &g, int k) {
+  return g.each == 4 ? even_columns(g) + 2 * g.quads_w : g.each * g.quads_w + rows_behind(g, k);
+}
+// Where a quad's patch begins in a row, and its odd columns.
+FD_DEVICE int first_column(const GemmShape &g, int quad_column) { return g.each == 1 ? quad_column : 2 * quad_column; }
+FD_DEVICE int odd_columns(const GemmShape &g) { return g.each == 4 ? even_columns(g) : 1; }
+// A column of the source.
+FD_DEVICE int source_column(const GemmShape &g, int column) {
+  if (g.each != 4) return column;
+  return column < even_columns(g) ? 2 * column : 2 * (column - even_columns(g)) + 1;
+}
 FD_DEVICE int most_rows(const GemmShape &g, int k, int quads) {
   int rows = quads % g.quads_w == 0 ? quads / g.quads_w : (quads + g.quads_w - 2) / g.quads_w + 1;
   bool whole = quads % g.quads_w == 0 && rows % g.quads_h == 0, within = quads % g.quads_w == 0 && g.quads_h % rows == 0;
   int ends = within ? 0 : whole ? rows / g.quads_h - 1 : (rows + g.quads_h - 2) / g.quads_h;
-  return 2 * rows + (ends + 1) * (k - 1);
+  return g.each * rows + (ends + 1) * rows_behind(g, k);
 }
 // The next size of a channel in shared memory that has the given remainder by 32, so that threads on different channels use
 // different banks.

@@ -10,7 +10,7 @@ namespace fd {
 // of a stage: each of these parts has sums of its own.
 constexpr int kStageQuads = 16;
 template <int k>
-FD_DEVICE constexpr int weight_rows() { return k == 3 ? 2 : 1; }  // groups of 16 output channels of a warp
+FD_DEVICE constexpr int weight_rows() { return k == 5 ? 1 : 2; }  // groups of 16 output channels of a warp
 template <int k>
 FD_DEVICE int weight_outputs() { return 2 * 16 * weight_rows<k>(); }
 FD_DEVICE int weight_across(const ConvGemm &a) { return a.in > 16 ? 4 : a.in > 8 ? 2 : 1; }
@@ -35,7 +35,7 @@ template <typename T>
 FD_DEVICE int grad_size() { return channel_size(kStageQuads * quad_words<T>(), Operands<T>::count == 1 ? 4 : 16); }
 template <typename T, int k>
 FD_DEVICE int input_size(const ConvGemm &a) {
-  GemmShape g = forward_shape(a);
+  GemmShape g = forward_shape<k>(a);
   return channel_size(most_rows(g, k, kStageQuads) * row_width(g, k) / Operands<T>::count, 8 / Operands<T>::count);
 }
 template <typename T, int k>
@@ -63,12 +63,12 @@ FD_DEVICE void stage_maximum(const bfloat *type, float grad, int which, float *t
   stage_quad(type, quad, to);
 }
 
-// Words of the input's channels from channel on, at columns from p.z on.
-FD_DEVICE void stage_columns(const ConvGemm &a, const float *type, i64 client, int channel, int words, SourcePlace p,
+// Words of the input's channels from channel on, at column p.z, in bf16 also at the column that is next columns behind it.
+FD_DEVICE void stage_columns(const ConvGemm &a, const float *type, i64 client, int channel, int words, SourcePlace p, int,
                              bool inside, float *to, int size) {
   stage_planes(input_planes(a), type, client, channel, words, p, inside, to, size);
 }
-FD_DEVICE void stage_columns(const ConvGemm &a, const bfloat *, i64 client, int channel, int words, SourcePlace p,
+FD_DEVICE void stage_columns(const ConvGemm &a, const bfloat *, i64 client, int channel, int words, SourcePlace p, int next,
                              bool inside, float *to, int size) {
   inside = inside && p.y >= 0 && p.y < a.height;
   const bfloat *from = inside ? at_plane<bfloat>(a.x, client, p.sample, channel) + p.y * a.width : nullptr;
@@ -76,7 +76,7 @@ FD_DEVICE void stage_columns(const ConvGemm &a, const bfloat *, i64 client, int 
     const bfloat *x = from + w * a.x.channel;
     u32 word = 0;
     if (inside && channel + w < a.in && p.z >= 0 && p.z < a.width) word = x[p.z].bits;
-    if (inside && channel + w < a.in && p.z + 1 >= 0 && p.z + 1 < a.width) word |= static_cast<u32>(x[p.z + 1].bits) << 16;
+    if (inside && channel + w < a.in && p.z + next >= 0 && p.z + next < a.width) word |= static_cast<u32>(x[p.z + next].bits) << 16;
     to[w * size] = float_of(word);
   }
 }
@@ -85,7 +85,7 @@ FD_DEVICE void stage_columns(const ConvGemm &a, const bfloat *, i64 client, int 
 template <typename T, int k>
 FD_DEVICE void stage_weight(const ConvGemm &a, i64 client, int begin, int end, int count, int first_out, int first_in,
                             float *grads) {
-  GemmShape g = forward_shape(a);
+  GemmShape g = forward_shape<k>(a);
   int area = a.quads_h * a.quads_w, rows = most_rows(g, k, kStageQuads), row = first_row(g, k, begin / g.quads_w);
   int width = row_width(g, k) / Operands<T>::count;
   float *input = grads + weight_outputs<k>() / 2 * grad_size<T>();
@@ -93,7 +93,7 @@ FD_DEVICE void stage_weight(const ConvGemm &a, i64 client, int begin, int end, i
   FD_EACH_THREAD(i, weight_inputs(a) / each * rows * width) {
     int channel = i / (rows * width) * each, place = i % (rows * width);
     SourcePlace p = source_place(g, k, row + place / width, place % width * Operands<T>::count);
-    stage_columns(a, static_cast<const T *>(nullptr), client, first_in + channel, each, p, p.sample < count,
+    stage_columns(a, static_cast<const T *>(nullptr), client, first_in + channel, each, p, a.stride, p.sample < count,
                   input + channel * input_size<T, k>(a) + place, input_size<T, k>(a));
   }
   FD_EACH_THREAD(i, weight_outputs<k>() / outs * kStageQuads) {
@@ -120,49 +120,65 @@ FD_DEVICE void stage_weight(const ConvGemm &a, i64 client, int begin, int end, i
 
 // The products of four quads: grads are those of the thread's quad and first pair of output channels, input its patch.
 template <int k>
-FD_DEVICE void weight_step(const float *, const float *grads, const float *input, int width,
+FD_DEVICE void weight_step(const GemmShape &g, const float *, const float *grads, const float *input, int width,
                            float (&sum)[weight_rows<k>()][k * k][4]) {
-  u32 patch[k + 1][k + 1];
-  FD_UNROLL for (int y = 0; y <= k; y++)
+  // If there are four columns from quad to quad, patch has the even ones, and odd the others.
+  u32 patch[k + 2][k + 1], odd[k + 2][2];
+  int down = g.each == 4 ? 2 : 1;
+  FD_UNROLL for (int y = 0; y < k + 2; y++) {
+    if (y >= k + down) continue;
+    float two[2];
     FD_UNROLL for (int z = 0; z <= k; z += 2) {
-      float two[2];
       load_two(input + y * width + z, two);
       patch[y][z] = tf32_of(two[0]);
       patch[y][z + 1] = tf32_of(two[1]);
     }
+    if (g.each != 4) continue;
+    load_two(input + y * width + odd_columns(g), two);
+    odd[y][0] = tf32_of(two[0]);
+    odd[y][1] = tf32_of(two[1]);
+  }
   FD_UNROLL for (int m = 0; m < weight_rows<k>(); m++) {
     FD_UNROLL for (int row = 0; row < 2; row++) {
       float grad[4];
       load_four(grads + m * 8 * grad_size<float>() + 4 * row, grad);
-      FD_UNROLL for (int tap = 0; tap < k * k; tap++)
+      FD_UNROLL for (int tap = 0; tap < k * k; tap++) {
+        int y = tap / k + row * down, z = tap % k, even = g.each == 4 ? z / 2 : z;
+        bool is_odd = g.each == 4 && z % 2 == 1;
         multiply<float>(sum[m][tap], bits_of(grad[0]), bits_of(grad[1]), bits_of(grad[2]), bits_of(grad[3]),
-                        patch[tap / k + row][tap % k], patch[tap / k + row][tap % k + 1]);
+                        is_odd ? odd[y][0] : patch[y][even], is_odd ? odd[y][1] : patch[y][even + 1]);
+      }
     }
   }
 }
 template <int k>
-FD_DEVICE void weight_step(const bfloat *, const float *grads, const float *input, int width,
+FD_DEVICE void weight_step(const GemmShape &g, const bfloat *, const float *grads, const float *input, int width,
                            float (&sum)[weight_rows<k>()][k * k][4]) {
-  u32 pairs[k + 1][k];  // two neighbours from each column on
-  FD_UNROLL for (int y = 0; y <= k; y++) {
+  u32 pairs[k + 2][k];  // the left and the right value of a quad at each tap of a row
+  int down = g.each == 4 ? 2 : 1;
+  FD_UNROLL for (int y = 0; y < k + 2; y++) {
+    if (y >= k + down) continue;
     u32 word[(k + 1) / 2];
     FD_UNROLL for (int z = 0; z < (k + 1) / 2; z++) word[z] = bits_of(input[y * width + z]);
-    FD_UNROLL for (int z = 0; z < k; z++)
-      pairs[y][z] = z % 2 == 0 ? word[z / 2] : word[z / 2] >> 16 | word[(z + 1) / 2] << 16;
+    FD_UNROLL for (int z = 0; z < k; z++) {
+      int even = g.each == 4 ? z / 2 : z;
+      pairs[y][z] = even % 2 == 0 ? word[even / 2] : word[even / 2] >> 16 | word[(even + 1) / 2] << 16;
+      if (g.each == 4 && z % 2 == 1) pairs[y][z] = bits_of(input[y * width + odd_columns(g) / 2]);
+    }
   }
   FD_UNROLL for (int m = 0; m < weight_rows<k>(); m++) {
     float grad[4];
     load_four(grads + m * 8 * grad_size<bfloat>(), grad);
     FD_UNROLL for (int tap = 0; tap < k * k; tap++)
       multiply<bfloat>(sum[m][tap], bits_of(grad[0]), bits_of(grad[1]), bits_of(grad[2]), bits_of(grad[3]),
-                       pairs[tap / k][tap % k], pairs[tap / k + 1][tap % k]);
+                       pairs[tap / k][tap % k], pairs[tap / k + down][tap % k]);
   }
 }
 
 // A block is a slice of a client's quads, and a tile of output and input channels.
 template <typename T, int k>
 FD_DEVICE void weight_gemm(const ConvGemm &a, i64 block, float *shared) {
-  GemmShape g = forward_shape(a);
+  GemmShape g = forward_shape<k>(a);
   int tiles_in = (a.in + weight_inputs(a) - 1) / weight_inputs(a), tile = remainder_of(block, weight_tiles<k>(a));
   int of_all = quotient(block, weight_tiles<k>(a)), client = of_all / a.slices, slice = of_all % a.slices;
   int first_out = tile / tiles_in * weight_outputs<k>(), first_in = tile % tiles_in * weight_inputs(a);
@@ -183,7 +199,7 @@ FD_DEVICE void weight_gemm(const ConvGemm &a, i64 block, float *shared) {
     int row = first_row(g, k, begin / g.quads_w);
     for (int step = part; step < kStageQuads / 4; step += weight_parts(a)) {
       int quad = step * 4 + lane % 4, at = begin + quad;
-      weight_step<k>(static_cast<const T *>(nullptr), now + pair * grad_size<T>() + quad * quad_words<T>(),
+      weight_step<k>(g, static_cast<const T *>(nullptr), now + pair * grad_size<T>() + quad * quad_words<T>(),
                      input + (first_row(g, k, at / g.quads_w) - row) * width + at % g.quads_w * 2 / Operands<T>::count, width, sum);
     }
   }
@@ -197,6 +213,7 @@ FD_DEVICE void weight_gemm(const ConvGemm &a, i64 block, float *shared) {
 }
 
 // conv_gemm_weight writes sums.
+FD_CONV_GEMM(weight, 1, (weight_gemm<T, 1>(a, block, shared)))
 FD_CONV_GEMM(weight, 3, (weight_gemm<T, 3>(a, block, shared)))
 FD_CONV_GEMM(weight, 5, (weight_gemm<T, 5>(a, block, shared)))
 #undef FD_CONV_GEMM

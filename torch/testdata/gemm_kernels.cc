@@ -2,7 +2,7 @@
 // operands. main prints the largest differences, relative to the largest value, of outputs, gradients of the input and of the
 // weights, the number of wrong positions of maxima, and the report.
 //
-//   gemm_kernels SEED f32|bf16 ALONE KERNEL IN OUT HEIGHT WIDTH PADDING SLICES COUNT...
+//   gemm_kernels SEED f32|bf16 ALONE STRIDE KERNEL IN OUT HEIGHT WIDTH PADDING SLICES COUNT...
 //
 // ALONE is 1 for a convolution alone, and 0 with bias, ReLU and maximum. A client has five slots, of which it uses COUNT.
 #include <cmath>
@@ -21,15 +21,15 @@ constexpr int kSlots = 5;
 // A layer of clients, and the values of its activations of type T.
 template <typename T>
 struct Layer {
-  int alone, k, in, out, height, width, padding, slices;
+  int alone, stride, k, in, out, height, width, padding, slices;
   std::vector<int> counts;
   const char *suffix;
   std::mt19937 random;
 
   int clients() const { return static_cast<int>(counts.size()); }
   int window() const { return alone ? 1 : 2; }  // side of the windows of the maximum
-  int out_h() const { return (height + 2 * padding - k + 1) / window(); }
-  int out_w() const { return (width + 2 * padding - k + 1) / window(); }
+  int out_h() const { return ((height + 2 * padding - k) / stride + 1) / window(); }
+  int out_w() const { return ((width + 2 * padding - k) / stride + 1) / window(); }
   int area() const { return out_h() * out_w(); }
   int filters() const { return out * in * k * k; }
   size_t pixels() const { return static_cast<size_t>(in) * height * width; }
@@ -76,8 +76,9 @@ void run(Layer<T> l, unsigned seed) {
   a.slices = l.slices;
   a.in = l.in, a.out = l.out, a.height = l.height, a.width = l.width, a.padding = l.padding;
   a.alone = l.alone;
+  a.stride = l.stride;
   a.quads_h = (l.out_h() + l.alone) / (1 + l.alone), a.quads_w = (l.out_w() + l.alone) / (1 + l.alone);
-  GemmShape forward = forward_shape(a), back = input_shape<k>(a);
+  GemmShape forward = forward_shape<k>(a), back = input_shape<k>(a);
   std::vector<float> packed(clients * static_cast<size_t>(packed_size<T, k>(forward)));
   std::vector<float> turned(clients * static_cast<size_t>(packed_size<T, k>(back)));
   int parts = l.slices * weight_parts(a);
@@ -116,7 +117,7 @@ void run(Layer<T> l, unsigned seed) {
             wrong += !(get(&y[e]) == 0 && (l.alone || which[e] == kNothing));
             continue;
           }
-          int row = p / l.out_w() * l.window() - l.padding, column = p % l.out_w() * l.window() - l.padding;
+          int row = p / l.out_w() * l.window() * l.stride - l.padding, column = p % l.out_w() * l.window() * l.stride - l.padding;
           const float *filter = &values[c * stride + static_cast<size_t>(o) * l.in * k * k];
           auto each_tap = [&](int q, auto visit) {  // the filter's values and the pixels under it
             for (int i = 0; i < l.in; i++)
@@ -158,16 +159,17 @@ void run(Layer<T> l, unsigned seed) {
 template <typename T>
 void run(int count, char **words, const char *suffix) {
   auto number = [&](int i) { return atoi(words[i]); };
-  Layer<T> l{number(3), number(4), number(5), number(6), number(7), number(8), number(9), number(10), {}, suffix, std::mt19937(5)};
-  for (int i = 11; i < count; i++) l.counts.push_back(number(i));
-  if (l.k == 3) run<T, 3>(l, static_cast<unsigned>(number(1)));
+  Layer<T> l{number(3), number(4), number(5), number(6), number(7), number(8), number(9), number(10), number(11), {}, suffix, std::mt19937(5)};
+  for (int i = 12; i < count; i++) l.counts.push_back(number(i));
+  if (l.k == 1) run<T, 1>(l, static_cast<unsigned>(number(1)));
+  else if (l.k == 3) run<T, 3>(l, static_cast<unsigned>(number(1)));
   else run<T, 5>(l, static_cast<unsigned>(number(1)));
 }
 
 }  // namespace fd
 
 int main(int count, char **words) {
-  if (count < 12) return 2;
+  if (count < 13) return 2;
   if (words[2] == std::string("f32")) fd::run<float>(count, words, "_f32");
   else fd::run<fd::bfloat>(count, words, "_bf16");
 }
