@@ -61,6 +61,8 @@ LEAST_SHARE = {"block_ahead": 0.72, "block_ahead_5_f32_1_": 0.74, "block_ahead_5
                "conv_gemm_input_3_f32_64_128_32_32_1_8_": 0.22, "conv_gemm_input_3_f32_128_256_16_16_1_4_": 0.21,
                "conv_gemm_input_3_f32_256_512_8_8_1_2_": 0.20, "conv_gemm_input_3_bf16_64_128_32_32_1_8_": 0.25,
                "conv_gemm_input_3_bf16_128_256_16_16_1_4_": 0.21, "conv_gemm_input_3_bf16_256_512_8_8_1_2_": 0.21,
+               "conv_gemm_weight_3_f32_64_128_32_32_1_8_": 0.25, "conv_gemm_weight_3_f32_128_256_16_16_1_4_": 0.25,
+               "conv_gemm_weight_3_f32_256_512_8_8_1_2_": 0.25,
                "conv_gemm_weight_3_bf16_64_128_32_32_1_8_": 0.24, "conv_gemm_weight_3_bf16_128_256_16_16_1_4_": 0.24,
                "conv_gemm_weight_3_bf16_256_512_8_8_1_2_": 0.24, "conv_gemm_forward_1_f32_": 0.09, "conv_gemm_forward_1_bf16_128_": 0.09,
                "conv_gemm_forward_1_bf16_256_": 0.09, "conv_gemm_input_1_": 0.09, "conv_gemm_weight_1_f32_": 0.09,
