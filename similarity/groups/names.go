@@ -42,13 +42,12 @@ func (k *kinds) matchNames(a, b int) []ClassPair {
 	var pairs []ClassPair
 	saved, variance := 0., 0.
 	for i, j := range matching.Least(costs) {
-		sd := k.deviation(a, both[i], b, both[j])
+		sd, credit := k.deviation(a, both[i], b, both[j]), nameCredit*k.deviation(a, both[i], b, both[i])
 		cost := costs[i][j]
 		if i == j {
-			cost += nameCredit * sd
+			cost += credit
 		}
-		mean := (sumOf(costs[i]) + nameCredit*k.deviation(a, both[i], b, both[i])) / float64(n)
-		saved += mean - cost
+		saved += (sumOf(costs[i])+credit)/float64(n) - cost
 		variance += sd * sd
 		pairs = append(pairs, ClassPair{both[i], both[j], math.Sqrt(max(cost, 0))})
 	}

@@ -12,9 +12,14 @@ import (
 
 // split tests every cluster and splits those that pass the test. Each part starts with the model of the cluster. The notes are
 // the smallest a and the largest b of all clusters whose members all have an update, and the smallest sqrt((1 - a_x)/2) of the
-// partings that GammaMax decides.
+// splits that GammaMax allows or forbids.
 func (a *CFL) split(t int) (map[string]float64, error) {
 	notes := map[string]float64{}
+	noteLeast := func(name string, x float64) {
+		if least, ok := notes[name]; !ok || x < least {
+			notes[name] = x
+		}
+	}
 	for z := range a.States {
 		members, updates := a.lastUpdates(z)
 		if len(members) == 0 {
@@ -22,9 +27,7 @@ func (a *CFL) split(t int) (map[string]float64, error) {
 		}
 		g := algorithm.Gram(updates, a.Env.Workers)
 		mean, longest := lengths(g)
-		if least, ok := notes["cfl_mean_update"]; !ok || mean < least {
-			notes["cfl_mean_update"] = mean
-		}
+		noteLeast("cfl_mean_update", mean)
 		notes["cfl_longest_update"] = max(notes["cfl_longest_update"], longest)
 		if t < a.From || len(members) <= 2 {
 			continue
@@ -37,9 +40,7 @@ func (a *CFL) split(t int) (map[string]float64, error) {
 		if err != nil {
 			return nil, err
 		}
-		if least, ok := notes["cfl_gamma"]; !ok || gamma < least {
-			notes["cfl_gamma"] = gamma
-		}
+		noteLeast("cfl_gamma", gamma)
 		if a.GammaMax > 0 && gamma <= a.GammaMax {
 			continue
 		}
@@ -114,5 +115,5 @@ func (a *CFL) bipartition(g *mat.SymDense) (parts [][]int, gamma float64, err er
 			nearest = min(nearest, d.At(i, j))
 		}
 	}
-	return parts, math.Sqrt(max(nearest, 0) / 2), nil
+	return parts, math.Sqrt(nearest / 2), nil
 }
