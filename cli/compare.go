@@ -88,7 +88,8 @@ func newCompareOptions() *compareOptions {
 }
 
 func (o *compareOptions) usage(out io.Writer) {
-	fmt.Fprintf(out, "%s\nFlags:\n%s\nAnd those of train (feddag train --help) but --algorithm, --seed, --label and --resume.\n", compareIntro, flagUsages(o.flags))
+	fmt.Fprintf(out, "%s\nFlags:\n%s\nAlso the flags of train (feddag train --help), except --algorithm, --seed, --label, --resume, --early-stopping, --dry-run\n"+
+		"and --distributed.\n", compareIntro, flagUsages(o.flags))
 }
 
 func compare(ctx context.Context, args []string, out, log io.Writer) error {

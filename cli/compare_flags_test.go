@@ -3,8 +3,12 @@ package cli
 import (
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
+
+	"github.com/spf13/pflag"
 )
 
 // TestCompareReadFlagsHaveAnEffect checks that each flag of compare that affects what is read and shown changes the tables of
@@ -45,6 +49,26 @@ func TestCompareReadFlagsHaveAnEffect(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if read(t, flag) == without {
 				t.Errorf("--%s changes nothing", flag)
+			}
+		})
+	}
+}
+
+// TestCompareHelpNamesTheFlagsThatItLacks checks that the last sentence of the help names the flags of train that compare refuses, and
+// no others.
+func TestCompareHelpNamesTheFlagsThatItLacks(t *testing.T) {
+	_, help, _ := feddag("compare", "--help")
+	_, lacks, ok := strings.Cut(help, ", except ")
+	if !ok {
+		t.Fatal("the help names no flags that compare lacks")
+	}
+	named := strings.FieldsFunc(lacks, func(r rune) bool { return r != '-' && !unicode.IsLetter(r) })
+	for _, g := range pageOf("train").groups {
+		g.flags.VisitAll(func(f *pflag.Flag) {
+			_, _, log := feddag("compare", "--"+f.Name+"="+f.Value.String(), "--help")
+			refused := strings.Contains(log, "unknown flag") || strings.Contains(log, "compare has no")
+			if refused != slices.Contains(named, "--"+f.Name) {
+				t.Errorf("--%s: compare refuses it: %v; the help says: except %s", f.Name, refused, lacks)
 			}
 		})
 	}

@@ -235,7 +235,7 @@ func timedPredictions(model *torch.Vector, n, count int) []torch.Prediction {
 
 func (f forecast) print(out io.Writer, images, models, work int64, seeing float64) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "dry run: nothing is trained but a few steps on the clock, and nothing is written\n\n")
+	fmt.Fprintf(&b, "dry run: times a few steps of training, and writes nothing\n\n")
 	fmt.Fprintf(&b, "%s on %s: %d rounds, %d of %d clients per round; %s on %s (%s), %s engine\n\n", f.Algorithm, f.Dataset, f.Rounds, f.Cohort, f.Clients,
 		f.Precision, f.Device, f.DeviceName, f.Engine)
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
@@ -254,9 +254,9 @@ func (f forecast) print(out io.Writer, images, models, work int64, seeing float6
 	}
 	fmt.Fprintf(&b, `
 
-Steps are exact for methods that train a uniform sample by plain SGD. Bytes are estimates from above. The time is the
-steps times that of a step just now, %d a client, as many clients as go at once, the first call left out: it knows
-nothing of other work on the machine, of the clustering itself, or of a method's own objective.
+The number of steps is exact for methods that sample clients uniformly and train them by plain SGD. Bytes are upper
+estimates. The time is the number of steps times the time of one step, measured now with %d steps per client and as many
+clients as train at once. It leaves out other work on the machine, the clustering, and objectives of a method's own.
 `, probeSteps)
 	line, err := report.Marshal(f)
 	if err != nil {

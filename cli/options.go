@@ -99,12 +99,12 @@ func newOptions(algorithm string) (*options, error) {
 	federation.FlagGroup(f, federation.TrainingFlags, func(f *pflag.FlagSet) {
 		f.IntVar(&r.Epochs, "epochs", r.Epochs, "E, number of epochs per local training")
 		f.IntVar(&r.Batch, "batch", r.Batch, "number of samples per step")
-		f.Float64Var(&r.LearningRate, "lr", r.LearningRate, "learning rate of SGD")
+		f.Float64Var(&r.LearningRate, "lr", r.LearningRate, "learning rate of local training")
 		federation.FlagGroup(f, federation.RoundFlags, func(f *pflag.FlagSet) {
 			f.Var(&r.Schedule, "lr-schedule", "learning rate over the rounds, as --lr times a factor: "+federation.RateSchedules+"; the warm-up and the final local training use --lr")
 		})
 		f.Float64Var(&r.Momentum, "momentum", r.Momentum, "momentum of SGD, 0 to below 1")
-		f.Float64Var(&r.WeightDecay, "weight-decay", r.WeightDecay, "weight decay of SGD")
+		f.Float64Var(&r.WeightDecay, "weight-decay", r.WeightDecay, "weight decay of local training")
 	})
 	federation.FlagGroup(f, federation.TrainingFlags, r.Optimizer.Flags)
 	federation.FlagGroup(f, federation.RoundFlags, r.Server.Flags)
