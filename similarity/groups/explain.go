@@ -64,18 +64,12 @@ func (r *Roster) Explanations(names []string) []Explanation {
 
 func (r *Roster) explain(k *kinds, a, b int) Explanation {
 	x := Explanation{A: a, B: b, P: 1}
-	var names []ClassPair // the classes that both hold
-	for c := range k.whole.classes {
-		switch inA, inB := k.holds(a, c), k.holds(b, c); {
-		case inA && inB:
-			names = append(names, ClassPair{A: c, B: c})
-		case inA:
-			x.OnlyA = append(x.OnlyA, c)
-		case inB:
-			x.OnlyB = append(x.OnlyB, c)
+	var both []int
+	if both, x.OnlyA, x.OnlyB = k.held(a, b); len(both) > 0 {
+		names := make([]ClassPair, len(both))
+		for i, c := range both {
+			names[i] = ClassPair{A: c, B: c}
 		}
-	}
-	if len(names) > 0 {
 		p := r.pairPValues(a, b, names)
 		x.P = slices.Min(p[:])
 	}
@@ -241,10 +235,16 @@ func (x Explanation) sentence(k *kinds, names classNames) string {
 		if only := x.only(names); only != "" {
 			return fmt.Sprintf("%s hold other classes: %s (%.0f nats)", who, only, x.Nats)
 		}
-		c := x.Classes[0]
-		share := k.whole.weight(x.A, c.Class) / max(sumOf(k.whole.weights(x.A)), 1)
-		return fmt.Sprintf("%s hold other shares of the classes, most of all of class %s: %.0f%% and %.0f%% (%.0f nats)",
-			who, names.of(c.Class), 100*share, 100*(share+c.Distance), x.Nats)
+		if len(x.Classes) > 0 {
+			c := x.Classes[0]
+			share := k.whole.weight(x.A, c.Class) / max(sumOf(k.whole.weights(x.A)), 1)
+			ofA, ofB := fmt.Sprintf("%.0f%%", 100*share), fmt.Sprintf("%.0f%%", 100*(share+c.Distance))
+			if ofA != ofB {
+				return fmt.Sprintf("%s hold other shares of the classes, most of all of class %s: %s and %s (%.0f nats)",
+					who, names.of(c.Class), ofA, ofB, x.Nats)
+			}
+		}
+		return fmt.Sprintf("%s hold the same shares of the classes, but the shares differ more between the clients of one of them (%.0f nats)", who, x.Nats)
 	case Concept:
 		var pairs []string
 		for i, p := range x.Renamed {

@@ -6,6 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"feddag/internal/stream"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // TestExplain checks the views, the numbers and the sentences of planted clusters.
@@ -144,6 +148,50 @@ func TestExplainedDistance(t *testing.T) {
 	for _, c := range x.Classes {
 		if want := math.Sqrt(dot(gap, gap)); math.Abs(c.Distance-want) > 0.1*want {
 			t.Errorf("class %d is %g apart, want %g", c.Class, c.Distance, want)
+		}
+	}
+}
+
+// TestExplainEqualShares checks the sentence about clusters whose members together hold equal shares of the classes: all clients of
+// one cluster hold these shares, and those of the other hold shares of their own.
+func TestExplainEqualShares(t *testing.T) {
+	const clients, images, d = 160, 320, 2
+	random := stream.New(1, "test: equal shares")
+	scatter := mat.NewSymDense(d, nil)
+	var sketches []*Sketch
+	for i := range clients {
+		first := images / 2 // images of class 0
+		if i%2 == 1 {
+			first = 2 * i // images / 2 on average
+		}
+		features, labels := mat.NewDense(images, d, nil), make([]int, images)
+		for k := range images {
+			if k >= first {
+				labels[k] = 1
+			}
+			for f := range d {
+				features.Set(k, f, random.NormFloat64()+float64(labels[k]))
+			}
+		}
+		s, own, err := NewSketch(features, labels, 2, random)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sketches = append(sketches, s)
+		scatter.AddSym(scatter, own)
+	}
+	found := &Result{Clusters: [][]int{nil, nil}}
+	for i := range clients {
+		found.Clusters[i%2] = append(found.Clusters[i%2], i)
+	}
+	found.LabelClusters = found.Clusters
+	r, err := NewRoster(Shape{}, sketches, scatter, found, DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range r.Explanations(nil) {
+		if x.View != Labels || len(x.Classes) > 0 || x.Nats < 10 || !strings.Contains(x.Sentence, "hold the same shares of the classes, but") {
+			t.Errorf("%+v", x)
 		}
 	}
 }

@@ -54,6 +54,21 @@ func (r *Roster) kinds() *kinds {
 // holds reports whether cluster z has images of class c.
 func (k *kinds) holds(z, c int) bool { return k.whole.weight(z, c) > 0 }
 
+// held returns the classes that clusters a and b both hold, and those that only one of them holds, in ascending order.
+func (k *kinds) held(a, b int) (both, onlyA, onlyB []int) {
+	for c := range k.whole.classes {
+		switch inA, inB := k.holds(a, c), k.holds(b, c); {
+		case inA && inB:
+			both = append(both, c)
+		case inA:
+			onlyA = append(onlyA, c)
+		case inB:
+			onlyB = append(onlyB, c)
+		}
+	}
+	return both, onlyA, onlyB
+}
+
 // square returns the squared distance between class c of cluster p and class e of cluster q in variances of one image,
 //
 //	<m_pc0 - m_qe0, m_pc1 - m_qe1>

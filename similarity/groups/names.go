@@ -28,12 +28,7 @@ func (k *kinds) sameNames(a, b int) bool {
 // matching. Therefore the chosen one, without the credit, must cost less than the mean over all matchings, by nameCredit standard
 // deviations or more.
 func (k *kinds) matchNames(a, b int) []ClassPair {
-	var both []int
-	for c := range k.whole.classes {
-		if k.holds(a, c) && k.holds(b, c) {
-			both = append(both, c)
-		}
-	}
+	both, _, _ := k.held(a, b)
 	n := len(both)
 	if n == 0 {
 		return nil
