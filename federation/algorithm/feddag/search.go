@@ -64,8 +64,25 @@ func (a *FedDAG) search(env *federation.Env, sketches similarity.Sketches) error
 		copies.Close()
 		return err
 	}
-	result.Sharing = a.sharing
+	result.Sharing = sharingIn(a.sharing, numbers)
 	return env.NotifyClustered(result)
+}
+
+// sharingIn returns the lists of a sharing with the numbers of the clusters in a new search. numbers has the run's number of each of
+// these clusters. Every cluster that has members is among them.
+func sharingIn(s similarity.Sharing, numbers []int) similarity.Sharing {
+	convert := func(lists [][]int) [][]int {
+		converted := make([][]int, len(lists))
+		for i, list := range lists {
+			for _, z := range list {
+				converted[i] = append(converted[i], slices.Index(numbers, z))
+			}
+			slices.Sort(converted[i])
+		}
+		slices.SortFunc(converted, slices.Compare[[]int])
+		return converted
+	}
+	return similarity.Sharing{FirstLayers: convert(s.FirstLayers), Encoders: convert(s.Encoders), Heads: convert(s.Heads)}
 }
 
 // matchClusters returns the number and the origin of each new cluster, given as a list of client ids. The origin is the old

@@ -109,3 +109,39 @@ func TestSearchSplitsAndJoins(t *testing.T) {
 		t.Errorf("clusters %v, want one", c)
 	}
 }
+
+// TestSearchReportsSharing checks that the result of a search names the clusters that train together by their numbers in the search,
+// although the run numbers its clusters differently once some are dissolved.
+func TestSearchReportsSharing(t *testing.T) {
+	e, a := federationtest.TinyEnv(t, 2), federationtest.Algorithm(t, bySimilarity).(*FedDAG)
+	e.Scenario = &federation.Scenario{}
+	a.Clustering.Choose, a.Body = "count:3", BodyAll
+	if err := errors.Join(e.Start(context.Background()), a.Init(e)); err != nil {
+		t.Fatal(err)
+	}
+	var last *similarity.Result
+	e.Observers = append(e.Observers, lastClustering{result: &last})
+	for _, choose := range []string{"count:1", "count:2"} {
+		a.Clustering.Choose = choose
+		if err := a.Search(e, 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(a.Clusters()) < 4 {
+		t.Fatalf("no cluster was dissolved: %v", a.Clusters())
+	}
+	if want := [][]int{{0, 1}}; !equalClusters(last.Sharing.Encoders, want) || len(last.Clusters) != 2 {
+		t.Errorf("clusters %v of %v share an encoder, want %v", last.Sharing.Encoders, last.Clusters, want)
+	}
+	if !equalClusters(last.Sharing.Heads, [][]int{{0}, {1}}) {
+		t.Errorf("heads %v", last.Sharing.Heads)
+	}
+}
+
+// lastClustering is an observer that stores the result of the last clustering in *result.
+type lastClustering struct {
+	federationtest.Silent
+	result **similarity.Result
+}
+
+func (l lastClustering) Clustered(r *similarity.Result) error { *l.result = r; return nil }
