@@ -59,8 +59,9 @@ type Missing struct {
 	Why  string `json:"why"`
 }
 
-// Cut returns the cell as if its run had ended after the given number of rounds. The accuracy of every client after local
-// training, which is only measured at the end of a run, is then missing. The total wall time ends with the remaining rounds.
+// Cut returns the cell as if its run had ended after the given number of rounds, with the clusters that it had then. The accuracy
+// of every client after local training, which is only measured at the end of a run, is then missing. The total wall time ends with
+// the remaining rounds.
 func (c Cell) Cut(rounds int) Cell {
 	s := &c.Summary
 	if s.Rounds <= rounds {
@@ -73,6 +74,9 @@ func (c Cell) Cut(rounds int) Cell {
 	}
 	c.Rounds = c.Rounds[:rounds]
 	s.SetRounds(c.Rounds)
+	if rounds > 0 && c.Rounds[rounds-1].Clusters != nil {
+		s.Clusters, s.AdjustedRandIndex = *c.Rounds[rounds-1].Clusters, c.Rounds[rounds-1].AdjustedRandIndex
+	}
 	s.ClientBest = nil
 	s.Joined, s.HeldOut = nil, nil // the summary does not say when each client joined; held-out clients come after the last round
 	x := s.Seconds
@@ -162,15 +166,19 @@ func (c *Comparison) Ranked() *Comparison {
 	return &sorted
 }
 
-// devices names the devices of the runs of a variant, such as "cpu" or "cuda:0".
-func (v *Variant) devices() string {
+// device names the device of a run, such as "cpu (NAME OF THE CPU)" or "cuda:0".
+func (c Cell) device() string {
+	if c.Summary.DeviceName == "" {
+		return c.Summary.Device
+	}
+	return c.Summary.Device + " (" + c.Summary.DeviceName + ")"
+}
+
+// devices lists what of says about the device of each run of a variant, each text once.
+func (v *Variant) devices(of func(Cell) string) string {
 	var names []string
 	for _, cell := range v.Cells {
-		name := cell.Summary.Device
-		if cell.Summary.DeviceName != "" {
-			name += " (" + cell.Summary.DeviceName + ")"
-		}
-		names = append(names, name)
+		names = append(names, of(cell))
 	}
 	slices.Sort(names)
 	return strings.Join(slices.Compact(names), ", ")
@@ -178,9 +186,14 @@ func (v *Variant) devices() string {
 
 // devicesDiffer reports whether the runs were on more than one device.
 func (c *Comparison) devicesDiffer() bool {
-	return slices.ContainsFunc(c.Variants, func(v Variant) bool {
-		return v.devices() != c.Variants[0].devices() || strings.Contains(v.devices(), ", ")
-	})
+	var names []string
+	for _, v := range c.Variants {
+		for _, cell := range v.Cells {
+			names = append(names, cell.device())
+		}
+	}
+	slices.Sort(names)
+	return len(slices.Compact(names)) > 1
 }
 
 func (c *Comparison) spread(v *Variant, m measure) Spread { return NewSpread(c.values(v, m)) }

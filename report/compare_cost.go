@@ -30,7 +30,7 @@ func (c *Comparison) costTable() Table {
 			millions(c.spread(v, trained).Mean), millions(c.spread(v, evaluated).Mean),
 			c.seconds(v, running), c.seconds(v, perRound), numfmt.Thousands(c.spread(v, samplesPer).Mean))
 		if c.devicesDiffer() {
-			row = append(row, TableCell{Text: v.devices()})
+			row = append(row, TableCell{Text: v.devices(Cell.device)})
 		}
 		t.Rows = append(t.Rows, row)
 	}

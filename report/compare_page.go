@@ -5,7 +5,6 @@ import (
 	"html/template"
 	"io"
 	"slices"
-	"strings"
 
 	"feddag/internal/numfmt"
 )
@@ -55,7 +54,7 @@ func (c *Comparison) view() (v compareView, err error) {
 			row.Value, row.Width = s.Text(1), template.CSS(fmt.Sprintf("%.1f%%", s.Mean))
 		}
 		if c.devicesDiffer() {
-			row.Device, _, _ = strings.Cut(x.devices(), " (")
+			row.Device = x.devices(func(cell Cell) string { return cell.Summary.Device })
 		}
 		v.Ranking = append(v.Ranking, row)
 	}

@@ -122,7 +122,7 @@ func (c *Comparison) accuracyTable() Table {
 		}
 		row = append(row, texts(whole(c.values(v, clusterCount)), c.spread(v, randIndex).Text(3), millions(c.spread(v, trained).Mean), c.bytes(v, traffic), c.seconds(v, running))...)
 		if c.devicesDiffer() {
-			row = append(row, TableCell{Text: v.devices()})
+			row = append(row, TableCell{Text: v.devices(Cell.device)})
 		}
 		t.Rows = append(t.Rows, row)
 	}

@@ -196,6 +196,48 @@ func TestCutARun(t *testing.T) {
 	}
 }
 
+// TestCutClusters checks that a run that is cut has the clusters of its last remaining round, and that a run whose rounds do not
+// record any keeps those of its end.
+func TestCutClusters(t *testing.T) {
+	whole, index := handCell(), 0.5
+	whole.Summary.Clusters, whole.Summary.AdjustedRandIndex = 4, &index
+	if c := whole.Cut(2); clusterCount.of(c) != 4 || randIndex.of(c) != 0.5 {
+		t.Errorf("without clusters in the rounds: %g clusters, index %g", clusterCount.of(c), randIndex.of(c))
+	}
+	for i := range whole.Rounds {
+		n, x := i+2, float64(i)/4
+		whole.Rounds[i].Clusters, whole.Rounds[i].AdjustedRandIndex = &n, &x
+	}
+	if c := whole.Cut(2); clusterCount.of(c) != 3 || randIndex.of(c) != 0.25 {
+		t.Errorf("after two rounds: %g clusters, index %g", clusterCount.of(c), randIndex.of(c))
+	}
+	if clusterCount.of(whole) != 4 || randIndex.of(whole) != 0.5 {
+		t.Error("the whole run was cut too")
+	}
+}
+
+// TestDeviceNamesWithCommas checks that runs on one device whose name has a comma are not said to be on several, and that the page
+// lists all devices of an algorithm.
+func TestDeviceNamesWithCommas(t *testing.T) {
+	c := someComparison(t, 4)
+	for _, v := range c.Variants {
+		for i := range v.Cells {
+			v.Cells[i].Summary.DeviceName = "Intel Xeon Processor (Skylake, IBRS)"
+		}
+	}
+	if c.devicesDiffer() {
+		t.Error("one device is said to be several")
+	}
+	c.Variants[2].Cells[0].Summary.Device, c.Variants[2].Cells[0].Summary.DeviceName = "cuda:0", "H200"
+	v, err := c.view()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.devicesDiffer() || v.Ranking[0].Device != "cpu" || v.Ranking[2].Device != "cpu, cuda:0" {
+		t.Errorf("devices %q and %q", v.Ranking[0].Device, v.Ranking[2].Device)
+	}
+}
+
 func TestComparisonFiles(t *testing.T) {
 	c := someComparison(t, 40)
 	dir, err := Make(filepath.Join(t.TempDir(), "new", "c"))
