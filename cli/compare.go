@@ -94,7 +94,7 @@ func (o *compareOptions) usage(out io.Writer) {
 
 func compare(ctx context.Context, args []string, out, log io.Writer) error {
 	o := newCompareOptions()
-	if slices.Contains(args, "--read") || slices.Contains(args, "--read=true") {
+	if slices.ContainsFunc(args, asksToRead) {
 		return o.readOnly(args, out, log)
 	}
 	shared, err := o.parse(args)
@@ -122,6 +122,13 @@ func compare(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	return p.finish(ctx, out, log)
+}
+
+// asksToRead reports whether an argument is --read with a true value.
+func asksToRead(arg string) bool {
+	value, given := strings.CutPrefix(arg, "--read=")
+	yes, _ := strconv.ParseBool(value) // another value is an error of the flags
+	return arg == "--read" || given && yes
 }
 
 // readOnly compares existing runs.

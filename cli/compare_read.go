@@ -141,34 +141,53 @@ func (r *keptRun) options() map[string]string {
 	return x
 }
 
-// disambiguateNames makes equal names of different variants unique by appending the flags in which the variants differ.
+// disambiguateNames makes equal names of different variants unique by appending the flags in which the variants differ. If a name
+// is then that of another variant, the two are compared again.
 func disambiguateNames(runs []keptRun) error {
-	by := map[string][]*keptRun{}
-	for i := range runs {
-		by[runs[i].name] = append(by[runs[i].name], &runs[i])
-	}
-	for name, same := range by {
-		values := map[string]map[string]bool{}
-		for _, r := range same {
-			for key, value := range r.options() {
-				if values[key] == nil {
-					values[key] = map[string]bool{}
-				}
-				values[key][value] = true
-			}
-			if r.algorithm != same[0].algorithm {
-				return fmt.Errorf("%s and %s are both called %q, but one is %s and the other %s", same[0].dir, r.dir, name, same[0].algorithm, r.algorithm)
-			}
+	for range runs { // every time but the last, some runs get different names
+		by := map[string][]*keptRun{}
+		for i := range runs {
+			by[runs[i].name] = append(by[runs[i].name], &runs[i])
 		}
-		for _, r := range same {
-			for _, key := range slices.Sorted(maps.Keys(r.options())) {
-				if len(values[key]) > 1 {
-					r.name += fmt.Sprintf(" %s=%s", shortFlag(r.algorithm, key), r.options()[key])
-				}
+		changed := false
+		for _, name := range slices.Sorted(maps.Keys(by)) {
+			differ, err := renameVariants(name, by[name])
+			if err != nil {
+				return err
 			}
+			changed = changed || differ
+		}
+		if !changed {
+			break
 		}
 	}
 	return nil
+}
+
+// renameVariants appends to the names of runs, which are equal, the flags in which the variants differ, and reports whether there
+// are any.
+func renameVariants(name string, same []*keptRun) (differ bool, err error) {
+	values := map[string]map[string]bool{}
+	for _, r := range same {
+		for key, value := range r.options() {
+			if values[key] == nil {
+				values[key] = map[string]bool{}
+			}
+			values[key][value] = true
+		}
+		if r.algorithm != same[0].algorithm {
+			return false, fmt.Errorf("%s and %s are both called %q, but one is %s and the other %s", same[0].dir, r.dir, name, same[0].algorithm, r.algorithm)
+		}
+	}
+	for _, r := range same {
+		for _, key := range slices.Sorted(maps.Keys(r.options())) {
+			if len(values[key]) > 1 {
+				r.name += fmt.Sprintf(" %s=%s", shortFlag(r.algorithm, key), r.options()[key])
+				differ = true
+			}
+		}
+	}
+	return differ, nil
 }
 
 // choose returns the runs with the requested names and seeds, in the order of the names.
@@ -185,6 +204,11 @@ func (o *compareOptions) choose(runs []keptRun) ([]keptRun, error) {
 	wanted := o.algorithms
 	if len(wanted) == 0 || slices.Equal(wanted, []string{"all"}) {
 		wanted = names
+	}
+	for i, name := range wanted {
+		if slices.Contains(wanted[:i], name) {
+			return nil, usagef("--algorithms: %s is given twice", name)
+		}
 	}
 	for _, name := range slices.Concat(wanted, o.except) {
 		if err := spelling.OneOf("no such run: name", name, names); err != nil {

@@ -377,6 +377,7 @@ func TestCompareBadInput(t *testing.T) {
 		{[]string{"compare", "--read", one, "--with", "fedavg: --lr 1"}, exitUsage, []string{"nothing to run"}},
 		{[]string{"compare", "--read", one, "--rounds", "-1"}, exitUsage, []string{"--rounds"}},
 		{[]string{"compare", "--read", one, "--algorithms", "seeded"}, exitUsage, []string{"seeded"}},
+		{[]string{"compare", "--read", one, "--algorithms", "fedavg,fedavg"}, exitUsage, []string{"fedavg is given twice"}},
 		{[]string{"compare", "--read", one, "--seeds", "4"}, exitUsage, []string{"4"}},
 		{[]string{"compare", "--read", one, "--reference", "feddag"}, exitFailed, []string{"feddag"}},
 		{[]string{"compare", "--read", one, shared, "--out", out}, exitFailed, []string{one, shared, "--eval-share"}},
