@@ -42,7 +42,7 @@ func (s *session) finish(r *recorder, result *federation.Result, out, log io.Wri
 	if sum.EndedBy = report.EndedByRounds; result.EndedEarly {
 		sum.EndedBy = report.EndedByStopping
 	}
-	sum.ClientBest = report.NewClientBest(result.Best)
+	sum.ClientBest = report.NewClientBest(result)
 	sum.Joined = report.NewJoined(history)
 	if s.o.run.FinalPost {
 		_, post := s.scores(result, s.present())

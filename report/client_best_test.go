@@ -8,10 +8,13 @@ import (
 )
 
 // TestClientBest checks the means of the clients' best rounds, where a client that was never sampled has no accuracy after local
-// training.
+// training, and a client that was held out does not count.
 func TestClientBest(t *testing.T) {
 	score := func(x float64) federation.Score { return federation.Score{Balanced: x, Accuracy: x / 2} }
-	b := NewClientBest([]federation.PrePost{{Pre: score(0.5), Post: score(math.NaN())}, {Pre: score(0.7), Post: score(0.9)}, {Pre: score(0.6), Post: score(0.3)}})
+	b := NewClientBest(&federation.Result{
+		Best:    []federation.PrePost{{Pre: score(0.5), Post: score(math.NaN())}, {Pre: score(0.7), Post: score(0.9)}, {Pre: score(0.1), Post: score(1)}, {Pre: score(0.6), Post: score(0.3)}},
+		HeldOut: []int{2},
+	})
 	for _, c := range []struct {
 		what      string
 		got, want float64

@@ -26,10 +26,13 @@ func NewScore(scores []federation.Score) Score {
 	return Score{Balanced: NewStat(balanced), Accuracy: NewStat(accuracy)}
 }
 
-// NewClientBest returns the means of the clients' best rounds, see [federation.Result].
-func NewClientBest(best []federation.PrePost) *ClientBest {
+// NewClientBest returns the means of the clients' best rounds. Held-out clients, which take part in no round, are left out.
+func NewClientBest(result *federation.Result) *ClientBest {
 	var pre, post, either []federation.Score
-	for _, x := range best {
+	for i, x := range result.Best {
+		if slices.Contains(result.HeldOut, i) {
+			continue
+		}
 		pre, post = append(pre, x.Pre), append(post, x.Post)
 		either = append(either, federation.Score{Balanced: higher(x.Pre.Balanced, x.Post.Balanced), Accuracy: higher(x.Pre.Accuracy, x.Post.Accuracy)})
 	}
