@@ -54,7 +54,19 @@ type CFL struct {
 	Full       bool    // every client trains in every round
 	Keep       bool    // after a split, updates from the parent cluster still represent the clients
 
-	last [][]float32 // dW_i that represents each client, by client id; nil if the client has no update
+	last       [][]float32 // dW_i that represents each client, by client id; nil if the client has no update
+	calibrated *thresholds // thresholds that replace Eps1 and Eps2; nil before the calibration
+}
+
+// thresholds are ε1 and ε2.
+type thresholds struct{ eps1, eps2 float64 }
+
+// limits returns the thresholds that apply now.
+func (a *CFL) limits() thresholds {
+	if a.calibrated != nil {
+		return *a.calibrated
+	}
+	return thresholds{a.Eps1, a.Eps2}
 }
 
 // Flags implements [federation.Flagger].

@@ -1,6 +1,9 @@
 package cfl
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -8,6 +11,8 @@ import (
 	"feddag/federation"
 	"feddag/federation/algorithm"
 	"feddag/federation/federationtest"
+
+	"github.com/spf13/pflag"
 )
 
 // TestCFLWithoutSplitsIsUniformFedAvg checks that CFL with ε1 = 0 never splits and is FedAvg with equal weights.
@@ -114,6 +119,50 @@ func TestCFLKeepsUpdates(t *testing.T) {
 		if c := a.Clusters(); len(c) != want {
 			t.Errorf("keep %v: clusters %v, want %d", keep, c, want)
 		}
+	}
+}
+
+// TestCFLCalibration checks that the thresholds are calibrated once, by the first updates that can be tested, that a checkpoint keeps
+// them, and that the flags still have the values that were given.
+func TestCFLCalibration(t *testing.T) {
+	flags := func(a *CFL) string {
+		f := pflag.NewFlagSet("", pflag.ContinueOnError)
+		a.Flags(f)
+		return fmt.Sprint(f.Lookup("cfl-eps1").Value, f.Lookup("cfl-eps2").Value, f.Lookup("cfl-calibrate").Value)
+	}
+	e, a := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "cfl").(*CFL)
+	a.From = 0
+	given := flags(a)
+	if err := federationtest.Initialise(t, e, a); err != nil {
+		t.Fatal(err)
+	}
+	for _, length := range []float32{2, 8} {
+		for i := range a.last {
+			a.last[i] = make([]float32, a.Net.Len())
+			a.last[i][3] = length
+		}
+		if _, err := a.split(0); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := a.limits(), (thresholds{0.75, 1.5}); got != want || len(a.States) != 1 {
+			t.Errorf("thresholds %v, want %v", got, want)
+		}
+	}
+	if got := flags(a); got != given {
+		t.Errorf("the flags are %s, but %s were given", got, given)
+	}
+	saved, err := a.Save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, b := federationtest.TinyEnv(t, 1), federationtest.Algorithm(t, "cfl").(*CFL)
+	t.Cleanup(b.Close)
+	b.From = 0
+	if err := errors.Join(e.Start(context.Background()), b.Load(e, saved)); err != nil {
+		t.Fatal(err)
+	}
+	if got := flags(b); b.limits() != a.limits() || got != given {
+		t.Errorf("after a resume: thresholds %v, want %v; flags %s, want %s", b.limits(), a.limits(), got, given)
 	}
 }
 

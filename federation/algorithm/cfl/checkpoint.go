@@ -15,7 +15,8 @@ type checkpoint struct {
 
 // Save implements [federation.Checkpointer].
 func (a *CFL) Save() (federation.Saved, error) {
-	s, err := a.SaveWith(checkpoint{a.Eps1, a.Eps2, a.Calibrate})
+	limits := a.limits()
+	s, err := a.SaveWith(checkpoint{limits.eps1, limits.eps2, a.Calibrate && a.calibrated == nil})
 	if err != nil {
 		return s, err
 	}
@@ -31,7 +32,9 @@ func (a *CFL) Load(env *federation.Env, s federation.Saved) error {
 	if err := a.LoadWith(env, s, &meta); err != nil {
 		return err
 	}
-	a.Eps1, a.Eps2, a.Calibrate = meta.Eps1, meta.Eps2, meta.Calibrate
+	if a.Calibrate && !meta.Calibrate {
+		a.calibrated = &thresholds{meta.Eps1, meta.Eps2}
+	}
 	a.warnOfRounds(env)
 	a.last = make([][]float32, len(env.Clients))
 	parameters := 0

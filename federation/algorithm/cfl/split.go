@@ -33,7 +33,7 @@ func (a *CFL) split(t int) (map[string]float64, error) {
 			continue
 		}
 		a.calibrate(g)
-		if !(mean < a.Eps1 && longest > a.Eps2) {
+		if limits := a.limits(); !(mean < limits.eps1 && longest > limits.eps2) {
 			continue
 		}
 		parts, gamma, err := a.bipartition(g)
@@ -88,7 +88,7 @@ func lengths(g *mat.SymDense) (mean, longest float64) {
 // calibrate sets the thresholds from the first updates with which a split can be tested, given their inner products g. It does
 // this only once.
 func (a *CFL) calibrate(g *mat.SymDense) {
-	if !a.Calibrate || a.Eps1 == 0 {
+	if !a.Calibrate || a.Eps1 == 0 || a.calibrated != nil {
 		return
 	}
 	var norms []float64
@@ -96,8 +96,8 @@ func (a *CFL) calibrate(g *mat.SymDense) {
 		norms = append(norms, math.Sqrt(g.At(i, i)))
 	}
 	slices.Sort(norms)
-	a.Eps2 = 0.75 * norms[len(norms)/2]
-	a.Eps1, a.Calibrate = a.Eps2/2, false
+	eps2 := 0.75 * norms[len(norms)/2]
+	a.calibrated = &thresholds{eps2 / 2, eps2}
 }
 
 // bipartition divides updates into two parts, given their inner products g. It returns the indices of each part and
