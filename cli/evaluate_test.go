@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -123,6 +124,32 @@ func TestEvaluateOfOtherRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkFails(t, exitFailed, []string{run, report.ModelsFile, report.CheckpointFile}, "evaluate", "--run", run, "--data-dir", data)
+}
+
+// TestEvaluateCheckpoints checks that evaluate scores the checkpoint of a run that began with given weights, from which held-out
+// clients may start, and of a run on another device.
+func TestEvaluateCheckpoints(t *testing.T) {
+	data, dir := mnist(t), t.TempDir()
+	first, weights := filepath.Join(dir, "first"), filepath.Join(dir, "weights.safetensors")
+	must(t, small(data, first, "--algorithm", "fedavg", "--rounds", "1")...)
+	write(t, weights, mustRead(t, first, "model/global.safetensors"))
+	for k, flags := range []string{
+		"--algorithm per-fedavg --initial-weights " + weights,
+		"--algorithm feddag --feddag-clustering similarity --holdout 0.3 --initial-weights " + weights,
+		"--algorithm per-fedavg --engine batched",
+	} {
+		run := filepath.Join(dir, strconv.Itoa(k))
+		must(t, small(data, run, strings.Fields(flags)...)...)
+		if err := os.Remove(filepath.Join(run, report.ModelsFile)); err != nil {
+			t.Fatal(err)
+		}
+		if e, log := evaluateRun(t, run, data); e.From != report.CheckpointFile || e.Agrees == nil || !*e.Agrees {
+			t.Errorf("%s: %+v\n%s", flags, e, log)
+		}
+		if e, log := evaluateRun(t, run, data, "--device", "auto"); e.From != report.CheckpointFile || len(e.Clients) == 0 {
+			t.Errorf("%s, --device auto: %+v\n%s", flags, e, log)
+		}
+	}
 }
 
 // TestEvaluateUsage checks that wrong usage is reported before any data are read.

@@ -66,9 +66,11 @@ func openStored(ctx context.Context, run string, change func(*options) error, lo
 	if err != nil {
 		return nil, err
 	}
+	recorded := o.machine
 	if err := change(o); err != nil {
 		return nil, err
 	}
+	elsewhere := o.device != recorded.device // a checkpoint belongs to the device, engine and precision of the run
 	s := &session{o: o, dir: dir, started: time.Now()}
 	defer func() {
 		if err != nil {
@@ -92,10 +94,18 @@ func openStored(ctx context.Context, run string, change func(*options) error, lo
 	if err := s.environment(device); err != nil {
 		return nil, err
 	}
+	if err := s.loadInitialWeights(); err != nil {
+		return nil, err
+	}
 	if err := s.loadScenario(); err != nil {
 		return nil, err
 	}
-	if s.hash, err = o.hash(s.partition, s.set, s.scenario); err != nil {
+	now := o.machine
+	if elsewhere {
+		o.machine = recorded
+	}
+	s.hash, err = o.hash(s.partition, s.set, s.scenario)
+	if o.machine = now; err != nil {
 		return nil, err
 	}
 	return s, s.env.Start(ctx)
