@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -34,12 +35,22 @@ type keptRun struct {
 // readRuns reads the runs at the paths: run directories, archives of runs, and directories that contain either.
 func readRuns(paths []string) ([]keptRun, error) {
 	var dirs []*report.Dir
+	seen := map[string]bool{}
 	for _, path := range paths {
 		runs, err := report.Runs(path)
 		if err != nil {
 			return nil, err
 		}
-		dirs = append(dirs, runs...)
+		for _, run := range runs {
+			place, err := filepath.Abs(run.Path())
+			if err != nil {
+				return nil, err
+			}
+			if !seen[place] { // two paths may contain the same run
+				dirs = append(dirs, run)
+			}
+			seen[place] = true
+		}
 	}
 	var runs []keptRun
 	for _, dir := range dirs {
@@ -95,6 +106,11 @@ func readRun(dir *report.Dir) (r keptRun, err error) {
 		return r, fmt.Errorf("%s records %d rounds, but %s has %d", dir.Path(report.SummaryFile), r.summary.Rounds, report.MetricsFile, len(r.rounds))
 	}
 	r.rounds = r.rounds[:r.summary.Rounds] // there are more rounds while the run is being extended
+	for i, line := range r.rounds {
+		if line.Round != i+1 {
+			return r, fmt.Errorf("%s, line %d: it has round %d, but round %d is next: the file is damaged", dir.Path(report.MetricsFile), i+1, line.Round, i+1)
+		}
+	}
 	if r.measured, err = dir.CountClients(); r.summary.HeldOut != nil {
 		r.measured -= r.summary.HeldOut.Clients // the scores of held-out clients are separate
 	}

@@ -413,6 +413,27 @@ func TestCompareBadInput(t *testing.T) {
 	}
 }
 
+// TestCompareReadsRunsOnce checks that a run counts once if several of the given paths contain it, and that the lines of metrics.jsonl
+// must be those of the rounds in their order.
+func TestCompareReadsRunsOnce(t *testing.T) {
+	data, tmp := mnist(t), t.TempDir()
+	run, kept := filepath.Join(tmp, "run"), filepath.Join(tmp, "kept", "runs.zip")
+	must(t, small(data, run, "--algorithm", "fedavg", "--rounds", "2")...)
+	must(t, "compare", "--read", run, "--keep", kept, "--out", filepath.Join(tmp, "kept", "tables"))
+	for _, paths := range [][]string{{run, run}, {run, tmp}, {kept, filepath.Dir(kept)}} {
+		code, stdout, log := feddag(append([]string{"compare", "--out", filepath.Join(t.TempDir(), "c"), "--read"}, paths...)...)
+		if code != exitDone {
+			t.Fatalf("%s: %s", paths, log)
+		}
+		if got := lastLine(t, stdout); len(got.Algorithms) != 1 || got.Algorithms[0].Measures["final_pre"].N != 1 {
+			t.Errorf("%s: %+v", paths, got)
+		}
+	}
+	lines := bytes.SplitAfter(mustRead(t, run, report.MetricsFile), []byte("\n"))
+	write(t, filepath.Join(run, report.MetricsFile), slices.Concat(lines[0], lines[0], lines[1]))
+	checkFails(t, exitFailed, []string{report.MetricsFile, "line 2", "round 2 is next"}, "compare", "--read", run, "--out", filepath.Join(tmp, "c"))
+}
+
 // TestCompareNamesRunsApart checks that the names of separate runs without labels contain the flags in which they differ.
 func TestCompareNamesRunsApart(t *testing.T) {
 	data, tmp := mnist(t), t.TempDir()

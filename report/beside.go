@@ -125,10 +125,10 @@ func addKnown(all []*Beside, head, row []string, settings map[string]string, lin
 				return fmt.Errorf("over %q is neither empty nor %s", value, overJoined)
 			}
 		case meanColumn:
-			known.Mean, err = strconv.ParseFloat(value, 64)
+			known.Mean, err = finiteNumber(value)
 		case stdColumn:
 			if value != "" {
-				known.Std, err = strconv.ParseFloat(value, 64)
+				known.Std, err = finiteNumber(value)
 			}
 		default:
 			is := func(v string) bool { return sameValue(strings.TrimSpace(v), settings[name]) }
@@ -148,6 +148,15 @@ func addKnown(all []*Beside, head, row []string, settings map[string]string, lin
 		b.Source = strings.TrimPrefix(b.Source+", "+source, ", ")
 	}
 	return nil
+}
+
+// finiteNumber parses a number that is neither infinite nor NaN.
+func finiteNumber(text string) (float64, error) {
+	x, err := strconv.ParseFloat(text, 64)
+	if err == nil && !finite(x) {
+		err = strconv.ErrRange
+	}
+	return x, err
 }
 
 // sameValue reports whether two values of a setting are equal; it compares them as numbers if both are numbers.

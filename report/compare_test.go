@@ -430,6 +430,8 @@ func TestReadBeside(t *testing.T) {
 		"algorithm,mean,concentratio\nx,1,2\n": `"concentratio"`,
 		"algorithm,mean,mean\nx,1,2\n":         "two columns",
 		"algorithm,mean\nx,high\n":             "line 2",
+		"algorithm,mean\nx,nan\n":              "line 2",
+		"algorithm,mean,std\nx,1,inf\n":        "line 2",
 		"algorithm,mean\nx,1\ny,1\nx,2\n":      "after line 2",
 		"algorithm,mean,over\nx,1,all\n":       "neither empty nor joined",
 		"algorithm,mean\nx,1,3\n":              "line 2",
