@@ -67,6 +67,7 @@ struct Driver {
     function = FD_FIND(lib, cuModuleGetFunction);
     launch = FD_FIND(lib, cuLaunchKernel);
     attribute = FD_FIND(lib, cuFuncSetAttribute);
+    context = FD_FIND(lib, cuCtxGetCurrent);
     message = FD_FIND(lib, cuGetErrorString);
   }
   void check(CUresult result, const char *doing) const {
@@ -75,10 +76,18 @@ struct Driver {
     message(result, &text);
     TORCH_CHECK(false, doing, ": CUDA error: ", text);
   }
+  // The functions need a context of the thread. The run-time library makes it at its first call on a thread. There may have been
+  // none: tensors come from libtorch's cache, and CUDAGuard makes no call for the device that a thread has from the beginning.
+  void need_context() const {
+    CUcontext current = nullptr;
+    check(context(&current), "asking for the context of the thread");
+    if (current == nullptr) C10_CUDA_CHECK(cudaFree(nullptr));
+  }
   decltype(&cuModuleLoadData) load;
   decltype(&cuModuleGetFunction) function;
   decltype(&cuLaunchKernel) launch;
   decltype(&cuFuncSetAttribute) attribute;
+  decltype(&cuCtxGetCurrent) context;
   decltype(&cuGetErrorString) message;
 };
 
@@ -152,19 +161,23 @@ CUmodule load(c10::DeviceIndex device, const Unit &unit) {
   return module;
 }
 
-// The functions of a device, by name.
-CUfunction function_of(c10::DeviceIndex device, const Kernel &kernel) {
-  static std::mutex mutex;
+// A kernel on a device.
+struct Function {
+  CUfunction handle = nullptr;
+  int64_t shared = 4 * kSharedFloats;  // bytes of shared memory that a block may have; more must be asked for
+};
+
+// The kernels of a device, by name. The caller holds a mutex.
+Function &function_of(c10::DeviceIndex device, const Kernel &kernel) {
   static std::map<std::pair<c10::DeviceIndex, bool>, CUmodule> modules;
-  static std::map<std::pair<c10::DeviceIndex, std::string>, CUfunction> functions;
+  static std::map<std::pair<c10::DeviceIndex, std::string>, Function> functions;
   std::string name = name_of(kernel.name, kernel.constants);
-  std::lock_guard<std::mutex> lock(mutex);
   auto known = functions.find({device, name});
   if (known != functions.end()) return known->second;
   CUfunction f = nullptr;
   if (kernel.constants.args != nullptr) {
     driver().check(driver().function(&f, load(device, one_kernel(kernel)), name.c_str()), name.c_str());
-    return functions[{device, name}] = f;
+    return functions[{device, name}] = Function{f};
   }
   auto ends = [&](const std::string &with) {
     return name.size() >= with.size() && name.compare(name.size() - with.size(), with.size(), with) == 0;
@@ -174,7 +187,20 @@ CUfunction function_of(c10::DeviceIndex device, const Kernel &kernel) {
   CUmodule &module = modules[{device, bf16}];
   if (module == nullptr) module = load(device, all_kernels(bf16));
   driver().check(driver().function(&f, module, name.c_str()), name.c_str());
-  return functions[{device, name}] = f;
+  return functions[{device, name}] = Function{f};
+}
+
+// The kernel on a device, for blocks with the given number of bytes of shared memory. The limit is never lowered, because graphs
+// start the kernel again with as much as they were recorded with.
+CUfunction function_of(c10::DeviceIndex device, const Kernel &kernel, int64_t shared_bytes) {
+  static std::mutex mutex;
+  std::lock_guard<std::mutex> lock(mutex);
+  Function &f = function_of(device, kernel);
+  if (shared_bytes > f.shared) {
+    driver().check(driver().attribute(f.handle, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, static_cast<int>(shared_bytes)), kernel.name);
+    f.shared = shared_bytes;
+  }
+  return f.handle;
 }
 
 }  // namespace
@@ -183,9 +209,8 @@ void cuda_launch(const c10::Device &device, const Kernel &kernel, int64_t blocks
                  const void *args, size_t) {
   TORCH_CHECK(blocks <= 0x7fffffff, kernel.name, " has ", blocks, " blocks");
   c10::cuda::CUDAGuard guard(device);
-  CUfunction f = function_of(device.index(), kernel);
-  if (shared_bytes > 4 * kSharedFloats)  // more must be asked for
-    driver().check(driver().attribute(f, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, static_cast<int>(shared_bytes)), kernel.name);
+  driver().need_context();
+  CUfunction f = function_of(device.index(), kernel, shared_bytes);
   void *parameters[] = {const_cast<void *>(args)};
   driver().check(driver().launch(f, static_cast<unsigned>(blocks), 1, 1, static_cast<unsigned>(threads), 1, 1,
                                  static_cast<unsigned>(shared_bytes),
