@@ -10,7 +10,8 @@ clients, without evaluation. Contenders keep running and take turns, in another 
 the machine affects all of them. The first turn of each contender (compilation, capture, autotuning) is shown
 separately. Ratios are medians over the repeats, with the lowest and the highest; both times of a ratio are from the
 same repeat. After a turn, the mean weights and the loss of every contender are compared with those of the first one; a
-difference is an error. Contenders that are not installed are left out with a message.
+difference is an error. Contenders that do not start are left out with a message. It is an error, after the others have run, if
+--contenders names one of them.
 
     serial, batched, eager      ./feddag --engine
     memory, graphs, research    benchmarks/peers/local_torch.py, with --python's torch
@@ -25,6 +26,8 @@ import random
 import statistics
 import subprocess
 import sys
+
+import numpy as np
 
 from peers.states import read_safetensors
 
@@ -51,6 +54,7 @@ def options():
     p.add_argument("--within", type=float, default=1e-3, help="allowed difference of mean weights, of the largest (%(default)s)")
     p.add_argument("--out", default="runs/engines")
     o = p.parse_args()
+    o.named = o.contenders or []
     if not o.contenders:
         o.contenders = ["batched", "serial", "memory", "graphs", "jax-vmap", "jax-map", "research"] if o.device != "cpu" else \
             ["serial", "batched", "memory", "research", "jax-vmap", "jax-map"]
@@ -102,8 +106,8 @@ def common(o, model):
 
 
 def apart(a, b):
-    """Returns the largest difference between two states, relative to the largest value."""
-    return float(max(abs(a[k] - b[k]).max() for k in a) / max(abs(v).max() for v in a.values()))
+    """Returns the largest difference between two states, relative to the largest value; NaN if a state has one."""
+    return float(np.max([abs(a[k] - b[k]).max() for k in a]) / np.max([abs(v).max() for v in a.values()]))
 
 
 def bout(o, model):
@@ -192,6 +196,9 @@ def main():
     off = [f"{r['model']} {r['contender']}" for r in rows if not r["weights_apart"] <= o.within]
     if off:
         sys.exit(f"not the same training: {', '.join(off)}")
+    gone = [f"{model} {name}: {left_out[model][name]}" for model in left_out for name in o.named if name in left_out[model]]
+    if gone:
+        sys.exit(f"did not run: {'; '.join(gone)}")
 
 
 if __name__ == "__main__":
