@@ -4,13 +4,13 @@
 # python3 with the torch that build/gpu was made for (make gpu-bundle) and numpy, g++, and nvcc or the CUDA headers; no Go, no network.
 #
 #   scripts/gpu_check.sh                      # on the first GPU, into runs/gpu-check
-#   PYTHON=/path/to/python3 OUT=DIR scripts/gpu_check.sh
+#   PYTHON=/path/to/python3 OUT=DIR LIMIT=SECONDS scripts/gpu_check.sh   # at most LIMIT seconds, by default eight minutes
 #   scripts/gpu_check.sh --cpu                # every step that a machine without a GPU can do
 #
 # 1. compiles gotorch's C++ and the shim
 # 2. doctor
-# 3. side by side: parity of batched, serial and eager with PyTorch on ragged clients, bf16, --deterministic, --memory,
-#    compute-sanitizer on a tiny run; then a device whose memory another program holds
+# 3. side by side: parity of batched, serial and eager with PyTorch on ragged clients, fused kernels, convolutions on tensor
+#    cores, bf16, --deterministic, --memory, compute-sanitizer on tiny runs; then a device whose memory another program holds
 # 4. benchmarks at reduced size, ratios within one run
 # 5. FedDAG on Fashion-MNIST, 200 rounds (ROUNDS)
 set -uo pipefail
@@ -33,12 +33,14 @@ out=${OUT:-runs/gpu-check}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 began=$SECONDS
+deadline=$((began + ${LIMIT:-480}))
 n=0 # steps so far
 
 # row N NAME SECONDS RESULT: writes a row of the table to a separate file, since steps may run at the same time.
 row() { printf '| %s | %d | %s |\n' "$2" "$3" "${4//|/,}" >"$out/row-$(printf %02d "$1")"; }
 
-# step NAME LIMIT COMMAND...: runs it for at most LIMIT seconds, with its output in a file; the last line goes into the table.
+# step NAME LIMIT COMMAND...: runs it for at most LIMIT seconds, with its output in a file; the last line goes into the table. On
+# a GPU, all steps together have $LIMIT seconds, so that the table is printed even if kernels hang.
 step() {
 	local number=$((n++))
 	numbered "$number" "$@"
@@ -49,12 +51,20 @@ beside() {
 	numbered "$number" "$@" &
 }
 numbered() {
-	local number=$1 name=$2 limit=$3 from=$SECONDS rc=0 log
+	local number=$1 name=$2 limit=$3 from=$SECONDS left=$((deadline - SECONDS)) rc=0 log
 	shift 3
 	log=$out/$number-${name//[^a-z0-9]/-}.log
 	printf 'gpu_check: %s\n' "$name" >&2
-	if [[ -n $quick ]]; then limit=$((10 * limit)); fi # the limits are for a machine with a GPU
-	timeout "$limit" "$@" >"$log" 2>&1 || rc=$?
+	if [[ -n $quick ]]; then
+		limit=$((10 * limit)) # the limits are for a machine with a GPU
+	elif ((left < 1)); then
+		row "$number" "$name" 0 'FAILED: no time is left'
+		return 1
+	elif ((limit > left)); then
+		limit=$left
+	fi
+	# SIGKILL, to all processes of the step: feddag ends in order at SIGTERM, which it cannot while a kernel hangs.
+	timeout -s KILL "$limit" "$@" >"$log" 2>&1 || rc=$?
 	if ((rc == 0)); then
 		row "$number" "$name" $((SECONDS - from)) "ok: $(tail -n 1 "$log" | cut -c 1-110)"
 	else
@@ -106,15 +116,23 @@ bench() {
 	shift
 	printf 'turn\nturn\nstate %s\n' "$state" | "$feddag" bench --device "$device" "$@"
 }
-# weights_alike OUT OUT: succeeds if two benches ended with the same weights, to 1e-5 of the largest.
+# weights_alike OUT OUT [WITHIN]: succeeds if two benches ended with the same weights, to 1e-5 of the largest or as given.
 weights_alike() {
 	python3 -c '
 import sys
 sys.path.insert(0, "benchmarks")
 from engines import apart, read_safetensors
-d = apart(*map(read_safetensors, sys.argv[1:]))
+d = apart(*map(read_safetensors, sys.argv[1:3]))
 print(f"weights {d:.1e} apart")
-sys.exit(d > 1e-5)' "$out/$1" "$out/$2"
+sys.exit(not d <= float(sys.argv[3]))' "$out/$1" "$out/$2" "${3:-1e-5}"
+}
+# memcheck NAME FLAGS...: a tiny run under compute-sanitizer.
+memcheck() {
+	local name=$1
+	shift
+	beside "compute-sanitizer memcheck, $name" 150 bash -c 'sanitizer=$1; shift
+		echo turn | "$sanitizer" --tool memcheck --error-exitcode 9 "$feddag" bench --engine batched --device cuda \
+			--clients 3 --samples 12 --ragged --batch 4 "$@"' - "$sanitizer" "$@"
 }
 export -f bench weights_alike
 export out feddag device
@@ -135,6 +153,24 @@ else
 		work=(--engine batched --clients 5 --samples 60 --ragged --batch 16)
 		bench unfused "${work[@]}" && bench fused "${work[@]}" --fused-kernels || exit 1
 		weights_alike unfused fused'
+	# One step per phase. A norm, an addition and a ReLU are one layer in the batched engine, and three in the serial one.
+	for norm in batch group; do
+		beside "parity of resnet18, $norm norm" 150 bash -c '
+			work=(--model resnet18 --norm $1 --clients 3 --samples 32 --batch 32 --lr 0.1)
+			bench layers-$1 --engine serial "${work[@]}" && bench layer-$1 --engine batched "${work[@]}" || exit 1
+			weights_alike layers-$1 layer-$1 3e-3' - "$norm"
+	done
+	# The engine itself compares tensor cores with libtorch, and uses other methods if they differ.
+	for precision in tf32 bf16; do
+		beside "tensor cores, $precision" 150 bash -c '
+			for model in cnn resnet9 resnet18; do
+				echo turn | "$feddag" bench --engine batched --device cuda --model $model --precision $1 --clients 3 --samples 40 --ragged --batch 16 || exit 1
+			done >"$out/cores-$1.txt" 2>&1
+			! grep -o "tensor cores impossible (.*" "$out/cores-$1.txt" || exit 1
+			tried=$(grep -c "tensor cores [0-9.]* us" "$out/cores-$1.txt")
+			echo "$tried shapes of convolutions agree with libtorch"
+			((tried > 0))' - "$precision"
+	done
 	beside 'bf16 trains' 100 bash -c 'set -o pipefail
 		bench bf16 --engine batched --precision bf16 --clients 5 --samples 150 | grep seconds'
 	beside 'the same bits, --deterministic' 150 bash -c '
@@ -148,8 +184,9 @@ else
 	if [[ -z $sanitizer ]]; then
 		skip 'compute-sanitizer' 'it is not installed'
 	else
-		beside 'compute-sanitizer memcheck' 150 bash -c 'echo turn | "$1" --tool memcheck --error-exitcode 9 "$2" bench --engine batched --device cuda \
-			--clients 3 --samples 12 --ragged --batch 4' - "$sanitizer" "$feddag"
+		memcheck lenet
+		memcheck 'fused kernels' --fused-kernels
+		memcheck 'tensor cores' --model cnn --precision tf32
 	fi
 	wait
 	# Another program holds all memory except 6 GB. Groups that do not fit are tried again in halves.
