@@ -27,11 +27,12 @@ done
 python=${PYTHON:-python3}
 python=$(command -v "$python") || { echo "gpu_check: no ${PYTHON:-python3}" >&2; exit 1; }
 bundle=build/gpu
-feddag=$bundle/feddag
-[[ -x $feddag ]] || { echo "gpu_check: no $feddag: make gpu-bundle, on a machine with Go" >&2; exit 1; }
+[[ -f $bundle/feddag.gz ]] || { echo "gpu_check: no $bundle/feddag.gz: make gpu-bundle, on a machine with Go" >&2; exit 1; }
 out=${OUT:-runs/gpu-check}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
+feddag=$out/feddag
+gzip -dc "$bundle/feddag.gz" >"$feddag" && chmod +x "$feddag" || exit 1
 began=$SECONDS
 deadline=$((began + ${LIMIT:-480}))
 n=0 # steps so far
