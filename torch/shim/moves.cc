@@ -2,6 +2,22 @@
 
 namespace fd {
 
+void upload(const at::Tensor &to, const at::Tensor &values) {
+  at::Tensor host = values;
+  if (to.is_cuda()) {
+    host = at::empty(values.sizes(), values.options().pinned_memory(true));
+    host.copy_(values);
+  }
+  to.copy_(host, /*non_blocking=*/true);
+}
+
+at::Tensor uploaded(const at::Tensor &values, const at::Device &device) {
+  if (device.is_cpu()) return values;
+  at::Tensor to = at::empty(values.sizes(), values.options().device(device));
+  upload(to, values);
+  return to;
+}
+
 void append_rows(const int32_t *samples, int64_t n, const uint8_t *label_map, const at::Tensor &host_labels,
                  int64_t classes, std::vector<int32_t> &images, std::vector<int32_t> &labels) {
   const uint8_t *own = host_labels.data_ptr<uint8_t>();

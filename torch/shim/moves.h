@@ -12,12 +12,18 @@
 
 namespace fd {
 
-// Copies all host values to the beginning of a tensor on the device. The host does not wait for a GPU.
+// Copies host values of the same shape and type to a tensor on the device. The host does not wait for a GPU, because the values go
+// through pinned memory. libtorch reuses this memory only after the copy. It is freed here, and not held while kernels run: to
+// free it after a kernel has failed throws in a destructor, which ends the program.
+void upload(const at::Tensor &to, const at::Tensor &values);
+// The values on the device: on the CPU the tensor itself.
+at::Tensor uploaded(const at::Tensor &values, const at::Device &device);
+// Copies all values to the beginning of a tensor on the device.
 template <typename T>
 void upload(const at::Tensor &to, const std::vector<T> &values) {
-  at::Tensor host = at::empty({static_cast<int64_t>(values.size())}, upload_options(to.device(), to.scalar_type()));
-  std::copy(values.begin(), values.end(), static_cast<T *>(host.data_ptr()));
-  to.view({-1}).slice(0, 0, host.numel()).copy_(host, /*non_blocking=*/true);
+  if (values.empty()) return;
+  at::Tensor host = at::from_blob(const_cast<T *>(values.data()), {static_cast<int64_t>(values.size())}, to.scalar_type());
+  upload(to.view({-1}).slice(0, 0, host.numel()), host);
 }
 
 // Appends the rows of a client's samples: their images, and their labels after its label map. A label for which the network

@@ -5,14 +5,13 @@
 
 namespace fd {
 
-Schedule::Schedule(const std::vector<Load> &loads, int64_t epochs, int64_t batch, const at::Device &device) : batch(batch) {
+Schedule::Schedule(const std::vector<Load> &loads, int64_t epochs, int64_t batch) : batch(batch) {
   int64_t k = static_cast<int64_t>(loads.size());
   client.resize(k);
   std::iota(client.begin(), client.end(), 0);
   std::stable_sort(client.begin(), client.end(), [&](int64_t a, int64_t b) { return loads[a].samples > loads[b].samples; });
-  at::TensorOptions ints = upload_options(device, at::kInt);
-  steps = at::empty({k}, ints);
-  sizes = at::empty({k}, ints);
+  steps = at::empty({k}, at::kInt);
+  sizes = at::empty({k}, at::kInt);
   int64_t most = 0;
   for (int64_t p = 0; p < k; p++) {
     int64_t n = loads[client[p]].samples;
@@ -24,8 +23,8 @@ Schedule::Schedule(const std::vector<Load> &loads, int64_t epochs, int64_t batch
   }
   TORCH_CHECK(rows <= INT32_MAX, "a stack of clients has ", rows, " samples, which are too many");
   active.assign(most, 0);
-  slots = at::full({most, k, batch}, -1, ints);
-  counts = at::zeros({most, k}, ints);
+  slots = at::full({most, k, batch}, -1, at::kInt);
+  counts = at::zeros({most, k}, at::kInt);
   for (int64_t p = 0; p < k; p++) {
     const Load &load = loads[client[p]];
     int64_t each = steps.data_ptr<int32_t>()[p];

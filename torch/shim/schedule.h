@@ -15,17 +15,11 @@ struct Load {
   const int32_t *order;  // [epochs, n] positions in its samples; null: one pass in the order of the samples
 };
 
-// Options of tensors on the host that are copied to the device. For a GPU, their memory is pinned, so that the host need not
-// wait for the copy. libtorch reuses the memory of such a tensor only after its copies.
-inline at::TensorOptions upload_options(const at::Device &device, at::ScalarType type) {
-  return at::TensorOptions().dtype(type).pinned_memory(device.is_cuda());
-}
-
 // The steps of a stack of clients. Clients with the most steps come first, so that the clients with steps left are always the
 // first ones. Clients do not wait for each other: a client with few samples begins its next epoch while others are in their
 // first.
 struct Schedule {
-  Schedule(const std::vector<Load> &loads, int64_t epochs, int64_t batch, const at::Device &device);
+  Schedule(const std::vector<Load> &loads, int64_t epochs, int64_t batch);
 
   std::vector<int64_t> client;  // index of the load at each place in the stack
   std::vector<int64_t> first;   // by place: first row in the tables of samples, which are in the order of places
@@ -33,7 +27,7 @@ struct Schedule {
   int64_t rows = 0;             // number of rows of the tables
   int64_t batch;                // number of slots per client and step
 
-  // On the host, int32, with upload_options.
+  // On the host, int32.
   at::Tensor slots;         // [steps, clients, batch]: a row, or -1 for none
   at::Tensor counts;        // [steps, clients]: number of slots in use
   at::Tensor steps, sizes;  // [clients]: numbers of steps and samples in an epoch

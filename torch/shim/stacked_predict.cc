@@ -12,7 +12,7 @@ void predict_stacked(const fd_network &network, const fd_images &images, const s
   std::vector<Load> loads;
   for (const fd_prediction &job : jobs) loads.push_back({job.n, nullptr});
   at::Device device = images.pixels.device();
-  Schedule schedule = sweep_of(loads, device);
+  Schedule schedule = sweep_of(loads);
   auto floats = at::TensorOptions().dtype(at::kFloat).device(device);
 
   std::vector<const fd_prediction *> models;  // by place

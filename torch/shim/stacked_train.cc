@@ -71,10 +71,10 @@ StackedTraining::StackedTraining(const fd_network &network, const fd_images &ima
 }
 
 void StackedTraining::run(const std::vector<fd_job> &jobs, const fd_sgd &sgd, fd_engine &engine) {
-  Schedule schedule(loads_of(jobs, true), sgd.epochs, sgd.batch, device_);
+  Schedule schedule(loads_of(jobs, true), sgd.epochs, sgd.batch);
   load(jobs, sgd, schedule);
   for (int part : {FD_PRIMARY, FD_SECONDARY})
-    if (features_[part == FD_SECONDARY].defined()) cache(part, sweep_of(loads_of(jobs, false), device_));
+    if (features_[part == FD_SECONDARY].defined()) cache(part, sweep_of(loads_of(jobs, false)));
   steps(schedule, engine);
   finish(jobs, schedule);
 }
@@ -106,12 +106,11 @@ void StackedTraining::load(const std::vector<fd_job> &jobs, const fd_sgd &sgd, c
   upload(images_, images);
   upload(labels_, labels);
   if (shape_.weighted) upload(sample_weights_, sample_weights);
-  constexpr bool kNonBlocking = true;
   int64_t steps = schedule.slots.size(0), clients = schedule.clients();
-  slots_.slice(0, 0, steps).slice(1, 0, clients).copy_(schedule.slots, kNonBlocking);
-  counts_.slice(0, 0, steps).slice(1, 0, clients).copy_(schedule.counts, kNonBlocking);
-  per_epoch_.slice(0, 0, clients).copy_(schedule.steps, kNonBlocking);
-  sizes_.slice(0, 0, clients).copy_(schedule.sizes, kNonBlocking);
+  upload(slots_.slice(0, 0, steps).slice(1, 0, clients), schedule.slots);
+  upload(counts_.slice(0, 0, steps).slice(1, 0, clients), schedule.counts);
+  upload(per_epoch_.slice(0, 0, clients), schedule.steps);
+  upload(sizes_.slice(0, 0, clients), schedule.sizes);
 }
 
 Stack StackedTraining::stack(int64_t clients) const {
