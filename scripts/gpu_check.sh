@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2016 # what stands in single quotes is for the shells that steps start
-# Verifies on a CUDA machine all that cannot be verified without one (an H100: three minutes), and prints a table. Needs
+# Verifies on a CUDA machine all that cannot be verified without one, and prints a table. Needs
 # python3 with the torch that build/gpu was made for (make gpu-bundle) and numpy, g++, and nvcc or the CUDA headers; no Go, no network.
 #
 #   scripts/gpu_check.sh                      # on the first GPU, into runs/gpu-check
