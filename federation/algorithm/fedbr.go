@@ -158,6 +158,14 @@ func (a *FedBR) Round(env *federation.Env, t int, cohort []*federation.Client) (
 	return report, nil
 }
 
+// Join implements [federation.Newcomer]: a newcomer uses the global model, and receives the pseudo-images.
+func (a *FedBR) Join(env *federation.Env, t int, newcomers []*federation.Client) error {
+	for _, c := range newcomers {
+		env.Ledger.Down(c, "pseudo-images", a.pseudo.Len())
+	}
+	return a.FedAvg.Join(env, t, newcomers)
+}
+
 // Adapt implements [federation.Adapter].
 func (a *FedBR) Adapt(env *federation.Env, clients []*federation.Client) ([]federation.Local, error) {
 	defer func() { a.projected.Close() }()

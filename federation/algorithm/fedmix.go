@@ -113,6 +113,17 @@ func (a *FedMix) trainMixed(jobs []torch.Job, t int, phase federation.Phase) ([]
 	return a.Env.LocalTraining(a.Net, jobs, t, phase, torch.All, sgd, a.Env.Epochs)
 }
 
+// Join implements [federation.Newcomer]: a newcomer uses the global model, and receives the means, which it mixes into its batches.
+// It sends no means of its own, because the means are drawn up once, before the first round.
+func (a *FedMix) Join(env *federation.Env, t int, newcomers []*federation.Client) error {
+	if a.Lambda > 0 {
+		for _, c := range newcomers {
+			env.Ledger.Down(c, "mean samples", a.images.Len()+a.labels.Len())
+		}
+	}
+	return a.FedAvg.Join(env, t, newcomers)
+}
+
 // Close implements [federation.Algorithm].
 func (a *FedMix) Close() {
 	a.FedAvg.Close()

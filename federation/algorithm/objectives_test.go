@@ -44,6 +44,19 @@ func TestFedMixMeans(t *testing.T) {
 	}
 }
 
+// TestNewcomersReceiveSharedImages checks that newcomers of FedMix and FedBR receive the images that their training needs.
+func TestNewcomersReceiveSharedImages(t *testing.T) {
+	for name, kind := range map[string]string{"fedmix": "mean samples", "fedbr": "pseudo-images"} {
+		e := federationtest.TinyEnv(t, 1)
+		e.Clients[6].HeldOut, e.Clients[7].HeldOut = true, true
+		result := federationtest.MustRun(t, e, federationtest.Algorithm(t, name), federation.RunOptions{})
+		present, newcomers := e.Ledger.Total.Down[kind]-result.HeldOutTraffic.Down[kind], result.HeldOutTraffic.Down[kind]
+		if newcomers == 0 || newcomers*6 != present*2 {
+			t.Errorf("%s: 2 newcomers receive %d bytes of %s, 6 other clients %d", name, newcomers, kind, present)
+		}
+	}
+}
+
 // TestPerFedAvgPredictsAfterAStep checks that a client takes a step before it predicts, with the global model and at the end of a
 // round; that the step has no effect with α = 0; and that evaluation counts no work.
 func TestPerFedAvgPredictsAfterAStep(t *testing.T) {
