@@ -17,6 +17,51 @@ import (
 	"feddag/report"
 )
 
+// TestTotalsWithoutHeldOutClients checks that what held-out clients send, receive and compute when they join after the last round
+// is not in the totals of the run, but separate.
+func TestTotalsWithoutHeldOutClients(t *testing.T) {
+	folder := mnist(t)
+	for algorithm, flags := range map[string][]string{
+		"ifca": {"--ifca-redraw=false", "--ifca-clusters", "2"}, // a newcomer receives and evaluates both models
+		"fblg": nil,                                             // every client sends and trains a model before the first round or when it joins
+	} {
+		out := filepath.Join(t.TempDir(), algorithm)
+		args := plain(folder, out, "--algorithm", algorithm, "--clients", "6", "--holdout", "0.34", "--rounds", "2")
+		if code, _, log := feddag(append(args, flags...)...); code != exitDone {
+			t.Fatal(log)
+		}
+		dir, err := report.Look(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := dir.ReadSummary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rounds, err := dir.ReadMetrics()
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := [4]int64{sum.BytesUp, sum.BytesDown, sum.TrainingSamples, sum.ForwardSamples}
+		for _, r := range rounds {
+			for k, n := range []int64{r.BytesUp, r.BytesDown, r.TrainingSamples, r.ForwardSamples} {
+				before[k] -= n
+			}
+		}
+		h := sum.HeldOut.Cost
+		switch algorithm {
+		case "ifca":
+			if before != [4]int64{} || h.BytesUp != 0 || h.BytesDown != 2*rounds[0].BytesDown/int64(len(rounds[0].Clients)) || h.TrainingSamples != 0 || h.ForwardSamples == 0 {
+				t.Errorf("ifca: before the rounds %v, held-out clients %+v", before, h)
+			}
+		case "fblg":
+			if before[0] != 4*h.BytesUp/2 || before[1] != before[0] || h.BytesDown != h.BytesUp || before[2] == 0 || h.TrainingSamples == 0 || before[3] != 0 {
+				t.Errorf("fblg: before the rounds %v, held-out clients %+v", before, h)
+			}
+		}
+	}
+}
+
 // TestTrainWithHeldOutClients checks a run with feature skew and held-out clients. They are not clustered with the others,
 // join after the last round and have separate scores. The other clients keep their ids, and the partition of the run says
 // which clients are held out.

@@ -50,7 +50,7 @@ func (s *session) finish(r *recorder, result *federation.Result, out, log io.Wri
 	}
 	if len(result.HeldOut) > 0 {
 		pre, post := s.scores(result, result.HeldOut)
-		sum.HeldOut = &report.Joined{Clients: len(pre), Pre: report.NewScore(pre), Post: report.NewScore(post)}
+		sum.SetHeldOut(report.NewHeldOut(result, pre, post))
 	}
 	env, err := s.environ()
 	if err != nil {

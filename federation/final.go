@@ -61,6 +61,7 @@ func (r *Runner) scoreHeldOut() error {
 	if err != nil || len(heldOut) == 0 {
 		return err
 	}
+	r.heldOutTraffic, r.heldOutWork = e.Ledger.takeRound()
 	pre, err := e.Evaluate(r.alg, heldOut)
 	if err != nil {
 		return err

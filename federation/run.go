@@ -31,6 +31,10 @@ type Result struct {
 	// in Last and Best are those of a newcomer after the last round: with the model that the method gives it, and after one
 	// local training from this model.
 	HeldOut []int
+	// HeldOutTraffic and HeldOutWork are what these clients sent, received and computed when they joined after the last round. The
+	// ledger of the run counts them, too.
+	HeldOutTraffic Traffic
+	HeldOutWork    Work
 	// Uses says, by client, which of the algorithm's models the client predicts with after the last round.
 	Uses []Use
 }
@@ -48,6 +52,9 @@ type Runner struct {
 	losses    lossHistory
 	moves     []Move // moves since the last round that was reported
 	heldOut   []int  // clients that were scored as newcomers after the last round
+
+	heldOutTraffic Traffic // what these clients sent and received when they joined
+	heldOutWork    Work    // what they computed then
 
 	unsaved atomic.Bool // whether the last round has no checkpoint and could have one
 }
@@ -116,7 +123,10 @@ func Run(ctx context.Context, env *Env, alg Algorithm, o RunOptions) (*Result, e
 	if err != nil {
 		return nil, err
 	}
-	return &Result{max(first, env.Rounds), env.Rounds < asked, r.last, r.best, r.heldOut, uses}, nil
+	return &Result{
+		Rounds: max(first, env.Rounds), EndedEarly: env.Rounds < asked, Last: r.last, Best: r.best,
+		HeldOut: r.heldOut, HeldOutTraffic: r.heldOutTraffic, HeldOutWork: r.heldOutWork, Uses: uses,
+	}, nil
 }
 
 // NewRunner returns a runner of an algorithm. The environment must have been started.

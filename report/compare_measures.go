@@ -93,10 +93,11 @@ func overAll(p RoundScores) Score {
 
 // joined returns the accuracies of the clients that joined during the run or, if there are none, of those that came after it.
 func (c Cell) joined() Joined {
-	for _, j := range []*Joined{c.Summary.Joined, c.Summary.HeldOut} {
-		if j != nil {
-			return *j
-		}
+	switch {
+	case c.Summary.Joined != nil:
+		return *c.Summary.Joined
+	case c.Summary.HeldOut != nil:
+		return c.Summary.HeldOut.Joined
 	}
 	return Joined{Pre: NoScore, Post: NoScore}
 }

@@ -148,6 +148,15 @@ func NewJoined(history []Assignment) *Joined {
 	return j
 }
 
+// NewHeldOut returns the result for the clients that were held out of a run, given their scores.
+func NewHeldOut(result *federation.Result, pre, post []federation.Score) *HeldOut {
+	up, down := result.HeldOutTraffic.Totals()
+	return &HeldOut{
+		Joined: Joined{Clients: len(pre), Pre: NewScore(pre), Post: NewScore(post)},
+		Cost:   &JoinCost{BytesUp: up, BytesDown: down, TrainingSamples: result.HeldOutWork.Training, ForwardSamples: result.HeldOutWork.Forward},
+	}
+}
+
 // NewClients returns the rows of clients.csv: every client of the run, with
 // its cluster at the end.
 func NewClients(clients []*federation.Client, clusters [][]int, result *federation.Result) []Client {

@@ -78,7 +78,7 @@ type Summary struct {
 
 	// HeldOut has the same two accuracies for the clients that were held out of the run and joined after its last round. It
 	// is nil if there were none.
-	HeldOut *Joined `json:"held_out,omitempty"`
+	HeldOut *HeldOut `json:"held_out,omitempty"`
 
 	Warnings []string `json:"warnings,omitempty"` // warnings about the reliability of the results
 
@@ -113,6 +113,22 @@ type Joined struct {
 	Clients int   `json:"clients"`
 	Pre     Score `json:"pre"`
 	Post    Score `json:"post"`
+}
+
+// HeldOut has the accuracies of the clients that were held out of a run, and what they sent, received and computed when they
+// joined after its last round. The totals of the run do not include this cost, except in summaries of earlier versions, in which
+// it is nil.
+type HeldOut struct {
+	Joined
+	Cost *JoinCost `json:"cost,omitempty"`
+}
+
+// JoinCost is what clients sent, received and computed when they joined.
+type JoinCost struct {
+	BytesUp         int64 `json:"bytes_up"`
+	BytesDown       int64 `json:"bytes_down"`
+	TrainingSamples int64 `json:"training_samples"`
+	ForwardSamples  int64 `json:"forward_samples"`
 }
 
 // ClientBest has the means over the clients of each client's highest accuracy in any round. The round is chosen on the test
@@ -222,6 +238,15 @@ func SamplesPerSecond(rounds []Round) (rate float64, overall bool) {
 // trained once more from the final models.
 func (s *Summary) SetFinalPost(all Score) {
 	s.Final.Post, s.Final.PostOver = all, OverAll
+}
+
+// SetHeldOut sets HeldOut, and subtracts its cost from the totals, which must be those of the ledger.
+func (s *Summary) SetHeldOut(h *HeldOut) {
+	s.HeldOut = h
+	s.BytesUp -= h.Cost.BytesUp
+	s.BytesDown -= h.Cost.BytesDown
+	s.TrainingSamples -= h.Cost.TrainingSamples
+	s.ForwardSamples -= h.Cost.ForwardSamples
 }
 
 // measures maps each accuracy of a RoundScores to the accuracy of a round.
@@ -347,12 +372,16 @@ func (s Summary) accuracyRows() []accuracyRow {
 			accuracyRow{"best round of each client", "before local training", "every client", b.Pre},
 			accuracyRow{"", "after local training", "every client that was sampled", b.Post})
 	}
+	var heldOut *Joined
+	if s.HeldOut != nil {
+		heldOut = &s.HeldOut.Joined
+	}
 	for _, n := range []struct {
 		when, who string
 		*Joined
 	}{
 		{"newcomers", "that joined, as they did", s.Joined},
-		{"held out", "after the last round", s.HeldOut},
+		{"held out", "after the last round", heldOut},
 	} {
 		if n.Joined != nil {
 			who := numfmt.Count(n.Clients, "client") + " " + n.who
