@@ -26,12 +26,12 @@ JSON) and curves (--plots). The last line on standard output is the comparison a
 Usage: feddag compare --algorithms NAMES --seeds NUMBERS [--out DIR] [flags of train]
        feddag compare --read RUN_OR_ARCHIVE_OR_DIRECTORY...
 
-The runs of a seed have the same partition, initial weights and cohorts. Each run has its own directory below --out. Give the
-same command again to continue: finished runs stay, interrupted runs continue, and runs with fewer rounds are extended. Several
-processes, on one machine or on many that share the directory, may work on one comparison. Each does the runs that no other
-process works on, or its --shard of them. A run that fails does not stop the others. --keep collects results of several
-machines in a directory or, if its name ends in .zip, in an archive. It leaves out models and checkpoints, so a run that was
-kept cannot be extended.
+The runs of a seed have the same partition and initial weights, and the same cohorts, unless a method chooses its clients
+itself. Each run has its own directory below --out. Give the same command again to continue: finished runs stay, interrupted
+runs continue, and runs with fewer rounds are extended. Several processes, on one machine or on many that share the directory,
+may work on one comparison. Each does the runs that no other process works on, or its --shard of them. A run that fails does
+not stop the others. --keep collects results of several machines in a directory or, if its name ends in .zip, in an archive.
+It leaves out models and checkpoints, so a run that was kept cannot be extended.
 
 Flags of train apply to all runs, and flags of an algorithm to the runs of the algorithms that have them. --with adds a variant:
 

@@ -42,8 +42,8 @@ func (c *Comparison) targetTable() Table {
 	t := Table{
 		Label: "target", Title: "Cost of a target",
 		Setting: c.all()[:1],
-		Notes: []string{fmt.Sprintf("The cost up to the first round after which the balanced accuracy before local training (percent, mean over all %d clients, each on %s) reaches the target, with the warm-up. "+
-			"Rounds are a mean ± sample standard deviation over n seeds. Traffic (up and down, of all clients) and wall time (without set-up) are means. If some seeds do not reach the target, the table says how many do.", c.Clients, c.testSet())},
+		Notes: []string{fmt.Sprintf("The cost up to the first evaluated round after which the balanced accuracy before local training (percent, mean over all %d clients, each on %s) reaches the target, with the warm-up. "+
+			"Rounds are a mean ± sample standard deviation over n seeds. Traffic (up and down, of all clients) and wall time (without set-up) are means. If some seeds do not reach the target, the table says how many do.%s", c.Clients, c.testSet(), c.unevaluated())},
 		Columns: headings("algorithm", "n"),
 	}
 	for _, target := range c.Targets {
@@ -67,6 +67,18 @@ func (c *Comparison) targetTable() Table {
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// unevaluated returns a sentence for the costs of a target if some rounds of a run were not evaluated. Otherwise it is empty.
+func (c *Comparison) unevaluated() string {
+	for _, v := range c.Variants {
+		for _, cell := range v.Cells {
+			if slices.ContainsFunc(cell.Rounds, func(r Round) bool { return !finite(r.Pre.Balanced.Mean) }) {
+				return " Not all rounds were evaluated, so an algorithm may have reached the target in an earlier round."
+			}
+		}
+	}
+	return ""
 }
 
 func (c *Comparison) bytes(v *Variant, m measure) string {

@@ -65,6 +65,9 @@ func (c *Comparison) view() (v compareView, err error) {
 			}
 			chart := p.of(c)
 			drawn := drawing{Title: p.title, Text: p.text + c.seedsText()}
+			if p.file == cohortPlot && len(c.Variants) > 1 {
+				drawn.Text += fmt.Sprintf(" The algorithms of a seed have the same partition%s.", c.sameCohorts())
+			}
 			if drawn.HTML, err = chart.HTML(); err != nil {
 				return v, err
 			}

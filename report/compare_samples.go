@@ -99,12 +99,13 @@ func (c *Comparison) sampleTable() Table {
 	intervals, bold := c.correct(differences)
 	t.Bold = bold
 	t.Notes = []string{
-		fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s. The limit of a seed is the number of training samples of the algorithm that trains on the fewest. Each algorithm is shown after its last evaluated round within the limit. Training samples include the warm-up, every epoch and every model. %s", c.Clients, c.testSet(), overSeeds),
+		fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s. The limit of a seed is the number of training samples of the algorithm that trains on the fewest. Each algorithm is shown after its last evaluated round within the limit; n counts the seeds with such a round. Training samples include the warm-up, every epoch and every model. %s", c.Clients, c.testSet(), overSeeds),
 		"Minus " + c.Reference + ": paired by seed. " + intervals,
 	}
 	for i := range c.Variants {
 		v := &c.Variants[i]
-		row := texts(v.Name, strconv.Itoa(len(v.Cells)), c.spread(v, pre).Text(2))
+		s := c.spread(v, pre)
+		row := texts(v.Name, strconv.Itoa(s.N), s.Text(2))
 		if v.Name == c.Reference {
 			row = append(row, TableCell{Text: "–"})
 		} else {
@@ -119,7 +120,7 @@ func (c *Comparison) sampleTable() Table {
 const intervalBold = "the interval leaves 0 out"
 
 // correct corrects the intervals of a table's differences, unless Uncorrected is set. It returns a note that describes the
-// intervals and the meaning of a bold difference. There are no intervals with a single seed.
+// intervals and the meaning of a bold difference. There are no intervals if no difference has two seeds.
 func (c *Comparison) correct(differences []*Difference) (note, bold string) {
 	n := 0
 	for _, d := range differences {
@@ -128,7 +129,7 @@ func (c *Comparison) correct(differences []*Difference) (note, bold string) {
 		}
 	}
 	if n == 0 {
-		return "A confidence interval needs two seeds or more.", ""
+		return "A confidence interval needs two seeds or more in which both algorithms have a value.", ""
 	}
 	note = fmt.Sprintf("Mean of n differences and its %s%% confidence interval (Student's t, n − 1 degrees of freedom; none for n = 1", shortest(100*c.Confidence))
 	if c.Uncorrected {

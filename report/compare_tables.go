@@ -82,7 +82,7 @@ const overSeeds = "Mean ± sample standard deviation over n seeds."
 func (c *Comparison) accuracyTable() Table {
 	t := Table{
 		Label: "accuracy", Title: "Accuracy",
-		Setting: c.all(), Notes: []string{overSeeds + " " + costOfARun}, Bold: "the highest mean",
+		Setting: c.all(), Notes: []string{overSeeds + c.seedsDiffer() + " " + costOfARun}, Bold: "the highest mean",
 		Columns: headings("algorithm", "n"),
 	}
 	tops := map[string]float64{}
@@ -147,6 +147,15 @@ func (c *Comparison) accuracyTable() Table {
 		t.After = append(t.After, fmt.Sprintf("Not in the tables: %s, seed %d (%s).", m.Name, m.Seed, m.Why))
 	}
 	return t
+}
+
+// seedsDiffer returns a warning if some algorithms do not have all seeds. Otherwise it is empty.
+func (c *Comparison) seedsDiffer() string {
+	all := len(c.Seeds())
+	if !slices.ContainsFunc(c.Variants, func(v Variant) bool { return len(v.Cells) < all }) {
+		return ""
+	}
+	return " Not all algorithms have the same seeds, and seeds differ in their partitions: compare the differences, which are paired by seed, instead of these means."
 }
 
 // predictWith names the algorithms whose accuracy before local training is not measured with the model that the server
@@ -215,7 +224,7 @@ func (c *Comparison) differenceTable() Table {
 	}
 	intervals, bold := c.correct(family)
 	t.Bold = bold
-	t.Notes = []string{fmt.Sprintf("Values are differences in points, the algorithm minus %s, paired by seed: both have the same partition and the same sampled clients. %s", c.Reference, intervals)}
+	t.Notes = []string{fmt.Sprintf("Values are differences in points, the algorithm minus %s, paired by seed: both have the same partition%s. %s", c.Reference, c.sameCohorts(), intervals)}
 	for i := range c.Variants {
 		v := &c.Variants[i]
 		if v.Name == c.Reference {
@@ -235,6 +244,43 @@ func (c *Comparison) differenceTable() Table {
 	}
 	t.After = c.predictWith()
 	return t
+}
+
+// sameCohorts says for which variants the runs of a seed sample the same clients as those of the reference.
+func (c *Comparison) sameCohorts() string {
+	switch other := c.otherCohorts(); len(other) {
+	case 0:
+		return " and the same sampled clients"
+	case len(c.Variants) - 1:
+		return ", but not the same sampled clients"
+	default:
+		return " and, except for " + strings.Join(other, ", ") + ", the same sampled clients"
+	}
+}
+
+// otherCohorts names the variants that sample other clients than the reference in some round of a seed: methods that choose the
+// clients themselves, and variants with another --rate.
+func (c *Comparison) otherCohorts() (names []string) {
+	reference := c.reference()
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		differs := slices.ContainsFunc(v.Cells, func(a Cell) bool {
+			k := slices.IndexFunc(reference.Cells, func(b Cell) bool { return b.Seed == a.Seed })
+			if k < 0 {
+				return false
+			}
+			for t, r := range reference.Cells[k].Rounds {
+				if t < len(a.Rounds) && !slices.Equal(r.sampled(), a.Rounds[t].sampled()) {
+					return true
+				}
+			}
+			return false
+		})
+		if differs {
+			names = append(names, v.Name)
+		}
+	}
+	return names
 }
 
 // distinct returns the measures without those that have the values of an earlier one in every run. In runs that evaluate only their
@@ -283,6 +329,9 @@ func (c *Comparison) roundTable() Table {
 		Notes:   []string{fmt.Sprintf("Balanced accuracy before local training, percent, mean over all %d clients, each on %s, after the number of rounds that heads the column. %s", c.Clients, c.testSet(), overSeeds)},
 		Columns: headings("algorithm", "n"),
 	}
+	if c.roundsDiffer() {
+		t.Notes[0] += " Algorithms with fewer rounds have no values after their last round."
+	}
 	at := c.milestones()
 	for _, r := range at {
 		t.Columns = append(t.Columns, Column{Heading: strconv.Itoa(r)})
@@ -307,31 +356,50 @@ func (c Cell) preAfter(rounds int) float64 {
 	return c.Rounds[i].Pre.Balanced.Mean
 }
 
-// milestones returns about eight numbers of rounds after which all runs were evaluated, including the last one.
+// milestones returns about eight numbers of rounds after which the runs were evaluated: those of the reference, or of the first
+// variant with the most rounds if the reference has fewer. It includes the last evaluated round of every variant.
 func (c *Comparison) milestones() []int {
-	var evaluated []int
-	for _, r := range c.reference().Cells[0].Rounds {
-		if finite(r.Pre.Balanced.Mean) {
-			evaluated = append(evaluated, r.Round)
+	longest := c.reference()
+	var lasts []int
+	for i := range c.Variants {
+		v := &c.Variants[i]
+		if v.rounds() > longest.rounds() {
+			longest = v
+		}
+		if own := v.evaluated(); len(own) > 0 {
+			lasts = append(lasts, own[len(own)-1])
 		}
 	}
-	if len(evaluated) <= 8 {
-		return evaluated
-	}
-	step := int(plot.NiceStep(float64(c.Rounds)/8, 1))
-	var at []int
-	for i, r := range evaluated {
-		if i == len(evaluated)-1 || r%step == 0 {
-			at = append(at, r)
-		}
-	}
-	if len(at) < 3 { // too few evaluations fall on the steps
+	evaluated := longest.evaluated()
+	at := evaluated
+	if len(evaluated) > 8 {
 		at = nil
-		for i := range 8 {
-			at = append(at, evaluated[(i+1)*len(evaluated)/8-1])
+		step := int(plot.NiceStep(float64(c.Rounds)/8, 1))
+		for i, r := range evaluated {
+			if i == len(evaluated)-1 || r%step == 0 {
+				at = append(at, r)
+			}
+		}
+		if len(at) < 3 { // too few evaluations fall on the steps
+			at = nil
+			for i := range 8 {
+				at = append(at, evaluated[(i+1)*len(evaluated)/8-1])
+			}
 		}
 	}
-	return at
+	at = slices.Concat(at, lasts)
+	slices.Sort(at)
+	return slices.Compact(at)
+}
+
+// evaluated returns the numbers of the rounds after which the first run of a variant was evaluated, ascending.
+func (v *Variant) evaluated() (rounds []int) {
+	for _, r := range v.Cells[0].Rounds {
+		if finite(r.Pre.Balanced.Mean) {
+			rounds = append(rounds, r.Round)
+		}
+	}
+	return rounds
 }
 
 func (c *Comparison) runTable() Table {

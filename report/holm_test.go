@@ -60,7 +60,7 @@ func TestOneSeedHasNoIntervals(t *testing.T) {
 	}
 	for _, table := range []Table{c.differenceTable(), c.sampleTable()} {
 		text := table.Markdown()
-		if !strings.Contains(text, "A confidence interval needs two seeds or more.") {
+		if !strings.Contains(text, "A confidence interval needs two seeds or more in which both algorithms have a value.") {
 			t.Errorf("no note on the intervals in\n%s", text)
 		}
 		for _, other := range []string{"Holm", "leaves 0 out"} {

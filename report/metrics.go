@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"feddag/internal/atomicfile"
 )
@@ -62,6 +63,13 @@ type Round struct {
 
 	// Notes are the values that the algorithm adds to the round, by name.
 	Notes map[string]float64 `json:"notes,omitempty"`
+}
+
+// sampled returns the clients that were sampled in the round, ascending: those that trained, diverged, or did not answer.
+func (r Round) sampled() []int {
+	all := slices.Concat(r.Clients, r.Dropped, r.Unanswered)
+	slices.Sort(all)
+	return all
 }
 
 // Score is a pair of accuracies over a set of clients.

@@ -16,6 +16,8 @@ const (
 	// leadersFrom is the smallest number of algorithms with which the page shows leadersPlot. With fewer, the best half would
 	// be a single line.
 	leadersFrom = 4
+	// cohortPlot is the plot of the clients sampled in a round.
+	cohortPlot = "plots/cohort"
 )
 
 // comparePlots are the plots of a comparison.
@@ -27,7 +29,7 @@ var comparePlots = []struct {
 		func(c *Comparison) plot.RankedChart { return c.chart(c.before()) }},
 	{leadersPlot, "The upper part", "The same curves, cut to the range of the upper half. A line below that range runs along its lower edge.",
 		func(c *Comparison) plot.RankedChart { return narrow(c.chart(c.before())) }},
-	{"plots/cohort", "Accuracy after local training", "Accuracy of the clients sampled in the round, after the round's local training. All algorithms of a seed sample the same clients, but each round samples others, so these curves are rougher.",
+	{cohortPlot, "Accuracy after local training", "Accuracy of the clients sampled in the round, after the round's local training. Each round samples other clients, so these curves are rougher.",
 		func(c *Comparison) plot.RankedChart { return c.chart(c.after()) }},
 	{"plots/traffic", "Accuracy before local training, by traffic", "The first chart, by the traffic of all clients, up and down, warm-up included.",
 		func(c *Comparison) plot.RankedChart { return c.chart(c.byTraffic()) }},
