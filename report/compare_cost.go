@@ -127,10 +127,13 @@ func (c *Comparison) settleRates() {
 	}
 }
 
+// furtherPasses explains why samples/s is not trained on divided by a time.
+const furtherPasses = "it leaves out the further passes of FedMix, FedBR and Per-FedAvg, which trained on includes."
+
 // rateNote explains the definition of the samples per second.
 func (c *Comparison) rateNote() string {
 	if c.ratesOverall {
-		return "Samples/s is the number of training samples per second of the rounds, with evaluation, because some runs did not record the time of training."
+		return "Samples/s is the number of training samples per second of the rounds, with evaluation, because some runs did not record the time of training; " + furtherPasses
 	}
-	return "Samples/s is the number of training samples per second of training."
+	return "Samples/s is the number of training samples per second of training; " + furtherPasses
 }
