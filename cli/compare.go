@@ -134,7 +134,7 @@ func asksToRead(arg string) bool {
 // readOnly compares existing runs.
 func (o *compareOptions) readOnly(args []string, out, log io.Writer) error {
 	o.flags.BoolVar(&o.quiet, "quiet", false, "print no notes on standard error")
-	if err := o.flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
+	if err := parseFlags(o.flags, args); errors.Is(err, pflag.ErrHelp) {
 		o.usage(out)
 		return nil
 	} else if err != nil {

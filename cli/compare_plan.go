@@ -179,7 +179,7 @@ func unreadByVariant(v *variant, shared []given, own []string) map[string]error 
 			args = append(args, "--"+g.name+"="+g.value)
 		}
 	}
-	if x.flags.Parse(append(args, own...)) != nil || x.applyPreset() != nil || x.check() != nil {
+	if parseFlags(x.flags, append(args, own...)) != nil || x.applyPreset() != nil || x.check() != nil {
 		return nil
 	}
 	errs := map[string]error{}

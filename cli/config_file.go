@@ -57,7 +57,12 @@ func loadDefaults(args []string) (*defaults, error) {
 	if d.values, err = report.ReadConfigFile(d.file); err != nil {
 		return nil, usagef("--%s: %w", configFlag, err)
 	}
-	delete(d.values, "resume")
+	if d.values[configFlag] != "" {
+		return nil, usagef("%s: %s names another file, which is not read: leave it out", d.file, configFlag)
+	}
+	if d.values["resume"] != "" {
+		return nil, usagef("%s: give --resume on the command line: leave it out of the file", d.file)
+	}
 	if dir := filepath.Dir(d.file); report.IsRun(dir) && filepath.Base(d.file) == report.ConfigFile {
 		delete(d.values, "out") // the directory of that run, which a new run must not write to
 	}
@@ -86,7 +91,7 @@ func (o *options) apply(d *defaults, args []string, more []func(*options)) error
 	for _, add := range more {
 		add(typed)
 	}
-	if typed.flags.Parse(args) != nil {
+	if parseFlags(typed.flags, args) != nil {
 		return nil // The caller reports the same error.
 	}
 	known := []string{}

@@ -34,6 +34,14 @@ func TestConfigOrder(t *testing.T) {
 	if got := o.plots.String(); !strings.Contains(got, "pdf") {
 		t.Errorf("plots are %s", got)
 	}
+	t.Setenv("FEDDAG_PLOTS", "svg,png") // as on the command line
+	if o, err = parse([]string{"--config", file}); err != nil || o.plots.String() != "[svg,png]" {
+		t.Errorf("FEDDAG_PLOTS=svg,png: %v", err)
+	}
+	os.Unsetenv("FEDDAG_PLOTS")
+	if o, err = parse([]string{"--config", configFile(t, "plots: svg, pdf\n")}); err != nil || o.plots.String() != "[svg,pdf]" {
+		t.Errorf("plots: svg, pdf in the file: %v", err)
+	}
 	t.Setenv("FEDDAG_CONFIG", configFile(t, "algorithm: ifca\nseed: 7\n"))
 	if o, err = parse(nil); err != nil || o.algorithm != "ifca" || o.run.Seed != 7 {
 		t.Errorf("the file of FEDDAG_CONFIG: %v", err)
@@ -85,6 +93,9 @@ func TestConfigMistakes(t *testing.T) {
 		{"epochz: 3\n", "", "", "did you mean epochs?"},
 		{"epochs: many\n", "", "", "flags.yaml: epochs is \"many\""},
 		{"epochs: [1, 2]\n", "", "", "flags.yaml: line 1"},
+		{"dataset-option: [size=32, channels=1]\n", "", "", "flags.yaml: line 1: the value of dataset-option is a list: write it as text, with blanks between the items"},
+		{"seed: 1\nconfig: other.yaml\n", "", "", "flags.yaml: config names another file"},
+		{"resume: runs/first\n", "", "", "flags.yaml: give --resume on the command line"},
 		{"epochs: 1\nepochs: 2\n", "", "", "flags.yaml: "},
 		{"algorithm: ifca\nfeddag-mask: 0.1\n", "", "", "feddag-mask is a flag of --algorithm feddag, not of ifca"},
 		{"algorithm: nobody\n", "", "", "nobody"},

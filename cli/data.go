@@ -100,7 +100,7 @@ func (f *dataFlags) unread(verb string) []federation.UnreadFlag {
 
 func dataCommand(ctx context.Context, args []string, out, log io.Writer) error {
 	f := newDataFlags()
-	switch err := f.all.Parse(args); {
+	switch err := parseFlags(f.all, args); {
 	case errors.Is(err, pflag.ErrHelp):
 		if f.all.NArg() > 0 { // the verb came first
 			name := f.all.Arg(0)

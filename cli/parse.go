@@ -83,7 +83,7 @@ func parseSaved(args []string, savedOf func(resume string) (map[string]string, e
 	if err := o.apply(given, args, more); err != nil {
 		return nil, err
 	}
-	if err := o.flags.Parse(args); err != nil {
+	if err := parseFlags(o.flags, args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			return o, err
 		}
@@ -197,7 +197,7 @@ func (o *options) explain(err error) error {
 // parseCommand parses the flags of a command whose help consists of an introduction and its flags. If the help is asked for,
 // it prints the help and returns true.
 func parseCommand(command, intro string, fs *pflag.FlagSet, args []string, out io.Writer) (helped bool, err error) {
-	switch err := fs.Parse(args); {
+	switch err := parseFlags(fs, args); {
 	case errors.Is(err, pflag.ErrHelp):
 		if fs.HasFlags() {
 			intro += "\n" + flagUsages(fs)

@@ -88,7 +88,7 @@ func (o *partitionOptions) unread() []federation.UnreadFlag {
 
 func runPartition(ctx context.Context, args []string, out, log io.Writer) error {
 	o := newPartitionOptions()
-	err := o.flags.Parse(args)
+	err := parseFlags(o.flags, args)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		fmt.Fprintf(out, "%s\n\n%s", partitionIntro, flagUsages(o.flags))

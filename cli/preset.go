@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"feddag/internal/spelling"
 	"feddag/report"
@@ -153,9 +154,13 @@ func checkPreset(name string, known []preset) error {
 
 // setFlag sets a flag to a value in the format of config.yaml.
 func setFlag(f *pflag.Flag, value string) error {
+	readDecimal(f)
 	s, ok := f.Value.(pflag.SliceValue)
 	if !ok {
 		return f.Value.Set(value)
+	}
+	if f.Value.Type() != "stringArray" { // separated by commas on the command line
+		return s.Replace(strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }))
 	}
 	values, err := splitList(value)
 	if err != nil {

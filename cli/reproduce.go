@@ -61,7 +61,7 @@ func reproduce(ctx context.Context, args []string, out, log io.Writer) error {
 		return reproduceTable(ctx, args, out, log)
 	}
 	o := newReproduceOptions()
-	switch err := o.flags.Parse(args); {
+	switch err := parseFlags(o.flags, args); {
 	case errors.Is(err, pflag.ErrHelp):
 		fmt.Fprintf(out, "%s\nFlags for a run:\n%s\nFlags for a table:\n%s", reproduceIntro, flagUsages(o.flags), flagUsages(newTableOptions().flags))
 		return nil

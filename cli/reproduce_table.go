@@ -56,7 +56,7 @@ func reproduceTable(ctx context.Context, args []string, out, log io.Writer) erro
 	own := newFlagSet()
 	own.AddFlagSet(o.flags)
 	own.ParseErrorsAllowlist.UnknownFlags = true
-	switch err := own.Parse(args); {
+	switch err := parseFlags(own, args); {
 	case errors.Is(err, pflag.ErrHelp):
 		fmt.Fprintf(out, "%s\nFlags for a table:\n%s", reproduceIntro, flagUsages(o.flags))
 		return nil

@@ -190,6 +190,8 @@ func mappingLine(n *ast.MappingValueNode) (p Pair, err error) {
 		p.Value = v.Value.Value
 	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 		p.Value = v.GetToken().Value
+	case *ast.SequenceNode:
+		return p, atLine(n.Value, fmt.Sprintf("the value of %s is a list: write it as text, with blanks between the items", p.Key))
 	default:
 		return p, atLine(n.Value, fmt.Sprintf("the value of %s is not a plain text or number; quote it if it is text", p.Key))
 	}
