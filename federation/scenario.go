@@ -212,12 +212,15 @@ func (x *ids) UnmarshalJSON(raw []byte) error {
 }
 
 // decode parses a JSON object and stores the value of each key through the pointer in places. The error for an unknown key
-// suggests the most similar of keys.
+// suggests the most similar of keys. A key that occurs twice is an error, because its second value would replace the first.
 func decode(raw []byte, keys []string, places map[string]any) error {
-	var object map[string]json.RawMessage
+	object := map[string]json.RawMessage{}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if err := dec.Decode(&object); err != nil {
 		return fmt.Errorf("not a JSON object: %w", err)
+	}
+	if err := onceEach(raw); err != nil {
+		return err
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return fmt.Errorf("there is more text after the object, at byte %d", dec.InputOffset())
@@ -228,6 +231,28 @@ func decode(raw []byte, keys []string, places map[string]any) error {
 		}
 		if err := json.Unmarshal(object[key], places[key]); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+// onceEach returns an error if a key of a valid JSON object occurs twice. It does not look into the values.
+func onceEach(raw []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.Token() // the brace
+	seen := map[json.Token]bool{}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		if seen[key] {
+			return fmt.Errorf("the key %q occurs twice", key)
+		}
+		seen[key] = true
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -33,7 +33,11 @@ func decodeIndexMap(r io.ReaderAt, size int64, s *data.Set) (*Partition, error) 
 	}
 	p := &Partition{Kind: importedKind, DataSet: s.Name}
 	p.Params.Kind = p.Kind
+	tested := slices.IndexFunc(m.Clients, func(c indexmap.Client) bool { return len(c.Test) > 0 })
 	for _, c := range m.Clients {
+		if tested >= 0 && c.Test != nil && len(c.Test) == 0 {
+			return nil, fmt.Errorf("the list of test images of client %q is empty, but client %q has test images; without such a list, a client is tested on all test images of its classes", c.Name, m.Clients[tested].Name)
+		}
 		if len(c.Val) > 0 {
 			return nil, fmt.Errorf("client %q has %d validation images, but a client has only training and test images: %s", c.Name, len(c.Val), asSet(s))
 		}

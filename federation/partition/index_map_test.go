@@ -58,13 +58,14 @@ func TestReadIndexMap(t *testing.T) {
 		}
 	}
 	for text, words := range map[string]string{
-		`{"0": [1], "1": [30]}`:                                "client 1: training index 30 is out of range",
-		`{"0": [1], "1": [1]}`:                                 "client 1: training index 1 is used twice (also by client 0)",
-		`{"0": [1], "1": []}`:                                  "client 1 has no training samples",
-		`{"0": {"train": [1], "test": [20]}}`:                  "client 0: test index 20 is out of range",
-		`{"0": {"train": [1], "val": [2]}}`:                    `client "0" has 1 validation images`,
-		`{"data_indices": [{"train": [1, 31], "test": [40]}]}`: `client "0": its training index 31 is not among the 30 training images of data set labels`,
-		`{"data_indices": [{"train": [1], "test": [29]}]}`:     "--dataset flbench:FILE --dataset-option set=labels --partition natural",
+		`{"0": [1], "1": [30]}`:               "client 1: training index 30 is out of range",
+		`{"0": [1], "1": [1]}`:                "client 1: training index 1 is used twice (also by client 0)",
+		`{"0": [1], "1": []}`:                 "client 1 has no training samples",
+		`{"0": {"train": [1], "test": [20]}}`: "client 0: test index 20 is out of range",
+		`{"0": {"train": [1], "val": [2]}}`:   `client "0" has 1 validation images`,
+		`{"1": {"train": [1], "test": []}, "0": {"train": [2], "test": [0]}}`: `the list of test images of client "1" is empty, but client "0" has test images`,
+		`{"data_indices": [{"train": [1, 31], "test": [40]}]}`:                `client "0": its training index 31 is not among the 30 training images of data set labels`,
+		`{"data_indices": [{"train": [1], "test": [29]}]}`:                    "--dataset flbench:FILE --dataset-option set=labels --partition natural",
 		`{"0": [1`: "truncated JSON",
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {

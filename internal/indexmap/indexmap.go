@@ -22,7 +22,7 @@ import (
 	"feddag/internal/pickle"
 )
 
-// Client is a client with the indices of its images, in the order of the file.
+// Client is a client with the indices of its images, in the order of the file. A list that the file lacks is nil.
 type Client struct {
 	Name             string
 	Train, Val, Test []int32

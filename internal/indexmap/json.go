@@ -103,7 +103,7 @@ func (m *Map) readClient(dec *json.Decoder, name string) error {
 
 // readIndices reads the rest of a list of indices.
 func readIndices(dec *json.Decoder) ([]int32, error) {
-	var list []int32
+	list := []int32{}
 	for dec.More() {
 		t, err := dec.Token()
 		if err != nil {
