@@ -60,11 +60,12 @@ func loadDefaults(args []string) (*defaults, error) {
 	if d.values[configFlag] != "" {
 		return nil, usagef("%s: %s names another file, which is not read: leave it out", d.file, configFlag)
 	}
-	if d.values["resume"] != "" {
-		return nil, usagef("%s: give --resume on the command line: leave it out of the file", d.file)
-	}
-	if dir := filepath.Dir(d.file); report.IsRun(dir) && filepath.Base(d.file) == report.ConfigFile {
+	switch dir := filepath.Dir(d.file); {
+	case report.IsRun(dir) && filepath.Base(d.file) == report.ConfigFile:
 		delete(d.values, "out") // the directory of that run, which a new run must not write to
+		delete(d.values, "resume")
+	case d.values["resume"] != "":
+		return nil, usagef("%s: give --resume on the command line: leave it out of the file", d.file)
 	}
 	return d, nil
 }

@@ -229,16 +229,16 @@ func dataInfo(ctx context.Context, f *dataFlags, args []string, out, log io.Writ
 	for c := range s.Classes {
 		name := ""
 		if c < len(s.ClassNames) {
-			name = s.ClassNames[c]
+			name = spelling.Plain(s.ClassNames[c])
 		}
 		fmt.Fprintf(table, "%d\t%s\t%d\t%d\t\n", c, name, info.TrainBy[c], info.TestBy[c])
 	}
 	table.Flush()
 	if s.SuperclassNames != nil {
-		fmt.Fprintf(out, "\n%d superclasses: %s\n", len(s.SuperclassNames), strings.Join(s.SuperclassNames, ", "))
+		fmt.Fprintf(out, "\n%d superclasses: %s\n", len(s.SuperclassNames), strings.Join(plainNames(s.SuperclassNames), ", "))
 	}
 	if s.UserNames != nil {
-		few := strings.Join(s.UserNames[:min(20, len(s.UserNames))], ", ")
+		few := strings.Join(plainNames(s.UserNames[:min(20, len(s.UserNames))]), ", ")
 		if len(s.UserNames) > 20 {
 			few += ", ..."
 		}
@@ -255,6 +255,15 @@ func dataInfo(ctx context.Context, f *dataFlags, args []string, out, log io.Writ
 	}
 	_, err = fmt.Fprintf(out, "%s\n", line)
 	return err
+}
+
+// plainNames returns names for a line of a table, see [spelling.Plain].
+func plainNames(names []string) []string {
+	shown := make([]string, len(names))
+	for i, name := range names {
+		shown[i] = spelling.Plain(name)
+	}
+	return shown
 }
 
 func dataVerify(ctx context.Context, f *dataFlags, args []string, out, log io.Writer) error {

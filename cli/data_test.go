@@ -107,6 +107,39 @@ func TestTrainOnAFolder(t *testing.T) {
 	}
 }
 
+// TestControlCharactersInNames checks that names of classes and users with control characters neither break a table nor reach
+// the terminal.
+func TestControlCharactersInNames(t *testing.T) {
+	images, all := imageFolder(t), t.TempDir()
+	for _, split := range []string{"train", "test"} {
+		for i, name := range []string{"new\nline", "tab\tname", "esc\x1b[31m"} {
+			if err := os.Rename(filepath.Join(images, split, fmt.Sprintf("class%d", i)), filepath.Join(images, split, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.Rename(images, filepath.Join(all, "user\n\x1b[32m")); err != nil {
+		t.Fatal(err)
+	}
+	run, home := filepath.Join(t.TempDir(), "run"), t.TempDir()
+	set := []string{"--dataset", "folder:" + all, "--data-dir", home, "--clients", "4"}
+	for _, args := range [][]string{
+		{"data", "info", "folder:" + all, "--data-dir", home},
+		append([]string{"partition", "--partition", "domains"}, set...),
+		append([]string{"partition", "--partition", "domains", "--min-samples", "99"}, set...),
+		append([]string{"train", "--rounds", "1", "--epochs", "1", "--partition", "concept-shift", "--device", "cpu", "--out", run}, set...),
+		{"predict", "--run", run, "--client", "0", filepath.Join(all, "user\n\x1b[32m", "test", "class3", "32.png")},
+	} {
+		_, out, log := feddag(args...)
+		text := strings.ReplaceAll(out+log, all+"/user\n\x1b[32m", "") // the argument of predict
+		for _, wrong := range []string{"\x1b", "new\nline", "tab\tname", "user\n"} {
+			if strings.Contains(text, wrong) {
+				t.Errorf("%q prints %q:\n%s", args, wrong, text)
+			}
+		}
+	}
+}
+
 func TestDataCommand(t *testing.T) {
 	dir, home := mnist(t), t.TempDir()
 	t.Chdir(home)

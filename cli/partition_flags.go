@@ -64,6 +64,9 @@ func (d *partitionFlags) check(seed uint64) error {
 	if d.partitionFile != "" {
 		return nil
 	}
+	if f := d.declared.Lookup("train-share"); f.Changed && d.partition.TrainShare == 0 {
+		return usagef("--train-share is 0: use a share above 0, at most 1; 1 keeps all samples") // 0 is all in partition.Options
+	}
 	if d.dataSeed == "" {
 		d.dataSeed = strconv.FormatUint(seed, 10)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"feddag/federation/data"
 	"feddag/federation/partition"
+	"feddag/internal/spelling"
 )
 
 // title describes a partition for the heading of the chart.
@@ -69,7 +70,7 @@ func (d *heldData) groupName(client int) string {
 	case len(p.Views) > 0:
 		return "clean"
 	case domains:
-		return s.UserNames[s.Train.Users[sh.Train[0]]]
+		return spelling.Plain(s.UserNames[s.Train.Users[sh.Train[0]]])
 	}
 	return "labels " + numbers(d.labels(client), 12)
 }

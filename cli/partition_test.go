@@ -246,6 +246,7 @@ func TestPartitionCommandRefuses(t *testing.T) {
 		{[]string{"--clients", "many"}, exitUsage, "--clients"},
 		{[]string{"--clients", "301"}, exitUsage, "300 training samples"},
 		{[]string{"--rows", "-1"}, exitUsage, "--rows"},
+		{[]string{"--train-share", "0"}, exitUsage, "--train-share is 0"},
 		{[]string{"--save", "p.txt"}, exitUsage, ".json or .npz"},
 		{[]string{"--holdout", "1"}, exitUsage, "--holdout"},
 		{[]string{"--data-seed", "x"}, exitUsage, "--data-seed"},

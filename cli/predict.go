@@ -12,6 +12,7 @@ import (
 
 	"feddag/federation"
 	"feddag/federation/data"
+	"feddag/internal/spelling"
 	"feddag/models"
 	"feddag/report"
 	"feddag/torch"
@@ -214,7 +215,7 @@ func (p *predictions) print(out io.Writer) error {
 	fmt.Fprintf(&b, "client %d of %s, with %s\n", p.Client, p.Run, strings.Join(p.Files, ", "))
 	fmt.Fprintf(&b, "%-*s  %5s  %11s  name\n", width, "image", "class", "probability")
 	for _, x := range p.Images {
-		fmt.Fprintf(&b, "%-*s  %5d  %11.4f  %s\n", width, x.Image, x.Class, x.Probability, x.Name)
+		fmt.Fprintf(&b, "%-*s  %5d  %11.4f  %s\n", width, x.Image, x.Class, x.Probability, spelling.Plain(x.Name))
 	}
 	line, err := report.Marshal(p)
 	if err != nil {

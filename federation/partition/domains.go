@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"feddag/federation/data"
+	"feddag/internal/spelling"
 	"feddag/internal/stream"
 )
 
@@ -41,10 +42,10 @@ func resolveDomains(s *data.Set, o Options) (Options, error) {
 		of.Clients = (o.Clients + parts - 1) / parts // number of clients of the largest part
 		if of.Clients > sub.Train.Len() {
 			return o, fmt.Errorf("--clients %d: domain %s of %s has only %d training samples for %d clients; use fewer clients",
-				o.Clients, s.UserNames[d], s.Name, sub.Train.Len(), of.Clients)
+				o.Clients, spelling.Plain(s.UserNames[d]), s.Name, sub.Train.Len(), of.Clients)
 		}
 		if _, err := resolveLDA(sub, of); err != nil {
-			return o, fmt.Errorf("domain %s: %w", s.UserNames[d], err)
+			return o, fmt.Errorf("domain %s: %w", spelling.Plain(s.UserNames[d]), err)
 		}
 	}
 	return Options{Concentration: o.Concentration, MinSamples: o.MinSamples}, nil

@@ -211,7 +211,7 @@ func (n classNames) of(class int) string {
 	if class >= len(n) || n[class] == text {
 		return text
 	}
-	return text + " (" + n[class] + ")"
+	return text + " (" + spelling.Plain(n[class]) + ")"
 }
 
 // list returns the classes, separated by commas.
