@@ -19,7 +19,7 @@ client = models["clients"][number]
 channels, height, width = models["input"]["shape"]
 mean, std = (torch.tensor(models["input"][k]).view(-1, 1, 1) for k in ("mean", "std"))
 
-pixels = np.asarray(image.convert("L" if channels == 1 else "RGB").resize((width, height))).reshape(height, width, channels)
+pixels = np.asarray(image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)).reshape(height, width, channels)
 x = (torch.tensor(pixels.transpose(2, 0, 1) / 255, dtype=torch.float32) - mean) / std
 with torch.no_grad():
     p = sum(w * probabilities(run, models, file, x[None])[0] for file, w in zip(client["files"], client["weights"]))
