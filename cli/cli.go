@@ -57,7 +57,11 @@ func Main(args []string, out, log io.Writer) (code int) {
 	ctx, stop := withSignals(context.Background(), len(args) > 0 && args[0] == cellCommand)
 	defer stop()
 
-	err := dispatch(ctx, args, out, log)
+	results := &firstError{Writer: out}
+	err := dispatch(ctx, args, results, log)
+	if err == nil {
+		err = results.err
+	}
 	var usage usageError
 	switch {
 	case err == nil:
@@ -72,6 +76,22 @@ func Main(args []string, out, log io.Writer) (code int) {
 	}
 	fmt.Fprintf(log, "feddag: %v\n", err)
 	return exitFailed
+}
+
+// firstError remembers the first error of a writer, such as that of a full disk. A command that only prints a text does not
+// check each line.
+type firstError struct {
+	io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (w *firstError) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
 }
 
 // errReported is the error of a command that has already printed the reason.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -76,6 +77,22 @@ func TestHelpOfRequiredNumber(t *testing.T) {
 	for _, command := range commandNames() {
 		if _, out, _ := feddag(command, "--help", "all"); strings.Contains(out, "(default )") {
 			t.Errorf("the help of %s has an empty default:\n%s", command, out)
+		}
+	}
+}
+
+// TestTextsOnAFullDisk checks that a command that prints a text for a file, such as the manual page, fails if the text cannot be
+// written.
+func TestTextsOnAFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"help"}, {"help", "train"}, {"man"}, {"completion", "zsh"}, {"presets"}, {"presets", "paper"}, {"version"}, {"data", "list"}} {
+		var log strings.Builder
+		if code := Main(args, full, &log); code != exitFailed || !strings.Contains(log.String(), "no space left") {
+			t.Errorf("%v: exit code %d: %s", args, code, log.String())
 		}
 	}
 }

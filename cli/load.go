@@ -111,15 +111,17 @@ func (s *source) say(set *data.Set, log io.Writer, quiet bool) {
 	}
 }
 
-// hasBar reports whether progress is shown as a bar. There is no bar if the log is not a terminal, or if CI or NO_COLOR is
-// set.
+// hasBar reports whether progress is shown as a bar. There is no bar if the log is not a terminal that can move its cursor, or if
+// CI or NO_COLOR is set.
 func hasBar(log io.Writer, quiet bool) bool {
 	f, isFile := log.(*os.File)
-	return !quiet && isFile && term.IsTerminal(int(f.Fd())) && os.Getenv("CI") == "" && os.Getenv("NO_COLOR") == ""
+	return !quiet && isFile && term.IsTerminal(int(f.Fd())) && os.Getenv("CI") == "" && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
+// newBar returns a bar, or a moving sign if the length is -1. The sign moves only when the bar is told of progress: otherwise the
+// library moves it in a goroutine that does not end with the bar.
 func newBar(log io.Writer, length int64, what string) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(length,
+	return progressbar.NewOptions64(length, progressbar.OptionSetSpinnerChangeInterval(0),
 		progressbar.OptionSetWriter(log), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(20),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(false),
 		progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionUseANSICodes(true))

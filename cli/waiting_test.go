@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,33 @@ func TestShortWorkSaysNothing(t *testing.T) {
 		t.Errorf("%d of %d", done, total)
 	}
 }
+
+// TestBarEndsWithTheWork checks that nothing draws on the terminal after the work has ended, whether or not its length is known
+// when the bar appears.
+func TestBarEndsWithTheWork(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{false, true} {
+		log := &drawn{}
+		w := &wait{what: "reading", stop: make(chan struct{}), ended: make(chan struct{})}
+		if known {
+			w.set(1, 2)
+		}
+		go w.draw(log)
+		time.Sleep(quietFor + time.Second)
+		w.done()
+		before := log.Len()
+		time.Sleep(time.Second)
+		if after := log.Len(); before == 0 || after > before {
+			t.Errorf("length known: %v: %d bytes were drawn during the work, and %d in the second after it", known, before, after-before)
+		}
+	}
+}
+
+// drawn counts the bytes that several goroutines write.
+type drawn struct{ n atomic.Int64 }
+
+func (b *drawn) Write(p []byte) (int, error) { b.n.Add(int64(len(p))); return len(p), nil }
+func (b *drawn) Len() int                    { return int(b.n.Load()) }
 
 // TestLongEvaluationSaysLines checks that without a terminal, a long evaluation and a long round print lines, and that short
 // ones print none.
