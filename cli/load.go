@@ -118,8 +118,8 @@ func hasBar(log io.Writer, quiet bool) bool {
 	return !quiet && isFile && term.IsTerminal(int(f.Fd())) && os.Getenv("CI") == "" && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// newBar returns a bar, or a moving sign if the length is -1. The sign moves only when the bar is told of progress: otherwise the
-// library moves it in a goroutine that does not end with the bar.
+// newBar returns a progress bar, or a spinner if the length is -1. The spinner moves only when progress is added, because the
+// goroutine in which the library would move it does not end with the bar.
 func newBar(log io.Writer, length int64, what string) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(length, progressbar.OptionSetSpinnerChangeInterval(0),
 		progressbar.OptionSetWriter(log), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(20),
