@@ -192,7 +192,7 @@ class Step:
             r, _ = self.row("pool_bias_back", f"{c_out}_")
             self.run("pool_bias_back", c * c_out, 64 * out * out / 4 / 32 * r["main loop"] / 4)
         if wants_input:
-            product("input", "turn", c_out, c_in, out * out // 4 if k == 1 else math.ceil(side / 2) ** 2, x + y, 1 / stride if k > 1 else 1)
+            product("input", "turn", c_out, c_in, out * out // 4 if k == 1 else math.ceil(side / 2) ** 2, x + y, 1 / stride**2 if k > 1 else 1)
 
     # A convolution alone by columns.
     def columns_alone(self, c_in, c_out, side, k, stride):

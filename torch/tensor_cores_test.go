@@ -51,6 +51,8 @@ func TestTensorCoreKernels(t *testing.T) {
 		"1 2 3 20 9 9 13 1 3 3 5",
 		"1 2 3 18 130 4 4 1 1 5 1",
 		"1 2 3 9 20 16 16 1 4 2 5",
+		"1 2 3 40 3 9 6 1 1 2 3",
+		"1 2 3 130 20 7 5 1 2 3 0 1",
 	} {
 		for _, kind := range []string{"f32", "bf16"} {
 			text, err := exec.Command(program, append([]string{"1", kind}, strings.Fields(layer)...)...).Output()

@@ -22,7 +22,8 @@ FD_DEVICE void pack_weights(const ConvGemm &a, i64 block, float *) {
     int b = i % 2, t = i / 4 % 4, column = i / 16 % 8, step = i / 128 / groups;
     int result = ((part / source_chunks<T>(g) * groups + i / 128 % groups) * 2 + i / 2 % 2) * 8 + column;
     int rest = step - halves * k * pairs, half = 0, y = 0, z = 0;
-    if (rest < 0) half = step / (k * pairs), y = step / pairs % k, z = step % pairs + 2 * b;
+    if (by_parity(g)) half = b, y = step / k, z = step % k;
+    else if (rest < 0) half = step / (k * pairs), y = step / pairs % k, z = step % pairs + 2 * b;
     else half = halves == 2 ? b : 0, y = halves == 2 ? rest : 2 * rest + b, z = left_column<k>();
     float value[2] = {0, 0};
     for (int e = 0; e < Operands<T>::count; e++) {
@@ -114,30 +115,25 @@ FD_DEVICE void stage_chunk(const ConvGemm &a, const GemmShape &g, i64 client, in
 }
 
 // A step of four words at two taps, whose operands of the first row of a quad are first, and those of the second row second:
-// left and right at one tap, left and right at the other. Times the groups of result channels. A row whose operands are all zero
-// is left out.
+// left and right at one tap, left and right at the other. Times the groups of result channels.
 template <typename T>
-FD_DEVICE void gemm_step(const GemmShape &g, const float *weights, bool has_first, const u32 (&first)[4], bool has_second,
-                         const u32 (&second)[4], float (&sum)[2][2 * kMostGroups][4]) {
+FD_DEVICE void gemm_step(const GemmShape &g, const float *weights, const u32 (&first)[4], const u32 (&second)[4],
+                         float (&sum)[2][2 * kMostGroups][4]) {
   FD_UNROLL for (int n = 0; n < warp_groups(g); n++) {
     float b[4];
     load_four(weights + n * 128, b);
     FD_UNROLL for (int h = 0; h < 2; h++) {
       u32 low = bits_of(b[2 * h]), high = bits_of(b[2 * h + 1]);
-      if (has_first) multiply<T>(sum[0][2 * n + h], first[0], first[1], first[2], first[3], low, high);
-      if (has_second) multiply<T>(sum[1][2 * n + h], second[0], second[1], second[2], second[3], low, high);
+      multiply<T>(sum[0][2 * n + h], first[0], first[1], first[2], first[3], low, high);
+      multiply<T>(sum[1][2 * n + h], second[0], second[1], second[2], second[3], low, high);
     }
   }
 }
 
 // The operands of row y of a quad's patch, from which those of the taps two columns apart are taken: left and right of the first
-// tap, and those of the second one. In the gradient of the input of stride 2, only odd rows and columns are not zero.
+// tap, and those of the second one.
 template <typename T, int k>
-FD_DEVICE void load_patch(const GemmShape &g, const float *source, int width, int y, u32 (&patch)[k + 1]) {
-  if (g.each == 1) {
-    FD_UNROLL for (int z = 0; z <= k; z++) patch[z] = y % 2 == 1 && z % 2 == 1 ? operand<T>(source[y / 2 * width + z / 2]) : 0;
-    return;
-  }
+FD_DEVICE void load_patch(const float *source, int width, int y, u32 (&patch)[k + 1]) {
   FD_UNROLL for (int z = 0; z <= k; z += 2) {
     float two[2];
     load_two(source + y * width + z, two);
@@ -148,7 +144,6 @@ FD_DEVICE void load_patch(const GemmShape &g, const float *source, int width, in
 // The operand of row y for the tap of the left_column, of the left or the right value of the quad.
 template <typename T, int k>
 FD_DEVICE u32 load_left(const GemmShape &g, const float *source, int width, int y, int right) {
-  if (g.each == 1) return y % 2 == 1 && right == 0 ? operand<T>(load_again(source + y / 2 * width)) : 0;
   return operand<T>(load_again(source + y * width + (k == 3 ? odd_columns(g) : left_column<k>()) + right));
 }
 
@@ -158,12 +153,11 @@ FD_DEVICE void gemm_chunk(const GemmShape &g, const float *weights, const float 
   int width = row_width(g, k), size = channel_size(most_rows(g, k, tile_quads(g)) * width, 8), step = block_groups(g) * 128;
   constexpr int pairs = k / 2;
   int halves = halves_of<T>(g), down = g.each == 4 ? 2 : 1, across = g.each == 4 ? 1 : 2;  // to the second row, to the second tap
-  auto has = [&](int y) { return g.each != 1 || y % 2 == 1; };
   FD_UNROLL for (int half = 0; half < 2; half++) {
     if (half >= halves || pairs == 0) continue;
     u32 patch[k + 2][k + 1];
     FD_UNROLL for (int y = 0; y < k + 2; y++)
-      if (y < k + down) load_patch<T, k>(g, source + half * 4 * size, width, y, patch[y]);
+      if (y < k + down) load_patch<T, k>(source + half * 4 * size, width, y, patch[y]);
     FD_UNROLL for (int y = 0; y < k; y++)
       FD_UNROLL for (int p = 0; p < pairs; p++) {
         u32 first[4], second[4];
@@ -171,7 +165,7 @@ FD_DEVICE void gemm_chunk(const GemmShape &g, const float *weights, const float 
           int column = p + i % 2 + i / 2 * across;
           first[i] = patch[y][column], second[i] = patch[y + down][column];
         }
-        gemm_step<T>(g, weights + ((half * k + y) * pairs + p) * step, has(y), first, has(y + down), second, sum);
+        gemm_step<T>(g, weights + ((half * k + y) * pairs + p) * step, first, second, sum);
       }
   }
   weights += halves * k * pairs * step;
@@ -184,7 +178,7 @@ FD_DEVICE void gemm_chunk(const GemmShape &g, const float *weights, const float 
       first[i] = y < k ? load_left<T, k>(g, from, width, y, i % 2) : 0;  // the weights are zero too
       second[i] = y < k ? load_left<T, k>(g, from, width, y + down, i % 2) : 0;
     }
-    gemm_step<T>(g, weights + s * step, halves == 1 || has(s), first, halves == 1 || has(s + down), second, sum);
+    gemm_step<T>(g, weights + s * step, first, second, sum);
   }
 }
 
@@ -214,41 +208,114 @@ FD_DEVICE void put_apart(T *plane, int height, int width, int y, int z, const fl
   }
 }
 
-// A block is a tile of quads and a tile of result channels of a client.
+// A block is a tile of quads, from begin on, and a tile of result channels of a client with count samples. row is the first row of
+// the source.
+struct GemmTile {
+  int client, result, begin, count, row;
+};
+template <int k>
+FD_DEVICE GemmTile gemm_tile(const ConvGemm &a, const GemmShape &g, i64 block) {
+  int of_all = quotient(block, result_tiles(g)), tiles = quad_tiles(g, a.batch.samples);
+  int client = of_all / tiles, begin = of_all % tiles * tile_quads(g);
+  return {client, remainder_of(block, result_tiles(g)), begin, count_of(a.batch, client), first_row(g, k, begin / g.quads_w)};
+}
+
+// The thread's quad, or with parity the first of its two, counted over the samples, and the first result channel of its warp.
+FD_DEVICE int thread_quad(const GemmShape &g, const GemmTile &t) {
+  return t.begin + threadIdx.x / 32 / warps_across(g) * warp_quads(g) + threadIdx.x % 32 / 4;
+}
+FD_DEVICE int warp_channel(const GemmShape &g, const GemmTile &t) {
+  return (t.result * warps_across(g) + threadIdx.x / 32 % warps_across(g)) * warp_groups(g) * 16;
+}
+// Where a quad's patch of the thread's first word lies in the source of a tile.
+template <int k>
+FD_DEVICE int thread_patch(const GemmShape &g, const GemmTile &t, int quad) {
+  int width = row_width(g, k), word = channel_size(most_rows(g, k, tile_quads(g)) * width, 8);
+  return threadIdx.x % 4 * word + (first_row(g, k, quad / g.quads_w) - t.row) * width + first_column(g, quad % g.quads_w);
+}
+
+// Calls product with the thread's weights and the source of each chunk of a tile. Meanwhile the next chunk is copied.
+template <typename T, int k, bool back, typename Product>
+FD_DEVICE void each_chunk(const ConvGemm &a, const GemmShape &g, const GemmTile &t, float *shared, const Product &product) {
+  int size = chunk_weights<T, k>(g), half = size + source_size<T, k>(g);
+  int mine = threadIdx.x / 32 % warps_across(g) * warp_groups(g) * 128 + threadIdx.x % 32 * 4;
+  if (t.begin >= t.count * g.quads_h * g.quads_w) return;
+  stage_chunk<T, k, back>(a, g, t.client, t.result, t.row, t.count, 0, shared, shared + size);
+  for (int chunk = 0; chunk < source_chunks<T>(g); chunk++) {
+    float *now = shared + chunk % 2 * half, *next = shared + (chunk + 1) % 2 * half;
+    copies_done();
+    FD_SYNC;  // this chunk is there, and the one before has been used
+    if (chunk + 1 < source_chunks<T>(g))
+      stage_chunk<T, k, back>(a, g, t.client, t.result, t.row, t.count, chunk + 1, next, next + size);
+    product(now + mine, now + size);
+  }
+}
+
 template <typename T, int k, bool back>
 FD_DEVICE void conv_gemm(const ConvGemm &a, i64 block, float *shared) {
   GemmShape g = back ? input_shape<k>(a) : forward_shape<k>(a);
-  int tiles = result_tiles(g), tile = remainder_of(block, tiles), of_all = quotient(block, tiles);
-  int client = of_all / quad_tiles(g, a.batch.samples), begin = of_all % quad_tiles(g, a.batch.samples) * tile_quads(g);
-  int count = count_of(a.batch, client), row = first_row(g, k, begin / g.quads_w), area = g.quads_h * g.quads_w;
-  int lane = threadIdx.x % 32, warp = threadIdx.x / 32, across = warp % warps_across(g);
-  int mine = begin + warp / warps_across(g) * 8 + lane / 4;  // the thread's quad, counted over the samples
-  int rows = most_rows(g, k, tile_quads(g)), width = row_width(g, k), word = channel_size(rows * width, 8);
-  int patch = lane % 4 * word + (first_row(g, k, mine / g.quads_w) - row) * width + first_column(g, mine % g.quads_w);
-  int weights = across * warp_groups(g) * 128 + lane * 4, size = chunk_weights<T, k>(g), half = size + source_size<T, k>(g);
+  GemmTile t = gemm_tile<k>(a, g, block);
+  int mine = thread_quad(g, t), patch = thread_patch<k>(g, t, mine);
   float sum[2][2 * kMostGroups][4] = {};
-  if (begin < count * area) {
-    stage_chunk<T, k, back>(a, g, client, tile, row, count, 0, shared, shared + size);
-    for (int chunk = 0; chunk < source_chunks<T>(g); chunk++) {
-      float *now = shared + chunk % 2 * half, *next = shared + (chunk + 1) % 2 * half;
-      copies_done();
-      FD_SYNC;  // this chunk is there, and the one before has been used
-      if (chunk + 1 < source_chunks<T>(g)) stage_chunk<T, k, back>(a, g, client, tile, row, count, chunk + 1, next, next + size);
-      gemm_chunk<T, k>(g, now + weights, now + size + patch, sum);
-    }
-  }
-  int sample = mine / area, quad = mine % area, y = quad / g.quads_w * 2, z = quad % g.quads_w * 2;
+  each_chunk<T, k, back>(a, g, t, shared,
+                         [&](const float *weights, const float *source) { gemm_chunk<T, k>(g, weights, source + patch, sum); });
+  int area = g.quads_h * g.quads_w, sample = mine / area, quad = mine % area, y = quad / g.quads_w * 2, z = quad % g.quads_w * 2;
   if (sample >= a.batch.samples) return;
   FD_UNROLL for (int n = 0; n < 2 * warp_groups(g); n++)
     FD_UNROLL for (int e = 0; e < 2; e++) {
-      int channel = ((tile * warps_across(g) + across) * warp_groups(g) * 2 + n) * 8 + lane % 4 * 2 + e;
+      int channel = warp_channel(g, t) + n * 8 + threadIdx.x % 4 * 2 + e;
       if (channel >= g.result) continue;
       float value[4] = {sum[0][n][e], sum[0][n][2 + e], sum[1][n][e], sum[1][n][2 + e]};
-      if (back && k == 1 && a.stride == 2) put_apart(at_plane<T>(a.x_grad, client, sample, channel), a.height, a.width, y, z, value);
-      else if (back) put_quad(at_plane<T>(a.x_grad, client, sample, channel), a.height, a.width, y, z, value);
-      else if (a.alone) put_quad(at_plane<T>(a.y, client, sample, channel), out_height<k>(a), out_width<k>(a), y, z, value);
-      else keep_maximum<T>(a, client, sample, count, quad, channel, value);
+      if (back && k == 1 && a.stride == 2) put_apart(at_plane<T>(a.x_grad, t.client, sample, channel), a.height, a.width, y, z, value);
+      else if (back) put_quad(at_plane<T>(a.x_grad, t.client, sample, channel), a.height, a.width, y, z, value);
+      else if (a.alone) put_quad(at_plane<T>(a.y, t.client, sample, channel), out_height<k>(a), out_width<k>(a), y, z, value);
+      else keep_maximum<T>(a, t.client, sample, t.count, quad, channel, value);
     }
+}
+
+// The gradient of the input of a filter of 3x3 and stride 2. Each tap reaches rows and columns of one parity, that is one value of
+// every quad. So a warp multiplies the words of a chunk for two times eight quads at one tap, and adds the product to that value.
+template <typename T>
+FD_DEVICE void input_by_parity(const ConvGemm &a, i64 block, float *shared) {
+  constexpr int k = 3;
+  GemmShape g = input_shape<k>(a);
+  GemmTile t = gemm_tile<k>(a, g, block);
+  int width = row_width(g, k), word = channel_size(most_rows(g, k, tile_quads(g)) * width, 8), step = block_groups(g) * 128;
+  int mine[2], patch[2];
+  FD_UNROLL for (int i = 0; i < 2; i++) mine[i] = thread_quad(g, t) + 8 * i, patch[i] = thread_patch<k>(g, t, mine[i]);
+  float sum[4][kMostGroups][4] = {};  // by position in the quad
+  each_chunk<T, k, true>(a, g, t, shared, [&](const float *weights, const float *source) {
+    u32 under[4][4];  // by place in the patch: operands of both quads in the first four words, and in the others
+    FD_UNROLL for (int place = 0; place < 4; place++)
+      FD_UNROLL for (int i = 0; i < 4; i++)
+        under[place][i] = operand<T>(source[i / 2 * 4 * word + patch[i % 2] + place / 2 * width + place % 2]);
+    FD_UNROLL for (int tap = 0; tap < k * k; tap++) {
+      int y = tap / k, z = tap % k, value = (1 - y % 2) * 2 + 1 - z % 2;
+      const u32(&from)[4] = under[y / 2 * 2 + z / 2];
+      FD_UNROLL for (int n = 0; n < warp_groups(g); n++) {
+        float b[4];
+        load_four(weights + tap * step + n * 128, b);
+        FD_UNROLL for (int h = 0; h < 2; h++)
+          multiply<T>(sum[value][2 * n + h], from[0], from[1], from[2], from[3], bits_of(b[2 * h]), bits_of(b[2 * h + 1]));
+      }
+    }
+  });
+  int area = g.quads_h * g.quads_w;
+  FD_UNROLL for (int i = 0; i < 2; i++) {
+    int sample = mine[i] / area, quad = mine[i] % area, y = quad / g.quads_w * 2, z = quad % g.quads_w * 2;
+    if (sample >= a.batch.samples) continue;
+    FD_UNROLL for (int n = 0; n < 2 * warp_groups(g); n++)
+      FD_UNROLL for (int e = 0; e < 2; e++) {
+        int channel = warp_channel(g, t) + n * 8 + threadIdx.x % 4 * 2 + e;
+        float value[4] = {sum[0][n][2 * i + e], sum[1][n][2 * i + e], sum[2][n][2 * i + e], sum[3][n][2 * i + e]};
+        if (channel < g.result) put_quad(at_plane<T>(a.x_grad, t.client, sample, channel), a.height, a.width, y, z, value);
+      }
+  }
+}
+template <typename T, int k>
+FD_DEVICE void input_gemm(const ConvGemm &a, i64 block, float *shared) {
+  if (k == 3 && a.stride == 2) input_by_parity<T>(a, block, shared);
+  else conv_gemm<T, k, true>(a, block, shared);
 }
 
 // conv_gemm_pack and conv_gemm_turn write packed for conv_gemm_forward, which writes pooled and which, or y, and for
@@ -261,7 +328,7 @@ FD_DEVICE void conv_gemm(const ConvGemm &a, i64 block, float *shared) {
   FD_CONV_GEMM(pack, k, (pack_weights<T, k, false>(a, block, shared)))    \
   FD_CONV_GEMM(turn, k, (pack_weights<T, k, true>(a, block, shared)))     \
   FD_CONV_GEMM(forward, k, (conv_gemm<T, k, false>(a, block, shared)))    \
-  FD_CONV_GEMM(input, k, (conv_gemm<T, k, true>(a, block, shared)))
+  FD_CONV_GEMM(input, k, (input_gemm<T, k>(a, block, shared)))
 FD_CONV_GEMMS(1)
 FD_CONV_GEMMS(3)
 FD_CONV_GEMMS(5)

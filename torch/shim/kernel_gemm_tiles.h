@@ -11,8 +11,8 @@
 //   1x1              every other row and column of the input; in the backward pass every other row and column has a gradient
 //   3x3, forward     four rows and columns instead of two. A row of shared memory has the even columns first, so that neighbours
 //                    of a quad are neighbours there
-//   3x3, the input   a row and a column. Between the gradients of the output lie zeros, which are not stored. Products in which all
-//                    operands are zero are left out, so half of the others are with zeros
+//   3x3, the input   a row and a column. Between the gradients of the output lie zeros, which are not stored. A tap meets zeros in
+//                    three of the four values of a quad, so each tap is multiplied for one value only (by_parity)
 #pragma once
 
 #include "kernel_batch.h"
@@ -64,14 +64,17 @@ FD_DEVICE GemmShape input_shape(const ConvGemm &a) {
   return {a.out, a.in, quads_h, quads_w, k - 1 - a.padding, 2, 1};
 }
 
+// Whether a step of the product is for one value of each quad, at one tap.
+FD_DEVICE bool by_parity(const GemmShape &g) { return g.each == 1; }
+
 // Source channels come in words of one channel (tf32) or two (bf16). A step of the product has eight words: four at two taps
 // that are two columns apart, whose operands are four neighbours of a row. The taps of the column that is left are combined
 // with those of the next four words, or in pairs if there are no more than four. So a chunk has one or two halves of four
-// words.
+// words. With parity there are always two, and a step has both at one tap.
 template <typename T>
 FD_DEVICE int words_of(const GemmShape &g) { return (g.source + Operands<T>::count - 1) / Operands<T>::count; }
 template <typename T>
-FD_DEVICE int halves_of(const GemmShape &g) { return words_of<T>(g) > 4 ? 2 : 1; }
+FD_DEVICE int halves_of(const GemmShape &g) { return words_of<T>(g) > 4 || by_parity(g) ? 2 : 1; }
 template <typename T>
 FD_DEVICE int source_chunks(const GemmShape &g) { return (words_of<T>(g) + 4 * halves_of<T>(g) - 1) / (4 * halves_of<T>(g)); }
 template <typename T, int k>
@@ -79,16 +82,22 @@ FD_DEVICE int steps_of(const GemmShape &g) { return halves_of<T>(g) * (k * (k / 
 template <int k>
 FD_DEVICE constexpr int left_column() { return k == 3 ? 1 : k == 5 ? 4 : 0; }
 
-// Result channels come in groups of 16: up to four for a warp, and for two warps if there are more.
+// Result channels come in groups of 16: up to four for a warp of eight quads, and for two warps if there are more. With parity, a
+// warp has two times as many quads and half as many groups.
 constexpr int kMostGroups = 4;
+FD_DEVICE int warp_quads(const GemmShape &g) { return by_parity(g) ? 16 : 8; }
+FD_DEVICE int most_groups(const GemmShape &g) { return by_parity(g) ? kMostGroups / 2 : kMostGroups; }
 FD_DEVICE int warp_groups(const GemmShape &g) {
   int all = (g.result + 15) / 16;
-  return all > kMostGroups ? kMostGroups : all;
+  return all > most_groups(g) ? most_groups(g) : all;
 }
-FD_DEVICE int warps_across(const GemmShape &g) { return g.result > 16 * kMostGroups ? 2 : 1; }
+FD_DEVICE int warps_across(const GemmShape &g) {
+  int all = (g.result + 15) / 16;
+  return all > kMostGroups ? 2 * kMostGroups / most_groups(g) : (all + most_groups(g) - 1) / most_groups(g);
+}
 FD_DEVICE int block_groups(const GemmShape &g) { return warp_groups(g) * warps_across(g); }
 FD_DEVICE int result_tiles(const GemmShape &g) { return (g.result + 16 * block_groups(g) - 1) / (16 * block_groups(g)); }
-FD_DEVICE int tile_quads(const GemmShape &g) { return kThreads / 32 / warps_across(g) * 8; }
+FD_DEVICE int tile_quads(const GemmShape &g) { return kThreads / 32 / warps_across(g) * warp_quads(g); }
 FD_DEVICE int quad_tiles(const GemmShape &g, int samples) {
   return (samples * g.quads_h * g.quads_w + tile_quads(g) - 1) / tile_quads(g);
 }
