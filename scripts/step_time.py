@@ -155,15 +155,15 @@ class Step:
         self.add(name, max(ELEMENTWISE, issue / OVERLAP, product / OVERLAP, size / BANDWIDTH))
 
     # A convolution on tensor cores, as torch/shim/stacked_gemm.cc starts its kernels: with ReLU and maximum, or alone with padding
-    # that keeps its size for stride 1.
-    def tensor_cores(self, c_in, c_out, side, k, wants_input, alone=False, stride=1):
+    # that keeps its size for stride 1. onto: the gradient of a shortcut is added to that of the input.
+    def tensor_cores(self, c_in, c_out, side, k, wants_input, alone=False, stride=1, onto=False):
         out, n, c = math.ceil(side / stride / 2) * 2 if alone else (side - k + 1) // 2 * 2, self.images, self.clients
         filters, padding = c_in * c_out * k * k, k // 2 if alone else 0
         shape = f"_{k}_f32_{c_in}_{c_out}_{side}_{side}_{padding}_{out // 2}_{out // 2}_{int(alone)}_{stride}"
         x, y = 4 * c_in * side * side * n, 4 * c_out * (side // stride) ** 2 * n if alone else 5 * c_out * out * out // 4 * n
         row = lambda kernel: self.rows[f"conv_gemm_{kernel}{shape}"]
-        # With stride 2, shared memory or registers do not suffice for two blocks of these kernels.
-        warps = lambda kernel: 8 if stride == 2 and (kernel, k) in (("forward", 3), ("weight", 3), ("input", 1)) else MATRIX_WARPS
+        # With stride 2, shared memory does not suffice for two blocks of these kernels.
+        warps = lambda kernel: 8 if stride == 2 and (kernel, k) in (("forward", 3), ("weight", 3)) else MATRIX_WARPS
 
         # share: of the products that are computed.
         def product(kernel, pack, source, result, quads, size, share=1):
@@ -192,7 +192,8 @@ class Step:
             r, _ = self.row("pool_bias_back", f"{c_out}_")
             self.run("pool_bias_back", c * c_out, 64 * out * out / 4 / 32 * r["main loop"] / 4)
         if wants_input:
-            product("input", "turn", c_out, c_in, out * out // 4 if k == 1 else math.ceil(side / 2) ** 2, x + y, 1 / stride**2 if k > 1 else 1)
+            product("input", "turn", c_out, c_in, out * out // 4 if k == 1 else math.ceil(side / 2) ** 2, x + y + x * onto,
+                    1 / stride**2 if k > 1 else 1)
 
     # A convolution alone by columns.
     def columns_alone(self, c_in, c_out, side, k, stride):
@@ -249,7 +250,6 @@ class Step:
             self.elementwise("ReLU", 2 * size)
             self.forward += self.times[-1][1] + self.times[-2][1]
             self.elementwise("ReLU's gradient", 3 * size)
-        self.elementwise("residual's gradient", 3 * size)
 
     def maximum(self, channels, side, window):
         n, size = self.images * channels * side * side, 4 * self.images * channels * side * side
@@ -260,10 +260,12 @@ class Step:
         self.chunks("pool_back", n, r["main loop"], size)
 
     def residual(self, channels, side):
-        size = 12 * self.images * channels * side * side
-        self.elementwise("residual", size)
+        self.elementwise("residual", 12 * self.images * channels * side * side)
         self.forward += self.times[-1][1]
-        self.elementwise("residual's gradient", size)
+
+    # The sum of the two gradients of a residual layer's input, if no other kernel adds them.
+    def residual_back(self, channels, side):
+        self.elementwise("residual's gradient", 12 * self.images * channels * side * side)
 
     # Linear layers with ReLU between them, the head, the loss, SGD, and the kernels that copy images and features.
     def rest(self, widths, pixels, parameters):
@@ -382,22 +384,25 @@ def cnn(lab, clients, epochs, shaped, fused=False, tensor=False):  # no fused ke
 def resnet9(lab, clients, epochs, fused):  # convolutions on tensor cores
     s = Step(lab, clients, 64, True, TF32)
 
-    def layer(c_in, c_out, side):
-        s.tensor_cores(c_in, c_out, side, 3, c_in > 3, alone=True)
+    def layer(c_in, c_out, side, onto=False):
+        s.tensor_cores(c_in, c_out, side, 3, c_in > 3, alone=True, onto=onto)
         s.norm_relu(c_out, side, fused)
+
+    def residual(channels, side):
+        layer(channels, channels, side, onto=fused)
+        layer(channels, channels, side)
+        s.residual(channels, side)
+        if not fused:
+            s.residual_back(channels, side)
     layer(3, 64, 32)
     layer(64, 128, 32)
     s.maximum(128, 32, 2)
-    for _ in range(2):
-        layer(128, 128, 16)
-    s.residual(128, 16)
+    residual(128, 16)
     layer(128, 256, 16)
     s.maximum(256, 16, 2)
     layer(256, 512, 8)
     s.maximum(512, 8, 2)
-    for _ in range(2):
-        layer(512, 512, 4)
-    s.residual(512, 4)
+    residual(512, 4)
     s.maximum(512, 4, 4)
     s.rest([512, 10], 3072, 6573130)
     s.frozen(epochs)
@@ -411,7 +416,9 @@ def resnet18(lab, clients, epochs, fused):  # convolutions on tensor cores; ever
     c_in, side = 64, 32
     for c_out in (64, 128, 256, 512):
         for stride in (1 if c_out == 64 else 2, 1):
-            s.tensor_cores(c_in, c_out, side, 3, True, True, stride)
+            s.tensor_cores(c_in, c_out, side, 3, True, True, stride, onto=fused)
+            if not fused:
+                s.residual_back(c_in, side)
             if stride == 2:
                 s.tensor_cores(c_in, c_out, side, 1, True, True, stride)
                 s.norm(c_out, side // stride, 0)

@@ -10,12 +10,15 @@ import (
 )
 
 // normNet returns a network with batch norms and group norms, each followed by a ReLU or by an addition and a ReLU. If apart is
-// set, a dropout that drops nothing lies before each ReLU, so that they are not one layer.
+// set, a dropout that drops nothing lies before each ReLU and at the beginning of each residual body with a convolution, so that
+// they are not one layer, and no convolution adds the gradient of a shortcut to its own.
 func normNet(t *testing.T, apart bool) *torch.Network {
 	t.Helper()
 	relu := []torch.Layer{torch.ReLU{}}
+	var begin []torch.Layer
 	if apart {
 		relu = []torch.Layer{torch.Dropout{}, torch.ReLU{}}
+		begin = []torch.Layer{torch.Dropout{}}
 	}
 	conv := func(name string, in, out, kernel, stride int) torch.Layer {
 		return torch.Conv2d{Name: name, In: in, Out: out, Kernel: kernel, Stride: stride, Padding: kernel / 2, NoBias: true}
@@ -26,17 +29,21 @@ func normNet(t *testing.T, apart bool) *torch.Network {
 			conv("conv1", 2, 6, 3, 1), // 6 x 7 x 7
 			torch.BatchNorm2d{Name: "norm1", Channels: 6},
 		}, relu,
-		[]torch.Layer{torch.Residual{Body: slices.Concat(
+		[]torch.Layer{torch.Residual{Body: slices.Concat(begin,
 			[]torch.Layer{conv("conv2", 6, 6, 3, 1), torch.GroupNorm{Name: "norm2", Groups: 3, Channels: 6}}, relu,
 		)}},
 		[]torch.Layer{torch.Residual{
-			Body: slices.Concat(
+			Body: slices.Concat(begin,
 				[]torch.Layer{conv("conv3", 6, 4, 3, 2), torch.BatchNorm2d{Name: "norm3", Channels: 4}}, relu, // 4 x 4 x 4
 				[]torch.Layer{conv("conv4", 4, 4, 3, 1), torch.BatchNorm2d{Name: "norm4", Channels: 4}}),
 			Shortcut: []torch.Layer{conv("short", 6, 4, 1, 2), torch.GroupNorm{Name: "norm5", Groups: 2, Channels: 4}},
 		}}, relu,
 		[]torch.Layer{torch.Residual{
-			Body: []torch.Layer{conv("conv5", 4, 4, 3, 1), torch.GroupNorm{Name: "norm6", Groups: 2, Channels: 4}},
+			Body: slices.Concat(begin, []torch.Layer{conv("conv5", 4, 4, 3, 1), torch.GroupNorm{Name: "norm6", Groups: 2, Channels: 4}}),
+		}}, relu,
+		[]torch.Layer{torch.Residual{
+			Body:     slices.Concat(begin, []torch.Layer{conv("conv7", 4, 4, 1, 2), torch.BatchNorm2d{Name: "norm8", Channels: 4}}), // 4 x 2 x 2
+			Shortcut: []torch.Layer{conv("short2", 4, 4, 1, 2)},
 		}}, relu,
 		[]torch.Layer{
 			conv("conv6", 4, 4, 1, 1),

@@ -239,6 +239,29 @@ func TestTensorCores(t *testing.T) {
 	}
 }
 
+// TestTensorCoresAddGradients checks that the sum of the two gradients of a residual layer's input has the same bits if a convolution
+// on tensor cores adds one to the other as if it is a layer of its own.
+func TestTensorCoresAddGradients(t *testing.T) {
+	library := fibersLibrary(t)
+	one, apart := normNet(t, false), normNet(t, true)
+	images, jobs := normCohort(t, one, 1)
+	jobs = some(jobs)
+	for _, precision := range []torch.Precision{torch.FP32, torch.BF16} {
+		o := torch.BatchedOptions{Method: torch.TensorCores, Arithmetic: torch.Arithmetic{Precision: precision}, GeneralKernels: true}
+		var got, want []torch.Trained
+		_, lines := onFibers(t, library, 11, "", "", func() { got, _ = fiberRun(t, o, one, images, jobs, torch.All, raggedSGD) })
+		for _, finding := range lines["finding"] {
+			t.Error(finding)
+		}
+		onFibers(t, library, 11, "", "", func() { want, _ = fiberRun(t, o, apart, images, jobs, torch.All, raggedSGD) })
+		for i, job := range jobs {
+			if !slices.Equal(values(t, got[i].End), values(t, want[i].End)) {
+				t.Errorf("%v, client %d: the weights differ", precision, job.Client)
+			}
+		}
+	}
+}
+
 // TestTensorCoresConfirmed checks that a training fails if the kernels on tensor cores are wrong. In the mutated kernels, the
 // weights of the forward pass, or those for the gradient of the input, belong to other taps.
 func TestTensorCoresConfirmed(t *testing.T) {

@@ -134,6 +134,14 @@ FD_DEVICE void put(bfloat *p, float x) {  // to the nearest, ties to even; a NaN
   p->bits = static_cast<unsigned short>(x != x ? 0x7fc0 : rounded);
 }
 
+// The value that an activation of type T keeps.
+template <typename T>
+FD_DEVICE float rounded_to(float x) {
+  T kept;
+  put(&kept, x);
+  return get(&kept);
+}
+
 // Four neighbours, the first of which begins a word of 16 bytes.
 FD_DEVICE void load_four(const float *from, float *to) {
 #ifdef __CUDACC_RTC__

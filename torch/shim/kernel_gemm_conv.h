@@ -199,12 +199,23 @@ FD_DEVICE void keep_maximum(const ConvGemm &a, i64 client, int sample, int count
   a.which[e] = positive ? static_cast<u8>(where) : kNothing;
 }
 
-// The four values of the quad at row y and column z, which lie two rows and columns apart, and the zeros right of and below each.
+// A quad of the gradient of the input, at row y and column z. What is added to it has rounded operands, as if the sum were a layer
+// of its own.
 template <typename T>
-FD_DEVICE void put_apart(T *plane, int height, int width, int y, int z, const float (&value)[4]) {
+FD_DEVICE void put_gradient(const ConvGemm &a, i64 client, int sample, int channel, int y, int z, const float (&value)[4]) {
+  float sum[4] = {value[0], value[1], value[2], value[3]};
+  if (a.onto.data != nullptr) {
+    get_quad(at_plane<T>(a.onto, client, sample, channel), a.height, a.width, y, z, sum);
+    FD_UNROLL for (int q = 0; q < 4; q++) sum[q] += rounded_to<T>(value[q]);
+  }
+  put_quad(at_plane<T>(a.x_grad, client, sample, channel), a.height, a.width, y, z, sum);
+}
+// Four values, which lie two rows and columns apart from row y and column z on, and the zeros right of and below each.
+template <typename T>
+FD_DEVICE void put_apart(const ConvGemm &a, i64 client, int sample, int channel, int y, int z, const float (&value)[4]) {
   FD_UNROLL for (int q = 0; q < 4; q++) {
-    const float block[4] = {value[q], 0, 0, 0};
-    if (2 * (z + q % 2) < width) put_quad(plane, height, width, 2 * (y + q / 2), 2 * (z + q % 2), block);
+    const float quad[4] = {value[q], 0, 0, 0};
+    if (z + q % 2 * 2 < a.width) put_gradient<T>(a, client, sample, channel, y + q / 2 * 2, z + q % 2 * 2, quad);
   }
 }
 
@@ -266,8 +277,8 @@ FD_DEVICE void conv_gemm(const ConvGemm &a, i64 block, float *shared) {
       int channel = warp_channel(g, t) + n * 8 + threadIdx.x % 4 * 2 + e;
       if (channel >= g.result) continue;
       float value[4] = {sum[0][n][e], sum[0][n][2 + e], sum[1][n][e], sum[1][n][2 + e]};
-      if (back && k == 1 && a.stride == 2) put_apart(at_plane<T>(a.x_grad, t.client, sample, channel), a.height, a.width, y, z, value);
-      else if (back) put_quad(at_plane<T>(a.x_grad, t.client, sample, channel), a.height, a.width, y, z, value);
+      if (back && k == 1 && a.stride == 2) put_apart<T>(a, t.client, sample, channel, 2 * y, 2 * z, value);
+      else if (back) put_gradient<T>(a, t.client, sample, channel, y, z, value);
       else if (a.alone) put_quad(at_plane<T>(a.y, t.client, sample, channel), out_height<k>(a), out_width<k>(a), y, z, value);
       else keep_maximum<T>(a, t.client, sample, t.count, quad, channel, value);
     }
@@ -308,7 +319,7 @@ FD_DEVICE void input_by_parity(const ConvGemm &a, i64 block, float *shared) {
       FD_UNROLL for (int e = 0; e < 2; e++) {
         int channel = warp_channel(g, t) + n * 8 + threadIdx.x % 4 * 2 + e;
         float value[4] = {sum[0][n][2 * i + e], sum[1][n][2 * i + e], sum[2][n][2 * i + e], sum[3][n][2 * i + e]};
-        if (channel < g.result) put_quad(at_plane<T>(a.x_grad, t.client, sample, channel), a.height, a.width, y, z, value);
+        if (channel < g.result) put_gradient<T>(a, t.client, sample, channel, y, z, value);
       }
   }
 }

@@ -32,6 +32,7 @@ struct ConvGemm {
   u8 *which;            // like pooled: position of the maximum in its quad, or kNothing
   View y;               // [clients, samples, out, plane], alone: the output; in the backward pass its gradient
   View x_grad;          // like x
+  View onto;            // like x, or no data: what is added to the gradient of x
   float *sums;          // [clients, slices, out, in, kernel, kernel]: gradients of the weights
   i64 sums_client, sums_slice;  // strides of sums
   int slices;           // number of blocks that share the samples of a client in the weights' gradient

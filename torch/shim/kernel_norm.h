@@ -31,11 +31,8 @@ struct Norm {
 // The output for a value of the norm at a place. A NaN passes a ReLU, as in PyTorch.
 template <typename T>
 FD_DEVICE float output_of(const Norm &a, float value, i64 client, i64 sample, i64 c, int place) {
-  if (a.behind == kAdditionBehind) {
-    T rounded;  // a sum has rounded operands, as if the norm were a layer of its own
-    put(&rounded, value);
-    value = get(&rounded) + get(at_plane<T>(a.other, client, sample, c) + place);
-  }
+  if (a.behind == kAdditionBehind)  // a sum has rounded operands, as if the norm were a layer of its own
+    value = rounded_to<T>(value) + get(at_plane<T>(a.other, client, sample, c) + place);
   return a.behind != 0 && value < 0 ? 0.0f : value;
 }
 // The gradient of the norm's value. The value is computed again from the normalised input, in the same way as in the forward

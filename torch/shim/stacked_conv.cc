@@ -119,10 +119,11 @@ at::Tensor StackedConv::ahead(const at::Tensor &input, bool keep, bool wants_inp
   return y;
 }
 
-at::Tensor StackedConv::back(const at::Tensor &grad, bool wants_input) {
-  at::Tensor g = run_back(method_, grad, wants_input);
+at::Tensor StackedConv::back(const at::Tensor &grad, bool wants_input, const at::Tensor &onto) {
+  bool adds = method_ == ConvMethod::kTensorCores;
+  at::Tensor g = adds ? gemm_back(grad, wants_input, onto) : run_back(method_, grad, wants_input);
   x_ = input_ = y_ = out_ = which_ = at::Tensor();
-  return g;
+  return adds || !onto.defined() ? g : g + onto;
 }
 
 at::Tensor StackedConv::run(ConvMethod method, const at::Tensor &x) {
@@ -148,7 +149,7 @@ at::Tensor StackedConv::run(ConvMethod method, const at::Tensor &x) {
 
 at::Tensor StackedConv::run_back(ConvMethod method, const at::Tensor &grad, bool wants_input) {
   if (method == ConvMethod::kFused) return fused_back(grad, wants_input);
-  if (method == ConvMethod::kTensorCores) return gemm_back(grad, wants_input);
+  if (method == ConvMethod::kTensorCores) return gemm_back(grad, wants_input, at::Tensor());
   if (!block_) {
     at::Tensor g = in_planes(grad);
     if (l_.bias >= 0) keep_sum(stacked(s_.grads, begin_ + l_.bias, {l_.out}), g, {1, 3, 4});
@@ -305,11 +306,11 @@ at::Tensor StackedConv::gemm(const at::Tensor &x) {
   return out;
 }
 
-at::Tensor StackedConv::gemm_back(const at::Tensor &grad, bool wants_input) {
+at::Tensor StackedConv::gemm_back(const at::Tensor &grad, bool wants_input, const at::Tensor &onto) {
   at::Tensor g = block_ ? grad.contiguous() : in_planes(grad);
   at::Tensor gx = wants_input ? at::empty_strided(x_.sizes(), x_.strides(), x_.options()) : at::Tensor();
   if (block_) bias_back(g);
-  fd::gemm_back(l_, s_, begin_, x_, g, which_, gx);
+  fd::gemm_back(l_, s_, begin_, x_, g, which_, gx, onto.defined() ? in_planes(onto) : onto);
   return gx;
 }
 

@@ -16,8 +16,8 @@ class StackedConv {
 
   // x [A, B, in, H, W] -> [A, B, out, H', W'], or [A, B, out, H'/2, W'/2] for a block. keep: a backward pass will follow.
   at::Tensor ahead(const at::Tensor &x, bool keep, bool wants_input);
-  // Writes the gradients of weight and bias; returns the gradient of x if it is wanted.
-  at::Tensor back(const at::Tensor &grad, bool wants_input);
+  // Writes the gradients of weight and bias; returns the gradient of x if it is wanted. If onto is defined, it is added to it.
+  at::Tensor back(const at::Tensor &grad, bool wants_input, const at::Tensor &onto);
 
  private:
   at::Tensor run(ConvMethod method, const at::Tensor &x);
@@ -27,7 +27,7 @@ class StackedConv {
   at::Tensor fused(const at::Tensor &x);
   at::Tensor fused_back(const at::Tensor &grad, bool wants_input);
   at::Tensor gemm(const at::Tensor &x);
-  at::Tensor gemm_back(const at::Tensor &grad, bool wants_input);
+  at::Tensor gemm_back(const at::Tensor &grad, bool wants_input, const at::Tensor &onto);
   void bias_back(const at::Tensor &grad) const;  // grad: contiguous, of the maxima
   // Throws unless the tensor cores give what a convolution per client gives, except for rounding. y is what they gave for x, and
   // x_grad what they gave in the backward pass for a gradient of y.

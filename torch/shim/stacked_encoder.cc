@@ -99,7 +99,7 @@ at::Tensor StackedEncoder::back(const Step &step, const at::Tensor &g) {
   Kept k = std::move(kept_[step.layer]);  // freed behind this layer
   switch (l.kind) {
     case FD_CONV2D:
-      return k.conv->back(g, step.wants_input);
+      return k.conv->back(g, step.wants_input, at::Tensor());
     case FD_RELU:
       return at::threshold_backward(g, k.a, 0);
     case FD_MAXPOOL2D: {
@@ -126,6 +126,12 @@ at::Tensor StackedEncoder::back(const Step &step, const at::Tensor &g) {
       return norm_back(step, g, nullptr);
   }
   return g;
+}
+
+at::Tensor StackedEncoder::back_onto(const Step &step, const at::Tensor &grad, const at::Tensor &onto) {
+  if (layer(step).kind != FD_CONV2D) return Walk::back_onto(step, grad, onto);
+  Kept k = std::move(kept_[step.layer]);
+  return k.conv->back(grad, step.wants_input, onto);
 }
 
 // What the norms' kernels read, of x alone.

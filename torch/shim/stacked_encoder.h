@@ -29,6 +29,7 @@ class StackedEncoder : public Walk {
   size_t together(const Step &step) const override { return step.block ? 3 : step.norm_relu || step.sum_relu ? 2 : 1; }
   at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) override;
   at::Tensor back(const Step &step, const at::Tensor &grad) override;
+  at::Tensor back_onto(const Step &step, const at::Tensor &grad, const at::Tensor &onto) override;
   at::Tensor ahead_to_sum(const Step &step, const at::Tensor &x, const at::Tensor &other, const Draw *draw) override;
   std::pair<at::Tensor, at::Tensor> back_from_sum(const Step &step, const at::Tensor &grad) override;
   // A norm with the ReLU that follows, or with the addition of other, if it is defined, and a ReLU.

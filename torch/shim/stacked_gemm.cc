@@ -105,7 +105,7 @@ void gemm_forward(const fd_layer &l, const Stack &s, int64_t begin, const at::Te
 }
 
 void gemm_back(const fd_layer &l, const Stack &s, int64_t begin, const at::Tensor &x, const at::Tensor &grad,
-               const at::Tensor &which, const at::Tensor &x_grad) {
+               const at::Tensor &which, const at::Tensor &x_grad, const at::Tensor &onto) {
   // The number of slices does not depend on that of the clients, nor do the sums of a client's gradients. Convolutions alone
   // belong to larger networks, so more blocks have enough to do.
   ConvGemm a = gemm_of(l, s, begin, x, grad, which);
@@ -122,6 +122,7 @@ void gemm_back(const fd_layer &l, const Stack &s, int64_t begin, const at::Tenso
   if (parts > 1) keep_sum(weight_grad, sums, {1});
   if (!x_grad.defined()) return;
   a.x_grad = view_of(x_grad);
+  if (onto.defined()) a.onto = view_of(onto);
   at::Tensor packed = at::empty({x.size(0), z.packed}, s.weights.options());
   a.packed = packed.data_ptr<float>();
   launch(s.device(), s.shaped(FD_GEMM(x, l, "conv_gemm_turn"), a), z.pack_blocks, 0, a);

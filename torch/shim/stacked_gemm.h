@@ -15,9 +15,9 @@ bool gemm_possible(const fd_layer &l, bool block, const Stack &s, const at::Tens
 // out, [A, B, out, H', W']. A convolution is alone if which is not defined.
 void gemm_forward(const fd_layer &l, const Stack &s, int64_t begin, const at::Tensor &x, const at::Tensor &out,
                   const at::Tensor &which);
-// Writes the gradient of the weights, and that of x to x_grad if it is defined. grad is the gradient of out. With which, it is
-// contiguous; alone, its planes are.
+// Writes the gradient of the weights, and that of x to x_grad if it is defined, plus onto, if that is. grad is the gradient of out.
+// With which, it is contiguous; alone, its planes are, like those of onto.
 void gemm_back(const fd_layer &l, const Stack &s, int64_t begin, const at::Tensor &x, const at::Tensor &grad,
-               const at::Tensor &which, const at::Tensor &x_grad);
+               const at::Tensor &which, const at::Tensor &x_grad, const at::Tensor &onto);
 
 }  // namespace fd

@@ -48,7 +48,7 @@ at::Tensor Walk::residual(const Step &step, const at::Tensor &x, const Draw *dra
   return ahead_to_sum(step.body.back(), y, other, draw);
 }
 
-at::Tensor Walk::run_back(const std::vector<Step> &steps, at::Tensor g, size_t first, size_t end) {
+at::Tensor Walk::run_back(const std::vector<Step> &steps, at::Tensor g, size_t first, size_t end, at::Tensor onto) {
   for (size_t s = end; s-- > first;) {
     for (size_t before : {2, 1})
       if (s >= before && together(steps[s - before]) == before + 1) {
@@ -60,13 +60,13 @@ at::Tensor Walk::run_back(const std::vector<Step> &steps, at::Tensor g, size_t f
       g = residual_back(step, g);
     } else {
       enter(step);
-      g = back(step, g);
+      g = s == first && onto.defined() ? back_onto(step, g, std::exchange(onto, at::Tensor())) : back(step, g);
     }
     // No earlier layer has parameters, and the gradient of the images is never needed.
     if (!step.wants_input) break;
   }
   where.layer = nullptr;
-  return g;
+  return onto.defined() ? g + onto : g;
 }
 
 at::Tensor Walk::residual_back(const Step &step, const at::Tensor &grad) {
@@ -78,9 +78,8 @@ at::Tensor Walk::residual_back(const Step &step, const at::Tensor &grad) {
     std::tie(left, right) = back_from_sum(last, grad);
     if (!last.wants_input) rest = 0;
   }
-  left = run_back(step.body, left, 0, rest);
   right = run_back(step.shortcut, right, 0, step.shortcut.size());
-  return step.wants_input ? left + right : at::Tensor();
+  return run_back(step.body, left, 0, rest, step.wants_input ? right : at::Tensor());
 }
 
 }  // namespace fd

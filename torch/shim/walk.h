@@ -32,6 +32,8 @@ class Walk {
   virtual at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) = 0;
   // Writes the gradients of the layer's parameters. Without step.wants_input the result is not used.
   virtual at::Tensor back(const Step &step, const at::Tensor &grad) = 0;
+  // The same for a layer of which another gradient of the input is known. Returns the sum of both.
+  virtual at::Tensor back_onto(const Step &step, const at::Tensor &grad, const at::Tensor &onto) { return back(step, grad) + onto; }
   // A body's last layer, if together says that it is one layer with the addition and the ReLU behind it. other is the shortcut.
   virtual at::Tensor ahead_to_sum(const Step &step, const at::Tensor &x, const at::Tensor &other, const Draw *draw);
   // The gradients of x and of other.
@@ -42,7 +44,8 @@ class Walk {
  private:
   // The steps [first, end) of a list.
   at::Tensor run(const std::vector<Step> &steps, at::Tensor x, const Draw *draw, size_t first, size_t end);
-  at::Tensor run_back(const std::vector<Step> &steps, at::Tensor grad, size_t first, size_t end);
+  // If onto is defined, it is added to the gradient of the input of step first.
+  at::Tensor run_back(const std::vector<Step> &steps, at::Tensor grad, size_t first, size_t end, at::Tensor onto = at::Tensor());
   at::Tensor residual(const Step &step, const at::Tensor &x, const Draw *draw);
   at::Tensor residual_back(const Step &step, const at::Tensor &grad);
   void enter(const Step &step);  // notes the layer for errors
