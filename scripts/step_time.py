@@ -219,16 +219,23 @@ class Step:
         self.run(kernel, self.clients * channels, reads * values / 32 * r["main loop"] / 4, 8,
                  size * (arrays + once) + (again * BANDWIDTH / CACHED if cached else again))
 
-    # Batch norm and ReLU behind a convolution, as one layer or two. Training reads the values three times, for the mean, the variance
-    # and the output; the backward pass reads input and gradient for the sums and for the gradient of the input. A frozen encoder
-    # reads the values once.
-    def norm_relu(self, channels, side, fused):
+    # Batch norm and ReLU behind a convolution, and perhaps the addition of a shortcut, as one layer or as two or three. Training reads
+    # the values three times, for the mean, the variance and the output; the backward pass reads input and gradient for the sums and
+    # for the gradient of the input. A frozen encoder reads the values once.
+    def norm_relu(self, channels, side, fused, addition=False):
         size = 4 * self.images * channels * side * side
+        if fused and addition:
+            self.passes("batch_norm", channels, side, 3, 3, 2)
+            self.passes("batch_norm_back", channels, side, 1, 2, 1)
+            self.forward += max(ELEMENTWISE, 3 * size / BANDWIDTH) + GAP
+            return
         self.norm(channels, side, 1)
-        if not fused:
-            self.elementwise("ReLU", 2 * size)
+        if fused:
+            return
+        for name, arrays in (("ReLU", 2), ("addition", 3)) if addition else (("ReLU", 2),):
+            self.elementwise(name, arrays * size)
             self.forward += self.times[-1][1]
-            self.elementwise("ReLU's gradient", 3 * size)
+        self.elementwise("ReLU's gradient", 3 * size)
 
     # Batch norm, alone or with the ReLU behind it.
     def norm(self, channels, side, behind):
@@ -258,10 +265,6 @@ class Step:
         self.forward += self.times[-1][1]
         r, _ = self.row("pool_back", f"{channels}_{side}_")
         self.chunks("pool_back", n, r["main loop"], size)
-
-    def residual(self, channels, side):
-        self.elementwise("residual", 12 * self.images * channels * side * side)
-        self.forward += self.times[-1][1]
 
     # The sum of the two gradients of a residual layer's input, if no other kernel adds them.
     def residual_back(self, channels, side):
@@ -384,14 +387,13 @@ def cnn(lab, clients, epochs, shaped, fused=False, tensor=False):  # no fused ke
 def resnet9(lab, clients, epochs, fused):  # convolutions on tensor cores
     s = Step(lab, clients, 64, True, TF32)
 
-    def layer(c_in, c_out, side, onto=False):
+    def layer(c_in, c_out, side, onto=False, addition=False):
         s.tensor_cores(c_in, c_out, side, 3, c_in > 3, alone=True, onto=onto)
-        s.norm_relu(c_out, side, fused)
+        s.norm_relu(c_out, side, fused, addition)
 
     def residual(channels, side):
         layer(channels, channels, side, onto=fused)
-        layer(channels, channels, side)
-        s.residual(channels, side)
+        layer(channels, channels, side, addition=True)
         if not fused:
             s.residual_back(channels, side)
     layer(3, 64, 32)
@@ -470,7 +472,7 @@ def main():
     print()
     print("| step with convolutions on tensor cores | convolutions, us | norms, additions and ReLUs, us | frozen encoder, us | whole step, us |")
     print("|---|---:|---:|---:|---:|")
-    for network, name, fused in ((resnet9, "a norm and its ReLU are two layers", False), (resnet9, "a norm and its ReLU are one layer", True),
+    for network, name, fused in ((resnet9, "a norm, a ReLU and an addition are three layers", False), (resnet9, "a norm, a ReLU and an addition are one layer", True),
                                  (resnet18, "a norm, an addition and a ReLU are three layers", False),
                                  (resnet18, "a norm, an addition and a ReLU are one layer", True)):
         s = network(lab, 20, 1, fused)

@@ -9,7 +9,7 @@ import (
 	"feddag/torch"
 )
 
-// normNet returns a network with batch norms and group norms, each followed by a ReLU or by an addition and a ReLU. If apart is
+// normNet returns a network with batch norms and group norms, each followed by a ReLU, and some by an addition before or behind it. If apart is
 // set, a dropout that drops nothing lies before each ReLU and at the beginning of each residual body with a convolution, so that
 // they are not one layer, and no convolution adds the gradient of a shortcut to its own.
 func normNet(t *testing.T, apart bool) *torch.Network {
@@ -32,6 +32,7 @@ func normNet(t *testing.T, apart bool) *torch.Network {
 		[]torch.Layer{torch.Residual{Body: slices.Concat(begin,
 			[]torch.Layer{conv("conv2", 6, 6, 3, 1), torch.GroupNorm{Name: "norm2", Groups: 3, Channels: 6}}, relu,
 		)}},
+		[]torch.Layer{torch.Residual{Body: slices.Concat([]torch.Layer{torch.BatchNorm2d{Name: "norm9", Channels: 6}}, relu)}},
 		[]torch.Layer{torch.Residual{
 			Body: slices.Concat(begin,
 				[]torch.Layer{conv("conv3", 6, 4, 3, 2), torch.BatchNorm2d{Name: "norm3", Channels: 4}}, relu, // 4 x 4 x 4

@@ -48,6 +48,7 @@ func smallNorms(t *testing.T) *torch.Network {
 			torch.GroupNorm{Name: "norm4", Groups: 3, Channels: 6},
 		}},
 		torch.ReLU{},
+		torch.Residual{Body: []torch.Layer{torch.BatchNorm2d{Name: "norm5", Channels: 6}, torch.ReLU{}}},
 		torch.Flatten{},
 	}, [3]int{2, 14, 14}, 10, true)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Batch norm and group norm of every client by itself, alone, with the ReLU behind it, or with the addition of a shortcut and the
-// ReLU behind that. In training a batch norm's statistics leave out the padding of a short batch, whose outputs and gradients are
+// Batch norm and group norm of every client by itself, alone, with the ReLU behind it, or with the addition of a shortcut before or
+// behind the ReLU. In training a batch norm's statistics leave out the padding of a short batch, whose outputs and gradients are
 // zero.
 #pragma once
 
@@ -9,31 +9,33 @@
 namespace fd {
 
 // What a layer computes behind its norm, if anything.
-constexpr int kReluBehind = 1;      // a ReLU
-constexpr int kAdditionBehind = 2;  // the addition of a shortcut, and a ReLU
+constexpr int kReluBehind = 1;        // a ReLU
+constexpr int kAdditionBehind = 2;    // the addition of a shortcut, and a ReLU
+constexpr int kReluThenAddition = 3;  // a ReLU, and the addition of a shortcut; the backward pass is that of kReluBehind
 
 struct Norm {
   Batch batch;
   View x;                                          // [clients, samples, channels, plane]
   View y;                                          // like x: the output; in the backward pass its gradient
   View x_grad;                                     // like x, or no data if it is not wanted
-  View other;                                      // like x, for an addition: the shortcut; in the backward pass its gradient
-  View out;                                        // like x, for an addition: the output, in the backward pass
+  View other;                                      // like x, for an addition: the shortcut; for kAdditionBehind its gradient too
+  View out;                                        // like x, for kAdditionBehind: the output, in the backward pass
   const float *weight, *bias;                      // [clients, channels]
   float *weight_grad, *bias_grad, *mean, *variance;  // like weight; mean and variance are the running statistics
   i64 client;                                      // stride between clients of all six
   float *saved;  // mean and 1/deviation: [clients, channels, 2] for batch norm, [clients, samples, groups, 2] for group norm
   int samples, channels, plane, groups, training;
-  int behind;  // 0, kReluBehind or kAdditionBehind
+  int behind;  // 0 or one of the constants
   float eps, momentum;
 };
 
 // The output for a value of the norm at a place. A NaN passes a ReLU, as in PyTorch.
 template <typename T>
 FD_DEVICE float output_of(const Norm &a, float value, i64 client, i64 sample, i64 c, int place) {
-  if (a.behind == kAdditionBehind)  // a sum has rounded operands, as if the norm were a layer of its own
+  if (a.behind == kReluThenAddition && value < 0) value = 0;
+  if (a.behind == kAdditionBehind || a.behind == kReluThenAddition)  // a sum has rounded operands, as if it were a layer of its own
     value = rounded_to<T>(value) + get(at_plane<T>(a.other, client, sample, c) + place);
-  return a.behind != 0 && value < 0 ? 0.0f : value;
+  return (a.behind == kReluBehind || a.behind == kAdditionBehind) && value < 0 ? 0.0f : value;
 }
 // The gradient of the norm's value. The value is computed again from the normalised input, in the same way as in the forward
 // pass, so that the backward pass need not read the output. For an addition, grad is that of the sum.

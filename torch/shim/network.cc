@@ -27,6 +27,7 @@ std::vector<Step> steps_of(const std::vector<fd_layer> &layers, size_t begin, si
       before = left || right;
       i = middle + l.shortcut - 1;
       step.sum_relu = !step.body.empty() && is_norm(layers[step.body.back().layer]) && follows(i + 1, FD_RELU);
+      step.relu_sum = step.body.size() > 1 && step.body.end()[-2].norm_relu;
     }
     before = before || l.weight >= 0;
     steps.push_back(std::move(step));

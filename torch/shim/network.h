@@ -17,6 +17,7 @@ struct Step {
   bool block = false;                // a convolution followed by a ReLU and a 2x2 maximum
   bool norm_relu = false;            // a norm followed by a ReLU
   bool sum_relu = false;             // FD_RESIDUAL whose body ends with a norm, followed by a ReLU
+  bool relu_sum = false;             // FD_RESIDUAL whose body ends with a norm and a ReLU
   std::vector<Step> body, shortcut;  // layers of FD_RESIDUAL
 };
 

@@ -175,14 +175,15 @@ at::Tensor StackedEncoder::norm(const Step &step, const at::Tensor &input, const
   at::Tensor x = in_planes(input), y = at::empty_strided(x.sizes(), x.strides(), x.options());
   int64_t blocks = x.size(0) * (batch ? x.size(2) : x.size(1) * l.groups);
   at::Tensor saved = at::empty({blocks, 2}, s_.weights.options());
-  Norm a = norm_of(l, other.defined() ? kAdditionBehind : step.norm_relu ? kReluBehind : 0, s_, x, s_.weights, saved, begin_);
+  int behind = !other.defined() ? (step.norm_relu ? kReluBehind : 0) : step.norm_relu ? kReluThenAddition : kAdditionBehind;
+  Norm a = norm_of(l, behind, s_, x, s_.weights, saved, begin_);
   a.y = view_of(y);
   a.training = training;
   at::Tensor added;
   if (other.defined()) {
     added = in_planes(other);
     a.other = view_of(added);
-    kept.c = y;
+    if (behind == kAdditionBehind) kept.c = y;
   }
   // With the shape as constants, the compiler spills registers of group_norm if a plane's size is not a power of two.
   launch(s_.device(), batch ? s_.shaped(FD_KERNEL_FOR(x, batch_norm), a) : FD_KERNEL_FOR(x, group_norm), blocks, kThreads, a);

@@ -27,12 +27,14 @@ class StackedEncoder : public Walk {
     std::unique_ptr<StackedConv> conv;  // a convolution keeps its own tensors
   };
   size_t together(const Step &step) const override { return step.block ? 3 : step.norm_relu || step.sum_relu ? 2 : 1; }
+  size_t with_sum(const Step &step) const override { return step.sum_relu ? 1 : step.relu_sum ? 2 : 0; }
   at::Tensor ahead(const Step &step, const at::Tensor &x, const Draw *draw) override;
   at::Tensor back(const Step &step, const at::Tensor &grad) override;
   at::Tensor back_onto(const Step &step, const at::Tensor &grad, const at::Tensor &onto) override;
   at::Tensor ahead_to_sum(const Step &step, const at::Tensor &x, const at::Tensor &other, const Draw *draw) override;
   std::pair<at::Tensor, at::Tensor> back_from_sum(const Step &step, const at::Tensor &grad) override;
-  // A norm with the ReLU that follows, or with the addition of other, if it is defined, and a ReLU.
+  // A norm with the ReLU that follows, and with the addition of other if it is defined. If no ReLU follows the norm, it is behind the
+  // addition.
   at::Tensor norm(const Step &step, const at::Tensor &x, const at::Tensor &other, bool training, Kept &kept);
   // Returns the gradient of the input. If other_grad is not null, the layer has an addition, and it is set to the gradient of other.
   at::Tensor norm_back(const Step &step, const at::Tensor &grad, at::Tensor *other_grad);

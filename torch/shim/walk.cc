@@ -40,12 +40,12 @@ at::Tensor Walk::run(const std::vector<Step> &steps, at::Tensor x, const Draw *d
 }
 
 at::Tensor Walk::residual(const Step &step, const at::Tensor &x, const Draw *draw) {
-  bool one = together(step) > 1;
-  at::Tensor y = run(step.body, x, draw, 0, step.body.size() - (one ? 1 : 0));
+  size_t rest = step.body.size() - with_sum(step);
+  at::Tensor y = run(step.body, x, draw, 0, rest);
   at::Tensor other = run(step.shortcut, x, draw, 0, step.shortcut.size());
-  if (!one) return y + other;
-  enter(step.body.back());
-  return ahead_to_sum(step.body.back(), y, other, draw);
+  if (rest == step.body.size()) return y + other;
+  enter(step.body[rest]);
+  return ahead_to_sum(step.body[rest], y, other, draw);
 }
 
 at::Tensor Walk::run_back(const std::vector<Step> &steps, at::Tensor g, size_t first, size_t end, at::Tensor onto) {

@@ -34,9 +34,12 @@ class Walk {
   virtual at::Tensor back(const Step &step, const at::Tensor &grad) = 0;
   // The same for a layer of which another gradient of the input is known. Returns the sum of both.
   virtual at::Tensor back_onto(const Step &step, const at::Tensor &grad, const at::Tensor &onto) { return back(step, grad) + onto; }
-  // A body's last layer, if together says that it is one layer with the addition and the ReLU behind it. other is the shortcut.
+  // Number of steps at the end of the body of FD_RESIDUAL that are one layer with the addition: 1 if together says so, 2 for a norm
+  // and a ReLU, otherwise 0.
+  virtual size_t with_sum(const Step &) const { return 0; }
+  // The first of these steps. other is the shortcut.
   virtual at::Tensor ahead_to_sum(const Step &step, const at::Tensor &x, const at::Tensor &other, const Draw *draw);
-  // The gradients of x and of other.
+  // If the ReLU is behind the addition, the gradients of x and of other. If it is before, that of x is what back returns.
   virtual std::pair<at::Tensor, at::Tensor> back_from_sum(const Step &step, const at::Tensor &grad);
 
   const fd_network &network;
