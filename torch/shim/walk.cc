@@ -1,5 +1,7 @@
 #include "walk.h"
 
+#include <tuple>
+
 #include "guard.h"
 
 namespace fd {
