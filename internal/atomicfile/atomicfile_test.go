@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -54,6 +55,31 @@ func TestWrite(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 3 { // recent files, and temporary files of other files, stay
 		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// TestWriteReplacesOnlyFiles checks that a folder or a pipe, or a device such as /dev/null, is never replaced, even by root.
+func TestWriteReplacesOnlyFiles(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o666); err != nil {
+		t.Skip(err)
+	}
+	for _, path := range []string{pipe, t.TempDir()} {
+		before, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wrong *fs.PathError
+		if err := Write(path, func(io.Writer) error { return nil }); !errors.As(err, &wrong) || wrong.Path != path {
+			t.Errorf("error %v", err)
+		}
+		if after, err := os.Stat(path); err != nil || !os.SameFile(before, after) {
+			t.Errorf("%s was replaced", path)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("%d entries, %v", len(entries), err)
 	}
 }
 
