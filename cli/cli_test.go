@@ -150,6 +150,10 @@ func TestTrainLeavesARunDirectory(t *testing.T) {
 	if code, _, log := feddag("train", "--resume", out); code != exitDone || strings.Contains(log, "warning: ") {
 		t.Errorf("resume of a complete run: exit code %d: %s", code, log)
 	}
+	// The error for another algorithm is not about the flags of this one in config.yaml.
+	if code, _, log := feddag("train", "--resume", out, "--algorithm", "fedavg"); code != exitUsage || !strings.Contains(log, "--algorithm cannot change on --resume: "+out+" is a run of feddag") {
+		t.Errorf("resume with another algorithm: exit code %d: %s", code, log)
+	}
 	// A run that was begun with another BLAS kernel, as on another processor, has the same end and a warning.
 	environment := filepath.Join(out, report.EnvFile)
 	var env report.Env

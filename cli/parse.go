@@ -59,8 +59,10 @@ func parseSaved(args []string, savedOf func(resume string) (map[string]string, e
 		if saved, err = savedOf(resume); err != nil {
 			return nil, err
 		}
-		if algorithm == "" {
-			algorithm = saved["algorithm"]
+		if of := saved["algorithm"]; algorithm == "" {
+			algorithm = of
+		} else if of != "" && of != algorithm {
+			return nil, usagef("--algorithm cannot change on --resume: %s is a run of %s", resume, of)
 		}
 	}
 	if algorithm == "" && resume == "" {
