@@ -219,23 +219,16 @@ class Step:
         self.run(kernel, self.clients * channels, reads * values / 32 * r["main loop"] / 4, 8,
                  size * (arrays + once) + (again * BANDWIDTH / CACHED if cached else again))
 
-    # Batch norm and ReLU behind a convolution, and perhaps the addition of a shortcut, as one layer or as two or three. Training reads
-    # the values three times, for the mean, the variance and the output; the backward pass reads input and gradient for the sums and
-    # for the gradient of the input. A frozen encoder reads the values once.
-    def norm_relu(self, channels, side, fused, addition=False):
-        size = 4 * self.images * channels * side * side
-        if fused and addition:
-            self.passes("batch_norm", channels, side, 3, 3, 2)
-            self.passes("batch_norm_back", channels, side, 1, 2, 1)
-            self.forward += max(ELEMENTWISE, 3 * size / BANDWIDTH) + GAP
-            return
+    # Batch norm and ReLU behind a convolution, as one layer or two. Training reads the values three times, for the mean, the variance
+    # and the output; the backward pass reads input and gradient for the sums and for the gradient of the input. A frozen encoder
+    # reads the values once.
+    def norm_relu(self, channels, side, fused):
         self.norm(channels, side, 1)
-        if fused:
-            return
-        for name, arrays in (("ReLU", 2), ("addition", 3)) if addition else (("ReLU", 2),):
-            self.elementwise(name, arrays * size)
+        if not fused:
+            size = 4 * self.images * channels * side * side
+            self.elementwise("ReLU", 2 * size)
             self.forward += self.times[-1][1]
-        self.elementwise("ReLU's gradient", 3 * size)
+            self.elementwise("ReLU's gradient", 3 * size)
 
     # Batch norm, alone or with the ReLU behind it.
     def norm(self, channels, side, behind):
@@ -243,16 +236,17 @@ class Step:
         self.passes("batch_norm_back", channels, side, behind, 2, 1)
         self.forward += max(ELEMENTWISE, 8 * self.images * channels * side * side / BANDWIDTH) + GAP
 
-    # Batch norm, addition of a shortcut and ReLU, as one layer or three. As one layer, the forward pass also reads the shortcut, and
-    # the backward pass reads the output and writes the gradient of the sum.
-    def norm_addition(self, channels, side, fused):
+    # Batch norm, addition of a shortcut and ReLU, as one layer or three. relu_first: the ReLU is before the addition. As one layer, the
+    # forward pass also reads the shortcut. If the ReLU is last, the backward pass reads the output and writes the gradient of the sum.
+    def norm_addition(self, channels, side, fused, relu_first=False):
         size = 4 * self.images * channels * side * side
         if fused:
-            self.passes("batch_norm", channels, side, 2, 3, 2)
-            self.passes("batch_norm_back", channels, side, 2, 2, 3)
+            behind, behind_back, once = (3, 1, 1) if relu_first else (2, 2, 3)
+            self.passes("batch_norm", channels, side, behind, 3, 2)
+            self.passes("batch_norm_back", channels, side, behind_back, 2, once)
             self.forward += max(ELEMENTWISE, 3 * size / BANDWIDTH) + GAP
         else:
-            self.norm(channels, side, 0)
+            self.norm(channels, side, 1 if relu_first else 0)
             self.elementwise("addition", 3 * size)
             self.elementwise("ReLU", 2 * size)
             self.forward += self.times[-1][1] + self.times[-2][1]
@@ -387,13 +381,14 @@ def cnn(lab, clients, epochs, shaped, fused=False, tensor=False):  # no fused ke
 def resnet9(lab, clients, epochs, fused):  # convolutions on tensor cores
     s = Step(lab, clients, 64, True, TF32)
 
-    def layer(c_in, c_out, side, onto=False, addition=False):
+    def layer(c_in, c_out, side, onto=False):
         s.tensor_cores(c_in, c_out, side, 3, c_in > 3, alone=True, onto=onto)
-        s.norm_relu(c_out, side, fused, addition)
+        s.norm_relu(c_out, side, fused)
 
     def residual(channels, side):
         layer(channels, channels, side, onto=fused)
-        layer(channels, channels, side, addition=True)
+        s.tensor_cores(channels, channels, side, 3, True, alone=True)
+        s.norm_addition(channels, side, fused, relu_first=True)
         if not fused:
             s.residual_back(channels, side)
     layer(3, 64, 32)

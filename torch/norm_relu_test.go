@@ -9,9 +9,9 @@ import (
 	"feddag/torch"
 )
 
-// normNet returns a network with batch norms and group norms, each followed by a ReLU, and some by an addition before or behind it. If apart is
-// set, a dropout that drops nothing lies before each ReLU and at the beginning of each residual body with a convolution, so that
-// they are not one layer, and no convolution adds the gradient of a shortcut to its own.
+// normNet returns a network with batch norms and group norms, each followed by a ReLU, and some by an addition before or behind
+// it. If apart is set, a dropout that drops nothing lies before each ReLU and at the beginning of each residual body with a
+// convolution, so that they are not one layer, and no convolution adds the gradient of a shortcut to its own.
 func normNet(t *testing.T, apart bool) *torch.Network {
 	t.Helper()
 	relu := []torch.Layer{torch.ReLU{}}

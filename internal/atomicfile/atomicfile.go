@@ -24,8 +24,8 @@ const mode = 0o644
 // Write replaces the file at path with what write writes, and creates the folder if needed. The bytes go to a temporary
 // file in the same folder, are synced to the disk, and only then get the name. If write or the disk fails, the temporary
 // file is removed and the old file stays. Several programs may replace a file at the same time: each has a temporary file
-// of its own, and the last rename wins. A folder, a device or a pipe is not replaced: that is an error. Temporary files that are an hour old, which a killed program left behind, are
-// removed.
+// of its own, and the last rename wins. A folder, a device or a pipe is not replaced: that is an error. Temporary files that
+// are an hour old, which a killed program left behind, are removed.
 func Write(path string, write func(io.Writer) error) error {
 	dir, base := filepath.Dir(path), filepath.Base(path)
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
